@@ -1,0 +1,41 @@
+import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { startedApp } from '../src/app.ts'
+import { answerFailure, answerRoot, answerServiceHealth } from '../src/protocols/azureml-endpoints.ts'
+import { answerLive, answerReady } from '../src/protocols/health.ts'
+import { everyMethod } from './every-method.ts'
+
+app.http('root', {
+  route: '/',
+  methods: everyMethod,
+  authLevel: 'anonymous',
+  handler: async (request: HttpRequest): Promise<HttpResponseInit> => answerRoot(request),
+})
+
+app.http('live', {
+  route: 'health/live',
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  handler: async (): Promise<HttpResponseInit> => answerLive(),
+})
+
+app.http('ready', {
+  route: 'health/ready',
+  methods: ['GET', 'HEAD'],
+  authLevel: 'anonymous',
+  handler: async (request: HttpRequest): Promise<HttpResponseInit> => {
+    try {
+      const { catalogue, settings } = await startedApp()
+      return answerReady(request, catalogue, settings.isDevelopment)
+    } catch (failure) {
+      return answerFailure(failure, {})
+    }
+  },
+})
+
+app.http('service', {
+  route: 'api/v1/service/{service}',
+  methods: everyMethod,
+  authLevel: 'anonymous',
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerServiceHealth(request, async () => (await startedApp()).catalogue.find(request.params.service ?? '')),
+})

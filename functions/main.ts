@@ -1,0 +1,12 @@
+/** Registers every trigger of the app; what they need is loaded after that, when the app starts. */
+import { app } from '@azure/functions'
+import { startedApp, stopApp } from '../src/app.ts'
+import './health.ts'
+import './score.ts'
+import './unknown-path.ts'
+
+app.setup({ enableHttpStream: true })
+app.hook.appStart(async () => {
+  await startedApp()
+})
+app.hook.appTerminate(stopApp)

@@ -1,0 +1,20 @@
+import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { startedApp } from '../src/app.ts'
+import { answerScore } from '../src/protocols/azureml-endpoints.ts'
+import { everyMethod } from './every-method.ts'
+
+app.http('score', {
+  route: 'api/v1/service/{service}/score',
+  methods: everyMethod,
+  authLevel: 'anonymous', // callers show the service's own key, which is checked inside
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerScore(request, async () => (await startedApp()).catalogue.find(request.params.service ?? '')),
+})
+
+app.http('score-default', {
+  route: 'score',
+  methods: everyMethod,
+  authLevel: 'anonymous',
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerScore(request, async () => (await startedApp()).catalogue.findDefault()),
+})

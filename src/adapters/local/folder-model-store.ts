@@ -1,0 +1,109 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { ModelPath, ThreadSpec } from '../../engine/thread-spec.ts'
+import { ServiceLoadError, StartupError } from '../../errors.ts'
+import type { ModelStore } from '../../registry/model-store.ts'
+import { type ServiceDefinition, serviceNamePattern } from '../../service/definition.ts'
+import { parseDefinition } from '../../service/parse-definition.ts'
+
+/** Services in a folder: `<service>/service.json`, models in `<service>/<version>/`. */
+export class FolderModelStore implements ModelStore {
+  readonly #root: string
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  /** @throws StartupError when the folder cannot be read */
+  async listServices(): Promise<string[]> {
+    let entries: string[]
+    try {
+      entries = await readdir(this.#root)
+    } catch (cause) {
+      throw new StartupError(`the folder of services cannot be read: ${(cause as Error).message}`, { cause })
+    }
+    const isService = await Promise.all(entries.map(entry => exists(join(this.#root, entry, 'service.json'))))
+    return entries.filter((_, index) => isService[index]).sort()
+  }
+
+  async openService(name: string): Promise<ThreadSpec> {
+    if (!serviceNamePattern.test(name)) {
+      throw new ServiceLoadError(
+        `"${name}" is no service name: 3 to 32 lower-case letters, digits and "-", a letter first`,
+      )
+    }
+    const folder = join(this.#root, name)
+    const definition = parseDefinition(`${name}/service.json`, await readFile(join(folder, 'service.json'), 'utf8'))
+    const models = definition.models
+      ? await namedModels(name, folder, definition.models)
+      : await newestModel(name, folder)
+    const [only] = models
+    if (!definition.entryScript && models.length !== 1) {
+      throw new ServiceLoadError(`${name}: ${models.length} models; without an entryScript a service has exactly one`)
+    }
+    const entryScript = definition.entryScript && join(folder, definition.entryScript)
+    if (entryScript) await mustExist(entryScript, `${name}/service.json: entryScript: ${definition.entryScript}`)
+    return {
+      service: name,
+      definition,
+      models,
+      modelDir: models.length === 1 && only ? dirname(only.path) : folder,
+      entryScript,
+      sample: await readSample(name, folder, definition.schema.input),
+    }
+  }
+}
+
+async function namedModels(
+  service: string,
+  folder: string,
+  models: NonNullable<ServiceDefinition['models']>,
+): Promise<ModelPath[]> {
+  return Promise.all(
+    Object.entries(models).map(async ([name, { path, sha256 }]) => {
+      const file = join(folder, path)
+      await mustExist(file, `${service}/service.json: models.${name}.path: ${path}`)
+      return { name, path: file, sha256 }
+    }),
+  )
+}
+
+/** The one .onnx file of the highest-numbered version, or beside service.json. */
+async function newestModel(service: string, folder: string): Promise<ModelPath[]> {
+  const versions = (await readdir(folder)).filter(entry => /^\d+$/.test(entry)).sort((a, b) => Number(b) - Number(a))
+  for (const version of [...versions, '.']) {
+    const files = (await readdir(join(folder, version))).filter(file => file.endsWith('.onnx'))
+    if (files.length > 1) {
+      throw new ServiceLoadError(
+        `${service}: ${files.length} .onnx files in ${version}/; say in service.json which are its models`,
+      )
+    }
+    const [file] = files
+    if (file)
+      return [
+        {
+          name: basename(file) === 'model.onnx' ? service : basename(file, '.onnx'),
+          path: join(folder, version, file),
+          sha256: undefined,
+        },
+      ]
+  }
+  return []
+}
+
+async function readSample(service: string, folder: string, input: string | undefined): Promise<string | undefined> {
+  if (!input) return undefined
+  await mustExist(join(folder, input), `${service}/service.json: schema.input: ${input}`)
+  return readFile(join(folder, input), 'utf8')
+}
+
+async function mustExist(path: string, name: string): Promise<void> {
+  if (!(await exists(path))) throw new ServiceLoadError(`${name} does not exist`)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}

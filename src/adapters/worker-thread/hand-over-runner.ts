@@ -1,0 +1,178 @@
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
+import type { Feeds } from '../../engine/model-session.ts'
+import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
+import type { RowScript, Script } from '../../entry-script/script.ts'
+import { splitResult } from '../../entry-script/split-result.ts'
+import { ScoringError } from '../../errors.ts'
+import { decodeParameters, decodeText } from '../../protocols/azureml-input.ts'
+import { encodeResult } from '../../protocols/azureml-output.ts'
+import type { LoadedService } from './load-service.ts'
+import type { FromThread, ProgressBoard } from './messages.ts'
+import { logFailure } from './thread-log.ts'
+
+/** Answers are posted together; an answer waits no longer than this for the next. */
+const flushAfterMs = 2
+
+/** Scores the requests of a hand-over and posts their answers. */
+export class HandOverRunner {
+  readonly #service: LoadedService
+  readonly #board: ProgressBoard
+  readonly #post: (message: FromThread, transfer: ArrayBuffer[]) => void
+  #indexes: number[] = []
+  #answers: ScoringAnswer[] = []
+  #left = 0
+  #flushedAt = 0
+
+  constructor(
+    service: LoadedService,
+    board: ProgressBoard,
+    post: (message: FromThread, transfer: ArrayBuffer[]) => void,
+  ) {
+    this.#service = service
+    this.#board = board
+    this.#post = post
+  }
+
+  async run(requests: readonly ScoringRequest[]): Promise<void> {
+    this.#left = requests.length
+    this.#flushedAt = performance.now()
+    const { script } = this.#service
+    if (script.kind === 'rows') await this.#runRows(script, requests)
+    else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
+  }
+
+  async #runAlone(script: Exclude<Script, RowScript>, index: number, request: ScoringRequest): Promise<void> {
+    this.#begin([index])
+    try {
+      const input = this.#inputOf(script, request)
+      const startedAt = performance.now()
+      const result = await (script.run as (input: unknown) => unknown)(input)
+      const execMs = performance.now() - startedAt
+      await this.#answer(index, result, execMs)
+    } catch (failure) {
+      this.#fail(index, failure)
+    }
+  }
+
+  #inputOf(script: Exclude<Script, RowScript>, request: ScoringRequest): unknown {
+    switch (script.kind) {
+      case 'raw':
+        return decodeText(request.body)
+      case 'object':
+        return script.decode(decodeParameters(request.body, request.contentType, false))
+      case 'rawHttp': {
+        const { method, url, headers } = request.http as NonNullable<ScoringRequest['http']>
+        const hasBody = method !== 'GET' && method !== 'HEAD' && request.body.length > 0
+        return new Request(url, {
+          method,
+          headers: headers as [string, string][],
+          body: hasBody ? (request.body as Uint8Array<ArrayBuffer>) : undefined,
+        })
+      }
+    }
+  }
+
+  async #runRows(script: RowScript, requests: readonly ScoringRequest[]): Promise<void> {
+    const { isBatchable, maxRows } = this.#service
+    const decoded: DecodedRequest[] = []
+    for (const [index, request] of requests.entries()) {
+      this.#begin([index])
+      try {
+        const feeds = this.#feedsOf(script, request)
+        decoded.push({ index, feeds, rowCount: rowCountOf(feeds) })
+        this.#board.set(index, progress.waiting)
+      } catch (failure) {
+        this.#fail(index, failure)
+      }
+    }
+    for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) await this.#runBatch(script, batch)
+  }
+
+  #feedsOf(script: RowScript, request: ScoringRequest): Feeds {
+    const feeds = script.decode(decodeParameters(request.body, request.contentType, this.#service.hasExactIntegers))
+    const limit = this.#service.maxRows.request
+    if (script.hasRowAxis && rowCountOf(feeds) > limit) {
+      throw new ScoringError(
+        'TOO_MANY_ROWS',
+        `the request has ${rowCountOf(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+      )
+    }
+    return feeds
+  }
+
+  async #runBatch(script: RowScript, batch: readonly DecodedRequest[]): Promise<void> {
+    this.#begin(batch.map(({ index }) => index))
+    const startedAt = performance.now()
+    let result: unknown
+    try {
+      result = await script.run(joinFeeds(batch.map(({ feeds }) => feeds)))
+    } catch (failure) {
+      return this.#runApart(script, batch, failure)
+    }
+    const execMs = performance.now() - startedAt
+    const [only] = batch
+    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs)
+    const results = splitResult(
+      result,
+      batch.map(({ rowCount }) => rowCount),
+    )
+    if (!results) return this.#runApart(script, batch, undefined)
+    for (const [at, { index }] of batch.entries()) await this.#answerSafely(index, results[at], execMs)
+  }
+
+  /** A run of several that fails tells nothing about any one of them: each runs again alone. */
+  async #runApart(script: RowScript, batch: readonly DecodedRequest[], failure: unknown): Promise<void> {
+    const [only] = batch
+    if (batch.length === 1 && only) return this.#fail(only.index, failure)
+    for (const request of batch) this.#board.set(request.index, progress.waiting)
+    for (const request of batch) await this.#runBatch(script, [request])
+  }
+
+  async #answerSafely(index: number, result: unknown, execMs: number): Promise<void> {
+    try {
+      await this.#answer(index, result, execMs)
+    } catch (failure) {
+      this.#fail(index, failure)
+    }
+  }
+
+  async #answer(index: number, result: unknown, execMs: number): Promise<void> {
+    this.#add(index, await encodeResult(result, execMs, this.#service.response))
+  }
+
+  #fail(index: number, failure: unknown): void {
+    // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
+    const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
+    if (error.status >= 500) logFailure(this.#service.name, error)
+    this.#add(index, { code: error.code, message: error.message })
+  }
+
+  #begin(indexes: readonly number[]): void {
+    this.#board.startedAt = Date.now()
+    for (const index of indexes) this.#board.set(index, progress.running)
+  }
+
+  #add(index: number, answer: ScoringAnswer): void {
+    this.#board.set(index, progress.answered)
+    this.#indexes.push(index)
+    this.#answers.push(answer)
+    this.#left--
+    if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.#flush()
+  }
+
+  #flush(): void {
+    const answers = this.#answers
+    const indexes = this.#indexes
+    this.#answers = []
+    this.#indexes = []
+    this.#flushedAt = performance.now()
+    const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
+    this.#post({ type: 'answers', indexes, answers, isLast: this.#left === 0 }, transfer)
+  }
+}
+
+function scriptFailed(cause: unknown): ScoringError {
+  const message = 'An unexpected error occurred in scoring script. Check the logs for more info.'
+  return new ScoringError('ENTRY_SCRIPT_FAILED', message, { cause })
+}

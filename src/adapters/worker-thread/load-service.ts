@@ -1,0 +1,82 @@
+import type { LoadReport } from '../../engine/hand-over.ts'
+import type { ModelSession } from '../../engine/model-session.ts'
+import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { initScript, type Script } from '../../entry-script/script.ts'
+import { builtInScript } from '../../entry-script/tensor-script.ts'
+import { warmUp } from '../../entry-script/warm-up.ts'
+import { ServiceLoadError } from '../../errors.ts'
+import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
+import { importEntryModule } from './entry-module.ts'
+
+/** A service that can score, as the thread holds it. */
+export interface LoadedService {
+  readonly name: string
+  readonly script: Script
+  readonly isBatchable: boolean
+  /** Whole numbers beyond 2^53 must arrive exactly. */
+  readonly hasExactIntegers: boolean
+  readonly maxRows: { readonly request: number; readonly run: number }
+  readonly response: ThreadSpec['definition']['response']
+}
+
+/**
+ * Loads models and entry script and proves, with a run, that they work.
+ *
+ * @throws ServiceLoadError saying what the owner of the service has to mend
+ */
+export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedService; report: LoadReport }> {
+  const startedAt = performance.now()
+  const sessions = new Map<string, Promise<ModelSession>>()
+  const loadModel = (name?: string) => {
+    const model =
+      name === undefined && spec.models.length === 1 ? spec.models[0] : spec.models.find(each => each.name === name)
+    if (!model) {
+      const known = spec.models.map(each => `"${each.name}"`).join(', ') || 'none'
+      throw new ServiceLoadError(
+        `there is no model ${name === undefined ? 'to choose' : `"${name}"`}; models: ${known}`,
+      )
+    }
+    const session = sessions.get(model.name) ?? loadOnnxModel(model, spec.definition.accelerator)
+    sessions.set(model.name, session)
+    return session
+  }
+  const script = await loadScript(spec, loadModel)
+  const loadedAt = performance.now()
+  const { isBatchable, notes } = await warmUp(script, {
+    sample: spec.sample,
+    maxRows: spec.definition.batching.maxRows,
+    nonFinite: spec.definition.response.nonFinite,
+  })
+  const [session] = await Promise.all(sessions.values())
+  const inputs = script.kind === 'rows' ? script.inputs : (session?.inputs ?? [])
+  const report: LoadReport = {
+    scriptKind: script.kind === 'rows' || script.kind === 'object' ? 'typed' : script.kind,
+    executionProvider: session?.executionProvider ?? 'none',
+    inputs,
+    outputs: session?.outputs ?? [],
+    isBatchable,
+    notes,
+    loadMs: loadedAt - startedAt,
+    warmUpMs: performance.now() - loadedAt,
+  }
+  const { batching, limits, response } = spec.definition
+  const service: LoadedService = {
+    name: spec.service,
+    script,
+    isBatchable,
+    hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
+    maxRows: { request: limits.maxRows, run: batching.maxRows },
+    response,
+  }
+  return { service, report }
+}
+
+async function loadScript(spec: ThreadSpec, loadModel: (name?: string) => Promise<ModelSession>): Promise<Script> {
+  if (spec.entryScript === undefined) return builtInScript(await loadModel())
+  const file = `${spec.service}/${spec.definition.entryScript}`
+  return initScript(file, await importEntryModule(spec.entryScript, file), {
+    modelDir: spec.modelDir,
+    loadModel: async name => loadModel(name),
+    log: (...message) => console.log(`[${spec.service}]`, ...message),
+  })
+}

@@ -1,0 +1,59 @@
+import type { LoadReport, ScoringAnswer, ScoringRequest } from '../../engine/hand-over.ts'
+import { maxHandOver } from '../../engine/hand-over.ts'
+import type { ThreadSpec } from '../../engine/thread-spec.ts'
+
+/** What a thread is started with. */
+export interface ThreadStart {
+  readonly spec: ThreadSpec
+  readonly board: SharedArrayBuffer
+}
+
+/** To the thread: score these. One hand-over at a time. */
+export type ToThread = readonly ScoringRequest[]
+
+/** From the thread. */
+export type FromThread =
+  | { readonly type: 'loaded'; readonly report: LoadReport }
+  | { readonly type: 'load-failed'; readonly reason: string }
+  | {
+      readonly type: 'answers'
+      readonly indexes: readonly number[]
+      readonly answers: readonly ScoringAnswer[]
+      /** Nothing of the hand-over is left. */
+      readonly isLast: boolean
+    }
+
+/**
+ * What thread and owner both see while the thread computes and answers no message: a start time and the state of
+ * each request of the hand-over.
+ */
+export class ProgressBoard {
+  static readonly bytes = 8 + 4 * maxHandOver
+  readonly #startedAt: Float64Array
+  readonly #states: Int32Array
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#startedAt = new Float64Array(memory, 0, 1)
+    this.#states = new Int32Array(memory, 8, maxHandOver)
+  }
+
+  clear(requestCount: number): void {
+    for (let index = 0; index < requestCount; index++) Atomics.store(this.#states, index, 0)
+  }
+
+  set(index: number, state: number): void {
+    Atomics.store(this.#states, index, state)
+  }
+
+  get(index: number): number {
+    return Atomics.load(this.#states, index)
+  }
+
+  set startedAt(time: number) {
+    this.#startedAt[0] = time
+  }
+
+  get startedAt(): number {
+    return this.#startedAt[0] as number
+  }
+}

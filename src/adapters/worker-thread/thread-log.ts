@@ -1,0 +1,20 @@
+import type { ScoringError } from '../../errors.ts'
+
+/**
+ * Writes a failure with its causes. JSON.parse quotes what it was given, so a script's complaint about its input is
+ * reduced to its kind: row values must not enter the log.
+ */
+export function logFailure(service: string, failure: ScoringError): void {
+  console.error(`[${service}] ${failure.code}: ${failure.message}${causes(failure.cause)}`)
+}
+
+function causes(cause: unknown): string {
+  if (cause === undefined) return ''
+  if (!(cause instanceof Error)) return `\n  caused by: ${String(cause)}`
+  const stack = (cause.stack ?? '')
+    .split('\n')
+    .filter(line => /^\s+at /.test(line))
+    .slice(0, 8)
+  const message = cause instanceof SyntaxError ? 'malformed text' : cause.message
+  return `\n  caused by: ${cause.name}: ${message}\n${stack.join('\n')}${causes(cause.cause)}`
+}

@@ -1,0 +1,83 @@
+import { Worker } from 'node:worker_threads'
+import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
+import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { type FromThread, ProgressBoard, type ThreadStart } from './messages.ts'
+import { threadEntry } from './thread-entry.ts'
+
+/** Bodies from this size are moved to the thread; smaller ones are cheaper to copy. */
+const transferFromBytes = 16_384
+
+/** A `ScoringThread` on a Node.js worker thread. Its crash, endless loop or `process.exit` ends the thread only. */
+export class WorkerScoringThread implements ScoringThread {
+  readonly #worker: Worker
+  readonly #board: ProgressBoard
+  #end: ThreadEnd | undefined
+
+  constructor(spec: ThreadSpec, events: ThreadEvents) {
+    const board = new SharedArrayBuffer(ProgressBoard.bytes)
+    this.#board = new ProgressBoard(board)
+    const start: ThreadStart = { spec, board }
+    this.#worker = new Worker(threadEntry, {
+      workerData: start,
+      name: `scoring ${spec.service}`,
+      env: { ...process.env, AZUREML_MODEL_DIR: spec.modelDir },
+      execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
+      resourceLimits: { maxOldGenerationSizeMb: spec.definition.limits.maxMemoryMb },
+    })
+    // The host's server keeps the process alive; idle threads must not keep it from ending.
+    this.#worker.unref()
+    this.#worker.on('message', (message: FromThread) => this.#receive(message, events))
+    this.#worker.on('error', (error: Error & { code?: string }) => {
+      const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
+      this.#end ??= { kind, detail: error.message }
+    })
+    this.#worker.on('exit', code => events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` }))
+  }
+
+  handOver(requests: readonly ScoringRequest[]): void {
+    this.#board.clear(requests.length)
+    this.#board.startedAt = Date.now()
+    const transfer = requests.flatMap(({ body }) =>
+      body.byteLength >= transferFromBytes ? [body.buffer as ArrayBuffer] : [],
+    )
+    this.#worker.postMessage(requests, transfer)
+  }
+
+  isRunning(index: number): boolean {
+    return this.#board.get(index) === progress.running
+  }
+
+  runningSince(): number {
+    return this.#board.startedAt
+  }
+
+  async memoryMb(): Promise<number | undefined> {
+    // Node.js 22 has no such call; there the heap limit alone holds.
+    if (!('getHeapStatistics' in this.#worker)) return undefined
+    try {
+      const { used_heap_size, external_memory } = await this.#worker.getHeapStatistics()
+      return (used_heap_size + external_memory) / 2 ** 20
+    } catch {
+      return undefined // it ended meanwhile
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #receive(message: FromThread, events: ThreadEvents): void {
+    switch (message.type) {
+      case 'loaded':
+        return events.onLoaded(message.report)
+      case 'load-failed':
+        events.onLoadFailed(message.reason)
+        void this.end()
+        return
+      case 'answers':
+        events.onAnswers(message.indexes, message.answers)
+        if (message.isLast) events.onIdle()
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/** Composition root: settings in, wired services out. The one file that names every adapter. */
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { FolderModelStore } from './adapters/local/folder-model-store.ts'
+import { KeyFile } from './adapters/local/key-file.ts'
+import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
+import { ServiceKeys } from './auth/service-keys.ts'
+import { Lane } from './engine/lane.ts'
+import type { ThreadSpec } from './engine/thread-spec.ts'
+import { ServiceLoadError, StartupError } from './errors.ts'
+import { ScoringService } from './scoring/scoring-service.ts'
+import { ServiceCatalogue } from './scoring/service-catalogue.ts'
+import { ServiceDefinition } from './service/definition.ts'
+import { readSettings, type Settings } from './settings.ts'
+import { describeLoad } from './telemetry/load-report-line.ts'
+
+export interface App {
+  readonly settings: Settings
+  readonly catalogue: ServiceCatalogue
+  stop(): Promise<void>
+}
+
+/**
+ * Reads settings and definitions and begins to load every service; models load in their threads meanwhile.
+ *
+ * @throws StartupError with one line for the operator
+ */
+export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
+  const settings = readSettings(environment, appRoot, availableParallelism())
+  const store = new FolderModelStore(settings.modelsDir)
+  const names = await store.listServices()
+  if (names.length === 0)
+    throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
+  if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {
+    throw new StartupError(`SCORING_DEFAULT_SERVICE names no service; there are: ${names.join(', ')}`)
+  }
+  const opened = await Promise.all(names.map(name => openService(store, name)))
+  const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
+  const keys = await new KeyFile(join(settings.appRoot, '.local', 'keys.json')).fetchKeys(locked)
+  const services = opened.map(({ name, definition, spec, failure }) => {
+    const pair = definition.auth.mode === 'none' ? undefined : keys.get(name)
+    const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
+    return new ScoringService({ name, definition, keys: pair && new ServiceKeys(pair), lane })
+  })
+  return {
+    settings,
+    catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
+    stop: async () => {
+      await Promise.all(services.map(service => service.stop()))
+    },
+  }
+}
+
+interface OpenedService {
+  readonly name: string
+  readonly definition: ServiceDefinition
+  readonly spec?: ThreadSpec
+  readonly failure?: string
+}
+
+/** A service that cannot be opened is named and answers 503; the others go on. */
+async function openService(store: FolderModelStore, name: string): Promise<OpenedService> {
+  try {
+    const spec = await store.openService(name)
+    return { name, definition: spec.definition, spec }
+  } catch (failure) {
+    const reason =
+      failure instanceof ServiceLoadError ? failure.message : `cannot be read: ${(failure as Error).message}`
+    console.error(`[${name}] not available: ${reason}`)
+    return { name, definition: ServiceDefinition.parse({}), failure: reason }
+  }
+}
+
+function startLane(spec: ThreadSpec, settings: Settings): Lane {
+  const { service, definition } = spec
+  const lane = new Lane({
+    startThread: events => new WorkerScoringThread(spec, events),
+    maxThreads: settings.maxThreads,
+    timeoutMs: definition.limits.timeoutMs,
+    loadTimeoutMs: definition.limits.loadTimeoutMs,
+    maxQueued: definition.limits.maxQueued,
+    maxMemoryMb: definition.limits.maxMemoryMb,
+    hasEntryScript: spec.entryScript !== undefined,
+    log: line => console.error(`[${service}] ${line}`),
+  })
+  const startedAt = performance.now()
+  lane.start().then(
+    report => {
+      console.log(`[${service}] ready after ${Math.round(performance.now() - startedAt)} ms: ${describeLoad(report)}`)
+      for (const note of report.notes) console.log(`[${service}] ${note}`)
+    },
+    failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
+  )
+  return lane
+}
+
+let started: Promise<App> | undefined
+
+/** The app of this process, started on first use from its environment and the folder that holds `host.json`. */
+export function startedApp(): Promise<App> {
+  started ??= startApp(process.env, findAppRoot(fileURLToPath(import.meta.url)))
+  return started
+}
+
+/** Stops the app of this process, if it was started at all. */
+export async function stopApp(): Promise<void> {
+  await started?.then(app => app.stop())
+}
+
+function findAppRoot(file: string): string {
+  let folder = dirname(file)
+  while (!existsSync(join(folder, 'host.json'))) {
+    if (dirname(folder) === folder) throw new StartupError('host.json was not found in any folder above the app')
+    folder = dirname(folder)
+  }
+  return folder
+}

@@ -1,0 +1,47 @@
+import type { ErrorCode } from '../errors.ts'
+import type { TensorInfo } from './model-session.ts'
+
+/** What a thread gets of one request. `http` is given only to scripts that asked for the whole request. */
+export interface ScoringRequest {
+  readonly body: Uint8Array
+  readonly contentType: string | undefined
+  readonly http?: {
+    readonly method: string
+    readonly url: string
+    readonly headers: readonly (readonly [string, string])[]
+  }
+}
+
+/** What comes back for it. `execMs` is the time of the run that the request took part in. */
+export type ScoringAnswer =
+  | { readonly json: string; readonly execMs: number }
+  | {
+      readonly status: number
+      readonly headers: readonly (readonly [string, string])[]
+      readonly body: Uint8Array
+      readonly execMs: number
+    }
+  | { readonly code: ErrorCode; readonly message: string }
+
+/** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
+export type ScriptKind = 'raw' | 'typed' | 'rawHttp'
+
+/** What a thread found while it loaded a service. */
+export interface LoadReport {
+  readonly scriptKind: ScriptKind
+  readonly executionProvider: string
+  readonly inputs: readonly TensorInfo[]
+  readonly outputs: readonly TensorInfo[]
+  /** Whether rows of several requests may share one run. */
+  readonly isBatchable: boolean
+  /** Why not, or what else the owner should know. */
+  readonly notes: readonly string[]
+  readonly loadMs: number
+  readonly warmUpMs: number
+}
+
+/** Most requests in one hand-over; bounds the shared progress board. */
+export const maxHandOver = 256
+
+/** Where a request of a hand-over stands, as the thread writes it on the progress board. */
+export const progress = { waiting: 0, running: 1, answered: 2 } as const

@@ -1,0 +1,46 @@
+import { isSameRowShape } from '../tensor/shape.ts'
+import type { Feeds } from './model-session.ts'
+
+/** A request that is decoded and waits for its run. */
+export interface DecodedRequest {
+  readonly index: number
+  readonly feeds: Feeds
+  readonly rowCount: number
+}
+
+/**
+ * The micro-batch rule: of the requests that wait, in order, those whose inputs agree in all but the first dimension
+ * run together, up to `maxRows` rows. A request that is larger on its own runs alone.
+ *
+ * @param isBatchable  false runs every request alone
+ * @returns the runs, each with its requests in arrival order
+ */
+export function planMicroBatches(
+  requests: readonly DecodedRequest[],
+  maxRows: number,
+  isBatchable: boolean,
+): DecodedRequest[][] {
+  if (!isBatchable) return requests.map(request => [request])
+  const batches: { rows: number; requests: DecodedRequest[] }[] = []
+  for (const request of requests) {
+    const room = batches.find(
+      batch =>
+        batch.rows + request.rowCount <= maxRows &&
+        canShareRun((batch.requests[0] as DecodedRequest).feeds, request.feeds),
+    )
+    if (room) {
+      room.requests.push(request)
+      room.rows += request.rowCount
+    } else {
+      batches.push({ rows: request.rowCount, requests: [request] })
+    }
+  }
+  return batches.map(batch => batch.requests)
+}
+
+function canShareRun(one: Feeds, other: Feeds): boolean {
+  return Object.entries(one).every(([name, tensor]) => {
+    const counterpart = other[name]
+    return counterpart?.dtype === tensor.dtype && isSameRowShape(tensor.shape, counterpart.shape)
+  })
+}

@@ -1,0 +1,36 @@
+import type { LoadReport, ScoringAnswer, ScoringRequest } from './hand-over.ts'
+
+/** Why a thread is gone. */
+export type ThreadEnd =
+  | { readonly kind: 'ended'; readonly detail: string }
+  | { readonly kind: 'out-of-memory'; readonly detail: string }
+
+/** What a thread tells the lane that owns it. */
+export interface ThreadEvents {
+  /** The service is loaded and warmed; hand-overs may begin. */
+  onLoaded(report: LoadReport): void
+  /** Loading failed for a reason the owner of the service must mend. The thread ends. */
+  onLoadFailed(reason: string): void
+  /** Answers to the requests `from`, `from + 1`, … in the order of the hand-over, or in `indexes`. */
+  onAnswers(indexes: readonly number[], answers: readonly ScoringAnswer[]): void
+  /** Every request of the hand-over has been answered; the thread is free. */
+  onIdle(): void
+  /** The thread is gone, whoever ended it. */
+  onEnd(end: ThreadEnd): void
+}
+
+/** One worker thread that serves one service. Port: `adapters/worker-thread/` implements it. */
+export interface ScoringThread {
+  /** @param requests at most `maxHandOver`; bodies of some size are moved, not copied */
+  handOver(requests: readonly ScoringRequest[]): void
+  /** Whether request `index` of the current hand-over is being run right now. */
+  isRunning(index: number): boolean
+  /** When what runs now began, as `Date.now()`. */
+  runningSince(): number
+  /** MiB of JavaScript memory the thread holds; undefined when it does not answer. */
+  memoryMb(): Promise<number | undefined>
+  /** Ends the thread wherever it is; `onEnd` follows. */
+  end(): Promise<void>
+}
+
+export type StartThread = (events: ThreadEvents) => ScoringThread

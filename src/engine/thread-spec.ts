@@ -1,0 +1,20 @@
+import type { ServiceDefinition } from '../service/definition.ts'
+
+/** A model file that exists, with the name scripts load it by. */
+export interface ModelPath {
+  readonly name: string
+  readonly path: string
+  readonly sha256: string | undefined
+}
+
+/** Everything a thread needs to serve a service; plain data, because it crosses to the thread. */
+export interface ThreadSpec {
+  readonly service: string
+  readonly definition: ServiceDefinition
+  readonly models: readonly ModelPath[]
+  /** Folder that an entry script expects behind `AZUREML_MODEL_DIR`. */
+  readonly modelDir: string
+  readonly entryScript: string | undefined
+  /** Text of the sample request body, when `service.json` names one. */
+  readonly sample: string | undefined
+}

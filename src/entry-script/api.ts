@@ -1,0 +1,47 @@
+/** What `import … from 'scoring-functions'` offers to entry scripts. */
+import type { ModelSession } from '../engine/model-session.ts'
+import type { Dtype } from '../tensor/dtype.ts'
+import { type DeclaredShape, hasRowAxis } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+
+export type { ModelSession, TensorInfo } from '../engine/model-session.ts'
+export type { Dtype } from '../tensor/dtype.ts'
+export { Tensor } from '../tensor/tensor.ts'
+
+/** What `init` receives, once per worker thread. */
+export interface InitContext {
+  /** Folder with the model, as `AZUREML_MODEL_DIR`. */
+  readonly modelDir: string
+  /** A session of the named model (the only one when there is one), on the accelerator that `service.json` asks for. */
+  loadModel(name?: string): Promise<ModelSession>
+  /** Writes a line to the service's log. */
+  log(...message: unknown[]): void
+}
+
+/** A declared tensor input: `run` receives `{ data: Tensor }`, checked. */
+export class TensorInput {
+  readonly dtype: Dtype
+  readonly shape: DeclaredShape
+  readonly sample: Tensor
+
+  constructor(sample: Tensor) {
+    this.dtype = sample.dtype
+    this.shape = sample.shape.map((size, axis) => (axis === 0 ? 'rows' : size))
+    this.sample = sample
+  }
+
+  /** Rows of several requests can be put under each other. */
+  get hasRowAxis(): boolean {
+    return hasRowAxis(this.shape)
+  }
+}
+
+/**
+ * Declares the input of an entry script: `export const input = tensor([[5.1, 3.5, 1.4, 0.2]], 'float32')`.
+ * As with Azure ML's `NumpyParameterType`, the sample gives rank and sizes, and the first dimension may have any size.
+ *
+ * @param sample  nested arrays, one row or more
+ */
+export function tensor(sample: unknown, dtype: Dtype = 'float64'): TensorInput {
+  return new TensorInput(Tensor.from(dtype, sample, 'sample'))
+}

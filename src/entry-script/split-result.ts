@@ -1,0 +1,39 @@
+import { splitRows } from '../tensor/rows.ts'
+import { Tensor } from '../tensor/tensor.ts'
+
+/**
+ * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, or an
+ * object of such.
+ *
+ * @param rowCounts  rows of each request, in order
+ * @returns one result per request, or undefined when the result does not follow the rows
+ */
+export function splitResult(result: unknown, rowCounts: readonly number[]): unknown[] | undefined {
+  const total = rowCounts.reduce((sum, count) => sum + count, 0)
+  if (result instanceof Tensor) return result.shape[0] === total ? splitRows(result, rowCounts) : undefined
+  if (isList(result)) {
+    if (result.length !== total) return undefined
+    let start = 0
+    return rowCounts.map(count => {
+      const rows = result.slice(start, start + count)
+      start += count
+      return rows
+    })
+  }
+  if (!isPlainObject(result)) return undefined
+  const parts: Record<string, unknown>[] = rowCounts.map(() => ({}))
+  for (const [name, member] of Object.entries(result)) {
+    const split = splitResult(member, rowCounts)
+    if (!split) return undefined
+    for (const [index, part] of parts.entries()) part[name] = split[index]
+  }
+  return parts
+}
+
+function isList(value: unknown): value is unknown[] {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+}

@@ -1,0 +1,103 @@
+/** Every failure a caller can meet: code, HTTP status, class. Codes are stable; messages may be reworded. */
+export const statusOf = {
+  BEARER_MISSING: 401,
+  BEARER_REJECTED: 401,
+  SERVICE_UNKNOWN: 404,
+  PATH_UNKNOWN: 404,
+  METHOD_NOT_ALLOWED: 405,
+  REQUEST_ID_TOO_LONG: 431,
+  BODY_TOO_LARGE: 413,
+  BODY_ABORTED: 400,
+  BODY_EMPTY: 400,
+  BODY_NOT_UTF8: 400,
+  BODY_NOT_JSON: 400,
+  BODY_NOT_OBJECT: 400,
+  BODY_NESTED_TOO_DEEPLY: 400,
+  CONTENT_TYPE_UNSUPPORTED: 415,
+  INPUT_MISSING: 400,
+  INPUT_SHAPE_MISMATCH: 400,
+  INPUT_RAGGED: 400,
+  INPUT_TYPE_MISMATCH: 400,
+  INPUT_INVALID: 400,
+  TOO_MANY_ROWS: 413,
+  QUEUE_FULL: 503,
+  SERVICE_LOADING: 503,
+  SERVICE_UNAVAILABLE: 503,
+  SERVICE_STOPPING: 503,
+  APP_NOT_STARTED: 503,
+  SCORING_TIMEOUT: 504,
+  ENTRY_SCRIPT_FAILED: 500,
+  ENTRY_SCRIPT_ENDED_THREAD: 500,
+  ENTRY_SCRIPT_OUT_OF_MEMORY: 500,
+  OUTPUT_NOT_SERIALISABLE: 500,
+  MODEL_RUN_FAILED: 500,
+  INTERNAL: 500,
+} as const
+
+export type ErrorCode = keyof typeof statusOf
+
+/** A failure whose message may be shown to the caller. `cause` goes to the log only. */
+export class ScoringError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ScoringError'
+    this.code = code
+  }
+
+  get status(): number {
+    return statusOf[this.code]
+  }
+}
+
+/**
+ * The entry script or the model failed, not the caller. The caller gets a plain sentence, the log the cause
+ * (Azure ML answers all of these with `x-ms-run-function-failed: True`).
+ */
+export const runFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ENTRY_SCRIPT_FAILED',
+  'ENTRY_SCRIPT_ENDED_THREAD',
+  'ENTRY_SCRIPT_OUT_OF_MEMORY',
+  'MODEL_RUN_FAILED',
+  'SCORING_TIMEOUT',
+])
+
+/** An input's dimensions differ from those the model declares. */
+export class InputShapeMismatch extends ScoringError {
+  constructor(input: string, expected: readonly (number | string)[], actual: readonly number[]) {
+    super(
+      'INPUT_SHAPE_MISMATCH',
+      `input "${input}" has shape [${actual.join(', ')}], the model takes [${expected.join(', ')}] (a name or -1: any size)`,
+    )
+  }
+}
+
+/** Something the operator has to mend before the app can start: one clear line, no stack trace. */
+export class StartupError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StartupError'
+  }
+}
+
+/** A service that cannot be loaded; the others go on. The message says what its owner has to mend. */
+export class ServiceLoadError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'ServiceLoadError'
+  }
+}
+
+/** The failure as a ScoringError; what is neither that nor a failed start is a fault of ours. */
+export function asScoringError(failure: unknown): ScoringError {
+  if (failure instanceof ScoringError) return failure
+  if (failure instanceof StartupError) {
+    return new ScoringError('APP_NOT_STARTED', 'The app could not start. Check the logs for more info.', {
+      cause: failure,
+    })
+  }
+  return new ScoringError('INTERNAL', 'An unexpected internal error occurred. Check the logs for more info.', {
+    cause: failure,
+  })
+}

@@ -1,0 +1,100 @@
+/** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
+import { challenge, parseBearer } from '../auth/bearer.ts'
+import { asScoringError, ScoringError } from '../errors.ts'
+import type { ScoringService } from '../scoring/scoring-service.ts'
+import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy } from './azureml.ts'
+import { requestIdsOf } from './request-ids.ts'
+import type { WireRequest, WireResponse } from './wire.ts'
+
+/** `…/score`: authorize, read, hand over, answer. */
+export async function answerScore(
+  request: WireRequest,
+  find: () => ScoringService | Promise<ScoringService>,
+): Promise<WireResponse> {
+  const ids = requestIdsOf(request.headers)
+  const { headers } = ids
+  let service: ScoringService | undefined
+  try {
+    if (hasTrailingSlash(request.url)) throw pathUnknown()
+    service = await find()
+    refuseMethod(request.method, service)
+    if (ids.fault) throw ids.fault
+    const isPreflight = request.method === 'OPTIONS' && service.report?.scriptKind !== 'rawHttp'
+    if (isPreflight) return encodeEmpty(headers)
+    authorize(service, request) // before the body is read
+    const { scriptKind, executionProvider } = service.requireReady()
+    headers['x-scoring-execution-provider'] = executionProvider
+    const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind === 'rawHttp')
+    return encodeAnswer(await service.score(scoring, () => request.isAbandoned === true), headers)
+  } catch (failure) {
+    return answerFailure(failure, headers, service?.name)
+  }
+}
+
+/** `GET /api/v1/service/{service}`: `Healthy`, or 503. */
+export async function answerServiceHealth(
+  request: WireRequest,
+  find: () => Promise<ScoringService>,
+): Promise<WireResponse> {
+  try {
+    const service = await find()
+    allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
+    if (request.method === 'OPTIONS') return encodeEmpty({ allow: 'HEAD, GET, OPTIONS' })
+    service.requireReady()
+    return encodeHealthy()
+  } catch (failure) {
+    return answerFailure(failure, {})
+  }
+}
+
+/** `GET /`: the server runs. */
+export function answerRoot(request: WireRequest): WireResponse {
+  try {
+    allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
+    return request.method === 'OPTIONS' ? encodeEmpty({ allow: 'HEAD, GET, OPTIONS' }) : encodeHealthy()
+  } catch (failure) {
+    return answerFailure(failure, {})
+  }
+}
+
+/** Any other path. */
+export function answerUnknownPath(): WireResponse {
+  return encodeError(pathUnknown(), {})
+}
+
+/** Any failure as an answer; what is not the caller's goes to the log with its cause. */
+export function answerFailure(failure: unknown, headers: Record<string, string>, service?: string): WireResponse {
+  const error = asScoringError(failure)
+  if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
+  // The framework's router answers these two without ids.
+  if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
+  const isChallenge = error.status === 401 && service !== undefined
+  return encodeError(error, isChallenge ? { ...headers, 'www-authenticate': challenge(service, error.code) } : headers)
+}
+
+function authorize(service: ScoringService, request: WireRequest): void {
+  service.keys?.check(parseBearer(request.headers.get('authorization')))
+}
+
+function refuseMethod(method: string, service: ScoringService): void {
+  if (method === 'HEAD' && service.report?.scriptKind !== 'rawHttp') {
+    throw new ScoringError('METHOD_NOT_ALLOWED', 'Method not allowed')
+  }
+  allow(method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
+}
+
+function allow(method: string, methods: readonly string[]): void {
+  if (!methods.includes(method)) {
+    throw new ScoringError('METHOD_NOT_ALLOWED', 'The method is not allowed for the requested URL.')
+  }
+}
+
+function hasTrailingSlash(url: string): boolean {
+  const query = url.indexOf('?')
+  return url[(query < 0 ? url.length : query) - 1] === '/'
+}
+
+function pathUnknown(): ScoringError {
+  const advice = 'If you entered the URL manually please check your spelling and try again.'
+  return new ScoringError('PATH_UNKNOWN', `The requested URL was not found on the server. ${advice}`)
+}

@@ -1,0 +1,85 @@
+import { ScoringError } from '../errors.ts'
+import { findJsonError } from './json-error.ts'
+import { findUtf8Error } from './utf8-error.ts'
+
+/** Deeper nesting than any input needs (CPython gives up at about the same depth). */
+const maxDepth = 1000
+
+// The byte order mark stays: an undecorated script receives it as part of the string, as Azure ML's does.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * The body as text.
+ *
+ * @throws ScoringError BODY_NOT_UTF8, worded as CPython does
+ */
+export function decodeText(body: Uint8Array): string {
+  try {
+    return utf8.decode(body)
+  } catch {
+    throw new ScoringError('BODY_NOT_UTF8', `Input cannot be decoded as UTF-8: ${findUtf8Error(body)}`)
+  }
+}
+
+/**
+ * The parameters of a typed or built-in script: a JSON object.
+ *
+ * @param hasExactIntegers  keep whole numbers beyond 2^53 exact, as BigInt (slower)
+ * @throws ScoringError CONTENT_TYPE_UNSUPPORTED, BODY_EMPTY, BODY_NOT_UTF8, BODY_NESTED_TOO_DEEPLY, BODY_NOT_JSON, BODY_NOT_OBJECT
+ */
+export function decodeParameters(
+  body: Uint8Array,
+  contentType: string | undefined,
+  hasExactIntegers: boolean,
+): Record<string, unknown> {
+  if (!isJson(contentType))
+    throw new ScoringError('CONTENT_TYPE_UNSUPPORTED', 'Expects Content-Type to be application/json')
+  if (body.length === 0) throw new ScoringError('BODY_EMPTY', 'POST body is empty. Expecting a JSON dictionary.')
+  refuseDeepNesting(body)
+  const text = decodeText(body).replace(/^\uFEFF/, '')
+  const parameters = parse(text, hasExactIntegers)
+  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) {
+    throw new ScoringError('BODY_NOT_OBJECT', 'POST body should be a JSON dictionary.')
+  }
+  return parameters as Record<string, unknown>
+}
+
+function isJson(contentType: string | undefined): boolean {
+  if (contentType === 'application/json') return true
+  const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  return mediaType === 'application/json' || /^application\/.+\+json$/.test(mediaType)
+}
+
+function parse(text: string, hasExactIntegers: boolean): unknown {
+  try {
+    return hasExactIntegers ? JSON.parse(text, exactInteger) : JSON.parse(text)
+  } catch {
+    // V8's own message quotes the body, and row values must not enter a message.
+    throw new ScoringError('BODY_NOT_JSON', `POST body could not be decoded as JSON: ${findJsonError(text)}`)
+  }
+}
+
+function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
+  return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value
+}
+
+const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [...'"\\[]{}'].map(c => c.charCodeAt(0))
+
+/** Counts brackets outside strings before anything recursive sees the body. */
+function refuseDeepNesting(body: Uint8Array): void {
+  if (body.length <= maxDepth) return
+  let depth = 0
+  for (let index = 0; index < body.length; index++) {
+    const byte = body[index]
+    if (byte === quote) {
+      for (index++; index < body.length && body[index] !== quote; index++) if (body[index] === backslash) index++
+    } else if (byte === openBracket || byte === openBrace) {
+      if (++depth > maxDepth) {
+        throw new ScoringError('BODY_NESTED_TOO_DEEPLY', `POST body is nested deeper than ${maxDepth} levels.`)
+      }
+    } else if (byte === closeBracket || byte === closeBrace) {
+      depth--
+    }
+  }
+}

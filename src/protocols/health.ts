@@ -1,0 +1,50 @@
+/** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
+import { parseBearer } from '../auth/bearer.ts'
+import type { ScoringService } from '../scoring/scoring-service.ts'
+import type { ServiceCatalogue } from '../scoring/service-catalogue.ts'
+import { encode } from './python-json.ts'
+import type { WireRequest, WireResponse } from './wire.ts'
+
+/** The event loop turns. */
+export function answerLive(): WireResponse {
+  return encodeStatus(200, { status: 'live' })
+}
+
+/** 200 when every service is loaded and warmed, else 503. */
+export function answerReady(request: WireRequest, catalogue: ServiceCatalogue, isDevelopment: boolean): WireResponse {
+  const { isReady } = catalogue
+  const visible = catalogue.all.filter(service => isDevelopment || hasKey(request, service))
+  const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
+  return encodeStatus(isReady ? 200 : 503, {
+    status: isReady ? 'ready' : 'not ready',
+    services: visible.length > 0 ? services : undefined,
+  })
+}
+
+function encodeStatus(status: number, body: object): WireResponse {
+  return { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, body: encode(body) }
+}
+
+function hasKey(request: WireRequest, service: ScoringService): boolean {
+  try {
+    return service.keys?.match(parseBearer(request.headers.get('authorization'))) ?? false
+  } catch {
+    return false
+  }
+}
+
+function detailsOf(service: ScoringService): object {
+  const { report } = service
+  return {
+    status: service.status,
+    reason: service.failure,
+    executionProvider: report?.executionProvider,
+    script: report?.scriptKind,
+    inputs: report?.inputs,
+    outputs: report?.outputs,
+    microBatching: report?.isBatchable,
+    notes: report?.notes,
+    loadMs: report && Math.round(report.loadMs),
+    warmUpMs: report && Math.round(report.warmUpMs),
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * JSON text as CPython's `json.dumps` writes it, because Azure ML's clients and recorded answers compare it:
+ * separators `", "` and `": "`, everything outside printable ASCII escaped, floats as Python's `repr`.
+ */
+import { Tensor } from '../tensor/tensor.ts'
+
+/** What becomes of NaN and infinities, which JSON cannot write: `null`, or Python's bare tokens. */
+export type NonFinite = 'null' | 'literal'
+
+/** Deeper answers are cycles in all likelihood; Python gives up at about the same depth. */
+const maxDepth = 1000
+
+/**
+ * @param value  anything an entry script may return: JSON values, BigInt, tensors, typed arrays, objects with `toJSON`
+ * @throws TypeError naming what cannot be written (functions, symbols, cycles)
+ */
+export function encode(value: unknown, nonFinite: NonFinite = 'null'): string {
+  return encodeValue(value, nonFinite, 0)
+}
+
+function encodeValue(value: unknown, nonFinite: NonFinite, depth: number): string {
+  if (depth > maxDepth) throw new TypeError(`the answer is nested deeper than ${maxDepth} levels, or contains itself`)
+  switch (typeof value) {
+    case 'string':
+      return encodeString(value)
+    case 'number':
+      return Number.isInteger(value) ? String(value) : encodeFloat(value, nonFinite)
+    case 'bigint':
+      return String(value)
+    case 'boolean':
+      return value ? 'true' : 'false'
+    case 'undefined':
+      return 'null'
+    case 'object':
+      return value === null ? 'null' : encodeObject(value, nonFinite, depth)
+    default:
+      throw new TypeError(`a ${typeof value} cannot be written as JSON`)
+  }
+}
+
+function encodeObject(value: object, nonFinite: NonFinite, depth: number): string {
+  if (value instanceof Tensor) return encodeTensor(value, nonFinite)
+  if (Array.isArray(value)) return `[${value.map(entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+    return `[${Array.from(value as Uint8Array, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return encodeValue(value.toJSON(), nonFinite, depth + 1)
+  if (value instanceof Map || value instanceof Set || value instanceof Promise || value instanceof ArrayBuffer) {
+    throw new TypeError(`a ${value.constructor.name} cannot be written as JSON`)
+  }
+  const members: string[] = []
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== undefined) members.push(`${encodeString(key)}: ${encodeValue(member, nonFinite, depth + 1)}`)
+  }
+  return `{${members.join(', ')}}`
+}
+
+/** Nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. */
+function encodeTensor({ dtype, shape, data }: Tensor, nonFinite: NonFinite): string {
+  const encodeElement = elementEncoder(dtype, nonFinite)
+  let next = 0
+  const encodeAxis = (axis: number): string => {
+    if (axis === shape.length) return encodeElement(data[next++] as never)
+    const entries: string[] = []
+    for (let index = 0; index < (shape[axis] as number); index++) entries.push(encodeAxis(axis + 1))
+    return `[${entries.join(', ')}]`
+  }
+  return encodeAxis(0)
+}
+
+function elementEncoder(dtype: Tensor['dtype'], nonFinite: NonFinite): (element: never) => string {
+  switch (dtype) {
+    case 'string':
+      return encodeString
+    case 'bool':
+      return (flag: number) => (flag ? 'true' : 'false')
+    case 'float64':
+      return (number: number) => encodeFloat(number, nonFinite)
+    case 'float32':
+      return (number: number) =>
+        Number.isFinite(number) ? pythonFloat(shortestFloat32(number)) : encodeFloat(number, nonFinite)
+    case 'float16':
+      return (number: number) =>
+        Number.isFinite(number) ? pythonFloat(shortestFloat16(number)) : encodeFloat(number, nonFinite)
+    default:
+      return String
+  }
+}
+
+function encodeFloat(number: number, nonFinite: NonFinite): string {
+  if (Number.isFinite(number)) return pythonFloat(number)
+  if (nonFinite === 'null') return 'null'
+  return Number.isNaN(number) ? 'NaN' : number > 0 ? 'Infinity' : '-Infinity'
+}
+
+/** Python's `repr(float)`: `.0` on whole numbers, exponents below 1e-4 and from 1e16, of two digits or more. */
+function pythonFloat(number: number): string {
+  const size = Math.abs(number)
+  if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
+    return number.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
+  }
+  if (Number.isInteger(number)) return Object.is(number, -0) ? '-0.0' : `${number}.0`
+  return String(number)
+}
+
+/** The number with the fewest decimal digits that rounds to this float32 (at most 9: IEEE 754). */
+function shortestFloat32(number: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const shorter = Number(number.toPrecision(digits))
+    if (Math.fround(shorter) === number) return shorter
+  }
+  return Number(number.toPrecision(9))
+}
+
+/** The number with the fewest decimal digits that rounds to this float16 (at most 5). */
+function shortestFloat16(number: number): number {
+  for (let digits = 3; digits < 5; digits++) {
+    const shorter = Number(number.toPrecision(digits))
+    if (Math.f16round(shorter) === number) return shorter
+  }
+  return Number(number.toPrecision(5))
+}
+
+const notPrintableAscii = /[^ -~]/
+const allNotPrintableAscii = /[^ -~]/g
+
+function encodeString(text: string): string {
+  const json = JSON.stringify(text)
+  if (!notPrintableAscii.test(json)) return json
+  return json.replace(allNotPrintableAscii, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -1,0 +1,17 @@
+/** The part of an HTTP request that protocols read; `@azure/functions`' HttpRequest has it. */
+export interface WireRequest {
+  readonly method: string
+  readonly url: string
+  readonly headers: { get(name: string): string | null; entries(): Iterable<[string, string]> }
+  readonly query: { entries(): Iterable<[string, string]> }
+  arrayBuffer(): Promise<ArrayBuffer>
+  /** Only the embedded host knows: the client closed the connection before it was answered. */
+  readonly isAbandoned?: boolean
+}
+
+/** An HTTP response; `@azure/functions` takes it as HttpResponseInit. */
+export interface WireResponse {
+  status: number
+  headers: Record<string, string> | [string, string][]
+  body?: string | Uint8Array
+}

@@ -1,0 +1,13 @@
+import type { ThreadSpec } from '../engine/thread-spec.ts'
+
+/** Where services and their models lie. Port: `adapters/local/folder-model-store.ts` implements it. */
+export interface ModelStore {
+  /** Names of all services there are, sorted. */
+  listServices(): Promise<string[]>
+  /**
+   * Reads a service's definition and finds its files.
+   *
+   * @throws ServiceLoadError naming the file and key that the owner has to mend
+   */
+  openService(name: string): Promise<ThreadSpec>
+}

@@ -1,0 +1,73 @@
+import type { ServiceKeys } from '../auth/service-keys.ts'
+import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
+import type { Lane } from '../engine/lane.ts'
+import { ScoringError } from '../errors.ts'
+import type { ServiceDefinition } from '../service/definition.ts'
+
+export type ServiceStatus = 'loading' | 'ready' | 'failed'
+
+export interface ScoringServiceOptions {
+  readonly name: string
+  readonly definition: ServiceDefinition
+  /** undefined: open to everybody, because `service.json` says so. */
+  readonly keys: ServiceKeys | undefined
+  /** Where its requests run, or why they cannot: a reason for its owner. */
+  readonly lane: Lane | { readonly failure: string }
+}
+
+/** A service as callers meet it: how it is opened, whether it can score, and the one path every score takes. */
+export class ScoringService {
+  readonly name: string
+  readonly definition: ServiceDefinition
+  readonly keys: ServiceKeys | undefined
+  readonly #lane: ScoringServiceOptions['lane']
+
+  constructor({ name, definition, keys, lane }: ScoringServiceOptions) {
+    this.name = name
+    this.definition = definition
+    this.keys = keys
+    this.#lane = lane
+  }
+
+  get status(): ServiceStatus {
+    if (this.#lane.failure !== undefined) return 'failed'
+    return this.report ? 'ready' : 'loading'
+  }
+
+  /** What loading found, while the service is ready. */
+  get report(): LoadReport | undefined {
+    return 'report' in this.#lane ? this.#lane.report : undefined
+  }
+
+  /** Why it cannot score, for its owner. */
+  get failure(): string | undefined {
+    return this.#lane.failure
+  }
+
+  /** @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE */
+  requireReady(): LoadReport {
+    if (this.report) return this.report
+    if (this.status === 'loading') {
+      throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
+    }
+    throw new ScoringError(
+      'SERVICE_UNAVAILABLE',
+      `service "${this.name}" could not be loaded. Check the logs for more info.`,
+    )
+  }
+
+  /**
+   * Puts the request in the service's lane and waits for its answer, which may be an error.
+   *
+   * @param isAbandoned  whether the caller has left; such work is not started
+   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
+   */
+  async score(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+    this.requireReady()
+    return (this.#lane as Lane).submit(request, isAbandoned)
+  }
+
+  async stop(): Promise<void> {
+    if ('stop' in this.#lane) await this.#lane.stop()
+  }
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+
+const relativePath = z
+  .string()
+  .min(1)
+  .refine(path => !/^([a-zA-Z]:|[\\/])|(^|[\\/])\.\.([\\/]|$)/.test(path), 'must stay inside the service folder')
+
+/** One ONNX file of a service. */
+export const ModelFile = z.strictObject({
+  path: relativePath.describe('the .onnx file, relative to service.json'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
+    .optional()
+    .describe('SHA-256 of the file, checked before it is loaded'),
+})
+
+export const Auth = z.strictObject({
+  mode: z
+    .enum(['key', 'token', 'none'])
+    .default('key')
+    .describe('what callers show: one of two keys, an Entra ID token, or nothing'),
+})
+
+export const Accelerator = z.strictObject({
+  executionProviders: z
+    .array(z.union([z.string(), z.looseObject({ name: z.string() })]))
+    .min(1)
+    .default(['cpu'])
+    .describe('ONNX Runtime execution providers in order of wish; objects carry provider options'),
+  onUnavailable: z
+    .enum(['fallback', 'fail'])
+    .default('fallback')
+    .describe('what to do when a provider is missing: take the next one, or do not become ready'),
+  intraOpThreads: z.int().min(1).max(256).default(1).describe('threads that share one run'),
+  graphOptimization: z
+    .enum(['disabled', 'basic', 'extended', 'layout', 'all'])
+    .default('all')
+    .describe('how far ONNX Runtime rewrites the graph at load'),
+})
+
+export const Batching = z.strictObject({
+  maxRows: z.int().min(1).max(100_000).default(64).describe('rows per run; 1 turns micro-batching off'),
+  maxDelayMs: z.number().min(0).max(10_000).default(0).describe('milliseconds the first row waits for company'),
+})
+
+export const Limits = z.strictObject({
+  maxBodyBytes: z.int().min(1).max(104_857_600).default(104_857_600).describe('bytes of a request body'),
+  maxRows: z.int().min(1).default(100_000).describe('rows of one request'),
+  timeoutMs: z.int().min(1).max(3_600_000).default(60_000).describe('milliseconds from arrival to answer'),
+  maxQueued: z.int().min(1).default(1000).describe('requests that may wait for a free thread'),
+  loadTimeoutMs: z
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .default(120_000)
+    .describe('milliseconds that loading the models and init() may take'),
+  maxMemoryMb: z
+    .int()
+    .min(64)
+    .default(2048)
+    .describe('MiB of JavaScript memory that one thread of the service may hold, heap and buffers'),
+})
+
+/**
+ * `service.json`: a model plus how it is deployed. Every key has a default, so `{}` beside a `model.onnx` is a service.
+ */
+export const ServiceDefinition = z.strictObject({
+  $schema: z.string().optional().describe('where editors find the schema of this file'),
+  description: z.string().max(1000).default('').describe('one sentence for people'),
+  models: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be a model name: letters, digits, "-", "_", "."'),
+      ModelFile,
+    )
+    .optional()
+    .describe('models by name; absent: the one .onnx file in the highest-numbered folder, or beside service.json'),
+  entryScript: relativePath.optional().describe('module with init() and run(); absent: tensors in, tensors out'),
+  auth: Auth.prefault({}),
+  accelerator: Accelerator.prefault({}),
+  batching: Batching.prefault({}),
+  limits: Limits.prefault({}),
+  cors: z
+    .strictObject({
+      origins: z.array(z.string()).default([]).describe('origins of pages that may call the service'),
+      credentials: z.boolean().default(false).describe('whether such pages may send cookies'),
+    })
+    .prefault({}),
+  schema: z
+    .strictObject({ input: relativePath.optional().describe('JSON file with a sample request body') })
+    .prefault({}),
+  response: z
+    .strictObject({
+      encoding: z
+        .enum(['json', 'json-string'])
+        .default('json')
+        .describe('json-string: the body is a JSON string of JSON, as older clients expect'),
+      nonFinite: z
+        .enum(['null', 'literal'])
+        .default('null')
+        .describe("NaN and infinities in answers: null, or Python's bare tokens, which are not JSON"),
+    })
+    .prefault({}),
+  stages: z.array(z.unknown()).optional().describe('not available yet: a pipeline of stages'),
+  encrypted: z.boolean().default(false).describe('not available yet: scoring on encrypted features'),
+})
+export type ServiceDefinition = z.infer<typeof ServiceDefinition>
+
+/** Azure ML's rule for the name of a web service (azureml-core, `Webservice`), which is also the folder's name. */
+export const serviceNamePattern = /^[a-z]([-a-z0-9]{1,30}[a-z0-9])$/

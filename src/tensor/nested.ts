@@ -1,0 +1,166 @@
+import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import { allocate, type BigIntArray, type Dtype, floatMax, integerRange, type NumberArray } from './dtype.ts'
+import { type DeclaredShape, elementCount, fits, type Shape } from './shape.ts'
+import { Tensor } from './tensor.ts'
+
+/** More dimensions than any ONNX model uses; bounds how deep a hostile body is followed. */
+const maxRank = 32
+
+/**
+ * Reads nested arrays, as JSON has them, into a tensor.
+ *
+ * @param name      the input, for messages
+ * @param declared  shape the model declares; undefined takes the shape the arrays have
+ * @param nested    numbers, booleans or strings nested as deep as the shape is long
+ * @throws InputShapeMismatch, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
+ */
+export function decodeNested(name: string, dtype: Dtype, declared: DeclaredShape | undefined, nested: unknown): Tensor {
+  const shape = shapeOf(nested)
+  if (declared && !fits(shape, declared)) throw new InputShapeMismatch(name, declared, shape)
+  const data = allocate(dtype, elementCount(shape))
+  fill(new Element(name, dtype), nested, shape, data)
+  return new Tensor(dtype, data, shape)
+}
+
+/** The shape along the first entries; whether all others agree is found while filling. */
+function shapeOf(nested: unknown): Shape {
+  const shape: number[] = []
+  for (let inner = nested; Array.isArray(inner) && shape.length < maxRank; inner = inner[0]) shape.push(inner.length)
+  return shape
+}
+
+/** Where in the input the walk stands, and what an element must be there. */
+class Element {
+  readonly input: string
+  readonly dtype: Dtype
+  readonly index: number[] = []
+
+  constructor(input: string, dtype: Dtype) {
+    this.input = input
+    this.dtype = dtype
+  }
+
+  /** e.g. `data[1][3]` */
+  at(...inner: number[]): string {
+    return `input "${this.input}"${[...this.index, ...inner].map(i => `[${i}]`).join('')}`
+  }
+
+  isNot(expected: string, found: unknown, inner: number): ScoringError {
+    const what =
+      found === null
+        ? 'null'
+        : Array.isArray(found)
+          ? 'a list'
+          : typeof found === 'object'
+            ? 'an object'
+            : `a ${typeof found}`
+    return new ScoringError('INPUT_TYPE_MISMATCH', `${this.at(inner)} is ${what}, ${this.dtype} takes ${expected}`)
+  }
+
+  outOfRange(why: string, inner: number): ScoringError {
+    return new ScoringError('INPUT_TYPE_MISMATCH', `${this.at(inner)} is ${why} for ${this.dtype}`)
+  }
+}
+
+function fill(element: Element, nested: unknown, shape: Shape, data: Tensor['data']): void {
+  if (shape.length === 0) return fillRow(element, [nested], data, 0)
+  fillAxis(element, nested as unknown[], shape, 0, data, 0)
+}
+
+function fillAxis(
+  element: Element,
+  list: unknown[],
+  shape: Shape,
+  axis: number,
+  data: Tensor['data'],
+  offset: number,
+): void {
+  if (axis === shape.length - 1) return fillRow(element, list, data, offset)
+  const size = shape[axis + 1] as number
+  const stride = elementCount(shape.slice(axis + 1))
+  for (let index = 0; index < list.length; index++) {
+    const inner = list[index]
+    if (!Array.isArray(inner)) throw element.isNot(`a list of ${size} there`, inner, index)
+    if (inner.length !== size) {
+      throw new ScoringError(
+        'INPUT_RAGGED',
+        `${element.at(index)} has ${inner.length} entries, ${element.at(0)} has ${size}: rows must be equally long`,
+      )
+    }
+    element.index.push(index)
+    fillAxis(element, inner, shape, axis + 1, data, offset + index * stride)
+    element.index.pop()
+  }
+}
+
+function fillRow(element: Element, row: unknown[], data: Tensor['data'], offset: number): void {
+  const { dtype } = element
+  switch (dtype) {
+    case 'string':
+      return fillStrings(element, row, data as string[], offset)
+    case 'bool':
+      return fillBooleans(element, row, data as Uint8Array, offset)
+    case 'int64':
+    case 'uint64':
+      return fillBigInts(element, row, data as BigIntArray, offset)
+    case 'float16':
+    case 'float32':
+    case 'float64':
+      return fillFloats(element, row, data as NumberArray, offset)
+    default:
+      return fillIntegers(element, row, data as NumberArray, offset)
+  }
+}
+
+function fillFloats(element: Element, row: unknown[], data: NumberArray, offset: number): void {
+  const max = floatMax[element.dtype] as number
+  for (let index = 0; index < row.length; index++) {
+    const value = row[index]
+    if (typeof value !== 'number') throw element.isNot('numbers', value, index)
+    data[offset + index] = value
+    // JSON has no NaN, so only an overflow (1e400, or 1e39 as float32) makes the stored value infinite.
+    if (!(value <= max && value >= -max) && !Number.isFinite(data[offset + index]))
+      throw element.outOfRange('too large a number', index)
+  }
+}
+
+function fillIntegers(element: Element, row: unknown[], data: NumberArray, offset: number): void {
+  const [min, max] = integerRange[element.dtype] as readonly [number, number]
+  for (let index = 0; index < row.length; index++) {
+    const value = row[index]
+    if (typeof value !== 'number') throw element.isNot('whole numbers', value, index)
+    if (!Number.isInteger(value)) throw element.outOfRange('not a whole number', index)
+    if (value < min || value > max) throw element.outOfRange(`outside ${min} to ${max}`, index)
+    data[offset + index] = value
+  }
+}
+
+function fillBigInts(element: Element, row: unknown[], data: BigIntArray, offset: number): void {
+  const isSigned = element.dtype === 'int64'
+  for (let index = 0; index < row.length; index++) {
+    const value = row[index]
+    if (typeof value !== 'number' && typeof value !== 'bigint') throw element.isNot('whole numbers', value, index)
+    if (typeof value === 'number' && !Number.isInteger(value)) throw element.outOfRange('not a whole number', index)
+    const whole = BigInt(value)
+    if ((isSigned ? BigInt.asIntN(64, whole) : BigInt.asUintN(64, whole)) !== whole) {
+      throw element.outOfRange(isSigned ? 'outside -2^63 to 2^63-1' : 'outside 0 to 2^64-1', index)
+    }
+    data[offset + index] = whole
+  }
+}
+
+function fillBooleans(element: Element, row: unknown[], data: Uint8Array, offset: number): void {
+  for (let index = 0; index < row.length; index++) {
+    const value = row[index]
+    if (typeof value !== 'boolean') throw element.isNot('true or false', value, index)
+    data[offset + index] = value ? 1 : 0
+  }
+}
+
+function fillStrings(element: Element, row: unknown[], data: string[], offset: number): void {
+  for (let index = 0; index < row.length; index++) {
+    const value = row[index]
+    if (typeof value !== 'string') throw element.isNot('strings', value, index)
+    data[offset + index] = value
+  }
+}

@@ -1,0 +1,28 @@
+/** Sizes of a tensor's dimensions, outermost first; `[]` is a scalar. */
+export type Shape = readonly number[]
+
+/** What a graph declares: a size, or the name of a dimension that may have any size (ONNX `dim_param`). */
+export type DeclaredShape = readonly (number | string)[]
+
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1)
+}
+
+/** Whether a tensor of this shape may be fed where that one is declared. */
+export function fits(shape: Shape, declared: DeclaredShape): boolean {
+  return (
+    shape.length === declared.length &&
+    declared.every((size, axis) => typeof size === 'string' || size < 0 || size === shape[axis])
+  )
+}
+
+/** A shape whose first dimension is open holds one row per entry on that axis. */
+export function hasRowAxis(declared: DeclaredShape): boolean {
+  const first = declared[0]
+  return typeof first === 'string' || (first !== undefined && first < 0)
+}
+
+/** Two tensors can share a batch when all but their first dimension agree. */
+export function isSameRowShape(one: Shape, other: Shape): boolean {
+  return one.length === other.length && one.every((size, axis) => axis === 0 || size === other[axis])
+}
