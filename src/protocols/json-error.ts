@@ -32,6 +32,7 @@ function place(text: string, position: number): string {
 const whiteSpace = /[ \t\n\r]*/y
 const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 const word = /true|false|null/y
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids exactly these in strings (RFC 8259, section 7)
 const plainText = /[^"\\\u0000-\u001f]*/y
 
 /** Walks the text as CPython's decoder does, without building anything. Nesting is bounded before it is called. */
@@ -117,14 +118,14 @@ class Scanner {
   }
 
   #scanEscape(start: number): void {
-    const escape = this.#text[this.#position + 1]
-    if (escape === undefined) throw new Misplaced('Unterminated string starting at', start)
-    if (escape === 'u') {
+    const letter = this.#text[this.#position + 1]
+    if (letter === undefined) throw new Misplaced('Unterminated string starting at', start)
+    if (letter === 'u') {
       if (!/^[0-9a-fA-F]{4}$/.test(this.#text.slice(this.#position + 2, this.#position + 6))) {
         throw new Misplaced('Invalid \\uXXXX escape', this.#position + 1)
       }
       this.#position += 6
-    } else if ('"\\/bfnrt'.includes(escape)) {
+    } else if ('"\\/bfnrt'.includes(letter)) {
       this.#position += 2
     } else {
       throw new Misplaced('Invalid \\escape', this.#position)

@@ -103,22 +103,25 @@ function pythonFloat(number: number): string {
   return String(number)
 }
 
-/** The number with the fewest decimal digits that rounds to this float32 (at most 9: IEEE 754). */
+/** The number with the fewest decimal digits that rounds to this float32: 6 to 9 for normal ones (IEEE 754). */
 function shortestFloat32(number: number): number {
-  for (let digits = 6; digits < 9; digits++) {
-    const shorter = Number(number.toPrecision(digits))
-    if (Math.fround(shorter) === number) return shorter
-  }
-  return Number(number.toPrecision(9))
+  const fewest = Math.abs(number) < 1.1754943508222875e-38 ? 1 : 6
+  return shortest(number, fewest, 9, Math.fround)
 }
 
-/** The number with the fewest decimal digits that rounds to this float16 (at most 5). */
+/** As above for float16: 3 to 5 digits. */
 function shortestFloat16(number: number): number {
-  for (let digits = 3; digits < 5; digits++) {
+  const fewest = Math.abs(number) < 6.103515625e-5 ? 1 : 3
+  return shortest(number, fewest, 5, Math.f16round)
+}
+
+function shortest(number: number, fewest: number, most: number, round: (number: number) => number): number {
+  if (number === 0) return number // toPrecision would lose the sign
+  for (let digits = fewest; digits < most; digits++) {
     const shorter = Number(number.toPrecision(digits))
-    if (Math.f16round(shorter) === number) return shorter
+    if (round(shorter) === number) return shorter
   }
-  return Number(number.toPrecision(5))
+  return Number(number.toPrecision(most))
 }
 
 const notPrintableAscii = /[^ -~]/

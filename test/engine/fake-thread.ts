@@ -1,0 +1,78 @@
+import { progress, type LoadReport, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../src/engine/scoring-thread.ts'
+
+export const report: LoadReport = {
+  scriptKind: 'typed',
+  executionProvider: 'cpu',
+  inputs: [],
+  outputs: [],
+  isBatchable: true,
+  notes: [],
+  loadMs: 1,
+  warmUpMs: 1,
+}
+
+export const requestOf = (text: string): ScoringRequest => ({ body: new TextEncoder().encode(text), contentType: undefined })
+const textOf = (request: ScoringRequest) => new TextDecoder().decode(request.body)
+
+/** A thread whose every step the test takes: nothing happens by itself. */
+export class FakeThread implements ScoringThread {
+  readonly events: ThreadEvents
+  readonly handOvers: string[][] = []
+  readonly states: number[] = []
+  startedAt = Date.now()
+  isEnded = false
+
+  constructor(events: ThreadEvents) {
+    this.events = events
+  }
+
+  handOver(requests: readonly ScoringRequest[]): void {
+    this.handOvers.push(requests.map(textOf))
+    this.startedAt = Date.now()
+    this.states.length = 0
+    for (const _ of requests) this.states.push(progress.waiting)
+  }
+
+  get current(): string[] {
+    return this.handOvers.at(-1) ?? []
+  }
+
+  /** Answers all that is in hand with its own text, and is free. */
+  finish(): void {
+    const answers: ScoringAnswer[] = this.current.map(text => ({ json: text, execMs: 1 }))
+    this.events.onAnswers([...answers.keys()], answers)
+    this.events.onIdle()
+  }
+
+  answer(index: number): void {
+    this.states[index] = progress.answered
+    this.events.onAnswers([index], [{ json: this.current[index] as string, execMs: 1 }])
+  }
+
+  begin(...indexes: number[]): void {
+    for (const index of indexes) this.states[index] = progress.running
+  }
+
+  die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.events.onEnd(end)
+  }
+
+  isRunning(index: number): boolean {
+    return this.states[index] === progress.running
+  }
+
+  runningSince(): number {
+    return this.startedAt
+  }
+
+  async memoryMb(): Promise<number | undefined> {
+    return undefined
+  }
+
+  async end(): Promise<void> {
+    setImmediate(() => this.die({ kind: 'ended', detail: 'exit code 1' }))
+  }
+}

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict'
+import { afterEach, describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import { Lane, type LaneOptions } from '../../src/engine/lane.ts'
+import { FakeThread, report, requestOf } from './fake-thread.ts'
+
+let open: Lane[] = []
+afterEach(async () => {
+  await Promise.all(open.map(lane => lane.stop()))
+  open = []
+})
+
+function makeLane(options: Partial<LaneOptions> = {}) {
+  const threads: FakeThread[] = []
+  const lane = new Lane({
+    startThread: events => {
+      const thread = new FakeThread(events)
+      threads.push(thread)
+      return thread
+    },
+    maxThreads: 1,
+    timeoutMs: 60_000,
+    loadTimeoutMs: 60_000,
+    maxQueued: 1000,
+    maxMemoryMb: 1000,
+    hasEntryScript: true,
+    log: () => {},
+    ...options,
+  })
+  open.push(lane)
+  const thread = (index: number) => threads[index] as FakeThread
+  return { lane, threads, thread }
+}
+
+async function readyLane(options: Partial<LaneOptions> = {}, isBatchable = true) {
+  const made = makeLane(options)
+  void made.lane.start()
+  made.thread(0).events.onLoaded({ ...report, isBatchable })
+  return made
+}
+
+const textOf = (answer: ScoringAnswer) => ('json' in answer ? answer.json : 'code' in answer ? answer.code : String(answer.status))
+
+describe('Lane', () => {
+  it('hands a lone request straight to the free thread', async () => {
+    const { lane, thread } = await readyLane()
+    const answer = lane.submit(requestOf('a'))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [['a']])
+    thread(0).finish()
+    assert.equal(textOf(await answer), 'a')
+  })
+
+  it('hands over all that waited, in order, when the thread becomes free', async () => {
+    const { lane, thread } = await readyLane()
+    const answers = [lane.submit(requestOf('a'))]
+    await turn()
+    for (const text of ['b', 'c', 'd']) answers.push(lane.submit(requestOf(text)))
+    await turn()
+    thread(0).finish()
+    thread(0).finish()
+    assert.deepEqual(thread(0).handOvers, [['a'], ['b', 'c', 'd']])
+    assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'b', 'c', 'd'])
+  })
+
+  it('keeps requests that came while loading until the service is ready', async () => {
+    const { lane, thread } = makeLane()
+    const started = lane.start()
+    const answer = lane.submit(requestOf('early'))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [])
+    thread(0).events.onLoaded(report)
+    await started
+    thread(0).finish()
+    assert.equal(textOf(await answer), 'early')
+  })
+
+  it('refuses at once what exceeds the queue', async () => {
+    const { lane, thread } = await readyLane({ maxQueued: 2 })
+    const waiting = [lane.submit(requestOf('a')), lane.submit(requestOf('b'))]
+    assert.equal(textOf(await lane.submit(requestOf('c'))), 'QUEUE_FULL')
+    await turn()
+    thread(0).finish()
+    await Promise.all(waiting)
+  })
+
+  it('does not start work whose caller has left', async () => {
+    const { lane, thread } = await readyLane()
+    const gone = lane.submit(requestOf('gone'), () => true)
+    const there = lane.submit(requestOf('there'))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [['there']])
+    thread(0).finish()
+    assert.equal(textOf(await gone), 'BODY_ABORTED')
+    await there
+  })
+
+  it('gives the error to the request that ended the thread, and the others an answer', async () => {
+    const { lane, thread, threads } = await readyLane()
+    const answers = ['a', 'bad', 'c'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).answer(0)
+    thread(0).begin(1)
+    thread(0).die()
+    assert.equal(threads.length, 2)
+    thread(1).events.onLoaded(report)
+    assert.deepEqual(thread(1).handOvers, [['c']])
+    thread(1).finish()
+    assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_ENDED_THREAD', 'c'])
+  })
+
+  it('runs alone, one after the other, those that shared the run that ended the thread', async () => {
+    const { lane, thread } = await readyLane()
+    const answers = ['a', 'bad', 'c'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).begin(0, 1, 2)
+    thread(0).die({ kind: 'out-of-memory', detail: 'heap' })
+    thread(1).events.onLoaded(report)
+    thread(1).finish()
+    assert.deepEqual(thread(1).handOvers.at(-1), ['bad'])
+    thread(1).begin(0)
+    thread(1).die({ kind: 'out-of-memory', detail: 'heap' })
+    thread(2).events.onLoaded(report)
+    thread(2).finish()
+    assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_OUT_OF_MEMORY', 'c'])
+  })
+
+  it('ends and replaces a thread whose run exceeds the time limit', async () => {
+    const { lane, thread, threads } = await readyLane({ timeoutMs: 40 })
+    const answer = lane.submit(requestOf('loop'))
+    await turn()
+    thread(0).begin(0)
+    assert.equal(textOf(await answer), 'SCORING_TIMEOUT')
+    await turn()
+    assert.ok(thread(0).isEnded)
+    assert.equal(threads.length, 2)
+  })
+
+  it('answers what has waited too long with a timeout, without starting it', async () => {
+    const { lane, thread } = await readyLane({ timeoutMs: 40 })
+    const first = lane.submit(requestOf('first'))
+    await turn()
+    const second = lane.submit(requestOf('second'))
+    assert.equal(textOf(await second), 'SCORING_TIMEOUT')
+    assert.deepEqual(thread(0).handOvers, [['first']])
+    assert.equal(textOf(await first), 'SCORING_TIMEOUT')
+  })
+
+  it('starts a further thread only while work waits and the limit allows', async () => {
+    const { lane, threads, thread } = await readyLane({ maxThreads: 2 })
+    const first = lane.submit(requestOf('a'))
+    await turn()
+    assert.equal(threads.length, 1)
+    const second = lane.submit(requestOf('b'))
+    await turn()
+    assert.equal(threads.length, 2)
+    thread(1).events.onLoaded(report)
+    assert.deepEqual(thread(1).handOvers, [['b']])
+    const third = lane.submit(requestOf('c'))
+    await turn()
+    assert.equal(threads.length, 2)
+    thread(0).finish()
+    thread(1).finish()
+    thread(0).finish()
+    assert.deepEqual((await Promise.all([first, second, third])).map(textOf), ['a', 'b', 'c'])
+  })
+
+  it('gives neighbours a thread of their own while a script is stuck', async () => {
+    const { lane, thread, threads } = await readyLane()
+    const stuck = lane.submit(requestOf('stuck'))
+    await turn()
+    thread(0).begin(0)
+    thread(0).startedAt -= 2000
+    const neighbour = lane.submit(requestOf('neighbour'))
+    await turn()
+    assert.equal(threads.length, 2)
+    thread(1).events.onLoaded(report)
+    thread(1).finish()
+    assert.equal(textOf(await neighbour), 'neighbour')
+    thread(0).finish()
+    await stuck
+  })
+
+  it('says why it could not load, and refuses', async () => {
+    const { lane, thread } = makeLane()
+    const started = lane.start()
+    const early = lane.submit(requestOf('early'))
+    thread(0).events.onLoadFailed('no such file')
+    await assert.rejects(started, /no such file/)
+    assert.equal(lane.failure, 'no such file')
+    assert.equal(textOf(await early), 'SERVICE_UNAVAILABLE')
+  })
+
+  it('ends an init() that does not come back', async () => {
+    const { lane, thread } = makeLane({ loadTimeoutMs: 40 })
+    await assert.rejects(lane.start(), /longer than 40 ms/)
+    await turn()
+    assert.ok(thread(0).isEnded)
+  })
+
+  it('answers every request exactly once, whatever threads do', async () => {
+    const steps = fc.array(fc.constantFrom('submit', 'turn', 'finish', 'answer', 'begin', 'die', 'load'), { maxLength: 60 })
+    await fc.assert(
+      fc.asyncProperty(steps, async script => {
+        const { lane, threads } = await readyLane({ maxThreads: 2 })
+        const answers: Promise<ScoringAnswer>[] = []
+        const loaded = new Set(threads.slice(0, 1))
+        const busy = () => threads.filter(thread => !thread.isEnded && thread.states.length > 0 && loaded.has(thread))
+        const step = async (action: string) => {
+          const [thread] = busy()
+          if (action === 'submit') answers.push(lane.submit(requestOf(String(answers.length))))
+          if (action === 'turn') await turn()
+          if (action === 'load') {
+            for (const fresh of threads.filter(each => !loaded.has(each) && !each.isEnded)) {
+              loaded.add(fresh)
+              fresh.events.onLoaded(report)
+            }
+          }
+          if (!thread) return
+          if (action === 'begin') thread.begin(0)
+          if (action === 'die') thread.die()
+          if (action === 'finish') {
+            thread.states.length = 0
+            thread.finish()
+          }
+        }
+        for (const action of script) await step(action)
+        for (let round = 0; round < 200; round++) for (const action of ['load', 'turn', 'finish']) await step(action)
+        const all = await Promise.all(answers)
+        for (const [index, answer] of all.entries()) {
+          assert.ok(['json' in answer && answer.json === String(index), 'code' in answer].includes(true))
+        }
+        await lane.stop()
+      }),
+      { numRuns: 100 },
+    )
+  })
+})

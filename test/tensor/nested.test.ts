@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { encode } from '../../src/protocols/python-json.ts'
+import type { Dtype } from '../../src/tensor/dtype.ts'
+import { decodeNested } from '../../src/tensor/nested.ts'
+
+const failsWith = (code: string, message: RegExp) => (error: unknown) => {
+  assert.equal((error as { code: string }).code, code)
+  assert.match((error as Error).message, message)
+  return true
+}
+
+describe('decodeNested', () => {
+  it('reads rows in row-major order', () => {
+    const tensor = decodeNested('x', 'float32', ['batch', 2], [[1, 2], [3, 4], [5, 6]])
+    assert.deepEqual(tensor.shape, [3, 2])
+    assert.deepEqual([...tensor.data], [1, 2, 3, 4, 5, 6])
+  })
+
+  it('takes the shape of the arrays when the model declares none', () => {
+    assert.deepEqual(decodeNested('x', 'int32', undefined, [[[1], [2]]]).shape, [1, 2, 1])
+    assert.deepEqual(decodeNested('x', 'float64', undefined, 7).shape, [])
+  })
+
+  it('names both shapes when they differ', () => {
+    const decode = () => decodeNested('data', 'float32', ['batch', 10], [[1, 2]])
+    assert.throws(decode, failsWith('INPUT_SHAPE_MISMATCH', /"data" has shape \[1, 2\], the model takes \[batch, 10\]/))
+    assert.throws(() => decodeNested('data', 'float32', ['batch', 10], []), failsWith('INPUT_SHAPE_MISMATCH', /\[0\]/))
+    assert.throws(() => decodeNested('data', 'float32', ['batch', 10], 3), failsWith('INPUT_SHAPE_MISMATCH', /shape \[\]/))
+  })
+
+  it('names the first row that is longer or shorter than row 0', () => {
+    const decode = () => decodeNested('data', 'float32', ['batch', 2], [[1, 2], [3], [4, 5]])
+    assert.throws(decode, failsWith('INPUT_RAGGED', /"data"\[1\] has 1 entries, input "data"\[0\] has 2/))
+    const deep = () => decodeNested('data', 'float32', undefined, [[[1], [2]], [[3], [4, 5]]])
+    assert.throws(deep, failsWith('INPUT_RAGGED', /"data"\[1\]\[1\] has 2 entries/))
+  })
+
+  it('names the element that is no number, never its value', () => {
+    for (const [value, kind] of [['secret', 'a string'], [null, 'null'], [true, 'a boolean'], [{}, 'an object'], [[1], 'a list']]) {
+      assert.throws(
+        () => decodeNested('data', 'float64', ['batch', 2], [[1, 2], [3, value]]),
+        (error: Error) => error.message.includes(`input "data"[1][1] is ${kind}, float64 takes numbers`) && !error.message.includes('secret'),
+      )
+    }
+  })
+
+  it('refuses numbers that the type cannot hold', () => {
+    const cases: [Dtype, unknown][] = [
+      ['float64', JSON.parse('1e400')],
+      ['float32', 3.5e38],
+      ['float16', 65520],
+      ['int8', 128],
+      ['uint8', -1],
+      ['uint32', 4294967296],
+      ['int32', 1.5],
+      ['int64', 0.5],
+      ['int64', 2n ** 63n],
+      ['uint64', -1n],
+    ]
+    for (const [dtype, value] of cases) {
+      assert.throws(() => decodeNested('x', dtype, undefined, [value]), failsWith('INPUT_TYPE_MISMATCH', /^input "x"\[0\] is /), dtype)
+    }
+  })
+
+  it('keeps the largest number of every type', () => {
+    const cases: [Dtype, unknown, unknown][] = [
+      ['float32', 3.4028234663852886e38, 3.4028234663852886e38],
+      ['float16', 65504, 65504],
+      ['int8', -128, -128],
+      ['uint16', 65535, 65535],
+      ['int64', 9223372036854775807n, 9223372036854775807n],
+      ['uint64', 18446744073709551615n, 18446744073709551615n],
+      ['bool', true, 1],
+      ['string', 'é', 'é'],
+    ]
+    for (const [dtype, value, stored] of cases) assert.deepEqual([...decodeNested('x', dtype, undefined, [value]).data], [stored], dtype)
+  })
+
+  it('gives back what the encoder wrote, for every type and shape', () => {
+    const elements: Record<string, fc.Arbitrary<unknown>> = {
+      float64: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      float32: fc.float({ noNaN: true, noDefaultInfinity: true }),
+      int8: fc.integer({ min: -128, max: 127 }),
+      uint32: fc.nat({ max: 4294967295 }),
+      bool: fc.boolean(),
+      string: fc.string({ unit: 'binary' }),
+    }
+    for (const [dtype, element] of Object.entries(elements)) {
+      const nested = fc
+        .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }))
+        .chain(([rows, columns]) =>
+          fc.array(fc.array(element, { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows }),
+        )
+      fc.assert(
+        fc.property(nested, rows => {
+          const tensor = decodeNested('x', dtype as Dtype, undefined, rows)
+          const again = decodeNested('x', dtype as Dtype, tensor.shape, JSON.parse(encode(tensor)))
+          assert.deepEqual(again, tensor)
+        }),
+        { numRuns: 50 },
+      )
+    }
+  })
+})
