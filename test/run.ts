@@ -7,7 +7,9 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 
 const chosen = process.argv.slice(2)
-const files = globSync('test/**/*.test.ts').filter(file => chosen.length === 0 || chosen.some(each => file.startsWith(each)))
+const files = globSync('test/**/*.test.ts').filter(
+  file => chosen.length === 0 || chosen.some(each => file.startsWith(each)),
+)
 if (files.length === 0) {
   console.error(`no test file under ${chosen.join(', ')}`)
   process.exit(1)

@@ -21,6 +21,8 @@ export interface LaneOptions {
 const stalledAfterMs = 1000
 /** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
 const maxStuckThreads = 4
+/** How often threads are looked after: memory can grow by a gigabyte in a second. */
+const longestWatchMs = 50
 /** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
 const handOverMs = 4
 const handOverBytes = 32 * 2 ** 20
@@ -310,7 +312,8 @@ export class Lane {
   /** Looks after deadlines, stuck threads and their memory for as long as there is work. */
   #watch(): void {
     if (this.#watchdog || this.#isStopping) return
-    const everyMs = Math.max(5, Math.min(250, this.#options.timeoutMs / 8, this.#options.loadTimeoutMs / 8))
+    const { timeoutMs, loadTimeoutMs } = this.#options
+    const everyMs = Math.max(5, Math.min(longestWatchMs, timeoutMs / 8, loadTimeoutMs / 8))
     this.#watchdog = setInterval(() => this.#inspect(), everyMs)
     this.#watchdog.unref()
   }
@@ -347,7 +350,7 @@ export class Lane {
       waiting.settle(this.#timeout())
       slot.batch[index] = undefined
     }
-    if (now - slot.since > 250) void this.#inspectMemory(slot)
+    if (now - slot.since > longestWatchMs) void this.#inspectMemory(slot)
   }
 
   /** The heap has its own limit; buffers do not count towards that one. */

@@ -1,4 +1,4 @@
-import { progress, type LoadReport, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
+import { type LoadReport, progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../src/engine/scoring-thread.ts'
 
 export const report: LoadReport = {
@@ -12,7 +12,10 @@ export const report: LoadReport = {
   warmUpMs: 1,
 }
 
-export const requestOf = (text: string): ScoringRequest => ({ body: new TextEncoder().encode(text), contentType: undefined })
+export const requestOf = (text: string): ScoringRequest => ({
+  body: new TextEncoder().encode(text),
+  contentType: undefined,
+})
 const textOf = (request: ScoringRequest) => new TextDecoder().decode(request.body)
 
 /** A thread whose every step the test takes: nothing happens by itself. */

@@ -41,7 +41,8 @@ async function readyLane(options: Partial<LaneOptions> = {}, isBatchable = true)
   return made
 }
 
-const textOf = (answer: ScoringAnswer) => ('json' in answer ? answer.json : 'code' in answer ? answer.code : String(answer.status))
+const textOf = (answer: ScoringAnswer) =>
+  'json' in answer ? answer.json : 'code' in answer ? answer.code : String(answer.status)
 
 describe('Lane', () => {
   it('hands a lone request straight to the free thread', async () => {
@@ -201,7 +202,9 @@ describe('Lane', () => {
   })
 
   it('answers every request exactly once, whatever threads do', async () => {
-    const steps = fc.array(fc.constantFrom('submit', 'turn', 'finish', 'answer', 'begin', 'die', 'load'), { maxLength: 60 })
+    const steps = fc.array(fc.constantFrom('submit', 'turn', 'finish', 'answer', 'begin', 'die', 'load'), {
+      maxLength: 60,
+    })
     await fc.assert(
       fc.asyncProperty(steps, async script => {
         const { lane, threads } = await readyLane({ maxThreads: 2 })

@@ -20,11 +20,20 @@ describe('decodeParameters', () => {
   })
 
   it('takes the content types that count as JSON', () => {
-    for (const type of ['application/json', 'application/json; charset=utf-8', 'Application/JSON', 'application/vnd.x+json']) {
+    for (const type of [
+      'application/json',
+      'application/json; charset=utf-8',
+      'Application/JSON',
+      'application/vnd.x+json',
+    ]) {
       assert.deepEqual(decode('{}', type), {}, type)
     }
     for (const type of ['text/json', 'text/plain', 'application/x-www-form-urlencoded', '']) {
-      assert.throws(() => decode('{}', type), failsWith('CONTENT_TYPE_UNSUPPORTED', 'Expects Content-Type to be application/json'), type)
+      assert.throws(
+        () => decode('{}', type),
+        failsWith('CONTENT_TYPE_UNSUPPORTED', 'Expects Content-Type to be application/json'),
+        type,
+      )
     }
     assert.throws(() => decodeParameters(bytes('{}'), undefined, false), /Content-Type/)
   })
@@ -57,7 +66,10 @@ describe('decodeParameters', () => {
 
   it('refuses nesting that no input needs before anything recursive sees it', () => {
     const deep = `{"data": ${'['.repeat(1_000_000)}`
-    assert.throws(() => decode(deep), failsWith('BODY_NESTED_TOO_DEEPLY', 'POST body is nested deeper than 1000 levels.'))
+    assert.throws(
+      () => decode(deep),
+      failsWith('BODY_NESTED_TOO_DEEPLY', 'POST body is nested deeper than 1000 levels.'),
+    )
     const brackets = JSON.stringify({ data: '[{'.repeat(5000), escaped: '\\"'.repeat(5000) })
     assert.equal((decode(brackets).data as string).length, 10_000)
   })
@@ -69,7 +81,9 @@ describe('decodeParameters', () => {
   })
 
   it('keeps whole numbers beyond 2^53 exact when asked to', () => {
-    assert.deepEqual(decode('{"data": [9007199254740993, 1, -1.5]}', undefined, true), { data: [9007199254740993n, 1, -1.5] })
+    assert.deepEqual(decode('{"data": [9007199254740993, 1, -1.5]}', undefined, true), {
+      data: [9007199254740993n, 1, -1.5],
+    })
   })
 
   it('takes exactly the texts that JSON.parse takes, and names a place in all others', () => {
@@ -109,7 +123,10 @@ describe('decodeText', () => {
       [[0xc0, 0x80], "'utf-8' codec can't decode byte 0xc0 in position 0: invalid start byte"],
     ]
     for (const [body, said] of cases) {
-      assert.throws(() => decodeText(Uint8Array.from(body)), failsWith('BODY_NOT_UTF8', `Input cannot be decoded as UTF-8: ${said}`))
+      assert.throws(
+        () => decodeText(Uint8Array.from(body)),
+        failsWith('BODY_NOT_UTF8', `Input cannot be decoded as UTF-8: ${said}`),
+      )
     }
   })
 })

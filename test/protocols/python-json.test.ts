@@ -75,6 +75,10 @@ describe('encode', () => {
   })
 
   it('says the same as JSON.stringify up to white space and escapes', () => {
-    fc.assert(fc.property(fc.jsonValue(), value => assert.deepEqual(JSON.parse(encode(value)), JSON.parse(JSON.stringify(value)))))
+    fc.assert(
+      fc.property(fc.jsonValue(), value =>
+        assert.deepEqual(JSON.parse(encode(value)), JSON.parse(JSON.stringify(value))),
+      ),
+    )
   })
 })

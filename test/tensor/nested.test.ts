@@ -13,7 +13,16 @@ const failsWith = (code: string, message: RegExp) => (error: unknown) => {
 
 describe('decodeNested', () => {
   it('reads rows in row-major order', () => {
-    const tensor = decodeNested('x', 'float32', ['batch', 2], [[1, 2], [3, 4], [5, 6]])
+    const tensor = decodeNested(
+      'x',
+      'float32',
+      ['batch', 2],
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    )
     assert.deepEqual(tensor.shape, [3, 2])
     assert.deepEqual([...tensor.data], [1, 2, 3, 4, 5, 6])
   })
@@ -27,21 +36,45 @@ describe('decodeNested', () => {
     const decode = () => decodeNested('data', 'float32', ['batch', 10], [[1, 2]])
     assert.throws(decode, failsWith('INPUT_SHAPE_MISMATCH', /"data" has shape \[1, 2\], the model takes \[batch, 10\]/))
     assert.throws(() => decodeNested('data', 'float32', ['batch', 10], []), failsWith('INPUT_SHAPE_MISMATCH', /\[0\]/))
-    assert.throws(() => decodeNested('data', 'float32', ['batch', 10], 3), failsWith('INPUT_SHAPE_MISMATCH', /shape \[\]/))
+    assert.throws(
+      () => decodeNested('data', 'float32', ['batch', 10], 3),
+      failsWith('INPUT_SHAPE_MISMATCH', /shape \[\]/),
+    )
   })
 
   it('names the first row that is longer or shorter than row 0', () => {
     const decode = () => decodeNested('data', 'float32', ['batch', 2], [[1, 2], [3], [4, 5]])
     assert.throws(decode, failsWith('INPUT_RAGGED', /"data"\[1\] has 1 entries, input "data"\[0\] has 2/))
-    const deep = () => decodeNested('data', 'float32', undefined, [[[1], [2]], [[3], [4, 5]]])
+    const deep = () =>
+      decodeNested('data', 'float32', undefined, [
+        [[1], [2]],
+        [[3], [4, 5]],
+      ])
     assert.throws(deep, failsWith('INPUT_RAGGED', /"data"\[1\]\[1\] has 2 entries/))
   })
 
   it('names the element that is no number, never its value', () => {
-    for (const [value, kind] of [['secret', 'a string'], [null, 'null'], [true, 'a boolean'], [{}, 'an object'], [[1], 'a list']]) {
+    for (const [value, kind] of [
+      ['secret', 'a string'],
+      [null, 'null'],
+      [true, 'a boolean'],
+      [{}, 'an object'],
+      [[1], 'a list'],
+    ]) {
       assert.throws(
-        () => decodeNested('data', 'float64', ['batch', 2], [[1, 2], [3, value]]),
-        (error: Error) => error.message.includes(`input "data"[1][1] is ${kind}, float64 takes numbers`) && !error.message.includes('secret'),
+        () =>
+          decodeNested(
+            'data',
+            'float64',
+            ['batch', 2],
+            [
+              [1, 2],
+              [3, value],
+            ],
+          ),
+        (error: Error) =>
+          error.message.includes(`input "data"[1][1] is ${kind}, float64 takes numbers`) &&
+          !error.message.includes('secret'),
       )
     }
   })
@@ -60,7 +93,11 @@ describe('decodeNested', () => {
       ['uint64', -1n],
     ]
     for (const [dtype, value] of cases) {
-      assert.throws(() => decodeNested('x', dtype, undefined, [value]), failsWith('INPUT_TYPE_MISMATCH', /^input "x"\[0\] is /), dtype)
+      assert.throws(
+        () => decodeNested('x', dtype, undefined, [value]),
+        failsWith('INPUT_TYPE_MISMATCH', /^input "x"\[0\] is /),
+        dtype,
+      )
     }
   })
 
@@ -75,7 +112,8 @@ describe('decodeNested', () => {
       ['bool', true, 1],
       ['string', 'é', 'é'],
     ]
-    for (const [dtype, value, stored] of cases) assert.deepEqual([...decodeNested('x', dtype, undefined, [value]).data], [stored], dtype)
+    for (const [dtype, value, stored] of cases)
+      assert.deepEqual([...decodeNested('x', dtype, undefined, [value]).data], [stored], dtype)
   })
 
   it('gives back what the encoder wrote, for every type and shape', () => {

@@ -6,7 +6,11 @@ import { Tensor } from '../../src/tensor/tensor.ts'
 
 describe('splitRows', () => {
   it('gives each caller its own rows, in order', () => {
-    const batched = Tensor.from('float32', [[1, 2], [3, 4], [5, 6]])
+    const batched = Tensor.from('float32', [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ])
     const [first, second] = splitRows(batched, [1, 2])
     assert.deepEqual([...(first as Tensor).data], [1, 2])
     assert.deepEqual([...(second as Tensor).data], [3, 4, 5, 6])
@@ -18,7 +22,11 @@ describe('splitRows', () => {
   })
 
   it('undoes concatRows, for numbers, big integers and text', () => {
-    const kinds = fc.constantFrom<[Tensor['dtype'], (n: number) => unknown]>(['float64', n => n / 4], ['int64', n => BigInt(n)], ['string', n => `${n}`])
+    const kinds = fc.constantFrom<[Tensor['dtype'], (n: number) => unknown]>(
+      ['float64', n => n / 4],
+      ['int64', n => BigInt(n)],
+      ['string', n => `${n}`],
+    )
     fc.assert(
       fc.property(kinds, fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 6 }), ([dtype, make], counts) => {
         let next = 0

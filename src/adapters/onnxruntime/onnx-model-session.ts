@@ -90,7 +90,15 @@ function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Tensor {
   if (tensor.dtype !== input.dtype)
     throw new TypeError(`"${input.name}" has type ${tensor.dtype}, the model takes ${input.dtype}`)
   if (!fits(tensor.shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
-  return new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
+  const native = new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
+  if (tensor.dtype === 'float16') passFloat16AsBits(native)
+  return native
+}
+
+/** Node-API does not know Float16Array and would hand over nothing; the binding takes the bits as Uint16Array (1.30). */
+function passFloat16AsBits(tensor: ort.Tensor): void {
+  const { buffer, byteOffset, length } = tensor.data as unknown as Float16Array
+  Object.assign(tensor, { cpuData: new Uint16Array(buffer, byteOffset, length) })
 }
 
 function tensorInfo(model: string, value: ort.InferenceSession.ValueMetadata): TensorInfo {

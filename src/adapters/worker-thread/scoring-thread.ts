@@ -12,6 +12,7 @@ const { spec, board } = workerData as ThreadStart
 const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 async function main(): Promise<void> {
+  port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   try {
     const { service, report } = await loadService(spec)
     const runner = new HandOverRunner(service, new ProgressBoard(board), post)

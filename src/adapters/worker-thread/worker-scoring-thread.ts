@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
@@ -7,6 +8,10 @@ import { threadEntry } from './thread-entry.ts'
 
 /** Bodies from this size are moved to the thread; smaller ones are cheaper to copy. */
 const transferFromBytes = 16_384
+
+// V8 13 drops the interrupt check from some loops (`for (;;) list.push(new Array(9).fill(0))`), and no thread in such a
+// loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
+if (Number.parseInt(process.versions.v8, 10) >= 13) setFlagsFromString('--no-turboshaft-loop-unrolling')
 
 /** A `ScoringThread` on a Node.js worker thread. Its crash, endless loop or `process.exit` ends the thread only. */
 export class WorkerScoringThread implements ScoringThread {
@@ -23,7 +28,12 @@ export class WorkerScoringThread implements ScoringThread {
       name: `scoring ${spec.service}`,
       env: { ...process.env, AZUREML_MODEL_DIR: spec.modelDir },
       execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
-      resourceLimits: { maxOldGenerationSizeMb: spec.definition.limits.maxMemoryMb },
+      // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
+      // that; and the young generation is small, because V8 ends the whole process when promoting it breaks the limit.
+      resourceLimits: {
+        maxOldGenerationSizeMb: 64 + 1.5 * spec.definition.limits.maxMemoryMb,
+        maxYoungGenerationSizeMb: 16,
+      },
     })
     // The host's server keeps the process alive; idle threads must not keep it from ending.
     this.#worker.unref()

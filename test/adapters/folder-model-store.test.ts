@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
+import { makeServices } from '../support/service-folder.ts'
+
+describe('FolderModelStore', () => {
+  it('takes every folder with a service.json, and nothing else', async test => {
+    const root = await makeServices(
+      { 'b/service.json': {}, 'a/service.json': {}, 'c/readme.txt': '', 'service.schema.json': {} },
+      test,
+    )
+    assert.deepEqual(await new FolderModelStore(root).listServices(), ['a', 'b'])
+  })
+
+  it('finds the newest version as a number, under the name of the service', async test => {
+    const root = await makeServices(
+      { 'sut/service.json': {}, 'sut/2/model.onnx': 'two', 'sut/10/model.onnx': 'ten', 'sut/9/model.onnx': 'nine' },
+      test,
+    )
+    const { models, modelDir } = await new FolderModelStore(root).openService('sut')
+    assert.deepEqual(models, [{ name: 'sut', path: join(root, 'sut/10/model.onnx'), sha256: undefined }])
+    assert.equal(modelDir, join(root, 'sut/10'))
+  })
+
+  it('finds a model beside service.json', async test => {
+    const root = await makeServices({ 'sut/service.json': {}, 'sut/ridge.onnx': '' }, test)
+    const { models } = await new FolderModelStore(root).openService('sut')
+    assert.equal(models[0]?.name, 'ridge')
+  })
+
+  it('says what is missing or too much', async test => {
+    const root = await makeServices(
+      {
+        'none/service.json': {},
+        'two/service.json': {},
+        'two/1/a.onnx': '',
+        'two/1/b.onnx': '',
+        'lost/service.json': { models: { m: { path: '1/m.onnx' } } },
+        'script/service.json': { entryScript: 'score.ts' },
+        'sample/service.json': { schema: { input: 'sample.json' } },
+        'sample/m.onnx': '',
+        'Upper/service.json': {},
+      },
+      test,
+    )
+    const store = new FolderModelStore(root)
+    await assert.rejects(store.openService('none'), /none: 0 models; without an entryScript a service has exactly one/)
+    await assert.rejects(store.openService('two'), /two: 2 \.onnx files in 1\//)
+    await assert.rejects(store.openService('lost'), /lost\/service\.json: models\.m\.path: 1\/m\.onnx does not exist/)
+    await assert.rejects(store.openService('script'), /script\/service\.json: entryScript: score\.ts does not exist/)
+    await assert.rejects(store.openService('sample'), /schema\.input: sample\.json does not exist/)
+    await assert.rejects(store.openService('Upper'), /"Upper" is no service name/)
+  })
+
+  it('names a folder that does not exist', async () => {
+    await assert.rejects(new FolderModelStore('/no/such/folder').listServices(), {
+      name: 'StartupError',
+      message: /no such/,
+    })
+  })
+})

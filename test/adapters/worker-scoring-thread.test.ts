@@ -1,0 +1,359 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
+import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
+import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import { Lane } from '../../src/engine/lane.ts'
+import type { Dtype } from '../../src/tensor/dtype.ts'
+import { identityModel, rowMixingModel, writeModel } from '../support/onnx-writer.ts'
+import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
+
+/** Loads the one service of `files` in real threads. */
+async function serve(test: TestContext, files: ServiceFiles) {
+  const root = await makeServices(files, test)
+  const store = new FolderModelStore(root)
+  const [name] = await store.listServices()
+  const spec = await store.openService(name as string)
+  const { limits } = spec.definition
+  const lane = new Lane({
+    startThread: events => new WorkerScoringThread(spec, events),
+    maxThreads: 1,
+    ...limits,
+    hasEntryScript: spec.entryScript !== undefined,
+    log: () => {},
+  })
+  test.after(() => lane.stop())
+  const report = await lane.start()
+  const send = (body: unknown) => {
+    const bytes = new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body))
+    return lane.submit({ body: bytes, contentType: 'application/json' })
+  }
+  return { lane, report, send }
+}
+
+const script = (code: string, definition: object = {}): ServiceFiles => ({
+  'sut/service.json': { entryScript: 'score.ts', ...definition },
+  'sut/score.ts': code,
+})
+const model = (bytes: Buffer, definition: object = {}): ServiceFiles => ({
+  'sut/service.json': definition,
+  'sut/1/model.onnx': bytes,
+})
+
+function jsonOf(answer: ScoringAnswer): string {
+  assert.ok('json' in answer, JSON.stringify(answer))
+  return answer.json
+}
+function codeOf(answer: ScoringAnswer): string {
+  assert.ok('code' in answer, JSON.stringify(answer))
+  return answer.code
+}
+
+describe('the built-in script', () => {
+  const cases: [Dtype, string, string][] = [
+    ['float32', '[[0.1, -1], [2, 3]]', '[[0.1, -1.0], [2.0, 3.0]]'],
+    ['float64', '[[0.1, 1e-7]]', '[[0.1, 1e-07]]'],
+    ['float16', '[[0.1, 65504]]', '[[0.1, 65500.0]]'], // numpy prints 65504 so: float16 steps by 32 there
+    ['int8', '[[-128, 127]]', '[[-128, 127]]'],
+    ['uint8', '[[0, 255]]', '[[0, 255]]'],
+    ['int16', '[[-32768, 32767]]', '[[-32768, 32767]]'],
+    ['uint16', '[[0, 65535]]', '[[0, 65535]]'],
+    ['int32', '[[-2147483648, 2147483647]]', '[[-2147483648, 2147483647]]'],
+    ['uint32', '[[0, 4294967295]]', '[[0, 4294967295]]'],
+    ['int64', '[[-9223372036854775808, 9223372036854775807]]', '[[-9223372036854775808, 9223372036854775807]]'],
+    ['uint64', '[[0, 18446744073709551615]]', '[[0, 18446744073709551615]]'],
+    ['bool', '[[true, false]]', '[[true, false]]'],
+    ['string', '[["a", "\\u00e9"]]', '[["a", "\\u00e9"]]'],
+  ]
+  for (const [dtype, data, answer] of cases) {
+    it(`scores ${dtype} tensors exactly`, async test => {
+      const { send, report } = await serve(test, model(identityModel(dtype)))
+      assert.equal(jsonOf(await send(`{"data": ${data}}`)), answer)
+      assert.deepEqual(report.inputs, [{ name: 'x', dtype, shape: ['batch', 2] }])
+      assert.equal(report.isBatchable, true)
+    })
+  }
+
+  it('takes several inputs by name, answers several outputs by name', async test => {
+    const bytes = writeModel({
+      nodes: [
+        { op: 'Add', inputs: ['a', 'b'], outputs: ['sum'] },
+        { op: 'Sub', inputs: ['a', 'b'], outputs: ['difference'] },
+      ],
+      inputs: [
+        ['a', 'float32', ['n']],
+        ['b', 'float32', ['n']],
+      ],
+      outputs: [
+        ['sum', 'float32', ['n']],
+        ['difference', 'float32', ['n']],
+      ],
+    })
+    const { send } = await serve(test, model(bytes))
+    assert.equal(
+      jsonOf(await send({ data: { a: [3, 5], b: [1, 2] } })),
+      '{"sum": [4.0, 7.0], "difference": [2.0, 3.0]}',
+    )
+    assert.equal(codeOf(await send({ data: { a: [3] } })), 'INPUT_MISSING')
+    assert.equal(codeOf(await send({ data: [3] })), 'INPUT_TYPE_MISMATCH')
+    assert.equal(codeOf(await send({ data: { a: [3, 5], b: [1] } })), 'INPUT_SHAPE_MISMATCH')
+  })
+
+  it('gives a hundred callers at once what each gets alone', async test => {
+    const { send } = await serve(test, model(identityModel('float32')))
+    const bodies = Array.from({ length: 100 }, (_, index) => ({
+      data: Array.from({ length: (index % 5) + 1 }, (_, row) => [index, row / 3]),
+    }))
+    const together = (await Promise.all(bodies.map(send))).map(jsonOf)
+    for (const [index, body] of bodies.entries()) assert.equal(together[index], jsonOf(await send(body)))
+  })
+
+  it('fails only the bad rows of a batch', async test => {
+    const { send } = await serve(test, model(identityModel('float32')))
+    const answers = await Promise.all([
+      send({ data: [[1, 2]] }),
+      send({ data: [[1]] }),
+      send('{'),
+      send({ data: [[3, 4]] }),
+    ])
+    assert.equal(jsonOf(answers[0] as ScoringAnswer), '[[1.0, 2.0]]')
+    assert.equal(codeOf(answers[1] as ScoringAnswer), 'INPUT_SHAPE_MISMATCH')
+    assert.equal(codeOf(answers[2] as ScoringAnswer), 'BODY_NOT_JSON')
+    assert.equal(jsonOf(answers[3] as ScoringAnswer), '[[3.0, 4.0]]')
+  })
+
+  it('turns micro-batching off for a model that mixes rows, and says so', async test => {
+    const { report, send } = await serve(test, model(rowMixingModel()))
+    assert.equal(report.isBatchable, false)
+    assert.match(report.notes.join(), /differently in company/)
+    const answers = await Promise.all([send({ data: [[1, 2]] }), send({ data: [[5, 6]] })])
+    assert.deepEqual(answers.map(jsonOf), ['[[0.0, 0.0]]', '[[0.0, 0.0]]'])
+  })
+
+  it('serves a model with a fixed batch dimension, one request a run', async test => {
+    const { report, send } = await serve(test, model(identityModel('float32', [1, 2])))
+    assert.equal(report.isBatchable, false)
+    assert.equal(jsonOf(await send({ data: [[1, 2]] })), '[[1.0, 2.0]]')
+    assert.equal(
+      codeOf(
+        await send({
+          data: [
+            [1, 2],
+            [3, 4],
+          ],
+        }),
+      ),
+      'INPUT_SHAPE_MISMATCH',
+    )
+  })
+
+  it('refuses more rows than limits.maxRows', async test => {
+    const { send } = await serve(test, model(identityModel('float32'), { limits: { maxRows: 2 } }))
+    assert.equal(
+      jsonOf(
+        await send({
+          data: [
+            [1, 2],
+            [3, 4],
+          ],
+        }),
+      ),
+      '[[1.0, 2.0], [3.0, 4.0]]',
+    )
+    assert.equal(
+      codeOf(
+        await send({
+          data: [
+            [1, 2],
+            [3, 4],
+            [5, 6],
+          ],
+        }),
+      ),
+      'TOO_MANY_ROWS',
+    )
+  })
+
+  it('answers a JSON string of JSON where the service asks for it', async test => {
+    const { send } = await serve(test, model(identityModel('int8'), { response: { encoding: 'json-string' } }))
+    assert.equal(jsonOf(await send({ data: [[1, 2]] })), '"[[1, 2]]"')
+  })
+})
+
+describe('an entry script', () => {
+  it('gets the body as text, in JavaScript and TypeScript, and its context', async test => {
+    const { send, report } = await serve(
+      test,
+      script(`
+        import { type InitContext } from 'scoring-functions'
+        let dir: string
+        export function init({ modelDir }: InitContext) { dir = modelDir }
+        export const run = (rawData: string) => ({ rawData, isModelDir: dir === process.env.AZUREML_MODEL_DIR })
+      `),
+    )
+    assert.equal(report.scriptKind, 'raw')
+    assert.equal(jsonOf(await send('not {json')), '{"rawData": "not {json", "isModelDir": true}')
+  })
+
+  it('with a tensor input gets rows of several requests together, and each caller its own', async test => {
+    const { send, report } = await serve(
+      test,
+      script(`
+        import { tensor, type Tensor } from 'scoring-functions'
+        export const input = tensor([[1, 2, 3]], 'float32')
+        export const init = () => {}
+        export const run = ({ data }: { data: Tensor }) =>
+          Array.from({ length: data.rowCount }, (_, row) => data.data[row * 3] as number + 1)
+      `),
+    )
+    assert.equal(report.isBatchable, true)
+    const answers = await Promise.all(
+      [1, 2, 3].map(first =>
+        send({
+          data: [
+            [first, 0, 0],
+            [first * 10, 0, 0],
+          ],
+        }),
+      ),
+    )
+    assert.deepEqual(answers.map(jsonOf), ['[2, 11]', '[3, 21]', '[4, 31]'])
+    assert.equal(codeOf(await send({ data: [[1, 2]] })), 'INPUT_SHAPE_MISMATCH')
+  })
+
+  it('with a schema gets what the schema made of the body', async test => {
+    const { send } = await serve(
+      test,
+      script(`
+        const safeParse = (body) => typeof body.name === 'string'
+          ? { success: true, data: { name: body.name.toUpperCase() } }
+          : { success: false, error: { issues: [{ path: ['name'], message: 'expected string' }] } }
+        export const input = { safeParse }
+        export const init = () => {}
+        export const run = ({ name }) => 'hello ' + name
+      `),
+    )
+    assert.equal(jsonOf(await send({ name: 'ada' })), '"hello ADA"')
+    assert.deepEqual(await send({}), { code: 'INPUT_INVALID', message: 'input "name": expected string' })
+  })
+
+  it('with rawHttp gets the request and answers with status, headers and bytes', async test => {
+    const { lane } = await serve(
+      test,
+      script(`
+        export const rawHttp = true
+        export const init = () => {}
+        export const run = async (request) =>
+          new Response(new Uint8Array(await request.arrayBuffer()).reverse(), { status: 202, headers: { 'x-method': request.method } })
+      `),
+    )
+    const body = Uint8Array.of(1, 2, 3)
+    const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
+    const answer = await lane.submit({ body, contentType: undefined, http })
+    assert.ok('status' in answer)
+    assert.equal(answer.status, 202)
+    assert.deepEqual(answer.headers, [['x-method', 'POST']])
+    assert.deepEqual([...answer.body], [3, 2, 1])
+  })
+
+  const hostile = `
+    export const init = () => {}
+    const kept = []
+    export const run = async (text) => {
+      if (text === 'throw') throw new Error('boom')
+      if (text === 'loop') for (;;);
+      if (text === 'never') return new Promise(() => {})
+      if (text === 'exit') process.exit(3)
+      if (text === 'abandon') { setTimeout(() => { throw new Error('late') }); return new Promise(() => {}) }
+      if (text === 'heap') for (;;) kept.push(new Array(1000).fill(text + kept.length))
+      if (text === 'buffers') for (;;) kept.push(Buffer.alloc(1e6, 1))
+      if (text === 'function') return { f: () => 1 }
+      return text
+    }
+  `
+  const costs: [string, string][] = [
+    ['throw', 'ENTRY_SCRIPT_FAILED'],
+    ['loop', 'SCORING_TIMEOUT'],
+    ['never', 'SCORING_TIMEOUT'],
+    ['exit', 'ENTRY_SCRIPT_ENDED_THREAD'],
+    ['abandon', 'ENTRY_SCRIPT_ENDED_THREAD'],
+    ['heap', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
+    ['buffers', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
+    ['function', 'OUTPUT_NOT_SERIALISABLE'],
+  ]
+  for (const [deed, code] of costs) {
+    it(`that does "${deed}" costs only its own request`, async test => {
+      const timeoutMs = code === 'SCORING_TIMEOUT' ? 400 : 30_000
+      const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 128 } }))
+      const [before, bad, after] = await Promise.all([send('before'), send(deed), send('after')])
+      assert.equal(jsonOf(before as ScoringAnswer), '"before"')
+      assert.equal(codeOf(bad as ScoringAnswer), code)
+      // What was handed over with it runs again; a time limit that has run out meanwhile counts for it too.
+      if (code !== 'SCORING_TIMEOUT') assert.equal(jsonOf(after as ScoringAnswer), '"after"')
+      assert.equal(jsonOf(await send('later')), '"later"')
+    })
+  }
+})
+
+describe('a service that cannot be loaded', () => {
+  const cases: [string, ServiceFiles, RegExp][] = [
+    ['a syntax error', script('export const init = ('), /sut\/score\.ts/],
+    [
+      'no run',
+      script('export const init = () => {}'),
+      /sut\/score\.ts must export a function run\(\), found undefined/,
+    ],
+    ['no init', script('export const run = () => 1'), /must export a function init\(\)/],
+    [
+      'an init that throws',
+      script("export const run = () => 1; export const init = () => { throw new Error('no luck') }"),
+      /init\(\) failed: no luck/,
+    ],
+    [
+      'an init that never ends',
+      script('export const run = () => 1; export const init = () => new Promise(() => {})', {
+        limits: { loadTimeoutMs: 300 },
+      }),
+      /longer than 300 ms/,
+    ],
+    [
+      'an init that exits',
+      script('export const run = () => 1; export const init = () => process.exit(0)'),
+      /ended while loading/,
+    ],
+    [
+      'an input that is no schema',
+      script('export const run = () => 1; export const init = () => {}; export const input = 7'),
+      /input must be a zod schema or tensor/,
+    ],
+    [
+      'a model that does not exist',
+      script("export const run = () => 1; export const init = c => c.loadModel('m')"),
+      /there is no model "m"; models: none/,
+    ],
+    ['a truncated model', model(identityModel('float32').subarray(0, 40)), /model "sut" cannot be loaded/],
+    ['an empty model', model(Buffer.alloc(0)), /model "sut" cannot be loaded/],
+    [
+      'a wrong digest',
+      {
+        'sut/service.json': { models: { m: { path: 'm.onnx', sha256: 'ab'.repeat(32) } } },
+        'sut/m.onnx': identityModel('float32'),
+      },
+      /SHA-256 is [0-9a-f]{64}, service\.json says abab/,
+    ],
+    [
+      'a sample that does not fit',
+      {
+        'sut/service.json': { schema: { input: 's.json' } },
+        'sut/1/m.onnx': identityModel('float32'),
+        'sut/s.json': { data: [[1]] },
+      },
+      /the sample \(schema\.input\) cannot be scored: .*shape \[1, 1\]/,
+    ],
+  ]
+  for (const [what, files, reason] of cases) {
+    it(`because of ${what} says so`, async test => {
+      await assert.rejects(serve(test, files), reason)
+    })
+  }
+})
