@@ -1,6 +1,6 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
 import { existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
@@ -75,13 +75,14 @@ async function openService(store: FolderModelStore, name: string): Promise<Opene
 
 function startLane(spec: ThreadSpec, settings: Settings): Lane {
   const { service, definition } = spec
+  const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, events),
+    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
     maxQueued: definition.limits.maxQueued,
-    maxMemoryMb: definition.limits.maxMemoryMb,
+    maxMemoryMb,
     hasEntryScript: spec.entryScript !== undefined,
     log: line => console.error(`[${service}] ${line}`),
   })
@@ -94,6 +95,11 @@ function startLane(spec: ThreadSpec, settings: Settings): Lane {
     failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
   )
   return lane
+}
+
+/** Half of what the machine, or the container, has: one script must not bring the process to its end. */
+function halfOfMemoryMb(): number {
+  return Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2 / 2 ** 20)
 }
 
 let started: Promise<App> | undefined

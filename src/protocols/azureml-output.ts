@@ -1,6 +1,6 @@
 import type { ScoringAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
-import { encode, type NonFinite } from './python-json.ts'
+import { encode, type NonFinite } from '../tensor/python-json.ts'
 
 /** How a service writes its answers (`service.json`, `response`). */
 export interface ResponseStyle {

@@ -1,7 +1,7 @@
 /** The wire of an Azure ML web service: what its clients send and what they get back. */
 import type { ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
 import { runFailures, ScoringError } from '../errors.ts'
-import { encode } from './python-json.ts'
+import { encode } from '../tensor/python-json.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 const json = 'application/json'

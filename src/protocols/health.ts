@@ -2,7 +2,7 @@
 import { parseBearer } from '../auth/bearer.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import type { ServiceCatalogue } from '../scoring/service-catalogue.ts'
-import { encode } from './python-json.ts'
+import { encode } from '../tensor/python-json.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 /** The event loop turns. */

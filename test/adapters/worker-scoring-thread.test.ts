@@ -16,7 +16,7 @@ async function serve(test: TestContext, files: ServiceFiles) {
   const spec = await store.openService(name as string)
   const { limits } = spec.definition
   const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, events),
+    startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
     maxThreads: 1,
     ...limits,
     hasEntryScript: spec.entryScript !== undefined,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encode } from '../../src/protocols/python-json.ts'
+import { encode } from '../../src/tensor/python-json.ts'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { decodeNested } from '../../src/tensor/nested.ts'
 

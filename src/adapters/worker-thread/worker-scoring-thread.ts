@@ -19,7 +19,7 @@ export class WorkerScoringThread implements ScoringThread {
   readonly #board: ProgressBoard
   #end: ThreadEnd | undefined
 
-  constructor(spec: ThreadSpec, events: ThreadEvents) {
+  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
     const start: ThreadStart = { spec, board }
@@ -31,7 +31,7 @@ export class WorkerScoringThread implements ScoringThread {
       // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
       // that; and the young generation is small, because V8 ends the whole process when promoting it breaks the limit.
       resourceLimits: {
-        maxOldGenerationSizeMb: 64 + 1.5 * spec.definition.limits.maxMemoryMb,
+        maxOldGenerationSizeMb: 64 + 1.5 * maxMemoryMb,
         maxYoungGenerationSizeMb: 16,
       },
     })

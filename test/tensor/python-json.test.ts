@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encode } from '../../src/protocols/python-json.ts'
+import { encode } from '../../src/tensor/python-json.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
 const floats = (...values: number[]) => new Tensor('float64', Float64Array.from(values), [values.length])

@@ -2,7 +2,7 @@
  * JSON text as CPython's `json.dumps` writes it, because Azure ML's clients and recorded answers compare it:
  * separators `", "` and `": "`, everything outside printable ASCII escaped, floats as Python's `repr`.
  */
-import { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from './tensor.ts'
 
 /** What becomes of NaN and infinities, which JSON cannot write: `null`, or Python's bare tokens. */
 export type NonFinite = 'null' | 'literal'

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, sep } from 'node:path'
+import { describe, it } from 'node:test'
+
+/** Each room and the rooms that it may import; what everybody may import is left out. */
+const mayImport: Record<string, readonly string[]> = {
+  tensor: [],
+  service: [],
+  auth: [],
+  engine: ['service'],
+  'entry-script': ['engine'],
+  protocols: ['scoring', 'engine', 'auth'],
+  registry: ['engine'],
+  scoring: ['engine', 'auth', 'service'],
+  telemetry: ['engine'],
+  adapters: ['engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
+}
+const forEverybody = ['tensor', 'telemetry', 'errors.ts']
+const vendors = /^(@azure\/|onnxruntime|azurite|sharp)/
+
+const importsOf = (file: string): string[] =>
+  [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) [^;]*?from '([^']+)'|^import '([^']+)'/gms)].map(
+    match => (match[1] ?? match[2]) as string,
+  )
+
+const roomOf = (path: string): string => path.split(sep)[1] as string
+
+describe('the rooms', () => {
+  it('import each other in one direction only', () => {
+    for (const file of globSync('src/*/**/*.ts')) {
+      const allowed = mayImport[roomOf(file)]
+      if (!allowed) continue
+      for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
+        const room = roomOf(normalize(join(dirname(file), target)))
+        assert.ok([roomOf(file), ...allowed, ...forEverybody].includes(room), `${file} imports ${target}`)
+      }
+    }
+  })
+
+  it('know no vendor and no environment, which are for adapters', () => {
+    for (const file of globSync(
+      'src/{tensor,service,auth,engine,entry-script,protocols,registry,scoring,telemetry}/**/*.ts',
+    )) {
+      for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
+      assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)
+    }
+  })
+
+  it('register triggers in functions/ only', () => {
+    for (const file of globSync('src/**/*.ts')) assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.http\(/m, file)
+  })
+})

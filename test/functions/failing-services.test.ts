@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { identityModel } from '../support/onnx-writer.ts'
+import { runApp } from '../support/running-app.ts'
+
+const good = { 'good/service.json': {}, 'good/1/model.onnx': identityModel('float32') }
+const rows = '{"data": [[1, 2]]}'
+
+describe('an app with services that cannot be loaded', () => {
+  it('names each with its reason, answers 503 for it, and serves the others', async test => {
+    const app = await runApp(test, {
+      ...good,
+      'typo/service.json': { batching: { maxRow: 2 } },
+      'typo/1/model.onnx': identityModel('float32'),
+      'gone/service.json': { models: { m: { path: '1/m.onnx' } } },
+      'torn/service.json': {},
+      'torn/1/model.onnx': identityModel('float32').subarray(0, 50),
+      'syntax/service.json': { entryScript: 'score.js' },
+      'syntax/score.js': 'export const init = (',
+    })
+    const services = await app.settled()
+    const reasons = Object.fromEntries(
+      Object.entries(services).map(([name, { status, reason }]) => [name, reason ?? status]),
+    )
+    assert.equal(reasons.good, 'ready')
+    assert.match(reasons.typo ?? '', /typo\/service\.json: batching: unrecognized key "maxRow"/)
+    assert.match(reasons.gone ?? '', /gone\/service\.json: models\.m\.path: 1\/m\.onnx does not exist/)
+    assert.match(reasons.torn ?? '', /model "torn" cannot be loaded/)
+    assert.match(reasons.syntax ?? '', /syntax\/score\.js cannot be imported/)
+    assert.equal(await (await app.score('good', rows)).text(), '[[1.0, 2.0]]')
+    for (const name of ['typo', 'gone', 'torn', 'syntax']) {
+      const response = await app.score(name, rows)
+      assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '1'])
+      assert.equal(
+        await response.text(),
+        `{"message": "service \\"${name}\\" could not be loaded. Check the logs for more info.", "code": "SERVICE_UNAVAILABLE"}`,
+      )
+      assert.equal((await fetch(`${app.url}/api/v1/service/${name}`)).status, 503)
+      assert.match(app.output(), new RegExp(`\\[${name}\\] not available: `))
+    }
+    assert.equal((await fetch(`${app.url}/health/ready`)).status, 503)
+    assert.equal((await fetch(`${app.url}/health/live`)).status, 200)
+  })
+
+  it('answers 503 while a service loads, and the others meanwhile', async test => {
+    const app = await runApp(test, {
+      ...good,
+      'slow/service.json': { entryScript: 'score.js', limits: { loadTimeoutMs: 500 } },
+      'slow/score.js': 'export const run = () => 1; export const init = () => new Promise(() => {})',
+    })
+    const early = await app.score('slow', rows)
+    assert.deepEqual([early.status, ((await early.json()) as { code: string }).code], [503, 'SERVICE_LOADING'])
+    const { slow } = await app.settled()
+    assert.match(slow?.reason ?? '', /longer than 500 ms \(limits\.loadTimeoutMs\)/)
+    assert.equal((await app.score('good', rows)).status, 200)
+  })
+})
+
+describe('authorization', () => {
+  it('is off only for a service that says so', async test => {
+    const app = await runApp(test, {
+      ...good,
+      'open/service.json': { auth: { mode: 'none' } },
+      'open/1/model.onnx': identityModel('float32'),
+    })
+    await app.settled()
+    const post = (service: string) =>
+      fetch(`${app.url}/api/v1/service/${service}/score`, {
+        method: 'POST',
+        body: rows,
+        headers: { 'content-type': 'application/json' },
+      })
+    assert.equal((await post('open')).status, 200)
+    assert.equal((await post('good')).status, 401)
+  })
+})
+
+describe('the default service', () => {
+  it('is the only one there is', async test => {
+    const app = await runApp(test, good)
+    await app.settled()
+    const headers = { authorization: `Bearer ${await app.keyOf('good')}`, 'content-type': 'application/json' }
+    assert.equal(
+      await (await fetch(`${app.url}/score`, { method: 'POST', body: rows, headers })).text(),
+      '[[1.0, 2.0]]',
+    )
+  })
+
+  it('is the one that SCORING_DEFAULT_SERVICE names, and nothing when there are several', async test => {
+    const services = { ...good, 'other/service.json': {}, 'other/1/model.onnx': identityModel('int8') }
+    const chosen = await runApp(test, services, { SCORING_DEFAULT_SERVICE: 'other' })
+    await chosen.settled()
+    const headers = { authorization: `Bearer ${await chosen.keyOf('other')}`, 'content-type': 'application/json' }
+    assert.equal(await (await fetch(`${chosen.url}/score`, { method: 'POST', body: rows, headers })).text(), '[[1, 2]]')
+    const none = await runApp(test, services)
+    const answer = await fetch(`${none.url}/score`, { method: 'POST', body: rows, headers })
+    assert.equal(answer.status, 404)
+    assert.match(await answer.text(), /SCORING_DEFAULT_SERVICE/)
+  })
+})
+
+describe('a start that cannot succeed', () => {
+  const refusals: [string, Parameters<typeof runApp>[1], Record<string, string>, RegExp][] = [
+    ['no service', { 'empty/readme.txt': '' }, {}, /error: no service in /],
+    [
+      'a default service that is none',
+      good,
+      { SCORING_DEFAULT_SERVICE: 'nobody' },
+      /error: SCORING_DEFAULT_SERVICE names no service; there are: good/,
+    ],
+    [
+      'a folder that does not exist',
+      good,
+      { SCORING_MODELS: '/no/such/folder' },
+      /error: the folder of services cannot be read/,
+    ],
+    ['a setting that is no number', good, { SCORING_MAX_THREADS: 'x' }, /error: setting SCORING_MAX_THREADS/],
+    [
+      'no vault outside Development',
+      good,
+      { AZURE_FUNCTIONS_ENVIRONMENT: 'Production' },
+      /error: outside Development the keys live in Azure Key Vault/,
+    ],
+  ]
+  for (const [what, services, environment, message] of refusals) {
+    it(`because of ${what} ends with one line and exit code 1`, async test => {
+      await assert.rejects(runApp(test, services, environment), (error: Error) => {
+        assert.match(error.message, /^the host ended with 1:/)
+        assert.match(error.message, message)
+        assert.doesNotMatch(error.message, /\n\s+at /)
+        return true
+      })
+    })
+  }
+})

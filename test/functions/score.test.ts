@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+
+interface Expected {
+  services: Record<string, { inputs: Record<string, unknown[]>; outputs: Record<string, unknown> }>
+}
+
+const jsonOf = async (response: Response) => {
+  assert.equal(response.status, 200, await response.clone().text())
+  return response.json()
+}
+
+describe('the sample services', () => {
+  let app: RunningApp
+  const cleanUps: (() => unknown)[] = []
+  before(async () => {
+    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+  const sampleOf = (service: string) => readFile(`models/${service}/sample.json`, 'utf8')
+
+  it('score the two published rows exactly as published', async () => {
+    const response = await app.score('diabetes', await sampleOf('diabetes'))
+    assert.equal(await response.text(), '[217.67978776218715, 224.78937091757172]')
+    assert.equal(response.headers.get('content-type'), 'application/json')
+    assert.equal(response.headers.get('x-ms-run-function-failed'), 'False')
+    assert.match(response.headers.get('x-ms-run-fn-exec-ms') ?? '', /^\d+\.\d{3}$/)
+    assert.equal(response.headers.get('x-scoring-execution-provider'), 'cpu')
+  })
+
+  it('score what ONNX Runtime for Python scores', async () => {
+    const { services } = JSON.parse(await readFile('test/fixtures/expected-scores.json', 'utf8')) as Expected
+    const near = (actual: unknown, expected: unknown): void => {
+      if (Array.isArray(expected)) {
+        assert.equal((actual as unknown[]).length, expected.length)
+        for (const [index, each] of expected.entries()) near((actual as unknown[])[index], each)
+      } else if (typeof expected === 'number') {
+        // Another CPU may round the last digit of a float32 otherwise.
+        assert.ok(
+          Math.abs((actual as number) - expected) <= 1e-6 * Math.max(1, Math.abs(expected)),
+          `${actual} is not ${expected}`,
+        )
+      } else assert.equal(actual, expected)
+    }
+    for (const [service, { inputs, outputs }] of Object.entries(services)) {
+      const [rows] = Object.values(inputs)
+      const answer = await jsonOf(await app.score(service, JSON.stringify({ data: rows })))
+      if (service === 'iris') {
+        const { labels, probabilities } = answer as { labels: unknown; probabilities: unknown }
+        near(labels, outputs.label)
+        near(probabilities, outputs.probabilities)
+      } else near(answer, Object.values(outputs)[0])
+    }
+  })
+
+  it('give ten clients at once what they get alone', async () => {
+    for (const service of ['diabetes', 'iris', 'digits']) {
+      const { data } = JSON.parse(await sampleOf(service)) as { data: unknown[] }
+      const bodies = Array.from({ length: 10 }, (_, index) =>
+        JSON.stringify({ data: index % 2 ? data : [data[index % data.length]] }),
+      )
+      const alone: string[] = []
+      for (const body of bodies) alone.push(await (await app.score(service, body)).text())
+      for (let round = 0; round < 5; round++) {
+        const together = await Promise.all(bodies.map(async body => (await app.score(service, body)).text()))
+        assert.deepEqual(together, alone)
+      }
+    }
+  })
+
+  it('open with either key of theirs, and with no other', async () => {
+    const body = await sampleOf('diabetes')
+    const status = async (headers: Record<string, string>) => {
+      const response = await fetch(`${app.url}/api/v1/service/diabetes/score`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...headers },
+      })
+      return [
+        response.status,
+        ((await response.json()) as { code?: string }).code,
+        response.headers.get('www-authenticate'),
+      ]
+    }
+    const missing = [401, 'BEARER_MISSING', 'Bearer realm="diabetes"']
+    const rejected = [401, 'BEARER_REJECTED', 'Bearer realm="diabetes", error="invalid_token"']
+    assert.deepEqual(await status({}), missing)
+    assert.deepEqual(await status({ authorization: '' }), missing)
+    assert.deepEqual(await status({ authorization: 'Basic eDp5' }), missing)
+    assert.deepEqual(await status({ authorization: 'Bearer' }), rejected)
+    assert.deepEqual(await status({ authorization: 'Bearer a b' }), rejected)
+    assert.deepEqual(await status({ authorization: 'Bearer wrong' }), rejected)
+    assert.deepEqual(await status({ authorization: `Bearer ${await app.keyOf('iris')}` }), rejected)
+    assert.equal((await status({ authorization: `bearer ${await app.keyOf('diabetes')}` }))[0], 200)
+  })
+
+  it('answer bad input with a 4xx that names it', async () => {
+    const row = '[0,0,0,0,0,0,0,0,0,0]'
+    const cases: [string, number, string][] = [
+      ['', 400, 'BODY_EMPTY'],
+      ['nonsense', 400, 'BODY_NOT_JSON'],
+      ['[[1]]', 400, 'BODY_NOT_OBJECT'],
+      ['{"Data": [[1]]}', 400, 'INPUT_MISSING'],
+      [`{"data": [${row}, [1]]}`, 400, 'INPUT_RAGGED'],
+      ['{"data": [[1, 2]]}', 400, 'INPUT_SHAPE_MISMATCH'],
+      ['{"data": []}', 400, 'INPUT_SHAPE_MISMATCH'],
+      ['{"data": "text"}', 400, 'INPUT_SHAPE_MISMATCH'],
+      [`{"data": [${row.replace('0', '"1"')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+      [`{"data": [${row.replace('0', 'null')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+      [`{"data": [${row.replace('0', '1e400')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+      [`{"data": ${'['.repeat(10_000_000)}`, 400, 'BODY_NESTED_TOO_DEEPLY'],
+      [`{"data": [${`${row},`.repeat(1_000_000)}${row}]}`, 413, 'TOO_MANY_ROWS'],
+    ]
+    for (const [body, status, code] of cases) {
+      const response = await app.score('diabetes', body)
+      assert.equal(response.headers.get('x-ms-run-function-failed'), 'False')
+      const answer = (await response.json()) as { code: string; message: string }
+      assert.deepEqual([response.status, answer.code], [status, code], body.slice(0, 80))
+      assert.deepEqual(Object.keys(answer), ['message', 'code'])
+    }
+    const notText = await app.score('diabetes', Uint8Array.of(0x7b, 0xff))
+    assert.equal(((await notText.json()) as { code: string }).code, 'BODY_NOT_UTF8')
+    const notJson = await app.score('diabetes', '{}', { 'content-type': 'text/plain' })
+    assert.equal(notJson.status, 415)
+  })
+
+  it('take the last of duplicate keys, ignore further members, and keep __proto__ harmless', async () => {
+    const { data } = JSON.parse(await sampleOf('diabetes')) as { data: unknown }
+    const body = `{"__proto__": {"data": 1}, "data": 1, "more": 2, "data": ${JSON.stringify(data)}}`
+    assert.deepEqual(await jsonOf(await app.score('diabetes', body)), [217.67978776218715, 224.78937091757172])
+  })
+
+  it('score rows in the query of a GET', async () => {
+    const { data } = JSON.parse(await sampleOf('diabetes')) as { data: unknown }
+    const headers = { authorization: `Bearer ${await app.keyOf('diabetes')}` }
+    const url = `${app.url}/api/v1/service/diabetes/score?data=${encodeURIComponent(JSON.stringify(data))}`
+    assert.deepEqual(await jsonOf(await fetch(url, { headers })), [217.67978776218715, 224.78937091757172])
+  })
+
+  it('return request ids by the rules of the contract', async () => {
+    // Rows of the table in the Azure ML contract, section 2: given ids, and what comes back.
+    const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+    const call = async (headers: Record<string, string>) => {
+      const response = await app.score('diabetes', '{}', headers)
+      return ['x-request-id', 'x-ms-request-id', 'x-ms-client-request-id'].map(name => response.headers.get(name))
+    }
+    const [fresh, same, none] = await call({})
+    assert.match(fresh ?? '', guid)
+    assert.deepEqual([same, none], [fresh, null])
+    assert.deepEqual(await call({ 'x-request-id': 'A' }), ['A', 'A', null])
+    assert.deepEqual((await call({ 'x-ms-request-id': 'B' })).slice(1), ['B', 'B'])
+    assert.deepEqual((await call({ 'x-ms-client-request-id': 'C' })).slice(1), ['C', 'C'])
+    assert.deepEqual(await call({ 'x-request-id': 'A', 'x-ms-request-id': 'B' }), ['A', 'B', 'B'])
+    const long = await app.score('diabetes', '{}', { 'x-request-id': 'a'.repeat(101) })
+    assert.equal(long.status, 431)
+    assert.equal(long.headers.get('x-request-id'), null)
+    assert.equal(((await long.json()) as { message: string }).message, 'x-request-id must not exceed 100 characters')
+    assert.equal((await app.score('diabetes', '{}', { 'x-request-id': 'a'.repeat(100) })).status, 400)
+  })
+
+  it('answer other verbs and paths as the original does', async () => {
+    const call = async (method: string, path: string) => {
+      const response = await fetch(`${app.url}${path}`, { method })
+      return [response.status, response.headers.get('content-type'), await response.text()]
+    }
+    const json = 'application/json'
+    const html = 'text/html; charset=utf-8'
+    const notAllowed = '{"message": "The method is not allowed for the requested URL.", "code": "METHOD_NOT_ALLOWED"}'
+    assert.deepEqual(await call('GET', '/'), [200, html, 'Healthy'])
+    assert.deepEqual(await call('HEAD', '/'), [200, html, ''])
+    assert.deepEqual(await call('POST', '/'), [405, json, notAllowed])
+    for (const method of ['PUT', 'DELETE', 'PATCH']) {
+      assert.deepEqual(await call(method, '/api/v1/service/diabetes/score'), [405, json, notAllowed])
+    }
+    assert.deepEqual(await call('HEAD', '/api/v1/service/diabetes/score'), [405, json, ''])
+    assert.deepEqual(await call('OPTIONS', '/api/v1/service/diabetes/score'), [200, html, ''])
+    assert.deepEqual(await call('GET', '/api/v1/service/diabetes'), [200, html, 'Healthy'])
+    assert.deepEqual(await call('GET', '/api/v1/service/diabetes/'), [200, html, 'Healthy'])
+    const unknownPath = /^\{"message": "The requested URL was not found on the server\. If you entered/
+    for (const path of [
+      '/nowhere',
+      '/api/v1/service',
+      '/api/v1/service/diabetes/score/',
+      '/api/v1/service/diabetes/score/x',
+      '/score/',
+    ]) {
+      const [status, type, body] = await call('POST', path)
+      assert.deepEqual([status, type], [404, json], path)
+      assert.match(body as string, unknownPath)
+    }
+    const noService = [404, json, '{"message": "There is no such service.", "code": "SERVICE_UNKNOWN"}']
+    for (const name of ['nobody', 'DIABETES', 'a'.repeat(300), '%2e%2e', '..%2f..%2fetc', '__proto__', 'diabetes%00']) {
+      const answer = await call('POST', `/api/v1/service/${name}/score`)
+      if (answer[0] !== 404) assert.equal(answer[0], 400, name)
+      else assert.deepEqual(answer, noService, name)
+    }
+  })
+
+  it('tell live from ready, with details in Development', async () => {
+    const live = await fetch(`${app.url}/health/live`)
+    assert.deepEqual([live.status, await live.json()], [200, { status: 'live' }])
+    const ready = await fetch(`${app.url}/health/ready`)
+    const { status, services } = (await ready.json()) as {
+      status: string
+      services: Record<string, { status: string; inputs: unknown }>
+    }
+    assert.deepEqual([ready.status, status, Object.keys(services)], [200, 'ready', ['diabetes', 'digits', 'iris']])
+    assert.deepEqual(services.diabetes?.inputs, [{ name: 'data', dtype: 'float64', shape: ['batch', 10] }])
+  })
+
+  it('print no key', async () => {
+    for (const service of ['diabetes', 'iris', 'digits']) assert.ok(!app.output().includes(await app.keyOf(service)))
+  })
+})
