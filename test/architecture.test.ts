@@ -48,6 +48,7 @@ describe('the rooms', () => {
   })
 
   it('register triggers in functions/ only', () => {
-    for (const file of globSync('src/**/*.ts')) assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.http\(/m, file)
+    for (const file of globSync('src/**/*.ts'))
+      assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.http\(/m, file)
   })
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { encode } from '../../src/tensor/python-json.ts'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { decodeNested } from '../../src/tensor/nested.ts'
+import { encode } from '../../src/tensor/python-json.ts'
 
 const failsWith = (code: string, message: RegExp) => (error: unknown) => {
   assert.equal((error as { code: string }).code, code)

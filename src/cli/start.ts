@@ -1,0 +1,128 @@
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { StartupError } from '../errors.ts'
+import { hasAzurite, type LocalStorage, startAzurite, wantsLocalStorage } from '../host/azurite.ts'
+import type { Listening } from '../host/host-process.ts'
+import { readCertificate } from '../host/http-server.ts'
+import { readLocalSettings } from '../host/local-settings.ts'
+import { superviseHost } from '../host/supervisor.ts'
+import { findAppRoot } from './app-root.ts'
+import { printFirstRequest } from './first-request.ts'
+
+export const startHelp = `Options of start:
+  -p, --port N     port to listen on; 0 takes a free one (default: Host.LocalHttpPort of local.settings.json, or 7071)
+  --address A      address to listen on (default: 127.0.0.1, this machine only)
+  --models DIR     folder of services (default: models)
+  --cert FILE      certificate (PEM) for HTTPS, with --key
+  --key FILE       key (PEM) of the certificate
+  --verbose        a line for every request`
+
+const options = {
+  port: { type: 'string', short: 'p' },
+  address: { type: 'string' },
+  models: { type: 'string' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
+  verbose: { type: 'boolean', default: false },
+  app: { type: 'string' },
+} as const
+
+const defaultPort = 7071
+
+/**
+ * Starts storage and the host, prints what can be called, and stays until the host ends.
+ *
+ * @returns the exit code
+ * @throws StartupError for what the person at the keyboard can mend
+ */
+export async function start(args: string[]): Promise<number> {
+  const values = readArguments(args)
+  const appRoot = values.app ? resolve(values.app) : findAppRoot()
+  const local = readLocalSettings(appRoot, process.env)
+  for (const warning of local.warnings) console.error(warning)
+  const environment: NodeJS.ProcessEnv = { ...process.env, ...local.values }
+  const port = readPort(values.port) ?? local.port ?? defaultPort
+  if (values.models !== undefined) environment.SCORING_MODELS = readFolder(values.models)
+  const certificate = readCertificatePaths(values)
+
+  const storage = await startStorage(environment, appRoot)
+  if (storage) environment.AzureWebJobsStorage = storage.connectionString
+  try {
+    return await superviseHost({
+      entry: new URL(
+        import.meta.url.endsWith('.ts') ? '../host/host-process.ts' : './host-process.cjs',
+        import.meta.url,
+      ),
+      args: [
+        ...['--app', appRoot, '--no-local-settings', '--address', values.address ?? local.address ?? '127.0.0.1'],
+        ...(certificate ? ['--cert', certificate.cert, '--key', certificate.key] : []),
+        ...(values.verbose ? ['--verbose'] : []),
+      ],
+      port,
+      environment,
+      onListening: listening => {
+        printFunctions(listening)
+        const modelsDir = environment.SCORING_MODELS || join(appRoot, 'models')
+        printFirstRequest({ url: listening.url, modelsDir, appRoot, certPath: certificate?.cert }).catch(() => {
+          // The host went away meanwhile (the supervisor tells), or it runs another app than ours.
+        })
+      },
+      log: line => console.error(line),
+    })
+  } finally {
+    await storage?.stop()
+  }
+}
+
+function readArguments(args: string[]) {
+  try {
+    return parseArgs({ args, options }).values
+  } catch (cause) {
+    const [line] = (cause as Error).message.split('\n')
+    throw new StartupError(`${line?.replace(/\. .*$/, '')}; see --help`, { cause })
+  }
+}
+
+function readPort(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const port = Number(text)
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new StartupError(`--port takes a number from 0 to 65535, not "${text}"`)
+  return port
+}
+
+function readFolder(path: string): string {
+  const folder = resolve(path)
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new StartupError(`--models: there is no folder ${folder}`)
+  }
+  return folder
+}
+
+function readCertificatePaths({ cert, key }: { cert?: string; key?: string }) {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) throw new StartupError('--cert and --key go together')
+  readCertificate(cert, key) // so that a wrong one is told before anything starts
+  return { cert: resolve(cert), key: resolve(key) }
+}
+
+async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<LocalStorage | undefined> {
+  if (!wantsLocalStorage(environment)) return undefined
+  if (!hasAzurite()) {
+    console.error('No local storage: azurite is not installed (npm ci installs it). What needs storage will fail.')
+    return undefined
+  }
+  const storage = await startAzurite(join(appRoot, '.local', 'azurite'))
+  if (!storage.isKept) console.error('Another host uses .local/azurite: the storage of this one is kept in memory.')
+  return storage
+}
+
+/** The list that `func start` prints. */
+function printFunctions({ url, functions }: Listening): void {
+  console.log('\nFunctions:\n')
+  for (const { name, type, methods, path, isRun } of functions) {
+    const what = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
+    console.log(`\t${name}: ${what}${isRun ? '' : ' (not run by this host yet)'}\n`)
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * The embedded host: a stand-in for Azure's Functions host that runs a Node function app in this process.
+ *
+ *     node src/host/host-process.ts --app DIR --port 0
+ *
+ * The supervisor starts it as a child and restarts it; it also runs alone.
+ */
+import type { Server } from 'node:http'
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { StartupError } from '../errors.ts'
+import { FunctionsCore, type HookCallback, supplyFunctionsCore } from './functions-core.ts'
+import { describe, HostLog } from './host-log.ts'
+import { HttpFront } from './http-front.ts'
+import { createServer, listen, type OnRequest, readCertificate } from './http-server.ts'
+import { readOnly } from './invocation-hooks.ts'
+import { AppLoadError, loadApp, readRoutePrefix } from './load-app.ts'
+import { readLocalSettings } from './local-settings.ts'
+import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers } from './trigger-list.ts'
+
+/** What the child tells its supervisor once it serves. */
+export interface Listening {
+  readonly type: 'listening'
+  readonly url: string
+  readonly port: number
+  readonly functions: readonly ListedFunction[]
+}
+
+const defaultMaxBodyBytes = 104_857_600
+/** How long a stop waits for requests in flight, and for the app's appTerminate hooks. */
+const drainMs = 30_000
+const terminateMs = 10_000
+/** A crash of the app's code; the supervisor starts a new process. */
+const crashCode = 70
+
+/** How this process ends: at once while it starts, later in good order. */
+let stop = async (): Promise<void> => {}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      app: { type: 'string', default: '.' },
+      port: { type: 'string', default: '' },
+      address: { type: 'string', default: '' },
+      cert: { type: 'string' },
+      key: { type: 'string' },
+      verbose: { type: 'boolean', default: false },
+      // The supervisor has put local.settings.json into the environment already.
+      'no-local-settings': { type: 'boolean', default: false },
+    },
+  })
+  return values
+}
+
+async function main(): Promise<void> {
+  const options = readOptions()
+  const appRoot = resolve(options.app)
+  const log = new HostLog(options.verbose)
+  const local = options['no-local-settings'] ? undefined : readLocalSettings(appRoot, process.env)
+  for (const warning of local?.warnings ?? []) console.error(warning)
+  Object.assign(process.env, local?.values)
+
+  // Requests that come while the app loads wait for it; that way a busy port is noticed before the app does anything.
+  const waiting: Parameters<OnRequest>[] = []
+  let onRequest: OnRequest = (...request) => waiting.push(request)
+  const certificate = options.cert && options.key ? readCertificate(options.cert, options.key) : undefined
+  const server = createServer(certificate, (...request) => onRequest(...request))
+  const address = options.address || local?.address || '127.0.0.1'
+  const port = await listen(server, Number(options.port || local?.port || 7071), address)
+  const host = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address) ? 'localhost' : address
+  const defaultHost = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development'
+  process.env.WEBSITE_HOSTNAME = defaultHost
+
+  const core = new FunctionsCore(log)
+  supplyFunctionsCore(core)
+  await loadApp(appRoot)
+  const appHookData = {}
+  const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))
+  await runHooks(core.hooks.appStart, appContext)
+  core.finishStart()
+
+  const routePrefix = readRoutePrefix(appRoot)
+  const triggers = listTriggers(core.functions.values())
+  const scheme = certificate ? 'https' : 'http'
+  const maxBodyBytes = readMaxBodyBytes(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT)
+  const settings = { scheme, defaultHost, maxBodyBytes } as const
+  const http = httpTriggersOf(triggers)
+  const front = new HttpFront({ triggers: http, routePrefix, hooks: core.hooks, appHookData, settings, log })
+  onRequest = (incoming, outgoing, expectsContinue) => front.handle(incoming, outgoing, expectsContinue)
+  for (const request of waiting.splice(0)) onRequest(...request)
+
+  stop = async () => {
+    await drain(server, front)
+    await Promise.race([runHooks(core.hooks.appTerminate, appContext), delay(terminateMs)])
+  }
+  const url = `${scheme}://${defaultHost}`
+  const listening: Listening = { type: 'listening', url, port, functions: listFunctions(triggers, routePrefix) }
+  if (process.send) process.send(listening)
+  else console.log(`Listening on ${url}`)
+}
+
+async function runHooks(hooks: readonly HookCallback[], context: object): Promise<void> {
+  for (const hook of hooks) await hook(context)
+}
+
+function readMaxBodyBytes(text: string | undefined): number {
+  const limit = text === undefined || text === '' ? defaultMaxBodyBytes : Number(text)
+  if (!Number.isSafeInteger(limit) || limit < 0) {
+    throw new StartupError('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT must be a whole number of bytes')
+  }
+  return limit
+}
+
+/** Stops accepting, lets requests in flight end, and closes what is idle. */
+async function drain(server: Server, front: HttpFront): Promise<void> {
+  front.isStopping = true
+  const closed = new Promise(resolve => server.close(resolve))
+  const idleSweep = setInterval(() => server.closeIdleConnections(), 50)
+  const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
+  await closed
+  clearInterval(idleSweep)
+  clearTimeout(deadline)
+}
+
+let isStopping = false
+
+/** Once on SIGTERM, SIGINT or when the supervisor is gone; a second signal ends at once. */
+function onSignal(): void {
+  if (isStopping) process.exit(130)
+  isStopping = true
+  stop().then(
+    () => process.exit(0),
+    error => {
+      console.error(`stopping failed: ${describe(error)}`)
+      process.exit(1)
+    },
+  )
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}
+
+/** One line for what the operator can mend, the stack for the rest. */
+function explain(error: unknown): string {
+  if (error instanceof AppLoadError) return `error: ${error.message}: ${explainCause(error.cause)}`
+  return `error: ${explainCause(error)}`
+}
+
+function explainCause(error: unknown): string {
+  return error instanceof Error && error.name === 'StartupError' ? error.message : describe(error)
+}
+
+function crash(kind: string): (error: unknown) => void {
+  return error => {
+    console.error(`[${new Date().toISOString()}] ${kind}: ${describe(error)}`)
+    process.exit(crashCode)
+  }
+}
+
+process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+process.on('disconnect', () => {
+  if (!isStopping) onSignal()
+})
+process.on('uncaughtException', crash('Uncaught exception'))
+process.on('unhandledRejection', crash('Unhandled rejection'))
+main().catch(error => {
+  console.error(explain(error))
+  process.exit(1)
+})

@@ -1,0 +1,155 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ReadableStream } from 'node:stream/web'
+import type { HttpRequest, HttpRequestParams, HttpRequestUser } from '@azure/functions'
+import { clientPrincipalOf } from './client-principal.ts'
+import { hasBody, readBody, streamBody } from './request-body.ts'
+import { RequestHeaders } from './request-headers.ts'
+
+/** What a front knows about all its requests. */
+export interface FrontSettings {
+  readonly scheme: 'http' | 'https'
+  /** Host and port for requests that name none. */
+  readonly defaultHost: string
+  readonly maxBodyBytes: number
+}
+
+const utf8 = new TextDecoder()
+
+/**
+ * A `HttpRequest` of `@azure/functions` that makes nothing before it is asked for: a request costs what its function
+ * looks at. Bodies go through a fetch `Request` only for streams, forms, blobs and copies.
+ */
+export class EmbeddedHttpRequest implements HttpRequest {
+  readonly params: HttpRequestParams
+  readonly #incoming: IncomingMessage
+  readonly #outgoing: ServerResponse
+  readonly #settings: FrontSettings
+  readonly #expectsContinue: boolean
+  #headers: RequestHeaders | undefined
+  #query: URLSearchParams | undefined
+  #user: HttpRequestUser | null | undefined
+  #native: Request | undefined
+  #isRead = false
+
+  constructor(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    params: HttpRequestParams,
+    settings: FrontSettings,
+    expectsContinue: boolean,
+  ) {
+    this.#incoming = incoming
+    this.#outgoing = outgoing
+    this.params = params
+    this.#settings = settings
+    this.#expectsContinue = expectsContinue
+  }
+
+  get method(): string {
+    return this.#incoming.method as string
+  }
+
+  get url(): string {
+    const target = this.#incoming.url as string
+    if (!target.startsWith('/')) return target
+    return `${this.#settings.scheme}://${this.#incoming.headers.host || this.#settings.defaultHost}${target}`
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new RequestHeaders(this.#incoming.headers)
+    return this.#headers as Headers
+  }
+
+  get query(): URLSearchParams {
+    const target = this.#incoming.url as string
+    const start = target.indexOf('?')
+    this.#query ??= new URLSearchParams(start < 0 ? '' : target.slice(start + 1))
+    return this.#query
+  }
+
+  get user(): HttpRequestUser | null {
+    if (this.#user === undefined) this.#user = clientPrincipalOf(this.headers)
+    return this.#user
+  }
+
+  /** Whether the client closed the connection before it was answered: nobody waits for this request. */
+  get isAbandoned(): boolean {
+    return this.#incoming.socket.destroyed && !this.#outgoing.writableFinished
+  }
+
+  /** Whether somebody reads the body, or has begun to. */
+  get isBodyTouched(): boolean {
+    return this.#isRead || this.#native !== undefined
+  }
+
+  /** The client waits to be asked for the body and was not: whether it will send it now, nobody knows. */
+  get isUnasked(): boolean {
+    return this.#expectsContinue && !this.isBodyTouched
+  }
+
+  get bodyUsed(): boolean {
+    return this.#native?.bodyUsed ?? this.#isRead
+  }
+
+  get body(): ReadableStream | null {
+    if (this.#isRead || !hasBody(this.#incoming)) return null
+    return this.#asNative().body as ReadableStream | null
+  }
+
+  /** @throws BodyTooLarge, BodyAborted */
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (this.#native) return this.#native.arrayBuffer()
+    this.#refuseSecondRead()
+    this.#isRead = true
+    if (!hasBody(this.#incoming)) return new ArrayBuffer(0)
+    this.#continue()
+    return readBody(this.#incoming, this.#settings.maxBodyBytes)
+  }
+
+  async text(): Promise<string> {
+    return this.#native ? this.#native.text() : utf8.decode(await this.arrayBuffer())
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
+  }
+
+  async blob(): Promise<Blob> {
+    return this.#asNative().blob()
+  }
+
+  async formData(): Promise<FormData> {
+    return this.#asNative().formData()
+  }
+
+  clone(): EmbeddedHttpRequest {
+    const copy = new EmbeddedHttpRequest(this.#incoming, this.#outgoing, { ...this.params }, this.#settings, false)
+    copy.#native = this.#asNative().clone()
+    return copy
+  }
+
+  #asNative(): Request {
+    if (this.#native) return this.#native
+    this.#refuseSecondRead()
+    const headers = [...this.headers.entries()] as [string, string][]
+    // Methods that a fetch Request refuses (TRACE, CONNECT) matter to nobody who reads its body.
+    const method = /^(TRACE|TRACK|CONNECT)$/i.test(this.method) ? 'POST' : this.method
+    const body = hasBody(this.#incoming) ? ReadableStream.from(this.#pieces()) : undefined
+    this.#native = new Request(this.url, { method, headers, body, duplex: 'half' } as RequestInit)
+    return this.#native
+  }
+
+  async *#pieces(): AsyncGenerator<Uint8Array> {
+    this.#continue()
+    yield* streamBody(this.#incoming, this.#settings.maxBodyBytes)
+  }
+
+  #refuseSecondRead(): void {
+    if (this.#isRead) throw new TypeError('Body is unusable: Body has already been read')
+  }
+
+  /** A client that sent `Expect: 100-continue` sends the body when it is asked for. */
+  #continue(): void {
+    if (this.#expectsContinue && !this.#outgoing.headersSent) this.#outgoing.writeContinue()
+  }
+}

@@ -1,0 +1,213 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { HttpResponseInit } from '@azure/functions'
+import { declaredLength } from './request-body.ts'
+import { encodeSetCookie } from './set-cookie.ts'
+
+/** Unread bytes that are read and dropped to keep a connection; with more to come it is closed after the answer. */
+const keptUnreadBytes = 256 * 1024
+/** How long and how much a client may go on sending after it was answered, so that it gets to read the answer. */
+const linger = { maxMs: 10_000, maxBytes: 2 ** 30 }
+
+/** Headers that the host sets itself, or that concern one connection only (RFC 9110, section 7.6.1). */
+const hostHeaders = new Set([
+  'content-length',
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'trailers',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** What a function may answer: HttpResponseInit, HttpResponse, or what neither is. */
+type Result = Omit<HttpResponseInit, 'headers' | 'body'> & { headers?: unknown; body?: unknown }
+
+/** One request and its answer to be. */
+export interface Exchange {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  /** The function reads the request's body, or has begun to. */
+  readonly isBodyTouched: boolean
+  /** Close the connection after this answer. */
+  readonly isLast: boolean
+}
+
+/**
+ * Writes what a function returned.
+ *
+ * @returns a promise when the answer takes longer than this call: it fails when the stream of the body does
+ * @throws TypeError or RangeError before anything is written when the result is no response
+ */
+export function writeResult(exchange: Exchange, result: unknown): Promise<void> | undefined {
+  if (result === undefined || result === null) return writeWhole(exchange, 204, [], undefined)
+  if (typeof result !== 'object') {
+    throw new TypeError(
+      'The HTTP response must be an object with optional properties "body", "status", "headers", and "cookies".',
+    )
+  }
+  const { status = 200, headers, body, jsonBody, cookies } = result as Result
+  const code = Number(status)
+  if (!Number.isInteger(code) || code < 200 || code > 599) {
+    throw new RangeError(`the status of a response must be from 200 to 599, not ${String(status)}`)
+  }
+  const fields: string[] = []
+  const { type, length } = headers === undefined || headers === null ? unset : addHeaders(fields, headers)
+  if (cookies) for (const cookie of cookies) fields.push('Set-Cookie', encodeSetCookie(cookie))
+
+  if (code === 204 || code === 205 || code === 304) {
+    cancel(body)
+    return writeWhole(exchange, code, fields, undefined)
+  }
+  if (jsonBody !== undefined && jsonBody !== null) {
+    if (type === undefined) fields.push('content-type', 'application/json')
+    return writeWhole(exchange, code, fields, JSON.stringify(jsonBody))
+  }
+  if (typeof body === 'string') {
+    if (type === undefined) fields.push('content-type', 'text/plain;charset=UTF-8')
+    return writeWhole(exchange, code, fields, body)
+  }
+  if (body === undefined || body === null) return writeWhole(exchange, code, fields, undefined, length)
+  const bytes = bytesOf(body)
+  if (bytes) return writeWhole(exchange, code, fields, bytes)
+  if (!(Symbol.asyncIterator in (body as object))) return writeNative(exchange, code, fields, body, type)
+  if (exchange.incoming.method === 'HEAD') {
+    cancel(body)
+    return writeWhole(exchange, code, fields, undefined, length)
+  }
+  return writeStream(exchange, code, fields, body as AsyncIterable<unknown>, length)
+}
+
+/** An answer without a body. */
+export function writeEmpty(exchange: Exchange, status: number): void {
+  writeWhole(exchange, status, [], undefined)
+}
+
+const unset: { type?: string; length?: string } = {}
+
+/** @returns what the function says of its body, which the host may have to complete */
+function addHeaders(fields: string[], headers: object): typeof unset {
+  let type: string | undefined
+  let length: string | undefined
+  const pairs = Symbol.iterator in headers ? (headers as Iterable<[string, string]>) : Object.entries(headers)
+  for (const [name, value] of pairs) {
+    const key = name.toLowerCase()
+    if (key === 'content-length') length = value
+    if (key === 'content-type') type = value
+    if (!hostHeaders.has(key)) fields.push(name, value)
+  }
+  return { type, length }
+}
+
+function writeWhole(
+  exchange: Exchange,
+  status: number,
+  fields: string[],
+  body: string | Uint8Array | undefined,
+  headLength?: string,
+): undefined {
+  const { incoming, outgoing, isLast } = exchange
+  const isHead = incoming.method === 'HEAD'
+  if (status !== 204 && status !== 304) {
+    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+    fields.push('content-length', (isHead ? headLength : undefined) ?? String(length))
+  }
+  const isUnread = isMuchUnread(incoming)
+  if (isLast || isUnread) fields.push('connection', 'close')
+  outgoing.writeHead(status, fields)
+  if (!isUnread) {
+    outgoing.end(body)
+    if (!incoming.complete) incoming.resume()
+    return
+  }
+  // The client has the whole answer now; the connection closes when it has sent the rest, or too much of it.
+  if (body === undefined || body.length === 0 || isHead) outgoing.flushHeaders()
+  else outgoing.write(body)
+  dropRest(incoming).then(() => outgoing.end())
+}
+
+/** Blobs, forms and whatever else the fetch API makes a body of. */
+async function writeNative(
+  exchange: Exchange,
+  status: number,
+  fields: string[],
+  body: unknown,
+  type: string | undefined,
+): Promise<void> {
+  const native = new Response(body as ConstructorParameters<typeof Response>[0])
+  const nativeType = native.headers.get('content-type')
+  if (nativeType && type === undefined) fields.push('content-type', nativeType)
+  writeWhole(exchange, status, fields, new Uint8Array(await native.arrayBuffer()))
+}
+
+async function writeStream(
+  exchange: Exchange,
+  status: number,
+  fields: string[],
+  body: AsyncIterable<unknown>,
+  length: string | undefined,
+): Promise<void> {
+  const { incoming, outgoing, isLast, isBodyTouched } = exchange
+  if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
+  const isUnread = isMuchUnread(incoming)
+  if (isLast || isUnread) fields.push('connection', 'close')
+  if (length !== undefined) {
+    outgoing.strictContentLength = true // a wrong one would garble the next answer
+    fields.push('content-length', length)
+  }
+  outgoing.writeHead(status, fields)
+  outgoing.flushHeaders()
+  // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
+  if (!incoming.complete && !isBodyTouched) dropRest(incoming)
+  for await (const chunk of body) {
+    if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
+    if (!outgoing.write(chunkOf(chunk))) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')])
+  }
+  if (!incoming.complete && isUnread) await dropRest(incoming)
+  outgoing.end()
+}
+
+function chunkOf(chunk: unknown): string | Uint8Array {
+  if (typeof chunk === 'string') return chunk
+  const bytes = bytesOf(chunk)
+  if (!bytes) throw new TypeError('a stream of a response may hold bytes and strings only')
+  return bytes
+}
+
+function bytesOf(body: unknown): Uint8Array | undefined {
+  if (body instanceof Uint8Array) return body
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
+  return body instanceof ArrayBuffer || body instanceof SharedArrayBuffer ? new Uint8Array(body) : undefined
+}
+
+/** Whether more of the request may still come than is worth reading to keep the connection. */
+function isMuchUnread(incoming: IncomingMessage): boolean {
+  return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > keptUnreadBytes
+}
+
+/** Reads and drops what the client still sends. */
+function dropRest(incoming: IncomingMessage): Promise<void> {
+  return new Promise(resolve => {
+    let size = 0
+    const finish = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    const timer = setTimeout(finish, linger.maxMs)
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > linger.maxBytes) finish()
+    })
+    incoming.on('end', finish).on('close', finish).on('error', finish).resume()
+  })
+}
+
+function cancel(body: unknown): void {
+  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {})
+  else if (typeof (body as { destroy?: unknown } | undefined)?.destroy === 'function') {
+    ;(body as { destroy(): void }).destroy()
+  }
+}

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createSecureContext } from 'node:tls'
+import { StartupError } from '../errors.ts'
+
+/** PEM texts. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
+const serverOptions = {
+  // Longer than the load balancers in front (Azure 230 s for an answer, 60 s idle), short enough to end forgotten ones.
+  requestTimeout: 300_000,
+  headersTimeout: 60_000,
+  keepAliveTimeout: 72_000,
+  maxHeaderSize: 32_768, // as Kestrel
+  noDelay: true,
+}
+
+/** Connections that may wait to be accepted. */
+const backlog = 4096
+
+export type OnRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => void
+
+/** A server that speaks HTTPS when it has a certificate; `onRequest` gets every request, whatever its method. */
+export function createServer(certificate: Certificate | undefined, onRequest: OnRequest): Server {
+  const server = certificate
+    ? createHttpsServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2' })
+    : createHttpServer(serverOptions)
+  server.maxRequestsPerSocket = 0
+  server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false))
+  server.on('checkContinue', (incoming, outgoing) => onRequest(incoming, outgoing, true))
+  server.on('checkExpectation', (_, outgoing: ServerResponse) => {
+    outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
+  })
+  server.on('connect', (_, socket) => {
+    socket.on('error', () => {})
+    socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+  })
+  return server
+}
+
+/**
+ * @param port  0 takes a free one
+ * @returns the port
+ * @throws StartupError when the port or the address cannot be had
+ */
+export async function listen(server: Server, port: number, address: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new StartupError(listenFault(error, port, address))))
+    server.listen({ port, host: address, backlog }, resolve)
+  })
+  server.removeAllListeners('error')
+  return (server.address() as AddressInfo).port
+}
+
+/**
+ * Reads a certificate and its key.
+ *
+ * @throws StartupError with one line that names the file
+ */
+export function readCertificate(certPath: string, keyPath: string): Certificate {
+  const cert = readPem(certPath, 'certificate')
+  const key = readPem(keyPath, 'key')
+  try {
+    createSecureContext({ cert })
+  } catch (cause) {
+    throw new StartupError(`certificate ${certPath} is not a PEM certificate`, { cause })
+  }
+  try {
+    createSecureContext({ cert, key })
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException
+    const isForeign = code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH' || /mismatch/i.test(message)
+    const fault = isForeign
+      ? `does not belong to certificate ${certPath}`
+      : 'is not a PEM key that can be used without a passphrase'
+    throw new StartupError(`key ${keyPath} ${fault}`, { cause })
+  }
+  return { cert, key }
+}
+
+function readPem(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new StartupError(`${what} ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}`, {
+      cause,
+    })
+  }
+}
+
+function listenFault({ code, message }: NodeJS.ErrnoException, port: number, address: string): string {
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} is unavailable. Close the process using that port, or specify another port using --port [-p].`
+  }
+  if (code === 'EACCES') return `Port ${port} may not be used by this user; specify another port using --port [-p].`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `Address ${address} is not one of this machine.`
+  return `cannot listen on ${address}:${port}: ${message}`
+}

@@ -1,0 +1,99 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { StartupError } from '../errors.ts'
+
+const initial = {
+  IsEncrypted: false,
+  Values: { FUNCTIONS_WORKER_RUNTIME: 'node', AzureWebJobsStorage: 'UseDevelopmentStorage=true' },
+}
+
+export interface LocalSettings {
+  /** Variables of `Values` that are not set yet. */
+  readonly values: Readonly<Record<string, string>>
+  readonly port: number | undefined
+  readonly address: string | undefined
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Reads `local.settings.json` by the rules of `func start`: a variable that exists wins, null is skipped. Makes the file
+ * when there is none.
+ *
+ * @throws StartupError when it is no JSON, encrypted, or has values of another kind
+ */
+export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEnv): LocalSettings {
+  const path = join(appRoot, 'local.settings.json')
+  const file = parse(readOrMake(path), path)
+  if (file.IsEncrypted === true) {
+    throw new StartupError(`${path} is encrypted; decrypt it with "func settings decrypt"`)
+  }
+  const host = objectAt(file, 'Host', path)
+  const values: Record<string, string> = {}
+  const warnings: string[] = []
+  for (const [name, value] of Object.entries(objectAt(file, 'Values', path))) {
+    if (value === null) continue
+    if (typeof value === 'object') throw new StartupError(`${path}: Values.${name} must be a string`)
+    if (environment[name] !== undefined) {
+      warnings.push(`Skipping '${name}' from local settings as it's already defined in current environment variables.`)
+    } else if (name === '' || /[=\0]/.test(name)) {
+      throw new StartupError(`${path}: "${name}" is no name for a variable`)
+    } else {
+      values[name] = String(value)
+    }
+  }
+  return { values, port: portOf(host.LocalHttpPort, path), address: textOf(host.LocalHttpAddress), warnings }
+}
+
+function readOrMake(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code !== 'ENOENT') throw new StartupError(`${path} cannot be read: ${code}`, { cause })
+  }
+  const text = `${JSON.stringify(initial, undefined, 2)}\n`
+  try {
+    writeFileSync(path, text, { flag: 'wx' })
+  } catch {
+    // a read-only folder, or another host was faster: what it would say holds all the same
+  }
+  return text
+}
+
+function parse(text: string, path: string): Record<string, unknown> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text.replace(/^\uFEFF/, ''))
+  } catch (cause) {
+    // V8's message may quote the text, and that is where secrets stand.
+    throw new StartupError(`${path} is not valid JSON${placeOf(cause as Error)}`, { cause: undefined })
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new StartupError(`${path} must hold a JSON object`)
+  }
+  return parsed as Record<string, unknown>
+}
+
+function placeOf({ message }: Error): string {
+  const place = /line \d+ column \d+/.exec(message)
+  return place ? ` (${place[0]})` : ''
+}
+
+function objectAt(file: Record<string, unknown>, key: string, path: string): Record<string, unknown> {
+  const value = file[key] ?? {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw new StartupError(`${path}: ${key} must be an object`)
+  return value as Record<string, unknown>
+}
+
+function portOf(value: unknown, path: string): number | undefined {
+  if (value === undefined || value === null) return undefined
+  const port = Number(value)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new StartupError(`${path}: Host.LocalHttpPort must be a port, from 0 to 65535`)
+  }
+  return port
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

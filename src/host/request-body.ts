@@ -1,0 +1,95 @@
+import type { IncomingMessage } from 'node:http'
+
+/** The body is over the host's limit. */
+export class BodyTooLarge extends Error {
+  readonly limitBytes: number
+
+  constructor(limitBytes: number) {
+    super(`the request body is larger than ${limitBytes} bytes`)
+    this.name = 'BodyTooLarge'
+    this.limitBytes = limitBytes
+  }
+}
+
+/** The client was gone before the body was complete. */
+export class BodyAborted extends Error {
+  constructor() {
+    super('the client closed the connection before the request body was complete')
+    this.name = 'BodyAborted'
+  }
+}
+
+/** Memory for a body is set aside at once up to this size; beyond it, as it arrives: a length is only a promise. */
+const trustedLength = 2 ** 20
+
+/** GET and HEAD have no body, whatever follows them: the library drops it as well. */
+export function hasBody(incoming: IncomingMessage): boolean {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return false
+  const { headers } = incoming
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+}
+
+/**
+ * Reads the whole body into an ArrayBuffer of its own and of its exact size, so that it can be transferred.
+ *
+ * @throws BodyTooLarge, BodyAborted
+ */
+export function readBody(incoming: IncomingMessage, limitBytes: number): Promise<ArrayBuffer> {
+  const length = declaredLength(incoming)
+  if (length !== undefined && length > limitBytes) return Promise.reject(new BodyTooLarge(limitBytes))
+  return new Promise((resolve, reject) => {
+    let bytes = new Uint8Array(Math.min(length ?? 0, trustedLength))
+    let size = 0
+    const finish = () => {
+      incoming.off('data', take).off('end', succeed).off('error', abort).off('close', abort)
+    }
+    const take = (chunk: Buffer) => {
+      if (size + chunk.length > limitBytes) {
+        finish()
+        incoming.pause()
+        reject(new BodyTooLarge(limitBytes))
+        return
+      }
+      if (size + chunk.length > bytes.length) bytes = grow(bytes, size + chunk.length, length ?? limitBytes)
+      bytes.set(chunk, size)
+      size += chunk.length
+    }
+    const succeed = () => {
+      finish()
+      resolve(size === bytes.length ? bytes.buffer : bytes.buffer.transfer(size))
+    }
+    const abort = () => {
+      finish()
+      incoming.on('error', () => {}) // may still come
+      reject(new BodyAborted())
+    }
+    if (incoming.destroyed && !incoming.complete) return abort()
+    incoming.on('data', take).on('end', succeed).on('error', abort).on('close', abort)
+  })
+}
+
+/** The body piece by piece, for streams; the connection stays usable when the reader stops early. */
+export async function* streamBody(incoming: IncomingMessage, limitBytes: number): AsyncGenerator<Uint8Array> {
+  let size = 0
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+      size += chunk.length
+      if (size > limitBytes) throw new BodyTooLarge(limitBytes)
+      yield chunk
+    }
+  } catch (error) {
+    throw incoming.complete || error instanceof BodyTooLarge ? error : new BodyAborted()
+  }
+}
+
+/** Bytes that are promised; undefined when the body is chunked. */
+export function declaredLength(incoming: IncomingMessage): number | undefined {
+  const { headers } = incoming
+  if (headers['transfer-encoding'] !== undefined) return undefined
+  return Number(headers['content-length'] ?? 0)
+}
+
+function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, most: number): Uint8Array<ArrayBuffer> {
+  const capacity = Math.min(Math.max(needed, bytes.length * 2, 16_384), Math.max(needed, most))
+  return new Uint8Array(bytes.buffer.transfer(capacity))
+}

@@ -1,0 +1,66 @@
+import { StartupError } from '../errors.ts'
+import type { Binding, RegisteredFunction } from './functions-core.ts'
+import { isTrigger } from './invocation-context.ts'
+
+/** A registered function and what starts it; each part of the host takes the types that it serves. */
+export interface Trigger {
+  readonly fn: RegisteredFunction
+  /** e.g. `httpTrigger`, `queueTrigger` */
+  readonly type: string
+  readonly binding: Binding
+}
+
+export interface HttpTrigger extends Trigger {
+  /** Template after the route prefix. */
+  readonly route: string
+  /** In upper case. */
+  readonly methods: readonly string[]
+}
+
+/** What the start banner says of a function. */
+export interface ListedFunction {
+  readonly name: string
+  readonly type: string
+  readonly isRun: boolean
+  readonly methods?: readonly string[]
+  /** Path with its parameters, e.g. `/api/items/{id}`. */
+  readonly path?: string
+}
+
+/** @throws StartupError when a function has no trigger */
+export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[] {
+  return [...functions].map(fn => {
+    const binding = Object.values(fn.metadata.bindings).find(isTrigger)
+    if (!binding) throw new StartupError(`function "${fn.name}" has no trigger`)
+    return { fn, type: binding.type, binding }
+  })
+}
+
+export function httpTriggersOf(triggers: readonly Trigger[]): HttpTrigger[] {
+  return triggers.filter(isHttp).map(trigger => {
+    const { route, methods } = trigger.binding as { route?: string; methods?: readonly string[] }
+    return {
+      ...trigger,
+      // The host takes an empty route for none (host WebScriptHostHttpRoutesManager).
+      route: route || trigger.fn.name,
+      methods: (methods ?? ['GET', 'POST']).map(method => method.toUpperCase()),
+    }
+  })
+}
+
+/** HTTP first, as `func start` lists them. */
+export function listFunctions(triggers: readonly Trigger[], routePrefix: string): ListedFunction[] {
+  const http = httpTriggersOf(triggers).map(({ fn, type, methods, route }) => ({
+    name: fn.name,
+    type,
+    isRun: true,
+    methods,
+    path: `/${[routePrefix, route.replace(/^\//, '')].filter(part => part !== '').join('/')}`,
+  }))
+  const others = triggers.filter(trigger => !isHttp(trigger))
+  return [...http, ...others.map(({ fn, type }) => ({ name: fn.name, type, isRun: false }))]
+}
+
+function isHttp({ type }: Trigger): boolean {
+  return type.toLowerCase() === 'httptrigger'
+}

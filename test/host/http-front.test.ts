@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Host, send, sendRaw, startHost } from './host-child.ts'
+
+describe('HttpFront', () => {
+  let host: Host
+  before(async () => {
+    host = await startHost(undefined, 'plain')
+  })
+  after(() => host.kill())
+  const get = (path: string) => send(host, `/api/${path}`)
+
+  it('answers with status, headers and body', async () => {
+    const { status, headers, body } = await get('empty')
+    assert.deepEqual([status, headers['content-type'], headers['content-length'], body], [200, 'text/plain', '2', 'ok'])
+    assert.equal((await get('empty-bytes')).body, 'ok')
+    assert.equal((await get('sync')).body, 'ok')
+  })
+
+  for (const path of ['throws', 'rejects', 'rejects-undefined', 'number', 'text', 'bad-status', 'bad-header']) {
+    it(`answers 500 without a body, and logs, when the function is "${path}"`, async () => {
+      const { status, body, headers } = await get(path)
+      assert.deepEqual([status, body, headers['content-length']], [500, '', '0'])
+      await host.see(new RegExp(`Executed 'Functions.${path}' \\(Failed, Id=[-0-9a-f]{36}, Duration=\\d+ms\\)`))
+    })
+  }
+
+  for (const path of ['nothing', 'null']) {
+    it(`answers 204 when the function returns ${path}`, async () => {
+      const { status, body, headers } = await get(path)
+      assert.deepEqual([status, body, headers['content-length']], [204, '', undefined])
+    })
+  }
+
+  for (const status of [204, 205, 304]) {
+    it(`sends no body with ${status}`, async () => {
+      const answer = await get(`late-status?status=${status}`)
+      assert.deepEqual([answer.status, answer.body], [status, ''])
+    })
+  }
+
+  it('answers 404 without a body for other paths and other methods', async () => {
+    for (const answer of [
+      await get('nosuch'),
+      await send(host, '/'),
+      await send(host, '/empty'),
+      await send(host, '/api/shared', { method: 'PUT' }),
+      await send(host, '/api/shared', { method: 'PROPFIND' }),
+      await get('items/x'),
+    ]) {
+      assert.deepEqual([answer.status, answer.body], [404, ''])
+    }
+  })
+
+  it('lets functions share a route by method', async () => {
+    assert.equal((await get('shared')).body, 'got')
+    assert.equal((await send(host, '/api/shared', { method: 'POST' })).body, 'posted')
+  })
+
+  it('gives route parameters to the function', async () => {
+    assert.deepEqual(JSON.parse((await get('Items/7/a/b%20c/')).body), { id: '7', rest: 'a/b c' })
+  })
+
+  it('answers 400 for broken percent escapes', async () => {
+    assert.equal((await get('items/%zz')).status, 400)
+  })
+
+  it('answers HEAD with the headers of the body alone', async () => {
+    const { status, headers, body } = await send(host, '/api/empty', { method: 'HEAD' })
+    assert.deepEqual([status, headers['content-length'], body], [200, '2', ''])
+    const stream = await send(host, '/api/bodies?kind=web', { method: 'HEAD' })
+    assert.deepEqual([stream.status, stream.body], [200, ''])
+  })
+
+  it('survives TRACE, CONNECT and methods it never heard of', async test => {
+    assert.equal((await send(host, '/api/empty', { method: 'TRACE' })).status, 200)
+    const start = async (bytes: string) => (await sendRaw(test, host, bytes)).slice(0, 12)
+    assert.equal(await start('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'), 'HTTP/1.1 404')
+    assert.equal(await start('NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n'), 'HTTP/1.1 400')
+    assert.equal(await start('GET /api/empty HTTP/1.1\r\n\r\n'), 'HTTP/1.1 400')
+    assert.equal(await start('\u0016\u0003\u0001\r\n\r\n'), 'HTTP/1.1 400')
+    assert.equal(await start(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`), 'HTTP/1.1 431')
+    assert.equal(
+      await start('GET /api/empty HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: h2c\r\n\r\n'),
+      'HTTP/1.1 200',
+    )
+    assert.equal((await get('empty')).status, 200)
+  })
+
+  it('shows the request as @azure/functions does', async () => {
+    const headers = { 'X-Id': ['1', '2'], 'x-forwarded-host': 'evil' }
+    const { body } = await send(host, '/api/look?a=1&a=2&b=%20', { method: 'PUT', headers })
+    const seen = JSON.parse(body)
+    assert.equal(seen.method, 'PUT')
+    assert.equal(seen.url, `http://127.0.0.1:${host.port}/api/look?a=1&a=2&b=%20`)
+    assert.deepEqual(seen.query, [
+      ['a', '1'],
+      ['a', '2'],
+      ['b', ' '],
+    ])
+    assert.deepEqual([seen.ids, seen.headers['x-id'], seen.hasId, seen.missing, seen.user], ['1, 2', '1, 2', true, null, null])
+  })
+
+  it('shows who is signed in', async () => {
+    const principal = { identityProvider: 'github', userId: 'u1', userDetails: 'ann' }
+    const encoded = Buffer.from(JSON.stringify(principal)).toString('base64')
+    const { body } = await send(host, '/api/look', { headers: { 'x-ms-client-principal': encoded } })
+    const { user } = JSON.parse(body)
+    assert.deepEqual([user.type, user.id, user.username, user.identityProvider], ['StaticWebApps', 'u1', 'ann', 'github'])
+  })
+
+  it('gives the function a context', async () => {
+    const seen = JSON.parse((await get('look-context')).body)
+    assert.match(seen.id, /^[0-9a-f]{8}-[0-9a-f]{4}-4/)
+    assert.deepEqual(
+      [seen.name, seen.trigger, seen.return, seen.side, seen.missing],
+      ['look-context', 'httpTrigger', { type: 'http', name: '$return', direction: 'out' }, 1, true],
+    )
+    await host.see(/\[\d{4}-.*Z\] a line of the app \{ a: 1 \}/)
+  })
+
+  it('writes JSON, cookies, header pairs and whole responses', async () => {
+    const json = await get('json')
+    assert.deepEqual([json.headers['content-type'], json.body], ['application/json', '{"answer":42}'])
+    const { headers } = await get('cookies')
+    assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2', 'c=x%20y; Max-Age=10; Path=/; HttpOnly; Secure; SameSite=Strict'])
+    const pairs = await get('pairs')
+    assert.deepEqual([pairs.headers['x-one'], pairs.headers['x-two']], ['1', '2'])
+    const response = await get('response')
+    assert.deepEqual([response.status, response.headers['x-one'], response.body], [201, '1', 'made'])
+    const type = 'text/plain;charset=UTF-8' // what a fetch Response says
+    assert.equal(response.headers['content-type'], type)
+    assert.equal((await get('sync')).headers['content-type'], type)
+  })
+
+  it('keeps the length of a body right, whatever the function says', async () => {
+    const { headers, body } = await get('own-length')
+    assert.deepEqual([headers['content-length'], headers['transfer-encoding'], body], ['2', undefined, 'ok'])
+  })
+
+  const floats = Buffer.from(new Float32Array([1]).buffer).toString()
+  for (const [kind, body, type] of [
+    ['string', 'grüße', 'text/plain;charset=UTF-8'],
+    ['bytes', '\u0001\u0002\u0003', undefined],
+    ['floats', floats, undefined],
+    ['view', '\u0008\u0007', undefined],
+    ['arrayBuffer', '\u0001\u0002', undefined],
+    ['blob', 'blob', 'text/x-blob'],
+    ['web', 'web stream', undefined],
+    ['readable', 'readable', undefined],
+    ['iterable', 'iterable', undefined],
+    ['params', 'a=1&b=%C3%BC', 'application/x-www-form-urlencoded;charset=UTF-8'],
+    ['object', 'its own text', 'text/plain;charset=UTF-8'],
+    ['none', '', undefined],
+  ] as const) {
+    it(`writes a body of kind "${kind}"`, async () => {
+      const answer = await get(`bodies?kind=${kind}`)
+      assert.equal(answer.body, kind === 'floats' ? Buffer.from(body).toString() : body)
+      assert.equal(answer.headers['content-type'], type)
+    })
+  }
+
+  it('writes a form', async () => {
+    const { headers, body } = await get('bodies?kind=form')
+    const response = new Response(body, { headers: { 'content-type': headers['content-type']! } })
+    assert.equal((await response.formData()).get('field'), 'value')
+  })
+
+  it('breaks the connection when the stream of a body fails half-way', async () => {
+    await assert.rejects(get('bodies?kind=failing'), { code: 'ECONNRESET' })
+    assert.equal((await get('empty')).status, 200)
+  })
+
+  it('writes a line for every request when verbose, and none otherwise', async test => {
+    const verbose = await startHost(test, 'plain', { args: ['--verbose'] })
+    await send(verbose, '/api/empty')
+    await verbose.see(/Executing 'Functions.empty'.*\n.*Executed 'Functions.empty' \(Succeeded, Id=.*, Duration=\d+ms\)/)
+    assert.doesNotMatch(host.output, /Succeeded/)
+  })
+})

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { readLocalSettings } from '../../src/host/local-settings.ts'
+
+async function folderWith(test: TestContext, content?: unknown): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'app-'))
+  test.after(() => rm(folder, { recursive: true }))
+  const text = typeof content === 'string' ? content : JSON.stringify(content)
+  if (content !== undefined) await writeFile(join(folder, 'local.settings.json'), text)
+  return folder
+}
+
+describe('readLocalSettings', () => {
+  it('gives the values, lets existing variables win with a warning, and skips null', async test => {
+    const folder = await folderWith(test, { Values: { A: 'a', B: 'b', C: null, D: 5, E: true } })
+    const settings = readLocalSettings(folder, { B: 'mine' })
+    assert.deepEqual(settings.values, { A: 'a', D: '5', E: 'true' })
+    assert.deepEqual(settings.warnings, [
+      "Skipping 'B' from local settings as it's already defined in current environment variables.",
+    ])
+  })
+
+  it('knows the port, and takes what else func knows', async test => {
+    const host = { LocalHttpPort: 7123, CORS: '*', CORSCredentials: false }
+    const folder = await folderWith(test, { IsEncrypted: false, Host: host, ConnectionStrings: { X: 'y' } })
+    assert.equal(readLocalSettings(folder, {}).port, 7123)
+  })
+
+  it('takes a byte order mark', async test => {
+    const folder = await folderWith(test, '\uFEFF{"Values": {"A": "a"}}')
+    assert.deepEqual(readLocalSettings(folder, {}).values, { A: 'a' })
+  })
+
+  it('makes the file when there is none', async test => {
+    const folder = await folderWith(test)
+    const values = { FUNCTIONS_WORKER_RUNTIME: 'node', AzureWebJobsStorage: 'UseDevelopmentStorage=true' }
+    assert.deepEqual(readLocalSettings(folder, {}).values, values)
+    const made = JSON.parse(await readFile(join(folder, 'local.settings.json'), 'utf8'))
+    assert.deepEqual(made, { IsEncrypted: false, Values: values })
+  })
+
+  for (const [what, content, message] of [
+    ['bad JSON without quoting it', '{"Values": {"KEY": "secret"', /is not valid JSON/],
+    ['encrypted values', { IsEncrypted: true, Values: {} }, /is encrypted/],
+    ['an array', [], /must hold a JSON object/],
+    ['values of another kind', { Values: { A: {} } }, /Values\.A must be a string/],
+    ['a port that is none', { Host: { LocalHttpPort: 'many' } }, /LocalHttpPort/],
+  ] as const) {
+    it(`refuses ${what}`, async test => {
+      const folder = await folderWith(test, content)
+      assert.throws(
+        () => readLocalSettings(folder, {}),
+        (error: Error) => error.name === 'StartupError' && message.test(error.message) && !/secret/.test(error.message),
+      )
+    })
+  }
+})

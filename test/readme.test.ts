@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { describe, it } from 'node:test'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const hasCurl = await run('curl', ['--version']).then(
+  () => true,
+  () => false,
+)
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  return port
+}
+
+describe('the README', () => {
+  it('promises what npm start does: its curl line, pasted, returns the published scores', async test => {
+    if (!hasCurl) return test.skip('curl is not installed')
+    const readme = await readFile('README.md', 'utf8')
+    assert.match(readme, /^npm ci && npm start/m)
+    assert.match(readme, /^npm test/m)
+    const [published] = /^\[217\..*\]$/m.exec(readme) ?? []
+
+    const child = spawn('npm', ['start', '--', '--port', String(await freePort())], { detached: true })
+    const ended = once(child, 'exit')
+    test.after(async () => {
+      // npm, the shell, the supervisor: the whole group, as Ctrl-C does.
+      if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGINT')
+      await ended
+    })
+    let output = ''
+    const line = await new Promise<string>((found, failed) => {
+      child.stdout.on('data', text => {
+        output += text
+        const [command] = /^curl .*}'$/m.exec(output) ?? []
+        if (command) found(command)
+      })
+      child.stderr.on('data', text => (output += text))
+      child.on('exit', code => failed(new Error(`npm start ended with ${code}:\n${output}`)))
+    })
+    const { stdout } = await run('sh', ['-c', `${line} --silent`])
+    assert.equal(stdout, published)
+    assert.equal(stdout, '[217.67978776218715, 224.78937091757172]')
+    process.kill(-(child.pid as number), 'SIGINT')
+    await ended
+    await assert.rejects(fetch(/http:\/\/localhost:\d+/.exec(line)?.[0] ?? '')) // nothing is left running
+  })
+})
