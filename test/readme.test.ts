@@ -33,7 +33,7 @@ describe('the README', () => {
     const ended = once(child, 'exit')
     test.after(async () => {
       // npm, the shell, the supervisor: the whole group, as Ctrl-C does.
-      if (child.exitCode === null) process.kill(-(child.pid as number), 'SIGINT')
+      if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid as number), 'SIGINT')
       await ended
     })
     let output = ''

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request as sendRequest } from 'node:http'
+import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request as sendRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
@@ -41,7 +41,9 @@ export class Child {
       const found = pattern.exec(this.output)
       if (found) return found
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
-        throw new Error(`ended with ${this.process.exitCode ?? this.process.signalCode} before ${pattern}:\n${this.output}`)
+        throw new Error(
+          `ended with ${this.process.exitCode ?? this.process.signalCode} before ${pattern}:\n${this.output}`,
+        )
       }
       await new Promise<void>(resolve => {
         const next = () => {
@@ -82,7 +84,12 @@ export async function startHost(
   return Object.assign(child, { url: url!, port: Number(port) })
 }
 
-export function spawnHost(test: Test | undefined, app: string, args: readonly string[] = [], environment?: NodeJS.ProcessEnv): Child {
+export function spawnHost(
+  test: Test | undefined,
+  app: string,
+  args: readonly string[] = [],
+  environment?: NodeJS.ProcessEnv,
+): Child {
   const child = new Child(hostProcess, ['--app', fixtureApp(app), '--port', '0', ...args], environment)
   test?.after(() => child.kill())
   return child
@@ -104,7 +111,11 @@ export interface Send {
 }
 
 /** One request with `node:http`, which sends whatever it is told to. */
-export function send(host: { port: number }, path: string, { method, headers, body, agent }: Send = {}): Promise<Answer> {
+export function send(
+  host: { port: number },
+  path: string,
+  { method, headers, body, agent }: Send = {},
+): Promise<Answer> {
   const isWhole = typeof body === 'string' || body instanceof Uint8Array
   const length = isWhole ? { 'content-length': Buffer.byteLength(body) } : {}
   return new Promise((resolve, reject) => {

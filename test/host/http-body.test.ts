@@ -116,10 +116,7 @@ describe('EmbeddedHttpRequest', () => {
     const refused = await sendRaw(test, host, head('unread'))
     assert.match(refused, /^HTTP\/1\.1 401 [\s\S]*connection: close/)
     assert.match(await sendRaw(test, host, head('nosuch')), /^HTTP\/1\.1 404 /)
-    assert.match(
-      await sendRaw(test, host, 'GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n'),
-      /^HTTP\/1\.1 417 /,
-    )
+    assert.match(await sendRaw(test, host, 'GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n'), /^HTTP\/1\.1 417 /)
   })
 })
 

@@ -98,7 +98,10 @@ describe('HttpFront', () => {
       ['a', '2'],
       ['b', ' '],
     ])
-    assert.deepEqual([seen.ids, seen.headers['x-id'], seen.hasId, seen.missing, seen.user], ['1, 2', '1, 2', true, null, null])
+    assert.deepEqual(
+      [seen.ids, seen.headers['x-id'], seen.hasId, seen.missing, seen.user],
+      ['1, 2', '1, 2', true, null, null],
+    )
   })
 
   it('shows who is signed in', async () => {
@@ -106,7 +109,10 @@ describe('HttpFront', () => {
     const encoded = Buffer.from(JSON.stringify(principal)).toString('base64')
     const { body } = await send(host, '/api/look', { headers: { 'x-ms-client-principal': encoded } })
     const { user } = JSON.parse(body)
-    assert.deepEqual([user.type, user.id, user.username, user.identityProvider], ['StaticWebApps', 'u1', 'ann', 'github'])
+    assert.deepEqual(
+      [user.type, user.id, user.username, user.identityProvider],
+      ['StaticWebApps', 'u1', 'ann', 'github'],
+    )
   })
 
   it('gives the function a context', async () => {
@@ -123,7 +129,11 @@ describe('HttpFront', () => {
     const json = await get('json')
     assert.deepEqual([json.headers['content-type'], json.body], ['application/json', '{"answer":42}'])
     const { headers } = await get('cookies')
-    assert.deepEqual(headers['set-cookie'], ['a=1', 'b=2', 'c=x%20y; Max-Age=10; Path=/; HttpOnly; Secure; SameSite=Strict'])
+    assert.deepEqual(headers['set-cookie'], [
+      'a=1',
+      'b=2',
+      'c=x%20y; Max-Age=10; Path=/; HttpOnly; Secure; SameSite=Strict',
+    ])
     const pairs = await get('pairs')
     assert.deepEqual([pairs.headers['x-one'], pairs.headers['x-two']], ['1', '2'])
     const response = await get('response')
@@ -174,7 +184,9 @@ describe('HttpFront', () => {
   it('writes a line for every request when verbose, and none otherwise', async test => {
     const verbose = await startHost(test, 'plain', { args: ['--verbose'] })
     await send(verbose, '/api/empty')
-    await verbose.see(/Executing 'Functions.empty'.*\n.*Executed 'Functions.empty' \(Succeeded, Id=.*, Duration=\d+ms\)/)
+    await verbose.see(
+      /Executing 'Functions.empty'.*\n.*Executed 'Functions.empty' \(Succeeded, Id=.*, Duration=\d+ms\)/,
+    )
     assert.doesNotMatch(host.output, /Succeeded/)
   })
 })

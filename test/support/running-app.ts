@@ -76,7 +76,7 @@ export async function runApp(
 }
 
 /** What a deployment holds, so that keys and settings of tests stay out of the checkout. */
-async function copyOfApp(test: AppTest): Promise<string> {
+export async function copyOfApp(test: AppTest): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'app-'))
   test.after(() => rm(root, { recursive: true, force: true }))
   for (const part of ['dist', 'host.json', 'package.json'])

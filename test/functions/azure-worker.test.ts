@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { AzureWorker } from '../support/azure-worker.ts'
+import { copyOfApp } from '../support/running-app.ts'
+
+describe("the bundle in Azure's Node worker", () => {
+  const worker = new AzureWorker()
+  const cleanUps: (() => unknown)[] = []
+  let root: string
+  before(async () => {
+    process.env.AZURE_FUNCTIONS_ENVIRONMENT = 'Development'
+    process.env.SCORING_MODELS = 'models'
+    root = await copyOfApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+    await worker.load(root)
+    while ((await worker.invoke('ready', { method: 'GET', path: '/health/ready' })).status !== 200);
+  })
+  after(async () => {
+    await worker.runHooks('appTerminate')
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+    setImmediate(() => process.exit()) // the library's own server has no stop; the worker ends its process
+  })
+  const keyOf = async (service: string) =>
+    JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8'))[service].primary
+  const score = async (body: string, service = 'diabetes') =>
+    worker.invoke('score', {
+      method: 'POST',
+      path: `/api/v1/service/${service}/score`,
+      params: { service },
+      headers: { authorization: `Bearer ${await keyOf('diabetes')}`, 'content-type': 'application/json' },
+      body,
+    })
+
+  it('registers every function while it is imported', () => {
+    const routes = [...worker.functions.values()].map(
+      ({ metadata }) => Object.values(metadata.bindings).find(binding => binding.type === 'httpTrigger')?.route,
+    )
+    assert.deepEqual(routes.sort(), [
+      '/',
+      'api/v1/service/{service}',
+      'api/v1/service/{service}/score',
+      'health/live',
+      'health/ready',
+      'score',
+      '{first}/{*rest}',
+    ])
+  })
+
+  it('scores the published rows through the HTTP stream', async () => {
+    const { status, headers, body } = await score(await readFile('models/diabetes/sample.json', 'utf8'))
+    assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
+    assert.equal(headers['content-type'], 'application/json')
+    assert.equal(headers['x-ms-run-function-failed'], 'False')
+  })
+
+  it('answers from every handler, whatever is sent', async () => {
+    assert.equal((await score('nonsense')).status, 400)
+    assert.equal((await score('{}', 'nobody')).status, 404)
+    const service = 'diabetes'
+    for (const name of worker.functions.keys()) {
+      for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'DELETE', 'PATCH']) {
+        const { status } = await worker.invoke(name, {
+          method,
+          path: '/x',
+          params: { service },
+          body: method === 'POST' ? '{' : undefined,
+        })
+        assert.ok([200, 401, 404, 405].includes(status), `${method} ${name}: ${status}`)
+      }
+    }
+  })
+})
