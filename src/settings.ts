@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { StartupError } from './errors.ts'
 
 /** Environment variables that the app reads, once, at start. */

@@ -1,8 +1,10 @@
 /** What `npm start` prints once the services are loaded: the local key, and a `curl` line that works when pasted. */
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { request as requestHttp } from 'node:http'
+import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** The part of `/health/ready` that is used here. */
@@ -37,9 +39,7 @@ export async function printFirstRequest(options: FirstRequestOptions): Promise<v
     const body = (await readSample(options.modelsDir, name)) ?? zeros(service.inputs, service.script)
     if (body === undefined) continue
     const key = await readKey(options.appRoot, name)
-    console.log(
-      `Local key of ${name}${key ? '' : ': none needed'}${key ? ` (the others are in .local/keys.json): ${key}` : ''}\n`,
-    )
+    if (key) console.log(`Local key of ${name} (the others are in .local/keys.json): ${key}\n`)
     console.log(`Score ${name}:\n\n${curlLine(options, name, key, body)}\n`)
     return
   }
@@ -72,15 +72,10 @@ async function fetchReadiness({ url, certPath }: FirstRequestOptions): Promise<R
   const target = new URL('/health/ready', url)
   // Exactly the certificate that we were started with is trusted, whatever name it bears.
   const tls = certPath ? { ca: await readFile(certPath), checkServerIdentity: () => undefined } : {}
-  return new Promise((resolve, reject) => {
-    const send = target.protocol === 'https:' ? requestHttps : requestHttp
-    const request = send(target, { ...tls, agent: false }, async response => {
-      let text = ''
-      for await (const chunk of response.setEncoding('utf8')) text += chunk
-      resolve(JSON.parse(text) as Readiness)
-    })
-    request.on('error', reject).end()
-  })
+  const send = target.protocol === 'https:' ? requestHttps : requestHttp
+  const request = send(target, { ...tls, agent: false }).end()
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return (await json(response)) as Readiness
 }
 
 /** The service's sample request on one line, when it has one. */

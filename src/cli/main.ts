@@ -32,6 +32,7 @@ async function main([first, ...rest]: string[]): Promise<number> {
   return start(args)
 }
 
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // `npm start | head`
 main(process.argv.slice(2)).then(
   code => process.exit(code),
   error => {

@@ -38,13 +38,16 @@ const defaultPort = 7071
  */
 export async function start(args: string[]): Promise<number> {
   const values = readArguments(args)
+  const givenPort = readPort(values.port)
+  const givenModels = readFolder(values.models)
+  const certificate = readCertificatePaths(values)
   const appRoot = values.app ? resolve(values.app) : findAppRoot()
+
   const local = readLocalSettings(appRoot, process.env)
   for (const warning of local.warnings) console.error(warning)
   const environment: NodeJS.ProcessEnv = { ...process.env, ...local.values }
-  const port = readPort(values.port) ?? local.port ?? defaultPort
-  if (values.models !== undefined) environment.SCORING_MODELS = readFolder(values.models)
-  const certificate = readCertificatePaths(values)
+  if (givenModels !== undefined) environment.SCORING_MODELS = givenModels
+  const port = givenPort ?? local.port ?? defaultPort
 
   const storage = await startStorage(environment, appRoot)
   if (storage) environment.AzureWebJobsStorage = storage.connectionString
@@ -63,9 +66,11 @@ export async function start(args: string[]): Promise<number> {
       environment,
       onListening: listening => {
         printFunctions(listening)
+        // Another app than ours has none, and no service to show.
+        if (!listening.functions.some(({ path }) => path === '/health/ready')) return
         const modelsDir = environment.SCORING_MODELS || join(appRoot, 'models')
         printFirstRequest({ url: listening.url, modelsDir, appRoot, certPath: certificate?.cert }).catch(() => {
-          // The host went away meanwhile (the supervisor tells), or it runs another app than ours.
+          // The host went away meanwhile; the supervisor tells.
         })
       },
       log: line => console.error(line),
@@ -92,7 +97,8 @@ function readPort(text: string | undefined): number | undefined {
   return port
 }
 
-function readFolder(path: string): string {
+function readFolder(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
   const folder = resolve(path)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new StartupError(`--models: there is no folder ${folder}`)
@@ -120,7 +126,8 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
 
 /** The list that `func start` prints. */
 function printFunctions({ url, functions }: Listening): void {
-  console.log('\nFunctions:\n')
+  if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
+  else console.log('\nFunctions:\n')
   for (const { name, type, methods, path, isRun } of functions) {
     const what = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
     console.log(`\t${name}: ${what}${isRun ? '' : ' (not run by this host yet)'}\n`)

@@ -1,7 +1,7 @@
 import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ServiceLoadError } from '../errors.ts'
-import { encode, type NonFinite } from '../tensor/python-json.ts'
 import { allocate, type Dtype } from '../tensor/dtype.ts'
+import { encode, type NonFinite } from '../tensor/python-json.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { elementCount } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'

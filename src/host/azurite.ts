@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { StartupError } from '../errors.ts'
+import { takeFolder } from './folder-lock.ts'
 
 /** Storage for this machine only. */
 export interface LocalStorage {
@@ -20,8 +21,12 @@ const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6
 
 const startMs = 60_000
 const stopMs = 5_000
-/** Azurite has no way to notice that its parent was killed; this, loaded into it, ends it when the channel breaks. */
-const endWithParent = "data:text/javascript,process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'))"
+/**
+ * Azurite has no way to notice that its parent was killed; this, loaded into it, ends it when the channel breaks. It ends
+ * by itself once its servers are closed, so the channel must not keep it.
+ */
+const endWithParent =
+  "data:text/javascript,process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
 
 /** Whether the app asks for local storage; `environment` with local.settings.json in it. */
 export function wantsLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): boolean {
@@ -42,7 +47,8 @@ export function hasAzurite(): boolean {
 export async function startAzurite(location: string): Promise<LocalStorage> {
   const script = azuriteScript()
   if (!script) throw new StartupError('azurite is not installed')
-  const lock = takeLock(location)
+  mkdirSync(location, { recursive: true })
+  const lock = await takeFolder(location) // two of them over the same files would spoil them
   const place = lock ? ['--location', location] : ['--inMemoryPersistence']
   const ports = ['blob', 'queue', 'table'].flatMap(each => [`--${each}Host`, '127.0.0.1', `--${each}Port`, '0'])
   const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
@@ -55,12 +61,12 @@ export async function startAzurite(location: string): Promise<LocalStorage> {
     const urls = await readUrls(child)
     const stop = async () => {
       await end(child)
-      if (lock) rmSync(lock, { force: true })
+      lock?.release()
     }
     return { connectionString: connectionStringOf(urls), isKept: lock !== undefined, stop }
   } catch (error) {
     await end(child)
-    if (lock) rmSync(lock, { force: true })
+    lock?.release()
     throw error
   }
 }
@@ -72,32 +78,6 @@ function azuriteScript(): string | undefined {
     return join(dirname(packageFile), bin.azurite)
   } catch {
     return undefined
-  }
-}
-
-/** Two of them over the same files would spoil them: the folder is marked with our process id while we use it. */
-function takeLock(location: string): string | undefined {
-  mkdirSync(location, { recursive: true })
-  const lock = join(location, 'in-use-by.pid')
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' })
-      return lock
-    } catch {
-      if (isAlive(Number(readFileSync(lock, 'utf8')))) return undefined
-      rmSync(lock, { force: true }) // left behind by a host that was killed
-    }
-  }
-  return undefined
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

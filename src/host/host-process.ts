@@ -5,14 +5,13 @@
  *
  * The supervisor starts it as a child and restarts it; it also runs alone.
  */
-import type { Server } from 'node:http'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { StartupError } from '../errors.ts'
 import { FunctionsCore, type HookCallback, supplyFunctionsCore } from './functions-core.ts'
 import { describe, HostLog } from './host-log.ts'
 import { HttpFront } from './http-front.ts'
-import { createServer, listen, type OnRequest, readCertificate } from './http-server.ts'
+import { HttpServer, type OnRequest, readCertificate } from './http-server.ts'
 import { readOnly } from './invocation-hooks.ts'
 import { AppLoadError, loadApp, readRoutePrefix } from './load-app.ts'
 import { readLocalSettings } from './local-settings.ts'
@@ -64,9 +63,9 @@ async function main(): Promise<void> {
   const waiting: Parameters<OnRequest>[] = []
   let onRequest: OnRequest = (...request) => waiting.push(request)
   const certificate = options.cert && options.key ? readCertificate(options.cert, options.key) : undefined
-  const server = createServer(certificate, (...request) => onRequest(...request))
+  const server = new HttpServer(certificate, (...request) => onRequest(...request))
   const address = options.address || local?.address || '127.0.0.1'
-  const port = await listen(server, Number(options.port || local?.port || 7071), address)
+  const port = await server.listen(Number(options.port || local?.port || 7071), address)
   const host = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address) ? 'localhost' : address
   const defaultHost = `${host.includes(':') ? `[${host}]` : host}:${port}`
   process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development'
@@ -91,7 +90,8 @@ async function main(): Promise<void> {
   for (const request of waiting.splice(0)) onRequest(...request)
 
   stop = async () => {
-    await drain(server, front)
+    front.isStopping = true
+    await server.drain(drainMs)
     await Promise.race([runHooks(core.hooks.appTerminate, appContext), delay(terminateMs)])
   }
   const url = `${scheme}://${defaultHost}`
@@ -110,17 +110,6 @@ function readMaxBodyBytes(text: string | undefined): number {
     throw new StartupError('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT must be a whole number of bytes')
   }
   return limit
-}
-
-/** Stops accepting, lets requests in flight end, and closes what is idle. */
-async function drain(server: Server, front: HttpFront): Promise<void> {
-  front.isStopping = true
-  const closed = new Promise(resolve => server.close(resolve))
-  const idleSweep = setInterval(() => server.closeIdleConnections(), 50)
-  const deadline = setTimeout(() => server.closeAllConnections(), drainMs)
-  await closed
-  clearInterval(idleSweep)
-  clearTimeout(deadline)
 }
 
 let isStopping = false
@@ -163,6 +152,8 @@ process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
 process.on('disconnect', () => {
   if (!isStopping) onSignal()
 })
+// Nobody reads the log any more (`npm start | head`): that is no reason to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 process.on('uncaughtException', crash('Uncaught exception'))
 process.on('unhandledRejection', crash('Unhandled rejection'))
 main().catch(error => {

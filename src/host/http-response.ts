@@ -1,13 +1,8 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpResponseInit } from '@azure/functions'
-import { declaredLength } from './request-body.ts'
+import { bytesOf, cancel, writeStream } from './response-stream.ts'
 import { encodeSetCookie } from './set-cookie.ts'
-
-/** Unread bytes that are read and dropped to keep a connection; with more to come it is closed after the answer. */
-const keptUnreadBytes = 256 * 1024
-/** How long and how much a client may go on sending after it was answered, so that it gets to read the answer. */
-const linger = { maxMs: 10_000, maxBytes: 2 ** 30 }
+import { dropRest, isMuchUnread } from './unread-body.ts'
 
 /** Headers that the host sets itself, or that concern one connection only (RFC 9110, section 7.6.1). */
 const hostHeaders = new Set([
@@ -22,6 +17,9 @@ const hostHeaders = new Set([
   'transfer-encoding',
   'upgrade',
 ])
+
+/** A small body leaves in one write with the head, as latin1 text, byte for byte; bytes would take a vectored write. */
+const joinedBytes = 4096
 
 /** What a function may answer: HttpResponseInit, HttpResponse, or what neither is. */
 type Result = Omit<HttpResponseInit, 'headers' | 'body'> & { headers?: unknown; body?: unknown }
@@ -73,7 +71,8 @@ export function writeResult(exchange: Exchange, result: unknown): Promise<void> 
   if (body === undefined || body === null) return writeWhole(exchange, code, fields, undefined, length)
   const bytes = bytesOf(body)
   if (bytes) return writeWhole(exchange, code, fields, bytes)
-  if (!(Symbol.asyncIterator in (body as object))) return writeNative(exchange, code, fields, body, type)
+  if (typeof body !== 'object' || !(Symbol.asyncIterator in body))
+    return writeNative(exchange, code, fields, body, type)
   if (exchange.incoming.method === 'HEAD') {
     cancel(body)
     return writeWhole(exchange, code, fields, undefined, length)
@@ -119,7 +118,8 @@ function writeWhole(
   if (isLast || isUnread) fields.push('connection', 'close')
   outgoing.writeHead(status, fields)
   if (!isUnread) {
-    outgoing.end(body)
+    if (typeof body === 'object' && body.length <= joinedBytes) outgoing.end(latin1Of(body), 'latin1')
+    else outgoing.end(body)
     if (!incoming.complete) incoming.resume()
     return
   }
@@ -143,71 +143,6 @@ async function writeNative(
   writeWhole(exchange, status, fields, new Uint8Array(await native.arrayBuffer()))
 }
 
-async function writeStream(
-  exchange: Exchange,
-  status: number,
-  fields: string[],
-  body: AsyncIterable<unknown>,
-  length: string | undefined,
-): Promise<void> {
-  const { incoming, outgoing, isLast, isBodyTouched } = exchange
-  if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
-  const isUnread = isMuchUnread(incoming)
-  if (isLast || isUnread) fields.push('connection', 'close')
-  if (length !== undefined) {
-    outgoing.strictContentLength = true // a wrong one would garble the next answer
-    fields.push('content-length', length)
-  }
-  outgoing.writeHead(status, fields)
-  outgoing.flushHeaders()
-  // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
-  if (!incoming.complete && !isBodyTouched) dropRest(incoming)
-  for await (const chunk of body) {
-    if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
-    if (!outgoing.write(chunkOf(chunk))) await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')])
-  }
-  if (!incoming.complete && isUnread) await dropRest(incoming)
-  outgoing.end()
-}
-
-function chunkOf(chunk: unknown): string | Uint8Array {
-  if (typeof chunk === 'string') return chunk
-  const bytes = bytesOf(chunk)
-  if (!bytes) throw new TypeError('a stream of a response may hold bytes and strings only')
-  return bytes
-}
-
-function bytesOf(body: unknown): Uint8Array | undefined {
-  if (body instanceof Uint8Array) return body
-  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
-  return body instanceof ArrayBuffer || body instanceof SharedArrayBuffer ? new Uint8Array(body) : undefined
-}
-
-/** Whether more of the request may still come than is worth reading to keep the connection. */
-function isMuchUnread(incoming: IncomingMessage): boolean {
-  return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > keptUnreadBytes
-}
-
-/** Reads and drops what the client still sends. */
-function dropRest(incoming: IncomingMessage): Promise<void> {
-  return new Promise(resolve => {
-    let size = 0
-    const finish = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-    const timer = setTimeout(finish, linger.maxMs)
-    incoming.on('data', (chunk: Buffer) => {
-      size += chunk.length
-      if (size > linger.maxBytes) finish()
-    })
-    incoming.on('end', finish).on('close', finish).on('error', finish).resume()
-  })
-}
-
-function cancel(body: unknown): void {
-  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {})
-  else if (typeof (body as { destroy?: unknown } | undefined)?.destroy === 'function') {
-    ;(body as { destroy(): void }).destroy()
-  }
+function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('latin1')
 }

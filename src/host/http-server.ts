@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { StartupError } from '../errors.ts'
 
@@ -20,41 +20,81 @@ const serverOptions = {
   noDelay: true,
 }
 
+/** A TLS handshake that takes longer is given up. */
+const handshakeTimeout = 10_000
+
 /** Connections that may wait to be accepted. */
 const backlog = 4096
 
 export type OnRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => void
 
 /** A server that speaks HTTPS when it has a certificate; `onRequest` gets every request, whatever its method. */
-export function createServer(certificate: Certificate | undefined, onRequest: OnRequest): Server {
-  const server = certificate
-    ? createHttpsServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2' })
-    : createHttpServer(serverOptions)
-  server.maxRequestsPerSocket = 0
-  server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false))
-  server.on('checkContinue', (incoming, outgoing) => onRequest(incoming, outgoing, true))
-  server.on('checkExpectation', (_, outgoing: ServerResponse) => {
-    outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
-  })
-  server.on('connect', (_, socket) => {
-    socket.on('error', () => {})
-    socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-  })
-  return server
-}
+export class HttpServer {
+  readonly #server: Server
+  /** Every connection, also those in a TLS handshake, which Node's own list lacks. */
+  readonly #sockets = new Set<Socket>()
+  /** Connections without a request yet: Node counts them as busy. */
+  readonly #silent = new Set<Socket>()
 
-/**
- * @param port  0 takes a free one
- * @returns the port
- * @throws StartupError when the port or the address cannot be had
- */
-export async function listen(server: Server, port: number, address: string): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new StartupError(listenFault(error, port, address))))
-    server.listen({ port, host: address, backlog }, resolve)
-  })
-  server.removeAllListeners('error')
-  return (server.address() as AddressInfo).port
+  constructor(certificate: Certificate | undefined, onRequest: OnRequest) {
+    const server = certificate
+      ? createHttpsServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout })
+      : createHttpServer(serverOptions)
+    server.maxRequestsPerSocket = 0
+    server.on('request', (incoming, outgoing) => {
+      this.#silent.delete(incoming.socket)
+      onRequest(incoming, outgoing, false)
+    })
+    server.on('checkContinue', (incoming, outgoing) => {
+      this.#silent.delete(incoming.socket)
+      onRequest(incoming, outgoing, true)
+    })
+    server.on('checkExpectation', (_, outgoing: ServerResponse) => {
+      outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
+    })
+    server.on('connect', (_, socket) => {
+      socket.on('error', () => {})
+      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    })
+    const track = (sockets: Set<Socket>) => (socket: Socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    }
+    server.on('connection', track(this.#sockets))
+    server.on(certificate ? 'secureConnection' : 'connection', track(this.#silent))
+    this.#server = server
+  }
+
+  /**
+   * @param port  0 takes a free one
+   * @returns the port
+   * @throws StartupError when the port or the address cannot be had
+   */
+  async listen(port: number, address: string): Promise<number> {
+    const server = this.#server
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: NodeJS.ErrnoException) => reject(new StartupError(listenFault(error, port, address)))
+      server.once('error', fail)
+      server.listen({ port, host: address, backlog }, () => {
+        server.off('error', fail)
+        resolve()
+      })
+    })
+    return (server.address() as AddressInfo).port
+  }
+
+  /** Stops accepting, closes what is idle, and waits for requests in flight, but no longer than `maxMs`. */
+  async drain(maxMs: number): Promise<void> {
+    const closed = new Promise(resolve => this.#server.close(resolve))
+    for (const socket of this.#silent) socket.destroy()
+    const idleSweep = setInterval(() => this.#server.closeIdleConnections(), 50)
+    const deadline = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, maxMs)
+    await closed
+    clearInterval(idleSweep)
+    clearTimeout(deadline)
+  }
 }
 
 /**

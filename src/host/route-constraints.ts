@@ -19,7 +19,7 @@ const constraints: Readonly<Record<string, (args: string) => Constraint>> = {
   decimal: () => isReal,
   double: () => isReal,
   float: () => isReal,
-  datetime: () => value => /\d/.test(value) && !/^\d+$/.test(value) && !Number.isNaN(Date.parse(value)),
+  datetime: () => isDateTime,
   length: args => {
     const [least, most = least] = wholeNumbers(args, 1, 2)
     return value => value.length >= least! && value.length <= most!
@@ -78,6 +78,12 @@ function isWithin(value: string, least: bigint, most: bigint): boolean {
   if (value.length > 40 || !/^\s*[+-]?\d+\s*$/.test(value)) return false
   const number = BigInt(value.trim().replace(/^\+/, ''))
   return number >= least && number <= most
+}
+
+/** What JavaScript reads as a date; .NET's invariant culture knows some more forms. */
+function isDateTime(value: string): boolean {
+  if (!/\d/.test(value) || /^\d+$/.test(value)) return false
+  return !Number.isNaN(Date.parse(value.replace(/(\d)([ap]m)\b/i, '$1 $2')))
 }
 
 function isReal(value: string): boolean {

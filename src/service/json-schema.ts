@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ServiceDefinition } from './definition.ts'
 
 /** `service.json`'s schema as JSON Schema, draft 2020-12, for editors: keys with a default are optional. */

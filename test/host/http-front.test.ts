@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
-import { type Host, send, sendRaw, startHost } from './host-child.ts'
+import { dial, type Host, send, sendRaw, startHost } from './host-child.ts'
 
 describe('HttpFront', () => {
   let host: Host
@@ -161,6 +162,7 @@ describe('HttpFront', () => {
     ['iterable', 'iterable', undefined],
     ['params', 'a=1&b=%C3%BC', 'application/x-www-form-urlencoded;charset=UTF-8'],
     ['object', 'its own text', 'text/plain;charset=UTF-8'],
+    ['number', '5', 'text/plain;charset=UTF-8'],
     ['none', '', undefined],
   ] as const) {
     it(`writes a body of kind "${kind}"`, async () => {
@@ -174,6 +176,23 @@ describe('HttpFront', () => {
     const { headers, body } = await get('bodies?kind=form')
     const response = new Response(body, { headers: { 'content-type': headers['content-type']! } })
     assert.equal((await response.formData()).get('field'), 'value')
+  })
+
+  it('writes a large stream as fast as it is read, and ends it when the client leaves', async test => {
+    assert.equal((await get('bodies?kind=large')).body.length, 30_000_000)
+    const socket = await dial(test, host)
+    socket.write('GET /api/bodies?kind=endless HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(socket, 'data')
+    socket.destroy()
+    await host.see(/stream ended/)
+    assert.doesNotMatch(host.output, /Warning/)
+  })
+
+  it('keeps the length that a function gives for a stream, and breaks the connection when it is wrong', async () => {
+    const { headers, body } = await get('length-of-stream?length=5')
+    assert.deepEqual([headers['content-length'], headers['transfer-encoding'], body], ['5', undefined, '12345'])
+    await assert.rejects(get('length-of-stream?length=3'))
+    await assert.rejects(get('length-of-stream?length=7'))
   })
 
   it('breaks the connection when the stream of a body fails half-way', async () => {

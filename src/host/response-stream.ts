@@ -1,0 +1,70 @@
+import type { ServerResponse } from 'node:http'
+import type { Exchange } from './http-response.ts'
+import { dropRest, isMuchUnread } from './unread-body.ts'
+
+/**
+ * Writes a body as it comes, no faster than the client takes it.
+ *
+ * @param length  what the function says of the body's length
+ * @throws what the stream throws; TypeError before anything is written when it was read already
+ */
+export async function writeStream(
+  exchange: Exchange,
+  status: number,
+  fields: string[],
+  body: AsyncIterable<unknown>,
+  length: string | undefined,
+): Promise<void> {
+  const { incoming, outgoing, isLast, isBodyTouched } = exchange
+  if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
+  const isUnread = isMuchUnread(incoming)
+  if (isLast || isUnread) fields.push('connection', 'close')
+  if (length !== undefined) {
+    outgoing.strictContentLength = true // a wrong one would garble the next answer
+    fields.push('content-length', length)
+  }
+  outgoing.writeHead(status, fields)
+  outgoing.flushHeaders()
+  // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
+  if (!incoming.complete && !isBodyTouched) dropRest(incoming)
+  for await (const chunk of body) {
+    if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
+    if (!outgoing.write(chunkOf(chunk))) await drained(outgoing)
+  }
+  if (!incoming.complete && isUnread) await dropRest(incoming)
+  outgoing.end()
+}
+
+/** Resolves when the client has taken what was written, or has left. */
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise(resolve => {
+    const finish = () => {
+      outgoing.off('drain', finish).off('close', finish)
+      resolve()
+    }
+    if (outgoing.destroyed) resolve()
+    else outgoing.on('drain', finish).on('close', finish)
+  })
+}
+
+function chunkOf(chunk: unknown): string | Uint8Array {
+  if (typeof chunk === 'string') return chunk
+  const bytes = bytesOf(chunk)
+  if (!bytes) throw new TypeError('a stream of a response may hold bytes and strings only')
+  return bytes
+}
+
+/** The bytes of whatever holds bytes. */
+export function bytesOf(body: unknown): Uint8Array | undefined {
+  if (body instanceof Uint8Array) return body
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
+  return body instanceof ArrayBuffer || body instanceof SharedArrayBuffer ? new Uint8Array(body) : undefined
+}
+
+/** Lets go of a body that nobody gets. */
+export function cancel(body: unknown): void {
+  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {})
+  else if (typeof (body as { destroy?: unknown } | undefined)?.destroy === 'function') {
+    ;(body as { destroy(): void }).destroy()
+  }
+}

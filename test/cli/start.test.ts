@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Child, fixtureApp, send } from '../host/host-child.ts'
+
+const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+/** A connection string, so that no Azurite is started. */
+const noStorage = { AzureWebJobsStorage: 'AccountName=none' }
+
+function run(test: TestContext, args: string[], environment: NodeJS.ProcessEnv = noStorage): Child {
+  const child = new Child(cli, args, environment)
+  test.after(async () => {
+    child.process.kill('SIGTERM')
+    await child.ended()
+  })
+  return child
+}
+
+async function start(test: TestContext, args: string[] = [], environment: NodeJS.ProcessEnv = noStorage) {
+  const child = run(test, ['start', '--app', fixtureApp('plain'), '--port', '0', ...args], environment)
+  const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*a-timer/)
+  return Object.assign(child, { port: Number(port) })
+}
+
+const pidOf = async (host: { port: number }) => Number((await send(host, '/api/pid')).body)
+
+describe('start', () => {
+  it('lists the functions as func does, HTTP first', async test => {
+    const host = await start(test)
+    const url = `http://localhost:${host.port}/api`
+    assert.match(host.output, /^(Skipping .*\n)?\nFunctions:\n\n\tempty: \[GET,/)
+    assert.ok(
+      host.output.includes(
+        `\n\n\titem: [GET,HEAD,POST,PUT,DELETE,PATCH,OPTIONS,TRACE] ${url}/items/{id:int}/{*rest}\n\n`,
+      ),
+    )
+    assert.ok(host.output.includes(`\n\n\tby-get: [GET] ${url}/shared\n\n`))
+    assert.ok(
+      host.output.includes(
+        '\n\ta-queue: queueTrigger (not run by this host yet)\n\n\ta-timer: timerTrigger (not run by this host yet)\n',
+      ),
+    )
+  })
+
+  it('starts a crashed host again on the same port', async test => {
+    const host = await start(test)
+    for (const [how, told] of [
+      ['exit', 'exit 3'],
+      ['kill', 'SIGKILL'],
+    ] as const) {
+      const before = await pidOf(host)
+      await assert.rejects(send(host, `/api/${how}`))
+      await host.see(new RegExp(`The host crashed \\(${told}\\); starting it again in 0\\.\\d s\\.`))
+      const after = await untilServed(host)
+      assert.notEqual(after, before)
+    }
+    host.process.kill('SIGTERM')
+    assert.equal(await host.ended(), 0)
+  })
+
+  it('answers what is in flight before it ends, even when npm passes the signal on twice', async test => {
+    const host = await start(test)
+    const answer = send(host, '/api/slow?ms=300')
+    await host.see(/slow: begun/)
+    host.process.kill('SIGINT')
+    host.process.kill('SIGINT')
+    assert.equal((await answer).body, 'slow but sure')
+    assert.equal(await host.ended(), 0)
+  })
+
+  it('takes the host along when it is killed', async test => {
+    const host = await start(test)
+    const pid = await pidOf(host)
+    await host.kill()
+    for (let isAlive = true; isAlive; ) {
+      await new Promise(resolve => setTimeout(resolve, 10))
+      isAlive = await send(host, '/api/pid').then(
+        () => true,
+        () => false,
+      )
+    }
+    assert.ok(pid > 0)
+  })
+
+  it('starts storage for an app that wants it, and stops it at the end', async test => {
+    const host = await start(test, [], { AzureWebJobsStorage: 'UseDevelopmentStorage=true' })
+    const { body: connection } = await send(host, '/api/environment?name=AzureWebJobsStorage')
+    const [, port, path] = /QueueEndpoint=http:\/\/127\.0\.0\.1:(\d+)([^;]+);/.exec(connection)!
+    const askStorage = () => send({ port: Number(port) }, `${path}?comp=list`)
+    assert.match(String((await askStorage()).headers.server), /Azurite/)
+    host.process.kill('SIGTERM')
+    assert.equal(await host.ended(), 0)
+    await assert.rejects(askStorage())
+  })
+
+  for (const [args, message] of [
+    [['frobnicate'], /^error: unknown command "frobnicate"; see --help\n$/],
+    [['start', '--frobnicate'], /^error: Unknown option '--frobnicate'; see --help\n$/],
+    [['--port', '70000'], /^error: --port takes a number from 0 to 65535, not "70000"\n$/],
+    [['--port'], /^error: .*--port.*; see --help\n$/],
+    [['--models', '/nonexistent/folder'], /^error: --models: there is no folder \/nonexistent\/folder\n$/],
+    [['--cert', 'x.pem'], /^error: --cert and --key go together\n$/],
+    [['start', 'extra'], /^error: Unexpected argument 'extra'; see --help\n$/],
+  ] as const) {
+    it(`answers ${args.join(' ')} with one line`, async test => {
+      const child = run(test, [...args])
+      assert.equal(await child.ended(), 1)
+      assert.match(child.output, message)
+    })
+  }
+
+  it('shows its help and its version', async test => {
+    const help = run(test, ['--help'])
+    assert.equal(await help.ended(), 0)
+    assert.match(help.output, /^Usage: npm start -- \[command] \[options]\n[\s\S]*--models DIR/)
+    const version = run(test, ['--version'])
+    assert.equal(await version.ended(), 0)
+    assert.match(version.output, /^\d+\.\d+\.\d+\n$/)
+  })
+})
+
+/** The process id of the host that serves next. */
+async function untilServed(host: { port: number }): Promise<number> {
+  for (;;) {
+    try {
+      return await pidOf(host)
+    } catch {
+      await new Promise(resolve => setTimeout(resolve, 20))
+    }
+  }
+}
