@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { benchDir, cacheDir, rootDir } from '../cache.ts'
+import type { ServerCommand } from './server-process.ts'
+
+const appDir = join(cacheDir, 'app')
+const emptyAppDir = join(cacheDir, 'empty-app')
+const servicesDir = join(cacheDir, 'services')
+const hostProcess = join(appDir, 'dist', 'host-process.cjs')
+
+/**
+ * Builds, and copies what runs to the cache: other work in the checkout does not disturb the measurement, and the keys
+ * of the bench's services stay out of the developer's own.
+ *
+ * @param isBuilt  take the copy that an earlier run left
+ */
+export async function prepareApps(isBuilt: boolean): Promise<void> {
+  if (!isBuilt) {
+    await promisify(execFile)(process.execPath, ['build.ts'], { cwd: rootDir })
+    await rm(join(appDir, 'dist'), { recursive: true, force: true })
+    await cp(join(rootDir, 'dist'), join(appDir, 'dist'), { recursive: true })
+  }
+  await writeManifest(appDir, 'dist/functions.cjs')
+  await build({
+    bundle: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    external: ['@azure/functions-core'],
+    entryPoints: [join(benchDir, 'http', 'servers', 'empty-app.ts')],
+    outfile: join(emptyAppDir, 'main.cjs'),
+    logLevel: 'warning',
+  })
+  await writeManifest(emptyAppDir, 'main.cjs')
+}
+
+async function writeManifest(dir: string, main: string): Promise<void> {
+  await mkdir(dir, { recursive: true })
+  await writeFile(join(dir, 'package.json'), JSON.stringify({ name: 'bench-app', private: true, main }))
+  await cp(join(rootDir, 'host.json'), join(dir, 'host.json'))
+}
+
+/**
+ * Puts a service alone in a folder of services, so that it is the one behind `/score`.
+ *
+ * @param source  folder with service.json and what belongs to it
+ * @param models  further files, by their path in the service
+ * @returns the folder for SCORING_MODELS
+ */
+export async function prepareService(name: string, source: string, models: Record<string, string>): Promise<string> {
+  const services = join(servicesDir, name)
+  const folder = join(services, name)
+  await rm(services, { recursive: true, force: true })
+  await cp(source, folder, { recursive: true })
+  for (const [path, file] of Object.entries(models)) {
+    await mkdir(join(folder, path, '..'), { recursive: true })
+    await symlink(file, join(folder, path))
+  }
+  return services
+}
+
+/** Our app on the embedded host. */
+export function ourHost(modelsDir: string): ServerCommand {
+  return hostCommand(appDir, { SCORING_MODELS: modelsDir })
+}
+
+/** The same host with an app that does nothing. */
+export function emptyHost(): ServerCommand {
+  return hostCommand(emptyAppDir, {})
+}
+
+function hostCommand(app: string, env: NodeJS.ProcessEnv): ServerCommand {
+  return {
+    command: process.execPath,
+    args: [hostProcess, '--app', app, '--port', '0'],
+    env: { ...env, AZURE_FUNCTIONS_ENVIRONMENT: 'Development', KEY_VAULT_URL: '', SCORING_DEFAULT_SERVICE: '' },
+  }
+}
+
+/** The key that our host made for a service when it started. */
+export async function primaryKeyOf(service: string): Promise<string> {
+  const keys = JSON.parse(await readFile(join(appDir, '.local', 'keys.json'), 'utf8')) as Record<
+    string,
+    { primary: string }
+  >
+  const pair = keys[service]
+  if (!pair) throw new Error(`the host made no key for ${service}`)
+  return pair.primary
+}

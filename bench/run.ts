@@ -1,0 +1,66 @@
+/** `npm run bench -- <name>`: runs a benchmark and says where it stands against its targets. */
+import { parseArgs } from 'node:util'
+import { benchHttp } from './http/bench.ts'
+import { saveResult } from './report/record.ts'
+
+const benchmarks = {
+  http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
+}
+
+const help = `npm run bench -- <name> [options]
+
+${Object.entries(benchmarks)
+  .map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`)
+  .join('\n')}
+
+  --seconds N  length of a round for each server (3)
+  --rounds N   rounds (7)
+  --quick      1 second, 2 rounds: whether it works, not how fast
+  --no-build   measures the copy of the app that the last run left in bench/.cache/app
+  --record     keep the result in bench/results/ and bench/README.md
+`
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      quick: { type: 'boolean' },
+      'no-build': { type: 'boolean' },
+      record: { type: 'boolean' },
+      seconds: { type: 'string' },
+      rounds: { type: 'string' },
+    },
+  })
+  const [name] = positionals
+  if (values.help) {
+    console.log(help)
+    return 0
+  }
+  if (positionals.length !== 1 || !name || !Object.hasOwn(benchmarks, name)) {
+    console.error(name ? `there is no benchmark "${positionals.join(' ')}"\n\n${help}` : help)
+    return 2
+  }
+  const settings = {
+    seconds: positive('seconds', values.seconds, values.quick ? 1 : 3),
+    rounds: positive('rounds', values.rounds, values.quick ? 2 : 7),
+    isBuilt: values['no-build'] === true,
+  }
+  const { result, markdown } = await benchmarks[name as keyof typeof benchmarks].run(settings)
+  console.log(`\n${markdown}\n`)
+  console.log(`bench/${await saveResult(name, result, markdown, values.record === true)}`)
+  return 0
+}
+
+function positive(name: string, text: string | undefined, otherwise: number): number {
+  const number = text === undefined ? otherwise : Number(text)
+  if (!(number > 0)) throw new Error(`--${name} takes a positive number, not "${text}"`)
+  return number
+}
+
+try {
+  process.exitCode = await main()
+} catch (failure) {
+  console.error((failure as Error).message)
+  process.exitCode = 1
+}
