@@ -43,5 +43,5 @@ export interface LoadReport {
 /** Most requests in one hand-over; bounds the shared progress board. */
 export const maxHandOver = 256
 
-/** Where a request of a hand-over stands, as the thread writes it on the progress board. */
-export const progress = { waiting: 0, running: 1, answered: 2 } as const
+/** Where a request of a hand-over stands, as the thread writes it on the progress board; its owner may withdraw it. */
+export const progress = { waiting: 0, running: 1, answered: 2, withdrawn: 3 } as const

@@ -18,7 +18,7 @@ export interface LaneOptions {
 }
 
 /** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
-const stalledAfterMs = 1000
+const longestStallMs = 1000
 /** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
 const maxStuckThreads = 4
 /** How often threads are looked after: memory can grow by a gigabyte in a second. */
@@ -190,7 +190,15 @@ export class Lane {
   }
 
   #isStalled(slot: Slot): boolean {
+    const stalledAfterMs = Math.min(longestStallMs, this.#options.timeoutMs / 4)
     return slot.state === 'busy' && Date.now() - slot.thread.runningSince() > stalledAfterMs
+  }
+
+  /** What a stalled thread has not begun goes back to the head of the queue, for another thread. */
+  #withdrawFrom(slot: Slot): void {
+    const back = [...slot.batch.entries()].filter(([index, waiting]) => waiting && slot.thread.withdraw(index))
+    for (const [index] of back) slot.batch[index] = undefined
+    this.#waiting.unshift(...back.map(([, waiting]) => waiting as Waiting))
   }
 
   #startThread(): void {
@@ -344,12 +352,13 @@ export class Lane {
   }
 
   #inspectBusy(slot: Slot, now: number): void {
-    if (now - slot.thread.runningSince() > this.#options.timeoutMs) return this.#end(slot, 'timeout')
+    if (now - slot.thread.runningSince() >= this.#options.timeoutMs) return this.#end(slot, 'timeout')
     for (const [index, waiting] of slot.batch.entries()) {
       if (!waiting || waiting.deadline > now) continue
       waiting.settle(this.#timeout())
       slot.batch[index] = undefined
     }
+    if (this.#options.hasEntryScript && this.#isStalled(slot)) this.#withdrawFrom(slot)
     if (now - slot.since > longestWatchMs) void this.#inspectMemory(slot)
   }
 

@@ -25,6 +25,13 @@ export interface ScoringThread {
   handOver(requests: readonly ScoringRequest[]): void
   /** Whether request `index` of the current hand-over is being run right now. */
   isRunning(index: number): boolean
+  /**
+   * Takes back request `index`, so that another thread can run it: the thread has not begun it, or has not yet told
+   * its answer. What it tells of it later counts for nothing.
+   *
+   * @returns false when it is being run
+   */
+  withdraw(index: number): boolean
   /** When what runs now began, as `Date.now()`. */
   runningSince(): number
   /** MiB of JavaScript memory the thread holds; undefined when it does not answer. */

@@ -67,6 +67,12 @@ export class FakeThread implements ScoringThread {
     return this.states[index] === progress.running
   }
 
+  withdraw(index: number): boolean {
+    if (this.isRunning(index)) return false
+    this.states[index] = progress.withdrawn
+    return true
+  }
+
   runningSince(): number {
     return this.startedAt
   }

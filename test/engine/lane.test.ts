@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { Lane, type LaneOptions } from '../../src/engine/lane.ts'
@@ -134,9 +134,8 @@ describe('Lane', () => {
     await turn()
     thread(0).begin(0)
     assert.equal(textOf(await answer), 'SCORING_TIMEOUT')
-    await turn()
+    while (threads.length < 2) await turn() // the caller may hear of it first
     assert.ok(thread(0).isEnded)
-    assert.equal(threads.length, 2)
   })
 
   it('answers what has waited too long with a timeout, without starting it', async () => {
@@ -182,6 +181,21 @@ describe('Lane', () => {
     assert.equal(textOf(await neighbour), 'neighbour')
     thread(0).finish()
     await stuck
+  })
+
+  it('takes back from a stuck thread what it has not begun', async () => {
+    const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
+    const stuck = lane.submit(requestOf('stuck'))
+    const neighbour = lane.submit(requestOf('neighbour'))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [['stuck', 'neighbour']])
+    thread(0).begin(0)
+    while (threads.length < 2) await delay(5)
+    thread(1).events.onLoaded(report)
+    assert.deepEqual(thread(1).handOvers, [['neighbour']])
+    thread(1).finish()
+    assert.equal(textOf(await neighbour), 'neighbour')
+    assert.equal(textOf(await stuck), 'SCORING_TIMEOUT')
   })
 
   it('says why it could not load, and refuses', async () => {

@@ -4,11 +4,13 @@ import type { Feeds } from '../../engine/model-session.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
+import { WholeRequest } from '../../entry-script/whole-request.ts'
 import { ScoringError } from '../../errors.ts'
 import { decodeParameters, decodeText } from '../../protocols/azureml-input.ts'
 import { encodeResult } from '../../protocols/azureml-output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
+import { packAnswers } from './packed-hand-over.ts'
 import { logFailure } from './thread-log.ts'
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
@@ -43,7 +45,7 @@ export class HandOverRunner {
   }
 
   async #runAlone(script: Exclude<Script, RowScript>, index: number, request: ScoringRequest): Promise<void> {
-    this.#begin([index])
+    if (!this.#begin(index)) return
     try {
       const input = this.#inputOf(script, request)
       const startedAt = performance.now()
@@ -63,12 +65,11 @@ export class HandOverRunner {
         return script.decode(decodeParameters(request.body, request.contentType, false))
       case 'rawHttp': {
         const { method, url, headers } = request.http as NonNullable<ScoringRequest['http']>
-        const hasBody = method !== 'GET' && method !== 'HEAD' && request.body.length > 0
-        return new Request(url, {
-          method,
-          headers: headers as [string, string][],
-          body: hasBody ? (request.body as Uint8Array<ArrayBuffer>) : undefined,
-        })
+        return new WholeRequest(
+          url,
+          { method, headers: headers as [string, string][] },
+          request.body as Uint8Array<ArrayBuffer>,
+        )
       }
     }
   }
@@ -77,7 +78,7 @@ export class HandOverRunner {
     const { isBatchable, maxRows } = this.#service
     const decoded: DecodedRequest[] = []
     for (const [index, request] of requests.entries()) {
-      this.#begin([index])
+      if (!this.#begin(index)) continue
       try {
         const feeds = this.#feedsOf(script, request)
         decoded.push({ index, feeds, rowCount: rowCountOf(feeds) })
@@ -101,8 +102,9 @@ export class HandOverRunner {
     return feeds
   }
 
-  async #runBatch(script: RowScript, batch: readonly DecodedRequest[]): Promise<void> {
-    this.#begin(batch.map(({ index }) => index))
+  async #runBatch(script: RowScript, planned: readonly DecodedRequest[]): Promise<void> {
+    const batch = planned.filter(({ index }) => this.#begin(index))
+    if (batch.length === 0) return
     const startedAt = performance.now()
     let result: unknown
     try {
@@ -148,15 +150,22 @@ export class HandOverRunner {
     this.#add(index, { code: error.code, message: error.message })
   }
 
-  #begin(indexes: readonly number[]): void {
+  /** @returns false when the request was taken back meanwhile */
+  #begin(index: number): boolean {
     this.#board.startedAt = Date.now()
-    for (const index of indexes) this.#board.set(index, progress.running)
+    const isBegun = this.#board.change(index, progress.waiting, progress.running)
+    if (!isBegun) this.#settle()
+    return isBegun
   }
 
   #add(index: number, answer: ScoringAnswer): void {
     this.#board.set(index, progress.answered)
     this.#indexes.push(index)
     this.#answers.push(answer)
+    this.#settle()
+  }
+
+  #settle(): void {
     this.#left--
     if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.#flush()
   }
@@ -168,7 +177,7 @@ export class HandOverRunner {
     this.#indexes = []
     this.#flushedAt = performance.now()
     const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
-    this.#post({ type: 'answers', indexes, answers, isLast: this.#left === 0 }, transfer)
+    this.#post({ type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0 }, transfer)
   }
 }
 

@@ -1,6 +1,6 @@
-import type { LoadReport, ScoringAnswer, ScoringRequest } from '../../engine/hand-over.ts'
-import { maxHandOver } from '../../engine/hand-over.ts'
+import { type LoadReport, maxHandOver } from '../../engine/hand-over.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
 
 /** What a thread is started with. */
 export interface ThreadStart {
@@ -9,7 +9,7 @@ export interface ThreadStart {
 }
 
 /** To the thread: score these. One hand-over at a time. */
-export type ToThread = readonly ScoringRequest[]
+export type ToThread = PackedRequests
 
 /** From the thread. */
 export type FromThread =
@@ -18,7 +18,7 @@ export type FromThread =
   | {
       readonly type: 'answers'
       readonly indexes: readonly number[]
-      readonly answers: readonly ScoringAnswer[]
+      readonly answers: PackedAnswers
       /** Nothing of the hand-over is left. */
       readonly isLast: boolean
     }
@@ -43,6 +43,11 @@ export class ProgressBoard {
 
   set(index: number, state: number): void {
     Atomics.store(this.#states, index, state)
+  }
+
+  /** One of both sides wins: the thread that begins a request, or its owner that takes it back. */
+  change(index: number, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#states, index, from, to) === from
   }
 
   get(index: number): number {

@@ -4,6 +4,7 @@ import { ServiceLoadError } from '../../errors.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
 import { loadService } from './load-service.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import { unpackRequests } from './packed-hand-over.ts'
 
 if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
 const port = parentPort
@@ -17,7 +18,7 @@ async function main(): Promise<void> {
     const { service, report } = await loadService(spec)
     const runner = new HandOverRunner(service, new ProgressBoard(board), post)
     // Every request has its own catch; what escapes is a fault of ours, and ends this thread.
-    port.on('message', (requests: ToThread) => void runner.run(requests))
+    port.on('message', (packed: ToThread) => void runner.run(unpackRequests(packed)))
     post({ type: 'loaded', report })
   } catch (failure) {
     const isKnown = failure instanceof ServiceLoadError

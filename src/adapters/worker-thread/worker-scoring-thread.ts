@@ -4,10 +4,8 @@ import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { type FromThread, ProgressBoard, type ThreadStart } from './messages.ts'
+import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
-
-/** Bodies from this size are moved to the thread; smaller ones are cheaper to copy. */
-const transferFromBytes = 16_384
 
 // V8 13 drops the interrupt check from some loops (`for (;;) list.push(new Array(9).fill(0))`), and no thread in such a
 // loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
@@ -48,14 +46,17 @@ export class WorkerScoringThread implements ScoringThread {
   handOver(requests: readonly ScoringRequest[]): void {
     this.#board.clear(requests.length)
     this.#board.startedAt = Date.now()
-    const transfer = requests.flatMap(({ body }) =>
-      body.byteLength >= transferFromBytes ? [body.buffer as ArrayBuffer] : [],
-    )
-    this.#worker.postMessage(requests, transfer)
+    const packed = packRequests(requests)
+    this.#worker.postMessage(packed, buffersToMove(packed))
   }
 
   isRunning(index: number): boolean {
     return this.#board.get(index) === progress.running
+  }
+
+  withdraw(index: number): boolean {
+    const { waiting, withdrawn, answered } = progress
+    return this.#board.change(index, waiting, withdrawn) || this.#board.get(index) === answered
   }
 
   runningSince(): number {
@@ -86,7 +87,7 @@ export class WorkerScoringThread implements ScoringThread {
         void this.end()
         return
       case 'answers':
-        events.onAnswers(message.indexes, message.answers)
+        events.onAnswers(message.indexes, unpackAnswers(message.answers))
         if (message.isLast) events.onIdle()
     }
   }

@@ -1,0 +1,93 @@
+import type { ScoringAnswer, ScoringRequest } from '../../engine/hand-over.ts'
+
+/** Bodies from this size are moved to the other thread; smaller ones travel together in one buffer. */
+const movedFromBytes = 16_384
+
+/**
+ * A hand-over as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
+ * allocated anew, so small bodies share one buffer and what is alike is said once.
+ */
+export interface PackedRequests {
+  /** The small bodies, one after the other. */
+  readonly small: Uint8Array
+  /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
+  readonly lengths: readonly number[]
+  readonly moved: readonly Uint8Array[]
+  /** One for all, or one for each. */
+  readonly contentType: string | undefined | readonly (string | undefined)[]
+  readonly http: readonly ScoringRequest['http'][] | undefined
+}
+
+export function packRequests(requests: readonly ScoringRequest[]): PackedRequests {
+  let bytes = 0
+  const lengths: number[] = []
+  const moved: Uint8Array[] = []
+  for (const { body } of requests) {
+    const isMoved = body.length >= movedFromBytes
+    lengths.push(isMoved ? -1 : body.length)
+    if (isMoved) moved.push(body)
+    else bytes += body.length
+  }
+  const small = new Uint8Array(bytes)
+  let offset = 0
+  for (const { body } of requests) {
+    if (body.length >= movedFromBytes) continue
+    small.set(body, offset)
+    offset += body.length
+  }
+  const first = requests[0]?.contentType
+  const isAlike = requests.every(({ contentType }) => contentType === first)
+  return {
+    small,
+    lengths,
+    moved,
+    contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
+    http: requests.some(({ http }) => http) ? requests.map(({ http }) => http) : undefined,
+  }
+}
+
+/** Buffers to move rather than copy. */
+export function buffersToMove({ moved }: PackedRequests): ArrayBuffer[] {
+  return moved.map(body => body.buffer as ArrayBuffer)
+}
+
+export function unpackRequests({ small, lengths, moved, contentType, http }: PackedRequests): ScoringRequest[] {
+  let offset = 0
+  let nextMoved = 0
+  return lengths.map((length, index) => {
+    const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
+    if (length > 0) offset += length
+    return {
+      body,
+      contentType: Array.isArray(contentType) ? contentType[index] : contentType,
+      http: http?.[index],
+    } as ScoringRequest
+  })
+}
+
+/** Answers on their way back: JSON, which most are, as two lists. */
+export interface PackedAnswers {
+  readonly json: readonly (string | undefined)[]
+  readonly execMs: readonly number[]
+  /** Those that are not JSON, by their place. */
+  readonly others: readonly (readonly [place: number, answer: ScoringAnswer])[]
+}
+
+export function packAnswers(answers: readonly ScoringAnswer[]): PackedAnswers {
+  const json: (string | undefined)[] = []
+  const execMs: number[] = []
+  const others: [number, ScoringAnswer][] = []
+  for (const [place, answer] of answers.entries()) {
+    const isJson = 'json' in answer
+    json.push(isJson ? answer.json : undefined)
+    execMs.push(isJson ? answer.execMs : 0)
+    if (!isJson) others.push([place, answer])
+  }
+  return { json, execMs, others }
+}
+
+export function unpackAnswers({ json, execMs, others }: PackedAnswers): ScoringAnswer[] {
+  const answers = json.map((text, place) => ({ json: text, execMs: execMs[place] }) as ScoringAnswer)
+  for (const [place, answer] of others) answers[place] = answer
+  return answers
+}
