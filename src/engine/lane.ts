@@ -1,6 +1,10 @@
-import { type ErrorCode, ServiceLoadError } from '../errors.ts'
+import { ServiceLoadError } from '../errors.ts'
+import { answerOfEnd, settleGuilty } from './blame.ts'
 import { type LoadReport, maxHandOver, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
-import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
+import { LaneWatch } from './lane-watch.ts'
+import type { StartThread, ThreadEnd } from './scoring-thread.ts'
+import { ThreadSlot } from './thread-slot.ts'
+import { failed, stopping, type WaitingRequest } from './waiting-request.ts'
 
 export interface LaneOptions {
   readonly startThread: StartThread
@@ -17,39 +21,12 @@ export interface LaneOptions {
   readonly log: (line: string) => void
 }
 
-/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
-const longestStallMs = 1000
 /** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
 const maxStuckThreads = 4
-/** How often threads are looked after: memory can grow by a gigabyte in a second. */
-const longestWatchMs = 50
 /** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
 const handOverMs = 4
 const handOverBytes = 32 * 2 ** 20
-/** Deaths of its thread that a request may see before it is given up. */
-const maxAttempts = 3
 const restartDelayMs = { first: 500, longest: 30_000 }
-
-interface Waiting {
-  readonly request: ScoringRequest
-  readonly deadline: number
-  readonly isAbandoned: () => boolean
-  readonly settle: (answer: ScoringAnswer) => void
-  attempts: number
-  /** It was in a run that ended a thread: it runs alone, so that the next death tells who did it. */
-  isSuspect: boolean
-}
-
-interface Slot {
-  thread: ScoringThread
-  state: 'loading' | 'idle' | 'busy' | 'ended'
-  /** What it was handed; answered requests become undefined. */
-  batch: (Waiting | undefined)[]
-  /** When it began to load, or got its hand-over. */
-  since: number
-  /** Why we ended it. */
-  endedFor?: 'timeout' | 'memory' | 'surplus' | 'load'
-}
 
 /**
  * The requests of one service on their way through its threads: what waits is handed to a thread as soon as one is
@@ -58,20 +35,27 @@ interface Slot {
  */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #waiting: Waiting[] = []
-  readonly #slots = new Set<Slot>()
+  readonly #waiting: WaitingRequest[] = []
+  readonly #slots = new Set<ThreadSlot>()
   readonly #started = Promise.withResolvers<LoadReport>()
+  readonly #watch: LaneWatch
   #report: LoadReport | undefined
   #failure: string | undefined
   #isStopping = false
   #isPumpScheduled = false
-  #watchdog: NodeJS.Timeout | undefined
   #restartDelayMs = restartDelayMs.first
   /** Milliseconds a request takes, exponentially averaged. */
   #meanRequestMs = 1
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#watch = new LaneWatch({
+      ...options,
+      waiting: this.#waiting,
+      slots: this.#slots,
+      onWork: () => this.#pump(),
+      onLoadTimeout: (slot, reason) => this.#loadFailed(slot, reason),
+    })
     // Whoever asks for the service reads `failure`; nobody needs to await `start`.
     this.#started.promise.catch(() => {})
   }
@@ -92,29 +76,26 @@ export class Lane {
     return this.#failure
   }
 
-  get queuedCount(): number {
-    return this.#waiting.length
-  }
-
-  get threadCount(): number {
-    return this.#slots.size
-  }
-
   /**
    * @param isAbandoned  whether the caller has left; such work is not started
    * @returns the answer, which may be an error; never rejects
    */
   submit(request: ScoringRequest, isAbandoned: () => boolean = () => false): Promise<ScoringAnswer> {
-    if (this.#isStopping) return Promise.resolve(failed('SERVICE_STOPPING', 'The service is shutting down.'))
-    if (this.#waiting.length >= this.#options.maxQueued) {
-      return Promise.resolve(
-        failed('QUEUE_FULL', `${this.#options.maxQueued} requests are waiting already; try again later.`),
-      )
+    const { maxQueued, timeoutMs } = this.#options
+    if (this.#isStopping) return Promise.resolve(stopping())
+    if (this.#waiting.length >= maxQueued) {
+      return Promise.resolve(failed('QUEUE_FULL', `${maxQueued} requests are waiting already; try again later.`))
     }
     return new Promise(settle => {
-      const deadline = Date.now() + this.#options.timeoutMs
-      this.#waiting.push({ request, deadline, isAbandoned, settle, attempts: 0, isSuspect: false })
-      this.#watch()
+      this.#waiting.push({
+        request,
+        deadline: Date.now() + timeoutMs,
+        isAbandoned,
+        settle,
+        attempts: 0,
+        isSuspect: false,
+      })
+      this.#watch.start()
       this.#pumpSoon()
     })
   }
@@ -122,10 +103,9 @@ export class Lane {
   /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    clearInterval(this.#watchdog)
-    for (const waiting of this.#waiting.splice(0))
-      waiting.settle(failed('SERVICE_STOPPING', 'The service is shutting down.'))
-    await Promise.all([...this.#slots].map(slot => slot.thread.end()))
+    this.#watch.stop()
+    for (const waiting of this.#waiting.splice(0)) waiting.settle(stopping())
+    await Promise.all([...this.#slots].map(slot => slot.stop()))
   }
 
   /** Lets the requests that the same turn of the event loop brings join, without a timer. */
@@ -144,20 +124,18 @@ export class Lane {
       const [slot] = idle
       if (!slot) return this.#grow()
       const batch = this.#take(idle.length)
-      if (batch.length > 0) this.#handOver(slot, batch)
+      if (batch.length > 0) slot.handOver(batch)
     }
   }
 
   /** The next requests for one of `idleCount` free threads; those nobody waits for any more are dropped. */
-  #take(idleCount: number): Waiting[] {
+  #take(idleCount: number): WaitingRequest[] {
     const share = Math.ceil(this.#waiting.length / idleCount)
     const isBatchable = this.#report?.isBatchable ?? false
-    const most = isBatchable
-      ? maxHandOver
-      : Math.max(1, Math.min(maxHandOver, Math.floor(handOverMs / this.#meanRequestMs)))
-    const batch: Waiting[] = []
+    const most = Math.min(share, maxHandOver, isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#meanRequestMs))
+    const batch: WaitingRequest[] = []
     let bytes = 0
-    while (batch.length < Math.min(share, most) && bytes < handOverBytes) {
+    while (batch.length + 1 <= most && bytes < handOverBytes) {
       const next = this.#waiting[0]
       if (!next || (next.isSuspect && batch.length > 0)) break
       this.#waiting.shift()
@@ -172,50 +150,26 @@ export class Lane {
     return batch
   }
 
-  #handOver(slot: Slot, batch: Waiting[]): void {
-    slot.state = 'busy'
-    slot.batch = batch
-    slot.since = Date.now()
-    slot.thread.handOver(batch.map(({ request }) => request))
-  }
-
   /** Starts a further thread when all are busy and the lane may have one more. */
   #grow(): void {
     const slots = [...this.#slots]
     if (this.#failure !== undefined || slots.some(slot => slot.state === 'loading')) return
-    const stuck = slots.filter(
-      slot => slot.state === 'ended' || (this.#options.hasEntryScript && this.#isStalled(slot)),
-    ).length
+    const stuck = slots.filter(slot => slot.state === 'ended' || this.#watch.isStalled(slot)).length
     if (slots.length - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads) this.#startThread()
   }
 
-  #isStalled(slot: Slot): boolean {
-    const stalledAfterMs = Math.min(longestStallMs, this.#options.timeoutMs / 4)
-    return slot.state === 'busy' && Date.now() - slot.thread.runningSince() > stalledAfterMs
-  }
-
-  /** What a stalled thread has not begun goes back to the head of the queue, for another thread. */
-  #withdrawFrom(slot: Slot): void {
-    const back = [...slot.batch.entries()].filter(([index, waiting]) => waiting && slot.thread.withdraw(index))
-    for (const [index] of back) slot.batch[index] = undefined
-    this.#waiting.unshift(...back.map(([, waiting]) => waiting as Waiting))
-  }
-
   #startThread(): void {
-    const slot = { state: 'loading', batch: [], since: Date.now() } as unknown as Slot
-    slot.thread = this.#options.startThread({
-      onLoaded: report => this.#loaded(slot, report),
-      onLoadFailed: reason => this.#loadFailed(slot, reason),
-      onAnswers: (indexes, answers) => this.#answered(slot, indexes, answers),
-      onIdle: () => this.#idle(slot),
-      onEnd: end => this.#ended(slot, end),
+    const slot = new ThreadSlot(this.#options.startThread, {
+      onLoaded: (_, report) => this.#loaded(report),
+      onLoadFailed: (failing, reason) => this.#loadFailed(failing, reason),
+      onIdle: free => this.#idle(free),
+      onEnd: (ended, end) => this.#ended(ended, end),
     })
     this.#slots.add(slot)
-    this.#watch()
+    this.#watch.start()
   }
 
-  #loaded(slot: Slot, report: LoadReport): void {
-    slot.state = 'idle'
+  #loaded(report: LoadReport): void {
     this.#report = report
     this.#failure = undefined
     this.#restartDelayMs = restartDelayMs.first
@@ -223,7 +177,7 @@ export class Lane {
     this.#pump()
   }
 
-  #loadFailed(slot: Slot, reason: string): void {
+  #loadFailed(slot: ThreadSlot, reason: string): void {
     slot.endedFor = 'load'
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
@@ -231,44 +185,28 @@ export class Lane {
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
-  #answered(slot: Slot, indexes: readonly number[], answers: readonly ScoringAnswer[]): void {
-    const weight = 0.2
-    this.#meanRequestMs += weight * ((Date.now() - slot.since) / Math.max(1, slot.batch.length) - this.#meanRequestMs)
-    for (const [at, index] of indexes.entries()) {
-      slot.batch[index]?.settle(answers[at] as ScoringAnswer)
-      slot.batch[index] = undefined
-    }
+  #idle(slot: ThreadSlot): void {
+    this.#meanRequestMs += 0.2 * ((slot.requestMs ?? this.#meanRequestMs) - this.#meanRequestMs)
+    if (this.#slots.size > this.#options.maxThreads) slot.end('surplus')
+    else this.#pump()
   }
 
-  #idle(slot: Slot): void {
-    slot.batch = []
-    slot.state = 'idle'
-    if (this.#slots.size > this.#options.maxThreads) return this.#end(slot, 'surplus')
-    this.#pump()
-  }
-
-  #end(slot: Slot, why: NonNullable<Slot['endedFor']>): void {
-    slot.endedFor ??= why
-    slot.state = 'ended'
-    void slot.thread.end()
-  }
-
-  #ended(slot: Slot, end: ThreadEnd): void {
+  #ended(slot: ThreadSlot, end: ThreadEnd): void {
     const wasLoading = slot.state === 'loading'
     slot.state = 'ended'
     this.#slots.delete(slot)
     if (this.#isStopping) {
-      for (const waiting of slot.batch) waiting?.settle(failed('SERVICE_STOPPING', 'The service is shutting down.'))
+      for (const waiting of slot.unanswered()) waiting.settle(stopping())
       return
     }
     if (slot.endedFor === 'surplus') return this.#pump()
-    if (wasLoading && slot.endedFor !== 'load') {
-      this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
-    } else if (!wasLoading) {
+    if (!wasLoading) {
       this.#options.log(
         `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
       )
-      this.#settleOrRetry(slot, end)
+      this.#waiting.unshift(...settleGuilty(slot, answerOfEnd(slot, end, this.#options)))
+    } else if (slot.endedFor !== 'load') {
+      this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
     if (this.#failure === undefined) this.#startThread()
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
@@ -281,95 +219,4 @@ export class Lane {
     }, this.#restartDelayMs).unref()
     this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
   }
-
-  /** One request was being run: that one did it. Several were, or none: they run again, each alone. */
-  #settleOrRetry(slot: Slot, end: ThreadEnd): void {
-    const unanswered = [...slot.batch.entries()].filter((entry): entry is [number, Waiting] => entry[1] !== undefined)
-    const running = unanswered.filter(([index]) => slot.thread.isRunning(index))
-    const guilty = running.length === 1 ? running[0]?.[1] : undefined
-    guilty?.settle(this.#causeOf(slot, end))
-    const again = unanswered.map(([, waiting]) => waiting).filter(waiting => waiting !== guilty)
-    const suspects = new Set(running.map(([, waiting]) => waiting))
-    for (const waiting of again) {
-      waiting.attempts++
-      waiting.isSuspect ||= suspects.has(waiting)
-    }
-    const [lost, retried] = [
-      again.filter(each => each.attempts >= maxAttempts),
-      again.filter(each => each.attempts < maxAttempts),
-    ]
-    for (const waiting of lost) waiting.settle(this.#causeOf(slot, end))
-    this.#waiting.unshift(...retried)
-  }
-
-  #causeOf(slot: Slot, end: ThreadEnd): ScoringAnswer {
-    if (slot.endedFor === 'timeout') return this.#timeout()
-    if (slot.endedFor === 'memory' || end.kind === 'out-of-memory') {
-      return failed(
-        'ENTRY_SCRIPT_OUT_OF_MEMORY',
-        `The scoring script needed more than ${this.#options.maxMemoryMb} MiB of memory.`,
-      )
-    }
-    return failed('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
-  }
-
-  #timeout(): ScoringAnswer {
-    return failed('SCORING_TIMEOUT', `Scoring timeout after ${this.#options.timeoutMs} ms`)
-  }
-
-  /** Looks after deadlines, stuck threads and their memory for as long as there is work. */
-  #watch(): void {
-    if (this.#watchdog || this.#isStopping) return
-    const { timeoutMs, loadTimeoutMs } = this.#options
-    const everyMs = Math.max(5, Math.min(longestWatchMs, timeoutMs / 8, loadTimeoutMs / 8))
-    this.#watchdog = setInterval(() => this.#inspect(), everyMs)
-    this.#watchdog.unref()
-  }
-
-  #inspect(): void {
-    const now = Date.now()
-    const expired = this.#waiting.filter(waiting => waiting.deadline <= now)
-    if (expired.length > 0) {
-      this.#waiting.splice(0, this.#waiting.length, ...this.#waiting.filter(waiting => waiting.deadline > now))
-      for (const waiting of expired) waiting.settle(this.#timeout())
-    }
-    for (const slot of this.#slots) {
-      if (slot.state === 'loading') this.#inspectLoading(slot, now)
-      if (slot.state === 'busy') this.#inspectBusy(slot, now)
-    }
-    if (this.#waiting.length > 0) this.#pump()
-    else if (![...this.#slots].some(slot => slot.state === 'busy' || slot.state === 'loading')) {
-      clearInterval(this.#watchdog)
-      this.#watchdog = undefined
-    }
-  }
-
-  #inspectLoading(slot: Slot, now: number): void {
-    const { loadTimeoutMs } = this.#options
-    if (now - slot.since < loadTimeoutMs || slot.endedFor) return
-    this.#loadFailed(slot, `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`)
-    void slot.thread.end()
-  }
-
-  #inspectBusy(slot: Slot, now: number): void {
-    if (now - slot.thread.runningSince() >= this.#options.timeoutMs) return this.#end(slot, 'timeout')
-    for (const [index, waiting] of slot.batch.entries()) {
-      if (!waiting || waiting.deadline > now) continue
-      waiting.settle(this.#timeout())
-      slot.batch[index] = undefined
-    }
-    if (this.#options.hasEntryScript && this.#isStalled(slot)) this.#withdrawFrom(slot)
-    if (now - slot.since > longestWatchMs) void this.#inspectMemory(slot)
-  }
-
-  /** The heap has its own limit; buffers do not count towards that one. */
-  async #inspectMemory(slot: Slot): Promise<void> {
-    const memoryMb = await slot.thread.memoryMb()
-    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && slot.state === 'busy')
-      this.#end(slot, 'memory')
-  }
-}
-
-function failed(code: ErrorCode, message: string): ScoringAnswer {
-  return { code, message }
 }

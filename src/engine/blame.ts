@@ -1,0 +1,44 @@
+import type { ScoringAnswer } from './hand-over.ts'
+import type { ThreadEnd } from './scoring-thread.ts'
+import type { ThreadSlot } from './thread-slot.ts'
+import { failed, timedOut, type WaitingRequest } from './waiting-request.ts'
+
+/** Ends of its thread that a request may see before it is given up. */
+const maxAttempts = 3
+
+/**
+ * Who ended a thread. One request was being run: that one did it, and gets `answer`. Several were, or none: they run
+ * again, each alone, so that the next end tells. Those that only waited run again as they were.
+ *
+ * @returns the requests to run again, in order
+ */
+export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRequest[] {
+  const running = slot.running()
+  const guilty = running.length === 1 ? running[0] : undefined
+  guilty?.settle(answer)
+  const suspects = new Set(running)
+  return slot.unanswered().filter(waiting => {
+    if (waiting === guilty) return false
+    waiting.attempts++
+    waiting.isSuspect ||= suspects.has(waiting)
+    if (waiting.attempts < maxAttempts) return true
+    waiting.settle(answer)
+    return false
+  })
+}
+
+/** What the request that ended its thread is told. */
+export function answerOfEnd(
+  slot: ThreadSlot,
+  end: ThreadEnd,
+  limits: { timeoutMs: number; maxMemoryMb: number },
+): ScoringAnswer {
+  if (slot.endedFor === 'timeout') return timedOut(limits.timeoutMs)
+  if (slot.endedFor === 'memory' || end.kind === 'out-of-memory') {
+    return failed(
+      'ENTRY_SCRIPT_OUT_OF_MEMORY',
+      `The scoring script needed more than ${limits.maxMemoryMb} MiB of memory.`,
+    )
+  }
+  return failed('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
+}

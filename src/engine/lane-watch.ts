@@ -1,0 +1,93 @@
+import type { ThreadSlot } from './thread-slot.ts'
+import { timedOut, type WaitingRequest } from './waiting-request.ts'
+
+interface LaneWatchOptions {
+  readonly timeoutMs: number
+  readonly loadTimeoutMs: number
+  readonly maxMemoryMb: number
+  readonly hasEntryScript: boolean
+  /** The lane's queue; what waited too long is taken out, what a stalled thread gives back is put in front. */
+  readonly waiting: WaitingRequest[]
+  readonly slots: ReadonlySet<ThreadSlot>
+  /** Work waits, and a thread may be free or may be added. */
+  readonly onWork: () => void
+  readonly onLoadTimeout: (slot: ThreadSlot, reason: string) => void
+}
+
+/** How often threads are looked after: memory can grow by a gigabyte in a second. */
+const longestPauseMs = 50
+/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
+const longestStallMs = 1000
+
+/** Looks after the deadlines, stuck threads and memory of a lane, for as long as there is work. */
+export class LaneWatch {
+  readonly #options: LaneWatchOptions
+  #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+
+  constructor(options: LaneWatchOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#timer || this.#isStopped) return
+    const { timeoutMs, loadTimeoutMs } = this.#options
+    const pauseMs = Math.max(5, Math.min(longestPauseMs, timeoutMs / 8, loadTimeoutMs / 8))
+    this.#timer = setInterval(() => this.#inspect(Date.now()), pauseMs)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    clearInterval(this.#timer)
+  }
+
+  /** The script seems stuck in what it runs. */
+  isStalled(slot: ThreadSlot, now = Date.now()): boolean {
+    const { hasEntryScript, timeoutMs } = this.#options
+    return hasEntryScript && slot.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
+  }
+
+  #inspect(now: number): void {
+    const { waiting, slots, onWork } = this.#options
+    const inTime = waiting.filter(({ deadline }) => deadline > now)
+    if (inTime.length < waiting.length) {
+      const expired = waiting.filter(({ deadline }) => deadline <= now)
+      waiting.splice(0, waiting.length, ...inTime)
+      this.#timeOut(expired)
+    }
+    for (const slot of slots) {
+      if (slot.state === 'loading') this.#inspectLoading(slot, now)
+      if (slot.state === 'busy') this.#inspectBusy(slot, now)
+    }
+    if (waiting.length > 0) onWork()
+    else if (![...slots].some(({ state }) => state === 'busy' || state === 'loading')) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+    }
+  }
+
+  #inspectLoading(slot: ThreadSlot, now: number): void {
+    const { loadTimeoutMs, onLoadTimeout } = this.#options
+    if (now - slot.since < loadTimeoutMs || slot.endedFor) return
+    onLoadTimeout(slot, `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`)
+    slot.end('load')
+  }
+
+  #inspectBusy(slot: ThreadSlot, now: number): void {
+    if (slot.runningMs(now) >= this.#options.timeoutMs) return slot.end('timeout')
+    this.#timeOut(slot.takeExpired(now))
+    if (this.isStalled(slot, now)) this.#options.waiting.unshift(...slot.withdraw())
+    if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)
+  }
+
+  /** The heap has its own limit; buffers do not count towards that one. */
+  async #inspectMemory(slot: ThreadSlot): Promise<void> {
+    const memoryMb = await slot.memoryMb()
+    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && slot.state === 'busy') slot.end('memory')
+  }
+
+  #timeOut(requests: readonly WaitingRequest[]): void {
+    for (const waiting of requests) waiting.settle(timedOut(this.#options.timeoutMs))
+  }
+}

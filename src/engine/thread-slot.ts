@@ -1,0 +1,114 @@
+import type { LoadReport, ScoringAnswer } from './hand-over.ts'
+import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
+import type { WaitingRequest } from './waiting-request.ts'
+
+/** Why we ended a thread. */
+export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
+
+/** What the lane wants to hear of its threads. */
+export interface SlotEvents {
+  onLoaded(slot: ThreadSlot, report: LoadReport): void
+  onLoadFailed(slot: ThreadSlot, reason: string): void
+  onIdle(slot: ThreadSlot): void
+  onEnd(slot: ThreadSlot, end: ThreadEnd): void
+}
+
+/** A thread of a lane and what it has in hand. */
+export class ThreadSlot {
+  state: 'loading' | 'idle' | 'busy' | 'ended' = 'loading'
+  endedFor: EndReason | undefined
+  /** When it began to load, or got its hand-over. */
+  since = Date.now()
+  /** Milliseconds a request of the last hand-over took. */
+  requestMs: number | undefined
+  readonly #thread: ScoringThread
+  /** What it was handed; settled requests become undefined. */
+  #batch: (WaitingRequest | undefined)[] = []
+
+  constructor(startThread: StartThread, events: SlotEvents) {
+    this.#thread = startThread({
+      onLoaded: report => {
+        this.state = 'idle'
+        events.onLoaded(this, report)
+      },
+      onLoadFailed: reason => {
+        this.endedFor = 'load'
+        events.onLoadFailed(this, reason)
+      },
+      onAnswers: (indexes, answers) => this.#settle(indexes, answers),
+      onIdle: () => {
+        this.#batch = []
+        this.state = 'idle'
+        events.onIdle(this)
+      },
+      onEnd: end => events.onEnd(this, end),
+    })
+  }
+
+  handOver(batch: WaitingRequest[]): void {
+    this.state = 'busy'
+    this.#batch = batch
+    this.since = Date.now()
+    this.#thread.handOver(batch.map(({ request }) => request))
+  }
+
+  end(reason: EndReason): void {
+    this.endedFor ??= reason
+    // While it loads, the lane still has to hear that loading failed.
+    if (this.state !== 'loading') this.state = 'ended'
+    void this.#thread.end()
+  }
+
+  stop(): Promise<void> {
+    return this.#thread.end()
+  }
+
+  /** How long what runs now has been running. */
+  runningMs(now: number): number {
+    return this.state === 'busy' ? now - this.#thread.runningSince() : 0
+  }
+
+  memoryMb(): Promise<number | undefined> {
+    return this.#thread.memoryMb()
+  }
+
+  /** What it has in hand and has not answered. */
+  unanswered(): WaitingRequest[] {
+    return this.#batch.filter(waiting => waiting !== undefined)
+  }
+
+  /** Those of them that are being run right now. */
+  running(): WaitingRequest[] {
+    return this.#batch.filter(
+      (waiting, index): waiting is WaitingRequest => waiting !== undefined && this.#thread.isRunning(index),
+    )
+  }
+
+  /** Takes back what the thread has not begun. */
+  withdraw(): WaitingRequest[] {
+    return this.#remove((_, index) => this.#thread.withdraw(index))
+  }
+
+  /** Takes out what nobody waits for any more; the thread may go on with it. */
+  takeExpired(now: number): WaitingRequest[] {
+    return this.#remove(({ deadline }) => deadline <= now)
+  }
+
+  #remove(isLeaving: (waiting: WaitingRequest, index: number) => boolean): WaitingRequest[] {
+    const removed: WaitingRequest[] = []
+    for (const [index, waiting] of this.#batch.entries()) {
+      if (!waiting || !isLeaving(waiting, index)) continue
+      removed.push(waiting)
+      this.#batch[index] = undefined
+    }
+    return removed
+  }
+
+  #settle(indexes: readonly number[], answers: readonly ScoringAnswer[]): void {
+    this.requestMs = (Date.now() - this.since) / Math.max(1, this.#batch.length)
+    for (const [at, index] of indexes.entries()) {
+      this.#batch[index]?.settle(answers[at] as ScoringAnswer)
+      this.#batch[index] = undefined
+    }
+  }
+}

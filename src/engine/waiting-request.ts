@@ -1,0 +1,29 @@
+import type { ErrorCode } from '../errors.ts'
+import type { ScoringAnswer, ScoringRequest } from './hand-over.ts'
+
+/** A request from the moment it is submitted until it is settled. */
+export interface WaitingRequest {
+  readonly request: ScoringRequest
+  /** As `Date.now()`. */
+  readonly deadline: number
+  /** Whether the caller has left; such work is not started. */
+  readonly isAbandoned: () => boolean
+  /** Only the first call counts. */
+  readonly settle: (answer: ScoringAnswer) => void
+  /** Ends of its thread that it has seen. */
+  attempts: number
+  /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */
+  isSuspect: boolean
+}
+
+export function failed(code: ErrorCode, message: string): ScoringAnswer {
+  return { code, message }
+}
+
+export function timedOut(timeoutMs: number): ScoringAnswer {
+  return failed('SCORING_TIMEOUT', `Scoring timeout after ${timeoutMs} ms`)
+}
+
+export function stopping(): ScoringAnswer {
+  return failed('SERVICE_STOPPING', 'The service is shutting down.')
+}
