@@ -3,6 +3,8 @@ import { challenge, parseBearer } from '../auth/bearer.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy } from './azureml.ts'
+import { compressAnswer } from './content-encoding.ts'
+import { corsHeaders } from './cors.ts'
 import { requestIdsOf } from './request-ids.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
@@ -18,14 +20,15 @@ export async function answerScore(
     if (hasTrailingSlash(request.url)) throw pathUnknown()
     service = await find()
     refuseMethod(request.method, service)
+    Object.assign(headers, corsHeaders(service.definition.cors, request))
     if (ids.fault) throw ids.fault
-    const isPreflight = request.method === 'OPTIONS' && service.report?.scriptKind !== 'rawHttp'
-    if (isPreflight) return encodeEmpty(headers)
+    if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeEmpty(headers)
     authorize(service, request) // before the body is read
     const { scriptKind, executionProvider } = service.requireReady()
     headers['x-scoring-execution-provider'] = executionProvider
-    const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind === 'rawHttp')
-    return encodeAnswer(await service.score(scoring, () => request.isAbandoned === true), headers)
+    const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind)
+    const answer = await service.score(scoring, () => request.isAbandoned === true)
+    return compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
   } catch (failure) {
     return answerFailure(failure, headers, service?.name)
   }
@@ -74,6 +77,12 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
 
 function authorize(service: ScoringService, request: WireRequest): void {
   service.keys?.check(parseBearer(request.headers.get('authorization')))
+}
+
+/** A raw-HTTP script sees OPTIONS too, but for the preflights of browsers, which bring no key. */
+function isForScript(service: ScoringService, request: WireRequest): boolean {
+  if (service.report?.scriptKind !== 'rawHttp') return false
+  return service.definition.cors.origins.length === 0 || request.headers.get('access-control-request-method') === null
 }
 
 function refuseMethod(method: string, service: ScoringService): void {

@@ -33,12 +33,11 @@ function describe(issue: { code: string; path: PropertyKey[]; message: string; k
 
 /** What the schema already knows but this version cannot do is refused, never ignored. */
 function notAvailableYet(definition: ServiceDefinition): string | undefined {
-  const { accelerator, auth, batching, cors } = definition
+  const { accelerator, auth, batching } = definition
   const others = accelerator.executionProviders.filter(provider => provider !== 'cpu')
   if (auth.mode === 'token') return 'not available yet: auth.mode "token"'
   if (others.length > 0) return `not available yet: accelerator.executionProviders other than "cpu"`
   if (batching.maxDelayMs > 0) return 'not available yet: batching.maxDelayMs other than 0'
-  if (cors.origins.length > 0 || cors.credentials) return 'not available yet: cors'
   if (definition.stages) return 'not available yet: stages'
   if (definition.encrypted) return 'not available yet: encrypted'
   return undefined

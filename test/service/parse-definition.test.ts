@@ -55,7 +55,6 @@ describe('parseDefinition', () => {
       { batching: { maxDelayMs: 1 } },
       'iris/service.json: not available yet: batching.maxDelayMs other than 0',
     ],
-    ['cors', { cors: { origins: ['https://example.com'] } }, 'iris/service.json: not available yet: cors'],
     ['stages', { stages: [] }, 'iris/service.json: not available yet: stages'],
     ['encrypted', { encrypted: true }, 'iris/service.json: not available yet: encrypted'],
     ['a list', [], 'iris/service.json: expected object, received array'],

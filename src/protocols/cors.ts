@@ -1,0 +1,51 @@
+import type { WireRequest } from './wire.ts'
+
+/** `service.json`, `cors`. */
+export interface CorsPolicy {
+  readonly origins: readonly string[]
+  readonly credentials: boolean
+}
+
+const methods = ['GET', 'POST']
+
+/**
+ * The CORS headers of an answer, as Azure ML's server gives them (contract, section 7 and addendum 5): a listed origin is
+ * echoed, an unlisted one gets none and is served all the same; without an `Origin` one configured origin is named.
+ */
+export function corsHeaders(
+  { origins, credentials }: CorsPolicy,
+  request: Pick<WireRequest, 'method' | 'headers'>,
+): Record<string, string> {
+  if (origins.length === 0) return {}
+  const origin = request.headers.get('origin')
+  const isAny = origins.includes('*')
+  const allowed = origin === null ? named(origins, isAny) : isAny || isListed(origins, origin) ? origin : undefined
+  if (allowed === undefined) return {}
+  const isVarying = allowed !== '*' && (origins.length > 1 || isAny)
+  return {
+    'access-control-allow-origin': allowed,
+    ...(credentials && allowed !== '*' ? { 'access-control-allow-credentials': 'true' } : {}),
+    ...(isVarying ? { vary: 'Origin' } : {}),
+    ...(request.method === 'OPTIONS' ? preflightHeaders(request.headers) : {}),
+  }
+}
+
+function named(origins: readonly string[], isAny: boolean): string | undefined {
+  return isAny ? '*' : [...origins].sort()[0]
+}
+
+/** Matching ignores case, as the original's does. */
+function isListed(origins: readonly string[], origin: string): boolean {
+  return origins.some(listed => listed.toLowerCase() === origin.toLowerCase())
+}
+
+/** The methods and the headers that the browser asks for, when it asks for a method that there is. */
+function preflightHeaders(headers: WireRequest['headers']): Record<string, string> {
+  const method = headers.get('access-control-request-method')?.toUpperCase()
+  if (method === undefined || !methods.includes(method)) return {}
+  const requested = headers.get('access-control-request-headers')
+  return {
+    'access-control-allow-methods': methods.join(', '),
+    ...(requested === null ? {} : { 'access-control-allow-headers': requested }),
+  }
+}

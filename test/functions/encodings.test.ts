@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { request as httpRequest } from 'node:http'
+import { describe, it } from 'node:test'
+import { brotliCompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import { identityModel } from '../support/onnx-writer.ts'
+import { runApp } from '../support/running-app.ts'
+
+const files = {
+  'sut/service.json': { limits: { maxBodyBytes: 100_000 }, cors: { origins: ['https://page.example'] } },
+  'sut/1/model.onnx': identityModel('float32'),
+  'raw/service.json': { entryScript: 'score.js' },
+  'raw/score.js': 'export const init = () => {}; export const run = text => text',
+}
+const rows = '{"data": [[1, 2]]}'
+const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code]
+
+describe('content encodings', () => {
+  it('of a request are undone, up to the limit', async test => {
+    const app = await runApp(test, files)
+    await app.settled()
+    const send = (encoding: string, body: Uint8Array) =>
+      app.score('sut', body as Uint8Array<ArrayBuffer>, { 'content-encoding': encoding })
+    const bodies: [string, Uint8Array][] = [
+      ['gzip', gzipSync(rows)],
+      ['GZIP', gzipSync(rows)],
+      ['deflate', deflateSync(rows)],
+      ['br', brotliCompressSync(rows)],
+      ['identity', Buffer.from(rows)],
+    ]
+    for (const [encoding, body] of bodies)
+      assert.equal(await (await send(encoding, body)).text(), '[[1.0, 2.0]]', encoding)
+    assert.deepEqual(await codeOf(await send('gzip', Buffer.from(rows))), [400, 'BODY_NOT_DECOMPRESSIBLE'])
+    assert.deepEqual(await codeOf(await send('gzip', gzipSync(rows).subarray(0, 20))), [400, 'BODY_NOT_DECOMPRESSIBLE'])
+    assert.deepEqual(await codeOf(await send('zstd', Buffer.from(rows))), [415, 'CONTENT_ENCODING_UNSUPPORTED'])
+    assert.deepEqual(await codeOf(await send('gzip, gzip', gzipSync(gzipSync(rows)))), [
+      415,
+      'CONTENT_ENCODING_UNSUPPORTED',
+    ])
+    assert.deepEqual(await codeOf(await send('gzip', gzipSync(Buffer.alloc(50_000_000)))), [413, 'BODY_TOO_LARGE'])
+  })
+
+  it('of an answer are gzip where the client takes it and there is something to gain', async test => {
+    const app = await runApp(test, files)
+    await app.settled()
+    const key = await app.keyOf('sut')
+    const call = (body: string, accept?: string) =>
+      new Promise<{ encoding: string | undefined; vary: string | undefined; bytes: Buffer }>((resolve, reject) => {
+        const headers = {
+          authorization: `Bearer ${key}`,
+          'content-type': 'application/json',
+          ...(accept ? { 'accept-encoding': accept } : {}),
+        }
+        const request = httpRequest(
+          `${app.url}/api/v1/service/sut/score`,
+          { method: 'POST', headers },
+          async response => {
+            const bytes = Buffer.concat(await response.toArray())
+            resolve({ encoding: response.headers['content-encoding'], vary: response.headers.vary, bytes })
+          },
+        )
+        request.on('error', reject).end(body)
+      })
+    const many = JSON.stringify({ data: Array(500).fill([1, 2]) })
+    const expected = `[${Array(500).fill('[1.0, 2.0]').join(', ')}]`
+    for (const accept of ['gzip', 'deflate, gzip;q=0.5, br', '*']) {
+      const { encoding, vary, bytes } = await call(many, accept)
+      assert.deepEqual([encoding, vary, gunzipSync(bytes).toString()], ['gzip', 'Accept-Encoding', expected], accept)
+    }
+    for (const accept of [undefined, 'br', 'gzip;q=0', 'gzip;q=0, *']) {
+      const { encoding, vary, bytes } = await call(many, accept)
+      assert.deepEqual([encoding, vary, bytes.toString()], [undefined, 'Accept-Encoding', expected], accept)
+    }
+    assert.equal((await call(rows, 'gzip')).encoding, undefined)
+  })
+})
+
+describe('forms', () => {
+  it('reach an undecorated script as an empty text, as they do in the original', async test => {
+    const app = await runApp(test, files)
+    await app.settled()
+    const call = async (type: string) => (await app.score('raw', 'a=1', { 'content-type': type })).text()
+    assert.equal(await call('application/x-www-form-urlencoded'), '""')
+    assert.equal(await call('multipart/form-data; boundary=x'), '""')
+    assert.equal(await call('multipart/form-data'), '"a=1"')
+    assert.equal(await call('text/plain'), '"a=1"')
+  })
+})
+
+describe('CORS', () => {
+  it('is on every answer of the service that a handler gives, and on the preflight without a key', async test => {
+    const app = await runApp(test, files)
+    await app.settled()
+    const url = `${app.url}/api/v1/service/sut/score`
+    const origin = { origin: 'https://page.example' }
+    const allowed = (response: Response) => [response.status, response.headers.get('access-control-allow-origin')]
+    assert.deepEqual(allowed(await app.score('sut', rows, origin)), [200, 'https://page.example'])
+    assert.deepEqual(allowed(await app.score('sut', '{', origin)), [400, 'https://page.example'])
+    assert.deepEqual(allowed(await fetch(url, { method: 'POST', headers: origin })), [401, 'https://page.example'])
+    assert.deepEqual(allowed(await fetch(url, { method: 'PUT', headers: origin })), [405, null])
+    const preflight = await fetch(url, {
+      method: 'OPTIONS',
+      headers: { ...origin, 'access-control-request-method': 'POST' },
+    })
+    assert.deepEqual(allowed(preflight), [200, 'https://page.example'])
+    assert.equal(preflight.headers.get('access-control-allow-methods'), 'GET, POST')
+  })
+})

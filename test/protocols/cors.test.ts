@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { corsHeaders } from '../../src/protocols/cors.ts'
+
+const answer = (origins: string[], headers: Record<string, string> = {}, method = 'POST', credentials = false) =>
+  corsHeaders({ origins, credentials }, { method, headers: new Headers(headers) as never })
+const allow = (origin: string, more = {}) => ({ 'access-control-allow-origin': origin, ...more })
+
+// Expected values: Azure ML contract, section 7 and addendum 5, observed on its server.
+describe('corsHeaders', () => {
+  it('are none without origins', () => {
+    assert.deepEqual(answer([], { origin: 'https://a.example' }), {})
+  })
+
+  it('echo the one configured origin without Vary, and name it without an Origin', () => {
+    assert.deepEqual(answer(['https://a.example'], { origin: 'https://a.example' }), allow('https://a.example'))
+    assert.deepEqual(answer(['https://a.example']), allow('https://a.example'))
+  })
+
+  it('vary with several, and name the alphabetically first without an Origin', () => {
+    const several = ['https://b.example', 'https://a.example']
+    assert.deepEqual(answer(several, { origin: 'https://b.example' }), allow('https://b.example', { vary: 'Origin' }))
+    assert.deepEqual(answer(several), allow('https://a.example', { vary: 'Origin' }))
+  })
+
+  it('ignore case, and give an unlisted origin nothing', () => {
+    assert.deepEqual(answer(['https://A.example'], { origin: 'https://a.EXAMPLE' }), allow('https://a.EXAMPLE'))
+    assert.deepEqual(answer(['https://a.example', 'https://b.example'], { origin: 'https://evil.example' }), {})
+  })
+
+  it('echo any origin for *, which is literal only without an Origin', () => {
+    assert.deepEqual(answer(['*'], { origin: 'https://x.example' }), allow('https://x.example', { vary: 'Origin' }))
+    assert.deepEqual(answer(['*'], { origin: 'null' }), allow('null', { vary: 'Origin' }))
+    assert.deepEqual(answer(['*']), allow('*'))
+  })
+
+  it('allow credentials where the service says so, never for a literal *', () => {
+    const credentials = { 'access-control-allow-credentials': 'true' }
+    assert.deepEqual(answer(['https://a.example'], {}, 'POST', true), allow('https://a.example', credentials))
+    assert.deepEqual(answer(['*'], {}, 'POST', true), allow('*'))
+  })
+
+  it('tell a preflight methods and headers, for GET and POST only', () => {
+    const preflight = (method: string) =>
+      answer(
+        ['https://a.example'],
+        {
+          origin: 'https://a.example',
+          'access-control-request-method': method,
+          'access-control-request-headers': 'authorization',
+        },
+        'OPTIONS',
+      )
+    const more = { 'access-control-allow-methods': 'GET, POST', 'access-control-allow-headers': 'authorization' }
+    assert.deepEqual(preflight('POST'), allow('https://a.example', more))
+    assert.deepEqual(preflight('DELETE'), allow('https://a.example'))
+  })
+})
