@@ -13,14 +13,14 @@ app.http('root', {
 
 app.http('live', {
   route: 'health/live',
-  methods: ['GET', 'HEAD'],
+  methods: everyMethod,
   authLevel: 'anonymous',
-  handler: async (): Promise<HttpResponseInit> => answerLive(),
+  handler: async (request: HttpRequest): Promise<HttpResponseInit> => answerLive(request),
 })
 
 app.http('ready', {
   route: 'health/ready',
-  methods: ['GET', 'HEAD'],
+  methods: everyMethod,
   authLevel: 'anonymous',
   handler: async (request: HttpRequest): Promise<HttpResponseInit> => {
     try {

@@ -34,7 +34,9 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   if (names.length === 0)
     throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
   if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {
-    throw new StartupError(`SCORING_DEFAULT_SERVICE names no service; there are: ${names.join(', ')}`)
+    throw new StartupError(
+      `SCORING_DEFAULT_SERVICE: there is no service "${settings.defaultService}"; there are: ${names.join(', ')}`,
+    )
   }
   const opened = await Promise.all(names.map(name => openService(store, name)))
   const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)

@@ -10,11 +10,10 @@ const Environment = z.object({
     .min(1)
     .optional()
     .describe('service behind /score; default: the only one there is'),
-  SCORING_MAX_THREADS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(256)
+  SCORING_MAX_THREADS: z
+    .string()
+    .regex(/^([1-9]\d?|1\d\d|2[0-4]\d|25[0-6])$/, 'must be a whole number from 1 to 256')
+    .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
   KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
@@ -49,7 +48,8 @@ export function readSettings(
   const parsed = Environment.safeParse(given)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    throw new StartupError(`setting ${issue?.path.join('.')}: ${issue?.message}`)
+    const name = String(issue?.path[0])
+    throw new StartupError(`setting ${name}: ${issue?.message}, not "${environment[name]}"`)
   }
   const values = parsed.data
   const isDevelopment = values.AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'

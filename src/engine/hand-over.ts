@@ -32,6 +32,10 @@ export interface LoadReport {
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  /** JSON text of a request body that the service takes, when its owner gave one. */
+  readonly inputSample?: string | undefined
+  /** JSON Schema (draft 2020-12) of the request body, when the script declares its input by a schema. */
+  readonly inputJsonSchema?: Readonly<Record<string, unknown>> | undefined
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
   /** Why not, or what else the owner should know. */

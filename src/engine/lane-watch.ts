@@ -75,9 +75,11 @@ export class LaneWatch {
   }
 
   #inspectBusy(slot: ThreadSlot, now: number): void {
-    if (slot.runningMs(now) >= this.#options.timeoutMs) return slot.end('timeout')
     this.#timeOut(slot.takeExpired(now))
-    if (this.isStalled(slot, now)) this.#options.waiting.unshift(...slot.withdraw())
+    const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
+    if (isTimeUp || this.isStalled(slot, now)) this.#options.waiting.unshift(...slot.withdraw())
+    // Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet.
+    if (isTimeUp) return slot.end('timeout')
     if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../errors.ts'
 import { answerOfEnd, settleGuilty } from './blame.ts'
 import { type LoadReport, maxHandOver, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
@@ -26,6 +27,8 @@ const maxStuckThreads = 4
 /** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
 const handOverMs = 4
 const handOverBytes = 32 * 2 ** 20
+/** The host takes 10 s for all hooks. */
+const longestStopMs = 5000
 const restartDelayMs = { first: 500, longest: 30_000 }
 
 /**
@@ -105,7 +108,11 @@ export class Lane {
     this.#isStopping = true
     this.#watch.stop()
     for (const waiting of this.#waiting.splice(0)) waiting.settle(stopping())
-    await Promise.all([...this.#slots].map(slot => slot.stop()))
+    const ends = Promise.all([...this.#slots].map(slot => slot.stop()))
+    // A thread in native code ends when that returns, which nobody can hurry.
+    const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
+    if (!isStopped)
+      throw new Error(`a scoring thread did not end within ${longestStopMs} ms: native code is running in it`)
   }
 
   /** Lets the requests that the same turn of the event loop brings join, without a timer. */

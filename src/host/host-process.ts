@@ -116,15 +116,20 @@ let isStopping = false
 
 /** Once on SIGTERM, SIGINT or when the supervisor is gone; a second signal ends at once. */
 function onSignal(): void {
-  if (isStopping) process.exit(130)
+  if (isStopping) endAtOnce()
   isStopping = true
   stop().then(
     () => process.exit(0),
     error => {
-      console.error(`stopping failed: ${describe(error)}`)
-      process.exit(1)
+      console.error(`stopping failed: ${explainCause(error)}`)
+      endAtOnce()
     },
   )
+}
+
+/** `process.exit` waits for worker threads, and so for native code that runs in one. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
 }
 
 function delay(ms: number): Promise<void> {

@@ -86,8 +86,12 @@ export class HttpServer {
   /** Stops accepting, closes what is idle, and waits for requests in flight, but no longer than `maxMs`. */
   async drain(maxMs: number): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
-    for (const socket of this.#silent) socket.destroy()
-    const idleSweep = setInterval(() => this.#server.closeIdleConnections(), 50)
+    const sweep = () => {
+      for (const socket of this.#silent) socket.destroy()
+      this.#server.closeIdleConnections()
+    }
+    sweep()
+    const idleSweep = setInterval(sweep, 50) // a TLS handshake may end only now
     const deadline = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy()
     }, maxMs)

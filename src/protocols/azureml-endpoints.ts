@@ -17,7 +17,7 @@ export async function answerScore(
   const { headers } = ids
   let service: ScoringService | undefined
   try {
-    if (hasTrailingSlash(request.url)) throw pathUnknown()
+    refuseTrailingSlash(request)
     service = await find()
     refuseMethod(request.method, service)
     Object.assign(headers, corsHeaders(service.definition.cors, request))
@@ -75,7 +75,8 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   return encodeError(error, isChallenge ? { ...headers, 'www-authenticate': challenge(service, error.code) } : headers)
 }
 
-function authorize(service: ScoringService, request: WireRequest): void {
+/** @throws ScoringError BEARER_MISSING or BEARER_REJECTED */
+export function authorize(service: ScoringService, request: WireRequest): void {
   service.keys?.check(parseBearer(request.headers.get('authorization')))
 }
 
@@ -92,15 +93,17 @@ function refuseMethod(method: string, service: ScoringService): void {
   allow(method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
 }
 
-function allow(method: string, methods: readonly string[]): void {
+/** @throws ScoringError METHOD_NOT_ALLOWED */
+export function allow(method: string, methods: readonly string[]): void {
   if (!methods.includes(method)) {
     throw new ScoringError('METHOD_NOT_ALLOWED', 'The method is not allowed for the requested URL.')
   }
 }
 
-function hasTrailingSlash(url: string): boolean {
+/** The host takes `…/score/` for the same route; the original's router does not. */
+export function refuseTrailingSlash({ url }: WireRequest): void {
   const query = url.indexOf('?')
-  return url[(query < 0 ? url.length : query) - 1] === '/'
+  if (url[(query < 0 ? url.length : query) - 1] === '/') throw pathUnknown()
 }
 
 function pathUnknown(): ScoringError {

@@ -15,22 +15,18 @@ export interface ResponseStyle {
  * @throws ScoringError OUTPUT_NOT_SERIALISABLE
  */
 export async function encodeResult(result: unknown, execMs: number, style: ResponseStyle): Promise<ScoringAnswer> {
-  if (result instanceof Response) {
-    return {
-      status: result.status,
-      headers: [...result.headers],
-      body: new Uint8Array(await result.arrayBuffer()),
-      execMs,
-    }
-  }
   try {
+    if (result instanceof Response) return await encodeResponse(result, execMs)
     const json = result === undefined || result === null ? '{}' : encode(result, style.nonFinite)
     return { json: style.encoding === 'json-string' ? encode(json) : json, execMs }
   } catch (cause) {
-    throw new ScoringError(
-      'OUTPUT_NOT_SERIALISABLE',
-      'An unexpected internal error occurred. Check the logs for more info.',
-      { cause },
-    )
+    const message = 'An unexpected internal error occurred. Check the logs for more info.'
+    throw new ScoringError('OUTPUT_NOT_SERIALISABLE', message, { cause })
   }
+}
+
+async function encodeResponse(response: Response, execMs: number): Promise<ScoringAnswer> {
+  const { status, headers } = response
+  if (status < 200) throw new TypeError('Response.error() is no answer')
+  return { status, headers: [...headers], body: new Uint8Array(await response.arrayBuffer()), execMs }
 }

@@ -36,7 +36,7 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
   const failed: Record<string, string> = answer.status >= 500 ? { [runFailed]: 'True' } : {}
   // The service's own headers come last: a script cannot override x-request-id.
   const own = Object.entries({ ...headers, ...failed, [execMs]: ms })
-  const names = new Set(own.map(([name]) => name.toLowerCase()))
+  const names = new Set([runFailed, ...own.map(([name]) => name.toLowerCase())])
   const given = answer.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
   return { status: answer.status, headers: [...given, ...own], body: answer.body }
 }
@@ -69,7 +69,11 @@ export async function decodeRequest(
   const contentType = headers.get('content-type') ?? undefined
   const hasBody = method !== 'GET' && method !== 'HEAD'
   if (kind === 'rawHttp') {
-    const http = { method, url, headers: [...headers.entries()].filter(([name]) => name !== 'content-encoding') }
+    const http = {
+      method,
+      url,
+      headers: [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase())),
+    }
     return { body: hasBody ? await readBody(request, maxBodyBytes) : new Uint8Array(), contentType, http }
   }
   if (!hasBody) return { body: encodeQuery(request.query.entries()), contentType: json }
@@ -84,6 +88,9 @@ export async function decodeRequest(
 function isForm(contentType: string | undefined): boolean {
   return /^\s*(application\/x-www-form-urlencoded|multipart\/form-data\s*;.*boundary=)/i.test(contentType ?? '')
 }
+
+/** The key is checked already, and the body is unpacked. */
+const notForScripts = new Set(['authorization', 'content-encoding'])
 
 async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>

@@ -1,17 +1,21 @@
 /** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
 import { parseBearer } from '../auth/bearer.ts'
+import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import type { ServiceCatalogue } from '../scoring/service-catalogue.ts'
 import { encode } from '../tensor/python-json.ts'
+import { encodeError } from './azureml.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 /** The event loop turns. */
-export function answerLive(): WireResponse {
-  return encodeStatus(200, { status: 'live' })
+export function answerLive(request: WireRequest): WireResponse {
+  return refuseMethod(request) ?? encodeStatus(200, { status: 'live' })
 }
 
 /** 200 when every service is loaded and warmed, else 503. */
 export function answerReady(request: WireRequest, catalogue: ServiceCatalogue, isDevelopment: boolean): WireResponse {
+  const refusal = refuseMethod(request)
+  if (refusal) return refusal
   const { isReady } = catalogue
   const visible = catalogue.all.filter(service => isDevelopment || hasKey(request, service))
   const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
@@ -19,6 +23,11 @@ export function answerReady(request: WireRequest, catalogue: ServiceCatalogue, i
     status: isReady ? 'ready' : 'not ready',
     services: visible.length > 0 ? services : undefined,
   })
+}
+
+function refuseMethod({ method }: WireRequest): WireResponse | undefined {
+  if (method === 'GET' || method === 'HEAD') return undefined
+  return encodeError(new ScoringError('METHOD_NOT_ALLOWED', 'The method is not allowed for the requested URL.'), {})
 }
 
 function encodeStatus(status: number, body: object): WireResponse {

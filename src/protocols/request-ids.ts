@@ -5,8 +5,8 @@ import type { WireRequest } from './wire.ts'
 const maxLength = 100
 
 /**
- * Request-id headers of the answer (Azure ML contract, section 2): `x-request-id` is given or new, `x-ms-request-id`
- * follows the client's own id, then its own, then `x-request-id`. `TraceId` is echoed.
+ * Request-id headers of the answer (Azure ML contract, section 2): `x-request-id` is given or new, `x-ms-request-id` is
+ * given, or the client's, or `x-request-id`. `TraceId` is echoed.
  */
 export interface RequestIds {
   readonly headers: Record<string, string>
@@ -23,12 +23,13 @@ export function requestIdsOf(headers: WireRequest['headers']): RequestIds {
   if (given !== null && given.length > maxLength) {
     return { headers: echoed, fault: tooLong('x-request-id') }
   }
+  if (given === '') return { headers: echoed } // the original then returns none of the three (addendum 4)
   const id = given ?? randomUUID()
   echoed['x-request-id'] = id
   if ((ms?.length ?? 0) > maxLength || (client?.length ?? 0) > maxLength) {
     return { headers: echoed, fault: tooLong('x-ms-request-id and x-ms-client-request-id') }
   }
-  echoed['x-ms-request-id'] = client ?? ms ?? id
+  echoed['x-ms-request-id'] = ms ?? client ?? id
   const clientId = client ?? ms
   if (clientId !== null) echoed['x-ms-client-request-id'] = clientId
   return { headers: echoed }

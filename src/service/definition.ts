@@ -89,6 +89,14 @@ export const ServiceDefinition = z.strictObject({
   schema: z
     .strictObject({ input: relativePath.optional().describe('JSON file with a sample request body') })
     .prefault({}),
+  openapi: z
+    .strictObject({
+      public: z
+        .boolean()
+        .default(true)
+        .describe('whether anybody may read swagger.json, which shows the sample; false: only callers with a key'),
+    })
+    .prefault({}),
   response: z
     .strictObject({
       encoding: z

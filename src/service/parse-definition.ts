@@ -12,9 +12,9 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (cause) {
-    throw new ServiceLoadError(`${file} is not JSON: ${(cause as Error).message}`)
+    throw new ServiceLoadError(`${file} is not JSON (comments are not allowed): ${(cause as Error).message}`)
   }
-  const parsed = ServiceDefinition.safeParse(json)
+  const parsed = ServiceDefinition.safeParse(json, { reportInput: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
   const missing = notAvailableYet(parsed.data)
@@ -22,18 +22,41 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   return parsed.data
 }
 
-function describe(issue: { code: string; path: PropertyKey[]; message: string; keys?: string[] }): string {
+/** The names ONNX Runtime for Node.js knows; it drops others without an error. */
+const executionProviders = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml', 'openvino', 'xnnpack', 'qnn']
+
+function nameOf(provider: string | { name: string }): string {
+  return typeof provider === 'string' ? provider : provider.name
+}
+
+function describe(issue: {
+  code: string
+  path: PropertyKey[]
+  message: string
+  keys?: string[]
+  input?: unknown
+}): string {
   const path = issue.path.map(String).join('.')
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys?.map(key => JSON.stringify(key)).join(', ')}`
-      : issue.message.replace(/^Invalid input: /, '')
+      : `${issue.message.replace(/^Invalid (input: )?/, '')}${found(issue.input)}`
   return path ? `${path}: ${what}` : what
+}
+
+/** What stood there, when that is short. */
+function found(input: unknown): string {
+  const text = typeof input === 'object' ? '' : (JSON.stringify(input) ?? '')
+  return text !== '' && text.length <= 60 ? `, found ${text}` : ''
 }
 
 /** What the schema already knows but this version cannot do is refused, never ignored. */
 function notAvailableYet(definition: ServiceDefinition): string | undefined {
   const { accelerator, auth, batching } = definition
+  const unknown = accelerator.executionProviders.map(nameOf).find(name => !executionProviders.includes(name))
+  if (unknown !== undefined) {
+    return `accelerator.executionProviders: there is no "${unknown}"; known are ${executionProviders.join(', ')}`
+  }
   const others = accelerator.executionProviders.filter(provider => provider !== 'cpu')
   if (auth.mode === 'token') return 'not available yet: auth.mode "token"'
   if (others.length > 0) return `not available yet: accelerator.executionProviders other than "cpu"`

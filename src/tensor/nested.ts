@@ -15,6 +15,10 @@ const maxRank = 32
  * @throws InputShapeMismatch, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
  */
 export function decodeNested(name: string, dtype: Dtype, declared: DeclaredShape | undefined, nested: unknown): Tensor {
+  if (declared && declared.length > 0 && !Array.isArray(nested)) {
+    const takes = `the model takes lists of shape [${declared.join(', ')}]`
+    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${kindOf(nested)}, ${takes}`)
+  }
   const shape = shapeOf(nested)
   if (declared && !fits(shape, declared)) throw new InputShapeMismatch(name, declared, shape)
   const data = allocate(dtype, elementCount(shape))
@@ -27,6 +31,12 @@ function shapeOf(nested: unknown): Shape {
   const shape: number[] = []
   for (let inner = nested; Array.isArray(inner) && shape.length < maxRank; inner = inner[0]) shape.push(inner.length)
   return shape
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 /** Where in the input the walk stands, and what an element must be there. */
@@ -46,15 +56,10 @@ class Element {
   }
 
   isNot(expected: string, found: unknown, inner: number): ScoringError {
-    const what =
-      found === null
-        ? 'null'
-        : Array.isArray(found)
-          ? 'a list'
-          : typeof found === 'object'
-            ? 'an object'
-            : `a ${typeof found}`
-    return new ScoringError('INPUT_TYPE_MISMATCH', `${this.at(inner)} is ${what}, ${this.dtype} takes ${expected}`)
+    return new ScoringError(
+      'INPUT_TYPE_MISMATCH',
+      `${this.at(inner)} is ${kindOf(found)}, ${this.dtype} takes ${expected}`,
+    )
   }
 
   outOfRange(why: string, inner: number): ScoringError {

@@ -38,14 +38,19 @@ function encodeValue(value: unknown, nonFinite: NonFinite, depth: number): strin
   }
 }
 
+/** Objects without members of their own, which would become `{}` without a word. */
+const unwritable = [Map, Set, Promise, ArrayBuffer, Error, RegExp]
+
 function encodeObject(value: object, nonFinite: NonFinite, depth: number): string {
   if (value instanceof Tensor) return encodeTensor(value, nonFinite)
-  if (Array.isArray(value)) return `[${value.map(entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
+  // Array.from sees the holes of a sparse list, map does not.
+  if (Array.isArray(value))
+    return `[${Array.from(value, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return `[${Array.from(value as Uint8Array, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') return encodeValue(value.toJSON(), nonFinite, depth + 1)
-  if (value instanceof Map || value instanceof Set || value instanceof Promise || value instanceof ArrayBuffer) {
+  if (unwritable.some(type => value instanceof type)) {
     throw new TypeError(`a ${value.constructor.name} cannot be written as JSON`)
   }
   const members: string[] = []

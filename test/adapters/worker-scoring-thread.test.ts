@@ -256,6 +256,46 @@ describe('an entry script', () => {
     assert.deepEqual([...answer.body], [3, 2, 1])
   })
 
+  const spellings: [string, string, string][] = [
+    ['CommonJS', 'score.cjs', 'module.exports = { init() {}, run(text) { return text } }'],
+    ['a default export', 'score.mjs', 'export default { init() {}, run: text => text }'],
+    [
+      'zod from the app',
+      'score.ts',
+      "import { z } from 'zod'; export const init = () => {}; export const run = (text: string) => z.string().parse(text)",
+    ],
+  ]
+  for (const [what, file, code] of spellings) {
+    it(`may be written with ${what}`, async test => {
+      const { send } = await serve(test, { 'sut/service.json': { entryScript: file }, [`sut/${file}`]: code })
+      assert.equal(jsonOf(await send('abc')), '"abc"')
+    })
+  }
+
+  it('in native code past its time limit does not hold up the answer', async test => {
+    const code =
+      "import { execSync } from 'node:child_process'; export const init = () => {}; export const run = text => text === 'sleep' ? execSync('sleep 2') : text"
+    const { send } = await serve(test, script(code, { limits: { timeoutMs: 300 } }))
+    const startedAt = performance.now()
+    assert.equal(codeOf(await send('sleep')), 'SCORING_TIMEOUT')
+    assert.ok(performance.now() - startedAt < 1500) // the thread itself ends after two seconds
+    const [answer] = await Promise.all([send('next')])
+    assert.equal(jsonOf(answer as ScoringAnswer), '"next"')
+  })
+
+  it('sees neither the connection strings nor the identity of the platform', async test => {
+    process.env.AzureWebJobsStorage = 'AccountKey=secret'
+    process.env.OWN_SETTING = 'own'
+    test.after(() => {
+      delete process.env.AzureWebJobsStorage
+      delete process.env.OWN_SETTING
+    })
+    const code =
+      'export const init = () => {}; export const run = () => [process.env.AzureWebJobsStorage ?? null, process.env.OWN_SETTING]'
+    const { send } = await serve(test, script(code))
+    assert.equal(jsonOf(await send('')), '[null, "own"]')
+  })
+
   const hostile = `
     export const init = () => {}
     const kept = []

@@ -40,9 +40,11 @@ describe("the bundle in Azure's Node worker", () => {
       '/',
       'api/v1/service/{service}',
       'api/v1/service/{service}/score',
+      'api/v1/service/{service}/swagger.json',
       'health/live',
       'health/ready',
       'score',
+      'swagger.json',
       '{first}/{*rest}',
     ])
   })

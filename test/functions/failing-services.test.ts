@@ -106,7 +106,7 @@ describe('a start that cannot succeed', () => {
       'a default service that is none',
       good,
       { SCORING_DEFAULT_SERVICE: 'nobody' },
-      /error: SCORING_DEFAULT_SERVICE names no service; there are: good/,
+      /error: SCORING_DEFAULT_SERVICE: there is no service "nobody"; there are: good/,
     ],
     [
       'a folder that does not exist',
@@ -114,7 +114,12 @@ describe('a start that cannot succeed', () => {
       { SCORING_MODELS: '/no/such/folder' },
       /error: the folder of services cannot be read/,
     ],
-    ['a setting that is no number', good, { SCORING_MAX_THREADS: 'x' }, /error: setting SCORING_MAX_THREADS/],
+    [
+      'a setting that is no number',
+      good,
+      { SCORING_MAX_THREADS: 'x' },
+      /error: setting SCORING_MAX_THREADS: must be a whole number from 1 to 256, not "x"/,
+    ],
     [
       'no vault outside Development',
       good,

@@ -122,7 +122,8 @@ describe('the sample services', () => {
       [`{"data": [${row}, [1]]}`, 400, 'INPUT_RAGGED'],
       ['{"data": [[1, 2]]}', 400, 'INPUT_SHAPE_MISMATCH'],
       ['{"data": []}', 400, 'INPUT_SHAPE_MISMATCH'],
-      ['{"data": "text"}', 400, 'INPUT_SHAPE_MISMATCH'],
+      ['{"data": "text"}', 400, 'INPUT_TYPE_MISMATCH'],
+      ['{"data": null}', 400, 'INPUT_TYPE_MISMATCH'],
       [`{"data": [${row.replace('0', '"1"')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
       [`{"data": [${row.replace('0', 'null')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
       [`{"data": [${row.replace('0', '1e400')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
@@ -169,6 +170,12 @@ describe('the sample services', () => {
     assert.deepEqual((await call({ 'x-ms-request-id': 'B' })).slice(1), ['B', 'B'])
     assert.deepEqual((await call({ 'x-ms-client-request-id': 'C' })).slice(1), ['C', 'C'])
     assert.deepEqual(await call({ 'x-request-id': 'A', 'x-ms-request-id': 'B' }), ['A', 'B', 'B'])
+    const [, b, c] = await call({ 'x-ms-request-id': 'B', 'x-ms-client-request-id': 'C' })
+    assert.deepEqual([b, c], ['B', 'C'])
+    assert.deepEqual(await call({ 'x-request-id': 'A', 'x-ms-client-request-id': 'C' }), ['A', 'C', 'C'])
+    const all = { 'x-request-id': 'A', 'x-ms-request-id': 'B', 'x-ms-client-request-id': 'C' }
+    assert.deepEqual(await call(all), ['A', 'B', 'C'])
+    assert.deepEqual(await call({ 'x-request-id': '', 'x-ms-request-id': 'B' }), [null, null, null])
     const long = await app.score('diabetes', '{}', { 'x-request-id': 'a'.repeat(101) })
     assert.equal(long.status, 431)
     assert.equal(long.headers.get('x-request-id'), null)
@@ -187,6 +194,8 @@ describe('the sample services', () => {
     assert.deepEqual(await call('GET', '/'), [200, html, 'Healthy'])
     assert.deepEqual(await call('HEAD', '/'), [200, html, ''])
     assert.deepEqual(await call('POST', '/'), [405, json, notAllowed])
+    assert.deepEqual(await call('POST', '/health/live'), [405, json, notAllowed])
+    assert.deepEqual(await call('DELETE', '/health/ready'), [405, json, notAllowed])
     for (const method of ['PUT', 'DELETE', 'PATCH']) {
       assert.deepEqual(await call(method, '/api/v1/service/diabetes/score'), [405, json, notAllowed])
     }

@@ -109,7 +109,7 @@ describe('host-process', () => {
       if (isRefused) break
     }
     host.process.kill('SIGTERM')
-    assert.equal(await host.ended(), 130)
+    assert.equal(await host.ended(), 'SIGKILL')
     await broken
   })
 })

@@ -27,22 +27,22 @@ describe('parseDefinition', () => {
     [
       'a wrong type',
       { limits: { timeoutMs: 'long' } },
-      'iris/service.json: limits.timeoutMs: expected number, received string',
+      'iris/service.json: limits.timeoutMs: expected number, received string, found "long"',
     ],
     [
       'a path out of the folder',
       { entryScript: '../score.ts' },
-      'iris/service.json: entryScript: must stay inside the service folder',
+      'iris/service.json: entryScript: must stay inside the service folder, found "../score.ts"',
     ],
     [
       'an absolute path',
       { models: { m: { path: '/m.onnx' } } },
-      'iris/service.json: models.m.path: must stay inside the service folder',
+      'iris/service.json: models.m.path: must stay inside the service folder, found "/m.onnx"',
     ],
     [
       'half a digest',
       { models: { m: { path: 'm.onnx', sha256: 'ab' } } },
-      'iris/service.json: models.m.sha256: must be 64 hexadecimal digits',
+      'iris/service.json: models.m.sha256: must be 64 hexadecimal digits, found "ab"',
     ],
     ['tokens', { auth: { mode: 'token' } }, 'iris/service.json: not available yet: auth.mode "token"'],
     [
@@ -54,6 +54,11 @@ describe('parseDefinition', () => {
       'a delay',
       { batching: { maxDelayMs: 1 } },
       'iris/service.json: not available yet: batching.maxDelayMs other than 0',
+    ],
+    [
+      'an unknown accelerator',
+      { accelerator: { executionProviders: ['cudda'] } },
+      'iris/service.json: accelerator.executionProviders: there is no "cudda"; known are cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn',
     ],
     ['stages', { stages: [] }, 'iris/service.json: not available yet: stages'],
     ['encrypted', { encrypted: true }, 'iris/service.json: not available yet: encrypted'],
@@ -68,7 +73,7 @@ describe('parseDefinition', () => {
   it('says where the text is not JSON', () => {
     assert.throws(
       () => parseDefinition('iris/service.json', '{"a": }'),
-      /^ServiceLoadError: iris\/service\.json is not JSON: /,
+      /^ServiceLoadError: iris\/service\.json is not JSON \(comments are not allowed\): /,
     )
   })
 })

@@ -38,7 +38,7 @@ describe('decodeNested', () => {
     assert.throws(() => decodeNested('data', 'float32', ['batch', 10], []), failsWith('INPUT_SHAPE_MISMATCH', /\[0\]/))
     assert.throws(
       () => decodeNested('data', 'float32', ['batch', 10], 3),
-      failsWith('INPUT_SHAPE_MISMATCH', /shape \[\]/),
+      failsWith('INPUT_TYPE_MISMATCH', /"data" is a number, the model takes lists of shape \[batch, 10\]/),
     )
   })
 

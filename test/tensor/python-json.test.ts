@@ -68,10 +68,16 @@ describe('encode', () => {
     assert.equal(encode(value), '{"t": [[true], [false]], "a": [1, -1], "d": "1970-01-01T00:00:00.000Z"}')
   })
 
+  it('writes the holes of a sparse list as null', () => {
+    // biome-ignore lint/suspicious/noSparseArray: the subject of the test
+    assert.equal(encode([1, , 3]), '[1, null, 3]')
+  })
+
   it('refuses what JSON cannot hold', () => {
     const cycle: unknown[] = []
     cycle.push(cycle)
-    for (const value of [() => 1, Symbol('s'), cycle, { m: new Map() }]) assert.throws(() => encode(value), TypeError)
+    for (const value of [() => 1, Symbol('s'), cycle, { m: new Map() }, new Error('e'), /x/])
+      assert.throws(() => encode(value), TypeError)
   })
 
   it('says the same as JSON.stringify up to white space and escapes', () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import * as ort from 'onnxruntime-node'
 import type { Feeds, ModelSession, TensorInfo } from '../../engine/model-session.ts'
@@ -35,7 +36,10 @@ export async function loadOnnxModel(
       extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
     })
   } catch (cause) {
-    throw new ServiceLoadError(`model "${model.name}" cannot be loaded: ${(cause as Error).message}`, { cause })
+    throw new ServiceLoadError(
+      `model "${model.name}" cannot be loaded: ${(cause as Error).message} (is it a whole ONNX file? it has ${await sizeOf(model.path)})`,
+      { cause },
+    )
   }
   const inputs = session.inputMetadata.map(input => tensorInfo(model.name, input))
   const outputs = session.outputMetadata.map(output => tensorInfo(model.name, output))
@@ -113,6 +117,13 @@ function tensorInfo(model: string, value: ort.InferenceSession.ValueMetadata): T
   }
   // A dimension that the graph leaves open without a name comes as an empty name.
   return { name: value.name, dtype: value.type, shape: value.shape.map(size => (size === '' ? -1 : size)) }
+}
+
+async function sizeOf(path: string): Promise<string> {
+  return stat(path).then(
+    file => (file.isFile() ? `${file.size} bytes` : 'no bytes: it is not a file'),
+    () => 'no bytes that can be read',
+  )
 }
 
 async function verifyDigest({ name, path, sha256 }: ModelPath): Promise<void> {

@@ -17,8 +17,16 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
   Object.assign(globalThis, { [globalName]: api })
   const names = Object.keys(api).join(', ')
   registerHooks({
-    resolve: (specifier, context, nextResolve) =>
-      specifier === moduleName ? { url: moduleUrl, shortCircuit: true } : nextResolve(specifier, context),
+    resolve: (specifier, context, nextResolve) => {
+      if (specifier === moduleName) return { url: moduleUrl, shortCircuit: true }
+      try {
+        return nextResolve(specifier, context)
+      } catch (failure) {
+        // A script outside the app, and without packages of its own, may use those of the app: zod for one.
+        if (!isMissingPackage(specifier, failure)) throw failure
+        return nextResolve(specifier, { ...context, parentURL: import.meta.url })
+      }
+    },
     load: (url, context, nextLoad) =>
       url === moduleUrl
         ? {
@@ -29,13 +37,20 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
         : nextLoad(url, context),
   })
   try {
-    return await import(pathToFileURL(path).href)
+    const module: Record<string, unknown> = await import(pathToFileURL(path).href)
+    // CommonJS, and `export default { init, run }`, have everything in `default`.
+    return { ...(module.default as object | undefined), ...module }
   } catch (cause) {
     throw new ServiceLoadError(
       `${file} cannot be imported: ${placeOf(cause, file)}${(cause as Error)?.message ?? cause}`,
       { cause },
     )
   }
+}
+
+function isMissingPackage(specifier: string, failure: unknown): boolean {
+  const isBare = /^(@[\w.-]+\/)?[\w-]/.test(specifier) && !specifier.includes(':')
+  return isBare && (failure as { code?: string }).code === 'ERR_MODULE_NOT_FOUND'
 }
 
 /** Node.js writes `file:///…/score.ts:12` as the first line of a syntax error's stack. */

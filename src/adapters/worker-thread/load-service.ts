@@ -1,10 +1,13 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
 import type { ModelSession } from '../../engine/model-session.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { TensorInput } from '../../entry-script/api.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { ServiceLoadError } from '../../errors.ts'
+import { jsonSchemaOf } from '../../protocols/openapi-declared-input.ts'
+import { encode } from '../../tensor/python-json.ts'
 import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
 import { importEntryModule } from './entry-module.ts'
 
@@ -40,7 +43,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     sessions.set(model.name, session)
     return session
   }
-  const script = await loadScript(spec, loadModel)
+  const { script, input } = await loadScript(spec, loadModel)
   const loadedAt = performance.now()
   const { isBatchable, notes } = await warmUp(script, {
     sample: spec.sample,
@@ -54,6 +57,8 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     executionProvider: session?.executionProvider ?? 'none',
     inputs,
     outputs: session?.outputs ?? [],
+    inputSample: spec.sample ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
+    inputJsonSchema: script.kind === 'object' ? (jsonSchemaOf(input) ?? { type: 'object' }) : undefined,
     isBatchable,
     notes,
     loadMs: loadedAt - startedAt,
@@ -71,12 +76,18 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   return { service, report }
 }
 
-async function loadScript(spec: ThreadSpec, loadModel: (name?: string) => Promise<ModelSession>): Promise<Script> {
-  if (spec.entryScript === undefined) return builtInScript(await loadModel())
+/** The script, and what it exports as `input`. */
+async function loadScript(
+  spec: ThreadSpec,
+  loadModel: (name?: string) => Promise<ModelSession>,
+): Promise<{ script: Script; input?: unknown }> {
+  if (spec.entryScript === undefined) return { script: builtInScript(await loadModel()) }
   const file = `${spec.service}/${spec.definition.entryScript}`
-  return initScript(file, await importEntryModule(spec.entryScript, file), {
+  const module = await importEntryModule(spec.entryScript, file)
+  const script = await initScript(file, module, {
     modelDir: spec.modelDir,
     loadModel: async name => loadModel(name),
     log: (...message) => console.log(`[${spec.service}]`, ...message),
   })
+  return { script, input: module.input }
 }

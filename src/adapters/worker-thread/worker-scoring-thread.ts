@@ -11,6 +11,14 @@ import { threadEntry } from './thread-entry.ts'
 // loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
 if (Number.parseInt(process.versions.v8, 10) >= 13) setFlagsFromString('--no-turboshaft-loop-unrolling')
 
+/** What the platform puts into the environment for itself: storage, telemetry, the identity's own endpoint. */
+const platformSecrets =
+  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE/i
+
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
+}
+
 /** A `ScoringThread` on a Node.js worker thread. Its crash, endless loop or `process.exit` ends the thread only. */
 export class WorkerScoringThread implements ScoringThread {
   readonly #worker: Worker
@@ -24,7 +32,7 @@ export class WorkerScoringThread implements ScoringThread {
     this.#worker = new Worker(threadEntry, {
       workerData: start,
       name: `scoring ${spec.service}`,
-      env: { ...process.env, AZUREML_MODEL_DIR: spec.modelDir },
+      env: { ...withoutSecrets(process.env), AZUREML_MODEL_DIR: spec.modelDir },
       execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
       // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
       // that; and the young generation is small, because V8 ends the whole process when promoting it breaks the limit.

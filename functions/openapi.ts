@@ -1,0 +1,20 @@
+import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { startedApp } from '../src/app.ts'
+import { answerOpenApi } from '../src/protocols/openapi-endpoints.ts'
+import { everyMethod } from './every-method.ts'
+
+app.http('openapi', {
+  route: 'api/v1/service/{service}/swagger.json',
+  methods: everyMethod,
+  authLevel: 'anonymous', // public, or opened by the service's own key, which is checked inside
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerOpenApi(request, async () => (await startedApp()).catalogue.find(request.params.service ?? '')),
+})
+
+app.http('openapi-default', {
+  route: 'swagger.json',
+  methods: everyMethod,
+  authLevel: 'anonymous',
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerOpenApi(request, async () => (await startedApp()).catalogue.findDefault()),
+})

@@ -1,0 +1,52 @@
+import type { ScoringService } from '../scoring/scoring-service.ts'
+import { encode } from '../tensor/python-json.ts'
+import { encodeEmpty } from './azureml.ts'
+import { allow, answerFailure, authorize, refuseTrailingSlash } from './azureml-endpoints.ts'
+import { compressAnswer } from './content-encoding.ts'
+import { corsHeaders } from './cors.ts'
+import { availableVersions, describeService } from './openapi.ts'
+import { decodeVersion, versionUnknown, versionUnsupported } from './openapi-version.ts'
+import { requestIdsOf } from './request-ids.ts'
+import type { WireRequest, WireResponse } from './wire.ts'
+
+/** `…/swagger.json`: the service in the version that the query asks for. Never throws. */
+export async function answerOpenApi(
+  request: WireRequest,
+  find: () => ScoringService | Promise<ScoringService>,
+): Promise<WireResponse> {
+  const ids = requestIdsOf(request.headers)
+  const { headers } = ids
+  let service: ScoringService | undefined
+  try {
+    refuseTrailingSlash(request)
+    service = await find()
+    allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
+    Object.assign(headers, corsHeaders(service.definition.cors, request))
+    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
+    if (ids.fault) throw ids.fault
+    if (!service.definition.openapi.public) authorize(service, request)
+    const answer = answerVersion(service, versionIn(request.query), headers)
+    return await compressAnswer(answer, request.headers.get('accept-encoding'))
+  } catch (failure) {
+    return answerFailure(failure, headers, service?.name)
+  }
+}
+
+/** The first one given, as the original's framework reads it; 2 when none is. */
+function versionIn(query: WireRequest['query']): string {
+  for (const [name, value] of query.entries()) if (name === 'version') return value
+  return '2'
+}
+
+function answerVersion(service: ScoringService, asked: string, headers: Record<string, string>): WireResponse {
+  const report = service.requireReady()
+  const version = decodeVersion(asked)
+  if (!version) throw versionUnknown(asked, availableVersions(service, report))
+  const description = describeService(service, report, version)
+  if (!description) throw versionUnsupported(asked, availableVersions(service, report))
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', ...headers, 'x-ms-run-function-failed': 'False' },
+    body: encode(description),
+  }
+}

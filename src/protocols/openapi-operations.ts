@@ -1,0 +1,98 @@
+import { STATUS_CODES } from 'node:http'
+import { type ErrorCode, statusOf } from '../errors.ts'
+import type { ScoringService } from '../scoring/scoring-service.ts'
+
+/** One operation, in the words of no version of OpenAPI yet. */
+export interface Operation {
+  readonly path: string
+  readonly method: 'get' | 'post'
+  readonly id: string
+  readonly description: string
+  readonly isLocked: boolean
+  readonly takesInput?: true
+  readonly takesVersion?: true
+  readonly answer: {
+    readonly description: string
+    readonly contentType: string
+    readonly schema: 'text' | 'object' | 'ServiceOutput'
+    readonly example?: unknown
+  }
+  /** Failures by HTTP status, each described by its codes. */
+  readonly failures: readonly (readonly [status: number, description: string])[]
+}
+
+const json = 'application/json'
+
+/** What a score may be refused for; the rest of `statusOf` belongs to other routes. */
+const scoreFailures: readonly ErrorCode[] = [
+  ...(['BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
+  ...(['BODY_NESTED_TOO_DEEPLY', 'BODY_NOT_DECOMPRESSIBLE'] as const),
+  ...(['INPUT_MISSING', 'INPUT_SHAPE_MISMATCH', 'INPUT_RAGGED', 'INPUT_TYPE_MISMATCH', 'INPUT_INVALID'] as const),
+  ...(['BODY_TOO_LARGE', 'TOO_MANY_ROWS', 'CONTENT_TYPE_UNSUPPORTED', 'CONTENT_ENCODING_UNSUPPORTED'] as const),
+  ...(['ENTRY_SCRIPT_FAILED', 'ENTRY_SCRIPT_ENDED_THREAD', 'ENTRY_SCRIPT_OUT_OF_MEMORY', 'MODEL_RUN_FAILED'] as const),
+  ...(['OUTPUT_NOT_SERIALISABLE', 'INTERNAL', 'QUEUE_FULL', 'SERVICE_STOPPING', 'SCORING_TIMEOUT'] as const),
+]
+const serviceFailures: readonly ErrorCode[] = [
+  ...(['SERVICE_UNKNOWN', 'SERVICE_LOADING', 'SERVICE_UNAVAILABLE', 'APP_NOT_STARTED'] as const),
+]
+const keyFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_REJECTED']
+
+/** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
+export function operationsOf({ name, definition, keys }: ScoringService): readonly Operation[] {
+  const prefix = `/api/v1/service/${name}`
+  const hasKeys = keys !== undefined
+  const isDocumentLocked = hasKeys && !definition.openapi.public
+  return [
+    {
+      path: `${prefix}/`,
+      method: 'get',
+      id: 'ServiceHealthCheck',
+      description: 'Simple health check endpoint to ensure the service is up at any given point.',
+      isLocked: false,
+      answer: {
+        description: "If service is up and running, this response will be returned with the content 'Healthy'",
+        contentType: 'text/html',
+        schema: 'text',
+        example: 'Healthy',
+      },
+      failures: byStatus(serviceFailures),
+    },
+    {
+      path: `${prefix}/score`,
+      method: 'post',
+      id: 'RunMLService',
+      description: "Run web service's model and get the prediction output",
+      isLocked: hasKeys,
+      takesInput: true,
+      answer: {
+        description: 'The service processed the input correctly and provided a result prediction, if applicable.',
+        contentType: json,
+        schema: 'ServiceOutput',
+      },
+      failures: byStatus([
+        ...scoreFailures,
+        ...serviceFailures,
+        ...(hasKeys ? keyFailures : []),
+        'REQUEST_ID_TOO_LONG',
+      ]),
+    },
+    {
+      path: `${prefix}/swagger.json`,
+      method: 'get',
+      id: 'GetSwaggerSpec',
+      description: 'Get the Swagger specification.',
+      isLocked: isDocumentLocked,
+      takesVersion: true,
+      answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
+      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? keyFailures : []), 'REQUEST_ID_TOO_LONG']),
+    },
+  ]
+}
+
+/** e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']` */
+function byStatus(codes: readonly ErrorCode[]): [number, string][] {
+  const groups = Map.groupBy(codes, code => statusOf[code])
+  return [...groups]
+    .sort(([one], [other]) => one - other)
+    .map(([status, group]) => [status, `${STATUS_CODES[status]}: ${group.join(', ')}`])
+}

@@ -1,0 +1,134 @@
+/**
+ * The document that a service gives of itself: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract,
+ * section 6), so that what reads the one reads the other.
+ */
+import type { LoadReport } from '../engine/hand-over.ts'
+import type { ScoringService } from '../scoring/scoring-service.ts'
+import { type JsonSchema, translate } from './openapi-dialect.ts'
+import { type Operation, operationsOf } from './openapi-operations.ts'
+import { payloadOf } from './openapi-payload.ts'
+import { type OpenApiVersion, openApiVersions } from './openapi-version.ts'
+
+/** Shown for every failure that the server words itself. */
+const errorResponse: JsonSchema = {
+  type: 'object',
+  properties: {
+    message: { type: 'string', description: 'for people; may be reworded' },
+    code: { type: 'string', description: 'for programs; stable. Absent from what an entry script answers itself.' },
+  },
+  required: ['message'],
+  example: { message: "A value is not provided for the 'data' parameter.", code: 'INPUT_MISSING' },
+}
+
+const failed = 'The service failed to execute due to an error.'
+const bearer = { type: 'apiKey', name: 'Authorization', in: 'header', description: 'For example: Bearer abc123' }
+const inputPayload = 'The input payload for executing the real-time machine learning service.'
+/** As in Azure ML's templates, which leave out 3.1 although it is answered. */
+const versionParameter = { type: 'integer', enum: [2, 3] }
+
+/** @returns undefined when the version has no words for the input of the service */
+export function describeService(
+  service: ScoringService,
+  report: LoadReport,
+  version: OpenApiVersion,
+): object | undefined {
+  const { input, output } = payloadOf(service, report)
+  const serviceInput = translate(input, 'ServiceInput', version)
+  if (!serviceInput) return undefined
+  const schemas = {
+    ServiceInput: serviceInput.schema,
+    ServiceOutput: output,
+    ErrorResponse: errorResponse,
+    ...serviceInput.definitions,
+  }
+  const info = {
+    title: service.name,
+    description: `API specification for the Azure Machine Learning service ${service.name}`,
+    version: '1.0',
+  }
+  const operations = operationsOf(service)
+  const security = operations.some(({ isLocked }) => isLocked) ? { Bearer: bearer } : undefined
+  if (version === '2') {
+    return {
+      swagger: '2.0',
+      info,
+      schemes: ['https'],
+      consumes: ['application/json'],
+      produces: ['application/json'],
+      securityDefinitions: security,
+      paths: pathsOf(operations, swagger2Operation),
+      definitions: schemas,
+    }
+  }
+  return {
+    openapi: version === '3' ? '3.0.3' : '3.1.0',
+    info,
+    paths: pathsOf(operations, openApi3Operation),
+    components: { schemas, securitySchemes: security },
+  }
+}
+
+/** The versions that this service can be described in. */
+export function availableVersions(service: ScoringService, report: LoadReport): OpenApiVersion[] {
+  const { input } = payloadOf(service, report)
+  return openApiVersions.filter(version => translate(input, 'ServiceInput', version) !== undefined)
+}
+
+function pathsOf(operations: readonly Operation[], render: (operation: Operation) => object): object {
+  return Object.fromEntries(
+    operations.map(operation => [
+      operation.path,
+      { [operation.method]: { ...headOf(operation), ...render(operation) } },
+    ]),
+  )
+}
+
+function headOf({ id, description, isLocked }: Operation): object {
+  return { operationId: id, description, security: isLocked ? [{ Bearer: [] }] : undefined }
+}
+
+function swagger2Operation({ takesInput, takesVersion, answer, failures }: Operation): object {
+  const schema = { $ref: '#/definitions/ServiceInput' }
+  const body = { name: 'serviceInputPayload', in: 'body', description: inputPayload, schema }
+  const version = { name: 'version', in: 'query', required: false, ...versionParameter }
+  const failure = (description: string) => ({ description, schema: { $ref: '#/definitions/ErrorResponse' } })
+  return {
+    // The health check answers in a type of its own, its failures in JSON as everything else.
+    produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
+    parameters: takesInput ? [body] : takesVersion ? [version] : undefined,
+    responses: {
+      200: {
+        description: answer.description,
+        schema: answerSchema(answer, '#/definitions/'),
+        examples: answer.example === undefined ? undefined : { [answer.contentType]: answer.example },
+      },
+      ...Object.fromEntries(failures.map(([status, description]) => [status, failure(description)])),
+      default: failure(failed),
+    },
+  }
+}
+
+function openApi3Operation({ takesInput, takesVersion, answer, failures }: Operation): object {
+  const asJson = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } })
+  const failure = (description: string) => ({ description, content: asJson('ErrorResponse') })
+  const version = { name: 'version', in: 'query', required: false, schema: versionParameter }
+  return {
+    parameters: takesVersion && [version],
+    requestBody: takesInput && { description: inputPayload, content: asJson('ServiceInput') },
+    responses: {
+      200: {
+        description: answer.description,
+        content: {
+          [answer.contentType]: { schema: answerSchema(answer, '#/components/schemas/'), example: answer.example },
+        },
+      },
+      ...Object.fromEntries(failures.map(([status, description]) => [status, failure(description)])),
+      default: failure(failed),
+    },
+  }
+}
+
+function answerSchema({ schema }: Operation['answer'], folder: string): JsonSchema {
+  if (schema === 'text') return { type: 'string' }
+  return schema === 'object' ? { type: 'object' } : { $ref: `${folder}${schema}` }
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { LoadReport } from '../../src/engine/hand-over.ts'
+import type { Lane } from '../../src/engine/lane.ts'
+import type { TensorInfo } from '../../src/engine/model-session.ts'
+import { availableVersions, describeService } from '../../src/protocols/openapi.ts'
+import { ScoringService } from '../../src/scoring/scoring-service.ts'
+import { ServiceDefinition } from '../../src/service/definition.ts'
+import type { Dtype } from '../../src/tensor/dtype.ts'
+
+interface Swagger {
+  readonly definitions: Record<string, Record<string, unknown>>
+}
+
+const tensor = (name: string, dtype: Dtype, ...shape: (number | string)[]): TensorInfo => ({ name, dtype, shape })
+
+function serviceWith(report: Partial<LoadReport>, definition: object = {}): [ScoringService, LoadReport] {
+  const whole: LoadReport = {
+    scriptKind: 'typed',
+    executionProvider: 'cpu',
+    inputs: [],
+    outputs: [],
+    isBatchable: false,
+    notes: [],
+    loadMs: 0,
+    warmUpMs: 0,
+    ...report,
+  }
+  const lane = { report: whole } as unknown as Lane
+  const parsed = ServiceDefinition.parse(definition)
+  return [new ScoringService({ name: 'sut', definition: parsed, keys: undefined, lane }), whole]
+}
+
+/** `ServiceInput` and `ServiceOutput` as Swagger 2.0 has them. */
+function payloadOf(report: Partial<LoadReport>, definition: object = {}): [input: unknown, output: unknown] {
+  const described = describeService(...serviceWith(report, definition), '2') as Swagger
+  return [described.definitions.ServiceInput, described.definitions.ServiceOutput]
+}
+
+const open = { type: 'object', example: {} }
+const entryScript = 'score.ts'
+
+describe('describeService', () => {
+  it('nests lists by rank, with the types of the contract', () => {
+    // Azure ML contract, section 6; the integers from InferenceSchema, `_swagger_from_dtype.py`.
+    const scalars: [Dtype, object, unknown][] = [
+      ['int64', { type: 'integer', format: 'int64' }, 0],
+      ['uint8', { type: 'integer', format: 'uint8' }, 0],
+      ['float64', { type: 'number', format: 'double' }, 0],
+      ['float32', { type: 'number', format: 'float' }, 0],
+      ['float16', { type: 'number', format: 'float' }, 0],
+      ['bool', { type: 'boolean' }, false],
+      ['string', { type: 'string' }, ''],
+    ]
+    for (const [dtype, items, zero] of scalars) {
+      const data = {
+        type: 'array',
+        items: { type: 'array', items },
+        description: `${dtype}, shape [rows, 2]`,
+        format: 'numpy.ndarray',
+        example: [[zero, zero]],
+      }
+      const [input] = payloadOf({ inputs: [tensor('x', dtype, 'rows', 2)] })
+      assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: [[zero, zero]] } })
+    }
+  })
+
+  it('takes the example from the sample, and the rows of the answer from its rows', () => {
+    const inputs = [tensor('x', 'float32', 'batch', 2)]
+    const outputs = [tensor('y', 'float32', 'batch', 1)]
+    for (const inputSample of ['{"data": [[1, 2], [3, 4]], "more": 1}', '{"data": {"x": [[1, 2], [3, 4]]}}']) {
+      const [input, output] = payloadOf({ inputs, outputs, inputSample }) as { example: unknown }[]
+      assert.deepEqual(input?.example, {
+        data: [
+          [1, 2],
+          [3, 4],
+        ],
+      })
+      assert.deepEqual(output?.example, [[0], [0]])
+    }
+  })
+
+  it('names several inputs and outputs, all of them required', () => {
+    const tensors = [tensor('ids', 'int64', 'batch', 'length'), tensor('scale', 'float64')]
+    const [input, output] = payloadOf({ inputs: tensors, outputs: tensors })
+    const data = {
+      type: 'object',
+      required: ['ids', 'scale'],
+      properties: {
+        ids: {
+          type: 'array',
+          items: { type: 'array', items: { type: 'integer', format: 'int64' } },
+          description: 'int64, shape [batch, length]',
+          format: 'numpy.ndarray',
+        },
+        scale: { type: 'number', format: 'double', description: 'float64, shape []' },
+      },
+      example: { ids: [[0]], scale: 0 },
+    }
+    assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: data.example } })
+    assert.deepEqual(output, data)
+  })
+
+  it('shows no example of megabytes', () => {
+    const images = [tensor('x', 'float32', -1, 3, 224, 224)]
+    const [input] = payloadOf({ inputs: images, outputs: images, inputSample: `{"data": "${'x'.repeat(100_000)}"}` })
+    assert.equal(JSON.stringify(input).includes('example'), false)
+    assert.ok(JSON.stringify(payloadOf({ inputs: [tensor('x', 'float32', 2 ** 40)] })).length < 1000)
+  })
+
+  it('says nothing of a script that says nothing, but shows its sample', () => {
+    for (const scriptKind of ['raw', 'rawHttp'] as const) {
+      assert.deepEqual(payloadOf({ scriptKind }, { entryScript }), [open, open])
+      assert.deepEqual(payloadOf({ scriptKind, inputSample: 'a,b\n1,2' }, { entryScript })[0], open)
+    }
+    const [input] = payloadOf({ scriptKind: 'raw', inputSample: '{"data": [1]}' }, { entryScript })
+    assert.deepEqual(input, { type: 'object', example: { data: [1] } })
+    const [list] = payloadOf({ scriptKind: 'raw', inputSample: '[1]' }, { entryScript })
+    assert.deepEqual(list, { type: 'array', items: {}, example: [1] })
+  })
+
+  it('gives the schema of a script that has one, whatever models it loads', () => {
+    const inputJsonSchema = { type: 'object', properties: { Inputs: { type: 'object' } }, required: ['Inputs'] }
+    const report = { inputs: [tensor('x', 'float32', 1)], inputJsonSchema }
+    assert.deepEqual(payloadOf(report, { entryScript }), [inputJsonSchema, open])
+    const [input] = payloadOf({ ...report, inputSample: '{"Inputs": {}}' }, { entryScript })
+    assert.deepEqual(input, { ...inputJsonSchema, example: { Inputs: {} } })
+  })
+
+  it('gives a string for an answer that is a string of JSON', () => {
+    const report = { inputs: [tensor('x', 'float32', 'b')], outputs: [tensor('y', 'int32', 'b')] }
+    const [, output] = payloadOf(report, { response: { encoding: 'json-string' } })
+    assert.deepEqual(output, { type: 'string', example: '[0]' })
+  })
+
+  it('has no version 2 for what that cannot express', () => {
+    const inputJsonSchema = { type: 'object', properties: { a: { type: ['string', 'number'] } } }
+    const sut = serviceWith({ inputJsonSchema }, { entryScript })
+    assert.equal(describeService(...sut, '2'), undefined)
+    assert.deepEqual(availableVersions(...sut), ['3', '3.1'])
+    assert.deepEqual(availableVersions(...serviceWith({ inputs: [tensor('x', 'float32', 1)] })), ['2', '3', '3.1'])
+  })
+
+  it('asks for no credential where none is needed', () => {
+    for (const version of ['2', '3', '3.1'] as const) {
+      const text = JSON.stringify(describeService(...serviceWith({}), version))
+      assert.doesNotMatch(text, /Bearer|BEARER/)
+    }
+  })
+})
