@@ -1,8 +1,7 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
-import { existsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { findAppRoot } from './adapters/local/app-root.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
@@ -108,20 +107,11 @@ let started: Promise<App> | undefined
 
 /** The app of this process, started on first use from its environment and the folder that holds `host.json`. */
 export function startedApp(): Promise<App> {
-  started ??= startApp(process.env, findAppRoot(fileURLToPath(import.meta.url)))
+  started ??= startApp(process.env, findAppRoot())
   return started
 }
 
 /** Stops the app of this process, if it was started at all. */
 export async function stopApp(): Promise<void> {
   await started?.then(app => app.stop())
-}
-
-function findAppRoot(file: string): string {
-  let folder = dirname(file)
-  while (!existsSync(join(folder, 'host.json'))) {
-    if (dirname(folder) === folder) throw new StartupError('host.json was not found in any folder above the app')
-    folder = dirname(folder)
-  }
-  return folder
 }
