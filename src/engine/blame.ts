@@ -1,7 +1,7 @@
 import type { ScoringAnswer } from './hand-over.ts'
 import type { ThreadEnd } from './scoring-thread.ts'
 import type { ThreadSlot } from './thread-slot.ts'
-import { failed, timedOut, type WaitingRequest } from './waiting-request.ts'
+import { canRunAgain, failed, timedOut, type WaitingRequest } from './waiting-request.ts'
 
 /** Ends of its thread that a request may see before it is given up. */
 const maxAttempts = 3
@@ -21,7 +21,7 @@ export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRe
     if (waiting === guilty) return false
     waiting.attempts++
     waiting.isSuspect ||= suspects.has(waiting)
-    if (waiting.attempts < maxAttempts) return true
+    if (waiting.attempts < maxAttempts && canRunAgain(waiting)) return true
     waiting.settle(answer)
     return false
   })

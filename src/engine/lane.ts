@@ -5,7 +5,7 @@ import { type LoadReport, maxHandOver, type ScoringAnswer, type ScoringRequest }
 import { LaneWatch } from './lane-watch.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
 import { ThreadSlot } from './thread-slot.ts'
-import { failed, stopping, type WaitingRequest } from './waiting-request.ts'
+import { failed, runsAlone, stopping, type WaitingRequest } from './waiting-request.ts'
 
 export interface LaneOptions {
   readonly startThread: StartThread
@@ -144,7 +144,7 @@ export class Lane {
     let bytes = 0
     while (batch.length + 1 <= most && bytes < handOverBytes) {
       const next = this.#waiting[0]
-      if (!next || (next.isSuspect && batch.length > 0)) break
+      if (!next || (runsAlone(next) && batch.length > 0)) break
       this.#waiting.shift()
       if (next.isAbandoned()) {
         next.settle(failed('BODY_ABORTED', 'The caller closed the connection.'))
@@ -152,7 +152,7 @@ export class Lane {
       }
       batch.push(next)
       bytes += next.request.body.byteLength
-      if (next.isSuspect) break
+      if (runsAlone(next)) break
     }
     return batch
   }

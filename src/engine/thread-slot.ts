@@ -1,6 +1,6 @@
 import type { LoadReport, ScoringAnswer } from './hand-over.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
-import type { WaitingRequest } from './waiting-request.ts'
+import { canRunAgain, type WaitingRequest } from './waiting-request.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
@@ -86,7 +86,7 @@ export class ThreadSlot {
 
   /** Takes back what the thread has not begun. */
   withdraw(): WaitingRequest[] {
-    return this.#remove((_, index) => this.#thread.withdraw(index))
+    return this.#remove((waiting, index) => canRunAgain(waiting) && this.#thread.withdraw(index))
   }
 
   /** Takes out what nobody waits for any more; the thread may go on with it. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { ScoringAnswer, ScoringRequest } from './hand-over.ts'
+import { movedFromBytes, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
 
 /** A request from the moment it is submitted until it is settled. */
 export interface WaitingRequest {
@@ -14,6 +14,16 @@ export interface WaitingRequest {
   attempts: number
   /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */
   isSuspect: boolean
+}
+
+/** It is handed over without company: it may have ended a thread, or its body is moved. */
+export function runsAlone({ isSuspect, request }: WaitingRequest): boolean {
+  return isSuspect || request.body.byteLength >= movedFromBytes
+}
+
+/** Whether it can be handed over once more: its body was copied, not moved. */
+export function canRunAgain({ request }: WaitingRequest): boolean {
+  return !(request.body.buffer as ArrayBuffer).detached
 }
 
 export function failed(code: ErrorCode, message: string): ScoringAnswer {

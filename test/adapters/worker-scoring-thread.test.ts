@@ -325,10 +325,12 @@ describe('an entry script', () => {
     it(`that does "${deed}" costs only its own request`, async test => {
       const timeoutMs = code === 'SCORING_TIMEOUT' ? 1500 : 30_000
       const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 128 } }))
-      const [before, bad, after] = await Promise.all([send('before'), send(deed), send('after')])
+      const large = 'large'.repeat(50_000)
+      const huge = 'huge'.repeat(500_000)
+      const [before, bad, ...after] = await Promise.all(['before', deed, 'after', large, huge].map(send))
       assert.equal(jsonOf(before as ScoringAnswer), '"before"')
       assert.equal(codeOf(bad as ScoringAnswer), code)
-      assert.equal(jsonOf(after as ScoringAnswer), '"after"')
+      assert.deepEqual(after.map(jsonOf), ['"after"', `"${large}"`, `"${huge}"`])
       assert.equal(jsonOf(await send('later')), '"later"')
     })
   }

@@ -1,7 +1,4 @@
-import type { ScoringAnswer, ScoringRequest } from '../../engine/hand-over.ts'
-
-/** Bodies from this size are moved to the other thread; smaller ones travel together in one buffer. */
-const movedFromBytes = 16_384
+import { movedFromBytes, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 
 /**
  * A hand-over as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
@@ -47,8 +44,10 @@ export function packRequests(requests: readonly ScoringRequest[]): PackedRequest
 }
 
 /** Buffers to move rather than copy. */
-export function buffersToMove({ moved }: PackedRequests): ArrayBuffer[] {
-  return moved.map(body => body.buffer as ArrayBuffer)
+export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
+  const bodies = moved.map(body => body.buffer as ArrayBuffer)
+  // `small` is a copy already, that nobody else needs; moving pays from some size on.
+  return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
 export function unpackRequests({ small, lengths, moved, contentType, http }: PackedRequests): ScoringRequest[] {
