@@ -12,7 +12,8 @@ export interface LocalStorage {
   readonly connectionString: string
   /** Whether what is stored is still there after the next start. */
   readonly isKept: boolean
-  stop(): Promise<void>
+  /** @returns whether it ended when asked to, or had to be killed */
+  stop(): Promise<'ended' | 'killed'>
 }
 
 /** Azurite's account, the same everywhere and published in its documentation. */
@@ -60,8 +61,9 @@ export async function startAzurite(location: string): Promise<LocalStorage> {
   try {
     const urls = await readUrls(child)
     const stop = async () => {
-      await end(child)
+      const how = await end(child)
       lock?.release()
+      return how
     }
     return { connectionString: connectionStringOf(urls), isKept: lock !== undefined, stop }
   } catch (error) {
@@ -112,11 +114,12 @@ function connectionStringOf(urls: Map<string, string>): string {
   return `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};${endpoints.join('')}`
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+async function end(child: ChildProcess): Promise<'ended' | 'killed'> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return 'ended'
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
   await exited
   clearTimeout(timer)
+  return child.signalCode === 'SIGKILL' ? 'killed' : 'ended'
 }

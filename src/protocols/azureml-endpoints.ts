@@ -28,7 +28,7 @@ export async function answerScore(
     headers['x-scoring-execution-provider'] = executionProvider
     const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind)
     const answer = await service.score(scoring, () => request.isAbandoned === true)
-    return compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
+    return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
   } catch (failure) {
     return answerFailure(failure, headers, service?.name)
   }
