@@ -43,7 +43,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const services = opened.map(({ name, definition, spec, failure }) => {
     const pair = definition.auth.mode === 'none' ? undefined : keys.get(name)
     const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
-    return new ScoringService({ name, definition, keys: pair && new ServiceKeys(pair), lane })
+    return new ScoringService({ name, definition, authorizer: pair && new ServiceKeys(pair), lane })
   })
   return {
     settings,

@@ -1,5 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { ScoringError } from '../errors.ts'
+import type { Authorizer } from './authorizer.ts'
+import { parseBearer } from './bearer.ts'
 
 /** The two keys of a service; either opens it. */
 export interface KeyPair {
@@ -18,7 +20,7 @@ export interface KeyStore {
 }
 
 /** Digests of a service's keys; the keys themselves are not kept. */
-export class ServiceKeys {
+export class ServiceKeys implements Authorizer {
   readonly #primary: Buffer
   readonly #secondary: Buffer
 
@@ -27,17 +29,12 @@ export class ServiceKeys {
     this.#secondary = digest(secondary)
   }
 
-  /** @throws ScoringError BEARER_REJECTED */
-  check(token: string): void {
-    if (!this.match(token)) throw new ScoringError('BEARER_REJECTED', 'The key is not valid for this service.')
-  }
-
-  match(token: string): boolean {
-    const presented = digest(token)
+  authorize(authorization: string | null): void {
+    const presented = digest(parseBearer(authorization))
     // Both comparisons always run, so timing does not tell which key matched.
     const isPrimary = timingSafeEqual(presented, this.#primary)
     const isSecondary = timingSafeEqual(presented, this.#secondary)
-    return isPrimary || isSecondary
+    if (!isPrimary && !isSecondary) throw new ScoringError('BEARER_REJECTED', 'The key is not valid for this service.')
   }
 }
 

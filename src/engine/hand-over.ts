@@ -1,10 +1,17 @@
 import type { ErrorCode } from '../errors.ts'
 import type { TensorInfo } from './model-session.ts'
 
-/** What a thread gets of one request. `http` is given only to scripts that asked for the whole request. */
+/** What a thread gets of one request. */
 export interface ScoringRequest {
   readonly body: Uint8Array
   readonly contentType: string | undefined
+  /** Absent from most requests: everything that crosses to a thread costs time. */
+  readonly details?: RequestDetails | undefined
+}
+
+/** What only some scripts and some bodies need of a request. */
+export interface RequestDetails {
+  /** The request line and headers, for scripts that take the whole request. */
   readonly http?: {
     readonly method: string
     readonly url: string

@@ -1,5 +1,5 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
-import { challenge, parseBearer } from '../auth/bearer.ts'
+import { challenge } from '../auth/bearer.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy } from './azureml.ts'
@@ -23,7 +23,7 @@ export async function answerScore(
     Object.assign(headers, corsHeaders(service.definition.cors, request))
     if (ids.fault) throw ids.fault
     if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeEmpty(headers)
-    authorize(service, request) // before the body is read
+    await authorize(service, request) // before the body is read
     const { scriptKind, executionProvider } = service.requireReady()
     headers['x-scoring-execution-provider'] = executionProvider
     const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind)
@@ -76,8 +76,8 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
 }
 
 /** @throws ScoringError BEARER_MISSING or BEARER_REJECTED */
-export function authorize(service: ScoringService, request: WireRequest): void {
-  service.keys?.check(parseBearer(request.headers.get('authorization')))
+export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
+  return service.authorizer?.authorize(request.headers.get('authorization'))
 }
 
 /** A raw-HTTP script sees OPTIONS too, but for the preflights of browsers, which bring no key. */

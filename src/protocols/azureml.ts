@@ -74,7 +74,7 @@ export async function decodeRequest(
       url,
       headers: [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase())),
     }
-    return { body: hasBody ? await readBody(request, maxBodyBytes) : new Uint8Array(), contentType, http }
+    return { body: hasBody ? await readBody(request, maxBodyBytes) : new Uint8Array(), contentType, details: { http } }
   }
   if (!hasBody) return { body: encodeQuery(request.query.entries()), contentType: json }
   const body = await readBody(request, maxBodyBytes)

@@ -1,5 +1,4 @@
 /** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
-import { parseBearer } from '../auth/bearer.ts'
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import type { ServiceCatalogue } from '../scoring/service-catalogue.ts'
@@ -13,11 +12,16 @@ export function answerLive(request: WireRequest): WireResponse {
 }
 
 /** 200 when every service is loaded and warmed, else 503. */
-export function answerReady(request: WireRequest, catalogue: ServiceCatalogue, isDevelopment: boolean): WireResponse {
+export async function answerReady(
+  request: WireRequest,
+  catalogue: ServiceCatalogue,
+  isDevelopment: boolean,
+): Promise<WireResponse> {
   const refusal = refuseMethod(request)
   if (refusal) return refusal
   const { isReady } = catalogue
-  const visible = catalogue.all.filter(service => isDevelopment || hasKey(request, service))
+  const isVisible = await Promise.all(catalogue.all.map(async service => isDevelopment || isLetIn(request, service)))
+  const visible = catalogue.all.filter((_, index) => isVisible[index])
   const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',
@@ -34,9 +38,10 @@ function encodeStatus(status: number, body: object): WireResponse {
   return { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, body: encode(body) }
 }
 
-function hasKey(request: WireRequest, service: ScoringService): boolean {
+async function isLetIn(request: WireRequest, { authorizer }: ScoringService): Promise<boolean> {
   try {
-    return service.keys?.match(parseBearer(request.headers.get('authorization'))) ?? false
+    await authorizer?.authorize(request.headers.get('authorization'))
+    return authorizer !== undefined
   } catch {
     return false
   }

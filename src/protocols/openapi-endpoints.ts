@@ -24,7 +24,7 @@ export async function answerOpenApi(
     Object.assign(headers, corsHeaders(service.definition.cors, request))
     if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     if (ids.fault) throw ids.fault
-    if (!service.definition.openapi.public) authorize(service, request)
+    if (!service.definition.openapi.public) await authorize(service, request)
     const answer = answerVersion(service, versionIn(request.query), headers)
     return await compressAnswer(answer, request.headers.get('accept-encoding'))
   } catch (failure) {

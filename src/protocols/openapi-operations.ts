@@ -38,9 +38,9 @@ const serviceFailures: readonly ErrorCode[] = [
 const keyFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_REJECTED']
 
 /** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
-export function operationsOf({ name, definition, keys }: ScoringService): readonly Operation[] {
+export function operationsOf({ name, definition, authorizer }: ScoringService): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
-  const hasKeys = keys !== undefined
+  const hasKeys = authorizer !== undefined
   const isDocumentLocked = hasKeys && !definition.openapi.public
   return [
     {

@@ -1,4 +1,4 @@
-import type { ServiceKeys } from '../auth/service-keys.ts'
+import type { Authorizer } from '../auth/authorizer.ts'
 import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
 import type { Lane } from '../engine/lane.ts'
 import { ScoringError } from '../errors.ts'
@@ -10,7 +10,7 @@ export interface ScoringServiceOptions {
   readonly name: string
   readonly definition: ServiceDefinition
   /** undefined: open to everybody, because `service.json` says so. */
-  readonly keys: ServiceKeys | undefined
+  readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
   readonly lane: Lane | { readonly failure: string }
 }
@@ -19,13 +19,13 @@ export interface ScoringServiceOptions {
 export class ScoringService {
   readonly name: string
   readonly definition: ServiceDefinition
-  readonly keys: ServiceKeys | undefined
+  readonly authorizer: Authorizer | undefined
   readonly #lane: ScoringServiceOptions['lane']
 
-  constructor({ name, definition, keys, lane }: ScoringServiceOptions) {
+  constructor({ name, definition, authorizer, lane }: ScoringServiceOptions) {
     this.name = name
     this.definition = definition
-    this.keys = keys
+    this.authorizer = authorizer
     this.#lane = lane
   }
 

@@ -251,7 +251,7 @@ describe('an entry script', () => {
     )
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
-    const answer = await lane.submit({ body, contentType: undefined, http })
+    const answer = await lane.submit({ body, contentType: undefined, details: { http } })
     assert.ok('status' in answer)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])

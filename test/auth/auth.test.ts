@@ -46,13 +46,13 @@ describe('ServiceKeys', () => {
   const keys = new ServiceKeys({ primary: 'a'.repeat(32), secondary: 'b'.repeat(40) })
 
   it('opens with either key', () => {
-    keys.check('a'.repeat(32))
-    keys.check('b'.repeat(40))
+    keys.authorize(`Bearer ${'a'.repeat(32)}`)
+    keys.authorize(`Bearer ${'b'.repeat(40)}`)
   })
 
   it('does not open with anything else, of any length', () => {
-    for (const key of ['', 'a', 'a'.repeat(31), 'a'.repeat(33), `${'a'.repeat(31)}b`]) {
-      assert.throws(() => keys.check(key), { code: 'BEARER_REJECTED' })
+    for (const key of ['a', 'a'.repeat(31), 'a'.repeat(33), `${'a'.repeat(31)}b`]) {
+      assert.throws(() => keys.authorize(`Bearer ${key}`), { code: 'BEARER_REJECTED' })
     }
   })
 })

@@ -28,7 +28,7 @@ function serviceWith(report: Partial<LoadReport>, definition: object = {}): [Sco
   }
   const lane = { report: whole } as unknown as Lane
   const parsed = ServiceDefinition.parse(definition)
-  return [new ScoringService({ name: 'sut', definition: parsed, keys: undefined, lane }), whole]
+  return [new ScoringService({ name: 'sut', definition: parsed, authorizer: undefined, lane }), whole]
 }
 
 /** `ServiceInput` and `ServiceOutput` as Swagger 2.0 has them. */

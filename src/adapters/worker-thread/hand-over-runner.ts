@@ -1,4 +1,4 @@
-import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import { progress, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
@@ -64,7 +64,7 @@ export class HandOverRunner {
       case 'object':
         return script.decode(decodeParameters(request.body, request.contentType, false))
       case 'rawHttp': {
-        const { method, url, headers } = request.http as NonNullable<ScoringRequest['http']>
+        const { method, url, headers } = (request.details as RequestDetails).http as NonNullable<RequestDetails['http']>
         return new WholeRequest(
           url,
           { method, headers: headers as [string, string][] },

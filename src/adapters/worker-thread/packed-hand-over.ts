@@ -1,18 +1,18 @@
-import { movedFromBytes, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import { movedFromBytes, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 
 /**
  * A hand-over as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
  * allocated anew, so small bodies share one buffer and what is alike is said once.
  */
 export interface PackedRequests {
-  /** The small bodies, one after the other. */
+  /** The small bodies, one after the other, each at a multiple of 8 bytes, so that numbers in it can be read in place. */
   readonly small: Uint8Array
   /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
   readonly lengths: readonly number[]
   readonly moved: readonly Uint8Array[]
   /** One for all, or one for each. */
   readonly contentType: string | undefined | readonly (string | undefined)[]
-  readonly http: readonly ScoringRequest['http'][] | undefined
+  readonly details: readonly (RequestDetails | undefined)[] | undefined
 }
 
 export function packRequests(requests: readonly ScoringRequest[]): PackedRequests {
@@ -23,14 +23,14 @@ export function packRequests(requests: readonly ScoringRequest[]): PackedRequest
     const isMoved = body.length >= movedFromBytes
     lengths.push(isMoved ? -1 : body.length)
     if (isMoved) moved.push(body)
-    else bytes += body.length
+    else bytes += aligned(body.length)
   }
   const small = new Uint8Array(bytes)
   let offset = 0
   for (const { body } of requests) {
     if (body.length >= movedFromBytes) continue
     small.set(body, offset)
-    offset += body.length
+    offset += aligned(body.length)
   }
   const first = requests[0]?.contentType
   const isAlike = requests.every(({ contentType }) => contentType === first)
@@ -39,8 +39,12 @@ export function packRequests(requests: readonly ScoringRequest[]): PackedRequest
     lengths,
     moved,
     contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
-    http: requests.some(({ http }) => http) ? requests.map(({ http }) => http) : undefined,
+    details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
   }
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / 8) * 8
 }
 
 /** Buffers to move rather than copy. */
@@ -50,16 +54,16 @@ export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
-export function unpackRequests({ small, lengths, moved, contentType, http }: PackedRequests): ScoringRequest[] {
+export function unpackRequests({ small, lengths, moved, contentType, details }: PackedRequests): ScoringRequest[] {
   let offset = 0
   let nextMoved = 0
   return lengths.map((length, index) => {
     const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
-    if (length > 0) offset += length
+    if (length > 0) offset += aligned(length)
     return {
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
-      http: http?.[index],
+      details: details?.[index],
     } as ScoringRequest
   })
 }
