@@ -39,8 +39,12 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual(routes.sort(), [
       '/',
       'api/v1/service/{service}',
+      'api/v1/service/{service}/docs',
+      'api/v1/service/{service}/docs/{file}',
       'api/v1/service/{service}/score',
       'api/v1/service/{service}/swagger.json',
+      'docs',
+      'docs/{file}',
       'health/live',
       'health/ready',
       'score',
