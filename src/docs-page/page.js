@@ -2,7 +2,6 @@
  * Runs in the browser, on the page that `protocols/docs-page.ts` renders: loads the service's OpenAPI document and hands
  * it to Swagger UI. Keys stay in the memory of the page.
  */
-/* global SwaggerUIBundle */
 const gate = document.getElementById('gate')
 const status = document.getElementById('status')
 const unlock = document.getElementById('unlock')
@@ -18,30 +17,36 @@ const schemeName = 'Bearer'
 
 /** @param {string} [key] what the reader has typed, when the document is for callers with a key */
 async function open(key) {
-  say('Loading…')
   let response
   try {
     response = await fetch(documentUrl, { headers: key ? { authorization: asBearer(key) } : {}, cache: 'no-store' })
   } catch {
-    say('The server cannot be reached.')
-    retry.hidden = false
-    return
+    return offerRetry('The server cannot be reached.', key)
   }
   const answer = await response.json().catch(() => ({}))
   if (response.ok) return show(answer, key)
-  say(answer.message ?? `The server answered ${response.status}.`)
-  if (response.status === 401) return ask()
-  retry.hidden = false
-  retry.onclick = () => open(key)
-  if (answer.code === 'SERVICE_LOADING') setTimeout(open, 1000 * (response.headers.get('retry-after') ?? 1), key)
+  const reason = answer.message ?? `The server answered ${response.status}.`
+  if (response.status === 401) return ask(reason)
+  if (answer.code !== 'SERVICE_LOADING') return offerRetry(reason, key)
+  status.textContent = reason
+  setTimeout(open, 1000 * (response.headers.get('retry-after') ?? 1), key)
 }
 
-function say(text) {
-  status.textContent = text
+function openAgain(key) {
+  unlock.hidden = true
   retry.hidden = true
+  status.textContent = 'Loading…'
+  open(key)
 }
 
-function ask() {
+function offerRetry(reason, key) {
+  status.textContent = reason
+  retry.hidden = false
+  retry.onclick = () => openAgain(key)
+}
+
+function ask(reason) {
+  status.textContent = reason
   unlock.hidden = false
   keyField.select()
 }
@@ -53,10 +58,12 @@ function asBearer(key) {
 }
 
 function show(description, key) {
+  const isPublic = key === undefined
   const scheme = description.components?.securitySchemes?.[schemeName]
   if (scheme) scheme.description = 'A key of this service, as it is: "Bearer " is put in front of it.'
-  const ui = SwaggerUIBundle({
-    spec: { ...description, servers: [{ url: base }] },
+  const link = { url: documentUrl.href, description: 'swagger.json' }
+  const ui = globalThis.SwaggerUIBundle({
+    spec: { ...description, servers: [{ url: base }], externalDocs: isPublic ? link : undefined },
     domNode: document.getElementById('ui'),
     deepLinking: true,
     displayRequestDuration: true,
@@ -100,13 +107,9 @@ dress()
 
 unlock.addEventListener('submit', event => {
   event.preventDefault()
-  unlock.hidden = true
-  open(keyField.value)
+  openAgain(keyField.value)
 })
 
-if (document.body.hasAttribute('data-locked')) {
-  say('')
-  ask()
-} else {
-  open()
-}
+if (!globalThis.SwaggerUIBundle) status.textContent = 'This page did not load completely. Please reload it.'
+else if (document.body.hasAttribute('data-locked')) ask('')
+else open()

@@ -30,7 +30,7 @@ export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string 
 <link rel="stylesheet" href="${linkTo('swagger-ui.css')}">
 <link rel="stylesheet" href="${linkTo('page.css')}">
 <script src="${linkTo('swagger-ui-bundle.js')}" defer></script>
-<script src="${linkTo('page.js')}" defer></script>
+<script src="${linkTo('page.js')}" type="module"></script>
 </head>
 <body${isLocked ? ' data-locked' : ''}>
 <main id="gate">

@@ -60,6 +60,21 @@ describe("the bundle in Azure's Node worker", () => {
     assert.equal(headers['x-ms-run-function-failed'], 'False')
   })
 
+  it('serves the interactive page and its files, which stand beside the bundle', async () => {
+    const params = { service: 'diabetes', file: 'swagger-ui.css' }
+    const path = '/api/v1/service/diabetes/docs'
+    const page = await worker.invoke('docs', { method: 'GET', path, params })
+    assert.match(page.body, /<title>diabetes/)
+    const [link = ''] = /docs\/swagger-ui\.css\?v=\w+/.exec(page.body) ?? []
+    const style = await worker.invoke('docs-file', { method: 'GET', path: `/api/v1/service/diabetes/${link}`, params })
+    assert.equal(style.status, 200)
+    assert.match(String(style.headers['cache-control']), /immutable/)
+    assert.equal(style.body, await readFile('node_modules/swagger-ui-dist/swagger-ui.css', 'utf8'))
+    const headers = { 'if-none-match': String(style.headers.etag) }
+    const again = await worker.invoke('docs-file', { method: 'GET', path: `${path}/swagger-ui.css`, params, headers })
+    assert.deepEqual([again.status, again.body], [304, ''])
+  })
+
   it('answers from every handler, whatever is sent', async () => {
     assert.equal((await score('nonsense')).status, 400)
     assert.equal((await score('{}', 'nobody')).status, 404)
