@@ -60,7 +60,7 @@ function asBearer(key) {
 function show(description, key) {
   const isPublic = key === undefined
   const scheme = description.components?.securitySchemes?.[schemeName]
-  if (scheme) scheme.description = 'A key of this service, as it is: "Bearer " is put in front of it.'
+  if (scheme) scheme.description = 'The key or token as it is: "Bearer " is put in front of it.'
   const link = { url: documentUrl.href, description: 'swagger.json' }
   const ui = globalThis.SwaggerUIBundle({
     spec: { ...description, servers: [{ url: base }], externalDocs: isPublic ? link : undefined },

@@ -17,7 +17,7 @@ const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self' data:",
+  "img-src 'self' data: blob:", // pictures of Swagger UI's own style, and those that a service answers with
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

@@ -1,6 +1,6 @@
 import type { DocsFileName } from './docs-files.ts'
 
-/** A drop on a curve: the page needs an icon of its own, or browsers ask the server for one. */
+/** A rising line: the page needs an icon of its own, or browsers ask the server for one. */
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
   "%3Crect width='16' height='16' rx='4' fill='%230b6bcb'/%3E" +
@@ -37,8 +37,8 @@ export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string 
 <h1>${name}</h1>
 <p id="status" role="status">Loading…</p>
 <form id="unlock" hidden>
-<label for="key">The description of this service is for callers with a key.</label>
-<div><input id="key" type="password" autocomplete="off" spellcheck="false" required placeholder="Key">
+<label for="key">The description of this service is for its callers: a key or token opens it.</label>
+<div><input id="key" type="password" autocomplete="off" spellcheck="false" required placeholder="Key or token">
 <button>Open</button></div>
 </form>
 <button id="retry" type="button" hidden>Try again</button>
