@@ -4,12 +4,17 @@
  * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
+ * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
  */
-import { rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { docsFileTypes } from './src/protocols/docs-files.ts'
 import { serviceJsonSchema } from './src/service/json-schema.ts'
 
 await rm('dist', { recursive: true, force: true })
@@ -36,3 +41,12 @@ await build({
   outExtension: { '.js': '.cjs' },
 })
 await writeFile('models/service.schema.json', serviceJsonSchema())
+
+const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
+await mkdir('dist/docs')
+for (const name of Object.keys(docsFileTypes)) {
+  const content = await readFile(join(name.startsWith('page.') ? 'src/docs-page' : swaggerUi, name))
+  await writeFile(`dist/docs/${name}.gz`, gzipSync(content, { level: constants.Z_BEST_COMPRESSION }))
+}
+// Apache License 2.0, section 4: whoever gets the files gets these two as well.
+for (const name of ['LICENSE', 'NOTICE']) await copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`)

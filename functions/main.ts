@@ -1,6 +1,7 @@
 /** Registers every trigger of the app; what they need is loaded after that, when the app starts. */
 import { app } from '@azure/functions'
 import { startedApp, stopApp } from '../src/app.ts'
+import './docs.ts'
 import './health.ts'
 import './openapi.ts'
 import './score.ts'

@@ -2,6 +2,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { findAppRoot } from './adapters/local/app-root.ts'
+import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
@@ -9,6 +10,7 @@ import { ServiceKeys } from './auth/service-keys.ts'
 import { Lane } from './engine/lane.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from './errors.ts'
+import type { DocsFiles } from './protocols/docs-files.ts'
 import { ScoringService } from './scoring/scoring-service.ts'
 import { ServiceCatalogue } from './scoring/service-catalogue.ts'
 import { ServiceDefinition } from './service/definition.ts'
@@ -18,6 +20,7 @@ import { describeLoad } from './telemetry/load-report-line.ts'
 export interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
+  readonly docsFiles: DocsFiles
   stop(): Promise<void>
 }
 
@@ -48,6 +51,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   return {
     settings,
     catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
+    docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
     stop: async () => {
       await Promise.all(services.map(service => service.stop()))
     },

@@ -49,6 +49,8 @@ describe('the README', () => {
     const { stdout } = await run('sh', ['-c', `${line} --silent`])
     assert.equal(stdout, published)
     assert.equal(stdout, '[217.67978776218715, 224.78937091757172]')
+    const [page = ''] = /(?<=browser: )http\S+\/docs$/m.exec(output) ?? []
+    assert.match(await (await fetch(page)).text(), /<title>diabetes/)
     process.kill(-(child.pid as number), 'SIGINT')
     await ended
     await assert.rejects(fetch(/http:\/\/localhost:\d+/.exec(line)?.[0] ?? '')) // nothing is left running

@@ -20,9 +20,9 @@ const skipped: string[] = []
 
 const stream = run({ files: files.sort(), concurrency: 2, timeout: 120_000 })
 stream.on('test:pass', ({ name, skip, details }) => {
-  if (details.type === 'suite') return
-  if (skip === undefined || skip === false) counts.passed++
-  else skipped.push(typeof skip === 'string' ? `${name} (${skip})` : name)
+  // A suite that is skipped as a whole has no tests to report.
+  if (skip !== undefined && skip !== false) skipped.push(typeof skip === 'string' ? `${name} (${skip})` : name)
+  else if (details.type !== 'suite') counts.passed++
 })
 stream.on('test:fail', ({ details }) => {
   if (details.type !== 'suite') counts.failed++

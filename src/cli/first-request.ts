@@ -1,4 +1,4 @@
-/** What `npm start` prints once the services are loaded: the local key, and a `curl` line that works when pasted. */
+/** What `npm start` prints once the services are loaded: the local key, a page to try, and a `curl` line that works when pasted. */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
@@ -44,6 +44,7 @@ export async function printFirstRequest(options: FirstRequestOptions): Promise<v
     if (body === undefined) continue
     const key = await readKey(options.appRoot, name)
     if (key) console.log(`Local key of ${name} (the others are in .local/keys.json): ${key}\n`)
+    console.log(`Try ${name} in a browser: ${options.url}/api/v1/service/${name}/docs\n`)
     console.log(`Score ${name}:\n\n${curlLine(options, name, key, body)}\n`)
     return
   }

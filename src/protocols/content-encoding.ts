@@ -57,7 +57,7 @@ export async function compressAnswer(answer: WireResponse, acceptEncoding: strin
 }
 
 /** RFC 9110, section 12.5.3: `gzip` or `*` with a weight above 0; a weight for `gzip` itself outweighs `*`. */
-function acceptsGzip(acceptEncoding: string): boolean {
+export function acceptsGzip(acceptEncoding: string): boolean {
   const weights = new Map(
     acceptEncoding.split(',').map(part => {
       const [coding = '', ...parameters] = part.split(';').map(each => each.trim().toLowerCase())

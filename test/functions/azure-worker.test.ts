@@ -39,8 +39,12 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual(routes.sort(), [
       '/',
       'api/v1/service/{service}',
+      'api/v1/service/{service}/docs',
+      'api/v1/service/{service}/docs/{file}',
       'api/v1/service/{service}/score',
       'api/v1/service/{service}/swagger.json',
+      'docs',
+      'docs/{file}',
       'health/live',
       'health/ready',
       'score',
@@ -54,6 +58,21 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
+  })
+
+  it('serves the interactive page and its files, which stand beside the bundle', async () => {
+    const params = { service: 'diabetes', file: 'swagger-ui.css' }
+    const path = '/api/v1/service/diabetes/docs'
+    const page = await worker.invoke('docs', { method: 'GET', path, params })
+    assert.match(page.body, /<title>diabetes/)
+    const [link = ''] = /docs\/swagger-ui\.css\?v=\w+/.exec(page.body) ?? []
+    const style = await worker.invoke('docs-file', { method: 'GET', path: `/api/v1/service/diabetes/${link}`, params })
+    assert.equal(style.status, 200)
+    assert.match(String(style.headers['cache-control']), /immutable/)
+    assert.equal(style.body, await readFile('node_modules/swagger-ui-dist/swagger-ui.css', 'utf8'))
+    const headers = { 'if-none-match': String(style.headers.etag) }
+    const again = await worker.invoke('docs-file', { method: 'GET', path: `${path}/swagger-ui.css`, params, headers })
+    assert.deepEqual([again.status, again.body], [304, ''])
   })
 
   it('answers from every handler, whatever is sent', async () => {

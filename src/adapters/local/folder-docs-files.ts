@@ -1,0 +1,37 @@
+import { hash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import type { DocsFile, DocsFileName, DocsFiles } from '../../protocols/docs-files.ts'
+
+const decompress = promisify(gunzip)
+
+/** The files of the interactive page as `build.ts` puts them into `dist/docs/`: each compressed, `<name>.gz`. */
+export class FolderDocsFiles implements DocsFiles {
+  readonly #folder: string
+  readonly #files = new Map<DocsFileName, Promise<DocsFile>>()
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  fetchFile(name: DocsFileName): Promise<DocsFile> {
+    const known = this.#files.get(name)
+    if (known) return known
+    const file = this.#read(name)
+    this.#files.set(name, file)
+    file.catch(() => this.#files.delete(name)) // the next reader may have more luck
+    return file
+  }
+
+  async #read(name: DocsFileName): Promise<DocsFile> {
+    const gzipped = await readFile(join(this.#folder, `${name}.gz`))
+    let plain: Promise<Uint8Array> | undefined
+    return {
+      version: hash('sha256', gzipped).slice(0, 16),
+      gzipped,
+      plain: () => (plain ??= decompress(gzipped)),
+    }
+  }
+}

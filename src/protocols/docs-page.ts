@@ -1,0 +1,55 @@
+import type { DocsFileName } from './docs-files.ts'
+
+/** A rising line: the page needs an icon of its own, or browsers ask the server for one. */
+const icon =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
+  "%3Crect width='16' height='16' rx='4' fill='%230b6bcb'/%3E" +
+  "%3Cpath d='M3 11.5 6.5 7l2.5 2.5L13 4.5' fill='none' stroke='white' stroke-width='1.8'/%3E%3C/svg%3E"
+
+export interface DocsPage {
+  readonly service: string
+  /** The document is for callers with a key only: the page asks for it first. */
+  readonly isLocked: boolean
+  readonly linkTo: (file: DocsFileName) => string
+}
+
+/**
+ * The interactive page of a service, before its scripts fill it. It holds nothing of the service but its name. All links
+ * are relative, so it works under both of its routes and behind a path prefix.
+ */
+export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string {
+  const name = escapeHtml(service)
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${name}: API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="${icon}">
+<link rel="stylesheet" href="${linkTo('swagger-ui.css')}">
+<link rel="stylesheet" href="${linkTo('page.css')}">
+<script src="${linkTo('swagger-ui-bundle.js')}" defer></script>
+<script src="${linkTo('page.js')}" type="module"></script>
+</head>
+<body${isLocked ? ' data-locked' : ''}>
+<main id="gate">
+<h1>${name}</h1>
+<p id="status" role="status">Loading…</p>
+<form id="unlock" hidden>
+<label for="key">The description of this service is for its callers: a key or token opens it.</label>
+<div><input id="key" type="password" autocomplete="off" spellcheck="false" required placeholder="Key or token">
+<button>Open</button></div>
+</form>
+<button id="retry" type="button" hidden>Try again</button>
+<noscript><p>This page needs JavaScript. The description itself is <a href="swagger.json?version=3.1">swagger.json</a>.</p></noscript>
+</main>
+<div id="ui"></div>
+</body>
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+}
