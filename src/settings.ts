@@ -17,7 +17,7 @@ const Environment = z.object({
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
   AZURE_AUTHORITY_HOST: z
-    .url('must be a URL')
+    .string()
     .default('https://login.microsoftonline.com')
     .describe('who issues tokens, as the Azure SDKs read it; other clouds than the public one have their own'),
   KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
@@ -77,9 +77,9 @@ export function readSettings(
 
 /** Whoever answers there opens every service that takes tokens, so nobody on the way may answer instead. */
 function readAuthorityHost(url: string, isDevelopment: boolean): string {
-  const { protocol, hostname, origin } = new URL(url)
-  const isDouble = isDevelopment && protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
-  if (protocol === 'https:' || isDouble) return origin
+  const { protocol, hostname, origin } = URL.parse(url) ?? {}
+  const isDouble = isDevelopment && protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname ?? '')
+  if (origin !== undefined && (protocol === 'https:' || isDouble)) return origin
   throw new StartupError(
     `setting AZURE_AUTHORITY_HOST: must be an https URL (http only in Development, on this machine), not "${url}"`,
   )

@@ -36,7 +36,7 @@ describe('readSettings', () => {
     assert.equal(hostIn('https://login.microsoftonline.us/'), 'https://login.microsoftonline.us')
     assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
-      assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an? /, url)
+      assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an https URL /, url)
   })
 
   it('does not start without a vault outside Development', () => {

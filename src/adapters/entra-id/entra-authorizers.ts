@@ -14,7 +14,8 @@ export class EntraAuthorizers {
   }
 
   /** The tenant's keys are fetched meanwhile, so that the first request finds them. */
-  authorizerFor({ tenantId, audience, role }: TokenAuth): TokenAuthorizer {
+  authorizerFor({ audience, role, ...auth }: TokenAuth): TokenAuthorizer {
+    const tenantId = auth.tenantId.toLowerCase() // as tokens have it
     const keys = this.#keys.get(tenantId) ?? this.#keysOf(tenantId)
     const trust = { tenantId, issuers: issuersOf(this.#authority, tenantId), audiences: [audience].flat(), role }
     return new TokenAuthorizer({ trust, keys, now: Date.now })
