@@ -38,8 +38,7 @@ export class TokenAuthorizer implements Authorizer {
     const keySet = keys.current
     if (keySet && this.#verified.has(digest, keySet, now())) return
     return this.#verify(token).then(validUntil => {
-      // Keys that were renewed meanwhile are not those of the check: the next request finds out.
-      if (keySet && keySet === keys.current) this.#verified.add(digest, keySet, validUntil)
+      if (keySet) this.#verified.add(digest, keySet, validUntil)
     })
   }
 
@@ -81,7 +80,8 @@ function refusalFor(failure: unknown): unknown {
     failure instanceof errors.JWTClaimValidationFailed &&
     failure.claim === 'nbf' &&
     failure.reason === 'check_failed'
-  )
+  ) {
     return new ScoringError('BEARER_REJECTED', 'The token is not valid yet.')
+  }
   return failure instanceof errors.JOSEError ? tokenRejected() : failure
 }

@@ -55,9 +55,19 @@ describe('SigningKeys', () => {
     clock.elapsed += 10 * minute + 1
     await show(first) // renewed in the background meanwhile
     await keys.renew()
-    await assert.rejects(show(first), rejected)
     await show(second)
+    await assert.rejects(show(first), rejected)
     assert.equal(authority.fetchCount, 2)
+  })
+
+  it('takes no token that does not name its key, even where there is only one', async test => {
+    const { authority, clock, authorizer, claims, show } = await serviceOf(test, first)
+    await show(first)
+    clock.elapsed += minute
+    for (const kid of [undefined, 1, null, ['first']]) {
+      await assert.rejects(async () => authorizer.authorize(`Bearer ${first.sign(claims, { kid })}`), rejected)
+    }
+    assert.equal(authority.fetchCount, 1)
   })
 
   it('asks at most twice a minute, whatever names of keys come', async test => {
@@ -85,7 +95,7 @@ describe('SigningKeys', () => {
       { body: '{"keys": {}}' },
       { body: '{"keys": [null, 1, {"kty": "RSA"}]}' },
       { body: JSON.stringify({ keys: [new SigningKey('first', 1024).jwk] }) },
-      { body: ' '.repeat(1_048_577) },
+      { body: JSON.stringify({ keys: [second.jwk] }) + ' '.repeat(1_048_576) },
       { redirect: `${authority.url}/elsewhere` },
     ]
     for (const mode of failures) {
