@@ -1,12 +1,14 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
 import { findAppRoot } from './adapters/local/app-root.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
-import { ServiceKeys } from './auth/service-keys.ts'
+import type { Authorizer } from './auth/authorizer.ts'
+import { type KeyPair, ServiceKeys } from './auth/service-keys.ts'
 import { Lane } from './engine/lane.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from './errors.ts'
@@ -43,10 +45,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const opened = await Promise.all(names.map(name => openService(store, name)))
   const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
   const keys = await new KeyFile(join(settings.appRoot, '.local', 'keys.json')).fetchKeys(locked)
+  const tokens = await loadEntraId(opened, settings)
   const services = opened.map(({ name, definition, spec, failure }) => {
-    const pair = definition.auth.mode === 'none' ? undefined : keys.get(name)
     const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
-    return new ScoringService({ name, definition, authorizer: pair && new ServiceKeys(pair), lane })
+    return new ScoringService({ name, definition, authorizer: authorizerFor(name, definition, keys, tokens), lane })
   })
   return {
     settings,
@@ -76,6 +78,30 @@ async function openService(store: FolderModelStore, name: string): Promise<Opene
     console.error(`[${name}] not available: ${reason}`)
     return { name, definition: ServiceDefinition.parse({}), failure: reason }
   }
+}
+
+/** Apps whose services take no tokens do not load what checks them. */
+async function loadEntraId(
+  services: readonly OpenedService[],
+  { authorityHost }: Settings,
+): Promise<EntraAuthorizers | undefined> {
+  if (!services.some(({ definition }) => definition.auth.mode === 'token')) return undefined
+  const { EntraAuthorizers } = await import('./adapters/entra-id/entra-authorizers.ts')
+  return new EntraAuthorizers(authorityHost)
+}
+
+/** @returns undefined only for a service that says it is open */
+function authorizerFor(
+  name: string,
+  { auth }: ServiceDefinition,
+  keys: ReadonlyMap<string, KeyPair>,
+  tokens: EntraAuthorizers | undefined,
+): Authorizer | undefined {
+  if (auth.mode === 'none') return undefined
+  const pair = keys.get(name)
+  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : pair && new ServiceKeys(pair)
+  if (!authorizer) throw new StartupError(`service "${name}": nothing to check its callers with`)
+  return authorizer
 }
 
 function startLane(spec: ThreadSpec, settings: Settings): Lane {

@@ -16,6 +16,10 @@ const Environment = z.object({
     .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
+  AZURE_AUTHORITY_HOST: z
+    .string()
+    .default('https://login.microsoftonline.com')
+    .describe('who issues tokens, as the Azure SDKs read it; other clouds than the public one have their own'),
   KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
 })
 
@@ -27,6 +31,8 @@ export interface Settings {
   /** Folder of services, each with a `service.json`. */
   modelsDir: string
   defaultService: string | undefined
+  /** Origin of the issuer of tokens, e.g. `https://login.microsoftonline.com`. */
+  authorityHost: string
   /** Scoring threads per service, at most. */
   maxThreads: number
 }
@@ -64,6 +70,17 @@ export function readSettings(
     appRoot,
     modelsDir: values.SCORING_MODELS ?? `${appRoot}/models`,
     defaultService: values.SCORING_DEFAULT_SERVICE,
+    authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
   }
+}
+
+/** Whoever answers there opens every service that takes tokens, so nobody on the way may answer instead. */
+function readAuthorityHost(url: string, isDevelopment: boolean): string {
+  const { protocol, hostname, origin } = URL.parse(url) ?? {}
+  const isDouble = isDevelopment && protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname ?? '')
+  if (origin !== undefined && (protocol === 'https:' || isDouble)) return origin
+  throw new StartupError(
+    `setting AZURE_AUTHORITY_HOST: must be an https URL (http only in Development, on this machine), not "${url}"`,
+  )
 }

@@ -12,6 +12,7 @@ describe('readSettings', () => {
       appRoot: '/app',
       modelsDir: '/app/models',
       defaultService: undefined,
+      authorityHost: 'https://login.microsoftonline.com',
       maxThreads: 3,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
@@ -27,6 +28,15 @@ describe('readSettings', () => {
       /^StartupError: setting SCORING_MAX_THREADS: /,
     )
     assert.throws(() => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2), /SCORING_MAX_THREADS/)
+  })
+
+  it('takes keys of tokens from where nobody can answer instead', () => {
+    const hostIn = (AZURE_AUTHORITY_HOST: string) =>
+      readSettings({ ...development, AZURE_AUTHORITY_HOST }, '/app', 2).authorityHost
+    assert.equal(hostIn('https://login.microsoftonline.us/'), 'https://login.microsoftonline.us')
+    assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
+    for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
+      assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an https URL /, url)
   })
 
   it('does not start without a vault outside Development', () => {

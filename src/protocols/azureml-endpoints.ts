@@ -1,5 +1,6 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
 import { challenge } from '../auth/bearer.ts'
+import { RoleMissing } from '../auth/token-errors.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy } from './azureml.ts'
@@ -71,11 +72,12 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
-  const isChallenge = error.status === 401 && service !== undefined
-  return encodeError(error, isChallenge ? { ...headers, 'www-authenticate': challenge(service, error.code) } : headers)
+  const scope = error instanceof RoleMissing ? error.role : undefined
+  if (service === undefined || (error.status !== 401 && scope === undefined)) return encodeError(error, headers)
+  return encodeError(error, { ...headers, 'www-authenticate': challenge(service, error.code, scope) })
 }
 
-/** @throws ScoringError BEARER_MISSING or BEARER_REJECTED */
+/** @throws ScoringError as `Authorizer` does */
 export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
   return service.authorizer?.authorize(request.headers.get('authorization'))
 }

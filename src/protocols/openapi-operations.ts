@@ -36,11 +36,13 @@ const serviceFailures: readonly ErrorCode[] = [
   ...(['SERVICE_UNKNOWN', 'SERVICE_LOADING', 'SERVICE_UNAVAILABLE', 'APP_NOT_STARTED'] as const),
 ]
 const keyFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_REJECTED']
+const tokenFailures: readonly ErrorCode[] = [...keyFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
 /** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
 export function operationsOf({ name, definition, authorizer }: ScoringService): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
+  const bearerFailures = definition.auth.mode === 'token' ? tokenFailures : keyFailures
   const isDocumentLocked = hasKeys && !definition.openapi.public
   return [
     {
@@ -72,7 +74,7 @@ export function operationsOf({ name, definition, authorizer }: ScoringService): 
       failures: byStatus([
         ...scoreFailures,
         ...serviceFailures,
-        ...(hasKeys ? keyFailures : []),
+        ...(hasKeys ? bearerFailures : []),
         'REQUEST_ID_TOO_LONG',
       ]),
     },
@@ -84,7 +86,7 @@ export function operationsOf({ name, definition, authorizer }: ScoringService): 
       isLocked: isDocumentLocked,
       takesVersion: true,
       answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
-      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? keyFailures : []), 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? bearerFailures : []), 'REQUEST_ID_TOO_LONG']),
     },
   ]
 }

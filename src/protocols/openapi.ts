@@ -22,6 +22,7 @@ const errorResponse: JsonSchema = {
 
 const failed = 'The service failed to execute due to an error.'
 const bearer = { type: 'apiKey', name: 'Authorization', in: 'header', description: 'For example: Bearer abc123' }
+const bearerToken = { ...bearer, description: 'An access token of Entra ID. For example: Bearer eyJ0eXAi...' }
 const inputPayload = 'The input payload for executing the real-time machine learning service.'
 /** As in Azure ML's templates, which leave out 3.1 although it is answered. */
 const versionParameter = { type: 'integer', enum: [2, 3] }
@@ -47,7 +48,9 @@ export function describeService(
     version: '1.0',
   }
   const operations = operationsOf(service)
-  const security = operations.some(({ isLocked }) => isLocked) ? { Bearer: bearer } : undefined
+  const security = operations.some(({ isLocked }) => isLocked)
+    ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
+    : undefined
   if (version === '2') {
     return {
       swagger: '2.0',

@@ -39,9 +39,14 @@ function describe(issue: {
   const path = issue.path.map(String).join('.')
   const what =
     issue.code === 'unrecognized_keys'
-      ? `unrecognized key ${issue.keys?.map(key => JSON.stringify(key)).join(', ')}`
+      ? `unrecognized key ${issue.keys?.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
       : `${issue.message.replace(/^Invalid (input: )?/, '')}${found(issue.input)}`
   return path ? `${path}: ${what}` : what
+}
+
+/** What a schema says about its keys beside zod's own words. */
+function hint(message: string): string {
+  return message.startsWith('Unrecognized') ? '' : ` (${message})`
 }
 
 /** What stood there, when that is short. */
@@ -52,13 +57,12 @@ function found(input: unknown): string {
 
 /** What the schema already knows but this version cannot do is refused, never ignored. */
 function notAvailableYet(definition: ServiceDefinition): string | undefined {
-  const { accelerator, auth, batching } = definition
+  const { accelerator, batching } = definition
   const unknown = accelerator.executionProviders.map(nameOf).find(name => !executionProviders.includes(name))
   if (unknown !== undefined) {
     return `accelerator.executionProviders: there is no "${unknown}"; known are ${executionProviders.join(', ')}`
   }
   const others = accelerator.executionProviders.filter(provider => provider !== 'cpu')
-  if (auth.mode === 'token') return 'not available yet: auth.mode "token"'
   if (others.length > 0) return `not available yet: accelerator.executionProviders other than "cpu"`
   if (batching.maxDelayMs > 0) return 'not available yet: batching.maxDelayMs other than 0'
   if (definition.stages) return 'not available yet: stages'

@@ -39,6 +39,10 @@ describe('challenge', () => {
   it('has an error code only when a credential came (RFC 6750, section 3.1)', () => {
     assert.equal(challenge('iris', 'BEARER_MISSING'), 'Bearer realm="iris"')
     assert.equal(challenge('iris', 'BEARER_REJECTED'), 'Bearer realm="iris", error="invalid_token"')
+    assert.equal(
+      challenge('iris', 'ROLE_MISSING', 'Score'),
+      'Bearer realm="iris", error="insufficient_scope", scope="Score"',
+    )
   })
 })
 

@@ -17,6 +17,17 @@ describe('parseDefinition', () => {
     assert.deepEqual(response, { encoding: 'json', nonFinite: 'null' })
   })
 
+  const tenantId = '72F988BF-86F1-41AF-91AB-2D7CD011DB47'
+
+  it('asks for the role Score unless another one is named', () => {
+    assert.deepEqual(parse({ auth: { mode: 'token', tenantId, audience: 'api://iris' } }).auth, {
+      mode: 'token',
+      tenantId,
+      audience: 'api://iris',
+      role: 'Score',
+    })
+  })
+
   const refusals: [string, unknown, string][] = [
     ['an unknown key', { batchng: {} }, 'iris/service.json: unrecognized key "batchng"'],
     [
@@ -44,7 +55,36 @@ describe('parseDefinition', () => {
       { models: { m: { path: 'm.onnx', sha256: 'ab' } } },
       'iris/service.json: models.m.sha256: must be 64 hexadecimal digits, found "ab"',
     ],
-    ['tokens', { auth: { mode: 'token' } }, 'iris/service.json: not available yet: auth.mode "token"'],
+    [
+      'tokens of nobody in particular',
+      { auth: { mode: 'token' } },
+      'iris/service.json: auth.tenantId: expected string, received undefined; iris/service.json: auth.audience: must be a name, or a list of names, that tokens have as "aud"',
+    ],
+    [
+      'tokens of every tenant',
+      { auth: { mode: 'token', tenantId: 'common', audience: 'a' } },
+      'iris/service.json: auth.tenantId: must be the GUID of one tenant, found "common"',
+    ],
+    [
+      'a role that cannot stand in a header',
+      { auth: { mode: 'token', tenantId, audience: 'a', role: 'a"b' } },
+      'iris/service.json: auth.role: must be the value of an app role or scope, without spaces or quotes, found "a\\"b"',
+    ],
+    [
+      'a tenant beside keys',
+      { auth: { tenantId, audience: 'a' } },
+      'iris/service.json: auth: unrecognized key "tenantId", "audience" (only mode "token" takes more than "mode")',
+    ],
+    [
+      'a role beside no lock',
+      { auth: { mode: 'none', role: 'a' } },
+      'iris/service.json: auth: unrecognized key "role" (only mode "token" takes more than "mode")',
+    ],
+    [
+      'an unknown lock',
+      { auth: { mode: 'password' } },
+      'iris/service.json: auth.mode: must be "key", "token" or "none"',
+    ],
     [
       'other accelerators',
       { accelerator: { executionProviders: ['cuda', 'cpu'] } },

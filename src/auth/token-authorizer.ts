@@ -1,0 +1,87 @@
+import { hash } from 'node:crypto'
+import { errors, jwtVerify } from 'jose'
+import { ScoringError } from '../errors.ts'
+import type { Authorizer } from './authorizer.ts'
+import { parseBearer } from './bearer.ts'
+import type { SigningKeys } from './signing-keys.ts'
+import { checkClaims, type TokenTrust } from './token-claims.ts'
+import { tokenRejected } from './token-errors.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
+
+/** Characters; Entra ID's tokens have about 2,000, and some more for each role. Longer ones are not even taken apart. */
+const maxTokenLength = 16_384
+/** Clocks of issuer and host may differ by so much. */
+const clockToleranceS = 60
+
+export interface TokenAuthorizerOptions {
+  readonly trust: TokenTrust
+  readonly keys: SigningKeys
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** Opens a service to callers with an access token (RFC 9068 in spirit, RFC 8725 in the checks) of one tenant. */
+export class TokenAuthorizer implements Authorizer {
+  readonly #options: TokenAuthorizerOptions
+  readonly #verified = new VerifiedTokens()
+
+  constructor(options: TokenAuthorizerOptions) {
+    this.#options = options
+  }
+
+  /** @throws ScoringError BEARER_MISSING, BEARER_REJECTED, TOKEN_KEYS_UNAVAILABLE, or RoleMissing */
+  authorize(authorization: string | null): void | Promise<void> {
+    const token = parseBearer(authorization, 'token')
+    if (token.length > maxTokenLength) throw tokenRejected()
+    const { keys, now } = this.#options
+    const digest = hash('sha256', token, 'base64')
+    const keySet = keys.current
+    if (keySet && this.#verified.has(digest, keySet, now())) return
+    return this.#verify(token).then(validUntil => {
+      if (keySet) this.#verified.add(digest, keySet, validUntil)
+    })
+  }
+
+  /** @returns until when the token opens the service, in milliseconds since 1970 */
+  async #verify(token: string): Promise<number> {
+    const { trust, keys, now } = this.#options
+    if (!hasPlainSignature(token)) throw tokenRejected()
+    try {
+      const { payload } = await jwtVerify(token, (header, jws) => keys.find(header, jws), {
+        algorithms: ['RS256'], // all that Entra ID signs with
+        issuer: [...trust.issuers],
+        audience: [...trust.audiences],
+        requiredClaims: ['exp'],
+        clockTolerance: clockToleranceS,
+        currentDate: new Date(now()),
+      })
+      checkClaims(payload, trust)
+      return ((payload.exp as number) + clockToleranceS) * 1000
+    } catch (failure) {
+      throw refusalFor(failure)
+    }
+  }
+}
+
+/**
+ * Whether the signature is spelled as RFC 7515, section 2, has it: no padding, no stray bits in the last character, which
+ * readers of base64 let pass. A token then has one spelling, as header and claims are signed as text.
+ */
+function hasPlainSignature(token: string): boolean {
+  const signature = token.slice(token.lastIndexOf('.') + 1)
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature
+}
+
+/** No cause goes with it: errors of `jose` hold the claims. */
+function refusalFor(failure: unknown): unknown {
+  // Time is checked last, so that these two tell nothing to a forger.
+  if (failure instanceof errors.JWTExpired) return new ScoringError('BEARER_REJECTED', 'The token has expired.')
+  if (
+    failure instanceof errors.JWTClaimValidationFailed &&
+    failure.claim === 'nbf' &&
+    failure.reason === 'check_failed'
+  ) {
+    return new ScoringError('BEARER_REJECTED', 'The token is not valid yet.')
+  }
+  return failure instanceof errors.JOSEError ? tokenRejected() : failure
+}
