@@ -26,7 +26,7 @@ export function payloadOf({ definition }: ScoringService, report: LoadReport): P
     definition.entryScript === undefined ? tensorOutput(report, examples, nonFinite === 'null') : scriptOutput(report)
   return {
     input: hasTensors ? tensorInput(report.inputs, examples) : otherInput(report, sample),
-    output: encoding === 'json-string' ? asText(output) : output,
+    output: encoding === 'json-string' ? asText(output, report.outputSample) : output,
   }
 }
 
@@ -100,8 +100,8 @@ function member(value: unknown, name: string): unknown {
 }
 
 /** `"encoding": "json-string"`: the answer is a string that holds JSON. */
-function asText({ example }: JsonSchema): JsonSchema {
-  return withExample({ type: 'string' }, example === undefined ? undefined : encode(example))
+function asText({ example }: JsonSchema, answer: string | undefined): JsonSchema {
+  return withExample({ type: 'string' }, answer ?? (example === undefined ? undefined : encode(example)))
 }
 
 function withExample(schema: JsonSchema, example: unknown): JsonSchema {

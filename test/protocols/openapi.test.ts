@@ -152,10 +152,10 @@ describe('describeService', () => {
 
   it('describes the answer of a script as that says, or as its answer to the sample shows', () => {
     const outputJsonSchema = { type: 'array', items: { type: 'string' } }
-    const report = { scriptKind: 'raw', outputJsonSchema, outputSample: '["setosa"]' } as const
-    assert.deepEqual(payloadOf(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa'] })
+    const report = { scriptKind: 'raw', outputJsonSchema, outputSample: '["setosa", 1.0]' } as const
+    assert.deepEqual(payloadOf(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa', 1] })
     const [, text] = payloadOf(report, { entryScript, response: { encoding: 'json-string' } })
-    assert.deepEqual(text, { type: 'string', example: '["setosa"]' })
+    assert.deepEqual(text, { type: 'string', example: '["setosa", 1.0]' })
   })
 
   it('shows no example of megabytes', () => {
