@@ -63,7 +63,8 @@ class Translator {
     const $ref = typeof given.$ref === 'string' ? this.#refer(given.$ref) : undefined
     if (this.#version === '3.1') {
       // OpenAPI 3.1 has `example` still, but calls it deprecated.
-      const examples = 'example' in given && !('examples' in given) ? { examples: [given.example] } : undefined
+      const more = Array.isArray(given.examples) ? given.examples : []
+      const examples = 'example' in given && { examples: [given.example, ...more] }
       return { ...this.#inner(given, key => !leftOutOf31.has(key)), ...examples, ...($ref && { $ref }) }
     }
     if ($ref) return { $ref } // no keyword may stand beside a reference

@@ -79,6 +79,9 @@ describe('translate', () => {
     assert.deepEqual(inVersion('2', schema)?.schema, schema)
     assert.deepEqual(inVersion('3', schema)?.schema, schema)
     assert.deepEqual(inVersion('3.1', schema)?.schema, { ...rest, examples: [example] })
+    const several = { type: 'string', example: 'a', examples: ['b'] }
+    assert.deepEqual(inVersion('3', several)?.schema, { type: 'string', example: 'a' })
+    assert.deepEqual(inVersion('3.1', several)?.schema, { type: 'string', examples: ['a', 'b'] })
   })
 
   it('takes names of properties for names', () => {
