@@ -50,12 +50,7 @@ export const scriptsOfOriginal: ServiceFiles = {
   ),
 }
 
-const ofEachDtype = Object.fromEntries(
-  (Object.keys(arrayOf) as Dtype[]).flatMap(dtype => [
-    [`${dtype}-rows/service.json`, dtype === 'string' ? { response: { nonFinite: 'literal' } } : {}],
-    [`${dtype}-rows/model.onnx`, identityModel(dtype)],
-  ]),
-)
+const dtypes = Object.keys(arrayOf) as Dtype[]
 
 const models = resolve(import.meta.dirname, '../../models')
 const samples = Object.fromEntries(
@@ -66,7 +61,16 @@ const samples = Object.fromEntries(
 export const describedServices: ServiceFiles = {
   ...samples,
   ...scriptsOfOriginal,
-  ...ofEachDtype,
+  'every-dtype/service.json': {},
+  'every-dtype/model.onnx': writeModel({
+    nodes: dtypes.map(dtype => ({ op: 'Identity', inputs: [dtype], outputs: [`same_${dtype}`] })),
+    inputs: dtypes.map(dtype => [dtype, dtype, ['rows', 2]]),
+    outputs: dtypes.map(dtype => [`same_${dtype}`, dtype, ['rows', 2]]),
+  }),
+  'float64-rows/service.json': {},
+  'float64-rows/model.onnx': identityModel('float64'),
+  'bare-tokens/service.json': { response: { nonFinite: 'literal' } },
+  'bare-tokens/model.onnx': identityModel('float32'),
   'several/service.json': { auth: { mode: 'none' } },
   'several/model.onnx': writeModel({
     nodes: [
