@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import SwaggerParser from '@apidevtools/swagger-parser'
 import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describedServices } from '../support/described-services.ts'
 import { examplesIn, type Json, schemasIn } from '../support/json-schema-of-openapi.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
@@ -53,6 +54,15 @@ describe('the document of a service', () => {
     for (const { of, document } of documents) {
       const { valid, errors } = await validator.validate(structuredClone(document) as Record<string, unknown>)
       assert.ok(valid, `${of}: ${JSON.stringify(errors)}`)
+    }
+  })
+
+  it('has schemas that are valid by themselves in version 3.1, whose own schema leaves that to JSON Schema', () => {
+    const ajv = new Ajv2020({ strict: false, validateFormats: false })
+    for (const { of, document } of documents.filter(each => each.of.endsWith(' 3.1'))) {
+      for (const [name, schema] of Object.entries(document.components?.schemas ?? {})) {
+        assert.ok(ajv.validateSchema(schema as object), `${of}, ${name}: ${ajv.errorsText()}`)
+      }
     }
   })
 
