@@ -16,6 +16,7 @@ import type { DocsFiles } from './protocols/docs-files.ts'
 import { ScoringService } from './scoring/scoring-service.ts'
 import { ServiceCatalogue } from './scoring/service-catalogue.ts'
 import { ServiceDefinition } from './service/definition.ts'
+import type { OwnDocuments } from './service/own-documents.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { describeLoad } from './telemetry/load-report-line.ts'
 
@@ -46,9 +47,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
   const keys = await new KeyFile(join(settings.appRoot, '.local', 'keys.json')).fetchKeys(locked)
   const tokens = await loadEntraId(opened, settings)
-  const services = opened.map(({ name, definition, spec, failure }) => {
+  const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
-    return new ScoringService({ name, definition, authorizer: authorizerFor(name, definition, keys, tokens), lane })
+    const authorizer = authorizerFor(name, definition, keys, tokens)
+    return new ScoringService({ name, definition, authorizer, lane, documents })
   })
   return {
     settings,
@@ -64,6 +66,7 @@ interface OpenedService {
   readonly name: string
   readonly definition: ServiceDefinition
   readonly spec?: ThreadSpec
+  readonly documents?: OwnDocuments
   readonly failure?: string
 }
 
@@ -71,7 +74,7 @@ interface OpenedService {
 async function openService(store: FolderModelStore, name: string): Promise<OpenedService> {
   try {
     const spec = await store.openService(name)
-    return { name, definition: spec.definition, spec }
+    return { name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
   } catch (failure) {
     const reason =
       failure instanceof ServiceLoadError ? failure.message : `cannot be read: ${(failure as Error).message}`

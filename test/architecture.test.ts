@@ -11,7 +11,7 @@ const mayImport: Record<string, readonly string[]> = {
   engine: ['service'],
   'entry-script': ['engine'],
   protocols: ['scoring', 'engine', 'auth'],
-  registry: ['engine'],
+  registry: ['engine', 'service'],
   scoring: ['engine', 'auth', 'service'],
   telemetry: ['engine'],
   adapters: ['engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],

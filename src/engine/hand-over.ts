@@ -43,6 +43,12 @@ export interface LoadReport {
   readonly inputSample?: string | undefined
   /** JSON Schema (draft 2020-12) of the request body, when the script declares its input by a schema. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>> | undefined
+  /** JSON text of the answer to `inputSample`, when it is short enough to be shown. */
+  readonly outputSample?: string | undefined
+  /** JSON Schema (draft 2020-12) of the answer of an entry script: declared, else read off the answer to a sample. */
+  readonly outputJsonSchema?: Readonly<Record<string, unknown>> | undefined
+  /** Media types of bodies that the service takes besides JSON. */
+  readonly mediaTypes?: readonly string[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
   /** Why not, or what else the owner should know. */

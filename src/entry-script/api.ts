@@ -18,7 +18,7 @@ export interface InitContext {
   log(...message: unknown[]): void
 }
 
-/** A declared tensor input: `run` receives `{ data: Tensor }`, checked. */
+/** A declared tensor. As `input`: `run` receives `{ data: Tensor }`, checked. As `output`: what the answer is documented as. */
 export class TensorInput {
   readonly dtype: Dtype
   readonly shape: DeclaredShape
@@ -39,6 +39,8 @@ export class TensorInput {
 /**
  * Declares the input of an entry script: `export const input = tensor([[5.1, 3.5, 1.4, 0.2]], 'float32')`.
  * As with Azure ML's `NumpyParameterType`, the sample gives rank and sizes, and the first dimension may have any size.
+ * As `export const output` it describes the answer in the service's OpenAPI document, and nothing else: like Azure ML's
+ * `@output_schema` it neither converts nor checks what `run` returns.
  *
  * @param sample  nested arrays, one row or more
  */

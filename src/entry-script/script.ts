@@ -25,6 +25,8 @@ export interface RowScript {
   readonly inputs: readonly TensorInfo[]
   /** Rows may be joined at all: every input has an open first dimension. */
   readonly hasRowAxis: boolean
+  /** What the owner declared them with, if anything. */
+  readonly sample?: Feeds
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>): Feeds
   run(feeds: Feeds): unknown
@@ -34,6 +36,7 @@ interface EntryModule {
   init?: unknown
   run?: unknown
   input?: unknown
+  output?: unknown
   rawHttp?: unknown
 }
 
@@ -41,18 +44,20 @@ interface EntryModule {
  * Checks what a module exports and calls its `init`.
  *
  * @param file  what to call it in messages, e.g. `iris/score.ts`
- * @throws ServiceLoadError when `init` or `run` is missing or `input` is neither a schema nor `tensor(...)`
+ * @throws ServiceLoadError when `init` or `run` is missing or `input` or `output` is neither a schema nor `tensor(...)`
  */
 export async function initScript(file: string, module: EntryModule, context: InitContext): Promise<Script> {
-  const { init, run, input, rawHttp } = module
+  const { init, run, input, output, rawHttp } = module
   if (typeof run !== 'function') throw new ServiceLoadError(`${file} must export a function run(), found ${typeof run}`)
   if (typeof init !== 'function')
     throw new ServiceLoadError(`${file} must export a function init(), found ${typeof init}`)
   if (rawHttp !== undefined && typeof rawHttp !== 'boolean')
     throw new ServiceLoadError(`${file}: rawHttp must be true or false`)
   if (rawHttp && input !== undefined) throw new ServiceLoadError(`${file} exports both rawHttp and input; choose one`)
-  if (input !== undefined && !(input instanceof TensorInput) && !isSchema(input)) {
-    throw new ServiceLoadError(`${file}: input must be a zod schema or tensor(...)`)
+  for (const [name, declared] of Object.entries({ input, output })) {
+    if (declared !== undefined && !(declared instanceof TensorInput) && !isSchema(declared)) {
+      throw new ServiceLoadError(`${file}: ${name} must be a zod schema or tensor(...)`)
+    }
   }
   try {
     await init(context)
@@ -72,6 +77,7 @@ function tensorScript(input: TensorInput, run: (input: unknown) => unknown): Row
     kind: 'rows',
     inputs,
     hasRowAxis: input.hasRowAxis,
+    sample: { data: input.sample },
     decode: parameters => decodeFeeds(parameters, inputs),
     run,
   }

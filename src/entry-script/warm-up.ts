@@ -1,13 +1,12 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import type { Feeds } from '../engine/model-session.ts'
 import { ServiceLoadError } from '../errors.ts'
-import { allocate, type Dtype } from '../tensor/dtype.ts'
-import { encode, type NonFinite } from '../tensor/python-json.ts'
+import { encode } from '../tensor/python-json.ts'
 import { splitRows } from '../tensor/rows.ts'
-import { elementCount } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { joinFeeds } from './row-feeds.ts'
 import type { RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
+import { syntheticRow } from './synthetic-row.ts'
 
 /** Milliseconds of model time that proving batchability may take, roughly. */
 const proofBudgetMs = 200
@@ -16,6 +15,14 @@ const proofBudgetMs = 200
 export interface WarmUp {
   readonly isBatchable: boolean
   readonly notes: readonly string[]
+  /** What `run` returned for the sample, which shows what answers look like; absent when there is no sample. */
+  readonly answer?: { readonly result: unknown }
+}
+
+export interface WarmUpOptions {
+  /** Text of a request body. */
+  readonly sample: string | undefined
+  readonly maxRows: number
 }
 
 /**
@@ -24,26 +31,40 @@ export interface WarmUp {
  *
  * @throws ServiceLoadError when the sample that the owner gave cannot be scored
  */
-export async function warmUp(
-  script: Script,
-  options: { sample: string | undefined; maxRows: number; nonFinite: NonFinite },
-): Promise<WarmUp> {
-  if (script.kind === 'raw') {
-    if (options.sample !== undefined) await trySample(() => script.run(options.sample as string))
-    return { isBatchable: false, notes: [] }
-  }
+export async function warmUp(script: Script, options: WarmUpOptions): Promise<WarmUp> {
   if (script.kind === 'rawHttp') return { isBatchable: false, notes: [] }
-  const sample = options.sample === undefined ? undefined : parseSample(options.sample)
-  if (script.kind === 'object') {
-    if (sample) await trySample(() => script.run(script.decode(sample)))
-    return { isBatchable: false, notes: [] }
-  }
-  const feeds = sample ? await trySample(() => script.decode(sample)) : undefined
-  if (feeds) await trySample(() => script.run(feeds))
+  if (script.kind === 'rows') return warmUpRows(script, options)
+  const { sample } = options
+  if (sample === undefined) return { isBatchable: false, notes: [] }
+  if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample)))
+  const parameters = parseSample(sample)
+  return withoutRows(await trySample(() => script.run(script.decode(parameters))))
+}
+
+function withoutRows(result: unknown): WarmUp {
+  return { isBatchable: false, notes: [], answer: { result } }
+}
+
+async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<WarmUp> {
+  const given = options.sample === undefined ? undefined : await decodeSample(script, options.sample)
+  const feeds = given ?? script.sample
+  // The sample of `tensor(...)` says which type and shape is meant; `run` need not have an answer to its values.
+  const answer = given ? { result: await trySample(() => script.run(given)) } : await tryRun(script, feeds)
+  const found = answer && { answer }
   if (!script.hasRowAxis)
-    return { isBatchable: false, notes: ['no micro-batching: the model has a fixed first dimension'] }
-  if (options.maxRows === 1) return { isBatchable: false, notes: [] }
-  return proveBatchable(script, feeds ?? syntheticRow(script.inputs), options.maxRows, feeds !== undefined)
+    return { isBatchable: false, notes: ['no micro-batching: the model has a fixed first dimension'], ...found }
+  if (options.maxRows === 1) return { isBatchable: false, notes: [], ...found }
+  const rows = answer && feeds ? feeds : syntheticRow(script.inputs)
+  return { ...(await proveBatchable(script, rows, options.maxRows, given !== undefined)), ...found }
+}
+
+async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
+  if (!feeds) return undefined
+  try {
+    return { result: await script.run(feeds) }
+  } catch {
+    return undefined
+  }
 }
 
 async function proveBatchable(script: RowScript, feeds: Feeds, maxRows: number, isSample: boolean): Promise<WarmUp> {
@@ -100,26 +121,9 @@ function shifted(tensor: Tensor, step: number): Tensor {
   return new Tensor(tensor.dtype, data, tensor.shape)
 }
 
-function syntheticRow(inputs: readonly TensorInfo[]): Feeds {
-  return Object.fromEntries(
-    inputs.map(({ name, dtype, shape }) => {
-      const sizes = shape.map(size => (typeof size === 'number' && size > 0 ? size : 1))
-      return [name, new Tensor(dtype, syntheticValues(dtype, elementCount(sizes)), sizes)]
-    }),
-  )
-}
-
-/** Fractions for floats, 0 and 1 in turn for integers (safe as indices), empty strings. */
-function syntheticValues(dtype: Dtype, length: number): Tensor['data'] {
-  const values = allocate(dtype, length)
-  if (dtype === 'string') return (values as string[]).fill('')
-  const isBig = dtype === 'int64' || dtype === 'uint64'
-  const isFloat = dtype.startsWith('float')
-  for (let index = 0; index < length; index++) {
-    const value = isFloat ? ((index * 37) % 101) / 101 : index % 2
-    ;(values as unknown[])[index] = isBig ? BigInt(value) : value
-  }
-  return values
+async function decodeSample(script: RowScript, text: string): Promise<Feeds> {
+  const sample = parseSample(text)
+  return trySample(() => script.decode(sample))
 }
 
 function parseSample(text: string): Record<string, unknown> {

@@ -21,7 +21,7 @@ const sharedKeywords = new Set([
 ])
 const keywordsSince3 = new Set([...sharedKeywords, 'anyOf', 'oneOf', 'not', 'deprecated', 'writeOnly'])
 /** They name other documents, or hold what is moved beside the schema. */
-const leftOutOf31 = new Set(['$schema', '$id', '$defs', 'definitions'])
+const leftOutOf31 = new Set(['$schema', '$id', '$defs', 'definitions', 'example'])
 
 /**
  * @param schema  draft 2020-12, its definitions under `$defs`
@@ -61,7 +61,12 @@ class Translator {
     }
     const given = schema as JsonSchema
     const $ref = typeof given.$ref === 'string' ? this.#refer(given.$ref) : undefined
-    if (this.#version === '3.1') return { ...this.#inner(given, key => !leftOutOf31.has(key)), ...($ref && { $ref }) }
+    if (this.#version === '3.1') {
+      // OpenAPI 3.1 has `example` still, but calls it deprecated.
+      const more = Array.isArray(given.examples) ? given.examples : []
+      const examples = 'example' in given && { examples: [given.example, ...more] }
+      return { ...this.#inner(given, key => !leftOutOf31.has(key)), ...examples, ...($ref && { $ref }) }
+    }
     if ($ref) return { $ref } // no keyword may stand beside a reference
     return this.#older(given)
   }

@@ -1,3 +1,4 @@
+import type { LoadReport } from '../engine/hand-over.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeEmpty } from './azureml.ts'
@@ -5,7 +6,7 @@ import { allow, answerFailure, authorize, refuseTrailingSlash } from './azureml-
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
 import { availableVersions, describeService } from './openapi.ts'
-import { decodeVersion, versionUnknown, versionUnsupported } from './openapi-version.ts'
+import { decodeVersion, type OpenApiVersion, versionUnknown, versionUnsupported } from './openapi-version.ts'
 import { requestIdsOf } from './request-ids.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
@@ -42,11 +43,15 @@ function answerVersion(service: ScoringService, asked: string, headers: Record<s
   const report = service.requireReady()
   const version = decodeVersion(asked)
   if (!version) throw versionUnknown(asked, availableVersions(service, report))
-  const description = describeService(service, report, version)
-  if (!description) throw versionUnsupported(asked, availableVersions(service, report))
   return {
     status: 200,
     headers: { 'content-type': 'application/json', ...headers, 'x-ms-run-function-failed': 'False' },
-    body: encode(description),
+    body: service.documents[version] ?? generate(service, report, version, asked),
   }
+}
+
+function generate(service: ScoringService, report: LoadReport, version: OpenApiVersion, asked: string): string {
+  const description = describeService(service, report, version)
+  if (!description) throw versionUnsupported(asked, availableVersions(service, report))
+  return encode(description)
 }

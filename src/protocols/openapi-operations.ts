@@ -1,6 +1,9 @@
 import { STATUS_CODES } from 'node:http'
+import type { LoadReport } from '../engine/hand-over.ts'
 import { type ErrorCode, statusOf } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
+
+const json = 'application/json'
 
 /** One operation, in the words of no version of OpenAPI yet. */
 export interface Operation {
@@ -9,7 +12,8 @@ export interface Operation {
   readonly id: string
   readonly description: string
   readonly isLocked: boolean
-  readonly takesInput?: true
+  /** Media types of the body; absent: none is read. The first is JSON. */
+  readonly takes?: readonly [typeof json, ...string[]]
   readonly takesVersion?: true
   readonly answer: {
     readonly description: string
@@ -20,8 +24,6 @@ export interface Operation {
   /** Failures by HTTP status, each described by its codes. */
   readonly failures: readonly (readonly [status: number, description: string])[]
 }
-
-const json = 'application/json'
 
 /** What a score may be refused for; the rest of `statusOf` belongs to other routes. */
 const scoreFailures: readonly ErrorCode[] = [
@@ -39,7 +41,10 @@ const keyFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_REJECTED']
 const tokenFailures: readonly ErrorCode[] = [...keyFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
 /** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
-export function operationsOf({ name, definition, authorizer }: ScoringService): readonly Operation[] {
+export function operationsOf(
+  { name, definition, authorizer }: ScoringService,
+  { mediaTypes = [] }: LoadReport,
+): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
   const bearerFailures = definition.auth.mode === 'token' ? tokenFailures : keyFailures
@@ -65,7 +70,7 @@ export function operationsOf({ name, definition, authorizer }: ScoringService): 
       id: 'RunMLService',
       description: "Run web service's model and get the prediction output",
       isLocked: hasKeys,
-      takesInput: true,
+      takes: [json, ...mediaTypes],
       answer: {
         description: 'The service processed the input correctly and provided a result prediction, if applicable.',
         contentType: json,

@@ -6,8 +6,8 @@ import { encode } from '../tensor/python-json.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
 import { sizesIn, tensorSchema, zeros } from './openapi-tensor.ts'
 
-/** A sample longer than this is not shown. */
-const maxSampleLength = 100_000
+/** Characters of JSON; a longer sample is not shown. */
+export const maxSampleLength = 100_000
 
 /** What Azure ML says of scripts that declare nothing (contract, section 6). */
 const undeclared: JsonSchema = { type: 'object', example: {} }
@@ -21,10 +21,12 @@ export function payloadOf({ definition }: ScoringService, report: LoadReport): P
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
   const examples = hasTensors ? tensorExamples(report.inputs, sample) : []
-  const output = definition.entryScript === undefined ? tensorOutput(report, examples) : undeclared
+  const { encoding, nonFinite } = definition.response
+  const output =
+    definition.entryScript === undefined ? tensorOutput(report, examples, nonFinite === 'null') : scriptOutput(report)
   return {
     input: hasTensors ? tensorInput(report.inputs, examples) : otherInput(report, sample),
-    output: definition.response.encoding === 'json-string' ? asText(output) : output,
+    output: encoding === 'json-string' ? asText(output, report.outputSample) : output,
   }
 }
 
@@ -47,32 +49,41 @@ function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchem
 
 /** `{"data": …}`: the only input, or an object of all (as `decodeFeeds` takes them). */
 function tensorInput(inputs: readonly TensorInfo[], examples: readonly unknown[]): JsonSchema {
-  const data = byName(inputs, examples)
-  return withExample(
-    { type: 'object', properties: { data } },
-    data.example === undefined ? undefined : { data: data.example },
-  )
+  const data = exampleByName(inputs, examples)
+  const schema = { type: 'object', properties: { data: schemaByName(inputs, false) } }
+  return withExample(schema, data === undefined ? undefined : { data })
 }
 
-function tensorOutput({ inputs, outputs }: LoadReport, examples: readonly unknown[]): JsonSchema {
+/** The answer to the sample, else zeros for as many rows as the example of the input has. */
+function tensorOutput({ inputs, outputs, outputSample }: LoadReport, examples: readonly unknown[], mayBeNull: boolean) {
   const sizes = new Map(inputs.flatMap((input, index) => sizesIn(input, examples[index])))
-  return byName(
+  const answer = parseSample(outputSample)
+  const made = exampleByName(
     outputs,
     outputs.map(output => zeros(output, sizes)),
   )
+  return withExample(schemaByName(outputs, mayBeNull), answer ?? made)
+}
+
+/** Declared, or read off the answer to the sample; else what Azure ML says of scripts that declare nothing. */
+function scriptOutput({ outputJsonSchema, outputSample }: LoadReport): JsonSchema {
+  return outputJsonSchema ? withExample(outputJsonSchema, parseSample(outputSample)) : undeclared
 }
 
 /** A single tensor as it is, several in an object. */
-function byName(tensors: readonly TensorInfo[], examples: readonly unknown[]): JsonSchema {
+function schemaByName(tensors: readonly TensorInfo[], mayBeNull: boolean): JsonSchema {
   const [only] = tensors
-  if (tensors.length === 1 && only) return tensorSchema(only, examples[0])
+  if (tensors.length === 1 && only) return tensorSchema(only, mayBeNull)
   const names = tensors.map(({ name }) => name)
-  const properties = Object.fromEntries(tensors.map(tensor => [tensor.name, tensorSchema(tensor, undefined)]))
+  const properties = Object.fromEntries(tensors.map(tensor => [tensor.name, tensorSchema(tensor, mayBeNull)]))
+  return { type: 'object', ...(names.length > 0 ? { required: names } : {}), properties }
+}
+
+/** @returns undefined when one of the examples is not there */
+function exampleByName(tensors: readonly TensorInfo[], examples: readonly unknown[]): unknown {
+  if (tensors.length === 1) return examples[0]
   const isComplete = examples.every(example => example !== undefined)
-  return withExample(
-    { type: 'object', ...(names.length > 0 ? { required: names } : {}), properties },
-    isComplete ? Object.fromEntries(names.map((name, index) => [name, examples[index]])) : undefined,
-  )
+  return isComplete ? Object.fromEntries(tensors.map(({ name }, index) => [name, examples[index]])) : undefined
 }
 
 /** One example per input: from the sample, else zeros. */
@@ -89,8 +100,8 @@ function member(value: unknown, name: string): unknown {
 }
 
 /** `"encoding": "json-string"`: the answer is a string that holds JSON. */
-function asText({ example }: JsonSchema): JsonSchema {
-  return withExample({ type: 'string' }, example === undefined ? undefined : encode(example))
+function asText({ example }: JsonSchema, answer: string | undefined): JsonSchema {
+  return withExample({ type: 'string' }, answer ?? (example === undefined ? undefined : encode(example)))
 }
 
 function withExample(schema: JsonSchema, example: unknown): JsonSchema {

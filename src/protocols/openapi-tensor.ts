@@ -23,19 +23,35 @@ const scalarOf: Record<Dtype, JsonSchema> = {
   string: { type: 'string' },
 }
 
+const nullableDouble: JsonSchema = { type: ['number', 'null'], format: 'double' }
+const nullableFloat: JsonSchema = { type: ['number', 'null'], format: 'float' }
+
+/**
+ * An element of a tensor, as JSON Schema.
+ *
+ * @param mayBeNull  NaN and infinities come as null, so the floating-point types may
+ */
+export function elementSchema(dtype: Dtype, mayBeNull: boolean): JsonSchema {
+  const scalar = scalarOf[dtype]
+  if (!mayBeNull || scalar.type !== 'number') return scalar
+  return scalar.format === 'double' ? nullableDouble : nullableFloat
+}
+
+/** Lists as deep as the rank, in Azure ML's format (contract, section 6). */
+export function nestedSchema(dtype: Dtype, rank: number, mayBeNull: boolean): JsonSchema {
+  let nested = elementSchema(dtype, mayBeNull)
+  for (let axis = 0; axis < rank; axis++) nested = { type: 'array', items: nested }
+  return rank === 0 ? nested : { ...nested, format: 'numpy.ndarray' }
+}
+
 /**
  * A tensor as Azure ML describes an `ndarray`: lists nested as deep as its rank. Sizes are not part of the schema there;
  * here the description names them.
  *
- * @param example  nested lists, or undefined for none
+ * @param mayBeNull  as for `elementSchema`
  */
-export function tensorSchema({ dtype, shape }: TensorInfo, example: unknown): JsonSchema {
-  const nested = shape.reduce<JsonSchema>(items => ({ type: 'array', items }), scalarOf[dtype])
-  const given = example === undefined ? {} : { example }
-  const description = `${dtype}, shape [${shape.join(', ')}]`
-  return shape.length === 0
-    ? { ...nested, description, ...given }
-    : { ...nested, description, format: 'numpy.ndarray', ...given }
+export function tensorSchema({ dtype, shape }: TensorInfo, mayBeNull: boolean): JsonSchema {
+  return { ...nestedSchema(dtype, shape.length, mayBeNull), description: `${dtype}, shape [${shape.join(', ')}]` }
 }
 
 /**

@@ -27,27 +27,20 @@ const inputPayload = 'The input payload for executing the real-time machine lear
 /** As in Azure ML's templates, which leave out 3.1 although it is answered. */
 const versionParameter = { type: 'integer', enum: [2, 3] }
 
-/** @returns undefined when the version has no words for the input of the service */
+/** @returns undefined when the version has no words for what the service takes or answers */
 export function describeService(
   service: ScoringService,
   report: LoadReport,
   version: OpenApiVersion,
 ): object | undefined {
-  const { input, output } = payloadOf(service, report)
-  const serviceInput = translate(input, 'ServiceInput', version)
-  if (!serviceInput) return undefined
-  const schemas = {
-    ServiceInput: serviceInput.schema,
-    ServiceOutput: output,
-    ErrorResponse: errorResponse,
-    ...serviceInput.definitions,
-  }
+  const schemas = schemasOf(service, report, version)
+  if (!schemas) return undefined
   const info = {
     title: service.name,
     description: `API specification for the Azure Machine Learning service ${service.name}`,
     version: '1.0',
   }
-  const operations = operationsOf(service)
+  const operations = operationsOf(service, report)
   const security = operations.some(({ isLocked }) => isLocked)
     ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
     : undefined
@@ -66,15 +59,31 @@ export function describeService(
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: pathsOf(operations, openApi3Operation),
+    paths: pathsOf(operations, operation => openApi3Operation(operation, version)),
     components: { schemas, securitySchemes: security },
   }
 }
 
 /** The versions that this service can be described in. */
 export function availableVersions(service: ScoringService, report: LoadReport): OpenApiVersion[] {
-  const { input } = payloadOf(service, report)
-  return openApiVersions.filter(version => translate(input, 'ServiceInput', version) !== undefined)
+  return openApiVersions.filter(
+    version => version in service.documents || schemasOf(service, report, version) !== undefined,
+  )
+}
+
+function schemasOf(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
+  const payload = payloadOf(service, report)
+  const input = translate(payload.input, 'ServiceInput', version)
+  const output = translate(payload.output, 'ServiceOutput', version)
+  const error = translate(errorResponse, 'ErrorResponse', version)
+  if (!input || !output || !error) return undefined
+  return {
+    ServiceInput: input.schema,
+    ServiceOutput: output.schema,
+    ErrorResponse: error.schema,
+    ...input.definitions,
+    ...output.definitions,
+  }
 }
 
 function pathsOf(operations: readonly Operation[], render: (operation: Operation) => object): object {
@@ -90,7 +99,7 @@ function headOf({ id, description, isLocked }: Operation): object {
   return { operationId: id, description, security: isLocked ? [{ Bearer: [] }] : undefined }
 }
 
-function swagger2Operation({ takesInput, takesVersion, answer, failures }: Operation): object {
+function swagger2Operation({ takes, takesVersion, answer, failures }: Operation): object {
   const schema = { $ref: '#/definitions/ServiceInput' }
   const body = { name: 'serviceInputPayload', in: 'body', description: inputPayload, schema }
   const version = { name: 'version', in: 'query', required: false, ...versionParameter }
@@ -98,7 +107,9 @@ function swagger2Operation({ takesInput, takesVersion, answer, failures }: Opera
   return {
     // The health check answers in a type of its own, its failures in JSON as everything else.
     produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
-    parameters: takesInput ? [body] : takesVersion ? [version] : undefined,
+    // JSON alone is what the whole document says.
+    consumes: takes && takes.length > 1 ? takes : undefined,
+    parameters: takes ? [body] : takesVersion ? [version] : undefined,
     responses: {
       200: {
         description: answer.description,
@@ -111,13 +122,20 @@ function swagger2Operation({ takesInput, takesVersion, answer, failures }: Opera
   }
 }
 
-function openApi3Operation({ takesInput, takesVersion, answer, failures }: Operation): object {
+function openApi3Operation(
+  { takes, takesVersion, answer, failures }: Operation,
+  version: Exclude<OpenApiVersion, '2'>,
+): object {
   const asJson = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } })
   const failure = (description: string) => ({ description, content: asJson('ErrorResponse') })
-  const version = { name: 'version', in: 'query', required: false, schema: versionParameter }
+  const parameter = { name: 'version', in: 'query', required: false, schema: versionParameter }
+  const [, ...binary] = takes ?? []
+  // Bytes have no JSON type, and in 3.1, unlike 3.0, no format either (OpenAPI 3.1.0, "Considerations for File Uploads").
+  const bytes = { schema: version === '3' ? { type: 'string', format: 'binary' } : {} }
+  const content = { ...asJson('ServiceInput'), ...Object.fromEntries(binary.map(type => [type, bytes])) }
   return {
-    parameters: takesVersion && [version],
-    requestBody: takesInput && { description: inputPayload, content: asJson('ServiceInput') },
+    parameters: takesVersion && [parameter],
+    requestBody: takes && { description: inputPayload, content },
     responses: {
       200: {
         description: answer.description,

@@ -1,4 +1,5 @@
 import type { ThreadSpec } from '../engine/thread-spec.ts'
+import type { OwnDocuments } from '../service/own-documents.ts'
 
 /** Where services and their models lie. Port: `adapters/local/folder-model-store.ts` implements it. */
 export interface ModelStore {
@@ -10,4 +11,10 @@ export interface ModelStore {
    * @throws ServiceLoadError naming the file and key that the owner has to mend
    */
   openService(name: string): Promise<ThreadSpec>
+  /**
+   * OpenAPI documents that the owner wrote. Apart from the rest, because only who answers requests needs them, no thread.
+   *
+   * @throws ServiceLoadError naming the file that is no document
+   */
+  readDocuments(name: string): Promise<OwnDocuments>
 }

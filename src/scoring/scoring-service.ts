@@ -3,6 +3,7 @@ import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-o
 import type { Lane } from '../engine/lane.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
+import type { OwnDocuments } from '../service/own-documents.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
 
@@ -13,6 +14,7 @@ export interface ScoringServiceOptions {
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
   readonly lane: Lane | { readonly failure: string }
+  readonly documents?: OwnDocuments | undefined
 }
 
 /** A service as callers meet it: how it is opened, whether it can score, and the one path every score takes. */
@@ -20,12 +22,15 @@ export class ScoringService {
   readonly name: string
   readonly definition: ServiceDefinition
   readonly authorizer: Authorizer | undefined
+  /** OpenAPI documents that its owner wrote, in place of generated ones. */
+  readonly documents: OwnDocuments
   readonly #lane: ScoringServiceOptions['lane']
 
-  constructor({ name, definition, authorizer, lane }: ScoringServiceOptions) {
+  constructor({ name, definition, authorizer, lane, documents = {} }: ScoringServiceOptions) {
     this.name = name
     this.definition = definition
     this.authorizer = authorizer
+    this.documents = documents
     this.#lane = lane
   }
 

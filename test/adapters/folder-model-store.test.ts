@@ -53,6 +53,48 @@ describe('FolderModelStore', () => {
     await assert.rejects(store.openService('Upper'), /"Upper" is no service name/)
   })
 
+  it('reads the documents that the owner wrote, the first of each version', async test => {
+    const root = await makeServices(
+      {
+        'none/service.json': {},
+        'both/service.json': {},
+        'both/swagger.json': '{"swagger":  "2.0"}',
+        'both/swagger2.json': '{"swagger": "later"}',
+        'newer/service.json': {},
+        'newer/swagger2.json': '{"two": 2}',
+        'newer/swagger3.json': '{"three": 3}',
+        'newer/swagger3.1.json': '{"three": 3.1}',
+      },
+      test,
+    )
+    const store = new FolderModelStore(root)
+    assert.deepEqual(await store.readDocuments('none'), {})
+    assert.deepEqual(await store.readDocuments('both'), { 2: '{"swagger":  "2.0"}' })
+    assert.deepEqual(await store.readDocuments('newer'), {
+      2: '{"two": 2}',
+      3: '{"three": 3}',
+      '3.1': '{"three": 3.1}',
+    })
+  })
+
+  it('says which of them is no document', async test => {
+    const root = await makeServices(
+      {
+        'broken/service.json': {},
+        'broken/swagger3.json': '{"openapi": ',
+        'list/service.json': {},
+        'list/swagger.json': '[]',
+      },
+      test,
+    )
+    const store = new FolderModelStore(root)
+    await assert.rejects(store.readDocuments('broken'), {
+      name: 'ServiceLoadError',
+      message: /^broken\/swagger3\.json is not JSON: /,
+    })
+    await assert.rejects(store.readDocuments('list'), /list\/swagger\.json must hold a JSON object/)
+  })
+
   it('names a folder that does not exist', async () => {
     await assert.rejects(new FolderModelStore('/no/such/folder').listServices(), {
       name: 'StartupError',

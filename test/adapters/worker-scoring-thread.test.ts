@@ -373,6 +373,11 @@ describe('a service that cannot be loaded', () => {
       /input must be a zod schema or tensor/,
     ],
     [
+      'an output that is no schema',
+      script('export const run = () => 1; export const init = () => {}; export const output = {}'),
+      /output must be a zod schema or tensor/,
+    ],
+    [
       'a model that does not exist',
       script("export const run = () => 1; export const init = c => c.loadModel('m')"),
       /there is no model "m"; models: none/,

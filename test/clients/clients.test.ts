@@ -4,7 +4,6 @@
  * to trust are arguments, the rest is as a user has it; so a failure here is a promise of the README broken.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +12,7 @@ import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 import { Child } from '../host/host-child.ts'
 import { copyOfApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
+import { once, type Run, run, succeed, works } from './tools.ts'
 
 /** What Azure Machine Learning's documentation prints for the two rows. */
 const published = '[217.67978776218715, 224.78937091757172]'
@@ -22,12 +22,6 @@ interface Client {
   readonly service: 'diabetes' | 'diabetes-string'
   /** The command line that runs it, after what has to be built, or the tool that is missing. */
   readonly command: () => Promise<readonly string[] | { readonly missing: string }>
-}
-
-interface Run {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
 }
 
 const source = (path: string) => join(import.meta.dirname, path)
@@ -210,32 +204,6 @@ function runCommand([program, ...first]: readonly string[], ...rest: string[]): 
   return run(program as string, ...first, ...rest)
 }
 
-/** Runs a program to its end. A proxy of the machine is not for localhost; messages come in English. */
-function run(program: string, ...args: string[]): Promise<Run> {
-  const env = { ...process.env, NO_PROXY: 'localhost', no_proxy: 'localhost', LC_ALL: 'C' }
-  return new Promise(resolve => {
-    execFile(program, args, { env, timeout: 100_000 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
-      resolve({ code, stdout, stderr: code === -1 ? `${stderr}${error}` : stderr })
-    })
-  })
-}
-
-async function works(program: string, ...args: string[]): Promise<boolean> {
-  return (await run(program, ...args)).code === 0
-}
-
-async function succeed(program: string, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await run(program, ...args)
-  assert.equal(code, 0, `${program}: ${stdout}${stderr}`)
-}
-
 function add(command: Awaited<ReturnType<Client['command']>>, script: string) {
   return 'missing' in command ? command : [...command, script]
-}
-
-/** The same promise to everyone who asks, so that it is done once. */
-function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
-  let result: Promise<Result> | undefined
-  return () => (result ??= work())
 }

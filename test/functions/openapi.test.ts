@@ -50,6 +50,36 @@ const files = {
   'private/model.onnx': model,
   'no-keys/service.json': { auth: { mode: 'none' }, cors: { origins: ['https://pages.example'] } },
   'no-keys/model.onnx': model,
+  'own/service.json': { entryScript: 'score.mjs' },
+  'own/score.mjs': script('export const input = z.object({ data: z.union([z.string(), z.number()]) })'),
+  'own/swagger.json': '{"swagger":  "2.0", "info": {"title": "ours"}}\n',
+  'own/swagger3.1.json': '{"openapi": "3.1.0"}',
+  'own-list/service.json': {},
+  'own-list/model.onnx': model,
+  'own-list/swagger3.json': '[]',
+  'answers/service.json': { entryScript: 'score.mjs', schema: { input: 'sample.json' } },
+  'answers/score.mjs':
+    'export const init = () => {}\nexport const run = text => JSON.parse(text).data.map(n => ({ double: 2 * n }))\n',
+  'answers/sample.json': '{"data": [1, 2.5]}',
+  'declares/service.json': { entryScript: 'score.mjs', schema: { input: 'sample.json' } },
+  'declares/score.mjs': `import { Tensor, tensor } from 'scoring-functions'
+export const init = () => {}
+export const output = tensor([[0.5, 0.5]], 'float32')
+export const run = () => Tensor.from('float32', [[1, 0]])`,
+  'declares/sample.json': '{}',
+  'differs/service.json': { entryScript: 'score.mjs', schema: { input: 'sample.json' } },
+  'differs/score.mjs': script('export const output = z.object({ label: z.string() })'),
+  'differs/sample.json': '{}',
+  'tensor-sample/service.json': { entryScript: 'score.mjs' },
+  'tensor-sample/score.mjs': `import { tensor } from 'scoring-functions'
+export const init = () => {}
+export const input = tensor([[1.5, 2], [3, 4]], 'float32')
+export const run = ({ data }) => ({ sums: Array.from({ length: data.shape[0] }, (_, i) => data.data[2 * i] + data.data[2 * i + 1]) })`,
+  'undescribed/service.json': { entryScript: 'score.mjs' },
+  'undescribed/score.mjs': `import { tensor } from 'scoring-functions'
+export const init = () => {}
+export const input = tensor([[0]], 'float32')
+export const run = () => { throw new Error('no') }`,
   'broken/service.json': {},
   'slow/service.json': { entryScript: 'score.mjs' },
   'slow/score.mjs':
@@ -176,12 +206,11 @@ describe('swagger.json', () => {
   })
 
   it('describes what each kind of script takes', async () => {
-    const rows = (example: unknown) => ({
+    const rows = {
       type: 'array',
       items: { type: 'array', items: { type: 'number', format: 'float' } },
       format: 'numpy.ndarray',
-      example,
-    })
+    }
     const dataOf = async (service: string) => {
       const { properties, example } = (await inputOf(service)) as {
         properties: { data: { description?: string } }
@@ -194,10 +223,10 @@ describe('swagger.json', () => {
       [1, 2],
       [3, 4],
     ]
-    assert.deepEqual(await dataOf('built-in'), [rows(sample), { data: sample }, 'float32, shape [batch, 2]'])
-    assert.deepEqual(await dataOf('bare'), [rows([[0, 0]]), { data: [[0, 0]] }, 'float32, shape [batch, 2]'])
+    assert.deepEqual(await dataOf('built-in'), [rows, { data: sample }, 'float32, shape [batch, 2]'])
+    assert.deepEqual(await dataOf('bare'), [rows, { data: [[0, 0]] }, 'float32, shape [batch, 2]'])
     const declared = [[5.1, 3.5]]
-    assert.deepEqual(await dataOf('tensors'), [rows(declared), { data: declared }, 'float32, shape [rows, 2]'])
+    assert.deepEqual(await dataOf('tensors'), [rows, { data: declared }, 'float32, shape [rows, 2]'])
     const open = { type: 'object', example: {} }
     assert.deepEqual(await inputOf('bare-script'), open)
     assert.deepEqual((await documentOf('bare-script')).definitions?.ServiceOutput, open)
@@ -216,15 +245,57 @@ describe('swagger.json', () => {
                 type: 'object',
                 required: ['age'],
                 properties: {
-                  age: { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
+                  age: { type: 'integer', format: 'int64' },
                 },
               },
             },
           },
         },
-        GlobalParameters: { type: 'number', default: 1 },
+        GlobalParameters: { type: 'number', format: 'double', default: 1 },
       },
     })
+  })
+
+  it('describes what a script answers', async () => {
+    const outputOf = async (service: string) => (await documentOf(service)).definitions?.ServiceOutput
+    const number = (format: string) => ({ type: 'number', format, 'x-nullable': true })
+    // Read off the answer to schema.input, or to the sample of tensor(...).
+    assert.deepEqual(await outputOf('answers'), {
+      type: 'array',
+      items: { type: 'object', required: ['double'], properties: { double: number('double') } },
+      example: [{ double: 2 }, { double: 5 }],
+    })
+    assert.deepEqual(await outputOf('tensor-sample'), {
+      type: 'object',
+      required: ['sums'],
+      properties: { sums: { type: 'array', items: number('double') } },
+      example: { sums: [3.5, 7] },
+    })
+    assert.deepEqual(await outputOf('declares'), {
+      type: 'array',
+      items: { type: 'array', items: number('float') },
+      format: 'numpy.ndarray',
+      description: 'float32, shape [rows, 2]',
+      example: [[0.5, 0.5]],
+    })
+    // What `output` declares is not checked; only an example that does not suit it is left out.
+    assert.deepEqual(await outputOf('differs'), {
+      type: 'object',
+      required: ['label'],
+      properties: { label: { type: 'string' } },
+    })
+    assert.match(app.output(), /\[differs\] the answer to the sample is not what the script declares as output/)
+    assert.deepEqual(await outputOf('undescribed'), { type: 'object', example: {} })
+  })
+
+  it('is what the owner wrote, as it is, where a file says it', async () => {
+    const texts = await Promise.all(['', '?version=3.1'].map(async query => (await call('own', query)).text()))
+    assert.deepEqual(texts, [files['own/swagger.json'], files['own/swagger3.1.json']])
+    assert.equal((await documentOf('own', '?version=3')).openapi, '3.0.3')
+    const message = /Supported versions: \[2, 3, 3\.1\]/ // 2 only because of the file
+    assert.match((await messageOf(await call('own', '?version=9')))[1] as string, message)
+    assert.equal((await call('own-list')).status, 503)
+    assert.match(app.output(), /\[own-list\] not available: own-list\/swagger3\.json must hold a JSON object/)
   })
 
   it('shows an example that the service scores', async () => {

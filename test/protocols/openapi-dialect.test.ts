@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as z from 'zod'
-import { jsonSchemaOf } from '../../src/protocols/openapi-declared-input.ts'
+import { jsonSchemaOf } from '../../src/protocols/openapi-declared.ts'
 import { type JsonSchema, translate } from '../../src/protocols/openapi-dialect.ts'
 import { decodeVersion } from '../../src/protocols/openapi-version.ts'
 
@@ -73,6 +73,17 @@ describe('translate', () => {
     }
   })
 
+  it('shows an example in the word of each version', () => {
+    const schema = { type: 'object', properties: { example: { type: 'string' } }, example: { example: 'a' } }
+    const { example, ...rest } = schema
+    assert.deepEqual(inVersion('2', schema)?.schema, schema)
+    assert.deepEqual(inVersion('3', schema)?.schema, schema)
+    assert.deepEqual(inVersion('3.1', schema)?.schema, { ...rest, examples: [example] })
+    const several = { type: 'string', example: 'a', examples: ['b'] }
+    assert.deepEqual(inVersion('3', several)?.schema, { type: 'string', example: 'a' })
+    assert.deepEqual(inVersion('3.1', several)?.schema, { type: 'string', examples: ['a', 'b'] })
+  })
+
   it('takes names of properties for names', () => {
     const schema = { type: 'object', properties: { anyOf: { type: 'string' }, $ref: { type: 'string' } } }
     for (const version of ['2', '3', '3.1'] as const) assert.deepEqual(inVersion(version, schema)?.schema, schema)
@@ -96,20 +107,40 @@ describe('translate', () => {
 
 describe('jsonSchemaOf', () => {
   it("gives zod's own, with anything for what JSON cannot say", () => {
-    const schema = jsonSchemaOf(z.object({ data: z.array(z.number()), when: z.date().optional() }))
-    assert.deepEqual(schema?.properties, { data: { type: 'array', items: { type: 'number' } }, when: {} })
+    const schema = jsonSchemaOf(z.object({ data: z.array(z.number()), when: z.date().optional() }), 'input')
+    assert.deepEqual(schema?.properties, {
+      data: { type: 'array', items: { type: 'number', format: 'double' } },
+      when: {},
+    })
     assert.deepEqual(schema?.required, ['data'])
   })
 
   it('gives what is sent, not what it becomes', () => {
-    const schema = jsonSchemaOf(z.object({ age: z.string().transform(Number), limit: z.number().default(1) }))
+    const schema = jsonSchemaOf(z.object({ age: z.string().transform(Number), limit: z.number().default(1) }), 'input')
     assert.deepEqual(schema?.required, ['age'])
-    assert.deepEqual(schema?.properties, { age: { type: 'string' }, limit: { default: 1, type: 'number' } })
+    assert.deepEqual(schema?.properties, {
+      age: { type: 'string' },
+      limit: { default: 1, type: 'number', format: 'double' },
+    })
+  })
+
+  it('gives numbers the formats that Azure ML gives them, and dates of an answer as they are sent', () => {
+    const schema = z.object({ id: z.int(), age: z.int().min(0).max(150), at: z.date(), big: z.bigint() })
+    const numbers = {
+      id: { type: 'integer', format: 'int64' },
+      age: { type: 'integer', format: 'int64', minimum: 0, maximum: 150 },
+    }
+    assert.deepEqual(jsonSchemaOf(schema, 'input')?.properties, { ...numbers, at: {}, big: {} })
+    assert.deepEqual(jsonSchemaOf(schema, 'output')?.properties, {
+      ...numbers,
+      at: { type: 'string', format: 'date-time' },
+      big: { type: 'integer', format: 'int64' },
+    })
   })
 
   it('gives nothing for a library without JSON Schema, or one that fails', () => {
-    assert.equal(jsonSchemaOf(undefined), undefined)
-    assert.equal(jsonSchemaOf({ safeParse: () => ({ success: true, data: 1 }) }), undefined)
+    assert.equal(jsonSchemaOf(undefined, 'input'), undefined)
+    assert.equal(jsonSchemaOf({ safeParse: () => ({ success: true, data: 1 }) }, 'input'), undefined)
     const failing = {
       '~standard': {
         jsonSchema: {
@@ -119,10 +150,10 @@ describe('jsonSchemaOf', () => {
         },
       },
     }
-    assert.equal(jsonSchemaOf(failing), undefined)
+    assert.equal(jsonSchemaOf(failing, 'input'), undefined)
     // Only plain data may cross to another thread.
     const withFunction = { '~standard': { jsonSchema: { input: () => ({ type: 'object', default: () => 1 }) } } }
-    assert.deepEqual(jsonSchemaOf(withFunction), { type: 'object' })
+    assert.deepEqual(jsonSchemaOf(withFunction, 'input'), { type: 'object' })
   })
 })
 

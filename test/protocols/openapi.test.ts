@@ -58,7 +58,6 @@ describe('describeService', () => {
         items: { type: 'array', items },
         description: `${dtype}, shape [rows, 2]`,
         format: 'numpy.ndarray',
-        example: [[zero, zero]],
       }
       const [input] = payloadOf({ inputs: [tensor('x', dtype, 'rows', 2)] })
       assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: [[zero, zero]] } })
@@ -82,7 +81,8 @@ describe('describeService', () => {
 
   it('names several inputs and outputs, all of them required', () => {
     const tensors = [tensor('ids', 'int64', 'batch', 'length'), tensor('scale', 'float64')]
-    const [input, output] = payloadOf({ inputs: tensors, outputs: tensors })
+    const literal = { response: { nonFinite: 'literal' } }
+    const [input, output] = payloadOf({ inputs: tensors, outputs: tensors }, literal)
     const data = {
       type: 'object',
       required: ['ids', 'scale'],
@@ -95,10 +95,67 @@ describe('describeService', () => {
         },
         scale: { type: 'number', format: 'double', description: 'float64, shape []' },
       },
-      example: { ids: [[0]], scale: 0 },
     }
-    assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: data.example } })
-    assert.deepEqual(output, data)
+    const example = { ids: [[0]], scale: 0 }
+    assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: example } })
+    assert.deepEqual(output, { ...data, example })
+  })
+
+  it('says that a float of the answer may be null, where NaN becomes that', () => {
+    const outputIn = (version: '2' | '3' | '3.1', dtype: Dtype, definition: object = {}) => {
+      const sut = serviceWith({ outputs: [tensor('y', dtype, 'rows')] }, definition)
+      const described = describeService(...sut, version) as Swagger & {
+        components: { schemas: Swagger['definitions'] }
+      }
+      return (described.definitions ?? described.components.schemas).ServiceOutput?.items
+    }
+    for (const dtype of ['float16', 'float32', 'float64'] as const) {
+      const number = { type: 'number', format: dtype === 'float64' ? 'double' : 'float' }
+      assert.deepEqual(outputIn('2', dtype), { ...number, 'x-nullable': true })
+      assert.deepEqual(outputIn('3', dtype), { ...number, nullable: true })
+      assert.deepEqual(outputIn('3.1', dtype), { ...number, type: ['number', 'null'] })
+      assert.deepEqual(outputIn('3', dtype, { response: { nonFinite: 'literal' } }), number)
+    }
+    assert.deepEqual(outputIn('3', 'int32'), { type: 'integer', format: 'int32' })
+  })
+
+  it('lists the media types that a service takes besides JSON', () => {
+    // OpenAPI 3.0.3, "Considerations for File Uploads"; 3.1.0, the same; Swagger 2.0, Operation Object, `consumes`.
+    const scoreOf = (version: '2' | '3' | '3.1', report: Partial<LoadReport>) => {
+      const described = describeService(...serviceWith(report), version) as {
+        paths: Record<string, { post: { consumes?: string[]; requestBody: { content: object } } }>
+      }
+      return described.paths['/api/v1/service/sut/score']?.post
+    }
+    const images = { mediaTypes: ['image/png', 'image/jpeg'] }
+    assert.deepEqual(scoreOf('2', images)?.consumes, ['application/json', 'image/png', 'image/jpeg'])
+    assert.equal(scoreOf('2', {})?.consumes, undefined)
+    const json = { schema: { $ref: '#/components/schemas/ServiceInput' } }
+    const bytes = { schema: { type: 'string', format: 'binary' } }
+    assert.deepEqual(scoreOf('3', images)?.requestBody.content, {
+      'application/json': json,
+      'image/png': bytes,
+      'image/jpeg': bytes,
+    })
+    assert.deepEqual(scoreOf('3.1', { mediaTypes: ['application/x-npy'] })?.requestBody.content, {
+      'application/json': json,
+      'application/x-npy': { schema: {} },
+    })
+  })
+
+  it('shows the answer to the sample', () => {
+    const outputs = [tensor('y', 'float64', 'rows')]
+    const outputSample = '[217.67978776218715, 224.78937091757172]'
+    const [, output] = payloadOf({ outputs, outputSample }) as { example: unknown }[]
+    assert.deepEqual(output?.example, [217.67978776218715, 224.78937091757172])
+  })
+
+  it('describes the answer of a script as that says, or as its answer to the sample shows', () => {
+    const outputJsonSchema = { type: 'array', items: { type: 'string' } }
+    const report = { scriptKind: 'raw', outputJsonSchema, outputSample: '["setosa", 1.0]' } as const
+    assert.deepEqual(payloadOf(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa', 1] })
+    const [, text] = payloadOf(report, { entryScript, response: { encoding: 'json-string' } })
+    assert.deepEqual(text, { type: 'string', example: '["setosa", 1.0]' })
   })
 
   it('shows no example of megabytes', () => {

@@ -4,6 +4,7 @@ import type { ModelPath, ThreadSpec } from '../../engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import type { ModelStore } from '../../registry/model-store.ts'
 import { type ServiceDefinition, serviceNamePattern } from '../../service/definition.ts'
+import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../service/own-documents.ts'
 import { parseDefinition } from '../../service/parse-definition.ts'
 
 /** Services in a folder: `<service>/service.json`, models in `<service>/<version>/`. */
@@ -52,6 +53,16 @@ export class FolderModelStore implements ModelStore {
       sample: await readSample(name, folder, definition.schema.input),
     }
   }
+
+  async readDocuments(name: string): Promise<OwnDocuments> {
+    const present = new Set(await readdir(join(this.#root, name)))
+    const documents: Record<string, string> = {}
+    for (const [version, files] of Object.entries(ownDocumentFiles)) {
+      const file = files.find(each => present.has(each))
+      if (file) documents[version] = checkOwnDocument(`${name}/${file}`, await readText(join(this.#root, name, file)))
+    }
+    return documents
+  }
 }
 
 async function namedModels(
@@ -96,6 +107,8 @@ async function readSample(service: string, folder: string, input: string | undef
   await mustExist(join(folder, input), `${service}/service.json: schema.input: ${input}`)
   return readFile(join(folder, input), 'utf8')
 }
+
+const readText = (path: string) => readFile(path, 'utf8')
 
 async function mustExist(path: string, name: string): Promise<void> {
   if (!(await exists(path))) throw new ServiceLoadError(`${name} does not exist`)

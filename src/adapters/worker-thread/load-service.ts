@@ -6,9 +6,10 @@ import { initScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { ServiceLoadError } from '../../errors.ts'
-import { jsonSchemaOf } from '../../protocols/openapi-declared-input.ts'
+import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
+import { describeOutput } from './describe-output.ts'
 import { importEntryModule } from './entry-module.ts'
 
 /** A service that can score, as the thread holds it. */
@@ -43,13 +44,13 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     sessions.set(model.name, session)
     return session
   }
-  const { script, input } = await loadScript(spec, loadModel)
+  const { script, input, output } = await loadScript(spec, loadModel)
   const loadedAt = performance.now()
-  const { isBatchable, notes } = await warmUp(script, {
+  const { isBatchable, notes, answer } = await warmUp(script, {
     sample: spec.sample,
     maxRows: spec.definition.batching.maxRows,
-    nonFinite: spec.definition.response.nonFinite,
   })
+  const described = describeOutput(output, answer, spec.definition.response.nonFinite)
   const [session] = await Promise.all(sessions.values())
   const inputs = script.kind === 'rows' ? script.inputs : (session?.inputs ?? [])
   const report: LoadReport = {
@@ -58,9 +59,11 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     inputs,
     outputs: session?.outputs ?? [],
     inputSample: spec.sample ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
-    inputJsonSchema: script.kind === 'object' ? (jsonSchemaOf(input) ?? { type: 'object' }) : undefined,
+    inputJsonSchema: script.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
+    outputSample: described.sample,
+    outputJsonSchema: spec.entryScript === undefined ? undefined : described.jsonSchema,
     isBatchable,
-    notes,
+    notes: [...notes, ...described.notes],
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }
@@ -76,11 +79,11 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   return { service, report }
 }
 
-/** The script, and what it exports as `input`. */
+/** The script, and what it exports as `input` and `output`. */
 async function loadScript(
   spec: ThreadSpec,
   loadModel: (name?: string) => Promise<ModelSession>,
-): Promise<{ script: Script; input?: unknown }> {
+): Promise<{ script: Script; input?: unknown; output?: unknown }> {
   if (spec.entryScript === undefined) return { script: builtInScript(await loadModel()) }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
@@ -89,5 +92,5 @@ async function loadScript(
     loadModel: async name => loadModel(name),
     log: (...message) => console.log(`[${spec.service}]`, ...message),
   })
-  return { script, input: module.input }
+  return { script, input: module.input, output: module.output }
 }

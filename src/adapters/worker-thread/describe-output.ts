@@ -1,0 +1,59 @@
+import { TensorInput } from '../../entry-script/api.ts'
+import type { WarmUp } from '../../entry-script/warm-up.ts'
+import { schemaOfAnswer } from '../../protocols/openapi-answer.ts'
+import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
+import type { JsonSchema } from '../../protocols/openapi-dialect.ts'
+import { maxSampleLength } from '../../protocols/openapi-payload.ts'
+import { tensorSchema } from '../../protocols/openapi-tensor.ts'
+import { encode, type NonFinite } from '../../tensor/python-json.ts'
+
+interface Schema {
+  safeParse(value: unknown): { success: boolean }
+}
+
+interface OutputDescription {
+  /** JSON text of an answer. */
+  readonly sample?: string | undefined
+  readonly jsonSchema?: JsonSchema | undefined
+  readonly notes: readonly string[]
+}
+
+/**
+ * What the service's document says of its answers: what the script declares as `output`, else what the answer to the
+ * sample shows. Plain data, which crosses to the main thread.
+ */
+export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription {
+  const mayBeNull = nonFinite === 'null'
+  if (declared instanceof TensorInput) {
+    const { dtype, shape, sample } = declared
+    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, mayBeNull)
+    return { jsonSchema, sample: textOf(sample, nonFinite), notes: [] }
+  }
+  const text = answer && textOf(answer.result, nonFinite)
+  const sample = text !== undefined && text.length <= maxSampleLength ? text : undefined
+  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result, mayBeNull)
+  if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
+  const jsonSchema = jsonSchemaOf(declared, 'output') ?? shown
+  if (sample === undefined || suits(declared as Schema, answer?.result, sample))
+    return { jsonSchema, sample, notes: [] }
+  return { jsonSchema, notes: ['the answer to the sample is not what the script declares as output'] }
+}
+
+/** @returns undefined for what has no JSON of its own: a response, or what cannot be written */
+function textOf(result: unknown, nonFinite: NonFinite): string | undefined {
+  if (result instanceof Response) return undefined
+  try {
+    return encode(result ?? {}, nonFinite)
+  } catch {
+    return undefined // callers are told, with the cause in the log
+  }
+}
+
+/** Either way: a schema may have in mind the date that `run` returns, or the list that a tensor becomes. */
+function suits(schema: Schema, result: unknown, text: string): boolean {
+  try {
+    return schema.safeParse(result).success || schema.safeParse(JSON.parse(text)).success
+  } catch {
+    return false // bare NaN is no JSON
+  }
+}

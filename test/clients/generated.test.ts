@@ -1,0 +1,82 @@
+/**
+ * A client that nobody wrote: OpenAPI Generator (openapi-generator.tech, a Java program from Maven Central) makes it from
+ * the document of the service, in each version.
+ */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+import { once, run, succeed, works } from './tools.ts'
+
+/** Maven finds both where its settings say, and keeps them. */
+const generatorArtifact = 'org.openapitools:openapi-generator-cli:7.25.0'
+const copyGoal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy'
+/** The client is made once, so compiling for speed does not pay. */
+const java = ['-XX:TieredStopAtLevel=1', '-jar']
+const program = join(import.meta.dirname, 'generated/score.py')
+
+describe('a client generated from the document of a service', () => {
+  let app: RunningApp
+  let built: string
+  const cleanUps: (() => unknown)[] = []
+  before(async () => {
+    built = await mkdtemp(join(tmpdir(), 'generated-'))
+    cleanUps.push(() => rm(built, { recursive: true, force: true }))
+    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  /** The generator's jar, or what is missing to get it. */
+  const generator = once(async () => {
+    if (!(await works('java', '-version'))) return { missing: 'java is not installed' }
+    if (!(await works('mvn', '--version'))) return { missing: 'mvn (Maven) is not installed' }
+    const options = [`-Dartifact=${generatorArtifact}`, `-DoutputDirectory=${built}`, '-Dmdep.stripVersion=true']
+    if (!(await works('mvn', '--batch-mode', '--quiet', copyGoal, ...options))) {
+      return { missing: `Maven cannot fetch ${generatorArtifact}` }
+    }
+    return { jar: join(built, 'openapi-generator-cli.jar') }
+  })
+
+  /** A Python with what generated clients need, made for the first of them: they all need the same. */
+  let python: Promise<{ missing: string } | { python: string }> | undefined
+  async function pythonFor(client: string): Promise<{ missing: string } | { python: string }> {
+    if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
+    const folder = join(built, 'python')
+    const executable = join(folder, 'bin/python')
+    const isReady =
+      (await works('python3', '-m', 'venv', folder)) &&
+      (await works(executable, '-m', 'pip', 'install', '--quiet', '--requirement', join(client, 'requirements.txt')))
+    return isReady ? { python: executable } : { missing: 'pip cannot install what a generated client needs' }
+  }
+
+  for (const version of ['2', '3', '3.1']) {
+    it(`scores the two published rows: OpenAPI Generator, Python, version ${version}`, async test => {
+      const tool = await generator()
+      if ('missing' in tool) return test.skip(tool.missing)
+      const document = join(built, `diabetes-${version}.json`)
+      const url = `${app.url}/api/v1/service/diabetes/swagger.json?version=${version}`
+      await writeFile(document, await (await fetch(url)).text())
+
+      const validated = await run('java', ...java, tool.jar, 'validate', '--input-spec', document)
+      assert.match(validated.stdout, /No validation issues detected/, validated.stdout + validated.stderr)
+      const client = join(built, `client-${version}`)
+      const options = ['--generator-name', 'python', '--additional-properties', 'packageName=scoring_client']
+      await succeed('java', ...java, tool.jar, 'generate', '--input-spec', document, '--output', client, ...options)
+
+      python ??= pythonFor(client)
+      const tools = await python
+      if ('missing' in tools) return test.skip(tools.missing)
+      const key = await app.keyOf('diabetes')
+      const scored = await run(tools.python, program, client, app.url, key)
+      assert.equal(scored.stderr, '')
+      assert.deepEqual(scored.stdout.trim().split('\n'), ['Healthy', '[217.67978776218715, 224.78937091757172]'])
+      const refused = await run(tools.python, program, client, app.url, `${key.slice(0, -4)}nope`)
+      assert.deepEqual([refused.code, refused.stderr.trim()], [1, '401 BEARER_REJECTED'])
+    })
+  }
+})

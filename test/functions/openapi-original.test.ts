@@ -1,0 +1,130 @@
+/**
+ * Our documents against those that Azure Machine Learning's server writes for the same scripts in Python (recorded in
+ * `test/fixtures/azureml-swagger`): the same but for the differences that are named here.
+ */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { scriptsOfOriginal } from '../support/described-services.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+
+type Json = Record<string, unknown>
+type Schemas = Record<'ServiceInput' | 'ServiceOutput' | 'ErrorResponse', Json>
+
+const recorded = join(import.meta.dirname, '../fixtures/azureml-swagger')
+
+describe('a document, beside the one that Azure Machine Learning writes for the same script,', () => {
+  let app: RunningApp
+  const cleanUps: (() => unknown)[] = []
+  before(async () => {
+    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, scriptsOfOriginal)
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+  const documentsOf = async (service: string, version: '2' | '3' | '3.1') => {
+    const file = `${service.replaceAll('-', '_')}.swagger${version === '2' ? 2 : 3}.json`
+    const response = await fetch(`${app.url}/api/v1/service/${service}/swagger.json?version=${version}`)
+    return [(await response.json()) as Json, JSON.parse(await readFile(join(recorded, file), 'utf8')) as Json] as const
+  }
+
+  for (const service of ['power-bi', 'numpy-rows', 'standard-types']) {
+    it(`differs on purpose only: ${service}, version 2`, async () => {
+      const [ours, theirs] = await documentsOf(service, '2')
+      assert.deepEqual(withoutDifferences(ours, service), withoutDifferences(theirs, 'ML service'))
+    })
+
+    it(`differs on purpose only: ${service}, version 3`, async () => {
+      const [ours, theirs] = await documentsOf(service, '3')
+      assert.deepEqual(withoutDifferences(ours, service), withoutDifferences(theirs, 'ML service'))
+    })
+  }
+
+  it('gives Power BI what that reads: nested names, what is required, an example, and no reference or choice inside', async () => {
+    const [document] = await documentsOf('power-bi', '2')
+    const { ServiceInput, ServiceOutput } = document.definitions as Schemas
+    const number = { type: 'number', format: 'double' }
+    const row = {
+      type: 'object',
+      required: ['AGE', 'BMI', 'NAME', 'SMOKES'],
+      properties: {
+        AGE: { type: 'integer', format: 'int64' },
+        BMI: number,
+        NAME: { type: 'string' },
+        SMOKES: { type: 'boolean' },
+      },
+    }
+    const data = { type: 'array', items: row }
+    const parameters = { scale: number, method: { type: 'string' } }
+    assert.deepEqual(ServiceInput.properties, {
+      Inputs: { type: 'object', required: ['data'], properties: { data } },
+      GlobalParameters: { type: 'object', required: ['scale', 'method'], properties: parameters },
+    })
+    assert.deepEqual(ServiceOutput, {
+      type: 'object',
+      required: ['Results'],
+      properties: { Results: { type: 'array', items: number } },
+      example: { Results: [217.67978776218715, 224.78937091757172] },
+    })
+    const { Inputs, GlobalParameters } = ServiceInput.example as Json
+    const answer = await app.score('power-bi', JSON.stringify({ Inputs, GlobalParameters }))
+    assert.deepEqual(await answer.json(), ServiceOutput.example)
+  })
+})
+
+/** A document without what differs on purpose. Both sides pass it, so it can only take away. */
+function withoutDifferences(document: Json, title: string): Json {
+  const { components, definitions, security, ...rest } = document
+  const { schemas, securitySchemes } = (components ?? { schemas: definitions }) as {
+    schemas: Schemas
+    securitySchemes?: Json
+  }
+  // Azure ML's version 3 locks every operation, the health check too, which it answers without a key all the same.
+  return {
+    ...rest,
+    info: JSON.parse(JSON.stringify(document.info).replaceAll(title, 'the service')),
+    paths: Object.fromEntries(
+      Object.entries(document.paths as Json).map(([path, item]) => [pathless(path), shared(item)]),
+    ),
+    securitySchemes,
+    ServiceInput: withoutRequired(schemas.ServiceInput),
+    ServiceOutput: plain(schemas.ServiceOutput),
+    // Ours has a stable code beside the message.
+    ErrorResponse: Object.keys(schemas.ErrorResponse.properties as Json).filter(name => name !== 'code'),
+  }
+}
+
+/** Several services in one app need a prefix; Azure ML's is set by `SERVICE_PATH_PREFIX`. */
+function pathless(path: string): string {
+  return path.replace(/^\/api\/v1\/service\/[^/]+/, '')
+}
+
+/** Ours names every status with its codes, and gives `/` and `/swagger.json` the types that both servers answer with. */
+function shared(item: unknown): unknown {
+  return Object.fromEntries(
+    Object.entries(item as Record<string, Json>).map(([method, { responses, produces, ...operation }]) => {
+      const { 200: ok, default: other } = responses as Record<string, Json>
+      const isScore = operation.operationId === 'RunMLService'
+      return [method, { ...operation, responses: { 200: isScore ? ok : ok?.description, default: other } }]
+    }),
+  )
+}
+
+/** Azure ML's ServiceInput requires nothing, although its server refuses a body without the parameters. */
+function withoutRequired(schema: Json): unknown {
+  const { required, ...rest } = schema
+  return plain(rest)
+}
+
+/** Sizes stand in our descriptions; a float may be null where Azure ML sends NaN; a frame is a list of records. */
+function plain(schema: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(schema, (key, value) =>
+      ['description', 'x-nullable', 'nullable'].includes(key) || value === 'pandas.DataFrame:records'
+        ? undefined
+        : value,
+    ),
+  )
+}
