@@ -12,6 +12,9 @@ import { splitResult } from './split-result.ts'
 /** Milliseconds of model time that proving batchability may take, roughly. */
 const proofBudgetMs = 200
 
+/** A run without a request. */
+const noHeaders = {}
+
 /** What the warm-up found: whether rows of several requests may share a run, and what the owner should know. */
 export interface WarmUp {
   readonly isBatchable: boolean
@@ -29,17 +32,19 @@ export async function warmUp(
   options: { sample: string | undefined; maxRows: number; nonFinite: NonFinite },
 ): Promise<WarmUp> {
   if (script.kind === 'raw') {
-    if (options.sample !== undefined) await trySample(() => script.run(options.sample as string))
+    if (options.sample !== undefined) await trySample(() => script.run(options.sample as string, noHeaders))
     return { isBatchable: false, notes: [] }
   }
   if (script.kind === 'rawHttp') return { isBatchable: false, notes: [] }
   const sample = options.sample === undefined ? undefined : parseSample(options.sample)
   if (script.kind === 'object') {
-    if (sample) await trySample(() => script.run(script.decode(sample)))
+    if (sample) await trySample(() => script.run(script.decode(sample), noHeaders))
     return { isBatchable: false, notes: [] }
   }
   const feeds = sample ? await trySample(() => script.decode(sample)) : undefined
-  if (feeds) await trySample(() => script.run(feeds))
+  if (feeds) await trySample(() => script.run(feeds, noHeaders))
+  if (script.takesHeaders)
+    return { isBatchable: false, notes: ['no micro-batching: run() takes the headers of its request'] }
   if (!script.hasRowAxis)
     return { isBatchable: false, notes: ['no micro-batching: the model has a fixed first dimension'] }
   if (options.maxRows === 1) return { isBatchable: false, notes: [] }
@@ -52,7 +57,7 @@ async function proveBatchable(script: RowScript, feeds: Feeds, maxRows: number, 
   const [row] = rowsOf(feeds)
   if (!row) return off('the sample has no row to try it with')
   try {
-    await script.run(row)
+    await script.run(row, noHeaders)
   } catch (cause) {
     // Without a sample only the declared types are known, and made-up values need not suit the model.
     if (!isSample) return off('made-up rows cannot be scored; give a sample (schema.input)')
@@ -62,10 +67,10 @@ async function proveBatchable(script: RowScript, feeds: Feeds, maxRows: number, 
   const count = Math.max(3, Math.min(maxRows, Math.floor(proofBudgetMs / (2 * Math.max(runMs, 0.01)))))
   const rows = vary(rowsOf(feeds), count)
   const alone: string[] = []
-  for (const each of rows) alone.push(encode(await script.run(each), 'literal'))
+  for (const each of rows) alone.push(encode(await script.run(each, noHeaders), 'literal'))
   // Together as one run, and as runs of unlike sizes: an answer that ignores the rows would pass only one of them.
   for (const size of new Set([count, 2])) {
-    const together = await script.run(joinFeeds(rows.slice(0, size)))
+    const together = await script.run(joinFeeds(rows.slice(0, size)), noHeaders)
     const parts = splitResult(together, new Array(size).fill(1))
     if (!parts) return off('the answer does not have one entry per row')
     if (parts.some((part, index) => encode(part, 'literal') !== alone[index]))
