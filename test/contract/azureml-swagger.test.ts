@@ -9,6 +9,12 @@ const services = {
     export const input = tensor([[1, 2]], 'float64')
     export const init = () => {}
     export const run = ({ data }) => data`,
+  'mixed/service.json': { entryScript: 'score.js' },
+  'mixed/score.js': `
+    import * as z from 'zod'
+    export const input = z.object({ a: z.union([z.string(), z.number()]) })
+    export const init = () => {}
+    export const run = ({ a }) => a`,
 }
 
 const asked = (query: string, service = 'plain') => ({ service, method: 'GET', at: `/swagger.json${query}` })
@@ -34,6 +40,7 @@ const facts: [what: string, query: string, service: string, members: object][] =
     '',
     'plain',
     {
+      info: { description: 'API specification for the Azure Machine Learning service plain', version: '1.0' },
       schemes: ['https'],
       securityDefinitions: bearer,
       paths: {
@@ -96,6 +103,19 @@ const rows: ContractRow[] = [
     request: asked(`?version=${version}`),
     expected: refused(404, `Swagger version [${version}] is not valid. Supported versions: [2, 3, 3.1].`),
   })),
+  ...['', '?version=2'].map(query => ({
+    line: `a schema that Swagger 2 cannot express drops version 2 only: ${query || 'absent'}`,
+    request: asked(query, 'mixed'),
+    expected: refused(
+      404,
+      'Swagger version [2] is not supported for the scoring script. Supported swagger versions: [3, 3.1].',
+    ),
+  })),
+  {
+    line: 'and version 3 stays',
+    request: asked('?version=3', 'mixed'),
+    expected: described(/^\{"openapi": "3\.0\.3"/),
+  },
   ...facts.map(([what, query, service, has]) => ({
     line: what,
     request: asked(query, service),
