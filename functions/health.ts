@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { startedApp } from '../src/app.ts'
+import { serverVersion, startedApp } from '../src/app.ts'
 import { answerFailure, answerRoot, answerServiceHealth } from '../src/protocols/azureml-endpoints.ts'
 import { answerLive, answerReady } from '../src/protocols/health.ts'
 import { everyMethod } from './every-method.ts'
@@ -8,7 +8,7 @@ app.http('root', {
   route: '/',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: async (request: HttpRequest): Promise<HttpResponseInit> => answerRoot(request),
+  handler: async (request: HttpRequest): Promise<HttpResponseInit> => answerRoot(request, serverVersion),
 })
 
 app.http('live', {
@@ -37,5 +37,9 @@ app.http('service', {
   methods: everyMethod,
   authLevel: 'anonymous',
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerServiceHealth(request, async () => (await startedApp()).catalogue.find(request.params.service ?? '')),
+    answerServiceHealth(
+      request,
+      async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
+      serverVersion,
+    ),
 })

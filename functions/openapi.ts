@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { startedApp } from '../src/app.ts'
+import { serverVersion, startedApp } from '../src/app.ts'
 import { answerOpenApi } from '../src/protocols/openapi-endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
@@ -8,7 +8,11 @@ app.http('openapi', {
   methods: everyMethod,
   authLevel: 'anonymous', // public, or opened by the service's own key, which is checked inside
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerOpenApi(request, async () => (await startedApp()).catalogue.find(request.params.service ?? '')),
+    answerOpenApi(
+      request,
+      async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
+      serverVersion,
+    ),
 })
 
 app.http('openapi-default', {
@@ -16,5 +20,5 @@ app.http('openapi-default', {
   methods: everyMethod,
   authLevel: 'anonymous',
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerOpenApi(request, async () => (await startedApp()).catalogue.findDefault()),
+    answerOpenApi(request, async () => (await startedApp()).catalogue.findDefault(), serverVersion),
 })

@@ -1,5 +1,5 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { startedApp } from '../src/app.ts'
+import { serverVersion, startedApp } from '../src/app.ts'
 import { answerScore } from '../src/protocols/azureml-endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
@@ -8,7 +8,7 @@ app.http('score', {
   methods: everyMethod,
   authLevel: 'anonymous', // callers show the service's own key, which is checked inside
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerScore(request, async () => (await startedApp()).catalogue.find(request.params.service ?? '')),
+    answerScore(request, async () => (await startedApp()).catalogue.find(request.params.service ?? ''), serverVersion),
 })
 
 app.http('score-default', {
@@ -16,5 +16,5 @@ app.http('score-default', {
   methods: everyMethod,
   authLevel: 'anonymous',
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerScore(request, async () => (await startedApp()).catalogue.findDefault()),
+    answerScore(request, async () => (await startedApp()).catalogue.findDefault(), serverVersion),
 })

@@ -17,7 +17,7 @@ import { ScoringService } from './scoring/scoring-service.ts'
 import { ServiceCatalogue } from './scoring/service-catalogue.ts'
 import { ServiceDefinition } from './service/definition.ts'
 import type { OwnDocuments } from './service/own-documents.ts'
-import { readSettings, type Settings } from './settings.ts'
+import { readServerVersion, readSettings, type Settings } from './settings.ts'
 import { describeLoad } from './telemetry/load-report-line.ts'
 
 export interface App {
@@ -36,6 +36,9 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const settings = readSettings(environment, appRoot, availableParallelism())
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
+  for (const name of await store.listUndefined()) {
+    console.error(`"${name}" has a model, but is no service: it lacks a service.json ({} is enough)`)
+  }
   if (names.length === 0)
     throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
   if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {
@@ -135,6 +138,9 @@ function startLane(spec: ThreadSpec, settings: Settings): Lane {
 function halfOfMemoryMb(): number {
   return Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2 / 2 ** 20)
 }
+
+/** Known before the app starts: `GET /` waits for nothing. */
+export const serverVersion = readServerVersion(process.env)
 
 let started: Promise<App> | undefined
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import manifest from '../package.json' with { type: 'json' }
 import { StartupError } from './errors.ts'
 
 /** Environment variables that the app reads, once, at start. */
@@ -22,6 +23,15 @@ const Environment = z.object({
     .describe('who issues tokens, as the Azure SDKs read it; other clouds than the public one have their own'),
   KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
 })
+
+/**
+ * What `x-ms-server-version` says, unless `SERVER_VERSION_LOG_RESPONSE_ENABLED` is anything but `true`, in any case
+ * (Azure ML contract, section 2): undefined then.
+ */
+export function readServerVersion(environment: Record<string, string | undefined>): string | undefined {
+  const isShown = (environment.SERVER_VERSION_LOG_RESPONSE_ENABLED || 'true').toLowerCase() === 'true'
+  return isShown ? `${manifest.name}/${manifest.version}` : undefined
+}
 
 /** What the environment says, checked. */
 export interface Settings {

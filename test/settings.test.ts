@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
-import { readSettings } from '../src/settings.ts'
+import { readServerVersion, readSettings } from '../src/settings.ts'
 
 const development = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
+
+describe('readServerVersion', () => {
+  it('names the app and its version, unless that is switched off', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+    const read = (value?: string) => readServerVersion({ SERVER_VERSION_LOG_RESPONSE_ENABLED: value })
+    for (const on of [undefined, '', 'true', 'True']) assert.equal(read(on), `scoring-functions/${version}`)
+    for (const off of ['false', '1', 'yes']) assert.equal(read(off), undefined)
+  })
+})
 
 describe('readSettings', () => {
   it('takes the folder models/ of the app and all processors but one', () => {

@@ -17,6 +17,8 @@ export interface RequestDetails {
     readonly url: string
     readonly headers: readonly (readonly [string, string])[]
   }
+  /** For scripts whose `run` has a second parameter. */
+  readonly headers?: readonly (readonly [string, string])[]
 }
 
 /** What comes back for it. `execMs` is the time of the run that the request took part in. */
@@ -36,6 +38,8 @@ export type ScriptKind = 'raw' | 'typed' | 'rawHttp'
 /** What a thread found while it loaded a service. */
 export interface LoadReport {
   readonly scriptKind: ScriptKind
+  /** `run` has a second parameter, for the headers of the request. */
+  readonly takesHeaders: boolean
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]

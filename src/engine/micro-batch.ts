@@ -15,13 +15,13 @@ export interface DecodedRequest {
  * @param isBatchable  false runs every request alone
  * @returns the runs, each with its requests in arrival order
  */
-export function planMicroBatches(
-  requests: readonly DecodedRequest[],
+export function planMicroBatches<T extends DecodedRequest>(
+  requests: readonly T[],
   maxRows: number,
   isBatchable: boolean,
-): DecodedRequest[][] {
+): T[][] {
   if (!isBatchable) return requests.map(request => [request])
-  const batches: { rows: number; requests: DecodedRequest[] }[] = []
+  const batches: { rows: number; requests: T[] }[] = []
   for (const request of requests) {
     const room = batches.find(
       batch =>

@@ -18,6 +18,13 @@ export interface InitContext {
   log(...message: unknown[]): void
 }
 
+/**
+ * What `run` receives as its second argument, when it has two parameters: the headers of the request, without
+ * `Authorization` (the key is checked already). Names are in title case (`X-Custom-Thing`), repeated headers joined
+ * with a comma. A script that takes headers is called once a request.
+ */
+export type RequestHeaders = Readonly<Record<string, string>>
+
 /** A declared tensor. As `input`: `run` receives `{ data: Tensor }`, checked. As `output`: what the answer is documented as. */
 export class TensorInput {
   readonly dtype: Dtype

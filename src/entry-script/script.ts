@@ -1,6 +1,6 @@
 import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
-import { type InitContext, TensorInput } from './api.ts'
+import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
 import { decodeFeeds } from './feeds.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
@@ -13,14 +13,33 @@ interface Schema {
 }
 
 /** An entry script whose exports have been checked; `kind` says what `run` takes. */
-export type Script =
-  | { readonly kind: 'raw'; run(rawData: string): unknown }
-  | { readonly kind: 'rawHttp'; run(request: Request): unknown }
-  | { readonly kind: 'object'; decode(parameters: Record<string, unknown>): unknown; run(input: unknown): unknown }
-  | RowScript
+export type Script = RawScript | RawHttpScript | ObjectScript | RowScript
+
+interface TakesHeaders {
+  /** `run` has a second parameter, for the headers of its request. */
+  readonly takesHeaders: boolean
+}
+
+interface RawScript extends TakesHeaders {
+  readonly kind: 'raw'
+  run(rawData: string, headers?: RequestHeaders): unknown
+}
+
+interface RawHttpScript extends TakesHeaders {
+  readonly kind: 'rawHttp'
+  run(request: Request): unknown
+}
+
+/** A script whose input a schema checks. */
+interface ObjectScript extends TakesHeaders {
+  readonly kind: 'object'
+  /** @throws ScoringError INPUT_INVALID naming the member */
+  decode(parameters: Record<string, unknown>): unknown
+  run(input: unknown, headers?: RequestHeaders): unknown
+}
 
 /** A script that takes tensors, so that rows of several requests may arrive together. */
-export interface RowScript {
+export interface RowScript extends TakesHeaders {
   readonly kind: 'rows'
   readonly inputs: readonly TensorInfo[]
   /** Rows may be joined at all: every input has an open first dimension. */
@@ -29,7 +48,7 @@ export interface RowScript {
   readonly sample?: Feeds
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>): Feeds
-  run(feeds: Feeds): unknown
+  run(feeds: Feeds, headers?: RequestHeaders): unknown
 }
 
 interface EntryModule {
@@ -64,17 +83,19 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   } catch (cause) {
     throw new ServiceLoadError(`${file}: init() failed: ${(cause as Error)?.message ?? cause}`, { cause })
   }
-  const call = run as (input: unknown) => unknown
-  if (rawHttp) return { kind: 'rawHttp', run: call }
-  if (input === undefined) return { kind: 'raw', run: call }
-  if (input instanceof TensorInput) return tensorScript(input, call)
-  return { kind: 'object', decode: parameters => checked(input as Schema, parameters), run: call }
+  const call = run as (input: unknown, headers?: RequestHeaders) => unknown
+  if (rawHttp) return { kind: 'rawHttp', takesHeaders: false, run: call }
+  const takesHeaders = run.length >= 2
+  if (input === undefined) return { kind: 'raw', takesHeaders, run: call }
+  if (input instanceof TensorInput) return tensorScript(input, takesHeaders, call)
+  return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
 }
 
-function tensorScript(input: TensorInput, run: (input: unknown) => unknown): RowScript {
+function tensorScript(input: TensorInput, takesHeaders: boolean, run: RowScript['run']): RowScript {
   const inputs = [{ name: 'data', dtype: input.dtype, shape: input.shape }]
   return {
     kind: 'rows',
+    takesHeaders,
     inputs,
     hasRowAxis: input.hasRowAxis,
     sample: { data: input.sample },

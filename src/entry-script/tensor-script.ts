@@ -12,6 +12,7 @@ export function builtInScript(model: ModelSession): RowScript {
   const isSingleOutput = model.outputs.length === 1 && only !== undefined
   return {
     kind: 'rows',
+    takesHeaders: false,
     inputs: model.inputs,
     hasRowAxis: [...model.inputs, ...model.outputs].every(tensor => hasRowAxis(tensor.shape)),
     decode: parameters => decodeFeeds(parameters, model.inputs),

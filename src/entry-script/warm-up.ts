@@ -11,6 +11,9 @@ import { syntheticRow } from './synthetic-row.ts'
 /** Milliseconds of model time that proving batchability may take, roughly. */
 const proofBudgetMs = 200
 
+/** A run without a request. */
+const noHeaders = {}
+
 /** What the warm-up found: whether rows of several requests may share a run, and what the owner should know. */
 export interface WarmUp {
   readonly isBatchable: boolean
@@ -36,9 +39,9 @@ export async function warmUp(script: Script, options: WarmUpOptions): Promise<Wa
   if (script.kind === 'rows') return warmUpRows(script, options)
   const { sample } = options
   if (sample === undefined) return { isBatchable: false, notes: [] }
-  if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample)))
+  if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample, noHeaders)))
   const parameters = parseSample(sample)
-  return withoutRows(await trySample(() => script.run(script.decode(parameters))))
+  return withoutRows(await trySample(() => script.run(script.decode(parameters), noHeaders)))
 }
 
 function withoutRows(result: unknown): WarmUp {
@@ -49,8 +52,10 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
   const given = options.sample === undefined ? undefined : await decodeSample(script, options.sample)
   const feeds = given ?? script.sample
   // The sample of `tensor(...)` says which type and shape is meant; `run` need not have an answer to its values.
-  const answer = given ? { result: await trySample(() => script.run(given)) } : await tryRun(script, feeds)
+  const answer = given ? { result: await trySample(() => script.run(given, noHeaders)) } : await tryRun(script, feeds)
   const found = answer && { answer }
+  if (script.takesHeaders)
+    return { isBatchable: false, notes: ['no micro-batching: run() takes the headers of its request'], ...found }
   if (!script.hasRowAxis)
     return { isBatchable: false, notes: ['no micro-batching: the model has a fixed first dimension'], ...found }
   if (options.maxRows === 1) return { isBatchable: false, notes: [], ...found }
@@ -61,7 +66,7 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
   if (!feeds) return undefined
   try {
-    return { result: await script.run(feeds) }
+    return { result: await script.run(feeds, noHeaders) }
   } catch {
     return undefined
   }
@@ -73,7 +78,7 @@ async function proveBatchable(script: RowScript, feeds: Feeds, maxRows: number, 
   const [row] = rowsOf(feeds)
   if (!row) return off('the sample has no row to try it with')
   try {
-    await script.run(row)
+    await script.run(row, noHeaders)
   } catch (cause) {
     // Without a sample only the declared types are known, and made-up values need not suit the model.
     if (!isSample) return off('made-up rows cannot be scored; give a sample (schema.input)')
@@ -83,10 +88,10 @@ async function proveBatchable(script: RowScript, feeds: Feeds, maxRows: number, 
   const count = Math.max(3, Math.min(maxRows, Math.floor(proofBudgetMs / (2 * Math.max(runMs, 0.01)))))
   const rows = vary(rowsOf(feeds), count)
   const alone: string[] = []
-  for (const each of rows) alone.push(encode(await script.run(each), 'literal'))
+  for (const each of rows) alone.push(encode(await script.run(each, noHeaders), 'literal'))
   // Together as one run, and as runs of unlike sizes: an answer that ignores the rows would pass only one of them.
   for (const size of new Set([count, 2])) {
-    const together = await script.run(joinFeeds(rows.slice(0, size)))
+    const together = await script.run(joinFeeds(rows.slice(0, size)), noHeaders)
     const parts = splitResult(together, new Array(size).fill(1))
     if (!parts) return off('the answer does not have one entry per row')
     if (parts.some((part, index) => encode(part, 'literal') !== alone[index]))

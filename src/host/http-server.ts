@@ -3,7 +3,8 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import { StartupError } from '../errors.ts'
+import { type ScoringError, StartupError } from '../errors.ts'
+import { hostMissing, maxHeadBytes, maxHeaderFields, refuse, refuseUnreadable, tooManyHeaders } from './refusal.ts'
 
 /** PEM texts. */
 export interface Certificate {
@@ -16,7 +17,8 @@ const serverOptions = {
   requestTimeout: 300_000,
   headersTimeout: 60_000,
   keepAliveTimeout: 72_000,
-  maxHeaderSize: 32_768, // as Kestrel
+  maxHeaderSize: maxHeadBytes,
+  requireHostHeader: false, // Node's own answer would have no body
   noDelay: true,
 }
 
@@ -41,14 +43,16 @@ export class HttpServer {
       ? createHttpsServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout })
       : createHttpServer(serverOptions)
     server.maxRequestsPerSocket = 0
-    server.on('request', (incoming, outgoing) => {
+    server.maxHeadersCount = maxHeaderFields + 1 // one more than is taken shows that there were too many
+    const receive: OnRequest = (incoming, outgoing, expectsContinue) => {
       this.#silent.delete(incoming.socket)
-      onRequest(incoming, outgoing, false)
-    })
-    server.on('checkContinue', (incoming, outgoing) => {
-      this.#silent.delete(incoming.socket)
-      onRequest(incoming, outgoing, true)
-    })
+      const refusal = refusalOf(incoming)
+      if (refusal) refuse(outgoing, refusal)
+      else onRequest(incoming, outgoing, expectsContinue)
+    }
+    server.on('request', (incoming, outgoing) => receive(incoming, outgoing, false))
+    server.on('checkContinue', (incoming, outgoing) => receive(incoming, outgoing, true))
+    server.on('clientError', (fault, socket) => refuseUnreadable(socket as Socket, fault))
     server.on('checkExpectation', (_, outgoing: ServerResponse) => {
       outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
     })
@@ -99,6 +103,13 @@ export class HttpServer {
     clearInterval(idleSweep)
     clearTimeout(deadline)
   }
+}
+
+/** What the parser lets through and no function should see. */
+function refusalOf(incoming: IncomingMessage): ScoringError | undefined {
+  if (incoming.rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
+  if (incoming.headers.host === undefined && incoming.httpVersion === '1.1') return hostMissing()
+  return undefined
 }
 
 /**

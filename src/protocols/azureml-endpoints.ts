@@ -3,7 +3,7 @@ import { challenge } from '../auth/bearer.ts'
 import { RoleMissing } from '../auth/token-errors.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
-import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy } from './azureml.ts'
+import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './azureml.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
 import { requestIdsOf } from './request-ids.ts'
@@ -13,21 +13,23 @@ import type { WireRequest, WireResponse } from './wire.ts'
 export async function answerScore(
   request: WireRequest,
   find: () => ScoringService | Promise<ScoringService>,
+  serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const ids = requestIdsOf(request.headers)
+  const ids = requestIdsOf(request.headers, serverVersion)
   const { headers } = ids
   let service: ScoringService | undefined
   try {
     refuseTrailingSlash(request)
     service = await find()
-    refuseMethod(request.method, service)
+    allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
     Object.assign(headers, corsHeaders(service.definition.cors, request))
     if (ids.fault) throw ids.fault
-    if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeEmpty(headers)
+    if (request.method === 'HEAD' && !isForScript(service, request)) return encodeHeadRefusal(headers)
+    if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeUncalled(headers)
     await authorize(service, request) // before the body is read
-    const { scriptKind, executionProvider } = service.requireReady()
+    const { scriptKind, takesHeaders, executionProvider } = service.requireReady()
     headers['x-scoring-execution-provider'] = executionProvider
-    const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind)
+    const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
     const answer = await service.score(scoring, () => request.isAbandoned === true)
     return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
   } catch (failure) {
@@ -39,25 +41,33 @@ export async function answerScore(
 export async function answerServiceHealth(
   request: WireRequest,
   find: () => Promise<ScoringService>,
+  serverVersion: string | undefined,
 ): Promise<WireResponse> {
+  const ids = requestIdsOf(request.headers, serverVersion)
+  const { headers } = ids
   try {
     const service = await find()
     allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
-    if (request.method === 'OPTIONS') return encodeEmpty({ allow: 'HEAD, GET, OPTIONS' })
+    Object.assign(headers, corsHeaders(service.definition.cors, request))
+    if (ids.fault) throw ids.fault
+    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     service.requireReady()
-    return encodeHealthy()
+    return encodeHealthy(headers)
   } catch (failure) {
-    return answerFailure(failure, {})
+    return answerFailure(failure, headers)
   }
 }
 
 /** `GET /`: the server runs. */
-export function answerRoot(request: WireRequest): WireResponse {
+export function answerRoot(request: WireRequest, serverVersion: string | undefined): WireResponse {
+  const { headers, fault } = requestIdsOf(request.headers, serverVersion)
   try {
     allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
-    return request.method === 'OPTIONS' ? encodeEmpty({ allow: 'HEAD, GET, OPTIONS' }) : encodeHealthy()
+    if (fault) throw fault
+    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
+    return encodeHealthy(headers)
   } catch (failure) {
-    return answerFailure(failure, {})
+    return answerFailure(failure, headers)
   }
 }
 
@@ -82,17 +92,16 @@ export function authorize(service: ScoringService, request: WireRequest): void |
   return service.authorizer?.authorize(request.headers.get('authorization'))
 }
 
-/** A raw-HTTP script sees OPTIONS too, but for the preflights of browsers, which bring no key. */
+/** A raw-HTTP script sees HEAD and OPTIONS too, but for the preflights of browsers, which bring no key. */
 function isForScript(service: ScoringService, request: WireRequest): boolean {
   if (service.report?.scriptKind !== 'rawHttp') return false
+  if (request.method === 'HEAD') return true
   return service.definition.cors.origins.length === 0 || request.headers.get('access-control-request-method') === null
 }
 
-function refuseMethod(method: string, service: ScoringService): void {
-  if (method === 'HEAD' && service.report?.scriptKind !== 'rawHttp') {
-    throw new ScoringError('METHOD_NOT_ALLOWED', 'Method not allowed')
-  }
-  allow(method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
+/** The original's handler refuses HEAD itself, so that this 405 has the ids, which that of the router has not. */
+function encodeHeadRefusal(headers: Record<string, string>): WireResponse {
+  return encodeError(new ScoringError('METHOD_NOT_ALLOWED', 'Method not allowed'), headers)
 }
 
 /** @throws ScoringError METHOD_NOT_ALLOWED */

@@ -2,6 +2,7 @@
 import type { ScoringAnswer, ScoringRequest, ScriptKind } from '../engine/hand-over.ts'
 import { runFailures, ScoringError } from '../errors.ts'
 import { encode } from '../tensor/python-json.ts'
+import { encodeQuery } from './azureml-query.ts'
 import { decompressBody } from './content-encoding.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
@@ -11,11 +12,16 @@ const runFailed = 'x-ms-run-function-failed'
 const execMs = 'x-ms-run-fn-exec-ms'
 
 /** `Healthy`, as the root and a ready service answer. */
-export function encodeHealthy(): WireResponse {
-  return { status: 200, headers: { 'content-type': html }, body: 'Healthy' }
+export function encodeHealthy(headers: Record<string, string>): WireResponse {
+  return { status: 200, headers: { 'content-type': html, ...headers }, body: 'Healthy' }
 }
 
-/** An empty 200, as OPTIONS is answered for scripts that do not see requests. */
+/** An empty 200, as the original's scoring handler answers OPTIONS for scripts that do not see requests. */
+export function encodeUncalled(headers: Record<string, string>): WireResponse {
+  return encodeEmpty({ ...headers, [runFailed]: 'False' })
+}
+
+/** An empty 200, as the original's framework answers OPTIONS. */
 export function encodeEmpty(headers: Record<string, string>): WireResponse {
   return { status: 200, headers: { 'content-type': html, ...headers }, body: '' }
 }
@@ -64,21 +70,19 @@ export async function decodeRequest(
   request: WireRequest,
   maxBodyBytes: number,
   kind: ScriptKind,
+  takesHeaders: boolean,
 ): Promise<ScoringRequest> {
   const { method, headers, url } = request
   const contentType = headers.get('content-type') ?? undefined
   const hasBody = method !== 'GET' && method !== 'HEAD'
   if (kind === 'rawHttp') {
-    const http = {
-      method,
-      url,
-      headers: [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase())),
-    }
+    const http = { method, url, headers: headersForScripts(headers) }
     return { body: hasBody ? await readBody(request, maxBodyBytes) : new Uint8Array(), contentType, details: { http } }
   }
-  if (!hasBody) return { body: encodeQuery(request.query.entries()), contentType: json }
+  const details = takesHeaders ? { headers: headersForScripts(headers) } : undefined
+  if (!hasBody) return { body: encodeQuery(url), contentType: json, details }
   const body = await readBody(request, maxBodyBytes)
-  return { body: kind === 'raw' && isForm(contentType) ? new Uint8Array() : body, contentType }
+  return { body: kind === 'raw' && isForm(contentType) ? new Uint8Array() : body, contentType, details }
 }
 
 /**
@@ -91,6 +95,11 @@ function isForm(contentType: string | undefined): boolean {
 
 /** The key is checked already, and the body is unpacked. */
 const notForScripts = new Set(['authorization', 'content-encoding'])
+
+/** Names with `_` do not get through the original's front (contract, addendum 11). */
+function headersForScripts(headers: WireRequest['headers']): [string, string][] {
+  return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
+}
 
 async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uint8Array> {
   const tooLarge = () =>
@@ -110,22 +119,4 @@ async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uin
   const encoding = request.headers.get('content-encoding')
   const bytes = new Uint8Array(body)
   return encoding === null ? bytes : decompressBody(bytes, encoding, maxBodyBytes)
-}
-
-/** Each value is read as JSON, else kept as text; a repeated name becomes a list (Azure ML contract, section 4). */
-function encodeQuery(entries: Iterable<[string, string]>): Uint8Array {
-  const parameters = new Map<string, unknown[]>()
-  for (const [name, text] of entries) parameters.set(name, [...(parameters.get(name) ?? []), parseQueryValue(text)])
-  const members = [...parameters].map(
-    ([name, values]) => `${encode(name)}: ${encode(values.length === 1 ? values[0] : values)}`,
-  )
-  return new TextEncoder().encode(`{${members.join(', ')}}`)
-}
-
-function parseQueryValue(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
 }

@@ -14,8 +14,9 @@ import type { WireRequest, WireResponse } from './wire.ts'
 export async function answerOpenApi(
   request: WireRequest,
   find: () => ScoringService | Promise<ScoringService>,
+  serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const ids = requestIdsOf(request.headers)
+  const ids = requestIdsOf(request.headers, serverVersion)
   const { headers } = ids
   let service: ScoringService | undefined
   try {
@@ -23,8 +24,8 @@ export async function answerOpenApi(
     service = await find()
     allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
     Object.assign(headers, corsHeaders(service.definition.cors, request))
-    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     if (ids.fault) throw ids.fault
+    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     if (!service.definition.openapi.public) await authorize(service, request)
     const answer = answerVersion(service, versionIn(request.query), headers)
     return await compressAnswer(answer, request.headers.get('accept-encoding'))

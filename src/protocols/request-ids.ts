@@ -4,22 +4,27 @@ import type { WireRequest } from './wire.ts'
 
 const maxLength = 100
 
-/**
- * Request-id headers of the answer (Azure ML contract, section 2): `x-request-id` is given or new, `x-ms-request-id` is
- * given, or the client's, or `x-request-id`. `TraceId` is echoed.
- */
+/** What every answer that a handler gives carries, whatever it says (Azure ML contract, section 2). */
 export interface RequestIds {
+  /** Name and version of the server, when they are shown, and the ids. */
   readonly headers: Record<string, string>
   /** REQUEST_ID_TOO_LONG, to be answered before anything else. */
   readonly fault?: ScoringError
 }
 
-export function requestIdsOf(headers: WireRequest['headers']): RequestIds {
+/**
+ * `x-request-id` is given or new, `x-ms-request-id` is given, or the client's, or `x-request-id`. `TraceId` is echoed.
+ *
+ * @param serverVersion  what goes into `x-ms-server-version`; undefined: no such header
+ */
+export function requestIdsOf(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
   const given = headers.get('x-request-id')
   const ms = headers.get('x-ms-request-id')
   const client = headers.get('x-ms-client-request-id')
   const trace = headers.get('traceid')
-  const echoed: Record<string, string> = trace === null ? {} : { TraceId: trace }
+  const echoed: Record<string, string> = {}
+  if (serverVersion !== undefined) echoed['x-ms-server-version'] = serverVersion
+  if (trace !== null) echoed.TraceId = trace
   if (given !== null && given.length > maxLength) {
     return { headers: echoed, fault: tooLong('x-request-id') }
   }

@@ -5,6 +5,8 @@ import type { OwnDocuments } from '../service/own-documents.ts'
 export interface ModelStore {
   /** Names of all services there are, sorted. */
   listServices(): Promise<string[]>
+  /** Names of what looks like a service and is none, for want of a definition, sorted. */
+  listUndefined(): Promise<string[]>
   /**
    * Reads a service's definition and finds its files.
    *

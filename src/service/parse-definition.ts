@@ -1,5 +1,6 @@
 import { ServiceLoadError } from '../errors.ts'
 import { ServiceDefinition } from './definition.ts'
+import { findDuplicateKey } from './duplicate-key.ts'
 
 /**
  * Reads the text of a `service.json`.
@@ -14,6 +15,8 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   } catch (cause) {
     throw new ServiceLoadError(`${file} is not JSON (comments are not allowed): ${(cause as Error).message}`)
   }
+  const twice = findDuplicateKey(text)
+  if (twice) throw new ServiceLoadError(`${file}: ${twice}: this key stands there twice`)
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))

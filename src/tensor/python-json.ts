@@ -11,7 +11,8 @@ export type NonFinite = 'null' | 'literal'
 const maxDepth = 1000
 
 /**
- * @param value  anything an entry script may return: JSON values, BigInt, tensors, typed arrays, objects with `toJSON`
+ * @param value  anything an entry script may return: JSON values, BigInt, tensors, typed arrays, objects with `toJSON`,
+ *               and what JSON.rawJSON makes, which is written as it is
  * @throws TypeError naming what cannot be written (functions, symbols, cycles)
  */
 export function encode(value: unknown, nonFinite: NonFinite = 'null'): string {
@@ -39,26 +40,46 @@ function encodeValue(value: unknown, nonFinite: NonFinite, depth: number): strin
 }
 
 /** Objects without members of their own, which would become `{}` without a word. */
-const unwritable = [Map, Set, Promise, ArrayBuffer, Error, RegExp]
+const unwritable = [Promise, ArrayBuffer, SharedArrayBuffer, DataView, Blob, WeakMap, WeakSet, WeakRef, Error, RegExp]
+
+/** TypeScript does not know it yet (ECMAScript proposal, source text access). */
+const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: object): value is { rawJSON: string } }
+
+/** Maps, sets, generators, streams: there is more in them than their members. */
+function isIterable(value: object): boolean {
+  return Symbol.iterator in value || Symbol.asyncIterator in value
+}
 
 function encodeObject(value: object, nonFinite: NonFinite, depth: number): string {
   if (value instanceof Tensor) return encodeTensor(value, nonFinite)
   // Array.from sees the holes of a sparse list, map does not.
   if (Array.isArray(value))
     return `[${Array.from(value, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return `[${Array.from(value as Uint8Array, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
-  }
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return encodeTypedArray(value, nonFinite)
   if ('toJSON' in value && typeof value.toJSON === 'function') return encodeValue(value.toJSON(), nonFinite, depth + 1)
-  if (unwritable.some(type => value instanceof type)) {
-    throw new TypeError(`a ${value.constructor.name} cannot be written as JSON`)
+  if (isIterable(value) || unwritable.some(type => value instanceof type)) {
+    throw new TypeError(`a ${value.constructor?.name ?? 'generator'} cannot be written as JSON`)
   }
+  if ('rawJSON' in value && isRawJson(value)) return value.rawJSON
   const members: string[] = []
   for (const [key, member] of Object.entries(value)) {
     if (member !== undefined) members.push(`${encodeString(key)}: ${encodeValue(member, nonFinite, depth + 1)}`)
   }
   return `{${members.join(', ')}}`
 }
+
+/** Numbers as those of a tensor of the same type. */
+function encodeTypedArray(view: ArrayBufferView, nonFinite: NonFinite): string {
+  const encodeElement = elementEncoder(floatTypes.get(view.constructor) ?? 'int64', nonFinite)
+  return `[${Array.from(view as Uint8Array, entry => encodeElement(entry as never)).join(', ')}]`
+}
+
+const floatTypes = new Map<unknown, Tensor['dtype']>([
+  [Float64Array, 'float64'],
+  [Float32Array, 'float32'],
+])
+// Node.js 22 has no Float16Array.
+if (typeof Float16Array === 'function') floatTypes.set(Float16Array, 'float16')
 
 /** Nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. */
 function encodeTensor({ dtype, shape, data }: Tensor, nonFinite: NonFinite): string {
@@ -99,7 +120,7 @@ function encodeFloat(number: number, nonFinite: NonFinite): string {
 }
 
 /** Python's `repr(float)`: `.0` on whole numbers, exponents below 1e-4 and from 1e16, of two digits or more. */
-function pythonFloat(number: number): string {
+export function pythonFloat(number: number): string {
   const size = Math.abs(number)
   if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
     return number.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')

@@ -13,6 +13,21 @@ describe('FolderModelStore', () => {
     assert.deepEqual(await new FolderModelStore(root).listServices(), ['a', 'b'])
   })
 
+  it('names the folders with a model that lack a service.json', async test => {
+    const root = await makeServices(
+      {
+        'a/service.json': {},
+        'a/1/model.onnx': '',
+        'wine/2/model.onnx': '',
+        'flat/m.onnx': '',
+        'other/x/m.onnx': '',
+        'readme.txt': '',
+      },
+      test,
+    )
+    assert.deepEqual(await new FolderModelStore(root).listUndefined(), ['flat', 'wine'])
+  })
+
   it('finds the newest version as a number, under the name of the service', async test => {
     const root = await makeServices(
       { 'sut/service.json': {}, 'sut/2/model.onnx': 'two', 'sut/10/model.onnx': 'ten', 'sut/9/model.onnx': 'nine' },

@@ -223,6 +223,27 @@ describe('an entry script', () => {
     assert.equal(codeOf(await send({ data: [[1, 2]] })), 'INPUT_SHAPE_MISMATCH')
   })
 
+  it('that takes the headers of its request gets each alone, and its owner is told', async test => {
+    const { lane, report } = await serve(
+      test,
+      script(`
+        import { tensor, type RequestHeaders, type Tensor } from 'scoring-functions'
+        export const input = tensor([[1]], 'float32')
+        export const init = () => {}
+        export const run = ({ data }: { data: Tensor }, headers: RequestHeaders) => [data, headers['X-Who'] ?? null]
+      `),
+    )
+    assert.deepEqual([report.takesHeaders, report.isBatchable], [true, false])
+    assert.deepEqual(report.notes, ['no micro-batching: run() takes the headers of its request'])
+    const body = new TextEncoder().encode('{"data": [[1]]}')
+    const answers = await Promise.all(
+      ['a', 'b', 'c'].map(who =>
+        lane.submit({ body, contentType: 'application/json', details: { headers: [['x-who', who]] } }),
+      ),
+    )
+    assert.deepEqual(answers.map(jsonOf), ['[[[1.0]], "a"]', '[[[1.0]], "b"]', '[[[1.0]], "c"]'])
+  })
+
   it('with a schema gets what the schema made of the body', async test => {
     const { send } = await serve(
       test,

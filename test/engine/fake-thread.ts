@@ -6,6 +6,7 @@ export const report: LoadReport = {
   executionProvider: 'cpu',
   inputs: [],
   outputs: [],
+  takesHeaders: false,
   isBatchable: true,
   notes: [],
   loadMs: 1,

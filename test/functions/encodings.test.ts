@@ -6,10 +6,8 @@ import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
 
 const files = {
-  'sut/service.json': { limits: { maxBodyBytes: 100_000 }, cors: { origins: ['https://page.example'] } },
+  'sut/service.json': { limits: { maxBodyBytes: 100_000 } },
   'sut/1/model.onnx': identityModel('float32'),
-  'raw/service.json': { entryScript: 'score.js' },
-  'raw/score.js': 'export const init = () => {}; export const run = text => text',
 }
 const rows = '{"data": [[1, 2]]}'
 const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code]
@@ -71,37 +69,5 @@ describe('content encodings', () => {
       assert.deepEqual([encoding, vary, bytes.toString()], [undefined, 'Accept-Encoding', expected], accept)
     }
     assert.equal((await call(rows, 'gzip')).encoding, undefined)
-  })
-})
-
-describe('forms', () => {
-  it('reach an undecorated script as an empty text, as they do in the original', async test => {
-    const app = await runApp(test, files)
-    await app.settled()
-    const call = async (type: string) => (await app.score('raw', 'a=1', { 'content-type': type })).text()
-    assert.equal(await call('application/x-www-form-urlencoded'), '""')
-    assert.equal(await call('multipart/form-data; boundary=x'), '""')
-    assert.equal(await call('multipart/form-data'), '"a=1"')
-    assert.equal(await call('text/plain'), '"a=1"')
-  })
-})
-
-describe('CORS', () => {
-  it('is on every answer of the service that a handler gives, and on the preflight without a key', async test => {
-    const app = await runApp(test, files)
-    await app.settled()
-    const url = `${app.url}/api/v1/service/sut/score`
-    const origin = { origin: 'https://page.example' }
-    const allowed = (response: Response) => [response.status, response.headers.get('access-control-allow-origin')]
-    assert.deepEqual(allowed(await app.score('sut', rows, origin)), [200, 'https://page.example'])
-    assert.deepEqual(allowed(await app.score('sut', '{', origin)), [400, 'https://page.example'])
-    assert.deepEqual(allowed(await fetch(url, { method: 'POST', headers: origin })), [401, 'https://page.example'])
-    assert.deepEqual(allowed(await fetch(url, { method: 'PUT', headers: origin })), [405, null])
-    const preflight = await fetch(url, {
-      method: 'OPTIONS',
-      headers: { ...origin, 'access-control-request-method': 'POST' },
-    })
-    assert.deepEqual(allowed(preflight), [200, 'https://page.example'])
-    assert.equal(preflight.headers.get('access-control-allow-methods'), 'GET, POST')
   })
 })

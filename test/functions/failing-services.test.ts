@@ -15,6 +15,7 @@ describe('an app with services that cannot be loaded', () => {
       'gone/service.json': { models: { m: { path: '1/m.onnx' } } },
       'torn/service.json': {},
       'torn/1/model.onnx': identityModel('float32').subarray(0, 50),
+      'wine/1/model.onnx': identityModel('float32'),
       'syntax/service.json': { entryScript: 'score.js' },
       'syntax/score.js': 'export const init = (',
     })
@@ -38,6 +39,7 @@ describe('an app with services that cannot be loaded', () => {
       assert.equal((await fetch(`${app.url}/api/v1/service/${name}`)).status, 503)
       assert.match(app.output(), new RegExp(`\\[${name}\\] not available: `))
     }
+    assert.match(app.output(), /^"wine" has a model, but is no service: it lacks a service\.json/m)
     assert.equal((await fetch(`${app.url}/health/ready`)).status, 503)
     assert.equal((await fetch(`${app.url}/health/live`)).status, 200)
   })
@@ -53,6 +55,28 @@ describe('an app with services that cannot be loaded', () => {
     const { slow } = await app.settled()
     assert.match(slow?.reason ?? '', /longer than 500 ms \(limits\.loadTimeoutMs\)/)
     assert.equal((await app.score('good', rows)).status, 200)
+  })
+})
+
+describe('a script that prints', () => {
+  it('does so under the name of its service, whatever it prints', async test => {
+    const app = await runApp(test, {
+      ...good,
+      'chatty/service.json': { entryScript: 'score.js' },
+      'chatty/score.js': `
+        export const init = ({ log }) => { log('loaded'); console.error('two\\n[good] lines') }
+        export const run = text => { process.stdout.write('\\u001b[1A[good] ready after 1 ms\\r[good] again'); return text }`,
+    })
+    await app.settled()
+    await app.score('chatty', 'a')
+    // The end of its thread ends the line that it left open.
+    const ended = new Promise(done => app.process.on('exit', done))
+    app.process.kill('SIGTERM')
+    await ended
+    const lines = app.output().split('\n')
+    for (const line of ['loaded', 'two', '[good] lines', '\\x1b[1A[good] ready after 1 ms'])
+      assert.ok(lines.includes(`[chatty] ${line}`), `${line} in\n${app.output()}`)
+    assert.equal(lines.filter(line => line.startsWith('[good] ')).length, 1)
   })
 })
 

@@ -88,6 +88,22 @@ describe('HttpFront', () => {
     assert.equal((await get('empty')).status, 200)
   })
 
+  it('says in JSON why a request cannot be read, and closes', async test => {
+    const answerTo = async (bytes: string) => {
+      const [head = '', body = ''] = (await sendRaw(test, host, bytes)).split('\r\n\r\n')
+      assert.match(head, /\r\nconnection: close/i)
+      return [head.slice(9, 12), (JSON.parse(body) as { code: string }).code]
+    }
+    assert.deepEqual(await answerTo('NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n'), ['400', 'REQUEST_MALFORMED'])
+    assert.deepEqual(await answerTo('GET /api/empty HTTP/1.1\r\n\r\n'), ['400', 'REQUEST_MALFORMED'])
+    const chunked = 'POST /api/empty HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'
+    assert.deepEqual(await answerTo(chunked), ['400', 'REQUEST_MALFORMED'])
+    const tooLong = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`
+    assert.deepEqual(await answerTo(tooLong), ['431', 'HEADERS_TOO_LARGE'])
+    const tooMany = `GET / HTTP/1.1\r\nHost: a\r\n${'x: 1\r\n'.repeat(3000)}\r\n`
+    assert.deepEqual(await answerTo(tooMany), ['431', 'HEADERS_TOO_LARGE'])
+  })
+
   it('shows the request as @azure/functions does', async () => {
     const headers = { 'X-Id': ['1', '2'], 'x-forwarded-host': 'evil' }
     const { body } = await send(host, '/api/look?a=1&a=2&b=%20', { method: 'PUT', headers })

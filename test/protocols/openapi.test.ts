@@ -20,6 +20,7 @@ function serviceWith(report: Partial<LoadReport>, definition: object = {}): [Sco
     executionProvider: 'cpu',
     inputs: [],
     outputs: [],
+    takesHeaders: false,
     isBatchable: false,
     notes: [],
     loadMs: 0,

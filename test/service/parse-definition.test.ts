@@ -110,6 +110,13 @@ describe('parseDefinition', () => {
     })
   }
 
+  it('refuses a key that stands there twice, of which the last would win', () => {
+    assert.throws(() => parseDefinition('iris/service.json', '{"limits": {"maxRows": 1, "maxRows": 2}}'), {
+      name: 'ServiceLoadError',
+      message: 'iris/service.json: limits.maxRows: this key stands there twice',
+    })
+  })
+
   it('says where the text is not JSON', () => {
     assert.throws(
       () => parseDefinition('iris/service.json', '{"a": }'),

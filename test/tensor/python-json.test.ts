@@ -68,6 +68,12 @@ describe('encode', () => {
     assert.equal(encode(value), '{"t": [[true], [false]], "a": [1, -1], "d": "1970-01-01T00:00:00.000Z"}')
   })
 
+  it('writes typed arrays as tensors of the same type', () => {
+    assert.equal(encode([Float64Array.of(1, 1e-7), Float32Array.of(0.1, 2)]), '[[1.0, 1e-07], [0.1, 2.0]]')
+    assert.equal(encode(BigInt64Array.of(-(2n ** 63n))), '[-9223372036854775808]')
+    assert.equal(encode(Float32Array.of(Number.NaN), 'literal'), '[NaN]')
+  })
+
   it('writes the holes of a sparse list as null', () => {
     // biome-ignore lint/suspicious/noSparseArray: the subject of the test
     assert.equal(encode([1, , 3]), '[1, null, 3]')
@@ -76,7 +82,7 @@ describe('encode', () => {
   it('refuses what JSON cannot hold', () => {
     const cycle: unknown[] = []
     cycle.push(cycle)
-    for (const value of [() => 1, Symbol('s'), cycle, { m: new Map() }, new Error('e'), /x/])
+    for (const value of [() => 1, Symbol('s'), cycle, { m: new Map() }, new Error('e'), /x/, [].values(), new Blob([])])
       assert.throws(() => encode(value), TypeError)
   })
 

@@ -17,14 +17,27 @@ export class FolderModelStore implements ModelStore {
 
   /** @throws StartupError when the folder cannot be read */
   async listServices(): Promise<string[]> {
+    const entries = await this.#list()
+    return entries.filter(({ isService }) => isService).map(({ name }) => name)
+  }
+
+  /** Folders with a model and no `service.json`. */
+  async listUndefined(): Promise<string[]> {
+    const others = (await this.#list()).filter(({ isService }) => !isService)
+    const hasModel = await Promise.all(others.map(({ name }) => hasModelFile(join(this.#root, name))))
+    return others.filter((_, index) => hasModel[index]).map(({ name }) => name)
+  }
+
+  async #list(): Promise<{ name: string; isService: boolean }[]> {
     let entries: string[]
     try {
       entries = await readdir(this.#root)
     } catch (cause) {
       throw new StartupError(`the folder of services cannot be read: ${(cause as Error).message}`, { cause })
     }
-    const isService = await Promise.all(entries.map(entry => exists(join(this.#root, entry, 'service.json'))))
-    return entries.filter((_, index) => isService[index]).sort()
+    return Promise.all(
+      entries.sort().map(async name => ({ name, isService: await exists(join(this.#root, name, 'service.json')) })),
+    )
   }
 
   async openService(name: string): Promise<ThreadSpec> {
@@ -100,6 +113,14 @@ async function newestModel(service: string, folder: string): Promise<ModelPath[]
       ]
   }
   return []
+}
+
+/** Beside where `service.json` would be, or in the folder of a version. */
+async function hasModelFile(folder: string): Promise<boolean> {
+  const inFolder = await readdir(folder).catch(() => [])
+  const versions = inFolder.filter(entry => /^\d+$/.test(entry))
+  const inVersions = await Promise.all(versions.map(version => readdir(join(folder, version)).catch(() => [])))
+  return [inFolder, ...inVersions].flat().some(file => file.endsWith('.onnx'))
 }
 
 async function readSample(service: string, folder: string, input: string | undefined): Promise<string | undefined> {

@@ -1,6 +1,8 @@
 import { progress, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
+import type { RequestHeaders } from '../../entry-script/api.ts'
+import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
@@ -12,6 +14,11 @@ import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { packAnswers } from './packed-hand-over.ts'
 import { logFailure } from './thread-log.ts'
+
+/** A decoded request with what its script may want besides. */
+interface DecodedRow extends DecodedRequest {
+  readonly headers: RequestHeaders | undefined
+}
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
@@ -49,7 +56,10 @@ export class HandOverRunner {
     try {
       const input = this.#inputOf(script, request)
       const startedAt = performance.now()
-      const result = await (script.run as (input: unknown) => unknown)(input)
+      const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
+        input,
+        headersOf(request),
+      )
       const execMs = performance.now() - startedAt
       await this.#answer(index, result, execMs)
     } catch (failure) {
@@ -76,12 +86,12 @@ export class HandOverRunner {
 
   async #runRows(script: RowScript, requests: readonly ScoringRequest[]): Promise<void> {
     const { isBatchable, maxRows } = this.#service
-    const decoded: DecodedRequest[] = []
+    const decoded: DecodedRow[] = []
     for (const [index, request] of requests.entries()) {
       if (!this.#begin(index)) continue
       try {
         const feeds = this.#feedsOf(script, request)
-        decoded.push({ index, feeds, rowCount: rowCountOf(feeds) })
+        decoded.push({ index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) })
         this.#board.set(index, progress.waiting)
       } catch (failure) {
         this.#fail(index, failure)
@@ -102,13 +112,14 @@ export class HandOverRunner {
     return feeds
   }
 
-  async #runBatch(script: RowScript, planned: readonly DecodedRequest[]): Promise<void> {
+  async #runBatch(script: RowScript, planned: readonly DecodedRow[]): Promise<void> {
     const batch = planned.filter(({ index }) => this.#begin(index))
     if (batch.length === 0) return
     const startedAt = performance.now()
     let result: unknown
     try {
-      result = await script.run(joinFeeds(batch.map(({ feeds }) => feeds)))
+      // Where run() takes headers, every request runs alone.
+      result = await script.run(joinFeeds(batch.map(({ feeds }) => feeds)), batch[0]?.headers)
     } catch (failure) {
       return this.#runApart(script, batch, failure)
     }
@@ -124,7 +135,7 @@ export class HandOverRunner {
   }
 
   /** A run of several that fails tells nothing about any one of them: each runs again alone. */
-  async #runApart(script: RowScript, batch: readonly DecodedRequest[], failure: unknown): Promise<void> {
+  async #runApart(script: RowScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#fail(only.index, failure)
     for (const request of batch) this.#board.set(request.index, progress.waiting)
@@ -146,7 +157,7 @@ export class HandOverRunner {
   #fail(index: number, failure: unknown): void {
     // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
     const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
-    if (error.status >= 500) logFailure(this.#service.name, error)
+    if (error.status >= 500) logFailure(error)
     this.#add(index, { code: error.code, message: error.message })
   }
 
@@ -179,6 +190,11 @@ export class HandOverRunner {
     const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
     this.#post({ type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0 }, transfer)
   }
+}
+
+/** Headers came along only for a script that takes them. */
+function headersOf({ details }: ScoringRequest): RequestHeaders | undefined {
+  return details?.headers && titledHeaders(details.headers)
 }
 
 function scriptFailed(cause: unknown): ScoringError {

@@ -14,7 +14,6 @@ import { importEntryModule } from './entry-module.ts'
 
 /** A service that can score, as the thread holds it. */
 export interface LoadedService {
-  readonly name: string
   readonly script: Script
   readonly isBatchable: boolean
   /** Whole numbers beyond 2^53 must arrive exactly. */
@@ -55,6 +54,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   const inputs = script.kind === 'rows' ? script.inputs : (session?.inputs ?? [])
   const report: LoadReport = {
     scriptKind: script.kind === 'rows' || script.kind === 'object' ? 'typed' : script.kind,
+    takesHeaders: script.takesHeaders,
     executionProvider: session?.executionProvider ?? 'none',
     inputs,
     outputs: session?.outputs ?? [],
@@ -69,7 +69,6 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   }
   const { batching, limits, response } = spec.definition
   const service: LoadedService = {
-    name: spec.service,
     script,
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
@@ -90,7 +89,7 @@ async function loadScript(
   const script = await initScript(file, module, {
     modelDir: spec.modelDir,
     loadModel: async name => loadModel(name),
-    log: (...message) => console.log(`[${spec.service}]`, ...message),
+    log: console.log, // whose lines get the name of the service where they leave the thread
   })
   return { script, input: module.input, output: module.output }
 }

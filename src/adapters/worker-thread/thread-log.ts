@@ -4,8 +4,8 @@ import type { ScoringError } from '../../errors.ts'
  * Writes a failure with its causes. JSON.parse quotes what it was given, so a script's complaint about its input is
  * reduced to its kind: row values must not enter the log.
  */
-export function logFailure(service: string, failure: ScoringError): void {
-  console.error(`[${service}] ${failure.code}: ${failure.message}${causes(failure.cause)}`)
+export function logFailure(failure: ScoringError): void {
+  console.error(`${failure.code}: ${failure.message}${causes(failure.cause)}`)
 }
 
 function causes(cause: unknown): string {

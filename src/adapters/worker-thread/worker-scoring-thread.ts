@@ -4,6 +4,7 @@ import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { type FromThread, ProgressBoard, type ThreadStart } from './messages.ts'
+import { passOnLines } from './named-lines.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
 
@@ -32,6 +33,8 @@ export class WorkerScoringThread implements ScoringThread {
     this.#worker = new Worker(threadEntry, {
       workerData: start,
       name: `scoring ${spec.service}`,
+      stdout: true,
+      stderr: true,
       env: { ...withoutSecrets(process.env), AZUREML_MODEL_DIR: spec.modelDir },
       execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
       // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
@@ -41,6 +44,8 @@ export class WorkerScoringThread implements ScoringThread {
         maxYoungGenerationSizeMb: 16,
       },
     })
+    passOnLines(spec.service, this.#worker.stdout, process.stdout)
+    passOnLines(spec.service, this.#worker.stderr, process.stderr)
     // The host's server keeps the process alive; idle threads must not keep it from ending.
     this.#worker.unref()
     this.#worker.on('message', (message: FromThread) => this.#receive(message, events))

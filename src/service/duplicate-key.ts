@@ -1,0 +1,31 @@
+/** Every string, and what opens, closes and parts objects and lists; numbers and words between them do not matter. */
+const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
+
+/** An object being read, with its keys so far, or a list, and where in it the reader stands. */
+interface Level {
+  readonly keys: Set<string> | undefined
+  at: string
+}
+
+/**
+ * Finds a key that an object has twice, of which JSON.parse would take the last without a word.
+ *
+ * @param text  JSON that JSON.parse takes
+ * @returns the path of the first such key, e.g. `limits.timeoutMs`, or undefined
+ */
+export function findDuplicateKey(text: string): string | undefined {
+  const levels: Level[] = []
+  let string = ''
+  for (const [part] of text.matchAll(token)) {
+    const level = levels.at(-1)
+    if (part === '{' || part === '[') levels.push({ keys: part === '{' ? new Set() : undefined, at: '0' })
+    else if (part === '}' || part === ']') levels.pop()
+    else if (part === ',' && level && !level.keys) level.at = String(Number(level.at) + 1)
+    else if (part === ':' && level?.keys) {
+      level.at = JSON.parse(string)
+      if (level.keys.has(level.at)) return levels.map(({ at }) => at).join('.')
+      level.keys.add(level.at)
+    } else string = part
+  }
+  return undefined
+}
