@@ -1,0 +1,62 @@
+/** What is known of a failed call, of the SDK's errors or of another kind. */
+interface Failure {
+  readonly name?: unknown
+  readonly message?: unknown
+  readonly code?: unknown
+  readonly statusCode?: unknown
+  readonly details?: { readonly error?: { readonly innerError?: { readonly code?: unknown } } }
+}
+
+/** The secret is not there, or its newest version is disabled; said by the vault itself, not by some proxy's 404. */
+export function isAbsence(failure: unknown): boolean {
+  const { statusCode, code } = failure as Failure
+  if (statusCode === 404) return typeof code === 'string'
+  return statusCode === 403 && innerCodeOf(failure as Failure) === 'SecretDisabled'
+}
+
+/**
+ * Why a call failed, e.g. `status 403, Forbidden: …`. Only numbers and names get in: an answer or an error of the SDK
+ * may quote whatever the other side wrote, and its request holds the token.
+ *
+ * @param role  what the caller's identity must have on the vault
+ */
+export function describeFailure(failure: unknown, role: string, signal: AbortSignal): string {
+  if (signal.aborted) return 'no answer in time'
+  const known = (failure ?? {}) as Failure
+  const codes = [known.code, innerCodeOf(known)].filter(isName).join(', ')
+  switch (known.statusCode) {
+    case undefined:
+      return `${codes || nameOf(known)}${hintFor(known)}`
+    case 401:
+      return 'status 401: the vault does not take the token of this identity'
+    case 403:
+      return `${join('status 403', codes)}: the identity needs the role "${role}" on the vault, and a way through its firewall`
+    default:
+      return join(`status ${known.statusCode}`, codes)
+  }
+}
+
+/** Errors of `@azure/identity` tell by their name that no token could be had, and Entra ID's by a number why. */
+function hintFor({ name, message }: Failure): string {
+  const text = String(message)
+  const entra = /\bAADSTS\d+\b/.exec(text)?.[0]
+  if (/Credential|Authentication/.test(String(name))) return `: no token for this identity${entra ? ` (${entra})` : ''}`
+  return text.startsWith('The challenge') ? ': the vault asks for a token of another resource' : ''
+}
+
+function innerCodeOf({ details }: Failure): unknown {
+  return details?.error?.innerError?.code
+}
+
+function nameOf({ name }: Failure): string {
+  return isName(name) ? name : 'unknown failure'
+}
+
+/** A code as systems and vaults have them, such as `ECONNRESET` or `SecretNotFound`. */
+function isName(code: unknown): code is string {
+  return typeof code === 'string' && /^[A-Za-z][A-Za-z0-9_]{1,60}$/.test(code)
+}
+
+function join(status: string, codes: string): string {
+  return codes === '' ? status : `${status}, ${codes}`
+}
