@@ -14,7 +14,7 @@ const changes: ReadonlySet<unknown> = new Set([
  */
 export function secretChangedIn(event: unknown, vaultUrl: string): string | undefined {
   const { eventType, topic, data } = membersOf(event)
-  const { ObjectName, objectName = ObjectName, ObjectType, objectType = ObjectType } = membersOf(data)
+  const { objectName, objectType } = membersOf(data)
   const vault = new URL(vaultUrl).hostname.split('.', 1)[0] as string
   const isOurs =
     typeof topic === 'string' && topic.toLowerCase().endsWith(`/providers/microsoft.keyvault/vaults/${vault}`)

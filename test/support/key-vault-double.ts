@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { makeCertificates } from '../host/certificates.ts'
 
 /** How the double fails; each until `fail(undefined)`, or as often as `times` says. */
@@ -27,6 +28,8 @@ export type Fault =
   | { readonly kind: 'garbage'; readonly body?: string; readonly times?: number }
   /** 401 whatever the token */
   | { readonly kind: 'unauthorized'; readonly times?: number }
+  /** 404 with a page, as of a proxy before the vault */
+  | { readonly kind: 'not found'; readonly times?: number }
   /** 403: the identity has no role */
   | { readonly kind: 'forbidden'; readonly times?: number }
   /** asks for a token of this resource */
@@ -60,6 +63,8 @@ export class KeyVaultDouble {
   readonly askedNames: string[] = []
   /** `Authorization` headers that came. */
   readonly shownCredentials: string[] = []
+  /** Bodies that came, in order. */
+  readonly shownBodies: string[] = []
   readonly #secrets = new Map<string, Version[]>()
   #requestCount = 0
   #fault: Fault | undefined
@@ -114,6 +119,7 @@ export class KeyVaultDouble {
     const { authorization } = request.headers
     if (authorization !== undefined) this.shownCredentials.push(authorization)
     const body = await textOf(request)
+    this.shownBodies.push(body)
     const fault = this.#nextFault()
     switch (fault?.kind) {
       case 'hang':
@@ -126,8 +132,10 @@ export class KeyVaultDouble {
         return refuse(response, 503, 'ServiceUnavailable', undefined, retryAfterOf(fault))
       case 'garbage':
         return void response.writeHead(200, { 'content-type': 'application/json' }).end(fault.body ?? '<html>')
+      case 'not found':
+        return void response.writeHead(404, { 'content-type': 'text/html' }).end('<html>')
       case 'slow':
-        await new Promise(done => setTimeout(done, fault.delayMs))
+        await setTimeout(fault.delayMs, undefined, { ref: false })
     }
     const resource = fault?.kind === 'other resource' ? fault.resource : 'https://vault.azure.net'
     if (authorization !== `Bearer ${this.token}` || fault?.kind === 'unauthorized') {
@@ -162,6 +170,7 @@ export class KeyVaultDouble {
     if (version === 'versions') return { value: versions.map(each => this.#bundle(name, each, false)), nextLink: null }
     const found = version ? versions.find(({ id }) => id === version) : versions.at(-1)
     if (!found) return { status: 404, code: 'SecretNotFound' }
+    if (method === 'PATCH') return this.#bundle(name, Object.assign(found, attributesOf(JSON.parse(body))), false)
     if (!found.isEnabled) return { status: 403, code: 'Forbidden', innerCode: 'SecretDisabled' }
     return this.#bundle(name, found)
   }
@@ -215,16 +224,17 @@ function retryAfterOf({ retryAfter }: { readonly retryAfter?: string }): Record<
 
 /** What a PUT asks for: a new version with a value and attributes. */
 function written(body: string): [string, SecretOptions] {
-  const { value, attributes = {} } = JSON.parse(body) as {
-    value: string
-    attributes?: { enabled?: boolean; nbf?: number; exp?: number }
+  const json = JSON.parse(body)
+  return [json.value, attributesOf(json)]
+}
+
+function attributesOf(body: { attributes?: { enabled?: boolean; nbf?: number; exp?: number } }): SecretOptions {
+  const { enabled, nbf, exp } = body.attributes ?? {}
+  return {
+    ...(enabled === undefined ? {} : { isEnabled: enabled }),
+    ...(nbf === undefined ? {} : { notBefore: nbf * 1000 }),
+    ...(exp === undefined ? {} : { expiresAt: exp * 1000 }),
   }
-  const options = {
-    isEnabled: attributes.enabled,
-    notBefore: millis(attributes.nbf),
-    expiresAt: millis(attributes.exp),
-  }
-  return [value, Object.fromEntries(Object.entries(options).filter(([, given]) => given !== undefined))]
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {
@@ -235,8 +245,4 @@ async function textOf(request: IncomingMessage): Promise<string> {
 
 function seconds(time: number | undefined): number | undefined {
   return time === undefined ? undefined : Math.floor(time / 1000)
-}
-
-function millis(time: number | undefined): number | undefined {
-  return time === undefined ? undefined : time * 1000
 }

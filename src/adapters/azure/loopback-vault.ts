@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:https'
 import { StartupError } from '../../errors.ts'
@@ -53,8 +54,10 @@ export function loopbackVault(address: VaultAddress, settings: LoopbackSettings)
 
 function readCertificate(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return new X509Certificate(readFileSync(path)).toString()
   } catch (cause) {
-    throw new StartupError(`SCORING_KEY_VAULT_TEST_CA cannot be read: ${(cause as Error).message}`)
+    throw new StartupError(
+      `SCORING_KEY_VAULT_TEST_CA must be a file with a certificate (PEM): ${(cause as Error).message}`,
+    )
   }
 }

@@ -30,7 +30,7 @@ export interface VaultAddress {
 export function parseVaultUrl(text: string): VaultAddress {
   const [, authority = '', port] = /^https:\/\/([a-z0-9.-]+|\[::1\])(:\d{1,5})?\/?$/i.exec(text) ?? []
   const host = authority.toLowerCase()
-  const isLoopback = loopbackHosts.includes(host)
+  const isLoopback = loopbackHosts.includes(host) && URL.canParse(text)
   if (!isLoopback && (port !== undefined || !isAzureHost(host))) {
     // The text may hold a password, so it is not quoted.
     throw new StartupError(
