@@ -2,6 +2,7 @@
 import { app } from '@azure/functions'
 import { startedApp, stopApp } from '../src/app.ts'
 import './health.ts'
+import './key-rotated.ts'
 import './openapi.ts'
 import './score.ts'
 import './unknown-path.ts'

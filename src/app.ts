@@ -18,6 +18,8 @@ import { describeLoad } from './telemetry/load-report-line.ts'
 export interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
+  /** The vault tells that a secret has a new version; the next request is checked against it. */
+  keysChanged(secretName: string): void
   stop(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   return {
     settings,
     catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
+    keysChanged: () => {},
     stop: async () => {
       await Promise.all(services.map(service => service.stop()))
     },

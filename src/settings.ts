@@ -27,6 +27,8 @@ export interface Settings {
   /** Folder of services, each with a `service.json`. */
   modelsDir: string
   defaultService: string | undefined
+  /** undefined, in Development only: keys are in a local file. */
+  keyVaultUrl: string | undefined
   /** Scoring threads per service, at most. */
   maxThreads: number
 }
@@ -64,6 +66,7 @@ export function readSettings(
     appRoot,
     modelsDir: values.SCORING_MODELS ?? `${appRoot}/models`,
     defaultService: values.SCORING_DEFAULT_SERVICE,
+    keyVaultUrl: values.KEY_VAULT_URL,
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
   }
 }

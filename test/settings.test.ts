@@ -12,6 +12,7 @@ describe('readSettings', () => {
       appRoot: '/app',
       modelsDir: '/app/models',
       defaultService: undefined,
+      keyVaultUrl: undefined,
       maxThreads: 3,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)

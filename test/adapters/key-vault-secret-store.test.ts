@@ -108,7 +108,7 @@ describe('KeyVaultSecretStore', { skip: noOpenssl }, () => {
     [{ kind: 'reset' }, /: ECONNRESET$/],
     [{ kind: 'unavailable' }, /: status 503, ServiceUnavailable$/],
     [{ kind: 'throttled' }, /: status 429, Throttled$/],
-    [{ kind: 'unauthorized' }, /: status 401: the vault does not take the token of this identity$/],
+    [{ kind: 'unauthorized' }, /: status 401, Unauthorized: the vault does not take the token of this identity$/],
     [{ kind: 'forbidden' }, /: status 403, Forbidden, ForbiddenByRbac: .*"Key Vault Secrets User"/],
     [{ kind: 'garbage' }, /did not give the secret "iris-primary-key"/],
     [{ kind: 'garbage', body: '{}' }, /did not give the secret "iris-primary-key"/],

@@ -39,7 +39,7 @@ export class KeyVaultSecretStore implements SecretStore {
       throw this.#failed('did not give', name, failure, 'Key Vault Secrets User', signal)
     }
     const secret = secretOf(answer)
-    if (!secret) throw new Error(`the vault ${this.#host} did not give the secret "${name}": its answer is no secret`)
+    if (!secret) throw new VaultError(`${this.#sentence('did not give', name)} its answer is no secret`, 'no-secret')
     return secret
   }
 
@@ -52,8 +52,25 @@ export class KeyVaultSecretStore implements SecretStore {
   }
 
   /** Without `cause`: the SDK's errors hold the request, and that the token and the value. */
-  #failed(what: string, name: string, failure: unknown, role: string, signal: AbortSignal): Error {
-    return new Error(`the vault ${this.#host} ${what} the secret "${name}": ${describeFailure(failure, role, signal)}`)
+  #failed(what: string, name: string, failure: unknown, role: string, signal: AbortSignal): VaultError {
+    const { code, reason } = describeFailure(failure, role, signal)
+    return new VaultError(`${this.#sentence(what, name)} ${reason}`, code)
+  }
+
+  #sentence(what: string, name: string): string {
+    return `the vault ${this.#host} ${what} the secret "${name}":`
+  }
+}
+
+/** A vault cannot be asked now. */
+class VaultError extends Error {
+  /** Such as `timeout`, `ECONNRESET` or `status-403`. */
+  readonly code: string
+
+  constructor(message: string, code: string) {
+    super(message)
+    this.name = 'VaultError'
+    this.code = code
   }
 }
 

@@ -15,24 +15,28 @@ export function isAbsence(failure: unknown): boolean {
 }
 
 /**
- * Why a call failed, e.g. `status 403, Forbidden: …`. Only numbers and names get in: an answer or an error of the SDK
- * may quote whatever the other side wrote, and its request holds the token.
+ * Why a call failed: only numbers and names, because an answer or an error of the SDK may quote whatever the other side
+ * wrote, and the request in it holds the token.
  *
  * @param role  what the caller's identity must have on the vault
+ * @returns `code` such as `timeout`, `ECONNRESET` or `status-403`, and the reason for people
  */
-export function describeFailure(failure: unknown, role: string, signal: AbortSignal): string {
-  if (signal.aborted) return 'no answer in time'
+export function describeFailure(failure: unknown, role: string, signal: AbortSignal): { code: string; reason: string } {
+  if (signal.aborted) return { code: 'timeout', reason: 'no answer in time' }
   const known = (failure ?? {}) as Failure
-  const codes = [known.code, innerCodeOf(known)].filter(isName).join(', ')
-  switch (known.statusCode) {
-    case undefined:
-      return `${codes || nameOf(known)}${hintFor(known)}`
-    case 401:
-      return 'status 401: the vault does not take the token of this identity'
-    case 403:
-      return `${join('status 403', codes)}: the identity needs the role "${role}" on the vault, and a way through its firewall`
-    default:
-      return join(`status ${known.statusCode}`, codes)
+  const codes = [known.code, innerCodeOf(known)].filter(isName)
+  const { statusCode } = known
+  if (typeof statusCode !== 'number') {
+    const code = codes[0] ?? nameOf(known)
+    return { code, reason: `${code}${hintFor(known)}` }
+  }
+  const status = [`status ${statusCode}`, ...codes].join(', ')
+  const code = `status-${statusCode}`
+  if (statusCode === 401) return { code, reason: `${status}: the vault does not take the token of this identity` }
+  if (statusCode !== 403) return { code, reason: status }
+  return {
+    code,
+    reason: `${status}: the identity needs the role "${role}" on the vault, and a way through its firewall`,
   }
 }
 
@@ -49,14 +53,10 @@ function innerCodeOf({ details }: Failure): unknown {
 }
 
 function nameOf({ name }: Failure): string {
-  return isName(name) ? name : 'unknown failure'
+  return isName(name) ? name : 'Error'
 }
 
 /** A code as systems and vaults have them, such as `ECONNRESET` or `SecretNotFound`. */
 function isName(code: unknown): code is string {
   return typeof code === 'string' && /^[A-Za-z][A-Za-z0-9_]{1,60}$/.test(code)
-}
-
-function join(status: string, codes: string): string {
-  return codes === '' ? status : `${status}, ${codes}`
 }
