@@ -1,5 +1,5 @@
 import type { TokenCredential } from '@azure/identity'
-import { type KeyVaultSecret, SecretClient, type SecretClientOptions } from '@azure/keyvault-secrets'
+import { type KeyVaultSecret, logger, SecretClient, type SecretClientOptions } from '@azure/keyvault-secrets'
 import type { Secret, SecretStore } from '../../auth/secret-store.ts'
 import { refuseLongWaits } from './long-waits.ts'
 import { describeFailure, isAbsence } from './vault-failure.ts'
@@ -9,6 +9,9 @@ import type { VaultAddress } from './vault-url.ts'
 const retryOptions = { maxRetries: 2, retryDelayInMs: 250, maxRetryDelayInMs: 1000 }
 const maxRetryAfterMs = 2000
 const tokenTimeoutMs = 20_000
+
+// AZURE_LOG_LEVEL would have every request written out, and with it what its agent keeps: headers with the token.
+logger.info.enabled = false
 
 /** Secrets in Azure Key Vault. Every call ends with its signal, whatever the vault or the identity service does. */
 export class KeyVaultSecretStore implements SecretStore {
