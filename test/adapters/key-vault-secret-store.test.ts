@@ -113,6 +113,7 @@ describe('KeyVaultSecretStore', { skip: noOpenssl }, () => {
     [{ kind: 'garbage' }, /did not give the secret "iris-primary-key"/],
     [{ kind: 'garbage', body: '{}' }, /did not give the secret "iris-primary-key"/],
     [{ kind: 'garbage', body: `{"value":"${key}"}` }, /did not give the secret "iris-primary-key"/],
+    [{ kind: 'garbage', body: JSON.stringify({ error: { code: key, message: key } }) }, /no secret|did not give/],
     [{ kind: 'garbage', body: 'null' }, /did not give the secret "iris-primary-key"/],
   ]
   for (const [fault, message] of failures) {
@@ -135,6 +136,7 @@ describe('KeyVaultSecretStore', { skip: noOpenssl }, () => {
     for (const attributes of [
       { enabled: true, exp: 'soon' },
       { enabled: true, nbf: 'later' },
+      { enabled: true, exp: 0 },
       {},
       { enabled: 'yes' },
     ]) {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { parseVaultUrl } from '../../src/adapters/azure/vault-url.ts'
 
@@ -97,6 +98,50 @@ describe('parseVaultUrl', () => {
       )
     })
   }
+})
+
+describe('parseVaultUrl, of whatever is put together from parts of addresses', () => {
+  const parts = [
+    'https://',
+    'http:',
+    '//',
+    'localhost',
+    '127.0.0.1',
+    '[::1]',
+    '.',
+    ':',
+    '@',
+    '/',
+    '\\',
+    '?',
+    '#',
+    '%',
+    '\t',
+  ]
+  const part = fc.oneof(
+    fc.constantFrom(...parts, 'my-vault', 'vault.azure.net', 'evil.com', ':8443', '2130706433', '%2e'),
+    fc.string({ maxLength: 3 }),
+  )
+  const text = fc.array(part, { maxLength: 6 }).map(chosen => `https://${chosen.join('')}`)
+
+  it('takes only what a URL parser reads the same way', () => {
+    fc.assert(
+      fc.property(text, given => {
+        let taken: ReturnType<typeof parseVaultUrl>
+        try {
+          taken = parseVaultUrl(given)
+        } catch (error) {
+          return (error as Error).name === 'StartupError'
+        }
+        const { host, hostname, href, username, pathname } = new URL(given)
+        assert.deepEqual([username, pathname, href], ['', '/', `https://${host}/`])
+        const isAzure = hostname.endsWith('.vault.azure.net')
+        const isLoopback = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+        return taken.isLoopback === isLoopback && isAzure !== isLoopback
+      }),
+      { numRuns: 20_000 },
+    )
+  })
 })
 
 describe('what relaxes the client', () => {

@@ -22,7 +22,7 @@ export class KeyVaultSecretStore implements SecretStore {
   constructor(
     address: VaultAddress,
     credential: TokenCredential,
-    relaxed: Pick<SecretClientOptions, 'agent' | 'disableChallengeResourceVerification' | 'serviceVersion'> = {},
+    relaxed: Pick<SecretClientOptions, 'agent' | 'disableChallengeResourceVerification'> = {},
   ) {
     this.#host = address.host
     this.#client = new SecretClient(address.url, withTimeout(credential), {
@@ -81,10 +81,16 @@ class VaultError extends Error {
 function secretOf({ value, properties }: KeyVaultSecret): Secret | undefined {
   const { version, enabled } = properties
   if (typeof value !== 'string' || typeof version !== 'string' || typeof enabled !== 'boolean') return undefined
-  const notBefore = properties.notBefore?.getTime()
-  const expiresAt = properties.expiresOn?.getTime()
+  const notBefore = millisOf(properties.notBefore)
+  const expiresAt = millisOf(properties.expiresOn)
   if (Number.isNaN(notBefore) || Number.isNaN(expiresAt)) return undefined
   return { value, version, isEnabled: enabled, notBefore, expiresAt }
+}
+
+/** NaN when it is no time: the SDK hands on what it cannot read. */
+function millisOf(time: unknown): number | undefined {
+  if (time === undefined || time === null) return undefined
+  return time instanceof Date ? time.getTime() : Number.NaN
 }
 
 /**

@@ -56,7 +56,7 @@ function nameOf({ name }: Failure): string {
   return isName(name) ? name : 'Error'
 }
 
-/** A code as systems and vaults have them, such as `ECONNRESET` or `SecretNotFound`. */
+/** A code as vaults and systems have them, such as `SecretNotFound` or `ECONNRESET`; a key does not look like one. */
 function isName(code: unknown): code is string {
-  return typeof code === 'string' && /^[A-Za-z][A-Za-z0-9_]{1,60}$/.test(code)
+  return typeof code === 'string' && /^([A-Za-z]{2,40}|[A-Z][A-Z0-9_]{1,60})$/.test(code)
 }
