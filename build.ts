@@ -5,6 +5,7 @@
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
+ * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -13,12 +14,11 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { constants, gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { docsFileTypes } from './src/protocols/docs-files.ts'
 import { serviceJsonSchema } from './src/service/json-schema.ts'
 
-await rm('dist', { recursive: true, force: true })
-await build({
+const options: BuildOptions = {
   bundle: true,
   platform: 'node',
   target: 'node22',
@@ -31,15 +31,22 @@ await build({
   // A CommonJS bundle has no import.meta; files that look for their neighbours use its url.
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'bundleUrl' },
+  outdir: 'dist',
+  outExtension: { '.js': '.cjs' },
+}
+
+await rm('dist', { recursive: true, force: true })
+await build({
+  ...options,
   entryPoints: {
     functions: 'functions/main.ts',
     'scoring-thread': 'src/adapters/worker-thread/scoring-thread.ts',
     cli: 'src/cli/main.ts',
     'host-process': 'src/host/host-process.ts',
   },
-  outdir: 'dist',
-  outExtension: { '.js': '.cjs' },
 })
+// Almost all of it is others' code, and less than half as long when minified.
+await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
 await writeFile('models/service.schema.json', serviceJsonSchema())
 
 const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))

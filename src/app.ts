@@ -24,6 +24,8 @@ export interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   readonly docsFiles: DocsFiles
+  /** The vault tells that a secret has a new version; the next request is checked against it. */
+  keysChanged(secretName: string): void
   stop(): Promise<void>
 }
 
@@ -59,6 +61,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     settings,
     catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
     docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
+    keysChanged: () => {},
     stop: async () => {
       await Promise.all(services.map(service => service.stop()))
     },

@@ -43,6 +43,8 @@ export interface Settings {
   defaultService: string | undefined
   /** Origin of the issuer of tokens, e.g. `https://login.microsoftonline.com`. */
   authorityHost: string
+  /** undefined, in Development only: keys are in a local file. */
+  keyVaultUrl: string | undefined
   /** Scoring threads per service, at most. */
   maxThreads: number
 }
@@ -81,6 +83,7 @@ export function readSettings(
     modelsDir: values.SCORING_MODELS ?? `${appRoot}/models`,
     defaultService: values.SCORING_DEFAULT_SERVICE,
     authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
+    keyVaultUrl: values.KEY_VAULT_URL,
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
   }
 }

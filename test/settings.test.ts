@@ -23,6 +23,7 @@ describe('readSettings', () => {
       modelsDir: '/app/models',
       defaultService: undefined,
       authorityHost: 'https://login.microsoftonline.com',
+      keyVaultUrl: undefined,
       maxThreads: 3,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)

@@ -33,10 +33,11 @@ describe("the bundle in Azure's Node worker", () => {
     })
 
   it('registers every function while it is imported', () => {
-    const routes = [...worker.functions.values()].map(
-      ({ metadata }) => Object.values(metadata.bindings).find(binding => binding.type === 'httpTrigger')?.route,
-    )
-    assert.deepEqual(routes.sort(), [
+    const triggers = [...worker.functions.values()].map(({ metadata }) => {
+      const trigger = Object.values(metadata.bindings).find(({ type }) => type.endsWith('Trigger'))
+      return trigger?.route ?? trigger?.type
+    })
+    assert.deepEqual(triggers.sort(), [
       '/',
       'api/v1/service/{service}',
       'api/v1/service/{service}/docs',
@@ -45,6 +46,7 @@ describe("the bundle in Azure's Node worker", () => {
       'api/v1/service/{service}/swagger.json',
       'docs',
       'docs/{file}',
+      'eventGridTrigger',
       'health/live',
       'health/ready',
       'score',
@@ -79,7 +81,8 @@ describe("the bundle in Azure's Node worker", () => {
     assert.equal((await score('nonsense')).status, 400)
     assert.equal((await score('{}', 'nobody')).status, 404)
     const service = 'diabetes'
-    for (const name of worker.functions.keys()) {
+    for (const [name, { metadata }] of worker.functions) {
+      if (!Object.values(metadata.bindings).some(({ type }) => type === 'httpTrigger')) continue
       for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'DELETE', 'PATCH']) {
         const { status } = await worker.invoke(name, {
           method,
@@ -90,5 +93,12 @@ describe("the bundle in Azure's Node worker", () => {
         assert.ok([200, 401, 404, 405].includes(status), `${method} ${name}: ${status}`)
       }
     }
+  })
+
+  it('passes over events while the keys are in no vault', async () => {
+    const topic = '/subscriptions/0/resourceGroups/a/providers/Microsoft.KeyVault/vaults/my-vault'
+    const data = { objectType: 'Secret', objectName: 'diabetes-primary-key' }
+    await worker.deliver('key-rotated', { topic, eventType: 'Microsoft.KeyVault.SecretNewVersionCreated', data })
+    await worker.deliver('key-rotated', { eventType: 'Contoso.Items.ItemReceived' })
   })
 })

@@ -109,6 +109,26 @@ export class AzureWorker {
     return answer
   }
 
+  /** An event, as the host hands it over. */
+  async deliver(name: string, event: object): Promise<void> {
+    const { metadata, handler } = this.functions.get(name) as Registered
+    const invocationId = randomUUID()
+    const [trigger] = Object.keys(metadata.bindings)
+    const invocation = (this.#model as ProgrammingModel).getInvocationModel({
+      invocationId,
+      metadata,
+      request: {
+        invocationId,
+        inputData: [{ name: trigger, data: { json: JSON.stringify(event) } }],
+        triggerMetadata: {},
+      },
+      log: () => {},
+      state: undefined,
+    })
+    const { context, inputs } = await invocation.getArguments()
+    await invocation.invokeFunction(context, inputs, handler)
+  }
+
   #forward(
     invocationId: string,
     method: string,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { makeKey } from '../../auth/make-key.ts'
 import type { KeyPair, KeyStore } from '../../auth/service-keys.ts'
 import { StartupError } from '../../errors.ts'
 
@@ -20,7 +21,7 @@ export class KeyFile implements KeyStore {
   async fetchKeys(services: readonly string[]): Promise<ReadonlyMap<string, KeyPair>> {
     const keys = await this.#read()
     const missing = services.filter(service => !keys.has(service))
-    for (const service of missing) keys.set(service, { primary: makeKey(), secondary: makeKey() })
+    for (const service of missing) keys.set(service, { primary: makeKey(randomBytes), secondary: makeKey(randomBytes) })
     if (missing.length > 0) await this.#write(keys)
     return keys
   }
@@ -66,11 +67,6 @@ export class KeyFile implements KeyStore {
       throw new StartupError(`${this.#path} cannot be written: ${(cause as Error).message}`)
     }
   }
-}
-
-/** 256 bits, with a prefix that secret scanners and people recognise. */
-function makeKey(): string {
-  return `sfkey_${randomBytes(32).toString('base64url')}`
 }
 
 function isKeyPair(pair: unknown): pair is KeyPair {

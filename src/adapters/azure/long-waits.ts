@@ -1,0 +1,40 @@
+import type { SecretClientOptions } from '@azure/keyvault-secrets'
+
+type Policy = NonNullable<SecretClientOptions['additionalPolicies']>[number]
+
+/** The vault is busy and says for how long. */
+class VaultBusyError extends Error {
+  readonly statusCode: number
+  readonly code = 'RetryLater'
+
+  constructor(statusCode: number) {
+    super(`status ${statusCode}`)
+    this.name = 'VaultBusyError'
+    this.statusCode = statusCode
+  }
+}
+
+/**
+ * Fails at once when the vault asks for more patience than `maxWaitMs`. The SDK would wait as long as `Retry-After`
+ * says and hold the call until its deadline; who reads keys goes on with those it has and comes back later.
+ */
+export function refuseLongWaits(maxWaitMs: number): Policy {
+  return {
+    position: 'perRetry',
+    policy: {
+      name: 'refuseLongWaits',
+      async sendRequest(request, next) {
+        const response = await next(request)
+        const isBusy = response.status === 429 || response.status === 503
+        const wait = response.headers.get('retry-after')
+        if (isBusy && wait !== undefined && waitMs(wait) > maxWaitMs) throw new VaultBusyError(response.status)
+        return response
+      },
+    },
+  }
+}
+
+/** @param retryAfter  seconds, or a date (RFC 9110, section 10.2.3) */
+function waitMs(retryAfter: string): number {
+  return /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now()
+}

@@ -1,0 +1,32 @@
+import type { SecretStore } from '../../auth/secret-store.ts'
+import { type LoopbackSettings, loopbackVault } from './loopback-vault.ts'
+import { parseVaultUrl } from './vault-url.ts'
+
+export interface KeyVaultSettings extends LoopbackSettings {
+  /** `KEY_VAULT_URL` */
+  readonly url: string
+  /** On a developer's machine, who signed in there is asked for; elsewhere the managed identity. */
+  readonly isDevelopment: boolean
+  /** `AZURE_CLIENT_ID`: which user-assigned identity */
+  readonly clientId?: string | undefined
+}
+
+/** The bundle beside this one, or the source when run from source. */
+const entry = new URL(import.meta.url.endsWith('.ts') ? './key-vault.ts' : './key-vault.cjs', import.meta.url)
+
+/**
+ * Loads Azure's SDKs, and asks nothing of the vault yet.
+ *
+ * @throws StartupError when a setting is wrong
+ */
+export async function openKeyVault(settings: KeyVaultSettings): Promise<SecretStore> {
+  const address = parseVaultUrl(settings.url)
+  const loopback = loopbackVault(address, settings)
+  const { azureCredential, KeyVaultSecretStore } = (await import(entry.href)) as typeof import('./key-vault.ts')
+  if (!loopback) {
+    return new KeyVaultSecretStore(address, await azureCredential(settings.isDevelopment, settings.clientId))
+  }
+  const { token, options } = loopback
+  const getToken = async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 })
+  return new KeyVaultSecretStore(address, { getToken }, options)
+}

@@ -1,0 +1,67 @@
+import { type KeySlot, keySecretName, otherSlot, parseKeySlot } from './key-names.ts'
+import { makeKey } from './make-key.ts'
+import type { Secret, SecretStore } from './secret-store.ts'
+
+/** RFC 6750, section 2.1: what a Bearer credential may consist of. */
+const b64token = /^[A-Za-z0-9\-._~+/]+=*$/
+/** Keys of Azure ML have 32 characters; a header with more than 1024 is refused on the way by many a proxy. */
+const keyLength = { min: 32, max: 1024 }
+
+/**
+ * Lists and changes the keys of services as Azure ML's `listKeys` and `regenerateKey` do, with whatever rights the
+ * caller has on the vault. Running apps see a new key when they next read the vault.
+ */
+export class KeyManagement {
+  readonly #store: SecretStore
+  readonly #randomBytes: (count: number) => Uint8Array
+
+  /** @param randomBytes  cryptographically strong, e.g. `node:crypto`'s */
+  constructor(store: SecretStore, randomBytes: (count: number) => Uint8Array) {
+    this.#store = store
+    this.#randomBytes = randomBytes
+  }
+
+  /**
+   * The newest version of both keys, whether it can be used now or not; undefined: there is none, or it is disabled.
+   *
+   * @throws Error when the vault cannot be asked
+   */
+  async listKeys(service: string, signal: AbortSignal): Promise<Record<KeySlot, Secret | undefined>> {
+    const [primary, secondary] = await Promise.all([
+      this.#store.fetchSecret(keySecretName(service, 'primary'), signal),
+      this.#store.fetchSecret(keySecretName(service, 'secondary'), signal),
+    ])
+    return { primary, secondary }
+  }
+
+  /**
+   * Replaces one key of a service and leaves the other alone, so clients that use that one go on working.
+   *
+   * @param slot   `primary` or `secondary`, in any case
+   * @param value  the new key; default: a random one
+   * @returns the new key
+   * @throws Error when the slot or the value is not legal, or the vault cannot be asked; the value is not in its message
+   */
+  async regenKey(service: string, slot: string, signal: AbortSignal, value?: string): Promise<string> {
+    const chosen = parseKeySlot(slot)
+    const key = value ?? makeKey(this.#randomBytes)
+    mustBeKey(key)
+    const other = await this.#store.fetchSecret(keySecretName(service, otherSlot(chosen)), signal)
+    if (other?.value === key) {
+      throw new Error(
+        `the new ${chosen} key of ${service} is its ${otherSlot(chosen)} key: replacing one would not shut the other out`,
+      )
+    }
+    await this.#store.writeSecret(keySecretName(service, chosen), key, signal)
+    return key
+  }
+}
+
+function mustBeKey(value: string): void {
+  if (value.length < keyLength.min || value.length > keyLength.max) {
+    throw new Error(`a key has ${keyLength.min} to ${keyLength.max} characters; the given one has ${value.length}`)
+  }
+  if (!b64token.test(value)) {
+    throw new Error('a key consists of letters, digits and -._~+/, with "=" only at its end; the given one does not')
+  }
+}

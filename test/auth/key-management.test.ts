@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, it, type TestContext } from 'node:test'
+import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
+import { KeyManagement } from '../../src/auth/key-management.ts'
+import { keySecretName } from '../../src/auth/key-names.ts'
+import { makeKey } from '../../src/auth/make-key.ts'
+import { noOpenssl } from '../host/certificates.ts'
+import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+
+const primary = 'primary-key-of-iris-0123456789-abcdef'
+const secondary = 'secondary-key-of-iris-0123456789-abcd'
+const signal = () => AbortSignal.timeout(20_000)
+
+async function managed(test: TestContext) {
+  const vault = await startKeyVaultDouble(test)
+  vault.set('iris-primary-key', primary)
+  vault.set('iris-secondary-key', secondary)
+  const store = await openKeyVault({
+    url: vault.url,
+    isDevelopment: false,
+    testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
+    testToken: vault.token,
+  })
+  return { vault, keys: new KeyManagement(store, randomBytes) }
+}
+
+describe('KeyManagement', { skip: noOpenssl }, () => {
+  it('lists the newest version of both keys', async test => {
+    const { vault, keys } = await managed(test)
+    const version = vault.set('iris-primary-key', `${primary}-2`, { expiresAt: Date.UTC(2030, 0, 1) })
+    const listed = await keys.listKeys('iris', signal())
+    assert.deepEqual(listed.primary, {
+      value: `${primary}-2`,
+      version,
+      isEnabled: true,
+      notBefore: undefined,
+      expiresAt: Date.UTC(2030, 0, 1),
+    })
+    assert.equal(listed.secondary?.value, secondary)
+  })
+
+  it('lists no key where there is none', async test => {
+    const { vault, keys } = await managed(test)
+    vault.remove('iris-secondary-key')
+    assert.equal((await keys.listKeys('iris', signal())).secondary, undefined)
+  })
+
+  for (const [slot, changed, kept] of [
+    ['primary', 'iris-primary-key', 'iris-secondary-key'],
+    ['Secondary', 'iris-secondary-key', 'iris-primary-key'],
+  ] as const) {
+    it(`replaces the ${slot} key by a random one, and leaves the other alone`, async test => {
+      const { vault, keys } = await managed(test)
+      const [untouched] = vault.valuesOf(kept)
+      const key = await keys.regenKey('iris', slot, signal())
+      assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
+      assert.equal(vault.valuesOf(changed).length, 2)
+      assert.equal(vault.valuesOf(changed)[1], key)
+      assert.deepEqual(vault.valuesOf(kept), [untouched])
+    })
+  }
+
+  it('makes the keys of a new service', async test => {
+    const { vault, keys } = await managed(test)
+    await keys.regenKey('digits', 'primary', signal())
+    await keys.regenKey('digits', 'secondary', signal())
+    assert.notDeepEqual(vault.valuesOf('digits-primary-key'), vault.valuesOf('digits-secondary-key'))
+  })
+
+  it('takes keys as Azure Machine Learning makes them, of 32 characters', async test => {
+    const { vault, keys } = await managed(test)
+    const value = 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF'
+    assert.equal(await keys.regenKey('iris', 'PRIMARY', signal(), value), value)
+    assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary, value])
+  })
+
+  const illegal = [
+    ['of 31 characters', 'a'.repeat(31), /32 to 1024 characters; the given one has 31/],
+    ['of 1025 characters', 'a'.repeat(1025), /32 to 1024 characters; the given one has 1025/],
+    ['that is empty', '', /32 to 1024/],
+    ['with a space', `${'a'.repeat(32)} b`, /letters, digits/],
+    ['with a line break at its end', `${'a'.repeat(32)}\n`, /letters, digits/],
+    ['with "=" inside', `${'a'.repeat(16)}=${'a'.repeat(16)}`, /letters, digits/],
+    ['with letters that no header can hold', 'ä'.repeat(32), /letters, digits/],
+    ['that is an unresolved reference', '@Microsoft.KeyVault(SecretUri=https://a.b/c)', /letters, digits/],
+    ['that is the other key', secondary, /is its secondary key/],
+  ] as const
+  for (const [what, value, message] of illegal) {
+    it(`refuses a key ${what}, does not repeat it and writes nothing`, async test => {
+      const { vault, keys } = await managed(test)
+      await assert.rejects(
+        keys.regenKey('iris', 'primary', signal(), value),
+        (error: Error) => message.test(error.message) && (value === '' || !error.message.includes(value)),
+      )
+      assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
+    })
+  }
+
+  it('writes nothing when the other key cannot be read', async test => {
+    const { vault, keys } = await managed(test)
+    vault.fail({ kind: 'forbidden' })
+    await assert.rejects(keys.regenKey('iris', 'primary', signal()), /iris-secondary-key.*Key Vault Secrets User/)
+    assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
+  })
+
+  it('knows two keys a service', async test => {
+    const { keys } = await managed(test)
+    await assert.rejects(keys.regenKey('iris', 'tertiary', signal()), /a primary and a secondary key, not "tertiary"/)
+  })
+})
+
+describe('keySecretName', () => {
+  it('is <service>-<slot>-key', () => {
+    assert.equal(keySecretName('iris', 'primary'), 'iris-primary-key')
+    assert.equal(keySecretName('my-model-2', 'secondary'), 'my-model-2-secondary-key')
+  })
+
+  it('refuses what is no name of a service', () => {
+    for (const name of ['', 'ab', 'Iris', '1ris', 'iris-', 'iris/../other', 'iris?x', 'a'.repeat(33), 'iris\n']) {
+      assert.throws(() => keySecretName(name, 'primary'), /is no service name/, name)
+    }
+  })
+})
+
+describe('makeKey', () => {
+  it('is the prefix and the 32 bytes in base64url', () => {
+    // Example with the characters that differ from base64: RFC 4648, section 5.
+    assert.equal(
+      makeKey(count => new Uint8Array(count).fill(0xfb)),
+      `sfkey_${'-_v7'.repeat(10)}-_s`,
+    )
+  })
+})
