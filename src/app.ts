@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { findAppRoot } from './adapters/local/app-root.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
+import { systemClock } from './adapters/local/system-clock.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
+import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
 import { Lane } from './engine/lane.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
@@ -18,6 +20,8 @@ import { describeLoad } from './telemetry/load-report-line.ts'
 export interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
+  /** The vault tells that a secret has a new version; the next request is checked against it. */
+  keysChanged(secretName: string): void
   stop(): Promise<void>
 }
 
@@ -38,19 +42,53 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     )
   }
   const opened = await Promise.all(names.map(name => openService(store, name)))
-  const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
-  const keys = await new KeyFile(join(settings.appRoot, '.local', 'keys.json')).fetchKeys(locked)
-  const services = opened.map(({ name, definition, spec, failure }) => {
-    const pair = definition.auth.mode === 'none' ? undefined : keys.get(name)
-    const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
-    return new ScoringService({ name, definition, authorizer: pair && new ServiceKeys(pair), lane })
+  const locked = opened.filter(({ definition }) => definition.auth.mode !== 'none').map(({ name }) => name)
+  if (!settings.isDevelopment) tellOpenServices(opened)
+  const keys = new ServiceKeys(locked, {
+    store: await openSecretStore(settings, locked),
+    clock: systemClock,
+    random: Math.random,
+    log: line => console.error(line),
   })
+  const keysLoaded = keys.load() // models load meanwhile
+  const services = opened.map(({ name, definition, spec, failure }) => {
+    const authorizer = definition.auth.mode === 'none' ? undefined : keys.authorizerOf(name)
+    const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
+    return new ScoringService({ name, definition, authorizer, lane })
+  })
+  const stop = async () => {
+    keys.stop()
+    await Promise.all(services.map(service => service.stop()))
+  }
+  await keysLoaded
+  const [mistake] = keys.mistakes
+  if (mistake !== undefined) {
+    await stop()
+    throw new StartupError(`${mistake}, so it is no key: write another value, or delete the secret`)
+  }
   return {
     settings,
     catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
-    stop: async () => {
-      await Promise.all(services.map(service => service.stop()))
-    },
+    keysChanged: name => keys.keysChanged(name),
+    stop,
+  }
+}
+
+/** The vault at `KEY_VAULT_URL`, or the key file of a developer. */
+async function openSecretStore(settings: Settings, services: readonly string[]): Promise<SecretStore> {
+  if (settings.keyVaultUrl !== undefined) {
+    throw new StartupError('not available yet: KEY_VAULT_URL (keys in Azure Key Vault)')
+  }
+  const file = new KeyFile(join(settings.appRoot, '.local', 'keys.json'))
+  await file.makeMissingKeys(services)
+  return file
+}
+
+function tellOpenServices(opened: readonly OpenedService[]): void {
+  for (const { name, definition } of opened) {
+    if (definition.auth.mode === 'none') {
+      console.error(`[${name}] open to everybody: service.json says "auth": {"mode": "none"}`)
+    }
   }
 }
 

@@ -16,7 +16,10 @@ const Environment = z.object({
     .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
-  KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
+  KEY_VAULT_URL: z
+    .url({ protocol: /^https$/, error: 'must be the address of a vault, as https://<vault>.vault.azure.net' })
+    .optional()
+    .describe('vault with the keys of the services'),
 })
 
 /** What the environment says, checked. */
@@ -27,6 +30,8 @@ export interface Settings {
   /** Folder of services, each with a `service.json`. */
   modelsDir: string
   defaultService: string | undefined
+  /** undefined, in Development only: keys are in a local file. */
+  keyVaultUrl: string | undefined
   /** Scoring threads per service, at most. */
   maxThreads: number
 }
@@ -53,8 +58,7 @@ export function readSettings(
   }
   const values = parsed.data
   const isDevelopment = values.AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
-  if (values.KEY_VAULT_URL) throw new StartupError('not available yet: KEY_VAULT_URL (keys in Azure Key Vault)')
-  if (!isDevelopment) {
+  if (!isDevelopment && values.KEY_VAULT_URL === undefined) {
     throw new StartupError(
       'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
     )
@@ -64,6 +68,7 @@ export function readSettings(
     appRoot,
     modelsDir: values.SCORING_MODELS ?? `${appRoot}/models`,
     defaultService: values.SCORING_DEFAULT_SERVICE,
+    keyVaultUrl: values.KEY_VAULT_URL,
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
   }
 }

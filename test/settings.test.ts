@@ -12,6 +12,7 @@ describe('readSettings', () => {
       appRoot: '/app',
       modelsDir: '/app/models',
       defaultService: undefined,
+      keyVaultUrl: undefined,
       maxThreads: 3,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
@@ -38,10 +39,14 @@ describe('readSettings', () => {
     }
   })
 
-  it('refuses what is not available yet rather than ignoring it', () => {
-    assert.throws(
-      () => readSettings({ ...development, KEY_VAULT_URL: 'https://v.vault.azure.net' }, '/app', 2),
-      /not available yet: KEY_VAULT_URL/,
-    )
+  it('takes a vault by its https address only', () => {
+    const vault = 'https://v.vault.azure.net'
+    assert.equal(readSettings({ KEY_VAULT_URL: vault }, '/app', 2).keyVaultUrl, vault)
+    for (const wrong of ['v.vault.azure.net', 'http://v.vault.azure.net', 'vault']) {
+      assert.throws(
+        () => readSettings({ KEY_VAULT_URL: wrong }, '/app', 2),
+        /^StartupError: setting KEY_VAULT_URL: must be the address of a vault/,
+      )
+    }
   })
 })

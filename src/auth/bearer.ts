@@ -4,9 +4,9 @@ import { ScoringError } from '../errors.ts'
 const credentials = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 
 /**
- * The token of an `Authorization` header.
+ * The token of an `Authorization` header, the only place where one is looked for: keys in a URL end in logs.
  *
- * @throws ScoringError BEARER_MISSING without a Bearer credential, BEARER_REJECTED when it is malformed
+ * @throws ScoringError BEARER_MISSING without a Bearer credential, BEARER_MALFORMED when it is not exactly one
  */
 export function parseBearer(authorization: string | null): string {
   const header = authorization?.trim() ?? ''
@@ -16,19 +16,27 @@ export function parseBearer(authorization: string | null): string {
   const token = credentials.exec(header)?.[1]
   if (token === undefined) {
     throw new ScoringError(
-      'BEARER_REJECTED',
-      'The Authorization header is malformed: send "Authorization: Bearer <key>".',
+      'BEARER_MALFORMED',
+      'The Authorization header is malformed: send it once, as "Authorization: Bearer <key>".',
     )
   }
   return token
 }
 
+/** Error codes of RFC 6750, section 3.1; none when no credential came. */
+const bearerErrors = new Map([
+  ['BEARER_MISSING', ''],
+  // The RFC proposes 400 for it; clients of Azure ML act on 401, so that is what they get.
+  ['BEARER_MALFORMED', ', error="invalid_request"'],
+  ['BEARER_REJECTED', ', error="invalid_token"'],
+])
+
 /**
- * The `WWW-Authenticate` challenge (RFC 6750, section 3): without an error code when no credential came.
+ * The `WWW-Authenticate` challenge (RFC 6750, section 3).
  *
- * @param code  BEARER_MISSING or BEARER_REJECTED
+ * @returns undefined when the failure has nothing to do with credentials
  */
-export function challenge(service: string, code: string): string {
-  const realm = `Bearer realm="${service}"`
-  return code === 'BEARER_REJECTED' ? `${realm}, error="invalid_token"` : realm
+export function challenge(service: string, code: string): string | undefined {
+  const error = bearerErrors.get(code)
+  return error === undefined ? undefined : `Bearer realm="${service}"${error}`
 }

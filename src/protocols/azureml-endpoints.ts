@@ -3,6 +3,7 @@ import { challenge } from '../auth/bearer.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy } from './azureml.ts'
+import { attemptOf } from './client-address.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
 import { requestIdsOf } from './request-ids.ts'
@@ -44,6 +45,7 @@ export async function answerServiceHealth(
     allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
     if (request.method === 'OPTIONS') return encodeEmpty({ allow: 'HEAD, GET, OPTIONS' })
     service.requireReady()
+    service.requireKeys()
     return encodeHealthy()
   } catch (failure) {
     return answerFailure(failure, {})
@@ -71,13 +73,13 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
-  const isChallenge = error.status === 401 && service !== undefined
-  return encodeError(error, isChallenge ? { ...headers, 'www-authenticate': challenge(service, error.code) } : headers)
+  const demand = service === undefined ? undefined : challenge(service, error.code)
+  return encodeError(error, demand === undefined ? headers : { ...headers, 'www-authenticate': demand })
 }
 
-/** @throws ScoringError BEARER_MISSING or BEARER_REJECTED */
+/** @throws ScoringError as its `Authorizer` says */
 export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
-  return service.authorizer?.authorize(request.headers.get('authorization'))
+  return service.authorizer?.authorize(request.headers.get('authorization'), attemptOf(request))
 }
 
 /** A raw-HTTP script sees OPTIONS too, but for the preflights of browsers, which bring no key. */
