@@ -37,6 +37,22 @@ describe('wrong keys', () => {
     }
   })
 
+  it('wait for a vault that hangs only a thousand at a time; further ones are answered at once', async () => {
+    const { clock, store, keys, iris } = setUp()
+    await keys.load()
+    store.state = 'hanging'
+    let answered = 0
+    for (let n = 0; n < 5000; n++) {
+      const answer = iris.authorize('Bearer wrong', from(addressOf(n))) as Promise<void>
+      answer.catch(() => answered++)
+    }
+    await settle()
+    assert.equal(answered, 4000)
+    assert.equal(iris.authorize(`Bearer ${primary}`, from(addressOf(1))), undefined)
+    await clock.advance(2 * second)
+    assert.equal(answered, 5000)
+  })
+
   it('leave no memory behind', async () => {
     const { clock, keys, iris } = setUp()
     await keys.load()
