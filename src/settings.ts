@@ -16,10 +16,7 @@ const Environment = z.object({
     .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
-  KEY_VAULT_URL: z
-    .url({ protocol: /^https$/, error: 'must be the address of a vault, as https://<vault>.vault.azure.net' })
-    .optional()
-    .describe('vault with the keys of the services'),
+  KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
 })
 
 /** What the environment says, checked. */

@@ -7,8 +7,8 @@ export function secretNameOf(service: string, slot: KeySlot): string {
   return `${service}-${slot}-key`
 }
 
-/** The service and slot of a secret, or undefined when its name is not that of a key. */
+/** The service and slot of a secret, whatever the case of its name; undefined when it is not that of a key. */
 export function ownerOfSecret(name: string): { service: string; slot: KeySlot } | undefined {
-  const [, service, slot] = /^(.+)-(primary|secondary)-key$/.exec(name) ?? []
+  const [, service, slot] = /^(.+)-(primary|secondary)-key$/.exec(name.toLowerCase()) ?? []
   return service === undefined ? undefined : { service, slot: slot as KeySlot }
 }

@@ -85,7 +85,7 @@ describe('the keys of a service', () => {
     await clock.advance(50)
     store.put('iris-primary-key', keyNamed('new'))
     keys.keysChanged('iris-primary-key')
-    keys.keysChanged('iris-primary-key')
+    keys.keysChanged('Iris-Primary-Key') // names of secrets have no case
     await clock.advance(200)
     assert.equal(store.calls.length, 6) // the first read, the one that was too early, and one for both events
     assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
