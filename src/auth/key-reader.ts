@@ -32,6 +32,7 @@ export class KeyReader {
   begun = 0
   lastFailure: ReadFailure | undefined
   #isFailing = false
+  #isReadable = true
   readonly #source: KeySource
   readonly #told = new Map<KeySlot, string | undefined>()
   #failuresInRow = 0
@@ -136,6 +137,9 @@ export class KeyReader {
       this.#readIn(keyTimes.soft * (0.8 + random() * 0.15))
     }
     this.#isFailing = failure !== undefined
+    const { isReadable } = this.ring
+    if (this.#isReadable && !isReadable) log(`[${this.service}] no caller can be let in now: every request gets a 503`)
+    this.#isReadable = isReadable
   }
 
   #readIn(ms: number): void {

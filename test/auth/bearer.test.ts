@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { challenge, parseBearer } from '../../src/auth/bearer.ts'
+import { ScoringError } from '../../src/errors.ts'
 
 describe('parseBearer', () => {
   it('takes the token whatever the case of the scheme', () => {
@@ -24,6 +26,26 @@ describe('parseBearer', () => {
     ]) {
       assert.throws(() => parseBearer(header), { code: 'BEARER_MALFORMED' }, header)
     }
+  })
+
+  it('takes every b64token, and of anything else says no more than which failure it is', () => {
+    const token = fc.stringMatching(/^[A-Za-z0-9\-._~+/]+=*$/) // RFC 6750, section 2.1
+    fc.assert(fc.property(token, text => assert.equal(parseBearer(`Bearer ${text}`), text)))
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.string().map(text => `Bearer ${text}`),
+        ),
+        text => {
+          try {
+            assert.match(parseBearer(text), /^[A-Za-z0-9\-._~+/]+=*$/)
+          } catch (failure) {
+            assert.ok(failure instanceof ScoringError && failure.status === 401)
+          }
+        },
+      ),
+    )
   })
 
   it('never repeats what came', () => {

@@ -93,7 +93,7 @@ describe('the keys of a service', () => {
   })
 
   it('outlive the vault for 24 hours, and then are unavailable until it is back', async () => {
-    const { clock, store, keys, show, iris } = setUp()
+    const { clock, store, keys, lines, show, iris } = setUp()
     await keys.load()
     store.state = 'down'
     await clock.advance(24 * hour - second)
@@ -101,8 +101,14 @@ describe('the keys of a service', () => {
     await clock.advance(2 * second)
     assert.equal((await show(primary)).outcome, 'KEYS_UNAVAILABLE')
     assert.equal(iris.isReady, false)
+    await clock.advance(minute)
     store.state = 'up'
     await clock.advance(minute)
+    assert.deepEqual(lines, [
+      '[iris] keys cannot be read (ECONNRESET): the vault is down; trying again',
+      '[iris] no caller can be let in now: every request gets a 503',
+      '[iris] keys can be read again',
+    ])
     assert.deepEqual(await show(primary), { outcome: 'let in', waitedMs: 0 })
   })
 
