@@ -1,10 +1,12 @@
 /** `npm run bench -- <name>`: runs a benchmark and says where it stands against its targets. */
 import { parseArgs } from 'node:util'
+import { benchAuth } from './auth/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { saveResult } from './report/record.ts'
 
 const benchmarks = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
+  auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
 
 const help = `npm run bench -- <name> [options]

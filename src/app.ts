@@ -1,14 +1,17 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { openKeyVault } from './adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
 import { findAppRoot } from './adapters/local/app-root.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
+import { systemClock } from './adapters/local/system-clock.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
-import { type KeyPair, ServiceKeys } from './auth/service-keys.ts'
+import type { SecretStore } from './auth/secret-store.ts'
+import { ServiceKeys } from './auth/service-keys.ts'
 import { Lane } from './engine/lane.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from './errors.ts'
@@ -50,21 +53,65 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const opened = await Promise.all(names.map(name => openService(store, name)))
   const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
-  const keys = await new KeyFile(join(settings.appRoot, '.local', 'keys.json')).fetchKeys(locked)
+  if (!settings.isDevelopment) tellOpenServices(opened)
+  const keys = new ServiceKeys(locked, {
+    store: await openSecretStore(settings, locked),
+    clock: systemClock,
+    random: Math.random,
+    log: line => console.error(line),
+  })
+  const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
     const authorizer = authorizerFor(name, definition, keys, tokens)
     return new ScoringService({ name, definition, authorizer, lane, documents })
   })
+  const stop = async () => {
+    keys.stop()
+    await Promise.all(services.map(service => service.stop()))
+  }
+  await keysLoaded
+  const [mistake] = keys.mistakes
+  if (mistake !== undefined) {
+    await stop()
+    throw new StartupError(`${mistake}, so it is no key: write another value, or delete the secret`)
+  }
   return {
     settings,
     catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
     docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
-    keysChanged: () => {},
-    stop: async () => {
-      await Promise.all(services.map(service => service.stop()))
-    },
+    keysChanged: name => keys.keysChanged(name),
+    stop,
+  }
+}
+
+/** The vault at `KEY_VAULT_URL`, or the key file of a developer. */
+async function openSecretStore(settings: Settings, services: readonly string[]): Promise<SecretStore> {
+  if (settings.keyVaultUrl !== undefined) {
+    return openKeyVault({
+      url: settings.keyVaultUrl,
+      isDevelopment: settings.isDevelopment,
+      clientId: settings.azureClientId,
+      testCaFile: settings.keyVaultTestCa,
+      testToken: settings.keyVaultTestToken,
+    })
+  }
+  if (services.length > 0 && !settings.isDevelopment) {
+    throw new StartupError(
+      'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
+    )
+  }
+  const file = new KeyFile(join(settings.appRoot, '.local', 'keys.json'))
+  await file.makeMissingKeys(services)
+  return file
+}
+
+function tellOpenServices(opened: readonly OpenedService[]): void {
+  for (const { name, definition } of opened) {
+    if (definition.auth.mode === 'none') {
+      console.error(`[${name}] open to everybody: service.json says "auth": {"mode": "none"}`)
+    }
   }
 }
 
@@ -103,12 +150,11 @@ async function loadEntraId(
 function authorizerFor(
   name: string,
   { auth }: ServiceDefinition,
-  keys: ReadonlyMap<string, KeyPair>,
+  keys: ServiceKeys,
   tokens: EntraAuthorizers | undefined,
 ): Authorizer | undefined {
   if (auth.mode === 'none') return undefined
-  const pair = keys.get(name)
-  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : pair && new ServiceKeys(pair)
+  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizerOf(name)
   if (!authorizer) throw new StartupError(`service "${name}": nothing to check its callers with`)
   return authorizer
 }

@@ -1,9 +1,12 @@
 /** Every failure a caller can meet: code, HTTP status, class. Codes are stable; messages may be reworded. */
 export const statusOf = {
   BEARER_MISSING: 401,
+  BEARER_MALFORMED: 401,
   BEARER_REJECTED: 401,
   ROLE_MISSING: 403,
   TOKEN_KEYS_UNAVAILABLE: 503,
+  TOO_MANY_WRONG_KEYS: 429,
+  KEYS_UNAVAILABLE: 503,
   SERVICE_UNKNOWN: 404,
   PATH_UNKNOWN: 404,
   OPENAPI_VERSION_UNKNOWN: 404,
@@ -48,11 +51,14 @@ export type ErrorCode = keyof typeof statusOf
 /** A failure whose message may be shown to the caller. `cause` goes to the log only. */
 export class ScoringError extends Error {
   readonly code: ErrorCode
+  /** When it is worth to try again, where somebody knows. */
+  readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { retryAfterSeconds?: number }) {
     super(message, options)
     this.name = 'ScoringError'
     this.code = code
+    this.retryAfterSeconds = options?.retryAfterSeconds
   }
 
   get status(): number {

@@ -22,6 +22,21 @@ const Environment = z.object({
     .default('https://login.microsoftonline.com')
     .describe('who issues tokens, as the Azure SDKs read it; other clouds than the public one have their own'),
   KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
+  AZURE_CLIENT_ID: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('user-assigned identity that reads the vault; default: the system-assigned one'),
+  SCORING_KEY_VAULT_TEST_CA: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('tests only, for a vault on localhost: file with its certificate'),
+  SCORING_KEY_VAULT_TEST_TOKEN: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('tests only, for a vault on localhost: its token'),
 })
 
 /**
@@ -45,6 +60,9 @@ export interface Settings {
   authorityHost: string
   /** undefined, in Development only: keys are in a local file. */
   keyVaultUrl: string | undefined
+  azureClientId: string | undefined
+  keyVaultTestCa: string | undefined
+  keyVaultTestToken: string | undefined
   /** Scoring threads per service, at most. */
   maxThreads: number
 }
@@ -71,12 +89,6 @@ export function readSettings(
   }
   const values = parsed.data
   const isDevelopment = values.AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
-  if (values.KEY_VAULT_URL) throw new StartupError('not available yet: KEY_VAULT_URL (keys in Azure Key Vault)')
-  if (!isDevelopment) {
-    throw new StartupError(
-      'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
-    )
-  }
   return {
     isDevelopment,
     appRoot,
@@ -84,6 +96,9 @@ export function readSettings(
     defaultService: values.SCORING_DEFAULT_SERVICE,
     authorityHost: readAuthorityHost(values.AZURE_AUTHORITY_HOST, isDevelopment),
     keyVaultUrl: values.KEY_VAULT_URL,
+    azureClientId: values.AZURE_CLIENT_ID,
+    keyVaultTestCa: values.SCORING_KEY_VAULT_TEST_CA,
+    keyVaultTestToken: values.SCORING_KEY_VAULT_TEST_TOKEN,
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
   }
 }

@@ -24,6 +24,9 @@ describe('readSettings', () => {
       defaultService: undefined,
       authorityHost: 'https://login.microsoftonline.com',
       keyVaultUrl: undefined,
+      azureClientId: undefined,
+      keyVaultTestCa: undefined,
+      keyVaultTestToken: undefined,
       maxThreads: 3,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
@@ -50,19 +53,9 @@ describe('readSettings', () => {
       assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an https URL /, url)
   })
 
-  it('does not start without a vault outside Development', () => {
-    for (const environment of [{}, { AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }]) {
-      assert.throws(
-        () => readSettings(environment, '/app', 2),
-        /^StartupError: outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL/,
-      )
-    }
-  })
-
-  it('refuses what is not available yet rather than ignoring it', () => {
-    assert.throws(
-      () => readSettings({ ...development, KEY_VAULT_URL: 'https://v.vault.azure.net' }, '/app', 2),
-      /not available yet: KEY_VAULT_URL/,
-    )
+  it('takes a vault, in Development too', () => {
+    const KEY_VAULT_URL = 'https://v.vault.azure.net'
+    assert.equal(readSettings({ KEY_VAULT_URL }, '/app', 2).keyVaultUrl, KEY_VAULT_URL)
+    assert.equal(readSettings({ ...development, KEY_VAULT_URL }, '/app', 2).keyVaultUrl, KEY_VAULT_URL)
   })
 })

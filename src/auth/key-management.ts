@@ -1,11 +1,12 @@
 import { type KeySlot, keySecretName, otherSlot, parseKeySlot } from './key-names.ts'
 import { makeKey } from './make-key.ts'
 import type { Secret, SecretStore } from './secret-store.ts'
+import { faultOfKey } from './service-key.ts'
 
-/** RFC 6750, section 2.1: what a Bearer credential may consist of. */
-const b64token = /^[A-Za-z0-9\-._~+/]+=*$/
-/** Keys of Azure ML have 32 characters; a header with more than 1024 is refused on the way by many a proxy. */
-const keyLength = { min: 32, max: 1024 }
+/** Azure ML's rule for the name of a web service; every such name is legal in the name of a secret. */
+const serviceName = /^[a-z][-a-z0-9]{1,30}[a-z0-9]$/
+/** A header with more is refused on the way by many a proxy. */
+const maxKeyLength = 1024
 
 /**
  * Lists and changes the keys of services as Azure ML's `listKeys` and `regenerateKey` do, with whatever rights the
@@ -27,6 +28,7 @@ export class KeyManagement {
    * @throws Error when the vault cannot be asked
    */
   async listKeys(service: string, signal: AbortSignal): Promise<Record<KeySlot, Secret | undefined>> {
+    mustBeService(service)
     const [primary, secondary] = await Promise.all([
       this.#store.fetchSecret(keySecretName(service, 'primary'), signal),
       this.#store.fetchSecret(keySecretName(service, 'secondary'), signal),
@@ -43,6 +45,7 @@ export class KeyManagement {
    * @throws Error when the slot or the value is not legal, or the vault cannot be asked; the value is not in its message
    */
   async regenKey(service: string, slot: string, signal: AbortSignal, value?: string): Promise<string> {
+    mustBeService(service)
     const chosen = parseKeySlot(slot)
     const key = value ?? makeKey(this.#randomBytes)
     mustBeKey(key)
@@ -57,11 +60,13 @@ export class KeyManagement {
   }
 }
 
+function mustBeService(name: string): void {
+  if (!serviceName.test(name)) {
+    throw new Error(`"${name}" is no service name: 3 to 32 lower-case letters, digits and "-", a letter first`)
+  }
+}
+
 function mustBeKey(value: string): void {
-  if (value.length < keyLength.min || value.length > keyLength.max) {
-    throw new Error(`a key has ${keyLength.min} to ${keyLength.max} characters; the given one has ${value.length}`)
-  }
-  if (!b64token.test(value)) {
-    throw new Error('a key consists of letters, digits and -._~+/, with "=" only at its end; the given one does not')
-  }
+  const fault = value.length > maxKeyLength ? `is longer than ${maxKeyLength} characters` : faultOfKey(value)
+  if (fault !== undefined) throw new Error(`the given key ${fault}`)
 }

@@ -1,19 +1,16 @@
-/** Which of a service's two keys. */
-export type KeySlot = 'primary' | 'secondary'
+/** The two keys of a service; either opens it, and one goes on working while the other is changed. */
+export const keySlots = ['primary', 'secondary'] as const
+export type KeySlot = (typeof keySlots)[number]
 
-/** Azure ML's rule for the name of a web service; every such name is legal in the name of a secret. */
-const serviceName = /^[a-z][-a-z0-9]{1,30}[a-z0-9]$/
-
-/**
- * The name of the secret that holds a key, e.g. `iris-primary-key`.
- *
- * @throws Error when `service` is no name of a service
- */
+/** The name of the secret that holds a key, e.g. `iris-primary-key`. */
 export function keySecretName(service: string, slot: KeySlot): string {
-  if (!serviceName.test(service)) {
-    throw new Error(`"${service}" is no service name: 3 to 32 lower-case letters, digits and "-", a letter first`)
-  }
   return `${service}-${slot}-key`
+}
+
+/** The service and slot of a secret, whatever the case of its name; undefined when it is not that of a key. */
+export function ownerOfSecret(name: string): { service: string; slot: KeySlot } | undefined {
+  const [, service, slot] = /^(.+)-(primary|secondary)-key$/.exec(name.toLowerCase()) ?? []
+  return service === undefined ? undefined : { service, slot: slot as KeySlot }
 }
 
 /**

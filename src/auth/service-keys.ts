@@ -1,43 +1,60 @@
-import { hash, timingSafeEqual } from 'node:crypto'
-import { ScoringError } from '../errors.ts'
-import type { Authorizer } from './authorizer.ts'
-import { parseBearer } from './bearer.ts'
+import { EarlyReads } from './early-reads.ts'
+import { KeyAuthorizer } from './key-authorizer.ts'
+import { keySecretName, keySlots, ownerOfSecret } from './key-names.ts'
+import { KeyReader, type KeySource } from './key-reader.ts'
+import { WrongKeyLimit } from './wrong-key-limit.ts'
 
-/** The two keys of a service; either opens it. */
-export interface KeyPair {
-  readonly primary: string
-  readonly secondary: string
-}
+/** The keys of all services that are opened by keys. */
+export class ServiceKeys {
+  readonly #readers: ReadonlyMap<string, KeyReader>
+  readonly #authorizers: ReadonlyMap<string, KeyAuthorizer>
+  readonly #early: EarlyReads
 
-/** Where keys come from. Port: `adapters/local/key-file.ts` implements it for development. */
-export interface KeyStore {
+  /** @param services  their names */
+  constructor(services: readonly string[], source: KeySource) {
+    const { clock } = source
+    const limit = new WrongKeyLimit(clock)
+    this.#early = new EarlyReads(clock)
+    this.#readers = new Map(services.map(service => [service, new KeyReader(service, source)]))
+    this.#authorizers = new Map(
+      [...this.#readers].map(([service, reader]) => [service, new KeyAuthorizer(reader, this.#early, limit, clock)]),
+    )
+  }
+
   /**
-   * The keys of each service.
-   *
-   * @param services  names of the services that are opened by keys
+   * Reads all keys for the first time, and from then on in the background. Ends within the deadline of a read; never
+   * rejects: a vault that does not answer is asked again.
    */
-  fetchKeys(services: readonly string[]): Promise<ReadonlyMap<string, KeyPair>>
-}
-
-/** Digests of a service's keys; the keys themselves are not kept. */
-export class ServiceKeys implements Authorizer {
-  readonly #primary: Buffer
-  readonly #secondary: Buffer
-
-  constructor({ primary, secondary }: KeyPair) {
-    this.#primary = digest(primary)
-    this.#secondary = digest(secondary)
+  async load(): Promise<void> {
+    await Promise.all([...this.#readers.values()].map(reader => reader.read()))
   }
 
-  authorize(authorization: string | null): void {
-    const presented = digest(parseBearer(authorization))
-    // Both comparisons always run, so timing does not tell which key matched.
-    const isPrimary = timingSafeEqual(presented, this.#primary)
-    const isSecondary = timingSafeEqual(presented, this.#secondary)
-    if (!isPrimary && !isSecondary) throw new ScoringError('BEARER_REJECTED', 'The key is not valid for this service.')
+  /** Secrets whose value can be no key, so that somebody has to mend them: one line each, without the value. */
+  get mistakes(): string[] {
+    return [...this.#readers].flatMap(([service, { ring }]) =>
+      keySlots.flatMap(slot => {
+        const content = ring.contentOf(slot)
+        const isMistake = content !== undefined && 'fault' in content && content.isMistake
+        return isMistake ? [`secret ${keySecretName(service, slot)} ${content.fault}`] : []
+      }),
+    )
   }
-}
 
-function digest(key: string): Buffer {
-  return hash('sha256', key, 'buffer')
+  /** @throws Error for a service that is not opened by keys */
+  authorizerOf(service: string): KeyAuthorizer {
+    const authorizer = this.#authorizers.get(service)
+    if (!authorizer) throw new Error(`service "${service}" is not opened by keys`)
+    return authorizer
+  }
+
+  /** The vault tells that a secret has a new version: its service's keys are read at once. Other secrets are ignored. */
+  keysChanged(secretName: string): void {
+    const owner = ownerOfSecret(secretName)
+    if (owner) this.#readers.get(owner.service)?.readAgain()
+  }
+
+  stop(): void {
+    this.#early.stop()
+    for (const reader of this.#readers.values()) reader.stop()
+  }
 }

@@ -29,7 +29,11 @@ export class TokenAuthorizer implements Authorizer {
     this.#options = options
   }
 
-  /** @throws ScoringError BEARER_MISSING, BEARER_REJECTED, TOKEN_KEYS_UNAVAILABLE, or RoleMissing */
+  get isReady(): boolean {
+    return this.#options.keys.current !== undefined
+  }
+
+  /** @throws ScoringError BEARER_MISSING, BEARER_MALFORMED, BEARER_REJECTED, TOKEN_KEYS_UNAVAILABLE, or RoleMissing */
   authorize(authorization: string | null): void | Promise<void> {
     const token = parseBearer(authorization, 'token')
     if (token.length > maxTokenLength) throw tokenRejected()

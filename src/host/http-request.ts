@@ -56,7 +56,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
   }
 
   get headers(): Headers {
-    this.#headers ??= new RequestHeaders(this.#incoming.headers)
+    this.#headers ??= new RequestHeaders(this.#incoming.headers, this.#incoming.rawHeaders)
     return this.#headers as Headers
   }
 
@@ -75,6 +75,11 @@ export class EmbeddedHttpRequest implements HttpRequest {
   /** Whether the client closed the connection before it was answered: nobody waits for this request. */
   get isAbandoned(): boolean {
     return this.#incoming.socket.destroyed && !this.#outgoing.writableFinished
+  }
+
+  /** The address at the other end of the connection: nobody can make it up, as they can a header. */
+  get clientAddress(): string {
+    return this.#incoming.socket.remoteAddress ?? ''
   }
 
   /** Whether somebody reads the body, or has begun to. */

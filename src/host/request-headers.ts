@@ -4,15 +4,35 @@ import type { IncomingHttpHeaders } from 'node:http'
 export class RequestHeaders {
   readonly #headers: IncomingHttpHeaders
 
-  constructor(headers: IncomingHttpHeaders) {
+  readonly #raw: readonly string[]
+
+  /**
+   * @param headers  as Node has parsed them
+   * @param raw      as they came: name, value, name, value …
+   */
+  constructor(headers: IncomingHttpHeaders, raw: readonly string[]) {
     this.#headers = headers
+    this.#raw = raw
   }
 
   get(name: string): string | null {
     const key = name.toLowerCase()
+    if (key === 'authorization') return this.#authorization()
     const value = this.#headers[key]
     if (typeof value === 'string') return Object.hasOwn(this.#headers, key) ? value : null
     return Array.isArray(value) ? value.join(', ') : null
+  }
+
+  /** Node drops the second one without a word; `Headers`, and Azure's host, show both. */
+  #authorization(): string | null {
+    let joined: string | null = null
+    for (let at = 0; at < this.#raw.length; at += 2) {
+      const name = this.#raw[at] as string
+      if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue
+      const value = this.#raw[at + 1] as string
+      joined = joined === null ? value : `${joined}, ${value}`
+    }
+    return joined
   }
 
   has(name: string): boolean {

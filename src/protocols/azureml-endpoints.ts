@@ -4,6 +4,7 @@ import { RoleMissing } from '../auth/token-errors.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './azureml.ts'
+import { attemptOf } from './client-address.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
 import { requestIdsOf } from './request-ids.ts'
@@ -52,6 +53,7 @@ export async function answerServiceHealth(
     if (ids.fault) throw ids.fault
     if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
     service.requireReady()
+    service.requireKeys()
     return encodeHealthy(headers)
   } catch (failure) {
     return answerFailure(failure, headers)
@@ -82,14 +84,17 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
-  const scope = error instanceof RoleMissing ? error.role : undefined
-  if (service === undefined || (error.status !== 401 && scope === undefined)) return encodeError(error, headers)
-  return encodeError(error, { ...headers, 'www-authenticate': challenge(service, error.code, scope) })
+  const demand = service === undefined ? undefined : challenge(service, error.code, scopeOf(error))
+  return encodeError(error, demand === undefined ? headers : { ...headers, 'www-authenticate': demand })
 }
 
-/** @throws ScoringError as `Authorizer` does */
+function scopeOf(error: ScoringError): string | undefined {
+  return error instanceof RoleMissing ? error.role : undefined
+}
+
+/** @throws ScoringError as its `Authorizer` says */
 export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
-  return service.authorizer?.authorize(request.headers.get('authorization'))
+  return service.authorizer?.authorize(request.headers.get('authorization'), attemptOf(request))
 }
 
 /** A raw-HTTP script sees HEAD and OPTIONS too, but for the preflights of browsers, which bring no key. */

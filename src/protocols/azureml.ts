@@ -49,13 +49,14 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
 
 /** `{"message": …, "code": …}` with the headers that a failure needs. */
 export function encodeError(error: ScoringError, headers: Record<string, string>): WireResponse {
+  const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? 1 : undefined)
   return {
     status: error.status,
     headers: {
       'content-type': json,
       ...headers,
       [runFailed]: runFailures.has(error.code) ? 'True' : 'False',
-      ...(error.status === 503 ? { 'retry-after': '1' } : {}),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
     },
     body: encode({ message: error.message, code: error.code }),
   }

@@ -4,6 +4,7 @@ import type { ScoringService } from '../scoring/scoring-service.ts'
 import type { ServiceCatalogue } from '../scoring/service-catalogue.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeError } from './azureml.ts'
+import { attemptOf } from './client-address.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 /** The event loop turns. */
@@ -11,7 +12,7 @@ export function answerLive(request: WireRequest): WireResponse {
   return refuseMethod(request) ?? encodeStatus(200, { status: 'live' })
 }
 
-/** 200 when every service is loaded and warmed, else 503. */
+/** 200 when every service is loaded and warmed and its keys are readable, else 503. */
 export async function answerReady(
   request: WireRequest,
   catalogue: ServiceCatalogue,
@@ -40,7 +41,8 @@ function encodeStatus(status: number, body: object): WireResponse {
 
 async function isLetIn(request: WireRequest, { authorizer }: ScoringService): Promise<boolean> {
   try {
-    await authorizer?.authorize(request.headers.get('authorization'))
+    // The key of one service is a wrong one for the others, which is nobody's fault.
+    await authorizer?.authorize(request.headers.get('authorization'), { ...attemptOf(request), isProbe: true })
     return authorizer !== undefined
   } catch {
     return false
@@ -57,6 +59,7 @@ function detailsOf(service: ScoringService): object {
     inputs: report?.inputs,
     outputs: report?.outputs,
     microBatching: report?.isBatchable,
+    keys: service.authorizer?.describe?.(),
     notes: report?.notes,
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),

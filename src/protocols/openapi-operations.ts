@@ -37,8 +37,9 @@ const scoreFailures: readonly ErrorCode[] = [
 const serviceFailures: readonly ErrorCode[] = [
   ...(['SERVICE_UNKNOWN', 'SERVICE_LOADING', 'SERVICE_UNAVAILABLE', 'APP_NOT_STARTED'] as const),
 ]
-const keyFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_REJECTED']
-const tokenFailures: readonly ErrorCode[] = [...keyFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
+const bearerFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_MALFORMED', 'BEARER_REJECTED']
+const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KEYS', 'KEYS_UNAVAILABLE']
+const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
 /** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
 export function operationsOf(
@@ -47,7 +48,7 @@ export function operationsOf(
 ): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
-  const bearerFailures = definition.auth.mode === 'token' ? tokenFailures : keyFailures
+  const lockFailures = definition.auth.mode === 'token' ? tokenFailures : keyFailures
   const isDocumentLocked = hasKeys && !definition.openapi.public
   return [
     {
@@ -79,7 +80,7 @@ export function operationsOf(
       failures: byStatus([
         ...scoreFailures,
         ...serviceFailures,
-        ...(hasKeys ? bearerFailures : []),
+        ...(hasKeys ? lockFailures : []),
         'REQUEST_ID_TOO_LONG',
       ]),
     },
@@ -91,7 +92,7 @@ export function operationsOf(
       isLocked: isDocumentLocked,
       takesVersion: true,
       answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
-      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? bearerFailures : []), 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? lockFailures : []), 'REQUEST_ID_TOO_LONG']),
     },
   ]
 }

@@ -7,6 +7,8 @@ export interface WireRequest {
   arrayBuffer(): Promise<ArrayBuffer>
   /** Only the embedded host knows: the client closed the connection before it was answered. */
   readonly isAbandoned?: boolean
+  /** Only the embedded host knows: the address at the other end of the connection. */
+  readonly clientAddress?: string
 }
 
 /** An HTTP response; `@azure/functions` takes it as HttpResponseInit. */

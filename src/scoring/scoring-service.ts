@@ -39,6 +39,11 @@ export class ScoringService {
     return this.report ? 'ready' : 'loading'
   }
 
+  /** Loaded, and its callers can be told from others. */
+  get isReady(): boolean {
+    return this.status === 'ready' && this.authorizer?.isReady !== false
+  }
+
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
     return 'report' in this.#lane ? this.#lane.report : undefined
@@ -59,6 +64,13 @@ export class ScoringService {
       'SERVICE_UNAVAILABLE',
       `service "${this.name}" could not be loaded. Check the logs for more info.`,
     )
+  }
+
+  /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be let in */
+  requireKeys(): void {
+    if (this.authorizer?.isReady === false) {
+      throw new ScoringError('KEYS_UNAVAILABLE', 'What opens this service cannot be checked now; try again later.')
+    }
   }
 
   /**

@@ -35,8 +35,8 @@ export class ServiceCatalogue {
     return [...this.#services.values()]
   }
 
-  /** Every service is loaded and warmed. */
+  /** Every service is loaded and warmed, and its keys are readable. */
   get isReady(): boolean {
-    return this.all.every(service => service.status === 'ready')
+    return this.all.every(service => service.isReady)
   }
 }

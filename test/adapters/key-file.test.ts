@@ -13,44 +13,61 @@ describe('KeyFile', () => {
     path = join(folder, '.local', 'keys.json')
   })
   afterEach(() => rm(folder, { recursive: true }))
+  const written = async () => JSON.parse(await readFile(path, 'utf8'))
 
   it('makes two different keys a service, once', async () => {
-    const first = await new KeyFile(path).fetchKeys(['iris', 'digits'])
-    const again = await new KeyFile(path).fetchKeys(['digits', 'iris'])
-    assert.deepEqual(again, first)
-    const keys = [...first.values()].flatMap(pair => [pair.primary, pair.secondary])
+    await new KeyFile(path).makeMissingKeys(['iris', 'digits'])
+    const first = await written()
+    await new KeyFile(path).makeMissingKeys(['digits', 'iris'])
+    assert.deepEqual(await written(), first)
+    const keys = Object.values(first as Record<string, object>).flatMap(pair => Object.values(pair))
     assert.equal(new Set(keys).size, 4)
     for (const key of keys) assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
   })
 
   it('keeps the keys of other services, and those that people wrote', async () => {
     const own = { primary: 'p'.repeat(32), secondary: 's'.repeat(32) }
-    await new KeyFile(path).fetchKeys(['iris'])
-    const made = JSON.parse(await readFile(path, 'utf8'))
-    await writeFile(path, JSON.stringify({ ...made, mine: own }))
-    const keys = await new KeyFile(path).fetchKeys(['mine', 'new'])
-    assert.deepEqual(keys.get('mine'), own)
-    assert.deepEqual(Object.keys(JSON.parse(await readFile(path, 'utf8'))), ['iris', 'mine', 'new'])
+    await new KeyFile(path).makeMissingKeys(['iris'])
+    await writeFile(path, JSON.stringify({ ...(await written()), mine: own }))
+    await new KeyFile(path).makeMissingKeys(['mine', 'new'])
+    assert.deepEqual((await written()).mine, own)
+    assert.deepEqual(Object.keys(await written()), ['iris', 'mine', 'new'])
+  })
+
+  it('hands out a key under the name that a vault would have it by, as it stands in the file now', async () => {
+    const file = new KeyFile(path)
+    await file.makeMissingKeys(['iris'])
+    assert.equal((await file.fetchSecret('iris-primary-key'))?.value, (await written()).iris.primary)
+    await file.writeSecret('iris-secondary-key', 'n'.repeat(32))
+    assert.equal((await written()).iris.secondary, 'n'.repeat(32))
+    assert.equal((await file.fetchSecret('iris-secondary-key'))?.value, 'n'.repeat(32))
+    for (const name of ['digits-primary-key', 'iris-tertiary-key', 'iris'])
+      assert.equal(await file.fetchSecret(name), undefined, name)
   })
 
   it('can be read by its owner only', async () => {
-    await new KeyFile(path).fetchKeys(['iris'])
+    await new KeyFile(path).makeMissingKeys(['iris'])
     assert.equal((await stat(path)).mode & 0o777, 0o600)
   })
 
   it('refuses a file that is no JSON, or holds a short key, without quoting it', async () => {
-    await new KeyFile(path).fetchKeys(['iris'])
+    await new KeyFile(path).makeMissingKeys(['iris'])
     for (const text of [
       '{"iris": {"primary": "short-secret',
       '{"iris": {"primary": "short-secret", "secondary": "short-secret"}}',
       '[]7',
     ]) {
       await writeFile(path, text)
-      await assert.rejects(new KeyFile(path).fetchKeys(['iris']), (error: Error) => {
-        assert.equal(error.name, 'StartupError')
-        assert.ok(!error.message.includes('short-secret'))
-        return true
-      })
+      for (const read of [
+        () => new KeyFile(path).makeMissingKeys(['iris']),
+        () => new KeyFile(path).fetchSecret('iris-primary-key'),
+      ]) {
+        await assert.rejects(read, (error: Error) => {
+          assert.equal(error.name, 'StartupError')
+          assert.ok(!error.message.includes('short-secret'))
+          return true
+        })
+      }
     }
   })
 })

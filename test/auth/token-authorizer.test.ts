@@ -185,7 +185,7 @@ describe('TokenAuthorizer', () => {
       code: 'BEARER_MISSING',
       message: 'This service needs a token: send the header "Authorization: Bearer <token>".',
     })
-    assert.throws(() => authorizer.authorize('Bearer a b'), { code: 'BEARER_REJECTED', message: /<token>/ })
+    assert.throws(() => authorizer.authorize('Bearer a b'), { code: 'BEARER_MALFORMED', message: /<token>/ })
   })
 
   it('refuses every other text, whichever characters of a good token are changed, and says no part of it', async () => {

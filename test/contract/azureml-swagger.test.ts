@@ -84,7 +84,7 @@ const facts: [what: string, query: string, service: string, members: object][] =
       definitions: {
         ServiceInput: {
           type: 'object',
-          properties: { data: { ...rowsOfDoubles, format: 'numpy.ndarray', example: [[1, 2]] } },
+          properties: { data: { ...rowsOfDoubles, format: 'numpy.ndarray' } },
           example: { data: [[1, 2]] },
         },
       },

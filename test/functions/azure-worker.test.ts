@@ -77,6 +77,21 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([again.status, again.body], [304, ''])
   })
 
+  it("counts wrong keys by the address that Azure's front end adds, whatever the client writes before it", async () => {
+    const tryKey = (key: string, forwardedFor: string) =>
+      worker.invoke('score', {
+        method: 'POST',
+        path: '/api/v1/service/diabetes/score',
+        params: { service: 'diabetes' },
+        headers: { authorization: `Bearer ${key}`, 'x-forwarded-for': forwardedFor },
+      })
+    for (let n = 0; n < 20; n++) assert.equal((await tryKey('wrong', `192.0.2.${n}, 203.0.113.7:${n}`)).status, 401)
+    const { status, headers } = await tryKey('wrong', '192.0.2.21, 203.0.113.7:61598')
+    assert.deepEqual([status, Number(headers['retry-after']) > 0], [429, true])
+    assert.equal((await tryKey('wrong', '203.0.113.7:1, 203.0.113.8:1')).status, 401)
+    assert.equal((await tryKey('a, Bearer b', '203.0.113.7:1')).status, 401) // how its host joins two headers
+  })
+
   it('answers from every handler, whatever is sent', async () => {
     assert.equal((await score('nonsense')).status, 400)
     assert.equal((await score('{}', 'nobody')).status, 404)

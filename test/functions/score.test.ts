@@ -102,11 +102,12 @@ describe('the sample services', () => {
     }
     const missing = [401, 'BEARER_MISSING', 'Bearer realm="diabetes"']
     const rejected = [401, 'BEARER_REJECTED', 'Bearer realm="diabetes", error="invalid_token"']
+    const malformed = [401, 'BEARER_MALFORMED', 'Bearer realm="diabetes", error="invalid_request"']
     assert.deepEqual(await status({}), missing)
     assert.deepEqual(await status({ authorization: '' }), missing)
     assert.deepEqual(await status({ authorization: 'Basic eDp5' }), missing)
-    assert.deepEqual(await status({ authorization: 'Bearer' }), rejected)
-    assert.deepEqual(await status({ authorization: 'Bearer a b' }), rejected)
+    assert.deepEqual(await status({ authorization: 'Bearer' }), malformed)
+    assert.deepEqual(await status({ authorization: 'Bearer a b' }), malformed)
     assert.deepEqual(await status({ authorization: 'Bearer wrong' }), rejected)
     assert.deepEqual(await status({ authorization: `Bearer ${await app.keyOf('iris')}` }), rejected)
     assert.equal((await status({ authorization: `bearer ${await app.keyOf('diabetes')}` }))[0], 200)

@@ -12,6 +12,8 @@ export interface RunningApp {
   readonly process: ChildProcess
   /** All it has printed so far. */
   output(): string
+  /** `.local/keys.json` */
+  readonly keyFile: string
   keyOf(service: string): Promise<string>
   /** POSTs to `/api/v1/service/<service>/score` with the primary key. */
   score(service: string, body: string | Uint8Array<ArrayBuffer>, headers?: Record<string, string>): Promise<Response>
@@ -51,12 +53,13 @@ export async function runApp(
     child.stderr.on('data', read)
     child.on('exit', code => failed(new Error(`the host ended with ${code}:\n${output}`)))
   })
-  const keyOf = async (service: string) =>
-    JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8'))[service].primary
+  const keyFile = join(root, '.local/keys.json')
+  const keyOf = async (service: string) => JSON.parse(await readFile(keyFile, 'utf8'))[service].primary
   return {
     url,
     process: child,
     output: () => output,
+    keyFile,
     keyOf,
     score: async (service, body, headers = {}) =>
       fetch(`${url}/api/v1/service/${service}/score`, {

@@ -1,12 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { ownerOfSecret } from '../../auth/key-names.ts'
 import { makeKey } from '../../auth/make-key.ts'
-import type { KeyPair, KeyStore } from '../../auth/service-keys.ts'
+import type { Secret, SecretStore } from '../../auth/secret-store.ts'
+import { minKeyLength } from '../../auth/service-key.ts'
 import { StartupError } from '../../errors.ts'
 
-/** Keys for development in `.local/keys.json`: `{"<service>": {"primary": "…", "secondary": "…"}}`, readable by its owner only. */
-export class KeyFile implements KeyStore {
+/** The two keys of a service; either opens it. */
+export interface KeyPair {
+  readonly primary: string
+  readonly secondary: string
+}
+
+/**
+ * Keys for development in `.local/keys.json`: `{"<service>": {"primary": "…", "secondary": "…"}}`, readable by its owner
+ * only. It is read whenever a vault would be asked, so a key that is edited there counts without a restart.
+ */
+export class KeyFile implements SecretStore {
   readonly #path: string
 
   constructor(path: string) {
@@ -16,14 +27,30 @@ export class KeyFile implements KeyStore {
   /**
    * Makes the keys that are missing, once: the file is the only place that knows them.
    *
+   * @param services  names of the services that are opened by keys
    * @throws StartupError when the file cannot be read, written or understood
    */
-  async fetchKeys(services: readonly string[]): Promise<ReadonlyMap<string, KeyPair>> {
+  async makeMissingKeys(services: readonly string[]): Promise<void> {
     const keys = await this.#read()
     const missing = services.filter(service => !keys.has(service))
-    for (const service of missing) keys.set(service, { primary: makeKey(randomBytes), secondary: makeKey(randomBytes) })
+    for (const service of missing) keys.set(service, newPair())
     if (missing.length > 0) await this.#write(keys)
-    return keys
+  }
+
+  async fetchSecret(name: string): Promise<Secret | undefined> {
+    const owner = ownerOfSecret(name)
+    const pair = owner && (await this.#read()).get(owner.service)
+    if (!pair) return undefined
+    return { value: pair[owner.slot], version: '', isEnabled: true, notBefore: undefined, expiresAt: undefined }
+  }
+
+  async writeSecret(name: string, value: string): Promise<void> {
+    const owner = ownerOfSecret(name)
+    if (!owner) throw new Error(`"${name}" is not the name of a key: <service>-primary-key or <service>-secondary-key`)
+    const keys = await this.#read()
+    const pair = keys.get(owner.service) ?? newPair()
+    keys.set(owner.service, { ...pair, [owner.slot]: value })
+    await this.#write(keys)
   }
 
   async #read(): Promise<Map<string, KeyPair>> {
@@ -38,7 +65,7 @@ export class KeyFile implements KeyStore {
     for (const [service, pair] of Object.entries(this.#parse(text))) {
       if (!isKeyPair(pair))
         throw new StartupError(
-          `${this.#path}: "${service}" must have a primary and a secondary key of 32 characters or more`,
+          `${this.#path}: "${service}" must have a primary and a secondary key of ${minKeyLength} characters or more`,
         )
       keys.set(service, pair)
     }
@@ -69,7 +96,11 @@ export class KeyFile implements KeyStore {
   }
 }
 
+function newPair(): KeyPair {
+  return { primary: makeKey(randomBytes), secondary: makeKey(randomBytes) }
+}
+
 function isKeyPair(pair: unknown): pair is KeyPair {
   const { primary, secondary } = (pair ?? {}) as Record<string, unknown>
-  return [primary, secondary].every(key => typeof key === 'string' && key.length >= 32)
+  return [primary, secondary].every(key => typeof key === 'string' && key.length >= minKeyLength)
 }

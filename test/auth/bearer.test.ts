@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { challenge, parseBearer } from '../../src/auth/bearer.ts'
-import { ServiceKeys } from '../../src/auth/service-keys.ts'
+import { ScoringError } from '../../src/errors.ts'
 
 describe('parseBearer', () => {
   it('takes the token whatever the case of the scheme', () => {
@@ -23,8 +24,28 @@ describe('parseBearer', () => {
       'Bearer é',
       'Bearer =',
     ]) {
-      assert.throws(() => parseBearer(header), { code: 'BEARER_REJECTED' }, header)
+      assert.throws(() => parseBearer(header), { code: 'BEARER_MALFORMED' }, header)
     }
+  })
+
+  it('takes every b64token, and of anything else says no more than which failure it is', () => {
+    const token = fc.stringMatching(/^[A-Za-z0-9\-._~+/]+=*$/) // RFC 6750, section 2.1
+    fc.assert(fc.property(token, text => assert.equal(parseBearer(`Bearer ${text}`), text)))
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.string().map(text => `Bearer ${text}`),
+        ),
+        text => {
+          try {
+            assert.match(parseBearer(text), /^[A-Za-z0-9\-._~+/]+=*$/)
+          } catch (failure) {
+            assert.ok(failure instanceof ScoringError && failure.status === 401)
+          }
+        },
+      ),
+    )
   })
 
   it('never repeats what came', () => {
@@ -38,25 +59,17 @@ describe('parseBearer', () => {
 describe('challenge', () => {
   it('has an error code only when a credential came (RFC 6750, section 3.1)', () => {
     assert.equal(challenge('iris', 'BEARER_MISSING'), 'Bearer realm="iris"')
+    assert.equal(challenge('iris', 'BEARER_MALFORMED'), 'Bearer realm="iris", error="invalid_request"')
     assert.equal(challenge('iris', 'BEARER_REJECTED'), 'Bearer realm="iris", error="invalid_token"')
     assert.equal(
       challenge('iris', 'ROLE_MISSING', 'Score'),
       'Bearer realm="iris", error="insufficient_scope", scope="Score"',
     )
   })
-})
 
-describe('ServiceKeys', () => {
-  const keys = new ServiceKeys({ primary: 'a'.repeat(32), secondary: 'b'.repeat(40) })
-
-  it('opens with either key', () => {
-    keys.authorize(`Bearer ${'a'.repeat(32)}`)
-    keys.authorize(`Bearer ${'b'.repeat(40)}`)
-  })
-
-  it('does not open with anything else, of any length', () => {
-    for (const key of ['a', 'a'.repeat(31), 'a'.repeat(33), `${'a'.repeat(31)}b`]) {
-      assert.throws(() => keys.authorize(`Bearer ${key}`), { code: 'BEARER_REJECTED' })
+  it('is for failures of credentials only', () => {
+    for (const code of ['KEYS_UNAVAILABLE', 'TOO_MANY_WRONG_KEYS', 'SERVICE_UNKNOWN', 'constructor']) {
+      assert.equal(challenge('iris', code), undefined)
     }
   })
 })

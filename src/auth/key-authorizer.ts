@@ -1,0 +1,76 @@
+import { ScoringError } from '../errors.ts'
+import type { Attempt, Authorizer } from './authorizer.ts'
+import { parseBearer } from './bearer.ts'
+import type { Clock } from './clock.ts'
+import type { EarlyReads } from './early-reads.ts'
+import { keySlots } from './key-names.ts'
+import type { KeyReader } from './key-reader.ts'
+import { keyTimes } from './key-times.ts'
+import { digestOf } from './service-key.ts'
+import type { WrongKeyLimit } from './wrong-key-limit.ts'
+
+/** Opens a service to who shows one of its two keys. A known key is answered at once and waits for no vault. */
+export class KeyAuthorizer implements Authorizer {
+  readonly #reader: KeyReader
+  readonly #early: EarlyReads
+  readonly #limit: WrongKeyLimit
+  readonly #clock: Clock
+
+  constructor(reader: KeyReader, early: EarlyReads, limit: WrongKeyLimit, clock: Clock) {
+    this.#reader = reader
+    this.#early = early
+    this.#limit = limit
+    this.#clock = clock
+  }
+
+  authorize(authorization: string | null, attempt: Attempt): void | Promise<void> {
+    const presented = digestOf(parseBearer(authorization))
+    if (this.#reader.ring.check(presented) === 'known') return
+    if (attempt.isProbe) throw rejected()
+    return this.#authorizeUnknown(presented, attempt.clientAddress())
+  }
+
+  get isReady(): boolean {
+    return this.#reader.ring.isReadable
+  }
+
+  describe(): object {
+    const { ring, lastFailure, isFailing } = this.#reader
+    return {
+      ageSeconds: ring.ageMs === undefined ? null : Math.floor(ring.ageMs / 1000),
+      ...Object.fromEntries(keySlots.map(slot => [slot, ring.statusOf(slot)])),
+      isFailing,
+      lastFailure: lastFailure && {
+        kind: lastFailure.kind,
+        secondsAgo: Math.floor((this.#clock.monotonicMs() - lastFailure.at) / 1000),
+      },
+    }
+  }
+
+  /** The key may be newer than what was read: looks once more in the vault, when there is a turn for that. */
+  async #authorizeUnknown(presented: Buffer, address: string): Promise<void> {
+    const { ring } = this.#reader
+    const isSuspect = this.#limit.isOver(address)
+    const until = this.#clock.monotonicMs() + keyTimes.wait
+    const begunBefore = this.#reader.begun
+    // A read that was under way when the key came may have missed it; only one that began later is the last word.
+    while (this.#reader.begun === begunBefore || this.#reader.isReading) {
+      const read = this.#early.ask(this.#reader, isSuspect, until)
+      if (!read) break
+      await read
+      if (ring.check(presented) === 'known') return
+      if (this.#clock.monotonicMs() >= until) break
+    }
+    if (ring.check(presented) === 'unavailable') {
+      throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service cannot be read now; try again later.', {
+        retryAfterSeconds: keyTimes.early / 1000,
+      })
+    }
+    this.#limit.count(address)
+    throw rejected()
+  }
+}
+
+function rejected(): ScoringError {
+  return new ScoringError('BEARER_REJECTED', 'The key is not valid for this service.')
+}

@@ -1,0 +1,51 @@
+import { ScoringError } from '../errors.ts'
+import { clientNetworkOf } from './client-network.ts'
+import type { Clock } from './clock.ts'
+
+/** Wrong keys that a client may show within the window, over all services. */
+const maxWrongKeys = 20
+const windowMs = 60_000
+/** Clients that are remembered; the one that has been quiet longest makes room. About 1 MB. */
+const maxClients = 10_000
+
+interface Client {
+  count: number
+  windowEndsAt: number
+}
+
+/**
+ * Counts wrong keys by client address. Only wrong keys meet the limit: behind one address there may be others, and
+ * a valid key from there works whatever they do.
+ */
+export class WrongKeyLimit {
+  readonly #clock: Clock
+  /** In the order of their last wrong key. */
+  readonly #clients = new Map<string, Client>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Whether the client has shown so many that the next wrong one is refused. */
+  isOver(address: string): boolean {
+    const client = this.#clients.get(clientNetworkOf(address))
+    return client !== undefined && client.count >= maxWrongKeys && this.#clock.monotonicMs() < client.windowEndsAt
+  }
+
+  /** @throws ScoringError TOO_MANY_WRONG_KEYS when this one is over the limit */
+  count(address: string): void {
+    const now = this.#clock.monotonicMs()
+    const network = clientNetworkOf(address)
+    let client = this.#clients.get(network)
+    if (!client || now >= client.windowEndsAt) client = { count: 0, windowEndsAt: now + windowMs }
+    this.#clients.delete(network)
+    this.#clients.set(network, client)
+    if (this.#clients.size > maxClients) this.#clients.delete(this.#clients.keys().next().value as string)
+    if (++client.count <= maxWrongKeys) return
+    throw new ScoringError(
+      'TOO_MANY_WRONG_KEYS',
+      'Too many wrong keys came from your address; a valid key works at any time.',
+      { retryAfterSeconds: Math.ceil((client.windowEndsAt - now) / 1000) },
+    )
+  }
+}

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { startApp } from '../src/app.ts'
+import { identityModel } from './support/onnx-writer.ts'
+import { makeServices } from './support/service-folder.ts'
+
+const files = { 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }
+
+async function appRoot(test: TestContext, keys?: object): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'app-'))
+  test.after(() => rm(root, { recursive: true, force: true }))
+  await mkdir(join(root, '.local'))
+  if (keys) await writeFile(join(root, '.local', 'keys.json'), JSON.stringify(keys))
+  return root
+}
+
+describe('startApp', () => {
+  it('is refused when a key is no key, with one line that names the secret and not its value', async test => {
+    const SCORING_MODELS = await makeServices(files, test)
+    const environment = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS }
+    const root = await appRoot(test, { sut: { primary: 'p'.repeat(32), secondary: `${'s'.repeat(32)} and more` } })
+    await assert.rejects(startApp(environment, root), {
+      name: 'StartupError',
+      message:
+        'secret sut-secondary-key has characters that no Authorization header carries (a line end, perhaps), so it is no key: write another value, or delete the secret',
+    })
+  })
+
+  it('is refused outside Development without a vault, even when there is a key file', async test => {
+    const SCORING_MODELS = await makeServices(files, test)
+    const pair = { primary: 'p'.repeat(32), secondary: 's'.repeat(32) }
+    await assert.rejects(
+      startApp({ SCORING_MODELS }, await appRoot(test, { sut: pair })),
+      /^StartupError: .*KEY_VAULT_URL/,
+    )
+  })
+})

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import type { KeySlot } from '../../src/auth/key-names.ts'
+import { keyNamed, setUp } from './key-fixture.ts'
+
+const [second, minute, hour] = [1000, 60_000, 3_600_000]
+const soft = 5 * minute
+const hard = 24 * hour
+
+/** What a slot of the vault held from some moment on. */
+interface Held {
+  readonly slot: KeySlot
+  until: number
+  readonly key: string | undefined
+  readonly notBefore: number | undefined
+  readonly expiresAt: number | undefined
+}
+
+/**
+ * The vault as it really was, beside the keys that the app believes in. It knows nothing of reads, turns or back-off:
+ * only what was true when, and how long what was true may be believed.
+ */
+class Model {
+  readonly app = setUp()
+  readonly past: Held[] = []
+  #count = 0
+  #goodSince = 0
+  /** Addresses are not the subject here: each request has its own. */
+  #address = 0
+
+  constructor() {
+    for (const slot of ['primary', 'secondary'] as const) this.write(slot, {})
+  }
+
+  get now(): number {
+    return this.app.clock.monotonicMs()
+  }
+
+  current(slot: KeySlot): Held {
+    return this.past.findLast(held => held.slot === slot) as Held
+  }
+
+  write(slot: KeySlot, limits: { notBefore?: number; expiresAt?: number }): void {
+    const key = keyNamed(`${slot}-${++this.#count}`)
+    const { wallOffset } = this.app.clock
+    const at = (ms: number | undefined) => (ms === undefined ? undefined : wallOffset + this.now + ms)
+    const dates = { notBefore: at(limits.notBefore), expiresAt: at(limits.expiresAt) }
+    this.app.store.put(`iris-${slot}-key`, key, dates)
+    this.#note(slot, { key, ...dates })
+  }
+
+  remove(slot: KeySlot, isDisabled: boolean): void {
+    if (isDisabled) this.app.store.put(`iris-${slot}-key`, keyNamed('disabled'), { isEnabled: false })
+    else this.app.store.delete(`iris-${slot}-key`)
+    this.#note(slot, { key: undefined, notBefore: undefined, expiresAt: undefined })
+  }
+
+  vault(state: 'up' | 'down' | 'hanging'): void {
+    if (state === 'up' && this.app.store.state !== 'up') this.#goodSince = this.now
+    this.app.store.state = state
+  }
+
+  /** Shows a key that was once written, and checks the answer against what was true. */
+  async show(held: Held): Promise<void> {
+    const key = held.key ?? keyNamed('disabled')
+    const begun = this.now
+    const { outcome, waitedMs } = await this.#ask(key)
+    assert.ok(waitedMs <= 2 * second, `waited ${waitedMs} ms`)
+    if (outcome === 'let in') {
+      const isVaultGood = this.app.store.state === 'up' && begun - this.#goodSince > soft
+      const believed = begun - (isVaultGood ? soft : hard)
+      assert.ok(this.#counts(held) && held.until >= believed, `${key} opened ${this.now - held.until} ms after its end`)
+      return
+    }
+    if (!this.#counts(held) || held !== this.current(held.slot) || this.app.store.state !== 'up') return
+    // A valid key may come when the turn for an early read is spent, or during a read that hangs; then it works at the next turn.
+    await this.app.clock.advance(10 * second)
+    if (this.#counts(held)) assert.equal((await this.#ask(key)).outcome, 'let in', `${key} is valid, after ${outcome}`)
+  }
+
+  async #ask(key: string): Promise<{ outcome: string; waitedMs: number }> {
+    const n = ++this.#address
+    return this.app.show(key, { address: `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}` })
+  }
+
+  #counts({ key, notBefore = -Infinity, expiresAt = Infinity }: Held): boolean {
+    const wall = this.app.clock.wallMs()
+    return key !== undefined && wall >= notBefore && wall < expiresAt
+  }
+
+  #note(slot: KeySlot, held: Pick<Held, 'key' | 'notBefore' | 'expiresAt'>): void {
+    const last = this.past.findLast(each => each.slot === slot)
+    if (last) last.until = this.now
+    this.past.push({ slot, until: Infinity, ...held })
+  }
+}
+
+type Step = (model: Model) => Promise<void> | void
+
+const slot = fc.constantFrom<KeySlot>('primary', 'secondary')
+const span = fc.oneof(
+  fc.integer({ min: 1, max: 2 * second }),
+  fc.integer({ min: 1, max: 30 * second }),
+  fc.integer({ min: 1, max: 10 * minute }),
+  fc.integer({ min: 1, max: 30 * hour }),
+)
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: span.map(
+      (ms): Step =>
+        model =>
+          model.app.clock.advance(ms),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: slot.map(
+      (which): Step =>
+        model =>
+          model.show(model.current(which)),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.nat().map(
+      (n): Step =>
+        model =>
+          model.show(model.past[n % model.past.length] as Held),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: slot.map(
+      (which): Step =>
+        model =>
+          model.write(which, {}),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(slot, fc.option(span, { nil: undefined }), fc.option(span, { nil: undefined })).map(
+      ([which, notBefore, expiresAt]): Step =>
+        model =>
+          model.write(which, { notBefore, expiresAt }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(slot, fc.boolean()).map(
+      ([which, isDisabled]): Step =>
+        model =>
+          model.remove(which, isDisabled),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('up', 'up', 'down', 'hanging').map(
+      (state): Step =>
+        model =>
+          model.vault(state as 'up'),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: -40 * hour, max: 40 * hour }).map(
+      (ms): Step =>
+        model => {
+          model.app.clock.wallOffset += ms
+        },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, 300, 1500).map(
+      (ms): Step =>
+        model => {
+          model.app.store.latencyMs = ms
+        },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: slot.map(
+      (which): Step =>
+        model =>
+          model.app.keys.keysChanged(`iris-${which}-key`),
+    ),
+  },
+)
+
+describe('the keys of a service, whatever happens to the vault and the clock', () => {
+  it('open it only while they may be believed, and always when they are valid and the vault answers', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async steps => {
+        const model = new Model()
+        model.app.keys.load()
+        for (const each of steps) await each(model)
+        model.app.keys.stop()
+      }),
+      { numRuns: 400 },
+    )
+  })
+})

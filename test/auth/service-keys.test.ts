@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { settle } from '../support/virtual-clock.ts'
+import { from, keyNamed, primary, secondary, setUp } from './key-fixture.ts'
+
+const [second, minute, hour] = [1000, 60_000, 3_600_000]
+
+describe('the keys of a service', () => {
+  it('open it, either of them, and nothing else does', async () => {
+    const { keys, outcomeOf } = setUp()
+    await keys.load()
+    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(secondary), 'let in')
+    for (const wrong of ['a', primary.slice(1), `${primary}.`, primary.toUpperCase()]) {
+      assert.equal(await outcomeOf(wrong), 'BEARER_REJECTED', wrong)
+    }
+  })
+
+  it('are answered at once, without a promise, also while the vault hangs', async () => {
+    const { clock, store, keys, iris } = setUp()
+    await keys.load()
+    store.state = 'hanging'
+    await clock.advance(6 * minute) // a read in the background is under way or has failed
+    assert.equal(iris.authorize(`Bearer ${primary}`, from('203.0.113.7')), undefined)
+  })
+
+  it('let the first request wait for the first read', async () => {
+    const { store, keys, show } = setUp()
+    store.latencyMs = 700
+    keys.load()
+    const { outcome, waitedMs } = await show(primary)
+    assert.equal(outcome, 'let in')
+    assert.ok(waitedMs >= 700 && waitedMs <= 800, `${waitedMs}`)
+  })
+
+  it('are unavailable, not wrong, while none was ever read; and open as soon as the vault answers', async () => {
+    const { clock, store, keys, show, outcomeOf, iris } = setUp()
+    for (const state of ['down', 'hanging'] as const) {
+      store.state = state
+      keys.load()
+      const { outcome, waitedMs } = await show(primary)
+      assert.equal(outcome, 'KEYS_UNAVAILABLE')
+      assert.ok(waitedMs <= 2 * second, `${waitedMs}`)
+      assert.equal(iris.isReady, false)
+      await clock.advance(minute)
+    }
+    store.state = 'up'
+    await clock.advance(66 * second) // the longest pause, and the deadline of the read that hangs
+    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf('wrong'), 'BEARER_REJECTED')
+    assert.equal(iris.isReady, true)
+  })
+
+  it('can be rotated a hundred times, in turn and in quick succession, without a 401 for who uses a valid one', async () => {
+    const { clock, store, keys, outcomeOf } = setUp()
+    await keys.load()
+    const current = { primary, secondary }
+    for (let round = 0; round < 100; round++) {
+      const slot = round % 2 ? 'primary' : 'secondary'
+      current[slot] = keyNamed(`${slot}-${round}`)
+      store.put(`iris-${slot}-key`, current[slot])
+      assert.equal(await outcomeOf(current.primary), 'let in', `${round}`)
+      assert.equal(await outcomeOf(current.secondary), 'let in', `${round}`)
+      await clock.advance(100)
+    }
+    await clock.advance(5 * minute)
+    assert.equal(await outcomeOf(keyNamed('primary-97')), 'BEARER_REJECTED')
+  })
+
+  it('stop working within the soft lifetime after their rotation', async () => {
+    const { clock, store, keys, outcomeOf } = setUp()
+    await keys.load()
+    await clock.advance(second)
+    store.put('iris-primary-key', keyNamed('new'))
+    await clock.advance(5 * minute)
+    assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
+    assert.equal(await outcomeOf(secondary), 'let in')
+  })
+
+  it('stop working at once when an event tells of a new version, even one that came during a read', async () => {
+    const { clock, store, keys, outcomeOf } = setUp()
+    await keys.load()
+    store.latencyMs = 100
+    keys.keysChanged('iris-primary-key')
+    await clock.advance(50)
+    store.put('iris-primary-key', keyNamed('new'))
+    keys.keysChanged('iris-primary-key')
+    keys.keysChanged('Iris-Primary-Key') // names of secrets have no case
+    await clock.advance(200)
+    assert.equal(store.calls.length, 6) // the first read, the one that was too early, and one for both events
+    assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
+    for (const other of ['somebody-elses-secret', 'digits-primary-key']) keys.keysChanged(other)
+  })
+
+  it('outlive the vault for 24 hours, and then are unavailable until it is back', async () => {
+    const { clock, store, keys, lines, show, iris } = setUp()
+    await keys.load()
+    store.state = 'down'
+    await clock.advance(24 * hour - second)
+    assert.deepEqual(await show(primary), { outcome: 'let in', waitedMs: 0 })
+    await clock.advance(2 * second)
+    assert.equal((await show(primary)).outcome, 'KEYS_UNAVAILABLE')
+    assert.equal(iris.isReady, false)
+    await clock.advance(minute)
+    store.state = 'up'
+    await clock.advance(minute)
+    assert.deepEqual(lines, [
+      '[iris] keys cannot be read (ECONNRESET): the vault is down; trying again',
+      '[iris] no caller can be let in now: every request gets a 503',
+      '[iris] keys can be read again',
+    ])
+    assert.deepEqual(await show(primary), { outcome: 'let in', waitedMs: 0 })
+  })
+
+  it('count from their first instant to their last, whatever was read when', async () => {
+    const { clock, store, keys, outcomeOf } = setUp()
+    const now = clock.wallMs()
+    store.put('iris-primary-key', primary, { expiresAt: now + 60 * second })
+    store.put('iris-secondary-key', secondary, { notBefore: now + 30 * second })
+    await keys.load()
+    assert.equal(await outcomeOf(secondary), 'BEARER_REJECTED')
+    await clock.advance(now + 30 * second - clock.wallMs())
+    assert.equal(await outcomeOf(secondary), 'let in')
+    await clock.advance(now + 60 * second - 1 - clock.wallMs())
+    assert.equal(await outcomeOf(primary), 'let in')
+    await clock.advance(1)
+    assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
+  })
+
+  it('live by a clock that does not jump; only their own dates follow the wall', async () => {
+    const { clock, store, keys, outcomeOf } = setUp()
+    await keys.load()
+    clock.wallOffset -= 365 * 24 * hour
+    store.put('iris-primary-key', keyNamed('new'), { expiresAt: clock.wallMs() + hour })
+    await clock.advance(5 * minute)
+    assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
+    clock.wallOffset += 365 * 24 * hour
+    assert.equal(await outcomeOf(keyNamed('new')), 'BEARER_REJECTED')
+    assert.equal(await outcomeOf(secondary), 'let in')
+  })
+
+  it('are still the one that is there when the other slot is empty or disabled', async () => {
+    const { store, keys, lines, outcomeOf } = setUp()
+    store.delete('iris-secondary-key')
+    await keys.load()
+    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(secondary), 'BEARER_REJECTED')
+    assert.deepEqual(lines, ['[iris] secret iris-secondary-key is absent or disabled'])
+  })
+
+  it('are unavailable when no slot holds one, and found when somebody makes one', async () => {
+    const { clock, store, keys, outcomeOf } = setUp()
+    store.delete('iris-primary-key')
+    store.put('iris-secondary-key', secondary, { isEnabled: false })
+    await keys.load()
+    assert.equal(await outcomeOf(secondary), 'KEYS_UNAVAILABLE')
+    store.put('iris-primary-key', primary)
+    await clock.advance(10 * second)
+    assert.equal(await outcomeOf(primary), 'let in')
+  })
+
+  it('cannot be told from others while one slot cannot be read', async () => {
+    const { store, keys, outcomeOf } = setUp()
+    const fetchSecret = store.fetchSecret.bind(store)
+    store.fetchSecret = async name => {
+      if (name === 'iris-secondary-key') throw new Error('no permission')
+      return fetchSecret(name)
+    }
+    await keys.load()
+    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(secondary), 'KEYS_UNAVAILABLE')
+  })
+
+  it('are never what cannot be a key; the log names the secret, and no value', async () => {
+    for (const [value, line] of [
+      ['', 'is empty'],
+      ['k'.repeat(31), 'is shorter than 32 characters'],
+      ['@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/x)', 'is a reference nobody resolved'],
+      [`${'k'.repeat(32)}\n`, 'has characters that no Authorization header carries (a line end, perhaps)'],
+      ['two words make no bearer token of theirs', 'has characters that no Authorization header carries'],
+    ] as const) {
+      const { store, keys, lines, outcomeOf } = setUp()
+      store.put('iris-primary-key', value)
+      await keys.load()
+      assert.equal(await outcomeOf(secondary), 'let in')
+      assert.match(keys.mistakes.join(), new RegExp(`^secret iris-primary-key ${line.replace(/[()]/g, '\\$&')}`))
+      assert.ok(lines[0]?.startsWith(`[iris] secret iris-primary-key ${line}`), lines[0])
+      assert.ok(!/kkk|SecretUri|words/.test(lines.join() + keys.mistakes.join()))
+    }
+  })
+
+  it('of 32 characters, as Azure ML makes them, are taken', async () => {
+    const { store, keys, outcomeOf } = setUp()
+    store.put('iris-primary-key', 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL')
+    await keys.load()
+    assert.equal(await outcomeOf('aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL'), 'let in')
+    assert.deepEqual(keys.mistakes, [])
+  })
+
+  it('are described by age and validity, and with the last failure, never by themselves', async () => {
+    const { clock, store, keys, iris } = setUp()
+    store.put('iris-secondary-key', secondary, { notBefore: clock.wallMs() + hour })
+    assert.deepEqual(iris.describe?.(), {
+      ageSeconds: null,
+      primary: 'not read yet',
+      secondary: 'not read yet',
+      isFailing: false,
+      lastFailure: undefined,
+    })
+    await keys.load()
+    store.state = 'hanging'
+    await clock.advance(270 * second) // read again after 262.5 s, given up 5 s later, tried again
+    assert.deepEqual(iris.describe?.(), {
+      ageSeconds: 270,
+      primary: 'valid',
+      secondary: 'not yet valid',
+      isFailing: true,
+      lastFailure: { kind: 'timeout', secondsAgo: 2 },
+    })
+  })
+
+  it('leave no timer and ask no vault after the end', async () => {
+    const { clock, store, keys } = setUp(['iris', 'digits'])
+    store.state = 'hanging'
+    keys.load()
+    keys.stop()
+    await settle()
+    keys.keysChanged('iris-primary-key')
+    assert.equal(clock.timerCount, 0)
+    assert.equal(store.calls.length, 4)
+  })
+
+  it('are read once more after an outage has ended, and the log tells of its begin and end', async () => {
+    const { clock, store, keys, lines } = setUp()
+    await keys.load()
+    store.state = 'down'
+    await clock.advance(30 * minute)
+    store.state = 'up'
+    await clock.advance(2 * minute)
+    assert.deepEqual(lines, [
+      '[iris] keys cannot be read (ECONNRESET): the vault is down; trying again',
+      '[iris] keys can be read again',
+    ])
+  })
+})

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
+import { systemClock } from '../../src/adapters/local/system-clock.ts'
+import { ServiceKeys } from '../../src/auth/service-keys.ts'
+import { noOpenssl } from '../host/certificates.ts'
+import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
+
+const attempt = { clientAddress: () => '203.0.113.7', isProbe: false }
+
+describe('keys in a vault, read with the real client', { skip: noOpenssl }, () => {
+  it('rotate a hundred times under load without a 401, and outlive every kind of outage', async test => {
+    const vault = await startKeyVaultDouble(test)
+    const current = { primary: 'p'.repeat(40), secondary: 's'.repeat(40) }
+    vault.set('iris-primary-key', current.primary)
+    vault.set('iris-secondary-key', current.secondary)
+    const store = await openKeyVault({
+      url: vault.url,
+      isDevelopment: false,
+      testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
+      testToken: vault.token,
+    })
+    const keys = new ServiceKeys(['iris', 'keyless'], { store, clock: systemClock, random: Math.random, log: () => {} })
+    test.after(() => keys.stop())
+    await keys.load()
+    const iris = keys.authorizerOf('iris')
+    let isRunning = true
+    let requestCount = 0
+    const client = async () => {
+      while (isRunning) {
+        await iris.authorize(`Bearer ${requestCount++ % 2 ? current.primary : current.secondary}`, attempt)
+        await sleep(1)
+      }
+    }
+    const clients = Promise.all([client(), client(), client(), client()])
+    for (let n = 0; n < 100; n++) {
+      const slot = n % 2 ? 'primary' : 'secondary'
+      const key = `${slot}-${n}`.padEnd(40, '.')
+      vault.set(`iris-${slot}-key`, key)
+      current[slot] = key
+      await sleep(10)
+    }
+    const faults: Fault[] = [{ kind: 'hang' }, { kind: 'unavailable' }, { kind: 'reset' }]
+    for (const fault of faults) {
+      vault.fail(fault)
+      keys.keysChanged('iris-primary-key')
+      for (let n = 0; n < 100; n++) {
+        assert.equal(iris.authorize(`Bearer ${current.primary}`, attempt), undefined) // at once, no promise
+        await sleep(1)
+      }
+    }
+    isRunning = false
+    await clients
+    assert.ok(requestCount > 400, `${requestCount}`)
+    await assert.rejects(async () => keys.authorizerOf('keyless').authorize('Bearer x', attempt), {
+      code: 'KEYS_UNAVAILABLE',
+    })
+  })
+})

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { noOpenssl } from '../host/certificates.ts'
+import { AzureWorker } from '../support/azure-worker.ts'
+import { type KeyVaultDouble, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { copyOfApp } from '../support/running-app.ts'
+
+describe('the function key-rotated', { skip: noOpenssl }, () => {
+  const worker = new AzureWorker()
+  const cleanUps: (() => unknown)[] = []
+  let vault: KeyVaultDouble
+  before(async () => {
+    const cleaner = { after: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
+    vault = await startKeyVaultDouble(cleaner)
+    for (const service of ['diabetes', 'digits', 'iris']) {
+      for (const slot of ['primary', 'secondary'])
+        vault.set(`${service}-${slot}-key`, `${slot}-${service}`.padEnd(40, '0'))
+    }
+    Object.assign(process.env, vault.environment, {
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Production',
+      SCORING_MODELS: 'models',
+    })
+    await worker.load(await copyOfApp(cleaner))
+  })
+  after(async () => {
+    await worker.runHooks('appTerminate')
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+    setImmediate(() => process.exit()) // the library's own server has no stop; the worker ends its process
+  })
+  /** Names that the app asks the vault for after an event. */
+  const readAfter = async (event: object) => {
+    vault.askedNames.length = 0
+    await worker.deliver('key-rotated', event)
+    await setTimeout(300) // what is not asked for leaves no trace to wait for
+    return vault.askedNames.toSorted()
+  }
+  const event = {
+    topic: '/subscriptions/0/resourceGroups/a/providers/Microsoft.KeyVault/vaults/localhost',
+    eventType: 'Microsoft.KeyVault.SecretNewVersionCreated',
+    data: { objectType: 'Secret', objectName: 'iris-primary-key' },
+  }
+
+  it('reads the keys of the service again, and of no other', async () => {
+    assert.deepEqual(await readAfter(event), ['iris-primary-key', 'iris-secondary-key'])
+  })
+
+  it('reads nothing for other events', async () => {
+    const others = [
+      { ...event, topic: event.topic.replace('localhost', 'other') },
+      { ...event, eventType: 'Microsoft.KeyVault.SecretNearExpiry' },
+      { ...event, data: { objectType: 'Secret', objectName: 'another-secret' } },
+    ]
+    for (const other of others) assert.deepEqual(await readAfter(other), [])
+  })
+})

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { describe, it, type TestContext } from 'node:test'
+import { identityModel } from '../support/onnx-writer.ts'
+import { runApp } from '../support/running-app.ts'
+import { SecretWatch } from '../support/secret-watch.ts'
+
+const files = {
+  'sut/service.json': {},
+  'sut/1/model.onnx': identityModel('float32'),
+  'other/service.json': {},
+  'other/1/model.onnx': identityModel('float32'),
+  'open/service.json': { auth: { mode: 'none' } },
+  'open/1/model.onnx': identityModel('float32'),
+}
+const rows = '{"data": [[1, 2]]}'
+
+/** A running app, and a watch that looks for its keys, and those that are tried, in all that comes out of it. */
+async function start(test: TestContext) {
+  const app = await runApp(test, files)
+  const watch = new SecretWatch()
+  await app.settled()
+  const keys = JSON.parse(await readFile(app.keyFile, 'utf8')) as Record<string, { primary: string; secondary: string }>
+  for (const { primary, secondary } of Object.values(keys)) {
+    watch.used(primary)
+    watch.used(secondary)
+  }
+  const score = (key: string | undefined, { service = 'sut', more = {}, query = '' } = {}) =>
+    watch.fetch(`${app.url}/api/v1/service/${service}/score${query}`, {
+      method: 'POST',
+      body: rows,
+      headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }), ...more },
+    })
+  const check = () => {
+    watch.seen('output', app.output())
+    watch.assertNothingLeaked()
+  }
+  return { app, watch, keys, score, check, sut: keys.sut as { primary: string; secondary: string } }
+}
+
+const codeOf = ({ body }: { body: string }) => JSON.parse(body).code as string
+
+describe('a service with keys', () => {
+  it('opens with either key, and with no other', async test => {
+    const { watch, keys, score, check, sut } = await start(test)
+    assert.equal((await score(sut.primary)).status, 200)
+    assert.equal((await score(sut.secondary)).status, 200)
+    for (const wrong of ['wrong', sut.primary.slice(1), `${sut.primary}x`, keys.other?.primary as string]) {
+      const answer = await score(watch.used(wrong))
+      assert.deepEqual([answer.status, codeOf(answer)], [401, 'BEARER_REJECTED'])
+      assert.equal(answer.headers.get('www-authenticate'), 'Bearer realm="sut", error="invalid_token"')
+    }
+    const none = await score(undefined)
+    assert.deepEqual([none.status, none.headers.get('www-authenticate')], [401, 'Bearer realm="sut"'])
+    check()
+  })
+
+  it('takes a key from nowhere but the Authorization header', async test => {
+    const { score, check, sut } = await start(test)
+    for (const name of ['access_token', 'key', 'code', 'subscription-key']) {
+      assert.equal((await score(undefined, { query: `?${name}=${sut.primary}` })).status, 401, name)
+    }
+    for (const name of ['x-functions-key', 'api-key', 'ocp-apim-subscription-key', 'cookie']) {
+      assert.equal((await score(undefined, { more: { [name]: sut.primary } })).status, 401, name)
+    }
+    check()
+  })
+
+  it('refuses two Authorization headers, whichever is right', async test => {
+    const { app, watch, check, sut } = await start(test)
+    const { port, hostname } = new URL(app.url)
+    for (const [first, second] of [
+      [sut.primary, 'wrong'],
+      ['wrong', sut.primary],
+      [sut.primary, sut.primary],
+    ] as const) {
+      const socket = connect(Number(port), hostname)
+      socket.end(
+        `POST /api/v1/service/sut/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${rows.length}\r\n` +
+          `Authorization: Bearer ${first}\r\nAUTHORIZATION: Bearer ${second}\r\n\r\n${rows}`,
+      )
+      let answer = ''
+      for await (const chunk of socket) answer += chunk
+      watch.seen('two headers', answer)
+      assert.match(answer, /^HTTP\/1\.1 401 .*\r\nwww-authenticate: Bearer realm="sut", error="invalid_request"\r\n/is)
+    }
+    check()
+  })
+
+  it('tells an address that shows wrong keys to stop, while valid ones from there work', async test => {
+    const { watch, score, check, sut } = await start(test)
+    // Written by the client, so it does not count.
+    const spoof = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}` })
+    const statuses: number[] = []
+    for (let n = 0; n < 25; n++)
+      statuses.push((await score(watch.used(`wrong-key-number-${n}`), { more: spoof(n) })).status)
+    assert.deepEqual(statuses, [...Array(20).fill(401), ...Array(5).fill(429)])
+    const refused = await score('wrong')
+    assert.equal(codeOf(refused), 'TOO_MANY_WRONG_KEYS')
+    const seconds = Number(refused.headers.get('retry-after'))
+    assert.ok(seconds >= 1 && seconds <= 60, `${seconds}`)
+    assert.equal((await score(sut.primary)).status, 200)
+    assert.equal((await score(undefined, { service: 'open' })).status, 200)
+    check()
+  })
+
+  it('takes a key that was changed in the key file at once, and the other one all the time', async test => {
+    const { app, watch, keys, score, check, sut } = await start(test)
+    const fresh = watch.used('a-key-that-somebody-wrote-into-it')
+    await writeFile(app.keyFile, JSON.stringify({ ...keys, sut: { ...sut, primary: fresh } }))
+    assert.equal((await score(fresh)).status, 200)
+    assert.equal((await score(sut.secondary)).status, 200)
+    assert.equal((await score(sut.primary)).status, 401)
+    check()
+  })
+
+  it('goes on with the keys it knows when the key file cannot be read any more', async test => {
+    const { app, watch, score, check, sut } = await start(test)
+    await writeFile(app.keyFile, watch.used('{"sut": {"primary": "half-a-secret'))
+    watch.used('half-a-secret')
+    assert.equal((await score('wrong')).status, 401) // makes it read the file
+    assert.equal((await score(sut.primary)).status, 200)
+    assert.match(app.output(), /\[sut\] keys cannot be read/)
+    check()
+  })
+})
+
+describe('GET /health/ready', () => {
+  it('tells the age and state of keys, and nothing that could be used', async test => {
+    const { app, watch, check } = await start(test)
+    const { status, body } = await watch.fetch(`${app.url}/health/ready`)
+    const { services } = JSON.parse(body)
+    assert.equal(status, 200)
+    assert.equal(services.open.keys, undefined)
+    const { ageSeconds, ...others } = services.sut.keys
+    assert.ok(Number.isInteger(ageSeconds) && ageSeconds >= 0)
+    assert.deepEqual(others, { primary: 'valid', secondary: 'valid', isFailing: false })
+    check()
+  })
+
+  it('counts no wrong key when it is asked with one', async test => {
+    const { app, watch, keys, score, check } = await start(test)
+    for (let n = 0; n < 30; n++) {
+      const headers = { authorization: `Bearer ${n % 2 ? keys.sut?.primary : 'wrong'}` }
+      assert.equal((await watch.fetch(`${app.url}/health/ready`, { headers })).status, 200)
+    }
+    assert.equal((await score('wrong')).status, 401)
+    check()
+  })
+})
