@@ -2,6 +2,7 @@ import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import { type InitContext, TensorInput } from './api.ts'
 import { decodeFeeds } from './feeds.ts'
+import { type OwnMedia, ownMediaOf } from './own-media.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
 interface Schema {
@@ -25,6 +26,8 @@ export interface RowScript {
   readonly inputs: readonly TensorInfo[]
   /** Rows may be joined at all: every input has an open first dimension. */
   readonly hasRowAxis: boolean
+  /** Bodies besides JSON that the script reads itself. */
+  readonly ownMedia?: OwnMedia | undefined
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>): Feeds
   run(feeds: Feeds): unknown
@@ -35,13 +38,16 @@ interface EntryModule {
   run?: unknown
   input?: unknown
   rawHttp?: unknown
+  accepts?: unknown
+  decode?: unknown
 }
 
 /**
  * Checks what a module exports and calls its `init`.
  *
  * @param file  what to call it in messages, e.g. `iris/score.ts`
- * @throws ServiceLoadError when `init` or `run` is missing or `input` is neither a schema nor `tensor(...)`
+ * @throws ServiceLoadError when `init` or `run` is missing, `input` is neither a schema nor `tensor(...)`, or `accepts` and
+ *   `decode` do not go together
  */
 export async function initScript(file: string, module: EntryModule, context: InitContext): Promise<Script> {
   const { init, run, input, rawHttp } = module
@@ -54,6 +60,8 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   if (input !== undefined && !(input instanceof TensorInput) && !isSchema(input)) {
     throw new ServiceLoadError(`${file}: input must be a zod schema or tensor(...)`)
   }
+  const inputs = input instanceof TensorInput ? [{ name: 'data', dtype: input.dtype, shape: input.shape }] : []
+  const ownMedia = ownMediaOf(file, module, inputs)
   try {
     await init(context)
   } catch (cause) {
@@ -62,19 +70,11 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   const call = run as (input: unknown) => unknown
   if (rawHttp) return { kind: 'rawHttp', run: call }
   if (input === undefined) return { kind: 'raw', run: call }
-  if (input instanceof TensorInput) return tensorScript(input, call)
-  return { kind: 'object', decode: parameters => checked(input as Schema, parameters), run: call }
-}
-
-function tensorScript(input: TensorInput, run: (input: unknown) => unknown): RowScript {
-  const inputs = [{ name: 'data', dtype: input.dtype, shape: input.shape }]
-  return {
-    kind: 'rows',
-    inputs,
-    hasRowAxis: input.hasRowAxis,
-    decode: parameters => decodeFeeds(parameters, inputs),
-    run,
+  if (input instanceof TensorInput) {
+    const decode = (parameters: Record<string, unknown>) => decodeFeeds(parameters, inputs)
+    return { kind: 'rows', inputs, hasRowAxis: input.hasRowAxis, ownMedia, decode, run: call }
   }
+  return { kind: 'object', decode: parameters => checked(input as Schema, parameters), run: call }
 }
 
 function isSchema(input: unknown): input is Schema {
