@@ -94,6 +94,10 @@ describe('decodeImage', () => {
       await failureOf(bomb),
       /^IMAGE_TOO_LARGE the PNG has 30000 x 30000 pixels, at most 16000000 are decoded/,
     )
+    assert.match(
+      await failureOf(pngOf(1, 65_536, deflateSync(Buffer.alloc(200_000)))),
+      /^IMAGE_TOO_LARGE .* 65535 a side/,
+    )
     assert.match(await failureOf(greyPng(ramp), { maxPixels: 63 }), /^IMAGE_TOO_LARGE the PNG has 8 x 8 pixels/)
     assert.equal((await decodeImage(greyPng(ramp), { ...grey, maxPixels: 64 })).data.length, 64)
   })
@@ -117,6 +121,22 @@ describe('decodeImage', () => {
     wrongSum[50] = (wrongSum[50] as number) ^ 1
     assert.match(await failureOf(wrongSum), /^IMAGE_NOT_DECODABLE .*damaged or cut short/)
     assert.match(await failureOf(pngOf(0, 0, new Uint8Array(0))), /^IMAGE_NOT_DECODABLE .*header of the PNG is damaged/)
+  })
+
+  it('decodes or refuses whatever damaged bytes say, and never fails otherwise', async () => {
+    for (const { bytes } of binaryInputs.pictures) {
+      const whole = bytesOf(bytes)
+      for (let run = 0; run < 40; run++) {
+        const damaged = whole.slice()
+        // Past the first bytes, or it would be no picture at all.
+        for (let at = 8 + run; at < damaged.length; at += 97)
+          damaged[at] = ((damaged[at] as number) + 1 + run * 5) % 256
+        await decodeImage(damaged, { ...grey, width: 8, height: 8 }).then(
+          ({ shape }) => assert.deepEqual(shape, [8, 8]),
+          failure => assert.ok(failure instanceof ScoringError, String(failure)),
+        )
+      }
+    }
   })
 
   it('goes by the bytes, and opens no other format', async () => {

@@ -39,6 +39,9 @@ export const decodeImageWithSharp: DecodeImage = async (bytes, options = {}) => 
   return new Tensor(checked.dtype, ...pixelsToTensor(pixels, info.height, info.width, checked))
 }
 
+/** No JPEG can be longer. A PNG that is a line of millions is more than libvips can shrink at once. */
+const maxSide = 65_535
+
 const signatures: Record<ImageFormat, Uint8Array> = {
   png: Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
   jpeg: Uint8Array.of(0xff, 0xd8, 0xff),
@@ -67,10 +70,11 @@ async function readHeader(
     })
   // Bytes that are two things at once must not reach the other thing's decoder.
   if (header.format !== format) throw notDecodable(`the bytes begin as ${name}, but go on as something else`)
-  if (header.width * header.height > maxPixels) {
+  const { width, height } = header
+  if (width * height > maxPixels || Math.max(width, height) > maxSide) {
     throw new ScoringError(
       'IMAGE_TOO_LARGE',
-      `the ${name} has ${header.width} x ${header.height} pixels, at most ${maxPixels} are decoded; send a smaller picture`,
+      `the ${name} has ${width} x ${height} pixels, at most ${maxPixels} are decoded and ${maxSide} a side; send a smaller picture`,
     )
   }
   return header.autoOrient
