@@ -27,7 +27,7 @@ const options: BuildOptions = {
   legalComments: 'none',
   logLevel: 'warning',
   // Supplied at run time: functions-core by the host, the others from node_modules (native code, or too big to bundle).
-  external: ['@azure/functions-core', 'onnxruntime-node', 'azurite'],
+  external: ['@azure/functions-core', 'onnxruntime-node', 'sharp', 'azurite'],
   // A CommonJS bundle has no import.meta; files that look for their neighbours use its url.
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'bundleUrl' },

@@ -13,7 +13,7 @@ const maxAttempts = 3
  * @returns the requests to run again, in order
  */
 export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRequest[] {
-  const running = slot.running()
+  const running = suspectsOf(slot)
   const guilty = running.length === 1 ? running[0] : undefined
   guilty?.settle(answer)
   const suspects = new Set(running)
@@ -25,6 +25,12 @@ export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRe
     waiting.settle(answer)
     return false
   })
+}
+
+/** Who keeps a thread too long is plain; a thread that just ends may have been ended by what it was decoding. */
+function suspectsOf(slot: ThreadSlot): WaitingRequest[] {
+  const running = slot.running()
+  return slot.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...slot.decoding()]
 }
 
 /** What the request that ended its thread is told. */

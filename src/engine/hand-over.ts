@@ -19,6 +19,14 @@ export interface RequestDetails {
   }
   /** For scripts whose `run` has a second parameter. */
   readonly headers?: readonly (readonly [string, string])[]
+  /** What the caller said of the elements in a body that is not JSON. */
+  readonly layout?: TensorLayout
+}
+
+/** The words of the caller, e.g. `1,3,224,224` and `float32`. */
+export interface TensorLayout {
+  readonly shape?: string | undefined
+  readonly dtype?: string | undefined
 }
 
 /** What comes back for it. `execMs` is the time of the run that the request took part in. */
@@ -43,6 +51,8 @@ export interface LoadReport {
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  /** Media types of bodies that the service takes besides JSON. */
+  readonly mediaTypes?: readonly string[]
   /** JSON text of a request body that the service takes, when its owner gave one. */
   readonly inputSample?: string | undefined
   /** JSON Schema (draft 2020-12) of the request body, when the script declares its input by a schema. */
@@ -51,8 +61,6 @@ export interface LoadReport {
   readonly outputSample?: string | undefined
   /** JSON Schema (draft 2020-12) of the answer of an entry script: declared, else read off the answer to a sample. */
   readonly outputJsonSchema?: Readonly<Record<string, unknown>> | undefined
-  /** Media types of bodies that the service takes besides JSON. */
-  readonly mediaTypes?: readonly string[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
   /** Why not, or what else the owner should know. */
@@ -70,5 +78,8 @@ export const movedFromBytes = 2 ** 20
 /** Most requests in one hand-over; bounds the shared progress board. */
 export const maxHandOver = 256
 
-/** Where a request of a hand-over stands, as the thread writes it on the progress board; its owner may withdraw it. */
-export const progress = { waiting: 0, running: 1, answered: 2, withdrawn: 3 } as const
+/**
+ * Where a request of a hand-over stands, as the thread writes it on the progress board; its owner may withdraw it.
+ * `decoding`: the script's own `decode` has begun and is waiting for something, so that the thread can do other work.
+ */
+export const progress = { waiting: 0, running: 1, answered: 2, withdrawn: 3, decoding: 4 } as const

@@ -25,9 +25,11 @@ export interface ScoringThread {
   handOver(requests: readonly ScoringRequest[]): void
   /** Whether request `index` of the current hand-over is being run right now. */
   isRunning(index: number): boolean
+  /** Whether the script is decoding it, without keeping the thread. */
+  isDecoding(index: number): boolean
   /**
-   * Takes back request `index`, so that another thread can run it: the thread has not begun it, or has not yet told
-   * its answer. What it tells of it later counts for nothing.
+   * Takes back request `index`, so that another thread can run it: the thread has not begun it, is not kept by it, or has
+   * not yet told its answer. What it tells of it later counts for nothing.
    *
    * @returns false when it is being run
    */

@@ -77,21 +77,32 @@ export class ThreadSlot {
     return this.#batch.filter(waiting => waiting !== undefined)
   }
 
-  /** Those of them that are being run right now. */
+  /** Those of them that keep the thread right now. */
   running(): WaitingRequest[] {
-    return this.#batch.filter(
-      (waiting, index): waiting is WaitingRequest => waiting !== undefined && this.#thread.isRunning(index),
-    )
+    return this.#those(index => this.#thread.isRunning(index))
   }
 
-  /** Takes back what the thread has not begun. */
+  /** Those of them that are being decoded and do not keep the thread. */
+  decoding(): WaitingRequest[] {
+    return this.#those(index => this.#thread.isDecoding(index))
+  }
+
+  /** Takes back what the thread has not begun, or cannot go on with because another one keeps it. */
   withdraw(): WaitingRequest[] {
-    return this.#remove((waiting, index) => canRunAgain(waiting) && this.#thread.withdraw(index))
+    const isKept = this.running().length > 0
+    return this.#remove(
+      (waiting, index) =>
+        canRunAgain(waiting) && (isKept || !this.#thread.isDecoding(index)) && this.#thread.withdraw(index),
+    )
   }
 
   /** Takes out what nobody waits for any more; the thread may go on with it. */
   takeExpired(now: number): WaitingRequest[] {
     return this.#remove(({ deadline }) => deadline <= now)
+  }
+
+  #those(isOne: (index: number) => boolean): WaitingRequest[] {
+    return this.#batch.filter((waiting, index): waiting is WaitingRequest => waiting !== undefined && isOne(index))
   }
 
   #remove(isLeaving: (waiting: WaitingRequest, index: number) => boolean): WaitingRequest[] {

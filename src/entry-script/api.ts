@@ -7,6 +7,7 @@ import { Tensor } from '../tensor/tensor.ts'
 export type { ModelSession, TensorInfo } from '../engine/model-session.ts'
 export type { Dtype } from '../tensor/dtype.ts'
 export { Tensor } from '../tensor/tensor.ts'
+export { decodeImage, type ImageOptions } from './image.ts'
 
 /** What `init` receives, once per worker thread. */
 export interface InitContext {
@@ -24,6 +25,13 @@ export interface InitContext {
  * with a comma. A script that takes headers is called once a request.
  */
 export type RequestHeaders = Readonly<Record<string, string>>
+
+/** What `decode` of a script receives: a body of one of the media types in its `accepts`. */
+export interface BodyToDecode {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The media type as the caller named it, in small letters and without parameters, e.g. `image/png`. */
+  readonly contentType: string
+}
 
 /** A declared tensor. As `input`: `run` receives `{ data: Tensor }`, checked. As `output`: what the answer is documented as. */
 export class TensorInput {

@@ -2,6 +2,7 @@ import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
 import { decodeFeeds } from './feeds.ts'
+import { type OwnMedia, ownMediaOf } from './own-media.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
 interface Schema {
@@ -46,6 +47,8 @@ export interface RowScript extends TakesHeaders {
   readonly hasRowAxis: boolean
   /** What the owner declared them with, if anything. */
   readonly sample?: Feeds
+  /** Bodies besides JSON that the script reads itself. */
+  readonly ownMedia?: OwnMedia | undefined
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>): Feeds
   run(feeds: Feeds, headers?: RequestHeaders): unknown
@@ -57,13 +60,16 @@ interface EntryModule {
   input?: unknown
   output?: unknown
   rawHttp?: unknown
+  accepts?: unknown
+  decode?: unknown
 }
 
 /**
  * Checks what a module exports and calls its `init`.
  *
  * @param file  what to call it in messages, e.g. `iris/score.ts`
- * @throws ServiceLoadError when `init` or `run` is missing or `input` or `output` is neither a schema nor `tensor(...)`
+ * @throws ServiceLoadError when `init` or `run` is missing, `input` or `output` is neither a schema nor `tensor(...)`, or `accepts` and
+ *   `decode` do not go together
  */
 export async function initScript(file: string, module: EntryModule, context: InitContext): Promise<Script> {
   const { init, run, input, output, rawHttp } = module
@@ -78,6 +84,8 @@ export async function initScript(file: string, module: EntryModule, context: Ini
       throw new ServiceLoadError(`${file}: ${name} must be a zod schema or tensor(...)`)
     }
   }
+  const inputs = input instanceof TensorInput ? [{ name: 'data', dtype: input.dtype, shape: input.shape }] : []
+  const ownMedia = ownMediaOf(file, module, inputs)
   try {
     await init(context)
   } catch (cause) {
@@ -87,21 +95,12 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   if (rawHttp) return { kind: 'rawHttp', takesHeaders: false, run: call }
   const takesHeaders = run.length >= 2
   if (input === undefined) return { kind: 'raw', takesHeaders, run: call }
-  if (input instanceof TensorInput) return tensorScript(input, takesHeaders, call)
-  return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
-}
-
-function tensorScript(input: TensorInput, takesHeaders: boolean, run: RowScript['run']): RowScript {
-  const inputs = [{ name: 'data', dtype: input.dtype, shape: input.shape }]
-  return {
-    kind: 'rows',
-    takesHeaders,
-    inputs,
-    hasRowAxis: input.hasRowAxis,
-    sample: { data: input.sample },
-    decode: parameters => decodeFeeds(parameters, inputs),
-    run,
+  if (input instanceof TensorInput) {
+    const decode = (parameters: Record<string, unknown>) => decodeFeeds(parameters, inputs)
+    const sample = { data: input.sample }
+    return { kind: 'rows', takesHeaders, inputs, hasRowAxis: input.hasRowAxis, sample, ownMedia, decode, run: call }
   }
+  return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
 }
 
 function isSchema(input: unknown): input is Schema {

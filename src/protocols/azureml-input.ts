@@ -1,5 +1,6 @@
 import { ScoringError } from '../errors.ts'
 import { findJsonError } from './json-error.ts'
+import { isJson, unsupportedMediaType } from './media-type.ts'
 import { findUtf8Error } from './utf8-error.ts'
 
 /** Deeper nesting than any input needs (CPython gives up at about the same depth). */
@@ -32,8 +33,7 @@ export function decodeParameters(
   contentType: string | undefined,
   hasExactIntegers: boolean,
 ): Record<string, unknown> {
-  if (!isJson(contentType))
-    throw new ScoringError('CONTENT_TYPE_UNSUPPORTED', 'Expects Content-Type to be application/json')
+  if (!isJson(contentType)) throw unsupportedMediaType(contentType, [])
   if (body.length === 0) throw new ScoringError('BODY_EMPTY', 'POST body is empty. Expecting a JSON dictionary.')
   refuseDeepNesting(body)
   const text = decodeText(body).replace(/^\uFEFF/, '')
@@ -42,12 +42,6 @@ export function decodeParameters(
     throw new ScoringError('BODY_NOT_OBJECT', 'POST body should be a JSON dictionary.')
   }
   return parameters as Record<string, unknown>
-}
-
-function isJson(contentType: string | undefined): boolean {
-  if (contentType === 'application/json') return true
-  const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return mediaType === 'application/json' || /^application\/.+\+json$/.test(mediaType)
 }
 
 function parse(text: string, hasExactIntegers: boolean): unknown {

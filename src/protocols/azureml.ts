@@ -1,9 +1,10 @@
 /** The wire of an Azure ML web service: what its clients send and what they get back. */
-import type { ScoringAnswer, ScoringRequest, ScriptKind } from '../engine/hand-over.ts'
+import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../engine/hand-over.ts'
 import { runFailures, ScoringError } from '../errors.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeQuery } from './azureml-query.ts'
 import { decompressBody } from './content-encoding.ts'
+import { isJson } from './media-type.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 const json = 'application/json'
@@ -83,6 +84,10 @@ export async function decodeRequest(
   const details = takesHeaders ? { headers: headersForScripts(headers) } : undefined
   if (!hasBody) return { body: encodeQuery(url), contentType: json, details }
   const body = await readBody(request, maxBodyBytes)
+  if (kind === 'typed' && !isJson(contentType)) {
+    const layout = layoutOf(request)
+    return { body, contentType, details: layout ? { ...details, layout } : details }
+  }
   return { body: kind === 'raw' && isForm(contentType) ? new Uint8Array() : body, contentType, details }
 }
 
@@ -92,6 +97,14 @@ export async function decodeRequest(
  */
 function isForm(contentType: string | undefined): boolean {
   return /^\s*(application\/x-www-form-urlencoded|multipart\/form-data\s*;.*boundary=)/i.test(contentType ?? '')
+}
+
+/** How a body of bare elements lies, as header or query say it; what it means is found where the input is known. */
+function layoutOf({ headers, query }: WireRequest): TensorLayout | undefined {
+  const entries = new Map(query.entries())
+  const shape = headers.get('x-tensor-shape') ?? entries.get('shape')
+  const dtype = headers.get('x-tensor-dtype') ?? entries.get('dtype')
+  return shape === undefined && dtype === undefined ? undefined : { shape, dtype }
 }
 
 /** The key is checked already, and the body is unpacked. */

@@ -1,37 +1,12 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
-import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
-import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
+import { describe, it } from 'node:test'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
-import { Lane } from '../../src/engine/lane.ts'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { identityModel, rowMixingModel, writeModel } from '../support/onnx-writer.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
-
-/** Loads the one service of `files` in real threads. */
-async function serve(test: TestContext, files: ServiceFiles) {
-  const root = await makeServices(files, test)
-  const store = new FolderModelStore(root)
-  const [name] = await store.listServices()
-  const spec = await store.openService(name as string)
-  const { limits } = spec.definition
-  const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
-    maxThreads: 1,
-    ...limits,
-    hasEntryScript: spec.entryScript !== undefined,
-    log: () => {},
-  })
-  test.after(() => lane.stop())
-  const report = await lane.start()
-  const send = (body: unknown) => {
-    const bytes = new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body))
-    return lane.submit({ body: bytes, contentType: 'application/json' })
-  }
-  return { lane, report, send }
-}
 
 const script = (code: string, definition: object = {}): ServiceFiles => ({
   'sut/service.json': { entryScript: 'score.ts', ...definition },
@@ -41,15 +16,6 @@ const model = (bytes: Buffer, definition: object = {}): ServiceFiles => ({
   'sut/service.json': definition,
   'sut/1/model.onnx': bytes,
 })
-
-function jsonOf(answer: ScoringAnswer): string {
-  assert.ok('json' in answer, JSON.stringify(answer))
-  return answer.json
-}
-function codeOf(answer: ScoringAnswer): string {
-  assert.ok('code' in answer, JSON.stringify(answer))
-  return answer.code
-}
 
 describe('the built-in script', () => {
   const cases: [Dtype, string, string][] = [

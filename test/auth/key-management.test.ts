@@ -124,3 +124,13 @@ describe('keySecretName', () => {
     assert.equal(keySecretName('my-model-2', 'secondary'), 'my-model-2-secondary-key')
   })
 })
+
+describe('makeKey', () => {
+  it('is the prefix and the 32 bytes in base64url', () => {
+    // Example with the characters that differ from base64: RFC 4648, section 5.
+    assert.equal(
+      makeKey(count => new Uint8Array(count).fill(0xfb)),
+      `sfkey_${'-_v7'.repeat(10)}-_s`,
+    )
+  })
+})

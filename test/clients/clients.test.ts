@@ -30,26 +30,33 @@ const cleanUps: (() => unknown)[] = []
 const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
 let built: string
 
-const withRequests = once(async () => {
+const withPackages = once(async () => {
   if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
-  if (await works('python3', '-c', 'import requests')) return ['python3']
+  if (await works('python3', '-c', 'import numpy, requests')) return ['python3']
   const python = join(built, 'python/bin/python')
-  const hasRequests =
+  const hasPackages =
     (await works('python3', '-m', 'venv', join(built, 'python'))) &&
     (await works(python, '-m', 'pip', 'install', '--quiet', '--requirement', source('python/requirements.txt')))
-  return hasRequests ? [python] : { missing: 'the Python package requests is not installed, nor can pip install it' }
+  return hasPackages
+    ? [python]
+    : { missing: 'the Python packages requests and numpy are not installed, nor can pip install them' }
 })
 
 const clients: Client[] = [
   {
     name: 'Python, requests',
     service: 'diabetes',
-    command: async () => add(await withRequests(), source('python/score.py')),
+    command: async () => add(await withPackages(), source('python/score.py')),
+  },
+  {
+    name: 'Python, requests, rows that NumPy saved',
+    service: 'diabetes',
+    command: async () => add(await withPackages(), source('python/score_numpy.py')),
   },
   {
     name: 'Python, requests, JSON inside a JSON string',
     service: 'diabetes-string',
-    command: async () => add(await withRequests(), source('python/score_json_string.py')),
+    command: async () => add(await withPackages(), source('python/score_json_string.py')),
   },
   {
     name: 'Python, standard library',

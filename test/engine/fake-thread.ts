@@ -58,6 +58,11 @@ export class FakeThread implements ScoringThread {
     for (const index of indexes) this.states[index] = progress.running
   }
 
+  /** The script decodes these bodies, and does not keep the thread. */
+  decode(...indexes: number[]): void {
+    for (const index of indexes) this.states[index] = progress.decoding
+  }
+
   die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
     if (this.isEnded) return
     this.isEnded = true
@@ -66,6 +71,10 @@ export class FakeThread implements ScoringThread {
 
   isRunning(index: number): boolean {
     return this.states[index] === progress.running
+  }
+
+  isDecoding(index: number): boolean {
+    return this.states[index] === progress.decoding
   }
 
   withdraw(index: number): boolean {

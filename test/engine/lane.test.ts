@@ -198,6 +198,54 @@ describe('Lane', () => {
     assert.equal(textOf(await stuck), 'SCORING_TIMEOUT')
   })
 
+  it('leaves a body that takes long to decode where it is, and takes it back when another one keeps the thread', async () => {
+    const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
+    void lane.submit(requestOf('a'))
+    await turn()
+    thread(0).finish()
+    const answers = ['slow', 'stuck'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).decode(0)
+    thread(0).answer(1)
+    await delay(150)
+    assert.equal(threads.length, 1)
+    const next = ['slow too', 'stuck too'].map(text => lane.submit(requestOf(text)))
+    thread(0).answer(0)
+    thread(0).events.onIdle()
+    thread(0).decode(0)
+    thread(0).begin(1)
+    while (threads.length < 2) await delay(5)
+    thread(1).events.onLoaded(report)
+    while (thread(1).handOvers.length < 1) await delay(5)
+    assert.deepEqual(thread(1).current, ['slow too'])
+    thread(1).finish()
+    assert.deepEqual((await Promise.all([...answers, ...next])).map(textOf), [
+      'slow',
+      'stuck',
+      'slow too',
+      'SCORING_TIMEOUT',
+    ])
+  })
+
+  it('suspects what was being decoded when a thread ends by itself, and blames what kept it when it was ended', async () => {
+    const { lane, thread } = await readyLane()
+    const answers = ['a', 'b', 'c'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).decode(0)
+    thread(0).begin(1)
+    thread(0).die()
+    thread(1).events.onLoaded(report)
+    assert.deepEqual(thread(1).current, ['a'])
+    thread(1).decode(0)
+    thread(1).die()
+    thread(2).events.onLoaded(report)
+    assert.equal(textOf((await answers[0]) as ScoringAnswer), 'ENTRY_SCRIPT_ENDED_THREAD')
+    assert.deepEqual(thread(2).current, ['b'])
+    thread(2).finish()
+    thread(2).finish()
+    assert.deepEqual((await Promise.all(answers.slice(1))).map(textOf), ['b', 'c'])
+  })
+
   it('says why it could not load, and refuses', async () => {
     const { lane, thread } = makeLane()
     const started = lane.start()

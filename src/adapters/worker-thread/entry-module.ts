@@ -1,7 +1,9 @@
 import { registerHooks } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import * as api from '../../entry-script/api.ts'
+import { installImageDecoder } from '../../entry-script/image.ts'
 import { ServiceLoadError } from '../../errors.ts'
+import { decodeImageWithSharp } from '../sharp/decode-image.ts'
 
 const moduleName = 'scoring-functions'
 const moduleUrl = 'scoring-functions:entry-script'
@@ -15,6 +17,7 @@ const globalName = Symbol.for(moduleUrl)
  */
 export async function importEntryModule(path: string, file: string): Promise<Record<string, unknown>> {
   Object.assign(globalThis, { [globalName]: api })
+  installImageDecoder(decodeImageWithSharp)
   const names = Object.keys(api).join(', ')
   registerHooks({
     resolve: (specifier, context, nextResolve) => {

@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { progress, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
+import type { OwnMedia } from '../../entry-script/own-media.ts'
 import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
@@ -13,6 +15,7 @@ import { encodeResult } from '../../protocols/azureml-output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { packAnswers } from './packed-hand-over.ts'
+import { decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
 import { logFailure } from './thread-log.ts'
 
 /** A decoded request with what its script may want besides. */
@@ -22,6 +25,16 @@ interface DecodedRow extends DecodedRequest {
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
+
+/** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
+const maxDecoding = 4
+
+/** A body that the script decodes itself. */
+interface OwnBody {
+  readonly index: number
+  readonly request: ScoringRequest
+  readonly media: OwnMedia
+}
 
 /** Scores the requests of a hand-over and posts their answers. */
 export class HandOverRunner {
@@ -85,31 +98,65 @@ export class HandOverRunner {
   }
 
   async #runRows(script: RowScript, requests: readonly ScoringRequest[]): Promise<void> {
-    const { isBatchable, maxRows } = this.#service
     const decoded: DecodedRow[] = []
+    const own: OwnBody[] = []
     for (const [index, request] of requests.entries()) {
+      const media = ownMediaFor(script, request)
+      if (media) {
+        own.push({ index, request, media })
+        continue
+      }
       if (!this.#begin(index)) continue
       try {
-        const feeds = this.#feedsOf(script, request)
-        decoded.push({ index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) })
-        this.#board.set(index, progress.waiting)
+        decoded.push(this.#decoded(index, request, decodeRows(this.#service, script, request)))
       } catch (failure) {
         this.#fail(index, failure)
       }
     }
-    for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) await this.#runBatch(script, batch)
+    if (own.length > 0) return this.#runOwn(script, own, decoded)
+    return this.#runBatches(script, decoded)
   }
 
-  #feedsOf(script: RowScript, request: ScoringRequest): Feeds {
-    const feeds = script.decode(decodeParameters(request.body, request.contentType, this.#service.hasExactIntegers))
-    const limit = this.#service.maxRows.request
-    if (script.hasRowAxis && rowCountOf(feeds) > limit) {
-      throw new ScoringError(
-        'TOO_MANY_ROWS',
-        `the request has ${rowCountOf(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
-      )
+  /**
+   * Runs what is decoded as soon as it is, and lets several bodies be decoded meanwhile: none waits for another one,
+   * which may never be ready.
+   */
+  async #runOwn(script: RowScript, own: OwnBody[], decoded: DecodedRow[]): Promise<void> {
+    const decoding = new Set<Promise<void>>()
+    const decode = async ({ index, request, media }: OwnBody) => {
+      const feeds = decodeOwnRows(this.#service, script, media, request)
+      this.#board.set(index, progress.decoding) // the script waits for something, or is done
+      const [result] = await Promise.allSettled([feeds])
+      // Its owner has taken it back where another request kept this thread for long.
+      if (!this.#board.change(index, progress.decoding, progress.running)) this.#settle()
+      else if (result.status === 'rejected') this.#fail(index, result.reason)
+      else decoded.push(this.#decoded(index, request, result.value))
     }
-    return feeds
+    for (;;) {
+      while (decoding.size < maxDecoding && own.length > 0) {
+        const next = own.shift() as OwnBody
+        if (!this.#begin(next.index)) continue
+        const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
+        decoding.add(done)
+      }
+      if (decoded.length > 0) await this.#runBatches(script, decoded.splice(0))
+      else if (decoding.size === 0) return
+      else {
+        this.#flush() // nobody's answer waits for what may never be ready
+        await Promise.race(decoding)
+        await nextTurn() // those that end in the same turn of the event loop share a run
+      }
+    }
+  }
+
+  #decoded(index: number, request: ScoringRequest, feeds: Feeds): DecodedRow {
+    this.#board.set(index, progress.waiting)
+    return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) }
+  }
+
+  async #runBatches(script: RowScript, decoded: readonly DecodedRow[]): Promise<void> {
+    const { isBatchable, maxRows } = this.#service
+    for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) await this.#runBatch(script, batch)
   }
 
   async #runBatch(script: RowScript, planned: readonly DecodedRow[]): Promise<void> {
@@ -182,6 +229,7 @@ export class HandOverRunner {
   }
 
   #flush(): void {
+    if (this.#answers.length === 0 && this.#left > 0) return
     const answers = this.#answers
     const indexes = this.#indexes
     this.#answers = []

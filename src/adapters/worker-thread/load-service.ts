@@ -2,10 +2,11 @@ import type { LoadReport } from '../../engine/hand-over.ts'
 import type { ModelSession } from '../../engine/model-session.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
-import { initScript, type Script } from '../../entry-script/script.ts'
+import { initScript, type RowScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { ServiceLoadError } from '../../errors.ts'
+import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
@@ -18,6 +19,8 @@ export interface LoadedService {
   readonly isBatchable: boolean
   /** Whole numbers beyond 2^53 must arrive exactly. */
   readonly hasExactIntegers: boolean
+  /** What bodies may be besides JSON. */
+  readonly mediaTypes: readonly string[]
   readonly maxRows: { readonly request: number; readonly run: number }
   readonly response: ThreadSpec['definition']['response']
 }
@@ -52,12 +55,14 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   const described = describeOutput(output, answer, spec.definition.response.nonFinite)
   const [session] = await Promise.all(sessions.values())
   const inputs = script.kind === 'rows' ? script.inputs : (session?.inputs ?? [])
+  const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
   const report: LoadReport = {
     scriptKind: script.kind === 'rows' || script.kind === 'object' ? 'typed' : script.kind,
     takesHeaders: script.takesHeaders,
     executionProvider: session?.executionProvider ?? 'none',
     inputs,
     outputs: session?.outputs ?? [],
+    mediaTypes,
     inputSample: spec.sample ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
     inputJsonSchema: script.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
@@ -72,10 +77,16 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     script,
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
+    mediaTypes,
     maxRows: { request: limits.maxRows, run: batching.maxRows },
     response,
   }
   return { service, report }
+}
+
+/** The script's own first, because it goes before what every script of tensors takes. */
+function mediaTypesOf({ ownMedia, inputs }: RowScript): readonly string[] {
+  return [...new Set([...(ownMedia?.types ?? []), ...binaryMediaTypes(inputs)])]
 }
 
 /** The script, and what it exports as `input` and `output`. */

@@ -67,9 +67,14 @@ export class WorkerScoringThread implements ScoringThread {
     return this.#board.get(index) === progress.running
   }
 
+  isDecoding(index: number): boolean {
+    return this.#board.get(index) === progress.decoding
+  }
+
   withdraw(index: number): boolean {
-    const { waiting, withdrawn, answered } = progress
-    return this.#board.change(index, waiting, withdrawn) || this.#board.get(index) === answered
+    const { waiting, decoding, withdrawn, answered } = progress
+    const isTaken = [waiting, decoding].some(from => this.#board.change(index, from, withdrawn))
+    return isTaken || this.#board.get(index) === answered
   }
 
   runningSince(): number {

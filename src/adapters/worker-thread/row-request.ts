@@ -1,0 +1,61 @@
+import type { ScoringRequest } from '../../engine/hand-over.ts'
+import type { Feeds, TensorInfo } from '../../engine/model-session.ts'
+import type { OwnMedia } from '../../entry-script/own-media.ts'
+import { rowCountOf } from '../../entry-script/row-feeds.ts'
+import type { RowScript } from '../../entry-script/script.ts'
+import { ScoringError } from '../../errors.ts'
+import { decodeParameters } from '../../protocols/azureml-input.ts'
+import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/binary-input.ts'
+import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
+import type { LoadedService } from './load-service.ts'
+
+/** The script's own decoder when the body is for it; that may take its time, where all others are done at once. */
+export function ownMediaFor({ ownMedia }: RowScript, { contentType }: ScoringRequest): OwnMedia | undefined {
+  return ownMedia && !isJson(contentType) && ownMedia.takes(mediaTypeOf(contentType)) ? ownMedia : undefined
+}
+
+/**
+ * Tensors of a body that needs nothing of the script: JSON, `.npy` or elements.
+ *
+ * @throws ScoringError 4xx naming what is wrong with the body
+ */
+export function decodeRows(service: LoadedService, script: RowScript, request: ScoringRequest): Feeds {
+  const feeds = isJson(request.contentType)
+    ? script.decode(decodeParameters(request.body, request.contentType, service.hasExactIntegers))
+    : decodeBytes(service, script, request)
+  return limited(feeds, service, script)
+}
+
+/** Tensors of a body that the script decodes. */
+export async function decodeOwnRows(
+  service: LoadedService,
+  script: RowScript,
+  ownMedia: OwnMedia,
+  { body, contentType }: ScoringRequest,
+): Promise<Feeds> {
+  const mediaType = mediaTypeOf(contentType)
+  refuseEmpty(body, mediaType)
+  // Small bodies share one buffer, and a script may look at the whole of `bytes.buffer`.
+  const isOwn = body.byteLength === body.buffer.byteLength
+  const bytes = (isOwn ? body : body.slice()) as Uint8Array<ArrayBuffer>
+  return limited(await ownMedia.decode({ bytes, contentType: mediaType }), service, script)
+}
+
+function decodeBytes(service: LoadedService, { inputs }: RowScript, request: ScoringRequest): Feeds {
+  const { contentType } = request
+  if (!binaryMediaTypes(inputs).includes(mediaTypeOf(contentType)))
+    throw unsupportedMediaType(contentType, service.mediaTypes)
+  const input = inputs[0] as TensorInfo
+  return { [input.name]: decodeBinaryInput(request, input) }
+}
+
+function limited(feeds: Feeds, service: LoadedService, { hasRowAxis }: RowScript): Feeds {
+  const limit = service.maxRows.request
+  if (hasRowAxis && rowCountOf(feeds) > limit) {
+    throw new ScoringError(
+      'TOO_MANY_ROWS',
+      `the request has ${rowCountOf(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+    )
+  }
+  return feeds
+}

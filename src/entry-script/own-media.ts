@@ -1,0 +1,88 @@
+import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import { InputShapeMismatch, ServiceLoadError } from '../errors.ts'
+import { fits } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { type BodyToDecode, TensorInput } from './api.ts'
+
+/** Bodies other than JSON that a script reads itself. */
+export interface OwnMedia {
+  /** Media types, a subtype of `*` standing for all of its type. */
+  readonly types: readonly string[]
+  takes(mediaType: string): boolean
+  /**
+   * @returns what JSON would have given: one tensor per declared input, checked
+   * @throws whatever the script throws; InputShapeMismatch when what it returns has another shape than its input
+   */
+  decode(body: BodyToDecode): Promise<Feeds>
+}
+
+interface MediaModule {
+  accepts?: unknown
+  decode?: unknown
+  input?: unknown
+  rawHttp?: unknown
+}
+
+/**
+ * Checks the exports `accepts` and `decode` of an entry script.
+ *
+ * @param file  what to call it in messages, e.g. `digits/score.ts`
+ * @returns undefined when the script has neither
+ * @throws ServiceLoadError when one is there without the other, or without `input = tensor(...)`
+ */
+export function ownMediaOf(file: string, module: MediaModule, inputs: readonly TensorInfo[]): OwnMedia | undefined {
+  const { accepts, decode, input, rawHttp } = module
+  if (accepts === undefined) {
+    // Nobody would ever call it; as likely as not, `accepts` is misspelt.
+    if (decode === undefined || !(input instanceof TensorInput)) return undefined
+    throw new ServiceLoadError(`${file} exports decode without accepts, the list of media types that it decodes`)
+  }
+  if (rawHttp) {
+    throw new ServiceLoadError(`${file} exports both rawHttp and accepts; a raw-HTTP script reads every body itself`)
+  }
+  if (typeof decode !== 'function') {
+    throw new ServiceLoadError(`${file} exports accepts, so it must export a function decode(), found ${typeof decode}`)
+  }
+  if (!(input instanceof TensorInput)) {
+    throw new ServiceLoadError(`${file} exports accepts, so it must export input = tensor(...), which decode() gives`)
+  }
+  const types = checkedTypes(file, accepts)
+  return {
+    types,
+    takes: mediaType => types.includes(mediaType) || types.includes(mediaType.replace(/\/.*$/, '/*')),
+    decode: async body => feedsOf(await (decode as (body: BodyToDecode) => unknown)(body), inputs),
+  }
+}
+
+function checkedTypes(file: string, accepts: unknown): readonly string[] {
+  const example = `e.g. ['image/png', 'image/jpeg']`
+  if (!Array.isArray(accepts) || accepts.length === 0) {
+    throw new ServiceLoadError(`${file}: accepts must be a list of media types, ${example}`)
+  }
+  return accepts.map(each => {
+    const type = typeof each === 'string' ? each.toLowerCase() : ''
+    if (!/^[a-z0-9][\w.+-]*\/(\*|[a-z0-9][\w.+-]*)$/.test(type)) {
+      throw new ServiceLoadError(`${file}: accepts has ${JSON.stringify(each)}, which is no media type, ${example}`)
+    }
+    if (/^application\/(json$|\*$|.+\+json$)/.test(type)) {
+      throw new ServiceLoadError(`${file}: accepts has "${type}"; JSON is taken always, and never comes to decode()`)
+    }
+    return type
+  })
+}
+
+/** A missing input or another type is the script's mistake, a shape mostly the caller's. */
+function feedsOf(result: unknown, inputs: readonly TensorInfo[]): Feeds {
+  const [only] = inputs
+  const byName = result instanceof Tensor && inputs.length === 1 && only ? { [only.name]: result } : result
+  const feeds: Record<string, Tensor> = {}
+  for (const { name, dtype, shape } of inputs) {
+    const tensor = (byName as Record<string, unknown> | null | undefined)?.[name]
+    if (!(tensor instanceof Tensor)) throw new TypeError(`decode() must return a Tensor, or { ${name}: Tensor }`)
+    if (tensor.dtype !== dtype)
+      throw new TypeError(`decode() returned a ${tensor.dtype} tensor, its input declares ${dtype}`)
+    if (!fits(tensor.shape, shape)) throw new InputShapeMismatch(name, shape, tensor.shape)
+    feeds[name] = tensor
+  }
+  return feeds
+}

@@ -1,0 +1,58 @@
+import { ScoringError } from '../errors.ts'
+import { allocate, arrayOf, type Dtype, type TensorData } from './dtype.ts'
+
+/** Element types that have bytes, which strings do not. */
+export type BinaryDtype = Exclude<Dtype, 'string'>
+
+export const isLittleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** Bytes of one element. */
+export function elementSize(dtype: BinaryDtype): number {
+  // Float16Array is missing before Node 24; that is said when a tensor of it is asked for.
+  return dtype === 'float16' ? 2 : (arrayOf[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
+}
+
+/**
+ * The elements that these bytes hold: a view where the host can read them in place, else a copy.
+ *
+ * @param name   the input, for messages
+ * @param bytes  a whole number of elements
+ * @throws ScoringError INPUT_TYPE_MISMATCH when a bool is neither 0 nor 1
+ */
+export function decodeElements(
+  name: string,
+  dtype: BinaryDtype,
+  bytes: Uint8Array,
+  isLittleEndian: boolean,
+): TensorData {
+  if (dtype === 'bool') refuseOtherThanFlags(name, bytes)
+  const size = elementSize(dtype)
+  const isReadable = isLittleEndian === isLittleEndianHost || size === 1
+  const inPlace = isReadable && bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  if (!isReadable) swapBytes(inPlace, size)
+  const Elements = allocate(dtype, 0).constructor as Uint8ArrayConstructor
+  return new Elements(inPlace.buffer as ArrayBuffer, inPlace.byteOffset, inPlace.byteLength / size)
+}
+
+/** The elements as little-endian bytes: a view where the host has them so. */
+export function encodeElements(dtype: BinaryDtype, data: TensorData): Uint8Array {
+  const { buffer, byteOffset, byteLength } = data as Uint8Array
+  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)
+  if (isLittleEndianHost) return bytes
+  const swapped = bytes.slice()
+  swapBytes(swapped, elementSize(dtype))
+  return swapped
+}
+
+function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, size: number): void {
+  const bytes = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
+  if (size === 2) bytes.swap16()
+  else if (size === 4) bytes.swap32()
+  else if (size === 8) bytes.swap64()
+}
+
+function refuseOtherThanFlags(name: string, bytes: Uint8Array): void {
+  const at = bytes.findIndex(byte => byte > 1)
+  if (at < 0) return
+  throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}": element ${at} is neither 0 nor 1, bool takes those`)
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { deflateSync, gzipSync } from 'node:zlib'
+import sharp from 'sharp'
+import { encodeNpy } from '../../src/tensor/npy.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
+import { binaryInputs, bytesOf } from '../support/binary-inputs.ts'
+import { identityModel, writeModel } from '../support/onnx-writer.ts'
+import { greyPng, pngOf } from '../support/png-writer.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+
+type Image = number[][]
+
+const npy = { 'content-type': 'application/x-npy' }
+const raw = { 'content-type': 'application/octet-stream' }
+const cleanUps: (() => unknown)[] = []
+const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+after(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp()
+})
+
+const failureOf = async (response: Response) => {
+  const { code, message } = (await response.json()) as { code: string; message: string }
+  return [response.status, code, message] as const
+}
+const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer)
+
+describe('tensors that come as bytes', () => {
+  let app: RunningApp
+  before(async () => {
+    app = await runApp(file, {
+      'wide/1/model.onnx': identityModel('float64', ['batch', 2]),
+      'wide/service.json': { limits: { maxRows: 5, maxBodyBytes: 10_000 } },
+      'image/1/model.onnx': identityModel('float32', [1, 3, 2, 2]),
+      'image/service.json': {},
+      'open/1/model.onnx': identityModel('float32', ['rows', 'columns']),
+      'open/service.json': {},
+      'two/1/model.onnx': writeModel({
+        nodes: [{ op: 'Add', inputs: ['a', 'b'], outputs: ['sum'] }],
+        inputs: [
+          ['a', 'float32', ['n']],
+          ['b', 'float32', ['n']],
+        ],
+        outputs: [['sum', 'float32', ['n']]],
+      }),
+      'two/service.json': {},
+      'script/service.json': { entryScript: 'score.ts' },
+      'script/score.ts': `import { tensor, type Tensor } from 'scoring-functions'
+        export const input = tensor([[0, 0]], 'int32')
+        export const init = () => {}
+        export const run = ({ data }: { data: Tensor }) => data`,
+    })
+    await app.settled()
+  })
+
+  it('are answered as the same numbers in JSON', async () => {
+    const rows = [0.1, -2.5, 3, 4]
+    const json = await (await app.score('wide', '{"data": [[0.1, -2.5], [3, 4]]}')).text()
+    const saved = encodeNpy(new Tensor('float64', Float64Array.from(rows), [2, 2]))
+    for (const [body, headers] of [
+      [saved, npy],
+      [saved, raw],
+      [bytes(Float64Array.from(rows)), raw],
+      [bytes(Float64Array.from(rows)), { ...raw, 'x-tensor-shape': '2,2', 'x-tensor-dtype': 'float64' }],
+      [gzipSync(saved), { ...npy, 'content-encoding': 'gzip' }],
+    ] as const) {
+      const response = await app.score('wide', body as Uint8Array<ArrayBuffer>, headers)
+      assert.deepEqual([response.status, await response.text()], [200, json], JSON.stringify(headers))
+    }
+    const fortran = binaryInputs.arrays.find(({ name }) => name.startsWith('big-endian float64'))
+    assert.equal(await (await app.score('wide', bytesOf(fortran?.npy as string), npy)).text(), '[[1.5, -2.25]]')
+  })
+
+  it('take shape and type from headers or the query', async () => {
+    const body = bytes(Float32Array.of(1, 2, 3, 4))
+    const ask = async (query: string, headers = {}) => {
+      const response = await fetch(`${app.url}/api/v1/service/open/score${query}`, {
+        method: 'POST',
+        body,
+        headers: { ...raw, authorization: `Bearer ${await app.keyOf('open')}`, ...headers },
+      })
+      return response.text()
+    }
+    assert.equal(await ask('?shape=1,4'), '[[1.0, 2.0, 3.0, 4.0]]')
+    assert.equal(await ask('?shape=4,1&dtype=float32'), '[[1.0], [2.0], [3.0], [4.0]]')
+    assert.equal(await ask('?shape=4,1', { 'x-tensor-shape': '2,2' }), '[[1.0, 2.0], [3.0, 4.0]]')
+    assert.match(await ask('?shape=2,4&dtype=uint8'), /INPUT_SHAPE_MISMATCH/)
+    assert.match(await ask(''), /x-tensor-shape: 1,1/)
+  })
+
+  it('go to scripts that declare a tensor, in its type', async () => {
+    const response = await app.score('script', bytes(Uint8Array.of(1, 2, 254, 255)), {
+      ...raw,
+      'x-tensor-dtype': 'uint8',
+    })
+    assert.equal(await response.text(), '[[1, 2], [254, 255]]')
+  })
+
+  it('are refused with a 4xx that names what is wrong', async () => {
+    const rows = new Uint8Array(6 * 16)
+    const cases: [string, Uint8Array<ArrayBuffer>, Record<string, string>, number, string][] = [
+      ['wide', new Uint8Array(24), raw, 400, 'INPUT_SHAPE_MISMATCH'],
+      ['wide', rows, raw, 413, 'TOO_MANY_ROWS'],
+      ['wide', new Uint8Array(10_001), raw, 413, 'BODY_TOO_LARGE'],
+      [
+        'wide',
+        new Uint8Array(gzipSync(new Uint8Array(99_999))),
+        { ...raw, 'content-encoding': 'gzip' },
+        413,
+        'BODY_TOO_LARGE',
+      ],
+      ['wide', new Uint8Array(0), raw, 400, 'BODY_EMPTY'],
+      ['wide', rows.subarray(0, 16), npy, 400, 'INPUT_NOT_NPY'],
+      ['script', bytes(Float32Array.of(1, 2)), { ...raw, 'x-tensor-dtype': 'float32' }, 400, 'INPUT_TYPE_MISMATCH'],
+      ['image', bytes(new Float32Array(12)), { ...raw, 'x-tensor-shape': '1,2,2,3' }, 400, 'INPUT_SHAPE_MISMATCH'],
+      ['image', bytes(new Float32Array(12)), { ...raw, 'x-tensor-shape': 'a' }, 400, 'INPUT_INVALID'],
+    ]
+    for (const [service, body, headers, status, code] of cases)
+      assert.deepEqual((await failureOf(await app.score(service, body, headers))).slice(0, 2), [status, code])
+    const [, , message] = await failureOf(await app.score('image', bytes(new Float64Array(12)), raw))
+    assert.equal(
+      message,
+      'input "x": 96 bytes are 24 float32 elements; shape [1, 3, 2, 2] needs 12, which are 48 bytes; ' +
+        'they would fit as float64 (the model takes float32: convert before you send)',
+    )
+  })
+
+  it('are not taken where there are several inputs, which the refusal tells', async () => {
+    const expects = 'Expects Content-Type to be application/json'
+    const body = new Uint8Array(8)
+    assert.deepEqual(await failureOf(await app.score('two', body, raw)), [415, 'CONTENT_TYPE_UNSUPPORTED', expects])
+    assert.deepEqual(await failureOf(await app.score('wide', body, { 'content-type': 'Text/CSV; header=present' })), [
+      415,
+      'CONTENT_TYPE_UNSUPPORTED',
+      `${expects}; "text/csv" came, also taken: application/x-npy, application/octet-stream`,
+    ])
+  })
+})
+
+describe('the digits service', () => {
+  let app: RunningApp
+  let images: Image[]
+  before(async () => {
+    app = await runApp(file)
+    await app.settled()
+    const fixture = JSON.parse(await readFile('test/fixtures/expected-scores.json', 'utf8'))
+    images = Object.values(fixture.services.digits.inputs)[0] as Image[]
+  })
+
+  const png = { 'content-type': 'image/png' }
+  const jpeg = { 'content-type': 'image/jpeg' }
+  /** A pixel of 16 is white. */
+  const asBytes = (image: Image) => image.map(row => row.map(ink => Math.round((ink * 255) / 16)))
+  const asJson = async (image: Image) => (await app.score('digits', JSON.stringify({ data: [image] }))).text()
+  const digitOf = (answer: string) => {
+    const [row] = JSON.parse(answer) as number[][]
+    return row?.indexOf(Math.max(...row))
+  }
+
+  it('answers a PNG of a row as the row', async () => {
+    for (const image of images) {
+      const body = greyPng(asBytes(image))
+      for (const headers of [png, raw, { 'content-type': 'IMAGE/PNG; q=1' }, jpeg])
+        assert.equal(await (await app.score('digits', body, headers)).text(), await asJson(image))
+    }
+  })
+
+  it('finds the same digit in larger pictures, in colour, as JPEG', async () => {
+    for (const image of images) {
+      const pixels = Buffer.from(asBytes(image).flat())
+      const large = sharp(pixels, { raw: { width: 8, height: 8, channels: 1 } }).resize(320, 320, { kernel: 'nearest' })
+      const digit = digitOf(await asJson(image))
+      const pictures: [Buffer, Record<string, string>][] = [
+        [await large.clone().jpeg({ quality: 90 }).toBuffer(), jpeg],
+        [await large.clone().toColourspace('srgb').png().toBuffer(), png],
+        [await large.clone().jpeg({ progressive: true }).withMetadata({ orientation: 1 }).toBuffer(), raw],
+      ]
+      for (const [body, headers] of pictures) {
+        const answer = await app.score('digits', new Uint8Array(body), headers)
+        assert.deepEqual([answer.status, digitOf(await answer.text())], [200, digit])
+      }
+    }
+  })
+
+  it('also takes its rows as .npy', async () => {
+    const tensor = new Tensor('float32', Float32Array.from(images.flat(2)), [images.length, 8, 8])
+    const expected = await (await app.score('digits', JSON.stringify({ data: images }))).text()
+    assert.equal(await (await app.score('digits', new Uint8Array(encodeNpy(tensor)), npy)).text(), expected)
+  })
+
+  it('gives a hundred callers at once, with rows and pictures, what each gets alone', async () => {
+    const calls = Array.from({ length: 100 }, (_, index) => {
+      const image = images[index % images.length] as Image
+      const turned = image.map((row, at) => row.map((_, column) => image[column]?.[(at + index) % 8] ?? 0))
+      return { image: turned, isPicture: index % 3 > 0 }
+    })
+    const alone: string[] = []
+    for (const { image } of calls) alone.push(await asJson(image))
+    const together = await Promise.all(
+      calls.map(async ({ image, isPicture }) =>
+        isPicture ? (await app.score('digits', greyPng(asBytes(image)), png)).text() : asJson(image),
+      ),
+    )
+    assert.deepEqual(together, alone)
+  })
+
+  it('refuses what is no picture, is too large or of another type, and goes on', async () => {
+    const whole = greyPng(asBytes(images[0] as Image))
+    const cases: [Uint8Array<ArrayBuffer>, Record<string, string>, number, string][] = [
+      [whole.subarray(0, 60), png, 400, 'IMAGE_NOT_DECODABLE'],
+      [pngOf(30_000, 30_000, deflateSync(Buffer.alloc(100_000))), png, 413, 'IMAGE_TOO_LARGE'],
+      [new Uint8Array(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')), png, 400, 'IMAGE_NOT_DECODABLE'],
+      [new Uint8Array(0), png, 400, 'BODY_EMPTY'],
+      [whole, { 'content-type': 'image/webp' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
+      [whole, { 'content-type': 'application/json' }, 400, 'BODY_NOT_UTF8'],
+    ]
+    for (const [body, headers, status, code] of cases)
+      assert.deepEqual((await failureOf(await app.score('digits', body, headers))).slice(0, 2), [status, code])
+    const [, , message] = await failureOf(await app.score('digits', whole, { 'content-type': 'image/webp' }))
+    assert.match(message, /^Expects Content-Type to be application\/json; "image\/webp" came, also taken: image\/png, /)
+    assert.equal(await (await app.score('digits', greyPng([[255]]), png)).status, 200)
+  })
+})

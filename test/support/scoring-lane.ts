@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
+import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
+import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import { Lane } from '../../src/engine/lane.ts'
+import { makeServices, type ServiceFiles } from './service-folder.ts'
+
+/** Loads the one service of `files` in real threads. */
+export async function serve(test: TestContext, files: ServiceFiles) {
+  const root = await makeServices(files, test)
+  const store = new FolderModelStore(root)
+  const [name] = await store.listServices()
+  const spec = await store.openService(name as string)
+  const { limits } = spec.definition
+  const lane = new Lane({
+    startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
+    maxThreads: 1,
+    ...limits,
+    hasEntryScript: spec.entryScript !== undefined,
+    log: () => {},
+  })
+  test.after(() => lane.stop())
+  const report = await lane.start()
+  const sendAs = (contentType: string, body: Uint8Array) => lane.submit({ body, contentType })
+  const send = (body: unknown) =>
+    sendAs('application/json', new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)))
+  return { lane, report, send, sendAs }
+}
+
+export function jsonOf(answer: ScoringAnswer): string {
+  assert.ok('json' in answer, JSON.stringify(answer))
+  return answer.json
+}
+
+export function codeOf(answer: ScoringAnswer): string {
+  assert.ok('code' in answer, JSON.stringify(answer))
+  return answer.code
+}
