@@ -38,7 +38,7 @@ const services: ServiceFiles = {
   'text/service.json': { entryScript: 'score.js', openapi: { public: false } },
   // Nothing is declared, so the document says what Azure ML's says of such scripts: a JSON object.
   'text/score.js': `
-    const wrong = () => new Response('send a JSON object', { status: 400 })
+    const wrong = () => Response.json({ message: 'send a JSON object' }, { status: 400 })
     const isObject = value => typeof value === 'object' && value !== null && !Array.isArray(value)
     exports.init = () => {}
     exports.run = text => {
