@@ -108,7 +108,6 @@ function swagger2Operation({ takes, takesVersion, answer, failures }: Operation)
     // The health check answers in a type of its own, its failures in JSON as everything else.
     produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
     // JSON alone is what the whole document says.
-    consumes: takes && takes.length > 1 ? takes : undefined,
     parameters: takes ? [body] : takesVersion ? [version] : undefined,
     responses: {
       200: {

@@ -101,13 +101,15 @@ function pathless(path: string): string {
   return path.replace(/^\/api\/v1\/service\/[^/]+/, '')
 }
 
-/** Ours names every status with its codes, and gives `/` and `/swagger.json` the types that both servers answer with. */
+/** Ours names every status with its codes, lists the bodies besides JSON that a service takes, and gives `/` and `/swagger.json` the types that both servers answer with. */
 function shared(item: unknown): unknown {
   return Object.fromEntries(
     Object.entries(item as Record<string, Json>).map(([method, { responses, produces, ...operation }]) => {
       const { 200: ok, default: other } = responses as Record<string, Json>
       const isScore = operation.operationId === 'RunMLService'
-      return [method, { ...operation, responses: { 200: isScore ? ok : ok?.description, default: other } }]
+      const body = operation.requestBody as { content: Record<string, unknown> } | undefined
+      const requestBody = body && { ...body, content: { 'application/json': body.content['application/json'] } }
+      return [method, { ...operation, requestBody, responses: { 200: isScore ? ok : ok?.description, default: other } }]
     }),
   )
 }
