@@ -168,6 +168,8 @@ function startLane(spec: ThreadSpec, settings: Settings): Lane {
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
     maxQueued: definition.limits.maxQueued,
+    maxQueuedBytes: definition.limits.maxQueuedBytes,
+    maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
     hasEntryScript: spec.entryScript !== undefined,
     log: line => console.error(`[${service}] ${line}`),

@@ -13,6 +13,7 @@ export const statusOf = {
   OPENAPI_VERSION_UNSUPPORTED: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_MALFORMED: 400,
+  HEADER_INVALID: 400,
   REQUEST_TIMEOUT: 408,
   HEADERS_TOO_LARGE: 431,
   REQUEST_ID_TOO_LONG: 431,
@@ -57,7 +58,7 @@ export class ScoringError extends Error {
   /** When it is worth to try again, where somebody knows. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { retryAfterSeconds?: number }) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { retryAfterSeconds?: number | undefined }) {
     super(message, options)
     this.name = 'ScoringError'
     this.code = code

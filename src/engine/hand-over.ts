@@ -38,7 +38,14 @@ export type ScoringAnswer =
       readonly body: Uint8Array
       readonly execMs: number
     }
-  | { readonly code: ErrorCode; readonly message: string }
+  | FailedAnswer
+
+export interface FailedAnswer {
+  readonly code: ErrorCode
+  readonly message: string
+  /** When it is worth to try again, where somebody knows. */
+  readonly retryAfterSeconds?: number
+}
 
 /** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
 export type ScriptKind = 'raw' | 'typed' | 'rawHttp'

@@ -1,5 +1,6 @@
 import type { ThreadSlot } from './thread-slot.ts'
-import { timedOut, type WaitingRequest } from './waiting-request.ts'
+import type { WaitingQueue } from './waiting-queue.ts'
+import { abandoned, timedOut, type WaitingRequest } from './waiting-request.ts'
 
 interface LaneWatchOptions {
   readonly timeoutMs: number
@@ -7,7 +8,7 @@ interface LaneWatchOptions {
   readonly maxMemoryMb: number
   readonly hasEntryScript: boolean
   /** The lane's queue; what waited too long is taken out, what a stalled thread gives back is put in front. */
-  readonly waiting: WaitingRequest[]
+  readonly waiting: WaitingQueue
   readonly slots: ReadonlySet<ThreadSlot>
   /** Work waits, and a thread may be free or may be added. */
   readonly onWork: () => void
@@ -37,6 +38,20 @@ export class LaneWatch {
     this.#timer.unref()
   }
 
+  /**
+   * Looks after one deadline to the millisecond: a caller said how long it waits.
+   *
+   * @returns `settle`, which from now on ends that watch too
+   */
+  expireAt(deadline: number, settle: WaitingRequest['settle']): WaitingRequest['settle'] {
+    const timer = setTimeout(() => this.#expire(Date.now()), Math.max(1, deadline - Date.now()))
+    timer.unref()
+    return answer => {
+      clearTimeout(timer)
+      settle(answer)
+    }
+  }
+
   stop(): void {
     this.#isStopped = true
     clearInterval(this.#timer)
@@ -50,12 +65,7 @@ export class LaneWatch {
 
   #inspect(now: number): void {
     const { waiting, slots, onWork } = this.#options
-    const inTime = waiting.filter(({ deadline }) => deadline > now)
-    if (inTime.length < waiting.length) {
-      const expired = waiting.filter(({ deadline }) => deadline <= now)
-      waiting.splice(0, waiting.length, ...inTime)
-      this.#timeOut(expired)
-    }
+    this.#expire(now)
     for (const slot of slots) {
       if (slot.state === 'loading') this.#inspectLoading(slot, now)
       if (slot.state === 'busy') this.#inspectBusy(slot, now)
@@ -74,10 +84,17 @@ export class LaneWatch {
     slot.end('load')
   }
 
+  #expire(now: number): void {
+    const { waiting, slots } = this.#options
+    const expired = waiting.takeOut(({ deadline }) => deadline <= now)
+    for (const slot of slots) if (slot.state === 'busy') expired.push(...slot.takeExpired(now))
+    for (const each of expired) each.settle(timedOut(each.timeoutMs))
+  }
+
   #inspectBusy(slot: ThreadSlot, now: number): void {
-    this.#timeOut(slot.takeExpired(now))
+    for (const waiting of slot.takeAbandoned()) waiting.settle(abandoned())
     const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
-    if (isTimeUp || this.isStalled(slot, now)) this.#options.waiting.unshift(...slot.withdraw())
+    if (isTimeUp || this.isStalled(slot, now)) this.#options.waiting.putBack(slot.withdraw())
     // Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet.
     if (isTimeUp) return slot.end('timeout')
     if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)
@@ -87,9 +104,5 @@ export class LaneWatch {
   async #inspectMemory(slot: ThreadSlot): Promise<void> {
     const memoryMb = await slot.memoryMb()
     if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && slot.state === 'busy') slot.end('memory')
-  }
-
-  #timeOut(requests: readonly WaitingRequest[]): void {
-    for (const waiting of requests) waiting.settle(timedOut(this.#options.timeoutMs))
   }
 }

@@ -1,21 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../errors.ts'
+import { type AdmissionLimits, refusalOf } from './admission.ts'
 import { answerOfEnd, settleGuilty } from './blame.ts'
-import { type LoadReport, maxHandOver, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
+import {
+  type FailedAnswer,
+  type LoadReport,
+  maxHandOver,
+  type ScoringAnswer,
+  type ScoringRequest,
+} from './hand-over.ts'
+import { HandOverCost } from './hand-over-cost.ts'
 import { LaneWatch } from './lane-watch.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
 import { ThreadSlot } from './thread-slot.ts'
-import { failed, runsAlone, stopping, type WaitingRequest } from './waiting-request.ts'
+import { WaitingQueue } from './waiting-queue.ts'
+import {
+  abandoned,
+  failed,
+  type Patience,
+  runsAlone,
+  stopping,
+  timedOut,
+  type WaitingRequest,
+} from './waiting-request.ts'
 
-export interface LaneOptions {
+export interface LaneOptions extends AdmissionLimits {
   readonly startThread: StartThread
   /** Threads of this lane, not counting those stuck in a script. */
   readonly maxThreads: number
   /** Milliseconds from arrival to answer, and longest time one run may take. */
   readonly timeoutMs: number
   readonly loadTimeoutMs: number
-  /** Requests that may wait; one more is refused at once. */
-  readonly maxQueued: number
   readonly maxMemoryMb: number
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
@@ -38,7 +53,7 @@ const restartDelayMs = { first: 500, longest: 30_000 }
  */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #waiting: WaitingRequest[] = []
+  readonly #waiting = new WaitingQueue()
   readonly #slots = new Set<ThreadSlot>()
   readonly #started = Promise.withResolvers<LoadReport>()
   readonly #watch: LaneWatch
@@ -47,8 +62,7 @@ export class Lane {
   #isStopping = false
   #isPumpScheduled = false
   #restartDelayMs = restartDelayMs.first
-  /** Milliseconds a request takes, exponentially averaged. */
-  #meanRequestMs = 1
+  readonly #cost = new HandOverCost()
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -80,24 +94,36 @@ export class Lane {
   }
 
   /**
+   * Whether a request can join the queue now. To be asked before its body is read: a refusal must cost next to nothing.
+   *
+   * @param bytes  of its body, as far as they are known
+   * @returns the refusal, or undefined
+   */
+  refusalOf(bytes: number, timeLeftMs = this.#options.timeoutMs): FailedAnswer | undefined {
+    const longestMs = Math.min(timeLeftMs, this.#options.timeoutMs)
+    return refusalOf(this.#waiting, bytes, this.#expectedWaitMs(), longestMs, this.#options)
+  }
+
+  /**
    * @param isAbandoned  whether the caller has left; such work is not started
+   * @param patience  how long the caller waits, where that is less than the limit of the service
    * @returns the answer, which may be an error; never rejects
    */
-  submit(request: ScoringRequest, isAbandoned: () => boolean = () => false): Promise<ScoringAnswer> {
-    const { maxQueued, timeoutMs } = this.#options
+  submit(
+    request: ScoringRequest,
+    isAbandoned: () => boolean = () => false,
+    patience?: Patience,
+  ): Promise<ScoringAnswer> {
+    const now = Date.now()
+    const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    const deadline = Math.min(now + this.#options.timeoutMs, (patience?.since ?? now) + timeoutMs)
     if (this.#isStopping) return Promise.resolve(stopping())
-    if (this.#waiting.length >= maxQueued) {
-      return Promise.resolve(failed('QUEUE_FULL', `${maxQueued} requests are waiting already; try again later.`))
-    }
-    return new Promise(settle => {
-      this.#waiting.push({
-        request,
-        deadline: Date.now() + timeoutMs,
-        isAbandoned,
-        settle,
-        attempts: 0,
-        isSuspect: false,
-      })
+    if (deadline <= now) return Promise.resolve(timedOut(timeoutMs))
+    const refusal = this.refusalOf(request.body.byteLength, deadline - now)
+    if (refusal) return Promise.resolve(refusal)
+    return new Promise(resolve => {
+      const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
+      this.#waiting.push({ request, deadline, timeoutMs, isAbandoned, settle, attempts: 0, isSuspect: false })
       this.#watch.start()
       this.#pumpSoon()
     })
@@ -107,7 +133,7 @@ export class Lane {
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#watch.stop()
-    for (const waiting of this.#waiting.splice(0)) waiting.settle(stopping())
+    for (const waiting of this.#waiting.clear()) waiting.settle(stopping())
     const ends = Promise.all([...this.#slots].map(slot => slot.stop()))
     // A thread in native code ends when that returns, which nobody can hurry.
     const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
@@ -139,15 +165,19 @@ export class Lane {
   #take(idleCount: number): WaitingRequest[] {
     const share = Math.ceil(this.#waiting.length / idleCount)
     const isBatchable = this.#report?.isBatchable ?? false
-    const most = Math.min(share, maxHandOver, isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#meanRequestMs))
+    const most = Math.min(
+      share,
+      maxHandOver,
+      isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#cost.requestMs),
+    )
     const batch: WaitingRequest[] = []
     let bytes = 0
     while (batch.length + 1 <= most && bytes < handOverBytes) {
-      const next = this.#waiting[0]
+      const next = this.#waiting.first
       if (!next || (runsAlone(next) && batch.length > 0)) break
       this.#waiting.shift()
       if (next.isAbandoned()) {
-        next.settle(failed('BODY_ABORTED', 'The caller closed the connection.'))
+        next.settle(abandoned())
         continue
       }
       batch.push(next)
@@ -155,6 +185,21 @@ export class Lane {
       if (runsAlone(next)) break
     }
     return batch
+  }
+
+  /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
+  #expectedWaitMs(): number {
+    const now = Date.now()
+    const isBatchable = this.#report?.isBatchable ?? false
+    let ms = this.#cost.estimateMs(this.#waiting.handOvers, this.#waiting.work, isBatchable)
+    let threads = 0
+    for (const slot of this.#slots) {
+      if (slot.state === 'loading' || slot.state === 'ended' || this.#watch.isStalled(slot, now)) continue
+      threads++
+      if (slot.state === 'busy')
+        ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
+    }
+    return ms / Math.max(1, threads)
   }
 
   /** Starts a further thread when all are busy and the lane may have one more. */
@@ -188,12 +233,12 @@ export class Lane {
     slot.endedFor = 'load'
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
-    for (const waiting of this.#waiting.splice(0))
+    for (const waiting of this.#waiting.clear())
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
   #idle(slot: ThreadSlot): void {
-    this.#meanRequestMs += 0.2 * ((slot.requestMs ?? this.#meanRequestMs) - this.#meanRequestMs)
+    this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
     if (this.#slots.size > this.#options.maxThreads) slot.end('surplus')
     else this.#pump()
   }
@@ -211,7 +256,7 @@ export class Lane {
       this.#options.log(
         `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
       )
-      this.#waiting.unshift(...settleGuilty(slot, answerOfEnd(slot, end, this.#options)))
+      this.#waiting.putBack(settleGuilty(slot, answerOfEnd(slot, end, this.#options)))
     } else if (slot.endedFor !== 'load') {
       this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }

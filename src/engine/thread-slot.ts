@@ -1,6 +1,6 @@
 import type { LoadReport, ScoringAnswer } from './hand-over.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
-import { canRunAgain, type WaitingRequest } from './waiting-request.ts'
+import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
@@ -19,8 +19,10 @@ export class ThreadSlot {
   endedFor: EndReason | undefined
   /** When it began to load, or got its hand-over. */
   since = Date.now()
-  /** Milliseconds a request of the last hand-over took. */
-  requestMs: number | undefined
+  /** Requests of the hand-over that it has, or had last. */
+  requestCount = 0
+  /** What they are, as `workOf` counts it. */
+  work = 0
   readonly #thread: ScoringThread
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
@@ -49,6 +51,8 @@ export class ThreadSlot {
     this.state = 'busy'
     this.#batch = batch
     this.since = Date.now()
+    this.requestCount = batch.length
+    this.work = batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
     this.#thread.handOver(batch.map(({ request }) => request))
   }
 
@@ -96,9 +100,17 @@ export class ThreadSlot {
     )
   }
 
-  /** Takes out what nobody waits for any more; the thread may go on with it. */
+  /** Takes out those whose time is up. The thread goes on with the one that it is running, and does not begin others. */
   takeExpired(now: number): WaitingRequest[] {
-    return this.#remove(({ deadline }) => deadline <= now)
+    const expired = this.#remove(({ deadline }) => deadline <= now)
+    // Of all that are out: what was being decoded when its time was up may wait for its run by now.
+    for (const [index, waiting] of this.#batch.entries()) if (!waiting) this.#thread.withdraw(index)
+    return expired
+  }
+
+  /** Takes out those whose caller has left and that the thread has not begun. */
+  takeAbandoned(): WaitingRequest[] {
+    return this.#remove((waiting, index) => waiting.isAbandoned() && this.#thread.withdraw(index))
   }
 
   #those(isOne: (index: number) => boolean): WaitingRequest[] {
@@ -116,7 +128,6 @@ export class ThreadSlot {
   }
 
   #settle(indexes: readonly number[], answers: readonly ScoringAnswer[]): void {
-    this.requestMs = (Date.now() - this.since) / Math.max(1, this.#batch.length)
     for (const [at, index] of indexes.entries()) {
       this.#batch[index]?.settle(answers[at] as ScoringAnswer)
       this.#batch[index] = undefined

@@ -1,11 +1,20 @@
 import type { ErrorCode } from '../errors.ts'
-import { movedFromBytes, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
+import { type FailedAnswer, movedFromBytes, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
+
+/** How long a caller waits for its answer. */
+export interface Patience {
+  readonly timeoutMs: number
+  /** As `Date.now()`. */
+  readonly since: number
+}
 
 /** A request from the moment it is submitted until it is settled. */
 export interface WaitingRequest {
   readonly request: ScoringRequest
   /** As `Date.now()`. */
   readonly deadline: number
+  /** What the deadline came from: the time that the service, or this caller, grants. */
+  readonly timeoutMs: number
   /** Whether the caller has left; such work is not started. */
   readonly isAbandoned: () => boolean
   /** Only the first call counts. */
@@ -26,12 +35,24 @@ export function canRunAgain({ request }: WaitingRequest): boolean {
   return !(request.body.buffer as ArrayBuffer).detached
 }
 
-export function failed(code: ErrorCode, message: string): ScoringAnswer {
+/** Bytes of a body that are about as much work as a request is without them. */
+const bytesPerWork = 2048
+
+/** What a request costs, in requests without a body: its rows are not known before a thread decodes it, but its bytes are. */
+export function workOf({ request }: WaitingRequest): number {
+  return 1 + request.body.byteLength / bytesPerWork
+}
+
+export function failed(code: ErrorCode, message: string): FailedAnswer {
   return { code, message }
 }
 
 export function timedOut(timeoutMs: number): ScoringAnswer {
   return failed('SCORING_TIMEOUT', `Scoring timeout after ${timeoutMs} ms`)
+}
+
+export function abandoned(): ScoringAnswer {
+  return failed('BODY_ABORTED', 'The caller closed the connection.')
 }
 
 export function stopping(): ScoringAnswer {

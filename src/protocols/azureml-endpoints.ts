@@ -8,6 +8,7 @@ import { attemptOf } from './client-address.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
 import { requestIdsOf } from './request-ids.ts'
+import { patienceOf } from './scoring-timeout.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 /** `…/score`: authorize, read, hand over, answer. */
@@ -30,8 +31,10 @@ export async function answerScore(
     await authorize(service, request) // before the body is read
     const { scriptKind, takesHeaders, executionProvider } = service.requireReady()
     headers['x-scoring-execution-provider'] = executionProvider
+    const patience = patienceOf(request.headers, Date.now)
+    service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
     const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
-    const answer = await service.score(scoring, () => request.isAbandoned === true)
+    const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
     return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
   } catch (failure) {
     return answerFailure(failure, headers, service?.name)

@@ -31,7 +31,7 @@ export function encodeEmpty(headers: Record<string, string>): WireResponse {
  * @param headers  request ids, and what else goes on every answer of the service
  */
 export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, string>): WireResponse {
-  if ('code' in answer) return encodeError(new ScoringError(answer.code, answer.message), headers)
+  if ('code' in answer) return encodeError(new ScoringError(answer.code, answer.message, answer), headers)
   const ms = answer.execMs.toFixed(3)
   if ('json' in answer) {
     return {

@@ -27,7 +27,7 @@ export interface Operation {
 
 /** What a score may be refused for; the rest of `statusOf` belongs to other routes. */
 const scoreFailures: readonly ErrorCode[] = [
-  ...(['BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
+  ...(['HEADER_INVALID', 'BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
   ...(['BODY_NESTED_TOO_DEEPLY', 'BODY_NOT_DECOMPRESSIBLE'] as const),
   ...(['INPUT_MISSING', 'INPUT_SHAPE_MISMATCH', 'INPUT_RAGGED', 'INPUT_TYPE_MISMATCH', 'INPUT_INVALID'] as const),
   ...(['INPUT_NOT_NPY', 'IMAGE_NOT_DECODABLE', 'IMAGE_TOO_LARGE'] as const),

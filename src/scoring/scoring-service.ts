@@ -1,6 +1,7 @@
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
 import type { Lane } from '../engine/lane.ts'
+import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
 import type { OwnDocuments } from '../service/own-documents.ts'
@@ -74,14 +75,27 @@ export class ScoringService {
   }
 
   /**
+   * To be asked before the body is read, so that a refusal costs next to nothing.
+   *
+   * @param bodyBytes  as far as they are known
+   * @throws ScoringError QUEUE_FULL with when to try again; SERVICE_LOADING or SERVICE_UNAVAILABLE
+   */
+  requireRoom(bodyBytes: number, patience: Patience | undefined): void {
+    this.requireReady()
+    const refusal = (this.#lane as Lane).refusalOf(bodyBytes, patience?.timeoutMs)
+    if (refusal) throw new ScoringError(refusal.code, refusal.message, refusal)
+  }
+
+  /**
    * Puts the request in the service's lane and waits for its answer, which may be an error.
    *
    * @param isAbandoned  whether the caller has left; such work is not started
+   * @param patience  how long the caller waits, where it says so
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
-  async score(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+  async score(request: ScoringRequest, isAbandoned: () => boolean, patience?: Patience): Promise<ScoringAnswer> {
     this.requireReady()
-    return (this.#lane as Lane).submit(request, isAbandoned)
+    return (this.#lane as Lane).submit(request, isAbandoned, patience)
   }
 
   async stop(): Promise<void> {

@@ -81,7 +81,24 @@ export const Limits = z.strictObject({
   maxBodyBytes: z.int().min(1).max(104_857_600).default(104_857_600).describe('bytes of a request body'),
   maxRows: z.int().min(1).default(100_000).describe('rows of one request'),
   timeoutMs: z.int().min(1).max(3_600_000).default(60_000).describe('milliseconds from arrival to answer'),
-  maxQueued: z.int().min(1).default(1000).describe('requests that may wait for a free thread'),
+  maxQueued: z
+    .int()
+    .min(1)
+    .default(1000)
+    .describe('requests that may wait for a free thread; more are refused with 503'),
+  maxQueuedBytes: z
+    .int()
+    .min(1)
+    .default(268_435_456)
+    .describe('bytes of the bodies that may wait for a free thread; more are refused with 503'),
+  maxQueueWaitMs: z
+    .int()
+    .min(1)
+    .max(3_600_000)
+    .optional()
+    .describe(
+      'milliseconds that a request may be expected to wait for a free thread; it is refused with 503 at once when it would be more; absent: timeoutMs',
+    ),
   loadTimeoutMs: z
     .int()
     .min(1)

@@ -63,6 +63,15 @@ export class FakeThread implements ScoringThread {
     for (const index of indexes) this.states[index] = progress.decoding
   }
 
+  /** Has decoded it, and not begun its run. */
+  waitForRun(index: number): void {
+    this.states[index] = progress.waiting
+  }
+
+  isWithdrawn(index: number): boolean {
+    return this.states[index] === progress.withdrawn
+  }
+
   die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
     if (this.isEnded) return
     this.isEnded = true

@@ -3,8 +3,9 @@ import { afterEach, describe, it } from 'node:test'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
-import { Lane, type LaneOptions } from '../../src/engine/lane.ts'
-import { FakeThread, report, requestOf } from './fake-thread.ts'
+import type { Lane, LaneOptions } from '../../src/engine/lane.ts'
+import { report, requestOf } from './fake-thread.ts'
+import * as fixture from './lane-fixture.ts'
 
 let open: Lane[] = []
 afterEach(async () => {
@@ -13,31 +14,14 @@ afterEach(async () => {
 })
 
 function makeLane(options: Partial<LaneOptions> = {}) {
-  const threads: FakeThread[] = []
-  const lane = new Lane({
-    startThread: events => {
-      const thread = new FakeThread(events)
-      threads.push(thread)
-      return thread
-    },
-    maxThreads: 1,
-    timeoutMs: 60_000,
-    loadTimeoutMs: 60_000,
-    maxQueued: 1000,
-    maxMemoryMb: 1000,
-    hasEntryScript: true,
-    log: () => {},
-    ...options,
-  })
-  open.push(lane)
-  const thread = (index: number) => threads[index] as FakeThread
-  return { lane, threads, thread }
+  const made = fixture.makeLane(options)
+  open.push(made.lane)
+  return made
 }
 
 async function readyLane(options: Partial<LaneOptions> = {}, isBatchable = true) {
-  const made = makeLane(options)
-  void made.lane.start()
-  made.thread(0).events.onLoaded({ ...report, isBatchable })
+  const made = fixture.readyLane(options, isBatchable)
+  open.push(made.lane)
   return made
 }
 

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import type { FailedAnswer, ScoringAnswer } from '../../src/engine/hand-over.ts'
+import { HandOverCost } from '../../src/engine/hand-over-cost.ts'
+import type { LaneOptions } from '../../src/engine/lane.ts'
+import { requestOf } from './fake-thread.ts'
+import { readyLane } from './lane-fixture.ts'
+
+const near = (actual: number, expected: number) =>
+  assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`)
+
+describe('HandOverCost', () => {
+  it('expects nothing before the first hand-over', () => {
+    assert.equal(new HandOverCost().estimateMs(3, 700, true), 0)
+  })
+
+  it('tells what a hand-over costs from what each piece of work adds', () => {
+    const cost = new HandOverCost()
+    for (const work of [1, 11, 4, 30]) cost.observe(work, work, 2 + 0.5 * work)
+    near(cost.estimateMs(1, 100, true), 2 + 50)
+    near(cost.estimateMs(3, 100, true), 6 + 50)
+  })
+
+  it('takes larger hand-overs for no dearer until it has seen one, where rows share runs', () => {
+    const cost = new HandOverCost()
+    for (let round = 0; round < 5; round++) cost.observe(1, 1, 10)
+    near(cost.estimateMs(2, 400, true), 20)
+    near(cost.estimateMs(2, 400, false), 4000)
+  })
+
+  it('follows a service that becomes slower', () => {
+    const cost = new HandOverCost()
+    for (let round = 0; round < 50; round++) cost.observe(2, 2, 10)
+    for (let round = 0; round < 50; round++) cost.observe(2, 2, 100)
+    const ms = cost.estimateMs(1, 2, false)
+    assert.ok(ms > 99 && ms <= 100, String(ms))
+  })
+})
+
+describe('a busy Lane', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
+  afterEach(() => mock.timers.reset())
+
+  /** Has seen one request without a body, which took a second, and has another one in hand. */
+  function busyLane(options: Partial<LaneOptions> = {}) {
+    const made = readyLane({ hasEntryScript: false, ...options }, false)
+    const { lane, thread } = made
+    void lane.submit(requestOf(''))
+    mock.timers.tick(0)
+    mock.timers.tick(1000)
+    thread(0).finish()
+    void lane.submit(requestOf(''))
+    mock.timers.tick(0)
+    return made
+  }
+  const refusal = (answer: FailedAnswer | undefined) =>
+    answer && [answer.code, answer.retryAfterSeconds, answer.message]
+
+  it('refuses at once what would wait for longer than it may take, and says when to come again', async () => {
+    const { lane } = busyLane({ timeoutMs: 2500 })
+    void lane.submit(requestOf(''))
+    assert.equal(lane.refusalOf(0), undefined) // 1 s in hand, 1 s waits
+    void lane.submit(requestOf(''))
+    const message =
+      'The service is busy: a wait of 3000 ms is expected, and this request may wait for 2500 ms; try again later.'
+    assert.deepEqual(refusal(lane.refusalOf(0)), ['QUEUE_FULL', 3, message])
+    assert.deepEqual(refusal((await lane.submit(requestOf(''))) as FailedAnswer), ['QUEUE_FULL', 3, message])
+    mock.timers.tick(600) // of the second that the one in hand takes
+    assert.equal(lane.refusalOf(0), undefined)
+    await lane.stop()
+  })
+
+  it('counts what a caller grants, and limits.maxQueueWaitMs, where that is less', async () => {
+    const { lane } = busyLane({ maxQueueWaitMs: 1500 })
+    assert.equal(lane.refusalOf(0), undefined)
+    assert.match(lane.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms .* may wait for 900 ms/)
+    void lane.submit(requestOf(''))
+    assert.match(lane.refusalOf(0)?.message ?? '', /a wait of 2000 ms .* may wait for 1500 ms/)
+    await lane.stop()
+  })
+
+  it('takes no more bytes than may wait, but any body while nothing waits', async () => {
+    const { lane } = busyLane({ maxQueuedBytes: 10 })
+    assert.equal(lane.refusalOf(1000), undefined)
+    void lane.submit(requestOf('1234567'))
+    assert.equal(lane.refusalOf(3), undefined)
+    assert.match(lane.refusalOf(4)?.message ?? '', /the 4 bytes of this request find no place beside the 7 that wait/)
+    await lane.stop()
+  })
+
+  it('lets in whoever comes when nothing waits, however slow it was', async () => {
+    const { lane, thread } = busyLane({ timeoutMs: 1100 })
+    mock.timers.tick(1000)
+    thread(0).finish()
+    assert.equal(lane.refusalOf(0, 1), undefined)
+    await lane.stop()
+  })
+
+  const code = async (answer: Promise<ScoringAnswer>) => ((await answer) as FailedAnswer).code
+
+  it('answers a caller that waits less than the limit at its own deadline, to the millisecond', async () => {
+    const { lane, thread } = busyLane()
+    mock.timers.tick(995)
+    let answered = false
+    const answer = lane.submit(requestOf('short'), () => false, { timeoutMs: 30, since: Date.now() - 10 })
+    void answer.then(() => {
+      answered = true
+    })
+    mock.timers.tick(19)
+    await Promise.resolve()
+    assert.equal(answered, false)
+    mock.timers.tick(1)
+    assert.deepEqual(await answer, { code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 30 ms' })
+    thread(0).finish()
+    assert.deepEqual(thread(0).handOvers, [[''], ['']])
+    await lane.stop()
+  })
+
+  it('does not let a caller wait for longer than the limit of the service', async () => {
+    const { lane } = busyLane({ timeoutMs: 1200 })
+    const answer = lane.submit(requestOf(''), () => false, { timeoutMs: 1e9, since: Date.now() })
+    mock.timers.tick(1200)
+    assert.deepEqual(await answer, { code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 1200 ms' })
+    await lane.stop()
+  })
+
+  it('answers a body that took longer to come than its caller waits without starting it', async () => {
+    const { lane } = busyLane()
+    assert.equal(
+      await code(lane.submit(requestOf(''), () => false, { timeoutMs: 30, since: Date.now() - 30 })),
+      'SCORING_TIMEOUT',
+    )
+    await lane.stop()
+  })
+
+  it('takes back from the thread what it has not begun when its time is up, or its caller has left', async () => {
+    const { lane, thread } = readyLane({ hasEntryScript: false })
+    let hasLeft = false
+    const patience = { timeoutMs: 100, since: Date.now() }
+    const running = lane.submit(requestOf('running'), () => false, patience)
+    const late = lane.submit(requestOf('late'), () => false, patience)
+    const decoded = lane.submit(requestOf('decoded'), () => false, patience)
+    const gone = lane.submit(requestOf('gone'), () => hasLeft)
+    const there = lane.submit(requestOf('there'))
+    mock.timers.tick(0)
+    assert.deepEqual(thread(0).current, ['running', 'late', 'decoded', 'gone', 'there'])
+    thread(0).begin(0, 2)
+    hasLeft = true
+    mock.timers.tick(100)
+    for (const answer of [running, late, decoded]) assert.equal(await code(answer), 'SCORING_TIMEOUT')
+    assert.equal(await code(gone), 'BODY_ABORTED')
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map(index => thread(0).isWithdrawn(index)),
+      [false, true, false, true, false],
+    )
+    thread(0).waitForRun(2)
+    mock.timers.tick(50)
+    assert.ok(thread(0).isWithdrawn(2))
+    thread(0).finish()
+    assert.deepEqual(await there, { json: 'there', execMs: 1 })
+    await lane.stop()
+  })
+})
