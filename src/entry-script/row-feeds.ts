@@ -1,5 +1,5 @@
 import type { Feeds } from '../engine/model-session.ts'
-import { concatRows } from '../tensor/rows.ts'
+import { concatRows, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Rows of a request: the first dimension of its first input. */
@@ -15,4 +15,18 @@ export function joinFeeds(requests: readonly Feeds[]): Feeds {
   const joined: Record<string, Tensor> = {}
   for (const name in first) joined[name] = concatRows(requests.map(feeds => feeds[name] as Tensor))
   return joined
+}
+
+/** Cuts the rows of one request into runs of `maxRows` and what is left over, input by input, without copying numbers. */
+export function sliceFeeds(feeds: Feeds, maxRows: number): { readonly feeds: Feeds; readonly rowCount: number }[] {
+  const rowCount = rowCountOf(feeds)
+  const counts = Array.from({ length: Math.ceil(rowCount / maxRows) }, (_, index) =>
+    Math.min(maxRows, rowCount - index * maxRows),
+  )
+  const slices = counts.map(count => ({ feeds: {} as Record<string, Tensor>, rowCount: count }))
+  for (const name in feeds) {
+    for (const [index, rows] of splitRows(feeds[name] as Tensor, counts).entries())
+      (slices[index] as (typeof slices)[number]).feeds[name] = rows
+  }
+  return slices
 }

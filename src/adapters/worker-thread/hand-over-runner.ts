@@ -16,12 +16,16 @@ import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { packAnswers } from './packed-hand-over.ts'
 import { decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
+import { isOversize, SlicedRequest } from './sliced-request.ts'
 import { logFailure } from './thread-log.ts'
 
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
   readonly headers: RequestHeaders | undefined
 }
+
+/** Requests that share a run, or one that takes several. */
+type Turn = readonly DecodedRow[] | SlicedRequest<DecodedRow>
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
@@ -156,7 +160,44 @@ export class HandOverRunner {
 
   async #runBatches(script: RowScript, decoded: readonly DecodedRow[]): Promise<void> {
     const { isBatchable, maxRows } = this.#service
-    for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) await this.#runBatch(script, batch)
+    let turns = planMicroBatches(decoded, maxRows.run, isBatchable).map((batch): Turn => {
+      const [only] = batch
+      return isBatchable && only && isOversize(only, maxRows.run) ? new SlicedRequest(only, maxRows.run) : batch
+    })
+    // A slice of each that has many, in turn: the others do not wait for all of them.
+    while (turns.length > 0) {
+      const unfinished: SlicedRequest<DecodedRow>[] = []
+      for (const turn of turns) {
+        if (!(turn instanceof SlicedRequest)) await this.#runBatch(script, turn)
+        else if (await this.#runSlice(script, turn)) unfinished.push(turn)
+      }
+      turns = unfinished
+    }
+  }
+
+  /** @returns whether there is more to run: it may have been taken back meanwhile, as its time may be up */
+  async #runSlice(script: RowScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
+    const { request } = sliced
+    const { index } = request
+    if (!this.#begin(index)) return false
+    const startedAt = performance.now()
+    try {
+      sliced.add(await script.run(sliced.next as Feeds, request.headers), performance.now() - startedAt)
+    } catch (failure) {
+      this.#fail(index, failure)
+      return false
+    }
+    if (sliced.next) {
+      this.#board.set(index, progress.waiting)
+      return true
+    }
+    const { result, execMs } = sliced
+    if (result !== undefined) await this.#answerSafely(index, result, execMs)
+    else {
+      this.#board.set(index, progress.waiting)
+      await this.#runBatch(script, [request])
+    }
+    return false
   }
 
   async #runBatch(script: RowScript, planned: readonly DecodedRow[]): Promise<void> {
@@ -181,12 +222,14 @@ export class HandOverRunner {
     for (const [at, { index }] of batch.entries()) await this.#answerSafely(index, results[at], execMs)
   }
 
-  /** A run of several that fails tells nothing about any one of them: each runs again alone. */
+  /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */
   async #runApart(script: RowScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#fail(only.index, failure)
     for (const request of batch) this.#board.set(request.index, progress.waiting)
-    for (const request of batch) await this.#runBatch(script, [request])
+    const half = Math.ceil(batch.length / 2)
+    await this.#runBatch(script, batch.slice(0, half))
+    await this.#runBatch(script, batch.slice(half))
   }
 
   async #answerSafely(index: number, result: unknown, execMs: number): Promise<void> {

@@ -1,0 +1,39 @@
+import type { DecodedRequest } from '../../engine/micro-batch.ts'
+import { joinResults } from '../../entry-script/join-results.ts'
+import { sliceFeeds } from '../../entry-script/row-feeds.ts'
+
+/** It has more rows than one run takes, and the same number in all its inputs. */
+export function isOversize({ feeds, rowCount }: DecodedRequest, maxRows: number): boolean {
+  return rowCount > maxRows && Object.values(feeds).every(tensor => tensor.rowCount === rowCount)
+}
+
+/** A request with more rows than a run takes: its rows run slice by slice, and other requests in between. */
+export class SlicedRequest<T extends DecodedRequest> {
+  readonly request: T
+  execMs = 0
+  readonly #slices: ReturnType<typeof sliceFeeds>
+  readonly #results: unknown[] = []
+
+  constructor(request: T, maxRows: number) {
+    this.request = request
+    this.#slices = sliceFeeds(request.feeds, maxRows)
+  }
+
+  /** Inputs of the next slice; undefined when all have run. */
+  get next(): T['feeds'] | undefined {
+    return this.#slices[this.#results.length]?.feeds
+  }
+
+  add(result: unknown, execMs: number): void {
+    this.#results.push(result)
+    this.execMs += execMs
+  }
+
+  /** What all rows in one run would have given; undefined when the results of the slices do not tell. */
+  get result(): unknown {
+    return joinResults(
+      this.#results,
+      this.#slices.map(({ rowCount }) => rowCount),
+    )
+  }
+}

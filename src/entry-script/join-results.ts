@@ -1,0 +1,51 @@
+import { concatRows } from '../tensor/rows.ts'
+import { isSameRowShape } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { splitResult } from './split-result.ts'
+
+/**
+ * Puts together what `run` returned for slices of one request's rows, so that it is what all rows in one run give: the
+ * opposite of `splitResult`.
+ *
+ * @param rowCounts  rows of each slice
+ * @returns undefined when a result does not follow the rows of its slice, or is not like the others
+ */
+export function joinResults(results: readonly unknown[], rowCounts: readonly number[]): unknown {
+  const followRows = results.every((result, index) => splitResult(result, [rowCounts[index] as number]) !== undefined)
+  return followRows ? joined(results) : undefined
+}
+
+function joined(results: readonly unknown[]): unknown {
+  const [first] = results
+  if (first instanceof Tensor) return joinTensors(results, first)
+  if (Array.isArray(first)) return results.every(each => Array.isArray(each)) ? results.flat(1) : undefined
+  if (ArrayBuffer.isView(first)) return joinNumbers(results as ArrayLike<number>[])
+  const members: Record<string, unknown> = {}
+  const names = Object.keys(first as object)
+  for (const result of results) if (Object.keys(result as object).join('\n') !== names.join('\n')) return undefined
+  for (const name of names) {
+    const member = joined(results.map(result => (result as Record<string, unknown>)[name]))
+    if (member === undefined) return undefined
+    members[name] = member
+  }
+  return members
+}
+
+function joinTensors(results: readonly unknown[], first: Tensor): Tensor | undefined {
+  const isAlike = (each: unknown): each is Tensor =>
+    each instanceof Tensor && each.dtype === first.dtype && isSameRowShape(each.shape, first.shape)
+  return results.every(isAlike) ? concatRows(results) : undefined
+}
+
+/** Arrays of numbers of one kind, e.g. `Float32Array`. */
+function joinNumbers(results: readonly ArrayLike<number>[]): ArrayLike<number> | undefined {
+  const Numbers = (results[0] as Float32Array).constructor as Float32ArrayConstructor
+  if (results.some(each => each.constructor !== Numbers)) return undefined
+  const all = new Numbers(results.reduce((sum, { length }) => sum + length, 0))
+  let offset = 0
+  for (const each of results) {
+    all.set(each, offset)
+    offset += each.length
+  }
+  return all
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import fc from 'fast-check'
+import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import { writeModel } from '../support/onnx-writer.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
+
+const rowsOf = (...firsts: number[]) => ({ data: firsts.map(first => [first, 1]) })
+
+/** Writes down how many rows each run has; a row that begins with a negative number makes its run fail. */
+async function serveScript(test: TestContext, maxRows: number) {
+  const folder = await mkdtemp(join(tmpdir(), 'runs-'))
+  test.after(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'runs')
+  const code = `
+    import { appendFileSync } from 'node:fs'
+    import { Tensor, tensor } from 'scoring-functions'
+    export const input = tensor([[1, 2]], 'float64')
+    export const init = () => {}
+    export const run = ({ data }) => {
+      appendFileSync(${JSON.stringify(file)}, data.rowCount + ' ')
+      const firsts = Array.from({ length: data.rowCount }, (_, row) => data.data[row * 2])
+      if (firsts.some(first => first < 0)) Tensor.from('float64', ['no number']) // throws
+      return { half: firsts.map(first => first / 2), name: firsts.map(first => 'row ' + first) }
+    }`
+  const lane = await serve(test, {
+    'sut/service.json': { entryScript: 'score.js', batching: { maxRows } },
+    'sut/score.js': code,
+  })
+  assert.equal(lane.report.isBatchable, true)
+  const read = async () => (await readFile(file, 'utf8')).trim().split(' ').map(Number)
+  const before = (await read()).length
+  return { ...lane, runs: async () => (await read()).slice(before) }
+}
+
+describe('a request with more rows than a run takes', () => {
+  it('runs in slices and is answered as if it had run at once', async test => {
+    const { send, runs } = await serveScript(test, 4)
+    const firsts = Array.from({ length: 10 }, (_, index) => index)
+    const expected = firsts.map(first => String(first / 2))
+    assert.equal(
+      jsonOf(await send(rowsOf(...firsts))),
+      `{"half": [${expected.join(', ')}], "name": [${firsts.map(first => `"row ${first}"`).join(', ')}]}`,
+    )
+    assert.deepEqual(await runs(), [4, 4, 2])
+  })
+
+  it('lets others run between its slices', async test => {
+    const { send, runs } = await serveScript(test, 2)
+    const answers = await Promise.all([send(rowsOf(1, 2, 3, 4, 5)), send(rowsOf(6)), send(rowsOf(7, 8, 9))])
+    assert.deepEqual(await runs(), [2, 1, 2, 2, 1, 1])
+    for (const [index, alone] of [rowsOf(1, 2, 3, 4, 5), rowsOf(6), rowsOf(7, 8, 9)].entries())
+      assert.deepEqual(answers[index], { ...(await send(alone)), execMs: execMsOf(answers[index]) })
+  })
+
+  it('fails for a bad row in any slice, and harms nobody', async test => {
+    const { send } = await serveScript(test, 2)
+    const answers = await Promise.all([send(rowsOf(1, 2, 3, -1, 5)), send(rowsOf(6)), send(rowsOf(7, 8, 9))])
+    assert.equal(codeOf(answers[0] as ScoringAnswer), 'INPUT_TYPE_MISMATCH')
+    assert.equal(jsonOf(answers[1] as ScoringAnswer), '{"half": [3], "name": ["row 6"]}')
+    assert.equal(jsonOf(answers[2] as ScoringAnswer), '{"half": [3.5, 4, 4.5], "name": ["row 7", "row 8", "row 9"]}')
+  })
+})
+
+const execMsOf = (answer: ScoringAnswer | undefined) => (answer && 'execMs' in answer ? answer.execMs : undefined)
+
+describe('a run of several requests that fails', () => {
+  it('is halved until the bad one stands alone', async test => {
+    const { send, runs } = await serveScript(test, 64)
+    const answers = await Promise.all(Array.from({ length: 16 }, (_, index) => send(rowsOf(index === 5 ? -1 : index))))
+    for (const [index, answer] of answers.entries()) {
+      if (index === 5) assert.equal(codeOf(answer), 'INPUT_TYPE_MISMATCH')
+      else assert.match(jsonOf(answer), new RegExp(`"row ${index}"`))
+    }
+    assert.deepEqual(await runs(), [16, 8, 4, 4, 2, 1, 1, 2, 8])
+  })
+})
+
+describe('requests that come together', () => {
+  const together = async (send: (body: unknown) => Promise<ScoringAnswer>, bodies: readonly unknown[]) => {
+    const plain = (answer: ScoringAnswer) => ('execMs' in answer ? { ...answer, execMs: 0 } : answer)
+    const answers = (await Promise.all(bodies.map(send))).map(plain)
+    for (const [index, body] of bodies.entries()) assert.deepEqual(answers[index], plain(await send(body)))
+  }
+
+  it('get what each gets alone, whatever rows fail', async test => {
+    const { send } = await serveScript(test, 4)
+    const first = fc.oneof({ weight: 9, arbitrary: fc.nat(99) }, { weight: 1, arbitrary: fc.constant(-1) })
+    const rows = fc.oneof(
+      fc.array(first, { minLength: 1, maxLength: 9 }).map(firsts => rowsOf(...firsts)),
+      fc.constantFrom('{', '{"data": [[1]]}', '{"data": []}', '{"data": [[1, "a"]]}'),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(rows, { maxLength: 12 }), bodies => together(send, bodies)),
+      { numRuns: 60 },
+    )
+  })
+
+  it('get what each gets alone, whatever their shapes', async test => {
+    const model = { 'sut/service.json': { batching: { maxRows: 3 } }, 'sut/1/model.onnx': openModel() }
+    const { send, report } = await serve(test, model)
+    assert.equal(report.isBatchable, true)
+    const matrix = fc.tuple(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 3 })).chain(([rows, columns]) => {
+      const row = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), {
+        minLength: columns,
+        maxLength: columns,
+      })
+      return fc.array(row, { minLength: rows, maxLength: rows })
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(matrix, { maxLength: 8 }), matrices =>
+        together(
+          send,
+          matrices.map(data => ({ data })),
+        ),
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
+
+/** `x + x` of rows of any length. */
+function openModel(): Buffer {
+  return writeModel({
+    nodes: [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }],
+    inputs: [['x', 'float32', ['rows', 'columns']]],
+    outputs: [['y', 'float32', ['rows', 'columns']]],
+  })
+}

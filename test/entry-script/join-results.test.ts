@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { joinResults } from '../../src/entry-script/join-results.ts'
+import { splitResult } from '../../src/entry-script/split-result.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
+
+describe('joinResults', () => {
+  it('puts tensors, lists and members of objects under each other', () => {
+    const first = { score: new Tensor('float32', Float32Array.of(1, 2), [2, 1]), label: ['a', 'b'] }
+    const second = { score: new Tensor('float32', Float32Array.of(3), [1, 1]), label: ['c'] }
+    assert.deepEqual(joinResults([first, second], [2, 1]), {
+      score: new Tensor('float32', Float32Array.of(1, 2, 3), [3, 1]),
+      label: ['a', 'b', 'c'],
+    })
+    assert.deepEqual(joinResults([Float64Array.of(1), Float64Array.of(2, 3)], [1, 2]), Float64Array.of(1, 2, 3))
+  })
+
+  it('does not join what does not follow the rows, or is not alike', () => {
+    const text = new Tensor('string', ['a'], [1])
+    const wide = new Tensor('float32', Float32Array.of(1, 2), [1, 2])
+    const narrow = new Tensor('float32', Float32Array.of(1), [1, 1])
+    const unlike: [unknown, unknown][] = [
+      [[1], [2, 3]],
+      ['a', 'b'],
+      [[1], Float32Array.of(1)],
+      [Float32Array.of(1), Float64Array.of(1)],
+      [wide, narrow],
+      [narrow, text],
+      [{ a: [1] }, { b: [1] }],
+      [{ a: [1] }, { a: [1], b: [1] }],
+      [{ a: [1] }, [1]],
+      [undefined, undefined],
+    ]
+    for (const results of unlike) assert.equal(joinResults(results, [1, 1]), undefined, JSON.stringify(results))
+  })
+
+  it('is the opposite of splitResult', () => {
+    const leaf = fc.constantFrom('tensor', 'strings', 'list', 'numbers', 'integers')
+    const counts = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 })
+    fc.assert(
+      fc.property(leaf, leaf, counts, (one, other, rowCounts) => {
+        const total = rowCounts.reduce((sum, count) => sum + count)
+        const result = { one: made(one, total), nested: { other: made(other, total) } }
+        assert.deepEqual(joinResults(splitResult(result, rowCounts) as unknown[], rowCounts), result)
+      }),
+    )
+  })
+})
+
+function made(kind: string, rows: number): unknown {
+  const numbers = Float32Array.from({ length: rows * 2 }, (_, index) => index)
+  if (kind === 'tensor') return new Tensor('float32', numbers, [rows, 2])
+  if (kind === 'strings') return new Tensor('string', Array.from(numbers, String), [rows, 2])
+  if (kind === 'list') return Array.from({ length: rows }, (_, index) => [index])
+  if (kind === 'numbers') return numbers.subarray(0, rows).slice()
+  return BigInt64Array.from({ length: rows }, (_, index) => BigInt(index))
+}
