@@ -3,12 +3,13 @@ import type { ThreadEnd } from './scoring-thread.ts'
 import type { ThreadSlot } from './thread-slot.ts'
 import { canRunAgain, failed, timedOut, type WaitingRequest } from './waiting-request.ts'
 
-/** Ends of its thread that a request may see before it is given up. */
+/** Ends of its thread that a request may have to do with before it is given up. */
 const maxAttempts = 3
 
 /**
- * Who ended a thread. One request was being run: that one did it, and gets `answer`. Several were, or none: they run
- * again, each alone, so that the next end tells. Those that only waited run again as they were.
+ * Who ended a thread. One request was being run: that one did it, and gets `answer`. Several were: they run again, each
+ * alone, so that the next end tells. Those that only waited run again as they were, as often as it takes; when nothing
+ * was being run, none of them can be cleared, and they run again a few times only.
  *
  * @returns the requests to run again, in order
  */
@@ -19,8 +20,9 @@ export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRe
   const suspects = new Set(running)
   return slot.unanswered().filter(waiting => {
     if (waiting === guilty) return false
-    waiting.attempts++
-    waiting.isSuspect ||= suspects.has(waiting)
+    const isSuspect = suspects.has(waiting)
+    if (isSuspect || suspects.size === 0) waiting.attempts++
+    waiting.isSuspect ||= isSuspect
     if (waiting.attempts < maxAttempts && canRunAgain(waiting)) return true
     waiting.settle(answer)
     return false

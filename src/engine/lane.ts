@@ -63,6 +63,7 @@ export class Lane {
   #isPumpScheduled = false
   #restartDelayMs = restartDelayMs.first
   readonly #cost = new HandOverCost()
+  #submitted = 0
 
   constructor(options: LaneOptions) {
     this.#options = options
@@ -123,7 +124,16 @@ export class Lane {
     if (refusal) return Promise.resolve(refusal)
     return new Promise(resolve => {
       const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
-      this.#waiting.push({ request, deadline, timeoutMs, isAbandoned, settle, attempts: 0, isSuspect: false })
+      this.#waiting.push({
+        request,
+        order: this.#submitted++,
+        deadline,
+        timeoutMs,
+        isAbandoned,
+        settle,
+        attempts: 0,
+        isSuspect: false,
+      })
       this.#watch.start()
       this.#pumpSoon()
     })
@@ -171,13 +181,14 @@ export class Lane {
       isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#cost.requestMs),
     )
     const batch: WaitingRequest[] = []
+    const now = Date.now()
     let bytes = 0
     while (batch.length + 1 <= most && bytes < handOverBytes) {
       const next = this.#waiting.first
       if (!next || (runsAlone(next) && batch.length > 0)) break
       this.#waiting.shift()
-      if (next.isAbandoned()) {
-        next.settle(abandoned())
+      if (next.deadline <= now || next.isAbandoned()) {
+        next.settle(next.deadline <= now ? timedOut(next.timeoutMs) : abandoned())
         continue
       }
       batch.push(next)
@@ -263,6 +274,7 @@ export class Lane {
     if (this.#failure === undefined) this.#startThread()
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
     else if (this.#report) this.#restartLater()
+    this.#pump() // another thread may be free for what came back
   }
 
   #restartLater(): void {

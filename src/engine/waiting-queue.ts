@@ -36,9 +36,10 @@ export class WaitingQueue {
     this.#count(waiting, 1)
   }
 
-  /** What comes back from a thread goes before all others: it came before them. */
+  /** What comes back from a thread goes where it was: before what came after it. */
   putBack(returned: readonly WaitingRequest[]): void {
-    this.#requests.unshift(...returned)
+    if (returned.length === 0) return
+    this.#requests = [...returned, ...this.#requests].sort((one, other) => one.order - other.order)
     for (const waiting of returned) this.#count(waiting, 1)
   }
 

@@ -11,6 +11,8 @@ export interface Patience {
 /** A request from the moment it is submitted until it is settled. */
 export interface WaitingRequest {
   readonly request: ScoringRequest
+  /** Place in the order in which requests came to the lane. */
+  readonly order: number
   /** As `Date.now()`. */
   readonly deadline: number
   /** What the deadline came from: the time that the service, or this caller, grants. */
@@ -19,7 +21,7 @@ export interface WaitingRequest {
   readonly isAbandoned: () => boolean
   /** Only the first call counts. */
   readonly settle: (answer: ScoringAnswer) => void
-  /** Ends of its thread that it has seen. */
+  /** Ends of its thread that it may have had to do with. */
   attempts: number
   /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */
   isSuspect: boolean

@@ -124,6 +124,16 @@ describe('a busy Lane', () => {
     await lane.stop()
   })
 
+  it('does not begin what is late already, when nobody has told its caller yet', async () => {
+    const { lane, thread } = busyLane({ timeoutMs: 1030 })
+    const late = lane.submit(requestOf('late'))
+    mock.timers.tick(1040) // deadlines of the service are looked after every 50 ms
+    thread(0).finish()
+    assert.deepEqual(thread(0).handOvers, [[''], ['']])
+    assert.equal(await code(late), 'SCORING_TIMEOUT')
+    await lane.stop()
+  })
+
   it('answers a body that took longer to come than its caller waits without starting it', async () => {
     const { lane } = busyLane()
     assert.equal(

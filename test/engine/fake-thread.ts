@@ -55,6 +55,7 @@ export class FakeThread implements ScoringThread {
   }
 
   begin(...indexes: number[]): void {
+    this.startedAt = Date.now()
     for (const index of indexes) this.states[index] = progress.running
   }
 

@@ -230,6 +230,21 @@ describe('Lane', () => {
     assert.deepEqual((await Promise.all(answers.slice(1))).map(textOf), ['b', 'c'])
   })
 
+  it('answers what only waited, however often others end its thread', async () => {
+    const { lane, thread } = await readyLane()
+    const guilty = ['1', '2', '3', '4'].map(text => lane.submit(requestOf(text)))
+    const innocent = lane.submit(requestOf('innocent'))
+    await turn()
+    for (const index of [0, 1, 2, 3]) {
+      thread(index).begin(0)
+      thread(index).die()
+      thread(index + 1).events.onLoaded(report)
+    }
+    for (const answer of guilty) assert.equal(textOf(await answer), 'ENTRY_SCRIPT_ENDED_THREAD')
+    thread(4).finish()
+    assert.equal(textOf(await innocent), 'innocent')
+  })
+
   it('says why it could not load, and refuses', async () => {
     const { lane, thread } = makeLane()
     const started = lane.start()

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it, mock } from 'node:test'
+import fc from 'fast-check'
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
+import type { ThreadEvents } from '../../src/engine/scoring-thread.ts'
+import { FakeThread, report } from './fake-thread.ts'
+import { makeLane } from './lane-fixture.ts'
+
+const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
+/** How often the lane looks after deadlines that are its own. */
+const watchMs = 50
+const watched = [progress.waiting, progress.running] as number[]
+
+/** A request as its caller knows it. */
+interface Caller {
+  readonly id: number
+  readonly bytes: number
+  readonly deadline: number
+  readonly isPrecise: boolean
+  hasLeft: boolean
+  /** A thread ended that was running it, or that ran nothing while it had it. */
+  isSuspect: boolean
+  /** The thread was running it when it ended: the next end has to tell whether it was the one. */
+  runsAlone: boolean
+  readonly answers: ScoringAnswer[]
+}
+
+/** A thread that tells of its hand-overs. */
+class ModelThread extends FakeThread {
+  isLoaded = false
+  isBusy = false
+  /** Callers hear of it later in the same turn. */
+  readonly answered = new Set<number>()
+  onHandOver: (ids: number[]) => void = () => {}
+
+  override handOver(requests: readonly ScoringRequest[]): void {
+    super.handOver(requests)
+    this.isBusy = true
+    this.onHandOver(this.current.map(Number))
+  }
+
+  override answer(index: number): void {
+    this.answered.add(Number(this.current[index]))
+    super.answer(index)
+  }
+
+  /** What it has in hand, by index, and will answer. */
+  get inHand(): number[] {
+    if (!this.isBusy || this.isEnded) return []
+    return [...this.current.keys()].filter(index => watched.includes(this.states[index] as number))
+  }
+
+  get isLive(): boolean {
+    return this.isLoaded && !this.isEnded
+  }
+}
+
+/** A lane, its threads and its callers, in virtual time, with what has to hold after every step. */
+class World {
+  readonly callers: Caller[] = []
+  readonly threads: ModelThread[] = []
+  readonly lane
+  readonly report
+  readonly #passedOver: Caller[] = []
+
+  constructor(isBatchable: boolean) {
+    const startThread = (events: ThreadEvents) => {
+      const thread = new ModelThread(events)
+      thread.onHandOver = ids => this.checkHandOver(ids)
+      this.threads.push(thread)
+      return thread
+    }
+    this.lane = makeLane({ ...limits, loadTimeoutMs: 1e9, startThread }).lane
+    this.report = { ...report, isBatchable }
+    void this.lane.start()
+  }
+
+  get inHand(): Set<number> {
+    return new Set(this.threads.flatMap(thread => thread.inHand.map(index => Number(thread.current[index]))))
+  }
+
+  get waiting(): Caller[] {
+    const { inHand } = this
+    const isAnswered = (id: number) => this.threads.some(({ answered }) => answered.has(id))
+    return this.callers.filter(({ id, answers }) => answers.length === 0 && !inHand.has(id) && !isAnswered(id))
+  }
+
+  submit(bytes: number, timeoutMs: number | undefined): void {
+    const now = Date.now()
+    const { waiting } = this
+    const waitingBytes = waiting.reduce((sum, caller) => sum + caller.bytes, 0)
+    const id = this.callers.length
+    const text = String(id).padStart(bytes, '0')
+    const caller: Caller = {
+      id,
+      bytes: text.length,
+      deadline: now + Math.min(limits.timeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY),
+      isPrecise: timeoutMs !== undefined,
+      hasLeft: false,
+      isSuspect: false,
+      runsAlone: false,
+      answers: [],
+    }
+    const patience = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
+    const request = { body: new TextEncoder().encode(text), contentType: undefined }
+    const hasRoom = waiting.length < limits.maxQueued
+    const bytesFit = waiting.length === 0 || waitingBytes + caller.bytes <= limits.maxQueuedBytes
+    const isRefused = this.lane.refusalOf(caller.bytes, timeoutMs) !== undefined
+    if (!hasRoom || !bytesFit) assert.ok(isRefused, 'the queue is full')
+    const isBusy = this.threads.some(thread => thread.isLive && thread.isBusy)
+    if (waiting.length === 0 && !isBusy) assert.ok(!isRefused, 'nothing is to be waited for')
+    this.callers.push(caller)
+    void this.lane
+      .submit(request, () => caller.hasLeft, patience)
+      .then(answer => {
+        caller.answers.push(answer)
+        this.checkAnswer(caller, answer)
+        assert.equal('code' in answer && answer.code === 'QUEUE_FULL', isRefused)
+      })
+  }
+
+  /** Oldest first, and nothing that nobody waits for. */
+  checkHandOver(ids: number[]): void {
+    const started = ids.map(id => this.callers[id] as Caller)
+    for (const caller of started) {
+      assert.ok(!caller.hasLeft, `${caller.id} was begun after its caller had left`)
+      assert.ok(caller.deadline > Date.now(), `${caller.id} was begun after its deadline`)
+      assert.equal(caller.answers.length, 0)
+      assert.ok(started.length === 1 || !caller.runsAlone, `${caller.id} has company, and may end the thread of all`)
+    }
+    assert.deepEqual(
+      ids,
+      ids.toSorted((one, other) => one - other),
+    )
+    const last = ids.at(-1) as number
+    this.#passedOver.push(
+      ...this.waiting.filter(({ id, hasLeft, deadline }) => id < last && !hasLeft && deadline > Date.now()),
+    )
+  }
+
+  checkAnswer(caller: Caller, answer: ScoringAnswer): void {
+    if ('json' in answer) return assert.equal(Number(answer.json), caller.id, 'the answer of another one')
+    const code = 'code' in answer ? answer.code : ''
+    if (code === 'BODY_ABORTED') assert.ok(caller.hasLeft)
+    else if (code === 'SCORING_TIMEOUT') assert.ok(Date.now() >= caller.deadline, 'given up before its time')
+    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.isSuspect, 'blamed for what another one did')
+    else assert.equal(code, 'QUEUE_FULL')
+  }
+
+  /** Lets happen what needs no time, then looks whether all is as it should be. */
+  async check(): Promise<void> {
+    await this.calm()
+    // Those that have their answer had it already, and their callers hear of it only now.
+    for (const { id, answers } of this.#passedOver.splice(0)) assert.equal(answers.length, 1, `${id} was passed over`)
+    const { waiting } = this
+    const now = Date.now()
+    if (waiting.length > 0) {
+      const idle = this.threads.some(thread => thread.isLive && !thread.isBusy)
+      assert.ok(!idle, 'a thread is idle while work waits')
+      assert.ok(this.threads.some(thread => !thread.isEnded))
+    }
+    for (const { id, deadline, isPrecise, answers } of this.callers) {
+      assert.ok(answers.length <= 1, `${id} was answered twice`)
+      if (answers.length === 0)
+        assert.ok(now < deadline + (isPrecise ? 1 : watchMs), `${id} is not told that its time is up`)
+    }
+    assert.ok(this.threads.filter(thread => !thread.isEnded).length <= limits.maxThreads + 4)
+  }
+
+  async calm(): Promise<void> {
+    for (let round = 0; round < 4; round++) {
+      mock.timers.tick(0)
+      for (let turn = 0; turn < 6; turn++) await Promise.resolve()
+    }
+  }
+
+  load(): void {
+    for (const thread of this.threads) {
+      if (thread.isLoaded || thread.isEnded) continue
+      thread.isLoaded = true
+      thread.events.onLoaded(this.report)
+    }
+  }
+
+  finish(thread: ModelThread): void {
+    for (const index of thread.inHand) thread.answer(index)
+    thread.isBusy = false
+    thread.states.length = 0
+    thread.events.onIdle()
+  }
+}
+
+type Command = fc.AsyncCommand<object, World>
+const command = (name: string, act: (world: World) => void): Command => ({
+  check: () => true,
+  run: async (_, world) => {
+    act(world)
+    await world.check()
+  },
+  toString: () => name,
+})
+const onThread = (name: string, at: number, act: (thread: ModelThread, world: World) => void): Command =>
+  command(`${name} ${at}`, world => {
+    const busy = world.threads.filter(thread => thread.isLive && thread.isBusy)
+    const thread = busy[at % Math.max(1, busy.length)]
+    if (thread) act(thread, world)
+  })
+
+const begin = (thread: ModelThread, count: number) => {
+  thread.begin(...thread.inHand.filter(index => !thread.isRunning(index)).slice(0, count))
+}
+const die = (thread: ModelThread, world: World) => {
+  const running = thread.inHand.filter(index => thread.isRunning(index))
+  for (const index of running.length > 0 ? running : thread.inHand) {
+    const caller = world.callers[Number(thread.current[index])] as Caller
+    caller.isSuspect = true
+    caller.runsAlone ||= running.length > 0
+  }
+  thread.die()
+}
+const which = fc.nat(3)
+const bytes = fc.constantFrom(1, 3, 12, 45)
+const timeouts = fc.option(fc.constantFrom(1, 30, 400, 5000), { nil: undefined, freq: 2 })
+const submit = fc
+  .tuple(bytes, timeouts)
+  .map(([size, timeoutMs]) =>
+    command(`submit ${size} bytes ${timeoutMs ?? ''}`, world => world.submit(size, timeoutMs)),
+  )
+const commands = [
+  submit,
+  submit,
+  fc.nat(30).map(id =>
+    command(`leave ${id}`, ({ callers }) => {
+      const caller = callers[id]
+      if (caller) caller.hasLeft = true
+    }),
+  ),
+  fc.constantFrom(1, 20, 100, 400, 1500).map(ms => command(`tick ${ms}`, () => mock.timers.tick(ms))),
+  fc.constant(command('load', world => world.load())),
+  fc
+    .tuple(which, fc.integer({ min: 1, max: 3 }))
+    .map(([at, count]) => onThread(`begin ${count} on`, at, thread => begin(thread, count))),
+  which.map(at =>
+    onThread('answer one on', at, thread => {
+      const [first] = thread.inHand
+      if (first !== undefined) thread.answer(first)
+    }),
+  ),
+  which.map(at => onThread('finish', at, (thread, world) => world.finish(thread))),
+  which.map(at => onThread('die', at, die)),
+]
+
+describe('a Lane, whatever its callers and threads do', () => {
+  before(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
+  after(() => mock.timers.reset())
+
+  it('keeps no thread idle while work waits, keeps order and bounds, begins nothing in vain, and answers each with its own', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.boolean(), fc.commands(commands, { maxCommands: 60 }), async (isBatchable, steps) => {
+        const world = new World(isBatchable)
+        world.load()
+        await fc.asyncModelRun(() => ({ model: {}, real: world }), steps)
+        for (let round = 0; round < 100 && world.callers.some(({ answers }) => answers.length === 0); round++) {
+          world.load()
+          for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
+          await world.check()
+        }
+        for (const { id, answers } of world.callers) assert.equal(answers.length, 1, `${id} is not answered`)
+        await world.lane.stop()
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
