@@ -166,20 +166,16 @@ export class Lane {
       const idle = [...this.#slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
       if (!slot) return this.#grow()
-      const batch = this.#take(idle.length)
+      const batch = this.#take(idle.length, maxHandOver)
       if (batch.length > 0) slot.handOver(batch)
     }
   }
 
   /** The next requests for one of `idleCount` free threads; those nobody waits for any more are dropped. */
-  #take(idleCount: number): WaitingRequest[] {
+  #take(idleCount: number, room: number): WaitingRequest[] {
     const share = Math.ceil(this.#waiting.length / idleCount)
     const isBatchable = this.#report?.isBatchable ?? false
-    const most = Math.min(
-      share,
-      maxHandOver,
-      isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#cost.requestMs),
-    )
+    const most = Math.min(share, room, isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#cost.requestMs))
     const batch: WaitingRequest[] = []
     const now = Date.now()
     let bytes = 0
@@ -196,6 +192,17 @@ export class Lane {
       if (runsAlone(next)) break
     }
     return batch
+  }
+
+  /**
+   * What goes to a thread that has a long request under way. A script may end its thread, and with it what was moved there:
+   * what may have done so already, or would be moved, waits.
+   */
+  #takeForRoom(slot: ThreadSlot): WaitingRequest[] {
+    const { first } = this.#waiting
+    if (!first || this.#isStopping || slot.state !== 'busy') return []
+    if (runsAlone(first) && (first.isSuspect || this.#options.hasEntryScript)) return []
+    return this.#take(1, slot.room)
   }
 
   /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
@@ -225,6 +232,7 @@ export class Lane {
     const slot = new ThreadSlot(this.#options.startThread, {
       onLoaded: (_, report) => this.#loaded(report),
       onLoadFailed: (failing, reason) => this.#loadFailed(failing, reason),
+      onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
       onIdle: free => this.#idle(free),
       onEnd: (ended, end) => this.#ended(ended, end),
     })

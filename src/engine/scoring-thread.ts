@@ -13,6 +13,11 @@ export interface ThreadEvents {
   onLoadFailed(reason: string): void
   /** Answers to the requests `from`, `from + 1`, … in the order of the hand-over, or in `indexes`. */
   onAnswers(indexes: readonly number[], answers: readonly ScoringAnswer[]): void
+  /**
+   * The thread is between two slices of a long request, and waits to be told what else to run before it goes on:
+   * `handIn` must follow at once, if only of nothing.
+   */
+  onRoom(): void
   /** Every request of the hand-over has been answered; the thread is free. */
   onIdle(): void
   /** The thread is gone, whoever ended it. */
@@ -23,6 +28,12 @@ export interface ThreadEvents {
 export interface ScoringThread {
   /** @param requests at most `maxHandOver`; bodies of some size are moved, not copied */
   handOver(requests: readonly ScoringRequest[]): void
+  /**
+   * Adds to the current hand-over, after `onRoom`.
+   *
+   * @param indexes  of `requests`, each below `maxHandOver`; those of earlier requests may be used again once answered
+   */
+  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void
   /** Whether request `index` of the current hand-over is being run right now. */
   isRunning(index: number): boolean
   /** Whether the script is decoding it, without keeping the thread. */

@@ -1,4 +1,4 @@
-import type { LoadReport, ScoringAnswer } from './hand-over.ts'
+import { type LoadReport, maxHandOver, type ScoringAnswer } from './hand-over.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
 
@@ -9,6 +9,8 @@ export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
 export interface SlotEvents {
   onLoaded(slot: ThreadSlot, report: LoadReport): void
   onLoadFailed(slot: ThreadSlot, reason: string): void
+  /** `handIn` must follow at once, if only of nothing. */
+  onRoom(slot: ThreadSlot): void
   onIdle(slot: ThreadSlot): void
   onEnd(slot: ThreadSlot, end: ThreadEnd): void
 }
@@ -26,6 +28,8 @@ export class ThreadSlot {
   readonly #thread: ScoringThread
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
+  /** Places in it whose answers have come: nothing more will be said of those. */
+  #free: number[] = []
 
   constructor(startThread: StartThread, events: SlotEvents) {
     this.#thread = startThread({
@@ -38,6 +42,7 @@ export class ThreadSlot {
         events.onLoadFailed(this, reason)
       },
       onAnswers: (indexes, answers) => this.#settle(indexes, answers),
+      onRoom: () => events.onRoom(this),
       onIdle: () => {
         this.#batch = []
         this.state = 'idle'
@@ -50,10 +55,31 @@ export class ThreadSlot {
   handOver(batch: WaitingRequest[]): void {
     this.state = 'busy'
     this.#batch = batch
+    this.#free = []
     this.since = Date.now()
     this.requestCount = batch.length
     this.work = batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
     this.#thread.handOver(batch.map(({ request }) => request))
+  }
+
+  /** Requests that it can take besides what it has. */
+  get room(): number {
+    return this.#free.length + maxHandOver - this.#batch.length
+  }
+
+  /** @param batch  as many as there is room for */
+  handIn(batch: readonly WaitingRequest[]): void {
+    this.requestCount += batch.length
+    this.work += batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
+    const indexes = batch.map(waiting => {
+      const index = this.#free.pop() ?? this.#batch.length
+      this.#batch[index] = waiting
+      return index
+    })
+    this.#thread.handIn(
+      batch.map(({ request }) => request),
+      indexes,
+    )
   }
 
   end(reason: EndReason): void {
@@ -131,6 +157,7 @@ export class ThreadSlot {
     for (const [at, index] of indexes.entries()) {
       this.#batch[index]?.settle(answers[at] as ScoringAnswer)
       this.#batch[index] = undefined
+      this.#free.push(index)
     }
   }
 }

@@ -51,9 +51,44 @@ describe('a request with more rows than a run takes', () => {
   it('lets others run between its slices', async test => {
     const { send, runs } = await serveScript(test, 2)
     const answers = await Promise.all([send(rowsOf(1, 2, 3, 4, 5)), send(rowsOf(6)), send(rowsOf(7, 8, 9))])
-    assert.deepEqual(await runs(), [2, 1, 2, 2, 1, 1])
+    assert.deepEqual(await runs(), [1, 2, 2, 2, 1, 1])
     for (const [index, alone] of [rowsOf(1, 2, 3, 4, 5), rowsOf(6), rowsOf(7, 8, 9)].entries())
       assert.deepEqual(answers[index], { ...(await send(alone)), execMs: execMsOf(answers[index]) })
+  })
+
+  it('does not keep those waiting who come while it runs, as often as they come', async test => {
+    const { send } = await serveScript(test, 2)
+    const firsts = Array.from({ length: 60_000 }, (_, index) => index)
+    let isDone = false
+    const long = send({ data: firsts.map(first => [first, 1]) }).finally(() => {
+      isDone = true
+    })
+    let rounds = 0
+    for (; !isDone && rounds < 30; rounds++) {
+      const short = await Promise.all(Array.from({ length: 20 }, (_, index) => send(rowsOf(rounds, index))))
+      for (const [index, answer] of short.entries())
+        assert.match(jsonOf(answer), new RegExp(`"name": \\["row ${rounds}", "row ${index}"\\]`))
+    }
+    assert.ok(rounds > 1, 'all came after the long one')
+    const { name } = JSON.parse(jsonOf(await long)) as { name: string[] }
+    assert.deepEqual(
+      name,
+      firsts.map(first => `row ${first}`),
+    )
+  })
+
+  it('does not keep them waiting either when its body was moved to the thread, where no script can end that', async test => {
+    const { send } = await serve(test, {
+      'sut/service.json': { batching: { maxRows: 2 } },
+      'sut/1/model.onnx': openModel(),
+    })
+    const data = Array.from({ length: 40_000 }, (_, index) => [index, 0.123456789012345, 1])
+    const order: string[] = []
+    const long = send({ data }).finally(() => order.push('long'))
+    const short = send({ data: [[1, 2, 3]] }).finally(() => order.push('short'))
+    assert.equal(jsonOf(await short), '[[2.0, 4.0, 6.0]]')
+    assert.equal(JSON.parse(jsonOf(await long)).length, 40_000)
+    assert.deepEqual(order, ['short', 'long'])
   })
 
   it('fails for a bad row in any slice, and harms nobody', async test => {

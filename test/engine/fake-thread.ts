@@ -38,6 +38,13 @@ export class FakeThread implements ScoringThread {
     for (const _ of requests) this.states.push(progress.waiting)
   }
 
+  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+    for (const [at, index] of indexes.entries()) {
+      this.current[index] = textOf(requests[at] as ScoringRequest)
+      this.states[index] = progress.waiting
+    }
+  }
+
   get current(): string[] {
     return this.handOvers.at(-1) ?? []
   }

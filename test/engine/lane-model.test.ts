@@ -44,6 +44,11 @@ class ModelThread extends FakeThread {
     super.answer(index)
   }
 
+  override handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+    super.handIn(requests, indexes)
+    if (indexes.length > 0) this.onHandOver(indexes.map(index => Number(this.current[index])))
+  }
+
   /** What it has in hand, by index, and will answer. */
   get inHand(): number[] {
     if (!this.isBusy || this.isEnded) return []
@@ -199,7 +204,7 @@ const command = (name: string, act: (world: World) => void): Command => ({
   },
   toString: () => name,
 })
-const onThread = (name: string, at: number, act: (thread: ModelThread, world: World) => void): Command =>
+const onThread = (name: string, at: number, act: (thread: ModelThread, world: World) => unknown): Command =>
   command(`${name} ${at}`, world => {
     const busy = world.threads.filter(thread => thread.isLive && thread.isBusy)
     const thread = busy[at % Math.max(1, busy.length)]
@@ -246,6 +251,7 @@ const commands = [
       if (first !== undefined) thread.answer(first)
     }),
   ),
+  which.map(at => onThread('ask for more on', at, thread => thread.inHand.length > 0 && thread.events.onRoom())),
   which.map(at => onThread('finish', at, (thread, world) => world.finish(thread))),
   which.map(at => onThread('die', at, die)),
 ]

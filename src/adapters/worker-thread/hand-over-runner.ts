@@ -1,5 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { progress, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import {
+  movedFromBytes,
+  progress,
+  type RequestDetails,
+  type ScoringAnswer,
+  type ScoringRequest,
+} from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
@@ -22,13 +28,15 @@ import { logFailure } from './thread-log.ts'
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
   readonly headers: RequestHeaders | undefined
+  /** Its owner has it no more, and cannot hand it over again. */
+  readonly isMoved: boolean
 }
-
-/** Requests that share a run, or one that takes several. */
-type Turn = readonly DecodedRow[] | SlicedRequest<DecodedRow>
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
+
+/** Milliseconds of slices after which others get their turn. Asking for them takes 0.1 ms. */
+const askAfterMs = 10
 
 /** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
 const maxDecoding = 4
@@ -48,6 +56,10 @@ export class HandOverRunner {
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
   #left = 0
+  /** Requests that run in slices, whose turn it is first. */
+  readonly #sliced: SlicedRequest<DecodedRow>[] = []
+  #isSlicing = false
+  #takeIn: (requests: [number, ScoringRequest][]) => void = () => {}
   #flushedAt = 0
 
   constructor(
@@ -64,7 +76,7 @@ export class HandOverRunner {
     this.#left = requests.length
     this.#flushedAt = performance.now()
     const { script } = this.#service
-    if (script.kind === 'rows') await this.#runRows(script, requests)
+    if (script.kind === 'rows') await this.#runRows(script, requests.entries())
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
@@ -101,10 +113,10 @@ export class HandOverRunner {
     }
   }
 
-  async #runRows(script: RowScript, requests: readonly ScoringRequest[]): Promise<void> {
+  async #runRows(script: RowScript, requests: Iterable<readonly [number, ScoringRequest]>): Promise<void> {
     const decoded: DecodedRow[] = []
     const own: OwnBody[] = []
-    for (const [index, request] of requests.entries()) {
+    for (const [index, request] of requests) {
       const media = ownMediaFor(script, request)
       if (media) {
         own.push({ index, request, media })
@@ -155,24 +167,59 @@ export class HandOverRunner {
 
   #decoded(index: number, request: ScoringRequest, feeds: Feeds): DecodedRow {
     this.#board.set(index, progress.waiting)
-    return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) }
+    return {
+      index,
+      feeds,
+      rowCount: rowCountOf(feeds),
+      headers: headersOf(request),
+      isMoved: request.body.byteLength >= movedFromBytes,
+    }
   }
 
   async #runBatches(script: RowScript, decoded: readonly DecodedRow[]): Promise<void> {
     const { isBatchable, maxRows } = this.#service
-    let turns = planMicroBatches(decoded, maxRows.run, isBatchable).map((batch): Turn => {
+    for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) {
       const [only] = batch
-      return isBatchable && only && isOversize(only, maxRows.run) ? new SlicedRequest(only, maxRows.run) : batch
-    })
-    // A slice of each that has many, in turn: the others do not wait for all of them.
-    while (turns.length > 0) {
-      const unfinished: SlicedRequest<DecodedRow>[] = []
-      for (const turn of turns) {
-        if (!(turn instanceof SlicedRequest)) await this.#runBatch(script, turn)
-        else if (await this.#runSlice(script, turn)) unfinished.push(turn)
-      }
-      turns = unfinished
+      if (isBatchable && only && isOversize(only, maxRows.run)) this.#sliced.push(new SlicedRequest(only, maxRows.run))
+      else await this.#runBatch(script, batch)
     }
+    if (this.#isSlicing) return // what brought these here goes on with all slices
+    this.#isSlicing = true
+    try {
+      await this.#runSlices(script)
+    } finally {
+      this.#isSlicing = false
+    }
+  }
+
+  /** A slice of each in turn, and in between whatever came meanwhile: nobody waits for all slices of another one. */
+  async #runSlices(script: RowScript): Promise<void> {
+    let askedAt = performance.now()
+    for (let next = this.#sliced.shift(); next; next = this.#sliced.shift()) {
+      if (await this.#runSlice(script, next)) this.#sliced.push(next)
+      if (this.#sliced.length === 0 || performance.now() - askedAt < askAfterMs || !this.#mayAsk(script)) continue
+      await this.#runRows(script, await this.#askForMore())
+      askedAt = performance.now()
+    }
+  }
+
+  /** A body that is decoded by a script may never be ready, and one that was moved here must not be lost to another's fault. */
+  #mayAsk({ ownMedia }: RowScript): boolean {
+    return ownMedia === undefined && (this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved))
+  }
+
+  async #askForMore(): Promise<[number, ScoringRequest][]> {
+    this.#flush()
+    const { promise, resolve } = Promise.withResolvers<[number, ScoringRequest][]>()
+    this.#takeIn = resolve
+    this.#post({ type: 'room' }, [])
+    return promise
+  }
+
+  /** What `room` was answered with. */
+  takeIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+    this.#left += requests.length
+    this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
 
   /** @returns whether there is more to run: it may have been taken back meanwhile, as its time may be up */

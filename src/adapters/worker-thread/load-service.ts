@@ -16,6 +16,8 @@ import { importEntryModule } from './entry-module.ts'
 /** A service that can score, as the thread holds it. */
 export interface LoadedService {
   readonly script: Script
+  /** Nothing of its owner's runs, so that nothing ends the thread. */
+  readonly isBuiltIn: boolean
   readonly isBatchable: boolean
   /** Whole numbers beyond 2^53 must arrive exactly. */
   readonly hasExactIntegers: boolean
@@ -75,6 +77,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   const { batching, limits, response } = spec.definition
   const service: LoadedService = {
     script,
+    isBuiltIn: spec.entryScript === undefined,
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
     mediaTypes,

@@ -9,12 +9,16 @@ export interface ThreadStart {
 }
 
 /** To the thread: score these. One hand-over at a time. */
-export type ToThread = PackedRequests
+export interface ToThread extends PackedRequests {
+  /** They belong to the hand-over that is under way: the answer to `room`. */
+  readonly indexes?: readonly number[]
+}
 
 /** From the thread. */
 export type FromThread =
   | { readonly type: 'loaded'; readonly report: LoadReport }
   | { readonly type: 'load-failed'; readonly reason: string }
+  | { readonly type: 'room' }
   | {
       readonly type: 'answers'
       readonly indexes: readonly number[]

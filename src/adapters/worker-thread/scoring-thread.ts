@@ -18,7 +18,11 @@ async function main(): Promise<void> {
     const { service, report } = await loadService(spec)
     const runner = new HandOverRunner(service, new ProgressBoard(board), post)
     // Every request has its own catch; what escapes is a fault of ours, and ends this thread.
-    port.on('message', (packed: ToThread) => void runner.run(unpackRequests(packed)))
+    port.on('message', (packed: ToThread) => {
+      const requests = unpackRequests(packed)
+      if (packed.indexes) runner.takeIn(requests, packed.indexes)
+      else void runner.run(requests)
+    })
     post({ type: 'loaded', report })
   } catch (failure) {
     const isKnown = failure instanceof ServiceLoadError

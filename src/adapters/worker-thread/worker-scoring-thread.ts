@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
-import { type FromThread, ProgressBoard, type ThreadStart } from './messages.ts'
+import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
@@ -63,6 +63,12 @@ export class WorkerScoringThread implements ScoringThread {
     this.#worker.postMessage(packed, buffersToMove(packed))
   }
 
+  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+    for (const index of indexes) this.#board.set(index, progress.waiting)
+    const packed: ToThread = { ...packRequests(requests), indexes }
+    this.#worker.postMessage(packed, buffersToMove(packed))
+  }
+
   isRunning(index: number): boolean {
     return this.#board.get(index) === progress.running
   }
@@ -104,6 +110,8 @@ export class WorkerScoringThread implements ScoringThread {
         events.onLoadFailed(message.reason)
         void this.end()
         return
+      case 'room':
+        return events.onRoom()
       case 'answers':
         events.onAnswers(message.indexes, unpackAnswers(message.answers))
         if (message.isLast) events.onIdle()
