@@ -214,7 +214,7 @@ export class Lane {
     for (const slot of this.#slots) {
       if (slot.state === 'loading' || slot.state === 'ended' || this.#watch.isStalled(slot, now)) continue
       threads++
-      if (slot.state === 'busy')
+      if (slot.state === 'busy' && !slot.isSharing)
         ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
     }
     return ms / Math.max(1, threads)

@@ -25,6 +25,8 @@ export class ThreadSlot {
   requestCount = 0
   /** What they are, as `workOf` counts it. */
   work = 0
+  /** It takes others in while it has a long request under way: nobody waits for the end of that. */
+  isSharing = false
   readonly #thread: ScoringThread
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
@@ -56,6 +58,7 @@ export class ThreadSlot {
     this.state = 'busy'
     this.#batch = batch
     this.#free = []
+    this.isSharing = false
     this.since = Date.now()
     this.requestCount = batch.length
     this.work = batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
@@ -69,6 +72,7 @@ export class ThreadSlot {
 
   /** @param batch  as many as there is room for */
   handIn(batch: readonly WaitingRequest[]): void {
+    this.isSharing = true
     this.requestCount += batch.length
     this.work += batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
     const indexes = batch.map(waiting => {

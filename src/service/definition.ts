@@ -73,7 +73,12 @@ export const Accelerator = z.strictObject({
 })
 
 export const Batching = z.strictObject({
-  maxRows: z.int().min(1).max(100_000).default(64).describe('rows per run; 1 turns micro-batching off'),
+  maxRows: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(64)
+    .describe('rows per run; a request with more runs in slices; 1 turns micro-batching off'),
   maxDelayMs: z.number().min(0).max(10_000).default(0).describe('milliseconds the first row waits for company'),
 })
 

@@ -96,6 +96,14 @@ describe('a busy Lane', () => {
     await lane.stop()
   })
 
+  it('does not count what a thread has in hand that takes others in meanwhile', async () => {
+    const { lane, thread } = busyLane()
+    assert.match(lane.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms /)
+    thread(0).events.onRoom()
+    assert.equal(lane.refusalOf(0, 1), undefined)
+    await lane.stop()
+  })
+
   const code = async (answer: Promise<ScoringAnswer>) => ((await answer) as FailedAnswer).code
 
   it('answers a caller that waits less than the limit at its own deadline, to the millisecond', async () => {
