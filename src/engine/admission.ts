@@ -12,6 +12,11 @@ export interface AdmissionLimits {
   readonly maxQueueWaitMs?: number | undefined
 }
 
+/**
+ * Of the time that a request has, this much may pass before it is begun: its run has to fit in too, and expectations err.
+ * Under a steady overload the queue is as long as it may be, and everyone in it as late as that allows.
+ */
+const shareForWaiting = 0.9
 /** A client that is told to wait longer has rather given up. */
 const longestRetrySeconds = 30
 
@@ -34,7 +39,7 @@ export function refusalOf(
   if (queue.length > 0 && queue.bytes + bytes > maxQueuedBytes) {
     return refused(`the ${bytes} bytes of this request find no place beside the ${queue.bytes} that wait`, waitMs)
   }
-  const longestMs = Math.min(timeLeftMs, maxQueueWaitMs ?? Number.POSITIVE_INFINITY)
+  const longestMs = Math.min(shareForWaiting * timeLeftMs, maxQueueWaitMs ?? Number.POSITIVE_INFINITY)
   if (waitMs <= longestMs) return undefined
   const expected = `a wait of ${Math.ceil(waitMs)} ms is expected`
   return refused(`${expected}, and this request may wait for ${Math.max(0, Math.floor(longestMs))} ms`, waitMs)

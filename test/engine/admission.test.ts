@@ -62,10 +62,10 @@ describe('a busy Lane', () => {
     assert.equal(lane.refusalOf(0), undefined) // 1 s in hand, 1 s waits
     void lane.submit(requestOf(''))
     const message =
-      'The service is busy: a wait of 3000 ms is expected, and this request may wait for 2500 ms; try again later.'
+      'The service is busy: a wait of 3000 ms is expected, and this request may wait for 2250 ms; try again later.'
     assert.deepEqual(refusal(lane.refusalOf(0)), ['QUEUE_FULL', 3, message])
     assert.deepEqual(refusal((await lane.submit(requestOf(''))) as FailedAnswer), ['QUEUE_FULL', 3, message])
-    mock.timers.tick(600) // of the second that the one in hand takes
+    mock.timers.tick(800) // of the second that the one in hand takes
     assert.equal(lane.refusalOf(0), undefined)
     await lane.stop()
   })
@@ -73,7 +73,7 @@ describe('a busy Lane', () => {
   it('counts what a caller grants, and limits.maxQueueWaitMs, where that is less', async () => {
     const { lane } = busyLane({ maxQueueWaitMs: 1500 })
     assert.equal(lane.refusalOf(0), undefined)
-    assert.match(lane.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms .* may wait for 900 ms/)
+    assert.match(lane.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms .* may wait for 810 ms/)
     void lane.submit(requestOf(''))
     assert.match(lane.refusalOf(0)?.message ?? '', /a wait of 2000 ms .* may wait for 1500 ms/)
     await lane.stop()
@@ -133,9 +133,9 @@ describe('a busy Lane', () => {
   })
 
   it('does not begin what is late already, when nobody has told its caller yet', async () => {
-    const { lane, thread } = busyLane({ timeoutMs: 1030 })
+    const { lane, thread } = busyLane({ timeoutMs: 1130 })
     const late = lane.submit(requestOf('late'))
-    mock.timers.tick(1040) // deadlines of the service are looked after every 50 ms
+    mock.timers.tick(1140) // deadlines of the service are looked after every 50 ms
     thread(0).finish()
     assert.deepEqual(thread(0).handOvers, [[''], ['']])
     assert.equal(await code(late), 'SCORING_TIMEOUT')
