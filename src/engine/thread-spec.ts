@@ -7,6 +7,15 @@ export interface ModelPath {
   readonly sha256: string | undefined
 }
 
+/** A stage of a pipeline: `script` is the path of a file that exists, `model` the name of one of the models. */
+export interface StageSpec {
+  readonly name: string
+  readonly model: string | undefined
+  readonly script: string | undefined
+  readonly accelerator: ServiceDefinition['accelerator']
+  readonly maxRows: number
+}
+
 /** Everything a thread needs to serve a service; plain data, because it crosses to the thread. */
 export interface ThreadSpec {
   readonly service: string
@@ -15,6 +24,8 @@ export interface ThreadSpec {
   /** Folder that an entry script expects behind `AZUREML_MODEL_DIR`. */
   readonly modelDir: string
   readonly entryScript: string | undefined
+  /** The stages of a pipeline, in order; undefined: it is none. */
+  readonly stages: readonly StageSpec[] | undefined
   /** Text of the sample request body, when `service.json` names one. */
   readonly sample: string | undefined
 }

@@ -18,6 +18,21 @@ export type Script =
   | { readonly kind: 'rawHttp'; run(request: Request): unknown }
   | { readonly kind: 'object'; decode(parameters: Record<string, unknown>): unknown; run(input: unknown): unknown }
   | RowScript
+  | HeadedScript
+
+/** A script that is run once a request, on the request as it is. */
+export type WholeScript = Exclude<Script, RowScript | HeadedScript>
+
+/** A pipeline that begins with a script which makes the rows of each request. */
+export interface HeadedScript {
+  readonly kind: 'headed'
+  readonly head: WholeScript
+  /** Rows of several requests may be joined at all. */
+  readonly hasRowAxis: boolean
+  /** @param input  what `head` takes */
+  feedsOf(input: unknown): Promise<Feeds>
+  run(feeds: Feeds): unknown
+}
 
 /** A script that takes tensors, so that rows of several requests may arrive together. */
 export interface RowScript {

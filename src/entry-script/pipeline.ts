@@ -1,0 +1,170 @@
+/** A pipeline: stages that score one after the other, each on what the one before it gave. */
+import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
+import { ScoringError } from '../errors.ts'
+import { concatRows, splitRows } from '../tensor/rows.ts'
+import { hasRowAxis } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { rowCountOf } from './row-feeds.ts'
+import type { Script } from './script.ts'
+
+/** One stage. Rows of several requests come together, and stay in order. */
+export interface Stage {
+  readonly name: string
+  /** What it takes by name; undefined: a script, which takes whatever tensors the stage before gives. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  /** It can be given any number of rows. */
+  readonly takesAnyRowCount: boolean
+  /** @returns a Tensor or an object of Tensors for the next stage; of the last stage, anything that can be an answer */
+  run(feeds: Feeds): unknown
+}
+
+/** A model between other stages. It runs on slices where it takes fewer rows at a time than there are. */
+export function modelStage(name: string, model: ModelSession, maxRows: number): Stage {
+  const [first] = model.inputs
+  const fixedRows = first?.shape[0]
+  const isOpen = [...model.inputs, ...model.outputs].every(({ shape }) => hasRowAxis(shape))
+  const rowsPerRun = isOpen ? maxRows : typeof fixedRows === 'number' ? fixedRows : Number.POSITIVE_INFINITY
+  const [only] = model.outputs
+  return {
+    name,
+    inputs: model.inputs,
+    // A model of one row at a time takes any number of them, one by one.
+    takesAnyRowCount: isOpen || rowsPerRun === 1,
+    run: async feeds => {
+      const outputs = await runInSlices(model, feeds, rowsPerRun)
+      return model.outputs.length === 1 && only ? outputs[only.name] : outputs
+    },
+  }
+}
+
+/** A script between or after other stages: `run({ data })`, or `run` of the names that the stage before gives. */
+export function scriptStage(name: string, run: (input: unknown) => unknown): Stage {
+  return { name, inputs: undefined, takesAnyRowCount: true, run }
+}
+
+/**
+ * The stages as one script. Requests are decoded by the first stage, and their rows go through all stages together.
+ *
+ * @param first  a script of any kind, or a model's built-in script; a script that is not about rows is run once a
+ *               request, and gives the rows of that request
+ */
+export function pipelineOf(first: { readonly name: string; readonly script: Script }, rest: readonly Stage[]): Script {
+  const { name, script } = first
+  const takesAnyRowCount = rest.every(stage => stage.takesAnyRowCount)
+  if (script.kind !== 'rows') {
+    const [second] = rest
+    if (!second || script.kind === 'headed') return script
+    const call = script.run as (input: unknown) => unknown
+    return {
+      kind: 'headed',
+      head: script,
+      hasRowAxis: takesAnyRowCount,
+      feedsOf: async input => feedsBetween(name, await inStage(name, () => call(input)), second),
+      run: feeds => runStages(rest, feeds),
+    }
+  }
+  return {
+    ...script,
+    hasRowAxis: script.hasRowAxis && takesAnyRowCount,
+    run: async feeds => {
+      const result = await inStage(name, () => script.run(feeds))
+      const [second] = rest
+      return second ? runStages(rest, feedsBetween(name, result, second)) : result
+    },
+  }
+}
+
+async function runStages(stages: readonly Stage[], feeds: Feeds): Promise<unknown> {
+  let result: unknown = feeds
+  for (const [index, stage] of stages.entries()) {
+    const before = stages[index - 1]
+    const taken = before ? feedsBetween(before.name, result, stage) : feeds
+    result = await inStage(stage.name, () => stage.run(taken))
+  }
+  return result
+}
+
+/**
+ * What a stage gave as what the next one takes: a single tensor goes to a single input whatever its name, several by name.
+ *
+ * @throws ScoringError STAGE_MISMATCH naming both stages
+ */
+export function feedsBetween(from: string, result: unknown, to: Stage): Feeds {
+  const given = result instanceof Tensor ? { data: result } : result
+  if (!isTensors(given)) {
+    throw mismatch(`stage "${from}" must give a Tensor or an object of Tensors to stage "${to.name}"`)
+  }
+  if (to.inputs === undefined) return given
+  const names = Object.keys(given)
+  const [onlyInput] = to.inputs
+  const [onlyName] = names
+  if (to.inputs.length === 1 && onlyInput && names.length === 1 && onlyName !== undefined) {
+    return fitting(from, { [onlyInput.name]: given[onlyName] as Tensor }, to)
+  }
+  const taken: Record<string, Tensor> = {}
+  for (const { name } of to.inputs) {
+    if (!Object.hasOwn(given, name)) {
+      const gave = names.map(each => `"${each}"`).join(', ') || 'nothing'
+      throw mismatch(`stage "${to.name}" takes "${name}", stage "${from}" gave ${gave}`)
+    }
+    taken[name] = given[name] as Tensor
+  }
+  return fitting(from, taken, to)
+}
+
+/** Types, and sizes but for the rows, which the stage may take in slices. */
+function fitting(from: string, feeds: Feeds, to: Stage): Feeds {
+  for (const { name, dtype, shape } of to.inputs ?? []) {
+    const tensor = feeds[name] as Tensor
+    const isFit =
+      tensor.dtype === dtype &&
+      tensor.shape.length === shape.length &&
+      shape.every((size, axis) => axis === 0 || typeof size === 'string' || size < 0 || size === tensor.shape[axis])
+    if (!isFit) {
+      const takes = `${dtype}[${shape.join(', ')}]`
+      const gave = `${tensor.dtype}[${tensor.shape.join(', ')}]`
+      throw mismatch(`stage "${to.name}" takes "${name}" as ${takes}, stage "${from}" gave ${gave}`)
+    }
+  }
+  return feeds
+}
+
+function isTensors(value: unknown): value is Feeds {
+  return typeof value === 'object' && value !== null && Object.values(value).every(each => each instanceof Tensor)
+}
+
+function mismatch(message: string): ScoringError {
+  return new ScoringError('STAGE_MISMATCH', message)
+}
+
+async function inStage(name: string, run: () => unknown): Promise<unknown> {
+  try {
+    return await run()
+  } catch (cause) {
+    const isKnown = cause instanceof ScoringError
+    const code = isKnown ? cause.code : 'ENTRY_SCRIPT_FAILED'
+    const what = isKnown
+      ? cause.message
+      : 'An unexpected error occurred in scoring script. Check the logs for more info.'
+    throw new ScoringError(code, `stage "${name}": ${what}`, { cause: isKnown ? cause.cause : cause })
+  }
+}
+
+async function runInSlices(model: ModelSession, feeds: Feeds, rowsPerRun: number): Promise<Record<string, Tensor>> {
+  const total = rowCountOf(feeds)
+  if (total <= rowsPerRun) return model.run(feeds)
+  const counts = Array.from({ length: Math.ceil(total / rowsPerRun) }, (_, index) =>
+    Math.min(rowsPerRun, total - index * rowsPerRun),
+  )
+  const slices: Record<string, Tensor>[] = counts.map(() => ({}))
+  for (const name in feeds) {
+    for (const [index, part] of splitRows(feeds[name] as Tensor, counts).entries()) {
+      ;(slices[index] as Record<string, Tensor>)[name] = part
+    }
+  }
+  const runs: Record<string, Tensor>[] = []
+  for (const slice of slices) runs.push(await model.run(slice))
+  return Object.fromEntries(
+    model.outputs.map(({ name }) => [name, concatRows(runs.map(outputs => outputs[name] as Tensor))]),
+  )
+}
