@@ -169,7 +169,7 @@ function startLane(spec: ThreadSpec, settings: Settings): Lane {
     loadTimeoutMs: definition.limits.loadTimeoutMs,
     maxQueued: definition.limits.maxQueued,
     maxMemoryMb,
-    hasEntryScript: spec.entryScript !== undefined,
+    hasEntryScript: spec.entryScript !== undefined || spec.stages?.some(({ script }) => script !== undefined) === true,
     log: line => console.error(`[${service}] ${line}`),
   })
   const startedAt = performance.now()

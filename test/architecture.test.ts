@@ -10,7 +10,7 @@ const mayImport: Record<string, readonly string[]> = {
   auth: [],
   engine: ['service'],
   'entry-script': ['engine'],
-  protocols: ['scoring', 'engine', 'auth'],
+  protocols: ['scoring', 'engine', 'auth', 'service'],
   registry: ['engine', 'service'],
   scoring: ['engine', 'auth', 'service'],
   telemetry: ['engine'],

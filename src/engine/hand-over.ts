@@ -51,6 +51,8 @@ export interface LoadReport {
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  /** Names of the stages of a pipeline, in order; undefined: it is none. */
+  readonly stages?: readonly string[] | undefined
   /** Media types of bodies that the service takes besides JSON. */
   readonly mediaTypes?: readonly string[]
   /** JSON text of a request body that the service takes, when its owner gave one. */

@@ -14,7 +14,10 @@ interface Schema {
 }
 
 /** An entry script whose exports have been checked; `kind` says what `run` takes. */
-export type Script = RawScript | RawHttpScript | ObjectScript | RowScript
+export type Script = WholeScript | RowScript | HeadedScript
+
+/** A script that is run once a request, on the request as it is. */
+export type WholeScript = RawScript | RawHttpScript | ObjectScript
 
 interface TakesHeaders {
   /** `run` has a second parameter, for the headers of its request. */
@@ -52,6 +55,17 @@ export interface RowScript extends TakesHeaders {
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>): Feeds
   run(feeds: Feeds, headers?: RequestHeaders): unknown
+}
+
+/** A pipeline that begins with a script which makes the rows of each request. */
+export interface HeadedScript extends TakesHeaders {
+  readonly kind: 'headed'
+  readonly head: WholeScript
+  /** Rows of several requests may be joined at all. */
+  readonly hasRowAxis: boolean
+  /** @param input  what `head` takes */
+  feedsOf(input: unknown, headers?: RequestHeaders): Promise<Feeds>
+  run(feeds: Feeds): unknown
 }
 
 interface EntryModule {

@@ -56,6 +56,7 @@ function detailsOf(service: ScoringService): object {
     reason: service.failure,
     executionProvider: report?.executionProvider,
     script: report?.scriptKind,
+    stages: report?.stages,
     inputs: report?.inputs,
     outputs: report?.outputs,
     microBatching: report?.isBatchable,

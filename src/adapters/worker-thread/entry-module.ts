@@ -16,6 +16,22 @@ const globalName = Symbol.for(moduleUrl)
  * @throws ServiceLoadError with the place of a syntax error, or what the module threw
  */
 export async function importEntryModule(path: string, file: string): Promise<Record<string, unknown>> {
+  installApi()
+  try {
+    const module: Record<string, unknown> = await import(pathToFileURL(path).href)
+    // CommonJS, and `export default { init, run }`, have everything in `default`.
+    return { ...(module.default as object | undefined), ...module }
+  } catch (cause) {
+    throw new ServiceLoadError(
+      `${file} cannot be imported: ${placeOf(cause, file)}${(cause as Error)?.message ?? cause}`,
+      { cause },
+    )
+  }
+}
+
+/** Makes `scoring-functions` importable, once: a pipeline has several scripts. */
+function installApi(): void {
+  if (Object.hasOwn(globalThis, globalName)) return
   Object.assign(globalThis, { [globalName]: api })
   installImageDecoder(decodeImageWithSharp)
   const names = Object.keys(api).join(', ')
@@ -39,16 +55,6 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
           }
         : nextLoad(url, context),
   })
-  try {
-    const module: Record<string, unknown> = await import(pathToFileURL(path).href)
-    // CommonJS, and `export default { init, run }`, have everything in `default`.
-    return { ...(module.default as object | undefined), ...module }
-  } catch (cause) {
-    throw new ServiceLoadError(
-      `${file} cannot be imported: ${placeOf(cause, file)}${(cause as Error)?.message ?? cause}`,
-      { cause },
-    )
-  }
 }
 
 function isMissingPackage(specifier: string, failure: unknown): boolean {

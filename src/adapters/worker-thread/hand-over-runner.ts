@@ -1,22 +1,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { progress, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
-import type { OwnMedia } from '../../entry-script/own-media.ts'
 import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
-import type { RowScript, Script } from '../../entry-script/script.ts'
+import type { HeadedScript, RowScript, WholeScript } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
-import { WholeRequest } from '../../entry-script/whole-request.ts'
 import { ScoringError } from '../../errors.ts'
-import { decodeParameters, decodeText } from '../../protocols/azureml-input.ts'
 import { encodeResult } from '../../protocols/azureml-output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { packAnswers } from './packed-hand-over.ts'
-import { decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
+import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
 import { logFailure } from './thread-log.ts'
+import { wholeInputOf } from './whole-input.ts'
+
+/** A script whose runs may hold the rows of several requests. */
+type JoiningScript = RowScript | HeadedScript
 
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
@@ -29,11 +30,11 @@ const flushAfterMs = 2
 /** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
 const maxDecoding = 4
 
-/** A body that the script decodes itself. */
-interface OwnBody {
+/** A request whose rows a script makes, which may take its time. */
+interface OwnRows {
   readonly index: number
   readonly request: ScoringRequest
-  readonly media: OwnMedia
+  feeds(): Promise<Feeds>
 }
 
 /** Scores the requests of a hand-over and posts their answers. */
@@ -61,13 +62,14 @@ export class HandOverRunner {
     this.#flushedAt = performance.now()
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests)
+    else if (script.kind === 'headed') await this.#runHeaded(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
-  async #runAlone(script: Exclude<Script, RowScript>, index: number, request: ScoringRequest): Promise<void> {
+  async #runAlone(script: WholeScript, index: number, request: ScoringRequest): Promise<void> {
     if (!this.#begin(index)) return
     try {
-      const input = this.#inputOf(script, request)
+      const input = wholeInputOf(script, request)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
@@ -80,30 +82,23 @@ export class HandOverRunner {
     }
   }
 
-  #inputOf(script: Exclude<Script, RowScript>, request: ScoringRequest): unknown {
-    switch (script.kind) {
-      case 'raw':
-        return decodeText(request.body)
-      case 'object':
-        return script.decode(decodeParameters(request.body, request.contentType, false))
-      case 'rawHttp': {
-        const { method, url, headers } = (request.details as RequestDetails).http as NonNullable<RequestDetails['http']>
-        return new WholeRequest(
-          url,
-          { method, headers: headers as [string, string][] },
-          request.body as Uint8Array<ArrayBuffer>,
-        )
-      }
-    }
+  /** The first stage makes the rows of each request, the others score the rows of all. */
+  async #runHeaded(script: HeadedScript, requests: readonly ScoringRequest[]): Promise<void> {
+    const own = requests.map((request, index) => ({
+      index,
+      request,
+      feeds: () => decodeHeadedRows(this.#service, script, request, headersOf(request)),
+    }))
+    await this.#runOwn(script, own, [])
   }
 
   async #runRows(script: RowScript, requests: readonly ScoringRequest[]): Promise<void> {
     const decoded: DecodedRow[] = []
-    const own: OwnBody[] = []
+    const own: OwnRows[] = []
     for (const [index, request] of requests.entries()) {
       const media = ownMediaFor(script, request)
       if (media) {
-        own.push({ index, request, media })
+        own.push({ index, request, feeds: () => decodeOwnRows(this.#service, script, media, request) })
         continue
       }
       if (!this.#begin(index)) continue
@@ -121,10 +116,10 @@ export class HandOverRunner {
    * Runs what is decoded as soon as it is, and lets several bodies be decoded meanwhile: none waits for another one,
    * which may never be ready.
    */
-  async #runOwn(script: RowScript, own: OwnBody[], decoded: DecodedRow[]): Promise<void> {
+  async #runOwn(script: JoiningScript, own: OwnRows[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
-    const decode = async ({ index, request, media }: OwnBody) => {
-      const feeds = decodeOwnRows(this.#service, script, media, request)
+    const decode = async ({ index, request, feeds: make }: OwnRows) => {
+      const feeds = make()
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
@@ -134,7 +129,7 @@ export class HandOverRunner {
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
-        const next = own.shift() as OwnBody
+        const next = own.shift() as OwnRows
         if (!this.#begin(next.index)) continue
         const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
         decoding.add(done)
@@ -154,12 +149,12 @@ export class HandOverRunner {
     return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) }
   }
 
-  async #runBatches(script: RowScript, decoded: readonly DecodedRow[]): Promise<void> {
+  async #runBatches(script: JoiningScript, decoded: readonly DecodedRow[]): Promise<void> {
     const { isBatchable, maxRows } = this.#service
     for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) await this.#runBatch(script, batch)
   }
 
-  async #runBatch(script: RowScript, planned: readonly DecodedRow[]): Promise<void> {
+  async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
     const batch = planned.filter(({ index }) => this.#begin(index))
     if (batch.length === 0) return
     const startedAt = performance.now()
@@ -182,7 +177,7 @@ export class HandOverRunner {
   }
 
   /** A run of several that fails tells nothing about any one of them: each runs again alone. */
-  async #runApart(script: RowScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
+  async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#fail(only.index, failure)
     for (const request of batch) this.#board.set(request.index, progress.waiting)
