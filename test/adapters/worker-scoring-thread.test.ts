@@ -267,9 +267,9 @@ describe('an entry script', () => {
     const code = `
       import { execSync } from 'node:child_process'
       export const init = () => {}
-      export const run = text => text === 'sleep' ? execSync(${JSON.stringify(`sleep 2; touch '${woke}'`)}) : text
+      export const run = text => text === 'sleep' ? execSync(${JSON.stringify(`sleep 5; touch '${woke}'`)}) : text
     `
-    const { send } = await serve(test, script(code, { limits: { timeoutMs: 300 } }))
+    const { send } = await serve(test, script(code, { limits: { timeoutMs: 1500 } }))
     assert.equal(codeOf(await send('sleep')), 'SCORING_TIMEOUT')
     assert.equal(jsonOf(await send('next')), '"next"')
     assert.equal(existsSync(woke), false) // both were answered while the thread still slept
