@@ -48,7 +48,7 @@ export class WrongKeyLimit {
     if (++client.count <= maxWrongKeys) return
     throw new ScoringError(
       'TOO_MANY_WRONG_KEYS',
-      'Too many wrong keys came from your address; a valid key works at any time.',
+      'Too many wrong keys came from your address; a valid key works at any time, a new one within a minute.',
       { retryAfterSeconds: Math.ceil((client.windowEndsAt - now) / 1000) },
     )
   }
