@@ -14,11 +14,11 @@ import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
 import { Lane } from './engine/lane.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
-import { ServiceLoadError, StartupError } from './errors.ts'
+import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
 import type { DocsFiles } from './protocols/docs-files.ts'
 import { ScoringService } from './scoring/scoring-service.ts'
 import { ServiceCatalogue } from './scoring/service-catalogue.ts'
-import { ServiceDefinition } from './service/definition.ts'
+import { ServiceDefinition, serviceNamePattern } from './service/definition.ts'
 import type { OwnDocuments } from './service/own-documents.ts'
 import { readServerVersion, readSettings, type Settings } from './settings.ts'
 import { describeLoad } from './telemetry/load-report-line.ts'
@@ -52,8 +52,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     )
   }
   const opened = await Promise.all(names.map(name => openService(store, name)))
-  const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
   if (!settings.isDevelopment) tellOpenServices(opened)
+  const locked = lockedByKeys(opened, settings)
   const keys = new ServiceKeys(locked, {
     store: await openSecretStore(settings, locked),
     clock: systemClock,
@@ -64,7 +64,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const tokens = await loadEntraId(opened, settings)
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
-    const authorizer = authorizerFor(name, definition, keys, tokens)
+    const isKeyless = failure !== undefined && !locked.includes(name)
+    const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     return new ScoringService({ name, definition, authorizer, lane, documents })
   })
   const stop = async () => {
@@ -84,6 +85,25 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     keysChanged: name => keys.keysChanged(name),
     stop,
   }
+}
+
+/**
+ * Services that callers open with keys. One that cannot be opened has them too, so that its owner is told the reason;
+ * but it is no reason to want a vault, and none is asked for what is no name.
+ */
+function lockedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelopment }: Settings): string[] {
+  const canAsk = keyVaultUrl !== undefined || isDevelopment
+  const isLocked = ({ name, definition, failure }: OpenedService) =>
+    definition.auth.mode === 'key' && (failure === undefined || (canAsk && serviceNamePattern.test(name)))
+  return opened.filter(isLocked).map(({ name }) => name)
+}
+
+/** Lets nobody in: what would open the service is not known. */
+const closed: Authorizer = {
+  isReady: false,
+  authorize: () => {
+    throw new ScoringError('SERVICE_UNAVAILABLE', 'The service could not be loaded. Check the logs for more info.')
+  },
 }
 
 /** The vault at `KEY_VAULT_URL`, or the key file of a developer. */
@@ -199,7 +219,10 @@ export function startedApp(): Promise<App> {
   return started
 }
 
-/** Stops the app of this process, if it was started at all. */
+/** Stops the app of this process, if it was started at all; a start that was refused has said so. */
 export async function stopApp(): Promise<void> {
-  await started?.then(app => app.stop())
+  await started?.then(
+    app => app.stop(),
+    () => {},
+  )
 }

@@ -108,7 +108,8 @@ function readAuthorityHost(url: string, isDevelopment: boolean): string {
   const { protocol, hostname, origin } = URL.parse(url) ?? {}
   const isDouble = isDevelopment && protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname ?? '')
   if (origin !== undefined && (protocol === 'https:' || isDouble)) return origin
+  // The text may hold a password, so it is not quoted.
   throw new StartupError(
-    `setting AZURE_AUTHORITY_HOST: must be an https URL (http only in Development, on this machine), not "${url}"`,
+    'setting AZURE_AUTHORITY_HOST: must be an https URL such as https://login.microsoftonline.com (http only in Development, on this machine)',
   )
 }

@@ -51,6 +51,10 @@ describe('readSettings', () => {
     assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
       assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an https URL /, url)
+    assert.throws(
+      () => hostIn('http://me:my-password@login.example'),
+      ({ message }) => !message.includes('my-password'),
+    )
   })
 
   it('takes a vault, in Development too', () => {

@@ -276,16 +276,17 @@ describe('an entry script', () => {
   })
 
   it('sees neither the connection strings nor the identity of the platform', async test => {
-    process.env.AzureWebJobsStorage = 'AccountKey=secret'
-    process.env.OWN_SETTING = 'own'
+    // Names of Azure Functions, and of @azure/identity's EnvironmentCredential and WorkloadIdentityCredential.
+    const hidden = ['AzureWebJobsStorage', 'IDENTITY_HEADER', 'AZURE_CLIENT_SECRET', 'AZURE_FEDERATED_TOKEN_FILE']
+    const names = [...hidden, 'SCORING_KEY_VAULT_TEST_TOKEN', 'OWN_SETTING']
+    for (const name of names) process.env[name] = `value of ${name}`
     test.after(() => {
-      delete process.env.AzureWebJobsStorage
-      delete process.env.OWN_SETTING
+      for (const name of names) delete process.env[name]
     })
-    const code =
-      'export const init = () => {}; export const run = () => [process.env.AzureWebJobsStorage ?? null, process.env.OWN_SETTING]'
+    const code = `export const init = () => {}
+      export const run = () => ${JSON.stringify(names)}.filter(name => Object.values(process.env).includes('value of ' + name))`
     const { send } = await serve(test, script(code))
-    assert.equal(jsonOf(await send('')), '[null, "own"]')
+    assert.equal(jsonOf(await send('')), '["OWN_SETTING"]')
   })
 
   const hostile = `

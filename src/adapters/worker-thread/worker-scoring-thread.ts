@@ -12,9 +12,9 @@ import { threadEntry } from './thread-entry.ts'
 // loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
 if (Number.parseInt(process.versions.v8, 10) >= 13) setFlagsFromString('--no-turboshaft-loop-unrolling')
 
-/** What the platform puts into the environment for itself: storage, telemetry, the identity's own endpoint. */
+/** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
 const platformSecrets =
-  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE/i
+  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_/i
 
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
