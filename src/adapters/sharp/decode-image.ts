@@ -4,6 +4,7 @@ import { ScoringError } from '../../errors.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type CheckedImageOptions, checkImageOptions } from './image-options.ts'
 import { pixelsToTensor } from './pixels-to-tensor.ts'
+import { pngSignature, withoutTexts } from './png-chunks.ts'
 
 type SharpFactory = typeof import('sharp').default
 
@@ -19,9 +20,10 @@ async function loadSharp(): Promise<SharpFactory> {
 }
 
 /** `DecodeImage` with sharp (libvips), which computes in threads of its own. */
-export const decodeImageWithSharp: DecodeImage = async (bytes, options = {}) => {
+export const decodeImageWithSharp: DecodeImage = async (file, options = {}) => {
   const checked = checkImageOptions(options)
-  const format = sniff(bytes, checked)
+  const format = sniff(file, checked)
+  const bytes = format === 'png' ? withoutTexts(file) : file
   sharp ??= loadSharp()
   const factory = await sharp
   const { width, height } = await readHeader(factory, bytes, format, checked.maxPixels)
@@ -43,7 +45,7 @@ export const decodeImageWithSharp: DecodeImage = async (bytes, options = {}) => 
 const maxSide = 65_535
 
 const signatures: Record<ImageFormat, Uint8Array> = {
-  png: Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+  png: pngSignature,
   jpeg: Uint8Array.of(0xff, 0xd8, 0xff),
 }
 
