@@ -42,6 +42,15 @@ describe('the built-in script', () => {
     })
   }
 
+  it('refuses texts that the runtime would cut or change', async test => {
+    const { send } = await serve(test, model(identityModel('string')))
+    assert.equal(jsonOf(await send('{"data": [["", "\\ud83d\\ude00"]]}')), '[["", "\\ud83d\\ude00"]]')
+    for (const text of ['a\\u0000b', 'a\\ud83d', '\\ude00']) {
+      const answer = await send(`{"data": [["a", "${text}"]]}`)
+      assert.match(JSON.stringify(answer), /INPUT_TYPE_MISMATCH.*text 1 has (a NUL character|half of a surrogate pair)/)
+    }
+  })
+
   it('takes several inputs by name, answers several outputs by name', async test => {
     const bytes = writeModel({
       nodes: [
@@ -330,7 +339,22 @@ describe('an entry script', () => {
 
 describe('a service that cannot be loaded', () => {
   const cases: [string, ServiceFiles, RegExp][] = [
-    ['a syntax error', script('export const init = ('), /sut\/score\.ts/],
+    ['a syntax error', script('export const init = ('), /sut\/score\.ts cannot be imported: sut\/score\.ts:1: /],
+    [
+      'a syntax error in a file that the script imports',
+      { ...script("import './rows.ts'"), 'sut/rows.ts': '\nexport const a = (' },
+      /sut\/score\.ts cannot be imported: rows\.ts:2: /,
+    ],
+    [
+      'a package that is nowhere',
+      script("import 'no-such-package'"),
+      /Cannot find package 'no-such-package' imported from \S+sut\/score\.ts$/,
+    ],
+    [
+      'a sample of an unknown type',
+      script("import { tensor } from 'scoring-functions'; export const input = tensor([[1]], 'float')"),
+      /there is no dtype "float"; known are float32, float64, /,
+    ],
     [
       'no run',
       script('export const init = () => {}'),
