@@ -19,8 +19,11 @@ export async function init({ loadModel }: InitContext) {
   digits = await loadModel('digits')
 }
 
-/** Media types that `decode` reads; JSON goes straight to `run`. */
-export const accepts = ['image/png', 'image/jpeg', 'application/octet-stream']
+/** Media types that `decode` reads, `image/*` for whatever else people call them; JSON goes straight to `run`. */
+export const accepts = ['image/png', 'image/jpeg', 'image/*', 'application/octet-stream']
+
+/** What the service's document says of answers: ten numbers a row. Its example is the answer to sample.json. */
+export const output = tensor([new Array(10).fill(0)], 'float32')
 
 /**
  * One image as a row. The data's pixels are counts: how many of the 4x4 dots that a pixel stands for have ink. So they

@@ -9,8 +9,15 @@ import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocol
 import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
 import type { LoadedService } from './load-service.ts'
 
-/** The script's own decoder when the body is for it; that may take its time, where all others are done at once. */
-export function ownMediaFor({ ownMedia }: RowScript, { contentType }: ScoringRequest): OwnMedia | undefined {
+/**
+ * The script's own decoder when the body is for it; that may take its time, where all others are done at once. Bytes whose
+ * layout came along are elements, whatever else comes as octets.
+ */
+export function ownMediaFor(
+  { ownMedia, inputs }: RowScript,
+  { contentType, details }: ScoringRequest,
+): OwnMedia | undefined {
+  if (details?.layout && binaryMediaTypes(inputs).includes(mediaTypeOf(contentType))) return undefined
   return ownMedia && !isJson(contentType) && ownMedia.takes(mediaTypeOf(contentType)) ? ownMedia : undefined
 }
 
