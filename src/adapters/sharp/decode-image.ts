@@ -10,9 +10,17 @@ type SharpFactory = typeof import('sharp').default
 
 let sharp: Promise<SharpFactory> | undefined
 
-/** Only scripts that decode pictures wait for the library. */
+/** Only scripts that decode pictures wait for the library, and miss it where it was not installed or for another system. */
 async function loadSharp(): Promise<SharpFactory> {
-  const { default: factory } = await import('sharp')
+  const { default: factory } = await import('sharp').catch(cause => {
+    const [why] = String((cause as Error)?.message ?? cause).split('\n')
+    throw new Error(
+      `decodeImage needs the package "sharp", which cannot be loaded: ${why}; run npm ci on this system`,
+      {
+        cause,
+      },
+    )
+  })
   // Pictures come one by one and never twice, and the threads of the machine are planned elsewhere.
   factory.concurrency(1)
   factory.cache(false)
