@@ -384,6 +384,11 @@ describe('a service that cannot be loaded', () => {
       /input must be a zod schema or tensor/,
     ],
     [
+      "Azure ML's spelling of rawHttp",
+      script('export const run = () => 1; export const init = () => {}; export const rawhttp = true'),
+      /sut\/score\.ts exports rawhttp, which is spelt rawHttp here/,
+    ],
+    [
       'an output that is no schema',
       script('export const run = () => 1; export const init = () => {}; export const output = {}'),
       /output must be a zod schema or tensor/,
