@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
@@ -16,6 +17,8 @@ const model = (bytes: Buffer, definition: object = {}): ServiceFiles => ({
   'sut/service.json': definition,
   'sut/1/model.onnx': bytes,
 })
+
+const digitsModel = () => readFile(join(import.meta.dirname, '../../models/digits/1/model.onnx'))
 
 describe('the built-in script', () => {
   const cases: [Dtype, string, string][] = [
@@ -282,6 +285,20 @@ describe('an entry script', () => {
     assert.equal(codeOf(await send('sleep')), 'SCORING_TIMEOUT')
     assert.equal(jsonOf(await send('next')), '"next"')
     assert.equal(existsSync(woke), false) // both were answered while the thread still slept
+  })
+
+  it('whose model computes past its time limit costs its own request, not the process', async test => {
+    const code = `
+      import { type InitContext, type ModelSession, Tensor } from 'scoring-functions'
+      let digits: ModelSession
+      const images = new Tensor('float32', new Float32Array(2000 * 64), [2000, 8, 8])
+      export const init = async ({ loadModel }: InitContext) => { digits = await loadModel() }
+      export const run = async () => { for (;;) await digits.run({ images }) }
+    `
+    const files = { ...script(code, { limits: { timeoutMs: 400 } }), 'sut/1/model.onnx': await digitsModel() }
+    const { send } = await serve(test, files)
+    // The runtime would take this process along if a thread ended inside it, as nearly every one of these is.
+    for (let time = 0; time < 4; time++) assert.equal(codeOf(await send('')), 'SCORING_TIMEOUT')
   })
 
   it('sees neither the connection strings nor the identity of the platform', async test => {
