@@ -13,8 +13,8 @@ const blank = Array.from({ length: 8 }, () => new Array(8).fill(0))
 /** JSON of this kind goes on to the model as it is. */
 export const input = tensor([blank], 'float32')
 
-/** Media types that `decode` reads. */
-export const accepts = ['image/png', 'image/jpeg', 'application/octet-stream']
+/** Media types that `decode` reads, `image/*` for whatever else people call them. */
+export const accepts = ['image/png', 'image/jpeg', 'image/*', 'application/octet-stream']
 
 /**
  * One image as a row. The data's pixels are counts: how many of the 4x4 dots that a pixel stands for have ink. So they

@@ -90,6 +90,8 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   if (typeof run !== 'function') throw new ServiceLoadError(`${file} must export a function run(), found ${typeof run}`)
   if (typeof init !== 'function')
     throw new ServiceLoadError(`${file} must export a function init(), found ${typeof init}`)
+  const misspelt = Object.keys(module).find(name => name !== 'rawHttp' && /^raw_?http$/i.test(name))
+  if (misspelt) throw new ServiceLoadError(`${file} exports ${misspelt}, which is spelt rawHttp here`)
   if (rawHttp !== undefined && typeof rawHttp !== 'boolean')
     throw new ServiceLoadError(`${file}: rawHttp must be true or false`)
   if (rawHttp && input !== undefined) throw new ServiceLoadError(`${file} exports both rawHttp and input; choose one`)

@@ -6,6 +6,7 @@ import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
 export interface ThreadStart {
   readonly spec: ThreadSpec
   readonly board: SharedArrayBuffer
+  readonly gate: SharedArrayBuffer
 }
 
 /** To the thread: score these. One hand-over at a time. */

@@ -11,8 +11,15 @@ import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media
 import type { LoadedService } from './load-service.ts'
 import { wholeInputOf } from './whole-input.ts'
 
-/** The script's own decoder when the body is for it; that may take its time, where all others are done at once. */
-export function ownMediaFor({ ownMedia }: RowScript, { contentType }: ScoringRequest): OwnMedia | undefined {
+/**
+ * The script's own decoder when the body is for it; that may take its time, where all others are done at once. Bytes whose
+ * layout came along are elements, whatever else comes as octets.
+ */
+export function ownMediaFor(
+  { ownMedia, inputs }: RowScript,
+  { contentType, details }: ScoringRequest,
+): OwnMedia | undefined {
+  if (details?.layout && binaryMediaTypes(inputs).includes(mediaTypeOf(contentType))) return undefined
   return ownMedia && !isJson(contentType) && ownMedia.takes(mediaTypeOf(contentType)) ? ownMedia : undefined
 }
 

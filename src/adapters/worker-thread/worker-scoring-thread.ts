@@ -5,6 +5,7 @@ import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scorin
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { type FromThread, ProgressBoard, type ThreadStart } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
+import { NativeGate } from './native-gate.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
 
@@ -24,12 +25,16 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export class WorkerScoringThread implements ScoringThread {
   readonly #worker: Worker
   readonly #board: ProgressBoard
+  readonly #gate: NativeGate
   #end: ThreadEnd | undefined
 
   constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
-    const start: ThreadStart = { spec, board }
+    const gate = new SharedArrayBuffer(NativeGate.bytes)
+    this.#gate = new NativeGate(gate)
+    this.#gate.enter() // until the thread has loaded ONNX Runtime
+    const start: ThreadStart = { spec, board, gate }
     this.#worker = new Worker(threadEntry, {
       workerData: start,
       name: `scoring ${spec.service}`,
@@ -53,6 +58,7 @@ export class WorkerScoringThread implements ScoringThread {
       const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
       this.#end ??= { kind, detail: error.message }
     })
+    this.#worker.once('exit', () => this.#gate.leave())
     this.#worker.on('exit', code => events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` }))
   }
 
@@ -92,7 +98,9 @@ export class WorkerScoringThread implements ScoringThread {
     }
   }
 
+  /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
   async end(): Promise<void> {
+    await this.#gate.close()
     await this.#worker.terminate()
   }
 
