@@ -279,9 +279,9 @@ describe('an entry script', () => {
     const code = `
       import { execSync } from 'node:child_process'
       export const init = () => {}
-      export const run = text => text === 'sleep' ? execSync(${JSON.stringify(`sleep 5; touch '${woke}'`)}) : text
+      export const run = text => text === 'sleep' ? execSync(${JSON.stringify(`sleep 8; touch '${woke}'`)}) : text
     `
-    const { send } = await serve(test, script(code, { limits: { timeoutMs: 1500 } }))
+    const { send } = await serve(test, script(code, { limits: { timeoutMs: 3000 } }))
     assert.equal(codeOf(await send('sleep')), 'SCORING_TIMEOUT')
     assert.equal(jsonOf(await send('next')), '"next"')
     assert.equal(existsSync(woke), false) // both were answered while the thread still slept
@@ -342,7 +342,7 @@ describe('an entry script', () => {
   ]
   for (const [deed, code] of costs) {
     it(`that does "${deed}" costs only its own request`, async test => {
-      const timeoutMs = code === 'SCORING_TIMEOUT' ? 1500 : 30_000
+      const timeoutMs = code === 'SCORING_TIMEOUT' ? 4000 : 30_000
       const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 128 } }))
       const large = 'large'.repeat(50_000)
       const huge = 'huge'.repeat(500_000)

@@ -73,13 +73,13 @@ describe('an app with services that cannot be loaded', () => {
   it('answers 503 while a service loads, and the others meanwhile', async test => {
     const app = await runApp(test, {
       ...good,
-      'slow/service.json': { entryScript: 'score.js', limits: { loadTimeoutMs: 500 } },
+      'slow/service.json': { entryScript: 'score.js', limits: { loadTimeoutMs: 3000 } },
       'slow/score.js': 'export const run = () => 1; export const init = () => new Promise(() => {})',
     })
     const early = await app.score('slow', rows)
     assert.deepEqual([early.status, ((await early.json()) as { code: string }).code], [503, 'SERVICE_LOADING'])
     const { slow } = await app.settled()
-    assert.match(slow?.reason ?? '', /longer than 500 ms \(limits\.loadTimeoutMs\)/)
+    assert.match(slow?.reason ?? '', /longer than 3000 ms \(limits\.loadTimeoutMs\)/)
     assert.equal((await app.score('good', rows)).status, 200)
   })
 })
