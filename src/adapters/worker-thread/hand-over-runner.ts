@@ -21,6 +21,7 @@ import { logFailure } from './thread-log.ts'
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
   readonly headers: RequestHeaders | undefined
+  readonly decodeMs: number
 }
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
@@ -43,7 +44,11 @@ export class HandOverRunner {
   readonly #post: (message: FromThread, transfer: ArrayBuffer[]) => void
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
+  #times: number[] = []
+  #runs: number[] = []
+  #bisected = 0
   #left = 0
+  #startedAt = 0
   #flushedAt = 0
 
   constructor(
@@ -58,7 +63,8 @@ export class HandOverRunner {
 
   async run(requests: readonly ScoringRequest[]): Promise<void> {
     this.#left = requests.length
-    this.#flushedAt = performance.now()
+    this.#startedAt = performance.now()
+    this.#flushedAt = this.#startedAt
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
@@ -67,6 +73,7 @@ export class HandOverRunner {
   async #runAlone(script: Exclude<Script, RowScript>, index: number, request: ScoringRequest): Promise<void> {
     if (!this.#begin(index)) return
     try {
+      const begunAt = performance.now()
       const input = this.#inputOf(script, request)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
@@ -74,7 +81,8 @@ export class HandOverRunner {
         headersOf(request),
       )
       const execMs = performance.now() - startedAt
-      await this.#answer(index, result, execMs)
+      this.#runs.push(1, 0, execMs)
+      await this.#answer(index, result, execMs, startedAt - begunAt)
     } catch (failure) {
       this.#fail(index, failure)
     }
@@ -108,7 +116,9 @@ export class HandOverRunner {
       }
       if (!this.#begin(index)) continue
       try {
-        decoded.push(this.#decoded(index, request, decodeRows(this.#service, script, request)))
+        const begunAt = performance.now()
+        const feeds = decodeRows(this.#service, script, request)
+        decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
         this.#fail(index, failure)
       }
@@ -124,13 +134,14 @@ export class HandOverRunner {
   async #runOwn(script: RowScript, own: OwnBody[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
     const decode = async ({ index, request, media }: OwnBody) => {
+      const begunAt = performance.now()
       const feeds = decodeOwnRows(this.#service, script, media, request)
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
       if (!this.#board.change(index, progress.decoding, progress.running)) this.#settle()
       else if (result.status === 'rejected') this.#fail(index, result.reason)
-      else decoded.push(this.#decoded(index, request, result.value))
+      else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
@@ -149,9 +160,9 @@ export class HandOverRunner {
     }
   }
 
-  #decoded(index: number, request: ScoringRequest, feeds: Feeds): DecodedRow {
+  #decoded(index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
-    return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) }
+    return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request), decodeMs }
   }
 
   async #runBatches(script: RowScript, decoded: readonly DecodedRow[]): Promise<void> {
@@ -171,40 +182,50 @@ export class HandOverRunner {
       return this.#runApart(script, batch, failure)
     }
     const execMs = performance.now() - startedAt
+    this.#runs.push(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs)
+    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs, only.decodeMs)
     const results = splitResult(
       result,
       batch.map(({ rowCount }) => rowCount),
     )
     if (!results) return this.#runApart(script, batch, undefined)
-    for (const [at, { index }] of batch.entries()) await this.#answerSafely(index, results[at], execMs)
+    for (const [at, { index, decodeMs }] of batch.entries())
+      await this.#answerSafely(index, results[at], execMs, decodeMs)
   }
 
   /** A run of several that fails tells nothing about any one of them: each runs again alone. */
   async #runApart(script: RowScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#fail(only.index, failure)
+    this.#bisected++
     for (const request of batch) this.#board.set(request.index, progress.waiting)
     for (const request of batch) await this.#runBatch(script, [request])
   }
 
-  async #answerSafely(index: number, result: unknown, execMs: number): Promise<void> {
+  async #answerSafely(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
     try {
-      await this.#answer(index, result, execMs)
+      await this.#answer(index, result, execMs, decodeMs)
     } catch (failure) {
       this.#fail(index, failure)
     }
   }
 
-  async #answer(index: number, result: unknown, execMs: number): Promise<void> {
-    this.#add(index, await encodeResult(result, execMs, this.#service.response))
+  async #answer(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
+    const startedAt = performance.now()
+    const answer = await encodeResult(result, execMs, this.#service.response)
+    const now = performance.now()
+    const encodeMs = now - startedAt
+    const batchMs = now - this.#startedAt - decodeMs - execMs - encodeMs // all the rest: others had their turn
+    this.#times.push(Math.max(0, batchMs), decodeMs, encodeMs)
+    this.#add(index, answer)
   }
 
   #fail(index: number, failure: unknown): void {
     // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
     const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
     if (error.status >= 500) logFailure(error)
+    this.#times.push(0, 0, 0)
     this.#add(index, { code: error.code, message: error.message })
   }
 
@@ -232,12 +253,21 @@ export class HandOverRunner {
     if (this.#answers.length === 0 && this.#left > 0) return
     const answers = this.#answers
     const indexes = this.#indexes
+    const packed = packAnswers(answers, this.#times)
+    const tally = { runs: this.#runs, bisected: this.#bisected }
     this.#answers = []
     this.#indexes = []
+    this.#times = []
+    this.#runs = []
+    this.#bisected = 0
     this.#flushedAt = performance.now()
     const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
-    this.#post({ type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0 }, transfer)
+    this.#post({ type: 'answers', indexes, answers: packed, tally, isLast: this.#left === 0 }, transfer)
   }
+}
+
+function sumOfRows(batch: readonly DecodedRow[]): number {
+  return batch.reduce((sum, { rowCount }) => sum + rowCount, 0)
 }
 
 /** Headers came along only for a script that takes them. */

@@ -1,4 +1,4 @@
-import { type LoadReport, maxHandOver } from '../../engine/hand-over.ts'
+import { type LoadReport, maxHandOver, type RunTally } from '../../engine/hand-over.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
 
@@ -19,6 +19,7 @@ export type FromThread =
       readonly type: 'answers'
       readonly indexes: readonly number[]
       readonly answers: PackedAnswers
+      readonly tally: RunTally
       /** Nothing of the hand-over is left. */
       readonly isLast: boolean
     }

@@ -1,4 +1,10 @@
-import { movedFromBytes, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import {
+  movedFromBytes,
+  type RequestDetails,
+  type ScoringAnswer,
+  type ScoringRequest,
+  type StageTimes,
+} from '../../engine/hand-over.ts'
 
 /**
  * A hand-over as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
@@ -72,11 +78,13 @@ export function unpackRequests({ small, lengths, moved, contentType, details }: 
 export interface PackedAnswers {
   readonly json: readonly (string | undefined)[]
   readonly execMs: readonly number[]
+  /** Of each answer: `batchMs`, `decodeMs` and `encodeMs`. */
+  readonly times: readonly number[]
   /** Those that are not JSON, by their place. */
   readonly others: readonly (readonly [place: number, answer: ScoringAnswer])[]
 }
 
-export function packAnswers(answers: readonly ScoringAnswer[]): PackedAnswers {
+export function packAnswers(answers: readonly ScoringAnswer[], times: readonly number[]): PackedAnswers {
   const json: (string | undefined)[] = []
   const execMs: number[] = []
   const others: [number, ScoringAnswer][] = []
@@ -86,11 +94,20 @@ export function packAnswers(answers: readonly ScoringAnswer[]): PackedAnswers {
     execMs.push(isJson ? answer.execMs : 0)
     if (!isJson) others.push([place, answer])
   }
-  return { json, execMs, others }
+  return { json, execMs, times, others }
 }
 
-export function unpackAnswers({ json, execMs, others }: PackedAnswers): ScoringAnswer[] {
-  const answers = json.map((text, place) => ({ json: text, execMs: execMs[place] }) as ScoringAnswer)
-  for (const [place, answer] of others) answers[place] = answer
+export function unpackAnswers({ json, execMs, times, others }: PackedAnswers): ScoringAnswer[] {
+  const timesOf = (place: number): StageTimes => ({
+    queueMs: 0,
+    batchMs: times[3 * place] as number,
+    decodeMs: times[3 * place + 1] as number,
+    encodeMs: times[3 * place + 2] as number,
+  })
+  const answers = json.map(
+    (text, place) => ({ json: text, execMs: execMs[place], times: timesOf(place) }) as ScoringAnswer,
+  )
+  for (const [place, answer] of others)
+    answers[place] = 'code' in answer ? answer : { ...answer, times: timesOf(place) }
   return answers
 }

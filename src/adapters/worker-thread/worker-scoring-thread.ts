@@ -105,6 +105,7 @@ export class WorkerScoringThread implements ScoringThread {
         void this.end()
         return
       case 'answers':
+        events.onRuns(message.tally)
         events.onAnswers(message.indexes, unpackAnswers(message.answers))
         if (message.isLast) events.onIdle()
     }
