@@ -44,7 +44,6 @@ export class HandOverRunner {
   readonly #post: (message: FromThread, transfer: ArrayBuffer[]) => void
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
-  #times: number[] = []
   #runs: number[] = []
   #bisected = 0
   #left = 0
@@ -217,7 +216,7 @@ export class HandOverRunner {
     const now = performance.now()
     const encodeMs = now - startedAt
     const batchMs = now - this.#startedAt - decodeMs - execMs - encodeMs // all the rest: others had their turn
-    this.#times.push(Math.max(0, batchMs), decodeMs, encodeMs)
+    this.#board.setTimes(index, Math.max(0, batchMs), decodeMs, execMs, encodeMs)
     this.#add(index, answer)
   }
 
@@ -225,7 +224,6 @@ export class HandOverRunner {
     // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
     const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
     if (error.status >= 500) logFailure(error)
-    this.#times.push(0, 0, 0)
     this.#add(index, { code: error.code, message: error.message })
   }
 
@@ -253,16 +251,17 @@ export class HandOverRunner {
     if (this.#answers.length === 0 && this.#left > 0) return
     const answers = this.#answers
     const indexes = this.#indexes
-    const packed = packAnswers(answers, this.#times)
     const tally = { runs: this.#runs, bisected: this.#bisected }
     this.#answers = []
     this.#indexes = []
-    this.#times = []
     this.#runs = []
     this.#bisected = 0
     this.#flushedAt = performance.now()
     const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
-    this.#post({ type: 'answers', indexes, answers: packed, tally, isLast: this.#left === 0 }, transfer)
+    this.#post(
+      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
+      transfer,
+    )
   }
 }
 
