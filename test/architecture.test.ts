@@ -17,7 +17,7 @@ const mayImport: Record<string, readonly string[]> = {
   adapters: ['engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
-const vendors = /^(@azure\/|onnxruntime|azurite|sharp)/
+const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
 const importsOf = (file: string): string[] =>
   [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) [^;]*?from '([^']+)'|^import '([^']+)'/gms)].map(

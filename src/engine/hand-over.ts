@@ -31,14 +31,33 @@ export interface TensorLayout {
 
 /** What comes back for it. `execMs` is the time of the run that the request took part in. */
 export type ScoringAnswer =
-  | { readonly json: string; readonly execMs: number }
+  | { readonly json: string; readonly execMs: number; readonly times?: StageTimes }
   | {
       readonly status: number
       readonly headers: readonly (readonly [string, string])[]
       readonly body: Uint8Array
       readonly execMs: number
+      readonly times?: StageTimes
     }
   | { readonly code: ErrorCode; readonly message: string }
+
+/** Where the time of a request went besides its run, in milliseconds. */
+export interface StageTimes {
+  /** From its acceptance until a thread got it, which only the owner of the thread knows. */
+  queueMs: number
+  /** In its thread, while others of the same hand-over had their turn. */
+  readonly batchMs: number
+  readonly decodeMs: number
+  readonly encodeMs: number
+}
+
+/** What a thread ran since it last told. */
+export interface RunTally {
+  /** For each call of `run`: requests, rows (0: they have none), milliseconds. */
+  readonly runs: readonly number[]
+  /** Runs of several requests that failed and were run in parts. */
+  readonly bisected: number
+}
 
 /** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
 export type ScriptKind = 'raw' | 'typed' | 'rawHttp'

@@ -1,3 +1,4 @@
+import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { ThreadSlot } from './thread-slot.ts'
 import { timedOut, type WaitingRequest } from './waiting-request.ts'
 
@@ -9,6 +10,7 @@ interface LaneWatchOptions {
   /** The lane's queue; what waited too long is taken out, what a stalled thread gives back is put in front. */
   readonly waiting: WaitingRequest[]
   readonly slots: ReadonlySet<ThreadSlot>
+  readonly metrics: ServiceMetrics
   /** Work waits, and a thread may be free or may be added. */
   readonly onWork: () => void
   readonly onLoadTimeout: (slot: ThreadSlot, reason: string) => void
@@ -49,11 +51,12 @@ export class LaneWatch {
   }
 
   #inspect(now: number): void {
-    const { waiting, slots, onWork } = this.#options
+    const { waiting, slots, metrics, onWork } = this.#options
     const inTime = waiting.filter(({ deadline }) => deadline > now)
     if (inTime.length < waiting.length) {
       const expired = waiting.filter(({ deadline }) => deadline <= now)
       waiting.splice(0, waiting.length, ...inTime)
+      for (const { acceptedAt } of expired) metrics.dropped('expired', performance.now() - acceptedAt)
       this.#timeOut(expired)
     }
     for (const slot of slots) {

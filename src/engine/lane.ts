@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../errors.ts'
+import { type RestartReason, ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { answerOfEnd, settleGuilty } from './blame.ts'
 import { type LoadReport, maxHandOver, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
 import { LaneWatch } from './lane-watch.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
-import { ThreadSlot } from './thread-slot.ts'
+import { ThreadSlot, type ThreadState } from './thread-slot.ts'
 import { failed, runsAlone, stopping, type WaitingRequest } from './waiting-request.ts'
 
 export interface LaneOptions {
@@ -20,6 +21,16 @@ export interface LaneOptions {
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
   readonly log: (line: string) => void
+  /** Absent: nobody reads them. */
+  readonly metrics?: ServiceMetrics
+}
+
+/** What the threads of a lane do now, and what became of those before. */
+export interface LaneActivity {
+  readonly queued: number
+  readonly threads: Readonly<Record<ThreadState, number>>
+  readonly restarts: number
+  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
 }
 
 /** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
@@ -42,6 +53,8 @@ export class Lane {
   readonly #slots = new Set<ThreadSlot>()
   readonly #started = Promise.withResolvers<LoadReport>()
   readonly #watch: LaneWatch
+  readonly #metrics: ServiceMetrics
+  #lastRestart: LaneActivity['lastRestart']
   #report: LoadReport | undefined
   #failure: string | undefined
   #isStopping = false
@@ -52,8 +65,10 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
     this.#watch = new LaneWatch({
       ...options,
+      metrics: this.#metrics,
       waiting: this.#waiting,
       slots: this.#slots,
       onWork: () => this.#pump(),
@@ -79,6 +94,13 @@ export class Lane {
     return this.#failure
   }
 
+  get activity(): LaneActivity {
+    const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
+    for (const { state } of this.#slots) threads[state]++
+    const restarts = this.#metrics.restartCount
+    return { queued: this.#waiting.length, threads, restarts, lastRestart: this.#lastRestart }
+  }
+
   /**
    * @param isAbandoned  whether the caller has left; such work is not started
    * @returns the answer, which may be an error; never rejects
@@ -87,14 +109,17 @@ export class Lane {
     const { maxQueued, timeoutMs } = this.#options
     if (this.#isStopping) return Promise.resolve(stopping())
     if (this.#waiting.length >= maxQueued) {
+      this.#metrics.rejected('QUEUE_FULL')
       return Promise.resolve(failed('QUEUE_FULL', `${maxQueued} requests are waiting already; try again later.`))
     }
     return new Promise(settle => {
       this.#waiting.push({
         request,
+        acceptedAt: performance.now(),
         deadline: Date.now() + timeoutMs,
         isAbandoned,
         settle,
+        queueMs: 0,
         attempts: 0,
         isSuspect: false,
       })
@@ -147,6 +172,7 @@ export class Lane {
       if (!next || (runsAlone(next) && batch.length > 0)) break
       this.#waiting.shift()
       if (next.isAbandoned()) {
+        this.#metrics.dropped('abandoned', performance.now() - next.acceptedAt)
         next.settle(failed('BODY_ABORTED', 'The caller closed the connection.'))
         continue
       }
@@ -166,7 +192,7 @@ export class Lane {
   }
 
   #startThread(): void {
-    const slot = new ThreadSlot(this.#options.startThread, {
+    const slot = new ThreadSlot(this.#options.startThread, this.#metrics, {
       onLoaded: (_, report) => this.#loaded(report),
       onLoadFailed: (failing, reason) => this.#loadFailed(failing, reason),
       onIdle: free => this.#idle(free),
@@ -211,13 +237,24 @@ export class Lane {
       this.#options.log(
         `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
       )
-      this.#waiting.unshift(...settleGuilty(slot, answerOfEnd(slot, end, this.#options)))
+      this.#restarted(reasonOf(slot, end))
+      const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
+      this.#metrics.retried(innocent.length)
+      this.#waiting.unshift(...innocent)
     } else if (slot.endedFor !== 'load') {
       this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
     if (this.#failure === undefined) this.#startThread()
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    else if (this.#report) this.#restartLater()
+    else if (this.#report) {
+      if (wasLoading) this.#restarted('load')
+      this.#restartLater()
+    }
+  }
+
+  #restarted(reason: RestartReason): void {
+    this.#metrics.threadRestarted(reason)
+    this.#lastRestart = { reason, at: new Date().toISOString() }
   }
 
   #restartLater(): void {
@@ -226,4 +263,9 @@ export class Lane {
     }, this.#restartDelayMs).unref()
     this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
   }
+}
+
+function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {
+  if (endedFor === 'timeout') return 'timeout'
+  return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
 }

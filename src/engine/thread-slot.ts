@@ -1,9 +1,13 @@
-import type { LoadReport, ScoringAnswer } from './hand-over.ts'
+import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
+import type { LoadReport, RunTally, ScoringAnswer } from './hand-over.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, type WaitingRequest } from './waiting-request.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
+
+/** `ended`: on its way to its end, which native code may keep up. */
+export type ThreadState = 'loading' | 'idle' | 'busy' | 'ended'
 
 /** What the lane wants to hear of its threads. */
 export interface SlotEvents {
@@ -15,17 +19,19 @@ export interface SlotEvents {
 
 /** A thread of a lane and what it has in hand. */
 export class ThreadSlot {
-  state: 'loading' | 'idle' | 'busy' | 'ended' = 'loading'
+  state: ThreadState = 'loading'
   endedFor: EndReason | undefined
   /** When it began to load, or got its hand-over. */
   since = Date.now()
   /** Milliseconds a request of the last hand-over took. */
   requestMs: number | undefined
   readonly #thread: ScoringThread
+  readonly #metrics: ServiceMetrics
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
 
-  constructor(startThread: StartThread, events: SlotEvents) {
+  constructor(startThread: StartThread, metrics: ServiceMetrics, events: SlotEvents) {
+    this.#metrics = metrics
     this.#thread = startThread({
       onLoaded: report => {
         this.state = 'idle'
@@ -36,6 +42,7 @@ export class ThreadSlot {
         events.onLoadFailed(this, reason)
       },
       onAnswers: (indexes, answers) => this.#settle(indexes, answers),
+      onRuns: tally => this.#record(tally),
       onIdle: () => {
         this.#batch = []
         this.state = 'idle'
@@ -50,6 +57,11 @@ export class ThreadSlot {
     this.#batch = batch
     this.since = Date.now()
     this.#thread.handOver(batch.map(({ request }) => request))
+    const now = performance.now()
+    for (const waiting of batch) {
+      waiting.queueMs = now - waiting.acceptedAt
+      this.#metrics.waited(waiting.queueMs)
+    }
   }
 
   end(reason: EndReason): void {
@@ -118,8 +130,21 @@ export class ThreadSlot {
   #settle(indexes: readonly number[], answers: readonly ScoringAnswer[]): void {
     this.requestMs = (Date.now() - this.since) / Math.max(1, this.#batch.length)
     for (const [at, index] of indexes.entries()) {
-      this.#batch[index]?.settle(answers[at] as ScoringAnswer)
+      const waiting = this.#batch[index]
+      const answer = answers[at] as ScoringAnswer
       this.#batch[index] = undefined
+      if (!waiting) continue
+      if (!('code' in answer) && answer.times) {
+        answer.times.queueMs = waiting.queueMs
+        this.#metrics.coded(answer.times.decodeMs, answer.times.encodeMs)
+      }
+      waiting.settle(answer)
     }
+  }
+
+  #record({ runs, bisected }: RunTally): void {
+    for (let at = 0; at < runs.length; at += 3)
+      this.#metrics.ran(runs[at] as number, runs[at + 1] as number, runs[at + 2] as number)
+    if (bisected > 0) this.#metrics.bisected(bisected)
   }
 }

@@ -4,12 +4,16 @@ import { movedFromBytes, type ScoringAnswer, type ScoringRequest } from './hand-
 /** A request from the moment it is submitted until it is settled. */
 export interface WaitingRequest {
   readonly request: ScoringRequest
+  /** As `performance.now()`. */
+  readonly acceptedAt: number
   /** As `Date.now()`. */
   readonly deadline: number
   /** Whether the caller has left; such work is not started. */
   readonly isAbandoned: () => boolean
   /** Only the first call counts. */
   readonly settle: (answer: ScoringAnswer) => void
+  /** From its acceptance until a thread got it. */
+  queueMs: number
   /** Ends of its thread that it has seen. */
   attempts: number
   /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */

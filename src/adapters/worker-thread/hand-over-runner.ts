@@ -22,6 +22,7 @@ type JoiningScript = RowScript | HeadedScript
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
   readonly headers: RequestHeaders | undefined
+  readonly decodeMs: number
 }
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
@@ -44,7 +45,10 @@ export class HandOverRunner {
   readonly #post: (message: FromThread, transfer: ArrayBuffer[]) => void
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
+  #runs: number[] = []
+  #bisected = 0
   #left = 0
+  #startedAt = 0
   #flushedAt = 0
 
   constructor(
@@ -59,7 +63,8 @@ export class HandOverRunner {
 
   async run(requests: readonly ScoringRequest[]): Promise<void> {
     this.#left = requests.length
-    this.#flushedAt = performance.now()
+    this.#startedAt = performance.now()
+    this.#flushedAt = this.#startedAt
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests)
     else if (script.kind === 'headed') await this.#runHeaded(script, requests)
@@ -69,6 +74,7 @@ export class HandOverRunner {
   async #runAlone(script: WholeScript, index: number, request: ScoringRequest): Promise<void> {
     if (!this.#begin(index)) return
     try {
+      const begunAt = performance.now()
       const input = wholeInputOf(script, request)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
@@ -76,7 +82,8 @@ export class HandOverRunner {
         headersOf(request),
       )
       const execMs = performance.now() - startedAt
-      await this.#answer(index, result, execMs)
+      this.#runs.push(1, 0, execMs)
+      await this.#answer(index, result, execMs, startedAt - begunAt)
     } catch (failure) {
       this.#fail(index, failure)
     }
@@ -103,7 +110,9 @@ export class HandOverRunner {
       }
       if (!this.#begin(index)) continue
       try {
-        decoded.push(this.#decoded(index, request, decodeRows(this.#service, script, request)))
+        const begunAt = performance.now()
+        const feeds = decodeRows(this.#service, script, request)
+        decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
         this.#fail(index, failure)
       }
@@ -119,13 +128,14 @@ export class HandOverRunner {
   async #runOwn(script: JoiningScript, own: OwnRows[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
     const decode = async ({ index, request, feeds: make }: OwnRows) => {
+      const begunAt = performance.now()
       const feeds = make()
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
       if (!this.#board.change(index, progress.decoding, progress.running)) this.#settle()
       else if (result.status === 'rejected') this.#fail(index, result.reason)
-      else decoded.push(this.#decoded(index, request, result.value))
+      else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
@@ -144,9 +154,9 @@ export class HandOverRunner {
     }
   }
 
-  #decoded(index: number, request: ScoringRequest, feeds: Feeds): DecodedRow {
+  #decoded(index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
-    return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request) }
+    return { index, feeds, rowCount: rowCountOf(feeds), headers: headersOf(request), decodeMs }
   }
 
   async #runBatches(script: JoiningScript, decoded: readonly DecodedRow[]): Promise<void> {
@@ -166,34 +176,43 @@ export class HandOverRunner {
       return this.#runApart(script, batch, failure)
     }
     const execMs = performance.now() - startedAt
+    this.#runs.push(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs)
+    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs, only.decodeMs)
     const results = splitResult(
       result,
       batch.map(({ rowCount }) => rowCount),
     )
     if (!results) return this.#runApart(script, batch, undefined)
-    for (const [at, { index }] of batch.entries()) await this.#answerSafely(index, results[at], execMs)
+    for (const [at, { index, decodeMs }] of batch.entries())
+      await this.#answerSafely(index, results[at], execMs, decodeMs)
   }
 
   /** A run of several that fails tells nothing about any one of them: each runs again alone. */
   async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#fail(only.index, failure)
+    this.#bisected++
     for (const request of batch) this.#board.set(request.index, progress.waiting)
     for (const request of batch) await this.#runBatch(script, [request])
   }
 
-  async #answerSafely(index: number, result: unknown, execMs: number): Promise<void> {
+  async #answerSafely(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
     try {
-      await this.#answer(index, result, execMs)
+      await this.#answer(index, result, execMs, decodeMs)
     } catch (failure) {
       this.#fail(index, failure)
     }
   }
 
-  async #answer(index: number, result: unknown, execMs: number): Promise<void> {
-    this.#add(index, await encodeResult(result, execMs, this.#service.response))
+  async #answer(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
+    const startedAt = performance.now()
+    const answer = await encodeResult(result, execMs, this.#service.response)
+    const now = performance.now()
+    const encodeMs = now - startedAt
+    const batchMs = now - this.#startedAt - decodeMs - execMs - encodeMs // all the rest: others had their turn
+    this.#board.setTimes(index, Math.max(0, batchMs), decodeMs, execMs, encodeMs)
+    this.#add(index, answer)
   }
 
   #fail(index: number, failure: unknown): void {
@@ -227,12 +246,22 @@ export class HandOverRunner {
     if (this.#answers.length === 0 && this.#left > 0) return
     const answers = this.#answers
     const indexes = this.#indexes
+    const tally = { runs: this.#runs, bisected: this.#bisected }
     this.#answers = []
     this.#indexes = []
+    this.#runs = []
+    this.#bisected = 0
     this.#flushedAt = performance.now()
     const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
-    this.#post({ type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0 }, transfer)
+    this.#post(
+      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
+      transfer,
+    )
   }
+}
+
+function sumOfRows(batch: readonly DecodedRow[]): number {
+  return batch.reduce((sum, { rowCount }) => sum + rowCount, 0)
 }
 
 /** Headers came along only for a script that takes them. */

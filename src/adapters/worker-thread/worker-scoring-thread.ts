@@ -112,9 +112,15 @@ export class WorkerScoringThread implements ScoringThread {
         events.onLoadFailed(message.reason)
         void this.end()
         return
-      case 'answers':
-        events.onAnswers(message.indexes, unpackAnswers(message.answers))
+      case 'answers': {
+        const { indexes, answers } = message
+        events.onRuns(message)
+        events.onAnswers(
+          indexes,
+          unpackAnswers(answers, place => this.#board.timesOf(indexes[place] as number)),
+        )
         if (message.isLast) events.onIdle()
+      }
     }
   }
 }
