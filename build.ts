@@ -6,6 +6,7 @@
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
+ * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -47,6 +48,11 @@ await build({
 })
 // Almost all of it is others' code, and less than half as long when minified.
 await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
+await build({
+  ...options,
+  minify: true,
+  entryPoints: { opentelemetry: 'src/adapters/opentelemetry/open-telemetry.ts' },
+})
 await writeFile('models/service.schema.json', serviceJsonSchema())
 
 const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))

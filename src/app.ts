@@ -7,26 +7,33 @@ import { findAppRoot } from './adapters/local/app-root.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
+import { observeProcess } from './adapters/local/process-metrics.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
+import { forwardToOpenTelemetry } from './adapters/opentelemetry/forward-to-open-telemetry.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
 import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
 import { Lane } from './engine/lane.ts'
-import type { ThreadSpec } from './engine/thread-spec.ts'
-import { ServiceLoadError, StartupError } from './errors.ts'
+import { hasScript, type ThreadSpec } from './engine/thread-spec.ts'
+import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
 import type { DocsFiles } from './protocols/docs-files.ts'
+import { observeServices } from './scoring/observe-services.ts'
 import { ScoringService } from './scoring/scoring-service.ts'
 import { ServiceCatalogue } from './scoring/service-catalogue.ts'
-import { ServiceDefinition } from './service/definition.ts'
+import { ServiceDefinition, serviceNamePattern } from './service/definition.ts'
 import type { OwnDocuments } from './service/own-documents.ts'
 import { readServerVersion, readSettings, type Settings } from './settings.ts'
 import { describeLoad } from './telemetry/load-report-line.ts'
+import type { MetricFamily } from './telemetry/metric.ts'
+import { ScoringMetrics, type ServiceMetrics } from './telemetry/service-metrics.ts'
 
 export interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   readonly docsFiles: DocsFiles
+  /** What `/metrics` shows. */
+  readonly metrics: readonly MetricFamily[]
   /** The vault tells that a secret has a new version; the next request is checked against it. */
   keysChanged(secretName: string): void
   stop(): Promise<void>
@@ -52,8 +59,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     )
   }
   const opened = await Promise.all(names.map(name => openService(store, name)))
-  const locked = opened.filter(({ definition }) => definition.auth.mode === 'key').map(({ name }) => name)
   if (!settings.isDevelopment) tellOpenServices(opened)
+  const locked = lockedByKeys(opened, settings)
   const keys = new ServiceKeys(locked, {
     store: await openSecretStore(settings, locked),
     clock: systemClock,
@@ -62,11 +69,17 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   })
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
+  const scoringMetrics = new ScoringMetrics()
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
-    const lane = spec ? startLane(spec, settings) : { failure: failure ?? 'unknown' }
-    const authorizer = authorizerFor(name, definition, keys, tokens)
-    return new ScoringService({ name, definition, authorizer, lane, documents })
+    const metrics = scoringMetrics.ofService(name)
+    const lane = spec ? startLane(spec, settings, metrics) : { failure: failure ?? 'unknown' }
+    const isKeyless = failure !== undefined && !locked.includes(name)
+    const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
+    const tellsTimes = settings.hasServerTiming
+    return new ScoringService({ name, definition, authorizer, lane, documents, metrics, tellsTimes })
   })
+  const metrics = [...scoringMetrics.families, ...observeServices(services)]
+  await forwardToOpenTelemetry(metrics, line => console.error(line))
   const stop = async () => {
     keys.stop()
     await Promise.all(services.map(service => service.stop()))
@@ -81,9 +94,29 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     settings,
     catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
     docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
+    metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
     keysChanged: name => keys.keysChanged(name),
     stop,
   }
+}
+
+/**
+ * Services that callers open with keys. One that cannot be opened has them too, so that its owner is told the reason;
+ * but it is no reason to want a vault, and none is asked for what is no name.
+ */
+function lockedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelopment }: Settings): string[] {
+  const canAsk = keyVaultUrl !== undefined || isDevelopment
+  const isLocked = ({ name, definition, failure }: OpenedService) =>
+    definition.auth.mode === 'key' && (failure === undefined || (canAsk && serviceNamePattern.test(name)))
+  return opened.filter(isLocked).map(({ name }) => name)
+}
+
+/** Lets nobody in: what would open the service is not known. */
+const closed: Authorizer = {
+  isReady: false,
+  authorize: () => {
+    throw new ScoringError('SERVICE_UNAVAILABLE', 'The service could not be loaded. Check the logs for more info.')
+  },
 }
 
 /** The vault at `KEY_VAULT_URL`, or the key file of a developer. */
@@ -159,7 +192,7 @@ function authorizerFor(
   return authorizer
 }
 
-function startLane(spec: ThreadSpec, settings: Settings): Lane {
+function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
@@ -171,8 +204,9 @@ function startLane(spec: ThreadSpec, settings: Settings): Lane {
     maxQueuedBytes: definition.limits.maxQueuedBytes,
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
-    hasEntryScript: spec.entryScript !== undefined,
+    hasEntryScript: hasScript(spec),
     log: line => console.error(`[${service}] ${line}`),
+    metrics,
   })
   const startedAt = performance.now()
   lane.start().then(
@@ -201,7 +235,10 @@ export function startedApp(): Promise<App> {
   return started
 }
 
-/** Stops the app of this process, if it was started at all. */
+/** Stops the app of this process, if it was started at all; a start that was refused has said so. */
 export async function stopApp(): Promise<void> {
-  await started?.then(app => app.stop())
+  await started?.then(
+    app => app.stop(),
+    () => {},
+  )
 }

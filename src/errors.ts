@@ -47,6 +47,7 @@ export const statusOf = {
   ENTRY_SCRIPT_OUT_OF_MEMORY: 500,
   OUTPUT_NOT_SERIALISABLE: 500,
   MODEL_RUN_FAILED: 500,
+  STAGE_MISMATCH: 500,
   INTERNAL: 500,
 } as const
 
@@ -79,6 +80,7 @@ export const runFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ENTRY_SCRIPT_ENDED_THREAD',
   'ENTRY_SCRIPT_OUT_OF_MEMORY',
   'MODEL_RUN_FAILED',
+  'STAGE_MISMATCH',
   'SCORING_TIMEOUT',
 ])
 

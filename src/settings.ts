@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import manifest from '../package.json' with { type: 'json' }
 import { StartupError } from './errors.ts'
+import type { MetricsAccess } from './protocols/metrics.ts'
 
 /** Environment variables that the app reads, once, at start. */
 const Environment = z.object({
@@ -17,6 +18,16 @@ const Environment = z.object({
     .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
+  SCORING_METRICS: z
+    .enum(['off', 'on', 'public'], 'must be off, on or public')
+    .optional()
+    .describe(
+      '/metrics: on shows a service to whoever has its key, public to everybody; default: public in Development',
+    ),
+  SCORING_SERVER_TIMING: z
+    .enum(['off', 'on'], 'must be off or on')
+    .optional()
+    .describe('whether answers tell where their time went; default: on in Development, else off'),
   AZURE_AUTHORITY_HOST: z
     .string()
     .default('https://login.microsoftonline.com')
@@ -63,6 +74,9 @@ export interface Settings {
   azureClientId: string | undefined
   keyVaultTestCa: string | undefined
   keyVaultTestToken: string | undefined
+  metrics: MetricsAccess
+  /** Answers have the header `Server-Timing`. */
+  hasServerTiming: boolean
   /** Scoring threads per service, at most. */
   maxThreads: number
 }
@@ -99,6 +113,8 @@ export function readSettings(
     azureClientId: values.AZURE_CLIENT_ID,
     keyVaultTestCa: values.SCORING_KEY_VAULT_TEST_CA,
     keyVaultTestToken: values.SCORING_KEY_VAULT_TEST_TOKEN,
+    metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),
+    hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
   }
 }
@@ -108,7 +124,8 @@ function readAuthorityHost(url: string, isDevelopment: boolean): string {
   const { protocol, hostname, origin } = URL.parse(url) ?? {}
   const isDouble = isDevelopment && protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname ?? '')
   if (origin !== undefined && (protocol === 'https:' || isDouble)) return origin
+  // The text may hold a password, so it is not quoted.
   throw new StartupError(
-    `setting AZURE_AUTHORITY_HOST: must be an https URL (http only in Development, on this machine), not "${url}"`,
+    'setting AZURE_AUTHORITY_HOST: must be an https URL such as https://login.microsoftonline.com (http only in Development, on this machine)',
   )
 }

@@ -10,14 +10,14 @@ const mayImport: Record<string, readonly string[]> = {
   auth: [],
   engine: ['service'],
   'entry-script': ['engine'],
-  protocols: ['scoring', 'engine', 'auth'],
+  protocols: ['scoring', 'engine', 'auth', 'service'],
   registry: ['engine', 'service'],
   scoring: ['engine', 'auth', 'service'],
   telemetry: ['engine'],
   adapters: ['engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
-const vendors = /^(@azure\/|onnxruntime|azurite|sharp)/
+const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
 const importsOf = (file: string): string[] =>
   [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) [^;]*?from '([^']+)'|^import '([^']+)'/gms)].map(

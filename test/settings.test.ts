@@ -27,6 +27,8 @@ describe('readSettings', () => {
       azureClientId: undefined,
       keyVaultTestCa: undefined,
       keyVaultTestToken: undefined,
+      metrics: 'public',
+      hasServerTiming: true,
       maxThreads: 3,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
@@ -51,6 +53,25 @@ describe('readSettings', () => {
     assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
       assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an https URL /, url)
+    assert.throws(
+      () => hostIn('http://me:my-password@login.example'),
+      ({ message }) => !message.includes('my-password'),
+    )
+  })
+
+  it('shows metrics and times in Development, and elsewhere where it is told to', () => {
+    const read = (environment: Record<string, string>) => {
+      const { metrics, hasServerTiming } = readSettings(environment, '/app', 2)
+      return [metrics, hasServerTiming]
+    }
+    assert.deepEqual(read(development), ['public', true])
+    assert.deepEqual(read({}), ['off', false])
+    assert.deepEqual(read({ SCORING_METRICS: 'on', SCORING_SERVER_TIMING: 'on' }), ['on', true])
+    assert.deepEqual(read({ ...development, SCORING_METRICS: 'off', SCORING_SERVER_TIMING: 'off' }), ['off', false])
+    assert.throws(
+      () => read({ SCORING_METRICS: 'yes' }),
+      /^StartupError: setting SCORING_METRICS: must be off, on or public, not "yes"/,
+    )
   })
 
   it('takes a vault, in Development too', () => {

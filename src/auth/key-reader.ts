@@ -148,8 +148,7 @@ export class KeyReader {
 
   /** Once, when it becomes so. */
   #tellFault(slot: KeySlot): void {
-    const content = this.ring.contentOf(slot)
-    const fault = content && 'fault' in content ? content.fault : undefined
+    const fault = this.ring.faultOf(slot)
     const { log } = this.#source
     const name = keySecretName(this.service, slot)
     if (fault !== this.#told.get(slot)) log(`[${this.service}] secret ${name} ${fault ?? 'is a key again'}`)

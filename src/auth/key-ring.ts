@@ -14,6 +14,8 @@ interface ReadSlot {
 /** `unavailable`: nobody can tell now, because the keys were not read, or are too old, or none of them counts. */
 export type Verdict = 'known' | 'unknown' | 'unavailable'
 
+const validityFaults = { expired: 'has expired', 'not yet valid': 'is not valid yet' } as const
+
 /** No key has it: nobody knows a text with this digest. */
 const noDigest = Buffer.alloc(32)
 
@@ -71,6 +73,14 @@ export class KeyRing {
     if ('fault' in read.content) return read.content.fault
     if (!isFresh(read, this.#clock.monotonicMs())) return 'too old'
     return validityOf(read.content, this.#clock.wallMs())
+  }
+
+  /** What is wrong with what was read last, as a rest of the sentence "secret iris-primary-key …". */
+  faultOf(slot: KeySlot): string | undefined {
+    const content = this.contentOf(slot)
+    if (content === undefined || 'fault' in content) return content?.fault
+    const validity = validityOf(content, this.#clock.wallMs())
+    return validity === 'valid' ? undefined : validityFaults[validity]
   }
 
   #isReadable(now: number, wall: number): boolean {

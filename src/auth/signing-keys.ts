@@ -15,7 +15,7 @@ export interface KeySetSource {
 /** One fetched set of keys. */
 export type KeySet = ReturnType<typeof createLocalJWKSet>
 
-/** Older keys are renewed in the background. A key that the issuer withdrew opens nothing after this time. */
+/** Older keys are renewed in the background when they are next needed; a key that the issuer withdrew ends with that. */
 const renewAfterMs = 10 * 60_000
 /** With the issuer out of reach, known keys are good for so long. */
 const keepMs = 24 * 3600_000
@@ -71,10 +71,12 @@ export class SigningKeys {
   /**
    * The key that a token names, for `jose`. A name that is not known yet may be a new key: it is looked for once.
    *
+   * @param mayFetch  whether the issuer may be asked and waited for
    * @throws ScoringError TOKEN_KEYS_UNAVAILABLE when that cannot be told now, JWKSNoMatchingKey when there is no such key
    */
-  async find(header: JWSHeaderParameters, token: FlattenedJWSInput): ReturnType<KeySet> {
+  async find(header: JWSHeaderParameters, token: FlattenedJWSInput, mayFetch = true): ReturnType<KeySet> {
     if (typeof header.kid !== 'string') throw new errors.JWKSNoMatchingKey()
+    if (!mayFetch) return this.#require()(header, token)
     if (!this.current) await this.renew()
     try {
       return await this.#require()(header, token)

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { errors, jwtVerify } from 'jose'
 import { ScoringError } from '../errors.ts'
-import type { Authorizer } from './authorizer.ts'
+import type { Attempt, Authorizer } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import { checkClaims, type TokenTrust } from './token-claims.ts'
@@ -34,24 +34,27 @@ export class TokenAuthorizer implements Authorizer {
   }
 
   /** @throws ScoringError BEARER_MISSING, BEARER_MALFORMED, BEARER_REJECTED, TOKEN_KEYS_UNAVAILABLE, or RoleMissing */
-  authorize(authorization: string | null): void | Promise<void> {
+  authorize(
+    authorization: string | null,
+    { isProbe }: Pick<Attempt, 'isProbe'> = { isProbe: false },
+  ): void | Promise<void> {
     const token = parseBearer(authorization, 'token')
     if (token.length > maxTokenLength) throw tokenRejected()
     const { keys, now } = this.#options
     const digest = hash('sha256', token, 'base64')
     const keySet = keys.current
     if (keySet && this.#verified.has(digest, keySet, now())) return
-    return this.#verify(token).then(validUntil => {
+    return this.#verify(token, !isProbe).then(validUntil => {
       if (keySet) this.#verified.add(digest, keySet, validUntil)
     })
   }
 
   /** @returns until when the token opens the service, in milliseconds since 1970 */
-  async #verify(token: string): Promise<number> {
+  async #verify(token: string, mayFetch: boolean): Promise<number> {
     const { trust, keys, now } = this.#options
     if (!hasPlainSignature(token)) throw tokenRejected()
     try {
-      const { payload } = await jwtVerify(token, (header, jws) => keys.find(header, jws), {
+      const { payload } = await jwtVerify(token, (header, jws) => keys.find(header, jws, mayFetch), {
         algorithms: ['RS256'], // all that Entra ID signs with
         issuer: [...trust.issuers],
         audience: [...trust.audiences],

@@ -5,8 +5,10 @@ import type { Clock } from './clock.ts'
 /** Wrong keys that a client may show within the window, over all services. */
 const maxWrongKeys = 20
 const windowMs = 60_000
-/** Clients that are remembered; the one that has been quiet longest makes room. About 1 MB. */
+/** Clients that are remembered; those that have been quiet longest make room. About 1 MB. */
 const maxClients = 10_000
+/** Forgotten at a time: to find the first entry, a Map walks over the places of all that were deleted before it. */
+const forgottenAtOnce = 500
 
 interface Client {
   count: number
@@ -40,11 +42,13 @@ export class WrongKeyLimit {
     if (!client || now >= client.windowEndsAt) client = { count: 0, windowEndsAt: now + windowMs }
     this.#clients.delete(network)
     this.#clients.set(network, client)
-    if (this.#clients.size > maxClients) this.#clients.delete(this.#clients.keys().next().value as string)
+    if (this.#clients.size > maxClients) {
+      for (const quiet of this.#clients.keys().take(forgottenAtOnce)) this.#clients.delete(quiet)
+    }
     if (++client.count <= maxWrongKeys) return
     throw new ScoringError(
       'TOO_MANY_WRONG_KEYS',
-      'Too many wrong keys came from your address; a valid key works at any time.',
+      'Too many wrong keys came from your address; a valid key works at any time, a new one within a minute.',
       { retryAfterSeconds: Math.ceil((client.windowEndsAt - now) / 1000) },
     )
   }

@@ -27,6 +27,8 @@ export interface FirstRequestOptions {
   url: string
   modelsDir: string
   appRoot: string
+  /** Keys are in a vault, so that the file with those of a developer is out of use, even where there is one. */
+  hasVault: boolean
   /** The certificate that the host shows, when it speaks HTTPS. */
   certPath?: string
 }
@@ -42,10 +44,11 @@ export async function printFirstRequest(options: FirstRequestOptions): Promise<v
   for (const [name, service] of ready) {
     const body = (await readSample(options.modelsDir, name)) ?? zeros(service.inputs, service.script)
     if (body === undefined) continue
-    const key = await readKey(options.appRoot, name)
+    const key = options.hasVault ? undefined : await readKey(options.appRoot, name)
     if (key) console.log(`Local key of ${name} (the others are in .local/keys.json): ${key}\n`)
+    if (options.hasVault) console.log(`Keys are in the vault; this one is the secret ${name}-primary-key\n`)
     console.log(`Try ${name} in a browser: ${options.url}/api/v1/service/${name}/docs\n`)
-    console.log(`Score ${name}:\n\n${curlLine(options, name, key, body)}\n`)
+    console.log(`Score ${name}:\n\n${curlLine(options, name, options.hasVault ? '<key>' : key, body)}\n`)
     return
   }
 }

@@ -69,9 +69,12 @@ export async function start(args: string[]): Promise<number> {
         // Another app than ours has none, and no service to show.
         if (!listening.functions.some(({ path }) => path === '/health/ready')) return
         const modelsDir = environment.SCORING_MODELS || join(appRoot, 'models')
-        printFirstRequest({ url: listening.url, modelsDir, appRoot, certPath: certificate?.cert }).catch(() => {
-          // The host went away meanwhile; the supervisor tells.
-        })
+        const hasVault = Boolean(environment.KEY_VAULT_URL)
+        printFirstRequest({ url: listening.url, modelsDir, appRoot, hasVault, certPath: certificate?.cert }).catch(
+          () => {
+            // The host went away meanwhile; the supervisor tells.
+          },
+        )
       },
       log: line => console.error(line),
     })

@@ -62,6 +62,7 @@ function show(description, key) {
   const scheme = description.components?.securitySchemes?.[schemeName]
   if (scheme) scheme.description = 'The key or token as it is: "Bearer " is put in front of it.'
   const link = { url: documentUrl.href, description: 'swagger.json' }
+  offerFiles(description)
   const ui = globalThis.SwaggerUIBundle({
     spec: { ...description, servers: [{ url: base }], externalDocs: isPublic ? link : undefined },
     domNode: document.getElementById('ui'),
@@ -82,6 +83,13 @@ function show(description, key) {
       if (location.hash === '') ui.layoutActions.show(['operations', 'default', 'RunMLService'], true)
     },
   })
+}
+
+/** In 3.1 bytes have no schema, and Swagger UI offers a file for those types alone whose names it knows: not for `.npy`. */
+function offerFiles({ paths }) {
+  for (const { post } of Object.values(paths ?? {}))
+    for (const media of Object.values(post?.requestBody?.content ?? {}))
+      if (media.schema && Object.keys(media.schema).length === 0) media.schema = { type: 'string', format: 'binary' }
 }
 
 /** Swagger UI lays answers out anew and would round whole numbers above 2^53; answers with such stay as they came. */

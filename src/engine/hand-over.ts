@@ -31,12 +31,13 @@ export interface TensorLayout {
 
 /** What comes back for it. `execMs` is the time of the run that the request took part in. */
 export type ScoringAnswer =
-  | { readonly json: string; readonly execMs: number }
+  | { readonly json: string; readonly execMs: number; readonly times?: StageTimes }
   | {
       readonly status: number
       readonly headers: readonly (readonly [string, string])[]
       readonly body: Uint8Array
       readonly execMs: number
+      readonly times?: StageTimes
     }
   | FailedAnswer
 
@@ -45,6 +46,24 @@ export interface FailedAnswer {
   readonly message: string
   /** When it is worth to try again, where somebody knows. */
   readonly retryAfterSeconds?: number
+}
+
+/** Where the time of a request went besides its run, in milliseconds. */
+export interface StageTimes {
+  /** From its acceptance until a thread got it, which only the owner of the thread knows. */
+  queueMs: number
+  /** In its thread, while others of the same hand-over had their turn. */
+  readonly batchMs: number
+  readonly decodeMs: number
+  readonly encodeMs: number
+}
+
+/** What a thread ran since it last told. */
+export interface RunTally {
+  /** For each call of `run`: requests, rows (0: they have none), milliseconds. */
+  readonly runs: readonly number[]
+  /** Runs of several requests that failed and were run in parts. */
+  readonly bisected: number
 }
 
 /** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
@@ -58,6 +77,8 @@ export interface LoadReport {
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  /** Names of the stages of a pipeline, in order; undefined: it is none. */
+  readonly stages?: readonly string[] | undefined
   /** Media types of bodies that the service takes besides JSON. */
   readonly mediaTypes?: readonly string[]
   /** JSON text of a request body that the service takes, when its owner gave one. */

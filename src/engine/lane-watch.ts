@@ -1,3 +1,4 @@
+import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { ThreadSlot } from './thread-slot.ts'
 import type { WaitingQueue } from './waiting-queue.ts'
 import { abandoned, timedOut, type WaitingRequest } from './waiting-request.ts'
@@ -10,6 +11,7 @@ interface LaneWatchOptions {
   /** The lane's queue; what waited too long is taken out, what a stalled thread gives back is put in front. */
   readonly waiting: WaitingQueue
   readonly slots: ReadonlySet<ThreadSlot>
+  readonly metrics: ServiceMetrics
   /** Work waits, and a thread may be free or may be added. */
   readonly onWork: () => void
   readonly onLoadTimeout: (slot: ThreadSlot, reason: string) => void
@@ -85,14 +87,23 @@ export class LaneWatch {
   }
 
   #expire(now: number): void {
-    const { waiting, slots } = this.#options
+    const { waiting, slots, metrics } = this.#options
     const expired = waiting.takeOut(({ deadline }) => deadline <= now)
-    for (const slot of slots) if (slot.state === 'busy') expired.push(...slot.takeExpired(now))
+    for (const { acceptedAt } of expired) metrics.dropped('expired', performance.now() - acceptedAt)
+    for (const slot of slots) {
+      if (slot.state !== 'busy') continue
+      const { begun, others } = slot.takeExpired(now)
+      for (const _ of others) metrics.dropped('expired')
+      expired.push(...begun, ...others)
+    }
     for (const each of expired) each.settle(timedOut(each.timeoutMs))
   }
 
   #inspectBusy(slot: ThreadSlot, now: number): void {
-    for (const waiting of slot.takeAbandoned()) waiting.settle(abandoned())
+    for (const waiting of slot.takeAbandoned()) {
+      this.#options.metrics.dropped('abandoned')
+      waiting.settle(abandoned())
+    }
     const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
     if (isTimeUp || this.isStalled(slot, now)) this.#options.waiting.putBack(slot.withdraw())
     // Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet.

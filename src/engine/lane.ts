@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../errors.ts'
+import { type RestartReason, ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { type AdmissionLimits, refusalOf } from './admission.ts'
 import { answerOfEnd, settleGuilty } from './blame.ts'
 import {
@@ -12,7 +13,7 @@ import {
 import { HandOverCost } from './hand-over-cost.ts'
 import { LaneWatch } from './lane-watch.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
-import { ThreadSlot } from './thread-slot.ts'
+import { ThreadSlot, type ThreadState } from './thread-slot.ts'
 import { WaitingQueue } from './waiting-queue.ts'
 import {
   abandoned,
@@ -35,6 +36,16 @@ export interface LaneOptions extends AdmissionLimits {
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
   readonly log: (line: string) => void
+  /** Absent: nobody reads them. */
+  readonly metrics?: ServiceMetrics
+}
+
+/** What the threads of a lane do now, and what became of those before. */
+export interface LaneActivity {
+  readonly queued: number
+  readonly threads: Readonly<Record<ThreadState, number>>
+  readonly restarts: number
+  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
 }
 
 /** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
@@ -57,6 +68,8 @@ export class Lane {
   readonly #slots = new Set<ThreadSlot>()
   readonly #started = Promise.withResolvers<LoadReport>()
   readonly #watch: LaneWatch
+  readonly #metrics: ServiceMetrics
+  #lastRestart: LaneActivity['lastRestart']
   #report: LoadReport | undefined
   #failure: string | undefined
   #isStopping = false
@@ -67,8 +80,10 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
     this.#watch = new LaneWatch({
       ...options,
+      metrics: this.#metrics,
       waiting: this.#waiting,
       slots: this.#slots,
       onWork: () => this.#pump(),
@@ -92,6 +107,13 @@ export class Lane {
   /** Why the lane cannot score. */
   get failure(): string | undefined {
     return this.#failure
+  }
+
+  get activity(): LaneActivity {
+    const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
+    for (const { state } of this.#slots) threads[state]++
+    const restarts = this.#metrics.restartCount
+    return { queued: this.#waiting.length, threads, restarts, lastRestart: this.#lastRestart }
   }
 
   /**
@@ -119,18 +141,26 @@ export class Lane {
     const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
     const deadline = Math.min(now + this.#options.timeoutMs, (patience?.since ?? now) + timeoutMs)
     if (this.#isStopping) return Promise.resolve(stopping())
-    if (deadline <= now) return Promise.resolve(timedOut(timeoutMs))
+    if (deadline <= now) {
+      this.#metrics.dropped('expired', 0)
+      return Promise.resolve(timedOut(timeoutMs))
+    }
     const refusal = this.refusalOf(request.body.byteLength, deadline - now)
-    if (refusal) return Promise.resolve(refusal)
+    if (refusal) {
+      this.#metrics.rejected(refusal.code)
+      return Promise.resolve(refusal)
+    }
     return new Promise(resolve => {
       const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
       this.#waiting.push({
         request,
         order: this.#submitted++,
+        acceptedAt: performance.now(),
         deadline,
         timeoutMs,
         isAbandoned,
         settle,
+        queueMs: 0,
         attempts: 0,
         isSuspect: false,
       })
@@ -183,8 +213,10 @@ export class Lane {
       const next = this.#waiting.first
       if (!next || (runsAlone(next) && batch.length > 0)) break
       this.#waiting.shift()
-      if (next.deadline <= now || next.isAbandoned()) {
-        next.settle(next.deadline <= now ? timedOut(next.timeoutMs) : abandoned())
+      const isLate = next.deadline <= now
+      if (isLate || next.isAbandoned()) {
+        this.#metrics.dropped(isLate ? 'expired' : 'abandoned', performance.now() - next.acceptedAt)
+        next.settle(isLate ? timedOut(next.timeoutMs) : abandoned())
         continue
       }
       batch.push(next)
@@ -229,7 +261,7 @@ export class Lane {
   }
 
   #startThread(): void {
-    const slot = new ThreadSlot(this.#options.startThread, {
+    const slot = new ThreadSlot(this.#options.startThread, this.#metrics, {
       onLoaded: (_, report) => this.#loaded(report),
       onLoadFailed: (failing, reason) => this.#loadFailed(failing, reason),
       onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
@@ -275,14 +307,25 @@ export class Lane {
       this.#options.log(
         `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
       )
-      this.#waiting.putBack(settleGuilty(slot, answerOfEnd(slot, end, this.#options)))
+      this.#restarted(reasonOf(slot, end))
+      const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
+      this.#metrics.retried(innocent.length)
+      this.#waiting.putBack(innocent)
     } else if (slot.endedFor !== 'load') {
       this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
     if (this.#failure === undefined) this.#startThread()
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    else if (this.#report) this.#restartLater()
+    else if (this.#report) {
+      if (wasLoading) this.#restarted('load')
+      this.#restartLater()
+    }
     this.#pump() // another thread may be free for what came back
+  }
+
+  #restarted(reason: RestartReason): void {
+    this.#metrics.threadRestarted(reason)
+    this.#lastRestart = { reason, at: new Date().toISOString() }
   }
 
   #restartLater(): void {
@@ -291,4 +334,9 @@ export class Lane {
     }, this.#restartDelayMs).unref()
     this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
   }
+}
+
+function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {
+  if (endedFor === 'timeout') return 'timeout'
+  return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
 }

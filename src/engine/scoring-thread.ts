@@ -1,4 +1,4 @@
-import type { LoadReport, ScoringAnswer, ScoringRequest } from './hand-over.ts'
+import type { LoadReport, RunTally, ScoringAnswer, ScoringRequest } from './hand-over.ts'
 
 /** Why a thread is gone. */
 export type ThreadEnd =
@@ -13,6 +13,8 @@ export interface ThreadEvents {
   onLoadFailed(reason: string): void
   /** Answers to the requests `from`, `from + 1`, … in the order of the hand-over, or in `indexes`. */
   onAnswers(indexes: readonly number[], answers: readonly ScoringAnswer[]): void
+  /** What it ran, for the record. */
+  onRuns(tally: RunTally): void
   /**
    * The thread is between two slices of a long request, and waits to be told what else to run before it goes on:
    * `handIn` must follow at once, if only of nothing.

@@ -1,9 +1,13 @@
-import { type LoadReport, maxHandOver, type ScoringAnswer } from './hand-over.ts'
+import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
+
+/** `ended`: on its way to its end, which native code may keep up. */
+export type ThreadState = 'loading' | 'idle' | 'busy' | 'ended'
 
 /** What the lane wants to hear of its threads. */
 export interface SlotEvents {
@@ -17,7 +21,7 @@ export interface SlotEvents {
 
 /** A thread of a lane and what it has in hand. */
 export class ThreadSlot {
-  state: 'loading' | 'idle' | 'busy' | 'ended' = 'loading'
+  state: ThreadState = 'loading'
   endedFor: EndReason | undefined
   /** When it began to load, or got its hand-over. */
   since = Date.now()
@@ -28,12 +32,14 @@ export class ThreadSlot {
   /** It takes others in while it has a long request under way: nobody waits for the end of that. */
   isSharing = false
   readonly #thread: ScoringThread
+  readonly #metrics: ServiceMetrics
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
   /** Places in it whose answers have come: nothing more will be said of those. */
   #free: number[] = []
 
-  constructor(startThread: StartThread, events: SlotEvents) {
+  constructor(startThread: StartThread, metrics: ServiceMetrics, events: SlotEvents) {
+    this.#metrics = metrics
     this.#thread = startThread({
       onLoaded: report => {
         this.state = 'idle'
@@ -45,8 +51,10 @@ export class ThreadSlot {
       },
       onAnswers: (indexes, answers) => this.#settle(indexes, answers),
       onRoom: () => events.onRoom(this),
+      onRuns: tally => this.#record(tally),
       onIdle: () => {
         this.#batch = []
+        if (this.state === 'ended') return // it came out of a long run, only to end
         this.state = 'idle'
         events.onIdle(this)
       },
@@ -60,8 +68,9 @@ export class ThreadSlot {
     this.#free = []
     this.isSharing = false
     this.since = Date.now()
-    this.requestCount = batch.length
-    this.work = batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
+    this.requestCount = 0
+    this.work = 0
+    this.#count(batch)
     this.#thread.handOver(batch.map(({ request }) => request))
   }
 
@@ -73,8 +82,7 @@ export class ThreadSlot {
   /** @param batch  as many as there is room for */
   handIn(batch: readonly WaitingRequest[]): void {
     this.isSharing = true
-    this.requestCount += batch.length
-    this.work += batch.reduce((sum, waiting) => sum + workOf(waiting), 0)
+    this.#count(batch)
     const indexes = batch.map(waiting => {
       const index = this.#free.pop() ?? this.#batch.length
       this.#batch[index] = waiting
@@ -131,16 +139,27 @@ export class ThreadSlot {
   }
 
   /** Takes out those whose time is up. The thread goes on with the one that it is running, and does not begin others. */
-  takeExpired(now: number): WaitingRequest[] {
-    const expired = this.#remove(({ deadline }) => deadline <= now)
+  takeExpired(now: number): { begun: WaitingRequest[]; others: WaitingRequest[] } {
+    const begun = this.#remove(({ deadline }, index) => deadline <= now && this.#thread.isRunning(index))
+    const others = this.#remove(({ deadline }) => deadline <= now)
     // Of all that are out: what was being decoded when its time was up may wait for its run by now.
     for (const [index, waiting] of this.#batch.entries()) if (!waiting) this.#thread.withdraw(index)
-    return expired
+    return { begun, others }
   }
 
   /** Takes out those whose caller has left and that the thread has not begun. */
   takeAbandoned(): WaitingRequest[] {
     return this.#remove((waiting, index) => waiting.isAbandoned() && this.#thread.withdraw(index))
+  }
+
+  #count(batch: readonly WaitingRequest[]): void {
+    this.requestCount += batch.length
+    const now = performance.now()
+    for (const waiting of batch) {
+      this.work += workOf(waiting)
+      waiting.queueMs = now - waiting.acceptedAt
+      this.#metrics.waited(waiting.queueMs)
+    }
   }
 
   #those(isOne: (index: number) => boolean): WaitingRequest[] {
@@ -159,9 +178,22 @@ export class ThreadSlot {
 
   #settle(indexes: readonly number[], answers: readonly ScoringAnswer[]): void {
     for (const [at, index] of indexes.entries()) {
-      this.#batch[index]?.settle(answers[at] as ScoringAnswer)
+      const waiting = this.#batch[index]
+      const answer = answers[at] as ScoringAnswer
       this.#batch[index] = undefined
       this.#free.push(index)
+      if (!waiting) continue
+      if (!('code' in answer) && answer.times) {
+        answer.times.queueMs = waiting.queueMs
+        this.#metrics.coded(answer.times.decodeMs, answer.times.encodeMs)
+      }
+      waiting.settle(answer)
     }
+  }
+
+  #record({ runs, bisected }: RunTally): void {
+    for (let at = 0; at < runs.length; at += 3)
+      this.#metrics.ran(runs[at] as number, runs[at + 1] as number, runs[at + 2] as number)
+    if (bisected > 0) this.#metrics.bisected(bisected)
   }
 }

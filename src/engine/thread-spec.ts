@@ -7,6 +7,17 @@ export interface ModelPath {
   readonly sha256: string | undefined
 }
 
+/** A stage of a pipeline: either `model`, the name of one of the models, or `script`, a file that exists. */
+export interface StageSpec {
+  readonly name: string
+  readonly model: string | undefined
+  readonly script:
+    | { readonly path: string /** In messages, e.g. `digits/decode.ts`. */; readonly name: string }
+    | undefined
+  readonly accelerator: ServiceDefinition['accelerator']
+  readonly maxRows: number
+}
+
 /** Everything a thread needs to serve a service; plain data, because it crosses to the thread. */
 export interface ThreadSpec {
   readonly service: string
@@ -15,6 +26,13 @@ export interface ThreadSpec {
   /** Folder that an entry script expects behind `AZUREML_MODEL_DIR`. */
   readonly modelDir: string
   readonly entryScript: string | undefined
+  /** The stages of a pipeline, in order; undefined: it is none. */
+  readonly stages: readonly StageSpec[] | undefined
   /** Text of the sample request body, when `service.json` names one. */
   readonly sample: string | undefined
+}
+
+/** Code of its owner runs in its threads: an entry script, or one in a pipeline. */
+export function hasScript({ entryScript, stages }: ThreadSpec): boolean {
+  return entryScript !== undefined || stages?.some(({ script }) => script !== undefined) === true
 }

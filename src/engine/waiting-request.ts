@@ -13,6 +13,8 @@ export interface WaitingRequest {
   readonly request: ScoringRequest
   /** Place in the order in which requests came to the lane. */
   readonly order: number
+  /** As `performance.now()`. */
+  readonly acceptedAt: number
   /** As `Date.now()`. */
   readonly deadline: number
   /** What the deadline came from: the time that the service, or this caller, grants. */
@@ -21,6 +23,8 @@ export interface WaitingRequest {
   readonly isAbandoned: () => boolean
   /** Only the first call counts. */
   readonly settle: (answer: ScoringAnswer) => void
+  /** From its acceptance until a thread got it. */
+  queueMs: number
   /** Ends of its thread that it may have had to do with. */
   attempts: number
   /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */

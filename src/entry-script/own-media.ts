@@ -26,7 +26,7 @@ interface MediaModule {
 /**
  * Checks the exports `accepts` and `decode` of an entry script.
  *
- * @param file  what to call it in messages, e.g. `digits/score.ts`
+ * @param file  what to call it in messages, e.g. `digits/decode.ts`
  * @returns undefined when the script has neither
  * @throws ServiceLoadError when one is there without the other, or without `input = tensor(...)`
  */

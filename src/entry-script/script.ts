@@ -14,7 +14,10 @@ interface Schema {
 }
 
 /** An entry script whose exports have been checked; `kind` says what `run` takes. */
-export type Script = RawScript | RawHttpScript | ObjectScript | RowScript
+export type Script = WholeScript | RowScript | HeadedScript
+
+/** A script that is run once a request, on the request as it is. */
+export type WholeScript = RawScript | RawHttpScript | ObjectScript
 
 interface TakesHeaders {
   /** `run` has a second parameter, for the headers of its request. */
@@ -54,6 +57,17 @@ export interface RowScript extends TakesHeaders {
   run(feeds: Feeds, headers?: RequestHeaders): unknown
 }
 
+/** A pipeline that begins with a script which makes the rows of each request. */
+export interface HeadedScript extends TakesHeaders {
+  readonly kind: 'headed'
+  readonly head: WholeScript
+  /** Rows of several requests may be joined at all. */
+  readonly hasRowAxis: boolean
+  /** @param input  what `head` takes */
+  feedsOf(input: unknown, headers?: RequestHeaders): Promise<Feeds>
+  run(feeds: Feeds): unknown
+}
+
 interface EntryModule {
   init?: unknown
   run?: unknown
@@ -76,6 +90,8 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   if (typeof run !== 'function') throw new ServiceLoadError(`${file} must export a function run(), found ${typeof run}`)
   if (typeof init !== 'function')
     throw new ServiceLoadError(`${file} must export a function init(), found ${typeof init}`)
+  const misspelt = Object.keys(module).find(name => name !== 'rawHttp' && /^raw_?http$/i.test(name))
+  if (misspelt) throw new ServiceLoadError(`${file} exports ${misspelt}, which is spelt rawHttp here`)
   if (rawHttp !== undefined && typeof rawHttp !== 'boolean')
     throw new ServiceLoadError(`${file}: rawHttp must be true or false`)
   if (rawHttp && input !== undefined) throw new ServiceLoadError(`${file} exports both rawHttp and input; choose one`)

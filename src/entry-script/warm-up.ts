@@ -4,7 +4,7 @@ import { encode } from '../tensor/python-json.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { joinFeeds } from './row-feeds.ts'
-import type { RowScript, Script } from './script.ts'
+import type { HeadedScript, RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
 import { syntheticRow } from './synthetic-row.ts'
 
@@ -37,6 +37,7 @@ export interface WarmUpOptions {
 export async function warmUp(script: Script, options: WarmUpOptions): Promise<WarmUp> {
   if (script.kind === 'rawHttp') return { isBatchable: false, notes: [] }
   if (script.kind === 'rows') return warmUpRows(script, options)
+  if (script.kind === 'headed') return warmUpHeaded(script, options)
   const { sample } = options
   if (sample === undefined) return { isBatchable: false, notes: [] }
   if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample, noHeaders)))
@@ -63,6 +64,23 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
   return { ...(await proveBatchable(script, rows, options.maxRows, given !== undefined)), ...found }
 }
 
+/** The rows that the first stage makes of the sample are tried as those of any other script. */
+async function warmUpHeaded(script: HeadedScript, { sample, maxRows }: WarmUpOptions): Promise<WarmUp> {
+  const { head } = script
+  if (sample === undefined || head.kind === 'rawHttp') {
+    const why = head.kind === 'rawHttp' ? 'the first stage takes whole requests' : 'there is no sample (schema.input)'
+    return { isBatchable: false, notes: [`no micro-batching: ${why}, so nothing proves that rows may be joined`] }
+  }
+  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample))
+  const feeds = await trySample(() => script.feedsOf(input, noHeaders))
+  const answer = { result: await trySample(() => script.run(feeds)) }
+  if (!script.hasRowAxis)
+    return { isBatchable: false, notes: ['no micro-batching: a stage takes a fixed number of rows'], answer }
+  return maxRows === 1
+    ? { isBatchable: false, notes: [], answer }
+    : { ...(await proveBatchable(script, feeds, maxRows, true)), answer }
+}
+
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
   if (!feeds) return undefined
   try {
@@ -72,7 +90,12 @@ async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<Warm
   }
 }
 
-async function proveBatchable(script: RowScript, feeds: Feeds, maxRows: number, isSample: boolean): Promise<WarmUp> {
+async function proveBatchable(
+  script: Pick<RowScript, 'run'>,
+  feeds: Feeds,
+  maxRows: number,
+  isSample: boolean,
+): Promise<WarmUp> {
   const off = (why: string): WarmUp => ({ isBatchable: false, notes: [`no micro-batching: ${why}`] })
   const startedAt = performance.now()
   const [row] = rowsOf(feeds)

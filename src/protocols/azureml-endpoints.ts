@@ -1,44 +1,68 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
 import { challenge } from '../auth/bearer.ts'
 import { RoleMissing } from '../auth/token-errors.ts'
+import type { ScoringAnswer } from '../engine/hand-over.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './azureml.ts'
 import { attemptOf } from './client-address.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
-import { requestIdsOf } from './request-ids.ts'
+import { type RequestIds, requestIdsOf } from './request-ids.ts'
 import { patienceOf } from './scoring-timeout.ts'
+import { encodeServerTiming } from './server-timing.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
-/** `…/score`: authorize, read, hand over, answer. */
+/** `…/score`, from the head of the request to its answer. */
 export async function answerScore(
   request: WireRequest,
   find: () => ScoringService | Promise<ScoringService>,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
+  const startedAt = performance.now()
   const ids = requestIdsOf(request.headers, serverVersion)
-  const { headers } = ids
   let service: ScoringService | undefined
+  let response: WireResponse
   try {
     refuseTrailingSlash(request)
     service = await find()
-    allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
-    Object.assign(headers, corsHeaders(service.definition.cors, request))
-    if (ids.fault) throw ids.fault
-    if (request.method === 'HEAD' && !isForScript(service, request)) return encodeHeadRefusal(headers)
-    if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeUncalled(headers)
-    await authorize(service, request) // before the body is read
-    const { scriptKind, takesHeaders, executionProvider } = service.requireReady()
-    headers['x-scoring-execution-provider'] = executionProvider
-    const patience = patienceOf(request.headers, Date.now)
-    service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
-    const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
-    const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
-    return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
+    response = await scoreWith(service, request, ids)
   } catch (failure) {
-    return answerFailure(failure, headers, service?.name)
+    response = answerFailure(failure, ids.headers, service?.name)
   }
+  service?.metrics?.answered(response.status, response.errorCode, performance.now() - startedAt)
+  return response
+}
+
+/** Authorize, read, hand over, answer. */
+async function scoreWith(
+  service: ScoringService,
+  request: WireRequest,
+  { headers, fault }: RequestIds,
+): Promise<WireResponse> {
+  allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
+  Object.assign(headers, corsHeaders(service.definition.cors, request))
+  if (fault) throw fault
+  if (request.method === 'HEAD' && !isForScript(service, request)) return encodeHeadRefusal(headers)
+  if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeUncalled(headers)
+  await authorize(service, request) // before the body is read
+  const { scriptKind, takesHeaders, executionProvider } = service.requireReady()
+  headers['x-scoring-execution-provider'] = executionProvider
+  const patience = patienceOf(request.headers, Date.now)
+  service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
+  const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
+  const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
+  if (service.tellsTimes) addServerTiming(headers, answer)
+  return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
+}
+
+/** Browsers keep timings from pages of other origins, unless the answer names theirs (Resource Timing, section 4.5). */
+function addServerTiming(headers: Record<string, string>, answer: ScoringAnswer): void {
+  const timing = encodeServerTiming(answer)
+  if (timing === undefined) return
+  headers['server-timing'] = timing
+  const origin = headers['access-control-allow-origin']
+  if (origin !== undefined) headers['timing-allow-origin'] = origin
 }
 
 /** `GET /api/v1/service/{service}`: `Healthy`, or 503. */

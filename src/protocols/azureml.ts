@@ -44,6 +44,7 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
   // The service's own headers come last: a script cannot override x-request-id.
   const own = Object.entries({ ...headers, ...failed, [execMs]: ms })
   const names = new Set([runFailed, ...own.map(([name]) => name.toLowerCase())])
+  names.delete('server-timing') // a list, to which a script may add
   const given = answer.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
   return { status: answer.status, headers: [...given, ...own], body: answer.body }
 }
@@ -52,6 +53,7 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
 export function encodeError(error: ScoringError, headers: Record<string, string>): WireResponse {
   const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? 1 : undefined)
   return {
+    errorCode: error.code,
     status: error.status,
     headers: {
       'content-type': json,

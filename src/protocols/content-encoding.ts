@@ -1,12 +1,16 @@
 import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, gzip, inflate } from 'node:zlib'
+import { brotliDecompress, gunzip, gzip, inflate, inflateRaw } from 'node:zlib'
 import { ScoringError } from '../errors.ts'
 import type { WireResponse } from './wire.ts'
 
+const inflateZlib = promisify(inflate)
+const inflateBare = promisify(inflateRaw)
 const decompressors = {
   gzip: promisify(gunzip),
   'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
+  // RFC 9110, section 8.4.1.2, means zlib's format, whose first byte ends in 8; .NET's DeflateStream writes it bare.
+  deflate: (body: Uint8Array, options: { maxOutputLength: number }) =>
+    ((body[0] ?? 8) & 15) === 8 ? inflateZlib(body, options) : inflateBare(body, options),
   br: promisify(brotliDecompress),
 }
 const compress = promisify(gzip)

@@ -4,7 +4,7 @@ import type { ScoringService } from '../scoring/scoring-service.ts'
 import type { ServiceCatalogue } from '../scoring/service-catalogue.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeError } from './azureml.ts'
-import { attemptOf } from './client-address.ts'
+import { isLetIn } from './let-in.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 /** The event loop turns. */
@@ -39,16 +39,6 @@ function encodeStatus(status: number, body: object): WireResponse {
   return { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, body: encode(body) }
 }
 
-async function isLetIn(request: WireRequest, { authorizer }: ScoringService): Promise<boolean> {
-  try {
-    // The key of one service is a wrong one for the others, which is nobody's fault.
-    await authorizer?.authorize(request.headers.get('authorization'), { ...attemptOf(request), isProbe: true })
-    return authorizer !== undefined
-  } catch {
-    return false
-  }
-}
-
 function detailsOf(service: ScoringService): object {
   const { report } = service
   return {
@@ -56,9 +46,11 @@ function detailsOf(service: ScoringService): object {
     reason: service.failure,
     executionProvider: report?.executionProvider,
     script: report?.scriptKind,
+    stages: report?.stages,
     inputs: report?.inputs,
     outputs: report?.outputs,
     microBatching: report?.isBatchable,
+    ...service.activity,
     keys: service.authorizer?.describe?.(),
     notes: report?.notes,
     loadMs: report && Math.round(report.loadMs),

@@ -2,6 +2,7 @@
 import type { LoadReport } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
+import { isAnsweredByScript } from '../service/definition.ts'
 import { encode } from '../tensor/python-json.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
 import { sizesIn, tensorSchema, zeros } from './openapi-tensor.ts'
@@ -22,8 +23,9 @@ export function payloadOf({ definition }: ScoringService, report: LoadReport): P
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
   const examples = hasTensors ? tensorExamples(report.inputs, sample) : []
   const { encoding, nonFinite } = definition.response
-  const output =
-    definition.entryScript === undefined ? tensorOutput(report, examples, nonFinite === 'null') : scriptOutput(report)
+  const output = isAnsweredByScript(definition)
+    ? scriptOutput(report)
+    : tensorOutput(report, examples, nonFinite === 'null')
   return {
     input: hasTensors ? tensorInput(report.inputs, examples) : otherInput(report, sample),
     output: encoding === 'json-string' ? asText(output, report.outputSample) : output,

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../errors.ts'
+
 /** The part of an HTTP request that protocols read; `@azure/functions`' HttpRequest has it. */
 export interface WireRequest {
   readonly method: string
@@ -13,6 +15,8 @@ export interface WireRequest {
 
 /** An HTTP response; `@azure/functions` takes it as HttpResponseInit. */
 export interface WireResponse {
+  /** The error that it tells of, for the record; the host does not look at it. */
+  errorCode?: ErrorCode
   status: number
   headers: Record<string, string> | [string, string][]
   body?: string | Uint8Array

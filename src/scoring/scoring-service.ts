@@ -1,10 +1,11 @@
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
-import type { Lane } from '../engine/lane.ts'
+import type { Lane, LaneActivity } from '../engine/lane.ts'
 import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
 import type { OwnDocuments } from '../service/own-documents.ts'
+import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
 
@@ -16,6 +17,9 @@ export interface ScoringServiceOptions {
   /** Where its requests run, or why they cannot: a reason for its owner. */
   readonly lane: Lane | { readonly failure: string }
   readonly documents?: OwnDocuments | undefined
+  readonly metrics?: ServiceMetrics | undefined
+  /** Answers tell where their time went. */
+  readonly tellsTimes?: boolean
 }
 
 /** A service as callers meet it: how it is opened, whether it can score, and the one path every score takes. */
@@ -25,14 +29,18 @@ export class ScoringService {
   readonly authorizer: Authorizer | undefined
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
+  readonly metrics: ServiceMetrics | undefined
+  readonly tellsTimes: boolean
   readonly #lane: ScoringServiceOptions['lane']
 
-  constructor({ name, definition, authorizer, lane, documents = {} }: ScoringServiceOptions) {
-    this.name = name
-    this.definition = definition
-    this.authorizer = authorizer
-    this.documents = documents
-    this.#lane = lane
+  constructor(options: ScoringServiceOptions) {
+    this.name = options.name
+    this.definition = options.definition
+    this.authorizer = options.authorizer
+    this.documents = options.documents ?? {}
+    this.metrics = options.metrics
+    this.tellsTimes = options.tellsTimes ?? false
+    this.#lane = options.lane
   }
 
   get status(): ServiceStatus {
@@ -48,6 +56,11 @@ export class ScoringService {
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
     return 'report' in this.#lane ? this.#lane.report : undefined
+  }
+
+  /** What its threads do; undefined where it never had any. */
+  get activity(): LaneActivity | undefined {
+    return 'activity' in this.#lane ? this.#lane.activity : undefined
   }
 
   /** Why it cannot score, for its owner. */
@@ -83,7 +96,9 @@ export class ScoringService {
   requireRoom(bodyBytes: number, patience: Patience | undefined): void {
     this.requireReady()
     const refusal = (this.#lane as Lane).refusalOf(bodyBytes, patience?.timeoutMs)
-    if (refusal) throw new ScoringError(refusal.code, refusal.message, refusal)
+    if (!refusal) return
+    this.metrics?.rejected(refusal.code)
+    throw new ScoringError(refusal.code, refusal.message, refusal)
   }
 
   /**

@@ -117,6 +117,27 @@ export const Limits = z.strictObject({
     .describe('MiB of JavaScript memory that one thread of the service may hold, heap and buffers'),
 })
 
+/** One stage of a pipeline: a model, or a script between models. */
+export const Stage = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[A-Za-z0-9][-\w.]{0,254}$/, 'must be letters, digits, "-", "_", "."')
+      .optional()
+      .describe("what errors call it; default: the model's name, or the script's without its ending"),
+    model: z.string().optional().describe('a model of "models", which runs on what the stage before gave'),
+    script: relativePath.optional().describe('module with run(), which gets what the stage before gave'),
+    accelerator: Accelerator.optional().describe('where its model runs; default: as the service'),
+    maxRows: z.int().min(1).max(100_000).optional().describe('rows per run of its model; default: batching.maxRows'),
+  })
+  .refine(stage => (stage.model === undefined) !== (stage.script === undefined), 'must have a "model" or a "script"')
+export type Stage = z.infer<typeof Stage>
+
+/** What errors call a stage. */
+export function nameOfStage({ name, model, script }: Stage): string {
+  return name ?? model ?? (script as string).replace(/^.*[\\/]/, '').replace(/\.[^.]+$/, '')
+}
+
 /**
  * `service.json`: a model plus how it is deployed. Every key has a default, so `{}` beside a `model.onnx` is a service.
  */
@@ -164,10 +185,20 @@ export const ServiceDefinition = z.strictObject({
         .describe("NaN and infinities in answers: null, or Python's bare tokens, which are not JSON"),
     })
     .prefault({}),
-  stages: z.array(z.unknown()).optional().describe('not available yet: a pipeline of stages'),
+  stages: z
+    .array(Stage)
+    .min(1)
+    .max(16)
+    .optional()
+    .describe('a pipeline in place of one model or entryScript: each stage works on what the one before gave'),
   encrypted: z.boolean().default(false).describe('not available yet: scoring on encrypted features'),
 })
 export type ServiceDefinition = z.infer<typeof ServiceDefinition>
+
+/** Whether its owner's code gives the answers, whose types only that code can tell. */
+export function isAnsweredByScript({ entryScript, stages }: ServiceDefinition): boolean {
+  return entryScript !== undefined || stages?.at(-1)?.script !== undefined
+}
 
 /** Azure ML's rule for the name of a web service (azureml-core, `Webservice`), which is also the folder's name. */
 export const serviceNamePattern = /^[a-z]([-a-z0-9]{1,30}[a-z0-9])$/

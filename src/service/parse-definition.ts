@@ -1,5 +1,5 @@
 import { ServiceLoadError } from '../errors.ts'
-import { ServiceDefinition } from './definition.ts'
+import { nameOfStage, ServiceDefinition } from './definition.ts'
 import { findDuplicateKey } from './duplicate-key.ts'
 
 /**
@@ -20,13 +20,13 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const missing = notAvailableYet(parsed.data)
-  if (missing) throw new ServiceLoadError(`${file}: ${missing}`)
+  const fault = notAvailableYet(parsed.data) ?? faultOfAccelerators(parsed.data) ?? faultOfStages(parsed.data)
+  if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
   return parsed.data
 }
 
 /** The names ONNX Runtime for Node.js knows; it drops others without an error. */
-const executionProviders = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml', 'openvino', 'xnnpack', 'qnn']
+const knownProviders = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml', 'openvino', 'xnnpack', 'qnn']
 
 function nameOf(provider: string | { name: string }): string {
   return typeof provider === 'string' ? provider : provider.name
@@ -60,15 +60,31 @@ function found(input: unknown): string {
 
 /** What the schema already knows but this version cannot do is refused, never ignored. */
 function notAvailableYet(definition: ServiceDefinition): string | undefined {
-  const { accelerator, batching } = definition
-  const unknown = accelerator.executionProviders.map(nameOf).find(name => !executionProviders.includes(name))
-  if (unknown !== undefined) {
-    return `accelerator.executionProviders: there is no "${unknown}"; known are ${executionProviders.join(', ')}`
-  }
-  const others = accelerator.executionProviders.filter(provider => provider !== 'cpu')
-  if (others.length > 0) return `not available yet: accelerator.executionProviders other than "cpu"`
+  const { batching } = definition
   if (batching.maxDelayMs > 0) return 'not available yet: batching.maxDelayMs other than 0'
-  if (definition.stages) return 'not available yet: stages'
   if (definition.encrypted) return 'not available yet: encrypted'
   return undefined
+}
+
+function faultOfAccelerators({ accelerator, stages = [] }: ServiceDefinition): string | undefined {
+  const ofStages = stages.map((stage, index) => ({ path: `stages.${index}.accelerator`, ...stage.accelerator }))
+  for (const { path, executionProviders = [] } of [{ path: 'accelerator', ...accelerator }, ...ofStages]) {
+    const unknown = executionProviders.map(nameOf).find(name => !knownProviders.includes(name))
+    if (unknown !== undefined) {
+      return `${path}.executionProviders: there is no "${unknown}"; known are ${knownProviders.join(', ')}`
+    }
+    const isOther = executionProviders.some(provider => provider !== 'cpu')
+    if (isOther) return `not available yet: ${path}.executionProviders other than "cpu"`
+  }
+  return undefined
+}
+
+/** What the schema cannot say of stages. */
+function faultOfStages({ stages = [], entryScript }: ServiceDefinition): string | undefined {
+  if (stages.length > 0 && entryScript !== undefined) {
+    return 'entryScript: a service has either stages or an entryScript'
+  }
+  const names = stages.map(nameOfStage)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  return twice === undefined ? undefined : `stages: two are called "${twice}"; give them names`
 }

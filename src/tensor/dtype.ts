@@ -58,10 +58,14 @@ export function isDtype(name: string): name is Dtype {
 /**
  * @param length number of elements
  * @returns zeroed storage for that many elements
- * @throws RangeError when this Node.js lacks the type (float16 before Node 24) or the memory is not there
+ * @throws RangeError when there is no such type, this Node.js lacks it (float16 before Node 24) or the memory is not there
  */
 export function allocate(dtype: Dtype, length: number): TensorData {
   const Storage = arrayOf[dtype]
-  if (!Storage) throw new RangeError(`${dtype} tensors need Node.js 24 or later`)
+  if (!Storage) throw new RangeError(isDtype(dtype) ? `${dtype} tensors need Node.js 24 or later` : unknown(dtype))
   return new Storage(length)
+}
+
+function unknown(dtype: string): string {
+  return `there is no dtype "${dtype}"; known are ${Object.keys(arrayOf).join(', ')}`
 }

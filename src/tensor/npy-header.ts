@@ -23,8 +23,9 @@ export function isNpy(bytes: Uint8Array): boolean {
 /** @throws SyntaxError saying what is wrong, in words that follow "the body is not a .npy file: " */
 export function decodeNpyHeader(bytes: Uint8Array): NpyHeader {
   if (!isNpy(bytes)) throw new SyntaxError('it does not begin with \\x93NUMPY')
-  const [major, minor] = bytes.subarray(npyMagic.length, 8)
-  if (major === undefined || minor !== 0 || major < 1 || major > 3) {
+  if (bytes.length < 8) throw new SyntaxError('it ends in its header')
+  const [major, minor] = bytes.subarray(npyMagic.length, 8) as unknown as [number, number]
+  if (minor !== 0 || major < 1 || major > 3) {
     throw new SyntaxError(`it has the version ${major}.${minor}, known are 1.0, 2.0 and 3.0`)
   }
   const start = major === 1 ? 10 : 12
@@ -73,9 +74,9 @@ function parseDictionary(text: string): Omit<NpyHeader, 'dataOffset'> {
 function parseShape(text: string): readonly number[] {
   if (text.trim() === '') return []
   const parts = text.replace(/,\s*$/, '').split(',')
-  // `(3)` is a number in Python, not a tuple.
-  if (!text.includes(',') || !parts.every(part => /^\s*\d+L?\s*$/.test(part))) {
-    throw new SyntaxError('its shape is not a tuple of whole numbers')
+  // `(3)` is a number in Python, not a tuple; sizes of more digits are beyond any memory.
+  if (!text.includes(',') || !parts.every(part => /^\s*\d{1,15}L?\s*$/.test(part))) {
+    throw new SyntaxError('its shape is not a tuple of sizes, e.g. (3, 4)')
   }
   if (parts.length > maxRank) throw new SyntaxError(`it has ${parts.length} dimensions, at most ${maxRank} are read`)
   return parts.map(part => Number.parseInt(part, 10))

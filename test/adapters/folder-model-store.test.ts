@@ -60,7 +60,10 @@ describe('FolderModelStore', () => {
       test,
     )
     const store = new FolderModelStore(root)
-    await assert.rejects(store.openService('none'), /none: 0 models; without an entryScript a service has exactly one/)
+    await assert.rejects(
+      store.openService('none'),
+      /none: 0 models; without an entryScript or stages a service has exactly one/,
+    )
     await assert.rejects(store.openService('two'), /two: 2 \.onnx files in 1\//)
     await assert.rejects(store.openService('lost'), /lost\/service\.json: models\.m\.path: 1\/m\.onnx does not exist/)
     await assert.rejects(store.openService('script'), /script\/service\.json: entryScript: score\.ts does not exist/)

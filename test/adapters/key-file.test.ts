@@ -45,6 +45,13 @@ describe('KeyFile', () => {
       assert.equal(await file.fetchSecret(name), undefined, name)
   })
 
+  it('is not even looked at when no service is opened by keys', async () => {
+    await new KeyFile(path).makeMissingKeys(['iris'])
+    await writeFile(path, '{half')
+    await new KeyFile(path).makeMissingKeys([])
+    await assert.rejects(new KeyFile(path).makeMissingKeys(['iris']), /is not a JSON object/)
+  })
+
   it('can be read by its owner only', async () => {
     await new KeyFile(path).makeMissingKeys(['iris'])
     assert.equal((await stat(path)).mode & 0o777, 0o600)

@@ -80,7 +80,7 @@ describe('a script that decodes bodies of its own', () => {
       const { sendAs, send } = await serve(
         test,
         script(`export const decode = async ({ bytes }) => { if (bytes[0] === 66) { ${code} } return row(bytes) }`, {
-          limits: { timeoutMs: 1500 },
+          limits: { timeoutMs: 4000 },
         }),
       )
       const answers = await Promise.all([

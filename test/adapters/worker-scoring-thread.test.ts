@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
@@ -16,6 +17,8 @@ const model = (bytes: Buffer, definition: object = {}): ServiceFiles => ({
   'sut/service.json': definition,
   'sut/1/model.onnx': bytes,
 })
+
+const digitsModel = () => readFile(join(import.meta.dirname, '../../models/digits/1/model.onnx'))
 
 describe('the built-in script', () => {
   const cases: [Dtype, string, string][] = [
@@ -41,6 +44,15 @@ describe('the built-in script', () => {
       assert.equal(report.isBatchable, true)
     })
   }
+
+  it('refuses texts that the runtime would cut or change', async test => {
+    const { send } = await serve(test, model(identityModel('string')))
+    assert.equal(jsonOf(await send('{"data": [["", "\\ud83d\\ude00"]]}')), '[["", "\\ud83d\\ude00"]]')
+    for (const text of ['a\\u0000b', 'a\\ud83d', '\\ude00']) {
+      const answer = await send(`{"data": [["a", "${text}"]]}`)
+      assert.match(JSON.stringify(answer), /INPUT_TYPE_MISMATCH.*text 1 has (a NUL character|half of a surrogate pair)/)
+    }
+  })
 
   it('takes several inputs by name, answers several outputs by name', async test => {
     const bytes = writeModel({
@@ -267,25 +279,40 @@ describe('an entry script', () => {
     const code = `
       import { execSync } from 'node:child_process'
       export const init = () => {}
-      export const run = text => text === 'sleep' ? execSync(${JSON.stringify(`sleep 2; touch '${woke}'`)}) : text
+      export const run = text => text === 'sleep' ? execSync(${JSON.stringify(`sleep 8; touch '${woke}'`)}) : text
     `
-    const { send } = await serve(test, script(code, { limits: { timeoutMs: 300 } }))
+    const { send } = await serve(test, script(code, { limits: { timeoutMs: 3000 } }))
     assert.equal(codeOf(await send('sleep')), 'SCORING_TIMEOUT')
     assert.equal(jsonOf(await send('next')), '"next"')
     assert.equal(existsSync(woke), false) // both were answered while the thread still slept
   })
 
+  it('whose model computes past its time limit costs its own request, not the process', async test => {
+    const code = `
+      import { type InitContext, type ModelSession, Tensor } from 'scoring-functions'
+      let digits: ModelSession
+      const images = new Tensor('float32', new Float32Array(2000 * 64), [2000, 8, 8])
+      export const init = async ({ loadModel }: InitContext) => { digits = await loadModel() }
+      export const run = async () => { for (;;) await digits.run({ images }) }
+    `
+    const files = { ...script(code, { limits: { timeoutMs: 400 } }), 'sut/1/model.onnx': await digitsModel() }
+    const { send } = await serve(test, files)
+    // The runtime would take this process along if a thread ended inside it, as nearly every one of these is.
+    for (let time = 0; time < 4; time++) assert.equal(codeOf(await send('')), 'SCORING_TIMEOUT')
+  })
+
   it('sees neither the connection strings nor the identity of the platform', async test => {
-    process.env.AzureWebJobsStorage = 'AccountKey=secret'
-    process.env.OWN_SETTING = 'own'
+    // Names of Azure Functions, and of @azure/identity's EnvironmentCredential and WorkloadIdentityCredential.
+    const hidden = ['AzureWebJobsStorage', 'IDENTITY_HEADER', 'AZURE_CLIENT_SECRET', 'AZURE_FEDERATED_TOKEN_FILE']
+    const names = [...hidden, 'SCORING_KEY_VAULT_TEST_TOKEN', 'OWN_SETTING']
+    for (const name of names) process.env[name] = `value of ${name}`
     test.after(() => {
-      delete process.env.AzureWebJobsStorage
-      delete process.env.OWN_SETTING
+      for (const name of names) delete process.env[name]
     })
-    const code =
-      'export const init = () => {}; export const run = () => [process.env.AzureWebJobsStorage ?? null, process.env.OWN_SETTING]'
+    const code = `export const init = () => {}
+      export const run = () => ${JSON.stringify(names)}.filter(name => Object.values(process.env).includes('value of ' + name))`
     const { send } = await serve(test, script(code))
-    assert.equal(jsonOf(await send('')), '[null, "own"]')
+    assert.equal(jsonOf(await send('')), '["OWN_SETTING"]')
   })
 
   const hostile = `
@@ -315,7 +342,7 @@ describe('an entry script', () => {
   ]
   for (const [deed, code] of costs) {
     it(`that does "${deed}" costs only its own request`, async test => {
-      const timeoutMs = code === 'SCORING_TIMEOUT' ? 1500 : 30_000
+      const timeoutMs = code === 'SCORING_TIMEOUT' ? 4000 : 30_000
       const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 128 } }))
       const large = 'large'.repeat(50_000)
       const huge = 'huge'.repeat(500_000)
@@ -330,7 +357,22 @@ describe('an entry script', () => {
 
 describe('a service that cannot be loaded', () => {
   const cases: [string, ServiceFiles, RegExp][] = [
-    ['a syntax error', script('export const init = ('), /sut\/score\.ts/],
+    ['a syntax error', script('export const init = ('), /sut\/score\.ts cannot be imported: sut\/score\.ts:1: /],
+    [
+      'a syntax error in a file that the script imports',
+      { ...script("import './rows.ts'"), 'sut/rows.ts': '\nexport const a = (' },
+      /sut\/score\.ts cannot be imported: rows\.ts:2: /,
+    ],
+    [
+      'a package that is nowhere',
+      script("import 'no-such-package'"),
+      /Cannot find package 'no-such-package' imported from \S+sut\/score\.ts$/,
+    ],
+    [
+      'a sample of an unknown type',
+      script("import { tensor } from 'scoring-functions'; export const input = tensor([[1]], 'float')"),
+      /there is no dtype "float"; known are float32, float64, /,
+    ],
     [
       'no run',
       script('export const init = () => {}'),
@@ -358,6 +400,11 @@ describe('a service that cannot be loaded', () => {
       'an input that is no schema',
       script('export const run = () => 1; export const init = () => {}; export const input = 7'),
       /input must be a zod schema or tensor/,
+    ],
+    [
+      "Azure ML's spelling of rawHttp",
+      script('export const run = () => 1; export const init = () => {}; export const rawhttp = true'),
+      /sut\/score\.ts exports rawhttp, which is spelt rawHttp here/,
     ],
     [
       'an output that is no schema',

@@ -189,6 +189,19 @@ describe('the keys of a service', () => {
     }
   })
 
+  it('that do not count yet, or no longer, are told to the log once, and again when they count', async () => {
+    const { clock, store, keys, lines } = setUp()
+    store.put('iris-primary-key', primary, { expiresAt: clock.wallMs() + 7 * minute })
+    store.put('iris-secondary-key', secondary, { notBefore: clock.wallMs() + 7 * minute })
+    await keys.load()
+    await clock.advance(20 * minute)
+    assert.deepEqual(lines, [
+      '[iris] secret iris-secondary-key is not valid yet',
+      '[iris] secret iris-primary-key has expired',
+      '[iris] secret iris-secondary-key is a key again',
+    ])
+  })
+
   it('of 32 characters, as Azure ML makes them, are taken', async () => {
     const { store, keys, outcomeOf } = setUp()
     store.put('iris-primary-key', 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL')

@@ -60,6 +60,18 @@ describe('SigningKeys', () => {
     assert.equal(authority.fetchCount, 2)
   })
 
+  it('asks nobody for somebody who only wants to know whether a token would open', async test => {
+    const { authority, clock, authorizer, claims, show } = await serviceOf(test, first)
+    await show(first)
+    authority.keys = [first, second]
+    authority.mode = 'hang'
+    clock.elapsed += minute
+    const probe = async (key: SigningKey) => authorizer.authorize(`Bearer ${key.sign(claims)}`, { isProbe: true })
+    await probe(first)
+    await assert.rejects(probe(second), rejected)
+    assert.equal(authority.fetchCount, 1)
+  })
+
   it('takes no token that does not name its key, even where there is only one', async test => {
     const { authority, clock, authorizer, claims, show } = await serviceOf(test, first)
     await show(first)

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { encodeNpy } from '../../src/tensor/npy.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -102,6 +104,28 @@ describe('the interactive page in a browser', { skip }, () => {
     const { page } = await open(test, browser, `${app.url}/api/v1/service/exact/docs`)
     await score(page, '{"data": [[9007199254740993, -9223372036854775808]]}')
     assert.match(await seen(page), /\[\[9007199254740993, -9223372036854775808\]\]/)
+  })
+
+  it('offers a file for every type of bytes, and scores it', async test => {
+    const visit = await open(test, browser, `${app.url}/api/v1/service/exact/docs`)
+    const { page } = visit
+    await page.getByRole('button', { name: 'Try it out' }).click()
+    const bytes = BigInt64Array.of(1n, 2n ** 53n + 1n)
+    const files = {
+      'application/octet-stream': Buffer.from(bytes.buffer),
+      'application/x-npy': Buffer.from(encodeNpy(new Tensor('int64', bytes, [1, 2]))),
+    }
+    for (const [type, buffer] of Object.entries(files)) {
+      await page.locator('.body-param-content-type select, select.content-type').first().selectOption(type)
+      await page.locator('input[type=file]').setInputFiles({ name: 'rows', mimeType: type, buffer })
+      const answered = page.waitForResponse(answer => answer.request().method() === 'POST')
+      await page.getByRole('button', { name: 'Execute' }).click()
+      const answer = await answered
+      assert.equal(await answer.request().headerValue('content-type'), type)
+      await page.getByText('[[1, 9007199254740993]]').first().waitFor()
+      await page.getByRole('button', { name: 'Clear' }).click()
+    }
+    assert.deepEqual(visit.complaints, [])
   })
 
   it('waits for a service that is loading, and says so', async test => {

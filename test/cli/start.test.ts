@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { noOpenssl } from '../host/certificates.ts'
 import { Child, fixtureApp, send } from '../host/host-child.ts'
+import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { identityModel } from '../support/onnx-writer.ts'
+import { copyOfApp } from '../support/running-app.ts'
+import { makeServices } from '../support/service-folder.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A connection string, so that no Azurite is started. */
@@ -40,6 +47,21 @@ describe('start', () => {
         '\n\ta-queue: queueTrigger (not run by this host yet)\n\n\ta-timer: timerTrigger (not run by this host yet)\n',
       ),
     )
+  })
+
+  it('says where the keys are when they are in a vault, and shows none of a file', { skip: noOpenssl }, async test => {
+    const vault = await startKeyVaultDouble(test)
+    for (const slot of ['primary', 'secondary']) vault.set(`sut-${slot}-key`, `${slot}-of-the-vault`.padEnd(40, '0'))
+    const root = await copyOfApp(test)
+    await mkdir(join(root, '.local'))
+    const old = 'a-key-of-the-time-before-the-vault'
+    await writeFile(join(root, '.local/keys.json'), JSON.stringify({ sut: { primary: old, secondary: old } }))
+    const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
+    const environment = { ...noStorage, ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
+    const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
+    await child.see(/secret sut-primary-key\n[\s\S]*curl .*Bearer <key>/)
+    assert.doesNotMatch(child.output, new RegExp(`${old}|of-the-vault`))
+    assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not run by this host yet\)\n/)
   })
 
   it('starts a crashed host again on the same port', async test => {

@@ -49,6 +49,7 @@ describe("the bundle in Azure's Node worker", () => {
       'eventGridTrigger',
       'health/live',
       'health/ready',
+      'metrics',
       'score',
       'swagger.json',
       '{first}/{*rest}',

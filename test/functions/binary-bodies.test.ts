@@ -161,7 +161,7 @@ describe('the digits service', () => {
   it('answers a PNG of a row as the row', async () => {
     for (const image of images) {
       const body = greyPng(asBytes(image))
-      for (const headers of [png, raw, { 'content-type': 'IMAGE/PNG; q=1' }, jpeg])
+      for (const headers of [png, raw, { 'content-type': 'IMAGE/PNG; q=1' }, jpeg, { 'content-type': 'image/*' }])
         assert.equal(await (await app.score('digits', body, headers)).text(), await asJson(image))
     }
   })
@@ -189,6 +189,25 @@ describe('the digits service', () => {
     assert.equal(await (await app.score('digits', new Uint8Array(encodeNpy(tensor)), npy)).text(), expected)
   })
 
+  it('takes octets for elements when their layout is told, else for a picture', async () => {
+    const octets = new Uint8Array(Float32Array.from(images.flat(2)).buffer)
+    const expected = await (await app.score('digits', JSON.stringify({ data: images }))).text()
+    const layout = { ...raw, 'x-tensor-shape': `${images.length},8,8` }
+    assert.equal(await (await app.score('digits', octets, layout)).text(), expected)
+    assert.deepEqual((await failureOf(await app.score('digits', octets, raw)))[1], 'IMAGE_NOT_DECODABLE')
+  })
+
+  it('describes its answers as ten numbers a row, with those to its sample', async () => {
+    const url = `${app.url}/api/v1/service/digits/swagger.json?version=3.1`
+    const { components } = (await (await fetch(url)).json()) as {
+      components: { schemas: { ServiceOutput: { description: string; examples: unknown[] } } }
+    }
+    const { description, examples } = components.schemas.ServiceOutput
+    assert.equal(description, 'float32, shape [batch, 10]') // the graph's own name for the rows
+    const answer = await app.score('digits', await readFile('models/digits/sample.json', 'utf8'))
+    assert.deepEqual(examples, [await answer.json()])
+  })
+
   it('gives a hundred callers at once, with rows and pictures, what each gets alone', async () => {
     const calls = Array.from({ length: 100 }, (_, index) => {
       const image = images[index % images.length] as Image
@@ -212,13 +231,14 @@ describe('the digits service', () => {
       [pngOf(30_000, 30_000, deflateSync(Buffer.alloc(100_000))), png, 413, 'IMAGE_TOO_LARGE'],
       [new Uint8Array(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')), png, 400, 'IMAGE_NOT_DECODABLE'],
       [new Uint8Array(0), png, 400, 'BODY_EMPTY'],
-      [whole, { 'content-type': 'image/webp' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
+      [new Uint8Array(Buffer.from('RIFF....WEBPVP8 ')), { 'content-type': 'image/webp' }, 400, 'IMAGE_NOT_DECODABLE'],
+      [whole, { 'content-type': 'text/csv' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
       [whole, { 'content-type': 'application/json' }, 400, 'BODY_NOT_UTF8'],
     ]
     for (const [body, headers, status, code] of cases)
       assert.deepEqual((await failureOf(await app.score('digits', body, headers))).slice(0, 2), [status, code])
-    const [, , message] = await failureOf(await app.score('digits', whole, { 'content-type': 'image/webp' }))
-    assert.match(message, /^Expects Content-Type to be application\/json; "image\/webp" came, also taken: image\/png, /)
+    const [, , message] = await failureOf(await app.score('digits', whole, { 'content-type': 'text/csv' }))
+    assert.match(message, /^Expects Content-Type to be application\/json; "text\/csv" came, also taken: image\/png, /)
     assert.equal(await (await app.score('digits', greyPng([[255]]), png)).status, 200)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { describe, it } from 'node:test'
-import { brotliCompressSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
 
@@ -22,6 +22,7 @@ describe('content encodings', () => {
       ['gzip', gzipSync(rows)],
       ['GZIP', gzipSync(rows)],
       ['deflate', deflateSync(rows)],
+      ['deflate', deflateRawSync(rows)], // as .NET's DeflateStream writes it
       ['br', brotliCompressSync(rows)],
       ['identity', Buffer.from(rows)],
     ]

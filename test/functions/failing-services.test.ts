@@ -44,16 +44,42 @@ describe('an app with services that cannot be loaded', () => {
     assert.equal((await fetch(`${app.url}/health/live`)).status, 200)
   })
 
+  it('asks for no vault because of them, and lets nobody in', async test => {
+    const app = await runApp(
+      test,
+      {
+        'open/service.json': { auth: { mode: 'none' } },
+        'open/1/model.onnx': identityModel('float32'),
+        'typo/service.json': { auth: { mode: 'tokens' } },
+        'typo/1/model.onnx': identityModel('float32'),
+        'No_Name/service.json': {},
+      },
+      { AZURE_FUNCTIONS_ENVIRONMENT: 'Production' },
+    )
+    for (const name of ['typo', 'No_Name']) {
+      assert.match(app.output(), new RegExp(`\\[${name}\\] not available: `))
+      for (const authorization of ['', `Bearer ${'k'.repeat(40)}`]) {
+        const headers = { authorization, 'content-type': 'application/json' }
+        const answer = await fetch(`${app.url}/api/v1/service/${name}/score`, { method: 'POST', body: rows, headers })
+        assert.deepEqual(
+          [answer.status, ((await answer.json()) as { code: string }).code],
+          [503, 'SERVICE_UNAVAILABLE'],
+        )
+      }
+    }
+    while ((await fetch(`${app.url}/api/v1/service/open`)).status !== 200);
+  })
+
   it('answers 503 while a service loads, and the others meanwhile', async test => {
     const app = await runApp(test, {
       ...good,
-      'slow/service.json': { entryScript: 'score.js', limits: { loadTimeoutMs: 500 } },
+      'slow/service.json': { entryScript: 'score.js', limits: { loadTimeoutMs: 3000 } },
       'slow/score.js': 'export const run = () => 1; export const init = () => new Promise(() => {})',
     })
     const early = await app.score('slow', rows)
     assert.deepEqual([early.status, ((await early.json()) as { code: string }).code], [503, 'SERVICE_LOADING'])
     const { slow } = await app.settled()
-    assert.match(slow?.reason ?? '', /longer than 500 ms \(limits\.loadTimeoutMs\)/)
+    assert.match(slow?.reason ?? '', /longer than 3000 ms \(limits\.loadTimeoutMs\)/)
     assert.equal((await app.score('good', rows)).status, 200)
   })
 })

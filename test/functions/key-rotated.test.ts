@@ -50,6 +50,13 @@ describe('the function key-rotated', { skip: noOpenssl }, () => {
       { ...event, topic: event.topic.replace('localhost', 'other') },
       { ...event, eventType: 'Microsoft.KeyVault.SecretNearExpiry' },
       { ...event, data: { objectType: 'Secret', objectName: 'another-secret' } },
+      // Whoever has the key of the trigger may write anything.
+      [event],
+      { ...event, topic: `${event.topic}/../other` },
+      { ...event, topic: [event.topic] },
+      { ...event, data: [event.data] },
+      { ...event, data: { objectType: 'Secret', objectName: ['iris-primary-key'] } },
+      { ...event, data: { objectType: 'Secret', objectName: `${'x'.repeat(200)}-primary-key` } },
     ]
     for (const other of others) assert.deepEqual(await readAfter(other), [])
   })

@@ -1,73 +1,187 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { KeyManagement } from '../../src/auth/key-management.ts'
 import { noOpenssl } from '../host/certificates.ts'
-import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
+import { SecretWatch } from '../support/secret-watch.ts'
 
-const rows = JSON.stringify({ data: [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]] })
-const services = ['diabetes', 'digits', 'iris']
+const files = {
+  'sut/service.json': {},
+  'sut/1/model.onnx': identityModel('float32'),
+  'other/service.json': {},
+  'other/1/model.onnx': identityModel('float32'),
+}
+const slots = ['primary', 'secondary'] as const
 const keyOf = (service: string, slot: string) => `${slot}-key-of-${service}-for-tests-only`.padEnd(48, '0')
 
-/** The built app as it is in Azure, with its keys in a vault. */
-async function appWithVault(test: TestContext) {
+/** The built app as it is in Azure, with its keys in a vault; all that it prints and answers is watched for them. */
+async function appWithVault(test: TestContext, fault?: Fault) {
   const vault = await startKeyVaultDouble(test)
-  for (const service of services) {
-    for (const slot of ['primary', 'secondary']) vault.set(`${service}-${slot}-key`, keyOf(service, slot))
+  vault.fail(fault)
+  const watch = new SecretWatch()
+  watch.used(vault.token)
+  for (const service of ['sut', 'other']) {
+    for (const slot of slots) vault.set(`${service}-${slot}-key`, watch.used(keyOf(service, slot)))
   }
-  const app = await runApp(test, undefined, { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' })
-  const score = async (key: string) => {
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
-    const answer = await fetch(`${app.url}/api/v1/service/diabetes/score`, { method: 'POST', headers, body: rows })
-    await answer.text()
-    return answer.status
+  const environment = { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production', AZURE_LOG_LEVEL: 'verbose' }
+  const app = await runApp(test, files, environment)
+  const ask = (key: string) =>
+    watch.fetch(`${app.url}/api/v1/service/sut/score`, {
+      method: 'POST',
+      body: '{"data": [[1, 2]]}',
+      headers: { authorization: `Bearer ${watch.used(key)}`, 'content-type': 'application/json' },
+    })
+  const score = async (key: string) => (await ask(key)).status
+  /** Until the model is loaded and the keys are read. */
+  const ready = async () => {
+    while ((await score(keyOf('sut', 'primary'))) === 503) await sleep(20)
   }
-  while ((await score(keyOf('diabetes', 'primary'))) === 503); // the model is loading
-  const store = await openKeyVault({
-    url: vault.url,
-    isDevelopment: false,
-    testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
-    testToken: vault.token,
-  })
-  return { vault, app, score, management: new KeyManagement(store, randomBytes) }
+  const check = () => {
+    watch.seen('output', app.output())
+    watch.assertNothingLeaked()
+  }
+  return { vault, app, ask, score, ready, check }
 }
 
 describe('the app with KEY_VAULT_URL', { skip: noOpenssl }, () => {
   it('takes both keys of the vault, and a new one at its first request', async test => {
-    const { app, vault, score, management } = await appWithVault(test)
-    assert.equal(await score(keyOf('diabetes', 'secondary')), 200)
-    const fresh = await management.regenKey('diabetes', 'Secondary', AbortSignal.timeout(20_000))
+    const { vault, score, ready, check } = await appWithVault(test)
+    await ready()
+    const store = await openKeyVault({
+      url: vault.url,
+      isDevelopment: false,
+      testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
+      testToken: vault.token,
+    })
+    const management = new KeyManagement(store, randomBytes)
+    assert.equal(await score(keyOf('sut', 'secondary')), 200)
+    const fresh = await management.regenKey('sut', 'Secondary', AbortSignal.timeout(20_000))
     assert.equal(await score(fresh), 200)
-    assert.equal(await score(keyOf('diabetes', 'primary')), 200)
-    assert.equal(await score(keyOf('diabetes', 'secondary')), 401)
-    assert.equal(await score(keyOf('iris', 'primary')), 401)
-    for (const secret of [fresh, keyOf('diabetes', 'primary'), vault.token]) assert.ok(!app.output().includes(secret))
+    assert.equal(await score(keyOf('sut', 'primary')), 200)
+    assert.equal(await score(keyOf('sut', 'secondary')), 401)
+    assert.equal(await score(keyOf('other', 'primary')), 401)
+    check()
   })
 
-  it('goes on with the keys it knows while the vault is away', async test => {
-    const { vault, score } = await appWithVault(test)
-    for (const kind of ['hang', 'unavailable', 'reset', 'unauthorized'] as const) {
-      vault.fail({ kind })
-      assert.equal(await score(keyOf('diabetes', 'primary')), 200)
+  it('refuses nobody with a valid key over a hundred rotations, now of one key, now of the other', async test => {
+    const { vault, score, ready, check } = await appWithVault(test)
+    await ready()
+    const keys = { primary: keyOf('sut', 'primary'), secondary: keyOf('sut', 'secondary') }
+    for (let n = 0; n < 100; n++) {
+      const slot = n % 2 ? 'primary' : 'secondary'
+      keys[slot] = `${slot}-rotated-${n}`.padEnd(40, '.')
+      vault.set(`sut-${slot}-key`, keys[slot])
+      // The one that is new, and the one that stayed, in no order.
+      const clients = [keys.primary, keys.secondary, keys.primary, keys.secondary, keys[slot]]
+      assert.deepEqual(await Promise.all(clients.map(score)), [200, 200, 200, 200, 200], `rotation ${n}`)
     }
+    for (const slot of slots) assert.equal(await score(keyOf('sut', slot)), 401)
+    check()
+  })
+
+  it('goes on with the keys it knows while the vault is away, also while it is asked', async test => {
+    const { vault, score, ready, check } = await appWithVault(test)
+    await ready()
+    vault.fail({ kind: 'reset' })
+    assert.equal(await score('wrong'), 401) // makes it ask; from now on it tries again by itself
+    for (const kind of ['garbage', 'forbidden', 'hang'] as const) {
+      vault.fail({ kind })
+      const { requestCount } = vault
+      while (vault.requestCount === requestCount) {
+        assert.equal(await score(keyOf('sut', 'primary')), 200)
+        await sleep(20)
+      }
+      assert.equal(await score(keyOf('sut', 'secondary')), 200)
+    }
+    check()
+  })
+
+  it('answers 503 to every key until it has read them, and recovers by itself', async test => {
+    const { vault, app, ask, ready, check } = await appWithVault(test, { kind: 'reset' })
+    for (const key of [keyOf('sut', 'primary'), 'wrong']) {
+      const { status, headers, body } = await ask(key)
+      assert.deepEqual(
+        [status, JSON.parse(body).code, headers.get('www-authenticate'), headers.get('retry-after')],
+        [503, 'KEYS_UNAVAILABLE', null, '10'],
+      )
+    }
+    assert.equal((await fetch(`${app.url}/api/v1/service/sut`)).status, 503)
+    vault.fail(undefined)
+    while ((await fetch(`${app.url}/health/ready`)).status !== 200) await sleep(20)
+    await ready()
+    check()
+  })
+
+  it('asks the vault once for a flood of wrong keys, lets valid ones in meanwhile, and repeats none', async test => {
+    const { vault, ask, score, ready, check } = await appWithVault(test)
+    await ready()
+    vault.askedNames.length = 0
+    const startedAt = performance.now()
+    const statuses = new Set<number>()
+    for (let n = 0; n < 40; n++) {
+      const wrong = Array.from({ length: 10 }, (_, each) =>
+        ask(`${n}-${each}-${randomBytes(24).toString('base64url')}`),
+      )
+      for (const { status } of await Promise.all(wrong)) statuses.add(status)
+      assert.equal(await score(keyOf('sut', slots[n % 2] as string)), 200)
+    }
+    assert.deepEqual([...statuses], [401, 429])
+    // Two secrets at a time, and no more than one time in ten seconds.
+    const turns = 1 + Math.floor((performance.now() - startedAt) / 10_000)
+    assert.ok(vault.askedNames.length <= 2 * turns, vault.askedNames.join())
+    check()
   })
 
   const mistakes = [
     [{ KEY_VAULT_URL: 'https://evil.example' }, /KEY_VAULT_URL must be the address of a vault/],
+    [{ KEY_VAULT_URL: 'http://my-vault.vault.azure.net' }, /KEY_VAULT_URL must be the address of a vault/],
     [{ KEY_VAULT_URL: 'https://localhost:8443' }, /KEY_VAULT_URL names this machine/],
     [
       { KEY_VAULT_URL: 'https://my-vault.vault.azure.net', SCORING_KEY_VAULT_TEST_TOKEN: 'x' },
       /SCORING_KEY_VAULT_TEST_TOKEN are for a vault on localhost/,
     ],
+    [{ AZURE_FUNCTIONS_ENVIRONMENT: ' Development' }, /outside Development the keys live in Azure Key Vault/],
+    [{ AZURE_FUNCTIONS_ENVIRONMENT: '' }, /outside Development the keys live in Azure Key Vault/],
   ] as const
   for (const [environment, message] of mistakes) {
     it(`does not start with ${JSON.stringify(environment)}`, async test => {
-      await assert.rejects(
-        runApp(test, undefined, { ...environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }),
+      await refused(runApp(test, files, { AZURE_FUNCTIONS_ENVIRONMENT: 'Production', ...environment }), message)
+    })
+  }
+
+  for (const [value, message] of [
+    ['', /secret sut-primary-key is empty/],
+    ['k'.repeat(31), /secret sut-primary-key is shorter than 32 characters/],
+    ['@Microsoft.KeyVault(SecretUri=https://a.vault.azure.net/secrets/b)', /is a reference nobody resolved/],
+  ] as const) {
+    it(`does not start when a key is ${JSON.stringify(value)}`, async test => {
+      const vault = await startKeyVaultDouble(test)
+      vault.set('sut-primary-key', value)
+      vault.set('sut-secondary-key', keyOf('sut', 'secondary'))
+      const error = await refused(
+        runApp(test, files, { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }),
         message,
       )
+      assert.doesNotMatch(error, /kkk|SecretUri/)
     })
   }
 })
+
+/** One line that says why, no stack, and an exit code for whoever watches. */
+async function refused(start: Promise<unknown>, message: RegExp): Promise<string> {
+  let text = ''
+  await assert.rejects(start, (error: Error) => {
+    text = error.message
+    assert.match(text, /^the host ended with 1:/)
+    assert.match(text, message)
+    assert.equal(text.match(/^error: /gm)?.length, 1)
+    assert.doesNotMatch(text, /\n\s+at /)
+    return true
+  })
+  return text
+}

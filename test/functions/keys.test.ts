@@ -39,6 +39,17 @@ async function start(test: TestContext) {
   return { app, watch, keys, score, check, sut: keys.sut as { primary: string; secondary: string } }
 }
 
+/** A request with headers just as they are written here; the whole answer. */
+async function sendRaw(url: string, headers: string): Promise<string> {
+  const { port, hostname } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  const head = `POST /api/v1/service/sut/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n`
+  socket.write(`${head}Content-Length: ${rows.length}\r\n${headers}\r\n${rows}`, 'latin1')
+  let answer = ''
+  for await (const chunk of socket) answer += chunk
+  return answer
+}
+
 const codeOf = ({ body }: { body: string }) => JSON.parse(body).code as string
 
 describe('a service with keys', () => {
@@ -67,21 +78,54 @@ describe('a service with keys', () => {
     check()
   })
 
+  it('takes exactly one Bearer credential (RFC 6750, section 2.1), and says what else it was', async test => {
+    const { app, watch, check, sut } = await start(test)
+    const key = sut.primary
+    const missing = 'Bearer realm="sut"'
+    const malformed = `${missing}, error="invalid_request"`
+    const invalid = `${missing}, error="invalid_token"`
+    const headers: [string, string | undefined][] = [
+      [`bearer ${key}`, undefined],
+      [`BEARER  ${key} `, undefined],
+      [`\tBearer ${key}\t`, undefined],
+      ['', missing],
+      [key, missing],
+      [`Bearer${key}`, missing],
+      [`Basic ${Buffer.from(`:${key}`).toString('base64')}`, missing],
+      [`Basic eDp5, Bearer ${key}`, missing],
+      ['Bearer', malformed],
+      [`Bearer\t${key}`, malformed],
+      [`Bearer: ${key}`, malformed],
+      [`Bearer ${key},`, malformed],
+      [`Bearer ${key}, Basic eDp5`, malformed],
+      [`Bearer "${key}"`, malformed],
+      [`Bearer token=${key}`, malformed],
+      [`Bearer ${key}\u00e9`, malformed],
+      [`Bearer ${key}=`, invalid],
+      [`Bearer ${key.toUpperCase()}`, invalid],
+      [`Bearer ${key}${'a'.repeat(8192)}`, invalid],
+    ]
+    for (const [header, expected] of headers) {
+      const answer = await sendRaw(app.url, `Authorization: ${header}\r\n`)
+      watch.seen('a header', answer)
+      const [, status, challenge] = /^HTTP\/1\.1 (\d+)(?:.*\r\nwww-authenticate: ([^\r]*))?/is.exec(answer) ?? []
+      assert.deepEqual(
+        [status, challenge],
+        [expected === undefined ? '200' : '401', expected],
+        header.replace(key, 'KEY'),
+      )
+    }
+    check()
+  })
+
   it('refuses two Authorization headers, whichever is right', async test => {
     const { app, watch, check, sut } = await start(test)
-    const { port, hostname } = new URL(app.url)
     for (const [first, second] of [
       [sut.primary, 'wrong'],
       ['wrong', sut.primary],
       [sut.primary, sut.primary],
     ] as const) {
-      const socket = connect(Number(port), hostname)
-      socket.end(
-        `POST /api/v1/service/sut/score HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${rows.length}\r\n` +
-          `Authorization: Bearer ${first}\r\nAUTHORIZATION: Bearer ${second}\r\n\r\n${rows}`,
-      )
-      let answer = ''
-      for await (const chunk of socket) answer += chunk
+      const answer = await sendRaw(app.url, `Authorization: Bearer ${first}\r\nAUTHORIZATION: Bearer ${second}\r\n`)
       watch.seen('two headers', answer)
       assert.match(answer, /^HTTP\/1\.1 401 .*\r\nwww-authenticate: Bearer realm="sut", error="invalid_request"\r\n/is)
     }

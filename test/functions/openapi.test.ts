@@ -67,6 +67,12 @@ export const init = () => {}
 export const output = tensor([[0.5, 0.5]], 'float32')
 export const run = () => Tensor.from('float32', [[1, 0]])`,
   'declares/sample.json': '{}',
+  'declares-another/service.json': { entryScript: 'score.mjs', schema: { input: 'sample.json' } },
+  'declares-another/score.mjs': `import { tensor } from 'scoring-functions'
+export const init = () => {}
+export const output = tensor([[0.5, 0.5]], 'float32')
+export const run = () => [[1, 0, 0]]`,
+  'declares-another/sample.json': '{}',
   'differs/service.json': { entryScript: 'score.mjs', schema: { input: 'sample.json' } },
   'differs/score.mjs': script('export const output = z.object({ label: z.string() })'),
   'differs/sample.json': '{}',
@@ -271,13 +277,18 @@ describe('swagger.json', () => {
       properties: { sums: { type: 'array', items: number('double') } },
       example: { sums: [3.5, 7] },
     })
-    assert.deepEqual(await outputOf('declares'), {
+    const declared = {
       type: 'array',
       items: { type: 'array', items: number('float') },
       format: 'numpy.ndarray',
       description: 'float32, shape [rows, 2]',
-      example: [[0.5, 0.5]],
-    })
+    }
+    assert.deepEqual(await outputOf('declares'), { ...declared, example: [[1, 0]] }) // the answer to the sample
+    assert.deepEqual(await outputOf('declares-another'), { ...declared, example: [[0.5, 0.5]] })
+    assert.match(
+      app.output(),
+      /\[declares-another\] the answer to the sample is not what the script declares as output/,
+    )
     // What `output` declares is not checked; only an example that does not suit it is left out.
     assert.deepEqual(await outputOf('differs'), {
       type: 'object',

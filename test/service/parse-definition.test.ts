@@ -100,7 +100,27 @@ describe('parseDefinition', () => {
       { accelerator: { executionProviders: ['cudda'] } },
       'iris/service.json: accelerator.executionProviders: there is no "cudda"; known are cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn',
     ],
-    ['stages', { stages: [] }, 'iris/service.json: not available yet: stages'],
+    [
+      'a stage of two kinds',
+      { stages: [{ model: 'm', script: 's.ts' }] },
+      'iris/service.json: stages.0: must have a "model" or a "script"',
+    ],
+    [
+      'stages of one name',
+      { stages: [{ script: 'same.ts' }, { script: 'sub/same.js' }] },
+      'iris/service.json: stages: two are called "same"; give them names',
+    ],
+    [
+      'stages beside an entry script',
+      { stages: [{ script: 'a.ts' }], entryScript: 'b.ts' },
+      'iris/service.json: entryScript: a service has either stages or an entryScript',
+    ],
+    [
+      'an unknown accelerator of a stage',
+      { stages: [{ model: 'a', accelerator: { executionProviders: ['gpu'] } }] },
+      'iris/service.json: stages.0.accelerator.executionProviders: there is no "gpu"; known are cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn',
+    ],
+    ['no stages', { stages: [] }, 'iris/service.json: stages: Too small: expected array to have >=1 items'],
     ['encrypted', { encrypted: true }, 'iris/service.json: not available yet: encrypted'],
     ['a list', [], 'iris/service.json: expected object, received array'],
   ]

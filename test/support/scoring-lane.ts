@@ -4,6 +4,7 @@ import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts
 import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { Lane } from '../../src/engine/lane.ts'
+import { hasScript } from '../../src/engine/thread-spec.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
 /** Loads the one service of `files` in real threads. */
@@ -17,7 +18,7 @@ export async function serve(test: TestContext, files: ServiceFiles) {
     startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
     maxThreads: 1,
     ...limits,
-    hasEntryScript: spec.entryScript !== undefined,
+    hasEntryScript: hasScript(spec),
     log: () => {},
   })
   test.after(() => lane.stop())

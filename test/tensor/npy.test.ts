@@ -102,7 +102,7 @@ describe('decodeNpy', () => {
     const cases: [Uint8Array, RegExp][] = [
       [new Uint8Array(0), /does not begin with/],
       [Buffer.from('PK\x03\x04'), /does not begin with/],
-      [file(good).subarray(0, 7), /version 1\.undefined/],
+      [file(good).subarray(0, 7), /ends in its header/],
       [file(good, undefined, [4, 0]), /version 4\.0/],
       [file(good).subarray(0, 9), /ends in its header/],
       [file(good).subarray(0, 30), /ends in its header/],
@@ -114,7 +114,7 @@ describe('decodeNpy', () => {
       [file(good.replace('(2,)', '(-2,)')), /header is not/],
       [file(good.replace('(2,)', `(${'1,'.repeat(33)})`)), /33 dimensions/],
       [file(good.replace('(2,)', '(4294967296, 4294967296, 4294967296)')), /needs 1\.58\d*e\+29 bytes/],
-      [file(good.replace('(2,)', `(${'9'.repeat(400)}, 0)`)), /needs NaN bytes/],
+      [file(good.replace('(2,)', `(${'9'.repeat(400)}, 0)`)), /not a tuple of sizes/],
       [file(good.replace('False', '0')), /header is not/],
       [file(`${good} + [].__class__`), /header is not/],
       [file(good.replace("'shape'", "'shade'")), /header is not/],

@@ -1,9 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { ModelPath, ThreadSpec } from '../../engine/thread-spec.ts'
+import type { ModelPath, StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import type { ModelStore } from '../../registry/model-store.ts'
-import { type ServiceDefinition, serviceNamePattern } from '../../service/definition.ts'
+import { nameOfStage, type ServiceDefinition, serviceNamePattern } from '../../service/definition.ts'
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../service/own-documents.ts'
 import { parseDefinition } from '../../service/parse-definition.ts'
 
@@ -52,8 +52,9 @@ export class FolderModelStore implements ModelStore {
       ? await namedModels(name, folder, definition.models)
       : await newestModel(name, folder)
     const [only] = models
-    if (!definition.entryScript && models.length !== 1) {
-      throw new ServiceLoadError(`${name}: ${models.length} models; without an entryScript a service has exactly one`)
+    if (!definition.entryScript && !definition.stages && models.length !== 1) {
+      const needs = 'without an entryScript or stages a service has exactly one'
+      throw new ServiceLoadError(`${name}: ${models.length} models; ${needs}`)
     }
     const entryScript = definition.entryScript && join(folder, definition.entryScript)
     if (entryScript) await mustExist(entryScript, `${name}/service.json: entryScript: ${definition.entryScript}`)
@@ -63,6 +64,7 @@ export class FolderModelStore implements ModelStore {
       models,
       modelDir: models.length === 1 && only ? dirname(only.path) : folder,
       entryScript,
+      stages: definition.stages && (await openStages(name, folder, definition, models)),
       sample: await readSample(name, folder, definition.schema.input),
     }
   }
@@ -121,6 +123,32 @@ async function hasModelFile(folder: string): Promise<boolean> {
   const versions = inFolder.filter(entry => /^\d+$/.test(entry))
   const inVersions = await Promise.all(versions.map(version => readdir(join(folder, version)).catch(() => [])))
   return [inFolder, ...inVersions].flat().some(file => file.endsWith('.onnx'))
+}
+
+async function openStages(
+  service: string,
+  folder: string,
+  definition: ServiceDefinition,
+  models: readonly ModelPath[],
+): Promise<StageSpec[]> {
+  return Promise.all(
+    (definition.stages ?? []).map(async (stage, index) => {
+      const place = `${service}/service.json: stages.${index}`
+      const script = stage.script && { path: join(folder, stage.script), name: `${service}/${stage.script}` }
+      if (script) await mustExist(script.path, `${place}.script: ${stage.script}`)
+      if (stage.model !== undefined && !models.some(({ name }) => name === stage.model)) {
+        const known = models.map(({ name }) => name).join(', ') || 'none'
+        throw new ServiceLoadError(`${place}.model: there is no model "${stage.model}"; models: ${known}`)
+      }
+      return {
+        name: nameOfStage(stage),
+        model: stage.model,
+        script: script || undefined,
+        accelerator: stage.accelerator ?? definition.accelerator,
+        maxRows: stage.maxRows ?? definition.batching.maxRows,
+      }
+    }),
+  )
 }
 
 async function readSample(service: string, folder: string, input: string | undefined): Promise<string | undefined> {

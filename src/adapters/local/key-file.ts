@@ -31,6 +31,7 @@ export class KeyFile implements SecretStore {
    * @throws StartupError when the file cannot be read, written or understood
    */
   async makeMissingKeys(services: readonly string[]): Promise<void> {
+    if (services.length === 0) return // a file that nobody needs may be as it likes
     const keys = await this.#read()
     const missing = services.filter(service => !keys.has(service))
     for (const service of missing) keys.set(service, newPair())

@@ -94,9 +94,18 @@ function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Tensor {
   if (tensor.dtype !== input.dtype)
     throw new TypeError(`"${input.name}" has type ${tensor.dtype}, the model takes ${input.dtype}`)
   if (!fits(tensor.shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
+  if (tensor.dtype === 'string') refuseLossyTexts(input.name, tensor.data as string[])
   const native = new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
   if (tensor.dtype === 'float16') passFloat16AsBits(native)
   return native
+}
+
+/** The runtime takes texts as UTF-8 up to the first NUL (1.30): it would score others than came, without a word. */
+function refuseLossyTexts(input: string, texts: readonly string[]): void {
+  const at = texts.findIndex(text => text.includes('\0') || !text.isWellFormed())
+  if (at < 0) return
+  const what = texts[at]?.includes('\0') ? 'a NUL character' : 'half of a surrogate pair'
+  throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${input}": text ${at} has ${what}, which the model cannot take`)
 }
 
 /** Node-API does not know Float16Array and would hand over nothing; the binding takes the bits as Uint16Array (1.30). */

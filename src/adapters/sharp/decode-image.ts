@@ -4,14 +4,23 @@ import { ScoringError } from '../../errors.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type CheckedImageOptions, checkImageOptions } from './image-options.ts'
 import { pixelsToTensor } from './pixels-to-tensor.ts'
+import { pngSignature, withoutTexts } from './png-chunks.ts'
 
 type SharpFactory = typeof import('sharp').default
 
 let sharp: Promise<SharpFactory> | undefined
 
-/** Only scripts that decode pictures wait for the library. */
+/** Only scripts that decode pictures wait for the library, and miss it where it was not installed or for another system. */
 async function loadSharp(): Promise<SharpFactory> {
-  const { default: factory } = await import('sharp')
+  const { default: factory } = await import('sharp').catch(cause => {
+    const [why] = String((cause as Error)?.message ?? cause).split('\n')
+    throw new Error(
+      `decodeImage needs the package "sharp", which cannot be loaded: ${why}; run npm ci on this system`,
+      {
+        cause,
+      },
+    )
+  })
   // Pictures come one by one and never twice, and the threads of the machine are planned elsewhere.
   factory.concurrency(1)
   factory.cache(false)
@@ -19,9 +28,10 @@ async function loadSharp(): Promise<SharpFactory> {
 }
 
 /** `DecodeImage` with sharp (libvips), which computes in threads of its own. */
-export const decodeImageWithSharp: DecodeImage = async (bytes, options = {}) => {
+export const decodeImageWithSharp: DecodeImage = async (file, options = {}) => {
   const checked = checkImageOptions(options)
-  const format = sniff(bytes, checked)
+  const format = sniff(file, checked)
+  const bytes = format === 'png' ? withoutTexts(file) : file
   sharp ??= loadSharp()
   const factory = await sharp
   const { width, height } = await readHeader(factory, bytes, format, checked.maxPixels)
@@ -43,7 +53,7 @@ export const decodeImageWithSharp: DecodeImage = async (bytes, options = {}) => 
 const maxSide = 65_535
 
 const signatures: Record<ImageFormat, Uint8Array> = {
-  png: Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+  png: pngSignature,
   jpeg: Uint8Array.of(0xff, 0xd8, 0xff),
 }
 

@@ -6,6 +6,8 @@ import type { JsonSchema } from '../../protocols/openapi-dialect.ts'
 import { maxSampleLength } from '../../protocols/openapi-payload.ts'
 import { tensorSchema } from '../../protocols/openapi-tensor.ts'
 import { encode, type NonFinite } from '../../tensor/python-json.ts'
+import { fits } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 
 interface Schema {
   safeParse(value: unknown): { success: boolean }
@@ -24,20 +26,25 @@ interface OutputDescription {
  */
 export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription {
   const mayBeNull = nonFinite === 'null'
-  if (declared instanceof TensorInput) {
-    const { dtype, shape, sample } = declared
-    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, mayBeNull)
-    return { jsonSchema, sample: textOf(sample, nonFinite), notes: [] }
-  }
   const text = answer && textOf(answer.result, nonFinite)
   const sample = text !== undefined && text.length <= maxSampleLength ? text : undefined
+  if (declared instanceof TensorInput) {
+    const { dtype, shape } = declared
+    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, mayBeNull)
+    const isLike = sample !== undefined && isTensorLike(declared, answer?.result, sample)
+    // An answer that belongs to the input that is shown tells more than the numbers that say which shape is meant.
+    if (isLike) return { jsonSchema, sample, notes: [] }
+    return { jsonSchema, sample: textOf(declared.sample, nonFinite), notes: sample === undefined ? [] : [otherAnswer] }
+  }
   const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result, mayBeNull)
   if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
   const jsonSchema = jsonSchemaOf(declared, 'output') ?? shown
   if (sample === undefined || suits(declared as Schema, answer?.result, sample))
     return { jsonSchema, sample, notes: [] }
-  return { jsonSchema, notes: ['the answer to the sample is not what the script declares as output'] }
+  return { jsonSchema, notes: [otherAnswer] }
 }
+
+const otherAnswer = 'the answer to the sample is not what the script declares as output'
 
 /** @returns undefined for what has no JSON of its own: a response, or what cannot be written */
 function textOf(result: unknown, nonFinite: NonFinite): string | undefined {
@@ -46,6 +53,15 @@ function textOf(result: unknown, nonFinite: NonFinite): string | undefined {
     return encode(result ?? {}, nonFinite)
   } catch {
     return undefined // callers are told, with the cause in the log
+  }
+}
+
+/** A tensor of the declared shape, or lists that make one. */
+function isTensorLike({ dtype, shape }: TensorInput, result: unknown, text: string): boolean {
+  try {
+    return fits((result instanceof Tensor ? result : Tensor.from(dtype, JSON.parse(text))).shape, shape)
+  } catch {
+    return false
   }
 }
 

@@ -1,5 +1,6 @@
 import { registerHooks } from 'node:module'
-import { pathToFileURL } from 'node:url'
+import { basename } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import * as api from '../../entry-script/api.ts'
 import { installImageDecoder } from '../../entry-script/image.ts'
 import { ServiceLoadError } from '../../errors.ts'
@@ -16,6 +17,22 @@ const globalName = Symbol.for(moduleUrl)
  * @throws ServiceLoadError with the place of a syntax error, or what the module threw
  */
 export async function importEntryModule(path: string, file: string): Promise<Record<string, unknown>> {
+  installApi()
+  try {
+    const module: Record<string, unknown> = await import(pathToFileURL(path).href)
+    // CommonJS, and `export default { init, run }`, have everything in `default`.
+    return { ...(module.default as object | undefined), ...module }
+  } catch (cause) {
+    throw new ServiceLoadError(
+      `${file} cannot be imported: ${placeOf(cause, path, file)}${(cause as Error)?.message ?? cause}`,
+      { cause },
+    )
+  }
+}
+
+/** Makes `scoring-functions` importable, once: a pipeline has several scripts. */
+function installApi(): void {
+  if (Object.hasOwn(globalThis, globalName)) return
   Object.assign(globalThis, { [globalName]: api })
   installImageDecoder(decodeImageWithSharp)
   const names = Object.keys(api).join(', ')
@@ -27,7 +44,7 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
       } catch (failure) {
         // A script outside the app, and without packages of its own, may use those of the app: zod for one.
         if (!isMissingPackage(specifier, failure)) throw failure
-        return nextResolve(specifier, { ...context, parentURL: import.meta.url })
+        return resolveFromApp(() => nextResolve(specifier, { ...context, parentURL: import.meta.url }), failure)
       }
     },
     load: (url, context, nextLoad) =>
@@ -39,15 +56,14 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
           }
         : nextLoad(url, context),
   })
+}
+
+/** What is in neither place is missing in the script, which is where its owner looks for the mistake. */
+function resolveFromApp<T>(resolve: () => T, failure: unknown): T {
   try {
-    const module: Record<string, unknown> = await import(pathToFileURL(path).href)
-    // CommonJS, and `export default { init, run }`, have everything in `default`.
-    return { ...(module.default as object | undefined), ...module }
-  } catch (cause) {
-    throw new ServiceLoadError(
-      `${file} cannot be imported: ${placeOf(cause, file)}${(cause as Error)?.message ?? cause}`,
-      { cause },
-    )
+    return resolve()
+  } catch {
+    throw failure
   }
 }
 
@@ -56,8 +72,13 @@ function isMissingPackage(specifier: string, failure: unknown): boolean {
   return isBare && (failure as { code?: string }).code === 'ERR_MODULE_NOT_FOUND'
 }
 
-/** Node.js writes `file:///…/score.ts:12` as the first line of a syntax error's stack. */
-function placeOf(cause: unknown, file: string): string {
-  const line = cause instanceof SyntaxError ? /^\S+:(\d+)/.exec(cause.stack ?? '')?.[1] : undefined
-  return line ? `${file}:${line}: ` : ''
+/**
+ * Node.js writes `file:///…/score.ts:12` as the first line of a syntax error's stack; that may be a file which the script
+ * imports.
+ */
+function placeOf(cause: unknown, path: string, file: string): string {
+  const [, found, line] = (cause instanceof SyntaxError && /^(\S+):(\d+)\n/.exec(cause.stack ?? '')) || []
+  if (found === undefined) return ''
+  const broken = found.startsWith('file:') ? fileURLToPath(found) : found
+  return `${broken === path ? file : basename(broken)}:${line}: `
 }

@@ -1,35 +1,37 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
+  maxHandOver,
   movedFromBytes,
   progress,
-  type RequestDetails,
   type ScoringAnswer,
   type ScoringRequest,
 } from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
-import type { OwnMedia } from '../../entry-script/own-media.ts'
 import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
-import type { RowScript, Script } from '../../entry-script/script.ts'
+import type { HeadedScript, RowScript, WholeScript } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
-import { WholeRequest } from '../../entry-script/whole-request.ts'
 import { ScoringError } from '../../errors.ts'
-import { decodeParameters, decodeText } from '../../protocols/azureml-input.ts'
 import { encodeResult } from '../../protocols/azureml-output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { packAnswers } from './packed-hand-over.ts'
-import { decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
+import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
 import { isOversize, SlicedRequest } from './sliced-request.ts'
 import { logFailure } from './thread-log.ts'
+import { wholeInputOf } from './whole-input.ts'
+
+/** A script whose runs may hold the rows of several requests. */
+type JoiningScript = RowScript | HeadedScript
 
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
   readonly headers: RequestHeaders | undefined
   /** Its owner has it no more, and cannot hand it over again. */
   readonly isMoved: boolean
+  readonly decodeMs: number
 }
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
@@ -41,11 +43,11 @@ const askAfterMs = 10
 /** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
 const maxDecoding = 4
 
-/** A body that the script decodes itself. */
-interface OwnBody {
+/** A request whose rows a script makes, which may take its time. */
+interface OwnRows {
   readonly index: number
   readonly request: ScoringRequest
-  readonly media: OwnMedia
+  feeds(): Promise<Feeds>
 }
 
 /** Scores the requests of a hand-over and posts their answers. */
@@ -55,7 +57,11 @@ export class HandOverRunner {
   readonly #post: (message: FromThread, transfer: ArrayBuffer[]) => void
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
+  #runs: number[] = []
+  #bisected = 0
   #left = 0
+  /** When each came here, as `performance.now()`. */
+  readonly #cameAt = new Float64Array(maxHandOver)
   /** Requests that run in slices, whose turn it is first. */
   readonly #sliced: SlicedRequest<DecodedRow>[] = []
   #isSlicing = false
@@ -75,56 +81,55 @@ export class HandOverRunner {
   async run(requests: readonly ScoringRequest[]): Promise<void> {
     this.#left = requests.length
     this.#flushedAt = performance.now()
+    this.#cameAt.fill(this.#flushedAt)
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests.entries())
+    else if (script.kind === 'headed') await this.#runHeaded(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
-  async #runAlone(script: Exclude<Script, RowScript>, index: number, request: ScoringRequest): Promise<void> {
+  async #runAlone(script: WholeScript, index: number, request: ScoringRequest): Promise<void> {
     if (!this.#begin(index)) return
     try {
-      const input = this.#inputOf(script, request)
+      const begunAt = performance.now()
+      const input = wholeInputOf(script, request)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
         headersOf(request),
       )
       const execMs = performance.now() - startedAt
-      await this.#answer(index, result, execMs)
+      this.#runs.push(1, 0, execMs)
+      await this.#answer(index, result, execMs, startedAt - begunAt)
     } catch (failure) {
       this.#fail(index, failure)
     }
   }
 
-  #inputOf(script: Exclude<Script, RowScript>, request: ScoringRequest): unknown {
-    switch (script.kind) {
-      case 'raw':
-        return decodeText(request.body)
-      case 'object':
-        return script.decode(decodeParameters(request.body, request.contentType, false))
-      case 'rawHttp': {
-        const { method, url, headers } = (request.details as RequestDetails).http as NonNullable<RequestDetails['http']>
-        return new WholeRequest(
-          url,
-          { method, headers: headers as [string, string][] },
-          request.body as Uint8Array<ArrayBuffer>,
-        )
-      }
-    }
+  /** The first stage makes the rows of each request, the others score the rows of all. */
+  async #runHeaded(script: HeadedScript, requests: readonly ScoringRequest[]): Promise<void> {
+    const own = requests.map((request, index) => ({
+      index,
+      request,
+      feeds: () => decodeHeadedRows(this.#service, script, request, headersOf(request)),
+    }))
+    await this.#runOwn(script, own, [])
   }
 
   async #runRows(script: RowScript, requests: Iterable<readonly [number, ScoringRequest]>): Promise<void> {
     const decoded: DecodedRow[] = []
-    const own: OwnBody[] = []
+    const own: OwnRows[] = []
     for (const [index, request] of requests) {
       const media = ownMediaFor(script, request)
       if (media) {
-        own.push({ index, request, media })
+        own.push({ index, request, feeds: () => decodeOwnRows(this.#service, script, media, request) })
         continue
       }
       if (!this.#begin(index)) continue
       try {
-        decoded.push(this.#decoded(index, request, decodeRows(this.#service, script, request)))
+        const begunAt = performance.now()
+        const feeds = decodeRows(this.#service, script, request)
+        decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
         this.#fail(index, failure)
       }
@@ -137,20 +142,21 @@ export class HandOverRunner {
    * Runs what is decoded as soon as it is, and lets several bodies be decoded meanwhile: none waits for another one,
    * which may never be ready.
    */
-  async #runOwn(script: RowScript, own: OwnBody[], decoded: DecodedRow[]): Promise<void> {
+  async #runOwn(script: JoiningScript, own: OwnRows[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
-    const decode = async ({ index, request, media }: OwnBody) => {
-      const feeds = decodeOwnRows(this.#service, script, media, request)
+    const decode = async ({ index, request, feeds: make }: OwnRows) => {
+      const begunAt = performance.now()
+      const feeds = make()
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
       if (!this.#board.change(index, progress.decoding, progress.running)) this.#settle()
       else if (result.status === 'rejected') this.#fail(index, result.reason)
-      else decoded.push(this.#decoded(index, request, result.value))
+      else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
-        const next = own.shift() as OwnBody
+        const next = own.shift() as OwnRows
         if (!this.#begin(next.index)) continue
         const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
         decoding.add(done)
@@ -165,18 +171,19 @@ export class HandOverRunner {
     }
   }
 
-  #decoded(index: number, request: ScoringRequest, feeds: Feeds): DecodedRow {
+  #decoded(index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
     return {
       index,
       feeds,
       rowCount: rowCountOf(feeds),
       headers: headersOf(request),
+      decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
     }
   }
 
-  async #runBatches(script: RowScript, decoded: readonly DecodedRow[]): Promise<void> {
+  async #runBatches(script: JoiningScript, decoded: readonly DecodedRow[]): Promise<void> {
     const { isBatchable, maxRows } = this.#service
     for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) {
       const [only] = batch
@@ -193,7 +200,7 @@ export class HandOverRunner {
   }
 
   /** A slice of each in turn, and in between whatever came meanwhile: nobody waits for all slices of another one. */
-  async #runSlices(script: RowScript): Promise<void> {
+  async #runSlices(script: JoiningScript): Promise<void> {
     let askedAt = performance.now()
     for (let next = this.#sliced.shift(); next; next = this.#sliced.shift()) {
       if (await this.#runSlice(script, next)) this.#sliced.push(next)
@@ -203,9 +210,10 @@ export class HandOverRunner {
     }
   }
 
-  /** A body that is decoded by a script may never be ready, and one that was moved here must not be lost to another's fault. */
-  #mayAsk({ ownMedia }: RowScript): boolean {
-    return ownMedia === undefined && (this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved))
+  /** What a script decodes may never be ready, and a body that was moved here must not be lost to another's fault. */
+  #mayAsk(script: JoiningScript): script is RowScript {
+    if (script.kind !== 'rows' || script.ownMedia) return false
+    return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
   }
 
   async #askForMore(): Promise<[number, ScoringRequest][]> {
@@ -219,17 +227,22 @@ export class HandOverRunner {
   /** What `room` was answered with. */
   takeIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
     this.#left += requests.length
+    const now = performance.now()
+    for (const index of indexes) this.#cameAt[index] = now
     this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
 
   /** @returns whether there is more to run: it may have been taken back meanwhile, as its time may be up */
-  async #runSlice(script: RowScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
+  async #runSlice(script: JoiningScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
     const { request } = sliced
     const { index } = request
     if (!this.#begin(index)) return false
     const startedAt = performance.now()
     try {
-      sliced.add(await script.run(sliced.next as Feeds, request.headers), performance.now() - startedAt)
+      const result = await script.run(sliced.next as Feeds, request.headers)
+      const runMs = performance.now() - startedAt
+      this.#runs.push(1, sliced.nextRowCount, runMs)
+      sliced.add(result, runMs)
     } catch (failure) {
       this.#fail(index, failure)
       return false
@@ -239,7 +252,7 @@ export class HandOverRunner {
       return true
     }
     const { result, execMs } = sliced
-    if (result !== undefined) await this.#answerSafely(index, result, execMs)
+    if (result !== undefined) await this.#answerSafely(index, result, execMs, request.decodeMs)
     else {
       this.#board.set(index, progress.waiting)
       await this.#runBatch(script, [request])
@@ -247,7 +260,7 @@ export class HandOverRunner {
     return false
   }
 
-  async #runBatch(script: RowScript, planned: readonly DecodedRow[]): Promise<void> {
+  async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
     const batch = planned.filter(({ index }) => this.#begin(index))
     if (batch.length === 0) return
     const startedAt = performance.now()
@@ -259,36 +272,45 @@ export class HandOverRunner {
       return this.#runApart(script, batch, failure)
     }
     const execMs = performance.now() - startedAt
+    this.#runs.push(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs)
+    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs, only.decodeMs)
     const results = splitResult(
       result,
       batch.map(({ rowCount }) => rowCount),
     )
     if (!results) return this.#runApart(script, batch, undefined)
-    for (const [at, { index }] of batch.entries()) await this.#answerSafely(index, results[at], execMs)
+    for (const [at, { index, decodeMs }] of batch.entries())
+      await this.#answerSafely(index, results[at], execMs, decodeMs)
   }
 
   /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */
-  async #runApart(script: RowScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
+  async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#fail(only.index, failure)
+    this.#bisected++
     for (const request of batch) this.#board.set(request.index, progress.waiting)
     const half = Math.ceil(batch.length / 2)
     await this.#runBatch(script, batch.slice(0, half))
     await this.#runBatch(script, batch.slice(half))
   }
 
-  async #answerSafely(index: number, result: unknown, execMs: number): Promise<void> {
+  async #answerSafely(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
     try {
-      await this.#answer(index, result, execMs)
+      await this.#answer(index, result, execMs, decodeMs)
     } catch (failure) {
       this.#fail(index, failure)
     }
   }
 
-  async #answer(index: number, result: unknown, execMs: number): Promise<void> {
-    this.#add(index, await encodeResult(result, execMs, this.#service.response))
+  async #answer(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
+    const startedAt = performance.now()
+    const answer = await encodeResult(result, execMs, this.#service.response)
+    const now = performance.now()
+    const encodeMs = now - startedAt
+    const batchMs = now - (this.#cameAt[index] as number) - decodeMs - execMs - encodeMs // all the rest: others had their turn
+    this.#board.setTimes(index, Math.max(0, batchMs), decodeMs, execMs, encodeMs)
+    this.#add(index, answer)
   }
 
   #fail(index: number, failure: unknown): void {
@@ -322,12 +344,22 @@ export class HandOverRunner {
     if (this.#answers.length === 0 && this.#left > 0) return
     const answers = this.#answers
     const indexes = this.#indexes
+    const tally = { runs: this.#runs, bisected: this.#bisected }
     this.#answers = []
     this.#indexes = []
+    this.#runs = []
+    this.#bisected = 0
     this.#flushedAt = performance.now()
     const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
-    this.#post({ type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0 }, transfer)
+    this.#post(
+      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
+      transfer,
+    )
   }
+}
+
+function sumOfRows(batch: readonly DecodedRow[]): number {
+  return batch.reduce((sum, { rowCount }) => sum + rowCount, 0)
 }
 
 /** Headers came along only for a script that takes them. */

@@ -1,17 +1,14 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
-import type { ModelSession } from '../../engine/model-session.ts'
-import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
-import { initScript, type RowScript, type Script } from '../../entry-script/script.ts'
-import { builtInScript } from '../../entry-script/tensor-script.ts'
+import type { RowScript, Script } from '../../entry-script/script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
-import { ServiceLoadError } from '../../errors.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
-import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
 import { describeOutput } from './describe-output.ts'
-import { importEntryModule } from './entry-module.ts'
+import { loadScript } from './load-script.ts'
+import { ModelLoader } from './model-loader.ts'
 
 /** A service that can score, as the thread holds it. */
 export interface LoadedService {
@@ -34,41 +31,31 @@ export interface LoadedService {
  */
 export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedService; report: LoadReport }> {
   const startedAt = performance.now()
-  const sessions = new Map<string, Promise<ModelSession>>()
-  const loadModel = (name?: string) => {
-    const model =
-      name === undefined && spec.models.length === 1 ? spec.models[0] : spec.models.find(each => each.name === name)
-    if (!model) {
-      const known = spec.models.map(each => `"${each.name}"`).join(', ') || 'none'
-      throw new ServiceLoadError(
-        `there is no model ${name === undefined ? 'to choose' : `"${name}"`}; models: ${known}`,
-      )
-    }
-    const session = sessions.get(model.name) ?? loadOnnxModel(model, spec.definition.accelerator)
-    sessions.set(model.name, session)
-    return session
-  }
-  const { script, input, output } = await loadScript(spec, loadModel)
+  const models = new ModelLoader(spec.models)
+  const { script, input, output, answeredBy } = await loadScript(spec, models)
   const loadedAt = performance.now()
   const { isBatchable, notes, answer } = await warmUp(script, {
     sample: spec.sample,
     maxRows: spec.definition.batching.maxRows,
   })
   const described = describeOutput(output, answer, spec.definition.response.nonFinite)
-  const [session] = await Promise.all(sessions.values())
-  const inputs = script.kind === 'rows' ? script.inputs : (session?.inputs ?? [])
+  const sessions = await models.sessions()
+  const tensors = answeredBy ?? sessions[0]
+  const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
+  const asked = script.kind === 'headed' ? script.head : script
   const report: LoadReport = {
-    scriptKind: script.kind === 'rows' || script.kind === 'object' ? 'typed' : script.kind,
+    scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
-    executionProvider: session?.executionProvider ?? 'none',
+    executionProvider: [...new Set(sessions.map(session => session.executionProvider))].join(', ') || 'none',
     inputs,
-    outputs: session?.outputs ?? [],
+    outputs: tensors?.outputs ?? [],
+    stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
     inputSample: spec.sample ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
-    inputJsonSchema: script.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
+    inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
-    outputJsonSchema: spec.entryScript === undefined ? undefined : described.jsonSchema,
+    outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     isBatchable,
     notes: [...notes, ...described.notes],
     loadMs: loadedAt - startedAt,
@@ -77,7 +64,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   const { batching, limits, response } = spec.definition
   const service: LoadedService = {
     script,
-    isBuiltIn: spec.entryScript === undefined,
+    isBuiltIn: !hasScript(spec),
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
     mediaTypes,
@@ -90,20 +77,4 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
 /** The script's own first, because it goes before what every script of tensors takes. */
 function mediaTypesOf({ ownMedia, inputs }: RowScript): readonly string[] {
   return [...new Set([...(ownMedia?.types ?? []), ...binaryMediaTypes(inputs)])]
-}
-
-/** The script, and what it exports as `input` and `output`. */
-async function loadScript(
-  spec: ThreadSpec,
-  loadModel: (name?: string) => Promise<ModelSession>,
-): Promise<{ script: Script; input?: unknown; output?: unknown }> {
-  if (spec.entryScript === undefined) return { script: builtInScript(await loadModel()) }
-  const file = `${spec.service}/${spec.definition.entryScript}`
-  const module = await importEntryModule(spec.entryScript, file)
-  const script = await initScript(file, module, {
-    modelDir: spec.modelDir,
-    loadModel: async name => loadModel(name),
-    log: console.log, // whose lines get the name of the service where they leave the thread
-  })
-  return { script, input: module.input, output: module.output }
 }

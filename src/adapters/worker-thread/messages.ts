@@ -1,4 +1,4 @@
-import { type LoadReport, maxHandOver } from '../../engine/hand-over.ts'
+import { type LoadReport, maxHandOver, type RunTally, type StageTimes } from '../../engine/hand-over.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
 
@@ -6,6 +6,7 @@ import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
 export interface ThreadStart {
   readonly spec: ThreadSpec
   readonly board: SharedArrayBuffer
+  readonly gate: SharedArrayBuffer
 }
 
 /** To the thread: score these. One hand-over at a time. */
@@ -19,26 +20,32 @@ export type FromThread =
   | { readonly type: 'loaded'; readonly report: LoadReport }
   | { readonly type: 'load-failed'; readonly reason: string }
   | { readonly type: 'room' }
-  | {
+  | ({
       readonly type: 'answers'
       readonly indexes: readonly number[]
       readonly answers: PackedAnswers
       /** Nothing of the hand-over is left. */
       readonly isLast: boolean
-    }
+    } & RunTally)
+
+/** Numbers that an answer has. */
+const timeCount = 4
 
 /**
  * What thread and owner both see while the thread computes and answers no message: a start time and the state of
- * each request of the hand-over.
+ * each request of the hand-over. Its times are here as well, because numbers in messages cost more. They are written
+ * before the answer is told, and stay until another request gets its place.
  */
 export class ProgressBoard {
-  static readonly bytes = 8 + 4 * maxHandOver
+  static readonly bytes = 8 + (4 + 8 * timeCount) * maxHandOver
   readonly #startedAt: Float64Array
   readonly #states: Int32Array
+  readonly #times: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.#startedAt = new Float64Array(memory, 0, 1)
     this.#states = new Int32Array(memory, 8, maxHandOver)
+    this.#times = new Float64Array(memory, 8 + 4 * maxHandOver, timeCount * maxHandOver)
   }
 
   clear(requestCount: number): void {
@@ -56,6 +63,20 @@ export class ProgressBoard {
 
   get(index: number): number {
     return Atomics.load(this.#states, index)
+  }
+
+  setTimes(index: number, batchMs: number, decodeMs: number, execMs: number, encodeMs: number): void {
+    const at = index * timeCount
+    this.#times[at] = batchMs
+    this.#times[at + 1] = decodeMs
+    this.#times[at + 2] = execMs
+    this.#times[at + 3] = encodeMs
+  }
+
+  timesOf(index: number): { execMs: number; times: StageTimes } {
+    const at = index * timeCount
+    const time = (offset: number) => this.#times[at + offset] as number
+    return { execMs: time(2), times: { queueMs: 0, batchMs: time(0), decodeMs: time(1), encodeMs: time(3) } }
   }
 
   set startedAt(time: number) {

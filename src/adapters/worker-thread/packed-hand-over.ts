@@ -1,4 +1,10 @@
-import { movedFromBytes, type RequestDetails, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
+import {
+  movedFromBytes,
+  type RequestDetails,
+  type ScoringAnswer,
+  type ScoringRequest,
+  type StageTimes,
+} from '../../engine/hand-over.ts'
 
 /**
  * A hand-over as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
@@ -68,29 +74,33 @@ export function unpackRequests({ small, lengths, moved, contentType, details }: 
   })
 }
 
-/** Answers on their way back: JSON, which most are, as two lists. */
+/** Answers on their way back: JSON, which most are, as a list; their times are on the progress board. */
 export interface PackedAnswers {
   readonly json: readonly (string | undefined)[]
-  readonly execMs: readonly number[]
   /** Those that are not JSON, by their place. */
   readonly others: readonly (readonly [place: number, answer: ScoringAnswer])[]
 }
 
 export function packAnswers(answers: readonly ScoringAnswer[]): PackedAnswers {
   const json: (string | undefined)[] = []
-  const execMs: number[] = []
   const others: [number, ScoringAnswer][] = []
   for (const [place, answer] of answers.entries()) {
     const isJson = 'json' in answer
     json.push(isJson ? answer.json : undefined)
-    execMs.push(isJson ? answer.execMs : 0)
     if (!isJson) others.push([place, answer])
   }
-  return { json, execMs, others }
+  return { json, others }
 }
 
-export function unpackAnswers({ json, execMs, others }: PackedAnswers): ScoringAnswer[] {
-  const answers = json.map((text, place) => ({ json: text, execMs: execMs[place] }) as ScoringAnswer)
-  for (const [place, answer] of others) answers[place] = answer
+/** @param timesOf  times of the answer at a place; `execMs` apart */
+export function unpackAnswers(
+  { json, others }: PackedAnswers,
+  timesOf: (place: number) => { execMs: number; times: StageTimes },
+): ScoringAnswer[] {
+  const answers = json.map((text, place) => {
+    const { execMs, times } = timesOf(place)
+    return { json: text, execMs, times } as ScoringAnswer
+  })
+  for (const [place, answer] of others) answers[place] = 'code' in answer ? answer : { ...answer, ...timesOf(place) }
   return answers
 }

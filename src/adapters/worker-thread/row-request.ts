@@ -1,16 +1,25 @@
 import type { ScoringRequest } from '../../engine/hand-over.ts'
 import type { Feeds, TensorInfo } from '../../engine/model-session.ts'
+import type { RequestHeaders } from '../../entry-script/api.ts'
 import type { OwnMedia } from '../../entry-script/own-media.ts'
 import { rowCountOf } from '../../entry-script/row-feeds.ts'
-import type { RowScript } from '../../entry-script/script.ts'
+import type { HeadedScript, RowScript } from '../../entry-script/script.ts'
 import { ScoringError } from '../../errors.ts'
 import { decodeParameters } from '../../protocols/azureml-input.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/binary-input.ts'
 import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
 import type { LoadedService } from './load-service.ts'
+import { wholeInputOf } from './whole-input.ts'
 
-/** The script's own decoder when the body is for it; that may take its time, where all others are done at once. */
-export function ownMediaFor({ ownMedia }: RowScript, { contentType }: ScoringRequest): OwnMedia | undefined {
+/**
+ * The script's own decoder when the body is for it; that may take its time, where all others are done at once. Bytes whose
+ * layout came along are elements, whatever else comes as octets.
+ */
+export function ownMediaFor(
+  { ownMedia, inputs }: RowScript,
+  { contentType, details }: ScoringRequest,
+): OwnMedia | undefined {
+  if (details?.layout && binaryMediaTypes(inputs).includes(mediaTypeOf(contentType))) return undefined
   return ownMedia && !isJson(contentType) && ownMedia.takes(mediaTypeOf(contentType)) ? ownMedia : undefined
 }
 
@@ -41,6 +50,16 @@ export async function decodeOwnRows(
   return limited(await ownMedia.decode({ bytes, contentType: mediaType }), service, script)
 }
 
+/** The rows that the first stage of a pipeline makes of a request. */
+export async function decodeHeadedRows(
+  service: LoadedService,
+  script: HeadedScript,
+  request: ScoringRequest,
+  headers: RequestHeaders | undefined,
+): Promise<Feeds> {
+  return limited(await script.feedsOf(wholeInputOf(script.head, request), headers), service, script)
+}
+
 function decodeBytes(service: LoadedService, { inputs }: RowScript, request: ScoringRequest): Feeds {
   const { contentType } = request
   if (!binaryMediaTypes(inputs).includes(mediaTypeOf(contentType)))
@@ -49,7 +68,7 @@ function decodeBytes(service: LoadedService, { inputs }: RowScript, request: Sco
   return { [input.name]: decodeBinaryInput(request, input) }
 }
 
-function limited(feeds: Feeds, service: LoadedService, { hasRowAxis }: RowScript): Feeds {
+function limited(feeds: Feeds, service: LoadedService, { hasRowAxis }: RowScript | HeadedScript): Feeds {
   const limit = service.maxRows.request
   if (hasRowAxis && rowCountOf(feeds) > limit) {
     throw new ScoringError(

@@ -1,14 +1,22 @@
 /** What one worker thread runs: loads its service, then scores one hand-over after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { ServiceLoadError } from '../../errors.ts'
+import { guardNativeCalls } from '../onnxruntime/guarded-binding.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
 import { loadService } from './load-service.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import { NativeGate } from './native-gate.ts'
 import { unpackRequests } from './packed-hand-over.ts'
 
 if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
 const port = parentPort
-const { spec, board } = workerData as ThreadStart
+const { spec, board, gate: gateMemory } = workerData as ThreadStart
+const gate = new NativeGate(gateMemory)
+guardNativeCalls(
+  () => gate.enter(),
+  () => gate.leave(),
+)
+gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
 const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 

@@ -24,6 +24,10 @@ export class SlicedRequest<T extends DecodedRequest> {
     return this.#slices[this.#results.length]?.feeds
   }
 
+  get nextRowCount(): number {
+    return this.#slices[this.#results.length]?.rowCount ?? 0
+  }
+
   add(result: unknown, execMs: number): void {
     this.#results.push(result)
     this.execMs += execMs

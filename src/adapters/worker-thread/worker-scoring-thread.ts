@@ -5,6 +5,7 @@ import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scorin
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
+import { NativeGate } from './native-gate.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
 
@@ -12,9 +13,9 @@ import { threadEntry } from './thread-entry.ts'
 // loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
 if (Number.parseInt(process.versions.v8, 10) >= 13) setFlagsFromString('--no-turboshaft-loop-unrolling')
 
-/** What the platform puts into the environment for itself: storage, telemetry, the identity's own endpoint. */
+/** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
 const platformSecrets =
-  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE/i
+  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_/i
 
 function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
@@ -24,12 +25,16 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export class WorkerScoringThread implements ScoringThread {
   readonly #worker: Worker
   readonly #board: ProgressBoard
+  readonly #gate: NativeGate
   #end: ThreadEnd | undefined
 
   constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
-    const start: ThreadStart = { spec, board }
+    const gate = new SharedArrayBuffer(NativeGate.bytes)
+    this.#gate = new NativeGate(gate)
+    this.#gate.enter() // until the thread has loaded ONNX Runtime
+    const start: ThreadStart = { spec, board, gate }
     this.#worker = new Worker(threadEntry, {
       workerData: start,
       name: `scoring ${spec.service}`,
@@ -53,6 +58,7 @@ export class WorkerScoringThread implements ScoringThread {
       const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
       this.#end ??= { kind, detail: error.message }
     })
+    this.#worker.once('exit', () => this.#gate.leave())
     this.#worker.on('exit', code => events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` }))
   }
 
@@ -98,7 +104,9 @@ export class WorkerScoringThread implements ScoringThread {
     }
   }
 
+  /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
   async end(): Promise<void> {
+    await this.#gate.close()
     await this.#worker.terminate()
   }
 
@@ -112,9 +120,15 @@ export class WorkerScoringThread implements ScoringThread {
         return
       case 'room':
         return events.onRoom()
-      case 'answers':
-        events.onAnswers(message.indexes, unpackAnswers(message.answers))
+      case 'answers': {
+        const { indexes, answers } = message
+        events.onRuns(message)
+        events.onAnswers(
+          indexes,
+          unpackAnswers(answers, place => this.#board.timesOf(indexes[place] as number)),
+        )
         if (message.isLast) events.onIdle()
+      }
     }
   }
 }

@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module'
+
+/** The class behind every session (onnxruntime-node 1.30, `lib/binding.ts`). */
+interface NativeSession {
+  loadModel(...input: unknown[]): unknown
+  run(...input: unknown[]): unknown
+}
+
+/**
+ * Has every call that computes inside ONNX Runtime announced, before and after; both happen on the calling thread.
+ */
+export function guardNativeCalls(enter: () => void, leave: () => void): void {
+  const { binding } = createRequire(import.meta.url)('onnxruntime-node/dist/binding') as {
+    binding: { InferenceSession: new () => NativeSession }
+  }
+  const guarded = <T>(call: () => T): T => {
+    enter()
+    try {
+      return call()
+    } finally {
+      leave()
+    }
+  }
+  binding.InferenceSession = class extends binding.InferenceSession {
+    override loadModel(...input: unknown[]): unknown {
+      return guarded(() => super.loadModel(...input))
+    }
+
+    override run(...input: unknown[]): unknown {
+      return guarded(() => super.run(...input))
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { ModelSession } from '../../engine/model-session.ts'
+import type { StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
+import { TensorInput } from '../../entry-script/api.ts'
+import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
+import { initScript, type Script } from '../../entry-script/script.ts'
+import { builtInScript } from '../../entry-script/tensor-script.ts'
+import { ServiceLoadError } from '../../errors.ts'
+import type { ServiceDefinition } from '../../service/definition.ts'
+import { importEntryModule } from './entry-module.ts'
+import type { ModelLoader } from './model-loader.ts'
+
+/** What a service runs. */
+export interface LoadedScript {
+  readonly script: Script
+  /** What its module, or that of its first stage, exports as `input`. */
+  readonly input?: unknown
+  /** What its module, or that of its last stage, exports as `output`. */
+  readonly output?: unknown
+  /** The model whose outputs are the answer; undefined: a script answers. */
+  readonly answeredBy?: ModelSession
+}
+
+/** @throws ServiceLoadError saying what the owner of the service has to mend */
+export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
+  const { accelerator } = spec.definition
+  if (spec.stages) return loadPipeline(spec, spec.stages, models)
+  if (spec.entryScript === undefined) {
+    const model = await models.load(undefined, accelerator)
+    return { script: builtInScript(model), answeredBy: model }
+  }
+  const file = `${spec.service}/${spec.definition.entryScript}`
+  const module = await importEntryModule(spec.entryScript, file)
+  const script = await initScript(file, module, contextFor(spec, models, accelerator))
+  return { script, input: module.input, output: module.output }
+}
+
+async function loadPipeline(
+  spec: ThreadSpec,
+  [first, ...others]: readonly StageSpec[],
+  models: ModelLoader,
+): Promise<LoadedScript> {
+  const head = await inStage(first as StageSpec, stage => loadFirst(spec, stage, models))
+  const rest: LoadedStage[] = []
+  for (const stage of others) rest.push(await inStage(stage, each => loadStage(spec, each, models)))
+  checkStages([head.stage, ...rest.map(({ stage }) => stage)])
+  const last = rest.at(-1) ?? head
+  return {
+    script: pipelineOf(
+      { name: head.stage.name, script: head.script },
+      rest.map(({ stage }) => stage),
+    ),
+    input: head.input,
+    output: last.output,
+    ...(last.model ? { answeredBy: last.model } : {}),
+  }
+}
+
+interface LoadedStage {
+  readonly stage: Stage
+  readonly model?: ModelSession
+  readonly output?: unknown
+}
+
+/** The first stage takes the request: any kind of script, or a model with its built-in script. */
+async function loadFirst(
+  spec: ThreadSpec,
+  stage: StageSpec,
+  models: ModelLoader,
+): Promise<LoadedStage & { script: Script; input?: unknown }> {
+  if (stage.script === undefined) {
+    const model = await models.load(stage.model, stage.accelerator)
+    const asStage = modelStage(stage.name, model, stage.maxRows)
+    return { stage: asStage, model, script: { ...builtInScript(model), run: asStage.run } }
+  }
+  const module = await importEntryModule(stage.script.path, stage.script.name)
+  const { input, output } = module
+  const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
+  // A stage that only decodes needs no run().
+  const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
+  const script = await initScript(stage.script.name, complete, contextFor(spec, models, stage.accelerator))
+  return { stage: scriptStage(stage.name, () => undefined), script, input, output }
+}
+
+async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
+  if (stage.script === undefined) {
+    const model = await models.load(stage.model, stage.accelerator)
+    return { stage: modelStage(stage.name, model, stage.maxRows), model }
+  }
+  const { path, name: file } = stage.script
+  const module = await importEntryModule(path, file)
+  for (const name of ['input', 'accepts', 'decode', 'rawHttp']) {
+    if (module[name] !== undefined) {
+      throw new ServiceLoadError(`${file} exports ${name}, which is for the first stage: only that sees the request`)
+    }
+  }
+  const script = await initScript(file, { init: () => {}, ...module }, contextFor(spec, models, stage.accelerator))
+  return { stage: scriptStage(stage.name, script.run as (input: unknown) => unknown), output: module.output }
+}
+
+function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {
+  return {
+    modelDir: spec.modelDir,
+    loadModel: async (name?: string) => models.load(name, accelerator),
+    log: console.log, // whose lines get the name of the service where they leave the thread
+  }
+}
+
+async function inStage<Result>(stage: StageSpec, load: (stage: StageSpec) => Promise<Result>): Promise<Result> {
+  try {
+    return await load(stage)
+  } catch (cause) {
+    if (!(cause instanceof ServiceLoadError) || stage.script !== undefined) throw cause
+    throw new ServiceLoadError(`stage "${stage.name}": ${cause.message}`, { cause })
+  }
+}

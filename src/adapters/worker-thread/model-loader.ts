@@ -1,0 +1,42 @@
+import type { ModelSession } from '../../engine/model-session.ts'
+import type { ModelPath } from '../../engine/thread-spec.ts'
+import { ServiceLoadError } from '../../errors.ts'
+import type { ServiceDefinition } from '../../service/definition.ts'
+import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
+
+type Accelerator = ServiceDefinition['accelerator']
+
+/** The models of a service, each loaded once for an accelerator. */
+export class ModelLoader {
+  readonly #models: readonly ModelPath[]
+  readonly #sessions = new Map<string, Promise<ModelSession>>()
+
+  constructor(models: readonly ModelPath[]) {
+    this.#models = models
+  }
+
+  /**
+   * @param name  undefined: the only one
+   * @throws ServiceLoadError when there is no such model, or it cannot be loaded
+   */
+  load(name: string | undefined, accelerator: Accelerator): Promise<ModelSession> {
+    const model = this.#find(name)
+    const key = `${model.name} ${JSON.stringify(accelerator)}`
+    const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator)
+    this.#sessions.set(key, session)
+    return session
+  }
+
+  /** All that have been loaded, in that order. */
+  sessions(): Promise<ModelSession[]> {
+    return Promise.all(this.#sessions.values())
+  }
+
+  #find(name: string | undefined): ModelPath {
+    const isOnlyOne = name === undefined && this.#models.length === 1
+    const model = isOnlyOne ? this.#models[0] : this.#models.find(each => each.name === name)
+    if (model) return model
+    const known = this.#models.map(each => `"${each.name}"`).join(', ') || 'none'
+    throw new ServiceLoadError(`there is no model ${name === undefined ? 'to choose' : `"${name}"`}; models: ${known}`)
+  }
+}

@@ -1,0 +1,36 @@
+import { type Attributes, ObservedFamily, type Sample } from '../telemetry/metric.ts'
+import { attribute, metric } from '../telemetry/metric-names.ts'
+import type { ScoringService } from './scoring-service.ts'
+
+/** Gauges of what services and their threads do at the moment somebody asks. */
+export function observeServices(services: readonly ScoringService[]): ObservedFamily[] {
+  const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
+    services.flatMap(service => read(service, { [attribute.service]: service.name }))
+  return [
+    new ObservedFamily(
+      metric.ready,
+      ofEach((service, attributes) => [{ attributes, value: service.isReady ? 1 : 0 }]),
+    ),
+    new ObservedFamily(
+      metric.info,
+      ofEach(({ report }, attributes) =>
+        report
+          ? [{ attributes: { ...attributes, [attribute.executionProvider]: report.executionProvider }, value: 1 }]
+          : [],
+      ),
+    ),
+    new ObservedFamily(
+      metric.queueDepth,
+      ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.queued }] : [])),
+    ),
+    new ObservedFamily(
+      metric.threads,
+      ofEach(({ activity }, attributes) =>
+        Object.entries(activity?.threads ?? {}).map(([state, value]) => ({
+          attributes: { ...attributes, [attribute.threadState]: state },
+          value,
+        })),
+      ),
+    ),
+  ]
+}

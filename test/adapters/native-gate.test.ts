@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { NativeGate } from '../../src/adapters/worker-thread/native-gate.ts'
+
+describe('NativeGate', () => {
+  it('closes at once where nobody is inside, else when they have come out', async () => {
+    const memory = new SharedArrayBuffer(NativeGate.bytes)
+    const [thread, owner] = [new NativeGate(memory), new NativeGate(memory)]
+    thread.enter()
+    let isClosed = false
+    const closing = owner.close().then(() => {
+      isClosed = true
+    })
+    await nextTurn()
+    assert.equal(isClosed, false)
+    thread.leave()
+    await closing
+    await owner.close()
+  })
+})

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import * as fc from 'fast-check'
+import { loadOnnxModel } from '../../src/adapters/onnxruntime/onnx-model-session.ts'
+import type { ModelSession } from '../../src/engine/model-session.ts'
+import { feedsBetween, modelStage, pipelineOf, scriptStage } from '../../src/entry-script/pipeline.ts'
+import type { HeadedScript, RowScript, Script } from '../../src/entry-script/script.ts'
+import { builtInScript } from '../../src/entry-script/tensor-script.ts'
+import { ServiceDefinition } from '../../src/service/definition.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
+import { writeModel } from '../support/onnx-writer.ts'
+import { makeServices } from '../support/service-folder.ts'
+
+const { accelerator } = ServiceDefinition.parse({})
+const cleanUps: (() => Promise<void>)[] = []
+
+/** A real model of one operation from `input` to `output`, in rows of two float32. */
+async function load(op: string, input: string, output: string, rows: number | string = 'batch'): Promise<ModelSession> {
+  const file = writeModel({
+    nodes: [{ op, inputs: [input], outputs: [output] }],
+    inputs: [[input, 'float32', [rows, 2]]],
+    outputs: [[output, 'float32', [rows, 2]]],
+  })
+  const root = await makeServices({ 'model.onnx': file }, { after: cleanUp => void cleanUps.push(cleanUp) })
+  return loadOnnxModel({ name: op, path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
+}
+
+const rows = (...values: number[][]) => Tensor.from('float32', values)
+const valuesOf = (result: unknown) => [...((result as Tensor).data as Float32Array)]
+
+describe('pipelineOf', () => {
+  let negate: ModelSession
+  let absolute: ModelSession
+  let exactlyOne: ModelSession
+  let exactlyTwo: ModelSession
+
+  before(async () => {
+    ;[negate, absolute, exactlyOne, exactlyTwo] = await Promise.all([
+      load('Neg', 'x', 'negated'),
+      load('Abs', 'a', 'size'),
+      load('Neg', 'x', 'negated', 1),
+      load('Neg', 'x', 'negated', 2),
+    ])
+  })
+
+  after(() => Promise.all(cleanUps.map(cleanUp => cleanUp())))
+
+  const first = (model: ModelSession): { name: string; script: Script } => ({
+    name: 'first',
+    script: builtInScript(model),
+  })
+
+  it('runs each stage on what the one before gave', async () => {
+    const pipeline = pipelineOf(first(negate), [
+      scriptStage('shift', input => {
+        const { data } = input as { data: Tensor }
+        return rows(valuesOf(data).map(value => value - 10))
+      }),
+      modelStage('absolute', absolute, 64),
+    ]) as RowScript
+    // |-3 - 10| = 13, |4 - 10| = 6
+    assert.deepEqual(valuesOf(await pipeline.run({ x: rows([3, -4]) })), [13, 6])
+  })
+
+  it('takes what its first stage takes', () => {
+    const pipeline = pipelineOf(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
+    assert.deepEqual(pipeline.inputs, negate.inputs)
+    assert.throws(() => pipeline.decode({ data: [[1]] }), { code: 'INPUT_SHAPE_MISMATCH' })
+  })
+
+  it('lets a script of any kind make the rows of a request', async () => {
+    const words: Script = { kind: 'raw', takesHeaders: false, run: text => rows(text.split(',').map(Number)) }
+    const pipeline = pipelineOf({ name: 'decode', script: words }, [modelStage('negate', negate, 64)]) as HeadedScript
+    const feeds = await pipeline.feedsOf('1,2')
+    assert.deepEqual(Object.keys(feeds), ['x'])
+    assert.deepEqual(valuesOf(await pipeline.run(feeds)), [-1, -2])
+  })
+
+  it('answers every row alike, in order, however many rows a stage takes at a time', async () => {
+    const value = fc.float({ noNaN: true, noDefaultInfinity: true })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 9 }),
+        fc.integer({ min: 1, max: 10 }),
+        async (given, maxRows) => {
+          const pipeline = pipelineOf(first(negate), [
+            modelStage('slices', absolute, maxRows),
+            modelStage('one at a time', exactlyOne, 64),
+          ]) as RowScript
+          const expected = given.flat().map(each => Math.fround(-Math.abs(each)))
+          assert.deepEqual(
+            valuesOf(await pipeline.run({ x: rows(...given) })).map(each => each + 0),
+            expected.map(each => each + 0),
+          )
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('can join requests only where every stage takes any number of rows', () => {
+    const hasRowAxis = (stage: ModelSession) =>
+      (pipelineOf(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
+    assert.equal(hasRowAxis(absolute), true)
+    assert.equal(hasRowAxis(exactlyOne), true)
+    assert.equal(hasRowAxis(exactlyTwo), false)
+  })
+
+  it('names the stage that failed, and keeps what a script threw for the log', async () => {
+    const thrown = new Error('row 7 of patient Doe')
+    const pipeline = pipelineOf(first(negate), [
+      scriptStage('featurize', () => {
+        throw thrown
+      }),
+    ]) as RowScript
+    await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
+      code: 'ENTRY_SCRIPT_FAILED',
+      message: 'stage "featurize": An unexpected error occurred in scoring script. Check the logs for more info.',
+      cause: thrown,
+    })
+  })
+
+  it('names the stage whose input a script found wrong, and leaves it the caller’s fault', async () => {
+    const pipeline = pipelineOf(first(negate), [
+      scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]])),
+    ]) as RowScript
+    await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
+      code: 'INPUT_RAGGED',
+      message: /^stage "featurize": /,
+    })
+  })
+})
+
+describe('feedsBetween', () => {
+  const named = (...names: string[]) => ({
+    name: 'next',
+    inputs: names.map(name => ({ name, dtype: 'float32' as const, shape: ['batch', 2] })),
+    outputs: undefined,
+    takesAnyRowCount: true,
+    run: () => undefined,
+  })
+  const tensor = rows([1, 2])
+
+  it('gives one tensor to one input, whatever they are called', () => {
+    assert.deepEqual(feedsBetween('before', tensor, named('x')), { x: tensor })
+    assert.deepEqual(feedsBetween('before', { other: tensor }, named('x')), { x: tensor })
+  })
+
+  it('gives several by name and leaves out what is not asked for', () => {
+    assert.deepEqual(feedsBetween('before', { a: tensor, b: tensor, c: tensor }, named('a', 'b')), {
+      a: tensor,
+      b: tensor,
+    })
+  })
+
+  it('names both stages when they do not fit', () => {
+    const mismatches: [unknown, string[], string][] = [
+      [[1, 2], ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
+      [undefined, ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
+      [{ a: tensor, b: tensor }, ['a', 'c'], 'stage "next" takes "c", stage "before" gives "a", "b"'],
+      [{}, ['x'], 'stage "next" takes "x", stage "before" gives nothing'],
+      [rows([1, 2, 3]), ['x'], 'stage "next" takes "x" as float32[batch, 2], stage "before" gives float32[1, 3]'],
+      [
+        Tensor.from('float64', [[1, 2]]),
+        ['x'],
+        'stage "next" takes "x" as float32[batch, 2], stage "before" gives float64[1, 2]',
+      ],
+    ]
+    for (const [result, names, message] of mismatches) {
+      assert.throws(() => feedsBetween('before', result, named(...names)), { code: 'STAGE_MISMATCH', message })
+    }
+  })
+})

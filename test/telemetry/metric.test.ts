@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { HistogramFamily } from '../../src/telemetry/metric.ts'
+
+const familyOf = (bounds: number[]) =>
+  new HistogramFamily({ kind: 'histogram', name: 'a', unit: 's', help: 'h', bounds })
+
+describe('Histogram', () => {
+  it('puts a value that is on a bound below it, and what exceeds all bounds into the last bucket', () => {
+    const series = familyOf([1, 5]).add({})
+    for (const value of [0, 1, 1.5, 5, 6, 1000]) series.record(value)
+    assert.deepEqual(series.counts, [2, 2, 2])
+    assert.equal(series.sum, 1013.5)
+  })
+
+  it('counts every value once, in the first bucket that holds it', () => {
+    const numbers = fc.double({ min: 0, max: 100, noNaN: true })
+    fc.assert(
+      fc.property(fc.uniqueArray(numbers), fc.array(numbers), (unsorted, values) => {
+        const bounds = unsorted.sort((a, b) => a - b)
+        const series = familyOf(bounds).add({})
+        for (const value of values) series.record(value)
+        const upTo = (bound: number) => values.filter(value => value <= bound).length
+        let count = 0
+        for (const [bucket, inBucket] of series.counts.entries()) {
+          count += inBucket
+          assert.equal(count, upTo(bounds[bucket] ?? Number.POSITIVE_INFINITY))
+        }
+      }),
+    )
+  })
+
+  it('tells its listeners of every series, also of those that were there before them', () => {
+    const family = familyOf([1])
+    const early = family.add({ of: 'early' })
+    const heard: unknown[] = []
+    family.listen((series, value) => heard.push([series.attributes.of, value]))
+    early.record(1)
+    family.add({ of: 'late' }).record(2)
+    assert.deepEqual(heard, [
+      ['early', 1],
+      ['late', 2],
+    ])
+  })
+})

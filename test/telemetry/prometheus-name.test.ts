@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { metric } from '../../src/telemetry/metric-names.ts'
+import { prometheusLabel, prometheusName } from '../../src/telemetry/prometheus-name.ts'
+
+describe('prometheusName', () => {
+  // Examples of the OpenTelemetry Collector's documentation (pkg/translator/prometheus).
+  const examples: [string, string, 'counter' | 'gauge', string][] = [
+    ['system.filesystem.usage', 'By', 'gauge', 'system_filesystem_usage_bytes'],
+    ['system.network.dropped', '{packets}', 'gauge', 'system_network_dropped'],
+    ['system.processes.created', '{processes}', 'counter', 'system_processes_created_total'],
+    ['system.memory.utilization', '1', 'gauge', 'system_memory_utilization_ratio'],
+  ]
+  for (const [name, unit, kind, expected] of examples) {
+    it(`of ${kind} ${name} in ${unit} is ${expected}`, () => {
+      assert.equal(prometheusName({ kind, name, unit, help: '' }), expected)
+    })
+  }
+
+  it('is one that Prometheus takes, for every metric, and no two are alike', () => {
+    const names = Object.values(metric).map(prometheusName)
+    for (const name of names) assert.match(name, /^[a-zA-Z_:][a-zA-Z0-9_:]*$/)
+    assert.equal(new Set(names).size, names.length)
+  })
+})
+
+describe('prometheusLabel', () => {
+  it('has no dots', () => assert.equal(prometheusLabel('http.response.status_code'), 'http_response_status_code'))
+})
