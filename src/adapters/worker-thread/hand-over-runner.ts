@@ -1,11 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import {
-  maxHandOver,
-  movedFromBytes,
-  progress,
-  type ScoringAnswer,
-  type ScoringRequest,
-} from '../../engine/hand-over.ts'
+import { movedFromBytes, progress, type ScoringRequest } from '../../engine/hand-over.ts'
 import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
@@ -13,14 +7,11 @@ import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
-import { ScoringError } from '../../errors.ts'
-import { encodeResult } from '../../protocols/azureml-output.ts'
+import { HandOverAnswers, type PostFromThread } from './hand-over-answers.ts'
 import type { LoadedService } from './load-service.ts'
-import type { FromThread, ProgressBoard } from './messages.ts'
-import { packAnswers } from './packed-hand-over.ts'
+import type { ProgressBoard } from './messages.ts'
 import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
 import { isOversize, SlicedRequest } from './sliced-request.ts'
-import { logFailure } from './thread-log.ts'
 import { wholeInputOf } from './whole-input.ts'
 
 /** A script whose runs may hold the rows of several requests. */
@@ -33,9 +24,6 @@ interface DecodedRow extends DecodedRequest {
   readonly isMoved: boolean
   readonly decodeMs: number
 }
-
-/** Answers are posted together; an answer waits no longer than this for the next. */
-const flushAfterMs = 2
 
 /** Milliseconds of slices after which others get their turn. Asking for them takes 0.1 ms. */
 const askAfterMs = 10
@@ -54,34 +42,22 @@ interface OwnRows {
 export class HandOverRunner {
   readonly #service: LoadedService
   readonly #board: ProgressBoard
-  readonly #post: (message: FromThread, transfer: ArrayBuffer[]) => void
-  #indexes: number[] = []
-  #answers: ScoringAnswer[] = []
-  #runs: number[] = []
-  #bisected = 0
-  #left = 0
-  /** When each came here, as `performance.now()`. */
-  readonly #cameAt = new Float64Array(maxHandOver)
+  readonly #post: PostFromThread
+  readonly #answers: HandOverAnswers
   /** Requests that run in slices, whose turn it is first. */
   readonly #sliced: SlicedRequest<DecodedRow>[] = []
   #isSlicing = false
   #takeIn: (requests: [number, ScoringRequest][]) => void = () => {}
-  #flushedAt = 0
 
-  constructor(
-    service: LoadedService,
-    board: ProgressBoard,
-    post: (message: FromThread, transfer: ArrayBuffer[]) => void,
-  ) {
+  constructor(service: LoadedService, board: ProgressBoard, post: PostFromThread) {
     this.#service = service
     this.#board = board
     this.#post = post
+    this.#answers = new HandOverAnswers(board, service.response, post)
   }
 
   async run(requests: readonly ScoringRequest[]): Promise<void> {
-    this.#left = requests.length
-    this.#flushedAt = performance.now()
-    this.#cameAt.fill(this.#flushedAt)
+    this.#answers.expect(requests.length)
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests.entries())
     else if (script.kind === 'headed') await this.#runHeaded(script, requests)
@@ -89,7 +65,7 @@ export class HandOverRunner {
   }
 
   async #runAlone(script: WholeScript, index: number, request: ScoringRequest): Promise<void> {
-    if (!this.#begin(index)) return
+    if (!this.#answers.begin(index)) return
     try {
       const begunAt = performance.now()
       const input = wholeInputOf(script, request)
@@ -99,10 +75,10 @@ export class HandOverRunner {
         headersOf(request),
       )
       const execMs = performance.now() - startedAt
-      this.#runs.push(1, 0, execMs)
-      await this.#answer(index, result, execMs, startedAt - begunAt)
+      this.#answers.ran(1, 0, execMs)
+      await this.#answers.add(index, result, execMs, startedAt - begunAt)
     } catch (failure) {
-      this.#fail(index, failure)
+      this.#answers.fail(index, failure)
     }
   }
 
@@ -125,13 +101,13 @@ export class HandOverRunner {
         own.push({ index, request, feeds: () => decodeOwnRows(this.#service, script, media, request) })
         continue
       }
-      if (!this.#begin(index)) continue
+      if (!this.#answers.begin(index)) continue
       try {
         const begunAt = performance.now()
         const feeds = decodeRows(this.#service, script, request)
         decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
-        this.#fail(index, failure)
+        this.#answers.fail(index, failure)
       }
     }
     if (own.length > 0) return this.#runOwn(script, own, decoded)
@@ -150,21 +126,21 @@ export class HandOverRunner {
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
-      if (!this.#board.change(index, progress.decoding, progress.running)) this.#settle()
-      else if (result.status === 'rejected') this.#fail(index, result.reason)
+      if (!this.#board.change(index, progress.decoding, progress.running)) this.#answers.withdrawn()
+      else if (result.status === 'rejected') this.#answers.fail(index, result.reason)
       else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
         const next = own.shift() as OwnRows
-        if (!this.#begin(next.index)) continue
+        if (!this.#answers.begin(next.index)) continue
         const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
         decoding.add(done)
       }
       if (decoded.length > 0) await this.#runBatches(script, decoded.splice(0))
       else if (decoding.size === 0) return
       else {
-        this.#flush() // nobody's answer waits for what may never be ready
+        this.#answers.flush() // nobody's answer waits for what may never be ready
         await Promise.race(decoding)
         await nextTurn() // those that end in the same turn of the event loop share a run
       }
@@ -217,7 +193,7 @@ export class HandOverRunner {
   }
 
   async #askForMore(): Promise<[number, ScoringRequest][]> {
-    this.#flush()
+    this.#answers.flush()
     const { promise, resolve } = Promise.withResolvers<[number, ScoringRequest][]>()
     this.#takeIn = resolve
     this.#post({ type: 'room' }, [])
@@ -226,9 +202,7 @@ export class HandOverRunner {
 
   /** What `room` was answered with. */
   takeIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
-    this.#left += requests.length
-    const now = performance.now()
-    for (const index of indexes) this.#cameAt[index] = now
+    this.#answers.expectAlso(indexes)
     this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
 
@@ -236,15 +210,15 @@ export class HandOverRunner {
   async #runSlice(script: JoiningScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
     const { request } = sliced
     const { index } = request
-    if (!this.#begin(index)) return false
+    if (!this.#answers.begin(index)) return false
     const startedAt = performance.now()
     try {
       const result = await script.run(sliced.next as Feeds, request.headers)
       const runMs = performance.now() - startedAt
-      this.#runs.push(1, sliced.nextRowCount, runMs)
+      this.#answers.ran(1, sliced.nextRowCount, runMs)
       sliced.add(result, runMs)
     } catch (failure) {
-      this.#fail(index, failure)
+      this.#answers.fail(index, failure)
       return false
     }
     if (sliced.next) {
@@ -252,7 +226,7 @@ export class HandOverRunner {
       return true
     }
     const { result, execMs } = sliced
-    if (result !== undefined) await this.#answerSafely(index, result, execMs, request.decodeMs)
+    if (result !== undefined) await this.#answers.add(index, result, execMs, request.decodeMs)
     else {
       this.#board.set(index, progress.waiting)
       await this.#runBatch(script, [request])
@@ -261,7 +235,7 @@ export class HandOverRunner {
   }
 
   async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
-    const batch = planned.filter(({ index }) => this.#begin(index))
+    const batch = planned.filter(({ index }) => this.#answers.begin(index))
     if (batch.length === 0) return
     const startedAt = performance.now()
     let result: unknown
@@ -272,89 +246,27 @@ export class HandOverRunner {
       return this.#runApart(script, batch, failure)
     }
     const execMs = performance.now() - startedAt
-    this.#runs.push(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
+    this.#answers.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answerSafely(only.index, result, execMs, only.decodeMs)
+    if (batch.length === 1 && only) return this.#answers.add(only.index, result, execMs, only.decodeMs)
     const results = splitResult(
       result,
       batch.map(({ rowCount }) => rowCount),
     )
     if (!results) return this.#runApart(script, batch, undefined)
     for (const [at, { index, decodeMs }] of batch.entries())
-      await this.#answerSafely(index, results[at], execMs, decodeMs)
+      await this.#answers.add(index, results[at], execMs, decodeMs)
   }
 
   /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */
   async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
-    if (batch.length === 1 && only) return this.#fail(only.index, failure)
-    this.#bisected++
+    if (batch.length === 1 && only) return this.#answers.fail(only.index, failure)
+    this.#answers.bisected()
     for (const request of batch) this.#board.set(request.index, progress.waiting)
     const half = Math.ceil(batch.length / 2)
     await this.#runBatch(script, batch.slice(0, half))
     await this.#runBatch(script, batch.slice(half))
-  }
-
-  async #answerSafely(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
-    try {
-      await this.#answer(index, result, execMs, decodeMs)
-    } catch (failure) {
-      this.#fail(index, failure)
-    }
-  }
-
-  async #answer(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
-    const startedAt = performance.now()
-    const answer = await encodeResult(result, execMs, this.#service.response)
-    const now = performance.now()
-    const encodeMs = now - startedAt
-    const batchMs = now - (this.#cameAt[index] as number) - decodeMs - execMs - encodeMs // all the rest: others had their turn
-    this.#board.setTimes(index, Math.max(0, batchMs), decodeMs, execMs, encodeMs)
-    this.#add(index, answer)
-  }
-
-  #fail(index: number, failure: unknown): void {
-    // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
-    const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
-    if (error.status >= 500) logFailure(error)
-    this.#add(index, { code: error.code, message: error.message })
-  }
-
-  /** @returns false when the request was taken back meanwhile */
-  #begin(index: number): boolean {
-    this.#board.startedAt = Date.now()
-    const isBegun = this.#board.change(index, progress.waiting, progress.running)
-    if (!isBegun) this.#settle()
-    return isBegun
-  }
-
-  #add(index: number, answer: ScoringAnswer): void {
-    this.#board.set(index, progress.answered)
-    this.#indexes.push(index)
-    this.#answers.push(answer)
-    this.#settle()
-  }
-
-  #settle(): void {
-    this.#left--
-    if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.#flush()
-  }
-
-  #flush(): void {
-    if (this.#answers.length === 0 && this.#left > 0) return
-    const answers = this.#answers
-    const indexes = this.#indexes
-    const tally = { runs: this.#runs, bisected: this.#bisected }
-    this.#answers = []
-    this.#indexes = []
-    this.#runs = []
-    this.#bisected = 0
-    this.#flushedAt = performance.now()
-    const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
-    this.#post(
-      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
-      transfer,
-    )
   }
 }
 
@@ -365,9 +277,4 @@ function sumOfRows(batch: readonly DecodedRow[]): number {
 /** Headers came along only for a script that takes them. */
 function headersOf({ details }: ScoringRequest): RequestHeaders | undefined {
   return details?.headers && titledHeaders(details.headers)
-}
-
-function scriptFailed(cause: unknown): ScoringError {
-  const message = 'An unexpected error occurred in scoring script. Check the logs for more info.'
-  return new ScoringError('ENTRY_SCRIPT_FAILED', message, { cause })
 }

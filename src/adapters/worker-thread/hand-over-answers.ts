@@ -1,0 +1,126 @@
+import { maxHandOver, progress, type ScoringAnswer } from '../../engine/hand-over.ts'
+import { ScoringError } from '../../errors.ts'
+import { encodeResult } from '../../protocols/azureml-output.ts'
+import type { LoadedService } from './load-service.ts'
+import type { FromThread, ProgressBoard } from './messages.ts'
+import { packAnswers } from './packed-hand-over.ts'
+import { logFailure } from './thread-log.ts'
+
+export type PostFromThread = (message: FromThread, transfer: ArrayBuffer[]) => void
+
+/** Answers are posted together; an answer waits no longer than this for the next. */
+const flushAfterMs = 2
+
+/** What becomes of each request of a hand-over, on its way to their owner, and what was run for them. */
+export class HandOverAnswers {
+  readonly #board: ProgressBoard
+  readonly #response: LoadedService['response']
+  readonly #post: PostFromThread
+  #indexes: number[] = []
+  #answers: ScoringAnswer[] = []
+  #runs: number[] = []
+  #bisected = 0
+  #left = 0
+  /** When each request came, as `performance.now()`. */
+  readonly #cameAt = new Float64Array(maxHandOver)
+  #flushedAt = 0
+
+  constructor(board: ProgressBoard, response: LoadedService['response'], post: PostFromThread) {
+    this.#board = board
+    this.#response = response
+    this.#post = post
+  }
+
+  /** A hand-over begins. */
+  expect(requestCount: number): void {
+    this.#left = requestCount
+    this.#flushedAt = performance.now()
+    this.#cameAt.fill(this.#flushedAt)
+  }
+
+  /** Requests have joined it. */
+  expectAlso(indexes: readonly number[]): void {
+    this.#left += indexes.length
+    const now = performance.now()
+    for (const index of indexes) this.#cameAt[index] = now
+  }
+
+  /** @returns false when the request was taken back meanwhile */
+  begin(index: number): boolean {
+    this.#board.startedAt = Date.now()
+    const isBegun = this.#board.change(index, progress.waiting, progress.running)
+    if (!isBegun) this.withdrawn()
+    return isBegun
+  }
+
+  /** One call of `run`. */
+  ran(requestCount: number, rowCount: number, ms: number): void {
+    this.#runs.push(requestCount, rowCount, ms)
+  }
+
+  /** A run of several requests failed, and is run in parts. */
+  bisected(): void {
+    this.#bisected++
+  }
+
+  async add(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
+    try {
+      const startedAt = performance.now()
+      const answer = await encodeResult(result, execMs, this.#response)
+      const now = performance.now()
+      const encodeMs = now - startedAt
+      // All the rest: others had their turn.
+      const batchMs = now - (this.#cameAt[index] as number) - decodeMs - execMs - encodeMs
+      this.#board.setTimes(index, Math.max(0, batchMs), decodeMs, execMs, encodeMs)
+      this.#add(index, answer)
+    } catch (failure) {
+      this.fail(index, failure)
+    }
+  }
+
+  fail(index: number, failure: unknown): void {
+    // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
+    const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
+    if (error.status >= 500) logFailure(error)
+    this.#add(index, { code: error.code, message: error.message })
+  }
+
+  /** Its owner has taken a request back: nothing is to be said of it. */
+  withdrawn(): void {
+    this.#settle()
+  }
+
+  flush(): void {
+    if (this.#answers.length === 0 && this.#left > 0) return
+    const answers = this.#answers
+    const indexes = this.#indexes
+    const tally = { runs: this.#runs, bisected: this.#bisected }
+    this.#answers = []
+    this.#indexes = []
+    this.#runs = []
+    this.#bisected = 0
+    this.#flushedAt = performance.now()
+    const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
+    this.#post(
+      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
+      transfer,
+    )
+  }
+
+  #add(index: number, answer: ScoringAnswer): void {
+    this.#board.set(index, progress.answered)
+    this.#indexes.push(index)
+    this.#answers.push(answer)
+    this.#settle()
+  }
+
+  #settle(): void {
+    this.#left--
+    if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.flush()
+  }
+}
+
+function scriptFailed(cause: unknown): ScoringError {
+  const message = 'An unexpected error occurred in scoring script. Check the logs for more info.'
+  return new ScoringError('ENTRY_SCRIPT_FAILED', message, { cause })
+}
