@@ -91,6 +91,26 @@ describe('a request with more rows than a run takes', () => {
     assert.deepEqual(order, ['short', 'long'])
   })
 
+  it('runs in slices too when a script made its rows for a pipeline', async test => {
+    const { send, report } = await serve(test, {
+      'sut/service.json': {
+        models: { twice: { path: 'twice.onnx' } },
+        stages: [{ script: 'read.js' }, { model: 'twice' }, { script: 'list.js' }],
+        schema: { input: 'sample.txt' },
+        batching: { maxRows: 3 },
+      },
+      'sut/sample.txt': '1',
+      'sut/twice.onnx': openModel(),
+      'sut/read.js': `
+        import { Tensor } from 'scoring-functions'
+        export const run = text => Tensor.from('float32', text.split(' ').map(number => [Number(number)]))`,
+      'sut/list.js': 'export const run = ({ data }) => Array.from(data.data)',
+    })
+    assert.equal(report.isBatchable, true)
+    const answers = await Promise.all(['1 2 3 4 5 6 7', '8', '9 10 11 12'].map(send))
+    assert.deepEqual(answers.map(jsonOf), ['[2, 4, 6, 8, 10, 12, 14]', '[16]', '[18, 20, 22, 24]'])
+  })
+
   it('fails for a bad row in any slice, and harms nobody', async test => {
     const { send } = await serveScript(test, 2)
     const answers = await Promise.all([send(rowsOf(1, 2, 3, -1, 5)), send(rowsOf(6)), send(rowsOf(7, 8, 9))])

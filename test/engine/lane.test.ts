@@ -122,6 +122,25 @@ describe('Lane', () => {
     assert.ok(thread(0).isEnded)
   })
 
+  it('gives nothing more to a thread that comes out of a long run only to end', async () => {
+    const { lane, thread } = await readyLane({ timeoutMs: 100, hasEntryScript: false })
+    thread(0).end = async () => {} // the run has to come to its end first
+    const long = lane.submit(requestOf('long'))
+    await turn()
+    thread(0).begin(0)
+    assert.equal(textOf(await long), 'SCORING_TIMEOUT')
+    while (lane.activity.threads.ended === 0) await delay(1)
+    thread(0).finish()
+    const next = lane.submit(requestOf('next'))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [['long']])
+    thread(0).die()
+    thread(1).events.onLoaded(report)
+    await turn()
+    thread(1).finish()
+    assert.equal(textOf(await next), 'next')
+  })
+
   it('answers what has waited too long with a timeout, without starting it', async () => {
     const { lane, thread } = await readyLane({ timeoutMs: 40 })
     const first = lane.submit(requestOf('first'))
