@@ -28,6 +28,7 @@ describe('readSettings', () => {
       keyVaultTestCa: undefined,
       keyVaultTestToken: undefined,
       maxThreads: 3,
+      executionProviders: undefined,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
   })
@@ -51,6 +52,16 @@ describe('readSettings', () => {
     assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
       assert.throws(() => hostIn(url), /^StartupError: setting AZURE_AUTHORITY_HOST: must be an https URL /, url)
+  })
+
+  it('takes execution providers as names, or as a JSON list with options', () => {
+    const providersIn = (SCORING_EXECUTION_PROVIDERS: string) =>
+      readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, '/app', 2).executionProviders
+    assert.deepEqual(providersIn('cuda, cpu'), ['cuda', 'cpu'])
+    assert.deepEqual(providersIn('[{"name": "cuda", "deviceId": 1}, "cpu"]'), [{ name: 'cuda', deviceId: 1 }, 'cpu'])
+    assert.equal(providersIn(''), undefined)
+    for (const wrong of ['cudda,cpu', 'cuda;cpu', 'cuda,', '[]', '["cuda"', '[{"name": "cuda", "device": 1}]'])
+      assert.throws(() => providersIn(wrong), /^StartupError: setting SCORING_EXECUTION_PROVIDERS: /, wrong)
   })
 
   it('takes a vault, in Development too', () => {

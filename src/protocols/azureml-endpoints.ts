@@ -32,6 +32,9 @@ export async function answerScore(
     headers['x-scoring-execution-provider'] = executionProvider
     const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
     const answer = await service.score(scoring, () => request.isAbandoned === true)
+    // Threads that were started later may have found another one.
+    if ('executionProvider' in answer && answer.executionProvider !== undefined)
+      headers['x-scoring-execution-provider'] = answer.executionProvider
     return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
   } catch (failure) {
     return answerFailure(failure, headers, service?.name)

@@ -1,8 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
+import { providersOfService } from '../../engine/execution-providers.ts'
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { removeProfilesOf } from '../onnxruntime/node-profile.ts'
+import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
 import { type FromThread, ProgressBoard, type ThreadStart } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
@@ -24,12 +27,19 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 export class WorkerScoringThread implements ScoringThread {
   readonly #worker: Worker
   readonly #board: ProgressBoard
+  readonly #providers: ReturnType<typeof providersOfService>
+  /** Node.js forgets the id of a thread that has ended. */
+  readonly #threadId: number
+  /** What its answers are marked with: another thread of the service may have found another provider. */
+  #executionProvider: string | undefined
   #end: ThreadEnd | undefined
 
   constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
+    const turns = webgpuTurns() // threads that start from here on have the same
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
     const start: ThreadStart = { spec, board }
+    this.#providers = providersOfService(spec)
     this.#worker = new Worker(threadEntry, {
       workerData: start,
       name: `scoring ${spec.service}`,
@@ -44,6 +54,7 @@ export class WorkerScoringThread implements ScoringThread {
         maxYoungGenerationSizeMb: 16,
       },
     })
+    this.#threadId = this.#worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
     passOnLines(spec.service, this.#worker.stderr, process.stderr)
     // The host's server keeps the process alive; idle threads must not keep it from ending.
@@ -53,7 +64,11 @@ export class WorkerScoringThread implements ScoringThread {
       const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
       this.#end ??= { kind, detail: error.message }
     })
-    this.#worker.on('exit', code => events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` }))
+    this.#worker.on('exit', code => {
+      turns.leave(this.#threadId)
+      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
+      events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
+    })
   }
 
   handOver(requests: readonly ScoringRequest[]): void {
@@ -93,20 +108,27 @@ export class WorkerScoringThread implements ScoringThread {
   }
 
   async end(): Promise<void> {
+    if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 
   #receive(message: FromThread, events: ThreadEvents): void {
     switch (message.type) {
       case 'loaded':
+        if (this.#providers.size > 1) this.#executionProvider = message.report.executionProvider
         return events.onLoaded(message.report)
       case 'load-failed':
         events.onLoadFailed(message.reason)
         void this.end()
         return
       case 'answers':
-        events.onAnswers(message.indexes, unpackAnswers(message.answers))
+        events.onAnswers(message.indexes, this.#marked(unpackAnswers(message.answers)))
         if (message.isLast) events.onIdle()
     }
+  }
+  #marked(answers: readonly ScoringAnswer[]): readonly ScoringAnswer[] {
+    const executionProvider = this.#executionProvider
+    if (executionProvider === undefined) return answers
+    return answers.map(answer => ('code' in answer ? answer : { ...answer, executionProvider }))
   }
 }
