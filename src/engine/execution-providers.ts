@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '../service/definition.ts'
-import { type ExecutionProvider, nameOfProvider, type ProviderName } from '../service/execution-providers.ts'
+import type { ExecutionProvider, ProviderName } from '../service/execution-providers.ts'
 import type { ThreadSpec } from './thread-spec.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
@@ -29,6 +29,10 @@ export function planAttempts({ executionProviders, onUnavailable }: Accelerator)
     }
   })
   return onUnavailable === 'fail' ? attempts.slice(0, 1) : attempts
+}
+
+function nameOfProvider(provider: ExecutionProvider): ProviderName {
+  return typeof provider === 'string' ? provider : provider.name
 }
 
 /** The service with the providers of the deployment in place of its own, in every stage. */

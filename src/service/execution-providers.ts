@@ -33,7 +33,7 @@ const options = {
 } satisfies Record<string, z.core.$ZodShape>
 
 export type ProviderName = keyof typeof options
-export const providerNames = Object.keys(options) as ProviderName[]
+const providerNames = Object.keys(options) as ProviderName[]
 
 /** A name, or an object with the name and options of that provider. */
 const withOptions = {
@@ -69,10 +69,6 @@ export type ExecutionProvider = z.infer<typeof ExecutionProvider>
 /** Execution providers in order of wish. */
 export const ExecutionProviders = z.array(ExecutionProvider).min(1)
 
-export function nameOfProvider(provider: ExecutionProvider): ProviderName {
-  return typeof provider === 'string' ? provider : provider.name
-}
-
 /** What is wrong with it, in words that say what would be right. */
 function faultOf(input: unknown): string {
   const isObject = typeof input === 'object' && input !== null
@@ -83,6 +79,6 @@ function faultOf(input: unknown): string {
   return `${name}: ${issue?.path.join('.')}: ${issue?.message}`
 }
 
-export function isProviderName(name: string): name is ProviderName {
+function isProviderName(name: string): name is ProviderName {
   return Object.hasOwn(options, name)
 }
