@@ -5,11 +5,10 @@ import type { Feeds, ModelSession, TensorInfo } from '../../engine/model-session
 import { describeOnCpu, type Placement, providersOf } from '../../engine/placement.ts'
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { syntheticRow } from '../../entry-script/synthetic-row.ts'
-import { InputShapeMismatch, ScoringError, ServiceLoadError } from '../../errors.ts'
+import { ScoringError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
-import { isDtype, type TensorData } from '../../tensor/dtype.ts'
-import { fits } from '../../tensor/shape.ts'
-import { Tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { fromNative, tensorInfo, toNative } from './native-tensor.ts'
 import { NodeProfile, placementOf } from './node-profile.ts'
 import { webgpuTurns } from './webgpu-turns.ts'
 
@@ -113,10 +112,7 @@ export class OnnxModelSession implements ModelSession {
     }
     if (this.#profile) await this.#endProfile()
     const results: Record<string, Tensor> = {}
-    for (const { name } of this.outputs) {
-      const output = outputs[name] as ort.Tensor
-      results[name] = new Tensor(output.type as Tensor['dtype'], output.data as TensorData, output.dims)
-    }
+    for (const { name } of this.outputs) results[name] = fromNative(outputs[name] as ort.Tensor)
     return results
   }
 
@@ -166,36 +162,4 @@ type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>
 function waitForTurn(): InTurn {
   const turns = webgpuTurns()
   return work => turns.take(threadId, work)
-}
-
-function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Tensor {
-  // A missing input or another type is the entry script's mistake, a shape mostly the caller's.
-  if (!(tensor instanceof Tensor))
-    throw new TypeError(`the model takes a Tensor "${input.name}" of type ${input.dtype}`)
-  if (tensor.dtype !== input.dtype)
-    throw new TypeError(`"${input.name}" has type ${tensor.dtype}, the model takes ${input.dtype}`)
-  if (!fits(tensor.shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
-  const native = new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
-  if (tensor.dtype === 'float16') passFloat16AsBits(native)
-  return native
-}
-
-/** Node-API does not know Float16Array and would hand over nothing; the binding takes the bits as Uint16Array (1.30). */
-function passFloat16AsBits(tensor: ort.Tensor): void {
-  const { buffer, byteOffset, length } = tensor.data as unknown as Float16Array
-  Object.assign(tensor, { cpuData: new Uint16Array(buffer, byteOffset, length) })
-}
-
-function tensorInfo(model: string, value: ort.InferenceSession.ValueMetadata): TensorInfo {
-  if (!value.isTensor)
-    throw new ServiceLoadError(
-      `model "${model}": "${value.name}" is not a tensor (a map or sequence); only tensors can be scored`,
-    )
-  if (!isDtype(value.type)) {
-    throw new ServiceLoadError(
-      `model "${model}": "${value.name}" has the type ${value.type}, which JavaScript cannot hold`,
-    )
-  }
-  // A dimension that the graph leaves open without a name comes as an empty name.
-  return { name: value.name, dtype: value.type, shape: value.shape.map(size => (size === '' ? -1 : size)) }
 }
