@@ -14,6 +14,7 @@ import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thr
 import type { Authorizer } from './auth/authorizer.ts'
 import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
+import { withProviders } from './engine/execution-providers.ts'
 import { Lane } from './engine/lane.ts'
 import { hasScript, type ThreadSpec } from './engine/thread-spec.ts'
 import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
@@ -58,7 +59,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
       `SCORING_DEFAULT_SERVICE: there is no service "${settings.defaultService}"; there are: ${names.join(', ')}`,
     )
   }
-  const opened = await Promise.all(names.map(name => openService(store, name)))
+  const opened = await Promise.all(names.map(name => openService(store, name, settings)))
   if (!settings.isDevelopment) tellOpenServices(opened)
   const locked = lockedByKeys(opened, settings)
   const keys = new ServiceKeys(locked, {
@@ -157,9 +158,13 @@ interface OpenedService {
 }
 
 /** A service that cannot be opened is named and answers 503; the others go on. */
-async function openService(store: FolderModelStore, name: string): Promise<OpenedService> {
+async function openService(
+  store: FolderModelStore,
+  name: string,
+  { executionProviders }: Settings,
+): Promise<OpenedService> {
   try {
-    const spec = await store.openService(name)
+    const spec = withProviders(await store.openService(name), executionProviders)
     return { name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
   } catch (failure) {
     const reason =

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import manifest from '../package.json' with { type: 'json' }
 import { StartupError } from './errors.ts'
 import type { MetricsAccess } from './protocols/metrics.ts'
+import { type ExecutionProvider, ExecutionProviders } from './service/execution-providers.ts'
 
 /** Environment variables that the app reads, once, at start. */
 const Environment = z.object({
@@ -28,6 +29,11 @@ const Environment = z.object({
     .enum(['off', 'on'], 'must be off or on')
     .optional()
     .describe('whether answers tell where their time went; default: on in Development, else off'),
+  SCORING_EXECUTION_PROVIDERS: z
+    .string()
+    .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
+    .optional()
+    .describe('execution providers of all services, in place of those in service.json: names, or a JSON list'),
   AZURE_AUTHORITY_HOST: z
     .string()
     .default('https://login.microsoftonline.com')
@@ -79,6 +85,8 @@ export interface Settings {
   hasServerTiming: boolean
   /** Scoring threads per service, at most. */
   maxThreads: number
+  /** In place of what the services ask for; undefined: each as its `service.json` says. */
+  executionProviders: ExecutionProvider[] | undefined
 }
 
 /**
@@ -116,7 +124,23 @@ export function readSettings(
     metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
+    executionProviders: values.SCORING_EXECUTION_PROVIDERS,
   }
+}
+
+/** `cuda,cpu`, or the list as `service.json` has it, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */
+function readProviders(text: string, refuse: (message: string) => void): ExecutionProvider[] {
+  let list: unknown = text.split(',').map(name => name.trim())
+  try {
+    if (text.trimStart().startsWith('[')) list = JSON.parse(text)
+  } catch (cause) {
+    refuse(`is not JSON (${(cause as Error).message})`)
+    return z.NEVER
+  }
+  const parsed = ExecutionProviders.safeParse(list)
+  if (parsed.success) return parsed.data
+  for (const { message } of parsed.error.issues) refuse(message)
+  return z.NEVER
 }
 
 /** Whoever answers there opens every service that takes tokens, so nobody on the way may answer instead. */

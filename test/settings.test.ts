@@ -30,6 +30,7 @@ describe('readSettings', () => {
       metrics: 'public',
       hasServerTiming: true,
       maxThreads: 3,
+      executionProviders: undefined,
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
   })
@@ -72,6 +73,16 @@ describe('readSettings', () => {
       () => read({ SCORING_METRICS: 'yes' }),
       /^StartupError: setting SCORING_METRICS: must be off, on or public, not "yes"/,
     )
+  })
+
+  it('takes execution providers as names, or as a JSON list with options', () => {
+    const providersIn = (SCORING_EXECUTION_PROVIDERS: string) =>
+      readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, '/app', 2).executionProviders
+    assert.deepEqual(providersIn('cuda, cpu'), ['cuda', 'cpu'])
+    assert.deepEqual(providersIn('[{"name": "cuda", "deviceId": 1}, "cpu"]'), [{ name: 'cuda', deviceId: 1 }, 'cpu'])
+    assert.equal(providersIn(''), undefined)
+    for (const wrong of ['cudda,cpu', 'cuda;cpu', 'cuda,', '[]', '["cuda"', '[{"name": "cuda", "device": 1}]'])
+      assert.throws(() => providersIn(wrong), /^StartupError: setting SCORING_EXECUTION_PROVIDERS: /, wrong)
   })
 
   it('takes a vault, in Development too', () => {

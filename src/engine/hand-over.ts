@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { TensorInfo } from './model-session.ts'
+import type { Placement } from './placement.ts'
 
 /** What a thread gets of one request. */
 export interface ScoringRequest {
@@ -29,15 +30,19 @@ export interface TensorLayout {
   readonly dtype?: string | undefined
 }
 
-/** What comes back for it. `execMs` is the time of the run that the request took part in. */
+/**
+ * What comes back for it. `execMs` is the time of the run that the request took part in; `executionProvider` is there
+ * where threads of a service may run on different ones.
+ */
 export type ScoringAnswer =
-  | { readonly json: string; readonly execMs: number; readonly times?: StageTimes }
+  | { readonly json: string; readonly execMs: number; readonly executionProvider?: string; readonly times?: StageTimes }
   | {
       readonly status: number
       readonly headers: readonly (readonly [string, string])[]
       readonly body: Uint8Array
       readonly execMs: number
       readonly times?: StageTimes
+      readonly executionProvider?: string
     }
   | FailedAnswer
 
@@ -74,6 +79,7 @@ export interface LoadReport {
   readonly scriptKind: ScriptKind
   /** `run` has a second parameter, for the headers of the request. */
   readonly takesHeaders: boolean
+  /** What ran the models: one name, or several with a comma where stages or nodes differ. */
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
@@ -89,6 +95,8 @@ export interface LoadReport {
   readonly outputSample?: string | undefined
   /** JSON Schema (draft 2020-12) of the answer of an entry script: declared, else read off the answer to a sample. */
   readonly outputJsonSchema?: Readonly<Record<string, unknown>> | undefined
+  /** Where the nodes of those models ran that were not asked to run on the CPU. */
+  readonly placements?: readonly Placement[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
   /** Why not, or what else the owner should know. */

@@ -26,6 +26,8 @@ export interface WarmUpOptions {
   /** Text of a request body. */
   readonly sample: string | undefined
   readonly maxRows: number
+  /** Runs of other sizes may take other kernels, as on GPUs, so that all sizes are tried, not two. */
+  readonly kernelsVary?: boolean
 }
 
 /**
@@ -61,12 +63,13 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
     return { isBatchable: false, notes: ['no micro-batching: the model has a fixed first dimension'], ...found }
   if (options.maxRows === 1) return { isBatchable: false, notes: [], ...found }
   const rows = answer && feeds ? feeds : syntheticRow(script.inputs)
-  return { ...(await proveBatchable(script, rows, options.maxRows, given !== undefined)), ...found }
+  return { ...(await proveBatchable(script, rows, options, given !== undefined)), ...found }
 }
 
 /** The rows that the first stage makes of the sample are tried as those of any other script. */
-async function warmUpHeaded(script: HeadedScript, { sample, maxRows }: WarmUpOptions): Promise<WarmUp> {
+async function warmUpHeaded(script: HeadedScript, options: WarmUpOptions): Promise<WarmUp> {
   const { head } = script
+  const { sample } = options
   if (sample === undefined || head.kind === 'rawHttp') {
     const why = head.kind === 'rawHttp' ? 'the first stage takes whole requests' : 'there is no sample (schema.input)'
     return { isBatchable: false, notes: [`no micro-batching: ${why}, so nothing proves that rows may be joined`] }
@@ -76,9 +79,9 @@ async function warmUpHeaded(script: HeadedScript, { sample, maxRows }: WarmUpOpt
   const answer = { result: await trySample(() => script.run(feeds)) }
   if (!script.hasRowAxis)
     return { isBatchable: false, notes: ['no micro-batching: a stage takes a fixed number of rows'], answer }
-  return maxRows === 1
+  return options.maxRows === 1
     ? { isBatchable: false, notes: [], answer }
-    : { ...(await proveBatchable(script, feeds, maxRows, true)), answer }
+    : { ...(await proveBatchable(script, feeds, options, true)), answer }
 }
 
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
@@ -93,7 +96,7 @@ async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<Warm
 async function proveBatchable(
   script: Pick<RowScript, 'run'>,
   feeds: Feeds,
-  maxRows: number,
+  { maxRows, kernelsVary = false }: WarmUpOptions,
   isSample: boolean,
 ): Promise<WarmUp> {
   const off = (why: string): WarmUp => ({ isBatchable: false, notes: [`no micro-batching: ${why}`] })
@@ -113,14 +116,22 @@ async function proveBatchable(
   const alone: string[] = []
   for (const each of rows) alone.push(encode(await script.run(each, noHeaders), 'literal'))
   // Together as one run, and as runs of unlike sizes: an answer that ignores the rows would pass only one of them.
-  for (const size of new Set([count, 2])) {
-    const together = await script.run(joinFeeds(rows.slice(0, size)), noHeaders)
+  for (const size of new Set([count, 2, ...(kernelsVary ? sizesUpTo(maxRows) : [])])) {
+    const company = Array.from({ length: size }, (_, index) => rows[index % count] as Feeds)
+    const together = await script.run(joinFeeds(company), noHeaders)
     const parts = splitResult(together, new Array(size).fill(1))
     if (!parts) return off('the answer does not have one entry per row')
-    if (parts.some((part, index) => encode(part, 'literal') !== alone[index]))
+    if (parts.some((part, index) => encode(part, 'literal') !== alone[index % count]))
       return off('a row is answered differently in company than alone')
   }
   return { isBatchable: true, notes: [] }
+}
+
+/** 4, 8, 16, …, and `maxRows`: where libraries for GPUs change from one kernel to another. */
+function sizesUpTo(maxRows: number): number[] {
+  const sizes: number[] = []
+  for (let size = 4; size < maxRows; size *= 2) sizes.push(size)
+  return [...sizes, maxRows]
 }
 
 function rowsOf(feeds: Feeds): Feeds[] {

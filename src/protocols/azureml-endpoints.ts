@@ -52,6 +52,9 @@ async function scoreWith(
   service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
   const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
   const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
+  // Threads that were started later may have found another one.
+  if ('executionProvider' in answer && answer.executionProvider !== undefined)
+    headers['x-scoring-execution-provider'] = answer.executionProvider
   if (service.tellsTimes) addServerTiming(headers, answer)
   return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
 }

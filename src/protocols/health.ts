@@ -45,6 +45,7 @@ function detailsOf(service: ScoringService): object {
     status: service.status,
     reason: service.failure,
     executionProvider: report?.executionProvider,
+    placement: report?.placements?.length ? report.placements : undefined,
     script: report?.scriptKind,
     stages: report?.stages,
     inputs: report?.inputs,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { ExecutionProviders } from './execution-providers.ts'
 
 const relativePath = z
   .string()
@@ -56,15 +57,15 @@ export const Auth = z.discriminatedUnion(
 )
 
 export const Accelerator = z.strictObject({
-  executionProviders: z
-    .array(z.union([z.string(), z.looseObject({ name: z.string() })]))
-    .min(1)
-    .default(['cpu'])
-    .describe('ONNX Runtime execution providers in order of wish; objects carry provider options'),
+  executionProviders: ExecutionProviders.default(['cpu']).describe(
+    'ONNX Runtime execution providers in order of wish; objects carry provider options',
+  ),
   onUnavailable: z
     .enum(['fallback', 'fail'])
     .default('fallback')
-    .describe('what to do when a provider is missing: take the next one, or do not become ready'),
+    .describe(
+      'fallback: where a provider is missing the next one is taken, and nodes that it cannot run go to the CPU; fail: the service does not become ready then',
+    ),
   intraOpThreads: z.int().min(1).max(256).default(1).describe('threads that share one run'),
   graphOptimization: z
     .enum(['disabled', 'basic', 'extended', 'layout', 'all'])

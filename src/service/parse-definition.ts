@@ -20,16 +20,9 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = notAvailableYet(parsed.data) ?? faultOfAccelerators(parsed.data) ?? faultOfStages(parsed.data)
+  const fault = notAvailableYet(parsed.data) ?? faultOfStages(parsed.data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
   return parsed.data
-}
-
-/** The names ONNX Runtime for Node.js knows; it drops others without an error. */
-const knownProviders = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'dml', 'coreml', 'openvino', 'xnnpack', 'qnn']
-
-function nameOf(provider: string | { name: string }): string {
-  return typeof provider === 'string' ? provider : provider.name
 }
 
 function describe(issue: {
@@ -63,19 +56,6 @@ function notAvailableYet(definition: ServiceDefinition): string | undefined {
   const { batching } = definition
   if (batching.maxDelayMs > 0) return 'not available yet: batching.maxDelayMs other than 0'
   if (definition.encrypted) return 'not available yet: encrypted'
-  return undefined
-}
-
-function faultOfAccelerators({ accelerator, stages = [] }: ServiceDefinition): string | undefined {
-  const ofStages = stages.map((stage, index) => ({ path: `stages.${index}.accelerator`, ...stage.accelerator }))
-  for (const { path, executionProviders = [] } of [{ path: 'accelerator', ...accelerator }, ...ofStages]) {
-    const unknown = executionProviders.map(nameOf).find(name => !knownProviders.includes(name))
-    if (unknown !== undefined) {
-      return `${path}.executionProviders: there is no "${unknown}"; known are ${knownProviders.join(', ')}`
-    }
-    const isOther = executionProviders.some(provider => provider !== 'cpu')
-    if (isOther) return `not available yet: ${path}.executionProviders other than "cpu"`
-  }
   return undefined
 }
 

@@ -1,12 +1,21 @@
 import type { LoadReport } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
+import { describePlacement } from '../engine/placement.ts'
 
 /** One line for people: `load 31 ms, warm-up 4 ms, cpu, data float64[batch, 10] -> prediction float64[batch]`. */
 export function describeLoad(report: LoadReport): string {
   const signature = `${describeTensors(report.inputs)} -> ${describeTensors(report.outputs)}`
   const stages = report.stages ? `, stages ${report.stages.join(' > ')}` : ''
   const script = report.scriptKind === 'typed' ? '' : `, ${report.scriptKind} script`
-  return `load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${report.executionProvider}${stages}${script}, ${signature}`
+  return `load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${stages}${script}, ${signature}`
+}
+
+/** `cpu`, or where the nodes ran: `webgpu (10 nodes)`. */
+function describeProviders({ executionProvider, placements = [] }: LoadReport): string {
+  const [only, ...others] = placements
+  if (!only) return executionProvider
+  if (others.length === 0) return describePlacement(only)
+  return placements.map(placement => `${placement.model} on ${describePlacement(placement)}`).join(', ')
 }
 
 function describeTensors(tensors: readonly TensorInfo[]): string {

@@ -171,6 +171,12 @@ describe('a start that cannot succeed', () => {
       /error: setting SCORING_MAX_THREADS: must be a whole number from 1 to 256, not "x"/,
     ],
     [
+      'an execution provider that does not exist',
+      good,
+      { SCORING_EXECUTION_PROVIDERS: 'cudda,cpu' },
+      /error: setting SCORING_EXECUTION_PROVIDERS: must be one of cpu, cuda, tensorrt, webgpu, .*, not "cudda,cpu"/,
+    ],
+    [
       'no vault outside Development',
       good,
       { AZURE_FUNCTIONS_ENVIRONMENT: 'Production' },

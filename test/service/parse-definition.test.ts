@@ -86,11 +86,6 @@ describe('parseDefinition', () => {
       'iris/service.json: auth.mode: must be "key", "token" or "none"',
     ],
     [
-      'other accelerators',
-      { accelerator: { executionProviders: ['cuda', 'cpu'] } },
-      'iris/service.json: not available yet: accelerator.executionProviders other than "cpu"',
-    ],
-    [
       'a delay',
       { batching: { maxDelayMs: 1 } },
       'iris/service.json: not available yet: batching.maxDelayMs other than 0',
@@ -98,7 +93,22 @@ describe('parseDefinition', () => {
     [
       'an unknown accelerator',
       { accelerator: { executionProviders: ['cudda'] } },
-      'iris/service.json: accelerator.executionProviders: there is no "cudda"; known are cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn',
+      'iris/service.json: accelerator.executionProviders.0: must be one of cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn, found "cudda"',
+    ],
+    [
+      'an unknown accelerator with options',
+      { accelerator: { executionProviders: ['cpu', { name: 'gpu' }] } },
+      'iris/service.json: accelerator.executionProviders.1: must be one of cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn, found "gpu"',
+    ],
+    [
+      'an option that the accelerator does not have',
+      { accelerator: { executionProviders: [{ name: 'cuda', deviceID: 1 }] } },
+      'iris/service.json: accelerator.executionProviders.0: unrecognized key "deviceID" (options of cuda: deviceId)',
+    ],
+    [
+      'a value that an option of the accelerator cannot have',
+      { accelerator: { executionProviders: [{ name: 'webgpu', preferredLayout: 'rows' }] } },
+      'iris/service.json: accelerator.executionProviders.0: webgpu: preferredLayout: Invalid option: expected one of "NCHW"|"NHWC"',
     ],
     [
       'a stage of two kinds',
@@ -118,7 +128,7 @@ describe('parseDefinition', () => {
     [
       'an unknown accelerator of a stage',
       { stages: [{ model: 'a', accelerator: { executionProviders: ['gpu'] } }] },
-      'iris/service.json: stages.0.accelerator.executionProviders: there is no "gpu"; known are cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn',
+      'iris/service.json: stages.0.accelerator.executionProviders.0: must be one of cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn, found "gpu"',
     ],
     ['no stages', { stages: [] }, 'iris/service.json: stages: Too small: expected array to have >=1 items'],
     ['encrypted', { encrypted: true }, 'iris/service.json: not available yet: encrypted'],

@@ -6,6 +6,7 @@ import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
+import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 import { describeOutput } from './describe-output.ts'
 import { loadScript } from './load-script.ts'
 import { ModelLoader } from './model-loader.ts'
@@ -34,12 +35,14 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   const models = new ModelLoader(spec.models)
   const { script, input, output, answeredBy } = await loadScript(spec, models)
   const loadedAt = performance.now()
+  const sessions = await models.sessions()
   const { isBatchable, notes, answer } = await warmUp(script, {
     sample: spec.sample,
     maxRows: spec.definition.batching.maxRows,
+    kernelsVary: sessions.some(({ isOnCpu }) => !isOnCpu),
   })
+  for (const session of sessions) await session.measurePlacement()
   const described = describeOutput(output, answer, spec.definition.response.nonFinite)
-  const sessions = await models.sessions()
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
@@ -47,7 +50,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
   const report: LoadReport = {
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
-    executionProvider: [...new Set(sessions.map(session => session.executionProvider))].join(', ') || 'none',
+    executionProvider: providersOf(sessions),
     inputs,
     outputs: tensors?.outputs ?? [],
     stages: spec.stages?.map(({ name }) => name),
@@ -56,8 +59,9 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
+    placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable,
-    notes: [...notes, ...described.notes],
+    notes: [...sessions.flatMap(session => session.notes), ...notes, ...described.notes],
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }
@@ -72,6 +76,11 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     response,
   }
   return { service, report }
+}
+
+/** What ran the models, in the order of the stages. */
+function providersOf(sessions: readonly OnnxModelSession[]): string {
+  return [...new Set(sessions.flatMap(({ executionProvider }) => executionProvider.split(', ')))].join(', ') || 'none'
 }
 
 /** The script's own first, because it goes before what every script of tensors takes. */

@@ -1,15 +1,15 @@
-import type { ModelSession } from '../../engine/model-session.ts'
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
-import { loadOnnxModel } from '../onnxruntime/onnx-model-session.ts'
+import { loadOnnxModel } from '../onnxruntime/load-onnx-model.ts'
+import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
 
 /** The models of a service, each loaded once for an accelerator. */
 export class ModelLoader {
   readonly #models: readonly ModelPath[]
-  readonly #sessions = new Map<string, Promise<ModelSession>>()
+  readonly #sessions = new Map<string, Promise<OnnxModelSession>>()
 
   constructor(models: readonly ModelPath[]) {
     this.#models = models
@@ -19,7 +19,7 @@ export class ModelLoader {
    * @param name  undefined: the only one
    * @throws ServiceLoadError when there is no such model, or it cannot be loaded
    */
-  load(name: string | undefined, accelerator: Accelerator): Promise<ModelSession> {
+  load(name: string | undefined, accelerator: Accelerator): Promise<OnnxModelSession> {
     const model = this.#find(name)
     const key = `${model.name} ${JSON.stringify(accelerator)}`
     const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator)
@@ -28,7 +28,7 @@ export class ModelLoader {
   }
 
   /** All that have been loaded, in that order. */
-  sessions(): Promise<ModelSession[]> {
+  sessions(): Promise<OnnxModelSession[]> {
     return Promise.all(this.#sessions.values())
   }
 

@@ -1,8 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
-import { progress, type ScoringRequest } from '../../engine/hand-over.ts'
+import { providersOfService } from '../../engine/execution-providers.ts'
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { removeProfilesOf } from '../onnxruntime/node-profile.ts'
+import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import { NativeGate } from './native-gate.ts'
@@ -26,15 +29,22 @@ export class WorkerScoringThread implements ScoringThread {
   readonly #worker: Worker
   readonly #board: ProgressBoard
   readonly #gate: NativeGate
+  readonly #providers: ReturnType<typeof providersOfService>
+  /** Node.js forgets the id of a thread that has ended. */
+  readonly #threadId: number
+  /** What its answers are marked with: another thread of the service may have found another provider. */
+  #executionProvider: string | undefined
   #end: ThreadEnd | undefined
 
   constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
+    const turns = webgpuTurns() // threads that start from here on have the same
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
     const gate = new SharedArrayBuffer(NativeGate.bytes)
     this.#gate = new NativeGate(gate)
     this.#gate.enter() // until the thread has loaded ONNX Runtime
     const start: ThreadStart = { spec, board, gate }
+    this.#providers = providersOfService(spec)
     this.#worker = new Worker(threadEntry, {
       workerData: start,
       name: `scoring ${spec.service}`,
@@ -49,6 +59,7 @@ export class WorkerScoringThread implements ScoringThread {
         maxYoungGenerationSizeMb: 16,
       },
     })
+    this.#threadId = this.#worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
     passOnLines(spec.service, this.#worker.stderr, process.stderr)
     // The host's server keeps the process alive; idle threads must not keep it from ending.
@@ -58,8 +69,12 @@ export class WorkerScoringThread implements ScoringThread {
       const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
       this.#end ??= { kind, detail: error.message }
     })
-    this.#worker.once('exit', () => this.#gate.leave())
-    this.#worker.on('exit', code => events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` }))
+    this.#worker.on('exit', code => {
+      this.#gate.leave()
+      turns.leave(this.#threadId)
+      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
+      events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
+    })
   }
 
   handOver(requests: readonly ScoringRequest[]): void {
@@ -107,12 +122,14 @@ export class WorkerScoringThread implements ScoringThread {
   /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
   async end(): Promise<void> {
     await this.#gate.close()
+    if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 
   #receive(message: FromThread, events: ThreadEvents): void {
     switch (message.type) {
       case 'loaded':
+        if (this.#providers.size > 1) this.#executionProvider = message.report.executionProvider
         return events.onLoaded(message.report)
       case 'load-failed':
         events.onLoadFailed(message.reason)
@@ -123,12 +140,16 @@ export class WorkerScoringThread implements ScoringThread {
       case 'answers': {
         const { indexes, answers } = message
         events.onRuns(message)
-        events.onAnswers(
-          indexes,
-          unpackAnswers(answers, place => this.#board.timesOf(indexes[place] as number)),
-        )
+        const unpacked = unpackAnswers(answers, place => this.#board.timesOf(indexes[place] as number))
+        events.onAnswers(indexes, this.#marked(unpacked))
         if (message.isLast) events.onIdle()
       }
     }
+  }
+
+  #marked(answers: readonly ScoringAnswer[]): readonly ScoringAnswer[] {
+    const executionProvider = this.#executionProvider
+    if (executionProvider === undefined) return answers
+    return answers.map(answer => ('code' in answer ? answer : { ...answer, executionProvider }))
   }
 }

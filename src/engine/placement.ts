@@ -1,0 +1,29 @@
+/** Where the nodes of a model's graph ran, as its first run showed. */
+export interface Placement {
+  readonly model: string
+  /** Nodes by the provider that ran them, most first, e.g. `{ webgpu: 3, cpu: 1 }`. */
+  readonly nodes: Readonly<Record<string, number>>
+  /** Types of the nodes that ran on the CPU, e.g. `['Gather']`. */
+  readonly typesOnCpu: readonly string[]
+}
+
+/** Who ran the model: `webgpu`, or `webgpu, cpu` where some nodes ran on the CPU. */
+export function providersOf({ nodes }: Placement): string {
+  return Object.keys(nodes).join(', ')
+}
+
+/** For people: `1 of 4 nodes (Gather)`. */
+export function describeOnCpu({ nodes, typesOnCpu }: Placement): string {
+  const total = Object.values(nodes).reduce((sum, count) => sum + count, 0)
+  return `${nodes.cpu ?? 0} of ${total} nodes (${typesOnCpu.join(', ')})`
+}
+
+/** For people: `webgpu (10 nodes)`, `webgpu (3 nodes), cpu (1 node: Gather)`. */
+export function describePlacement({ nodes, typesOnCpu }: Placement): string {
+  return Object.entries(nodes)
+    .map(([provider, count]) => {
+      const types = provider === 'cpu' ? `: ${typesOnCpu.join(', ')}` : ''
+      return `${provider} (${count} node${count === 1 ? '' : 's'}${types})`
+    })
+    .join(', ')
+}

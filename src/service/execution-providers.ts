@@ -1,0 +1,84 @@
+import * as z from 'zod'
+
+const deviceId = z.int().min(0).max(255).optional().describe('which of several GPUs; default: 0, the first')
+const cacheMode = z.enum(['disabled', 'lazyRelease', 'simple', 'bucket']).optional()
+
+/**
+ * ONNX Runtime's execution providers and the options that its binding for Node.js hands on to them (1.30,
+ * js/node/src/session_options_helper.cc). It drops other names beside a known one, and other options, without a word.
+ */
+const options = {
+  cpu: {},
+  cuda: { deviceId },
+  tensorrt: { deviceId },
+  webgpu: {
+    preferredLayout: z.enum(['NCHW', 'NHWC']).optional(),
+    forceCpuNodeNames: z.array(z.string()).optional().describe('names of nodes that stay on the CPU'),
+    validationMode: z.enum(['disabled', 'wgpuOnly', 'basic', 'full']).optional(),
+    enableRobustness: z.boolean().optional(),
+    storageBufferCacheMode: cacheMode,
+    uniformBufferCacheMode: cacheMode,
+    queryResolveBufferCacheMode: cacheMode,
+    defaultBufferCacheMode: cacheMode,
+  },
+  dml: { deviceId },
+  coreml: { coreMlFlags: z.int().min(0).optional().describe('COREML_FLAG_…, added up') },
+  openvino: {},
+  xnnpack: {},
+  qnn: {
+    backendType: z.string().optional(),
+    backendPath: z.string().optional(),
+    enableFp16Precision: z.boolean().optional(),
+  },
+} satisfies Record<string, z.core.$ZodShape>
+
+export type ProviderName = keyof typeof options
+const providerNames = Object.keys(options) as ProviderName[]
+
+/** A name, or an object with the name and options of that provider. */
+const withOptions = {
+  cpu: object('cpu'),
+  cuda: object('cuda'),
+  tensorrt: object('tensorrt'),
+  webgpu: object('webgpu'),
+  dml: object('dml'),
+  coreml: object('coreml'),
+  openvino: object('openvino'),
+  xnnpack: object('xnnpack'),
+  qnn: object('qnn'),
+}
+
+function object<Name extends ProviderName>(name: Name) {
+  const known = Object.keys(options[name]).join(', ') || 'none'
+  return z.strictObject(
+    { name: z.literal(name), ...(options[name] as (typeof options)[Name]) },
+    `options of ${name}: ${known}`,
+  )
+}
+
+const { cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn } = withOptions
+export const ExecutionProvider = z.union(
+  [
+    z.enum(providerNames),
+    z.discriminatedUnion('name', [cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn]),
+  ],
+  { error: ({ input }) => faultOf(input) },
+)
+export type ExecutionProvider = z.infer<typeof ExecutionProvider>
+
+/** Execution providers in order of wish. */
+export const ExecutionProviders = z.array(ExecutionProvider).min(1)
+
+/** What is wrong with it, in words that say what would be right. */
+function faultOf(input: unknown): string {
+  const isObject = typeof input === 'object' && input !== null
+  const name = isObject && 'name' in input ? input.name : input
+  if (typeof name !== 'string') return 'must be the name of a provider, or an object with "name" and its options'
+  if (!isProviderName(name)) return `must be one of ${providerNames.join(', ')}${isObject ? `, found "${name}"` : ''}`
+  const [issue] = withOptions[name].safeParse(input).error?.issues ?? []
+  return `${name}: ${issue?.path.join('.')}: ${issue?.message}`
+}
+
+function isProviderName(name: string): name is ProviderName {
+  return Object.hasOwn(options, name)
+}
