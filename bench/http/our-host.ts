@@ -76,7 +76,12 @@ function hostCommand(app: string, env: NodeJS.ProcessEnv): ServerCommand {
   return {
     command: process.execPath,
     args: [hostProcess, '--app', app, '--port', '0'],
-    env: { ...env, AZURE_FUNCTIONS_ENVIRONMENT: 'Development', KEY_VAULT_URL: '', SCORING_DEFAULT_SERVICE: '' },
+    env: {
+      ...env,
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Development', // for keys in a file
+      ...{ SCORING_SERVER_TIMING: 'off', SCORING_METRICS: 'off' }, // as it is deployed
+      ...{ KEY_VAULT_URL: '', SCORING_DEFAULT_SERVICE: '' },
+    },
   }
 }
 
