@@ -242,22 +242,31 @@ export class Lane {
     const now = Date.now()
     const isBatchable = this.#report?.isBatchable ?? false
     let ms = this.#cost.estimateMs(this.#waiting.handOvers, this.#waiting.work, isBatchable)
-    let threads = 0
+    let busy = 0
+    let free = this.#mayGrow() ? 1 : 0
     for (const slot of this.#slots) {
-      if (slot.state === 'loading' || slot.state === 'ended' || this.#watch.isStalled(slot, now)) continue
-      threads++
-      if (slot.state === 'busy' && !slot.isSharing)
-        ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
+      if (slot.state === 'idle' || slot.state === 'loading') free++
+      if (slot.state !== 'busy' || this.#watch.isStalled(slot, now)) continue
+      busy++
+      if (!slot.isSharing) ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
     }
-    return ms / Math.max(1, threads)
+    // Whatever keeps the others, a free one takes it.
+    return this.#waiting.length < free ? 0 : ms / Math.max(1, busy + free)
   }
 
   /** Starts a further thread when all are busy and the lane may have one more. */
   #grow(): void {
-    const slots = [...this.#slots]
-    if (this.#failure !== undefined || slots.some(slot => slot.state === 'loading')) return
-    const stuck = slots.filter(slot => slot.state === 'ended' || this.#watch.isStalled(slot)).length
-    if (slots.length - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads) this.#startThread()
+    if (this.#mayGrow()) this.#startThread()
+  }
+
+  #mayGrow(): boolean {
+    if (this.#failure !== undefined) return false
+    let stuck = 0
+    for (const slot of this.#slots) {
+      if (slot.state === 'loading') return false
+      if (slot.state === 'ended' || this.#watch.isStalled(slot)) stuck++
+    }
+    return this.#slots.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
   }
 
   #startThread(): void {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import type { FailedAnswer, ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { HandOverCost } from '../../src/engine/hand-over-cost.ts'
 import type { LaneOptions } from '../../src/engine/lane.ts'
-import { requestOf } from './fake-thread.ts'
+import { report, requestOf } from './fake-thread.ts'
 import { readyLane } from './lane-fixture.ts'
 
 const near = (actual: number, expected: number) =>
@@ -55,6 +55,24 @@ describe('a busy Lane', () => {
   }
   const refusal = (answer: FailedAnswer | undefined) =>
     answer && [answer.code, answer.retryAfterSeconds, answer.message]
+
+  it('lets in what a thread can take that is free, or may still be started, whatever keeps the others', async () => {
+    const { lane, thread } = readyLane({ hasEntryScript: false, maxThreads: 2, timeoutMs: 10_000 }, false)
+    void lane.submit(requestOf(''))
+    mock.timers.tick(0)
+    mock.timers.tick(1000)
+    thread(0).finish()
+    // Forty times the work of what took a second: this thread is expected to be busy for longer than anybody may wait.
+    void lane.submit(requestOf('x'.repeat(40 * 2048)))
+    mock.timers.tick(0)
+    assert.equal(lane.refusalOf(0), undefined) // there may be a second thread
+    void lane.submit(requestOf('second'))
+    mock.timers.tick(0)
+    thread(1).events.onLoaded({ ...report, isBatchable: false })
+    assert.match(lane.refusalOf(0)?.message ?? '', /a wait of \d+ ms is expected/) // both are busy
+    thread(1).finish()
+    assert.equal(lane.refusalOf(0), undefined) // the second is free
+  })
 
   it('refuses at once what would wait for longer than it may take, and says when to come again', async () => {
     const { lane } = busyLane({ timeoutMs: 2500 })
