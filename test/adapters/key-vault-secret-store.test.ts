@@ -4,10 +4,10 @@ import { describe, it, type TestContext } from 'node:test'
 import { connect } from 'node:tls'
 import { inspect } from 'node:util'
 import { KeyVaultSecretStore } from '../../src/adapters/azure/key-vault-secret-store.ts'
-import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { parseVaultUrl } from '../../src/adapters/azure/vault-url.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { type Fault, type KeyVaultDouble, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { storeOfDouble } from '../support/store-of-double.ts'
 
 const key = 'sfkey_for-tests-only-0123456789abcdefghijklmnopqr'
 
@@ -15,12 +15,7 @@ const key = 'sfkey_for-tests-only-0123456789abcdefghijklmnopqr'
 async function openedVault(test: TestContext) {
   const vault = await startKeyVaultDouble(test)
   vault.set('iris-primary-key', key)
-  const store = await openKeyVault({
-    url: vault.url,
-    isDevelopment: false,
-    testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
-    testToken: vault.token,
-  })
+  const store = await storeOfDouble(vault)
   const read = (ms = 20_000) => store.fetchSecret('iris-primary-key', AbortSignal.timeout(ms))
   const write = (value: string) => store.writeSecret('iris-primary-key', value, AbortSignal.timeout(20_000))
   return { vault, read, write }

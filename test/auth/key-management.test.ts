@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
-import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { KeyManagement } from '../../src/auth/key-management.ts'
 import { keySecretName } from '../../src/auth/key-names.ts'
 import { makeKey } from '../../src/auth/make-key.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { storeOfDouble } from '../support/store-of-double.ts'
 
 const primary = 'primary-key-of-iris-0123456789-abcdef'
 const secondary = 'secondary-key-of-iris-0123456789-abcd'
@@ -16,12 +16,7 @@ async function managed(test: TestContext) {
   const vault = await startKeyVaultDouble(test)
   vault.set('iris-primary-key', primary)
   vault.set('iris-secondary-key', secondary)
-  const store = await openKeyVault({
-    url: vault.url,
-    isDevelopment: false,
-    testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
-    testToken: vault.token,
-  })
+  const store = await storeOfDouble(vault)
   return { vault, keys: new KeyManagement(store, randomBytes) }
 }
 

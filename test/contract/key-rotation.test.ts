@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { systemClock } from '../../src/adapters/local/system-clock.ts'
 import { ServiceKeys } from '../../src/auth/service-keys.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { storeOfDouble } from '../support/store-of-double.ts'
 
 const attempt = { clientAddress: () => '203.0.113.7', isProbe: false }
 
@@ -15,12 +15,7 @@ describe('keys in a vault, read with the real client', { skip: noOpenssl }, () =
     const current = { primary: 'p'.repeat(40), secondary: 's'.repeat(40) }
     vault.set('iris-primary-key', current.primary)
     vault.set('iris-secondary-key', current.secondary)
-    const store = await openKeyVault({
-      url: vault.url,
-      isDevelopment: false,
-      testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
-      testToken: vault.token,
-    })
+    const store = await storeOfDouble(vault)
     const keys = new ServiceKeys(['iris', 'keyless'], { store, clock: systemClock, random: Math.random, log: () => {} })
     test.after(() => keys.stop())
     await keys.load()

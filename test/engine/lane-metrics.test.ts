@@ -1,36 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
-import { Lane, type LaneOptions } from '../../src/engine/lane.ts'
+import type { LaneOptions } from '../../src/engine/lane.ts'
 import { encodePrometheus } from '../../src/protocols/prometheus-text.ts'
 import { ScoringMetrics } from '../../src/telemetry/service-metrics.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
-import { FakeThread, report, requestOf } from './fake-thread.ts'
+import { report, requestOf } from './fake-thread.ts'
+import { readyLane } from './lane-fixture.ts'
 
 function laneOf(test: TestContext, options: Partial<LaneOptions> = {}) {
-  const threads: FakeThread[] = []
   const metrics = new ScoringMetrics()
-  const lane = new Lane({
-    startThread: events => {
-      const thread = new FakeThread(events)
-      threads.push(thread)
-      return thread
-    },
-    maxThreads: 1,
-    timeoutMs: 60_000,
-    loadTimeoutMs: 60_000,
-    maxQueued: 1000,
-    maxQueuedBytes: 1_000_000,
-    maxMemoryMb: 1000,
-    hasEntryScript: true,
-    log: () => {},
-    metrics: metrics.ofService('iris'),
-    ...options,
-  })
+  const { lane, thread } = readyLane({ metrics: metrics.ofService('iris'), ...options })
   test.after(() => lane.stop())
-  void lane.start()
-  threads[0]?.events.onLoaded({ ...report, isBatchable: true })
-  const thread = (index: number) => threads[index] as FakeThread
   const counted = (name: string, labels = {}) =>
     new PrometheusPage(encodePrometheus(metrics.families)).valueOf(name, { scoring_service: 'iris', ...labels })
   return { lane, thread, counted }

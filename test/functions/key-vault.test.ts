@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { KeyManagement } from '../../src/auth/key-management.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
 import { SecretWatch } from '../support/secret-watch.ts'
+import { storeOfDouble } from '../support/store-of-double.ts'
 
 const files = {
   'sut/service.json': {},
@@ -52,12 +52,7 @@ describe('the app with KEY_VAULT_URL', { skip: noOpenssl }, () => {
   it('takes both keys of the vault, and a new one at its first request', async test => {
     const { vault, score, ready, check } = await appWithVault(test)
     await ready()
-    const store = await openKeyVault({
-      url: vault.url,
-      isDevelopment: false,
-      testCaFile: vault.environment.SCORING_KEY_VAULT_TEST_CA,
-      testToken: vault.token,
-    })
+    const store = await storeOfDouble(vault)
     const management = new KeyManagement(store, randomBytes)
     assert.equal(await score(keyOf('sut', 'secondary')), 200)
     const fresh = await management.regenKey('sut', 'Secondary', AbortSignal.timeout(20_000))
