@@ -14,7 +14,8 @@ const mayImport: Record<string, readonly string[]> = {
   registry: ['engine', 'service'],
   scoring: ['engine', 'auth', 'service'],
   telemetry: ['engine'],
-  adapters: ['engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
+  jobs: ['scoring', 'protocols', 'engine', 'service'],
+  adapters: ['jobs', 'engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
@@ -40,7 +41,7 @@ describe('the rooms', () => {
 
   it('know no vendor and no environment, which are for adapters', () => {
     for (const file of globSync(
-      'src/{tensor,service,auth,engine,entry-script,protocols,registry,scoring,telemetry}/**/*.ts',
+      'src/{tensor,service,auth,engine,entry-script,jobs,protocols,registry,scoring,telemetry}/**/*.ts',
     )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)

@@ -1,0 +1,34 @@
+/** The port to the queues that drive jobs. A message is a hint: it may be lost, doubled, late, or come in any order. */
+import * as z from 'zod'
+
+/** Queues of the app; each has a `-poison` beside it, which the host fills. */
+export const jobQueues = {
+  /** What people put there: the JSON of a submission. */
+  submit: 'scoring-jobs',
+  split: 'scoring-job-split',
+  chunk: 'scoring-job-chunk',
+  finish: 'scoring-job-finish',
+} as const
+
+export type JobQueue = Exclude<keyof typeof jobQueues, 'submit'>
+
+/** A message of ours: which step of which job. Never data, never a secret. */
+export const JobMessage = z.strictObject({
+  jobId: z.string(),
+  /** For `chunk`: which one, by its number in the whole job. */
+  chunk: z.int().min(0).optional(),
+  /** How often a copy of this message has come to its poison queue. */
+  poisoned: z.int().min(0).optional(),
+  /** It was sent again because nobody saw the first one do its work. */
+  isRevival: z.boolean().optional(),
+})
+export type JobMessage = z.infer<typeof JobMessage>
+
+export interface MessageQueues {
+  /**
+   * Makes the queue when it is missing. Messages do not expire.
+   *
+   * @param delaySeconds  until it can be received
+   */
+  send(queue: JobQueue, message: JobMessage, delaySeconds?: number): Promise<void>
+}

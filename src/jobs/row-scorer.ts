@@ -1,0 +1,25 @@
+/** What came of one row. */
+export type RowResult =
+  /** JSON text, as the service answers over HTTP for this row alone. */
+  { readonly prediction: string } | { readonly code: string; readonly message: string }
+
+/** One row of an input: JSON text (an array, an object, or a single value), or why it is none. */
+export type Row = { readonly json: string } | { readonly code: string; readonly message: string }
+
+/** Scores rows of jobs with the engine that serves HTTP, behind it. */
+export interface RowScorer {
+  /**
+   * What decides about the answers of a service: a digest of its models, scripts and definition.
+   *
+   * @throws ScoringError SERVICE_UNKNOWN
+   */
+  modelDigest(service: string): Promise<string>
+
+  /**
+   * One result per row, in order, each what the row gives alone, whatever is beside it.
+   *
+   * @param maxRetries  how often a row is scored again whose run failed for no fault of the row
+   * @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING: nothing can be scored here now; AbortError
+   */
+  score(service: string, rows: readonly Row[], maxRetries: number, signal: AbortSignal): Promise<RowResult[]>
+}
