@@ -1,0 +1,149 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Dice } from './dice.ts'
+import type { Hosts } from './hosts.ts'
+import { type ChaosJob, type KnownRow, makeJob } from './job-maker.ts'
+import type { TrueStorage } from './true-storage.ts'
+import { type EndOfJob, faultsOf, strangersContent } from './verdict.ts'
+
+export interface Surroundings {
+  readonly hosts: Hosts
+  readonly storage: TrueStorage
+  readonly pool: readonly KnownRow[]
+  /** Share of storage calls that fail, 0 to 1. */
+  setFaultRate(rate: number): void
+}
+
+export interface FinishedJob {
+  readonly job: ChaosJob
+  readonly end: EndOfJob
+  readonly output: string | undefined
+  readonly faults: readonly string[]
+}
+
+const ended = ['Completed', 'Failed', 'Canceled']
+/** A job that has not ended by then, with all faults gone, never will. */
+const longestMs = 240_000
+
+/** Some jobs at once, while processes die and storage fails; then quiet, until all have ended. */
+export async function runRound(round: string, dice: Dice, around: Surroundings): Promise<FinishedJob[]> {
+  const jobs = Array.from({ length: dice.from(1, 4) }, (_, at) => makeJob(dice.fork(), `${round}-${at}`, around.pool))
+  const trouble = makeTrouble(dice.fork(), around)
+  const runs = jobs.map(job => runJob(job, dice.fork(), around))
+  await trouble
+  return Promise.all(runs)
+}
+
+async function makeTrouble(dice: Dice, { hosts, setFaultRate }: Surroundings): Promise<void> {
+  setFaultRate(dice.oneOf([0, 0, 0.02, 0.1, 0.25]))
+  const blows = dice.from(0, 4)
+  for (let blow = 0; blow < blows; blow++) {
+    await delay(dice.from(0, 1500))
+    if (dice.chance(0.8)) hosts.kill(dice)
+    else await hosts.pause(dice, dice.from(200, 6000))
+  }
+  await delay(dice.from(0, 1000))
+  setFaultRate(0)
+}
+
+async function runJob(job: ChaosJob, dice: Dice, around: Surroundings): Promise<FinishedJob> {
+  const { storage } = around
+  if (job.file) await storage.write(job.file.blob, job.file.content)
+  await submit(job, dice, around)
+  const mishap = doMishap(job, dice, around)
+  const { end, firstEnd } = await awaitEnd(job, dice, around)
+  const isForeign = await mishap
+  const output = await storage.read(job.output.blob)
+  const faults = faultsOf(job, end, output, isForeign)
+  if (firstEnd !== end.status) faults.push(`it was ${firstEnd}, and is ${end.status} now`)
+  return { job, end, output, faults }
+}
+
+/** Until somebody has taken it: a host may die before it answers, which the same id makes harmless. */
+async function submit(job: ChaosJob, dice: Dice, around: Surroundings): Promise<void> {
+  if (job.by !== 'http') {
+    const text = JSON.stringify(job.submission)
+    await around.storage.send('scoring-jobs', job.by === 'plain message' ? text : Buffer.from(text).toString('base64'))
+    return
+  }
+  for (;;) {
+    const answer = await call(job, '', dice, around, 'POST', JSON.stringify(job.submission))
+    if (answer?.status === 202) return
+    if (answer && answer.status < 500)
+      throw new Error(`submission answered with ${answer.status} ${JSON.stringify(answer.body)}`)
+    await delay(50)
+  }
+}
+
+/** @returns whether a stranger wrote where the output goes */
+async function doMishap(job: ChaosJob, dice: Dice, around: Surroundings): Promise<boolean> {
+  if (!job.mishap) return false
+  await delay(job.mishapAfterMs)
+  const { storage } = around
+  switch (job.mishap) {
+    case 'cancel':
+      await call(job, `/${job.jobId}`, dice, around, 'DELETE')
+      return false
+    case 'input changes':
+      if (job.file) await storage.write(job.file.blob, job.file.content)
+      return false
+    case 'output appears':
+      return storage.writeNew(job.output.blob, strangersContent)
+    case 'duplicates':
+      for (let each = 0; each < 6; each++) {
+        const chunk = dice.from(0, 40)
+        await storage.send('scoring-job-chunk', JSON.stringify({ jobId: job.jobId, chunk }))
+        await storage.send(
+          dice.oneOf(['scoring-job-split', 'scoring-job-finish']),
+          JSON.stringify({ jobId: job.jobId }),
+        )
+      }
+      return false
+    case 'submitted twice':
+      await call(job, '', dice, around, 'POST', JSON.stringify(job.submission))
+      return false
+  }
+}
+
+async function awaitEnd(job: ChaosJob, dice: Dice, around: Surroundings) {
+  const until = Date.now() + longestMs
+  let firstEnd: string | undefined
+  for (;;) {
+    const answer = await call(job, `/${job.jobId}`, dice, around)
+    if (answer?.status === 200) {
+      const end = answer.body as EndOfJob
+      // Asked once more a little later: what has ended stays as it is.
+      if (firstEnd !== undefined) return { end, firstEnd }
+      if (ended.includes(end.status)) firstEnd = end.status
+    }
+    if (Date.now() > until) {
+      const waiting = JSON.stringify(await around.storage.waiting())
+      const files = (await around.storage.list('jobs', `${job.jobId}/`)).join('\n')
+      throw new Error(
+        `${job.jobId} never ended: ${JSON.stringify(answer)}; in queues: ${waiting}; its blobs:\n${files}\n${around.hosts.output}`,
+      )
+    }
+    await delay(firstEnd === undefined ? 150 : 300)
+  }
+}
+
+/** @returns undefined: no answer, as the host died meanwhile */
+async function call(
+  job: ChaosJob,
+  path: string,
+  dice: Dice,
+  { hosts }: Surroundings,
+  method = 'GET',
+  body?: string,
+): Promise<{ status: number; body: unknown } | undefined> {
+  try {
+    const url = await hosts.anyUrl(dice)
+    const response = await fetch(`${url}/api/v1/service/${job.service}/jobs${path}`, {
+      method,
+      ...(body === undefined ? {} : { body, headers: { 'content-type': 'application/json' } }),
+      signal: AbortSignal.timeout(10_000),
+    })
+    return { status: response.status, body: await response.json() }
+  } catch {
+    return undefined
+  }
+}
