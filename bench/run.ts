@@ -2,10 +2,12 @@
 import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
 import { benchHttp } from './http/bench.ts'
+import { benchJobs } from './jobs/bench.ts'
 import { saveResult } from './report/record.ts'
 
 const benchmarks = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
+  jobs: { run: benchJobs, about: 'rows per second of batch jobs, and memory against file size (10 minutes, 3 GB of disk)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
 
@@ -47,6 +49,7 @@ async function main(): Promise<number> {
     seconds: positive('seconds', values.seconds, values.quick ? 1 : 3),
     rounds: positive('rounds', values.rounds, values.quick ? 2 : 7),
     isBuilt: values['no-build'] === true,
+    isQuick: values.quick === true,
   }
   const { result, markdown } = await benchmarks[name as keyof typeof benchmarks].run(settings)
   console.log(`\n${markdown}\n`)

@@ -85,6 +85,10 @@ export class ServerProcess {
     return this.#process.pid === undefined ? undefined : cpuMillisecondsOf(this.#process.pid)
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
     const ended = once(this.#process, 'exit')

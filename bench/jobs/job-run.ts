@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BlobServiceClient } from '@azure/storage-blob'
+import { rootDir } from '../cache.ts'
+import { ourHost, primaryKeyOf } from '../http/our-host.ts'
+import { ServerProcess } from '../http/server-process.ts'
+import type { JobInputFile } from './inputs.ts'
+
+/** Our app on some hosts over one storage. */
+export class JobHosts {
+  readonly #hosts: readonly ServerProcess[]
+  readonly #blobs: BlobServiceClient
+
+  private constructor(hosts: readonly ServerProcess[], connectionString: string) {
+    this.#hosts = hosts
+    this.#blobs = BlobServiceClient.fromConnectionString(connectionString)
+  }
+
+  /** @param maxThreads  scoring threads a service has on each host, at most */
+  static async start(connectionString: string, hostCount: number, maxThreads: number): Promise<JobHosts> {
+    const command = ourHost(join(rootDir, 'models'))
+    const env = { ...command.env, AzureWebJobsStorage: connectionString, SCORING_MAX_THREADS: String(maxThreads) }
+    const hosts = await Promise.all(Array.from({ length: hostCount }, () => ServerProcess.start({ ...command, env })))
+    return new JobHosts(hosts, connectionString)
+  }
+
+  /** Where a job finds the file: in the storage, before any time is taken. */
+  async upload({ name, path }: JobInputFile): Promise<void> {
+    const container = this.#blobs.getContainerClient('input')
+    await container.createIfNotExists()
+    const blob = container.getBlockBlobClient(name)
+    if (!(await blob.exists())) await blob.uploadFile(path, { blockSize: 8 * 2 ** 20 })
+  }
+
+  /** @returns seconds from the submission until its output is there */
+  async run({ service, name, rowCount }: JobInputFile): Promise<{ seconds: number; output: string }> {
+    const jobId = `bench-${randomUUID()}`
+    const startedAt = performance.now()
+    await this.#call(service, '', { jobId, input: { blob: `input/${name}` } })
+    for (;;) {
+      await delay(50)
+      const job = (await this.#call(service, `/${jobId}`)) as JobStatus
+      if (job.status === 'Completed') {
+        const seconds = (performance.now() - startedAt) / 1000
+        if (job.progress.succeeded !== rowCount) throw new Error(`${jobId}: ${JSON.stringify(job.progress)}`)
+        return { seconds, output: job.output.blob }
+      }
+      if (['Failed', 'Canceled'].includes(job.status)) throw new Error(`${jobId} is ${JSON.stringify(job)}`)
+    }
+  }
+
+  /** @param blob  `<container>/<path>` */
+  async readOutput(blob: string): Promise<string> {
+    const slash = blob.indexOf('/')
+    const client = this.#blobs.getContainerClient(blob.slice(0, slash)).getBlobClient(blob.slice(slash + 1))
+    return (await client.downloadToBuffer()).toString()
+  }
+
+  /** Most memory that each host has held so far, in MiB (Linux). */
+  peakMiB(): Promise<number[]> {
+    return Promise.all(
+      this.#hosts.map(async ({ pid }) => {
+        const status = await readFile(`/proc/${pid}/status`, 'utf8')
+        return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024
+      }),
+    )
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#hosts.map(host => host.stop()))
+  }
+
+  async #call(service: string, path: string, submission?: object): Promise<unknown> {
+    const url = `http://127.0.0.1:${this.#hosts[0]?.port}/api/v1/service/${service}/jobs${path}`
+    const headers = { authorization: `Bearer ${await primaryKeyOf(service)}`, 'content-type': 'application/json' }
+    const body = submission && JSON.stringify(submission)
+    const answer = await fetch(url, { headers, ...(body ? { method: 'POST', body } : {}) })
+    if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`)
+    return answer.json()
+  }
+}
+
+interface JobStatus {
+  readonly status: string
+  readonly progress: { readonly succeeded: number }
+  readonly output: { readonly blob: string }
+}

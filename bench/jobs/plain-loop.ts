@@ -1,0 +1,54 @@
+/**
+ * What somebody writes without any server: reads a file of rows, scores it on this thread, writes the predictions.
+ *
+ *     node plain-loop.ts <model.onnx> <input> <output> <rows per run>
+ *
+ * prints the seconds that took, without the start of the process and of the model.
+ */
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { sessionOptions } from '../http/servers/session-options.ts'
+
+const [model = '', input = '', output = '', batch = '1'] = process.argv.slice(2)
+const maxRows = Number(batch)
+const session = await InferenceSession.create(model, sessionOptions)
+const [name = ''] = session.inputNames
+const [answer = ''] = session.outputNames
+const [declared] = session.inputMetadata
+const isDouble = declared?.isTensor === true && declared.type === 'float64'
+const rowShape = declared?.isTensor === true ? declared.shape.slice(1).map(Number) : []
+const isCsv = input.endsWith('.csv')
+
+const startedAt = performance.now()
+const file = createWriteStream(output)
+let index = 0
+let rows: number[][] = []
+let isHeader = isCsv
+for await (const line of createInterface({ input: createReadStream(input) })) {
+  if (isHeader) isHeader = false
+  else if (rows.push(isCsv ? line.split(',').map(Number) : JSON.parse(line).flat(Number.POSITIVE_INFINITY)) === maxRows)
+    await score()
+}
+if (rows.length > 0) await score()
+file.end()
+await once(file, 'finish')
+console.log(((performance.now() - startedAt) / 1000).toFixed(3))
+
+async function score(): Promise<void> {
+  const values = rows.flat()
+  const dims = [rows.length, ...rowShape]
+  const tensor = isDouble
+    ? new Tensor('float64', Float64Array.from(values), dims)
+    : new Tensor('float32', Float32Array.from(values), dims)
+  const result = (await session.run({ [name]: tensor }))[answer] as Tensor
+  const perRow = result.data.length / rows.length
+  let text = ''
+  for (let row = 0; row < rows.length; row++) {
+    const slice = Array.from(result.data.slice(row * perRow, (row + 1) * perRow) as Float64Array)
+    text += `${JSON.stringify({ index: index++, prediction: perRow === 1 ? slice[0] : slice })}\n`
+  }
+  rows = []
+  if (!file.write(text)) await once(file, 'drain')
+}
