@@ -7,7 +7,10 @@ import { saveResult } from './report/record.ts'
 
 const benchmarks = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
-  jobs: { run: benchJobs, about: 'rows per second of batch jobs, and memory against file size (10 minutes, 3 GB of disk)' },
+  jobs: {
+    run: benchJobs,
+    about: 'rows per second of batch jobs, and memory against file size (10 minutes, 3 GB of disk)',
+  },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
 

@@ -37,8 +37,8 @@ const hastyTimes = {
 
 /** Rounds of jobs under faults; every promise about their output is checked. */
 export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptions): Promise<ChaosReport> {
-  const cleanUps: (() => Promise<unknown> | void)[] = []
-  const after = { after: (cleanUp: () => Promise<unknown> | void) => void cleanUps.unshift(cleanUp) }
+  const cleanUps: (() => unknown)[] = []
+  const after = { after: (cleanUp: () => unknown) => void cleanUps.unshift(cleanUp) }
   const dice = new Dice(seed)
   log(`seed ${seed}: ${rounds} rounds on ${hostCount} hosts`)
   try {

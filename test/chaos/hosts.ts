@@ -75,7 +75,7 @@ export class Hosts {
     const url = Promise.withResolvers<string>()
     const read = (piece: Buffer) => {
       text = (text + piece).slice(-20_000)
-      const found = /Listening on (\S+)/.exec(piece.toString()) ?? /Listening on (\S+)[^]*$/.exec(text)
+      const found = /Listening on (\S+)\s/.exec(text)
       if (found) url.resolve(found[1] as string)
     }
     child.stdout.on('data', read)
