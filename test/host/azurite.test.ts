@@ -17,7 +17,7 @@ describe('startAzurite', () => {
   it('serves blobs, queues and tables until it is stopped, and keeps its folder to itself meanwhile', async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
     test.after(() => rm(location, { recursive: true, force: true }))
-    const storage = await startAzurite(location)
+    const storage = await startAzurite(location, () => {})
     const urls = [
       ...storage.connectionString.matchAll(
         /(?:Blob|Queue|Table)Endpoint=(http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1);/g,
@@ -27,7 +27,7 @@ describe('startAzurite', () => {
     assert.equal(storage.isKept, true)
     for (const [, url] of urls) assert.match(await serverOf(url!), /Azurite/)
 
-    const second = await startAzurite(location)
+    const second = await startAzurite(location, () => {})
     assert.equal(second.isKept, false)
     assert.deepEqual(await Promise.all([second.stop(), storage.stop()]), ['ended', 'ended'])
     for (const [, url] of urls) await assert.rejects(serverOf(url!))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { superviseHost } from '../../src/host/supervisor.ts'
 
-const restarts = { firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4 }
+const restarts = { firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4, endingMs: 50 }
 
 async function supervise(script: string) {
   const lines: string[] = []
