@@ -44,7 +44,10 @@ describe('start', () => {
     assert.ok(host.output.includes(`\n\n\tby-get: [GET] ${url}/shared\n\n`))
     assert.ok(
       host.output.includes(
-        '\n\ta-queue: queueTrigger (not run by this host yet)\n\n\ta-timer: timerTrigger (not run by this host yet)\n',
+        [
+          '\n\ta-queue: queueTrigger (not run: AzureWebJobsStorage is no connection string)\n',
+          '\n\ta-timer: timerTrigger (not run: AzureWebJobsStorage is no connection string)\n',
+        ].join(''),
       ),
     )
   })
