@@ -29,6 +29,12 @@ describe('superviseHost', () => {
     ])
   })
 
+  it('kills a host that has crashed and does not get to its end', async () => {
+    const { code, lines } = await supervise('hangs.mjs')
+    assert.equal(code, 1)
+    assert.equal(lines[1], 'The host crashed (SIGKILL); starting it again in 0.001 s.')
+  })
+
   it('does not start again what could not start, or ended by itself', async () => {
     assert.deepEqual(await supervise('cannot-start.mjs'), { code: 1, lines: [] })
     assert.deepEqual(await supervise('ends.mjs'), { code: 0, lines: [] })
