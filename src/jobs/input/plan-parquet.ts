@@ -1,6 +1,6 @@
 import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
 import { type NextChunk, OpenChunk } from './open-chunk.ts'
-import { ParquetFile, parquetCodecs } from './parquet-file.ts'
+import { checkRowGroups, ParquetFile, parquetCodecs } from './parquet-file.ts'
 import { encoderOf, type SchemaWords } from './parquet-json.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 import { InputUnreadable, type PlanCursor } from './planned-chunk.ts'
@@ -58,7 +58,9 @@ async function* rowsOf(
     parquetCodecs(),
   ])
   const metadata = await parquetMetadataAsync(file, { geoparquet: false })
-  const { children } = parquetSchema(metadata)
+  const schema = parquetSchema(metadata)
+  checkRowGroups(metadata, words.getPhysicalColumns(schema))
+  const { children } = schema
   const names = namesOf(children)
   const isList = children.map(each => words.isListLike(each) || each.element.repetition_type === 'REPEATED')
   const shape = rowShapeOf(names, inputs, isList)
