@@ -3,9 +3,9 @@ import { type NextChunk, OpenChunk } from './open-chunk.ts'
 import { checkRowGroups, ParquetFile, parquetCodecs } from './parquet-file.ts'
 import { encoderOf, type SchemaWords } from './parquet-json.ts'
 import type { PlanOptions } from './plan-chunks.ts'
-import { InputUnreadable, type PlanCursor } from './planned-chunk.ts'
+import { InputUnreadable, type PlanCursor, tooLarge } from './planned-chunk.ts'
 import { rowShapeOf } from './row-shape.ts'
-import { type ReadInput, tooLarge } from './text-source.ts'
+import type { ReadInput } from './text-source.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
 /** Columns that are fetched at the same time. */
