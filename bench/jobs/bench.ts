@@ -61,7 +61,7 @@ export async function benchJobs(settings: {
 /** One that works on disk, as there are gigabytes to keep. */
 async function withStorage<T>(work: (storage: LocalStorage) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-storage-'))
-  const storage = await startAzurite(folder)
+  const storage = await startAzurite(folder, line => console.error(line))
   try {
     return await work(storage)
   } finally {

@@ -42,7 +42,7 @@ export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptio
   const dice = new Dice(seed)
   log(`seed ${seed}: ${rounds} rounds on ${hostCount} hosts`)
   try {
-    const azurite = await startAzurite(join(folder, 'azurite'))
+    const azurite = await startAzurite(join(folder, 'azurite'), log)
     after.after(() => azurite.stop())
     const faulty = await startFaultyStorage(azurite.connectionString, seed)
     after.after(() => faulty.stop())
