@@ -1,5 +1,6 @@
 /** What one worker thread runs: loads its service, then scores one hand-over after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import { guardNativeCalls } from '../onnxruntime/guarded-binding.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
@@ -7,6 +8,7 @@ import { loadService } from './load-service.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 import { unpackRequests } from './packed-hand-over.ts'
+import { keepLoopsStoppable } from './stoppable-loops.ts'
 
 if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
 const port = parentPort
@@ -23,6 +25,7 @@ const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMes
 async function main(): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   try {
+    if (hasScript(spec)) keepLoopsStoppable()
     const { service, report } = await loadService(spec)
     const runner = new HandOverRunner(service, new ProgressBoard(board), post)
     // Every request has its own catch; what escapes is a fault of ours, and ends this thread.

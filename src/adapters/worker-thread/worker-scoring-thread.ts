@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { providersOfService } from '../../engine/execution-providers.ts'
 import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
@@ -11,10 +10,6 @@ import { passOnLines } from './named-lines.ts'
 import { NativeGate } from './native-gate.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
-
-// V8 13 drops the interrupt check from some loops (`for (;;) list.push(new Array(9).fill(0))`), and no thread in such a
-// loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
-if (Number.parseInt(process.versions.v8, 10) >= 13) setFlagsFromString('--no-turboshaft-loop-unrolling')
 
 /** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
 const platformSecrets =
