@@ -12,7 +12,7 @@ import { keepLoopsStoppable } from './stoppable-loops.ts'
 
 if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
 const port = parentPort
-const { spec, board, gate: gateMemory } = workerData as ThreadStart
+const { spec, board, gate: gateMemory, cacheFolder } = workerData as ThreadStart
 const gate = new NativeGate(gateMemory)
 guardNativeCalls(
   () => gate.enter(),
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   try {
     if (hasScript(spec)) keepLoopsStoppable()
-    const { service, report } = await loadService(spec)
+    const { service, report } = await loadService(spec, cacheFolder)
     const runner = new HandOverRunner(service, new ProgressBoard(board), post)
     // Every request has its own catch; what escapes is a fault of ours, and ends this thread.
     port.on('message', (packed: ToThread) => {

@@ -31,14 +31,14 @@ export class WorkerScoringThread implements ScoringThread {
   #executionProvider: string | undefined
   #end: ThreadEnd | undefined
 
-  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
+  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string) {
     const turns = webgpuTurns() // threads that start from here on have the same
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
     const gate = new SharedArrayBuffer(NativeGate.bytes)
     this.#gate = new NativeGate(gate)
     this.#gate.enter() // until the thread has loaded ONNX Runtime
-    const start: ThreadStart = { spec, board, gate }
+    const start: ThreadStart = { spec, board, gate, cacheFolder }
     this.#providers = providersOfService(spec)
     this.#worker = new Worker(threadEntry, {
       workerData: start,
