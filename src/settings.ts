@@ -114,7 +114,8 @@ export function readSettings(
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   )
-  const parsed = Environment.safeParse(given)
+  // Once only: zod would first compile a parser for it.
+  const parsed = Environment.safeParse(given, { jitless: true })
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const name = String(issue?.path[0])
