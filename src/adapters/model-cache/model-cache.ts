@@ -9,7 +9,9 @@ import { machineKey } from './machine-key.ts'
 type Level = ServiceDefinition['accelerator']['graphOptimization']
 
 /**
- * Below it, opening the file is as fast as finding it here and proving that it is whole: 1 MB opens in 3 ms, 16 MB in 40.
+ * Below it, opening the file is as fast as finding it here and proving that it is whole. Convolutions of 1 MB take 2 ms
+ * either way, of 4 MB 9 and 3 ms, of 50 MB 139 and 36 ms. Graphs of nothing but MatMul gain nothing at any size, because
+ * the runtime packs their weights anew whenever it opens them.
  */
 export const leastBytes = 4 * 2 ** 20
 
