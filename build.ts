@@ -4,6 +4,7 @@
  * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
+ * - `optimizer-process.cjs` writes one entry of the local cache of optimized models, and ends
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
@@ -44,6 +45,7 @@ await build({
   entryPoints: {
     functions: 'functions/main.ts',
     'scoring-thread': 'src/adapters/worker-thread/scoring-thread.ts',
+    'optimizer-process': 'src/adapters/model-cache/optimizer-process.ts',
     cli: 'src/cli/main.ts',
     'host-process': 'src/host/host-process.ts',
   },

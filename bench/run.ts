@@ -3,9 +3,11 @@ import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { saveResult } from './report/record.ts'
+import { benchStart } from './start/bench.ts'
 
 const benchmarks = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
+  start: { run: benchStart, about: 'time to the first answer, and the cache of optimized models (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
 

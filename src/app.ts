@@ -1,5 +1,5 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
@@ -9,6 +9,8 @@ import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
 import { observeProcess } from './adapters/local/process-metrics.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
+import { openCacheFolder } from './adapters/model-cache/cache-folder.ts'
+import { CacheWriter } from './adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from './adapters/opentelemetry/forward-to-open-telemetry.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
@@ -46,7 +48,7 @@ export interface App {
  * @throws StartupError with one line for the operator
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
-  const settings = readSettings(environment, appRoot, availableParallelism())
+  const settings = readSettings(environment, appRoot, availableParallelism(), tmpdir())
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {
@@ -70,10 +72,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   })
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
+  const modelCache = openModelCache(settings)
   const scoringMetrics = new ScoringMetrics()
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec ? startLane(spec, settings, metrics) : { failure: failure ?? 'unknown' }
+    const lane = spec ? startLane(spec, settings, metrics, modelCache) : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
@@ -83,6 +86,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   await forwardToOpenTelemetry(metrics, line => console.error(line))
   const stop = async () => {
     keys.stop()
+    await modelCache?.stop()
     await Promise.all(services.map(service => service.stop()))
   }
   await keysLoaded
@@ -197,11 +201,16 @@ function authorizerFor(
   return authorizer
 }
 
-function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics): Lane {
+function startLane(
+  spec: ThreadSpec,
+  settings: Settings,
+  metrics: ServiceMetrics,
+  modelCache: CacheWriter | undefined,
+): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events),
+    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -217,11 +226,27 @@ function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics
   lane.start().then(
     report => {
       console.log(`[${service}] ready after ${Math.round(performance.now() - startedAt)} ms: ${describeLoad(report)}`)
+      void modelCache?.offer(report.uncached ?? [])
       for (const note of report.notes) console.log(`[${service}] ${note}`)
     },
     failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
   )
   return lane
+}
+
+/** Bytes that optimized models may take. */
+const maxCacheBytes = 2 * 2 ** 30
+
+/** Without it models are opened as they are, which only takes longer. */
+function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefined {
+  if (folder === undefined) return undefined
+  try {
+    openCacheFolder(folder)
+    return new CacheWriter({ folder, maxBytes: maxCacheBytes }, line => console.log(line))
+  } catch (failure) {
+    console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)
+    return undefined
+  }
 }
 
 /** Half of what the machine, or the container, has: one script must not bring the process to its end. */

@@ -99,6 +99,11 @@ export class Lane {
     return this.#started.promise
   }
 
+  /** @throws ServiceLoadError as `start` does; settles once, with the first load */
+  get firstLoad(): Promise<LoadReport> {
+    return this.#started.promise
+  }
+
   /** What loading found, while the lane can score. */
   get report(): LoadReport | undefined {
     return this.#failure === undefined ? this.#report : undefined

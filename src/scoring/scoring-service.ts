@@ -22,6 +22,9 @@ export interface ScoringServiceOptions {
   readonly tellsTimes?: boolean
 }
 
+/** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to come again. */
+const longestWaitForLoadMs = 25_000
+
 /** A service as callers meet it: how it is opened, whether it can score, and the one path every score takes. */
 export class ScoringService {
   readonly name: string
@@ -32,6 +35,7 @@ export class ScoringService {
   readonly metrics: ServiceMetrics | undefined
   readonly tellsTimes: boolean
   readonly #lane: ScoringServiceOptions['lane']
+  #waitingForLoad = 0
 
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
@@ -80,6 +84,24 @@ export class ScoringService {
     )
   }
 
+  /**
+   * Waits for the service to load for the first time, so that a request which woke the app gets its answer, not a 503.
+   * As many wait as may wait in the queue; a request waits before its body is read, so it holds no memory to speak of.
+   *
+   * @param patience  how long the caller waits, where it says so
+   * @throws ScoringError SERVICE_LOADING when it takes too long, or too many wait; SERVICE_UNAVAILABLE
+   */
+  async waitUntilLoaded(patience: Patience | undefined): Promise<LoadReport> {
+    const { timeoutMs, maxQueued } = this.definition.limits
+    if (this.status === 'loading' && this.#waitingForLoad < maxQueued) {
+      this.#waitingForLoad++
+      const longestMs = Math.min(longestWaitForLoadMs, timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
+      await settledWithin((this.#lane as Lane).firstLoad, longestMs)
+      this.#waitingForLoad--
+    }
+    return this.requireReady()
+  }
+
   /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be let in */
   requireKeys(): void {
     if (this.authorizer?.isReady === false) {
@@ -116,4 +138,13 @@ export class ScoringService {
   async stop(): Promise<void> {
     if ('stop' in this.#lane) await this.#lane.stop()
   }
+}
+
+/** Whether it went well or not. */
+async function settledWithin(work: Promise<unknown>, longestMs: number): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, longestMs)
+  timer.unref()
+  await Promise.race([over, work.catch(() => {})])
+  clearTimeout(timer)
 }

@@ -196,10 +196,5 @@ export const ServiceDefinition = z.strictObject({
 })
 export type ServiceDefinition = z.infer<typeof ServiceDefinition>
 
-/** Whether its owner's code gives the answers, whose types only that code can tell. */
-export function isAnsweredByScript({ entryScript, stages }: ServiceDefinition): boolean {
-  return entryScript !== undefined || stages?.at(-1)?.script !== undefined
-}
-
 /** Azure ML's rule for the name of a web service (azureml-core, `Webservice`), which is also the folder's name. */
 export const serviceNamePattern = /^[a-z]([-a-z0-9]{1,30}[a-z0-9])$/

@@ -6,6 +6,7 @@ import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { CachedModels } from '../model-cache/cached-models.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 import { describeOutput } from './describe-output.ts'
 import { loadScript } from './load-script.ts'
@@ -30,9 +31,13 @@ export interface LoadedService {
  *
  * @throws ServiceLoadError saying what the owner of the service has to mend
  */
-export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedService; report: LoadReport }> {
+export async function loadService(
+  spec: ThreadSpec,
+  cacheFolder: string | undefined,
+): Promise<{ service: LoadedService; report: LoadReport }> {
   const startedAt = performance.now()
-  const models = new ModelLoader(spec.models)
+  const cached = new CachedModels(cacheFolder)
+  const models = new ModelLoader(spec.models, cached)
   const { script, input, output, answeredBy } = await loadScript(spec, models)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
@@ -62,6 +67,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable,
     notes: [...sessions.flatMap(session => session.notes), ...notes, ...described.notes],
+    uncached: cached.missing.length > 0 ? cached.missing : undefined,
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }
