@@ -106,7 +106,7 @@ describe('readSettings', () => {
   })
 
   it('takes what jobs may read and write as names with commas between', () => {
-    const jobsIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2).jobs
+    const jobsIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2, '/tmp').jobs
     const jobs = jobsIn({
       SCORING_JOB_CONTAINERS: 'patients, results-2026',
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
