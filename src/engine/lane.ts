@@ -74,7 +74,7 @@ export class Lane {
     this.#watch = new LaneWatch({
       ...options,
       metrics: this.#metrics,
-      waiting: this.#queue.online,
+      queue: this.#queue,
       slots: this.#slots,
       onWork: () => this.#pump(),
       onLoadTimeout: (slot, reason) => this.#loadFailed(slot, reason),
@@ -142,28 +142,45 @@ export class Lane {
     }
     return new Promise(resolve => {
       const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
-      this.#queue.online.push({
+      this.#accept({ request, isBackground: false, deadline, timeoutMs, isAbandoned, settle })
+    })
+  }
+
+  /**
+   * For batch jobs: waits behind all that is submitted otherwise, for as long as that takes, and is never refused for want
+   * of room. Whoever calls this bounds what it has under way. Nothing counts it as queued, waiting or dropped; its runs
+   * count as those of others do.
+   *
+   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
+   * @returns the answer, which may be an error; never rejects
+   */
+  submitInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+    if (this.#isStopping) return Promise.resolve(stopping())
+    const { timeoutMs } = this.#options
+    return new Promise(settle => {
+      this.#accept({
         request,
-        order: this.#submitted++,
-        acceptedAt: performance.now(),
-        deadline,
+        isBackground: true,
+        deadline: Number.POSITIVE_INFINITY,
         timeoutMs,
         isAbandoned,
         settle,
-        queueMs: 0,
-        attempts: 0,
-        isSuspect: false,
       })
-      this.#watch.start()
-      this.#pumpSoon()
     })
+  }
+
+  #accept(accepted: Omit<WaitingRequest, 'order' | 'acceptedAt' | 'queueMs' | 'attempts' | 'isSuspect'>): void {
+    const acceptedAt = performance.now()
+    this.#queue.push({ ...accepted, order: this.#submitted++, acceptedAt, queueMs: 0, attempts: 0, isSuspect: false })
+    this.#watch.start()
+    this.#pumpSoon()
   }
 
   /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#watch.stop()
-    for (const waiting of this.#queue.online.clear()) waiting.settle(stopping())
+    for (const waiting of this.#queue.clear()) waiting.settle(stopping())
     const ends = Promise.all([...this.#slots].map(slot => slot.stop()))
     // A thread in native code ends when that returns, which nobody can hurry.
     const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
@@ -182,7 +199,7 @@ export class Lane {
   }
 
   #pump(): void {
-    while (this.#queue.online.length > 0 && !this.#isStopping) {
+    while (this.#queue.length > 0 && !this.#isStopping) {
       const idle = [...this.#slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
       if (!slot) return this.#grow()
@@ -212,7 +229,9 @@ export class Lane {
       if (slot.state === 'idle' || slot.state === 'loading') free++
       if (slot.state !== 'busy' || this.#watch.isStalled(slot, now)) continue
       busy++
-      if (!slot.isSharing) ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
+      // A job's requests are no measure of others, and take these in where they are long.
+      if (!slot.isSharing && !slot.isBackground)
+        ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
     }
     // Whatever keeps the others, a free one takes it.
     return this.#queue.online.length < free ? 0 : ms / Math.max(1, busy + free)
@@ -257,12 +276,12 @@ export class Lane {
     slot.endedFor = 'load'
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
-    for (const waiting of this.#queue.online.clear())
+    for (const waiting of this.#queue.clear())
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
   #idle(slot: ThreadSlot): void {
-    this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
+    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
     if (this.#slots.size > this.#options.maxThreads) slot.end('surplus')
     else this.#pump()
   }
@@ -283,7 +302,7 @@ export class Lane {
       this.#restarted(reasonOf(slot, end))
       const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
       this.#metrics.retried(innocent.length)
-      this.#queue.online.putBack(innocent)
+      this.#queue.putBack(innocent)
     } else if (slot.endedFor !== 'load') {
       this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
