@@ -16,6 +16,7 @@ import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
 import { withProviders } from './engine/execution-providers.ts'
 import { Lane } from './engine/lane.ts'
+import { RunPermits } from './engine/run-permits.ts'
 import { hasScript, type ThreadSpec } from './engine/thread-spec.ts'
 import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
 import type { DocsFiles } from './protocols/docs-files.ts'
@@ -46,7 +47,8 @@ export interface App {
  * @throws StartupError with one line for the operator
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
-  const settings = readSettings(environment, appRoot, availableParallelism())
+  const processorCount = availableParallelism()
+  const settings = readSettings(environment, appRoot, processorCount)
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {
@@ -71,9 +73,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
   const scoringMetrics = new ScoringMetrics()
+  // Who wants more threads than there are processors has scripts that wait for other things.
+  const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec ? startLane(spec, settings, metrics) : { failure: failure ?? 'unknown' }
+    const lane = spec ? startLane(spec, settings, permits, metrics) : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
@@ -197,7 +201,7 @@ function authorizerFor(
   return authorizer
 }
 
-function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics): Lane {
+function startLane(spec: ThreadSpec, settings: Settings, permits: RunPermits, metrics: ServiceMetrics): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
@@ -210,6 +214,7 @@ function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
     hasEntryScript: hasScript(spec),
+    permits,
     log: line => console.error(`[${service}] ${line}`),
     metrics,
   })
