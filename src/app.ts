@@ -1,9 +1,10 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
 import { findAppRoot } from './adapters/local/app-root.ts'
+import { availableProcessors } from './adapters/local/available-processors.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
@@ -47,7 +48,7 @@ export interface App {
  * @throws StartupError with one line for the operator
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
-  const processorCount = availableParallelism()
+  const processorCount = availableProcessors()
   const settings = readSettings(environment, appRoot, processorCount)
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
