@@ -77,6 +77,11 @@ export class LaneThreads {
     return this.#started.promise
   }
 
+  /** @throws ServiceLoadError as `start` does; settles once, with the first load */
+  get firstLoad(): Promise<LoadReport> {
+    return this.#started.promise
+  }
+
   /** What loading found, while the service can score. */
   get report(): LoadReport | undefined {
     return this.#failure === undefined ? this.#report : undefined

@@ -73,7 +73,7 @@ export class Lane {
 
   /** @throws ServiceLoadError as `start` does; settles once, with the first load */
   get firstLoad(): Promise<LoadReport> {
-    return this.#started.promise
+    return this.#threads.firstLoad
   }
 
   /** What loading found, while the lane can score. */
