@@ -11,19 +11,11 @@ import {
   type ScoringRequest,
 } from './hand-over.ts'
 import { HandOverCost } from './hand-over-cost.ts'
+import { LaneQueue, type Taker } from './lane-queue.ts'
 import { LaneWatch } from './lane-watch.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
 import { ThreadSlot, type ThreadState } from './thread-slot.ts'
-import { WaitingQueue } from './waiting-queue.ts'
-import {
-  abandoned,
-  failed,
-  type Patience,
-  runsAlone,
-  stopping,
-  timedOut,
-  type WaitingRequest,
-} from './waiting-request.ts'
+import { failed, type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
 
 export interface LaneOptions extends AdmissionLimits {
   readonly startThread: StartThread
@@ -50,9 +42,6 @@ export interface LaneActivity {
 
 /** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
 const maxStuckThreads = 4
-/** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
-const handOverMs = 4
-const handOverBytes = 32 * 2 ** 20
 /** The host takes 10 s for all hooks. */
 const longestStopMs = 5000
 const restartDelayMs = { first: 500, longest: 30_000 }
@@ -64,7 +53,7 @@ const restartDelayMs = { first: 500, longest: 30_000 }
  */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #waiting = new WaitingQueue()
+  readonly #queue: LaneQueue
   readonly #slots = new Set<ThreadSlot>()
   readonly #started = Promise.withResolvers<LoadReport>()
   readonly #watch: LaneWatch
@@ -81,10 +70,11 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
+    this.#queue = new LaneQueue(this.#metrics)
     this.#watch = new LaneWatch({
       ...options,
       metrics: this.#metrics,
-      waiting: this.#waiting,
+      queue: this.#queue,
       slots: this.#slots,
       onWork: () => this.#pump(),
       onLoadTimeout: (slot, reason) => this.#loadFailed(slot, reason),
@@ -113,7 +103,7 @@ export class Lane {
     const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
     for (const { state } of this.#slots) threads[state]++
     const restarts = this.#metrics.restartCount
-    return { queued: this.#waiting.length, threads, restarts, lastRestart: this.#lastRestart }
+    return { queued: this.#queue.online.length, threads, restarts, lastRestart: this.#lastRestart }
   }
 
   /**
@@ -124,7 +114,7 @@ export class Lane {
    */
   refusalOf(bytes: number, timeLeftMs = this.#options.timeoutMs): FailedAnswer | undefined {
     const longestMs = Math.min(timeLeftMs, this.#options.timeoutMs)
-    return refusalOf(this.#waiting, bytes, this.#expectedWaitMs(), longestMs, this.#options)
+    return refusalOf(this.#queue.online, bytes, this.#expectedWaitMs(), longestMs, this.#options)
   }
 
   /**
@@ -152,28 +142,45 @@ export class Lane {
     }
     return new Promise(resolve => {
       const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
-      this.#waiting.push({
+      this.#accept({ request, isBackground: false, deadline, timeoutMs, isAbandoned, settle })
+    })
+  }
+
+  /**
+   * For batch jobs: waits behind all that is submitted otherwise, for as long as that takes, and is never refused for want
+   * of room. Whoever calls this bounds what it has under way. Nothing counts it as queued, waiting or dropped; its runs
+   * count as those of others do.
+   *
+   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
+   * @returns the answer, which may be an error; never rejects
+   */
+  submitInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+    if (this.#isStopping) return Promise.resolve(stopping())
+    const { timeoutMs } = this.#options
+    return new Promise(settle => {
+      this.#accept({
         request,
-        order: this.#submitted++,
-        acceptedAt: performance.now(),
-        deadline,
+        isBackground: true,
+        deadline: Number.POSITIVE_INFINITY,
         timeoutMs,
         isAbandoned,
         settle,
-        queueMs: 0,
-        attempts: 0,
-        isSuspect: false,
       })
-      this.#watch.start()
-      this.#pumpSoon()
     })
+  }
+
+  #accept(accepted: Omit<WaitingRequest, 'order' | 'acceptedAt' | 'queueMs' | 'attempts' | 'isSuspect'>): void {
+    const acceptedAt = performance.now()
+    this.#queue.push({ ...accepted, order: this.#submitted++, acceptedAt, queueMs: 0, attempts: 0, isSuspect: false })
+    this.#watch.start()
+    this.#pumpSoon()
   }
 
   /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#watch.stop()
-    for (const waiting of this.#waiting.clear()) waiting.settle(stopping())
+    for (const waiting of this.#queue.clear()) waiting.settle(stopping())
     const ends = Promise.all([...this.#slots].map(slot => slot.stop()))
     // A thread in native code ends when that returns, which nobody can hurry.
     const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
@@ -192,66 +199,42 @@ export class Lane {
   }
 
   #pump(): void {
-    while (this.#waiting.length > 0 && !this.#isStopping) {
+    while (this.#queue.length > 0 && !this.#isStopping) {
       const idle = [...this.#slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
       if (!slot) return this.#grow()
-      const batch = this.#take(idle.length, maxHandOver)
+      const batch = this.#queue.take(this.#taker(idle.length, maxHandOver))
       if (batch.length > 0) slot.handOver(batch)
     }
   }
 
-  /** The next requests for one of `idleCount` free threads; those nobody waits for any more are dropped. */
-  #take(idleCount: number, room: number): WaitingRequest[] {
-    const share = Math.ceil(this.#waiting.length / idleCount)
-    const isBatchable = this.#report?.isBatchable ?? false
-    const most = Math.min(share, room, isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#cost.requestMs))
-    const batch: WaitingRequest[] = []
-    const now = Date.now()
-    let bytes = 0
-    while (batch.length + 1 <= most && bytes < handOverBytes) {
-      const next = this.#waiting.first
-      if (!next || (runsAlone(next) && batch.length > 0)) break
-      this.#waiting.shift()
-      const isLate = next.deadline <= now
-      if (isLate || next.isAbandoned()) {
-        this.#metrics.dropped(isLate ? 'expired' : 'abandoned', performance.now() - next.acceptedAt)
-        next.settle(isLate ? timedOut(next.timeoutMs) : abandoned())
-        continue
-      }
-      batch.push(next)
-      bytes += next.request.body.byteLength
-      if (runsAlone(next)) break
-    }
-    return batch
+  #taker(idleCount: number, room: number): Taker {
+    return { idleCount, room, isBatchable: this.#report?.isBatchable ?? false, requestMs: this.#cost.requestMs }
   }
 
-  /**
-   * What goes to a thread that has a long request under way. A script may end its thread, and with it what was moved there:
-   * what may have done so already, or would be moved, waits.
-   */
+  /** What goes to a thread that has a long request under way. */
   #takeForRoom(slot: ThreadSlot): WaitingRequest[] {
-    const { first } = this.#waiting
-    if (!first || this.#isStopping || slot.state !== 'busy') return []
-    if (runsAlone(first) && (first.isSuspect || this.#options.hasEntryScript)) return []
-    return this.#take(1, slot.room)
+    if (this.#isStopping || slot.state !== 'busy') return []
+    return this.#queue.takeForRoom(this.#taker(1, slot.room), this.#options.hasEntryScript)
   }
 
   /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
   #expectedWaitMs(): number {
     const now = Date.now()
     const isBatchable = this.#report?.isBatchable ?? false
-    let ms = this.#cost.estimateMs(this.#waiting.handOvers, this.#waiting.work, isBatchable)
+    let ms = this.#cost.estimateMs(this.#queue.online.handOvers, this.#queue.online.work, isBatchable)
     let busy = 0
     let free = this.#mayGrow() ? 1 : 0
     for (const slot of this.#slots) {
       if (slot.state === 'idle' || slot.state === 'loading') free++
       if (slot.state !== 'busy' || this.#watch.isStalled(slot, now)) continue
       busy++
-      if (!slot.isSharing) ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
+      // A job's requests are no measure of others, and take these in where they are long.
+      if (!slot.isSharing && !slot.isBackground)
+        ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
     }
     // Whatever keeps the others, a free one takes it.
-    return this.#waiting.length < free ? 0 : ms / Math.max(1, busy + free)
+    return this.#queue.online.length < free ? 0 : ms / Math.max(1, busy + free)
   }
 
   /** Starts a further thread when all are busy and the lane may have one more. */
@@ -293,12 +276,12 @@ export class Lane {
     slot.endedFor = 'load'
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
-    for (const waiting of this.#waiting.clear())
+    for (const waiting of this.#queue.clear())
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
   #idle(slot: ThreadSlot): void {
-    this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
+    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
     if (this.#slots.size > this.#options.maxThreads) slot.end('surplus')
     else this.#pump()
   }
@@ -319,7 +302,7 @@ export class Lane {
       this.#restarted(reasonOf(slot, end))
       const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
       this.#metrics.retried(innocent.length)
-      this.#waiting.putBack(innocent)
+      this.#queue.putBack(innocent)
     } else if (slot.endedFor !== 'load') {
       this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }

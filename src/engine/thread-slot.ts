@@ -29,6 +29,8 @@ export class ThreadSlot {
   requestCount = 0
   /** What they are, as `workOf` counts it. */
   work = 0
+  /** What it has, or had last, began as a request of a batch job. */
+  isBackground = false
   /** It takes others in while it has a long request under way: nobody waits for the end of that. */
   isSharing = false
   readonly #thread: ScoringThread
@@ -67,6 +69,7 @@ export class ThreadSlot {
     this.#batch = batch
     this.#free = []
     this.isSharing = false
+    this.isBackground = batch[0]?.isBackground === true
     this.since = Date.now()
     this.requestCount = 0
     this.work = 0
@@ -158,7 +161,7 @@ export class ThreadSlot {
     for (const waiting of batch) {
       this.work += workOf(waiting)
       waiting.queueMs = now - waiting.acceptedAt
-      this.#metrics.waited(waiting.queueMs)
+      if (!waiting.isBackground) this.#metrics.waited(waiting.queueMs)
     }
   }
 

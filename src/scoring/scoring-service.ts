@@ -113,6 +113,19 @@ export class ScoringService {
     return (this.#lane as Lane).submit(request, isAbandoned, patience)
   }
 
+  /**
+   * The same for a batch job, which yields to everybody who calls: the request waits until no other one does, with the
+   * exception of one each second. It is never refused because the service is busy, so whoever calls this bounds what it
+   * has under way: a request or two. `limits.timeoutMs` counts from the moment that a thread takes it.
+   *
+   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
+   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
+   */
+  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+    this.requireReady()
+    return (this.#lane as Lane).submitInBackground(request, isAbandoned)
+  }
+
   async stop(): Promise<void> {
     if ('stop' in this.#lane) await this.#lane.stop()
   }

@@ -77,6 +77,21 @@ describe('a request with more rows than a run takes', () => {
     )
   })
 
+  it('lets callers in between its slices when it is of a batch job', async test => {
+    const { lane, send } = await serveScript(test, 2)
+    const body = new TextEncoder().encode(JSON.stringify({ data: Array.from({ length: 60_000 }, () => [4, 1]) }))
+    const order: string[] = []
+    const job = lane
+      .submitInBackground({ body, contentType: 'application/json' }, () => false)
+      .finally(() => order.push('job'))
+    for (let call = 0; call < 3; call++) {
+      assert.match(jsonOf(await send(rowsOf(call))), new RegExp(`"name": \\["row ${call}"\\]`))
+      order.push('call')
+    }
+    assert.equal((JSON.parse(jsonOf(await job)) as { half: number[] }).half.length, 60_000)
+    assert.deepEqual(order, ['call', 'call', 'call', 'job'])
+  })
+
   it('does not keep them waiting either when its body was moved to the thread, where no script can end that', async test => {
     const { send } = await serve(test, {
       'sut/service.json': { batching: { maxRows: 2 } },
