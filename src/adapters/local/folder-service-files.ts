@@ -33,7 +33,7 @@ export class FolderServiceFiles implements ServiceFiles {
     return entries
       .filter(entry => entry.isFile() || entry.isSymbolicLink())
       .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep))
-      .filter(([top = '', ...rest]) => rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top))
+      .filter(([top = '', ...rest]) => (rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top)))
       .filter(parts => !parts.some(part => part.startsWith('.')))
       .map(parts => parts.join('/'))
       .sort()

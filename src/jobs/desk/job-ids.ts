@@ -15,9 +15,15 @@ export function givenJobId(
 ): string | undefined {
   if (idempotencyKey === undefined) return jobId
   if (idempotencyKey === '') {
-    throw new ScoringError('JOB_INVALID', 'Idempotency-Key: is empty; send any text that names this job, or no such header')
+    throw new ScoringError(
+      'JOB_INVALID',
+      'Idempotency-Key: is empty; send any text that names this job, or no such header',
+    )
   }
   if (jobId === undefined) return `key-${sha256(`${service}\n${idempotencyKey}`).slice(0, 40)}`
   if (jobId === idempotencyKey) return jobId
-  throw new ScoringError('JOB_INVALID', 'jobId: differs from the header Idempotency-Key; send one of them, or twice the same')
+  throw new ScoringError(
+    'JOB_INVALID',
+    'jobId: differs from the header Idempotency-Key; send one of them, or twice the same',
+  )
 }

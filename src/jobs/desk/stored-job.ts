@@ -1,6 +1,6 @@
 import type { BlobStore } from '../blob-store.ts'
-import { readSpec, readState } from '../job-records.ts'
 import { resultsPrefix } from '../job-layout.ts'
+import { readSpec, readState } from '../job-records.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { JobProgress, JobState } from '../job-state.ts'
 import type { JobView } from '../jobs.ts'
@@ -53,5 +53,12 @@ const nothing: JobProgress = { rows: 0, succeeded: 0, failed: 0, chunks: 0, chun
 
 function refusedView({ jobId, service, createdAt, refused }: RefusedJob): JobView {
   const times = { createdAt, endedAt: createdAt }
-  return { jobId, ...(service === undefined ? {} : { service }), status: 'Failed', progress: nothing, ...times, error: refused }
+  return {
+    jobId,
+    ...(service === undefined ? {} : { service }),
+    status: 'Failed',
+    progress: nothing,
+    ...times,
+    error: refused,
+  }
 }
