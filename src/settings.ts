@@ -6,9 +6,9 @@ import { type ExecutionProvider, ExecutionProviders } from './service/execution-
 
 /** Names of containers ("Naming and referencing containers, blobs, and metadata"). */
 const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
-/** A full host name in lower case, with a port where it is not 443; no addresses and no patterns. */
+/** A full host name in lower case, with a port where it is not 443; no addresses and no patterns; for tests also this machine. */
 const hostPattern =
-  /^(?=.{1,253}(:|$))([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:\d{1,5})?$/
+  /^(?=.{1,253}(:|$))(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?|localhost(?=:))(:\d{1,5})?$/
 
 /** Environment variables that the app reads, once, at start. */
 const Environment = z.object({

@@ -16,7 +16,7 @@ import type {
   ListedBlob,
   ReadablePlace,
 } from '../../jobs/blob-store.ts'
-import { headOf, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
+import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
 import { remoteUrl, type SignatureOf } from './remote-url.ts'
 import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { codeOf, statusOf } from './storage-failure.ts'
@@ -58,9 +58,7 @@ export class AzureBlobStore implements BlobStore {
 
   async head(place: ReadablePlace): Promise<BlobHead | undefined> {
     const { blob, name } = await this.#readable(place)
-    const what = `tell of the blob ${name}`
-    const answer = await storageCall(what, this.#calls, abortSignal => blob.getProperties({ abortSignal }), isAbsent)
-    return answer && headOf(name, answer)
+    return headBlob(blob, name, this.#calls)
   }
 
   async *read(place: ReadablePlace, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {

@@ -67,8 +67,20 @@ export async function readWholeBlob(
   }
 }
 
+/** @returns undefined: there is none */
+export async function headBlob(
+  blob: BlobClient,
+  name: string,
+  calls: StorageCallOptions,
+): Promise<BlobHead | undefined> {
+  const ask = (abortSignal: AbortSignal) => blob.getProperties({ abortSignal })
+  const isAbsent = (failure: unknown) => (statusOf(failure) === 404 ? { is: undefined } : undefined)
+  const answer = await storageCall(`tell of the blob ${name}`, calls, ask, isAbsent)
+  return answer && headOf(name, answer)
+}
+
 /** @throws StorageError when the other side, which need not be Azure's, does not tell what a version is known by */
-export function headOf(
+function headOf(
   name: string,
   answer: Pick<BlobDownloadResponseParsed, 'contentLength' | 'etag' | 'lastModified' | 'metadata'>,
 ): BlobHead {
@@ -87,7 +99,7 @@ export function lowerCased(metadata: Readonly<Record<string, string>> = {}): Rec
   return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value ?? '']))
 }
 
-/** @returns undefined: the blob ends before `at` */
+/** @returns undefined: the blob is the version that is wanted, and ends before `at` */
 async function openRange(
   blob: BlobClient,
   name: string,
@@ -102,12 +114,10 @@ async function openRange(
     abortSignal => blob.download(at, bytes, { abortSignal, maxRetryRequests: 0, conditions: { ifMatch: etag } }),
     failure => {
       const status = statusOf(failure)
-      if (status === 404) throw new BlobGone(`there is no blob ${name}`)
-      if (status === 412) throw new BlobChanged(`the blob ${name} is another version than the one that was asked for`)
-      return status === 416 ? { is: undefined } : undefined
+      return status === 404 || status === 412 || status === 416 ? { is: undefined } : undefined
     },
   )
-  if (!response) return undefined
+  if (!response) return checkVersion(blob, name, etag, calls)
   const body = bodyOf(response)
   const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.contentRange ?? '') ?? []
   if (response.etag === etag && Number(first) === at) return { body, totalBytes: Number(total) }
@@ -115,6 +125,22 @@ async function openRange(
   if (response.etag !== etag)
     throw new BlobChanged(`the blob ${name} is another version than the one that was asked for`)
   throw new StorageError(`the storage gave other bytes of the blob ${name} than it was asked for`, 'no-range')
+}
+
+/** Storages differ in which refusal comes first: of a blob that is not there, of another version, of a range beyond it. */
+async function checkVersion(
+  blob: BlobClient,
+  name: string,
+  etag: string,
+  calls: StorageCallOptions,
+): Promise<undefined> {
+  const head = await headBlob(blob, name, calls)
+  if (!head) throw new BlobGone(`there is no blob ${name}`)
+  if (head.etag !== etag) throw new BlobChanged(changed(name))
+}
+
+function changed(name: string): string {
+  return `the blob ${name} is another version than the one that was asked for`
 }
 
 function bodyOf({ readableStreamBody }: BlobDownloadResponseParsed): Readable {
