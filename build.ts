@@ -8,6 +8,7 @@
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
+ * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue or timer triggers
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -50,6 +51,7 @@ await build({
 // Almost all of it is others' code, and less than half as long when minified.
 await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
 await build({ ...options, minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
+await build({ ...options, minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
 await build({
   ...options,
   minify: true,

@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findAppRoot } from '../adapters/local/app-root.ts'
 import { StartupError } from '../errors.ts'
-import { hasAzurite, type LocalStorage, startAzurite, wantsLocalStorage } from '../host/azurite.ts'
+import { type LocalStorage, startAzurite, wantsLocalStorage } from '../host/azurite.ts'
+import { hasAzurite } from '../host/azurite-process.ts'
 import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http-server.ts'
 import { readLocalSettings } from '../host/local-settings.ts'
@@ -122,7 +123,7 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
     console.error('No local storage: azurite is not installed (npm ci installs it). What needs storage will fail.')
     return undefined
   }
-  const storage = await startAzurite(join(appRoot, '.local', 'azurite'))
+  const storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
   if (!storage.isKept) console.error('Another host uses .local/azurite: the storage of this one is kept in memory.')
   return storage
 }
@@ -131,8 +132,10 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
 function printFunctions({ url, functions }: Listening): void {
   if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
   else console.log('\nFunctions:\n')
-  for (const { name, type, methods, path, isRun } of functions) {
+  for (const { name, type, methods, path, isRun, whyNot } of functions) {
     const what = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
-    console.log(`\t${name}: ${what}${isRun ? '' : ' (not run by this host yet)'}\n`)
+    console.log(
+      `\t${name}: ${what}${isRun ? '' : ` (${whyNot ? `not run: ${whyNot}` : 'not run by this host yet'})`}\n`,
+    )
   }
 }

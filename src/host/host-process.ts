@@ -5,17 +5,24 @@
  *
  * The supervisor starts it as a child and restarts it; it also runs alone.
  */
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { systemClock } from '../adapters/local/system-clock.ts'
 import { StartupError } from '../errors.ts'
+import { BackgroundTriggers, hostIdOf, planBackgroundTriggers } from './background-triggers.ts'
+import { FunctionTimeout } from './function-timeout.ts'
 import { FunctionsCore, type HookCallback, supplyFunctionsCore } from './functions-core.ts'
+import { readHostJson } from './host-json.ts'
 import { describe, HostLog } from './host-log.ts'
+import { readHostTimes } from './host-times.ts'
 import { HttpFront } from './http-front.ts'
 import { HttpServer, type OnRequest, readCertificate } from './http-server.ts'
 import { readOnly } from './invocation-hooks.ts'
-import { AppLoadError, loadApp, readRoutePrefix } from './load-app.ts'
+import { AppLoadError, loadApp } from './load-app.ts'
 import { readLocalSettings } from './local-settings.ts'
-import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers } from './trigger-list.ts'
+import { formatTimeSpan } from './time-span.ts'
+import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './trigger-list.ts'
 
 /** What the child tells its supervisor once it serves. */
 export interface Listening {
@@ -23,6 +30,11 @@ export interface Listening {
   readonly url: string
   readonly port: number
   readonly functions: readonly ListedFunction[]
+}
+
+/** It has crashed and ends; what does not end by itself soon is to be killed. */
+export interface Ending {
+  readonly type: 'ending'
 }
 
 const defaultMaxBodyBytes = 104_857_600
@@ -79,25 +91,47 @@ async function main(): Promise<void> {
   await runHooks(core.hooks.appStart, appContext)
   core.finishStart()
 
-  const routePrefix = readRoutePrefix(appRoot)
+  const isDevelopment = process.env.AZURE_FUNCTIONS_ENVIRONMENT === 'Development'
+  const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
+  const { routePrefix, functionTimeoutMs } = hostJson
+  const times = readHostTimes(process.env, isDevelopment)
   const triggers = listTriggers(core.functions.values())
+  for (const sentence of unservedBindings(triggers)) log.write('warning', 'system', sentence)
+  const plan = planBackgroundTriggers(triggers, process.env)
+  const timeout = new FunctionTimeout(functionTimeoutMs, systemClock, invocation => {
+    const { functionName, invocationId } = invocation
+    const limit = formatTimeSpan(functionTimeoutMs as number)
+    const line = `Timeout value of ${limit} exceeded by function 'Functions.${functionName}' (Id: '${invocationId}').`
+    log.write('error', 'system', `${line} The host process ends, and all that runs in it.`)
+    endCrashed()
+  })
+  const surroundings = { hooks: core.hooks, appHookData, timeout, log }
+
   const scheme = certificate ? 'https' : 'http'
   const maxBodyBytes = readMaxBodyBytes(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT)
   const settings = { scheme, defaultHost, maxBodyBytes } as const
-  const http = httpTriggersOf(triggers)
-  const front = new HttpFront({ triggers: http, routePrefix, hooks: core.hooks, appHookData, settings, log })
+  const front = new HttpFront({ triggers: httpTriggersOf(triggers), routePrefix, settings, ...surroundings })
   onRequest = (incoming, outgoing, expectsContinue) => front.handle(incoming, outgoing, expectsContinue)
   for (const request of waiting.splice(0)) onRequest(...request)
 
+  const background = new BackgroundTriggers()
   stop = async () => {
     front.isStopping = true
-    await server.drain(drainMs)
+    await Promise.all([server.drain(drainMs), background.stop(drainMs)])
     await Promise.race([runHooks(core.hooks.appTerminate, appContext), delay(terminateMs)])
   }
   const url = `${scheme}://${defaultHost}`
-  const listening: Listening = { type: 'listening', url, port, functions: listFunctions(triggers, routePrefix) }
+  const running = new Set([...plan.queues, ...plan.timers].map(({ trigger }) => trigger.fn.name))
+  const functions = listFunctions(triggers, routePrefix, running, plan.whyNot)
+  const listening: Listening = { type: 'listening', url, port, functions }
   if (process.send) process.send(listening)
   else console.log(`Listening on ${url}`)
+  const queues =
+    times.maxPollingMs === undefined
+      ? hostJson.queues
+      : { ...hostJson.queues, maxPollingIntervalMs: times.maxPollingMs }
+  const hostId = hostIdOf(appRoot, process.env)
+  await background.start({ plan, surroundings, settings: queues, times, hostId })
 }
 
 async function runHooks(hooks: readonly HookCallback[], context: object): Promise<void> {
@@ -149,8 +183,19 @@ function explainCause(error: unknown): string {
 function crash(kind: string): (error: unknown) => void {
   return error => {
     console.error(`[${new Date().toISOString()}] ${kind}: ${describe(error)}`)
-    process.exit(crashCode)
+    endCrashed()
   }
+}
+
+/**
+ * Tells the supervisor first, so that it can kill a process that does not get to its end: `process.exit` waits for native
+ * code in worker threads, and such code may be why the host has to end.
+ */
+function endCrashed(): void {
+  const exit = () => process.exit(crashCode)
+  if (!process.send || !process.connected) return exit()
+  const ending: Ending = { type: 'ending' }
+  process.send(ending, undefined, undefined, exit)
 }
 
 process.on('SIGTERM', onSignal).on('SIGINT', onSignal)

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EffectiveFunctionOptions } from '@azure/functions'
-import type { FunctionHandler, FunctionsCore } from './functions-core.ts'
-import { describe, type HostLog } from './host-log.ts'
+import type { InvocationSurroundings } from './function-runner.ts'
+import type { FunctionHandler } from './functions-core.ts'
+import { describe } from './host-log.ts'
 import { EmbeddedHttpRequest, type FrontSettings } from './http-request.ts'
 import { type Exchange, writeEmpty, writeResult } from './http-response.ts'
 import { EmbeddedInvocationContext, optionsOf } from './invocation-context.ts'
@@ -15,13 +16,10 @@ interface Target {
   readonly options: EffectiveFunctionOptions
 }
 
-export interface FrontOptions {
+export interface FrontOptions extends InvocationSurroundings {
   readonly triggers: readonly HttpTrigger[]
   readonly routePrefix: string
-  readonly hooks: FunctionsCore['hooks']
-  readonly appHookData: object
   readonly settings: FrontSettings
-  readonly log: HostLog
 }
 
 /**
@@ -72,8 +70,11 @@ export class HttpFront {
     target: Target,
   ): Promise<void> {
     const startedAt = performance.now()
+    this.#options.timeout.begin(context)
     try {
       const result = await target.handler(request, context)
+      // What follows takes as long as the client takes to read.
+      this.#options.timeout.end(context)
       const written = writeResult(this.#exchange(incoming, outgoing, request), result)
       if (written) await written
     } catch (error) {
@@ -89,13 +90,15 @@ export class HttpFront {
     context: EmbeddedInvocationContext,
     target: Target,
   ): Promise<void> {
-    const { hooks, appHookData, log } = this.#options
+    const { hooks, appHookData, timeout, log } = this.#options
     const { name } = target
     const startedAt = performance.now()
     const id = context.invocationId
     log.write('debug', 'system', `Executing 'Functions.${name}' (Reason='HTTP request', Id=${id})`, context)
+    timeout.begin(context)
     try {
       const result = await invokeWithHooks(hooks, target.handler, request, context, appHookData)
+      timeout.end(context)
       await writeResult(this.#exchange(incoming, outgoing, request), result)
       const duration = Math.round(performance.now() - startedAt)
       log.write(
@@ -122,6 +125,7 @@ export class HttpFront {
     startedAt: number,
   ): void {
     const { functionName: name, invocationId: id } = context
+    this.#options.timeout.end(context)
     const duration = Math.round(performance.now() - startedAt)
     const line = `Executed 'Functions.${name}' (Failed, Id=${id}, Duration=${duration}ms)`
     this.#options.log.write('error', 'system', `${line}\n${describe(error)}`, context)

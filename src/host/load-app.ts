@@ -1,8 +1,9 @@
-import { globSync, readFileSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { StartupError } from '../errors.ts'
+import { readJsonFile } from './json-file.ts'
 
 /** The part of a function app's `package.json` that the worker reads. */
 interface Package {
@@ -16,7 +17,7 @@ interface Package {
  * @throws StartupError when there is nothing to load, or when a file throws (with its stack: it is the app's)
  */
 export async function loadApp(appRoot: string): Promise<void> {
-  const { main, type } = readJson<Package>(join(appRoot, 'package.json'))
+  const { main, type } = readJsonFile<Package>(join(appRoot, 'package.json'))
   if (!main) throw new StartupError(`${join(appRoot, 'package.json')} has no "main": the files that register functions`)
   const files = globSync(main, { cwd: appRoot }).sort()
   if (files.length === 0) {
@@ -39,33 +40,8 @@ export class AppLoadError extends Error {
   }
 }
 
-/**
- * @returns what stands before every route, without slashes: `extensions.http.routePrefix` of host.json
- * @throws StartupError when there is no host.json
- */
-export function readRoutePrefix(appRoot: string): string {
-  const host = readJson<{ extensions?: { http?: { routePrefix?: unknown } } }>(join(appRoot, 'host.json'))
-  const prefix = host.extensions?.http?.routePrefix ?? 'api'
-  if (typeof prefix !== 'string') throw new StartupError('host.json: extensions.http.routePrefix must be a string')
-  return prefix.replace(/^\/+|\/+$/g, '')
-}
-
 async function loadFile(file: string, packageType: string | undefined): Promise<void> {
   const isModule = file.endsWith('.mjs') || (!file.endsWith('.cjs') && packageType === 'module')
   if (isModule) await import(pathToFileURL(file).href)
   else createRequire(file)(file)
-}
-
-function readJson<T>(file: string): T {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new StartupError(`${file} cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause })
-  }
-  try {
-    return JSON.parse(text) as T
-  } catch (cause) {
-    throw new StartupError(`${file} is not valid JSON: ${(cause as Error).message}`, { cause })
-  }
 }

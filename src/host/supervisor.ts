@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Listening } from './host-process.ts'
+import type { Ending, Listening } from './host-process.ts'
 
 export interface SupervisorOptions {
   /** Script of the host process. */
@@ -24,9 +24,17 @@ export interface Restarts {
   readonly steadyMs: number
   /** Crashes in a row, each before `steadyMs`, after which it is given up. */
   readonly maxQuickCrashes: number
+  /** A host that has crashed and still is there after so long is killed. */
+  readonly endingMs: number
 }
 
-const usualRestarts: Restarts = { firstMs: 200, longestMs: 10_000, steadyMs: 60_000, maxQuickCrashes: 10 }
+const usualRestarts: Restarts = {
+  firstMs: 200,
+  longestMs: 10_000,
+  steadyMs: 60_000,
+  maxQuickCrashes: 10,
+  endingMs: 5000,
+}
 
 /** npm passes a Ctrl-C on that the terminal has sent us already: so soon it is the same one. */
 const sameSignalMs = 500
@@ -110,7 +118,8 @@ class Supervisor {
       windowsHide: true,
     })
     this.#child = child
-    child.on('message', (message: Listening) => {
+    child.on('message', (message: Listening | Ending) => {
+      if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.endingMs).unref()
       if (message.type !== 'listening') return
       isServing = true
       this.#port = message.port

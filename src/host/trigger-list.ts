@@ -22,6 +22,8 @@ export interface ListedFunction {
   readonly name: string
   readonly type: string
   readonly isRun: boolean
+  /** Why it is not run, where that can be mended. */
+  readonly whyNot?: string
   readonly methods?: readonly string[]
   /** Path with its parameters, e.g. `/api/items/{id}`. */
   readonly path?: string
@@ -48,8 +50,18 @@ export function httpTriggersOf(triggers: readonly Trigger[]): HttpTrigger[] {
   })
 }
 
-/** HTTP first, as `func start` lists them. */
-export function listFunctions(triggers: readonly Trigger[], routePrefix: string): ListedFunction[] {
+/**
+ * HTTP first, as `func start` lists them.
+ *
+ * @param run     names of the functions without HTTP that this host runs
+ * @param whyNot  by the name of the function
+ */
+export function listFunctions(
+  triggers: readonly Trigger[],
+  routePrefix: string,
+  run: ReadonlySet<string>,
+  whyNot: ReadonlyMap<string, string>,
+): ListedFunction[] {
   const http = httpTriggersOf(triggers).map(({ fn, type, methods, route }) => ({
     name: fn.name,
     type,
@@ -57,8 +69,28 @@ export function listFunctions(triggers: readonly Trigger[], routePrefix: string)
     methods,
     path: `/${[routePrefix, route.replace(/^\//, '')].filter(part => part !== '').join('/')}`,
   }))
-  const others = triggers.filter(trigger => !isHttp(trigger))
-  return [...http, ...others.map(({ fn, type }) => ({ name: fn.name, type, isRun: false }))]
+  const others = triggers
+    .filter(trigger => !isHttp(trigger))
+    .map(({ fn: { name }, type }) => {
+      const reason = whyNot.get(name)
+      return { name, type, isRun: run.has(name), ...(reason === undefined ? {} : { whyNot: reason }) }
+    })
+  return [...http, ...others]
+}
+
+/** One sentence for each input and output that a function registers and nobody will fill or write. */
+export function unservedBindings(triggers: readonly Trigger[]): string[] {
+  return triggers.flatMap(({ fn }) =>
+    Object.entries(fn.metadata.bindings)
+      .filter(([name, binding]) => !isTrigger(binding) && !(name === '$return' && binding.type === 'http'))
+      .map(([, { type, direction }]) => {
+        const what =
+          direction === 'in'
+            ? `an input of type ${type}: it stays undefined`
+            : `an output of type ${type}: nothing is written to it`
+        return `Function '${fn.name}' has ${what}, because this host runs triggers alone.`
+      }),
+  )
 }
 
 function isHttp({ type }: Trigger): boolean {

@@ -44,7 +44,10 @@ describe('start', () => {
     assert.ok(host.output.includes(`\n\n\tby-get: [GET] ${url}/shared\n\n`))
     assert.ok(
       host.output.includes(
-        '\n\ta-queue: queueTrigger (not run by this host yet)\n\n\ta-timer: timerTrigger (not run by this host yet)\n',
+        [
+          '\n\ta-queue: queueTrigger (not run: AzureWebJobsStorage is no connection string)\n',
+          '\n\ta-timer: timerTrigger (not run: AzureWebJobsStorage is no connection string)\n',
+        ].join(''),
       ),
     )
   })
@@ -106,6 +109,7 @@ describe('start', () => {
 
   it('starts storage for an app that wants it, and stops it at the end', async test => {
     const host = await start(test, [], { AzureWebJobsStorage: 'UseDevelopmentStorage=true' })
+    assert.match(host.output, /\n\ta-queue: queueTrigger\n\n\ta-timer: timerTrigger\n/)
     const { body: connection } = await send(host, '/api/environment?name=AzureWebJobsStorage')
     const [, port, path] = /QueueEndpoint=http:\/\/127\.0\.0\.1:(\d+)([^;]+);/.exec(connection)!
     const askStorage = () => send({ port: Number(port) }, `${path}?comp=list`)

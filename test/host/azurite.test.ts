@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { startAzurite, wantsLocalStorage } from '../../src/host/azurite.ts'
+import { openAzureQueue } from '../../src/host/storage/azure-storage.ts'
 import { send } from './host-child.ts'
 
 /** How a storage service calls itself; the request has no credentials, so it is refused. */
@@ -13,11 +14,23 @@ async function serverOf(url: string): Promise<string> {
   return String(headers.server)
 }
 
+/** Processes are found in /proc. */
+const noProc = process.platform !== 'linux' && 'needs /proc'
+
+/** Our own child that was told to use this folder. */
+async function childWith(location: string): Promise<number> {
+  for (const pid of await readdir('/proc')) {
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    if (commandLine.split('\0').includes(location)) return Number(pid)
+  }
+  throw new Error('Azurite does not run')
+}
+
 describe('startAzurite', () => {
   it('serves blobs, queues and tables until it is stopped, and keeps its folder to itself meanwhile', async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
     test.after(() => rm(location, { recursive: true, force: true }))
-    const storage = await startAzurite(location)
+    const storage = await startAzurite(location, () => {})
     const urls = [
       ...storage.connectionString.matchAll(
         /(?:Blob|Queue|Table)Endpoint=(http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1);/g,
@@ -27,10 +40,42 @@ describe('startAzurite', () => {
     assert.equal(storage.isKept, true)
     for (const [, url] of urls) assert.match(await serverOf(url!), /Azurite/)
 
-    const second = await startAzurite(location)
+    const second = await startAzurite(location, () => {})
     assert.equal(second.isKept, false)
     assert.deepEqual(await Promise.all([second.stop(), storage.stop()]), ['ended', 'ended'])
     for (const [, url] of urls) await assert.rejects(serverOf(url!))
+  })
+
+  it('starts again on the same ports with the same data when it is killed', { skip: noProc }, async test => {
+    const location = await mkdtemp(join(tmpdir(), 'azurite-'))
+    test.after(() => rm(location, { recursive: true, force: true }))
+    const before = await startAzurite(location, () => {})
+    await openAzureQueue(before.connectionString, 'kept').send('before')
+    await before.stop() // it saves what it has when it ends, and otherwise only now and then
+    const lines: string[] = []
+    let onLine = () => {}
+    const storage = await startAzurite(location, line => {
+      lines.push(line)
+      onLine()
+    })
+    test.after(async () => {
+      await storage.stop()
+    })
+    process.kill(await childWith(location), 'SIGKILL')
+    while (lines.length < 2) {
+      await new Promise<void>(resolve => {
+        onLine = resolve
+      })
+    }
+    assert.match(
+      lines[0]!,
+      /^Local storage \(Azurite\) ended \(SIGKILL\), and what it wrote in its last seconds may be lost/,
+    )
+    assert.equal(lines[1], 'Local storage (Azurite) runs again.')
+    assert.deepEqual(
+      (await openAzureQueue(storage.connectionString, 'kept').receive(1, 1000)).map(({ text }) => text),
+      ['before'],
+    )
   })
 })
 

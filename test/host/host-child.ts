@@ -73,13 +73,13 @@ export interface Host extends Child {
   readonly port: number
 }
 
-/** Starts a fixture app on a free port; without a test, whoever asks kills it. */
+/** Starts a fixture app on a free port, without storage unless told; without a test, whoever asks kills it. */
 export async function startHost(
   test: Test | undefined,
   app: string,
   { args = [], environment }: { args?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
 ): Promise<Host> {
-  const child = spawnHost(test, app, args, environment)
+  const child = spawnHost(test, app, args, { AzureWebJobsStorage: '', ...environment })
   const [, url, port] = await child.see(/Listening on (https?:\/\/localhost:(\d+))/)
   return Object.assign(child, { url: url!, port: Number(port) })
 }

@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import { StartupError } from '../errors.ts'
+import { readJsonFile } from './json-file.ts'
+import { type QueueDefaults, type QueueSettings, readQueueSettings } from './queue/queue-settings.ts'
+import { parseTimeSpan } from './time-span.ts'
+
+/** What this host takes from host.json. */
+export interface HostJson {
+  /** Stands before every route, without slashes. */
+  readonly routePrefix: string
+  /** How long an invocation may take; undefined: as long as it likes. */
+  readonly functionTimeoutMs: number | undefined
+  readonly queues: QueueSettings
+}
+
+interface File {
+  readonly functionTimeout?: unknown
+  readonly extensions?: { readonly http?: { readonly routePrefix?: unknown }; readonly queues?: unknown }
+}
+
+const defaultTimeoutMs = 30 * 60_000
+
+/** @throws StartupError when there is no host.json, or a value in it is wrong */
+export function readHostJson(appRoot: string, defaults: QueueDefaults): HostJson {
+  const { functionTimeout, extensions } = readJsonFile<File>(join(appRoot, 'host.json'))
+  return {
+    routePrefix: readRoutePrefix(extensions?.http?.routePrefix ?? 'api'),
+    functionTimeoutMs: readFunctionTimeout(functionTimeout),
+    queues: readQueueSettings(extensions?.queues, defaults),
+  }
+}
+
+function readRoutePrefix(prefix: unknown): string {
+  if (typeof prefix !== 'string') throw new StartupError('host.json: extensions.http.routePrefix must be a string')
+  return prefix.replace(/^\/+|\/+$/g, '')
+}
+
+function readFunctionTimeout(value: unknown): number | undefined {
+  if (value === undefined || value === null) return defaultTimeoutMs
+  if (value === '-1' || value === -1) return undefined
+  const ms = typeof value === 'string' ? parseTimeSpan(value) : undefined
+  if (ms !== undefined && ms > 0) return ms
+  throw new StartupError(
+    `host.json: functionTimeout is ${JSON.stringify(value)}, and must be a time "hh:mm:ss", or "-1" for no limit`,
+  )
+}

@@ -1,0 +1,37 @@
+import { StartupError } from '../errors.ts'
+
+/** Times that are fixed in the real host, in milliseconds. */
+export interface HostTimes {
+  /** How long a received message is invisible to others. */
+  readonly invisibleMs: number
+  /** How long a host that was killed keeps the others from its timers; the service allows 15 to 60 seconds. */
+  readonly leaseMs: number
+  /** How often a host asks for timers that another one runs. */
+  readonly leasePollMs: number
+  /** Longest pause between looks into a queue; undefined: what host.json says. */
+  readonly maxPollingMs: number | undefined
+}
+
+/**
+ * The times of the real host, or those of variables that are **for tests and development only**: with short ones a message
+ * whose process was killed comes back in seconds. They are read by this host alone, never in Azure.
+ *
+ * @throws StartupError when one of them is no time
+ */
+export function readHostTimes(environment: NodeJS.ProcessEnv, isDevelopment: boolean): HostTimes {
+  const lease = isDevelopment ? 15_000 : 60_000
+  return {
+    invisibleMs: read(environment, 'SCORING_HOST_QUEUE_INVISIBILITY_MS', 1000, 604_800_000) ?? 600_000,
+    leaseMs: read(environment, 'SCORING_HOST_LEASE_MS', 15_000, 60_000) ?? lease,
+    leasePollMs: read(environment, 'SCORING_HOST_LEASE_POLL_MS', 10, 600_000) ?? lease,
+    maxPollingMs: read(environment, 'SCORING_HOST_QUEUE_MAX_POLLING_MS', 10, 600_000),
+  }
+}
+
+function read(environment: NodeJS.ProcessEnv, name: string, least: number, most: number): number | undefined {
+  const text = environment[name]
+  if (text === undefined || text === '') return undefined
+  const ms = Number(text)
+  if (Number.isInteger(ms) && ms >= least && ms <= most) return ms
+  throw new StartupError(`${name} must be a whole number of milliseconds, ${least} to ${most}`)
+}

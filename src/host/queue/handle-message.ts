@@ -1,0 +1,65 @@
+import type { Clock } from '../../auth/clock.ts'
+import { MessageRenewal } from './message-renewal.ts'
+import { decodeMessageText } from './message-text.ts'
+import type { Queue, QueueMessage } from './queue.ts'
+import type { QueueSettings } from './queue-settings.ts'
+
+export interface MessageHandling {
+  readonly queue: Queue
+  /** Where messages go that fail too often; undefined: nowhere. */
+  readonly poison: Queue | undefined
+  readonly settings: QueueSettings
+  /** How long a message that was received is invisible to others. */
+  readonly invisibleMs: number
+  readonly clock: Clock
+  /** Runs the function with the decoded text; never throws. @returns whether it succeeded */
+  readonly run: (message: QueueMessage, text: string) => Promise<boolean>
+  readonly warn: (text: string) => void
+  /** There is a new message in the poison queue. */
+  readonly onPoison: () => void
+}
+
+/**
+ * What becomes of a message: it is deleted after a run that succeeded, rests after one that failed, and goes to the poison
+ * queue after the last one. Without a poison queue a message whose run failed stays invisible for the rest of its time,
+ * and comes back for ever. (sdk QueueProcessor)
+ *
+ * @throws StorageFault; the message comes back later then
+ */
+export async function handleMessage(message: QueueMessage, handling: MessageHandling): Promise<void> {
+  const { queue, poison, settings, invisibleMs, clock, run, warn } = handling
+  const { id, popReceipt, dequeueCount } = message
+  // A message that takes the process down with it never gets to the end of a run: this is where it ends.
+  if (poison && dequeueCount > settings.maxDequeueCount) return moveToPoison(message, popReceipt, poison, handling)
+
+  const text = decodeMessageText(message.text, settings.messageEncoding)
+  if (text === undefined) {
+    const place = poison ? `it goes to queue '${poison.name}'` : 'there is no poison queue for it'
+    warn(`Message ${id} in queue '${queue.name}' is not encoded as ${settings.messageEncoding}; ${place}.`)
+    if (poison) await move(message, popReceipt, poison, handling)
+    return
+  }
+
+  const renewal = new MessageRenewal(queue, message, invisibleMs, clock)
+  const hasSucceeded = await run(message, text)
+  const newest = await renewal.stop()
+  if (hasSucceeded) await queue.delete(id, newest)
+  else if (poison && dequeueCount >= settings.maxDequeueCount) await moveToPoison(message, newest, poison, handling)
+  else if (poison) await queue.hide(id, newest, settings.visibilityTimeoutMs)
+}
+
+function moveToPoison(message: QueueMessage, popReceipt: string, poison: Queue, handling: MessageHandling) {
+  const { maxDequeueCount } = handling.settings
+  handling.warn(
+    `Message ${message.id} in queue '${handling.queue.name}' has reached MaxDequeueCount of ${maxDequeueCount}. ` +
+      `Moving message to queue '${poison.name}'.`,
+  )
+  return move(message, popReceipt, poison, handling)
+}
+
+/** First there, then no longer here: a crash between the two leaves it in both rather than in none. */
+async function move(message: QueueMessage, popReceipt: string, poison: Queue, { queue, onPoison }: MessageHandling) {
+  await poison.send(message.text)
+  onPoison()
+  await queue.delete(message.id, popReceipt)
+}

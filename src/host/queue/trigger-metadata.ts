@@ -1,0 +1,30 @@
+import type { TriggerMetadata } from '@azure/functions'
+import { handlerInput } from './message-text.ts'
+import type { QueueMessage } from './queue.ts'
+
+/** What the context of a queue-triggered function tells of its message. (lib fromRpcTriggerMetadata) */
+export function triggerMetadataOf(message: QueueMessage, text: string): TriggerMetadata {
+  return {
+    queueTrigger: withCamelCaseKeys(handlerInput(text)),
+    id: message.id,
+    popReceipt: message.popReceipt,
+    dequeueCount: message.dequeueCount,
+    insertionTime: dateTimeOffset(message.insertedAt),
+    expirationTime: dateTimeOffset(message.expiresAt),
+    nextVisibleTime: dateTimeOffset(message.nextVisibleAt),
+  }
+}
+
+/** As .NET writes a moment. */
+export function dateTimeOffset(moment: Date): string {
+  return moment.toISOString().replace(/(?:\.000)?Z$/, '+00:00')
+}
+
+/** The library does this to metadata, and not to the input itself. */
+function withCamelCaseKeys(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withCamelCaseKeys)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key.charAt(0).toLowerCase() + key.slice(1), withCamelCaseKeys(each)]),
+  )
+}

@@ -1,0 +1,41 @@
+import { StartupError } from '../../errors.ts'
+
+/** Where an account is, or why it cannot be used. */
+export type StorageConnection = { readonly connectionString: string } | { readonly whyNot: string }
+
+const identitySuffixes = ['accountName', 'serviceUri', 'queueServiceUri', 'blobServiceUri', 'tableServiceUri']
+
+/**
+ * Finds the account that a trigger's `connection` names: the setting `AzureWebJobs<name>`, or else `<name>`.
+ *
+ * @param name  empty or undefined: `AzureWebJobsStorage`
+ * @throws StartupError for a connection by identity, which needs Azure
+ */
+export function findStorageConnection(name: unknown, environment: NodeJS.ProcessEnv): StorageConnection {
+  const given = typeof name === 'string' && name !== '' ? name : 'AzureWebJobsStorage'
+  const settings = given.startsWith('AzureWebJobs') ? [given] : [`AzureWebJobs${given}`, given]
+  for (const setting of settings) {
+    const value = environment[setting]
+    if (value)
+      return isConnectionString(value) ? { connectionString: value } : { whyNot: `${setting} is no connection string` }
+    const [byIdentity] = identitySuffixes.map(suffix => `${setting}__${suffix}`).filter(each => environment[each])
+    if (!byIdentity) continue
+    throw new StartupError(
+      `setting ${byIdentity} asks for a connection by identity, which only Azure's own host makes: ` +
+        `set ${setting} to a connection string here, e.g. UseDevelopmentStorage=true`,
+    )
+  }
+  return { whyNot: `${settings.join(' or ')} is not set` }
+}
+
+function isConnectionString(text: string): boolean {
+  const values = new Map(
+    text.split(';').map(part => {
+      const at = part.indexOf('=')
+      return [part.slice(0, at).trim().toLowerCase(), part.slice(at + 1).trim()] as const
+    }),
+  )
+  if (values.get('usedevelopmentstorage')?.toLowerCase() === 'true') return true
+  const hasAccount = values.has('accountname') && values.has('accountkey')
+  return hasAccount || (values.has('sharedaccesssignature') && values.has('queueendpoint'))
+}

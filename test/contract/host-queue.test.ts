@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { systemClock } from '../../src/adapters/local/system-clock.ts'
+import { type LocalStorage, startAzurite } from '../../src/host/azurite.ts'
+import type { Queue } from '../../src/host/queue/queue.ts'
+import { openAzureHostBlobs, openAzureQueue } from '../../src/host/storage/azure-storage.ts'
+import { MemoryQueue } from '../support/memory-queue.ts'
+
+let location: string
+let storage: LocalStorage
+before(async () => {
+  location = await mkdtemp(join(tmpdir(), 'azurite-'))
+  storage = await startAzurite(location, () => {})
+})
+after(async () => {
+  await storage.stop()
+  await rm(location, { recursive: true, force: true })
+})
+
+const openMemoryQueue = () => new MemoryQueue('queue', systemClock)
+const openQueueOnAzurite = () => openAzureQueue(storage.connectionString, `q-${randomUUID()}`)
+
+for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
+  describe(`a queue: ${open.name}`, () => {
+    it('is empty while there is none, and made by the first message', async () => {
+      const queue = open()
+      assert.deepEqual(await queue.receive(4, 5000), [])
+      await queue.send('grüße & <b>')
+      const [message] = await queue.receive(4, 5000)
+      assert.deepEqual([message?.text, message?.dequeueCount], ['grüße & <b>', 1])
+      assert.deepEqual(await queue.receive(4, 5000), [], 'it is invisible now')
+    })
+
+    it('shows a message again with its text when it is told to, counts, and takes the newest receipt alone', async () => {
+      const queue = open()
+      await queue.send('one')
+      const [message] = await queue.receive(1, 5000)
+      const { id, popReceipt } = message!
+      const second = await queue.hide(id, popReceipt, 0)
+      assert.equal(await queue.hide(id, popReceipt, 0), undefined, 'an old receipt')
+      assert.notEqual(second, undefined)
+      const [again] = await queue.receive(1, 5000)
+      assert.deepEqual([again?.text, again?.dequeueCount], ['one', 2])
+      await queue.delete(id, second!)
+      assert.notEqual(await queue.hide(id, again!.popReceipt, 5000).then(Boolean), false, 'still there')
+    })
+
+    it('deletes with the newest receipt, and does nothing for a message that is gone', async () => {
+      const queue = open()
+      await queue.send('one')
+      const [message] = await queue.receive(1, 5000)
+      await queue.delete(message!.id, message!.popReceipt)
+      await queue.delete(message!.id, message!.popReceipt)
+      assert.equal(await queue.hide(message!.id, message!.popReceipt, 0), undefined)
+      assert.deepEqual(await queue.receive(1, 5000), [])
+    })
+  })
+}
+
+describe('HostBlobs on Azurite', () => {
+  it('leases to one at a time, and to the next when it is given back', async () => {
+    const blobs = openAzureHostBlobs(storage.connectionString)
+    const first = await blobs.lease('locks/x', 15)
+    assert.equal(await blobs.lease('locks/x', 15), undefined)
+    assert.equal(await first?.renew(), true)
+    await first?.release()
+    const second = await blobs.lease('locks/x', 15)
+    assert.equal(await first?.renew(), false)
+    await second?.release()
+  })
+
+  it('gives back the JSON that was written last', async () => {
+    const blobs = openAzureHostBlobs(storage.connectionString)
+    assert.equal(await blobs.readJson('timers/x'), undefined)
+    for (const value of [{ a: 1 }, { b: 'ü' }]) {
+      await blobs.writeJson('timers/x', value)
+      assert.deepEqual(await blobs.readJson('timers/x'), value)
+    }
+  })
+
+  it('fails with status and code alone', async () => {
+    const wrongKey = storage.connectionString.replace(/AccountKey=\w{5}/, 'AccountKey=AAAAA')
+    await assert.rejects(openAzureHostBlobs(wrongKey).readJson('x'), {
+      name: 'StorageFault',
+      message: /^storage failed with 403/,
+    })
+    await assert.rejects(openAzureQueue(wrongKey, 'some').receive(1, 1000), {
+      message: /^storage failed with 403 \w+$/,
+    })
+  })
+})

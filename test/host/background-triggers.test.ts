@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { hostIdOf, planBackgroundTriggers } from '../../src/host/background-triggers.ts'
+import type { Binding, RegisteredFunction } from '../../src/host/functions-core.ts'
+import { readHostTimes } from '../../src/host/host-times.ts'
+import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
+import { listTriggers, unservedBindings } from '../../src/host/trigger-list.ts'
+
+const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
+const environment = {
+  AzureWebJobsStorage: storage,
+  AzureWebJobsOther: 'UseDevelopmentStorage=true',
+  QUEUE: 'from-setting',
+}
+
+function triggersWith(bindings: Record<string, Binding>) {
+  const fn: RegisteredFunction = { name: 'f', metadata: { name: 'f', bindings }, handler: () => {} }
+  return listTriggers([fn])
+}
+
+const plan = (binding: object, settings: NodeJS.ProcessEnv = environment) =>
+  planBackgroundTriggers(triggersWith({ trigger: { direction: 'in', ...binding } as Binding }), settings)
+const planQueue = (binding: object, settings?: NodeJS.ProcessEnv) =>
+  plan({ type: 'queueTrigger', queueName: 'work', ...binding }, settings)
+
+describe('planBackgroundTriggers', () => {
+  it('finds queue and account', () => {
+    for (const [binding, queueName, connectionString] of [
+      [{}, 'work', storage],
+      [{ connection: '' }, 'work', storage],
+      [{ connection: 'AzureWebJobsStorage' }, 'work', storage],
+      [{ connection: 'Storage' }, 'work', storage],
+      [{ connection: 'Other' }, 'work', 'UseDevelopmentStorage=true'],
+      [{ queueName: '%QUEUE%-x' }, 'from-setting-x', storage],
+    ] as const) {
+      const [queue] = planQueue(binding).queues
+      assert.deepEqual([queue?.queueName, queue?.connectionString], [queueName, connectionString])
+    }
+  })
+
+  it('says why a function is not run when there is no account for it, and no value of a setting', () => {
+    for (const [binding, settings, whyNot] of [
+      [{}, {}, 'AzureWebJobsStorage is not set'],
+      [{ connection: 'X' }, environment, 'AzureWebJobsX or X is not set'],
+      [{}, { AzureWebJobsStorage: 'AccountKey=c2VjcmV0' }, 'AzureWebJobsStorage is no connection string'],
+    ] as const) {
+      const { queues, whyNot: reasons } = planQueue(binding, settings)
+      assert.deepEqual([queues, reasons.get('f')], [[], whyNot])
+    }
+    const timer = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
+    assert.deepEqual([timer.timers, timer.whyNot.get('f')], [[], 'AzureWebJobsStorage is not set'])
+  })
+
+  for (const [binding, settings, message] of [
+    [{ queueName: '%NONE%' }, {}, 'queueName of function "f" is "%NONE%", and setting NONE is not set'],
+    [{ queueName: 'Work' }, {}, /^function "f": "Work" is no name for a queue \(3 to 63 of/],
+    [{ queueName: 'a--b' }, {}, /"a--b" is no name/],
+    [
+      {},
+      { AzureWebJobsStorage__accountName: 'mine' },
+      /^setting AzureWebJobsStorage__accountName asks for a connection by identity/,
+    ],
+    [
+      { connection: 'X' },
+      { X__queueServiceUri: 'https://x' },
+      /^setting X__queueServiceUri asks .* set X to a connection string/,
+    ],
+  ] as const) {
+    it(`refuses ${JSON.stringify({ ...binding, ...settings })}`, () => {
+      assert.throws(() => planQueue(binding, settings), { name: 'StartupError', message })
+    })
+  }
+})
+
+describe('poisonQueueName', () => {
+  it('is the name and -poison, unless the queue is one or the name would be longer than 63', () => {
+    assert.equal(poisonQueueName('work'), 'work-poison')
+    assert.equal(poisonQueueName('work-poison'), undefined)
+    assert.equal(poisonQueueName('a'.repeat(56)), `${'a'.repeat(56)}-poison`)
+    assert.equal(poisonQueueName('a'.repeat(57)), undefined)
+  })
+})
+
+describe('unservedBindings', () => {
+  it('names inputs and outputs that nobody serves', () => {
+    const http = { type: 'httpTrigger', direction: 'in' } as const
+    assert.deepEqual(unservedBindings(triggersWith({ http, $return: { type: 'http', direction: 'out' } })), [])
+    const others = { out: { type: 'queue', direction: 'out' }, in: { type: 'blob', direction: 'in' } } as const
+    assert.deepEqual(unservedBindings(triggersWith({ http, ...others })), [
+      "Function 'f' has an output of type queue: nothing is written to it, because this host runs triggers alone.",
+      "Function 'f' has an input of type blob: it stays undefined, because this host runs triggers alone.",
+    ])
+  })
+})
+
+describe('readHostTimes', () => {
+  it('has the times of the real host, and shorter locks in development', () => {
+    const times = { invisibleMs: 600_000, leaseMs: 60_000, leasePollMs: 60_000, maxPollingMs: undefined }
+    assert.deepEqual(readHostTimes({}, false), times)
+    assert.deepEqual(readHostTimes({}, true), { ...times, leaseMs: 15_000, leasePollMs: 15_000 })
+  })
+
+  it('refuses what is no time', () => {
+    for (const text of ['1', '2s', '15000.5']) {
+      const message = 'SCORING_HOST_LEASE_MS must be a whole number of milliseconds, 15000 to 60000'
+      assert.throws(() => readHostTimes({ SCORING_HOST_LEASE_MS: text }, true), { name: 'StartupError', message })
+    }
+  })
+})
+
+describe('hostIdOf', () => {
+  it('is the setting, or stays the same for a folder, in at most 32 characters', () => {
+    assert.equal(hostIdOf('/app', { AzureFunctionsWebHost__hostid: 'mine' }), 'mine')
+    assert.equal(hostIdOf('/app', {}), hostIdOf('/app', {}))
+    assert.notEqual(hostIdOf('/app', {}), hostIdOf('/other', {}))
+    assert.match(hostIdOf('/app', {}), /^[-a-z0-9]{1,32}$/)
+  })
+})

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { type LocalStorage, startAzurite } from '../../src/host/azurite.ts'
+import { type Host, send, spawnHost, startHost } from './host-child.ts'
+
+let location: string
+let storage: LocalStorage
+let count = 0
+before(async () => {
+  location = await mkdtemp(join(tmpdir(), 'azurite-'))
+  storage = await startAzurite(location, () => {})
+})
+after(async () => {
+  await storage.stop()
+  await rm(location, { recursive: true, force: true })
+})
+
+interface Test {
+  after(cleanUp: () => Promise<void> | void): void
+}
+
+/** Its own queue and host id; the timer does not fire unless asked to. */
+function place() {
+  const name = `work-${++count}`
+  const environment = {
+    AzureWebJobsStorage: storage.connectionString,
+    AzureFunctionsWebHost__hostid: `host-${count}`,
+    WORK_QUEUE: name,
+    TICK: '0 0 0 1 1 *',
+    SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
+    SCORING_HOST_QUEUE_INVISIBILITY_MS: '2000',
+    SCORING_HOST_LEASE_POLL_MS: '50',
+  }
+  const service = QueueServiceClient.fromConnectionString(storage.connectionString)
+  return { environment, queue: service.getQueueClient(name), poison: service.getQueueClient(`${name}-poison`) }
+}
+
+async function start(test: Test, environment: NodeJS.ProcessEnv, args: string[] = []): Promise<Host> {
+  return startHost(test, 'triggers', { args: ['--no-local-settings', ...args], environment })
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const lengthOf = async (queue: ReturnType<typeof place>['queue']) =>
+  (await queue.getProperties()).approximateMessagesCount
+
+async function untilEmpty(queue: ReturnType<typeof place>['queue']): Promise<void> {
+  while ((await lengthOf(queue)) !== 0) await new Promise(resolve => setTimeout(resolve, 20))
+}
+
+// They wait more than they work.
+describe('host-process on Azurite', { concurrency: 4 }, () => {
+  describe('queue triggers', { concurrency: 4 }, () => {
+    it('give the function JSON values and texts with what is known of the message, and delete it', async test => {
+      const { environment, queue } = place()
+      const host = await start(test, environment, ['--verbose']) // there is no queue yet
+      await queue.create()
+      for (const text of ['{"A":[1]}', '42', 'true', '"quoted"', 'grüße, no JSON'])
+        await queue.sendMessage(base64(text))
+      for (const value of ['{"A":[1]}', '42', 'true', '"quoted"', '"grüße, no JSON"']) {
+        await host.see(new RegExp(`^got ${RegExp.escape(value)}$`, 'm'))
+      }
+      const { messageId } = await queue.sendMessage(base64('{"wish":"metadata","Key":1}'))
+      const [, text] = await host.see(/^metadata (.*)$/m)
+      const { popReceipt, insertionTime, expirationTime, nextVisibleTime, ...metadata } = JSON.parse(text!)
+      assert.deepEqual(metadata, { id: messageId, dequeueCount: 1, queueTrigger: { wish: 'metadata', key: 1 } })
+      assert.equal(typeof popReceipt, 'string')
+      assert.equal(Date.parse(expirationTime) - Date.parse(insertionTime), 7 * 24 * 3600 * 1000)
+      assert.match(nextVisibleTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/)
+      const reason = `New queue message detected on '${queue.name}'.`
+      await host.see(new RegExp(`Executing 'Functions.work' \\(Reason='${RegExp.escape(reason)}', Id=[-0-9a-f]{36}\\)`))
+      await host.see(/Executed 'Functions.work' \(Succeeded, Id=[-0-9a-f]{36}, Duration=\d+ms\)/)
+      await queue.sendMessage(base64('{"wish":"replace"}'))
+      await host.see(/^got \{"replaced":true\}[\s\S]*^after "work"$/m)
+      await untilEmpty(queue)
+    })
+
+    it('run again what failed, with its error in the log, and give it to the function of the poison queue in the end', async test => {
+      const { environment, queue, poison } = place()
+      await queue.create()
+      await queue.sendMessage(base64('{"wish":"fail"}'))
+      await queue.sendMessage('not base64!')
+      const host = await start(test, environment)
+      await host.see(/^poison \{"wish":"fail"\}$/m)
+      assert.equal(host.output.match(/^got /gm)?.length, 2)
+      assert.equal(
+        host.output.match(/Executed 'Functions.work' \(Failed, .*\)\nError: it failed on purpose\n\s+at /g)?.length,
+        2,
+      )
+      await host.see(/Message \S+ in queue 'work-\d+' is not encoded as base64; it goes to queue 'work-\d+-poison'/)
+      await host.see(/Message \S+ in queue 'work-\d+-poison' is not encoded as base64; there is no poison queue for it/)
+      await untilEmpty(queue)
+      assert.equal(await lengthOf(poison), 1)
+    })
+
+    it('bring a message back when its host is killed half-way', async test => {
+      const { environment, queue } = place()
+      await queue.create()
+      await queue.sendMessage(base64('{"wish":"hang","ms":2300}')) // longer than it is invisible
+      const first = await start(test, environment)
+      await first.see(/^got /m)
+      await first.kill()
+      const second = await start(test, environment)
+      await second.see(/^done /m)
+      assert.equal(second.output.match(/^got /gm)?.length, 1)
+      await untilEmpty(queue)
+    })
+
+    it('end what runs before the host ends, and leave the rest in the queue', async test => {
+      const { environment, queue } = place()
+      await queue.create()
+      await queue.sendMessage(base64('{"wish":"hang","ms":500}'))
+      const host = await start(test, environment)
+      await host.see(/^got /m)
+      await Promise.all([1, 2, 3].map(n => queue.sendMessage(base64(String(n)))))
+      host.process.kill('SIGTERM')
+      assert.equal(await host.ended(), 0)
+      assert.match(host.output, /^done \{/m)
+      assert.equal(await lengthOf(queue), 3)
+    })
+  })
+
+  describe('timer triggers', { concurrency: 2 }, () => {
+    it('fire in one of two hosts, and in the other one when that has ended', async test => {
+      const environment = { ...place().environment, TICK: '* * * * * *' }
+      const one = await start(test, environment)
+      await one.see(/^tick in \d+ \{"schedule":\{"adjustForDST":true\},"scheduleStatus":null,"isPastDue":false\}$/m)
+      const other = await start(test, environment)
+      const ticks = one.output.match(/^tick/gm)!.length
+      await one.see(new RegExp(`(?:^tick[\\s\\S]*){${ticks + 2}}`, 'm'))
+      assert.doesNotMatch(other.output, /^tick/m)
+      one.process.kill('SIGTERM')
+      await other.see(/^tick in \d+/m)
+    })
+
+    it('fire at the start where they are told to, and remember when', async test => {
+      const { environment } = place()
+      const tick = { ...environment, TICK_AT_START: 'yes' }
+      const statusOf = async (host: Host) => {
+        const [, text] = await host.see(/^tick in \d+ (.*)$/m)
+        host.process.kill('SIGTERM')
+        await host.ended()
+        const { scheduleStatus, isPastDue } = JSON.parse(text!)
+        assert.equal(isPastDue, false)
+        assert.equal(
+          new Date(scheduleStatus.next).getUTCMonth(),
+          new Date(new Date().getFullYear(), 0, 1).getUTCMonth(),
+        )
+        return scheduleStatus
+      }
+      assert.equal((await statusOf(await start(test, tick))).last, '0001-01-01T00:00:00+00:00')
+      const { last } = await statusOf(await start(test, tick))
+      assert.ok(Date.now() - Date.parse(last) < 60_000)
+    })
+  })
+
+  describe('functionTimeout', () => {
+    it('ends the host as a crash does when an invocation outlives it', async test => {
+      const { environment, queue } = place()
+      await queue.create()
+      const host = await startHost(test, 'short-timeout', { args: ['--no-local-settings'], environment })
+      await queue.sendMessage(base64('hang'))
+      assert.equal(await host.ended(), 70)
+      const line = /Timeout value of 00:00:00.500 exceeded by function 'Functions.hang' \(Id: '[-0-9a-f]{36}'\)/
+      assert.match(host.output, line)
+      const byHttp = await startHost(test, 'short-timeout', { args: ['--no-local-settings'], environment })
+      await assert.rejects(send(byHttp, '/api/hang-too'))
+      assert.equal(await byHttp.ended(), 70)
+    })
+  })
+
+  describe('a trigger that cannot be served', () => {
+    it('ends the start with one line', async test => {
+      const environment = { ...place().environment, TICK: '0 0 L * * *' }
+      const child = spawnHost(test, 'triggers', ['--no-local-settings'], environment)
+      assert.equal(await child.ended(), 1)
+      assert.match(child.output, /^error: function "tick": the schedule is "0 0 L \* \* \*": that is neither .*\n$/)
+    })
+  })
+})
