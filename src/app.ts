@@ -1,9 +1,10 @@
 /** Composition root: settings in, wired services out. The one file that names every adapter. */
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
 import { findAppRoot } from './adapters/local/app-root.ts'
+import { availableProcessors } from './adapters/local/available-processors.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
@@ -16,6 +17,7 @@ import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
 import { withProviders } from './engine/execution-providers.ts'
 import { Lane } from './engine/lane.ts'
+import { RunPermits } from './engine/run-permits.ts'
 import { hasScript, type ThreadSpec } from './engine/thread-spec.ts'
 import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
 import type { DocsFiles } from './protocols/docs-files.ts'
@@ -46,7 +48,8 @@ export interface App {
  * @throws StartupError with one line for the operator
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
-  const settings = readSettings(environment, appRoot, availableParallelism())
+  const processorCount = availableProcessors()
+  const settings = readSettings(environment, appRoot, processorCount)
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {
@@ -71,9 +74,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
   const scoringMetrics = new ScoringMetrics()
+  // Who wants more threads than there are processors has scripts that wait for other things.
+  const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec ? startLane(spec, settings, metrics) : { failure: failure ?? 'unknown' }
+    const lane = spec ? startLane(spec, settings, permits, metrics) : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
@@ -197,7 +202,7 @@ function authorizerFor(
   return authorizer
 }
 
-function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics): Lane {
+function startLane(spec: ThreadSpec, settings: Settings, permits: RunPermits, metrics: ServiceMetrics): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
@@ -210,6 +215,7 @@ function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
     hasEntryScript: hasScript(spec),
+    permits,
     log: line => console.error(`[${service}] ${line}`),
     metrics,
   })

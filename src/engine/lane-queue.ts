@@ -42,6 +42,11 @@ export class LaneQueue {
     return this.online.length + this.background.length
   }
 
+  /** Callers wait, or a job has waited for so long that it counts as one. */
+  get isUrgent(): boolean {
+    return this.online.length > 0 || this.#isOverdue(Date.now())
+  }
+
   push(waiting: WaitingRequest): void {
     if (!waiting.isBackground) return this.online.push(waiting)
     if (this.background.length === 0) this.#heldBackSince = Date.now()

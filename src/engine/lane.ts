@@ -13,6 +13,7 @@ import {
 import { HandOverCost } from './hand-over-cost.ts'
 import { LaneQueue, type Taker } from './lane-queue.ts'
 import { LaneWatch } from './lane-watch.ts'
+import { RunPermits, type RunShare } from './run-permits.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
 import { ThreadSlot, type ThreadState } from './thread-slot.ts'
 import { failed, type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
@@ -27,6 +28,8 @@ export interface LaneOptions extends AdmissionLimits {
   readonly maxMemoryMb: number
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
+  /** Shared with the other lanes of the app; absent: it has the processors for itself. */
+  readonly permits?: RunPermits
   readonly log: (line: string) => void
   /** Absent: nobody reads them. */
   readonly metrics?: ServiceMetrics
@@ -57,6 +60,7 @@ export class Lane {
   readonly #slots = new Set<ThreadSlot>()
   readonly #started = Promise.withResolvers<LoadReport>()
   readonly #watch: LaneWatch
+  readonly #share: RunShare
   readonly #metrics: ServiceMetrics
   #lastRestart: LaneActivity['lastRestart']
   #report: LoadReport | undefined
@@ -71,6 +75,8 @@ export class Lane {
     this.#options = options
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
     this.#queue = new LaneQueue(this.#metrics)
+    const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, () => performance.now())
+    this.#share = permits.join({ isUrgent: () => this.#queue.isUrgent, onTurn: () => this.#pump() })
     this.#watch = new LaneWatch({
       ...options,
       metrics: this.#metrics,
@@ -203,8 +209,11 @@ export class Lane {
       const idle = [...this.#slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
       if (!slot) return this.#grow()
+      const permit = this.#share.begin()
+      if (!permit) return
       const batch = this.#queue.take(this.#taker(idle.length, maxHandOver))
-      if (batch.length > 0) slot.handOver(batch)
+      if (batch.length > 0) slot.handOver(batch, permit)
+      else permit.end(0, false)
     }
   }
 
@@ -282,14 +291,17 @@ export class Lane {
 
   #idle(slot: ThreadSlot): void {
     if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
-    if (this.#slots.size > this.#options.maxThreads) slot.end('surplus')
-    else this.#pump()
+    const isSurplus = this.#slots.size > this.#options.maxThreads
+    if (isSurplus) slot.end('surplus')
+    slot.endTurn(this.#queue.length > 0)
+    if (!isSurplus) this.#pump()
   }
 
   #ended(slot: ThreadSlot, end: ThreadEnd): void {
     const wasLoading = slot.state === 'loading'
     slot.state = 'ended'
     this.#slots.delete(slot)
+    slot.endTurn(false)
     if (this.#isStopping) {
       for (const waiting of slot.unanswered()) waiting.settle(stopping())
       return

@@ -1,5 +1,6 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
+import type { RunPermit } from './run-permits.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
 
@@ -35,6 +36,9 @@ export class ThreadSlot {
   isSharing = false
   readonly #thread: ScoringThread
   readonly #metrics: ServiceMetrics
+  #permit: RunPermit | undefined
+  /** What the thread had computed when it got its hand-over; undefined: nobody asks. */
+  #computedBeforeMs: number | undefined
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
   /** Places in it whose answers have come: nothing more will be said of those. */
@@ -64,8 +68,10 @@ export class ThreadSlot {
     })
   }
 
-  handOver(batch: WaitingRequest[]): void {
+  handOver(batch: WaitingRequest[], permit: RunPermit): void {
     this.state = 'busy'
+    this.#permit = permit
+    this.#computedBeforeMs = permit.share.isContested ? this.#thread.computedMs() : undefined
     this.#batch = batch
     this.#free = []
     this.isSharing = false
@@ -75,6 +81,17 @@ export class ThreadSlot {
     this.work = 0
     this.#count(batch)
     this.#thread.handOver(batch.map(({ request }) => request))
+  }
+
+  /** Its hand-over is done, or gone. @param hasMore  the lane has another one */
+  endTurn(hasMore: boolean): void {
+    const before = this.#computedBeforeMs
+    const permit = this.#permit
+    this.#permit = undefined
+    permit?.end(
+      before === undefined || this.state === 'ended' ? undefined : this.#thread.computedMs() - before,
+      hasMore,
+    )
   }
 
   /** Requests that it can take besides what it has. */

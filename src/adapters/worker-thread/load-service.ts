@@ -6,10 +6,12 @@ import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { availableProcessors } from '../local/available-processors.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 import { describeOutput } from './describe-output.ts'
 import { loadScript } from './load-script.ts'
 import { ModelLoader } from './model-loader.ts'
+import { threadCountNotes } from './thread-count-notes.ts'
 
 /** A service that can score, as the thread holds it. */
 export interface LoadedService {
@@ -61,7 +63,12 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable,
-    notes: [...sessions.flatMap(session => session.notes), ...notes, ...described.notes],
+    notes: [
+      ...sessions.flatMap(session => session.notes),
+      ...threadCountNotes(spec, availableProcessors()),
+      ...notes,
+      ...described.notes,
+    ],
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }

@@ -108,6 +108,10 @@ export class WorkerScoringThread implements ScoringThread {
     return this.#board.startedAt
   }
 
+  computedMs(): number {
+    return this.#worker.performance.eventLoopUtilization().active
+  }
+
   async memoryMb(): Promise<number | undefined> {
     // Node.js 22 has no such call; there the heap limit alone holds.
     if (!('getHeapStatistics' in this.#worker)) return undefined
