@@ -6,6 +6,7 @@
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
+ * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
  *
@@ -48,6 +49,7 @@ await build({
 })
 // Almost all of it is others' code, and less than half as long when minified.
 await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
+await build({ ...options, minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
 await build({
   ...options,
   minify: true,

@@ -4,6 +4,12 @@ import { StartupError } from './errors.ts'
 import type { MetricsAccess } from './protocols/metrics.ts'
 import { type ExecutionProvider, ExecutionProviders } from './service/execution-providers.ts'
 
+/** Names of containers ("Naming and referencing containers, blobs, and metadata"). */
+const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
+/** A full host name in lower case, with a port where it is not 443; no addresses and no patterns; for tests also this machine. */
+const hostPattern =
+  /^(?=.{1,253}(:|$))(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?|localhost(?=:))(:\d{1,5})?$/
+
 /** Environment variables that the app reads, once, at start. */
 const Environment = z.object({
   AZURE_FUNCTIONS_ENVIRONMENT: z.string().default('Production').describe('Development allows keys in a local file'),
@@ -44,6 +50,31 @@ const Environment = z.object({
     .min(1)
     .optional()
     .describe('user-assigned identity that reads the vault; default: the system-assigned one'),
+  AzureWebJobsStorage: z.string().optional().describe('storage of the host, and of batch jobs: connection string'),
+  AzureWebJobsStorage__accountName: z
+    .string()
+    .optional()
+    .describe('in place of a connection string: account, opened with the identity of the app'),
+  AzureWebJobsStorage__blobServiceUri: z.string().optional().describe('where the blobs are, in place of accountName'),
+  AzureWebJobsStorage__queueServiceUri: z.string().optional().describe('where the queues are, in place of accountName'),
+  AzureWebJobsStorage__credential: z.string().optional().describe('managedidentity'),
+  AzureWebJobsStorage__clientId: z.string().optional().describe('user-assigned identity that opens the storage'),
+  SCORING_JOB_CONTAINERS: z
+    .string()
+    .default('input,output')
+    .transform((text, context) => readNames(text, 'container', containerPattern, context))
+    .describe('containers of the storage account that jobs may read from and write to'),
+  SCORING_JOB_INPUT_HOSTS: z
+    .string()
+    .default('')
+    .transform((text, context) => readNames(text, 'host', hostPattern, context))
+    .describe('hosts elsewhere that jobs may read from, e.g. other.blob.core.windows.net; default: none'),
+  SCORING_JOB_MAX_INPUT_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .default(String(100 * 2 ** 30))
+    .transform(Number)
+    .describe('how large the input of a job may be; default: 100 GiB'),
   SCORING_KEY_VAULT_TEST_CA: z
     .string()
     .min(1)
@@ -87,6 +118,23 @@ export interface Settings {
   maxThreads: number
   /** In place of what the services ask for; undefined: each as its `service.json` says. */
   executionProviders: ExecutionProvider[] | undefined
+  /** Where batch jobs are kept, see `adapters/azure/storage-address.ts`. */
+  storage: {
+    connectionString: string | undefined
+    accountName: string | undefined
+    blobServiceUri: string | undefined
+    queueServiceUri: string | undefined
+    credential: string | undefined
+    clientId: string | undefined
+  }
+  /** What jobs may read and write. */
+  jobs: {
+    /** Of the storage account of the app. */
+    containers: string[]
+    /** Elsewhere. */
+    inputHosts: string[]
+    maxInputBytes: number
+  }
 }
 
 /**
@@ -125,7 +173,35 @@ export function readSettings(
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
+    storage: {
+      connectionString: values.AzureWebJobsStorage,
+      accountName: values.AzureWebJobsStorage__accountName,
+      blobServiceUri: values.AzureWebJobsStorage__blobServiceUri,
+      queueServiceUri: values.AzureWebJobsStorage__queueServiceUri,
+      credential: values.AzureWebJobsStorage__credential,
+      clientId: values.AzureWebJobsStorage__clientId,
+    },
+    jobs: {
+      containers: values.SCORING_JOB_CONTAINERS,
+      inputHosts: values.SCORING_JOB_INPUT_HOSTS,
+      maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+    },
   }
+}
+
+/** `input,output`. What the app keeps for itself is not for jobs to read: their signatures are in there. */
+function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, context: z.RefinementCtx): string[] {
+  const names = text
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '')
+  const isOwn = (name: string) => kind === 'container' && /^(jobs$|azure-webjobs-)/.test(name)
+  const wrong = names.find(name => !pattern.test(name) || isOwn(name))
+  if (wrong !== undefined) {
+    const why = isOwn(wrong) ? 'belongs to the app' : `is no name of a ${kind}`
+    context.addIssue({ code: 'custom', message: `must be names of ${kind}s with commas between; "${wrong}" ${why}` })
+  }
+  return names
 }
 
 /** `cuda,cpu`, or the list as `service.json` has it, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */

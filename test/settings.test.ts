@@ -31,6 +31,15 @@ describe('readSettings', () => {
       hasServerTiming: true,
       maxThreads: 3,
       executionProviders: undefined,
+      storage: {
+        connectionString: undefined,
+        accountName: undefined,
+        blobServiceUri: undefined,
+        queueServiceUri: undefined,
+        credential: undefined,
+        clientId: undefined,
+      },
+      jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400 },
     })
     assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
   })
@@ -83,6 +92,41 @@ describe('readSettings', () => {
     assert.equal(providersIn(''), undefined)
     for (const wrong of ['cudda,cpu', 'cuda;cpu', 'cuda,', '[]', '["cuda"', '[{"name": "cuda", "device": 1}]'])
       assert.throws(() => providersIn(wrong), /^StartupError: setting SCORING_EXECUTION_PROVIDERS: /, wrong)
+  })
+
+  it('takes what jobs may read and write as names with commas between', () => {
+    const jobsIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2).jobs
+    const jobs = jobsIn({
+      SCORING_JOB_CONTAINERS: 'patients, results-2026',
+      SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
+      SCORING_JOB_MAX_INPUT_BYTES: '1000000',
+    })
+    assert.deepEqual(jobs, {
+      containers: ['patients', 'results-2026'],
+      inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
+      maxInputBytes: 1_000_000,
+    })
+    for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])
+      assert.throws(
+        () => jobsIn({ SCORING_JOB_CONTAINERS: wrong }),
+        /^StartupError: setting SCORING_JOB_CONTAINERS: /,
+        wrong,
+      )
+    for (const wrong of [
+      '*.blob.core.windows.net',
+      'https://a.example',
+      'localhost',
+      '10.0.0.1',
+      'a.example/x',
+      'A.example',
+    ])
+      assert.throws(
+        () => jobsIn({ SCORING_JOB_INPUT_HOSTS: wrong }),
+        /^StartupError: setting SCORING_JOB_INPUT_HOSTS: /,
+        wrong,
+      )
+    for (const wrong of ['0', '-1', '1e9', '1 GB'])
+      assert.throws(() => jobsIn({ SCORING_JOB_MAX_INPUT_BYTES: wrong }), /SCORING_JOB_MAX_INPUT_BYTES/, wrong)
   })
 
   it('takes a vault, in Development too', () => {

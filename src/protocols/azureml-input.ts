@@ -1,4 +1,5 @@
 import { ScoringError } from '../errors.ts'
+import { isNestedDeeper } from './json-depth.ts'
 import { findJsonError } from './json-error.ts'
 import { isJson, unsupportedMediaType } from './media-type.ts'
 import { findUtf8Error } from './utf8-error.ts'
@@ -35,7 +36,9 @@ export function decodeParameters(
 ): Record<string, unknown> {
   if (!isJson(contentType)) throw unsupportedMediaType(contentType, [])
   if (body.length === 0) throw new ScoringError('BODY_EMPTY', 'POST body is empty. Expecting a JSON dictionary.')
-  refuseDeepNesting(body)
+  if (isNestedDeeper(body, maxDepth)) {
+    throw new ScoringError('BODY_NESTED_TOO_DEEPLY', `POST body is nested deeper than ${maxDepth} levels.`)
+  }
   const text = decodeText(body).replace(/^\uFEFF/, '')
   const parameters = parse(text, hasExactIntegers)
   if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) {
@@ -56,24 +59,4 @@ function parse(text: string, hasExactIntegers: boolean): unknown {
 function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
   return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value
-}
-
-const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [...'"\\[]{}'].map(c => c.charCodeAt(0))
-
-/** Counts brackets outside strings before anything recursive sees the body. */
-function refuseDeepNesting(body: Uint8Array): void {
-  if (body.length <= maxDepth) return
-  let depth = 0
-  for (let index = 0; index < body.length; index++) {
-    const byte = body[index]
-    if (byte === quote) {
-      for (index++; index < body.length && body[index] !== quote; index++) if (body[index] === backslash) index++
-    } else if (byte === openBracket || byte === openBrace) {
-      if (++depth > maxDepth) {
-        throw new ScoringError('BODY_NESTED_TOO_DEEPLY', `POST body is nested deeper than ${maxDepth} levels.`)
-      }
-    } else if (byte === closeBracket || byte === closeBrace) {
-      depth--
-    }
-  }
 }

@@ -44,7 +44,7 @@ export class MemoryQueues implements MessageQueues {
 
   async send(queue: JobQueue, message: JobMessage, delaySeconds = 0): Promise<void> {
     await this.hooks.around('send', jobQueues[queue], () =>
-      this.put(jobQueues[queue], JSON.stringify(message), delaySeconds),
+      this.put(jobQueues[queue], JSON.stringify(message), Math.ceil(delaySeconds)),
     )
   }
 

@@ -5,10 +5,10 @@ export interface PlannedChunk {
   /** Index of its first row in the whole input, from 0. */
   readonly firstRow: number
   readonly rowCount: number
-  /** Bytes of the input text (unpacked, if it is packed): from `start`, up to but not with `end`. */
+  /** Bytes of the input text (unpacked, if it is packed; as JSON Lines, if it is Parquet): from `start`, up to but not with `end`. */
   readonly start: number
   readonly end: number
-  /** The chunk's own text, where the input cannot be read in ranges (packed, Parquet): in the format `chunkFormat`. */
+  /** The chunk's own text, where the input cannot be read in ranges (packed, Parquet): in the format `chunkFormatOf` tells. */
   readonly content?: Uint8Array
 }
 
@@ -22,12 +22,24 @@ export interface PlanCursor {
   readonly columns?: readonly string[]
 }
 
+export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }
+
+export type InputFault =
+  | 'INPUT_TOO_LARGE'
+  | 'INPUT_NOT_UTF8'
+  | 'INPUT_NOT_GZIP'
+  | 'INPUT_TRUNCATED'
+  | 'INPUT_NOT_CSV'
+  | 'INPUT_NOT_JSON_ARRAY'
+  | 'INPUT_NOT_PARQUET'
+  | 'INPUT_COLUMNS_UNFIT'
+
 /** The input cannot be read as what it is said to be; rows before that are fine. */
 export class InputUnreadable extends Error {
   override readonly name = 'InputUnreadable'
-  readonly code: string
+  readonly code: InputFault
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: InputFault, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }

@@ -1,0 +1,184 @@
+import {
+  AnonymousCredential,
+  BlobClient,
+  type BlobServiceClient,
+  type BlockBlobClient,
+  type ContainerClient,
+  type ContainerListBlobFlatSegmentResponse,
+  logger,
+} from '@azure/storage-blob'
+import type {
+  BlobHead,
+  BlobMetadata,
+  BlobPlace,
+  BlobStore,
+  ByteRange,
+  ListedBlob,
+  ReadablePlace,
+} from '../../jobs/blob-store.ts'
+import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
+import { remoteUrl, type SignatureOf } from './remote-url.ts'
+import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
+import { codeOf, statusOf } from './storage-failure.ts'
+
+// AZURE_LOG_LEVEL would have requests written out, and with them their addresses.
+logger.info.enabled = false
+logger.error.enabled = false
+
+const createOnly = { ifNoneMatch: '*' }
+const blobExists = (failure: unknown) => (codeOf(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
+/** There is no such blob, or no such container. */
+const isAbsent = (failure: unknown) => (statusOf(failure) === 404 ? { is: undefined } : undefined)
+
+/**
+ * Blobs in Azure Storage, block blobs all of them. What is written is checked by TLS on its way and by its length, so
+ * there are no checksums on top.
+ */
+export class AzureBlobStore implements BlobStore {
+  readonly #service: BlobServiceClient
+  readonly #signatureOf: SignatureOf
+  readonly #calls: StorageCallOptions
+  readonly #remoteOptions: object
+
+  /**
+   * @param signatureOf    what may be read elsewhere, see `remote-url.ts`
+   * @param remoteOptions  of the connection to there; tests bring certificates of their own
+   */
+  constructor(
+    service: BlobServiceClient,
+    signatureOf: SignatureOf,
+    calls: StorageCallOptions = usualCalls,
+    remoteOptions: object = {},
+  ) {
+    this.#service = service
+    this.#signatureOf = signatureOf
+    this.#calls = calls
+    this.#remoteOptions = { ...clientOptions(calls), ...remoteOptions }
+  }
+
+  async head(place: ReadablePlace): Promise<BlobHead | undefined> {
+    const { blob, name } = await this.#readable(place)
+    return headBlob(blob, name, this.#calls)
+  }
+
+  async *read(place: ReadablePlace, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
+    const { blob, name } = await this.#readable(place)
+    yield* readBlob(blob, name, etag, range, this.#calls)
+  }
+
+  readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
+    return readWholeBlob(this.#blob(place), nameOf(place), this.#calls)
+  }
+
+  create(place: BlobPlace, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+    const bytes = Buffer.from(content)
+    return this.#inContainer(place, `create the blob ${nameOf(place)}`, blobExists, async (blob, abortSignal) => {
+      await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })
+      return true
+    })
+  }
+
+  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean> {
+    const bytes = Buffer.from(content)
+    const isOther = (failure: unknown) => ([404, 412].includes(statusOf(failure) ?? 0) ? { is: false } : undefined)
+    const upload = async (abortSignal: AbortSignal) => {
+      await this.#blob(place).upload(bytes, bytes.length, { abortSignal, conditions: { ifMatch: etag } })
+      return true
+    }
+    return storageCall(`replace the blob ${nameOf(place)}`, this.#calls, upload, isOther)
+  }
+
+  async remove(place: BlobPlace): Promise<void> {
+    const remove = (abortSignal: AbortSignal) => this.#blob(place).delete({ abortSignal, deleteSnapshots: 'include' })
+    await storageCall(`remove the blob ${nameOf(place)}`, this.#calls, remove, isAbsent)
+  }
+
+  async *list(container: string, prefix: string): AsyncIterable<ListedBlob> {
+    const client = this.#service.getContainerClient(container)
+    const what = `list the blobs ${container}/${prefix}`
+    let continuationToken: string | undefined
+    do {
+      const page = await storageCall(
+        what,
+        this.#calls,
+        abortSignal => pageOf(client, { prefix, continuationToken, abortSignal }),
+        isAbsent,
+      )
+      for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
+        const { contentLength: bytes = 0, lastModified } = properties
+        yield { path: name, bytes, metadata: lowerCased(metadata), modifiedAt: lastModified.getTime() }
+      }
+      continuationToken = page?.continuationToken
+    } while (continuationToken)
+  }
+
+  async stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void> {
+    const stage = (blob: BlockBlobClient, abortSignal: AbortSignal) =>
+      blob.stageBlock(blockId, content, content.length, { abortSignal })
+    await this.#inContainer(place, `take a block of the blob ${nameOf(place)}`, () => undefined, stage)
+  }
+
+  async commitBlocks(
+    place: BlobPlace,
+    blockIds: readonly string[],
+    metadata: BlobMetadata,
+  ): Promise<'committed' | 'exists' | 'missing'> {
+    type Outcome = 'committed' | 'exists' | 'missing'
+    const known = (failure: unknown): { is: Outcome } | undefined => {
+      const code = codeOf(failure)
+      if (code === 'BlobAlreadyExists') return { is: 'exists' }
+      return code === 'InvalidBlockList' ? { is: 'missing' } : undefined
+    }
+    const what = `put together the blob ${nameOf(place)}`
+    const outcome = await this.#inContainer<Outcome>(place, what, known, async (blob, abortSignal) => {
+      await blob.commitBlockList([...blockIds], { abortSignal, metadata, conditions: createOnly })
+      return 'committed'
+    })
+    // Nobody has promised that a blob which is there is noticed before a block which is not.
+    return outcome === 'missing' && (await this.head(place)) ? 'exists' : outcome
+  }
+
+  /** A write that makes the container when it is missing. */
+  #inContainer<Result>(
+    place: BlobPlace,
+    what: string,
+    known: (failure: unknown) => { readonly is: Result } | undefined,
+    write: (blob: BlockBlobClient, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const work = async (signal: AbortSignal) => {
+      try {
+        return await write(this.#blob(place), signal)
+      } catch (failure) {
+        if (codeOf(failure) !== 'ContainerNotFound') throw failure
+        await this.#service.getContainerClient(place.container).createIfNotExists({ abortSignal: signal })
+        return await write(this.#blob(place), signal)
+      }
+    }
+    return storageCall(what, this.#calls, work, known)
+  }
+
+  #blob({ container, path }: BlobPlace): BlockBlobClient {
+    return this.#service.getContainerClient(container).getBlockBlobClient(path)
+  }
+
+  async #readable(place: ReadablePlace): Promise<{ blob: BlobClient; name: string }> {
+    if (!('url' in place)) return { blob: this.#blob(place), name: nameOf(place) }
+    const { url, name } = await remoteUrl(place.url, this.#signatureOf)
+    return { blob: new BlobClient(url, new AnonymousCredential(), this.#remoteOptions), name }
+  }
+}
+
+function nameOf({ container, path }: BlobPlace): string {
+  return `${container}/${path}`
+}
+
+/** One page of a list, by a request of its own. */
+async function pageOf(
+  client: ContainerClient,
+  options: { prefix: string; continuationToken: string | undefined; abortSignal: AbortSignal },
+): Promise<ContainerListBlobFlatSegmentResponse> {
+  const { prefix, continuationToken, abortSignal } = options
+  const pages = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal })
+  const { value } = await pages.byPage(continuationToken ? { continuationToken } : {}).next()
+  return value
+}

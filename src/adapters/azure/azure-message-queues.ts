@@ -1,0 +1,52 @@
+import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
+import { type JobMessage, type JobQueue, jobQueues, type MessageQueues } from '../../jobs/message-queues.ts'
+import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
+import { codeOf, StorageError } from './storage-failure.ts'
+
+// As in azure-blob-store.ts.
+logger.info.enabled = false
+logger.error.enabled = false
+
+const maxMessageBytes = 65_536
+const maxDelaySeconds = 604_800
+const neverExpires = -1
+
+/** Queues in Azure Storage. Messages are plain JSON, which the host reads with `messageEncoding` "none". */
+export class AzureMessageQueues implements MessageQueues {
+  readonly #service: QueueServiceClient
+  readonly #calls: StorageCallOptions
+
+  constructor(service: QueueServiceClient, calls: StorageCallOptions = usualCalls) {
+    this.#service = service
+    this.#calls = calls
+  }
+
+  /** @param delaySeconds  a week at most, which is what the storage takes */
+  async send(queue: JobQueue, message: JobMessage, delaySeconds = 0): Promise<void> {
+    const name = jobQueues[queue]
+    const text = JSON.stringify(message)
+    const bytes = Buffer.byteLength(text)
+    if (bytes > maxMessageBytes) {
+      throw new StorageError(`a message for ${name} has ${bytes} bytes, a queue takes ${maxMessageBytes}`, 'too-long')
+    }
+    const client = this.#service.getQueueClient(name)
+    const visibilityTimeout = Math.min(maxDelaySeconds, Math.ceil(delaySeconds))
+    await storageCall(`take a message for the queue ${name}`, this.#calls, abortSignal =>
+      sendTo(client, text, { abortSignal, visibilityTimeout, messageTimeToLive: neverExpires }),
+    )
+  }
+}
+
+async function sendTo(
+  client: QueueClient,
+  text: string,
+  options: { abortSignal: AbortSignal; visibilityTimeout: number; messageTimeToLive: number },
+): Promise<void> {
+  try {
+    await client.sendMessage(text, options)
+  } catch (failure) {
+    if (codeOf(failure) !== 'QueueNotFound') throw failure
+    await client.createIfNotExists({ abortSignal: options.abortSignal })
+    await client.sendMessage(text, options)
+  }
+}

@@ -1,0 +1,107 @@
+import { StartupError } from '../../errors.ts'
+
+/** The settings `AzureWebJobsStorage…`, which the host of the functions reads as well. */
+export interface StorageSettings {
+  /** `AzureWebJobsStorage` */
+  readonly connectionString?: string | undefined
+  /** `AzureWebJobsStorage__accountName` */
+  readonly accountName?: string | undefined
+  /** `AzureWebJobsStorage__blobServiceUri` */
+  readonly blobServiceUri?: string | undefined
+  /** `AzureWebJobsStorage__queueServiceUri` */
+  readonly queueServiceUri?: string | undefined
+  /** `AzureWebJobsStorage__credential`: `managedidentity` */
+  readonly credential?: string | undefined
+  /** `AzureWebJobsStorage__clientId`: which user-assigned identity */
+  readonly clientId?: string | undefined
+  /** `AZURE_CLIENT_ID`: the same, for everything that does not say it itself */
+  readonly defaultClientId?: string | undefined
+  readonly isDevelopment: boolean
+}
+
+/** Where the storage is, and as whom the app comes. */
+export type StorageAddress =
+  | { readonly connectionString: string }
+  | {
+      readonly blobUrl: string
+      readonly queueUrl: string
+      readonly isDevelopment: boolean
+      readonly clientId: string | undefined
+    }
+
+const accountName = /^[a-z0-9]{3,24}$/
+const name = 'AzureWebJobsStorage'
+
+/**
+ * A connection string goes before an identity, as it does for the host ("Connect to host storage with an identity").
+ *
+ * @returns undefined: no storage is set
+ * @throws StartupError naming the setting; never with its value, which may be a key
+ */
+export function readStorageAddress(settings: StorageSettings): StorageAddress | undefined {
+  const { connectionString, accountName, blobServiceUri, queueServiceUri } = settings
+  if (connectionString) return { connectionString: checkConnectionString(connectionString) }
+  if (!accountName && !blobServiceUri && !queueServiceUri) return undefined
+  const isManaged = isManagedIdentity(settings.credential)
+  return {
+    blobUrl: serviceUrl('blob', blobServiceUri, accountName),
+    queueUrl: serviceUrl('queue', queueServiceUri, accountName),
+    isDevelopment: settings.isDevelopment && !isManaged,
+    // `managedidentity` without a client id is the system-assigned one, whatever else the app is.
+    clientId: settings.clientId ?? (isManaged ? undefined : settings.defaultClientId),
+  }
+}
+
+/** What the SDK would take as well; its errors come at the first job, these at the start. */
+function checkConnectionString(text: string): string {
+  if (text.startsWith('@Microsoft.KeyVault(')) {
+    throw new StartupError(
+      `${name} is a reference to a key vault that could not be resolved: see the app's settings in the portal for why`,
+    )
+  }
+  const parts = new Map(text.split(';').map(part => splitAt(part.trim(), part.trim().indexOf('='))))
+  const has = (...keys: string[]) => keys.every(key => parts.get(key))
+  const isWhole =
+    parts.get('UseDevelopmentStorage')?.toLowerCase() === 'true' ||
+    (has('AccountName', 'AccountKey') && (has('EndpointSuffix') || has('BlobEndpoint', 'QueueEndpoint'))) ||
+    has('SharedAccessSignature', 'BlobEndpoint', 'QueueEndpoint')
+  const isKey = /^[A-Za-z0-9+/]+={0,2}$/.test(parts.get('AccountKey') ?? 'none')
+  const endpoints = ['BlobEndpoint', 'QueueEndpoint'].map(key => parts.get(key)).filter(url => url !== undefined)
+  if (!isWhole || !isKey || !endpoints.every(url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''))) {
+    throw new StartupError(
+      `${name} must be a connection string: UseDevelopmentStorage=true, or AccountName and AccountKey with EndpointSuffix or ` +
+        'BlobEndpoint and QueueEndpoint, or SharedAccessSignature with BlobEndpoint and QueueEndpoint',
+    )
+  }
+  return text
+}
+
+function splitAt(text: string, index: number): [string, string] {
+  return [text.slice(0, Math.max(0, index)), text.slice(index + 1)]
+}
+
+function isManagedIdentity(credential: string | undefined): boolean {
+  if (credential === undefined) return false
+  if (credential.toLowerCase() === 'managedidentity') return true
+  throw new StartupError(`${name}__credential must be managedidentity, or not be there`)
+}
+
+function serviceUrl(service: 'blob' | 'queue', uri: string | undefined, account: string | undefined): string {
+  if (uri !== undefined) {
+    const url = URL.parse(uri)
+    // A token is sent there; a query would be a signature, which belongs into a connection string.
+    if (url?.protocol === 'https:' && !url.username && !url.password && !url.search) return uri
+    throw new StartupError(
+      `${name}__${service}ServiceUri must be an https URL such as https://mystorage.${service}.core.windows.net, without user or query`,
+    )
+  }
+  if (account === undefined) {
+    throw new StartupError(`${name}__${service}ServiceUri is missing: the app needs blobs and queues`)
+  }
+  if (!accountName.test(account)) {
+    throw new StartupError(
+      `${name}__accountName must be the name of a storage account: 3 to 24 lower-case letters and digits`,
+    )
+  }
+  return `https://${account}.${service}.core.windows.net`
+}

@@ -1,0 +1,39 @@
+/** What needs Azure's Storage clients: a bundle of its own, so that a start, and scoring, do not even read their code. */
+import { BlobServiceClient } from '@azure/storage-blob'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { AzureBlobStore } from './azure-blob-store.ts'
+import { azureCredential } from './azure-credential.ts'
+import { AzureMessageQueues } from './azure-message-queues.ts'
+import type { Storage } from './open-storage.ts'
+import type { SignatureOf } from './remote-url.ts'
+import type { StorageAddress } from './storage-address.ts'
+import { clientOptions, type StorageCallOptions, usualCalls } from './storage-calls.ts'
+
+/** Asks nothing of the storage yet. @param calls  how patient the clients are; tests are less so */
+export async function connectStorage(
+  address: StorageAddress,
+  signatureOf: SignatureOf,
+  calls: StorageCallOptions = usualCalls,
+): Promise<Storage> {
+  const [blobs, queues] = await clientsOf(address, calls)
+  return { blobs: new AzureBlobStore(blobs, signatureOf, calls), queues: new AzureMessageQueues(queues, calls) }
+}
+
+async function clientsOf(
+  address: StorageAddress,
+  calls: StorageCallOptions,
+): Promise<[BlobServiceClient, QueueServiceClient]> {
+  const options = clientOptions(calls)
+  if ('connectionString' in address) {
+    const { connectionString } = address
+    return [
+      BlobServiceClient.fromConnectionString(connectionString, options),
+      QueueServiceClient.fromConnectionString(connectionString, options),
+    ]
+  }
+  const credential = await azureCredential(address.isDevelopment, address.clientId)
+  return [
+    new BlobServiceClient(address.blobUrl, credential, options),
+    new QueueServiceClient(address.queueUrl, credential, options),
+  ]
+}

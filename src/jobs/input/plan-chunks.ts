@@ -1,0 +1,59 @@
+import type { TensorInfo } from '../../engine/model-session.ts'
+import type { InputFormat } from '../job-spec.ts'
+import { readHeader } from './csv-header.ts'
+import { planParquet } from './plan-parquet.ts'
+import { type ChunkLimits, type NextChunk, planText } from './plan-text.ts'
+import type { PlanCursor } from './planned-chunk.ts'
+import { RowCutter } from './row-cutter.ts'
+import { scannerOf } from './row-scanner.ts'
+import { rowShapeOf } from './row-shape.ts'
+import { openText, type ReadInput } from './text-source.ts'
+
+export interface PlanOptions extends ChunkLimits {
+  readonly format: InputFormat
+  readonly isGzip: boolean
+  /** Of the input as it lies there. */
+  readonly bytes: number
+  /** What the service takes, against which the columns of CSV and Parquet are checked; undefined: objects by column name. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  /** A larger row is planned as a row, but never held. */
+  readonly maxRowBytes: number
+  /** Of the unpacked text. */
+  readonly maxInputBytes: number
+}
+
+export const defaultPlanLimits = {
+  maxChunkBytes: 8 * 1024 ** 2,
+  maxRowBytes: 16 * 1024 ** 2,
+  maxInputBytes: 64 * 1024 ** 3,
+} as const
+
+/**
+ * Cuts an input into chunks of whole rows. The same bytes and options give the same chunks, wherever it was begun. Memory
+ * does not grow with the input or a row: the text of one chunk at most, and for Parquet the columns of some thousand rows.
+ *
+ * @param cursor  `next` of the last chunk that is known, or `planStart`
+ * @returns chunks of at least one row each; none when the input has no rows (a CSV: nothing after its header)
+ * @throws InputUnreadable after the chunks before the fault; what `read` throws
+ */
+export async function* planChunks(
+  read: ReadInput,
+  options: PlanOptions,
+  cursor: PlanCursor,
+): AsyncGenerator<NextChunk> {
+  const { format, isGzip, inputs, maxRowBytes } = options
+  if (format === 'parquet') return yield* planParquet(read, options, cursor)
+  const source = { ...options, read }
+  let begin = cursor
+  if (format === 'csv' && !cursor.columns) {
+    const header = await readHeader(source)
+    if (!header) return
+    begin = { ...cursor, ...header }
+  }
+  // Also when it is resumed, so that it is never missed.
+  if (begin.columns) rowShapeOf(begin.columns, inputs)
+  const { pieces, offset } = await openText(source, begin.offset)
+  const scanner = scannerOf(format, offset, cursor.chunk > 0)
+  const rows = isGzip ? new RowCutter(scanner, offset, maxRowBytes) : scanner
+  yield* planText(pieces, rows, format === 'json' ? ',' : '\n', options, begin)
+}

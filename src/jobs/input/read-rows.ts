@@ -1,0 +1,113 @@
+import { isUtf8 } from 'node:buffer'
+import type { TensorInfo } from '../../engine/model-session.ts'
+import { isNestedDeeper } from '../../protocols/json-depth.ts'
+import { findJsonError } from '../../protocols/json-error.ts'
+import type { Row } from '../row-scorer.ts'
+import { cellJson } from './cell-json.ts'
+import { cellsOf } from './csv-cells.ts'
+import type { ChunkFormat } from './input-format.ts'
+import { tooLargeRow } from './plan-text.ts'
+import type { PlannedChunk } from './planned-chunk.ts'
+import { RowCutter } from './row-cutter.ts'
+import { chunkScannerOf } from './row-scanner.ts'
+import { type RowShape, rowShapeOf } from './row-shape.ts'
+
+export interface ReadOptions {
+  /** Of the chunk's bytes (`chunkFormatOf`). */
+  readonly format: ChunkFormat
+  /** Header of a CSV: `columns` of the plan's cursor. */
+  readonly columns?: readonly string[] | undefined
+  /** What the service takes: types and places of a CSV's cells; undefined: rows are objects by column name. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  readonly maxRowBytes: number
+}
+
+/** As requests may be, less what a row is put into. */
+const maxDepth = 990
+
+export type RowFault =
+  | 'ROW_TOO_LARGE'
+  | 'ROW_NOT_UTF8'
+  | 'ROW_NOT_JSON'
+  | 'ROW_NOT_CSV'
+  | 'ROW_RAGGED'
+  | 'ROW_NOT_A_NUMBER'
+  | 'ROW_NOT_A_BOOL'
+
+/**
+ * The rows of one chunk. A row of JSON is its text as it stands, of which it is known that it is exactly one JSON value.
+ *
+ * @param content  the bytes of the input from `chunk.start` to `chunk.end`, or the chunk's own text
+ * @returns `chunk.rowCount` rows; messages of those that are none hold no value of the row
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT; Error when the content is not that of the chunk
+ */
+export async function readRows(
+  content: AsyncIterable<Uint8Array>,
+  chunk: Pick<PlannedChunk, 'chunk' | 'rowCount'>,
+  { format, columns, inputs, maxRowBytes }: ReadOptions,
+): Promise<Row[]> {
+  const shape = format === 'csv' && columns ? rowShapeOf(columns, inputs) : undefined
+  const read = (text: Buffer) => (shape && columns ? csvRow(text.toString(), shape, columns.length) : jsonRow(text))
+  const cutter = new RowCutter(chunkScannerOf(format), 0, maxRowBytes)
+  const rows: Row[] = []
+  const add = (bytes: Uint8Array | undefined) => {
+    if (!bytes || tooLargeRow.equals(bytes)) {
+      rows.push(failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`))
+    } else if (!isUtf8(bytes)) {
+      rows.push(failed('ROW_NOT_UTF8', 'the row is not UTF-8'))
+    } else {
+      rows.push(read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)))
+    }
+  }
+  for await (const piece of content) {
+    cutter.feed(piece)
+    while (cutter.next()) add(cutter.row)
+  }
+  if (cutter.finish()) add(cutter.row)
+  if (rows.length !== chunk.rowCount) {
+    throw new Error(`chunk ${chunk.chunk} holds ${rows.length} rows, of which ${chunk.rowCount} were planned`)
+  }
+  return rows
+}
+
+function jsonRow(bytes: Buffer): Row {
+  if (isNestedDeeper(bytes, maxDepth)) {
+    return failed('ROW_NOT_JSON', `the row is nested deeper than ${maxDepth} levels`)
+  }
+  // Only what JSON calls white space: with more than that it is no JSON.
+  const json = bytes.toString().replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
+  try {
+    JSON.parse(json)
+    return { json }
+  } catch {
+    // V8's own message quotes the row.
+    return failed('ROW_NOT_JSON', `the row is not JSON: ${findJsonError(json)}`)
+  }
+}
+
+function csvRow(record: string, shape: RowShape, columnCount: number): Row {
+  const cells = cellsOf(record.endsWith('\r') ? record.slice(0, -1) : record)
+  if (!cells) return failed('ROW_NOT_CSV', 'the row has text after the closing quote of a cell')
+  if (cells.length !== columnCount) {
+    return failed('ROW_RAGGED', `the row has ${cells.length} cell(s), the header names ${columnCount} column(s)`)
+  }
+  const values: string[] = []
+  for (const { column, name, dtype } of shape.cells) {
+    const cell = cells[column] as string
+    const value = cellJson(cell, dtype)
+    if (value === undefined) {
+      const kind = dtype === 'bool' ? 'true or false' : `a number (${dtype})`
+      const found = cell.trim() === '' ? 'is empty' : 'holds something else'
+      return failed(
+        dtype === 'bool' ? 'ROW_NOT_A_BOOL' : 'ROW_NOT_A_NUMBER',
+        `column "${name}" ${found}; it takes ${kind}`,
+      )
+    }
+    values.push(value)
+  }
+  return { json: shape.rowOf(values) }
+}
+
+function failed(code: RowFault, message: string): Row {
+  return { code, message }
+}

@@ -1,0 +1,118 @@
+/** What every storage behind the port of queues does: the double that other tests use, and Azure's client over Azurite. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { connectStorage } from '../../src/adapters/azure/storage.ts'
+import { type JobMessage, jobQueues, type MessageQueues } from '../../src/jobs/message-queues.ts'
+import { startStorage } from '../support/azurite-storage.ts'
+import { MemoryQueues } from '../support/memory-queues.ts'
+
+/** What the host sees. */
+interface Received {
+  readonly text: string
+  readonly dequeueCount: number
+}
+
+interface Opened {
+  readonly queues: MessageQueues
+  /** Takes all messages that can be seen now, and hides them for a minute. */
+  receive(queueName: string): Promise<Received[]>
+  /** When the storage throws the message away. */
+  expiry?(queueName: string): Promise<Date>
+}
+
+type Cleaner = { after(cleanUp: () => unknown): void }
+
+const storages: { name: string; open(cleaner: Cleaner): Promise<Opened> }[] = [
+  {
+    name: 'the double',
+    async open() {
+      const queues = new MemoryQueues({ now: Date.now })
+      const receive = async (queueName: string) => {
+        const messages: Received[] = []
+        for (let next = queues.receive(queueName, 60); next; next = queues.receive(queueName, 60)) messages.push(next)
+        return messages
+      }
+      return { queues, receive }
+    },
+  },
+  {
+    name: 'Azurite',
+    async open(cleaner) {
+      const connectionString = await startStorage(cleaner)
+      const { queues } = await connectStorage({ connectionString }, () => undefined)
+      const owner = QueueServiceClient.fromConnectionString(connectionString)
+      const receive = async (queueName: string) => {
+        const options = { numberOfMessages: 32, visibilityTimeout: 60 }
+        const { receivedMessageItems } = await owner.getQueueClient(queueName).receiveMessages(options)
+        return receivedMessageItems.map(({ messageText: text, dequeueCount }) => ({ text, dequeueCount }))
+      }
+      const expiry = async (queueName: string) => {
+        const { peekedMessageItems } = await owner.getQueueClient(queueName).peekMessages()
+        return peekedMessageItems[0]!.expiresOn
+      }
+      return { queues, receive, expiry }
+    },
+  },
+]
+
+for (const { name, open } of storages) {
+  describe(`MessageQueues: ${name}`, () => {
+    const cleanUps: (() => unknown)[] = []
+    let opened: Opened
+    before(async () => {
+      opened = await open({ after: cleanUp => void cleanUps.push(cleanUp) })
+    })
+    after(async () => {
+      for (const cleanUp of cleanUps.reverse()) await cleanUp()
+    })
+
+    it('makes the queue, and hands over the message as plain JSON', async () => {
+      const messages: JobMessage[] = [
+        { jobId: 'nightly-1', chunk: 41, poisoned: 2, isRevival: true },
+        { jobId: 'a&<b>"\'☃' },
+      ]
+      for (const message of messages) await opened.queues.send('chunk', message)
+      const received = await opened.receive(jobQueues.chunk)
+      assert.deepEqual(
+        received.map(({ text }) => JSON.parse(text)),
+        messages,
+      )
+      assert.deepEqual(
+        received.map(({ dequeueCount }) => dequeueCount),
+        [1, 1],
+      )
+      assert.deepEqual(await opened.receive(jobQueues.chunk), [])
+    })
+
+    it('keeps queues apart', async () => {
+      await opened.queues.send('finish', { jobId: 'of-finish' })
+      await opened.queues.send('split', { jobId: 'of-split' })
+      const [split] = await opened.receive(jobQueues.split)
+      assert.deepEqual(JSON.parse(split!.text), { jobId: 'of-split' })
+    })
+
+    it('shows a delayed message only then', async () => {
+      await opened.queues.send('split', { jobId: 'later' }, 600)
+      await opened.queues.send('split', { jobId: 'soon' }, 0.2)
+      const received: Received[] = []
+      for (const giveUpAt = Date.now() + 20_000; received.length === 0 && Date.now() < giveUpAt; ) {
+        received.push(...(await opened.receive(jobQueues.split)))
+      }
+      assert.deepEqual(
+        received.map(({ text }) => JSON.parse(text)),
+        [{ jobId: 'soon' }],
+      )
+    })
+
+    it('sends messages that do not expire', async test => {
+      if (!opened.expiry) return test.skip('the double knows no expiry')
+      await opened.queues.send('finish', { jobId: 'old' })
+      assert.equal((await opened.expiry(jobQueues.finish)).getUTCFullYear(), 9999)
+    })
+
+    it('takes no message longer than 64 KiB', async () => {
+      await assert.rejects(opened.queues.send('finish', { jobId: 'x'.repeat(65_536) }), /64 KiB|65536/)
+    })
+  })
+}
