@@ -1,6 +1,6 @@
+import { headResult } from './chunk-result.ts'
 import { closePart, sumsWhenAllDone } from './done-parts.ts'
 import { failJob } from './end-job.ts'
-import { headResult } from './chunk-result.ts'
 import { JobFailure } from './job-failure.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
@@ -18,19 +18,20 @@ export interface CommittedResult {
 /**
  * What follows from a result that is committed. Safe to be done again: where somebody died half-way, somebody goes on.
  *
- * @param handsOn  whether the message for the next chunk of the slot is sent now; otherwise only if that has no result
+ * @param handsOn  whether to send the message for the next chunk of the slot; `unlessDone`: unless that has a result
  */
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
   { chunk, failed, part }: CommittedResult,
-  handsOn: boolean,
+  handsOn: 'always' | 'unlessDone' | 'never',
 ): Promise<void> {
   const { queues, limits } = tools
   const { jobId } = job.spec
   if (failed > 0 && (await failAboveThreshold(tools, job))) return
   const next = chunk + limits.window
-  if (isPlannable(next, part) && (handsOn || !(await headResult(tools, jobId, next)))) {
+  const isNext = handsOn !== 'never' && isPlannable(next, part)
+  if (isNext && (handsOn === 'always' || !(await headResult(tools, jobId, next)))) {
     await queues.send('chunk', { jobId, chunk: next })
   }
   await closePartOf(tools, job.spec, part.part, part.chunks.length)

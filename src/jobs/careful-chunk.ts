@@ -40,7 +40,10 @@ export async function scoreCarefully(
       open.push({ from: middle, to }, { from, to: middle })
     } else if (begun > 0 && isRecent(tools, begunAt)) throw new SomebodyIsAtIt()
     else if (begun >= provenDeaths) results.push(guilty)
-    else results.push(...(await scoreOnce(tools, trail, { from, to, number: last + 1 }, () => score(rows.slice(from, to)))))
+    else
+      results.push(
+        ...(await scoreOnce(tools, trail, { from, to, number: last + 1 }, () => score(rows.slice(from, to)))),
+      )
   }
   return results
 }

@@ -59,7 +59,10 @@ export class CarefulTrail {
 
   /** Attempts that seem to have ended with their process. */
   get deaths(): number {
-    return [...this.#ranges.values()].reduce((sum, { begun, isScored }) => sum + Math.max(0, begun - Number(isScored)), 0)
+    return [...this.#ranges.values()].reduce(
+      (sum, { begun, isScored }) => sum + Math.max(0, begun - Number(isScored)),
+      0,
+    )
   }
 
   /** @returns false: somebody else begins the same attempt at this moment */

@@ -1,4 +1,4 @@
-import { type BlobHead } from './blob-store.ts'
+import type { BlobHead } from './blob-store.ts'
 import type { PlannedChunk } from './input/planned-chunk.ts'
 import { chunkResultPlace } from './job-layout.ts'
 import { partOf } from './job-limits.ts'

@@ -1,10 +1,10 @@
+import type { JobFailure } from './job-failure.ts'
 import { activePlace, signaturePlace } from './job-layout.ts'
 import { changeState } from './job-records.ts'
 import type { JobSpec } from './job-spec.ts'
 import { hasEnded, type JobStatus } from './job-state.ts'
-import type { JobFailure } from './job-failure.ts'
-import type { OpenJob } from './open-job.ts'
 import type { JobTools } from './job-tools.ts'
+import type { OpenJob } from './open-job.ts'
 import { tallyOf } from './tally.ts'
 
 /**

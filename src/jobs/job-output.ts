@@ -49,3 +49,7 @@ export function outputExists({ output }: JobSpec): JobFailure {
     `the output ${output.blob} was written by somebody else while the job ran; it stays as it is`,
   )
 }
+
+export function resultsMissing(): JobFailure {
+  return new JobFailure('RESULTS_MISSING', 'results of the job were removed before its output was put together')
+}

@@ -1,9 +1,9 @@
+import { JobStopped } from './job-failure.ts'
 import { ensureState, readSpec, readState } from './job-records.ts'
 import { type JobSpec, jobIdPattern } from './job-spec.ts'
 import type { JobState } from './job-state.ts'
 import type { JobTools } from './job-tools.ts'
 import { JobMessage } from './message-queues.ts'
-import { JobStopped } from './job-failure.ts'
 
 export interface OpenJob {
   readonly spec: JobSpec

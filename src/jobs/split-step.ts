@@ -3,13 +3,13 @@ import { failJob } from './end-job.ts'
 import { planChunks } from './input/plan-chunks.ts'
 import { type PlannedChunk, planStart } from './input/planned-chunk.ts'
 import { asJobFailure } from './job-failure.ts'
+import { openInput, planOptions } from './job-input.ts'
 import { chunkInputPlace } from './job-layout.ts'
 import { changeState, readState } from './job-records.ts'
 import type { JobTools } from './job-tools.ts'
 import type { JobMessage } from './message-queues.ts'
 import { isWanted, type OpenJob, openJob } from './open-job.ts'
 import { commitPart, listPlan, type PlanPart, readPart } from './plan-parts.ts'
-import { planningOf } from './planning.ts'
 
 /**
  * Plans the chunks of a job, from where the plan ends on. Two who split at the same time write the same bytes.
@@ -62,8 +62,10 @@ async function* partsToPlan(tools: JobTools, spec: OpenJob['spec']): AsyncGenera
   if (known?.isLast) return
   let part = known ? known.part + 1 : 0
   let next = (known && (await readPart(store, jobId, known.part)))?.next ?? planStart
+  const read = await openInput(tools, spec)
+  const options = await planOptions(tools, spec)
   let chunks: PlannedChunk[] = []
-  for await (const { content, next: after, ...chunk } of planChunks(...(await planningOf(tools, spec)), next)) {
+  for await (const { content, next: after, ...chunk } of planChunks(read, options, next)) {
     // Before the plan names it.
     if (content) await store.create(chunkInputPlace(jobId, part, chunk.chunk), content)
     next = after
