@@ -15,6 +15,7 @@
  *     <jobId>/result.json              the final counts; written once
  *     <jobId>/predictions.jsonl        the output, unless another place was asked for
  *     _active/<jobId>                  there while the job has not ended: what the sweeper looks at
+ *     _sweep                           written by each sweep, to learn the time of the storage
  *     _services/<service>/<time>_<jobId>  for lists, newest first
  */
 import type { BlobPlace } from './blob-store.ts'
@@ -50,6 +51,7 @@ export const sweepPlace = (jobId: string) => inJobs(`${jobId}/sweep.json`)
 export const resultPlace = (jobId: string) => inJobs(`${jobId}/result.json`)
 export const activePrefix = '_active/'
 export const activePlace = (jobId: string) => inJobs(activePrefix + jobId)
+export const sweepClockPlace = inJobs('_sweep')
 export const listPrefix = (service: string) => `_services/${service}/`
 /** Newest first, because blobs are listed by name. @param createdAt  milliseconds since 1970 */
 export const listedPlace = (service: string, createdAt: number, jobId: string) =>

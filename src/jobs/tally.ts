@@ -1,5 +1,6 @@
 import type { BlobStore } from './blob-store.ts'
 import { addSums, isDone, listDone, noSums, type Sums, sumOfPart } from './done-parts.ts'
+import { isCopied } from './job-input.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobProgress, JobState } from './job-state.ts'
 import { type ListedPart, listPlan } from './plan-parts.ts'
@@ -39,8 +40,7 @@ function percentOf({ input }: JobSpec, plan: readonly ListedPart[], rows: number
   const share = rows === 0 ? 1 : rowsDone / rows
   if (last.isLast) return tenths(share)
   // Offsets in packed text say nothing about how much of it there is.
-  const isPacked = input.isGzip || input.format === 'parquet'
-  return isPacked ? 0 : tenths(share * Math.min(1, last.offset / input.bytes))
+  return isCopied(input) ? 0 : tenths(share * Math.min(1, last.offset / input.bytes))
 }
 
 /** In percent, rounded down, so that only all of it is 100. */
