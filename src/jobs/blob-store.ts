@@ -82,9 +82,19 @@ export interface BlobStore {
 /** The blob is not there. */
 export class BlobGone extends Error {
   override readonly name = 'BlobGone'
+
+  /** Thrown by a bundle that has a copy of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'BlobGone'
+  }
 }
 
 /** There is another version of the blob than the one that was asked for. */
 export class BlobChanged extends Error {
   override readonly name = 'BlobChanged'
+
+  /** Thrown by a bundle that has a copy of this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === 'BlobChanged'
+  }
 }

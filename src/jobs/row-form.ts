@@ -1,4 +1,5 @@
 import type { LoadReport } from '../engine/hand-over.ts'
+import type { TensorInfo } from '../engine/model-session.ts'
 import { cutArray, cutObject, cutRows } from './json-cut.ts'
 
 /** How the rows of a job go to their service, and come back. Rows, bodies and answers are JSON text. */
@@ -11,21 +12,22 @@ export interface RowForm {
   predictionsOf(answer: string, rows: readonly string[]): string[] | undefined
 }
 
+/** @returns the tensors that a request is decoded into; undefined: a script sees requests as they are */
+export function tensorsOf({ scriptKind, inputJsonSchema, inputs }: LoadReport): readonly TensorInfo[] | undefined {
+  return scriptKind === 'typed' && inputJsonSchema === undefined && inputs.length > 0 ? inputs : undefined
+}
+
 /**
  * A service that takes tensors gets rows: `{"data": [row, …]}`, or `{"data": {"<input>": [part, …], …}}` when it has
  * several inputs, which a row names. To any other service a row is a request of its own: an object is the whole body,
  * anything else is the only entry of `data`.
  */
-export function rowFormOf({ scriptKind, inputJsonSchema, inputs, isBatchable }: LoadReport): RowForm {
-  const takesTensors = scriptKind === 'typed' && inputJsonSchema === undefined
-  const [only, ...others] = inputs
-  if (!takesTensors || !only) return wholeRequests
-  return others.length === 0
-    ? oneInput(only.name, isBatchable)
-    : manyInputs(
-        inputs.map(({ name }) => name),
-        isBatchable,
-      )
+export function rowFormOf(report: LoadReport): RowForm {
+  const { isBatchable } = report
+  const names = tensorsOf(report)?.map(({ name }) => name)
+  const [only] = names ?? []
+  if (!names || only === undefined) return wholeRequests
+  return names.length === 1 ? oneInput(only, isBatchable) : manyInputs(names, isBatchable)
 }
 
 const wholeRequests: RowForm = {

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LoadReport, ScoringAnswer } from '../engine/hand-over.ts'
+import type { TensorInfo } from '../engine/model-session.ts'
 import { ScoringError } from '../errors.ts'
 import { bodyTooLarge } from '../protocols/azureml.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { contentOf, type RequestFailure } from './answer-content.ts'
 import { RequestSize } from './request-size.ts'
-import { type RowForm, rowFormOf } from './row-form.ts'
+import { type RowForm, rowFormOf, tensorsOf } from './row-form.ts'
 import type { Row, RowResult, RowScorer } from './row-scorer.ts'
 
 export interface ServiceRowScorerOptions {
@@ -36,6 +37,10 @@ export class ServiceRowScorer implements RowScorer {
 
   modelDigest(service: string): Promise<string> {
     return this.#options.modelDigest(service)
+  }
+
+  async inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined> {
+    return tensorsOf(await readyReport(this.#options.find(service), signal))
   }
 
   async score(name: string, rows: readonly Row[], maxRetries: number, signal: AbortSignal): Promise<RowResult[]> {

@@ -6,7 +6,7 @@ import { startAzurite } from '../../src/host/azurite.ts'
 /** A storage account of this test alone. @returns its connection string */
 export async function startStorage(cleaner: { after(cleanUp: () => unknown): void }): Promise<string> {
   const location = await mkdtemp(join(tmpdir(), 'storage-'))
-  const { connectionString, stop } = await startAzurite(location)
+  const { connectionString, stop } = await startAzurite(location, () => {})
   cleaner.after(async () => {
     await stop()
     await rm(location, { recursive: true, force: true })
