@@ -86,8 +86,8 @@ export class ScoringError extends Error {
 
 // Bundles have a copy each of this class, and an error of one is an error to the others. Subclasses are told by their own.
 Object.defineProperty(ScoringError, Symbol.hasInstance, {
-  value(this: (new () => unknown) | undefined, value: unknown): boolean {
-    if (this !== ScoringError) return Function.prototype[Symbol.hasInstance].call(this, value)
+  value(this: unknown, value: unknown): boolean {
+    if (this !== ScoringError) return Function.prototype[Symbol.hasInstance].call(this as typeof Error, value)
     return value instanceof Error && value.name === 'ScoringError'
   },
 })

@@ -52,7 +52,9 @@ export class JobIntake {
   async #accepted(order: Order): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
     const { jobId, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries } = order
-    if (this.#options.find(service).report?.scriptKind === 'rawHttp') {
+    const scoring = this.#options.find(service)
+    if (scoring.status === 'failed') scoring.requireReady()
+    if (scoring.report?.scriptKind === 'rawHttp') {
       const why = 'takes whole HTTP requests (rawHttp), which rows of a job are not'
       throw new ScoringError('JOB_INVALID', `service: "${service}" ${why}; call it over HTTP`)
     }
