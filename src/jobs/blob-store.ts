@@ -83,9 +83,9 @@ export interface BlobStore {
 export class BlobGone extends Error {
   override readonly name = 'BlobGone'
 
-  /** Thrown by a bundle that has a copy of this class. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof Error && value.name === 'BlobGone'
+  // Storage is a bundle of its own, with a copy of this class in it: the name is what they share.
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return Error[Symbol.hasInstance](error) && (error as Error).name === 'BlobGone'
   }
 }
 
@@ -93,8 +93,7 @@ export class BlobGone extends Error {
 export class BlobChanged extends Error {
   override readonly name = 'BlobChanged'
 
-  /** Thrown by a bundle that has a copy of this class. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return value instanceof Error && value.name === 'BlobChanged'
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return Error[Symbol.hasInstance](error) && (error as Error).name === 'BlobChanged'
   }
 }

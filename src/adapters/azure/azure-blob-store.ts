@@ -18,12 +18,11 @@ import type {
 } from '../../jobs/blob-store.ts'
 import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
 import { remoteUrl, type SignatureOf } from './remote-url.ts'
+import { silence } from './silence.ts'
 import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { codeOf, statusOf } from './storage-failure.ts'
 
-// AZURE_LOG_LEVEL would have requests written out, and with them their addresses.
-logger.info.enabled = false
-logger.error.enabled = false
+silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
 const blobExists = (failure: unknown) => (codeOf(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)

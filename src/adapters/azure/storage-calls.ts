@@ -40,24 +40,33 @@ export async function storageCall<Result>(
   known: (failure: unknown) => { readonly is: Result } | undefined = () => undefined,
 ): Promise<Result> {
   const abort = new AbortController()
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const end = () => {
+    abort.abort()
+    reject(abort.signal.reason) // some credentials know nothing of signals
+  }
   // Cleared, because the signal goes on to hold the body of an answer, which has a watch of its own.
-  const deadline = setTimeout(() => abort.abort(), calls.deadlineMs)
+  const deadline = setTimeout(end, calls.deadlineMs)
   try {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await work(abort.signal)
-      } catch (failure) {
-        const answer = known(failure)
-        if (answer) return answer.is
-        // The one answer that means "later" and that the SDK does not try again after.
-        if (statusOf(failure) !== 429 || tries === maxTries) throw failure
-        await pauseAfter(tries, calls)
-      }
-    }
+    return await Promise.race([tryWhileThrottled(calls, () => work(abort.signal)), ended])
   } catch (failure) {
+    const answer = known(failure)
+    if (answer) return answer.is
     throw storageError(what, failure, abort.signal)
   } finally {
     clearTimeout(deadline)
+  }
+}
+
+/** 429 is the one answer that means "later" and that the SDK does not try again after. */
+async function tryWhileThrottled<Result>(calls: StorageCallOptions, work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (failure) {
+      if (statusOf(failure) !== 429 || tries === maxTries) throw failure
+      await pauseAfter(tries, calls)
+    }
   }
 }
 
