@@ -49,9 +49,8 @@ export async function* planChunks(
   if (format === 'csv' && !cursor.columns) {
     const header = await readHeader(source)
     if (!header) return
-    begin = { ...cursor, ...header }
+    begin = { ...cursor, columns: header.columns, offset: Math.max(cursor.offset, header.offset) }
   }
-  // Also when it is resumed, so that it is never missed.
   if (begin.columns) rowShapeOf(begin.columns, inputs)
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = scannerOf(format, offset, cursor.chunk > 0)

@@ -7,27 +7,28 @@ import { InputUnreadable, type PlanCursor } from './planned-chunk.ts'
 import { rowShapeOf } from './row-shape.ts'
 import { type ReadInput, tooLarge } from './text-source.ts'
 
-/** About what the columns of the rows that are read at once take. */
-const sliceBytes = 32 * 1024 ** 2
+const defaultSliceBytes = 32 * 1024 ** 2
 /** Columns that are fetched at the same time. */
 const parallelColumns = 4
 
 /**
  * Writes the rows of a Parquet file as JSON Lines, in chunks: reads only the columns that make a row, some thousand rows at once.
  *
+ * @param sliceBytes  about what the columns of the rows that are read at once take; it makes no difference to the chunks
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
 export async function* planParquet(
   read: ReadInput,
   options: PlanOptions,
   cursor: PlanCursor,
+  sliceBytes = defaultSliceBytes,
 ): AsyncGenerator<NextChunk> {
   const { bytes, maxRowBytes, maxInputBytes } = options
   const file = new ParquetFile(read, bytes)
   const chunk = new OpenChunk(options, cursor, '\n')
   let start = cursor.offset
   try {
-    for await (const text of rowsOf(file, options.inputs, cursor.row)) {
+    for await (const text of rowsOf(file, options.inputs, cursor.row, sliceBytes)) {
       const row = Buffer.from(text)
       const end = start + row.length
       if (end > maxInputBytes) throw tooLarge(maxInputBytes)
@@ -45,7 +46,12 @@ export async function* planParquet(
 }
 
 /** JSON text of the rows from that one on. */
-async function* rowsOf(file: ParquetFile, inputs: PlanOptions['inputs'], firstRow: number): AsyncGenerator<string> {
+async function* rowsOf(
+  file: ParquetFile,
+  inputs: PlanOptions['inputs'],
+  firstRow: number,
+  sliceBytes: number,
+): AsyncGenerator<string> {
   const [{ parquetMetadataAsync, parquetScan, parquetSchema }, words, compressors] = await Promise.all([
     import('hyparquet'),
     import('hyparquet/src/schema.js'),
@@ -70,7 +76,7 @@ async function* rowsOf(file: ParquetFile, inputs: PlanOptions['inputs'], firstRo
     utf8: false,
     parsers,
   })
-  const sliceRows = rowsOfSlice(metadata, columns.length)
+  const sliceRows = rowsOfSlice(metadata, columns.length, sliceBytes)
   for (const { rowStart, rowEnd } of scan.ranges) {
     for (let row = Math.max(rowStart, firstRow); row < rowEnd; row += sliceRows) {
       const slice = { rowStart: row, rowEnd: Math.min(row + sliceRows, rowEnd) }
@@ -105,7 +111,7 @@ function namesOf(columns: readonly SchemaTree[]): string[] {
   throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the Parquet file has two columns named "${twice}"`)
 }
 
-function rowsOfSlice({ row_groups, num_rows }: FileMetaData, columnCount: number): number {
+function rowsOfSlice({ row_groups, num_rows }: FileMetaData, columnCount: number, sliceBytes: number): number {
   const bytes = row_groups.reduce((sum, group) => sum + Number(group.total_byte_size), 0)
   return Math.max(1, Math.floor(sliceBytes / Math.max(bytes / Number(num_rows), 8 * columnCount)))
 }
