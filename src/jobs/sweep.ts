@@ -1,6 +1,6 @@
 import type { BlobStore } from './blob-store.ts'
 import { cleanUp } from './end-job.ts'
-import { activePlace, activePrefix, jobsContainer, listedPlace, statePlace, sweepClockPlace } from './job-layout.ts'
+import { activePlace, activePrefix, jobsContainer, statePlace, sweepClockPlace } from './job-layout.ts'
 import { ensureState, readSpec } from './job-records.ts'
 import { hasEnded } from './job-state.ts'
 import type { JobTools } from './job-tools.ts'
