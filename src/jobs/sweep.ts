@@ -35,8 +35,6 @@ async function sweepJob(tools: JobTools, jobId: string, markedAt: number, now: n
   const changedAt = (await store.head(statePlace(jobId)))?.modifiedAt
   if (!state || changedAt === undefined) return
   if (hasEnded(state.status)) return cleanUp(tools, spec)
-  if (state.status === 'NotStarted')
-    await store.create(listedPlace(spec.service, Date.parse(spec.createdAt), jobId), '')
   const lost = await findLostWork(tools, { spec, state }, changedAt, now)
   for (const { queue, message } of await chooseDue(store, jobId, lost, now, limits)) await queues.send(queue, message)
 }
