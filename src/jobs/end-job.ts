@@ -14,11 +14,12 @@ import { tallyOf } from './tally.ts'
 export async function failJob(
   tools: JobTools,
   { spec, state }: OpenJob,
-  { code, message }: JobFailure,
+  { code, message, cause }: JobFailure,
   from: readonly JobStatus[] = ['NotStarted', 'Running'],
 ): Promise<void> {
   if (!from.includes(state.status)) return
-  tools.log(`job ${spec.jobId}: failed: ${code}: ${message}`)
+  const why = cause instanceof Error ? ` (${cause.message})` : ''
+  tools.log(`job ${spec.jobId}: failed: ${code}: ${message}${why}`)
   await endJob(tools, { spec, state }, from, 'Failed', { code, message })
 }
 

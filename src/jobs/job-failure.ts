@@ -22,7 +22,7 @@ export class JobStopped extends Error {
 /** @returns undefined: a retry may heal it */
 export function asJobFailure(failure: unknown, { input, service }: JobSpec): JobFailure | undefined {
   if (failure instanceof JobFailure) return failure
-  if (failure instanceof InputUnreadable) return new JobFailure(failure.code, failure.message, { cause: failure })
+  if (failure instanceof InputUnreadable) return new JobFailure(failure.code, failure.message, { cause: failure.cause })
   const name = 'blob' in input.place ? input.place.blob : input.place.url
   // Only the input is read by version.
   if (failure instanceof BlobChanged) {

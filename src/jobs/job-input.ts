@@ -53,9 +53,7 @@ async function* readCopy({ store }: JobTools, jobId: string, part: number, chunk
 
 async function readablePlace({ store }: JobTools, { jobId, input }: JobSpec): Promise<ReadablePlace> {
   if ('blob' in input.place) return placeOf(input.place.blob)
-  // A secret, so it is not in the spec.
+  // A secret, so it is not in the spec; with its question mark.
   const signature = await store.readWhole(signaturePlace(jobId))
-  const url = new URL(input.place.url)
-  if (signature) url.search = Buffer.from(signature.content).toString()
-  return { url: url.href }
+  return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
 }

@@ -4,10 +4,11 @@ import { specPlace, statePlace } from './job-layout.ts'
 import type { JobSpec } from './job-spec.ts'
 import { type JobState, type JobStatus, transitions } from './job-state.ts'
 
-/** @returns undefined: there is no such job, or not yet, or not any more */
+/** @returns undefined: there is no such job, or not yet, or not any more; or it was refused, and is kept to say so */
 export async function readSpec(store: BlobStore, jobId: string): Promise<JobSpec | undefined> {
   const blob = await store.readWhole(specPlace(jobId))
-  return blob && (JSON.parse(Buffer.from(blob.content).toString()) as JobSpec)
+  const spec = blob && (JSON.parse(Buffer.from(blob.content).toString()) as JobSpec)
+  return spec?.input && spec
 }
 
 export async function readState(store: BlobStore, jobId: string): Promise<JobState | undefined> {

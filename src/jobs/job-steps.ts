@@ -25,6 +25,7 @@ export function createJobSteps(tools: JobTools): JobSteps {
     async (message: unknown, attempt = 1): Promise<void> => {
       const known = readMessage(tools, message)
       if (known && hasChunk(known)) await step(tools, known, attempt)
+      else if (known) tools.log(`job ${known.jobId}: a message names no chunk; it is dropped`)
     }
   const poisoned = { split: on(poisonedSplit), chunk: onChunk(poisonedChunk), finish: on(poisonedFinish) }
   return {

@@ -27,16 +27,16 @@ export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Pro
   const part = partOf(chunk, tools.limits)
   // Each death on the way to a bad row has brought the search further: it counts for the chunk, not against it.
   const { deaths } = await CarefulTrail.read(tools.store, jobId, part, chunk)
-  const times = timesPoisoned(message)
-  if (times < mostPoisoned + deaths) {
-    return tools.queues.send('chunk', { ...message, poisoned: times, isRevival: true }, delayAfter(1))
-  }
+  const times = timesPoisoned(message) - deaths
+  const again = { ...message, poisoned: timesPoisoned(message), isRevival: true }
+  if (times < mostPoisoned) return tools.queues.send('chunk', again, delayAfter(1))
   try {
     await giveUp(tools, job, chunk)
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
-    if (!fatal) throw failure
-    await failJob(tools, job, fatal)
+    if (!fatal && times < 2 * mostPoisoned) return tools.queues.send('chunk', again, delayAfter(times))
+    // Not even that can be written, e.g. because the app may not write where the output goes.
+    await failJob(tools, job, fatal ?? jobPoisoned('writing its results', failure))
   }
 }
 
@@ -78,6 +78,6 @@ function delayAfter(times: number): number {
   return Math.min(longestDelaySeconds, 15 * 2 ** times)
 }
 
-function jobPoisoned(what: string): JobFailure {
-  return new JobFailure('JOB_POISONED', `${what} failed again and again; the log of the app says why`)
+function jobPoisoned(what: string, cause?: unknown): JobFailure {
+  return new JobFailure('JOB_POISONED', `${what} failed again and again; the log of the app says why`, { cause })
 }

@@ -1,6 +1,6 @@
 import type { BlobStore } from './blob-store.ts'
 import { cleanUp } from './end-job.ts'
-import { activePlace, activePrefix, jobsContainer, listedPlace, statePlace, sweepClockPlace } from './job-layout.ts'
+import { activePlace, activePrefix, jobsContainer, statePlace, sweepClockPlace } from './job-layout.ts'
 import { ensureState, readSpec } from './job-records.ts'
 import { hasEnded } from './job-state.ts'
 import type { JobTools } from './job-tools.ts'
@@ -35,8 +35,6 @@ async function sweepJob(tools: JobTools, jobId: string, markedAt: number, now: n
   const changedAt = (await store.head(statePlace(jobId)))?.modifiedAt
   if (!state || changedAt === undefined) return
   if (hasEnded(state.status)) return cleanUp(tools, spec)
-  if (state.status === 'NotStarted')
-    await store.create(listedPlace(spec.service, Date.parse(spec.createdAt), jobId), '')
   const lost = await findLostWork(tools, { spec, state }, changedAt, now)
   for (const { queue, message } of await chooseDue(store, jobId, lost, now, limits)) await queues.send(queue, message)
 }
