@@ -11,15 +11,16 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { StartupError } from '../errors.ts'
 import { BackgroundTriggers, hostIdOf, planBackgroundTriggers } from './background-triggers.ts'
+import { crash, endCrashed, explain, explainCause } from './crash.ts'
 import { FunctionTimeout } from './function-timeout.ts'
 import { FunctionsCore, type HookCallback, supplyFunctionsCore } from './functions-core.ts'
 import { readHostJson } from './host-json.ts'
-import { describe, HostLog } from './host-log.ts'
+import { HostLog } from './host-log.ts'
 import { readHostTimes } from './host-times.ts'
 import { HttpFront } from './http-front.ts'
 import { HttpServer, type OnRequest, readCertificate } from './http-server.ts'
 import { readOnly } from './invocation-hooks.ts'
-import { AppLoadError, loadApp } from './load-app.ts'
+import { loadApp } from './load-app.ts'
 import { readLocalSettings } from './local-settings.ts'
 import { formatTimeSpan } from './time-span.ts'
 import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './trigger-list.ts'
@@ -32,17 +33,10 @@ export interface Listening {
   readonly functions: readonly ListedFunction[]
 }
 
-/** It has crashed and ends; what does not end by itself soon is to be killed. */
-export interface Ending {
-  readonly type: 'ending'
-}
-
 const defaultMaxBodyBytes = 104_857_600
 /** How long a stop waits for requests in flight, and for the app's appTerminate hooks. */
 const drainMs = 30_000
 const terminateMs = 10_000
-/** A crash of the app's code; the supervisor starts a new process. */
-const crashCode = 70
 
 /** How this process ends: at once while it starts, later in good order. */
 let stop = async (): Promise<void> => {}
@@ -126,12 +120,9 @@ async function main(): Promise<void> {
   const listening: Listening = { type: 'listening', url, port, functions }
   if (process.send) process.send(listening)
   else console.log(`Listening on ${url}`)
-  const queues =
-    times.maxPollingMs === undefined
-      ? hostJson.queues
-      : { ...hostJson.queues, maxPollingIntervalMs: times.maxPollingMs }
+  const maxPollingIntervalMs = times.maxPollingMs ?? hostJson.queues.maxPollingIntervalMs
   const hostId = hostIdOf(appRoot, process.env)
-  await background.start({ plan, surroundings, settings: queues, times, hostId })
+  await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times, hostId })
 }
 
 async function runHooks(hooks: readonly HookCallback[], context: object): Promise<void> {
@@ -168,34 +159,6 @@ function endAtOnce(): void {
 
 function delay(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms))
-}
-
-/** One line for what the operator can mend, the stack for the rest. */
-function explain(error: unknown): string {
-  if (error instanceof AppLoadError) return `error: ${error.message}: ${explainCause(error.cause)}`
-  return `error: ${explainCause(error)}`
-}
-
-function explainCause(error: unknown): string {
-  return error instanceof Error && error.name === 'StartupError' ? error.message : describe(error)
-}
-
-function crash(kind: string): (error: unknown) => void {
-  return error => {
-    console.error(`[${new Date().toISOString()}] ${kind}: ${describe(error)}`)
-    endCrashed()
-  }
-}
-
-/**
- * Tells the supervisor first, so that it can kill a process that does not get to its end: `process.exit` waits for native
- * code in worker threads, and such code may be why the host has to end.
- */
-function endCrashed(): void {
-  const exit = () => process.exit(crashCode)
-  if (!process.send || !process.connected) return exit()
-  const ending: Ending = { type: 'ending' }
-  process.send(ending, undefined, undefined, exit)
 }
 
 process.on('SIGTERM', onSignal).on('SIGINT', onSignal)

@@ -99,20 +99,19 @@ describe('host-process on Azurite', { concurrency: 4 }, () => {
     it('bring a message back when its host is killed half-way', async test => {
       const { environment, queue } = place()
       await queue.create()
-      await queue.sendMessage(base64('{"wish":"hang","ms":2300}')) // longer than it is invisible
+      await queue.sendMessage(base64('{"wish":"hang once"}'))
       const first = await start(test, environment)
       await first.see(/^got /m)
       await first.kill()
       const second = await start(test, environment)
       await second.see(/^done /m)
-      assert.equal(second.output.match(/^got /gm)?.length, 1)
       await untilEmpty(queue)
     })
 
     it('end what runs before the host ends, and leave the rest in the queue', async test => {
       const { environment, queue } = place()
       await queue.create()
-      await queue.sendMessage(base64('{"wish":"hang","ms":500}'))
+      await queue.sendMessage(base64('{"wish":"wait for the end"}'))
       const host = await start(test, environment)
       await host.see(/^got /m)
       await Promise.all([1, 2, 3].map(n => queue.sendMessage(base64(String(n)))))
@@ -162,10 +161,11 @@ describe('host-process on Azurite', { concurrency: 4 }, () => {
       const { environment, queue } = place()
       await queue.create()
       const host = await startHost(test, 'short-timeout', { args: ['--no-local-settings'], environment })
-      await queue.sendMessage(base64('hang'))
+      await queue.sendMessage('plain text')
       assert.equal(await host.ended(), 70)
       const line = /Timeout value of 00:00:00.500 exceeded by function 'Functions.hang' \(Id: '[-0-9a-f]{36}'\)/
       assert.match(host.output, line)
+      assert.match(host.output, /^got plain text$/m) // this app has messageEncoding "none"
       const byHttp = await startHost(test, 'short-timeout', { args: ['--no-local-settings'], environment })
       await assert.rejects(send(byHttp, '/api/hang-too'))
       assert.equal(await byHttp.ended(), 70)

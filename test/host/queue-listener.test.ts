@@ -197,7 +197,7 @@ describe('QueueListener', () => {
     }
   })
 
-  it('takes nothing more when it stops, waits for what runs, and gives back what it has just received', async () => {
+  it('takes nothing more when it stops, and waits for what runs', async () => {
     const { clock, queue, listener, texts, end } = setUp()
     await queue.send('one')
     listener.start()
@@ -210,9 +210,28 @@ describe('QueueListener', () => {
     await clock.advance(10 * minute)
     assert.deepEqual([texts(), hasStopped], [['one'], false])
     await end('one', true)
-    assert.equal(hasStopped, true)
-    const [two] = await queue.receive(1, minute)
-    assert.equal(two?.text, 'two')
+    assert.deepEqual([hasStopped, queue.texts], [true, ['two']])
+  })
+
+  it('gives back at once what it receives while it is told to stop', async () => {
+    const clock = new VirtualClock()
+    class Slow extends MemoryQueue {
+      override async receive(...args: Parameters<MemoryQueue['receive']>) {
+        const messages = await super.receive(...args)
+        await new Promise<void>(resolve => clock.after(1000, resolve))
+        return messages
+      }
+    }
+    const queue = new Slow('work', clock)
+    const { listener, runs } = setUp({ clock, queue })
+    await queue.send('one')
+    listener.start()
+    const stopped = listener.stop()
+    await clock.advance(1000)
+    await stopped
+    const received = queue.receive(1, minute)
+    await clock.advance(1000)
+    assert.deepEqual([runs.length, (await received).map(({ text }) => text)], [0, ['one']])
   })
 
   it('tells an outage once, and goes on when it is over', async () => {

@@ -219,12 +219,14 @@ describe('Singleton', () => {
     let holder: { until: number } | undefined
     const working = new Set<number>()
     let most = 0
+    let isDown = false
     const lease = async (): Promise<BlobLease | undefined> => {
       if (holder && holder.until > clock.monotonicMs()) return undefined
       const mine = { until: clock.monotonicMs() + minute }
       holder = mine
       return {
         renew: async () => {
+          if (isDown) throw new Error('storage failed with 503 ServerBusy')
           if (holder !== mine) return false
           mine.until = clock.monotonicMs() + minute
           return true
@@ -251,7 +253,10 @@ describe('Singleton', () => {
     const loseLease = () => {
       holder = undefined
     }
-    return { clock, hosts, working, loseLease, most: () => most }
+    const setDown = (value: boolean) => {
+      isDown = value
+    }
+    return { clock, hosts, working, loseLease, setDown, most: () => most }
   }
 
   it('works in one host, for as long as that one runs, and then in another one', async () => {
@@ -275,5 +280,22 @@ describe('Singleton', () => {
     assert.equal(working.size, 0)
     await clock.advance(2 * minute)
     assert.equal(working.size, 1)
+  })
+
+  it('survives a short outage of storage, and stops working before another host may begin', async () => {
+    const { clock, working, setDown, most } = setUpHosts(2)
+    await clock.advance(minute)
+    for (const [outageMs, stillWorking] of [
+      [40_000, 1],
+      [61_000, 0],
+    ] as const) {
+      setDown(true)
+      await clock.advance(outageMs)
+      assert.equal(working.size, stillWorking)
+      setDown(false)
+      await clock.advance(3 * minute)
+      assert.equal(working.size, 1)
+    }
+    assert.equal(most(), 1)
   })
 })

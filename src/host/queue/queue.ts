@@ -12,7 +12,7 @@ export interface QueueMessage {
   readonly nextVisibleAt: Date
 }
 
-/** One storage queue. Port: `storage/azure-storage.ts`; every call fails with a `StorageFault` that may be logged. */
+/** One storage queue. Port: `storage/azure-queue.ts`; every call fails with a `StorageFault` that may be logged. */
 export interface Queue {
   readonly name: string
 

@@ -1,4 +1,5 @@
 import type { TriggerMetadata } from '@azure/functions'
+import { dateTimeOffset } from '../date-time-offset.ts'
 import { handlerInput } from './message-text.ts'
 import type { QueueMessage } from './queue.ts'
 
@@ -13,11 +14,6 @@ export function triggerMetadataOf(message: QueueMessage, text: string): TriggerM
     expirationTime: dateTimeOffset(message.expiresAt),
     nextVisibleTime: dateTimeOffset(message.nextVisibleAt),
   }
-}
-
-/** As .NET writes a moment. */
-export function dateTimeOffset(moment: Date): string {
-  return moment.toISOString().replace(/(?:\.000)?Z$/, '+00:00')
 }
 
 /** The library does this to metadata, and not to the input itself. */

@@ -6,7 +6,7 @@ export interface BlobLease {
 }
 
 /**
- * The host's own blobs, in container `azure-webjobs-hosts` as those of the real host. Port: `azure-storage.ts`; every call
+ * The host's own blobs, in container `azure-webjobs-hosts` as those of the real host. Port: `azure-host-blobs.ts`; every call
  * fails with a `StorageFault` that may be logged.
  */
 export interface HostBlobs {

@@ -12,6 +12,11 @@ export function asStorageFault(error: unknown): StorageFault {
   return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
 }
 
+/** For `catch`. */
+export function rethrow(error: unknown): never {
+  throw asStorageFault(error)
+}
+
 /** HTTP status of the answer; undefined when there was none. */
 export function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode

@@ -1,4 +1,4 @@
-import { dateTimeOffset } from '../queue/trigger-metadata.ts'
+import { dateTimeOffset } from '../date-time-offset.ts'
 import type { TimerSchedule } from './timer-schedule.ts'
 
 /** What is remembered of a timer from one start of the host to the next. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../auth/clock.ts'
-import { dateTimeOffset } from '../queue/trigger-metadata.ts'
+import { dateTimeOffset } from '../date-time-offset.ts'
 import { type ScheduleMonitor, type ScheduleStatus, statusAtStart, timerInput } from './schedule-status.ts'
 import type { TimerSchedule } from './timer-schedule.ts'
 

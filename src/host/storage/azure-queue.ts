@@ -1,0 +1,79 @@
+import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
+import type { Queue, QueueMessage } from '../queue/queue.ts'
+import { clientOptions } from './client-options.ts'
+import { asStorageFault, codeOf, rethrow, statusOf } from './storage-fault.ts'
+
+/** @throws Error for a connection string that the SDK cannot read */
+export function openAzureQueue(connectionString: string, name: string): Queue {
+  return new AzureQueue(QueueServiceClient.fromConnectionString(connectionString, clientOptions).getQueueClient(name))
+}
+
+class AzureQueue implements Queue {
+  readonly #client: QueueClient
+
+  constructor(client: QueueClient) {
+    this.#client = client
+  }
+
+  get name(): string {
+    return this.#client.name
+  }
+
+  async receive(maxCount: number, invisibleMs: number): Promise<readonly QueueMessage[]> {
+    try {
+      const { receivedMessageItems } = await this.#client.receiveMessages({
+        numberOfMessages: maxCount,
+        visibilityTimeout: seconds(invisibleMs),
+      })
+      return receivedMessageItems.map(item => ({
+        id: item.messageId,
+        popReceipt: item.popReceipt,
+        text: item.messageText,
+        dequeueCount: item.dequeueCount,
+        insertedAt: item.insertedOn,
+        expiresAt: item.expiresOn,
+        nextVisibleAt: item.nextVisibleOn,
+      }))
+    } catch (error) {
+      if (['QueueNotFound', 'QueueBeingDeleted', 'QueueDisabled'].includes(codeOf(error))) return []
+      throw asStorageFault(error)
+    }
+  }
+
+  async hide(id: string, popReceipt: string, ms: number): Promise<string | undefined> {
+    try {
+      return (await this.#client.updateMessage(id, popReceipt, undefined, seconds(ms))).popReceipt
+    } catch (error) {
+      if (isLost(error)) return undefined
+      throw asStorageFault(error)
+    }
+  }
+
+  async delete(id: string, popReceipt: string): Promise<void> {
+    try {
+      await this.#client.deleteMessage(id, popReceipt)
+    } catch (error) {
+      if (!isLost(error)) throw asStorageFault(error)
+    }
+  }
+
+  async send(text: string): Promise<void> {
+    try {
+      await this.#client.sendMessage(text)
+    } catch (error) {
+      if (codeOf(error) !== 'QueueNotFound') throw asStorageFault(error)
+      await this.#client.createIfNotExists().catch(rethrow)
+      await this.#client.sendMessage(text).catch(rethrow)
+    }
+  }
+}
+
+/** The message is gone, or was handed to somebody else meanwhile. */
+function isLost(error: unknown): boolean {
+  return statusOf(error) === 404 || codeOf(error) === 'PopReceiptMismatch'
+}
+
+/** The service counts whole seconds. */
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000)
+}
