@@ -1,6 +1,6 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { LaneQueue } from './lane-queue.ts'
-import type { ThreadSlot } from './thread-slot.ts'
+import { isStalled, type ThreadSlot } from './thread-slot.ts'
 import { abandoned, timedOut, type WaitingRequest } from './waiting-request.ts'
 
 interface LaneWatchOptions {
@@ -19,8 +19,6 @@ interface LaneWatchOptions {
 
 /** How often threads are looked after: memory can grow by a gigabyte in a second. */
 const longestPauseMs = 50
-/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
-const longestStallMs = 1000
 
 /** Looks after the deadlines, stuck threads and memory of a lane, for as long as there is work. */
 export class LaneWatch {
@@ -57,12 +55,6 @@ export class LaneWatch {
   stop(): void {
     this.#isStopped = true
     clearInterval(this.#timer)
-  }
-
-  /** The script seems stuck in what it runs. */
-  isStalled(slot: ThreadSlot, now = Date.now()): boolean {
-    const { hasEntryScript, timeoutMs } = this.#options
-    return hasEntryScript && slot.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
   }
 
   #inspect(now: number): void {
@@ -105,7 +97,7 @@ export class LaneWatch {
       waiting.settle(abandoned())
     }
     const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
-    if (isTimeUp || this.isStalled(slot, now)) this.#options.queue.putBack(slot.withdraw())
+    if (isTimeUp || isStalled(slot, now, this.#options)) this.#options.queue.putBack(slot.withdraw())
     // Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet.
     if (isTimeUp) return slot.end('timeout')
     if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)

@@ -1,8 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { ServiceLoadError } from '../errors.ts'
-import { type RestartReason, ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { type AdmissionLimits, refusalOf } from './admission.ts'
-import { answerOfEnd, settleGuilty } from './blame.ts'
 import {
   type FailedAnswer,
   type LoadReport,
@@ -12,104 +9,80 @@ import {
 } from './hand-over.ts'
 import { HandOverCost } from './hand-over-cost.ts'
 import { LaneQueue, type Taker } from './lane-queue.ts'
+import { LaneThreads, type LaneThreadsOptions, type ThreadActivity } from './lane-threads.ts'
 import { LaneWatch } from './lane-watch.ts'
 import { RunPermits, type RunShare } from './run-permits.ts'
-import type { StartThread, ThreadEnd } from './scoring-thread.ts'
-import { ThreadSlot, type ThreadState } from './thread-slot.ts'
-import { failed, type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
+import type { ThreadSlot } from './thread-slot.ts'
+import { type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
 
-export interface LaneOptions extends AdmissionLimits {
-  readonly startThread: StartThread
-  /** Threads of this lane, not counting those stuck in a script. */
-  readonly maxThreads: number
-  /** Milliseconds from arrival to answer, and longest time one run may take. */
-  readonly timeoutMs: number
+export interface LaneOptions extends AdmissionLimits, LaneThreadsOptions {
   readonly loadTimeoutMs: number
-  readonly maxMemoryMb: number
-  /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
-  readonly hasEntryScript: boolean
   /** Shared with the other lanes of the app; absent: it has the processors for itself. */
   readonly permits?: RunPermits
-  readonly log: (line: string) => void
   /** Absent: nobody reads them. */
   readonly metrics?: ServiceMetrics
 }
 
-/** What the threads of a lane do now, and what became of those before. */
-export interface LaneActivity {
+/** What waits in a lane, and what its threads do. */
+export interface LaneActivity extends ThreadActivity {
   readonly queued: number
-  readonly threads: Readonly<Record<ThreadState, number>>
-  readonly restarts: number
-  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
 }
-
-/** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
-const maxStuckThreads = 4
-/** The host takes 10 s for all hooks. */
-const longestStopMs = 5000
-const restartDelayMs = { first: 500, longest: 30_000 }
 
 /**
  * The requests of one service on their way through its threads: what waits is handed to a thread as soon as one is
- * free. A thread that crashes, hangs or outgrows its memory is replaced; the request that did it gets an error, the
- * others run again.
+ * free, and the processors are not all taken by lanes that have used less of them.
  */
 export class Lane {
   readonly #options: LaneOptions
   readonly #queue: LaneQueue
-  readonly #slots = new Set<ThreadSlot>()
-  readonly #started = Promise.withResolvers<LoadReport>()
+  readonly #threads: LaneThreads
   readonly #watch: LaneWatch
   readonly #share: RunShare
   readonly #metrics: ServiceMetrics
-  #lastRestart: LaneActivity['lastRestart']
-  #report: LoadReport | undefined
-  #failure: string | undefined
+  readonly #cost = new HandOverCost()
   #isStopping = false
   #isPumpScheduled = false
-  #restartDelayMs = restartDelayMs.first
-  readonly #cost = new HandOverCost()
   #submitted = 0
 
   constructor(options: LaneOptions) {
     this.#options = options
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
     this.#queue = new LaneQueue(this.#metrics)
+    this.#threads = new LaneThreads(options, this.#queue, this.#metrics, {
+      onStart: () => this.#watch.start(),
+      onFree: () => this.#pump(),
+      onIdle: slot => this.#idle(slot),
+      onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
+    })
     const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, () => performance.now())
     this.#share = permits.join({ isUrgent: () => this.#queue.isUrgent, onTurn: () => this.#pump() })
     this.#watch = new LaneWatch({
       ...options,
       metrics: this.#metrics,
       queue: this.#queue,
-      slots: this.#slots,
+      slots: this.#threads.slots,
       onWork: () => this.#pump(),
-      onLoadTimeout: (slot, reason) => this.#loadFailed(slot, reason),
+      onLoadTimeout: (slot, reason) => this.#threads.loadFailed(slot, reason),
     })
-    // Whoever asks for the service reads `failure`; nobody needs to await `start`.
-    this.#started.promise.catch(() => {})
   }
 
   /** @throws ServiceLoadError when the service cannot be loaded */
   start(): Promise<LoadReport> {
-    this.#startThread()
-    return this.#started.promise
+    return this.#threads.start()
   }
 
   /** What loading found, while the lane can score. */
   get report(): LoadReport | undefined {
-    return this.#failure === undefined ? this.#report : undefined
+    return this.#threads.report
   }
 
   /** Why the lane cannot score. */
   get failure(): string | undefined {
-    return this.#failure
+    return this.#threads.failure
   }
 
   get activity(): LaneActivity {
-    const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
-    for (const { state } of this.#slots) threads[state]++
-    const restarts = this.#metrics.restartCount
-    return { queued: this.#queue.online.length, threads, restarts, lastRestart: this.#lastRestart }
+    return { queued: this.#queue.online.length, ...this.#threads.activity }
   }
 
   /**
@@ -187,11 +160,7 @@ export class Lane {
     this.#isStopping = true
     this.#watch.stop()
     for (const waiting of this.#queue.clear()) waiting.settle(stopping())
-    const ends = Promise.all([...this.#slots].map(slot => slot.stop()))
-    // A thread in native code ends when that returns, which nobody can hurry.
-    const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
-    if (!isStopped)
-      throw new Error(`a scoring thread did not end within ${longestStopMs} ms: native code is running in it`)
+    await this.#threads.stop()
   }
 
   /** Lets the requests that the same turn of the event loop brings join, without a timer. */
@@ -206,9 +175,9 @@ export class Lane {
 
   #pump(): void {
     while (this.#queue.length > 0 && !this.#isStopping) {
-      const idle = [...this.#slots].filter(slot => slot.state === 'idle')
+      const idle = [...this.#threads.slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
-      if (!slot) return this.#grow()
+      if (!slot) return this.#threads.grow()
       const permit = this.#share.begin()
       if (!permit) return
       const batch = this.#queue.take(this.#taker(idle.length, maxHandOver))
@@ -218,7 +187,7 @@ export class Lane {
   }
 
   #taker(idleCount: number, room: number): Taker {
-    return { idleCount, room, isBatchable: this.#report?.isBatchable ?? false, requestMs: this.#cost.requestMs }
+    return { idleCount, room, isBatchable: this.#threads.isBatchable, requestMs: this.#cost.requestMs }
   }
 
   /** What goes to a thread that has a long request under way. */
@@ -230,13 +199,13 @@ export class Lane {
   /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
   #expectedWaitMs(): number {
     const now = Date.now()
-    const isBatchable = this.#report?.isBatchable ?? false
+    const isBatchable = this.#threads.isBatchable
     let ms = this.#cost.estimateMs(this.#queue.online.handOvers, this.#queue.online.work, isBatchable)
     let busy = 0
-    let free = this.#mayGrow() ? 1 : 0
-    for (const slot of this.#slots) {
+    let free = this.#threads.mayGrow() ? 1 : 0
+    for (const slot of this.#threads.slots) {
       if (slot.state === 'idle' || slot.state === 'loading') free++
-      if (slot.state !== 'busy' || this.#watch.isStalled(slot, now)) continue
+      if (slot.state !== 'busy' || this.#threads.isStalled(slot, now)) continue
       busy++
       // A job's requests are no measure of others, and take these in where they are long.
       if (!slot.isSharing && !slot.isBackground)
@@ -246,101 +215,11 @@ export class Lane {
     return this.#queue.online.length < free ? 0 : ms / Math.max(1, busy + free)
   }
 
-  /** Starts a further thread when all are busy and the lane may have one more. */
-  #grow(): void {
-    if (this.#mayGrow()) this.#startThread()
-  }
-
-  #mayGrow(): boolean {
-    if (this.#failure !== undefined) return false
-    let stuck = 0
-    for (const slot of this.#slots) {
-      if (slot.state === 'loading') return false
-      if (slot.state === 'ended' || this.#watch.isStalled(slot)) stuck++
-    }
-    return this.#slots.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
-  }
-
-  #startThread(): void {
-    const slot = new ThreadSlot(this.#options.startThread, this.#metrics, {
-      onLoaded: (_, report) => this.#loaded(report),
-      onLoadFailed: (failing, reason) => this.#loadFailed(failing, reason),
-      onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
-      onIdle: free => this.#idle(free),
-      onEnd: (ended, end) => this.#ended(ended, end),
-    })
-    this.#slots.add(slot)
-    this.#watch.start()
-  }
-
-  #loaded(report: LoadReport): void {
-    this.#report = report
-    this.#failure = undefined
-    this.#restartDelayMs = restartDelayMs.first
-    this.#started.resolve(report)
-    this.#pump()
-  }
-
-  #loadFailed(slot: ThreadSlot, reason: string): void {
-    slot.endedFor = 'load'
-    this.#failure = reason
-    this.#started.reject(new ServiceLoadError(reason))
-    for (const waiting of this.#queue.clear())
-      waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
-  }
-
   #idle(slot: ThreadSlot): void {
     if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
-    const isSurplus = this.#slots.size > this.#options.maxThreads
+    const isSurplus = this.#threads.hasSurplus
     if (isSurplus) slot.end('surplus')
     slot.endTurn(this.#queue.length > 0)
     if (!isSurplus) this.#pump()
   }
-
-  #ended(slot: ThreadSlot, end: ThreadEnd): void {
-    const wasLoading = slot.state === 'loading'
-    slot.state = 'ended'
-    this.#slots.delete(slot)
-    slot.endTurn(false)
-    if (this.#isStopping) {
-      for (const waiting of slot.unanswered()) waiting.settle(stopping())
-      return
-    }
-    if (slot.endedFor === 'surplus') return this.#pump()
-    if (!wasLoading) {
-      this.#options.log(
-        `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
-      )
-      this.#restarted(reasonOf(slot, end))
-      const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
-      this.#metrics.retried(innocent.length)
-      this.#queue.putBack(innocent)
-    } else if (slot.endedFor !== 'load') {
-      this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
-    }
-    if (this.#failure === undefined) this.#startThread()
-    // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    else if (this.#report) {
-      if (wasLoading) this.#restarted('load')
-      this.#restartLater()
-    }
-    this.#pump() // another thread may be free for what came back
-  }
-
-  #restarted(reason: RestartReason): void {
-    this.#metrics.threadRestarted(reason)
-    this.#lastRestart = { reason, at: new Date().toISOString() }
-  }
-
-  #restartLater(): void {
-    setTimeout(() => {
-      if (!this.#isStopping && this.#slots.size === 0) this.#startThread()
-    }, this.#restartDelayMs).unref()
-    this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
-  }
-}
-
-function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {
-  if (endedFor === 'timeout') return 'timeout'
-  return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
 }

@@ -10,6 +10,9 @@ export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
 /** `ended`: on its way to its end, which native code may keep up. */
 export type ThreadState = 'loading' | 'idle' | 'busy' | 'ended'
 
+/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
+const longestStallMs = 1000
+
 /** What the lane wants to hear of its threads. */
 export interface SlotEvents {
   onLoaded(slot: ThreadSlot, report: LoadReport): void
@@ -216,4 +219,13 @@ export class ThreadSlot {
       this.#metrics.ran(runs[at] as number, runs[at + 1] as number, runs[at + 2] as number)
     if (bisected > 0) this.#metrics.bisected(bisected)
   }
+}
+
+/** The script seems stuck in what it runs. */
+export function isStalled(
+  slot: ThreadSlot,
+  now: number,
+  { hasEntryScript, timeoutMs }: { hasEntryScript: boolean; timeoutMs: number },
+): boolean {
+  return hasEntryScript && slot.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
 }

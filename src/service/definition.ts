@@ -80,6 +80,11 @@ export const Batching = z.strictObject({
     .max(100_000)
     .default(64)
     .describe('rows per run; a request with more runs in slices; 1 turns micro-batching off'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .default(67_108_864)
+    .describe('bytes of the inputs of one run, where its rows can be fewer; a single row may have more'),
   maxDelayMs: z.number().min(0).max(10_000).default(0).describe('milliseconds the first row waits for company'),
 })
 

@@ -1,4 +1,5 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
+import type { RunLimits } from '../../engine/micro-batch.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
@@ -23,7 +24,9 @@ export interface LoadedService {
   readonly hasExactIntegers: boolean
   /** What bodies may be besides JSON. */
   readonly mediaTypes: readonly string[]
-  readonly maxRows: { readonly request: number; readonly run: number }
+  /** Rows of a request. */
+  readonly maxRows: number
+  readonly runLimits: RunLimits
   readonly response: ThreadSpec['definition']['response']
 }
 
@@ -79,7 +82,8 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
     mediaTypes,
-    maxRows: { request: limits.maxRows, run: batching.maxRows },
+    maxRows: limits.maxRows,
+    runLimits: batching,
     response,
   }
   return { service, report }
