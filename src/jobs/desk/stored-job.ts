@@ -1,6 +1,6 @@
 import type { BlobStore } from '../blob-store.ts'
-import { resultsPrefix } from '../job-layout.ts'
-import { readSpec, readState } from '../job-records.ts'
+import { resultsPrefix, specPlace } from '../job-layout.ts'
+import { readState } from '../job-records.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { JobProgress, JobState } from '../job-state.ts'
 import type { JobView } from '../jobs.ts'
@@ -27,7 +27,8 @@ export function isRefused(job: StoredJob): job is RefusedJob {
 
 /** @returns undefined: there is no such job */
 export async function readJob(store: BlobStore, jobId: string): Promise<StoredJob | undefined> {
-  return readSpec(store, jobId)
+  const blob = await store.readWhole(specPlace(jobId))
+  return blob && (JSON.parse(Buffer.from(blob.content).toString()) as StoredJob)
 }
 
 /** The job as its owner sees it now. */
