@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { AzureWorker } from '../support/azure-worker.ts'
@@ -36,6 +37,12 @@ describe("the bundle in Azure's Node worker", () => {
       headers: { authorization: `Bearer ${await keyOf('diabetes')}`, 'content-type': 'application/json' },
       body,
     })
+
+  const loadedBundles = () =>
+    Object.keys(createRequire(import.meta.url).cache)
+      .filter(file => file.startsWith(join(root, 'dist')))
+      .map(file => basename(file))
+      .sort()
 
   it('registers every function while it is imported', () => {
     const triggers = [...worker.functions.values()].map(({ metadata }) => {
@@ -77,6 +84,7 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
+    assert.deepEqual(loadedBundles(), ['functions.cjs']) // what jobs need would make the first score wait
   })
 
   it('serves the interactive page and its files, which stand beside the bundle', async () => {
@@ -166,6 +174,7 @@ describe("the bundle in Azure's Node worker", () => {
       percent: 100,
     })
     await worker.deliver('sweep', { isPastDue: false })
+    assert.deepEqual(loadedBundles(), ['functions.cjs', 'jobs.cjs', 'storage.cjs'])
   })
 
   it('passes over events while the keys are in no vault', async () => {

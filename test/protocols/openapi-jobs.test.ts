@@ -47,8 +47,8 @@ describe('batch jobs in the document of a service', () => {
   })
 
   it('have the states that jobs have', () => {
-    const { properties } = describeAs('raw')?.schemas.BatchJob as { properties: { status: { enum: string[] } } }
-    assert.deepEqual(properties.status.enum, jobStatuses)
+    const job = describeAs('raw')?.schemas.BatchJob as { properties: { status: { enum: string[] } } } | undefined
+    assert.deepEqual(job?.properties.status.enum, jobStatuses)
   })
 
   it('are left out where a script takes whole HTTP requests', () => {
