@@ -129,9 +129,12 @@ describe('AzureBlobStore, elsewhere', { skip: noOpenssl }, () => {
       await assert.rejects(redirectFree().head({ url }), { code: 'no-https' })
   })
 
-  it('refuses a host that tells no version, gives another one, or gives no ranges', async test => {
+  it('refuses a host that tells no version, gives another one, gives no ranges, or no bytes', async test => {
     const bare = await elsewhere(test, (_, answer) => void answer.writeHead(200, { 'content-length': 10 }).end())
     await assert.rejects(bare.blobs.head({ url: bare.url }), { code: 'no-etag' })
+    const range = { 'content-range': 'bytes 0-9/10', 'content-length': 0 }
+    const empty = await elsewhere(test, (_, answer) => void answer.writeHead(206, { ...told, ...range }).end())
+    await assert.rejects(readAll(empty.blobs.read({ url: empty.url }, '"1"')), { code: 'no-bytes' })
     const whole = await elsewhere(
       test,
       (_, answer) => void answer.writeHead(200, { ...told, 'content-length': 10 }).end('0123456789'),

@@ -98,7 +98,7 @@ for (const { name, open } of stores) {
       for (const path of ['a b/ü%41#?.csv', "it's+100%25/=&;.jsonl", '☃/日本', '_active/x..y']) {
         const place = fresh(path)
         const content = Buffer.from([0, 255, 13, 10, 128])
-        await store.create(place, content)
+        await store.create(place, new Uint8Array([7, ...content, 7]).subarray(1, 6))
         assert.deepEqual(Buffer.from((await store.readWhole(place))!.content), content, path)
         const paths = (await all(store.list('facts', `${count}/`))).map(blob => blob.path)
         assert.deepEqual(paths, [place.path])
