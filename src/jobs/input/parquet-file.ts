@@ -1,4 +1,4 @@
-import type { AsyncBuffer, Compressors } from 'hyparquet'
+import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet'
 import { InputUnreadable } from './planned-chunk.ts'
 import type { ReadInput } from './text-source.ts'
 
@@ -17,7 +17,14 @@ export class ParquetFile implements AsyncBuffer {
     this.byteLength = bytes
   }
 
-  async slice(start: number, end = this.byteLength): Promise<ArrayBuffer> {
+  slice(start: number, end = this.byteLength): Promise<ArrayBuffer> {
+    const bytes = this.#fetch(start, end)
+    // hyparquet asks for several ranges before it waits for the first; one that fails meanwhile must not end the process.
+    bytes.catch(() => {})
+    return bytes
+  }
+
+  async #fetch(start: number, end: number): Promise<ArrayBuffer> {
     try {
       if (!(start >= 0 && start <= end && end <= this.byteLength)) throw fault('names parts that lie outside of it')
       if (end - start > maxPartBytes)
@@ -36,6 +43,19 @@ export class ParquetFile implements AsyncBuffer {
     } catch (failure) {
       this.failure ??= failure
       throw failure
+    }
+  }
+}
+
+/**
+ * @param leaves  paths of the columns that hold values
+ * @throws InputUnreadable when a row group has other ones
+ */
+export function checkRowGroups({ row_groups }: FileMetaData, leaves: readonly string[]): void {
+  for (const { columns, num_rows } of row_groups) {
+    const paths = columns.map(({ meta_data }) => meta_data?.path_in_schema.join('.'))
+    if (paths.length !== leaves.length || paths.some((path, index) => path !== leaves[index]) || num_rows < 0n) {
+      throw fault('has row groups whose columns are not those of its schema')
     }
   }
 }

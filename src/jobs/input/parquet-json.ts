@@ -7,6 +7,7 @@
  * - lists as arrays, groups and maps as objects, nulls as null
  */
 import type { SchemaElement, SchemaTree } from 'hyparquet'
+import { bigEndian, date, decimal, float, float16, json, time, timestamp } from './parquet-values.ts'
 
 type Encode = (value: unknown) => string
 
@@ -121,65 +122,4 @@ function bytesEncoder({ converted_type: converted, logical_type: logical }: Sche
   if (converted === 'JSON' || logical?.type === 'JSON') return value => json(buffer(value).toString())
   const isText = converted === 'UTF8' || converted === 'ENUM' || logical?.type === 'STRING' || logical?.type === 'ENUM'
   return value => JSON.stringify(buffer(value).toString(isText ? 'utf8' : 'base64'))
-}
-
-function float(value: unknown): string {
-  if (Object.is(value, -0)) return '-0'
-  return Number.isFinite(value) ? String(value) : 'null'
-}
-
-/** IEEE 754 binary16, little-endian. Float16Array came with Node 24. */
-function float16(bytes: Buffer): number {
-  const bits = bytes.readUInt16LE()
-  const sign = bits >> 15 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15))
-}
-
-/** On one line, as rows are. */
-function json(text: string): string {
-  try {
-    JSON.parse(text)
-    return text.replace(/[\r\n]/g, ' ')
-  } catch {
-    return JSON.stringify(text)
-  }
-}
-
-/** Two's complement. */
-function bigEndian(bytes: Uint8Array): bigint {
-  return BigInt.asIntN(bytes.length * 8, BigInt(`0x0${Buffer.from(bytes).toString('hex')}`))
-}
-
-function decimal(unscaled: bigint, scale: number): string {
-  if (scale <= 0) return String(unscaled * 10n ** BigInt(-scale))
-  const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, '0')
-  return `${unscaled < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
-}
-
-/** Years that a JavaScript date has not are null. */
-function iso(milliseconds: number): string | undefined {
-  const moment = new Date(milliseconds)
-  return Number.isNaN(moment.getTime()) ? undefined : moment.toISOString()
-}
-
-function date(days: number): string {
-  const text = iso(days * 86_400_000)
-  return text ? `"${text.slice(0, text.indexOf('T'))}"` : 'null'
-}
-
-/** @param digits  of the fraction of a second in which it counts */
-function timestamp(count: bigint, digits: number, isUtc: boolean): string {
-  const perSecond = 10n ** BigInt(digits)
-  const fraction = ((count % perSecond) + perSecond) % perSecond
-  const text = iso(Number((count - fraction) / perSecond) * 1000)
-  if (!text) return 'null'
-  return `"${text.replace('.000Z', `.${String(fraction).padStart(digits, '0')}`)}${isUtc ? 'Z' : ''}"`
-}
-
-/** Time of day. */
-function time(count: bigint, digits: number): string {
-  return timestamp(count, digits, false).replace('1970-01-01T', '')
 }

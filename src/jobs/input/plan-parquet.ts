@@ -1,11 +1,11 @@
 import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
 import { type NextChunk, OpenChunk } from './open-chunk.ts'
-import { ParquetFile, parquetCodecs } from './parquet-file.ts'
+import { checkRowGroups, ParquetFile, parquetCodecs } from './parquet-file.ts'
 import { encoderOf, type SchemaWords } from './parquet-json.ts'
 import type { PlanOptions } from './plan-chunks.ts'
-import { InputUnreadable, type PlanCursor } from './planned-chunk.ts'
+import { InputUnreadable, type PlanCursor, tooLarge } from './planned-chunk.ts'
 import { rowShapeOf } from './row-shape.ts'
-import { type ReadInput, tooLarge } from './text-source.ts'
+import type { ReadInput } from './text-source.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
 /** Columns that are fetched at the same time. */
@@ -28,12 +28,14 @@ export async function* planParquet(
   const chunk = new OpenChunk(options, cursor, '\n')
   let start = cursor.offset
   try {
-    for await (const text of rowsOf(file, options.inputs, cursor.row, sliceBytes)) {
-      const row = Buffer.from(text)
-      const end = start + row.length
-      if (end > maxInputBytes) throw tooLarge(maxInputBytes)
-      if (chunk.add(start, end, row.length > maxRowBytes ? undefined : row)) yield chunk.close()
-      start = end
+    for await (const rows of rowsOf(file, options.inputs, cursor.row, sliceBytes)) {
+      for (const text of rows) {
+        const row = Buffer.from(text)
+        const end = start + row.length
+        if (end > maxInputBytes) throw tooLarge(maxInputBytes)
+        if (chunk.add(start, end, row.length > maxRowBytes ? undefined : row)) yield chunk.close()
+        start = end
+      }
     }
   } catch (cause) {
     const failure = file.failure ?? cause
@@ -45,20 +47,22 @@ export async function* planParquet(
   if (chunk.hasRows) yield chunk.close()
 }
 
-/** JSON text of the rows from that one on. */
+/** JSON text of the rows from that one on, as many at once as are read at once. */
 async function* rowsOf(
   file: ParquetFile,
   inputs: PlanOptions['inputs'],
   firstRow: number,
   sliceBytes: number,
-): AsyncGenerator<string> {
+): AsyncGenerator<Iterable<string>> {
   const [{ parquetMetadataAsync, parquetScan, parquetSchema }, words, compressors] = await Promise.all([
     import('hyparquet'),
     import('hyparquet/src/schema.js'),
     parquetCodecs(),
   ])
   const metadata = await parquetMetadataAsync(file, { geoparquet: false })
-  const { children } = parquetSchema(metadata)
+  const schema = parquetSchema(metadata)
+  checkRowGroups(metadata, words.getPhysicalColumns(schema))
+  const { children } = schema
   const names = namesOf(children)
   const isList = children.map(each => words.isListLike(each) || each.element.repetition_type === 'REPEATED')
   const shape = rowShapeOf(names, inputs, isList)
@@ -85,11 +89,15 @@ async function* rowsOf(
         columns.map(({ name }) => name),
         slice,
       )
-      for (let at = 0; at < slice.rowEnd - slice.rowStart; at++) {
-        yield shape.rowOf(columns.map(({ encode }, index) => encode(values[index]?.[at])))
-      }
+      yield textsOf(slice.rowEnd - slice.rowStart, at =>
+        shape.rowOf(columns.map(({ encode }, index) => encode(values[index]?.[at]))),
+      )
     }
   }
+}
+
+function* textsOf(rowCount: number, textOf: (row: number) => string): Generator<string> {
+  for (let row = 0; row < rowCount; row++) yield textOf(row)
 }
 
 async function readColumns(scan: ParquetScan, names: readonly string[], slice: { rowStart: number; rowEnd: number }) {
