@@ -44,12 +44,11 @@ export class JobWorld {
   readonly spec: JobSpec
   processes: JobProcess[]
   /** What has gone wrong so far. */
-  readonly done = { faults: 0, kills: 0, mishaps: 0, foreign: 0, inputChanges: 0, cancels: 0, poisonKills: 0 }
+  readonly done = { faults: 0, kills: 0, mishaps: 0, foreign: 0, inputChanges: 0, cancels: 0 }
   /** Chunks whose messages came to the poison queue, once for each time. */
   readonly poisonedChunks: number[] = []
   poisonedOthers = 0
-  /** Times that a row was begun alone, by the name of the attempt without its number; less those that were seen to end. */
-  readonly begun = new Map<string, number>()
+  /** How often a row was begun alone, by the name of the attempt without its number. */
   readonly beginnings = new Map<string, number>()
   #deliveries: Delivery[] = []
   #timers = new Set<Timer>()
