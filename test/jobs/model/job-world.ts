@@ -11,6 +11,7 @@ import { settle } from '../../support/virtual-clock.ts'
 import { type Call, JobProcess, transientFault } from './job-process.ts'
 import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
+import { Suspicions } from './suspicions.ts'
 
 export const jobId = 'job'
 export const inputBlob = 'input/rows'
@@ -48,8 +49,8 @@ export class JobWorld {
   /** Chunks whose messages came to the poison queue, once for each time. */
   readonly poisonedChunks: number[] = []
   poisonedOthers = 0
-  /** How often a row was begun alone, by the name of the attempt without its number. */
-  readonly beginnings = new Map<string, number>()
+  /** What makes a row that is scored alone look as if it ended processes. */
+  readonly suspicions = new Suspicions()
   #deliveries: Delivery[] = []
   #timers = new Set<Timer>()
   #isFaulty = true
@@ -99,6 +100,7 @@ export class JobWorld {
   kill(process: JobProcess): void {
     if (process.isDead) return
     process.isDead = true
+    this.suspicions.died(process)
     this.calls = this.calls.filter(call => call.process !== process)
     // What it had in hand comes back: at once where the host sees it die, else when the message becomes visible again.
     for (const { queue, message } of this.#deliveries.filter(each => each.process === process)) {
@@ -188,6 +190,7 @@ export class JobWorld {
     const [call] = this.calls.splice(index, 1)
     if (!call) return
     const fate = this.#fateOf(call)
+    if (fate !== 'happens') this.suspicions.failed(call)
     if (fate === 'dies before') this.kill(call.process)
     else if (fate === 'fails before') call.reject(call.name === 'score' ? transientFault : new StorageFault('503'))
     else {
@@ -210,11 +213,7 @@ export class JobWorld {
 
   async #perform(call: Call): Promise<unknown> {
     const result = await call.effect()
-    const [, from, to] = /\/begun-(\d+)-(\d+)-\d+$/.exec(call.target) ?? []
-    if (from !== undefined && Number(to) - Number(from) === 1 && call.name === 'create' && result === true) {
-      const row = call.target.slice(0, call.target.lastIndexOf('-'))
-      this.beginnings.set(row, (this.beginnings.get(row) ?? 0) + 1)
-    }
+    this.suspicions.happened(call, result, this.now)
     return result
   }
 
@@ -222,12 +221,12 @@ export class JobWorld {
     name,
   }: Call): 'happens' | 'dies before' | 'dies after' | 'fails before' | 'fails after' | 'is tried twice' {
     if (!this.#isFaulty) return 'happens'
-    const { faults, kills } = this.scenario
-    if (this.done.kills < kills && this.random.isTrue(0.03)) {
+    const { faults, kills, rate } = this.scenario
+    if (this.done.kills < kills && this.random.isTrue(rate / 2)) {
       this.done.kills++
       return this.random.pick(['dies before', 'dies after'])
     }
-    if (this.done.faults < faults && this.random.isTrue(0.05)) {
+    if (this.done.faults < faults && this.random.isTrue(rate)) {
       this.done.faults++
       return name === 'score' ? 'fails before' : this.random.pick(['fails before', 'fails after', 'is tried twice'])
     }
@@ -339,6 +338,7 @@ export class JobWorld {
 
   #advance(ms: number): void {
     this.now += ms
+    this.suspicions.waited(this.now)
     for (const timer of [...this.#timers].filter(({ at }) => at <= this.now)) {
       this.#timers.delete(timer)
       timer.callback()
