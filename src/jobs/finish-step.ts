@@ -33,6 +33,9 @@ export async function finishJob(tools: JobTools, { jobId }: JobMessage): Promise
   // Cancelled, or ended, at this very moment: whoever did that sends a message of its own.
 }
 
+// Two may finish at the same time. Where somebody else's output is there for one and gone for the other, the job may say
+// that it failed beside an output that is complete: nothing compares two blobs at once, and removing what may be somebody
+// else's by now would be worse.
 async function finalize(tools: JobTools, job: OpenJob, sums: Sums): Promise<void> {
   const { store } = tools
   const { spec } = job

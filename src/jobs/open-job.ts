@@ -50,23 +50,33 @@ export async function whileWanted<T>(
   jobId: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const stopped = new AbortController()
+  const abort = new AbortController()
+  const stop = () => abort.abort(stopping.reason)
+  let isUnwanted = false
   let isOver = false
   let forget = () => {}
-  const lookLater = () => {
+  const look = async () => {
+    // A look that fails is taken again later; whether the storage is down, the work itself will find out.
+    const state = await readState(store, jobId).catch(() => 'unknown' as const)
     if (isOver) return
-    forget = clock.after(limits.lookMs, () => {
-      // A look that fails is taken again later; whether the storage is down, the work itself will find out.
-      readState(store, jobId).then(state => (isWanted(state) ? lookLater() : stopped.abort()), lookLater)
-    })
+    if (state === 'unknown' || isWanted(state)) return lookLater()
+    isUnwanted = true
+    abort.abort()
   }
+  const lookLater = () => {
+    forget = clock.after(limits.lookMs, () => void look())
+  }
+  stopping.addEventListener('abort', stop)
+  if (stopping.aborted) stop()
   lookLater()
   try {
-    return await work(AbortSignal.any([stopping, stopped.signal]))
+    return await work(abort.signal)
   } catch (failure) {
-    throw stopped.signal.aborted ? new JobStopped() : failure
+    throw isUnwanted ? new JobStopped() : failure
   } finally {
     isOver = true
     forget()
+    // Signals that depend on one that lives as long as the process would pile up there.
+    stopping.removeEventListener('abort', stop)
   }
 }

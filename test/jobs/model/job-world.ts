@@ -11,6 +11,7 @@ import { settle } from '../../support/virtual-clock.ts'
 import { type Call, JobProcess, transientFault } from './job-process.ts'
 import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
+import { Suspicions } from './suspicions.ts'
 
 export const jobId = 'job'
 export const inputBlob = 'input/rows'
@@ -44,19 +45,20 @@ export class JobWorld {
   readonly spec: JobSpec
   processes: JobProcess[]
   /** What has gone wrong so far. */
-  readonly done = { faults: 0, kills: 0, mishaps: 0, foreign: 0, inputChanges: 0, cancels: 0, poisonKills: 0 }
+  readonly done = { faults: 0, kills: 0, mishaps: 0, foreign: 0, inputChanges: 0, cancels: 0 }
   /** Chunks whose messages came to the poison queue, once for each time. */
   readonly poisonedChunks: number[] = []
   poisonedOthers = 0
-  /** Times that a row was begun alone, by the name of the attempt without its number; less those that were seen to end. */
-  readonly begun = new Map<string, number>()
-  readonly beginnings = new Map<string, number>()
+  /** What makes a row that is scored alone look as if it ended processes. */
+  readonly suspicions = new Suspicions()
   #deliveries: Delivery[] = []
   #timers = new Set<Timer>()
   #isFaulty = true
   #turn = 0
-  #lastState: JobState | undefined
+  /** Its text. */
+  #lastState: string | undefined
   #sweeping: JobProcess | undefined
+  /** That wait at the same time. */
   mostChunkMessages = 0
 
   constructor(scenario: Scenario, input: string) {
@@ -100,6 +102,7 @@ export class JobWorld {
   kill(process: JobProcess): void {
     if (process.isDead) return
     process.isDead = true
+    this.suspicions.died(process)
     this.calls = this.calls.filter(call => call.process !== process)
     // What it had in hand comes back: at once where the host sees it die, else when the message becomes visible again.
     for (const { queue, message } of this.#deliveries.filter(each => each.process === process)) {
@@ -189,6 +192,7 @@ export class JobWorld {
     const [call] = this.calls.splice(index, 1)
     if (!call) return
     const fate = this.#fateOf(call)
+    if (fate !== 'happens') this.suspicions.failed(call)
     if (fate === 'dies before') this.kill(call.process)
     else if (fate === 'fails before') call.reject(call.name === 'score' ? transientFault : new StorageFault('503'))
     else {
@@ -211,11 +215,7 @@ export class JobWorld {
 
   async #perform(call: Call): Promise<unknown> {
     const result = await call.effect()
-    const [, from, to] = /\/begun-(\d+)-(\d+)-\d+$/.exec(call.target) ?? []
-    if (from !== undefined && Number(to) - Number(from) === 1 && call.name === 'create' && result === true) {
-      const row = call.target.slice(0, call.target.lastIndexOf('-'))
-      this.beginnings.set(row, (this.beginnings.get(row) ?? 0) + 1)
-    }
+    this.suspicions.happened(call, result, this.now)
     return result
   }
 
@@ -223,12 +223,12 @@ export class JobWorld {
     name,
   }: Call): 'happens' | 'dies before' | 'dies after' | 'fails before' | 'fails after' | 'is tried twice' {
     if (!this.#isFaulty) return 'happens'
-    const { faults, kills } = this.scenario
-    if (this.done.kills < kills && this.random.isTrue(0.03)) {
+    const { faults, kills, rate } = this.scenario
+    if (this.done.kills < kills && this.random.isTrue(rate / 2)) {
       this.done.kills++
       return this.random.pick(['dies before', 'dies after'])
     }
-    if (this.done.faults < faults && this.random.isTrue(0.05)) {
+    if (this.done.faults < faults && this.random.isTrue(rate)) {
       this.done.faults++
       return name === 'score' ? 'fails before' : this.random.pick(['fails before', 'fails after', 'is tried twice'])
     }
@@ -340,6 +340,7 @@ export class JobWorld {
 
   #advance(ms: number): void {
     this.now += ms
+    this.suspicions.waited(this.now)
     for (const timer of [...this.#timers].filter(({ at }) => at <= this.now)) {
       this.#timers.delete(timer)
       timer.callback()
@@ -348,16 +349,14 @@ export class JobWorld {
 
   /** What has to hold after every turn. */
   #check(): void {
-    const state = this.state
-    if (!state) return
-    const before = this.#lastState
-    if (before && JSON.stringify(before) !== JSON.stringify(state)) {
-      assert.ok(
-        (transitions[before.status] as readonly JobStatus[]).includes(state.status),
-        `from ${before.status} to ${state.status}`,
-      )
-    }
-    this.#lastState = state
-    this.mostChunkMessages = Math.max(this.mostChunkMessages, this.queues.peek(jobQueues.chunk).length)
+    const waiting = this.queues.peek(jobQueues.chunk).filter(({ visibleAt }) => visibleAt <= this.now)
+    this.mostChunkMessages = Math.max(this.mostChunkMessages, waiting.length)
+    const text = this.store.text(statePlace(jobId))
+    if (text === undefined || text === this.#lastState) return
+    const { status } = JSON.parse(text) as JobState
+    const before = this.#lastState === undefined ? undefined : (JSON.parse(this.#lastState) as JobState)
+    const allowed: readonly JobStatus[] = before ? transitions[before.status] : ['NotStarted']
+    assert.ok(allowed.includes(status), `from ${before?.status} to ${status}`)
+    this.#lastState = text
   }
 }

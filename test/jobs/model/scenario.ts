@@ -25,6 +25,8 @@ export interface Scenario {
   readonly faults: number
   readonly kills: number
   readonly mishaps: number
+  /** How likely a call fails while there are faults left; half as likely its process dies. */
+  readonly rate: number
   /** For so many turns of the world all this happens. */
   readonly turns: number
   /** The turn of each; undefined: never. */
@@ -60,9 +62,10 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     isHasty: fc.boolean(),
     processCount: fc.integer({ min: 1, max: 3 }),
     maxDequeueCount: fc.integer({ min: 3, max: 5 }),
-    faults: fc.nat({ max: 10 }),
-    kills: fc.nat({ max: 6 }),
+    faults: fc.oneof(fc.nat({ max: 8 }), fc.nat({ max: 40 })),
+    kills: fc.oneof(fc.nat({ max: 4 }), fc.nat({ max: 15 })),
     mishaps: fc.nat({ max: 6 }),
+    rate: fc.constantFrom(0.03, 0.06, 0.2),
     turns: fc.nat({ max: 400 }),
     cancelAt: rarely(turn),
     changeInputAt: rarely(turn),
