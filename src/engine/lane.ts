@@ -121,7 +121,7 @@ export class Lane {
     }
     return new Promise(resolve => {
       const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
-      this.#accept({ request, isBackground: false, deadline, timeoutMs, isAbandoned, settle })
+      this.#accept(request, isAbandoned, settle, timeoutMs, deadline, false)
     })
   }
 
@@ -137,20 +137,31 @@ export class Lane {
     if (this.#isStopping) return Promise.resolve(stopping())
     const { timeoutMs } = this.#options
     return new Promise(settle => {
-      this.#accept({
-        request,
-        isBackground: true,
-        deadline: Number.POSITIVE_INFINITY,
-        timeoutMs,
-        isAbandoned,
-        settle,
-      })
+      this.#accept(request, isAbandoned, settle, timeoutMs, Number.POSITIVE_INFINITY, true)
     })
   }
 
-  #accept(accepted: Omit<WaitingRequest, 'order' | 'acceptedAt' | 'queueMs' | 'attempts' | 'isSuspect'>): void {
-    const acceptedAt = performance.now()
-    this.#queue.push({ ...accepted, order: this.#submitted++, acceptedAt, queueMs: 0, attempts: 0, isSuspect: false })
+  #accept(
+    request: ScoringRequest,
+    isAbandoned: () => boolean,
+    settle: WaitingRequest['settle'],
+    timeoutMs: number,
+    deadline: number,
+    isBackground: boolean,
+  ): void {
+    this.#queue.push({
+      request,
+      order: this.#submitted++,
+      acceptedAt: performance.now(),
+      isBackground,
+      deadline,
+      timeoutMs,
+      isAbandoned,
+      settle,
+      queueMs: 0,
+      attempts: 0,
+      isSuspect: false,
+    })
     this.#watch.start()
     this.#pumpSoon()
   }

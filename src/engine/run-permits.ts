@@ -20,8 +20,8 @@ const longestCreditMs = 200
  *
  * A hand-over cannot be interrupted, and its thread may be waiting for a file or another service, may be stuck, or may be
  * about to take seconds. So it holds its permit for one turn only: then another lane may begin beside it, and the operating
- * system shares the processors between them. The time goes on to be charged, so that a lane of long hand-overs waits for
- * as long as it ran. Requests of batch jobs keep no callers waiting at all.
+ * system shares the processors between them. The time goes on to be charged, so that a lane of long hand-overs comes after
+ * those of short ones, which then get at least their part. Requests of batch jobs keep no callers waiting at all.
  */
 export class RunPermits {
   readonly #count: number

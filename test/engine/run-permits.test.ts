@@ -128,20 +128,38 @@ describe('RunPermits', () => {
   beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
   afterEach(() => mock.timers.reset())
 
-  it('leave no permit idle while work waits, and give lanes the same milliseconds, whatever a run takes', async () => {
-    const services = fc.array(fc.constantFrom(1, 2, 7, 25, 90), { minLength: 2, maxLength: 5 })
+  const services = (...costs: number[]) => fc.array(fc.constantFrom(...costs), { minLength: 2, maxLength: 5 })
+  const counts = fc.integer({ min: 1, max: 3 })
+  /** Milliseconds of runs that lanes which always have work began within `ms`. */
+  async function takenBy(costs: readonly number[], count: number, ms: number): Promise<number[]> {
+    const machine = new Machine(count)
+    for (const costMs of costs) machine.add({ costMs })
+    machine.runBacklogged(ms)
+    await machine.stop()
+    return machine.takenMs
+  }
+
+  it('leave no permit idle while work waits, and give each lane its part, whatever runs take', async () => {
     await fc.assert(
-      fc.asyncProperty(services, fc.integer({ min: 1, max: 3 }), async (costs, count) => {
-        const machine = new Machine(count)
-        for (const costMs of costs) machine.add({ costMs })
-        machine.runBacklogged(3000)
-        const { takenMs } = machine
-        // Each is at most a hand-over ahead of the least.
-        const apartMs = Math.max(...takenMs) - Math.min(...takenMs)
-        assert.ok(apartMs <= 2 * Math.max(...costs, turnMs), `${costs} took ${takenMs}`)
-        await machine.stop()
+      fc.asyncProperty(services(1, 2, 7, 25, 90), counts, async (costs, count) => {
+        const takenMs = await takenBy(costs, count, 1500)
+        const partMs = 1500 * Math.min(1, count / costs.length)
+        // It may be about to begin, behind a hand-over of each other one.
+        const shortMs = partMs - Math.min(...takenMs)
+        assert.ok(shortMs <= Math.max(...costs) + turnMs * costs.length, `${costs} took ${takenMs}`)
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
+    )
+  })
+
+  it('give lanes of different runs the same milliseconds, where all runs end within a turn', async () => {
+    await fc.assert(
+      fc.asyncProperty(services(1, 2, 3, 7), counts, async (costs, count) => {
+        const takenMs = await takenBy(costs, count, 1500)
+        const apartMs = Math.max(...takenMs) - Math.min(...takenMs)
+        assert.ok(apartMs <= 2 * turnMs, `${costs} took ${takenMs}`)
+      }),
+      { numRuns: 20 },
     )
   })
 
@@ -174,10 +192,11 @@ describe('RunPermits', () => {
   it('do not charge what a script spends waiting', async () => {
     const machine = new Machine(1)
     machine.add({ costMs: 40, computes: false })
-    machine.add({ costMs: 2 })
+    machine.add({ costMs: 7 })
+    machine.add({ costMs: 7 })
     machine.runBacklogged(2000)
-    const [waits, computes] = machine.takenMs as [number, number]
-    assert.ok(waits > 1500 && computes > 1000, `${waits} and ${computes}`)
+    const [waits] = machine.takenMs as [number]
+    assert.ok(waits > 1500, `${waits} ms are not much more than a third`)
     await machine.stop()
   })
 
