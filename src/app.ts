@@ -1,4 +1,4 @@
-/** Composition root: settings in, wired services out. The one file that names every adapter. */
+/** Composition root: settings in, wired services out. It names every adapter, but for those that only batch jobs need (`jobs-app.ts`). */
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'

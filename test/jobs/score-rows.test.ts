@@ -191,6 +191,21 @@ describe('ServiceRowScorer', () => {
     assert.equal(result.code, 'JOB_INVALID')
   })
 
+  it('waits for a service that is loading', async test => {
+    const files = { 'slow/service.json': { entryScript: 'score.ts' }, 'slow/score.ts': raw }
+    const loading = await startServices(test as never, await makeServices(files, test as never), false)
+    assert.equal(loading.find('slow').status, 'loading')
+    assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), 3, never), [{ prediction: '1' }])
+  })
+
+  it('leaves rows to others when the service cannot score here', async test => {
+    const files = { 'gone/service.json': { entryScript: 'score.ts' }, 'gone/score.ts': raw }
+    const services = await startServices(test as never, await makeServices(files, test as never))
+    await services.find('gone').stop()
+    await assert.rejects(scorerOf(services).score('gone', rowsOf([1, 2]), 3, never), { code: 'SERVICE_STOPPING' })
+    await assert.rejects(scorerOf(services).score('nobody', rowsOf([1]), 3, never), { code: 'SERVICE_UNKNOWN' })
+  })
+
   it('ends with the reason of the signal', async () => {
     const cancelled = new AbortController()
     cancelled.abort()

@@ -5,10 +5,11 @@ import { hasScript } from '../../src/engine/thread-spec.ts'
 import { ScoringService } from '../../src/scoring/scoring-service.ts'
 import { ServiceCatalogue } from '../../src/scoring/service-catalogue.ts'
 
-/** All services of a folder in real threads, loaded, with nobody at their doors. */
+/** All services of a folder in real threads, with nobody at their doors; loaded, unless they are not waited for. */
 export async function startServices(
   test: { after(cleanUp: () => Promise<unknown>): void },
   root: string,
+  isWaitedFor = true,
 ): Promise<ServiceCatalogue> {
   const store = new FolderModelStore(root)
   const services = new Map<string, ScoringService>()
@@ -24,7 +25,8 @@ export async function startServices(
       log: () => {},
     })
     test.after(() => lane.stop())
-    await lane.start()
+    const loaded = lane.start()
+    if (isWaitedFor) await loaded
     services.set(name, new ScoringService({ name, definition, authorizer: undefined, lane }))
   }
   return new ServiceCatalogue(services, undefined)
