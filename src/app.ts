@@ -1,4 +1,4 @@
-/** Composition root: settings in, wired services out. The one file that names every adapter. */
+/** Composition root: settings in, wired services out. It names every adapter, but for those that only batch jobs need (`jobs-app.ts`). */
 import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'
@@ -22,6 +22,8 @@ import { Lane } from './engine/lane.ts'
 import { RunPermits } from './engine/run-permits.ts'
 import { hasScript, type ThreadSpec } from './engine/thread-spec.ts'
 import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
+import type { Jobs } from './jobs-app.ts'
+import { openJobs } from './open-jobs.ts'
 import type { DocsFiles } from './protocols/docs-files.ts'
 import { observeServices } from './scoring/observe-services.ts'
 import { ScoringService } from './scoring/scoring-service.ts'
@@ -39,6 +41,8 @@ export interface App {
   readonly docsFiles: DocsFiles
   /** What `/metrics` shows. */
   readonly metrics: readonly MetricFamily[]
+  /** Batch jobs, loaded when they are wanted for the first time; undefined: no storage is set. */
+  readonly jobs: (() => Promise<Jobs>) | undefined
   /** The vault tells that a secret has a new version; the next request is checked against it. */
   keysChanged(secretName: string): void
   stop(): Promise<void>
@@ -89,7 +93,15 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   })
   const metrics = [...scoringMetrics.families, ...observeServices(services)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
+  const catalogue = new ServiceCatalogue(
+    new Map(services.map(service => [service.name, service])),
+    settings.defaultService,
+  )
+  const specs = new Map(opened.flatMap(({ name, spec }) => (spec ? [[name, spec]] : [])))
+  const stopping = new AbortController()
+  const jobs = openJobs({ settings, catalogue, specs, stopping: stopping.signal })
   const stop = async () => {
+    stopping.abort()
     keys.stop()
     await modelCache?.stop()
     await Promise.all(services.map(service => service.stop()))
@@ -102,9 +114,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   return {
     settings,
-    catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
+    catalogue,
     docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
     metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
+    jobs,
     keysChanged: name => keys.keysChanged(name),
     stop,
   }
