@@ -4,8 +4,10 @@
  * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
+ * - `optimizer-process.cjs` writes one entry of the local cache of optimized models, and ends
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
+ * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue or timer triggers
@@ -44,14 +46,16 @@ await build({
   entryPoints: {
     functions: 'functions/main.ts',
     'scoring-thread': 'src/adapters/worker-thread/scoring-thread.ts',
+    'optimizer-process': 'src/adapters/model-cache/optimizer-process.ts',
     cli: 'src/cli/main.ts',
     'host-process': 'src/host/host-process.ts',
   },
 })
 // Almost all of it is others' code, and less than half as long when minified.
 await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
-await build({ ...options, minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
+await build({ ...options, entryPoints: { jobs: 'src/jobs-app.ts' } })
 await build({ ...options, minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
+await build({ ...options, minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
 await build({
   ...options,
   minify: true,

@@ -4,6 +4,7 @@ import { benchAuth } from './auth/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { benchJobs } from './jobs/bench.ts'
 import { saveResult } from './report/record.ts'
+import { benchStart } from './start/bench.ts'
 
 const benchmarks = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
@@ -11,6 +12,7 @@ const benchmarks = {
     run: benchJobs,
     about: 'rows per second of batch jobs, and memory against file size (10 minutes, 3 GB of disk)',
   },
+  start: { run: benchStart, about: 'time to the first answer, and the cache of optimized models (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
 

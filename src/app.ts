@@ -1,14 +1,17 @@
-/** Composition root: settings in, wired services out. The one file that names every adapter. */
-import { availableParallelism, totalmem } from 'node:os'
+/** Composition root: settings in, wired services out. It names every adapter, but for those that only batch jobs need (`jobs-app.ts`). */
+import { tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
 import { findAppRoot } from './adapters/local/app-root.ts'
+import { availableProcessors } from './adapters/local/available-processors.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
 import { observeProcess } from './adapters/local/process-metrics.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
+import { openCacheFolder } from './adapters/model-cache/cache-folder.ts'
+import { CacheWriter } from './adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from './adapters/opentelemetry/forward-to-open-telemetry.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
@@ -16,8 +19,11 @@ import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
 import { withProviders } from './engine/execution-providers.ts'
 import { Lane } from './engine/lane.ts'
+import { RunPermits } from './engine/run-permits.ts'
 import { hasScript, type ThreadSpec } from './engine/thread-spec.ts'
 import { ScoringError, ServiceLoadError, StartupError } from './errors.ts'
+import type { Jobs } from './jobs-app.ts'
+import { openJobs } from './open-jobs.ts'
 import type { DocsFiles } from './protocols/docs-files.ts'
 import { observeServices } from './scoring/observe-services.ts'
 import { ScoringService } from './scoring/scoring-service.ts'
@@ -35,6 +41,8 @@ export interface App {
   readonly docsFiles: DocsFiles
   /** What `/metrics` shows. */
   readonly metrics: readonly MetricFamily[]
+  /** Batch jobs, loaded when they are wanted for the first time; undefined: no storage is set. */
+  readonly jobs: (() => Promise<Jobs>) | undefined
   /** The vault tells that a secret has a new version; the next request is checked against it. */
   keysChanged(secretName: string): void
   stop(): Promise<void>
@@ -46,7 +54,8 @@ export interface App {
  * @throws StartupError with one line for the operator
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
-  const settings = readSettings(environment, appRoot, availableParallelism())
+  const processorCount = availableProcessors()
+  const settings = readSettings(environment, appRoot, processorCount, tmpdir())
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {
@@ -70,10 +79,13 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   })
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
+  const modelCache = openModelCache(settings)
   const scoringMetrics = new ScoringMetrics()
+  // Who wants more threads than there are processors has scripts that wait for other things.
+  const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec ? startLane(spec, settings, metrics) : { failure: failure ?? 'unknown' }
+    const lane = spec ? startLane(spec, settings, permits, metrics, modelCache) : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
@@ -81,8 +93,17 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   })
   const metrics = [...scoringMetrics.families, ...observeServices(services)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
+  const catalogue = new ServiceCatalogue(
+    new Map(services.map(service => [service.name, service])),
+    settings.defaultService,
+  )
+  const specs = new Map(opened.flatMap(({ name, spec }) => (spec ? [[name, spec]] : [])))
+  const stopping = new AbortController()
+  const jobs = openJobs({ settings, catalogue, specs, stopping: stopping.signal })
   const stop = async () => {
+    stopping.abort()
     keys.stop()
+    await modelCache?.stop()
     await Promise.all(services.map(service => service.stop()))
   }
   await keysLoaded
@@ -93,9 +114,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   return {
     settings,
-    catalogue: new ServiceCatalogue(new Map(services.map(service => [service.name, service])), settings.defaultService),
+    catalogue,
     docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
     metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
+    jobs,
     keysChanged: name => keys.keysChanged(name),
     stop,
   }
@@ -197,11 +219,17 @@ function authorizerFor(
   return authorizer
 }
 
-function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics): Lane {
+function startLane(
+  spec: ThreadSpec,
+  settings: Settings,
+  permits: RunPermits,
+  metrics: ServiceMetrics,
+  modelCache: CacheWriter | undefined,
+): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events),
+    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -210,6 +238,7 @@ function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
     hasEntryScript: hasScript(spec),
+    permits,
     log: line => console.error(`[${service}] ${line}`),
     metrics,
   })
@@ -217,11 +246,27 @@ function startLane(spec: ThreadSpec, settings: Settings, metrics: ServiceMetrics
   lane.start().then(
     report => {
       console.log(`[${service}] ready after ${Math.round(performance.now() - startedAt)} ms: ${describeLoad(report)}`)
+      void modelCache?.offer(report.uncached ?? [])
       for (const note of report.notes) console.log(`[${service}] ${note}`)
     },
     failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
   )
   return lane
+}
+
+/** Bytes that optimized models may take. */
+const maxCacheBytes = 2 * 2 ** 30
+
+/** Without it models are opened as they are, which only takes longer. */
+function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefined {
+  if (folder === undefined) return undefined
+  try {
+    openCacheFolder(folder)
+    return new CacheWriter({ folder, maxBytes: maxCacheBytes }, line => console.log(line))
+  } catch (failure) {
+    console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)
+    return undefined
+  }
 }
 
 /** Half of what the machine, or the container, has: one script must not bring the process to its end. */

@@ -84,6 +84,14 @@ export class ScoringError extends Error {
   }
 }
 
+// Bundles have a copy each of this class, and an error of one is an error to the others. Subclasses are told by their own.
+Object.defineProperty(ScoringError, Symbol.hasInstance, {
+  value(this: unknown, value: unknown): boolean {
+    if (this !== ScoringError) return Function.prototype[Symbol.hasInstance].call(this as typeof Error, value)
+    return value instanceof Error && value.name === 'ScoringError'
+  },
+})
+
 /**
  * The entry script or the model failed, not the caller. The caller gets a plain sentence, the log the cause
  * (Azure ML answers all of these with `x-ms-run-function-failed: True`).

@@ -35,6 +35,13 @@ const Environment = z.object({
     .enum(['off', 'on'], 'must be off or on')
     .optional()
     .describe('whether answers tell where their time went; default: on in Development, else off'),
+  SCORING_MODEL_CACHE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'folder for models as ONNX Runtime has optimized them for this machine, or off; default: .local/model-cache in Development, else a folder of temporary files',
+    ),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
@@ -116,6 +123,8 @@ export interface Settings {
   hasServerTiming: boolean
   /** Scoring threads per service, at most. */
   maxThreads: number
+  /** Where optimized models are kept; undefined: nowhere. */
+  modelCache: string | undefined
   /** In place of what the services ask for; undefined: each as its `service.json` says. */
   executionProviders: ExecutionProvider[] | undefined
   /** Where batch jobs are kept, see `adapters/azure/storage-address.ts`. */
@@ -141,17 +150,20 @@ export interface Settings {
  * @param environment     usually `process.env`
  * @param appRoot         folder that holds `host.json`
  * @param processorCount  processors that this process may use
+ * @param temporaryDir    usually `os.tmpdir()`
  * @throws StartupError naming the variable
  */
 export function readSettings(
   environment: Record<string, string | undefined>,
   appRoot: string,
   processorCount: number,
+  temporaryDir: string,
 ): Settings {
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   )
-  const parsed = Environment.safeParse(given)
+  // Once only: zod would first compile a parser for it.
+  const parsed = Environment.safeParse(given, { jitless: true })
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const name = String(issue?.path[0])
@@ -172,6 +184,7 @@ export function readSettings(
     metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
+    modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
       connectionString: values.AzureWebJobsStorage,
@@ -202,6 +215,17 @@ function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, co
     context.addIssue({ code: 'custom', message: `must be names of ${kind}s with commas between; "${wrong}" ${why}` })
   }
   return names
+}
+
+/** A deployed app cannot write to its own folder. */
+function readModelCache(
+  given: string | undefined,
+  isDevelopment: boolean,
+  appRoot: string,
+  temporaryDir: string,
+): string | undefined {
+  if (given?.toLowerCase() === 'off') return undefined
+  return given ?? (isDevelopment ? `${appRoot}/.local/model-cache` : `${temporaryDir}/scoring-functions-model-cache`)
 }
 
 /** `cuda,cpu`, or the list as `service.json` has it, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */

@@ -50,6 +50,6 @@ describe('the rooms', () => {
 
   it('register triggers in functions/ only', () => {
     for (const file of globSync('src/**/*.ts'))
-      assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.http\(/m, file)
+      assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.(http|storageQueue|timer|eventGrid)\(/m, file)
   })
 })

@@ -16,7 +16,7 @@ describe('readServerVersion', () => {
 
 describe('readSettings', () => {
   it('takes the folder models/ of the app and all processors but one', () => {
-    const settings = readSettings(development, '/app', 4)
+    const settings = readSettings(development, '/app', 4, '/tmp')
     assert.deepEqual(settings, {
       isDevelopment: true,
       appRoot: '/app',
@@ -30,6 +30,7 @@ describe('readSettings', () => {
       metrics: 'public',
       hasServerTiming: true,
       maxThreads: 3,
+      modelCache: '/app/.local/model-cache',
       executionProviders: undefined,
       storage: {
         connectionString: undefined,
@@ -41,24 +42,34 @@ describe('readSettings', () => {
       },
       jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400 },
     })
-    assert.equal(readSettings(development, '/app', 1).maxThreads, 1)
+    assert.equal(readSettings(development, '/app', 1, '/tmp').maxThreads, 1)
   })
 
   it('takes an empty variable as absent', () => {
-    assert.equal(readSettings({ ...development, SCORING_MODELS: '' }, '/app', 1).modelsDir, '/app/models')
+    assert.equal(readSettings({ ...development, SCORING_MODELS: '' }, '/app', 1, '/tmp').modelsDir, '/app/models')
   })
 
   it('names the variable that is wrong', () => {
     assert.throws(
-      () => readSettings({ ...development, SCORING_MAX_THREADS: 'many' }, '/app', 2),
+      () => readSettings({ ...development, SCORING_MAX_THREADS: 'many' }, '/app', 2, '/tmp'),
       /^StartupError: setting SCORING_MAX_THREADS: /,
     )
-    assert.throws(() => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2), /SCORING_MAX_THREADS/)
+    assert.throws(
+      () => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2, '/tmp'),
+      /SCORING_MAX_THREADS/,
+    )
+  })
+
+  it('keeps optimized models where a deployed app can write, where it is told to, or nowhere', () => {
+    const cacheIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2, '/tmp').modelCache
+    assert.equal(cacheIn({}), '/tmp/scoring-functions-model-cache')
+    assert.equal(cacheIn({ SCORING_MODEL_CACHE: '/mnt/models' }), '/mnt/models')
+    assert.equal(cacheIn({ ...development, SCORING_MODEL_CACHE: 'Off' }), undefined)
   })
 
   it('takes keys of tokens from where nobody can answer instead', () => {
     const hostIn = (AZURE_AUTHORITY_HOST: string) =>
-      readSettings({ ...development, AZURE_AUTHORITY_HOST }, '/app', 2).authorityHost
+      readSettings({ ...development, AZURE_AUTHORITY_HOST }, '/app', 2, '/tmp').authorityHost
     assert.equal(hostIn('https://login.microsoftonline.us/'), 'https://login.microsoftonline.us')
     assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
@@ -71,7 +82,7 @@ describe('readSettings', () => {
 
   it('shows metrics and times in Development, and elsewhere where it is told to', () => {
     const read = (environment: Record<string, string>) => {
-      const { metrics, hasServerTiming } = readSettings(environment, '/app', 2)
+      const { metrics, hasServerTiming } = readSettings(environment, '/app', 2, '/tmp')
       return [metrics, hasServerTiming]
     }
     assert.deepEqual(read(development), ['public', true])
@@ -86,7 +97,7 @@ describe('readSettings', () => {
 
   it('takes execution providers as names, or as a JSON list with options', () => {
     const providersIn = (SCORING_EXECUTION_PROVIDERS: string) =>
-      readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, '/app', 2).executionProviders
+      readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, '/app', 2, '/tmp').executionProviders
     assert.deepEqual(providersIn('cuda, cpu'), ['cuda', 'cpu'])
     assert.deepEqual(providersIn('[{"name": "cuda", "deviceId": 1}, "cpu"]'), [{ name: 'cuda', deviceId: 1 }, 'cpu'])
     assert.equal(providersIn(''), undefined)
@@ -95,7 +106,7 @@ describe('readSettings', () => {
   })
 
   it('takes what jobs may read and write as names with commas between', () => {
-    const jobsIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2).jobs
+    const jobsIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2, '/tmp').jobs
     const jobs = jobsIn({
       SCORING_JOB_CONTAINERS: 'patients, results-2026',
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
@@ -131,7 +142,7 @@ describe('readSettings', () => {
 
   it('takes a vault, in Development too', () => {
     const KEY_VAULT_URL = 'https://v.vault.azure.net'
-    assert.equal(readSettings({ KEY_VAULT_URL }, '/app', 2).keyVaultUrl, KEY_VAULT_URL)
-    assert.equal(readSettings({ ...development, KEY_VAULT_URL }, '/app', 2).keyVaultUrl, KEY_VAULT_URL)
+    assert.equal(readSettings({ KEY_VAULT_URL }, '/app', 2, '/tmp').keyVaultUrl, KEY_VAULT_URL)
+    assert.equal(readSettings({ ...development, KEY_VAULT_URL }, '/app', 2, '/tmp').keyVaultUrl, KEY_VAULT_URL)
   })
 })

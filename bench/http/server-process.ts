@@ -41,7 +41,9 @@ export class ServerProcess {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', ...(hasGapMonitor ? (['ipc'] as const) : [])],
     })
-    process.once('exit', () => child.kill('SIGKILL'))
+    const killWithUs = () => child.kill('SIGKILL')
+    process.once('exit', killWithUs)
+    child.once('exit', () => process.off('exit', killWithUs))
     let output = ''
     const port = await new Promise<number>((resolve, reject) => {
       const failed = (why: string) => {

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
+import type { ServiceDefinition } from '../service/definition.ts'
 import type { TensorInfo } from './model-session.ts'
 import type { Placement } from './placement.ts'
 
@@ -74,6 +75,12 @@ export interface RunTally {
 /** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
 export type ScriptKind = 'raw' | 'typed' | 'rawHttp'
 
+/** A model that a local cache of optimized models could have had. */
+export interface UncachedModel {
+  readonly path: string
+  readonly accelerator: ServiceDefinition['accelerator']
+}
+
 /** What a thread found while it loaded a service. */
 export interface LoadReport {
   readonly scriptKind: ScriptKind
@@ -101,6 +108,7 @@ export interface LoadReport {
   readonly isBatchable: boolean
   /** Why not, or what else the owner should know. */
   readonly notes: readonly string[]
+  readonly uncached?: readonly UncachedModel[] | undefined
   readonly loadMs: number
   readonly warmUpMs: number
 }

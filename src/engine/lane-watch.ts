@@ -1,6 +1,6 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import type { ThreadSlot } from './thread-slot.ts'
-import type { WaitingQueue } from './waiting-queue.ts'
+import type { LaneQueue } from './lane-queue.ts'
+import { isStalled, type ThreadSlot } from './thread-slot.ts'
 import { abandoned, timedOut, type WaitingRequest } from './waiting-request.ts'
 
 interface LaneWatchOptions {
@@ -8,8 +8,8 @@ interface LaneWatchOptions {
   readonly loadTimeoutMs: number
   readonly maxMemoryMb: number
   readonly hasEntryScript: boolean
-  /** The lane's queue; what waited too long is taken out, what a stalled thread gives back is put in front. */
-  readonly waiting: WaitingQueue
+  /** What waited too long is taken out, what a stalled thread gives back is put in front. */
+  readonly queue: LaneQueue
   readonly slots: ReadonlySet<ThreadSlot>
   readonly metrics: ServiceMetrics
   /** Work waits, and a thread may be free or may be added. */
@@ -19,8 +19,6 @@ interface LaneWatchOptions {
 
 /** How often threads are looked after: memory can grow by a gigabyte in a second. */
 const longestPauseMs = 50
-/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
-const longestStallMs = 1000
 
 /** Looks after the deadlines, stuck threads and memory of a lane, for as long as there is work. */
 export class LaneWatch {
@@ -59,20 +57,14 @@ export class LaneWatch {
     clearInterval(this.#timer)
   }
 
-  /** The script seems stuck in what it runs. */
-  isStalled(slot: ThreadSlot, now = Date.now()): boolean {
-    const { hasEntryScript, timeoutMs } = this.#options
-    return hasEntryScript && slot.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
-  }
-
   #inspect(now: number): void {
-    const { waiting, slots, onWork } = this.#options
+    const { queue, slots, onWork } = this.#options
     this.#expire(now)
     for (const slot of slots) {
       if (slot.state === 'loading') this.#inspectLoading(slot, now)
       if (slot.state === 'busy') this.#inspectBusy(slot, now)
     }
-    if (waiting.length > 0) onWork()
+    if (queue.length > 0) onWork()
     else if (![...slots].some(({ state }) => state === 'busy' || state === 'loading')) {
       clearInterval(this.#timer)
       this.#timer = undefined
@@ -87,13 +79,13 @@ export class LaneWatch {
   }
 
   #expire(now: number): void {
-    const { waiting, slots, metrics } = this.#options
-    const expired = waiting.takeOut(({ deadline }) => deadline <= now)
+    const { queue, slots, metrics } = this.#options
+    const expired = queue.online.takeOut(({ deadline }) => deadline <= now)
     for (const { acceptedAt } of expired) metrics.dropped('expired', performance.now() - acceptedAt)
     for (const slot of slots) {
       if (slot.state !== 'busy') continue
       const { begun, others } = slot.takeExpired(now)
-      for (const _ of others) metrics.dropped('expired')
+      for (const { isBackground } of others) if (!isBackground) metrics.dropped('expired')
       expired.push(...begun, ...others)
     }
     for (const each of expired) each.settle(timedOut(each.timeoutMs))
@@ -101,11 +93,11 @@ export class LaneWatch {
 
   #inspectBusy(slot: ThreadSlot, now: number): void {
     for (const waiting of slot.takeAbandoned()) {
-      this.#options.metrics.dropped('abandoned')
+      if (!waiting.isBackground) this.#options.metrics.dropped('abandoned')
       waiting.settle(abandoned())
     }
     const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
-    if (isTimeUp || this.isStalled(slot, now)) this.#options.waiting.putBack(slot.withdraw())
+    if (isTimeUp || isStalled(slot, now, this.#options)) this.#options.queue.putBack(slot.withdraw())
     // Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet.
     if (isTimeUp) return slot.end('timeout')
     if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)

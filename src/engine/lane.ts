@@ -1,8 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { ServiceLoadError } from '../errors.ts'
-import { type RestartReason, ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { type AdmissionLimits, refusalOf } from './admission.ts'
-import { answerOfEnd, settleGuilty } from './blame.ts'
 import {
   type FailedAnswer,
   type LoadReport,
@@ -11,109 +8,86 @@ import {
   type ScoringRequest,
 } from './hand-over.ts'
 import { HandOverCost } from './hand-over-cost.ts'
+import { LaneQueue, type Taker } from './lane-queue.ts'
+import { LaneThreads, type LaneThreadsOptions, type ThreadActivity } from './lane-threads.ts'
 import { LaneWatch } from './lane-watch.ts'
-import type { StartThread, ThreadEnd } from './scoring-thread.ts'
-import { ThreadSlot, type ThreadState } from './thread-slot.ts'
-import { WaitingQueue } from './waiting-queue.ts'
-import {
-  abandoned,
-  failed,
-  type Patience,
-  runsAlone,
-  stopping,
-  timedOut,
-  type WaitingRequest,
-} from './waiting-request.ts'
+import { RunPermits, type RunShare } from './run-permits.ts'
+import type { ThreadSlot } from './thread-slot.ts'
+import { type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
 
-export interface LaneOptions extends AdmissionLimits {
-  readonly startThread: StartThread
-  /** Threads of this lane, not counting those stuck in a script. */
-  readonly maxThreads: number
-  /** Milliseconds from arrival to answer, and longest time one run may take. */
-  readonly timeoutMs: number
+export interface LaneOptions extends AdmissionLimits, LaneThreadsOptions {
   readonly loadTimeoutMs: number
-  readonly maxMemoryMb: number
-  /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
-  readonly hasEntryScript: boolean
-  readonly log: (line: string) => void
+  /** Shared with the other lanes of the app; absent: it has the processors for itself. */
+  readonly permits?: RunPermits
   /** Absent: nobody reads them. */
   readonly metrics?: ServiceMetrics
 }
 
-/** What the threads of a lane do now, and what became of those before. */
-export interface LaneActivity {
+/** What waits in a lane, and what its threads do. */
+export interface LaneActivity extends ThreadActivity {
   readonly queued: number
-  readonly threads: Readonly<Record<ThreadState, number>>
-  readonly restarts: number
-  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
 }
-
-/** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
-const maxStuckThreads = 4
-/** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
-const handOverMs = 4
-const handOverBytes = 32 * 2 ** 20
-/** The host takes 10 s for all hooks. */
-const longestStopMs = 5000
-const restartDelayMs = { first: 500, longest: 30_000 }
 
 /**
  * The requests of one service on their way through its threads: what waits is handed to a thread as soon as one is
- * free. A thread that crashes, hangs or outgrows its memory is replaced; the request that did it gets an error, the
- * others run again.
+ * free, and the processors are not all taken by lanes that have used less of them.
  */
 export class Lane {
   readonly #options: LaneOptions
-  readonly #waiting = new WaitingQueue()
-  readonly #slots = new Set<ThreadSlot>()
-  readonly #started = Promise.withResolvers<LoadReport>()
+  readonly #queue: LaneQueue
+  readonly #threads: LaneThreads
   readonly #watch: LaneWatch
+  readonly #share: RunShare
   readonly #metrics: ServiceMetrics
-  #lastRestart: LaneActivity['lastRestart']
-  #report: LoadReport | undefined
-  #failure: string | undefined
+  readonly #cost = new HandOverCost()
   #isStopping = false
   #isPumpScheduled = false
-  #restartDelayMs = restartDelayMs.first
-  readonly #cost = new HandOverCost()
   #submitted = 0
 
   constructor(options: LaneOptions) {
     this.#options = options
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
+    this.#queue = new LaneQueue(this.#metrics)
+    this.#threads = new LaneThreads(options, this.#queue, this.#metrics, {
+      onStart: () => this.#watch.start(),
+      onFree: () => this.#pump(),
+      onIdle: slot => this.#idle(slot),
+      onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
+    })
+    const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, () => performance.now())
+    this.#share = permits.join({ isUrgent: () => this.#queue.isUrgent, onTurn: () => this.#pump() })
     this.#watch = new LaneWatch({
       ...options,
       metrics: this.#metrics,
-      waiting: this.#waiting,
-      slots: this.#slots,
+      queue: this.#queue,
+      slots: this.#threads.slots,
       onWork: () => this.#pump(),
-      onLoadTimeout: (slot, reason) => this.#loadFailed(slot, reason),
+      onLoadTimeout: (slot, reason) => this.#threads.loadFailed(slot, reason),
     })
-    // Whoever asks for the service reads `failure`; nobody needs to await `start`.
-    this.#started.promise.catch(() => {})
   }
 
   /** @throws ServiceLoadError when the service cannot be loaded */
   start(): Promise<LoadReport> {
-    this.#startThread()
-    return this.#started.promise
+    return this.#threads.start()
+  }
+
+  /** @throws ServiceLoadError as `start` does; settles once, with the first load */
+  get firstLoad(): Promise<LoadReport> {
+    return this.#threads.firstLoad
   }
 
   /** What loading found, while the lane can score. */
   get report(): LoadReport | undefined {
-    return this.#failure === undefined ? this.#report : undefined
+    return this.#threads.report
   }
 
   /** Why the lane cannot score. */
   get failure(): string | undefined {
-    return this.#failure
+    return this.#threads.failure
   }
 
   get activity(): LaneActivity {
-    const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
-    for (const { state } of this.#slots) threads[state]++
-    const restarts = this.#metrics.restartCount
-    return { queued: this.#waiting.length, threads, restarts, lastRestart: this.#lastRestart }
+    return { queued: this.#queue.online.length, ...this.#threads.activity }
   }
 
   /**
@@ -124,7 +98,7 @@ export class Lane {
    */
   refusalOf(bytes: number, timeLeftMs = this.#options.timeoutMs): FailedAnswer | undefined {
     const longestMs = Math.min(timeLeftMs, this.#options.timeoutMs)
-    return refusalOf(this.#waiting, bytes, this.#expectedWaitMs(), longestMs, this.#options)
+    return refusalOf(this.#queue.online, bytes, this.#expectedWaitMs(), longestMs, this.#options)
   }
 
   /**
@@ -152,33 +126,57 @@ export class Lane {
     }
     return new Promise(resolve => {
       const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
-      this.#waiting.push({
-        request,
-        order: this.#submitted++,
-        acceptedAt: performance.now(),
-        deadline,
-        timeoutMs,
-        isAbandoned,
-        settle,
-        queueMs: 0,
-        attempts: 0,
-        isSuspect: false,
-      })
-      this.#watch.start()
-      this.#pumpSoon()
+      this.#accept(request, isAbandoned, settle, timeoutMs, deadline, false)
     })
+  }
+
+  /**
+   * For batch jobs: waits behind all that is submitted otherwise, for as long as that takes, and is never refused for want
+   * of room. Whoever calls this bounds what it has under way. Nothing counts it as queued, waiting or dropped; its runs
+   * count as those of others do.
+   *
+   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
+   * @returns the answer, which may be an error; never rejects
+   */
+  submitInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+    if (this.#isStopping) return Promise.resolve(stopping())
+    const { timeoutMs } = this.#options
+    return new Promise(settle => {
+      this.#accept(request, isAbandoned, settle, timeoutMs, Number.POSITIVE_INFINITY, true)
+    })
+  }
+
+  #accept(
+    request: ScoringRequest,
+    isAbandoned: () => boolean,
+    settle: WaitingRequest['settle'],
+    timeoutMs: number,
+    deadline: number,
+    isBackground: boolean,
+  ): void {
+    this.#queue.push({
+      request,
+      order: this.#submitted++,
+      acceptedAt: performance.now(),
+      isBackground,
+      deadline,
+      timeoutMs,
+      isAbandoned,
+      settle,
+      queueMs: 0,
+      attempts: 0,
+      isSuspect: false,
+    })
+    this.#watch.start()
+    this.#pumpSoon()
   }
 
   /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
     this.#watch.stop()
-    for (const waiting of this.#waiting.clear()) waiting.settle(stopping())
-    const ends = Promise.all([...this.#slots].map(slot => slot.stop()))
-    // A thread in native code ends when that returns, which nobody can hurry.
-    const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
-    if (!isStopped)
-      throw new Error(`a scoring thread did not end within ${longestStopMs} ms: native code is running in it`)
+    for (const waiting of this.#queue.clear()) waiting.settle(stopping())
+    await this.#threads.stop()
   }
 
   /** Lets the requests that the same turn of the event loop brings join, without a timer. */
@@ -192,160 +190,52 @@ export class Lane {
   }
 
   #pump(): void {
-    while (this.#waiting.length > 0 && !this.#isStopping) {
-      const idle = [...this.#slots].filter(slot => slot.state === 'idle')
+    while (this.#queue.length > 0 && !this.#isStopping) {
+      const idle = [...this.#threads.slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
-      if (!slot) return this.#grow()
-      const batch = this.#take(idle.length, maxHandOver)
-      if (batch.length > 0) slot.handOver(batch)
+      if (!slot) return this.#threads.grow()
+      const permit = this.#share.begin()
+      if (!permit) return
+      const batch = this.#queue.take(this.#taker(idle.length, maxHandOver))
+      if (batch.length > 0) slot.handOver(batch, permit)
+      else permit.end(0, false)
     }
   }
 
-  /** The next requests for one of `idleCount` free threads; those nobody waits for any more are dropped. */
-  #take(idleCount: number, room: number): WaitingRequest[] {
-    const share = Math.ceil(this.#waiting.length / idleCount)
-    const isBatchable = this.#report?.isBatchable ?? false
-    const most = Math.min(share, room, isBatchable ? maxHandOver : Math.max(1, handOverMs / this.#cost.requestMs))
-    const batch: WaitingRequest[] = []
-    const now = Date.now()
-    let bytes = 0
-    while (batch.length + 1 <= most && bytes < handOverBytes) {
-      const next = this.#waiting.first
-      if (!next || (runsAlone(next) && batch.length > 0)) break
-      this.#waiting.shift()
-      const isLate = next.deadline <= now
-      if (isLate || next.isAbandoned()) {
-        this.#metrics.dropped(isLate ? 'expired' : 'abandoned', performance.now() - next.acceptedAt)
-        next.settle(isLate ? timedOut(next.timeoutMs) : abandoned())
-        continue
-      }
-      batch.push(next)
-      bytes += next.request.body.byteLength
-      if (runsAlone(next)) break
-    }
-    return batch
+  #taker(idleCount: number, room: number): Taker {
+    return { idleCount, room, isBatchable: this.#threads.isBatchable, requestMs: this.#cost.requestMs }
   }
 
-  /**
-   * What goes to a thread that has a long request under way. A script may end its thread, and with it what was moved there:
-   * what may have done so already, or would be moved, waits.
-   */
+  /** What goes to a thread that has a long request under way. */
   #takeForRoom(slot: ThreadSlot): WaitingRequest[] {
-    const { first } = this.#waiting
-    if (!first || this.#isStopping || slot.state !== 'busy') return []
-    if (runsAlone(first) && (first.isSuspect || this.#options.hasEntryScript)) return []
-    return this.#take(1, slot.room)
+    if (this.#isStopping || slot.state !== 'busy') return []
+    return this.#queue.takeForRoom(this.#taker(1, slot.room), this.#options.hasEntryScript)
   }
 
   /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
   #expectedWaitMs(): number {
     const now = Date.now()
-    const isBatchable = this.#report?.isBatchable ?? false
-    let ms = this.#cost.estimateMs(this.#waiting.handOvers, this.#waiting.work, isBatchable)
+    const isBatchable = this.#threads.isBatchable
+    let ms = this.#cost.estimateMs(this.#queue.online.handOvers, this.#queue.online.work, isBatchable)
     let busy = 0
-    let free = this.#mayGrow() ? 1 : 0
-    for (const slot of this.#slots) {
+    let free = this.#threads.mayGrow() ? 1 : 0
+    for (const slot of this.#threads.slots) {
       if (slot.state === 'idle' || slot.state === 'loading') free++
-      if (slot.state !== 'busy' || this.#watch.isStalled(slot, now)) continue
+      if (slot.state !== 'busy' || this.#threads.isStalled(slot, now)) continue
       busy++
-      if (!slot.isSharing) ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
+      // A job's requests are no measure of others, and take these in where they are long.
+      if (!slot.isSharing && !slot.isBackground)
+        ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
     }
     // Whatever keeps the others, a free one takes it.
-    return this.#waiting.length < free ? 0 : ms / Math.max(1, busy + free)
-  }
-
-  /** Starts a further thread when all are busy and the lane may have one more. */
-  #grow(): void {
-    if (this.#mayGrow()) this.#startThread()
-  }
-
-  #mayGrow(): boolean {
-    if (this.#failure !== undefined) return false
-    let stuck = 0
-    for (const slot of this.#slots) {
-      if (slot.state === 'loading') return false
-      if (slot.state === 'ended' || this.#watch.isStalled(slot)) stuck++
-    }
-    return this.#slots.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
-  }
-
-  #startThread(): void {
-    const slot = new ThreadSlot(this.#options.startThread, this.#metrics, {
-      onLoaded: (_, report) => this.#loaded(report),
-      onLoadFailed: (failing, reason) => this.#loadFailed(failing, reason),
-      onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
-      onIdle: free => this.#idle(free),
-      onEnd: (ended, end) => this.#ended(ended, end),
-    })
-    this.#slots.add(slot)
-    this.#watch.start()
-  }
-
-  #loaded(report: LoadReport): void {
-    this.#report = report
-    this.#failure = undefined
-    this.#restartDelayMs = restartDelayMs.first
-    this.#started.resolve(report)
-    this.#pump()
-  }
-
-  #loadFailed(slot: ThreadSlot, reason: string): void {
-    slot.endedFor = 'load'
-    this.#failure = reason
-    this.#started.reject(new ServiceLoadError(reason))
-    for (const waiting of this.#waiting.clear())
-      waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
+    return this.#queue.online.length < free ? 0 : ms / Math.max(1, busy + free)
   }
 
   #idle(slot: ThreadSlot): void {
-    this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
-    if (this.#slots.size > this.#options.maxThreads) slot.end('surplus')
-    else this.#pump()
+    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
+    const isSurplus = this.#threads.hasSurplus
+    if (isSurplus) slot.end('surplus')
+    slot.endTurn(this.#queue.length > 0)
+    if (!isSurplus) this.#pump()
   }
-
-  #ended(slot: ThreadSlot, end: ThreadEnd): void {
-    const wasLoading = slot.state === 'loading'
-    slot.state = 'ended'
-    this.#slots.delete(slot)
-    if (this.#isStopping) {
-      for (const waiting of slot.unanswered()) waiting.settle(stopping())
-      return
-    }
-    if (slot.endedFor === 'surplus') return this.#pump()
-    if (!wasLoading) {
-      this.#options.log(
-        `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
-      )
-      this.#restarted(reasonOf(slot, end))
-      const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
-      this.#metrics.retried(innocent.length)
-      this.#waiting.putBack(innocent)
-    } else if (slot.endedFor !== 'load') {
-      this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
-    }
-    if (this.#failure === undefined) this.#startThread()
-    // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    else if (this.#report) {
-      if (wasLoading) this.#restarted('load')
-      this.#restartLater()
-    }
-    this.#pump() // another thread may be free for what came back
-  }
-
-  #restarted(reason: RestartReason): void {
-    this.#metrics.threadRestarted(reason)
-    this.#lastRestart = { reason, at: new Date().toISOString() }
-  }
-
-  #restartLater(): void {
-    setTimeout(() => {
-      if (!this.#isStopping && this.#slots.size === 0) this.#startThread()
-    }, this.#restartDelayMs).unref()
-    this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
-  }
-}
-
-function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {
-  if (endedFor === 'timeout') return 'timeout'
-  return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
 }

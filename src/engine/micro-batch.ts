@@ -6,33 +6,48 @@ export interface DecodedRequest {
   readonly index: number
   readonly feeds: Feeds
   readonly rowCount: number
+  /** Of all feeds. */
+  readonly byteCount: number
+}
+
+/** What the inputs of one run may be. */
+export interface RunLimits {
+  readonly maxRows: number
+  readonly maxBytes: number
+}
+
+/** Rows of a request that one run takes: at least one, however large it is. */
+export function rowsPerRun({ rowCount, byteCount }: DecodedRequest, { maxRows, maxBytes }: RunLimits): number {
+  return byteCount <= maxBytes ? maxRows : Math.max(1, Math.min(maxRows, Math.floor((maxBytes * rowCount) / byteCount)))
 }
 
 /**
  * The micro-batch rule: of the requests that wait, in order, those whose inputs agree in all but the first dimension
- * run together, up to `maxRows` rows. A request that is larger on its own runs alone.
+ * run together, up to `maxRows` rows and `maxBytes` bytes. A request that is larger on its own runs alone.
  *
  * @param isBatchable  false runs every request alone
  * @returns the runs, each with its requests in arrival order
  */
 export function planMicroBatches<T extends DecodedRequest>(
   requests: readonly T[],
-  maxRows: number,
+  { maxRows, maxBytes }: RunLimits,
   isBatchable: boolean,
 ): T[][] {
   if (!isBatchable) return requests.map(request => [request])
-  const batches: { rows: number; requests: T[] }[] = []
+  const batches: { rows: number; bytes: number; requests: T[] }[] = []
   for (const request of requests) {
     const room = batches.find(
       batch =>
         batch.rows + request.rowCount <= maxRows &&
+        batch.bytes + request.byteCount <= maxBytes &&
         canShareRun((batch.requests[0] as DecodedRequest).feeds, request.feeds),
     )
     if (room) {
       room.requests.push(request)
       room.rows += request.rowCount
+      room.bytes += request.byteCount
     } else {
-      batches.push({ rows: request.rowCount, requests: [request] })
+      batches.push({ rows: request.rowCount, bytes: request.byteCount, requests: [request] })
     }
   }
   return batches.map(batch => batch.requests)

@@ -49,6 +49,8 @@ export interface ScoringThread {
   withdraw(index: number): boolean
   /** When what runs now began, as `Date.now()`. */
   runningSince(): number
+  /** Milliseconds that it has computed so far: not those in which it had nothing to do, or waited for something else. */
+  computedMs(): number
   /** MiB of JavaScript memory the thread holds; undefined when it does not answer. */
   memoryMb(): Promise<number | undefined>
   /** Ends the thread wherever it is; `onEnd` follows. */

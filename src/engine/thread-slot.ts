@@ -1,5 +1,6 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
+import type { RunPermit } from './run-permits.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
 
@@ -8,6 +9,9 @@ export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
 
 /** `ended`: on its way to its end, which native code may keep up. */
 export type ThreadState = 'loading' | 'idle' | 'busy' | 'ended'
+
+/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
+const longestStallMs = 1000
 
 /** What the lane wants to hear of its threads. */
 export interface SlotEvents {
@@ -29,10 +33,15 @@ export class ThreadSlot {
   requestCount = 0
   /** What they are, as `workOf` counts it. */
   work = 0
+  /** What it has, or had last, began as a request of a batch job. */
+  isBackground = false
   /** It takes others in while it has a long request under way: nobody waits for the end of that. */
   isSharing = false
   readonly #thread: ScoringThread
   readonly #metrics: ServiceMetrics
+  #permit: RunPermit | undefined
+  /** What the thread had computed when it got its hand-over; undefined: nobody asks. */
+  #computedBeforeMs: number | undefined
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
   /** Places in it whose answers have come: nothing more will be said of those. */
@@ -62,16 +71,30 @@ export class ThreadSlot {
     })
   }
 
-  handOver(batch: WaitingRequest[]): void {
+  handOver(batch: WaitingRequest[], permit: RunPermit): void {
     this.state = 'busy'
+    this.#permit = permit
+    this.#computedBeforeMs = permit.share.isContested ? this.#thread.computedMs() : undefined
     this.#batch = batch
     this.#free = []
     this.isSharing = false
+    this.isBackground = batch[0]?.isBackground === true
     this.since = Date.now()
     this.requestCount = 0
     this.work = 0
     this.#count(batch)
     this.#thread.handOver(batch.map(({ request }) => request))
+  }
+
+  /** Its hand-over is done, or gone. @param hasMore  the lane has another one */
+  endTurn(hasMore: boolean): void {
+    const before = this.#computedBeforeMs
+    const permit = this.#permit
+    this.#permit = undefined
+    permit?.end(
+      before === undefined || this.state === 'ended' ? undefined : this.#thread.computedMs() - before,
+      hasMore,
+    )
   }
 
   /** Requests that it can take besides what it has. */
@@ -158,7 +181,7 @@ export class ThreadSlot {
     for (const waiting of batch) {
       this.work += workOf(waiting)
       waiting.queueMs = now - waiting.acceptedAt
-      this.#metrics.waited(waiting.queueMs)
+      if (!waiting.isBackground) this.#metrics.waited(waiting.queueMs)
     }
   }
 
@@ -196,4 +219,13 @@ export class ThreadSlot {
       this.#metrics.ran(runs[at] as number, runs[at + 1] as number, runs[at + 2] as number)
     if (bisected > 0) this.#metrics.bisected(bisected)
   }
+}
+
+/** The script seems stuck in what it runs. */
+export function isStalled(
+  slot: ThreadSlot,
+  now: number,
+  { hasEntryScript, timeoutMs }: { hasEntryScript: boolean; timeoutMs: number },
+): boolean {
+  return hasEntryScript && slot.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
 }

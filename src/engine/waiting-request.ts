@@ -15,8 +15,10 @@ export interface WaitingRequest {
   readonly order: number
   /** As `performance.now()`. */
   readonly acceptedAt: number
-  /** As `Date.now()`. */
-  readonly deadline: number
+  /** Of a batch job: it waits behind what callers wait for. */
+  readonly isBackground: boolean
+  /** As `Date.now()`. That of a background request is infinite until a thread takes it. */
+  deadline: number
   /** What the deadline came from: the time that the service, or this caller, grants. */
   readonly timeoutMs: number
   /** Whether the caller has left; such work is not started. */
@@ -34,6 +36,14 @@ export interface WaitingRequest {
 /** It is handed over without company: it may have ended a thread, or its body is moved. */
 export function runsAlone({ isSuspect, request }: WaitingRequest): boolean {
   return isSuspect || request.body.byteLength >= movedFromBytes
+}
+
+/**
+ * It can go to a thread that has a long request under way. A script may end its thread, and with it what was moved there:
+ * what may have done so already, or would be moved, waits.
+ */
+export function canJoin(waiting: WaitingRequest, hasEntryScript: boolean): boolean {
+  return !runsAlone(waiting) || !(waiting.isSuspect || hasEntryScript)
 }
 
 /** Whether it can be handed over once more: its body was copied, not moved. */

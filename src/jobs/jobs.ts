@@ -3,13 +3,15 @@ import type { JobProgress, JobStatus } from './job-state.ts'
 /** A job as its owner sees it (design: batch jobs). */
 export interface JobView {
   readonly jobId: string
-  readonly service: string
+  /** Absent: a message that names no service that there is. */
+  readonly service?: string
   readonly status: JobStatus
   readonly progress: JobProgress
   readonly createdAt: string
   readonly startedAt?: string
   readonly endedAt?: string
-  readonly output: {
+  /** Absent: it was never accepted. */
+  readonly output?: {
     /** `<container>/<path>`; there once the status is Completed. */
     readonly blob: string
     readonly format: string
@@ -28,8 +30,14 @@ export interface JobDesk {
    * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
    */
   submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView>
-  /** A message on `scoring-jobs`: its fault becomes a failed job that says why. @param messageId  names a job without id */
-  submitMessage(text: unknown, messageId: string): Promise<void>
+  /**
+   * A message on `scoring-jobs`: its fault becomes a failed job that says why.
+   *
+   * @param text  JSON, base64 of JSON, or what a host made of it
+   * @param messageId  names a failed job without an id that is free
+   * @param isLastTry  what may pass becomes a failed job as well, where it throws otherwise, to be tried again
+   */
+  submitMessage(text: unknown, messageId: string, isLastTry?: boolean): Promise<void>
   /** @throws ScoringError JOB_UNKNOWN */
   status(service: string, jobId: string): Promise<JobView>
   /** Newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */

@@ -1,3 +1,5 @@
+import type { TensorInfo } from '../engine/model-session.ts'
+
 /** What came of one row. */
 export type RowResult =
   /** JSON text, as the service answers over HTTP for this row alone. */
@@ -14,6 +16,14 @@ export interface RowScorer {
    * @throws ScoringError SERVICE_UNKNOWN
    */
   modelDigest(service: string): Promise<string>
+
+  /**
+   * What the service takes, by which columns of CSV and Parquet become rows.
+   *
+   * @returns undefined: rows are objects by column name
+   * @throws ScoringError SERVICE_UNKNOWN; SERVICE_UNAVAILABLE, SERVICE_STOPPING: not to be told here now; AbortError
+   */
+  inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined>
 
   /**
    * One result per row, in order, each what the row gives alone, whatever is beside it.

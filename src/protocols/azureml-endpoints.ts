@@ -1,7 +1,8 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
 import { challenge } from '../auth/bearer.ts'
 import { RoleMissing } from '../auth/token-errors.ts'
-import type { ScoringAnswer } from '../engine/hand-over.ts'
+import type { LoadReport, ScoringAnswer } from '../engine/hand-over.ts'
+import type { Patience } from '../engine/waiting-request.ts'
 import { asScoringError, ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './azureml.ts'
@@ -46,9 +47,12 @@ async function scoreWith(
   if (request.method === 'HEAD' && !isForScript(service, request)) return encodeHeadRefusal(headers)
   if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeUncalled(headers)
   await authorize(service, request) // before the body is read
-  const { scriptKind, takesHeaders, executionProvider } = service.requireReady()
+  const granted = patienceOf(request.headers, Date.now)
+  const { report, patience } = service.report
+    ? { report: service.report, patience: granted }
+    : await loaded(service, granted)
+  const { scriptKind, takesHeaders, executionProvider } = report
   headers['x-scoring-execution-provider'] = executionProvider
-  const patience = patienceOf(request.headers, Date.now)
   service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
   const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
   const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
@@ -57,6 +61,15 @@ async function scoreWith(
     headers['x-scoring-execution-provider'] = answer.executionProvider
   if (service.tellsTimes) addServerTiming(headers, answer)
   return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
+}
+
+/** A wait for the service to load is part of the time that the request has. */
+async function loaded(
+  service: ScoringService,
+  granted: Patience | undefined,
+): Promise<{ report: LoadReport; patience: Patience }> {
+  const patience = granted ?? { timeoutMs: service.definition.limits.timeoutMs, since: Date.now() }
+  return { report: await service.waitUntilLoaded(patience), patience }
 }
 
 /** Browsers keep timings from pages of other origins, unless the answer names theirs (Resource Timing, section 4.5). */

@@ -56,7 +56,8 @@ function parse(text: string, hasExactIntegers: boolean): unknown {
   }
 }
 
-function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+/** For `JSON.parse`: whole numbers beyond 2^53 as BigInt. */
+export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
   return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value
 }

@@ -117,21 +117,28 @@ function headersForScripts(headers: WireRequest['headers']): [string, string][] 
   return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
 }
 
-async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uint8Array> {
-  const tooLarge = () =>
-    new ScoringError(
-      'BODY_TOO_LARGE',
-      `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
-    )
-  if (Number(request.headers.get('content-length')) > maxBodyBytes) throw tooLarge()
+export function bodyTooLarge(maxBodyBytes: number): ScoringError {
+  return new ScoringError(
+    'BODY_TOO_LARGE',
+    `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
+  )
+}
+
+/**
+ * The body, unpacked.
+ *
+ * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, or what a wrong `Content-Encoding` gives
+ */
+export async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uint8Array> {
+  if (Number(request.headers.get('content-length')) > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
   let body: ArrayBuffer
   try {
     body = await request.arrayBuffer()
   } catch (cause) {
-    if ((cause as Error).name === 'BodyTooLarge') throw tooLarge()
+    if ((cause as Error).name === 'BodyTooLarge') throw bodyTooLarge(maxBodyBytes)
     throw new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause })
   }
-  if (body.byteLength > maxBodyBytes) throw tooLarge()
+  if (body.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
   const encoding = request.headers.get('content-encoding')
   const bytes = new Uint8Array(body)
   return encoding === null ? bytes : decompressBody(bytes, encoding, maxBodyBytes)

@@ -6,15 +6,18 @@ export interface CorsPolicy {
   readonly credentials: boolean
 }
 
-const methods = ['GET', 'POST']
+const usualMethods = ['GET', 'POST']
 
 /**
  * The CORS headers of an answer, as Azure ML's server gives them (contract, section 7 and addendum 5): a listed origin is
  * echoed, an unlisted one gets none and is served all the same; without an `Origin` one configured origin is named.
+ *
+ * @param methods  that pages of other origins may use; default: those of the original
  */
 export function corsHeaders(
   { origins, credentials }: CorsPolicy,
   request: Pick<WireRequest, 'method' | 'headers'>,
+  methods: readonly string[] = usualMethods,
 ): Record<string, string> {
   if (origins.length === 0) return {}
   const origin = request.headers.get('origin')
@@ -26,7 +29,7 @@ export function corsHeaders(
     'access-control-allow-origin': allowed,
     ...(credentials && allowed !== '*' ? { 'access-control-allow-credentials': 'true' } : {}),
     ...(isVarying ? { vary: 'Origin' } : {}),
-    ...(request.method === 'OPTIONS' ? preflightHeaders(request.headers) : {}),
+    ...(request.method === 'OPTIONS' ? preflightHeaders(request.headers, methods) : {}),
   }
 }
 
@@ -40,7 +43,7 @@ function isListed(origins: readonly string[], origin: string): boolean {
 }
 
 /** The methods and the headers that the browser asks for, when it asks for a method that there is. */
-function preflightHeaders(headers: WireRequest['headers']): Record<string, string> {
+function preflightHeaders(headers: WireRequest['headers'], methods: readonly string[]): Record<string, string> {
   const method = headers.get('access-control-request-method')?.toUpperCase()
   if (method === undefined || !methods.includes(method)) return {}
   const requested = headers.get('access-control-request-headers')

@@ -42,7 +42,7 @@ const scoreFailures: readonly ErrorCode[] = [
     'SCORING_TIMEOUT',
   ] as const),
 ]
-const serviceFailures: readonly ErrorCode[] = [
+export const serviceFailures: readonly ErrorCode[] = [
   ...(['SERVICE_UNKNOWN', 'SERVICE_LOADING', 'SERVICE_UNAVAILABLE', 'APP_NOT_STARTED'] as const),
 ]
 const bearerFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_MALFORMED', 'BEARER_REJECTED']
@@ -56,7 +56,7 @@ export function operationsOf(
 ): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
-  const lockFailures = definition.auth.mode === 'token' ? tokenFailures : keyFailures
+  const lockFailures = lockFailuresOf({ definition, authorizer })
   const isDocumentLocked = hasKeys && !definition.openapi.public
   return [
     {
@@ -85,12 +85,7 @@ export function operationsOf(
         contentType: json,
         schema: 'ServiceOutput',
       },
-      failures: byStatus([
-        ...scoreFailures,
-        ...serviceFailures,
-        ...(hasKeys ? lockFailures : []),
-        'REQUEST_ID_TOO_LONG',
-      ]),
+      failures: byStatus([...scoreFailures, ...serviceFailures, ...lockFailures, 'REQUEST_ID_TOO_LONG']),
     },
     {
       path: `${prefix}/swagger.json`,
@@ -105,8 +100,17 @@ export function operationsOf(
   ]
 }
 
+/** What a caller may be refused for who is not let in; nothing where everybody is. */
+export function lockFailuresOf({
+  definition,
+  authorizer,
+}: Pick<ScoringService, 'definition' | 'authorizer'>): readonly ErrorCode[] {
+  if (!authorizer) return []
+  return definition.auth.mode === 'token' ? tokenFailures : keyFailures
+}
+
 /** e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']` */
-function byStatus(codes: readonly ErrorCode[]): [number, string][] {
+export function byStatus(codes: readonly ErrorCode[]): [number, string][] {
   const groups = Map.groupBy(codes, code => statusOf[code])
   return [...groups]
     .sort(([one], [other]) => one - other)

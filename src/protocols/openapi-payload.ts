@@ -2,7 +2,7 @@
 import type { LoadReport } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
-import { isAnsweredByScript } from '../service/definition.ts'
+import { isAnsweredByScript } from '../service/answered-by-script.ts'
 import { encode } from '../tensor/python-json.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
 import { sizesIn, tensorSchema, zeros } from './openapi-tensor.ts'

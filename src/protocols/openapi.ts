@@ -5,6 +5,7 @@
 import type { LoadReport } from '../engine/hand-over.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { type JsonSchema, translate } from './openapi-dialect.ts'
+import { jobsDocument } from './openapi-jobs.ts'
 import { type Operation, operationsOf } from './openapi-operations.ts'
 import { payloadOf } from './openapi-payload.ts'
 import { type OpenApiVersion, openApiVersions } from './openapi-version.ts'
@@ -56,11 +57,12 @@ export function describeService(
       definitions: schemas,
     }
   }
+  const jobs = version === '3.1' ? jobsDocument(service, report) : undefined
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: pathsOf(operations, operation => openApi3Operation(operation, version)),
-    components: { schemas, securitySchemes: security },
+    paths: { ...pathsOf(operations, operation => openApi3Operation(operation, version)), ...jobs?.paths },
+    components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
   }
 }
 

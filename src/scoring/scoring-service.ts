@@ -22,6 +22,9 @@ export interface ScoringServiceOptions {
   readonly tellsTimes?: boolean
 }
 
+/** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to come again. */
+const longestWaitForLoadMs = 25_000
+
 /** A service as callers meet it: how it is opened, whether it can score, and the one path every score takes. */
 export class ScoringService {
   readonly name: string
@@ -32,6 +35,7 @@ export class ScoringService {
   readonly metrics: ServiceMetrics | undefined
   readonly tellsTimes: boolean
   readonly #lane: ScoringServiceOptions['lane']
+  #waitingForLoad = 0
 
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
@@ -80,6 +84,24 @@ export class ScoringService {
     )
   }
 
+  /**
+   * Waits for the service to load for the first time, so that a request which woke the app gets its answer, not a 503.
+   * As many wait as may wait in the queue; a request waits before its body is read, so it holds no memory to speak of.
+   *
+   * @param patience  how long the caller waits, where it says so
+   * @throws ScoringError SERVICE_LOADING when it takes too long, or too many wait; SERVICE_UNAVAILABLE
+   */
+  async waitUntilLoaded(patience: Patience | undefined): Promise<LoadReport> {
+    const { timeoutMs, maxQueued } = this.definition.limits
+    if (this.status === 'loading' && this.#waitingForLoad < maxQueued) {
+      this.#waitingForLoad++
+      const longestMs = Math.min(longestWaitForLoadMs, timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
+      await settledWithin((this.#lane as Lane).firstLoad, longestMs)
+      this.#waitingForLoad--
+    }
+    return this.requireReady()
+  }
+
   /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be let in */
   requireKeys(): void {
     if (this.authorizer?.isReady === false) {
@@ -113,7 +135,29 @@ export class ScoringService {
     return (this.#lane as Lane).submit(request, isAbandoned, patience)
   }
 
+  /**
+   * The same for a batch job, which yields to everybody who calls: the request waits until no other one does, with the
+   * exception of one each second. It is never refused because the service is busy, so whoever calls this bounds what it
+   * has under way: a request or two. `limits.timeoutMs` counts from the moment that a thread takes it.
+   *
+   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
+   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
+   */
+  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+    this.requireReady()
+    return (this.#lane as Lane).submitInBackground(request, isAbandoned)
+  }
+
   async stop(): Promise<void> {
     if ('stop' in this.#lane) await this.#lane.stop()
   }
+}
+
+/** Whether it went well or not. */
+async function settledWithin(work: Promise<unknown>, longestMs: number): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, longestMs)
+  timer.unref()
+  await Promise.race([over, work.catch(() => {})])
+  clearTimeout(timer)
 }

@@ -80,6 +80,11 @@ export const Batching = z.strictObject({
     .max(100_000)
     .default(64)
     .describe('rows per run; a request with more runs in slices; 1 turns micro-batching off'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .default(67_108_864)
+    .describe('bytes of the inputs of one run, where its rows can be fewer; a single row may have more'),
   maxDelayMs: z.number().min(0).max(10_000).default(0).describe('milliseconds the first row waits for company'),
 })
 
@@ -195,11 +200,6 @@ export const ServiceDefinition = z.strictObject({
   encrypted: z.boolean().default(false).describe('not available yet: scoring on encrypted features'),
 })
 export type ServiceDefinition = z.infer<typeof ServiceDefinition>
-
-/** Whether its owner's code gives the answers, whose types only that code can tell. */
-export function isAnsweredByScript({ entryScript, stages }: ServiceDefinition): boolean {
-  return entryScript !== undefined || stages?.at(-1)?.script !== undefined
-}
 
 /** Azure ML's rule for the name of a web service (azureml-core, `Webservice`), which is also the folder's name. */
 export const serviceNamePattern = /^[a-z]([-a-z0-9]{1,30}[a-z0-9])$/

@@ -11,7 +11,7 @@ import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
 const rowsOf = (...firsts: number[]) => ({ data: firsts.map(first => [first, 1]) })
 
 /** Writes down how many rows each run has; a row that begins with a negative number makes its run fail. */
-async function serveScript(test: TestContext, maxRows: number) {
+async function serveScript(test: TestContext, maxRows: number, maxBytes?: number) {
   const folder = await mkdtemp(join(tmpdir(), 'runs-'))
   test.after(() => rm(folder, { recursive: true }))
   const file = join(folder, 'runs')
@@ -27,7 +27,7 @@ async function serveScript(test: TestContext, maxRows: number) {
       return { half: firsts.map(first => first / 2), name: firsts.map(first => 'row ' + first) }
     }`
   const lane = await serve(test, {
-    'sut/service.json': { entryScript: 'score.js', batching: { maxRows } },
+    'sut/service.json': { entryScript: 'score.js', batching: { maxRows, maxBytes } },
     'sut/score.js': code,
   })
   assert.equal(lane.report.isBatchable, true)
@@ -46,6 +46,18 @@ describe('a request with more rows than a run takes', () => {
       `{"half": [${expected.join(', ')}], "name": [${firsts.map(first => `"row ${first}"`).join(', ')}]}`,
     )
     assert.deepEqual(await runs(), [4, 4, 2])
+  })
+
+  it('runs in slices as well when it has more bytes than a run takes, down to single rows', async test => {
+    const tight = await serveScript(test, 64, 32) // a row has two numbers of 8 bytes
+    assert.deepEqual(
+      (JSON.parse(jsonOf(await tight.send(rowsOf(1, 2, 3, 4, 5)))) as { half: number[] }).half,
+      [0.5, 1, 1.5, 2, 2.5],
+    )
+    assert.deepEqual(await tight.runs(), [2, 2, 1])
+    const tighter = await serveScript(test, 64, 15)
+    assert.match(jsonOf(await tighter.send(rowsOf(1, 2))), /"half": \[0.5, 1\.?0?\]/)
+    assert.deepEqual(await tighter.runs(), [1, 1])
   })
 
   it('lets others run between its slices', async test => {
@@ -75,6 +87,21 @@ describe('a request with more rows than a run takes', () => {
       name,
       firsts.map(first => `row ${first}`),
     )
+  })
+
+  it('lets callers in between its slices when it is of a batch job', async test => {
+    const { lane, send } = await serveScript(test, 2)
+    const body = new TextEncoder().encode(JSON.stringify({ data: Array.from({ length: 60_000 }, () => [4, 1]) }))
+    const order: string[] = []
+    const job = lane
+      .submitInBackground({ body, contentType: 'application/json' }, () => false)
+      .finally(() => order.push('job'))
+    for (let call = 0; call < 3; call++) {
+      assert.match(jsonOf(await send(rowsOf(call))), new RegExp(`"name": \\["row ${call}"\\]`))
+      order.push('call')
+    }
+    assert.equal((JSON.parse(jsonOf(await job)) as { half: number[] }).half.length, 60_000)
+    assert.deepEqual(order, ['call', 'call', 'call', 'job'])
   })
 
   it('does not keep them waiting either when its body was moved to the thread, where no script can end that', async test => {

@@ -13,6 +13,11 @@ import { makeServices } from '../support/service-folder.ts'
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A connection string, so that no Azurite is started. */
 const noStorage = { AzureWebJobsStorage: 'AccountName=none' }
+/** An account, for the app itself, of which nothing answers. */
+const deadStorage = {
+  AzureWebJobsStorage:
+    'DefaultEndpointsProtocol=http;AccountName=none;AccountKey=bm9uZQ==;BlobEndpoint=http://127.0.0.1:9/none;QueueEndpoint=http://127.0.0.1:9/none;',
+}
 
 function run(test: TestContext, args: string[], environment: NodeJS.ProcessEnv = noStorage): Child {
   const child = new Child(cli, args, environment)
@@ -60,7 +65,7 @@ describe('start', () => {
     const old = 'a-key-of-the-time-before-the-vault'
     await writeFile(join(root, '.local/keys.json'), JSON.stringify({ sut: { primary: old, secondary: old } }))
     const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
-    const environment = { ...noStorage, ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
+    const environment = { ...deadStorage, ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
     const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
     await child.see(/secret sut-primary-key\n[\s\S]*curl .*Bearer <key>/)
     assert.doesNotMatch(child.output, new RegExp(`${old}|of-the-vault`))

@@ -26,6 +26,8 @@ export class FakeThread implements ScoringThread {
   readonly states: number[] = []
   startedAt = Date.now()
   isEnded = false
+  /** Time in which it computed nothing. */
+  waitedMs = 0
 
   constructor(events: ThreadEvents) {
     this.events = events
@@ -102,6 +104,10 @@ export class FakeThread implements ScoringThread {
 
   runningSince(): number {
     return this.startedAt
+  }
+
+  computedMs(): number {
+    return Date.now() - this.waitedMs
   }
 
   async memoryMb(): Promise<number | undefined> {

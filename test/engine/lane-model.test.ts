@@ -9,13 +9,18 @@ import { makeLane } from './lane-fixture.ts'
 const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
 /** How often the lane looks after deadlines that are its own. */
 const watchMs = 50
+/** However many online requests there are, one of a job goes first after this. */
+const holdBackMs = 1000
 const watched = [progress.waiting, progress.running] as number[]
 
 /** A request as its caller knows it. */
 interface Caller {
   readonly id: number
   readonly bytes: number
-  readonly deadline: number
+  readonly isBackground: boolean
+  readonly arrivedAt: number
+  /** Of a background request: from the moment a thread has it. */
+  deadline: number
   readonly isPrecise: boolean
   hasLeft: boolean
   /** A thread ended that was running it, or that ran nothing while it had it. */
@@ -31,12 +36,12 @@ class ModelThread extends FakeThread {
   isBusy = false
   /** Callers hear of it later in the same turn. */
   readonly answered = new Set<number>()
-  onHandOver: (ids: number[]) => void = () => {}
+  onHandOver: (ids: number[], isJoining: boolean) => void = () => {}
 
   override handOver(requests: readonly ScoringRequest[]): void {
     super.handOver(requests)
     this.isBusy = true
-    this.onHandOver(this.current.map(Number))
+    this.onHandOver(this.current.map(Number), false)
   }
 
   override answer(index: number): void {
@@ -46,7 +51,11 @@ class ModelThread extends FakeThread {
 
   override handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
     super.handIn(requests, indexes)
-    if (indexes.length > 0) this.onHandOver(indexes.map(index => Number(this.current[index])))
+    if (indexes.length > 0)
+      this.onHandOver(
+        indexes.map(index => Number(this.current[index])),
+        true,
+      )
   }
 
   /** What it has in hand, by index, and will answer. */
@@ -67,11 +76,14 @@ class World {
   readonly lane
   readonly report
   readonly #passedOver: Caller[] = []
+  /** Since when background work waits that is not left, as far as the last look told; undefined: none does. */
+  #backgroundSince: number | undefined
+  #backgroundTakenAt = Number.NEGATIVE_INFINITY
 
   constructor(isBatchable: boolean) {
     const startThread = (events: ThreadEvents) => {
       const thread = new ModelThread(events)
-      thread.onHandOver = ids => this.checkHandOver(ids)
+      thread.onHandOver = (ids, isJoining) => this.checkHandOver(ids, isJoining)
       this.threads.push(thread)
       return thread
     }
@@ -92,29 +104,21 @@ class World {
 
   submit(bytes: number, timeoutMs: number | undefined): void {
     const now = Date.now()
-    const { waiting } = this
+    const waiting = this.waiting.filter(({ isBackground }) => !isBackground)
     const waitingBytes = waiting.reduce((sum, caller) => sum + caller.bytes, 0)
-    const id = this.callers.length
-    const text = String(id).padStart(bytes, '0')
-    const caller: Caller = {
-      id,
-      bytes: text.length,
-      deadline: now + Math.min(limits.timeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY),
+    const deadline = now + Math.min(limits.timeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY)
+    const { caller, request } = this.#arrive(bytes, {
+      isBackground: false,
+      deadline,
       isPrecise: timeoutMs !== undefined,
-      hasLeft: false,
-      isSuspect: false,
-      runsAlone: false,
-      answers: [],
-    }
+    })
     const patience = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
-    const request = { body: new TextEncoder().encode(text), contentType: undefined }
     const hasRoom = waiting.length < limits.maxQueued
     const bytesFit = waiting.length === 0 || waitingBytes + caller.bytes <= limits.maxQueuedBytes
     const isRefused = this.lane.refusalOf(caller.bytes, timeoutMs) !== undefined
     if (!hasRoom || !bytesFit) assert.ok(isRefused, 'the queue is full')
     const isBusy = this.threads.some(thread => thread.isLive && thread.isBusy)
     if (waiting.length === 0 && !isBusy) assert.ok(!isRefused, 'nothing is to be waited for')
-    this.callers.push(caller)
     void this.lane
       .submit(request, () => caller.hasLeft, patience)
       .then(answer => {
@@ -124,13 +128,57 @@ class World {
       })
   }
 
-  /** Oldest first, and nothing that nobody waits for. */
-  checkHandOver(ids: number[]): void {
+  submitInBackground(bytes: number): void {
+    const { caller, request } = this.#arrive(bytes, {
+      isBackground: true,
+      deadline: Number.POSITIVE_INFINITY,
+      isPrecise: false,
+    })
+    void this.lane
+      .submitInBackground(request, () => caller.hasLeft)
+      .then(answer => {
+        caller.answers.push(answer)
+        this.checkAnswer(caller, answer)
+        assert.ok(!('code' in answer && answer.code === 'QUEUE_FULL'), 'a job is never refused')
+      })
+  }
+
+  #arrive(bytes: number, kind: Pick<Caller, 'isBackground' | 'deadline' | 'isPrecise'>) {
+    const id = this.callers.length
+    const text = String(id).padStart(bytes, '0')
+    const caller: Caller = {
+      id,
+      bytes: text.length,
+      arrivedAt: Date.now(),
+      ...kind,
+      hasLeft: false,
+      isSuspect: false,
+      runsAlone: false,
+      answers: [],
+    }
+    this.callers.push(caller)
+    return { caller, request: { body: new TextEncoder().encode(text), contentType: undefined } }
+  }
+
+  /** Oldest first, and nothing that nobody waits for; online first, unless a job has had nothing for long. */
+  checkHandOver(ids: number[], isJoining: boolean): void {
     const started = ids.map(id => this.callers[id] as Caller)
+    const now = Date.now()
+    const isBackground = started.some(caller => caller.isBackground)
+    const heldBackMs = now - Math.max(this.#backgroundTakenAt, this.#backgroundSince ?? now)
+    if (isBackground) {
+      assert.equal(ids.length, 1, 'a request of a job is handed over by itself')
+      const first = Math.min(...this.callers.filter(caller => caller.isBackground).map(({ arrivedAt }) => arrivedAt))
+      const isOverdue = now - Math.max(this.#backgroundTakenAt, first) >= holdBackMs
+      const isBefore = ({ isBackground, hasLeft, deadline }: Caller) => !isBackground && !hasLeft && deadline > now
+      if (!isOverdue) this.#passedOver.push(...this.waiting.filter(isBefore))
+      this.#backgroundTakenAt = now
+    } else if (!isJoining) assert.ok(heldBackMs < holdBackMs, 'a job starves')
     for (const caller of started) {
       assert.ok(!caller.hasLeft, `${caller.id} was begun after its caller had left`)
       assert.ok(caller.deadline > Date.now(), `${caller.id} was begun after its deadline`)
       assert.equal(caller.answers.length, 0)
+      if (isBackground) caller.deadline = now + limits.timeoutMs
       assert.ok(started.length === 1 || !caller.runsAlone, `${caller.id} has company, and may end the thread of all`)
     }
     assert.deepEqual(
@@ -139,7 +187,10 @@ class World {
     )
     const last = ids.at(-1) as number
     this.#passedOver.push(
-      ...this.waiting.filter(({ id, hasLeft, deadline }) => id < last && !hasLeft && deadline > Date.now()),
+      ...this.waiting.filter(
+        waiting =>
+          waiting.isBackground === isBackground && waiting.id < last && !waiting.hasLeft && waiting.deadline > now,
+      ),
     )
   }
 
@@ -159,6 +210,10 @@ class World {
     for (const { id, answers } of this.#passedOver.splice(0)) assert.equal(answers.length, 1, `${id} was passed over`)
     const { waiting } = this
     const now = Date.now()
+    const background = waiting.filter(({ isBackground }) => isBackground)
+    for (const caller of background) caller.deadline = Number.POSITIVE_INFINITY
+    if (background.every(({ hasLeft }) => hasLeft)) this.#backgroundSince = undefined
+    else this.#backgroundSince ??= now
     if (waiting.length > 0) {
       const idle = this.threads.some(thread => thread.isLive && !thread.isBusy)
       assert.ok(!idle, 'a thread is idle while work waits')
@@ -223,6 +278,19 @@ const die = (thread: ModelThread, world: World) => {
   }
   thread.die()
 }
+/** Callers come all the time, for longer than a job may be held back. */
+const keepBusy: Command = {
+  check: () => true,
+  run: async (_, world) => {
+    for (let round = 0; round < 14; round++) {
+      world.submit(1, undefined)
+      mock.timers.tick(100)
+      for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
+      await world.check()
+    }
+  },
+  toString: () => 'keep busy',
+}
 const which = fc.nat(3)
 const bytes = fc.constantFrom(1, 3, 12, 45)
 const timeouts = fc.option(fc.constantFrom(1, 30, 400, 5000), { nil: undefined, freq: 2 })
@@ -234,6 +302,8 @@ const submit = fc
 const commands = [
   submit,
   submit,
+  bytes.map(size => command(`submit ${size} bytes of a job`, world => world.submitInBackground(size))),
+  fc.constant(keepBusy),
   fc.nat(30).map(id =>
     command(`leave ${id}`, ({ callers }) => {
       const caller = callers[id]

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { QueueServiceClient } from '@azure/storage-queue'
 import { AzureWorker } from '../support/azure-worker.ts'
+import { startStorage } from '../support/azurite-storage.ts'
 import { copyOfApp } from '../support/running-app.ts'
 
 describe("the bundle in Azure's Node worker", () => {
   const worker = new AzureWorker()
   const cleanUps: (() => unknown)[] = []
   let root: string
+  let storage: string
   before(async () => {
+    storage = await startStorage({ after: cleanUp => cleanUps.push(cleanUp) })
+    process.env.AzureWebJobsStorage = storage
     process.env.AZURE_FUNCTIONS_ENVIRONMENT = 'Development'
     process.env.SCORING_MODELS = 'models'
     root = await copyOfApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
@@ -32,16 +38,24 @@ describe("the bundle in Azure's Node worker", () => {
       body,
     })
 
+  const loadedBundles = () =>
+    Object.keys(createRequire(import.meta.url).cache)
+      .filter(file => file.startsWith(join(root, 'dist')))
+      .map(file => basename(file))
+      .sort()
+
   it('registers every function while it is imported', () => {
     const triggers = [...worker.functions.values()].map(({ metadata }) => {
       const trigger = Object.values(metadata.bindings).find(({ type }) => type.endsWith('Trigger'))
-      return trigger?.route ?? trigger?.type
+      return trigger?.route ?? trigger?.queueName ?? trigger?.type
     })
     assert.deepEqual(triggers.sort(), [
       '/',
       'api/v1/service/{service}',
       'api/v1/service/{service}/docs',
       'api/v1/service/{service}/docs/{file}',
+      'api/v1/service/{service}/jobs',
+      'api/v1/service/{service}/jobs/{jobId}',
       'api/v1/service/{service}/score',
       'api/v1/service/{service}/swagger.json',
       'docs',
@@ -51,7 +65,16 @@ describe("the bundle in Azure's Node worker", () => {
       'health/ready',
       'metrics',
       'score',
+      'scoring-job-chunk',
+      'scoring-job-chunk-poison',
+      'scoring-job-finish',
+      'scoring-job-finish-poison',
+      'scoring-job-split',
+      'scoring-job-split-poison',
+      'scoring-jobs',
+      'scoring-jobs-poison',
       'swagger.json',
+      'timerTrigger',
       '{first}/{*rest}',
     ])
   })
@@ -61,6 +84,7 @@ describe("the bundle in Azure's Node worker", () => {
     assert.deepEqual([status, body], [200, '[217.67978776218715, 224.78937091757172]'])
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
+    assert.deepEqual(loadedBundles(), ['functions.cjs']) // what jobs need would make the first score wait
   })
 
   it('serves the interactive page and its files, which stand beside the bundle', async () => {
@@ -109,6 +133,48 @@ describe("the bundle in Azure's Node worker", () => {
         assert.ok([200, 401, 404, 405].includes(status), `${method} ${name}: ${status}`)
       }
     }
+  })
+
+  it('scores a job whose messages the host delivers', async () => {
+    const { data } = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8'))
+    const order = { service: 'diabetes', input: { rows: data } }
+    await worker.deliver('job-submitted', order, { id: 'm-1', dequeueCount: 1 })
+    const functions = {
+      'scoring-job-split': 'job-split',
+      'scoring-job-chunk': 'job-chunk',
+      'scoring-job-finish': 'job-finish',
+    }
+    const queues = QueueServiceClient.fromConnectionString(storage)
+    const statusOf = async () => {
+      const { body } = await worker.invoke('job', {
+        method: 'GET',
+        path: '/api/v1/service/diabetes/jobs/message-m-1',
+        params: { service: 'diabetes', jobId: 'message-m-1' },
+        headers: { authorization: `Bearer ${await keyOf('diabetes')}` },
+      })
+      return JSON.parse(body)
+    }
+    while ((await statusOf()).status !== 'Completed') {
+      for (const [queueName, name] of Object.entries(functions)) {
+        const queue = queues.getQueueClient(queueName)
+        await queue.createIfNotExists()
+        for (const { messageText, messageId, popReceipt, dequeueCount } of (await queue.receiveMessages())
+          .receivedMessageItems) {
+          await worker.deliver(name, JSON.parse(messageText), { id: messageId, dequeueCount })
+          await queue.deleteMessage(messageId, popReceipt)
+        }
+      }
+    }
+    assert.deepEqual((await statusOf()).progress, {
+      rows: 2,
+      succeeded: 2,
+      failed: 0,
+      chunks: 1,
+      chunksDone: 1,
+      percent: 100,
+    })
+    await worker.deliver('sweep', { isPastDue: false })
+    assert.deepEqual(loadedBundles(), ['functions.cjs', 'jobs.cjs', 'storage.cjs'])
   })
 
   it('passes over events while the keys are in no vault', async () => {

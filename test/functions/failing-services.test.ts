@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
+import { makeServices } from '../support/service-folder.ts'
 
 const good = { 'good/service.json': {}, 'good/1/model.onnx': identityModel('float32') }
 const rows = '{"data": [[1, 2]]}'
+const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code
 
 describe('an app with services that cannot be loaded', () => {
   it('names each with its reason, answers 503 for it, and serves the others', async test => {
@@ -70,14 +74,41 @@ describe('an app with services that cannot be loaded', () => {
     while ((await fetch(`${app.url}/api/v1/service/open`)).status !== 200);
   })
 
-  it('answers 503 while a service loads, and the others meanwhile', async test => {
+  it('keeps a request waiting while its service loads, the others not, and tells 503 on the health pages', async test => {
+    const signals = await makeServices({ 'readme.txt': 'a file "go" lets the slow service load' }, test)
+    const services = {
+      ...good,
+      'slow/service.json': { entryScript: 'score.js' },
+      'slow/score.js': `
+        import { existsSync } from 'node:fs'
+        import { setTimeout } from 'node:timers/promises'
+        export const run = text => text.length
+        export const init = async () => { while (!existsSync(process.env.GO)) await setTimeout(5) }`,
+    }
+    const app = await runApp(test, services, { GO: join(signals, 'go') })
+    const early = app.score('slow', rows)
+    let isAnswered = false
+    early.then(() => (isAnswered = true))
+    const impatient = await app.score('slow', rows, { 'x-scoring-timeout-ms': '50' })
+    assert.deepEqual([impatient.status, await codeOf(impatient)], [503, 'SERVICE_LOADING'])
+    while ((await app.score('good', rows)).status !== 200);
+    for (const page of ['health/ready', 'api/v1/service/slow']) {
+      assert.equal((await fetch(`${app.url}/${page}`)).status, 503, page)
+    }
+    assert.equal(isAnswered, false)
+    await writeFile(join(signals, 'go'), '')
+    const answer = await early
+    assert.deepEqual([answer.status, await answer.json()], [200, rows.length])
+  })
+
+  it('answers a request that waits for a service which then fails to load, and the others meanwhile', async test => {
     const app = await runApp(test, {
       ...good,
       'slow/service.json': { entryScript: 'score.js', limits: { loadTimeoutMs: 3000 } },
       'slow/score.js': 'export const run = () => 1; export const init = () => new Promise(() => {})',
     })
     const early = await app.score('slow', rows)
-    assert.deepEqual([early.status, ((await early.json()) as { code: string }).code], [503, 'SERVICE_LOADING'])
+    assert.deepEqual([early.status, await codeOf(early)], [503, 'SERVICE_UNAVAILABLE'])
     const { slow } = await app.settled()
     assert.match(slow?.reason ?? '', /longer than 3000 ms \(limits\.loadTimeoutMs\)/)
     assert.equal((await app.score('good', rows)).status, 200)

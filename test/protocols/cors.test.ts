@@ -17,6 +17,17 @@ describe('corsHeaders', () => {
     assert.deepEqual(answer(['https://a.example']), allow('https://a.example'))
   })
 
+  it('let a page use the methods that the route has', () => {
+    const preflight = (method: string, methods?: readonly string[]) => {
+      const headers = new Headers({ origin: 'https://a.example', 'access-control-request-method': method })
+      const request = { method: 'OPTIONS', headers: headers as never }
+      return corsHeaders({ origins: ['https://a.example'], credentials: false }, request, methods)
+    }
+    assert.deepEqual(preflight('DELETE'), allow('https://a.example'))
+    const methods = { 'access-control-allow-methods': 'GET, DELETE' }
+    assert.deepEqual(preflight('DELETE', ['GET', 'DELETE']), allow('https://a.example', methods))
+  })
+
   it('vary with several, and name the alphabetically first without an Origin', () => {
     const several = ['https://b.example', 'https://a.example']
     assert.deepEqual(answer(several, { origin: 'https://b.example' }), allow('https://b.example', { vary: 'Origin' }))

@@ -10,7 +10,10 @@ import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 interface Registered {
-  readonly metadata: { name: string; bindings: Record<string, { type: string; direction: string; route?: string }> }
+  readonly metadata: {
+    name: string
+    bindings: Record<string, { type: string; direction: string; route?: string; queueName?: string }>
+  }
   readonly handler: (...inputs: unknown[]) => unknown
 }
 
@@ -109,8 +112,12 @@ export class AzureWorker {
     return answer
   }
 
-  /** An event, as the host hands it over. */
-  async deliver(name: string, event: object): Promise<void> {
+  /**
+   * An event or a message, as the host hands it over.
+   *
+   * @param metadata  of a message; numbers are whole
+   */
+  async deliver(name: string, event: object, triggerMetadata: Record<string, string | number> = {}): Promise<void> {
     const { metadata, handler } = this.functions.get(name) as Registered
     const invocationId = randomUUID()
     const [trigger] = Object.keys(metadata.bindings)
@@ -120,7 +127,12 @@ export class AzureWorker {
       request: {
         invocationId,
         inputData: [{ name: trigger, data: { json: JSON.stringify(event) } }],
-        triggerMetadata: {},
+        triggerMetadata: Object.fromEntries(
+          Object.entries(triggerMetadata).map(([key, value]) => [
+            key,
+            typeof value === 'string' ? { string: value } : { int: value },
+          ]),
+        ),
       },
       log: () => {},
       state: undefined,

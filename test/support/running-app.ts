@@ -39,7 +39,13 @@ export async function runApp(
   const models = services ? await makeServices(services, test) : join(repository, 'models')
   const child = spawn(process.execPath, ['dist/host-process.cjs', '--app', root, '--port', '0'], {
     cwd: root,
-    env: { PATH: process.env.PATH, AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS: models, ...environment },
+    env: {
+      PATH: process.env.PATH,
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+      SCORING_MODELS: models,
+      AzureWebJobsStorage: '', // not the one that a developer may have running
+      ...environment,
+    },
   })
   test.after(() => endOf(child))
   let output = ''

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { Agent } from 'node:https'
+import type { Agent } from 'node:https'
 import { StartupError } from '../../errors.ts'
 import type { VaultAddress } from './vault-url.ts'
 
@@ -46,7 +46,7 @@ export function loopbackVault(address: VaultAddress, settings: LoopbackSettings)
     token: testToken,
     // An agent of its own also keeps a proxy of the environment out of the way.
     options: {
-      agent: new Agent({ keepAlive: true, ca: readCertificate(testCaFile) }),
+      agent: new (process.getBuiltinModule('node:https').Agent)({ keepAlive: true, ca: readCertificate(testCaFile) }),
       disableChallengeResourceVerification: true,
     },
   }

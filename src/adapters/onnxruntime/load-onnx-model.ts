@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
 import { type ProviderAttempt, planAttempts } from '../../engine/execution-providers.ts'
 import { describeOnCpu } from '../../engine/placement.ts'
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
+import { CachedModels } from '../model-cache/cached-models.ts'
+import { type Fingerprint, fingerprintOf } from '../model-cache/file-fingerprint.ts'
 import { OnnxModelSession } from './onnx-model-session.ts'
 import { reasonOf } from './provider-failure.ts'
 
@@ -19,12 +18,18 @@ type Accelerator = ServiceDefinition['accelerator']
  * @throws ServiceLoadError when the digest differs, the file is not a model, uses a type that JavaScript cannot hold, or
  *   no provider that service.json allows can run it
  */
-export async function loadOnnxModel(model: ModelPath, accelerator: Accelerator): Promise<OnnxModelSession> {
-  await verifyDigest(model)
+export async function loadOnnxModel(
+  model: ModelPath,
+  accelerator: Accelerator,
+  cached = new CachedModels(undefined),
+): Promise<OnnxModelSession> {
+  const digest = verifyDigest(model)
   const refusals: string[] = []
   for (const attempt of planAttempts(accelerator)) {
     try {
-      const session = await OnnxModelSession.open(model, attempt, accelerator)
+      const session =
+        (attempt.name === 'cpu' && (await cached.open(model, attempt, accelerator, digest))) ||
+        (await OnnxModelSession.open(model, attempt, accelerator))
       for (const refusal of refusals) session.notes.push(`${refusal}; it is loaded on ${attempt.name} instead`)
       return session
     } catch (cause) {
@@ -81,14 +86,14 @@ async function sizeOf(path: string): Promise<string> {
   )
 }
 
-async function verifyDigest({ name, path, sha256 }: ModelPath): Promise<void> {
-  if (!sha256) return
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  const actual = hash.digest('hex')
-  if (actual !== sha256.toLowerCase()) {
+/** @returns what the file has, where it had to be read */
+function verifyDigest({ name, path, sha256 }: ModelPath): Fingerprint | undefined {
+  if (!sha256) return undefined
+  const fingerprint = fingerprintOf(path)
+  if (fingerprint.sha256 !== sha256.toLowerCase()) {
     throw new ServiceLoadError(
-      `model "${name}": the file's SHA-256 is ${actual}, service.json says ${sha256.toLowerCase()}`,
+      `model "${name}": the file's SHA-256 is ${fingerprint.sha256}, service.json says ${sha256.toLowerCase()}`,
     )
   }
+  return fingerprint
 }

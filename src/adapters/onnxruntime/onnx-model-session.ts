@@ -16,6 +16,12 @@ import { webgpuTurns } from './webgpu-turns.ts'
 const logSeverityLevel = 4
 ort.env.logLevel = 'fatal'
 
+/** An ONNX file, and the name of the file beside it for weights of 1 KB or more. */
+export interface SaveTo {
+  readonly path: string
+  readonly weights: string
+}
+
 /**
  * A model that ONNX Runtime has loaded. On anything but the CPU its first run is profiled, which tells where its nodes
  * really ran: the runtime gives the CPU what a provider cannot take, without a word.
@@ -32,11 +38,15 @@ export class OnnxModelSession implements ModelSession {
   #profile: NodeProfile | undefined
   #placement: Placement | undefined
 
-  /** @throws Error in the words of ONNX Runtime when the provider cannot load it; ServiceLoadError when nobody could run it */
+  /**
+   * @param saveTo  where the graph goes as the runtime has optimized it
+   * @throws Error in the words of ONNX Runtime when the provider cannot load it; ServiceLoadError when nobody could run it
+   */
   static async open(
     model: ModelPath,
     { name: provider, providers, isStrict }: ProviderAttempt,
     accelerator: ServiceDefinition['accelerator'],
+    saveTo?: SaveTo,
   ): Promise<OnnxModelSession> {
     const profile = provider === 'cpu' ? undefined : new NodeProfile()
     const inTurn = provider === 'webgpu' ? waitForTurn() : undefined
@@ -47,6 +57,7 @@ export class OnnxModelSession implements ModelSession {
         interOpNumThreads: 1,
         graphOptimizationLevel: accelerator.graphOptimization,
         logSeverityLevel,
+        ...(saveTo && { optimizedModelFilePath: saveTo.path }),
         ...(profile && { enableProfiling: true, profileFilePrefix: profile.prefix }),
         extra: {
           session: {
@@ -54,6 +65,10 @@ export class OnnxModelSession implements ModelSession {
             intra_op: { allow_spinning: '0' },
             inter_op: { allow_spinning: '0' },
             ...(isStrict && { disable_cpu_ep_fallback: '1' }),
+            ...(saveTo && {
+              optimized_model_external_initializers_file_name: saveTo.weights,
+              optimized_model_external_initializers_min_size_in_bytes: '1024',
+            }),
           },
         },
       })

@@ -4,7 +4,7 @@ import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
 import { titledHeaders } from '../../entry-script/request-headers.ts'
-import { joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
+import { byteCountOf, joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
 import { HandOverAnswers, type PostFromThread } from './hand-over-answers.ts'
@@ -153,6 +153,7 @@ export class HandOverRunner {
       index,
       feeds,
       rowCount: rowCountOf(feeds),
+      byteCount: byteCountOf(feeds),
       headers: headersOf(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
@@ -160,10 +161,10 @@ export class HandOverRunner {
   }
 
   async #runBatches(script: JoiningScript, decoded: readonly DecodedRow[]): Promise<void> {
-    const { isBatchable, maxRows } = this.#service
-    for (const batch of planMicroBatches(decoded, maxRows.run, isBatchable)) {
+    const { isBatchable, runLimits } = this.#service
+    for (const batch of planMicroBatches(decoded, runLimits, isBatchable)) {
       const [only] = batch
-      if (isBatchable && only && isOversize(only, maxRows.run)) this.#sliced.push(new SlicedRequest(only, maxRows.run))
+      if (isBatchable && only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits))
       else await this.#runBatch(script, batch)
     }
     if (this.#isSlicing) return // what brought these here goes on with all slices

@@ -1,4 +1,5 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
+import type { RunLimits } from '../../engine/micro-batch.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
@@ -6,10 +7,13 @@ import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { availableProcessors } from '../local/available-processors.ts'
+import { CachedModels } from '../model-cache/cached-models.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 import { describeOutput } from './describe-output.ts'
 import { loadScript } from './load-script.ts'
 import { ModelLoader } from './model-loader.ts'
+import { threadCountNotes } from './thread-count-notes.ts'
 
 /** A service that can score, as the thread holds it. */
 export interface LoadedService {
@@ -21,7 +25,9 @@ export interface LoadedService {
   readonly hasExactIntegers: boolean
   /** What bodies may be besides JSON. */
   readonly mediaTypes: readonly string[]
-  readonly maxRows: { readonly request: number; readonly run: number }
+  /** Rows of a request. */
+  readonly maxRows: number
+  readonly runLimits: RunLimits
   readonly response: ThreadSpec['definition']['response']
 }
 
@@ -30,9 +36,13 @@ export interface LoadedService {
  *
  * @throws ServiceLoadError saying what the owner of the service has to mend
  */
-export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedService; report: LoadReport }> {
+export async function loadService(
+  spec: ThreadSpec,
+  cacheFolder: string | undefined,
+): Promise<{ service: LoadedService; report: LoadReport }> {
   const startedAt = performance.now()
-  const models = new ModelLoader(spec.models)
+  const cached = new CachedModels(cacheFolder)
+  const models = new ModelLoader(spec.models, cached)
   const { script, input, output, answeredBy } = await loadScript(spec, models)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
@@ -61,7 +71,13 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable,
-    notes: [...sessions.flatMap(session => session.notes), ...notes, ...described.notes],
+    notes: [
+      ...sessions.flatMap(session => session.notes),
+      ...threadCountNotes(spec, availableProcessors()),
+      ...notes,
+      ...described.notes,
+    ],
+    uncached: cached.missing.length > 0 ? cached.missing : undefined,
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }
@@ -72,7 +88,8 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
     mediaTypes,
-    maxRows: { request: limits.maxRows, run: batching.maxRows },
+    maxRows: limits.maxRows,
+    runLimits: batching,
     response,
   }
   return { service, report }

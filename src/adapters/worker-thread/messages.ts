@@ -7,6 +7,8 @@ export interface ThreadStart {
   readonly spec: ThreadSpec
   readonly board: SharedArrayBuffer
   readonly gate: SharedArrayBuffer
+  /** Of optimized models; undefined: there is none. */
+  readonly cacheFolder: string | undefined
 }
 
 /** To the thread: score these. One hand-over at a time. */

@@ -1,6 +1,7 @@
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
+import type { CachedModels } from '../model-cache/cached-models.ts'
 import { loadOnnxModel } from '../onnxruntime/load-onnx-model.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 
@@ -9,10 +10,12 @@ type Accelerator = ServiceDefinition['accelerator']
 /** The models of a service, each loaded once for an accelerator. */
 export class ModelLoader {
   readonly #models: readonly ModelPath[]
+  readonly #cached: CachedModels
   readonly #sessions = new Map<string, Promise<OnnxModelSession>>()
 
-  constructor(models: readonly ModelPath[]) {
+  constructor(models: readonly ModelPath[], cached: CachedModels) {
     this.#models = models
+    this.#cached = cached
   }
 
   /**
@@ -22,7 +25,7 @@ export class ModelLoader {
   load(name: string | undefined, accelerator: Accelerator): Promise<OnnxModelSession> {
     const model = this.#find(name)
     const key = `${model.name} ${JSON.stringify(accelerator)}`
-    const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator)
+    const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator, this.#cached)
     this.#sessions.set(key, session)
     return session
   }

@@ -69,7 +69,7 @@ function decodeBytes(service: LoadedService, { inputs }: RowScript, request: Sco
 }
 
 function limited(feeds: Feeds, service: LoadedService, { hasRowAxis }: RowScript | HeadedScript): Feeds {
-  const limit = service.maxRows.request
+  const limit = service.maxRows
   if (hasRowAxis && rowCountOf(feeds) > limit) {
     throw new ScoringError(
       'TOO_MANY_ROWS',

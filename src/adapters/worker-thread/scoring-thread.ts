@@ -1,5 +1,6 @@
 /** What one worker thread runs: loads its service, then scores one hand-over after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import { guardNativeCalls } from '../onnxruntime/guarded-binding.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
@@ -7,10 +8,11 @@ import { loadService } from './load-service.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 import { unpackRequests } from './packed-hand-over.ts'
+import { keepLoopsStoppable } from './stoppable-loops.ts'
 
 if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
 const port = parentPort
-const { spec, board, gate: gateMemory } = workerData as ThreadStart
+const { spec, board, gate: gateMemory, cacheFolder } = workerData as ThreadStart
 const gate = new NativeGate(gateMemory)
 guardNativeCalls(
   () => gate.enter(),
@@ -23,7 +25,8 @@ const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMes
 async function main(): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   try {
-    const { service, report } = await loadService(spec)
+    if (hasScript(spec)) keepLoopsStoppable()
+    const { service, report } = await loadService(spec, cacheFolder)
     const runner = new HandOverRunner(service, new ProgressBoard(board), post)
     // Every request has its own catch; what escapes is a fault of ours, and ends this thread.
     port.on('message', (packed: ToThread) => {

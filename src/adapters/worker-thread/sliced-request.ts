@@ -1,10 +1,11 @@
-import type { DecodedRequest } from '../../engine/micro-batch.ts'
+import { type DecodedRequest, type RunLimits, rowsPerRun } from '../../engine/micro-batch.ts'
 import { joinResults } from '../../entry-script/join-results.ts'
 import { sliceFeeds } from '../../entry-script/row-feeds.ts'
 
-/** It has more rows than one run takes, and the same number in all its inputs. */
-export function isOversize({ feeds, rowCount }: DecodedRequest, maxRows: number): boolean {
-  return rowCount > maxRows && Object.values(feeds).every(tensor => tensor.rowCount === rowCount)
+/** It has more rows, or more bytes in several rows, than one run takes, and the same number of rows in all its inputs. */
+export function isOversize(request: DecodedRequest, limits: RunLimits): boolean {
+  const { feeds, rowCount } = request
+  return rowCount > rowsPerRun(request, limits) && Object.values(feeds).every(tensor => tensor.rowCount === rowCount)
 }
 
 /** A request with more rows than a run takes: its rows run slice by slice, and other requests in between. */
@@ -14,9 +15,9 @@ export class SlicedRequest<T extends DecodedRequest> {
   readonly #slices: ReturnType<typeof sliceFeeds>
   readonly #results: unknown[] = []
 
-  constructor(request: T, maxRows: number) {
+  constructor(request: T, limits: RunLimits) {
     this.request = request
-    this.#slices = sliceFeeds(request.feeds, maxRows)
+    this.#slices = sliceFeeds(request.feeds, rowsPerRun(request, limits))
   }
 
   /** Inputs of the next slice; undefined when all have run. */

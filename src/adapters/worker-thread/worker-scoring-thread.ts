@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { providersOfService } from '../../engine/execution-providers.ts'
 import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
@@ -11,10 +10,6 @@ import { passOnLines } from './named-lines.ts'
 import { NativeGate } from './native-gate.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
 import { threadEntry } from './thread-entry.ts'
-
-// V8 13 drops the interrupt check from some loops (`for (;;) list.push(new Array(9).fill(0))`), and no thread in such a
-// loop can be ended, nor does its heap limit work. The phase that does it is loop unrolling; its gain is small.
-if (Number.parseInt(process.versions.v8, 10) >= 13) setFlagsFromString('--no-turboshaft-loop-unrolling')
 
 /** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
 const platformSecrets =
@@ -36,14 +31,14 @@ export class WorkerScoringThread implements ScoringThread {
   #executionProvider: string | undefined
   #end: ThreadEnd | undefined
 
-  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents) {
+  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string) {
     const turns = webgpuTurns() // threads that start from here on have the same
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
     const gate = new SharedArrayBuffer(NativeGate.bytes)
     this.#gate = new NativeGate(gate)
     this.#gate.enter() // until the thread has loaded ONNX Runtime
-    const start: ThreadStart = { spec, board, gate }
+    const start: ThreadStart = { spec, board, gate, cacheFolder }
     this.#providers = providersOfService(spec)
     this.#worker = new Worker(threadEntry, {
       workerData: start,
@@ -106,6 +101,10 @@ export class WorkerScoringThread implements ScoringThread {
 
   runningSince(): number {
     return this.#board.startedAt
+  }
+
+  computedMs(): number {
+    return this.#worker.performance.eventLoopUtilization().active
   }
 
   async memoryMb(): Promise<number | undefined> {

@@ -1,0 +1,24 @@
+import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { serverVersion, startedApp } from '../src/app.ts'
+import { answerJobById, answerJobs, type JobsSource } from '../src/jobs/jobs-endpoints.ts'
+import { everyMethod } from './every-method.ts'
+
+const sourceOf = (request: HttpRequest): JobsSource => ({
+  find: async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
+  desk: async () => (await (await startedApp()).jobs?.())?.desk,
+})
+
+app.http('jobs', {
+  route: 'api/v1/service/{service}/jobs',
+  methods: everyMethod,
+  authLevel: 'anonymous', // callers show the service's own key, which is checked inside
+  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerJobs(request, sourceOf(request), serverVersion),
+})
+
+app.http('job', {
+  route: 'api/v1/service/{service}/jobs/{jobId}',
+  methods: everyMethod,
+  authLevel: 'anonymous',
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerJobById(request, request.params.jobId ?? '', sourceOf(request), serverVersion),
+})

@@ -1,0 +1,45 @@
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import type { ThreadSpec } from '../../engine/thread-spec.ts'
+import { ScoringError } from '../../errors.ts'
+import type { ServiceFiles } from '../../jobs/model-digest.ts'
+import { ownDocumentFiles } from '../../service/own-documents.ts'
+
+/**
+ * The files in the folder of a service: definition, models with the data beside them, scripts and what they import.
+ * Left out is what decides nothing: versions of models that are not used, documents for people, files that begin with a dot.
+ */
+export class FolderServiceFiles implements ServiceFiles {
+  readonly #root: string
+  readonly #specs: ReadonlyMap<string, ThreadSpec>
+
+  /**
+   * @param root  folder of services
+   * @param specs  of those that could be opened, by name
+   */
+  constructor(root: string, specs: ReadonlyMap<string, ThreadSpec>) {
+    this.#root = root
+    this.#specs = specs
+  }
+
+  async list(service: string): Promise<string[]> {
+    const spec = this.#specs.get(service)
+    if (!spec) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
+    const folder = join(this.#root, service)
+    const used = new Set(spec.models.map(({ path }) => relative(folder, path).split(sep)[0]))
+    const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    return entries
+      .filter(entry => entry.isFile() || entry.isSymbolicLink())
+      .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep))
+      .filter(([top = '', ...rest]) => (rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top)))
+      .filter(parts => !parts.some(part => part.startsWith('.')))
+      .map(parts => parts.join('/'))
+      .sort()
+  }
+
+  read(service: string, name: string): AsyncIterable<Uint8Array> {
+    return createReadStream(join(this.#root, service, name))
+  }
+}

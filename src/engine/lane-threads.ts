@@ -1,0 +1,218 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ServiceLoadError } from '../errors.ts'
+import type { RestartReason, ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { answerOfEnd, settleGuilty } from './blame.ts'
+import type { LoadReport } from './hand-over.ts'
+import type { LaneQueue } from './lane-queue.ts'
+import type { StartThread, ThreadEnd } from './scoring-thread.ts'
+import { isStalled, ThreadSlot, type ThreadState } from './thread-slot.ts'
+import { failed, stopping } from './waiting-request.ts'
+
+export interface LaneThreadsOptions {
+  readonly startThread: StartThread
+  /** Threads of this lane, not counting those stuck in a script. */
+  readonly maxThreads: number
+  /** Milliseconds from arrival to answer, and longest time one run may take. */
+  readonly timeoutMs: number
+  readonly maxMemoryMb: number
+  /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
+  readonly hasEntryScript: boolean
+  readonly log: (line: string) => void
+}
+
+/** What the lane hears of its threads. */
+export interface LaneThreadsEvents {
+  /** A thread begins to load. */
+  onStart(): void
+  /** A thread may be free for what waits. */
+  onFree(): void
+  /** This one has done its hand-over. */
+  onIdle(slot: ThreadSlot): void
+  /** `handIn` must follow at once, if only of nothing. */
+  onRoom(slot: ThreadSlot): void
+}
+
+/** What the threads of a lane do now, and what became of those before. */
+export interface ThreadActivity {
+  readonly threads: Readonly<Record<ThreadState, number>>
+  readonly restarts: number
+  readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
+}
+
+/** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
+const maxStuckThreads = 4
+/** The host takes 10 s for all hooks. */
+const longestStopMs = 5000
+const restartDelayMs = { first: 500, longest: 30_000 }
+
+/**
+ * The threads of one service. One that crashes, hangs or outgrows its memory is replaced; the request that did it gets an
+ * error, the others go back to where they waited.
+ */
+export class LaneThreads {
+  readonly slots = new Set<ThreadSlot>()
+  readonly #options: LaneThreadsOptions
+  readonly #events: LaneThreadsEvents
+  readonly #queue: LaneQueue
+  readonly #metrics: ServiceMetrics
+  readonly #started = Promise.withResolvers<LoadReport>()
+  #report: LoadReport | undefined
+  #failure: string | undefined
+  #lastRestart: ThreadActivity['lastRestart']
+  #isStopping = false
+  #restartDelayMs = restartDelayMs.first
+
+  constructor(options: LaneThreadsOptions, queue: LaneQueue, metrics: ServiceMetrics, events: LaneThreadsEvents) {
+    this.#options = options
+    this.#queue = queue
+    this.#metrics = metrics
+    this.#events = events
+    // Whoever asks for the service reads `failure`; nobody needs to await `start`.
+    this.#started.promise.catch(() => {})
+  }
+
+  /** @throws ServiceLoadError when the service cannot be loaded */
+  start(): Promise<LoadReport> {
+    this.#startThread()
+    return this.#started.promise
+  }
+
+  /** @throws ServiceLoadError as `start` does; settles once, with the first load */
+  get firstLoad(): Promise<LoadReport> {
+    return this.#started.promise
+  }
+
+  /** What loading found, while the service can score. */
+  get report(): LoadReport | undefined {
+    return this.#failure === undefined ? this.#report : undefined
+  }
+
+  /** Rows of several requests may share a run. */
+  get isBatchable(): boolean {
+    return this.#report?.isBatchable ?? false
+  }
+
+  /** Why the service cannot score. */
+  get failure(): string | undefined {
+    return this.#failure
+  }
+
+  get activity(): ThreadActivity {
+    const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
+    for (const { state } of this.slots) threads[state]++
+    return { threads, restarts: this.#metrics.restartCount, lastRestart: this.#lastRestart }
+  }
+
+  /** There are more than there may be, as one was stuck for a while. */
+  get hasSurplus(): boolean {
+    return this.slots.size > this.#options.maxThreads
+  }
+
+  isStalled(slot: ThreadSlot, now = Date.now()): boolean {
+    return isStalled(slot, now, this.#options)
+  }
+
+  /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    const ends = Promise.all([...this.slots].map(slot => slot.stop()))
+    // A thread in native code ends when that returns, which nobody can hurry.
+    const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
+    if (!isStopped)
+      throw new Error(`a scoring thread did not end within ${longestStopMs} ms: native code is running in it`)
+  }
+
+  /** Starts a further thread, if the lane may have one more. */
+  grow(): void {
+    if (this.mayGrow()) this.#startThread()
+  }
+
+  /** No thread is loading, and there may be one more beside those that are not stuck. */
+  mayGrow(): boolean {
+    if (this.#failure !== undefined) return false
+    let stuck = 0
+    for (const slot of this.slots) {
+      if (slot.state === 'loading') return false
+      if (slot.state === 'ended' || this.isStalled(slot)) stuck++
+    }
+    return this.slots.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
+  }
+
+  #startThread(): void {
+    const slot = new ThreadSlot(this.#options.startThread, this.#metrics, {
+      onLoaded: (_, report) => this.#loaded(report),
+      onLoadFailed: (failing, reason) => this.loadFailed(failing, reason),
+      onRoom: slot => this.#events.onRoom(slot),
+      onIdle: slot => this.#events.onIdle(slot),
+      onEnd: (ended, end) => {
+        this.#ended(ended, end)
+        ended.endTurn(this.#queue.length > 0) // last, so that what came back from it is first in line
+      },
+    })
+    this.slots.add(slot)
+    this.#events.onStart()
+  }
+
+  #loaded(report: LoadReport): void {
+    this.#report = report
+    this.#failure = undefined
+    this.#restartDelayMs = restartDelayMs.first
+    this.#started.resolve(report)
+    this.#events.onFree()
+  }
+
+  /** The service cannot score until a thread has loaded it again. */
+  loadFailed(slot: ThreadSlot, reason: string): void {
+    slot.endedFor = 'load'
+    this.#failure = reason
+    this.#started.reject(new ServiceLoadError(reason))
+    for (const waiting of this.#queue.clear())
+      waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
+  }
+
+  #ended(slot: ThreadSlot, end: ThreadEnd): void {
+    const wasLoading = slot.state === 'loading'
+    slot.state = 'ended'
+    this.slots.delete(slot)
+    if (this.#isStopping) {
+      for (const waiting of slot.unanswered()) waiting.settle(stopping())
+      return
+    }
+    if (slot.endedFor === 'surplus') return this.#events.onFree()
+    if (!wasLoading) {
+      this.#options.log(
+        `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
+      )
+      this.#restarted(reasonOf(slot, end))
+      const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
+      this.#metrics.retried(innocent.length)
+      this.#queue.putBack(innocent)
+    } else if (slot.endedFor !== 'load') {
+      this.loadFailed(slot, `its thread ended while loading: ${end.detail}`)
+    }
+    if (this.#failure === undefined) this.#startThread()
+    // What has once been loaded may load again: a file that is being replaced, memory that was short.
+    else if (this.#report) {
+      if (wasLoading) this.#restarted('load')
+      this.#restartLater()
+    }
+    this.#events.onFree() // another thread may be free for what came back
+  }
+
+  #restarted(reason: RestartReason): void {
+    this.#metrics.threadRestarted(reason)
+    this.#lastRestart = { reason, at: new Date().toISOString() }
+  }
+
+  #restartLater(): void {
+    setTimeout(() => {
+      if (!this.#isStopping && this.slots.size === 0) this.#startThread()
+    }, this.#restartDelayMs).unref()
+    this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
+  }
+}
+
+function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {
+  if (endedFor === 'timeout') return 'timeout'
+  return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
+}

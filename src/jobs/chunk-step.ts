@@ -1,0 +1,98 @@
+import { afterResult } from './after-result.ts'
+import { SomebodyIsAtIt, scoreCarefully } from './careful-chunk.ts'
+import { CarefulTrail } from './careful-trail.ts'
+import { headResult, writeResult } from './chunk-result.ts'
+import { failJob } from './end-job.ts'
+import type { PlannedChunk } from './input/planned-chunk.ts'
+import { asJobFailure, JobFailure, JobStopped } from './job-failure.ts'
+import { readChunkRows } from './job-input.ts'
+import { partOf } from './job-limits.ts'
+import type { JobSpec } from './job-spec.ts'
+import type { JobTools } from './job-tools.ts'
+import type { JobMessage } from './message-queues.ts'
+import { isWanted, type OpenJob, openJob, whileWanted } from './open-job.ts'
+import { listPlan, type PlanPart, readPart } from './plan-parts.ts'
+import type { Row, RowResult } from './row-scorer.ts'
+
+export type ChunkMessage = JobMessage & { readonly chunk: number }
+
+/**
+ * Scores the chunk of a message, commits its result and hands on.
+ *
+ * @param attempt  how often the message has been received, from 1
+ * @throws what a retry may heal
+ */
+export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt: number): Promise<void> {
+  const { store, limits } = tools
+  const { jobId, chunk } = message
+  const job = await openJob(tools, jobId)
+  if (!job || !isWanted(job.state)) return
+  const result = await headResult(tools, jobId, chunk)
+  // A duplicate; but who received it before may have died between the result and what follows from it.
+  if (result && attempt === 1) return
+  const part = await readPart(store, jobId, partOf(chunk, limits))
+  const planned = part?.chunks.find(each => each.chunk === chunk)
+  if (!part || !planned) return waitForPlan(tools, message)
+  if (result) return afterResult(tools, job, { chunk, failed: Number(result.metadata.failed), part }, 'unlessDone')
+  try {
+    const isCareful = attempt > 1 || message.isRevival === true
+    const results = await scoreRows(tools, job.spec, part, planned, isCareful)
+    const isOurs = await writeResult(tools, job.spec, planned, results)
+    const failed = results.filter(each => 'code' in each).length
+    // Of two who did the same, one hands on.
+    const handsOn = isOurs ? 'always' : attempt > 1 ? 'unlessDone' : 'never'
+    await afterResult(tools, job, { chunk, failed, part }, handsOn)
+  } catch (failure) {
+    await endOrRetry(tools, job, message, failure)
+  }
+}
+
+async function scoreRows(
+  tools: JobTools,
+  spec: JobSpec,
+  part: PlanPart,
+  planned: PlannedChunk,
+  isCareful: boolean,
+): Promise<RowResult[]> {
+  const { scorer, lock, store } = tools
+  const { jobId, service, maxRetries } = spec
+  const work = async (signal: AbortSignal) => {
+    if ((await scorer.modelDigest(service)) !== spec.modelDigest) throw modelChanged(spec)
+    const rows = await readChunkRows(tools, spec, part, planned, signal)
+    const score = (some: readonly Row[]) => scorer.score(service, some, maxRetries, signal)
+    if (!isCareful) return score(rows)
+    return scoreCarefully(tools, await CarefulTrail.read(store, jobId, part.part, planned.chunk), rows, score)
+  }
+  // Reading is work that a process may die of, too.
+  const run = () => whileWanted(tools, jobId, work)
+  return isCareful ? lock.alone(run) : lock.shared(run)
+}
+
+/** A window begins before the plan is complete: either the plan comes this far, or there is no such chunk. */
+async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
+  const { jobId, chunk } = message
+  const plan = await listPlan(store, jobId)
+  const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
+  if (plan.at(-1)?.isLast && chunk >= planned) return
+  // Not all at the same moment.
+  await queues.send('chunk', message, 1 + (chunk % 2))
+}
+
+async function endOrRetry(tools: JobTools, job: OpenJob, message: ChunkMessage, failure: unknown): Promise<void> {
+  if (failure instanceof JobStopped) return
+  if (failure instanceof SomebodyIsAtIt) {
+    // A new message, because nothing has failed: this one would come nearer to the poison queue.
+    const delaySeconds = Math.ceil(tools.limits.rowGraceMs / 2000)
+    return tools.queues.send('chunk', { ...message, isRevival: true }, delaySeconds)
+  }
+  const fatal = asJobFailure(failure, job.spec)
+  if (!fatal) throw failure
+  await failJob(tools, job, fatal)
+}
+
+function modelChanged({ service }: JobSpec): JobFailure {
+  return new JobFailure(
+    'MODEL_CHANGED',
+    `the service "${service}" has another model, script or definition now than when the job was submitted`,
+  )
+}

@@ -1,0 +1,108 @@
+import { ScoringError } from '../../errors.ts'
+import { changeState, ensureState } from '../job-records.ts'
+import { jobIdPattern } from '../job-spec.ts'
+import type { JobDesk, JobView } from '../jobs.ts'
+import { JobIntake, type JobIntakeOptions } from './intake.ts'
+import { givenJobId } from './job-ids.ts'
+import { listJobs } from './list-jobs.ts'
+import { type OrderLimits, orderOf } from './order.ts'
+import { readMessage } from './read-message.ts'
+import { readSubmission } from './read-submission.ts'
+import { keepRefused, messageJobId } from './refused-jobs.ts'
+import { isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+
+export interface StorageJobDeskOptions extends JobIntakeOptions, OrderLimits {
+  /** e.g. a UUID */
+  newId(): string
+  log(line: string): void
+}
+
+/** Takes jobs in, tells of them and cancels them: all it knows is in blobs. */
+export class StorageJobDesk implements JobDesk {
+  readonly #options: StorageJobDeskOptions
+  readonly #intake: JobIntake
+
+  constructor(options: StorageJobDeskOptions) {
+    this.#options = options
+    this.#intake = new JobIntake(options)
+  }
+
+  async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
+    const read = readSubmission(submission)
+    if (read.service !== undefined && read.service !== service) {
+      throw new ScoringError('JOB_INVALID', `service: is "${read.service}", the path names "${service}"; leave it out`)
+    }
+    const jobId = givenJobId(service, read.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
+    return this.#intake.accept(orderOf(service, jobId, read, this.#options))
+  }
+
+  async submitMessage(text: unknown, messageId: string, isLastTry = false): Promise<void> {
+    let submission: unknown
+    try {
+      submission = readMessage(text)
+      const { service, ...read } = readSubmission(submission)
+      if (service === undefined) throw new ScoringError('JOB_INVALID', 'service: is missing; name the one that scores')
+      if (read.input.url?.includes('?')) {
+        const why = 'has a query: a signature does not belong in a message, where it is kept'
+        throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit such a job over HTTP`)
+      }
+      // The same message, delivered twice, is the same job.
+      const jobId = read.jobId ?? messageJobId(messageId)
+      await this.#intake.accept(orderOf(service, jobId, read, this.#options))
+    } catch (failure) {
+      const isFinal = failure instanceof ScoringError && failure.status < 500 && failure.code !== 'TOO_MANY_JOBS'
+      if (!(failure instanceof ScoringError) || !(isFinal || isLastTry)) throw failure
+      await this.#refuse(submission, messageId, failure)
+    }
+  }
+
+  async status(service: string, jobId: string): Promise<JobView> {
+    return viewOf(this.#options.store, await this.#find(service, jobId))
+  }
+
+  list(service: string, limit: number, marker?: string): Promise<{ jobs: JobView[]; nextMarker?: string }> {
+    return listJobs(this.#options.store, service, limit, marker)
+  }
+
+  async cancel(service: string, jobId: string): Promise<JobView> {
+    const { store, queues } = this.#options
+    const job = await this.#find(service, jobId)
+    if (isRefused(job)) throw notCancellable('Failed')
+    await ensureState(store, job)
+    const state = await changeState(store, jobId, ['NotStarted', 'Running'], 'CancelRequested')
+    if (state?.status === 'CancelRequested') await queues.send('finish', { jobId })
+    else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
+    return viewOf(store, job)
+  }
+
+  /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
+  async #find(service: string, jobId: string): Promise<StoredJob> {
+    const job = jobIdPattern.test(jobId) ? await readJob(this.#options.store, jobId) : undefined
+    // Of a message that names no service nobody knows whose it is, and what is kept of it tells nothing.
+    if (!job || (job.service !== undefined && job.service !== service)) {
+      throw new ScoringError('JOB_UNKNOWN', 'This service has no such job.')
+    }
+    return job
+  }
+
+  async #refuse(asked: unknown, messageId: string, failure: ScoringError): Promise<void> {
+    const { store, now, log } = this.#options
+    const { service } = (asked ?? {}) as { service?: unknown }
+    const known = typeof service === 'string' && this.#isKnown(service) ? service : undefined
+    const jobId = await keepRefused(store, asked, messageId, known, failure, new Date(now()).toISOString())
+    if (jobId !== undefined) log(`job ${jobId} of a message failed: ${failure.code}: ${failure.message}`)
+  }
+
+  #isKnown(service: string): boolean {
+    try {
+      this.#options.find(service)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+function notCancellable(status: string): ScoringError {
+  return new ScoringError('JOB_NOT_CANCELLABLE', `The job is ${status}; only one that has not ended can be cancelled.`)
+}

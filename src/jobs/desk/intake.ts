@@ -1,0 +1,108 @@
+import { ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../scoring/scoring-service.ts'
+import type { BlobStore } from '../blob-store.ts'
+import { activePlace, activePrefix, jobsContainer, listedPlace, placeOf, specPlace } from '../job-layout.ts'
+import { ensureState } from '../job-records.ts'
+import type { JobSpec } from '../job-spec.ts'
+import type { JobView } from '../jobs.ts'
+import type { MessageQueues } from '../message-queues.ts'
+import type { RowScorer } from '../row-scorer.ts'
+import { acceptInput } from './accept-input.ts'
+import type { Order } from './order.ts'
+import { isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+
+export interface JobIntakeOptions {
+  readonly store: BlobStore
+  readonly queues: MessageQueues
+  /** @throws ScoringError SERVICE_UNKNOWN */
+  find(service: string): ScoringService
+  readonly scorer: Pick<RowScorer, 'modelDigest'>
+  readonly maxInputBytes: number
+  /** Jobs of one service that have not ended. */
+  readonly maxActiveJobs: number
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** Makes jobs of orders. Whatever dies on the way, whoever asks for the same again goes on from there. */
+export class JobIntake {
+  readonly #options: JobIntakeOptions
+
+  constructor(options: JobIntakeOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @returns the job, also when it was there already
+   * @throws ScoringError JOB_ID_TAKEN, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
+   */
+  async accept(order: Order): Promise<JobView> {
+    const { store } = this.#options
+    const known = await readJob(store, order.jobId)
+    if (known) return this.#goOn(order, known)
+    const spec = await this.#accepted(order)
+    const { jobId, service, createdAt } = spec
+    // Once there is a spec there is a job; so whatever finds it later is there before.
+    await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
+    const isFirst = await store.create(specPlace(jobId), JSON.stringify(spec))
+    return this.#goOn(order, isFirst ? spec : ((await readJob(store, jobId)) ?? spec))
+  }
+
+  /** What is asked for, checked against what there is. */
+  async #accepted(order: Order): Promise<JobSpec> {
+    const { store, scorer, maxInputBytes, now } = this.#options
+    const { jobId, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries } = order
+    const scoring = this.#options.find(service)
+    if (scoring.status === 'failed') scoring.requireReady()
+    if (scoring.report?.scriptKind === 'rawHttp') {
+      const why = 'takes whole HTTP requests (rawHttp), which rows of a job are not'
+      throw new ScoringError('JOB_INVALID', `service: "${service}" ${why}; call it over HTTP`)
+    }
+    const modelDigest = await scorer.modelDigest(service)
+    if (await store.head(placeOf(output.blob))) {
+      const advice = 'a job writes over nothing; choose another name, or remove it'
+      throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: there is a blob "${output.blob}" already; ${advice}`)
+    }
+    await this.#requireRoom(service)
+    const input = await acceptInput(store, order, maxInputBytes)
+    await store.create(activePlace(jobId), '', { service })
+    const createdAt = new Date(now()).toISOString()
+    return {
+      jobId,
+      service,
+      fingerprint,
+      modelDigest,
+      input,
+      output,
+      miniBatchSize,
+      errorThreshold,
+      maxRetries,
+      createdAt,
+    }
+  }
+
+  /** Sees that a job that is there is on its way. */
+  async #goOn(order: Order, job: StoredJob): Promise<JobView> {
+    const { store, queues } = this.#options
+    if (isRefused(job) || job.fingerprint !== order.fingerprint) {
+      const advice = 'the same id is for the same job only; choose another one'
+      throw new ScoringError('JOB_ID_TAKEN', `jobId: there is a job "${order.jobId}" with other content; ${advice}`)
+    }
+    const state = await ensureState(store, job)
+    if (state?.status === 'NotStarted') {
+      await store.create(activePlace(job.jobId), '', { service: job.service })
+      await queues.send('split', { jobId: job.jobId })
+    }
+    return viewOf(store, job)
+  }
+
+  async #requireRoom(service: string): Promise<void> {
+    const { store, maxActiveJobs } = this.#options
+    let active = 0
+    for await (const { metadata } of store.list(jobsContainer, activePrefix)) if (metadata.service === service) active++
+    if (active < maxActiveJobs) return
+    throw new ScoringError('TOO_MANY_JOBS', `${active} jobs of this service have not ended; submit this one later.`, {
+      retryAfterSeconds: 30,
+    })
+  }
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import { ScoringError } from '../../errors.ts'
+import { encode } from '../../tensor/python-json.ts'
+import { allowedUrl } from '../input/allowed-url.ts'
+import { formatOf } from '../input/input-format.ts'
+import type { JobSpec, JobSubmission, OutputFormat } from '../job-spec.ts'
+import { inputBlob, outputBlob } from './blob-names.ts'
+
+/** What is asked for, before anything is looked up: a submission with its defaults, and where its rows come from. */
+export interface Order extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+  readonly jobId: string
+  readonly service: string
+  readonly source: OrderSource
+  /** SHA-256 of all that is asked for, in one spelling. A signature is no part of it: that may be renewed. */
+  readonly fingerprint: string
+}
+
+export type OrderSource = Pick<JobSpec['input'], 'format' | 'isGzip'> &
+  (
+    | { readonly blob: string }
+    | { readonly url: string; readonly signature: string }
+    /** JSON Lines. */
+    | { readonly rows: string; readonly hash: string }
+  )
+
+export interface OrderLimits {
+  /** Containers that jobs may read from and write to. */
+  readonly containers: readonly string[]
+  /** Hosts that jobs may read from by URL. */
+  readonly inputHosts: readonly string[]
+}
+
+/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
+export function orderOf(service: string, jobId: string, submission: JobSubmission, limits: OrderLimits): Order {
+  const { miniBatchSize, errorThreshold, maxRetries } = submission
+  const source = sourceOf(submission.input, limits)
+  const format: OutputFormat =
+    submission.output.format ?? (submission.output.blob?.toLowerCase().endsWith('.csv') ? 'csv' : 'jsonl')
+  const output = { blob: outputBlob(submission.output.blob, jobId, format, limits.containers), format }
+  if ('blob' in source && source.blob === output.blob) {
+    throw new ScoringError('JOB_INVALID', `output.blob: is the input itself, "${output.blob}"; choose another name`)
+  }
+  const asked = { service, output, miniBatchSize, errorThreshold, maxRetries, input: nameOf(source) }
+  return { ...asked, jobId, source, fingerprint: sha256(canonical(asked)) }
+}
+
+function sourceOf({ blob, url, rows, format, isGzip }: JobSubmission['input'], limits: OrderLimits): OrderSource {
+  if (blob !== undefined) return { blob: inputBlob(blob, limits.containers), ...formatOf(blob, { format, isGzip }) }
+  if (url !== undefined) {
+    const { place, signature } = allowedUrl(url, limits.inputHosts)
+    return { url: place.url, signature, ...formatOf(new URL(place.url).pathname, { format, isGzip }) }
+  }
+  if (isGzip === true || (format !== undefined && format !== 'jsonl')) {
+    throw new ScoringError('JOB_INVALID', 'input.format: says what "blob" and "url" hold; "rows" have no format')
+  }
+  const lines = (rows ?? []).map(row => `${lineOf(row)}\n`).join('')
+  return { rows: lines, hash: sha256(canonical(rows)), format: 'jsonl', isGzip: false }
+}
+
+/** Numbers beyond a double have come as BigInt, and are written as they came. */
+function lineOf(row: unknown): string {
+  try {
+    return encode(row, 'literal')
+  } catch (cause) {
+    throw new ScoringError('JOB_INVALID', 'input.rows: a row is nested deeper than 1000 levels', { cause })
+  }
+}
+
+/** The source as it is compared: rows by what they hold, a URL without its signature. */
+function nameOf(source: OrderSource): object {
+  const { format, isGzip } = source
+  if ('rows' in source) return { rows: source.hash }
+  return 'blob' in source ? { blob: source.blob, format, isGzip } : { url: source.url, format, isGzip }
+}
+
+/** JSON text with the members of every object in one order. */
+function canonical(value: unknown): string {
+  return encode(sorted(value), 'literal')
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+  return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)]))
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

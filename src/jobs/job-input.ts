@@ -1,0 +1,59 @@
+import type { ReadablePlace } from './blob-store.ts'
+import { chunkFormatOf } from './input/input-format.ts'
+import { defaultPlanLimits, type PlanOptions } from './input/plan-chunks.ts'
+import type { PlannedChunk } from './input/planned-chunk.ts'
+import { readRows } from './input/read-rows.ts'
+import type { ReadInput } from './input/text-source.ts'
+import { chunkInputPlace, placeOf, signaturePlace } from './job-layout.ts'
+import type { JobSpec } from './job-spec.ts'
+import type { JobTools } from './job-tools.ts'
+import type { PlanPart } from './plan-parts.ts'
+import type { Row } from './row-scorer.ts'
+
+/** @returns whether each chunk's text is kept apart, because the input cannot be read in ranges of it */
+export function isCopied({ format, isGzip }: JobSpec['input']): boolean {
+  return isGzip || format === 'parquet'
+}
+
+/** @returns reads the version of the input that the job was submitted with; throws BlobGone, BlobChanged */
+export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInput> {
+  const place = await readablePlace(tools, spec)
+  return range => tools.store.read(place, spec.input.etag, range)
+}
+
+export async function planOptions({ scorer, stopping }: JobTools, spec: JobSpec): Promise<PlanOptions> {
+  const { input, miniBatchSize, service } = spec
+  return { ...defaultPlanLimits, ...input, miniBatchSize, inputs: await scorer.inputs(service, stopping) }
+}
+
+/** @throws InputUnreadable, BlobGone, BlobChanged: fatal for the job */
+export async function readChunkRows(
+  tools: JobTools,
+  spec: JobSpec,
+  { part, next }: PlanPart,
+  planned: PlannedChunk,
+  signal: AbortSignal,
+): Promise<Row[]> {
+  const content = isCopied(spec.input)
+    ? readCopy(tools, spec.jobId, part, planned.chunk)
+    : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
+  return readRows(content, planned, {
+    format: chunkFormatOf(spec.input.format),
+    columns: next.columns,
+    inputs: await tools.scorer.inputs(spec.service, signal),
+    maxRowBytes: defaultPlanLimits.maxRowBytes,
+  })
+}
+
+async function* readCopy({ store }: JobTools, jobId: string, part: number, chunk: number): AsyncGenerator<Uint8Array> {
+  const blob = await store.readWhole(chunkInputPlace(jobId, part, chunk))
+  if (!blob) throw new Error(`the copied text of chunk ${chunk} was removed`)
+  yield blob.content
+}
+
+async function readablePlace({ store }: JobTools, { jobId, input }: JobSpec): Promise<ReadablePlace> {
+  if ('blob' in input.place) return placeOf(input.place.blob)
+  // A secret, so it is not in the spec; with its question mark.
+  const signature = await store.readWhole(signaturePlace(jobId))
+  return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
+}

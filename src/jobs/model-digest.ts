@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+
+/** The port to the files of services, as far as they decide what a service answers. */
+export interface ServiceFiles {
+  /**
+   * @returns names with `/`, sorted by code units
+   * @throws ScoringError SERVICE_UNKNOWN
+   */
+  list(service: string): Promise<string[]>
+  read(service: string, name: string): AsyncIterable<Uint8Array>
+}
+
+/**
+ * Digests of services, each made when it is first asked for and then kept: a process goes on with what it has loaded.
+ */
+export class ModelDigests {
+  readonly #files: ServiceFiles
+  readonly #digests = new Map<string, Promise<string>>()
+
+  constructor(files: ServiceFiles) {
+    this.#files = files
+  }
+
+  /**
+   * SHA-256, in hexadecimal, over names and contents of the service's files.
+   *
+   * @throws ScoringError SERVICE_UNKNOWN
+   */
+  digestOf(service: string): Promise<string> {
+    const known = this.#digests.get(service)
+    if (known) return known
+    const digest = this.#compute(service)
+    this.#digests.set(service, digest)
+    digest.catch(() => this.#digests.delete(service)) // a file may be readable the next time
+    return digest
+  }
+
+  async #compute(service: string): Promise<string> {
+    const all = createHash('sha256')
+    for (const name of await this.#files.list(service)) {
+      const content = createHash('sha256')
+      for await (const piece of this.#files.read(service, name)) content.update(piece)
+      all.update(JSON.stringify([name, content.digest('hex')]))
+    }
+    return all.digest('hex')
+  }
+}

@@ -1,0 +1,82 @@
+import { JobStopped } from './job-failure.ts'
+import { ensureState, readSpec, readState } from './job-records.ts'
+import { type JobSpec, jobIdPattern } from './job-spec.ts'
+import type { JobState } from './job-state.ts'
+import type { JobTools } from './job-tools.ts'
+import { JobMessage } from './message-queues.ts'
+
+export interface OpenJob {
+  readonly spec: JobSpec
+  readonly state: JobState
+}
+
+/** @returns undefined: there is no such job, which one line tells; its messages mean nothing any more */
+export async function openJob({ store, log }: JobTools, jobId: string): Promise<OpenJob | undefined> {
+  const spec = await readSpec(store, jobId)
+  const state = spec && (await ensureState(store, spec))
+  if (spec && state) return { spec, state }
+  log(`job ${jobId}: is gone; a message for it is dropped`)
+  return undefined
+}
+
+/** @returns undefined: one line was logged; no retry makes such a message better, so nothing is thrown */
+export function readMessage({ log }: JobTools, message: unknown): JobMessage | undefined {
+  const { data } = JobMessage.safeParse(typeof message === 'string' ? parsed(message) : message)
+  if (data && jobIdPattern.test(data.jobId)) return data
+  log('a message on a queue of jobs is none of ours; it is dropped')
+  return undefined
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns whether its chunks are still to be planned and scored */
+export function isWanted(state: JobState | undefined): boolean {
+  return state?.status === 'NotStarted' || state?.status === 'Running'
+}
+
+/**
+ * Does long work of a job, and aborts it soon after the job is not wanted any more.
+ *
+ * @throws JobStopped: it is not; what `work` throws
+ */
+export async function whileWanted<T>(
+  { store, clock, limits, stopping }: JobTools,
+  jobId: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController()
+  const stop = () => abort.abort(stopping.reason)
+  let isUnwanted = false
+  let isOver = false
+  let forget = () => {}
+  const look = async () => {
+    // A look that fails is taken again later; whether the storage is down, the work itself will find out.
+    const state = await readState(store, jobId).catch(() => 'unknown' as const)
+    if (isOver) return
+    if (state === 'unknown' || isWanted(state)) return lookLater()
+    isUnwanted = true
+    abort.abort()
+  }
+  const lookLater = () => {
+    forget = clock.after(limits.lookMs, () => void look())
+  }
+  stopping.addEventListener('abort', stop)
+  if (stopping.aborted) stop()
+  lookLater()
+  try {
+    return await work(abort.signal)
+  } catch (failure) {
+    throw isUnwanted ? new JobStopped() : failure
+  } finally {
+    isOver = true
+    forget()
+    // Signals that depend on one that lives as long as the process would pile up there.
+    stopping.removeEventListener('abort', stop)
+  }
+}

@@ -1,0 +1,57 @@
+/** The plan of a job: which rows are in which chunk. Committed in parts, in order, each written once. */
+import type { BlobStore } from './blob-store.ts'
+import type { PlanCursor, PlannedChunk } from './input/planned-chunk.ts'
+import { jobsContainer, numberOf, planPlace, planPrefix } from './job-layout.ts'
+
+/** A pure function of the pinned input and of the part before, so whoever writes it writes the same bytes. */
+export interface PlanPart {
+  readonly part: number
+  /** `chunksPerPart`, or fewer in the last part, which may have none. Their content is kept apart. */
+  readonly chunks: readonly Omit<PlannedChunk, 'content'>[]
+  readonly next: PlanCursor
+  readonly isLast: boolean
+}
+
+/** What the listing tells of a part. */
+export interface ListedPart {
+  readonly part: number
+  readonly chunkCount: number
+  readonly rows: number
+  /** Where the next part begins, in bytes of the (unpacked) text. */
+  readonly offset: number
+  readonly isLast: boolean
+  readonly modifiedAt: number
+}
+
+/** Does nothing when the part is there: it is the same. */
+export async function commitPart(store: BlobStore, jobId: string, part: PlanPart): Promise<void> {
+  const { chunks, next, isLast } = part
+  await store.create(planPlace(jobId, part.part), JSON.stringify(part), {
+    chunks: String(chunks.length),
+    rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
+    offset: String(next.offset),
+    last: String(isLast),
+  })
+}
+
+/** @returns undefined: not planned yet */
+export async function readPart(store: BlobStore, jobId: string, part: number): Promise<PlanPart | undefined> {
+  const blob = await store.readWhole(planPlace(jobId, part))
+  return blob && (JSON.parse(Buffer.from(blob.content).toString()) as PlanPart)
+}
+
+/** In order; the plan is complete when the last one `isLast`. */
+export async function listPlan(store: BlobStore, jobId: string): Promise<ListedPart[]> {
+  const parts: ListedPart[] = []
+  for await (const { path, metadata, modifiedAt } of store.list(jobsContainer, planPrefix(jobId))) {
+    parts.push({
+      part: numberOf(path),
+      chunkCount: Number(metadata.chunks),
+      rows: Number(metadata.rows),
+      offset: Number(metadata.offset),
+      isLast: metadata.last === 'true',
+      modifiedAt,
+    })
+  }
+  return parts
+}

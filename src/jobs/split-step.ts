@@ -1,0 +1,85 @@
+import { sumsWhenAllDone } from './done-parts.ts'
+import { failJob } from './end-job.ts'
+import { planChunks } from './input/plan-chunks.ts'
+import { type PlannedChunk, planStart } from './input/planned-chunk.ts'
+import { asJobFailure } from './job-failure.ts'
+import { openInput, planOptions } from './job-input.ts'
+import { chunkInputPlace } from './job-layout.ts'
+import { changeState, readState } from './job-records.ts'
+import type { JobTools } from './job-tools.ts'
+import type { JobMessage } from './message-queues.ts'
+import { isWanted, type OpenJob, openJob } from './open-job.ts'
+import { commitPart, listPlan, type PlanPart, readPart } from './plan-parts.ts'
+
+/**
+ * Plans the chunks of a job, from where the plan ends on. Two who split at the same time write the same bytes.
+ *
+ * @throws what a retry may heal
+ */
+export async function splitInput(tools: JobTools, { jobId }: JobMessage): Promise<void> {
+  const { store, queues, clock } = tools
+  const job = await openJob(tools, jobId)
+  if (!job) return
+  const startedAt = new Date(clock.wallMs()).toISOString()
+  const state = await changeState(store, jobId, ['NotStarted'], 'Running', { startedAt })
+  if (state?.status !== 'Running') return
+  try {
+    const isComplete = await planOn(tools, { spec: job.spec, state })
+    if (!isComplete) return
+  } catch (failure) {
+    const fatal = asJobFailure(failure, job.spec)
+    if (!fatal) throw failure
+    return failJob(tools, job, fatal)
+  }
+  // The end of the plan may be known only after all its chunks are done; and without chunks nobody else looks.
+  if (await sumsWhenAllDone(store, jobId)) await queues.send('finish', { jobId })
+}
+
+/** @returns whether the plan is complete; otherwise somebody goes on, or the job is not wanted any more */
+async function planOn(tools: JobTools, { spec }: OpenJob): Promise<boolean> {
+  const { store, queues, clock, limits } = tools
+  const { jobId } = spec
+  const deadline = clock.monotonicMs() + limits.budgetMs
+  for await (const part of partsToPlan(tools, spec)) {
+    await commitPart(store, jobId, part)
+    if (part.part === 0) await sendFirstChunks(tools, jobId, part)
+    if (part.isLast) return true
+    // Looked at only after a part: every run makes the plan longer, however slow the input is.
+    if (clock.monotonicMs() >= deadline) {
+      await queues.send('split', { jobId })
+      return false
+    }
+    if (!isWanted(await readState(store, jobId))) return false
+  }
+  return true
+}
+
+/** The rest of the plan. Which chunks are in which part depends on the input only, not on who began where. */
+async function* partsToPlan(tools: JobTools, spec: OpenJob['spec']): AsyncGenerator<PlanPart> {
+  const { store, limits } = tools
+  const { jobId } = spec
+  const known = (await listPlan(store, jobId)).at(-1)
+  if (known?.isLast) return
+  let part = known ? known.part + 1 : 0
+  let next = (known && (await readPart(store, jobId, known.part)))?.next ?? planStart
+  const read = await openInput(tools, spec)
+  const options = await planOptions(tools, spec)
+  let chunks: PlannedChunk[] = []
+  for await (const { content, next: after, ...chunk } of planChunks(read, options, next)) {
+    // Before the plan names it.
+    if (content) await store.create(chunkInputPlace(jobId, part, chunk.chunk), content)
+    next = after
+    chunks.push(chunk)
+    if (chunks.length < limits.chunksPerPart) continue
+    yield { part, chunks, next, isLast: false }
+    part++
+    chunks = []
+  }
+  yield { part, chunks, next, isLast: true }
+}
+
+/** Where these are lost, the sweeper sends them; each hands on to the one that is a window later. */
+async function sendFirstChunks({ queues, limits }: JobTools, jobId: string, { isLast, next }: PlanPart): Promise<void> {
+  const count = isLast ? Math.min(limits.window, next.chunk) : limits.window
+  for (let chunk = 0; chunk < count; chunk++) await queues.send('chunk', { jobId, chunk })
+}

@@ -1,0 +1,50 @@
+import type { BlobStore } from './blob-store.ts'
+import { cleanUp } from './end-job.ts'
+import { activePlace, activePrefix, jobsContainer, statePlace, sweepClockPlace } from './job-layout.ts'
+import { ensureState, readSpec } from './job-records.ts'
+import { hasEnded } from './job-state.ts'
+import type { JobTools } from './job-tools.ts'
+import { findLostWork } from './lost-work.ts'
+import { chooseDue } from './sweep-memory.ts'
+
+/** Looks after all jobs that have not ended, and brings back what was lost: messages, and steps of those who died. */
+export async function sweepJobs(tools: JobTools): Promise<void> {
+  const { store, log } = tools
+  let now: number | undefined
+  for await (const { path, modifiedAt } of store.list(jobsContainer, activePrefix)) {
+    const jobId = path.slice(activePrefix.length)
+    try {
+      now ??= await storageTime(store)
+      await sweepJob(tools, jobId, modifiedAt, now)
+    } catch (failure) {
+      // The other jobs are looked after all the same, and this one a minute later.
+      log(`job ${jobId}: could not be looked after: ${failure instanceof Error ? failure.message : failure}`)
+    }
+  }
+}
+
+async function sweepJob(tools: JobTools, jobId: string, markedAt: number, now: number): Promise<void> {
+  const { store, queues, limits } = tools
+  const spec = await readSpec(store, jobId)
+  if (!spec) {
+    // It was never submitted to the end, or its blobs were removed.
+    if (now - markedAt >= limits.orphanMs) await store.remove(activePlace(jobId))
+    return
+  }
+  const state = await ensureState(store, spec)
+  const changedAt = (await store.head(statePlace(jobId)))?.modifiedAt
+  if (!state || changedAt === undefined) return
+  if (hasEnded(state.status)) return cleanUp(tools, spec)
+  const lost = await findLostWork(tools, { spec, state }, changedAt, now)
+  for (const { queue, message } of await chooseDue(store, jobId, lost, now, limits)) await queues.send(queue, message)
+}
+
+/** By the storage's own clock, to which the ages of its blobs belong: clocks of instances jump. */
+async function storageTime(store: BlobStore): Promise<number> {
+  const blob = await store.head(sweepClockPlace)
+  // Where another sweeper writes it at this moment, its time is as good.
+  await (blob ? store.replace(sweepClockPlace, '', blob.etag) : store.create(sweepClockPlace, ''))
+  const written = await store.head(sweepClockPlace)
+  if (!written) throw new Error('the blob that tells the time of the storage was removed')
+  return written.modifiedAt
+}

@@ -1,0 +1,113 @@
+/** Batch jobs by clients that know nothing of this project: curl, and Azure's own client of queues for Python. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BlobServiceClient } from '@azure/storage-blob'
+import { startStorage } from '../support/azurite-storage.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+import { run, works } from './tools.ts'
+
+interface Job {
+  readonly jobId: string
+  readonly status: string
+  readonly output: { readonly blob: string }
+}
+
+const source = (path: string) => join(import.meta.dirname, path)
+const cleanUps: (() => unknown)[] = []
+const file = { after: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+
+/** The command line of a Python that has Azure's client of queues, or why there is none. */
+async function pythonWithQueues(): Promise<readonly [string, ...string[]] | { missing: string }> {
+  if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
+  if (await works('python3', '-c', 'import azure.storage.queue')) return ['python3']
+  const folder = await mkdtemp(join(tmpdir(), 'python-queues-'))
+  cleanUps.push(() => rm(folder, { recursive: true, force: true }))
+  // A folder on Python's path is there sooner than a virtual environment.
+  const install = ['-m', 'pip', 'install', '--quiet', '--no-compile', '--target', folder, '--requirement']
+  return (await works('python3', ...install, source('python/queue-requirements.txt')))
+    ? ['env', `PYTHONPATH=${folder}`, 'python3']
+    : { missing: 'the Python package azure-storage-queue is not installed, nor can pip install it' }
+}
+
+describe('a batch job, row by row what HTTP scoring gives', () => {
+  let app: RunningApp
+  let storage: string
+  let blobs: BlobServiceClient
+  const row = [5.1, 3.4, 1.5, 0.2]
+  /** The last one is too short. */
+  const rows = [row, [6.3, 3.4, 5.6, 2.4], [1]]
+  before(async () => {
+    storage = await startStorage(file as never)
+    blobs = BlobServiceClient.fromConnectionString(storage)
+    const { containerClient } = await blobs.createContainer('input')
+    await containerClient
+      .getBlockBlobClient('flowers.jsonl')
+      .uploadData(Buffer.from(rows.map(each => `${JSON.stringify(each)}\n`).join('')))
+    app = await runApp(file as never, undefined, {
+      AzureWebJobsStorage: storage,
+      SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
+    })
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  const requireAnswersOfHttp = async ({ status, output }: Job) => {
+    assert.equal(status, 'Completed')
+    const [container = '', ...path] = output.blob.split('/')
+    const text = await blobs.getContainerClient(container).getBlobClient(path.join('/')).downloadToBuffer()
+    const lines = text
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    const expected = await Promise.all(
+      rows.map(async (each, index) => {
+        const response = await app.score('iris', JSON.stringify({ data: [each] }))
+        const answer = await response.json()
+        return response.ok ? { index, prediction: answer } : { index, error: answer }
+      }),
+    )
+    assert.deepEqual(lines, expected)
+  }
+
+  it('is submitted and followed with curl', async test => {
+    if (!(await works('curl', '--version'))) return test.skip('curl is not installed')
+    const order = JSON.stringify({ input: { blob: 'input/flowers.jsonl' } })
+    const url = `${app.url}/api/v1/service/iris/jobs`
+    const { code, stdout, stderr } = await run('sh', source('curl/job.sh'), url, await app.keyOf('iris'), order)
+    assert.equal(code, 0, stderr)
+    await requireAnswersOfHttp(JSON.parse(stdout))
+  })
+
+  it("is put on the queue with Python's azure-storage-queue, as text and in base64", async test => {
+    const python = await pythonWithQueues()
+    if ('missing' in python) return test.skip(python.missing)
+    const [program, ...options] = python
+    const headers = { authorization: `Bearer ${await app.keyOf('iris')}` }
+    for (const [jobId, ...encoding] of [['as-text'], ['in-base64', 'base64']] as const) {
+      const order = JSON.stringify({ jobId, service: 'iris', input: { blob: 'input/flowers.jsonl' } })
+      const { code, stderr } = await run(
+        program,
+        ...options,
+        source('python/submit_job.py'),
+        storage,
+        order,
+        ...encoding,
+      )
+      assert.equal(code, 0, stderr)
+      let job: Job | undefined
+      while (job?.status !== 'Completed' && job?.status !== 'Failed') {
+        await delay(100)
+        const response = await fetch(`${app.url}/api/v1/service/iris/jobs/${jobId}`, { headers })
+        if (response.ok) job = (await response.json()) as Job
+      }
+      await requireAnswersOfHttp(job)
+    }
+  })
+})

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BlobServiceClient } from '@azure/storage-blob'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { startStorage } from '../support/azurite-storage.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+
+interface Job {
+  readonly jobId: string
+  readonly status: string
+  readonly progress: { readonly rows: number; readonly succeeded: number; readonly failed: number }
+  readonly output: { readonly blob: string }
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+const cleanUps: (() => unknown)[] = []
+const test = { after: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+
+describe('batch jobs', () => {
+  let app: RunningApp
+  let blobs: BlobServiceClient
+  let queues: QueueServiceClient
+  before(async () => {
+    const storage = await startStorage(test as never)
+    blobs = BlobServiceClient.fromConnectionString(storage)
+    queues = QueueServiceClient.fromConnectionString(storage)
+    await blobs.createContainer('input')
+    app = await runApp(test as never, undefined, {
+      AzureWebJobsStorage: storage,
+      SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
+    })
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${app.url}/api/v1/service/${path}`, {
+      method,
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${await app.keyOf(path.split('/')[0] as string)}`,
+        ...headers,
+      },
+    })
+  const put = (name: string, text: string | Uint8Array) =>
+    blobs.getContainerClient('input').getBlockBlobClient(name).uploadData(Buffer.from(text))
+  const read = async (blob: string) => {
+    const [container = '', ...path] = blob.split('/')
+    return (await blobs.getContainerClient(container).getBlobClient(path.join('/')).downloadToBuffer()).toString()
+  }
+  const endOf = async (service: string, jobId: string): Promise<Job> => {
+    for (;;) {
+      const response = await call('GET', `${service}/jobs/${jobId}`)
+      const job = (await response.json()) as Job
+      if (['Completed', 'Failed', 'Canceled'].includes(job.status)) return job
+      assert.match(response.headers.get('retry-after') ?? '', /^\d+$/)
+      await delay(50)
+    }
+  }
+  const linesOf = async (job: Job) => {
+    const text = await read(job.output.blob)
+    return text.split('\n').slice(0, -1)
+  }
+  const rowsOf = async (service: string): Promise<unknown[]> =>
+    JSON.parse(await readFile(`models/${service}/sample.json`, 'utf8')).data
+  /** A line of the output, by what HTTP gives for the row alone. */
+  const lineFor = async (service: string, index: number, row: unknown) => {
+    const response = await app.score(service, JSON.stringify({ data: [row] }))
+    const text = await response.text()
+    return response.ok
+      ? `{"index": ${index}, "prediction": ${text.slice(1, -1)}}`
+      : `{"index": ${index}, "error": ${text}}`
+  }
+
+  it('scores a CSV that was submitted over HTTP, row by row as HTTP does', async () => {
+    const [first, second] = (await rowsOf('diabetes')) as number[][]
+    const rows = Array.from({ length: 250 }, (_, index) => (index % 2 === 0 ? first : second) as number[])
+    const csv = [rows[0]?.map((_, column) => `f${column}`), ...rows].map(row => row?.join(',')).join('\r\n')
+    await put('patients.csv', csv)
+    const submitted = await call('POST', 'diabetes/jobs', { input: { blob: 'input/patients.csv' }, miniBatchSize: 100 })
+    assert.equal(submitted.status, 202)
+    const { jobId, status } = (await submitted.json()) as Job
+    assert.equal(submitted.headers.get('location'), `/api/v1/service/diabetes/jobs/${jobId}`)
+    assert.match(submitted.headers.get('retry-after') ?? '', /^\d+$/)
+    assert.equal(status, 'NotStarted')
+    const job = await endOf('diabetes', jobId)
+    assert.deepEqual([job.status, job.error], ['Completed', undefined])
+    assert.deepEqual([job.progress.rows, job.progress.succeeded, job.progress.failed], [250, 250, 0])
+    const expected = await Promise.all([first, second].map((row, index) => lineFor('diabetes', index, row)))
+    const lines = await linesOf(job)
+    assert.equal(lines.length, 250)
+    for (const [index, line] of lines.entries())
+      assert.deepEqual(JSON.parse(line), { ...JSON.parse(expected[index % 2] as string), index })
+  })
+
+  it('takes a job from a message, and gives bad rows the errors that HTTP gives', async () => {
+    const [good] = await rowsOf('digits')
+    const rows = [good, [[1, 2]], 'seven', good]
+    await put('images.jsonl', rows.map(row => JSON.stringify(row)).join('\n'))
+    const order = { jobId: 'by-queue', service: 'digits', input: { blob: 'input/images.jsonl' } }
+    await queues.createQueue('scoring-jobs')
+    // Most clients of queues pack their messages in base64.
+    await queues.getQueueClient('scoring-jobs').sendMessage(Buffer.from(JSON.stringify(order)).toString('base64'))
+    while ((await call('GET', 'digits/jobs/by-queue')).status === 404) await delay(50)
+    const job = await endOf('digits', 'by-queue')
+    assert.deepEqual([job.status, job.progress.succeeded, job.progress.failed], ['Completed', 2, 2])
+    const expected = await Promise.all(rows.map((row, index) => lineFor('digits', index, row)))
+    assert.deepEqual(
+      (await linesOf(job)).map(line => JSON.parse(line)),
+      expected.map(line => JSON.parse(line)),
+    )
+  })
+
+  it('keeps a message that is no submission as a failed job that says why', async () => {
+    await queues.createQueue('scoring-jobs').catch(() => {})
+    const { messageId } = await queues.getQueueClient('scoring-jobs').sendMessage('hello')
+    while ((await call('GET', `iris/jobs/message-${messageId}`)).status === 404) await delay(50)
+    const { status, error } = await endOf('iris', `message-${messageId}`)
+    assert.deepEqual([status, error?.code], ['Failed', 'JOB_INVALID'])
+    assert.match(error?.message ?? '', /neither JSON/)
+  })
+
+  it('scores rows that came inline, and writes a CSV when asked', async () => {
+    const order = { jobId: 'inline', input: { rows: [[5.1, 3.4, 1.5, 0.2]] }, output: { format: 'csv' } }
+    assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
+    const job = await endOf('iris', 'inline')
+    assert.equal(job.output.blob, 'jobs/inline/predictions.csv')
+    const [header, line] = (await read(job.output.blob)).split(/\r?\n/)
+    assert.equal(header, 'index,prediction,error_code,error_message')
+    assert.match(line ?? '', /^0,"\{""labels"": \[""setosa""\]/)
+    const again = await call('POST', 'iris/jobs', order)
+    assert.deepEqual([again.status, again.headers.get('retry-after')], [200, null])
+    const other = await call('POST', 'iris/jobs', { ...order, maxRetries: 1 })
+    assert.deepEqual([other.status, ((await other.json()) as { code: string }).code], [409, 'JOB_ID_TAKEN'])
+  })
+
+  it('lists the jobs of a service, and shows them to its callers only', async () => {
+    const { jobs } = (await (await call('GET', 'iris/jobs?limit=1')).json()) as { jobs: Job[] }
+    assert.equal(jobs.length, 1)
+    assert.equal((await call('GET', 'diabetes/jobs/inline')).status, 404)
+    for (const [query, code] of [
+      ['limit=0', 'JOB_INVALID'],
+      ['limit=x', 'JOB_INVALID'],
+      ['marker=..', 'JOB_LIST_MARKER_INVALID'],
+    ]) {
+      const response = await call('GET', `iris/jobs?${query}`)
+      assert.deepEqual([response.status, ((await response.json()) as { code: string }).code], [400, code])
+    }
+  })
+
+  it('cancels a job that has not ended, and no other', async () => {
+    await put('many.jsonl', '[5.1, 3.4, 1.5, 0.2]\n'.repeat(50_000))
+    const order = { jobId: 'long', input: { blob: 'input/many.jsonl' } }
+    assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
+    const cancelled = await call('DELETE', 'iris/jobs/long')
+    assert.ok([200, 202].includes(cancelled.status))
+    assert.equal((await endOf('iris', 'long')).status, 'Canceled')
+    const ended = await call('DELETE', 'iris/jobs/inline')
+    assert.deepEqual([ended.status, ((await ended.json()) as { code: string }).code], [409, 'JOB_NOT_CANCELLABLE'])
+    assert.equal((await call('DELETE', 'iris/jobs/none')).status, 404)
+  })
+
+  it('lets nobody in without the key of the service, before the body is read', async () => {
+    const wrong = { authorization: `Bearer ${await app.keyOf('iris')}` }
+    for (const [method, path] of [
+      ['POST', 'diabetes/jobs'],
+      ['GET', 'diabetes/jobs'],
+      ['GET', 'diabetes/jobs/inline'],
+      ['DELETE', 'diabetes/jobs/inline'],
+    ] as const) {
+      const response = await call(method, path, method === 'POST' ? 'no JSON' : undefined, wrong)
+      assert.equal(response.status, 401)
+      assert.match(response.headers.get('www-authenticate') ?? '', /^Bearer/)
+    }
+    assert.equal((await fetch(`${app.url}/api/v1/service/nobody/jobs`)).status, 404)
+  })
+
+  it('says what is wrong with a submission', async () => {
+    const cases: [unknown, number, string][] = [
+      ['', 400, 'BODY_EMPTY'],
+      ['{', 400, 'BODY_NOT_JSON'],
+      ['[]', 400, 'BODY_NOT_OBJECT'],
+      [{}, 400, 'JOB_INVALID'],
+      [{ jobId: '../x', input: { rows: [] } }, 400, 'JOB_INVALID'],
+      [{ input: { blob: 'input/absent.csv' } }, 400, 'JOB_INPUT_MISSING'],
+      [{ input: { blob: 'azure-webjobs-hosts/x.csv' } }, 403, 'JOB_INPUT_NOT_ALLOWED'],
+      [{ input: { url: 'https://elsewhere.example/x.csv' } }, 403, 'JOB_INPUT_NOT_ALLOWED'],
+      [{ input: { rows: ['x'.repeat(2 ** 20)] } }, 413, 'BODY_TOO_LARGE'],
+    ]
+    for (const [body, status, code] of cases) {
+      const response = await call('POST', 'diabetes/jobs', body)
+      const { code: found, message } = (await response.json()) as { code: string; message: string }
+      assert.deepEqual([response.status, found], [status, code], message)
+    }
+    const text = await call('POST', 'diabetes/jobs', '{}', { 'content-type': 'text/plain' })
+    assert.equal(text.status, 415)
+  })
+
+  it('answers other methods as the other routes do', async () => {
+    assert.equal((await call('PUT', 'diabetes/jobs')).status, 405)
+    assert.equal((await call('POST', 'diabetes/jobs/inline')).status, 405)
+    const options = await call('OPTIONS', 'diabetes/jobs/inline')
+    assert.deepEqual([options.status, options.headers.get('allow')], [200, 'GET, HEAD, DELETE, OPTIONS'])
+    const head = await call('HEAD', 'iris/jobs/inline')
+    assert.deepEqual([head.status, await head.text()], [200, ''])
+    for (const id of ['..%2fx', 'a%00', '%C3%A9', '_active']) {
+      assert.equal((await call('GET', `iris/jobs/${id}`)).status, 404, id)
+    }
+    assert.equal((await call('GET', 'iris/jobs/%69nline')).status, 200)
+  })
+})
+
+describe('batch jobs of an app without storage', () => {
+  it('are refused with a sentence', async test => {
+    const app = await runApp(test)
+    const response = await fetch(`${app.url}/api/v1/service/iris/jobs`, {
+      headers: { authorization: `Bearer ${await app.keyOf('iris')}` },
+    })
+    assert.equal(response.status, 503)
+    assert.match(await response.text(), /no storage.*"JOBS_UNAVAILABLE"/)
+  })
+})

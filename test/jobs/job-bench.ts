@@ -1,0 +1,132 @@
+import { activePlace, placeOf, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
+import { type JobLimits, jobLimits } from '../../src/jobs/job-limits.ts'
+import { firstState } from '../../src/jobs/job-records.ts'
+import type { JobSpec } from '../../src/jobs/job-spec.ts'
+import type { JobState } from '../../src/jobs/job-state.ts'
+import { createJobSteps } from '../../src/jobs/job-steps.ts'
+import type { JobTools } from '../../src/jobs/job-tools.ts'
+import type { JobSteps } from '../../src/jobs/jobs.ts'
+import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
+import type { Row, RowResult } from '../../src/jobs/row-scorer.ts'
+import { ScoringLock } from '../../src/jobs/scoring-lock.ts'
+import { MemoryBlobStore } from '../support/memory-blob-store.ts'
+import { MemoryQueues } from '../support/memory-queues.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+export const jobId = 'nightly-1'
+export const outputPlace = placeOf('output/predictions')
+
+type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
+  readonly format?: JobSpec['input']['format']
+  readonly isGzip?: boolean
+  readonly outputFormat?: JobSpec['output']['format']
+}
+
+/** One instance of the app over storage in memory, for one job; a row is what it answers, or a word that says what it does. */
+export class JobBench {
+  readonly clock = new VirtualClock()
+  readonly store = new MemoryBlobStore({ now: () => this.clock.wallMs() })
+  readonly queues = new MemoryQueues({ now: () => this.clock.wallMs() })
+  readonly log: string[] = []
+  /** Rows of each call, as JSON. */
+  readonly scored: string[][] = []
+  digest = 'digest'
+  /** Stands in for the service; throws what the service would. */
+  answer: (json: string) => RowResult | Promise<RowResult> = json =>
+    json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
+  readonly tools: JobTools
+  readonly steps: JobSteps
+
+  constructor(limits: Partial<JobLimits> = {}) {
+    const score = async (_: string, rows: readonly Row[], __: number, signal: AbortSignal) => {
+      this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
+      const results: RowResult[] = []
+      for (const row of rows) {
+        results.push('json' in row ? await this.answer(row.json) : row)
+        signal.throwIfAborted()
+      }
+      return results
+    }
+    this.tools = {
+      store: this.store,
+      queues: this.queues,
+      scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, score },
+      clock: this.clock,
+      limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
+      lock: new ScoringLock(),
+      stopping: new AbortController().signal,
+      log: line => this.log.push(line),
+    }
+    this.steps = createJobSteps(this.tools)
+  }
+
+  /** Another instance with other memory over the same storage. */
+  restarted(): JobSteps {
+    return createJobSteps({ ...this.tools, lock: new ScoringLock() })
+  }
+
+  /** What the desk leaves behind, but for the message. */
+  async accept(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
+    const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', ...rest } = change
+    const place = placeOf('input/rows')
+    this.store.put(place, input)
+    const head = await this.store.head(place)
+    if (!head) throw new Error('no input')
+    const spec: JobSpec = {
+      jobId,
+      service: 'iris',
+      fingerprint: 'f00d',
+      modelDigest: 'digest',
+      input: { place: { blob: 'input/rows' }, etag: head.etag, bytes: head.bytes, format, isGzip },
+      output: { blob: 'output/predictions', format: outputFormat },
+      miniBatchSize: 2,
+      errorThreshold: -1,
+      maxRetries: 3,
+      createdAt: '2026-01-01T00:00:00.000Z',
+      ...rest,
+    }
+    await this.store.create(activePlace(jobId), '')
+    await this.store.create(specPlace(jobId), JSON.stringify(spec))
+    await this.store.create(statePlace(jobId), JSON.stringify(firstState(spec)))
+    return spec
+  }
+
+  get state(): JobState {
+    return JSON.parse(this.store.text(statePlace(jobId)) ?? '{}') as JobState
+  }
+
+  get output(): string | undefined {
+    return this.store.text(outputPlace)
+  }
+
+  messages(queue: JobQueue): JobMessage[] {
+    return this.queues.peek(jobQueues[queue]).map(({ text }) => JSON.parse(text) as JobMessage)
+  }
+
+  /** Takes the next message, which is then nowhere. */
+  take(queue: JobQueue): JobMessage | undefined {
+    const message = this.queues.receive(jobQueues[queue], 600)
+    if (!message) return undefined
+    this.queues.delete(jobQueues[queue], message)
+    return JSON.parse(message.text) as JobMessage
+  }
+
+  /** Delivers each message once, until there is none. */
+  async deliverAll(): Promise<void> {
+    for (;;) {
+      const [split, chunk, finish] = [this.take('split'), this.take('chunk'), this.take('finish')]
+      if (split) await this.steps.split(split)
+      if (chunk) await this.steps.chunk(chunk, 1)
+      if (finish) await this.steps.finish(finish)
+      if (split || chunk || finish) continue
+      if (this.messages('split').length + this.messages('chunk').length + this.messages('finish').length === 0) return
+      await this.clock.advance(1000)
+    }
+  }
+
+  async runJob(input: string | Uint8Array, change?: JobChange): Promise<void> {
+    await this.accept(input, change)
+    await this.queues.send('split', { jobId })
+    await this.deliverAll()
+  }
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { parse } from 'csv-parse/sync'
+import { activePlace, placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
+import { type JobWorld, jobId, outputBlob } from './job-world.ts'
+import type { RowKind, Scenario } from './scenario.ts'
+
+export function inputOf({ rows, inputFormat }: Scenario): string {
+  if (inputFormat === 'csv') {
+    const lines = rows.map((kind, id) => (kind === 'broken' ? `${id}\n` : `${id},${kind}\n`))
+    return `id,kind\n${lines.join('')}`
+  }
+  return rows.map((kind, id) => (kind === 'broken' ? '{oops\n' : `${JSON.stringify({ id, kind })}\n`)).join('')
+}
+
+interface OutputRow {
+  readonly index: number
+  readonly prediction: string | undefined
+  readonly code: string | undefined
+}
+
+/** Read by other readers than ours. */
+function readOutput(text: string, format: Scenario['outputFormat']): OutputRow[] {
+  if (format === 'csv') {
+    const records = parse(text, { columns: true }) as Record<string, string>[]
+    return records.map(({ index, prediction, error_code }) => ({
+      index: Number(index),
+      prediction: error_code ? undefined : prediction,
+      code: error_code || undefined,
+    }))
+  }
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => {
+      const { index, error } = JSON.parse(line) as { index: number; error?: { code: string } }
+      const prediction = /^\{"index": \d+, "prediction": (.*)\}$/.exec(line)?.[1]
+      return { index, prediction, code: error?.code }
+    })
+}
+
+const codesOf: Record<RowKind, readonly (string | undefined)[]> = {
+  ok: [undefined],
+  fails: ['MODEL_RUN_FAILED'],
+  poison: ['ROW_ENDED_PROCESS'],
+  broken: ['ROW_NOT_JSON', 'ROW_RAGGED'],
+}
+
+/** What has to hold when all is over. @returns in words what came of the job, and on which ways */
+export function checkEnd(world: JobWorld): string[] {
+  const { scenario, state, store, done } = world
+  assert.ok(state)
+  assert.equal(store.text(activePlace(jobId)), undefined, 'no longer active')
+  const output = store.text(placeOf(outputBlob))
+  const isOurs = output !== undefined && output !== 'written by somebody else'
+  // Of two finishers one saw the intruder and one saw him gone: what is there is right, though the job has failed.
+  const isLate = isOurs && state.error?.code === 'OUTPUT_EXISTS' && scenario.intruder?.leavesAt !== undefined
+  assert.equal(isOurs, state.status === 'Completed' || isLate, `${state.status} with output ${output}`)
+  // Each may bring one more message than the window has; a hand-on that is tried twice brings two.
+  const extra = done.faults + done.kills + done.mishaps + world.sent.filter(each => each.isRevival).length
+  assert.ok(world.mostChunkMessages <= scenario.window + extra, `${world.mostChunkMessages} messages at a time`)
+  const { code } = state.error ?? {}
+  if (state.status === 'Canceled') assert.ok(done.cancels > 0)
+  if (code === 'ERROR_THRESHOLD_EXCEEDED') {
+    assert.ok(scenario.errorThreshold >= 0 && mostWrongs(world) > scenario.errorThreshold)
+  } else if (code === 'OUTPUT_EXISTS') assert.ok(done.foreign > 0)
+  else if (code === 'INPUT_CHANGED') assert.ok(done.inputChanges > 0)
+  else if (code === 'JOB_POISONED') assert.ok(world.poisonedOthers >= 3)
+  else assert.equal(code, undefined)
+  const harmed = isOurs ? checkOutput(world, readOutput(output, scenario.outputFormat)) : []
+  if (isOurs && !isLate) checkCounts(world, readOutput(output, scenario.outputFormat))
+  return [code ?? state.status, ...(isLate ? ['output of a failed job'] : harmed), ...waysOf(world)]
+}
+
+function checkOutput(world: JobWorld, rows: readonly OutputRow[]): string[] {
+  const { scenario } = world
+  const harmed = new Set<string>()
+  assert.deepEqual(
+    rows.map(({ index }) => index),
+    scenario.rows.map((_, index) => index),
+    'every row once, in order',
+  )
+  for (const { index, prediction, code } of rows) {
+    const kind = scenario.rows[index] as RowKind
+    if (codesOf[kind].includes(code)) {
+      if (kind === 'ok') assert.equal(prediction, `[${index}.50, "of, \\"${index}\\""]`)
+      continue
+    }
+    // The price of a promise: who is killed three times at the very same row alone takes the row for the cause.
+    const chunk = Math.floor(index / scenario.miniBatchSize)
+    if (code === 'ROW_ENDED_PROCESS') {
+      const count = world.suspicions.of(chunk, index % scenario.miniBatchSize)
+      assert.ok(count >= 3, `row ${index} (${kind}) is guilty after ${count}`)
+      harmed.add('innocent row that was killed three times')
+    } else {
+      assert.equal(code, 'CHUNK_POISONED', `row ${index} (${kind})`)
+      assert.ok(world.poisonedChunks.filter(each => each === chunk).length >= 3)
+      harmed.add('chunk that was given up')
+    }
+  }
+  return [...harmed]
+}
+
+/** What the job says of itself is what is in its output. */
+function checkCounts({ scenario, state, store }: JobWorld, rows: readonly OutputRow[]): void {
+  const failed = rows.filter(({ code }) => code !== undefined).length
+  assert.ok(scenario.errorThreshold < 0 || failed <= scenario.errorThreshold)
+  const chunks = Math.ceil(rows.length / scenario.miniBatchSize)
+  const counts = { rows: rows.length, succeeded: rows.length - failed, failed, chunks }
+  assert.deepEqual(state?.progress, { ...counts, chunksDone: chunks, percent: 100 })
+  const result = JSON.parse(store.text(resultPlace(jobId)) as string) as Record<string, unknown>
+  assert.deepEqual({ ...result, ...counts }, result)
+}
+
+/** Rows that may have failed, with those that were harmed. */
+function mostWrongs({ scenario, suspicions, poisonedChunks }: JobWorld): number {
+  const { rows, miniBatchSize } = scenario
+  return rows.filter((kind, index) => {
+    const chunk = Math.floor(index / miniBatchSize)
+    return kind !== 'ok' || suspicions.of(chunk, index % miniBatchSize) >= 3 || poisonedChunks.includes(chunk)
+  }).length
+}
+
+/** That the scenarios come to every corner is worth to be seen. */
+function waysOf({ store, done, sent, poisonedChunks, poisonedOthers }: JobWorld): string[] {
+  const names = store.names()
+  const ways = {
+    careful: names.some(name => name.includes('/careful/')),
+    joined: names.some(name => name.includes('/joined/')),
+    'several parts': names.some(name => name.includes('/plan/0000001')),
+    revived: sent.some(({ isRevival }) => isRevival),
+    swept: names.includes('jobs/job/sweep.json'),
+    'poisoned chunk': poisonedChunks.length > 0,
+    'poisoned split or finish': poisonedOthers > 0,
+    killed: done.kills > 0,
+  }
+  return Object.entries(ways).flatMap(([way, isGone]) => (isGone ? [`way: ${way}`] : []))
+}

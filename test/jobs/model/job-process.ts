@@ -1,0 +1,140 @@
+import { ScoringError } from '../../../src/errors.ts'
+import type { BlobPlace, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import { jobLimits } from '../../../src/jobs/job-limits.ts'
+import { createJobSteps } from '../../../src/jobs/job-steps.ts'
+import type { JobTools } from '../../../src/jobs/job-tools.ts'
+import type { JobSteps } from '../../../src/jobs/jobs.ts'
+import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
+import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
+import { ScoringLock } from '../../../src/jobs/scoring-lock.ts'
+import type { JobWorld } from './job-world.ts'
+
+/** One call of a process to the world, which waits until the world lets it happen. */
+export interface Call {
+  readonly process: JobProcess
+  readonly name: string
+  /** `<container>/<path>`, or the queue. */
+  readonly target: string
+  readonly effect: () => Promise<unknown>
+  readonly resolve: (result: unknown) => void
+  readonly reject: (failure: unknown) => void
+}
+
+const nameOf = (place: object) =>
+  'url' in place ? String(place.url) : `${(place as BlobPlace).container}/${(place as BlobPlace).path}`
+
+/** An instance of the app: the real steps over the world's storage. When it is dead, nothing of it goes on. */
+export class JobProcess {
+  isDead = false
+  /** Messages that it has in hand. */
+  busy = 0
+  readonly steps: JobSteps
+  readonly tools: JobTools
+  readonly #world: JobWorld
+
+  constructor(world: JobWorld) {
+    this.#world = world
+    const { window, chunksPerPart, maxBlocks, isHasty } = world.scenario
+    const limits = { ...jobLimits, window, chunksPerPart, maxBlocks, joinedBytes: 60, budgetMs: isHasty ? 0 : 60_000 }
+    this.tools = {
+      store: this.#store(),
+      queues: this.#queues(),
+      scorer: this.#scorer(),
+      clock: {
+        wallMs: () => world.now,
+        monotonicMs: () => world.now,
+        after: (ms, callback) => world.after(ms, () => !this.isDead && callback()),
+      },
+      limits,
+      lock: new ScoringLock(),
+      stopping: new AbortController().signal,
+      log: () => {},
+    }
+    this.steps = createJobSteps(this.tools)
+  }
+
+  /** Happens when the world says so, or never; or fails, before or after it has happened. */
+  call<T>(name: string, target: string, effect: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#world.calls.push({ process: this, name, target, effect, resolve: resolve as Call['resolve'], reject })
+    })
+  }
+
+  #store(): BlobStore {
+    const { store, random } = this.#world
+    const on = (name: string, place: object, effect: () => Promise<unknown>) =>
+      this.call(name, nameOf(place), effect) as Promise<never>
+    const call = this.call.bind(this)
+    return {
+      head: place => on('head', place, () => store.head(place)),
+      readWhole: place => on('readWhole', place, () => store.readWhole(place)),
+      create: (place, content, metadata) => on('create', place, () => store.create(place, content, metadata)),
+      replace: (place, content, etag) => on('replace', place, () => store.replace(place, content, etag)),
+      remove: place => on('remove', place, () => store.remove(place)),
+      stageBlock: (place, id, content) => on('stageBlock', place, () => store.stageBlock(place, id, content)),
+      commitBlocks: (place, ids, metadata) => on('commitBlocks', place, () => store.commitBlocks(place, ids, metadata)),
+      async *read(place, etag, range) {
+        const pieces = await call('read', nameOf(place), async () => {
+          const all: Uint8Array[] = []
+          for await (const piece of store.read(place, etag, range)) all.push(piece)
+          return all
+        })
+        yield* pieces
+      },
+      // Page by page: what is written meanwhile is in the later ones.
+      async *list(container, prefix) {
+        let last = ''
+        for (;;) {
+          const size = 1 + Math.floor(random.next() * 4)
+          const page = await call('list', `${container}/${prefix}`, async () => {
+            const found: ListedBlob[] = []
+            for await (const blob of store.list(container, prefix)) {
+              if (blob.path > last && found.push(blob) === size) break
+            }
+            return found
+          })
+          yield* page
+          if (page.length < size) return
+          last = page.at(-1)?.path as string
+        }
+      },
+    }
+  }
+
+  #queues(): MessageQueues {
+    const { queues, sent } = this.#world
+    return {
+      send: (queue, message, delaySeconds) =>
+        this.call('send', jobQueues[queue], async () => {
+          sent.push(message)
+          await queues.send(queue, message, delaySeconds)
+        }),
+    }
+  }
+
+  #scorer(): RowScorer {
+    return {
+      modelDigest: async () => 'digest',
+      inputs: async () => undefined,
+      score: async (service, rows, _, signal) => {
+        const results = await this.call('score', service, async () => {
+          if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)
+          return rows.map(resultOf)
+        })
+        signal.throwIfAborted()
+        return results
+      },
+    }
+  }
+}
+
+/** What the service answers for a row alone. */
+export function resultOf(row: Row): RowResult {
+  if (!('json' in row)) return row
+  const { id, kind } = JSON.parse(row.json) as { id: number; kind: string }
+  // 1.50 and 1.5 are the same number, but not the same text.
+  if (kind === 'ok') return { prediction: `[${id}.50, "of, \\"${id}\\""]` }
+  return { code: 'MODEL_RUN_FAILED', message: 'The model said "no", again' }
+}
+
+export const transientFault = new ScoringError('SERVICE_UNAVAILABLE', 'not now')

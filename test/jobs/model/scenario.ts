@@ -1,0 +1,75 @@
+import fc from 'fast-check'
+import type { JobSpec } from '../../../src/jobs/job-spec.ts'
+
+/** What scoring a row does: answers, fails, ends the process that does it; or the row cannot be read. */
+export const rowKinds = ['ok', 'fails', 'poison', 'broken'] as const
+export type RowKind = (typeof rowKinds)[number]
+
+/** A job, and what happens to it. Everything that is left open is drawn from `seed`. */
+export interface Scenario {
+  readonly seed: number
+  readonly rows: readonly RowKind[]
+  readonly inputFormat: 'jsonl' | 'csv'
+  readonly outputFormat: JobSpec['output']['format']
+  readonly miniBatchSize: number
+  readonly errorThreshold: number
+  readonly window: number
+  readonly chunksPerPart: number
+  /** Above so many chunks their results are joined. */
+  readonly maxBlocks: number
+  /** Whether splitters and finishers hand over to another run of themselves after each thing. */
+  readonly isHasty: boolean
+  readonly processCount: number
+  readonly maxDequeueCount: number
+  /** Faults of the storage and of the scorer, processes that are killed, messages that are lost or doubled. */
+  readonly faults: number
+  readonly kills: number
+  readonly mishaps: number
+  /** How likely a call fails while there are faults left; half as likely its process dies. */
+  readonly rate: number
+  /** For so many turns of the world all this happens. */
+  readonly turns: number
+  /** The turn of each; undefined: never. */
+  readonly cancelAt: number | undefined
+  readonly changeInputAt: number | undefined
+  readonly intruder: { readonly at: number; readonly leavesAt: number | undefined } | undefined
+  readonly dropBlocksAt: number | undefined
+}
+
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+const turn = fc.nat({ max: 250 })
+
+export const scenarios: fc.Arbitrary<Scenario> = fc
+  .record({
+    seed: fc.nat(),
+    rows: fc.array(
+      fc.oneof(
+        { weight: 12, arbitrary: fc.constant<RowKind>('ok') },
+        { weight: 2, arbitrary: fc.constant<RowKind>('fails') },
+        { weight: 1, arbitrary: fc.constant<RowKind>('poison') },
+        { weight: 1, arbitrary: fc.constant<RowKind>('broken') },
+      ),
+      { maxLength: 12 },
+    ),
+    inputFormat: fc.constantFrom('jsonl' as const, 'csv' as const),
+    outputFormat: fc.constantFrom('jsonl' as const, 'csv' as const),
+    miniBatchSize: fc.integer({ min: 1, max: 4 }),
+    errorThreshold: fc.constantFrom(-1, -1, -1, 0, 1, 2),
+    window: fc.integer({ min: 1, max: 3 }),
+    wider: fc.integer({ min: 0, max: 1 }),
+    maxBlocks: fc.constantFrom(2, 50_000, 50_000),
+    isHasty: fc.boolean(),
+    processCount: fc.integer({ min: 1, max: 3 }),
+    maxDequeueCount: fc.integer({ min: 3, max: 5 }),
+    faults: fc.oneof(fc.nat({ max: 8 }), fc.nat({ max: 40 })),
+    kills: fc.oneof(fc.nat({ max: 4 }), fc.nat({ max: 15 })),
+    mishaps: fc.nat({ max: 6 }),
+    rate: fc.constantFrom(0.03, 0.06, 0.2),
+    turns: fc.nat({ max: 400 }),
+    cancelAt: rarely(turn),
+    changeInputAt: rarely(turn),
+    intruder: rarely(fc.record({ at: turn, leavesAt: fc.option(turn, { nil: undefined }) })),
+    dropBlocksAt: rarely(turn),
+  })
+  .map(({ wider, ...scenario }) => ({ ...scenario, chunksPerPart: scenario.window + wider }))
