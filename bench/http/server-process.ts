@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuMillisecondsOf } from './process-cpu.ts'
+import { residentMemoryMbOf } from './process-memory.ts'
 
 export interface ServerCommand {
   readonly command: string
@@ -83,6 +84,11 @@ export class ServerProcess {
   /** CPU time so far, with its children; undefined where the system does not tell. */
   cpuMilliseconds(): number | undefined {
     return this.#process.pid === undefined ? undefined : cpuMillisecondsOf(this.#process.pid)
+  }
+
+  /** Memory that it holds now, in MiB; undefined where the system does not tell. */
+  residentMemoryMb(): number | undefined {
+    return this.#process.pid === undefined ? undefined : residentMemoryMbOf(this.#process.pid)
   }
 
   async stop(): Promise<void> {
