@@ -75,6 +75,8 @@ export class Lane {
   #isStopping = false
   #isPumpScheduled = false
   #restartDelayMs = restartDelayMs.first
+  /** As `Date.now()`: a further thread could not be loaded, and is not tried again before. */
+  #growsFrom = 0
   readonly #cost = new HandOverCost()
   #submitted = 0
 
@@ -260,7 +262,7 @@ export class Lane {
   }
 
   #mayGrow(): boolean {
-    if (this.#failure !== undefined) return false
+    if (this.#failure !== undefined || Date.now() < this.#growsFrom) return false
     let stuck = 0
     for (const slot of this.#slots) {
       if (slot.state === 'loading') return false
@@ -291,10 +293,20 @@ export class Lane {
 
   #loadFailed(slot: ThreadSlot, reason: string): void {
     slot.endedFor = 'load'
+    if (this.#hasOthersThan(slot)) {
+      this.#options.log(`a further scoring thread could not be loaded: ${reason}`)
+      this.#growsFrom = Date.now() + this.#takeRestartDelayMs()
+      return
+    }
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
     for (const waiting of this.#waiting.clear())
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
+  }
+
+  /** Threads that score, or may soon. */
+  #hasOthersThan(slot: ThreadSlot): boolean {
+    return [...this.#slots].some(other => other !== slot && other.state !== 'ended' && other.endedFor === undefined)
   }
 
   #idle(slot: ThreadSlot): void {
@@ -323,12 +335,11 @@ export class Lane {
     } else if (slot.endedFor !== 'load') {
       this.#loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
-    if (this.#failure === undefined) this.#startThread()
+    if (wasLoading && this.#report) this.#restarted('load')
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    else if (this.#report) {
-      if (wasLoading) this.#restarted('load')
-      this.#restartLater()
-    }
+    if (this.#failure !== undefined && this.#report) this.#restartLater()
+    // Where others score, work that waits starts the next one.
+    else if (this.#failure === undefined && !wasLoading) this.#startThread()
     this.#pump() // another thread may be free for what came back
   }
 
@@ -340,8 +351,14 @@ export class Lane {
   #restartLater(): void {
     setTimeout(() => {
       if (!this.#isStopping && this.#slots.size === 0) this.#startThread()
-    }, this.#restartDelayMs).unref()
-    this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
+    }, this.#takeRestartDelayMs()).unref()
+  }
+
+  /** Twice as long each time, until a thread loads. */
+  #takeRestartDelayMs(): number {
+    const delayMs = this.#restartDelayMs
+    this.#restartDelayMs = Math.min(restartDelayMs.longest, delayMs * 2)
+    return delayMs
   }
 }
 
