@@ -1,0 +1,104 @@
+/** The app on the embedded host under mixed load, while its scoring threads are ended at random. */
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PrometheusPage } from '../support/prometheus-page.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+import { seededRandom } from '../support/seeded-random.ts'
+import { ChaosClient, type Counts } from './client.ts'
+import { type HostResources, resourcesAtRest } from './host-resources.ts'
+import { chaosServices } from './services.ts'
+import { aloneRequest, joinedRequest, poisonedRequest, type Source, sampleSources } from './traffic.ts'
+
+export interface Endurance {
+  readonly counts: Counts
+  /** Threads that were ended from outside. */
+  readonly kills: number
+  /** Threads that the app had to replace, for whatever reason. */
+  readonly restarts: number
+  readonly retries: number
+  /** Score requests that the app counted. */
+  readonly answered: number
+  readonly warm: HostResources | undefined
+  readonly end: HostResources | undefined
+}
+
+const clients = { diabetes: 4, digits: 3, alone: 4, joined: 6 }
+/** Mean pauses, in milliseconds. */
+const pauses = { client: 8, kill: 400, poison: 700 }
+
+/** @param warmUpSeconds  the same load and kills, before memory is read for the first time */
+export async function endure(
+  test: Parameters<typeof runApp>[0],
+  { seconds, warmUpSeconds, seed }: { seconds: number; warmUpSeconds: number; seed: number },
+): Promise<Endurance> {
+  const random = seededRandom(seed)
+  const killer = join(import.meta.dirname, 'thread-killer.ts')
+  const app = await runApp(test, await chaosServices(), {
+    NODE_OPTIONS: `--import "${killer}" --disable-warning=ExperimentalWarning`,
+    CHAOS_SEED: String(seed),
+    SCORING_MAX_THREADS: '2',
+  })
+  await app.settled()
+  const services = Object.keys(clients)
+  const keys = new Map(await Promise.all(services.map(async name => [name, await app.keyOf(name)] as const)))
+  const counts: Counts = { sent: 0, right: 0, blamed: 0, refused: 0, late: 0, poisoned: 0, wrong: [] }
+  const sources: Source[] = [
+    ...(await sampleSources(app, 'diabetes', clients.diabetes, random)),
+    ...(await sampleSources(app, 'digits', clients.digits, random)),
+    ...new Array<Source>(clients.alone).fill(aloneRequest),
+    ...new Array<Source>(clients.joined).fill(joinedRequest),
+  ]
+  const before = await countersOf(app)
+  const run = (forSeconds: number) => unrest({ app, sources, keys, counts, random, seconds: forSeconds })
+  await run(warmUpSeconds)
+  const warm = await resourcesAtRest(app)
+  await run(seconds - warmUpSeconds)
+  const end = await resourcesAtRest(app)
+  const after = await countersOf(app)
+  const kills = app.output().split('chaos: ended a thread').length - 1
+  return {
+    counts,
+    kills,
+    restarts: after.restarts - before.restarts,
+    retries: after.retries - before.retries,
+    answered: after.answered - before.answered,
+    warm,
+    end,
+  }
+}
+
+async function countersOf(app: RunningApp): Promise<{ restarts: number; retries: number; answered: number }> {
+  const page = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+  return {
+    restarts: page.totalOf('scoring_thread_restarts_total'),
+    retries: page.totalOf('scoring_retries_total'),
+    answered: page.totalOf('scoring_requests_total'),
+  }
+}
+
+interface Unrest {
+  readonly app: RunningApp
+  readonly sources: readonly Source[]
+  readonly keys: ReadonlyMap<string, string>
+  readonly counts: Counts
+  readonly random: () => number
+  readonly seconds: number
+}
+
+/** Clients that call, one that poisons, one that kills; ends when all that was sent is answered. */
+async function unrest({ app, sources, keys, counts, random, seconds }: Unrest): Promise<void> {
+  const endsAt = Date.now() + seconds * 1000
+  const client = new ChaosClient(app.url, keys, counts)
+  const repeat = async (meanPauseMs: number, act: () => unknown) => {
+    while (Date.now() < endsAt) {
+      await act()
+      await sleep(-Math.log(1 - random()) * meanPauseMs)
+    }
+  }
+  await Promise.all([
+    ...sources.map(source => repeat(pauses.client, () => client.send(source()))),
+    repeat(pauses.poison, () => client.send(poisonedRequest(random))),
+    repeat(pauses.kill, () => app.process.kill('SIGUSR2')),
+  ])
+  client.close()
+}
