@@ -10,8 +10,8 @@ import type { Workload } from './workloads.ts'
 /** Of the capacity. */
 export const loadShares = [0.25, 0.5, 0.9, 4]
 const overload = 4
-/** Callers that find out what the service can do. */
-const connections = 64
+/** Callers that find out what the service can do: enough to keep it busy, and none that it would refuse. */
+const callers = { ofMost: 64, ofSlow: 4 }
 /** Long enough for the queue to fill, under overload. */
 const rampSeconds = 1
 /** The longest wait that a request may expect when it is let in: else an overload would only end after minutes. */
@@ -46,7 +46,7 @@ export interface MeasuredPoint {
 export interface LoadCurve {
   readonly title: string
   readonly server: string
-  /** Requests per second with as many callers as `connections`. */
+  /** Requests per second of callers that wait for their answers. */
   readonly capacity: number
   readonly points: readonly LoadPoint[]
 }
@@ -70,7 +70,7 @@ export async function sweepLoad(
       runners.push(await prepare(contender, server, () => true))
     }
     const results = new Map(runners.map(({ name }) => [name, [] as Round[]]))
-    for (const runner of runners) await capacityOf(generator, runner, Math.min(2, seconds)) // warms up
+    for (const runner of runners) await capacityOf(generator, workload, runner, Math.min(2, seconds)) // warms up
     for (let round = 0; round < rounds; round++) {
       console.error(`${workload.title}, open loop, round ${round + 1} of ${rounds}`)
       for (let turn = 0; turn < runners.length; turn++) {
@@ -84,7 +84,13 @@ export async function sweepLoad(
   }
 }
 
-async function capacityOf(generator: LoadGenerator, { server, request }: Runner, seconds: number): Promise<number> {
+async function capacityOf(
+  generator: LoadGenerator,
+  { isSlow }: Workload,
+  { server, request }: Runner,
+  seconds: number,
+): Promise<number> {
+  const connections = isSlow ? callers.ofSlow : callers.ofMost
   const job = { port: server.port, connections, request, answerBytes: undefined, seconds, rampSeconds: 0.3 }
   return (await generator.run(job)).requestsPerSecond
 }
@@ -96,7 +102,7 @@ async function sweep(
   seconds: number,
   round: number,
 ): Promise<Round> {
-  const capacity = await capacityOf(generator, runner, seconds)
+  const capacity = await capacityOf(generator, workload, runner, seconds)
   const requests = workload.bodies.map(body => encodeRequest({ ...runner.parts, body }))
   const loads: OpenLoadResult[] = []
   for (const share of loadShares) {

@@ -106,7 +106,7 @@ export async function prepare(
 }
 
 /** Services load while the host already listens. */
-async function fetchWhenReady(name: string, port: number, { path, ...init }: RequestParts): Promise<Uint8Array> {
+export async function fetchWhenReady(name: string, port: number, { path, ...init }: RequestParts): Promise<Uint8Array> {
   for (const startedAt = performance.now(); ; await sleep(100)) {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
     const answer = new Uint8Array(await response.arrayBuffer())

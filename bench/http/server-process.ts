@@ -42,7 +42,9 @@ export class ServerProcess {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', ...(hasGapMonitor ? (['ipc'] as const) : [])],
     })
-    process.once('exit', () => child.kill('SIGKILL'))
+    const endWithUs = () => child.kill('SIGKILL')
+    process.once('exit', endWithUs)
+    child.once('exit', () => process.off('exit', endWithUs))
     let output = ''
     const port = await new Promise<number>((resolve, reject) => {
       const failed = (why: string) => {

@@ -30,9 +30,9 @@ export function poissonMoments(perSecond: number, seconds: number, seed: number)
  * in bunches, which would favour whoever joins them; a thread of its own waits to the tenth of that.
  *
  * @param moments  in milliseconds of `nowMs`, ascending
- * @param arrive  gets the number of the moment, which has come
+ * @param arrive  gets the number of the moment, which has come; false ends it all
  */
-export async function atMoments(moments: Float64Array, arrive: (index: number) => void): Promise<void> {
+export async function atMoments(moments: Float64Array, arrive: (index: number) => boolean): Promise<void> {
   const shared = new SharedArrayBuffer(moments.byteLength)
   new Float64Array(shared).set(moments)
   const isCalled = new Int32Array(new SharedArrayBuffer(4))
@@ -44,7 +44,9 @@ export async function atMoments(moments: Float64Array, arrive: (index: number) =
     pacer.on('message', () => {
       Atomics.store(isCalled, 0, 0) // before the clock is read: what comes due after that calls again
       const now = nowMs()
-      while (next < moments.length && (moments[next] as number) <= now) arrive(next++)
+      while (next < moments.length && (moments[next] as number) <= now) {
+        if (!arrive(next++)) return resolve()
+      }
       if (next === moments.length) resolve()
     })
   })

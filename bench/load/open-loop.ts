@@ -10,6 +10,8 @@ const maxConnections = 4096
 const firstConnections = 64
 /** Requests that leave later than that in one case of a hundred do not come at their own times any more. */
 const longestLagMs = 10
+/** So far behind, the generator gives up: it would only go on to send what should have left long ago. */
+const hopelessLagMs = 250
 /** How long the last answers may take. */
 const patienceMs = 20_000
 
@@ -78,16 +80,19 @@ class OpenLoad {
     return undefined
   }
 
-  #send(index: number, moment: number, countFrom: number): void {
+  /** @returns whether there is any sense in going on */
+  #send(index: number, moment: number, countFrom: number): boolean {
     const isCounted = moment >= countFrom
+    const lagMs = nowMs() - moment
     if (isCounted) {
       this.#offered++
-      this.#lags.push(nowMs() - moment)
+      this.#lags.push(lagMs)
     }
+    const isHopeless = lagMs > hopelessLagMs
     const connection = this.#takeFree() ?? (this.#all.size < maxConnections ? this.#connect() : undefined)
-    if (!connection) {
+    if (!connection || isHopeless) {
       this.#unsent++
-      return
+      return !isHopeless
     }
     const { requests } = this.#job
     if (isCounted) this.#open++
@@ -111,6 +116,7 @@ class OpenLoad {
         this.#failures++
       },
     )
+    return true
   }
 }
 
