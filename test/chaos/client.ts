@@ -7,8 +7,8 @@ export interface Counts {
   right: number
   /** Innocent requests that were being run alone when their thread was ended: nothing tells them from the guilty. */
   blamed: number
-  /** 503: the queue was full, or the service was loading again. */
-  refused: number
+  /** 503, by service and code: the queue was full, or the service could not load. */
+  readonly refused: Record<string, number>
   /** 504. */
   late: number
   poisoned: number
@@ -16,13 +16,8 @@ export interface Counts {
   readonly wrong: string[]
 }
 
-/** Errors that a poisoned request may get; a thread that is ended by others in the same moment gives the second. */
-const deserved = {
-  exit: ['ENTRY_SCRIPT_ENDED_THREAD'],
-  throw: ['ENTRY_SCRIPT_ENDED_THREAD'],
-  eat: ['ENTRY_SCRIPT_OUT_OF_MEMORY', 'ENTRY_SCRIPT_ENDED_THREAD'],
-  loop: ['SCORING_TIMEOUT', 'ENTRY_SCRIPT_ENDED_THREAD'],
-}
+/** What a poisoned request may get besides its own error: that of a thread ended by others, and that of a busy machine. */
+const anybodys = ['ENTRY_SCRIPT_ENDED_THREAD', 'SCORING_TIMEOUT']
 /** Longer than any limit of a service. */
 const patienceMs = 90_000
 
@@ -56,9 +51,12 @@ export class ChaosClient {
   #judge(request: KnownRequest, status: number, text: string): void {
     const counts = this.#counts
     const code = status === 200 ? undefined : (JSON.parse(text) as { code: string }).code
-    if (status === 503) counts.refused++
-    else if (request.poison) {
-      if (code && deserved[request.poison].includes(code)) counts.poisoned++
+    if (status === 503) {
+      const why = `${request.service} ${code}`
+      counts.refused[why] = (counts.refused[why] ?? 0) + 1
+    } else if (request.poison) {
+      const own = request.poison === 'eat' ? ['ENTRY_SCRIPT_OUT_OF_MEMORY'] : []
+      if (code && [...own, ...anybodys].includes(code)) counts.poisoned++
       else this.#wrong(request, `${status} ${text}`)
     } else if (status === 200 && text === request.answer) counts.right++
     else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') counts.blamed++

@@ -22,6 +22,7 @@ export interface Endurance {
   readonly end: HostResources | undefined
 }
 
+const threadsEach = 2
 const clients = { diabetes: 4, digits: 3, alone: 4, joined: 6 }
 /** Mean pauses, in milliseconds. */
 const pauses = { client: 8, kill: 400, poison: 700 }
@@ -36,12 +37,12 @@ export async function endure(
   const app = await runApp(test, await chaosServices(), {
     NODE_OPTIONS: `--import "${killer}" --disable-warning=ExperimentalWarning`,
     CHAOS_SEED: String(seed),
-    SCORING_MAX_THREADS: '2',
+    SCORING_MAX_THREADS: String(threadsEach),
   })
   await app.settled()
   const services = Object.keys(clients)
   const keys = new Map(await Promise.all(services.map(async name => [name, await app.keyOf(name)] as const)))
-  const counts: Counts = { sent: 0, right: 0, blamed: 0, refused: 0, late: 0, poisoned: 0, wrong: [] }
+  const counts: Counts = { sent: 0, right: 0, blamed: 0, refused: {}, late: 0, poisoned: 0, wrong: [] }
   const sources: Source[] = [
     ...(await sampleSources(app, 'diabetes', clients.diabetes, random)),
     ...(await sampleSources(app, 'digits', clients.digits, random)),
@@ -49,11 +50,13 @@ export async function endure(
     ...new Array<Source>(clients.joined).fill(joinedRequest),
   ]
   const before = await countersOf(app)
-  const run = (forSeconds: number) => unrest({ app, sources, keys, counts, random, seconds: forSeconds })
-  await run(warmUpSeconds)
-  const warm = await resourcesAtRest(app)
-  await run(seconds - warmUpSeconds)
-  const end = await resourcesAtRest(app)
+  const run = async (forSeconds: number) => {
+    const load = { app, sources, keys, counts, random }
+    await unrest({ ...load, seconds: forSeconds, isCalm: false })
+    return atRest(() => unrest({ ...load, seconds: 0.5, isCalm: true }), app)
+  }
+  const warm = await run(warmUpSeconds)
+  const end = await run(seconds - warmUpSeconds)
   const after = await countersOf(app)
   const kills = app.output().split('chaos: ended a thread').length - 1
   return {
@@ -65,6 +68,17 @@ export async function endure(
     warm,
     end,
   }
+}
+
+/** What the host holds with all the threads that it may have: each has a heap and a session of its own. */
+async function atRest(load: () => Promise<void>, app: RunningApp): Promise<HostResources | undefined> {
+  const most = threadsEach * Object.keys(clients).length
+  let resources = await resourcesAtRest(app)
+  for (let tries = 0; resources && resources.scoringThreads < most && tries < 20; tries++) {
+    await load()
+    resources = await resourcesAtRest(app)
+  }
+  return resources
 }
 
 async function countersOf(app: RunningApp): Promise<{ restarts: number; retries: number; answered: number }> {
@@ -83,10 +97,12 @@ interface Unrest {
   readonly counts: Counts
   readonly random: () => number
   readonly seconds: number
+  /** Nobody poisons or kills, and nobody pauses. */
+  readonly isCalm: boolean
 }
 
 /** Clients that call, one that poisons, one that kills; ends when all that was sent is answered. */
-async function unrest({ app, sources, keys, counts, random, seconds }: Unrest): Promise<void> {
+async function unrest({ app, sources, keys, counts, random, seconds, isCalm }: Unrest): Promise<void> {
   const endsAt = Date.now() + seconds * 1000
   const client = new ChaosClient(app.url, keys, counts)
   const repeat = async (meanPauseMs: number, act: () => unknown) => {
@@ -96,9 +112,9 @@ async function unrest({ app, sources, keys, counts, random, seconds }: Unrest): 
     }
   }
   await Promise.all([
-    ...sources.map(source => repeat(pauses.client, () => client.send(source()))),
-    repeat(pauses.poison, () => client.send(poisonedRequest(random))),
-    repeat(pauses.kill, () => app.process.kill('SIGUSR2')),
+    ...sources.map(source => repeat(isCalm ? 0 : pauses.client, () => client.send(source()))),
+    isCalm || repeat(pauses.poison, () => client.send(poisonedRequest(random))),
+    isCalm || repeat(pauses.kill, () => app.process.kill('SIGUSR2')),
   ])
   client.close()
 }

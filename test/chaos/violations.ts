@@ -13,7 +13,8 @@ const spareFiles = { fixed: 16, perThread: 8 }
  * @param isLong  the run was long enough for memory to settle first
  */
 export function violationsOf({ counts, kills, answered, warm, end }: Endurance, isLong: boolean): string[] {
-  const { sent, right, blamed, refused, late, poisoned, wrong } = counts
+  const { sent, right, blamed, late, poisoned, wrong } = counts
+  const refused = Object.values(counts.refused).reduce((sum, count) => sum + count, 0)
   const found = [...wrong]
   const settled = right + blamed + refused + late + poisoned + wrong.length
   if (settled !== sent) found.push(`${sent} requests were sent, ${settled} came back`)
