@@ -27,10 +27,13 @@ const clients = { diabetes: 4, digits: 3, alone: 4, joined: 6 }
 /** Mean pauses, in milliseconds. */
 const pauses = { client: 8, kill: 400, poison: 700 }
 
-/** @param warmUpSeconds  the same load and kills, before memory is read for the first time */
+/**
+ * @param warmUpSeconds  the same load and kills, before the host's resources are read for the first time
+ * @param isLong  they are read with all threads there, so that memory can be compared
+ */
 export async function endure(
   test: Parameters<typeof runApp>[0],
-  { seconds, warmUpSeconds, seed }: { seconds: number; warmUpSeconds: number; seed: number },
+  { seconds, warmUpSeconds, seed, isLong }: { seconds: number; warmUpSeconds: number; seed: number; isLong: boolean },
 ): Promise<Endurance> {
   const random = seededRandom(seed)
   const killer = join(import.meta.dirname, 'thread-killer.ts')
@@ -53,7 +56,7 @@ export async function endure(
   const run = async (forSeconds: number) => {
     const load = { app, sources, keys, counts, random }
     await unrest({ ...load, seconds: forSeconds, isCalm: false })
-    return atRest(() => unrest({ ...load, seconds: 0.5, isCalm: true }), app)
+    return !isLong ? resourcesAtRest(app) : atRest(() => unrest({ ...load, seconds: 0.5, isCalm: true }), app)
   }
   const warm = await run(warmUpSeconds)
   const end = await run(seconds - warmUpSeconds)

@@ -12,7 +12,12 @@ const cleanUps: (() => unknown)[] = []
 try {
   console.log(`seed ${seed}, ${values.minutes} minutes`)
   const test = { after: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
-  const found = await endure(test as Parameters<typeof endure>[0], { seconds, warmUpSeconds: seconds / 10, seed })
+  const found = await endure(test as Parameters<typeof endure>[0], {
+    seconds,
+    warmUpSeconds: seconds / 10,
+    seed,
+    isLong: true,
+  })
   console.log({ ...found, counts: { ...found.counts, wrong: found.counts.wrong.length } })
   const violations = violationsOf(found, true)
   for (const violation of violations) console.log(`VIOLATION: ${violation}`)
