@@ -100,7 +100,7 @@ function textSvg(x: number, y: number, text: string, anchor: 'middle' | 'end'): 
 }
 
 function markSvg(x: number, bottom: number, { color, text }: Panel['marks'][number]): string {
-  const label = `<text transform="translate(${x - 4} ${bottom - 6}) rotate(-90)" font-size="10" fill="${color}">${escaped(text)}</text>`
+  const label = `<text transform="translate(${x - 4} ${bottom - 6}) rotate(-90)" font-size="10" fill="${color}" stroke="#ffffff" stroke-width="3" paint-order="stroke">${escaped(text)}</text>`
   return `<path d="M${x} ${margin.top}V${bottom}" stroke="${color}" stroke-opacity="0.55" stroke-dasharray="1 3"/>${label}`
 }
 

@@ -293,7 +293,7 @@ export class Lane {
 
   #loadFailed(slot: ThreadSlot, reason: string): void {
     slot.endedFor = 'load'
-    if (this.#hasOthersThan(slot)) {
+    if (this.#hasThreads(slot)) {
       this.#options.log(`a further scoring thread could not be loaded: ${reason}`)
       this.#growsFrom = Date.now() + this.#takeRestartDelayMs()
       return
@@ -304,8 +304,8 @@ export class Lane {
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
-  /** Threads that score, or may soon. */
-  #hasOthersThan(slot: ThreadSlot): boolean {
+  /** Threads that score or may soon, besides `slot`. */
+  #hasThreads(slot?: ThreadSlot): boolean {
     return [...this.#slots].some(other => other !== slot && other.state !== 'ended' && other.endedFor === undefined)
   }
 
@@ -350,7 +350,7 @@ export class Lane {
 
   #restartLater(): void {
     setTimeout(() => {
-      if (!this.#isStopping && this.#slots.size === 0) this.#startThread()
+      if (!this.#isStopping && !this.#hasThreads()) this.#startThread()
     }, this.#takeRestartDelayMs()).unref()
   }
 
