@@ -49,6 +49,7 @@ export async function measureFootprint(
       await sleep(1000)
       return { ...result, memoryMb: server.residentMemoryMb() }
     }
+    console.error(`${requests} mixed requests`)
     const first = await send(firstRequests, 1)
     const rest = await send(requests, 2)
     const cpuBefore = server.cpuMilliseconds()

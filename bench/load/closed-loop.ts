@@ -68,11 +68,15 @@ class Client {
     this.#connection.close()
   }
 
-  #answered = ({ status, length }: AnswerHead): void => {
+  #answered = ({ status, length, isLast }: AnswerHead): void => {
     this.answeredAt = performance.now()
     const isRight = status === 200 && (this.#answerBytes ?? length) === (length ?? this.#answerBytes)
     if (isRight) this.latencies.push(this.answeredAt - this.#sentAt)
     else this.failures++
+    if (isLast) {
+      this.#connection.close()
+      this.#connection = new KeepAliveConnection(this.#port)
+    }
     this.#next()
   }
 

@@ -4,6 +4,8 @@ export interface AnswerHead {
   readonly status: number
   /** Of the body; undefined when the server sends it in chunks. */
   readonly length: number | undefined
+  /** The server closes the connection after it. */
+  readonly isLast: boolean
 }
 
 /**
@@ -89,5 +91,6 @@ export class KeepAliveConnection {
 
 function parseHead(head: string): AnswerHead {
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
-  return { status: Number(head.slice(9, 12)), length: length === undefined ? undefined : Number(length) }
+  const isLast = /\r\nconnection: *close/i.test(head)
+  return { status: Number(head.slice(9, 12)), length: length === undefined ? undefined : Number(length), isLast }
 }

@@ -98,8 +98,12 @@ class OpenLoad {
     if (isCounted) this.#open++
     connection.send(
       requests[index % requests.length] as Buffer,
-      ({ status }) => {
-        this.#free.push(connection)
+      ({ status, isLast }) => {
+        if (!isLast) this.#free.push(connection)
+        else {
+          connection.close()
+          this.#all.delete(connection)
+        }
         const now = nowMs()
         if (status === 200) this.#acceptedAt.push(now)
         if (!isCounted) return
