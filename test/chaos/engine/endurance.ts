@@ -1,9 +1,9 @@
 /** The app on the embedded host under mixed load, while its scoring threads are ended at random. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PrometheusPage } from '../support/prometheus-page.ts'
-import { type RunningApp, runApp } from '../support/running-app.ts'
-import { seededRandom } from '../support/seeded-random.ts'
+import { PrometheusPage } from '../../support/prometheus-page.ts'
+import { type RunningApp, runApp } from '../../support/running-app.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
 import { ChaosClient, type Counts } from './client.ts'
 import { type HostResources, resourcesAtRest } from './host-resources.ts'
 import { chaosServices } from './services.ts'

@@ -5,8 +5,8 @@
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { isMainThread, type Worker } from 'node:worker_threads'
-import { NativeGate } from '../../src/adapters/worker-thread/native-gate.ts'
-import { seededRandom } from '../support/seeded-random.ts'
+import { NativeGate } from '../../../src/adapters/worker-thread/native-gate.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
 
 /** Of the kills, those that may also hit a thread that is loading. */
 const shareOfLoading = 0.05

@@ -1,7 +1,7 @@
 /** Requests whose right answer is known, no two under way with the same one. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RunningApp } from '../support/running-app.ts'
+import type { RunningApp } from '../../support/running-app.ts'
 import { type Poison, poisons } from './services.ts'
 
 export interface KnownRequest {
@@ -52,7 +52,7 @@ export async function sampleSources(
   clients: number,
   random: () => number,
 ): Promise<Source[]> {
-  const text = await readFile(join(import.meta.dirname, '../../models', service, 'sample.json'), 'utf8')
+  const text = await readFile(join(import.meta.dirname, '../../../models', service, 'sample.json'), 'utf8')
   const [row] = (JSON.parse(text) as { data: unknown[] }).data
   const known: KnownRequest[] = []
   while (known.length < clients * rowsEach) {

@@ -1,10 +1,10 @@
 /** Services that scripts of their own can bring down, and two of the samples. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeModel } from '../support/onnx-writer.ts'
-import type { ServiceFiles } from '../support/service-folder.ts'
+import { writeModel } from '../../support/onnx-writer.ts'
+import type { ServiceFiles } from '../../support/service-folder.ts'
 
-const samples = join(import.meta.dirname, '../../models')
+const samples = join(import.meta.dirname, '../../../models')
 
 /** What a poisoned request does to the thread that runs it. */
 export const poisons = ['exit', 'throw', 'eat', 'loop'] as const

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunningApp } from '../support/running-app.ts'
+import type { RunningApp } from '../../support/running-app.ts'
 
 /** What the host holds while nobody calls; undefined where the system does not tell (only Linux does). */
 export interface HostResources {
