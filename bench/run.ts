@@ -1,12 +1,19 @@
 /** `npm run bench -- <name>`: runs a benchmark and says where it stands against its targets. */
 import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
+import { benchEngine } from './engine/bench.ts'
 import { benchHttp } from './http/bench.ts'
-import { saveResult } from './report/record.ts'
+import { type BenchResult, saveResult } from './report/record.ts'
 import { benchStart } from './start/bench.ts'
 
-const benchmarks = {
+interface Benchmark {
+  readonly run: (settings: { seconds: number; rounds: number; isBuilt: boolean }) => Promise<BenchResult>
+  readonly about: string
+}
+
+const benchmarks: Record<string, Benchmark> = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
+  engine: { run: benchEngine, about: 'micro-batching, latency against load, overload, memory (10 minutes)' },
   start: { run: benchStart, about: 'time to the first answer, and the cache of optimized models (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
@@ -50,9 +57,9 @@ async function main(): Promise<number> {
     rounds: positive('rounds', values.rounds, values.quick ? 2 : 7),
     isBuilt: values['no-build'] === true,
   }
-  const { result, markdown } = await benchmarks[name as keyof typeof benchmarks].run(settings)
-  console.log(`\n${markdown}\n`)
-  console.log(`bench/${await saveResult(name, result, markdown, values.record === true)}`)
+  const found = await (benchmarks[name] as Benchmark).run(settings)
+  console.log(`\n${found.markdown}\n`)
+  console.log(`bench/${await saveResult(name, found, values.record === true)}`)
   return 0
 }
 
