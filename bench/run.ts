@@ -1,13 +1,25 @@
 /** `npm run bench -- <name>`: runs a benchmark and says where it stands against its targets. */
 import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
+import { benchEngine } from './engine/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { benchJobs } from './jobs/bench.ts'
-import { saveResult } from './report/record.ts'
+import { type BenchResult, saveResult } from './report/record.ts'
 import { benchStart } from './start/bench.ts'
 
-const benchmarks = {
+interface Benchmark {
+  readonly run: (settings: {
+    seconds: number
+    rounds: number
+    isBuilt: boolean
+    isQuick: boolean
+  }) => Promise<BenchResult>
+  readonly about: string
+}
+
+const benchmarks: Record<string, Benchmark> = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
+  engine: { run: benchEngine, about: 'micro-batching, latency against load, overload, memory (10 minutes)' },
   jobs: {
     run: benchJobs,
     about: 'rows per second of batch jobs, and memory against file size (10 minutes, 3 GB of disk)',
@@ -56,9 +68,9 @@ async function main(): Promise<number> {
     isBuilt: values['no-build'] === true,
     isQuick: values.quick === true,
   }
-  const { result, markdown } = await benchmarks[name as keyof typeof benchmarks].run(settings)
-  console.log(`\n${markdown}\n`)
-  console.log(`bench/${await saveResult(name, result, markdown, values.record === true)}`)
+  const found = await (benchmarks[name] as Benchmark).run(settings)
+  console.log(`\n${found.markdown}\n`)
+  console.log(`bench/${await saveResult(name, found, values.record === true)}`)
   return 0
 }
 

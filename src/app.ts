@@ -30,7 +30,7 @@ import { ScoringService } from './scoring/scoring-service.ts'
 import { ServiceCatalogue } from './scoring/service-catalogue.ts'
 import { ServiceDefinition, serviceNamePattern } from './service/definition.ts'
 import type { OwnDocuments } from './service/own-documents.ts'
-import { readServerVersion, readSettings, type Settings } from './settings.ts'
+import { readServerVersion, readSettings, readSweepSchedule, type Settings } from './settings.ts'
 import { describeLoad } from './telemetry/load-report-line.ts'
 import type { MetricFamily } from './telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from './telemetry/service-metrics.ts'
@@ -276,6 +276,7 @@ function halfOfMemoryMb(): number {
 
 /** Known before the app starts: `GET /` waits for nothing. */
 export const serverVersion = readServerVersion(process.env)
+export const sweepSchedule = readSweepSchedule(process.env)
 
 let started: Promise<App> | undefined
 

@@ -5,7 +5,7 @@ import { FolderServiceFiles } from './adapters/local/folder-service-files.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
 import { StorageJobDesk } from './jobs/desk/desk.ts'
-import { jobLimits } from './jobs/job-limits.ts'
+import { limitsFor } from './jobs/job-limits.ts'
 import { createJobSteps } from './jobs/job-steps.ts'
 import type { JobDesk, JobSteps } from './jobs/jobs.ts'
 import { ModelDigests } from './jobs/model-digest.ts'
@@ -58,7 +58,7 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       queues,
       scorer,
       clock: systemClock,
-      limits: jobLimits,
+      limits: limitsFor(settings.jobs.stallMs),
       lock: new ScoringLock(),
       stopping,
       log,

@@ -82,6 +82,12 @@ const Environment = z.object({
     .default(String(100 * 2 ** 30))
     .transform(Number)
     .describe('how large the input of a job may be; default: 100 GiB'),
+  SCORING_JOB_STALL_MS: z
+    .string()
+    .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
+    .default('90000')
+    .transform(Number)
+    .describe('a step of a job that has not been heard of for so long is taken up again'),
   SCORING_KEY_VAULT_TEST_CA: z
     .string()
     .min(1)
@@ -101,6 +107,11 @@ const Environment = z.object({
 export function readServerVersion(environment: Record<string, string | undefined>): string | undefined {
   const isShown = (environment.SERVER_VERSION_LOG_RESPONSE_ENABLED || 'true').toLowerCase() === 'true'
   return isShown ? `${manifest.name}/${manifest.version}` : undefined
+}
+
+/** When the sweeper looks after batch jobs, as an NCRONTAB expression; known before the app starts, to be registered. */
+export function readSweepSchedule(environment: Record<string, string | undefined>): string {
+  return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
 /** What the environment says, checked. */
@@ -143,6 +154,7 @@ export interface Settings {
     /** Elsewhere. */
     inputHosts: string[]
     maxInputBytes: number
+    stallMs: number
   }
 }
 
@@ -198,6 +210,7 @@ export function readSettings(
       containers: values.SCORING_JOB_CONTAINERS,
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+      stallMs: values.SCORING_JOB_STALL_MS,
     },
   }
 }

@@ -5,7 +5,7 @@ import type { Settings } from './contest.ts'
 import { type HealthResult, imageContest } from './image-contest.ts'
 import { prepareApps } from './our-host.ts'
 import { preparePythonVenv } from './python-venv.ts'
-import type { Comparison } from './results.ts'
+import { comparisonTable } from './results.ts'
 import { rowContest } from './row-contest.ts'
 
 /** `npm run bench -- http`: requests per second against other ways to serve the same model. */
@@ -32,36 +32,6 @@ export async function benchHttp(settings: Settings): Promise<{ result: object; m
   } finally {
     generator.stop()
   }
-}
-
-function comparisonTable(comparisons: readonly Comparison[]): string {
-  const head = [
-    'What',
-    'Server',
-    'Connections',
-    'Requests/s',
-    'p50 ms',
-    'p99 ms',
-    'CPU ms',
-    'Ours / its',
-    'Range',
-    'Target',
-    '',
-  ]
-  const rows = comparisons.map(line => [
-    line.measurement,
-    line.server,
-    String(line.connections),
-    readable(line.requestsPerSecond),
-    readable(line.p50Ms),
-    readable(line.p99Ms),
-    readable(line.cpuMsPerRequest),
-    line.ratio ? line.ratio.median.toFixed(2) : '',
-    line.ratio ? `${line.ratio.lowest.toFixed(2)}-${line.ratio.highest.toFixed(2)}` : '',
-    line.target === undefined ? '' : `>= ${line.target}`,
-    [verdict(line.isMet), line.failures > 0 ? `${line.failures} failures` : ''].filter(Boolean).join(', '),
-  ])
-  return markdownTable(head, rows, 2)
 }
 
 function healthTable(health: readonly HealthResult[]): string {

@@ -33,9 +33,11 @@ export interface RoundResult extends LoadResult {
   readonly longestGapMs: number | undefined
 }
 
-interface Runner {
+/** A server that runs and has shown that it answers rightly. */
+export interface Runner {
   readonly name: string
   readonly server: ServerProcess
+  readonly parts: RequestParts
   readonly request: Buffer
   readonly answerBytes: number
   readonly probe: { request: Buffer; pauseMs: number } | undefined
@@ -50,6 +52,7 @@ const probePauseMs = 20
  * happens on the machine then falls on all of them.
  *
  * @param isRight  whether an answer is the right one; a server with a wrong one ends the benchmark
+ * @param examine  looks at the servers before any load
  * @returns per number of connections and server its rounds, in order
  */
 export async function contest(
@@ -58,6 +61,7 @@ export async function contest(
   connectionCounts: readonly number[],
   { seconds, rounds }: Settings,
   isRight: (answer: Uint8Array) => boolean,
+  examine: (runners: readonly Runner[]) => Promise<void> = async () => {},
 ): Promise<Map<number, Map<string, RoundResult[]>>> {
   const runners: Runner[] = []
   const servers: ServerProcess[] = []
@@ -67,6 +71,7 @@ export async function contest(
       servers.push(server)
       runners.push(await prepare(contestant, server, isRight))
     }
+    await examine(runners)
     await refuseRestless(runners)
     const results = new Map<number, Map<string, RoundResult[]>>()
     for (const connections of connectionCounts) {
@@ -87,7 +92,8 @@ export async function contest(
   }
 }
 
-async function prepare(
+/** @throws Error when the server answers wrongly */
+export async function prepare(
   { name, request, probePath }: Contestant,
   server: ServerProcess,
   isRight: (answer: Uint8Array) => boolean,
@@ -96,11 +102,11 @@ async function prepare(
   const answer = await fetchWhenReady(name, server.port, parts)
   if (!isRight(answer)) throw new Error(`${name} answers wrongly: ${Buffer.from(answer).toString('latin1', 0, 200)}`)
   const probe = probePath && { request: encodeRequest({ method: 'GET', path: probePath }), pauseMs: probePauseMs }
-  return { name, server, request: encodeRequest(parts), answerBytes: answer.length, probe: probe || undefined }
+  return { name, server, parts, request: encodeRequest(parts), answerBytes: answer.length, probe: probe || undefined }
 }
 
 /** Services load while the host already listens. */
-async function fetchWhenReady(name: string, port: number, { path, ...init }: RequestParts): Promise<Uint8Array> {
+export async function fetchWhenReady(name: string, port: number, { path, ...init }: RequestParts): Promise<Uint8Array> {
   for (const startedAt = performance.now(); ; await sleep(100)) {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, init)
     const answer = new Uint8Array(await response.arrayBuffer())

@@ -48,23 +48,42 @@ async function writeManifest(dir: string, main: string): Promise<void> {
  *
  * @param source  folder with service.json and what belongs to it
  * @param models  further files, by their path in the service
+ * @param definition  what replaces members of its service.json
  * @returns the folder for SCORING_MODELS
  */
-export async function prepareService(name: string, source: string, models: Record<string, string>): Promise<string> {
+export async function prepareService(
+  name: string,
+  source: string,
+  models: Record<string, string>,
+  definition: object = {},
+): Promise<string> {
   const services = join(servicesDir, name)
-  const folder = join(services, name)
   await rm(services, { recursive: true, force: true })
+  await addService(services, name, source, models, definition)
+  return services
+}
+
+/** Puts a service in a folder of services, beside others. */
+export async function addService(
+  services: string,
+  name: string,
+  source: string,
+  models: Record<string, string>,
+  definition: object,
+): Promise<void> {
+  const folder = join(services, name)
   await cp(source, folder, { recursive: true })
+  const own = JSON.parse(await readFile(join(folder, 'service.json'), 'utf8')) as object
+  await writeFile(join(folder, 'service.json'), JSON.stringify({ ...own, ...definition }))
   for (const [path, file] of Object.entries(models)) {
     await mkdir(join(folder, path, '..'), { recursive: true })
     await symlink(file, join(folder, path))
   }
-  return services
 }
 
 /** Our app on the embedded host. */
-export function ourHost(modelsDir: string): ServerCommand {
-  return hostCommand(appDir, { SCORING_MODELS: modelsDir })
+export function ourHost(modelsDir: string, env: NodeJS.ProcessEnv = {}): ServerCommand {
+  return hostCommand(appDir, { SCORING_MODELS: modelsDir, ...env })
 }
 
 /** The same host with an app that does nothing. */
@@ -77,10 +96,10 @@ function hostCommand(app: string, env: NodeJS.ProcessEnv): ServerCommand {
     command: process.execPath,
     args: [hostProcess, '--app', app, '--port', '0'],
     env: {
-      ...env,
       AZURE_FUNCTIONS_ENVIRONMENT: 'Development', // for keys in a file
       ...{ SCORING_SERVER_TIMING: 'off', SCORING_METRICS: 'off' }, // as it is deployed
       ...{ KEY_VAULT_URL: '', SCORING_DEFAULT_SERVICE: '' },
+      ...env,
     },
   }
 }

@@ -1,4 +1,5 @@
 import { median, type Ratio, ratioOf } from '../report/statistics.ts'
+import { markdownTable, readable, verdict } from '../report/table.ts'
 import type { RoundResult } from './contest.ts'
 
 /** One server in one measurement: a line of the table. */
@@ -50,4 +51,35 @@ export function compare(
     }
   })
   return lines.sort((a, b) => Number(b.server === ours) - Number(a.server === ours))
+}
+
+/** One line for each server in each measurement. */
+export function comparisonTable(comparisons: readonly Comparison[]): string {
+  const head = [
+    'What',
+    'Server',
+    'Connections',
+    'Requests/s',
+    'p50 ms',
+    'p99 ms',
+    'CPU ms',
+    'Ours / its',
+    'Range',
+    'Target',
+    '',
+  ]
+  const rows = comparisons.map(line => [
+    line.measurement,
+    line.server,
+    String(line.connections),
+    readable(line.requestsPerSecond),
+    readable(line.p50Ms),
+    readable(line.p99Ms),
+    readable(line.cpuMsPerRequest),
+    line.ratio ? line.ratio.median.toFixed(2) : '',
+    line.ratio ? `${line.ratio.lowest.toFixed(2)}-${line.ratio.highest.toFixed(2)}` : '',
+    line.target === undefined ? '' : `>= ${line.target}`,
+    [verdict(line.isMet), line.failures > 0 ? `${line.failures} failures` : ''].filter(Boolean).join(', '),
+  ])
+  return markdownTable(head, rows, 2)
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuMillisecondsOf } from './process-cpu.ts'
+import { residentMemoryMbOf } from './process-memory.ts'
 
 export interface ServerCommand {
   readonly command: string
@@ -41,9 +42,9 @@ export class ServerProcess {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', ...(hasGapMonitor ? (['ipc'] as const) : [])],
     })
-    const killWithUs = () => child.kill('SIGKILL')
-    process.once('exit', killWithUs)
-    child.once('exit', () => process.off('exit', killWithUs))
+    const endWithUs = () => child.kill('SIGKILL')
+    process.once('exit', endWithUs)
+    child.once('exit', () => process.off('exit', endWithUs))
     let output = ''
     const port = await new Promise<number>((resolve, reject) => {
       const failed = (why: string) => {
@@ -89,6 +90,11 @@ export class ServerProcess {
 
   get pid(): number | undefined {
     return this.#process.pid
+  }
+
+  /** Memory that it holds now, in MiB; undefined where the system does not tell. */
+  residentMemoryMb(): number | undefined {
+    return this.#process.pid === undefined ? undefined : residentMemoryMbOf(this.#process.pid)
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { LoadJob, LoadResult } from './load-job.ts'
+import type { LoadJob, LoadResult, OpenLoadJob, OpenLoadResult } from './load-job.ts'
 
 /** The load generator, in a process of its own that stays for the whole run, so that it is as warm for the last server. */
 export class LoadGenerator {
@@ -17,9 +17,11 @@ export class LoadGenerator {
   }
 
   /** One job at a time. */
-  async run(job: LoadJob): Promise<LoadResult> {
+  run(job: LoadJob): Promise<LoadResult>
+  run(job: OpenLoadJob): Promise<OpenLoadResult>
+  async run(job: LoadJob | OpenLoadJob): Promise<LoadResult | OpenLoadResult> {
     this.#process.send(job)
-    const result = once(this.#process, 'message').then(([message]) => message as LoadResult)
+    const result = once(this.#process, 'message').then(([message]) => message as LoadResult | OpenLoadResult)
     return Promise.race([result, this.#ended])
   }
 

@@ -2,6 +2,7 @@
 export interface Latencies {
   readonly count: number
   readonly p50: number
+  readonly p95: number
   readonly p97: number
   readonly p99: number
   readonly max: number
@@ -11,7 +12,14 @@ export function latenciesOf(latencies: readonly number[]): Latencies {
   const sorted = Float64Array.from(latencies).sort()
   const quantile = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
-  return { count: sorted.length, p50: quantile(0.5), p97: quantile(0.97), p99: quantile(0.99), max: quantile(1) }
+  return {
+    count: sorted.length,
+    p50: quantile(0.5),
+    p95: quantile(0.95),
+    p97: quantile(0.97),
+    p99: quantile(0.99),
+    max: quantile(1),
+  }
 }
 
 export function median(values: readonly number[]): number {

@@ -61,6 +61,8 @@ export class LaneThreads {
   #lastRestart: ThreadActivity['lastRestart']
   #isStopping = false
   #restartDelayMs = restartDelayMs.first
+  /** As `Date.now()`: a further thread could not be loaded, and is not tried again before. */
+  #growsFrom = 0
 
   constructor(options: LaneThreadsOptions, queue: LaneQueue, metrics: ServiceMetrics, events: LaneThreadsEvents) {
     this.#options = options
@@ -129,7 +131,7 @@ export class LaneThreads {
 
   /** No thread is loading, and there may be one more beside those that are not stuck. */
   mayGrow(): boolean {
-    if (this.#failure !== undefined) return false
+    if (this.#failure !== undefined || Date.now() < this.#growsFrom) return false
     let stuck = 0
     for (const slot of this.slots) {
       if (slot.state === 'loading') return false
@@ -161,13 +163,23 @@ export class LaneThreads {
     this.#events.onFree()
   }
 
-  /** The service cannot score until a thread has loaded it again. */
+  /** Where there is no other thread, the service cannot score until one has loaded it again. */
   loadFailed(slot: ThreadSlot, reason: string): void {
     slot.endedFor = 'load'
+    if (this.#hasThreads(slot)) {
+      this.#options.log(`a further scoring thread could not be loaded: ${reason}`)
+      this.#growsFrom = Date.now() + this.#takeRestartDelayMs()
+      return
+    }
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
     for (const waiting of this.#queue.clear())
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
+  }
+
+  /** Threads that score or may soon, besides `slot`. */
+  #hasThreads(slot?: ThreadSlot): boolean {
+    return [...this.slots].some(other => other !== slot && other.state !== 'ended' && other.endedFor === undefined)
   }
 
   #ended(slot: ThreadSlot, end: ThreadEnd): void {
@@ -190,12 +202,11 @@ export class LaneThreads {
     } else if (slot.endedFor !== 'load') {
       this.loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
-    if (this.#failure === undefined) this.#startThread()
+    if (wasLoading && this.#report) this.#restarted('load')
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    else if (this.#report) {
-      if (wasLoading) this.#restarted('load')
-      this.#restartLater()
-    }
+    if (this.#failure !== undefined && this.#report) this.#restartLater()
+    // Where others score, work that waits starts the next one.
+    else if (this.#failure === undefined && !wasLoading) this.#startThread()
     this.#events.onFree() // another thread may be free for what came back
   }
 
@@ -206,9 +217,15 @@ export class LaneThreads {
 
   #restartLater(): void {
     setTimeout(() => {
-      if (!this.#isStopping && this.slots.size === 0) this.#startThread()
-    }, this.#restartDelayMs).unref()
-    this.#restartDelayMs = Math.min(restartDelayMs.longest, this.#restartDelayMs * 2)
+      if (!this.#isStopping && !this.#hasThreads()) this.#startThread()
+    }, this.#takeRestartDelayMs()).unref()
+  }
+
+  /** Twice as long each time, until a thread loads. */
+  #takeRestartDelayMs(): number {
+    const delayMs = this.#restartDelayMs
+    this.#restartDelayMs = Math.min(restartDelayMs.longest, delayMs * 2)
+    return delayMs
   }
 }
 

@@ -37,6 +37,11 @@ export const jobLimits: JobLimits = {
   joinedBytes: 8 * 2 ** 20,
 }
 
+/** @param stallMs  after which a step is taken up again; a row that is being scored is let alone two thirds of that */
+export function limitsFor(stallMs: number): JobLimits {
+  return { ...jobLimits, stallMs, rowGraceMs: Math.ceil((stallMs * 2) / 3) }
+}
+
 /** @returns the part of the plan that has this chunk, whether it has been planned yet or not */
 export function partOf(chunk: number, { chunksPerPart }: JobLimits): number {
   return Math.floor(chunk / chunksPerPart)

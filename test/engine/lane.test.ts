@@ -274,6 +274,24 @@ describe('Lane', () => {
     assert.equal(textOf(await early), 'SERVICE_UNAVAILABLE')
   })
 
+  it('goes on with the threads that it has when a further one cannot be loaded', async () => {
+    const { lane, thread, threads } = await readyLane({ maxThreads: 2 })
+    const first = lane.submit(requestOf('a'))
+    await turn()
+    const second = lane.submit(requestOf('b'))
+    await turn()
+    thread(1).die()
+    thread(0).finish()
+    assert.deepEqual([textOf(await first), lane.failure], ['a', undefined])
+    thread(0).finish()
+    assert.equal(textOf(await second), 'b')
+    thread(0).die()
+    await turn()
+    assert.equal(threads.length, 3) // in place of the one that scored
+    thread(2).die()
+    assert.match(lane.failure ?? '', /its thread ended while loading: exit code 7/)
+  })
+
   it('ends an init() that does not come back', async () => {
     const { lane, thread } = makeLane({ loadTimeoutMs: 40 })
     await assert.rejects(lane.start(), /longer than 40 ms/)

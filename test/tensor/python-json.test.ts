@@ -52,6 +52,27 @@ describe('encode', () => {
     )
   })
 
+  it('writes float32 with the fewest digits, and of those texts the nearest', () => {
+    const fewestDigits = (number: number) => {
+      const texts = Array.from({ length: 9 }, (_, index) => Number(number.toPrecision(index + 1)))
+      return texts.find(text => Math.fround(text) === number)
+    }
+    const size = fc.tuple(fc.double({ min: 1, max: 10, noNaN: true }), fc.integer({ min: -37, max: 37 }))
+    const cases = [
+      fc.float({ noNaN: true, noDefaultInfinity: true, min: Math.fround(1e-30) }),
+      size.map(([digits, exponent]) => Math.fround(digits * 10 ** exponent)),
+      // As many as there are halves, quarters, eighths: the middle between two texts.
+      fc.tuple(fc.integer({ min: 1, max: 2 ** 24 }), fc.integer({ min: 0, max: 20 })).map(([n, e]) => n / 2 ** e),
+    ]
+    fc.assert(
+      fc.property(fc.oneof(...cases), number => {
+        for (const each of [number, -number])
+          assert.equal(Number(encode(Tensor.from('float32', each))), fewestDigits(each))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
   it('writes NaN and infinities as null, or as Python does when told to', () => {
     assert.equal(encode(floats(Number.NaN, Infinity, -Infinity)), '[null, null, null]')
     assert.equal(encode(floats(Number.NaN, Infinity, -Infinity), 'literal'), '[NaN, Infinity, -Infinity]')

@@ -1,18 +1,12 @@
-/** Chance that can be had again: the same seed gives the same throws (Mulberry32, by Tommy Ettinger, public domain). */
+import { seededRandom } from '../../support/seeded-random.ts'
+
+/** Chance that can be had again: the same seed gives the same throws. */
 export class Dice {
-  #state: number
+  /** From 0, up to but not with 1. */
+  readonly next: () => number
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
-  }
-
-  /** From 0, up to but not with 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = this.#state
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    this.next = seededRandom(seed)
   }
 
   /** A whole number, both ends included. */

@@ -1,10 +1,11 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startAzurite } from '../../src/host/azurite.ts'
-import { copyOfApp } from '../support/running-app.ts'
-import { makeServices } from '../support/service-folder.ts'
+import { startAzurite } from '../../../src/host/azurite.ts'
+import { copyOfApp } from '../../support/running-app.ts'
+import { makeServices } from '../../support/service-folder.ts'
+import { startFaultyStorage } from '../faulty-storage.ts'
 import { Dice } from './dice.ts'
-import { startFaultyStorage } from './faulty-storage.ts'
 import { Hosts } from './hosts.ts'
 import type { KnownRow } from './job-maker.ts'
 import { type FinishedJob, runRound } from './round.ts'
@@ -31,7 +32,9 @@ export interface ChaosReport {
 const hastyTimes = {
   SCORING_HOST_QUEUE_INVISIBILITY_MS: '4000',
   SCORING_HOST_QUEUE_MAX_POLLING_MS: '300',
-  SCORING_SWEEP_SCHEDULE: '*/2 * * * * *',
+  SCORING_HOST_LEASE_MS: '15000',
+  SCORING_HOST_LEASE_POLL_MS: '500',
+  SCORING_JOB_SWEEP: '*/2 * * * * *',
   SCORING_JOB_STALL_MS: '3000',
 }
 
@@ -48,9 +51,11 @@ export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptio
     after.after(() => faulty.stop())
     const storage = new TrueStorage(azurite.connectionString)
     await storage.makeContainers('input', 'output', 'jobs')
+    const appRoot = await copyOfApp(after)
+    await shortenRetries(appRoot)
     const hosts = new Hosts({
       count: hostCount,
-      appRoot: await copyOfApp(after),
+      appRoot,
       environment: {
         SCORING_MODELS: await makeServices(chaosServices, after),
         AzureWebJobsStorage: faulty.connectionString,
@@ -87,6 +92,13 @@ export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptio
   } finally {
     for (const cleanUp of cleanUps) await cleanUp()
   }
+}
+
+/** A message whose step has failed comes back after a second. */
+async function shortenRetries(appRoot: string): Promise<void> {
+  const file = join(appRoot, 'host.json')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('"visibilityTimeout": "00:00:30"', '"visibilityTimeout": "00:00:01"'))
 }
 
 /** Rows of `diabetes` with what the service scores for each alone. */

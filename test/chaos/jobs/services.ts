@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
-import type { ServiceFiles } from '../support/service-folder.ts'
+import type { ServiceFiles } from '../../support/service-folder.ts'
 
 /** First value of a row on which the script of `sum` ends its process, as a crash in native code would. */
 export const killingValue = -1_000_000
 /** First value of a row for which it throws. */
 export const failingValue = -2_000_000
 
-const diabetes = new URL('../../models/diabetes/', import.meta.url)
+const diabetes = new URL('../../../models/diabetes/', import.meta.url)
 
 /** `sum` adds the three values of a row, unless they are among those above; `diabetes` is the sample model. */
 export const chaosServices: ServiceFiles = {

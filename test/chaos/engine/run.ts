@@ -1,0 +1,28 @@
+/** `npm run chaos:engine -- --minutes 10 --seed 7`: the endurance run, as long as wanted, and what it found. */
+import { parseArgs } from 'node:util'
+import { endure } from './endurance.ts'
+import { violationsOf } from './violations.ts'
+
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } } })
+const seconds = Number(values.minutes) * 60
+const seed = Number(values.seed ?? Date.now() % 2 ** 31)
+if (!(seconds > 0) || !Number.isInteger(seed)) throw new Error('--minutes takes a positive number, --seed a whole one')
+
+const cleanUps: (() => unknown)[] = []
+try {
+  console.log(`seed ${seed}, ${values.minutes} minutes`)
+  const test = { after: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
+  const found = await endure(test as Parameters<typeof endure>[0], {
+    seconds,
+    warmUpSeconds: seconds / 10,
+    seed,
+    isLong: true,
+  })
+  console.log({ ...found, counts: { ...found.counts, wrong: found.counts.wrong.length } })
+  const violations = violationsOf(found, true)
+  for (const violation of violations) console.log(`VIOLATION: ${violation}`)
+  console.log(violations.length === 0 ? `held, seed ${seed}` : `${violations.length} violations, seed ${seed}`)
+  if (violations.length > 0) process.exitCode = 1
+} finally {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp()
+}

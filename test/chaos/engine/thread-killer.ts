@@ -1,0 +1,45 @@
+/**
+ * Preloaded into a host (`--import`): every SIGUSR2 ends one of its scoring threads, by the seed in `CHAOS_SEED`, whatever
+ * the thread is doing. Only ONNX Runtime is waited for, as ending a thread inside it ends the whole process. Threads that
+ * have not loaded yet are spared most of the time: a service that cannot load waits longer each time, by design.
+ */
+import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { isMainThread, type Worker } from 'node:worker_threads'
+import { NativeGate } from '../../../src/adapters/worker-thread/native-gate.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
+
+/** Of the kills, those that may also hit a thread that is loading. */
+const shareOfLoading = 0.05
+
+if (isMainThread) {
+  const module = createRequire(import.meta.url)('node:worker_threads')
+  const random = seededRandom(Number(process.env.CHAOS_SEED))
+  const gates = new Map<Worker, SharedArrayBuffer>()
+  const loading = new Set<Worker>()
+  module.Worker = class extends module.Worker {
+    constructor(file: URL, options: { workerData?: { gate?: SharedArrayBuffer } }) {
+      super(file, options)
+      const worker = this as unknown as Worker
+      if (!options.workerData?.gate) return
+      gates.set(worker, options.workerData.gate)
+      loading.add(worker)
+      worker.once('message', () => loading.delete(worker))
+      worker.once('exit', () => {
+        gates.delete(worker)
+        loading.delete(worker)
+      })
+    }
+  }
+  syncBuiltinESMExports()
+  process.on('SIGUSR2', async () => {
+    const isAny = random() < shareOfLoading
+    const candidates = [...gates].filter(([worker]) => isAny || !loading.has(worker))
+    const chosen = candidates[Math.floor(random() * candidates.length)]
+    if (!chosen) return
+    const [worker, gate] = chosen
+    gates.delete(worker)
+    await new NativeGate(gate).close()
+    console.log('chaos: ended a thread')
+    await worker.terminate()
+  })
+}
