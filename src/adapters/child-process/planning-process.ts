@@ -38,7 +38,8 @@ export class PlanningProcess {
   #step: { resolve(chunk: NextChunk | undefined): void; reject(failure: unknown): void } | undefined
   #failure: unknown
   #hasBegun = false
-  #openReads = 0
+  /** Reads that wait for the storage. */
+  #fetching = 0
   /** The last that it wrote: V8 says there why it ended. */
   #lastWords = ''
 
@@ -115,18 +116,20 @@ export class PlanningProcess {
 
   async #answer(read: number, range: ByteRange | undefined): Promise<void> {
     this.#hasBegun = true
-    this.#openReads++
+    this.#fetching++
     try {
       for await (const bytes of this.#read(range)) {
-        if (this.#failure) return
+        if (this.#failure) break
+        // A process that is deep in another column takes nothing.
+        this.#fetching--
         await this.#send({ type: 'piece', read, bytes })
+        this.#fetching++
       }
-      await this.#send({ type: 'read-done', read })
     } catch (failure) {
       this.#fail(failure)
-    } finally {
-      this.#openReads--
     }
+    this.#fetching--
+    await this.#send({ type: 'read-done', read })
   }
 
   /** @returns when it is on its way: no more than one piece of each read lies in this process */
@@ -142,7 +145,7 @@ export class PlanningProcess {
     let spentMs = 0
     return setInterval(async () => {
       // By ticks: time in which this process itself stood still is not the file's fault.
-      if (this.#hasBegun && this.#openReads === 0) spentMs += watchEveryMs
+      if (this.#hasBegun && this.#fetching === 0) spentMs += watchEveryMs
       if (spentMs > this.#limits.stepMs) return this.#fail(this.#tooMuchTime())
       const { pid } = this.#child
       const memoryMb = pid === undefined ? undefined : await memoryOfProcess(pid)
