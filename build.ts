@@ -9,6 +9,7 @@
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
+ * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue or timer triggers
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
@@ -56,6 +57,11 @@ await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapter
 await build({ ...options, entryPoints: { jobs: 'src/jobs-app.ts' } })
 await build({ ...options, minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
 await build({ ...options, minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
+await build({
+  ...options,
+  minify: true,
+  entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },
+})
 await build({
   ...options,
   minify: true,

@@ -2,7 +2,6 @@ import type { TensorInfo } from '../../engine/model-session.ts'
 import type { InputFormat } from '../job-spec.ts'
 import { readHeader } from './csv-header.ts'
 import type { ChunkLimits, NextChunk } from './open-chunk.ts'
-import { planParquet } from './plan-parquet.ts'
 import { planText } from './plan-text.ts'
 import type { PlanCursor } from './planned-chunk.ts'
 import { RowCutter } from './row-cutter.ts'
@@ -21,7 +20,17 @@ export interface PlanOptions extends ChunkLimits {
   readonly maxRowBytes: number
   /** Of the unpacked text. */
   readonly maxInputBytes: number
+  /** Needed where the input is Parquet. */
+  readonly planParquet?: PlanParquet
 }
+
+/**
+ * Writes the rows of a Parquet file as JSON Lines, in chunks. Its reader cannot be trusted with any file's time and memory:
+ * the app has it in a process of its own.
+ *
+ * @throws InputUnreadable after the chunks before the fault; what `read` throws
+ */
+export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCursor) => AsyncGenerator<NextChunk>
 
 export const defaultPlanLimits = {
   maxChunkBytes: 8 * 1024 ** 2,
@@ -42,8 +51,11 @@ export async function* planChunks(
   options: PlanOptions,
   cursor: PlanCursor,
 ): AsyncGenerator<NextChunk> {
-  const { format, isGzip, inputs, maxRowBytes } = options
-  if (format === 'parquet') return yield* planParquet(read, options, cursor)
+  const { format, isGzip, inputs, maxRowBytes, planParquet } = options
+  if (format === 'parquet') {
+    if (!planParquet) throw new TypeError('planChunks was given a Parquet file, but nothing that reads one')
+    return yield* planParquet(read, options, cursor)
+  }
   const source = { ...options, read }
   let begin = cursor
   if (format === 'csv' && !cursor.columns) {

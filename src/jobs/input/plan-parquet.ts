@@ -12,7 +12,8 @@ const defaultSliceBytes = 32 * 1024 ** 2
 const parallelColumns = 4
 
 /**
- * Writes the rows of a Parquet file as JSON Lines, in chunks: reads only the columns that make a row, some thousand rows at once.
+ * A `PlanParquet` on this thread, which a damaged file may stop for a minute, or end with its memory: the run lengths that
+ * it names are believed. Reads only the columns that make a row, some thousand rows at once.
  *
  * @param sliceBytes  about what the columns of the rows that are read at once take; it makes no difference to the chunks
  * @throws InputUnreadable after the chunks before the fault; what `read` throws

@@ -26,6 +26,7 @@ export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }
 
 export type InputFault =
   | 'INPUT_TOO_LARGE'
+  | 'INPUT_TOO_COSTLY'
   | 'INPUT_NOT_UTF8'
   | 'INPUT_NOT_GZIP'
   | 'INPUT_TRUNCATED'

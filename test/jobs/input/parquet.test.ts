@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import type { TensorInfo } from '../../../src/engine/model-session.ts'
+import { planChunks } from '../../../src/jobs/input/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'
 import { planStart } from '../../../src/jobs/input/planned-chunk.ts'
 import { optionsFor, plan, read, readerOf, type Tried } from './support.ts'
@@ -110,19 +111,12 @@ describe('planChunks of Parquet', () => {
   })
 
   it('hands on what reading throws', async () => {
-    const { defaultPlanLimits, planChunks } = await import('../../../src/jobs/input/plan-chunks.ts')
     const reset = new Error('connection reset')
     // biome-ignore lint/correctness/useYield: it has nothing to give
     const broken = async function* () {
       throw reset
     }
-    const options = {
-      ...defaultPlanLimits,
-      format: 'parquet',
-      isGzip: false,
-      inputs: undefined,
-      miniBatchSize: 9,
-    } as const
-    await assert.rejects(planChunks(broken, { ...options, bytes: 9000 }, { chunk: 0, row: 0, offset: 0 }).next(), reset)
+    const options = optionsFor(fixture('types'), tried)
+    await assert.rejects(planChunks(broken, options, planStart).next(), reset)
   })
 })

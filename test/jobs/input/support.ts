@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { chunkFormatOf } from '../../../src/jobs/input/input-format.ts'
 import type { NextChunk } from '../../../src/jobs/input/open-chunk.ts'
 import { defaultPlanLimits, type PlanOptions, planChunks } from '../../../src/jobs/input/plan-chunks.ts'
+import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'
 import { type PlanCursor, planStart } from '../../../src/jobs/input/planned-chunk.ts'
 import { readRows } from '../../../src/jobs/input/read-rows.ts'
 import type { ReadInput } from '../../../src/jobs/input/text-source.ts'
@@ -37,6 +38,7 @@ export function optionsFor(content: Bytes, { sizes: _, ...given }: Tried): PlanO
     inputs: undefined,
     miniBatchSize: 3,
     ...defaultPlanLimits,
+    planParquet,
     ...given,
   }
 }

@@ -1,0 +1,38 @@
+/** What the process runs that plans one Parquet file: it asks its owner for the bytes, and gives a chunk when asked for one. */
+import { planParquet } from '../../jobs/input/plan-parquet.ts'
+import { InputUnreadable } from '../../jobs/input/planned-chunk.ts'
+import type { FromProcess, ToProcess } from './messages.ts'
+import { RemoteReads } from './remote-reads.ts'
+
+const post = (message: FromProcess) => process.send?.(message)
+const reads = new RemoteReads((read, range) => post({ type: 'read', read, range }))
+let chunks: ReturnType<typeof planParquet> | undefined
+
+async function next(): Promise<FromProcess> {
+  try {
+    const step = await chunks?.next()
+    return !step || step.done ? { type: 'done' } : { type: 'chunk', chunk: step.value }
+  } catch (failure) {
+    const { code, message, cause } = failure as InputUnreadable
+    if (failure instanceof InputUnreadable) return { type: 'unreadable', code, message, cause: String(cause ?? '') }
+    return { type: 'failed', cause: String(failure) }
+  }
+}
+
+process.on('message', (message: ToProcess) => {
+  switch (message.type) {
+    case 'plan':
+      chunks = planParquet(reads.read, message.options, message.cursor)
+      return
+    case 'next':
+      void next().then(post)
+      return
+    case 'piece':
+      return reads.add(message.read, message.bytes)
+    case 'read-done':
+      return reads.close(message.read)
+  }
+})
+// The owner ends it. A signal to the whole group is for the owner, who may still need it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+process.on('disconnect', () => process.exit())
