@@ -1,5 +1,5 @@
 /** Composition root: settings in, wired services out. It names every adapter, but for those that only batch jobs need (`jobs-app.ts`). */
-import { tmpdir, totalmem } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from './adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from './adapters/entra-id/entra-authorizers.ts'
@@ -7,6 +7,7 @@ import { findAppRoot } from './adapters/local/app-root.ts'
 import { availableProcessors } from './adapters/local/available-processors.ts'
 import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
+import { halfOfMemoryMb } from './adapters/local/half-of-memory.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
 import { observeProcess } from './adapters/local/process-metrics.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
@@ -267,11 +268,6 @@ function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefin
     console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)
     return undefined
   }
-}
-
-/** Half of what the machine, or the container, has: one script must not bring the process to its end. */
-function halfOfMemoryMb(): number {
-  return Math.floor(Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2 / 2 ** 20)
 }
 
 /** Known before the app starts: `GET /` waits for nothing. */

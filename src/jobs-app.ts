@@ -1,6 +1,7 @@
 /** What batch jobs are made of: a bundle of its own, so that a start, and scoring, do not even read its code. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from './adapters/azure/open-storage.ts'
+import { planParquetApart } from './adapters/child-process/plan-parquet-apart.ts'
 import { FolderServiceFiles } from './adapters/local/folder-service-files.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
 import type { ThreadSpec } from './engine/thread-spec.ts'
@@ -57,6 +58,7 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       store: blobs,
       queues,
       scorer,
+      planParquet: planParquetApart(),
       clock: systemClock,
       limits: limitsFor(settings.jobs.stallMs),
       lock: new ScoringLock(),

@@ -21,9 +21,10 @@ export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInp
   return range => tools.store.read(place, spec.input.etag, range)
 }
 
-export async function planOptions({ scorer, stopping }: JobTools, spec: JobSpec): Promise<PlanOptions> {
+export async function planOptions({ scorer, planParquet, stopping }: JobTools, spec: JobSpec): Promise<PlanOptions> {
   const { input, miniBatchSize, service } = spec
-  return { ...defaultPlanLimits, ...input, miniBatchSize, inputs: await scorer.inputs(service, stopping) }
+  const inputs = await scorer.inputs(service, stopping)
+  return { ...defaultPlanLimits, ...input, miniBatchSize, planParquet, inputs }
 }
 
 /** @throws InputUnreadable, BlobGone, BlobChanged: fatal for the job */

@@ -1,4 +1,5 @@
 import type { BlobStore } from './blob-store.ts'
+import type { PlanParquet } from './input/plan-chunks.ts'
 import type { JobLimits } from './job-limits.ts'
 import type { MessageQueues } from './message-queues.ts'
 import type { RowScorer } from './row-scorer.ts'
@@ -19,6 +20,8 @@ export interface JobTools {
   readonly store: BlobStore
   readonly queues: MessageQueues
   readonly scorer: RowScorer
+  /** Apart from the process that serves HTTP: a damaged file can take all its time and memory. */
+  readonly planParquet: PlanParquet
   readonly clock: JobClock
   readonly limits: JobLimits
   /** One per process. */

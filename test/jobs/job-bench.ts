@@ -1,3 +1,4 @@
+import { planParquet } from '../../src/jobs/input/plan-parquet.ts'
 import { activePlace, placeOf, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/job-limits.ts'
 import { firstState } from '../../src/jobs/job-records.ts'
@@ -51,6 +52,7 @@ export class JobBench {
       store: this.store,
       queues: this.queues,
       scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, score },
+      planParquet,
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
       lock: new ScoringLock(),

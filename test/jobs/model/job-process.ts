@@ -1,5 +1,6 @@
 import { ScoringError } from '../../../src/errors.ts'
 import type { BlobPlace, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'
 import { jobLimits } from '../../../src/jobs/job-limits.ts'
 import { createJobSteps } from '../../../src/jobs/job-steps.ts'
 import type { JobTools } from '../../../src/jobs/job-tools.ts'
@@ -40,6 +41,7 @@ export class JobProcess {
       store: this.#store(),
       queues: this.#queues(),
       scorer: this.#scorer(),
+      planParquet,
       clock: {
         wallMs: () => world.now,
         monotonicMs: () => world.now,
