@@ -55,8 +55,8 @@ export function checkEnd(world: JobWorld): string[] {
   // Of two finishers one saw the intruder and one saw him gone: what is there is right, though the job has failed.
   const isLate = isOurs && state.error?.code === 'OUTPUT_EXISTS' && scenario.intruder?.leavesAt !== undefined
   assert.equal(isOurs, state.status === 'Completed' || isLate, `${state.status} with output ${output}`)
-  // Each may bring one more message than the window has; a hand-on that is tried twice brings two.
-  const extra = done.faults + done.kills + done.mishaps + world.sent.filter(each => each.isRevival).length
+  // Each may bring one more message than the window has.
+  const extra = done.faults + done.redeliveries + done.mishaps + world.sent.filter(each => each.isRevival).length
   assert.ok(world.mostChunkMessages <= scenario.window + extra, `${world.mostChunkMessages} messages at a time`)
   const { code } = state.error ?? {}
   if (state.status === 'Canceled') assert.ok(done.cancels > 0)

@@ -45,7 +45,7 @@ export class JobWorld {
   readonly spec: JobSpec
   processes: JobProcess[]
   /** What has gone wrong so far. */
-  readonly done = { faults: 0, kills: 0, mishaps: 0, foreign: 0, inputChanges: 0, cancels: 0 }
+  readonly done = { faults: 0, kills: 0, redeliveries: 0, mishaps: 0, foreign: 0, inputChanges: 0, cancels: 0 }
   /** Chunks whose messages came to the poison queue, once for each time. */
   readonly poisonedChunks: number[] = []
   poisonedOthers = 0
@@ -293,6 +293,7 @@ export class JobWorld {
     for (const { step, queue, isPoison } of [...names.slice(start), ...names.slice(0, start)]) {
       const message = this.queues.receive(queue, 600)
       if (!message) continue
+      if (message.dequeueCount > 1) this.done.redeliveries++
       this.#work({ process, queue, message }, step, isPoison)
       return true
     }
@@ -349,7 +350,8 @@ export class JobWorld {
 
   /** What has to hold after every turn. */
   #check(): void {
-    const waiting = this.queues.peek(jobQueues.chunk).filter(({ visibleAt }) => visibleAt <= this.now)
+    const inHand = new Set(this.#deliveries.map(({ message }) => message.id))
+    const waiting = this.queues.peek(jobQueues.chunk).filter(({ id }) => !inHand.has(id))
     this.mostChunkMessages = Math.max(this.mostChunkMessages, waiting.length)
     const text = this.store.text(statePlace(jobId))
     if (text === undefined || text === this.#lastState) return
