@@ -21,7 +21,7 @@ export interface JobTools {
   readonly scorer: RowScorer
   readonly clock: JobClock
   readonly limits: JobLimits
-  /** One per process. */
+  /** Who may score in this process at the same time. */
   readonly lock: ScoringLock
   /** The app stops: what is being scored is left to others. */
   readonly stopping: AbortSignal
