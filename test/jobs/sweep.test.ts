@@ -46,6 +46,26 @@ describe('the sweeper', () => {
     ])
   })
 
+  it('has more patience where chunks take long', async () => {
+    const bench = new JobBench({ window: 2, chunksPerPart: 8 })
+    await bench.accept(rows(16))
+    await bench.steps.split({ jobId })
+    for (const chunk of [0, 1, 2, 3]) {
+      await bench.clock.advance(50_000) // 100 seconds in each of two slots
+      await bench.steps.chunk({ jobId, chunk }, 1)
+    }
+    while (bench.take('chunk'));
+    await bench.clock.advance(240_000)
+    await bench.steps.sweep()
+    assert.deepEqual(bench.messages('chunk'), [])
+    await bench.clock.advance(60_000)
+    await bench.steps.sweep()
+    assert.deepEqual(
+      bench.messages('chunk').map(({ chunk }) => chunk),
+      [4, 5],
+    )
+  })
+
   it('waits twice as long each time, up to ten minutes, while nothing gets further', async () => {
     const bench = new JobBench()
     await bench.accept(rows(1))
