@@ -82,6 +82,15 @@ describe('a chunk whose process died', () => {
     assert.equal(bench.output, linesOf(1, killers()))
   })
 
+  it('goes on after an attempt was withdrawn and a later one died', async () => {
+    const bench = await chunkOf(1)
+    await bench.store.create({ container: 'jobs', path: `${jobId}/careful/0000000/0000000/begun-0-1-2` }, '')
+    await bench.clock.advance(61_000)
+    await bench.steps.chunk({ jobId, chunk: 0 }, 2)
+    await bench.deliverAll()
+    assert.equal(bench.output, '{"index": 0, "prediction": [0]}\n')
+  })
+
   it('takes nobody for dead who may be scoring the same row at this moment, and comes again later', async () => {
     const bench = await chunkOf(1)
     while (bench.take('chunk'));

@@ -221,9 +221,12 @@ export class JobWorld {
 
   #fateOf({
     name,
+    target,
   }: Call): 'happens' | 'dies before' | 'dies after' | 'fails before' | 'fails after' | 'is tried twice' {
     if (!this.#isFaulty) return 'happens'
-    const { faults, kills, rate } = this.scenario
+    const { faults, kills, aim } = this.scenario
+    if (aim === 'scoring' && name !== 'score' && !target.includes('/careful/')) return 'happens'
+    const rate = aim === 'scoring' ? 0.4 : this.scenario.rate
     if (this.done.kills < kills && this.random.isTrue(rate / 2)) {
       this.done.kills++
       return this.random.pick(['dies before', 'dies after'])
