@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
-import { activePlace, placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
+import { placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
 import { type JobWorld, jobId, outputBlob } from './job-world.ts'
 import type { RowKind, Scenario } from './scenario.ts'
 
@@ -49,7 +49,7 @@ const codesOf: Record<RowKind, readonly (string | undefined)[]> = {
 export function checkEnd(world: JobWorld): string[] {
   const { scenario, state, store, done } = world
   assert.ok(state)
-  assert.equal(store.text(activePlace(jobId)), undefined, 'no longer active')
+  assert.ok(!world.isActive)
   const output = store.text(placeOf(outputBlob))
   const isOurs = output !== undefined && output !== 'written by somebody else'
   // Of two finishers one saw the intruder and one saw him gone: what is there is right, though the job has failed.

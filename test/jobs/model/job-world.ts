@@ -93,6 +93,10 @@ export class JobWorld {
     return text === undefined ? undefined : (JSON.parse(text) as JobState)
   }
 
+  get isActive(): boolean {
+    return this.store.text(activePlace(jobId)) !== undefined
+  }
+
   after(ms: number, callback: () => void): () => void {
     const timer = { at: this.now + ms, callback }
     this.#timers.add(timer)
@@ -135,14 +139,14 @@ export class JobWorld {
       if (this.calls.length > 0 && this.random.isTrue(0.8)) await this.#happen()
       else if (this.#deliver()) await settle()
       else if (this.calls.length > 0) await this.#happen()
-      else if (!this.store.text(specPlace(jobId))) {
-        this.#submit() // whoever wanted the job asks again
+      else if ((this.state?.status ?? 'NotStarted') === 'NotStarted' && !this.isActive) {
+        this.#submit() // whoever wanted the job had no answer, and asks again
         await settle()
       } else {
         const isQuiet = Object.values(jobQueues).every(
           queue => this.queues.peek(queue).length + this.queues.peek(`${queue}-poison`).length === 0,
         )
-        if (isQuiet && this.state && hasEnded(this.state.status) && !this.store.text(activePlace(jobId))) {
+        if (isQuiet && this.state && hasEnded(this.state.status) && !this.isActive) {
           if (sweeps > 0) return
         }
         this.#advance(61_000)
@@ -246,7 +250,9 @@ export class JobWorld {
       await store.create(activePlace(jobId), '')
       await store.create(specPlace(jobId), JSON.stringify(this.spec))
       const state = await ensureState(store, this.spec)
-      if (state?.status === 'NotStarted') await queues.send('split', { jobId })
+      if (state?.status !== 'NotStarted') return
+      await store.create(activePlace(jobId), '') // it may have waited so long that the sweeper took it for an orphan
+      await queues.send('split', { jobId })
     }
     submit().catch(() => {})
   }
