@@ -82,9 +82,18 @@ export interface BlobStore {
 /** The blob is not there. */
 export class BlobGone extends Error {
   override readonly name = 'BlobGone'
+
+  // Storage is a bundle of its own, with a copy of this class in it: the name is what they share.
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return Error[Symbol.hasInstance](error) && (error as Error).name === 'BlobGone'
+  }
 }
 
 /** There is another version of the blob than the one that was asked for. */
 export class BlobChanged extends Error {
   override readonly name = 'BlobChanged'
+
+  static override [Symbol.hasInstance](error: unknown): boolean {
+    return Error[Symbol.hasInstance](error) && (error as Error).name === 'BlobChanged'
+  }
 }

@@ -17,8 +17,8 @@ interface Opened {
   readonly queues: MessageQueues
   /** Takes all messages that can be seen now, and hides them for a minute. */
   receive(queueName: string): Promise<Received[]>
-  /** When the storage throws the message away. */
-  expiry?(queueName: string): Promise<Date>
+  /** When the storage throws the first message away. */
+  expiryYear(queueName: string): Promise<number>
 }
 
 type Cleaner = { after(cleanUp: () => unknown): void }
@@ -33,7 +33,7 @@ const storages: { name: string; open(cleaner: Cleaner): Promise<Opened> }[] = [
         for (let next = queues.receive(queueName, 60); next; next = queues.receive(queueName, 60)) messages.push(next)
         return messages
       }
-      return { queues, receive }
+      return { queues, receive, expiryYear: async () => 9999 } // it has no expiry at all
     },
   },
   {
@@ -47,11 +47,11 @@ const storages: { name: string; open(cleaner: Cleaner): Promise<Opened> }[] = [
         const { receivedMessageItems } = await owner.getQueueClient(queueName).receiveMessages(options)
         return receivedMessageItems.map(({ messageText: text, dequeueCount }) => ({ text, dequeueCount }))
       }
-      const expiry = async (queueName: string) => {
+      const expiryYear = async (queueName: string) => {
         const { peekedMessageItems } = await owner.getQueueClient(queueName).peekMessages()
-        return peekedMessageItems[0]!.expiresOn
+        return peekedMessageItems[0]!.expiresOn.getUTCFullYear()
       }
-      return { queues, receive, expiry }
+      return { queues, receive, expiryYear }
     },
   },
 ]
@@ -105,10 +105,9 @@ for (const { name, open } of storages) {
       )
     })
 
-    it('sends messages that do not expire', async test => {
-      if (!opened.expiry) return test.skip('the double knows no expiry')
+    it('sends messages that do not expire', async () => {
       await opened.queues.send('finish', { jobId: 'old' })
-      assert.equal((await opened.expiry(jobQueues.finish)).getUTCFullYear(), 9999)
+      assert.equal(await opened.expiryYear(jobQueues.finish), 9999)
     })
 
     it('takes no message longer than 64 KiB', async () => {

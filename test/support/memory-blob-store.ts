@@ -16,9 +16,10 @@ interface StoredBlob extends BlobHead {
   readonly content: Uint8Array
 }
 
+/** What was staged beside a blob. */
 interface Staged {
-  readonly content: Uint8Array
-  readonly stagedAt: number
+  readonly blocks: Map<string, Uint8Array>
+  lastAt: number
 }
 
 export interface MemoryBlobStoreOptions {
@@ -30,6 +31,7 @@ export interface MemoryBlobStoreOptions {
 
 const weekMs = 7 * 24 * 3_600_000
 const maxBlocks = 50_000
+const maxStagedBlocks = 100_000
 
 /**
  * Blobs in memory, by Azure's rules (REST reference: Put Blob, Put Block, Put Block List, List Blobs), for tests that
@@ -38,7 +40,7 @@ const maxBlocks = 50_000
 export class MemoryBlobStore implements BlobStore {
   readonly hooks = new StorageHooks()
   readonly #blobs = new Map<string, StoredBlob>()
-  readonly #staged = new Map<string, Map<string, Staged>>()
+  readonly #staged = new Map<string, Staged>()
   readonly #now: () => number
   readonly #random: () => number
   #versions = 0
@@ -130,10 +132,13 @@ export class MemoryBlobStore implements BlobStore {
     assert.ok(content.length > 0, 'a block is not empty')
     const name = nameOf(place)
     return this.hooks.around('stageBlock', name, () => {
-      const blocks = this.#stagedOf(name)
-      for (const other of blocks.keys()) assert.equal(blockId.length, other.length, 'ids of blocks are equally long')
-      blocks.set(blockId, { content: content.slice(), stagedAt: this.#now() })
-      this.#staged.set(name, blocks)
+      const staged = this.#stagedOf(name)
+      const [first = blockId] = staged.blocks.keys()
+      assert.equal(blockId.length, first.length, 'ids of blocks are equally long')
+      staged.blocks.set(blockId, content.slice())
+      assert.ok(staged.blocks.size <= maxStagedBlocks, 'at most 100,000 staged blocks')
+      staged.lastAt = this.#now()
+      this.#staged.set(name, staged)
     })
   }
 
@@ -148,9 +153,9 @@ export class MemoryBlobStore implements BlobStore {
     return this.hooks.around('commitBlocks', name, () => {
       if (this.#blobs.has(name)) return 'exists'
       const staged = this.#stagedOf(name)
-      const blocks = blockIds.map(id => staged.get(id))
+      const blocks = blockIds.map(id => staged.blocks.get(id))
       if (!blocks.every(block => block !== undefined)) return 'missing'
-      this.#write(name, Buffer.concat(blocks.map(({ content }) => content)), metadata)
+      this.#write(name, Buffer.concat(blocks), metadata)
       return 'committed'
     })
   }
@@ -185,10 +190,10 @@ export class MemoryBlobStore implements BlobStore {
     this.#staged.delete(name)
   }
 
-  #stagedOf(name: string): Map<string, Staged> {
-    const blocks = this.#staged.get(name) ?? new Map<string, Staged>()
-    const newest = Math.max(0, ...[...blocks.values()].map(({ stagedAt }) => stagedAt))
-    return newest + weekMs < this.#now() ? new Map() : blocks
+  #stagedOf(name: string): Staged {
+    const staged = this.#staged.get(name)
+    const isKept = staged && this.#now() <= staged.lastAt + weekMs
+    return isKept ? staged : { blocks: new Map(), lastAt: this.#now() }
   }
 
   #page(container: string, prefix: string, last: string): ListedBlob[] {

@@ -18,12 +18,11 @@ import type {
 } from '../../jobs/blob-store.ts'
 import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
 import { remoteUrl, type SignatureOf } from './remote-url.ts'
+import { silence } from './silence.ts'
 import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { codeOf, statusOf } from './storage-failure.ts'
 
-// AZURE_LOG_LEVEL would have requests written out, and with them their addresses.
-logger.info.enabled = false
-logger.error.enabled = false
+silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
 const blobExists = (failure: unknown) => (codeOf(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
@@ -71,7 +70,7 @@ export class AzureBlobStore implements BlobStore {
   }
 
   create(place: BlobPlace, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
-    const bytes = Buffer.from(content)
+    const bytes = bytesOf(content)
     return this.#inContainer(place, `create the blob ${nameOf(place)}`, blobExists, async (blob, abortSignal) => {
       await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })
       return true
@@ -79,7 +78,7 @@ export class AzureBlobStore implements BlobStore {
   }
 
   replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean> {
-    const bytes = Buffer.from(content)
+    const bytes = bytesOf(content)
     const isOther = (failure: unknown) => ([404, 412].includes(statusOf(failure) ?? 0) ? { is: false } : undefined)
     const upload = async (abortSignal: AbortSignal) => {
       await this.#blob(place).upload(bytes, bytes.length, { abortSignal, conditions: { ifMatch: etag } })
@@ -114,7 +113,7 @@ export class AzureBlobStore implements BlobStore {
 
   async stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void> {
     const stage = (blob: BlockBlobClient, abortSignal: AbortSignal) =>
-      blob.stageBlock(blockId, content, content.length, { abortSignal })
+      blob.stageBlock(blockId, bytesOf(content), content.length, { abortSignal })
     await this.#inContainer(place, `take a block of the blob ${nameOf(place)}`, () => undefined, stage)
   }
 
@@ -166,6 +165,12 @@ export class AzureBlobStore implements BlobStore {
     const { url, name } = await remoteUrl(place.url, this.#signatureOf)
     return { blob: new BlobClient(url, new AnonymousCredential(), this.#remoteOptions), name }
   }
+}
+
+/** Shares the memory of bytes. */
+function bytesOf(content: Uint8Array | string): Buffer {
+  if (typeof content === 'string') return Buffer.from(content)
+  return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
 }
 
 function nameOf({ container, path }: BlobPlace): string {

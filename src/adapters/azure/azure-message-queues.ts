@@ -1,11 +1,10 @@
 import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
 import { type JobMessage, type JobQueue, jobQueues, type MessageQueues } from '../../jobs/message-queues.ts'
+import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { codeOf, StorageError } from './storage-failure.ts'
 
-// As in azure-blob-store.ts.
-logger.info.enabled = false
-logger.error.enabled = false
+silence(logger)
 
 const maxMessageBytes = 65_536
 const maxDelaySeconds = 604_800

@@ -28,12 +28,14 @@ export async function* readBlob(
     const request = await openRange(blob, name, etag, at, Math.min(last - at, maxRequestBytes), calls)
     if (!request) return
     last = Math.min(end, request.totalBytes)
+    const begun = at
     try {
       for await (const piece of piecesOf(request.body, calls.deadlineMs)) {
         at += piece.length
         failures = 0
         yield piece
       }
+      if (at === begun) throw new StorageError(`the storage did not ${what}: it gave no bytes`, 'no-bytes')
     } catch (failure) {
       if (++failures >= maxTries) throw storageError(what, failure)
       await pauseAfter(failures, calls)

@@ -52,32 +52,45 @@ export function readStorageAddress(settings: StorageSettings): StorageAddress | 
   }
 }
 
-/** What the SDK would take as well; its errors come at the first job, these at the start. */
+/**
+ * Its errors would come at the first job, these come at the start.
+ *
+ * @returns with what the SDK wants said where .NET has a default: the host of the functions takes it without
+ */
 function checkConnectionString(text: string): string {
   if (text.startsWith('@Microsoft.KeyVault(')) {
-    throw new StartupError(
-      `${name} is a reference to a key vault that could not be resolved: see the app's settings in the portal for why`,
-    )
+    throw new StartupError(`${name} is a reference to a key vault that could not be resolved: the portal tells why`)
   }
-  const parts = new Map(text.split(';').map(part => splitAt(part.trim(), part.trim().indexOf('='))))
-  const has = (...keys: string[]) => keys.every(key => parts.get(key))
-  const isWhole =
-    parts.get('UseDevelopmentStorage')?.toLowerCase() === 'true' ||
-    (has('AccountName', 'AccountKey') && (has('EndpointSuffix') || has('BlobEndpoint', 'QueueEndpoint'))) ||
-    has('SharedAccessSignature', 'BlobEndpoint', 'QueueEndpoint')
-  const isKey = /^[A-Za-z0-9+/]+={0,2}$/.test(parts.get('AccountKey') ?? 'none')
-  const endpoints = ['BlobEndpoint', 'QueueEndpoint'].map(key => parts.get(key)).filter(url => url !== undefined)
-  if (!isWhole || !isKey || !endpoints.every(url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''))) {
-    throw new StartupError(
-      `${name} must be a connection string: UseDevelopmentStorage=true, or AccountName and AccountKey with EndpointSuffix or ` +
-        'BlobEndpoint and QueueEndpoint, or SharedAccessSignature with BlobEndpoint and QueueEndpoint',
-    )
+  const parts = partsOf(text)
+  const has = (...keys: string[]) => keys.every(key => parts[key])
+  const endpoints = [parts.BlobEndpoint, parts.QueueEndpoint].filter(url => url !== undefined)
+  const areUrls = endpoints.every(url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+  if (parts.UseDevelopmentStorage?.toLowerCase() === 'true') return 'UseDevelopmentStorage=true'
+  if (areUrls && has('AccountName', 'AccountKey') && /^[A-Za-z0-9+/]+={0,2}$/.test(parts.AccountKey!)) {
+    return textOf({ DefaultEndpointsProtocol: 'https', EndpointSuffix: 'core.windows.net', ...parts })
   }
-  return text
+  if (areUrls && has('SharedAccessSignature', 'BlobEndpoint', 'QueueEndpoint')) return textOf(parts)
+  throw new StartupError(
+    `${name} must be a connection string: UseDevelopmentStorage=true, or with AccountName and AccountKey, or with ` +
+      'SharedAccessSignature, BlobEndpoint and QueueEndpoint; keys and signatures are base64, endpoints are URLs',
+  )
 }
 
-function splitAt(text: string, index: number): [string, string] {
-  return [text.slice(0, Math.max(0, index)), text.slice(index + 1)]
+/** `AccountName=mine;AccountKey=…`; a value may hold further equals signs. */
+function partsOf(text: string): Partial<Record<string, string>> {
+  const parts = text.split(';').filter(part => part.includes('='))
+  return Object.fromEntries(
+    parts.map(part => {
+      const equals = part.indexOf('=')
+      return [part.slice(0, equals).trim(), part.slice(equals + 1).trim()]
+    }),
+  )
+}
+
+function textOf(parts: Partial<Record<string, string>>): string {
+  return Object.entries(parts)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(';')
 }
 
 function isManagedIdentity(credential: string | undefined): boolean {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoragePipelineOptions } from '@azure/storage-blob'
-import { storageError } from './storage-failure.ts'
+import { statusOf, storageError } from './storage-failure.ts'
 
 /** How calls of the storage are made. */
 export interface StorageCallOptions {
@@ -35,15 +35,20 @@ export function clientOptions({ retryDelayMs }: StorageCallOptions) {
  */
 export async function storageCall<Result>(
   what: string,
-  { deadlineMs }: StorageCallOptions,
+  calls: StorageCallOptions,
   work: (signal: AbortSignal) => Promise<Result>,
   known: (failure: unknown) => { readonly is: Result } | undefined = () => undefined,
 ): Promise<Result> {
   const abort = new AbortController()
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const end = () => {
+    abort.abort()
+    reject(abort.signal.reason) // some credentials know nothing of signals
+  }
   // Cleared, because the signal goes on to hold the body of an answer, which has a watch of its own.
-  const deadline = setTimeout(() => abort.abort(), deadlineMs)
+  const deadline = setTimeout(end, calls.deadlineMs)
   try {
-    return await work(abort.signal)
+    return await Promise.race([tryWhileThrottled(calls, () => work(abort.signal)), ended])
   } catch (failure) {
     const answer = known(failure)
     if (answer) return answer.is
@@ -53,7 +58,19 @@ export async function storageCall<Result>(
   }
 }
 
-/** Waits before a broken read is taken up again. @param failures  how many there were since the last byte, from 1 */
+/** 429 is the one answer that means "later" and that the SDK does not try again after. */
+async function tryWhileThrottled<Result>(calls: StorageCallOptions, work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (failure) {
+      if (statusOf(failure) !== 429 || tries === maxTries) throw failure
+      await pauseAfter(tries, calls)
+    }
+  }
+}
+
+/** Waits as the SDK does. @param failures  how many there were in a row, from 1 */
 export function pauseAfter(failures: number, { retryDelayMs }: StorageCallOptions): Promise<void> {
   return pause((2 ** (failures - 1) - 1) * retryDelayMs)
 }

@@ -19,9 +19,10 @@ export function formatOf(
   name: string,
   given: { readonly format?: InputFormat | undefined; readonly isGzip?: boolean | undefined } = {},
 ): { format: InputFormat; isGzip: boolean } {
-  const [, ending, gz] = /(?:\.([a-z]+))?(\.gz)?$/i.exec(name) as RegExpExecArray
-  const format = given.format ?? formatOfEnding[(ending ?? '').toLowerCase()]
-  const isGzip = given.isGzip ?? gz !== undefined
+  const unpackedName = name.toLowerCase().replace(/\.gz$/, '')
+  const ending = /\.([a-z]+)$/.exec(unpackedName)?.[1] ?? ''
+  const format = given.format ?? (Object.hasOwn(formatOfEnding, ending) ? formatOfEnding[ending] : undefined)
+  const isGzip = given.isGzip ?? unpackedName.length < name.length
   if (!format) {
     const endings = Object.keys(formatOfEnding).map(each => `.${each}`)
     throw new ScoringError(

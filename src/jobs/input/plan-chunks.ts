@@ -1,8 +1,9 @@
 import type { TensorInfo } from '../../engine/model-session.ts'
 import type { InputFormat } from '../job-spec.ts'
 import { readHeader } from './csv-header.ts'
+import type { ChunkLimits, NextChunk } from './open-chunk.ts'
 import { planParquet } from './plan-parquet.ts'
-import { type ChunkLimits, type NextChunk, planText } from './plan-text.ts'
+import { planText } from './plan-text.ts'
 import type { PlanCursor } from './planned-chunk.ts'
 import { RowCutter } from './row-cutter.ts'
 import { scannerOf } from './row-scanner.ts'
@@ -48,9 +49,8 @@ export async function* planChunks(
   if (format === 'csv' && !cursor.columns) {
     const header = await readHeader(source)
     if (!header) return
-    begin = { ...cursor, ...header }
+    begin = { ...cursor, columns: header.columns, offset: Math.max(cursor.offset, header.offset) }
   }
-  // Also when it is resumed, so that it is never missed.
   if (begin.columns) rowShapeOf(begin.columns, inputs)
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = scannerOf(format, offset, cursor.chunk > 0)

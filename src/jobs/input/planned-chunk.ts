@@ -44,3 +44,10 @@ export class InputUnreadable extends Error {
     this.code = code
   }
 }
+
+export function tooLarge(maxInputBytes: number): InputUnreadable {
+  return new InputUnreadable(
+    'INPUT_TOO_LARGE',
+    `the input is larger than ${maxInputBytes} bytes of text; cut it in several`,
+  )
+}

@@ -6,7 +6,7 @@ import type { Row } from '../row-scorer.ts'
 import { cellJson } from './cell-json.ts'
 import { cellsOf } from './csv-cells.ts'
 import type { ChunkFormat } from './input-format.ts'
-import { tooLargeRow } from './plan-text.ts'
+import { tooLargeRow } from './open-chunk.ts'
 import type { PlannedChunk } from './planned-chunk.ts'
 import { RowCutter } from './row-cutter.ts'
 import { chunkScannerOf } from './row-scanner.ts'
@@ -51,7 +51,7 @@ export async function readRows(
   const cutter = new RowCutter(chunkScannerOf(format), 0, maxRowBytes)
   const rows: Row[] = []
   const add = (bytes: Uint8Array | undefined) => {
-    if (!bytes || tooLargeRow.equals(bytes)) {
+    if (!bytes || isTooLargeMark(bytes)) {
       rows.push(failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`))
     } else if (!isUtf8(bytes)) {
       rows.push(failed('ROW_NOT_UTF8', 'the row is not UTF-8'))
@@ -110,4 +110,8 @@ function csvRow(record: string, shape: RowShape, columnCount: number): Row {
 
 function failed(code: RowFault, message: string): Row {
   return { code, message }
+}
+
+function isTooLargeMark(bytes: Uint8Array): boolean {
+  return bytes.length === tooLargeRow.length && Buffer.compare(bytes, tooLargeRow) === 0
 }

@@ -62,6 +62,7 @@ export class RowCutter implements RowScanner {
 
   #cut(): void {
     const { start, end } = this.#scanner
+    this.#forgetBefore(start)
     const last = this.#piece.subarray(Math.max(start - this.#base, 0), Math.max(end - this.#base, 0))
     const isTooLarge = end - start > this.#maxRowBytes
     this.row = isTooLarge ? undefined : this.#held.length === 0 ? last : Buffer.concat([...this.#held, last])
@@ -70,8 +71,14 @@ export class RowCutter implements RowScanner {
 
   #hold(): void {
     const { start } = this.#scanner
+    this.#forgetBefore(start)
     const isTooLarge = this.#base + this.#piece.length - start > this.#maxRowBytes
     if (isTooLarge) this.#held = []
     else this.#held.push(this.#piece.subarray(Math.max(start - this.#base, 0)))
+  }
+
+  /** What was held may have been an empty line that began like a row. */
+  #forgetBefore(start: number): void {
+    if (start >= this.#base) this.#held = []
   }
 }

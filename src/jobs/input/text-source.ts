@@ -1,5 +1,5 @@
 import type { ByteRange } from '../blob-store.ts'
-import { InputUnreadable } from './planned-chunk.ts'
+import { InputUnreadable, tooLarge } from './planned-chunk.ts'
 import { unpack } from './unpack.ts'
 
 /** Reads the bytes of the input, as it was pinned; the whole of it, or a range. */
@@ -72,11 +72,4 @@ async function* joined(head: Uint8Array, rest: AsyncIterator<Uint8Array>) {
   } finally {
     await rest.return?.()
   }
-}
-
-export function tooLarge(maxInputBytes: number): InputUnreadable {
-  return new InputUnreadable(
-    'INPUT_TOO_LARGE',
-    `the input is larger than ${maxInputBytes} bytes of text; cut it in several`,
-  )
 }

@@ -1,6 +1,5 @@
 import { createGunzip } from 'node:zlib'
-import { InputUnreadable } from './planned-chunk.ts'
-import { tooLarge } from './text-source.ts'
+import { InputUnreadable, tooLarge } from './planned-chunk.ts'
 
 /** Of packed bytes; what one unpacks to is held at once, which is at most about a thousand times as much (deflate's best). */
 const pieceBytes = 16 * 1024

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { QueueServiceClient } from '@azure/storage-queue'
+import fc from 'fast-check'
+import type { Storage } from '../../src/adapters/azure/open-storage.ts'
+import { connectStorage } from '../../src/adapters/azure/storage.ts'
+import { StorageError } from '../../src/adapters/azure/storage-failure.ts'
+import type { BlobPlace, BlobStore } from '../../src/jobs/blob-store.ts'
+import { startStorage } from '../support/azurite-storage.ts'
+import { type FaultyStorage, faultKinds, startFaultyStorage } from './faulty-storage.ts'
+
+const blockId = (name: string) => Buffer.from(name.padEnd(8, '_')).toString('base64')
+const noSignature = () => undefined
+
+describe('storage with faults', () => {
+  const cleanUps: (() => unknown)[] = []
+  let faulty: FaultyStorage
+  /** Through the faults, and past them. */
+  let app: Storage
+  let truth: BlobStore
+  let owner: QueueServiceClient
+  let count = 0
+  const fresh = (): BlobPlace => ({ container: 'faults', path: `blob-${++count}` })
+  const textOf = async (place: BlobPlace) => {
+    const whole = await truth.readWhole(place)
+    return whole && Buffer.from(whole.content).toString()
+  }
+  const read = async (place: BlobPlace, etag: string) => {
+    const pieces: Uint8Array[] = []
+    for await (const piece of app.blobs.read(place, etag)) pieces.push(piece)
+    return Buffer.concat(pieces).toString()
+  }
+
+  before(async () => {
+    const connectionString = await startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
+    faulty = await startFaultyStorage(connectionString, 1)
+    cleanUps.push(() => faulty.stop())
+    const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
+    app = await connectStorage({ connectionString: faulty.connectionString }, noSignature, patience)
+    truth = (await connectStorage({ connectionString }, noSignature)).blobs
+    owner = QueueServiceClient.fromConnectionString(connectionString)
+    await truth.create({ container: 'faults', path: 'first' }, '')
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  it('is asked again when it is busy, breaks off or has not heard', async () => {
+    for (const fault of ['busy', 'throttled', 'reset-before', 'late'] as const) {
+      const place = fresh()
+      faulty.next(fault)
+      assert.equal(await app.blobs.create(place, fault), true)
+      assert.equal(await textOf(place), fault)
+    }
+  })
+
+  it('has done what a broken connection did not tell, and is not undone', async () => {
+    for (const fault of ['reset-after', 'timed-out-after', 'truncated'] as const) {
+      const place = fresh()
+      faulty.next(fault)
+      assert.equal(await app.blobs.create(place, fault), false)
+      assert.equal(await textOf(place), fault)
+      const { etag } = (await truth.head(place))!
+      faulty.next(fault)
+      assert.equal(await app.blobs.replace(place, 'replaced', etag), false)
+      assert.equal(await textOf(place), 'replaced')
+      faulty.next(fault)
+      await app.blobs.remove(place)
+      assert.equal(await textOf(place), undefined)
+      await app.blobs.stageBlock(place, blockId('a'), Buffer.from(fault))
+      faulty.next(fault)
+      assert.equal(await app.blobs.commitBlocks(place, [blockId('a')], {}), 'exists')
+      assert.equal(await textOf(place), fault)
+    }
+  })
+
+  it('goes on with a read where it broke off', async () => {
+    const place = fresh()
+    const text = Array.from({ length: 40_000 }, (_, line) => `line ${line}\n`).join('')
+    await truth.create(place, text)
+    const { etag } = (await truth.head(place))!
+    faulty.next('truncated', 'truncated', 'reset-after', 'truncated', 'busy')
+    assert.equal(await read(place, etag), text)
+    faulty.next('truncated', 'truncated')
+    assert.equal(Buffer.from((await app.blobs.readWhole(place))!.content).toString(), text)
+  })
+
+  it('gives no other version to a read that broke off', async () => {
+    const place = fresh()
+    await truth.create(place, 'old'.repeat(100_000))
+    const { etag } = (await truth.head(place))!
+    faulty.next('truncated')
+    const pieces = app.blobs.read(place, etag)[Symbol.asyncIterator]()
+    await pieces.next()
+    await truth.replace(place, 'new'.repeat(100_000), etag)
+    const rest = async () => {
+      while (!(await pieces.next()).done);
+    }
+    await assert.rejects(rest(), { name: 'BlobChanged' })
+  })
+
+  it('is given up after five refusals, with a sentence that says which', async () => {
+    const place = fresh()
+    faulty.next('busy', 'busy', 'busy', 'busy', 'busy')
+    await assert.rejects(app.blobs.create(place, 'x'), {
+      name: 'StorageError',
+      code: 'ServerBusy',
+      message: `the storage did not create the blob ${place.container}/${place.path}: status 503, ServerBusy`,
+    })
+    faulty.next('throttled', 'throttled', 'throttled', 'throttled', 'throttled')
+    await assert.rejects(app.queues.send('split', { jobId: 'a' }), {
+      code: 'TooManyRequests',
+      message: 'the storage did not take a message for the queue scoring-job-split: status 429, TooManyRequests',
+    })
+    assert.equal(await textOf(place), undefined)
+  })
+
+  it('has every message that it was sent, some of them twice', async () => {
+    faulty.setRate(0.2)
+    const sent = Array.from({ length: 40 }, (_, chunk) => chunk)
+    const outcomes = await Promise.allSettled(sent.map(chunk => app.queues.send('chunk', { jobId: 'a', chunk })))
+    faulty.setRate(0)
+    const received = new Set<number>()
+    const queue = owner.getQueueClient('scoring-job-chunk')
+    for (;;) {
+      const { receivedMessageItems } = await queue.receiveMessages({ numberOfMessages: 32, visibilityTimeout: 600 })
+      if (receivedMessageItems.length === 0) break
+      for (const { messageText } of receivedMessageItems) received.add(JSON.parse(messageText).chunk)
+    }
+    for (const chunk of sent) assert.ok(received.has(chunk) || outcomes[chunk]!.status === 'rejected', `chunk ${chunk}`)
+  })
+
+  it('keeps the promises of the port, whatever fails in which order', async () => {
+    faulty.setRate(
+      0.2,
+      faultKinds.filter(kind => kind !== 'late'),
+    )
+    const before = faulty.faultCount
+    const plain = fc.constantFrom('create', 'replace', 'remove', 'head', 'read', 'readWhole', 'list')
+    // Azurite does not create where blocks are staged.
+    const ofBlocks = fc.constantFrom('stage', 'commit', 'remove', 'head', 'read', 'list')
+    const sequences = fc.oneof(...[plain, ofBlocks].map(kinds => fc.array(kinds, { minLength: 8, maxLength: 12 })))
+    let given = 0
+    let failed = 0
+    await fc.assert(
+      fc.asyncProperty(sequences, async operations => {
+        const place = fresh()
+        for (const kind of operations) {
+          if (await keepsPromise(kind, place)) given++
+          else failed++
+        }
+      }),
+      { numRuns: 12, seed: 7 },
+    )
+    faulty.setRate(0)
+    assert.ok(faulty.faultCount - before > 15, `${faulty.faultCount - before} faults`)
+    assert.ok(given > 10 * failed, `${given} answers, ${failed} failures`)
+  })
+
+  /** Nobody else writes the blob, so what may be there after a call follows from what was there before. @returns whether there was an answer */
+  async function keepsPromise(kind: string, place: BlobPlace): Promise<boolean> {
+    const old = await truth.readWhole(place)
+    const [oldText, etag] = [await textOf(place), old?.etag ?? '"0x8D0000000000000"']
+    const mine = `${kind} ${++count} ${'.'.repeat(2000)}`
+    let answer: unknown
+    try {
+      if (kind === 'create') answer = await app.blobs.create(place, mine)
+      if (kind === 'replace') answer = await app.blobs.replace(place, mine, etag)
+      if (kind === 'remove') answer = await app.blobs.remove(place)
+      if (kind === 'stage') answer = await app.blobs.stageBlock(place, blockId('b'), Buffer.from(mine))
+      if (kind === 'commit') {
+        await app.blobs.stageBlock(place, blockId('b'), Buffer.from(mine))
+        answer = await app.blobs.commitBlocks(place, [blockId('b')], {})
+      }
+      if (kind === 'head') answer = (await app.blobs.head(place))?.etag
+      if (kind === 'read') answer = await read(place, etag).catch(giveName)
+      if (kind === 'readWhole') answer = (await app.blobs.readWhole(place))?.content.toString()
+      if (kind === 'list') {
+        answer = []
+        for await (const { path } of app.blobs.list(place.container, place.path)) (answer as string[]).push(path)
+      }
+    } catch (error) {
+      assert.ok(error instanceof StorageError, String(error))
+      answer = error
+    }
+    const text = await textOf(place)
+    const [isAsBefore, isMine] = [text === oldText, text === mine]
+    const hasFailed = answer instanceof StorageError
+    if (kind === 'create') {
+      const allowed = oldText === undefined ? isMine || (hasFailed && isAsBefore) : isAsBefore && answer !== true
+      assert.ok(allowed, `create gave ${answer}`)
+    } else if (kind === 'replace') {
+      const allowed = oldText === undefined ? isAsBefore && answer !== true : isMine || (hasFailed && isAsBefore)
+      assert.ok(allowed, `replace gave ${answer}`)
+    } else if (kind === 'remove') assert.ok(text === undefined || (hasFailed && isAsBefore), `remove gave ${answer}`)
+    else if (kind === 'commit') {
+      const allowed = oldText === undefined ? isMine || (hasFailed && isAsBefore) : isAsBefore && answer !== 'committed'
+      assert.ok(allowed, `commit gave ${answer}`)
+    } else {
+      assert.ok(isAsBefore)
+      const expected = new Map<string, unknown>([
+        ['stage', undefined],
+        ['head', old?.etag],
+        ['read', oldText ?? 'BlobGone'],
+        ['readWhole', oldText],
+        ['list', old ? [place.path] : []],
+      ])
+      if (!hasFailed) assert.deepEqual(answer, expected.get(kind))
+    }
+    return !hasFailed
+  }
+})
+
+/** A failure of the storage is one, another version or none is an answer. */
+function giveName(error: Error): string {
+  if (error instanceof StorageError) throw error
+  return error.name
+}
