@@ -5,17 +5,15 @@ import type { JobSteps } from './jobs.ts'
 import type { JobMessage } from './message-queues.ts'
 import { readMessage } from './open-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './poison.ts'
-import { ScoringLock } from './scoring-lock.ts'
 import { splitInput } from './split-step.ts'
 import { sweepJobs } from './sweep.ts'
 
-/** The steps of jobs, over whatever stores, queues and scores; one for a process, as those who score look out for each other. */
-export function createJobSteps(wired: Omit<JobTools, 'lock'>): JobSteps {
-  const { window, chunksPerPart } = wired.limits
+/** The steps of jobs, over whatever stores, queues and scores. */
+export function createJobSteps(tools: JobTools): JobSteps {
+  const { window, chunksPerPart } = tools.limits
   // Else a part could be without results though a later one has some, and what is derived from listings would be wrong.
   if (window > chunksPerPart) throw new Error(`a window of ${window} chunks is wider than a part of ${chunksPerPart}`)
 
-  const tools: JobTools = { ...wired, lock: new ScoringLock() }
   const on =
     (step: (tools: JobTools, message: JobMessage) => Promise<void>) =>
     async (message: unknown): Promise<void> => {

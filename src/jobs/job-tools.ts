@@ -21,7 +21,7 @@ export interface JobTools {
   readonly scorer: RowScorer
   readonly clock: JobClock
   readonly limits: JobLimits
-  /** Who may score in this process at the same time. */
+  /** Who may score at the same time; one for the process. */
   readonly lock: ScoringLock
   /** The app stops: what is being scored is left to others. */
   readonly stopping: AbortSignal

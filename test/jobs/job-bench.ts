@@ -8,6 +8,7 @@ import type { JobTools } from '../../src/jobs/job-tools.ts'
 import type { JobSteps } from '../../src/jobs/jobs.ts'
 import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
 import type { Row, RowResult } from '../../src/jobs/row-scorer.ts'
+import { ScoringLock } from '../../src/jobs/scoring-lock.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -33,7 +34,7 @@ export class JobBench {
   /** Stands in for the service; throws what the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
-  readonly tools: Omit<JobTools, 'lock'>
+  readonly tools: JobTools
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
@@ -52,6 +53,7 @@ export class JobBench {
       scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, score },
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
+      lock: new ScoringLock(),
       stopping: new AbortController().signal,
       log: line => this.log.push(line),
     }
@@ -60,7 +62,7 @@ export class JobBench {
 
   /** Another instance with other memory over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps(this.tools)
+    return createJobSteps({ ...this.tools, lock: new ScoringLock() })
   }
 
   /** What the desk leaves behind, but for the message. */

@@ -6,6 +6,7 @@ import type { JobTools } from '../../../src/jobs/job-tools.ts'
 import type { JobSteps } from '../../../src/jobs/jobs.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
+import { ScoringLock } from '../../../src/jobs/scoring-lock.ts'
 import type { JobWorld } from './job-world.ts'
 
 /** One call of a process to the world, which waits until the world lets it happen. */
@@ -28,7 +29,7 @@ export class JobProcess {
   /** Messages that it has in hand. */
   busy = 0
   readonly steps: JobSteps
-  readonly tools: Omit<JobTools, 'lock'>
+  readonly tools: JobTools
   readonly #world: JobWorld
 
   constructor(world: JobWorld) {
@@ -45,6 +46,7 @@ export class JobProcess {
         after: (ms, callback) => world.after(ms, () => !this.isDead && callback()),
       },
       limits,
+      lock: new ScoringLock(),
       stopping: new AbortController().signal,
       log: () => {},
     }

@@ -350,7 +350,7 @@ export class JobWorld {
 
   #advance(ms: number): void {
     this.now += ms
-    this.suspicions.waited(this.now)
+    this.suspicions.waited(this.now, this.calls)
     for (const timer of [...this.#timers].filter(({ at }) => at <= this.now)) {
       this.#timers.delete(timer)
       timer.callback()
