@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { activePlace, resultPlace, signaturePlace } from '../../src/jobs/job-layout.ts'
+import { activePlace, chunkResultPlace, resultPlace, signaturePlace } from '../../src/jobs/job-layout.ts'
 import type { JobLimits } from '../../src/jobs/job-limits.ts'
 import { changeState } from '../../src/jobs/job-records.ts'
 import { JobBench, jobId, outputPlace } from './job-bench.ts'
@@ -50,6 +50,19 @@ describe('finishing a job', () => {
     await late.steps.finish({ jobId })
     assert.deepEqual(late.state, state)
     assert.equal(late.output, undefined)
+  })
+
+  it('takes the result that was committed, where two had different ones for the same chunk', async () => {
+    const bench = new JobBench()
+    await bench.accept(rows(2))
+    await bench.steps.split({ jobId })
+    let calls = 0
+    bench.answer = () => ({ prediction: String(calls++) }) // as a row does that one of them found guilty
+    await Promise.all([bench.steps.chunk({ jobId, chunk: 0 }, 1), bench.restarted().chunk({ jobId, chunk: 0 }, 1)])
+    assert.equal(calls, 4)
+    await bench.deliverAll()
+    assert.equal(bench.output, bench.store.text(chunkResultPlace(jobId, 0, 0)))
+    assert.equal(bench.state.status, 'Completed')
   })
 
   it('writes over nothing that the job did not write, not even by an earlier job of its name', async () => {
