@@ -10,7 +10,7 @@ describe('the steps of jobs, whatever breaks', () => {
   it('commit every row of the input once, in order, or say why not', async () => {
     // In a process of its own: the test runner follows every promise, which takes three times as long as the promises.
     // A failure shows the seed and the smallest scenario that goes wrong.
-    const { stdout } = await promisify(execFile)(process.execPath, [soak, '1000'])
+    const { stdout } = await promisify(execFile)(process.execPath, [soak, '600'])
     const { seen } = JSON.parse(stdout) as { seen: Record<string, number> }
     for (const way of ['Completed', 'Canceled', 'way: careful', 'way: joined', 'way: swept', 'way: poisoned chunk']) {
       assert.ok(seen[way], `${way} in ${stdout}`)
