@@ -76,8 +76,8 @@ export async function closePart(store: BlobStore, jobId: string, part: number, c
 }
 
 /**
- * The sums of a job whose plan is complete and whose results are all there. Sums are listed before the plan: neither
- * ever shrinks, and a plan that is complete grows no more.
+ * The sums of a job whose plan is complete and whose results are all there. What is listed never shrinks, and everybody who
+ * adds to it lists afterwards: the end of the plan may come after all results.
  *
  * @returns undefined: not all of them
  */

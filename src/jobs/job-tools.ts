@@ -24,7 +24,7 @@ export interface JobTools {
   readonly planParquet: PlanParquet
   readonly clock: JobClock
   readonly limits: JobLimits
-  /** One per process. */
+  /** Who may score at the same time; one for the process. */
   readonly lock: ScoringLock
   /** The app stops: what is being scored is left to others. */
   readonly stopping: AbortSignal

@@ -25,9 +25,13 @@ export async function findLostWork(tools: JobTools, job: OpenJob, changedAt: num
     const split: Revival = { queue: 'split', message: { jobId }, subject: 'split', stage: plan.length }
     if (stands(last?.modifiedAt ?? changedAt)) lost.push(split)
   }
-  for (const { chunk, since } of await openSlots(tools, jobId, plan)) {
+  const { slots, usualMs } = await openSlots(tools, jobId, plan)
+  // Where chunks take long, because they are slow or the queue is deep, one that takes three times as long is no sign yet.
+  const patienceMs = Math.max(limits.stallMs, Math.min(3 * usualMs, limits.longestPauseMs))
+  for (const { chunk, since } of slots) {
     const message = { jobId, chunk, isRevival: true }
-    if (stands(since)) lost.push({ queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk })
+    const revival: Revival = { queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk }
+    if (now - since >= patienceMs) lost.push(revival)
   }
   if (await sumsWhenAllDone(store, jobId)) lost.push(finish)
   return lost
@@ -39,28 +43,49 @@ interface OpenChunk {
   readonly since: number
 }
 
-/** Of each slot of the window the chunk that is next; closes parts whose results are all there on the way. */
-async function openSlots(tools: JobTools, jobId: string, plan: readonly ListedPart[]): Promise<OpenChunk[]> {
+/**
+ * Closes parts whose results are all there on the way.
+ *
+ * @returns of each slot of the window the chunk that is next; and how long a slot usually takes for one, if that can be told
+ */
+async function openSlots(
+  tools: JobTools,
+  jobId: string,
+  plan: readonly ListedPart[],
+): Promise<{ slots: OpenChunk[]; usualMs: number }> {
   const { store, limits } = tools
   const done = await listDone(store, jobId)
-  const results = new Map<number, number>()
+  const committedAt = new Map<number, number>()
   const slots = new Map<number, OpenChunk>()
   for (const part of plan.filter(each => !isDone(each, done))) {
     let count = 0
     for await (const { chunk, modifiedAt } of listResults(store, jobId, part.part)) {
-      results.set(chunk, modifiedAt)
+      committedAt.set(chunk, modifiedAt)
       count++
     }
     if (count >= part.chunkCount) await closePart(store, jobId, part.part, part.chunkCount)
     const first = part.part * limits.chunksPerPart
     for (let chunk = first; chunk < first + part.chunkCount; chunk++) {
       const slot = chunk % limits.window
-      if (results.has(chunk) || slots.has(slot)) continue
+      if (committedAt.has(chunk) || slots.has(slot)) continue
       const before = chunk - limits.window
-      const handedOnAt = results.get(before) ?? (await headResult(tools, jobId, before))?.modifiedAt ?? 0
+      const handedOnAt = committedAt.get(before) ?? (before < 0 ? 0 : await committedAtOf(tools, jobId, before))
       slots.set(slot, { chunk, since: Math.max(part.modifiedAt, handedOnAt) })
     }
     if (slots.size === limits.window) break
   }
-  return [...slots.values()]
+  return { slots: [...slots.values()], usualMs: usualTime(committedAt, limits.window) }
+}
+
+async function committedAtOf(tools: JobTools, jobId: string, chunk: number): Promise<number> {
+  return (await headResult(tools, jobId, chunk))?.modifiedAt ?? 0
+}
+
+/** The median between the results of chunks that follow each other in a slot, in milliseconds. */
+function usualTime(committedAt: ReadonlyMap<number, number>, window: number): number {
+  const times = [...committedAt].flatMap(([chunk, at]) => {
+    const before = committedAt.get(chunk - window)
+    return before === undefined ? [] : [at - before]
+  })
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
 }

@@ -23,10 +23,10 @@ export interface ListedPart {
   readonly modifiedAt: number
 }
 
-/** Does nothing when the part is there: it is the same. */
-export async function commitPart(store: BlobStore, jobId: string, part: PlanPart): Promise<void> {
+/** @returns false: it is there already, and is the same */
+export async function commitPart(store: BlobStore, jobId: string, part: PlanPart): Promise<boolean> {
   const { chunks, next, isLast } = part
-  await store.create(planPlace(jobId, part.part), JSON.stringify(part), {
+  return store.create(planPlace(jobId, part.part), JSON.stringify(part), {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
     offset: String(next.offset),

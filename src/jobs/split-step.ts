@@ -41,8 +41,9 @@ async function planOn(tools: JobTools, { spec }: OpenJob): Promise<boolean> {
   const { jobId } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   for await (const part of partsToPlan(tools, spec)) {
-    await commitPart(store, jobId, part)
-    if (part.part === 0) await sendFirstChunks(tools, jobId, part)
+    const isOurs = await commitPart(store, jobId, part)
+    // Of two splitters one begins; where it died in between, the sweeper does.
+    if (isOurs && part.part === 0) await sendFirstChunks(tools, jobId, part)
     if (part.isLast) return true
     // Looked at only after a part: every run makes the plan longer, however slow the input is.
     if (clock.monotonicMs() >= deadline) {
@@ -78,7 +79,7 @@ async function* partsToPlan(tools: JobTools, spec: OpenJob['spec']): AsyncGenera
   yield { part, chunks, next, isLast: true }
 }
 
-/** Where these are lost, the sweeper sends them; each hands on to the one that is a window later. */
+/** Each hands on to the one that is a window later. */
 async function sendFirstChunks({ queues, limits }: JobTools, jobId: string, { isLast, next }: PlanPart): Promise<void> {
   const count = isLast ? Math.min(limits.window, next.chunk) : limits.window
   for (let chunk = 0; chunk < count; chunk++) await queues.send('chunk', { jobId, chunk })

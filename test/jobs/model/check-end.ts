@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
-import { activePlace, placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
+import { placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
 import { type JobWorld, jobId, outputBlob } from './job-world.ts'
+import { foreignText } from './people.ts'
 import type { RowKind, Scenario } from './scenario.ts'
-
-export function inputOf({ rows, inputFormat }: Scenario): string {
-  if (inputFormat === 'csv') {
-    const lines = rows.map((kind, id) => (kind === 'broken' ? `${id}\n` : `${id},${kind}\n`))
-    return `id,kind\n${lines.join('')}`
-  }
-  return rows.map((kind, id) => (kind === 'broken' ? '{oops\n' : `${JSON.stringify({ id, kind })}\n`)).join('')
-}
 
 interface OutputRow {
   readonly index: number
@@ -47,24 +40,24 @@ const codesOf: Record<RowKind, readonly (string | undefined)[]> = {
 
 /** What has to hold when all is over. @returns in words what came of the job, and on which ways */
 export function checkEnd(world: JobWorld): string[] {
-  const { scenario, state, store, done } = world
+  const { scenario, state, store, host, fates, seen } = world
   assert.ok(state)
-  assert.equal(store.text(activePlace(jobId)), undefined, 'no longer active')
+  assert.ok(!world.isActive)
   const output = store.text(placeOf(outputBlob))
-  const isOurs = output !== undefined && output !== 'written by somebody else'
+  const isOurs = output !== undefined && output !== foreignText
   // Of two finishers one saw the intruder and one saw him gone: what is there is right, though the job has failed.
   const isLate = isOurs && state.error?.code === 'OUTPUT_EXISTS' && scenario.intruder?.leavesAt !== undefined
   assert.equal(isOurs, state.status === 'Completed' || isLate, `${state.status} with output ${output}`)
-  // Each may bring one more message than the window has; a hand-on that is tried twice brings two.
-  const extra = done.faults + done.kills + done.mishaps + world.sent.filter(each => each.isRevival).length
-  assert.ok(world.mostChunkMessages <= scenario.window + extra, `${world.mostChunkMessages} messages at a time`)
+  // Each may bring one more message than the window has.
+  const extra = fates.faults + host.redeliveries + host.mishaps + seen.sent.filter(each => each.isRevival).length
+  assert.ok(seen.waitingChunks <= scenario.window + extra, `${seen.waitingChunks} messages at a time`)
   const { code } = state.error ?? {}
-  if (state.status === 'Canceled') assert.ok(done.cancels > 0)
+  if (state.status === 'Canceled') assert.ok(seen.cancels > 0)
   if (code === 'ERROR_THRESHOLD_EXCEEDED') {
     assert.ok(scenario.errorThreshold >= 0 && mostWrongs(world) > scenario.errorThreshold)
-  } else if (code === 'OUTPUT_EXISTS') assert.ok(done.foreign > 0)
-  else if (code === 'INPUT_CHANGED') assert.ok(done.inputChanges > 0)
-  else if (code === 'JOB_POISONED') assert.ok(world.poisonedOthers >= 3)
+  } else if (code === 'OUTPUT_EXISTS') assert.ok(seen.intruders > 0)
+  else if (code === 'INPUT_CHANGED') assert.ok(seen.inputChanges > 0)
+  else if (code === 'JOB_POISONED') assert.ok(host.poisonedOthers >= 3)
   else assert.equal(code, undefined)
   const harmed = isOurs ? checkOutput(world, readOutput(output, scenario.outputFormat)) : []
   if (isOurs && !isLate) checkCounts(world, readOutput(output, scenario.outputFormat))
@@ -93,7 +86,7 @@ function checkOutput(world: JobWorld, rows: readonly OutputRow[]): string[] {
       harmed.add('innocent row that was killed three times')
     } else {
       assert.equal(code, 'CHUNK_POISONED', `row ${index} (${kind})`)
-      assert.ok(world.poisonedChunks.filter(each => each === chunk).length >= 3)
+      assert.ok(world.host.poisonedChunks.filter(each => each === chunk).length >= 3)
       harmed.add('chunk that was given up')
     }
   }
@@ -112,26 +105,26 @@ function checkCounts({ scenario, state, store }: JobWorld, rows: readonly Output
 }
 
 /** Rows that may have failed, with those that were harmed. */
-function mostWrongs({ scenario, suspicions, poisonedChunks }: JobWorld): number {
+function mostWrongs({ scenario, suspicions, host }: JobWorld): number {
   const { rows, miniBatchSize } = scenario
   return rows.filter((kind, index) => {
     const chunk = Math.floor(index / miniBatchSize)
-    return kind !== 'ok' || suspicions.of(chunk, index % miniBatchSize) >= 3 || poisonedChunks.includes(chunk)
+    return kind !== 'ok' || suspicions.of(chunk, index % miniBatchSize) >= 3 || host.poisonedChunks.includes(chunk)
   }).length
 }
 
 /** That the scenarios come to every corner is worth to be seen. */
-function waysOf({ store, done, sent, poisonedChunks, poisonedOthers }: JobWorld): string[] {
+function waysOf({ store, host, fates, seen }: JobWorld): string[] {
   const names = store.names()
   const ways = {
     careful: names.some(name => name.includes('/careful/')),
     joined: names.some(name => name.includes('/joined/')),
     'several parts': names.some(name => name.includes('/plan/0000001')),
-    revived: sent.some(({ isRevival }) => isRevival),
+    revived: seen.sent.some(({ isRevival }) => isRevival),
     swept: names.includes('jobs/job/sweep.json'),
-    'poisoned chunk': poisonedChunks.length > 0,
-    'poisoned split or finish': poisonedOthers > 0,
-    killed: done.kills > 0,
+    'poisoned chunk': host.poisonedChunks.length > 0,
+    'poisoned split or finish': host.poisonedOthers > 0,
+    killed: fates.kills > 0,
   }
   return Object.entries(ways).flatMap(([way, isGone]) => (isGone ? [`way: ${way}`] : []))
 }

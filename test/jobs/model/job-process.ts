@@ -104,11 +104,11 @@ export class JobProcess {
   }
 
   #queues(): MessageQueues {
-    const { queues, sent } = this.#world
+    const { queues, seen } = this.#world
     return {
       send: (queue, message, delaySeconds) =>
         this.call('send', jobQueues[queue], async () => {
-          sent.push(message)
+          seen.sent.push(message)
           await queues.send(queue, message, delaySeconds)
         }),
     }

@@ -29,6 +29,8 @@ export interface Scenario {
   readonly rate: number
   /** For so many turns of the world all this happens. */
   readonly turns: number
+  /** Where faults and kills come: anywhere, or while rows are scored. */
+  readonly aim: 'anywhere' | 'scoring'
   /** The turn of each; undefined: never. */
   readonly cancelAt: number | undefined
   readonly changeInputAt: number | undefined
@@ -67,6 +69,7 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     mishaps: fc.nat({ max: 6 }),
     rate: fc.constantFrom(0.03, 0.06, 0.2),
     turns: fc.nat({ max: 400 }),
+    aim: fc.constantFrom('anywhere' as const, 'anywhere' as const, 'scoring' as const),
     cancelAt: rarely(turn),
     changeInputAt: rarely(turn),
     intruder: rarely(fc.record({ at: turn, leavesAt: fc.option(turn, { nil: undefined }) })),

@@ -7,6 +7,8 @@ interface Begun {
   readonly row: string
   readonly process: JobProcess
   readonly at: number
+  /** Its process has lived to see it fail, and takes the attempt back. */
+  isFailed: boolean
 }
 
 /**
@@ -27,12 +29,15 @@ export class Suspicions {
     if (row === undefined) return
     const isBeginning = call.name === 'create' && call.target.includes('/begun-')
     if (!isBeginning) this.#begun = this.#begun.filter(each => each.row !== row || each.process !== call.process)
-    else if (result === true) this.#begun.push({ row, process: call.process, at: now })
+    else if (result === true) this.#begun.push({ row, process: call.process, at: now, isFailed: false })
   }
 
   failed(call: Call): void {
     const row = rowOf(call)
     if (row !== undefined) this.#count(row)
+    else if (call.name === 'score') {
+      for (const begun of this.#begun) if (begun.process === call.process) begun.isFailed = true
+    }
   }
 
   died(process: JobProcess): void {
@@ -40,9 +45,12 @@ export class Suspicions {
     this.#begun = this.#begun.filter(each => each.process !== process)
   }
 
-  waited(now: number): void {
-    for (const { row } of this.#begun.filter(({ at }) => now - at >= graceMs)) this.#count(row)
-    this.#begun = this.#begun.filter(({ at }) => now - at < graceMs)
+  /** @param calls  that have not happened yet */
+  waited(now: number, calls: readonly Call[]): void {
+    const isOld = ({ row, at, isFailed }: Begun) =>
+      now - at >= graceMs && (!isFailed || calls.some(call => call.name === 'remove' && rowOf(call) === row))
+    for (const { row } of this.#begun.filter(isOld)) this.#count(row)
+    this.#begun = this.#begun.filter(each => !isOld(each))
   }
 
   #count(row: string): void {

@@ -1,0 +1,36 @@
+import type { Call } from './job-process.ts'
+import type { Random } from './random.ts'
+import type { Scenario } from './scenario.ts'
+
+export type Fate = 'happens' | 'dies before' | 'dies after' | 'fails before' | 'fails after' | 'is tried twice'
+
+/** What becomes of calls, as long as there are faults and kills left. */
+export class Fates {
+  faults = 0
+  kills = 0
+  isOver = false
+  readonly #scenario: Scenario
+  readonly #random: Random
+
+  constructor(scenario: Scenario, random: Random) {
+    this.#scenario = scenario
+    this.#random = random
+  }
+
+  /** "Tried twice" is what a client of the storage does when a connection breaks after the call took effect. */
+  of({ name, target }: Call): Fate {
+    const { faults, kills, aim } = this.#scenario
+    const isAimedAt = aim === 'anywhere' || name === 'score' || target.includes('/careful/')
+    if (this.isOver || !isAimedAt) return 'happens'
+    const rate = aim === 'scoring' ? 0.4 : this.#scenario.rate
+    if (this.kills < kills && this.#random.isTrue(rate / 2)) {
+      this.kills++
+      return this.#random.pick(['dies before', 'dies after'])
+    }
+    if (this.faults < faults && this.#random.isTrue(rate)) {
+      this.faults++
+      return name === 'score' ? 'fails before' : this.#random.pick(['fails before', 'fails after', 'is tried twice'])
+    }
+    return 'happens'
+  }
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { activePlace, statePlace } from '../../src/jobs/job-layout.ts'
+import { changeState } from '../../src/jobs/job-records.ts'
+import { JobBench, jobId } from './job-bench.ts'
+
+const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
+const stallMs = 90_000
+
+describe('the sweeper', () => {
+  it('leaves a job alone that is on its way', async () => {
+    const bench = new JobBench()
+    await bench.accept(rows(9))
+    await bench.steps.sweep()
+    await bench.steps.split({ jobId })
+    await bench.clock.advance(stallMs - 1000)
+    await bench.steps.sweep()
+    assert.deepEqual([...bench.messages('split'), ...bench.messages('finish')], [])
+    assert.equal(bench.messages('chunk').length, 2)
+  })
+
+  it('goes on with a job whose submission died before the state or the message', async () => {
+    const bench = new JobBench()
+    await bench.accept(rows(3))
+    await bench.store.remove(statePlace(jobId))
+    await bench.steps.sweep()
+    assert.equal(bench.state.status, 'NotStarted')
+    await bench.clock.advance(stallMs)
+    await bench.steps.sweep()
+    await bench.deliverAll()
+    assert.equal(bench.state.status, 'Completed')
+  })
+
+  it('asks for the chunk that is next in its slot, as one whose process may have died', async () => {
+    const bench = new JobBench()
+    await bench.accept(rows(12))
+    await bench.steps.split({ jobId })
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ jobId, chunk: 0 }, 1)
+    while (bench.take('chunk'));
+    await bench.clock.advance(stallMs)
+    await bench.steps.sweep()
+    assert.deepEqual(bench.messages('chunk'), [
+      { jobId, chunk: 1, isRevival: true },
+      { jobId, chunk: 2, isRevival: true },
+    ])
+  })
+
+  it('has more patience where chunks take long', async () => {
+    const bench = new JobBench({ window: 2, chunksPerPart: 8 })
+    await bench.accept(rows(16))
+    await bench.steps.split({ jobId })
+    for (const chunk of [0, 1, 2, 3]) {
+      await bench.clock.advance(50_000) // 100 seconds in each of two slots
+      await bench.steps.chunk({ jobId, chunk }, 1)
+    }
+    while (bench.take('chunk'));
+    await bench.clock.advance(240_000)
+    await bench.steps.sweep()
+    assert.deepEqual(bench.messages('chunk'), [])
+    await bench.clock.advance(60_000)
+    await bench.steps.sweep()
+    assert.deepEqual(
+      bench.messages('chunk').map(({ chunk }) => chunk),
+      [4, 5],
+    )
+  })
+
+  it('waits twice as long each time, up to ten minutes, while nothing gets further', async () => {
+    const bench = new JobBench()
+    await bench.accept(rows(1))
+    await bench.steps.split({ jobId })
+    while (bench.take('chunk'));
+    const sentAt: number[] = []
+    for (let second = 0; second < 3600; second += 30) {
+      await bench.clock.advance(30_000)
+      await bench.steps.sweep()
+      while (bench.take('chunk')) sentAt.push(second + 30)
+    }
+    const pauses = sentAt.slice(1).map((at, index) => at - (sentAt[index] as number))
+    assert.deepEqual(pauses, [90, 180, 360, 600, 600, 600, 600])
+  })
+
+  it('finishes what was scored, closed or cancelled by somebody who died then', async () => {
+    const scored = new JobBench()
+    await scored.accept(rows(2))
+    await scored.steps.split({ jobId })
+    await scored.steps.chunk({ jobId, chunk: 0 }, 1)
+    await scored.store.remove({ container: 'jobs', path: `${jobId}/done/0000000` })
+    const cancelled = new JobBench()
+    await cancelled.accept(rows(2))
+    await changeState(cancelled.store, jobId, ['NotStarted'], 'CancelRequested')
+    for (const bench of [scored, cancelled]) {
+      while (bench.take('finish') || bench.take('chunk'));
+      await bench.clock.advance(stallMs)
+      await bench.steps.sweep()
+      await bench.deliverAll()
+    }
+    assert.equal(scored.state.status, 'Completed')
+    assert.equal(cancelled.state.status, 'Canceled')
+  })
+
+  it('removes entries of jobs that have ended, or never came to be', async () => {
+    const ended = new JobBench()
+    await ended.runJob(rows(2))
+    await ended.store.create(activePlace(jobId), '')
+    await ended.steps.sweep()
+    assert.equal(ended.store.text(activePlace(jobId)), undefined)
+    const orphan = new JobBench()
+    await orphan.store.create(activePlace('never'), '')
+    await orphan.steps.sweep()
+    assert.equal(orphan.store.text(activePlace('never')), '', 'it may still be on the way')
+    await orphan.clock.advance(600_000)
+    await orphan.steps.sweep()
+    assert.equal(orphan.store.text(activePlace('never')), undefined)
+  })
+
+  it('looks after the others when one job cannot be looked after, and whatever the own clock says', async () => {
+    const bench = new JobBench()
+    await bench.accept(rows(2))
+    await bench.store.create(activePlace('broken'), '')
+    await bench.store.create({ container: 'jobs', path: 'broken/spec.json' }, 'no JSON')
+    await bench.clock.advance(stallMs)
+    const lost = new JobBench() // a clock of its own, which stands at the beginning of the year
+    const steps = bench.restarted()
+    assert.equal(lost.clock.monotonicMs(), 0)
+    await steps.sweep()
+    assert.deepEqual(bench.messages('split'), [{ jobId }])
+    assert.match(bench.log.join('\n'), /broken: could not be looked after/)
+  })
+})
