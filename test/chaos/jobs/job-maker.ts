@@ -45,7 +45,9 @@ export function makeJob(dice: Dice, jobId: string, pool: readonly KnownRow[]): C
   const format = dice.oneOf(['jsonl', 'csv', 'json'] as const)
   const isInline = dice.chance(0.1)
   const isGzip = !isInline && dice.chance(0.25)
-  const rowCount = hasKiller ? dice.from(2, 24) : dice.chance(0.05) ? 0 : dice.from(1, dice.oneOf([3, 60, 400, 1500]))
+  // What comes inline may come in a message, which holds 64 KiB.
+  const mostRows = isInline ? 60 : dice.oneOf([3, 60, 400, 1500])
+  const rowCount = hasKiller ? dice.from(2, 24) : dice.chance(0.05) ? 0 : dice.from(1, mostRows)
   const badShare = dice.oneOf([0, 0, 0.02, 0.2])
   const isJsonl = format === 'jsonl' && !isInline
   const rows = Array.from({ length: rowCount }, () => makeRow(dice, service, badShare, isJsonl, pool))

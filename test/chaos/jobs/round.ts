@@ -27,10 +27,11 @@ const longestMs = 240_000
 /** Some jobs at once, while processes die and storage fails; then quiet, until all have ended. */
 export async function runRound(round: string, dice: Dice, around: Surroundings): Promise<FinishedJob[]> {
   const jobs = Array.from({ length: dice.from(1, 4) }, (_, at) => makeJob(dice.fork(), `${round}-${at}`, around.pool))
-  const trouble = makeTrouble(dice.fork(), around)
-  const runs = jobs.map(job => runJob(job, dice.fork(), around))
-  await trouble
-  return Promise.all(runs)
+  const [finished] = await Promise.all([
+    Promise.all(jobs.map(job => runJob(job, dice.fork(), around))),
+    makeTrouble(dice.fork(), around),
+  ])
+  return finished
 }
 
 async function makeTrouble(dice: Dice, { hosts, setFaultRate }: Surroundings): Promise<void> {
