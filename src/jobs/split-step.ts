@@ -4,7 +4,7 @@ import { planChunks } from './input/plan-chunks.ts'
 import { type PlannedChunk, planStart } from './input/planned-chunk.ts'
 import { asJobFailure } from './job-failure.ts'
 import { openInput, planOptions } from './job-input.ts'
-import { chunkInputPlace } from './job-layout.ts'
+import { activePlace, chunkInputPlace } from './job-layout.ts'
 import { changeState, readState } from './job-records.ts'
 import type { JobTools } from './job-tools.ts'
 import type { JobMessage } from './message-queues.ts'
@@ -23,6 +23,8 @@ export async function splitInput(tools: JobTools, { jobId }: JobMessage): Promis
   const startedAt = new Date(clock.wallMs()).toISOString()
   const state = await changeState(store, jobId, ['NotStarted'], 'Running', { startedAt })
   if (state?.status !== 'Running') return
+  // Without it nobody would bring back what is lost from here on.
+  await store.create(activePlace(jobId), '', { service: job.spec.service })
   try {
     const isComplete = await planOn(tools, { spec: job.spec, state })
     if (!isComplete) return

@@ -26,17 +26,21 @@ export async function sweepJobs(tools: JobTools): Promise<void> {
 async function sweepJob(tools: JobTools, jobId: string, markedAt: number, now: number): Promise<void> {
   const { store, queues, limits } = tools
   const spec = await readSpec(store, jobId)
-  if (!spec) {
-    // It was never submitted to the end, or its blobs were removed.
-    if (now - markedAt >= limits.orphanMs) await store.remove(activePlace(jobId))
-    return
-  }
+  if (!spec) return now - markedAt >= limits.orphanMs ? removeOrphan(tools, jobId) : undefined
   const state = await ensureState(store, spec)
   const changedAt = (await store.head(statePlace(jobId)))?.modifiedAt
   if (!state || changedAt === undefined) return
   if (hasEnded(state.status)) return cleanUp(tools, spec)
   const lost = await findLostWork(tools, { spec, state }, changedAt, now)
   for (const { queue, message } of await chooseDue(store, jobId, lost, now, limits)) await queues.send(queue, message)
+}
+
+/** Of a job that was never submitted to the end, or whose blobs were removed; unless its spec has come at this moment. */
+async function removeOrphan({ store }: JobTools, jobId: string): Promise<void> {
+  await store.remove(activePlace(jobId))
+  // Who submits writes the entry again after the spec: one of the two sees the other.
+  const spec = await readSpec(store, jobId)
+  if (spec) await store.create(activePlace(jobId), '', { service: spec.service })
 }
 
 /** By the storage's own clock, to which the ages of its blobs belong: clocks of instances jump. */
