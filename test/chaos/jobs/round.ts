@@ -21,8 +21,8 @@ export interface FinishedJob {
 }
 
 const ended = ['Completed', 'Failed', 'Canceled']
-/** A job that has not ended by then, with all faults gone, never will. */
-const longestMs = 240_000
+/** A job of which nothing has been heard for so long, with all faults gone, never ends. */
+const longestMs = 180_000
 
 /** Some jobs at once, while processes die and storage fails; then quiet, until all have ended. */
 export async function runRound(round: string, dice: Dice, around: Surroundings): Promise<FinishedJob[]> {
@@ -106,12 +106,16 @@ async function doMishap(job: ChaosJob, dice: Dice, around: Surroundings): Promis
 }
 
 async function awaitEnd(job: ChaosJob, dice: Dice, around: Surroundings) {
-  const until = Date.now() + longestMs
+  let until = Date.now() + longestMs
+  let last = ''
   let firstEnd: string | undefined
   for (;;) {
     const answer = await call(job, `/${job.jobId}`, dice, around)
     if (answer?.status === 200) {
       const end = answer.body as EndOfJob
+      const now = JSON.stringify(end.progress)
+      if (now !== last) until = Date.now() + longestMs
+      last = now
       // Asked once more a little later: what has ended stays as it is.
       if (firstEnd !== undefined) return { end, firstEnd }
       if (ended.includes(end.status)) firstEnd = end.status
