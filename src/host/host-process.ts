@@ -22,6 +22,7 @@ import { HttpServer, type OnRequest, readCertificate } from './http-server.ts'
 import { readOnly } from './invocation-hooks.ts'
 import { loadApp } from './load-app.ts'
 import { readLocalSettings } from './local-settings.ts'
+import { untilQuiet } from './quiet-process.ts'
 import { formatTimeSpan } from './time-span.ts'
 import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './trigger-list.ts'
 
@@ -34,6 +35,8 @@ export interface Listening {
 }
 
 const defaultMaxBodyBytes = 104_857_600
+/** How long queues and timers wait, at most, for what the app still does after its start. */
+const backgroundDelayMs = 2000
 /** How long a stop waits for requests in flight, and for the app's appTerminate hooks. */
 const drainMs = 30_000
 const terminateMs = 10_000
@@ -122,6 +125,8 @@ async function main(): Promise<void> {
   else console.log(`Listening on ${url}`)
   const maxPollingIntervalMs = times.maxPollingMs ?? hostJson.queues.maxPollingIntervalMs
   const hostId = hostIdOf(appRoot, process.env)
+  // Loading the clients of the storage takes about as much computing as the first answer, which callers wait for.
+  await untilQuiet(backgroundDelayMs)
   await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times, hostId })
 }
 
