@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-const windowMs = 50
+const windowMs = 100
 /** Processors that a process in which nothing happens may keep busy. */
-const quietShare = 0.2
+const quietShare = 0.05
 
 /**
  * Waits until the threads of this process have little to do, but no longer than `maxMs`. What an app begins when it

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
-import { guardNativeCalls } from '../onnxruntime/guarded-binding.ts'
+import { guardNativeCalls, startRuntime } from '../onnxruntime/guarded-binding.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
 import { loadService } from './load-service.ts'
 import { type BlankThreadData, type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
@@ -17,6 +17,7 @@ guardNativeCalls(
   () => gate.enter(),
   () => gate.leave(),
 )
+startRuntime()
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
 const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
