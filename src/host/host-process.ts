@@ -5,8 +5,9 @@
  *
  * The supervisor starts it as a child and restarts it; it also runs alone.
  */
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { StartupError } from '../errors.ts'
@@ -82,6 +83,8 @@ async function main(): Promise<void> {
 
   const core = new FunctionsCore(log)
   supplyFunctionsCore(core)
+  // Node.js then reads what it compiled at an earlier start; where it cannot keep that, it goes without.
+  enableCompileCache(join(appRoot, '.local', 'compile-cache'))
   await loadApp(appRoot)
   const appHookData = {}
   const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))
@@ -127,6 +130,7 @@ async function main(): Promise<void> {
   const hostId = hostIdOf(appRoot, process.env)
   // Loading the clients of the storage takes about as much computing as the first answer, which callers wait for.
   await untilQuiet(backgroundDelayMs)
+  flushCompileCache() // not only when the process ends, which may be all at once
   await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times, hostId })
 }
 
