@@ -1,4 +1,6 @@
 /** Registers every trigger of the app; what they need is loaded after that, when the app starts. */
+import './first-thread.ts'
+
 import { app } from '@azure/functions'
 import { startedApp, stopApp } from '../src/app.ts'
 import './docs.ts'

@@ -14,6 +14,7 @@ import { systemClock } from './adapters/local/system-clock.ts'
 import { openCacheFolder } from './adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from './adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from './adapters/opentelemetry/forward-to-open-telemetry.ts'
+import { endSpareThread } from './adapters/worker-thread/blank-thread.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
 import type { SecretStore } from './auth/secret-store.ts'
@@ -278,8 +279,19 @@ let started: Promise<App> | undefined
 
 /** The app of this process, started on first use from its environment and the folder that holds `host.json`. */
 export function startedApp(): Promise<App> {
-  started ??= startApp(process.env, findAppRoot())
+  started ??= startWithSpareThread()
   return started
+}
+
+async function startWithSpareThread(): Promise<App> {
+  try {
+    const app = await startApp(process.env, findAppRoot())
+    void endSpareThread() // no service had the limits that it was started with
+    return app
+  } catch (refusal) {
+    await endSpareThread() // the process may end now, and must not while the thread is loading native code
+    throw refusal
+  }
 }
 
 /** Stops the app of this process, if it was started at all; a start that was refused has said so. */

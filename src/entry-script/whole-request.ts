@@ -1,72 +1,86 @@
-/** `Request` without the types of the members that are written anew below: its typings declare them as fields. */
-const FetchRequest: new (url: string, init: RequestInit) => Pick<Request, 'url' | 'method' | 'headers'> = Request
-
 /**
  * The `Request` that a raw-HTTP script receives. Its bytes are there already: `arrayBuffer`, `bytes`, `text` and `json`
  * give them out as they are, where a body that goes through a stream costs a millisecond for a large image.
  */
-export class WholeRequest extends FetchRequest {
-  readonly #bytes: Uint8Array<ArrayBuffer>
-  readonly #init: RequestInit
-  #isUsed = false
-  /** Made for what needs a stream: forms, blobs, copies, `body` itself. */
-  #streaming: Request | undefined
+export function wholeRequest(
+  url: string,
+  init: { method: string; headers: [string, string][] },
+  bytes: Uint8Array<ArrayBuffer>,
+) {
+  WholeRequest ??= defineWholeRequest()
+  return new WholeRequest(url, init, bytes)
+}
 
-  constructor(url: string, init: { method: string; headers: [string, string][] }, bytes: Uint8Array<ArrayBuffer>) {
-    super(url, init)
-    this.#init = init
-    this.#bytes = bytes
-  }
+let WholeRequest: ReturnType<typeof defineWholeRequest> | undefined
 
-  get body(): Request['body'] {
-    return this.#bytes.length === 0 ? null : this.#asStreaming().body
-  }
+/** On first use: Node.js loads fetch when its `Request` is named, which takes 20 ms of a cold start. */
+function defineWholeRequest() {
+  /** `Request` without the types of the members that are written anew below: its typings declare them as fields. */
+  const FetchRequest: new (url: string, init: RequestInit) => Pick<Request, 'url' | 'method' | 'headers'> = Request
 
-  get bodyUsed(): boolean {
-    return this.#streaming?.bodyUsed ?? this.#isUsed
-  }
+  return class WholeRequest extends FetchRequest {
+    readonly #bytes: Uint8Array<ArrayBuffer>
+    readonly #init: RequestInit
+    #isUsed = false
+    /** Made for what needs a stream: forms, blobs, copies, `body` itself. */
+    #streaming: Request | undefined
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    if (this.#streaming) return this.#streaming.arrayBuffer()
-    const { buffer, byteLength } = this.#take()
-    // Small bodies share one buffer with those of other requests.
-    return buffer.byteLength === byteLength ? buffer : this.#bytes.slice().buffer
-  }
+    constructor(url: string, init: { method: string; headers: [string, string][] }, bytes: Uint8Array<ArrayBuffer>) {
+      super(url, init)
+      this.#init = init
+      this.#bytes = bytes
+    }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await this.arrayBuffer())
-  }
+    get body(): Request['body'] {
+      return this.#bytes.length === 0 ? null : this.#asStreaming().body
+    }
 
-  async text(): Promise<string> {
-    return this.#streaming ? this.#streaming.text() : new TextDecoder().decode(this.#take())
-  }
+    get bodyUsed(): boolean {
+      return this.#streaming?.bodyUsed ?? this.#isUsed
+    }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text())
-  }
+    async arrayBuffer(): Promise<ArrayBuffer> {
+      if (this.#streaming) return this.#streaming.arrayBuffer()
+      const { buffer, byteLength } = this.#take()
+      // Small bodies share one buffer with those of other requests.
+      return buffer.byteLength === byteLength ? buffer : this.#bytes.slice().buffer
+    }
 
-  async blob(): Promise<Blob> {
-    return this.#asStreaming().blob()
-  }
+    async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+      return new Uint8Array(await this.arrayBuffer())
+    }
 
-  async formData(): Promise<FormData> {
-    return this.#asStreaming().formData()
-  }
+    async text(): Promise<string> {
+      return this.#streaming ? this.#streaming.text() : new TextDecoder().decode(this.#take())
+    }
 
-  clone(): Request {
-    return this.#asStreaming().clone()
-  }
+    async json(): Promise<unknown> {
+      return JSON.parse(await this.text())
+    }
 
-  #take(): Uint8Array<ArrayBuffer> {
-    if (this.#isUsed) throw new TypeError('Body is unusable: Body has already been read')
-    this.#isUsed = true
-    return this.#bytes
-  }
+    async blob(): Promise<Blob> {
+      return this.#asStreaming().blob()
+    }
 
-  #asStreaming(): Request {
-    if (this.#streaming) return this.#streaming
-    const hasBody = this.#bytes.length > 0 && this.method !== 'GET' && this.method !== 'HEAD'
-    this.#streaming = new Request(this.url, { ...this.#init, body: hasBody ? this.#take() : undefined })
-    return this.#streaming
+    async formData(): Promise<FormData> {
+      return this.#asStreaming().formData()
+    }
+
+    clone(): Request {
+      return this.#asStreaming().clone()
+    }
+
+    #take(): Uint8Array<ArrayBuffer> {
+      if (this.#isUsed) throw new TypeError('Body is unusable: Body has already been read')
+      this.#isUsed = true
+      return this.#bytes
+    }
+
+    #asStreaming(): Request {
+      if (this.#streaming) return this.#streaming
+      const hasBody = this.#bytes.length > 0 && this.method !== 'GET' && this.method !== 'HEAD'
+      this.#streaming = new Request(this.url, { ...this.#init, body: hasBody ? this.#take() : undefined })
+      return this.#streaming
+    }
   }
 }

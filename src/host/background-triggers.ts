@@ -61,7 +61,7 @@ export class BackgroundTriggers {
 
   async start(options: BackgroundOptions): Promise<void> {
     const { plan, surroundings } = options
-    if (plan.queues.length === 0 && plan.timers.length === 0) return
+    if (this.#isStopping || (plan.queues.length === 0 && plan.timers.length === 0)) return
     const storage = await loadAzureStorage()
     if (this.#isStopping) return
     const common = {

@@ -5,8 +5,9 @@
  *
  * The supervisor starts it as a child and restarts it; it also runs alone.
  */
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { StartupError } from '../errors.ts'
@@ -22,6 +23,7 @@ import { HttpServer, type OnRequest, readCertificate } from './http-server.ts'
 import { readOnly } from './invocation-hooks.ts'
 import { loadApp } from './load-app.ts'
 import { readLocalSettings } from './local-settings.ts'
+import { untilQuiet } from './quiet-process.ts'
 import { formatTimeSpan } from './time-span.ts'
 import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './trigger-list.ts'
 
@@ -34,6 +36,8 @@ export interface Listening {
 }
 
 const defaultMaxBodyBytes = 104_857_600
+/** How long queues and timers wait, at most, for what the app still does after its start. */
+const backgroundDelayMs = 2000
 /** How long a stop waits for requests in flight, and for the app's appTerminate hooks. */
 const drainMs = 30_000
 const terminateMs = 10_000
@@ -79,6 +83,8 @@ async function main(): Promise<void> {
 
   const core = new FunctionsCore(log)
   supplyFunctionsCore(core)
+  // Node.js then reads what it compiled at an earlier start; where it cannot keep that, it goes without.
+  enableCompileCache(join(appRoot, '.local', 'compile-cache'))
   await loadApp(appRoot)
   const appHookData = {}
   const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))
@@ -122,6 +128,9 @@ async function main(): Promise<void> {
   else console.log(`Listening on ${url}`)
   const maxPollingIntervalMs = times.maxPollingMs ?? hostJson.queues.maxPollingIntervalMs
   const hostId = hostIdOf(appRoot, process.env)
+  // Loading the clients of the storage takes about as much computing as the first answer, which callers wait for.
+  await untilQuiet(backgroundDelayMs)
+  flushCompileCache() // not only when the process ends, which may be all at once
   await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times, hostId })
 }
 

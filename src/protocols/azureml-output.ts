@@ -1,6 +1,7 @@
 import type { ScoringAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
 import { encode, type NonFinite } from '../tensor/python-json.ts'
+import { isResponse } from './is-response.ts'
 
 /** How a service writes its answers (`service.json`, `response`). */
 export interface ResponseStyle {
@@ -16,7 +17,7 @@ export interface ResponseStyle {
  */
 export async function encodeResult(result: unknown, execMs: number, style: ResponseStyle): Promise<ScoringAnswer> {
   try {
-    if (result instanceof Response) return await encodeResponse(result, execMs)
+    if (isResponse(result)) return await encodeResponse(result, execMs)
     const json = result === undefined || result === null ? '{}' : encode(result, style.nonFinite)
     return { json: style.encoding === 'json-string' ? encode(json) : json, execMs }
   } catch (cause) {

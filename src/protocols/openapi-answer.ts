@@ -3,8 +3,10 @@
  * less rather than something that another answer would break: a whole number may be a fraction next time, and entries of
  * different kinds leave it open what an entry is.
  */
+
 import { arrayOf, type Dtype } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { isResponse } from './is-response.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
 import { elementSchema, nestedSchema } from './openapi-tensor.ts'
 
@@ -17,7 +19,7 @@ const maxMembers = 100
  * @returns undefined for a response, whose body may be anything
  */
 export function schemaOfAnswer(answer: unknown, mayBeNull: boolean): JsonSchema | undefined {
-  if (answer instanceof Response) return undefined
+  if (isResponse(answer)) return undefined
   if (answer === undefined || answer === null) return { type: 'object' } // sent as {}
   return schemaOf(answer, mayBeNull)
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { defaultMaxMemoryMb } from './default-memory.ts'
 import { ExecutionProviders } from './execution-providers.ts'
 
 const relativePath = z
@@ -119,7 +120,7 @@ export const Limits = z.strictObject({
   maxMemoryMb: z
     .int()
     .min(64)
-    .default(2048)
+    .default(defaultMaxMemoryMb)
     .describe('MiB of JavaScript memory that one thread of the service may hold, heap and buffers'),
 })
 

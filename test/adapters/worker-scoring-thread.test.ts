@@ -257,6 +257,15 @@ describe('an entry script', () => {
     assert.deepEqual([...answer.body], [3, 2, 1])
   })
 
+  it('whose thread has not loaded fetch unless it uses it', async test => {
+    const run = "process.moduleLoadList.includes('NativeModule internal/deps/undici/undici')"
+    const { send } = await serve(test, script(`export const init = () => {}; export const run = text => ${run}`))
+    assert.equal(jsonOf(await send('x')), 'false')
+    assert.equal(jsonOf(await send('x')), 'false')
+    const using = await serve(test, script(`export const init = () => Request; export const run = text => ${run}`))
+    assert.equal(jsonOf(await using.send('x')), 'true') // Node.js still calls it so
+  })
+
   const spellings: [string, string, string][] = [
     ['CommonJS', 'score.cjs', 'module.exports = { init() {}, run(text) { return text } }'],
     ['a default export', 'score.mjs', 'export default { init() {}, run: text => text }'],

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { WholeRequest } from '../../src/entry-script/whole-request.ts'
+import { wholeRequest } from '../../src/entry-script/whole-request.ts'
 
 const make = (text: string, headers: [string, string][] = [], method = 'POST') => {
   const shared = new TextEncoder().encode(`before${text}after`) as Uint8Array<ArrayBuffer>
-  return new WholeRequest('http://localhost/score?x=1', { method, headers }, shared.subarray(6, shared.length - 5))
+  return wholeRequest('http://localhost/score?x=1', { method, headers }, shared.subarray(6, shared.length - 5))
 }
 
-describe('WholeRequest', () => {
+describe('wholeRequest', () => {
   it('is a Request, with its method, address and headers', () => {
     const request = make('', [['x-name', 'value']], 'GET')
     assert.ok(request instanceof Request)

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { Agent, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { connect as connectTls } from 'node:tls'
@@ -33,6 +35,21 @@ describe('host-process', () => {
     })
     const host = await startHost(test, 'bundled')
     assert.equal((await send(host, '/api/two', { body: 'two' })).body, 'two')
+  })
+
+  it('keeps what was compiled of the app for its next start', async test => {
+    const app = await mkdtemp(join(tmpdir(), 'compiled-app-'))
+    test.after(() => rm(app, { recursive: true, force: true }))
+    await writeFile(join(app, 'package.json'), '{"main": "index.cjs"}')
+    await writeFile(join(app, 'host.json'), '{"version": "2.0"}')
+    await writeFile(join(app, 'index.cjs'), "exports.text = 'any'")
+    const host = await startHost(test, 'plain', { args: ['--app', app] })
+    host.process.kill('SIGTERM')
+    assert.equal(await host.ended(), 0)
+    const [kept] = (await readdir(join(app, '.local/compile-cache'), { recursive: true })).filter(file =>
+      /[/\\]/.test(file),
+    )
+    assert.ok(kept)
   })
 
   for (const [app, environment, message] of [

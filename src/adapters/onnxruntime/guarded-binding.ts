@@ -6,13 +6,23 @@ interface NativeSession {
   run(...input: unknown[]): unknown
 }
 
+function nativeModule() {
+  return createRequire(import.meta.url)('onnxruntime-node/dist/binding') as {
+    binding: { InferenceSession: new () => NativeSession }
+    initOrt(): void
+  }
+}
+
+/** Starts the runtime, with the `logLevel` of its `env`; the first session would do it otherwise. */
+export function startRuntime(): void {
+  nativeModule().initOrt()
+}
+
 /**
  * Has every call that computes inside ONNX Runtime announced, before and after; both happen on the calling thread.
  */
 export function guardNativeCalls(enter: () => void, leave: () => void): void {
-  const { binding } = createRequire(import.meta.url)('onnxruntime-node/dist/binding') as {
-    binding: { InferenceSession: new () => NativeSession }
-  }
+  const { binding } = nativeModule()
   const guarded = <T>(call: () => T): T => {
     enter()
     try {

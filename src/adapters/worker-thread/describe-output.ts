@@ -1,5 +1,6 @@
 import { TensorInput } from '../../entry-script/api.ts'
 import type { WarmUp } from '../../entry-script/warm-up.ts'
+import { isResponse } from '../../protocols/is-response.ts'
 import { schemaOfAnswer } from '../../protocols/openapi-answer.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import type { JsonSchema } from '../../protocols/openapi-dialect.ts'
@@ -48,7 +49,7 @@ const otherAnswer = 'the answer to the sample is not what the script declares as
 
 /** @returns undefined for what has no JSON of its own: a response, or what cannot be written */
 function textOf(result: unknown, nonFinite: NonFinite): string | undefined {
-  if (result instanceof Response) return undefined
+  if (isResponse(result)) return undefined
   try {
     return encode(result ?? {}, nonFinite)
   } catch {

@@ -3,10 +3,14 @@ import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
 
 /** What a thread is started with. */
+export interface BlankThreadData {
+  readonly gate: SharedArrayBuffer
+}
+
+/** The first message to a thread: what makes it a thread of a service. */
 export interface ThreadStart {
   readonly spec: ThreadSpec
   readonly board: SharedArrayBuffer
-  readonly gate: SharedArrayBuffer
   /** Of optimized models; undefined: there is none. */
   readonly cacheFolder: string | undefined
 }

@@ -2,28 +2,29 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
-import { guardNativeCalls } from '../onnxruntime/guarded-binding.ts'
+import { guardNativeCalls, startRuntime } from '../onnxruntime/guarded-binding.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
 import { loadService } from './load-service.ts'
-import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import { type BlankThreadData, type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 import { unpackRequests } from './packed-hand-over.ts'
 import { keepLoopsStoppable } from './stoppable-loops.ts'
 
 if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
 const port = parentPort
-const { spec, board, gate: gateMemory, cacheFolder } = workerData as ThreadStart
-const gate = new NativeGate(gateMemory)
+const gate = new NativeGate((workerData as BlankThreadData).gate)
 guardNativeCalls(
   () => gate.enter(),
   () => gate.leave(),
 )
+startRuntime()
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
 const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
-async function main(): Promise<void> {
+async function main({ spec, board, cacheFolder }: ThreadStart): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
+  process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
     if (hasScript(spec)) keepLoopsStoppable()
     const { service, report } = await loadService(spec, cacheFolder)
@@ -44,4 +45,4 @@ async function main(): Promise<void> {
   }
 }
 
-void main()
+port.once('message', main)

@@ -1,6 +1,6 @@
 import type { RequestDetails, ScoringRequest } from '../../engine/hand-over.ts'
 import type { WholeScript } from '../../entry-script/script.ts'
-import { WholeRequest } from '../../entry-script/whole-request.ts'
+import { wholeRequest } from '../../entry-script/whole-request.ts'
 import { decodeParameters, decodeText } from '../../protocols/azureml-input.ts'
 
 /**
@@ -17,7 +17,7 @@ export function wholeInputOf(script: WholeScript, { body, contentType, details }
     case 'rawHttp': {
       const { method, url, headers } = (details as RequestDetails).http as NonNullable<RequestDetails['http']>
       const init = { method, headers: headers as [string, string][] }
-      return new WholeRequest(url, init, body as Uint8Array<ArrayBuffer>)
+      return wholeRequest(url, init, body as Uint8Array<ArrayBuffer>)
     }
   }
 }

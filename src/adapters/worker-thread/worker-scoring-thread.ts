@@ -1,23 +1,15 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { providersOfService } from '../../engine/execution-providers.ts'
 import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { removeProfilesOf } from '../onnxruntime/node-profile.ts'
 import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
+import { takeBlankThread } from './blank-thread.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
-import { NativeGate } from './native-gate.ts'
+import type { NativeGate } from './native-gate.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
-import { threadEntry } from './thread-entry.ts'
-
-/** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
-const platformSecrets =
-  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_/i
-
-function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
-}
 
 /** A `ScoringThread` on a Node.js worker thread. Its crash, endless loop or `process.exit` ends the thread only. */
 export class WorkerScoringThread implements ScoringThread {
@@ -32,41 +24,24 @@ export class WorkerScoringThread implements ScoringThread {
   #end: ThreadEnd | undefined
 
   constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string) {
-    const turns = webgpuTurns() // threads that start from here on have the same
+    const { worker, gate } = takeBlankThread(maxMemoryMb)
+    this.#worker = worker
+    this.#gate = gate
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
-    const gate = new SharedArrayBuffer(NativeGate.bytes)
-    this.#gate = new NativeGate(gate)
-    this.#gate.enter() // until the thread has loaded ONNX Runtime
-    const start: ThreadStart = { spec, board, gate, cacheFolder }
     this.#providers = providersOfService(spec)
-    this.#worker = new Worker(threadEntry, {
-      workerData: start,
-      name: `scoring ${spec.service}`,
-      stdout: true,
-      stderr: true,
-      env: { ...withoutSecrets(process.env), AZUREML_MODEL_DIR: spec.modelDir },
-      execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
-      // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
-      // that; and the young generation is small, because V8 ends the whole process when promoting it breaks the limit.
-      resourceLimits: {
-        maxOldGenerationSizeMb: 64 + 1.5 * maxMemoryMb,
-        maxYoungGenerationSizeMb: 16,
-      },
-    })
-    this.#threadId = this.#worker.threadId
+    const start: ThreadStart = { spec, board, cacheFolder }
+    worker.postMessage(start)
+    this.#threadId = worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
     passOnLines(spec.service, this.#worker.stderr, process.stderr)
-    // The host's server keeps the process alive; idle threads must not keep it from ending.
-    this.#worker.unref()
     this.#worker.on('message', (message: FromThread) => this.#receive(message, events))
     this.#worker.on('error', (error: Error & { code?: string }) => {
       const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
       this.#end ??= { kind, detail: error.message }
     })
     this.#worker.on('exit', code => {
-      this.#gate.leave()
-      turns.leave(this.#threadId)
+      webgpuTurns().leave(this.#threadId)
       if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
       events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
     })

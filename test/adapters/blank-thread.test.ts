@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import type { Worker } from 'node:worker_threads'
+import {
+  type BlankThread,
+  endSpareThread,
+  startSpareThread,
+  takeBlankThread,
+} from '../../src/adapters/worker-thread/blank-thread.ts'
+
+const end = async ({ gate, worker }: BlankThread) => {
+  await gate.close() // so that it is not ended inside ONNX Runtime
+  await worker.terminate()
+}
+
+describe('the spare thread', () => {
+  it('goes to the first who wants its limit of memory, and to nobody else', async () => {
+    startSpareThread(100)
+    const other = takeBlankThread(200)
+    const first = takeBlankThread(100)
+    const second = takeBlankThread(100)
+    assert.deepEqual(
+      [first, other, second].map(({ worker }) => worker.resourceLimits?.maxOldGenerationSizeMb),
+      [214, 364, 214], // 64 more than one and a half times the limit
+    )
+    const startedInOrder = [first, other, second].map(({ worker }) => worker.threadId)
+    assert.deepEqual(
+      startedInOrder,
+      startedInOrder.toSorted((a, b) => a - b),
+    )
+    await Promise.all([first, other, second].map(end))
+  })
+
+  it('is ended when nobody has taken it', async () => {
+    const started = once(process, 'worker') as Promise<[Worker]>
+    startSpareThread(100)
+    const [spare] = await started
+    const isEnded = once(spare, 'exit')
+    await endSpareThread()
+    await isEnded
+    const fresh = takeBlankThread(100)
+    assert.notEqual(fresh.worker, spare)
+    await end(fresh)
+  })
+
+  it('is nobody’s once it has ended by itself: whoever comes gets one that works', async () => {
+    const started = once(process, 'worker') as Promise<[Worker]>
+    startSpareThread(100)
+    const [spare] = await started
+    spare.postMessage(undefined) // no service, on which it fails
+    await new Promise(resolve => spare.once('exit', resolve))
+    const fresh = takeBlankThread(100)
+    assert.notEqual(fresh.worker, spare)
+    await end(fresh)
+  })
+})
