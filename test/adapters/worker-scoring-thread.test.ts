@@ -325,6 +325,7 @@ describe('an entry script', () => {
       if (text === 'exit') process.exit(3)
       if (text === 'abandon') { setTimeout(() => { throw new Error('late') }); return new Promise(() => {}) }
       if (text === 'heap') for (;;) kept.push(new Array(1000).fill(text + kept.length))
+      if (text === 'large pieces') for (let length = 13e6; ; length = 22e6) kept.push(new Array(length)) // 100 MiB, 168, 168, …
       if (text === 'buffers') for (;;) kept.push(Buffer.alloc(1e6, 1))
       if (text === 'function') return { f: () => 1 }
       return text
@@ -337,6 +338,7 @@ describe('an entry script', () => {
     ['exit', 'ENTRY_SCRIPT_ENDED_THREAD'],
     ['abandon', 'ENTRY_SCRIPT_ENDED_THREAD'],
     ['heap', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
+    ['large pieces', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['buffers', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['function', 'OUTPUT_NOT_SERIALISABLE'],
   ]

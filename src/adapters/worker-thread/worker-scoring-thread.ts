@@ -5,6 +5,7 @@ import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scorin
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { removeProfilesOf } from '../onnxruntime/node-profile.ts'
 import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
+import { heapLimitsOf } from './heap-limits.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import { NativeGate } from './native-gate.ts'
@@ -47,12 +48,7 @@ export class WorkerScoringThread implements ScoringThread {
       stderr: true,
       env: { ...withoutSecrets(process.env), AZUREML_MODEL_DIR: spec.modelDir },
       execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
-      // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
-      // that; and the young generation is small, because V8 ends the whole process when promoting it breaks the limit.
-      resourceLimits: {
-        maxOldGenerationSizeMb: 64 + 1.5 * maxMemoryMb,
-        maxYoungGenerationSizeMb: 16,
-      },
+      resourceLimits: heapLimitsOf(maxMemoryMb),
     })
     this.#threadId = this.#worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
