@@ -305,7 +305,28 @@ describe('Lane', () => {
     thread(0).die()
     await turn()
     assert.equal(threads.length, 3) // in place of the one that scored
+    thread(2).events.onLoadFailed('no such file')
+    assert.equal(lane.failure, 'no such file')
+  })
+
+  it('loads at once again, and lets requests wait, when a thread ends while it loads in place of another one', async () => {
+    const lines: string[] = []
+    const { lane, thread, threads } = await readyLane({ log: line => lines.push(line) })
+    thread(0).die()
+    const answer = lane.submit(requestOf('a'))
+    await turn()
+    thread(1).die()
+    assert.deepEqual([threads.length, lane.failure], [3, undefined])
+    thread(2).events.onLoaded(report)
+    thread(2).finish()
+    assert.equal(textOf(await answer), 'a')
     thread(2).die()
+    thread(3).die()
+    const refused = lane.submit(requestOf('b'))
+    await turn()
+    thread(4).die() // once only: it may be no chance
+    assert.equal(textOf(await refused), 'SERVICE_UNAVAILABLE')
+    assert.match(lines.at(-1) ?? '', /could not be loaded again: its thread ended while loading: exit code 7/)
     assert.match(lane.failure ?? '', /its thread ended while loading: exit code 7/)
   })
 
