@@ -35,18 +35,20 @@ function suspectsOf(slot: ThreadSlot): WaitingRequest[] {
   return slot.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...slot.decoding()]
 }
 
-/** What the request that ended its thread is told. */
+/** What the request that ended its thread is told. Where no script runs, it was the model's run that did not end well. */
 export function answerOfEnd(
   slot: ThreadSlot,
   end: ThreadEnd,
-  limits: { timeoutMs: number; maxMemoryMb: number },
+  limits: { timeoutMs: number; maxMemoryMb: number; hasEntryScript: boolean },
 ): ScoringAnswer {
-  if (slot.endedFor === 'timeout') return timedOut(limits.timeoutMs)
+  const { timeoutMs, maxMemoryMb, hasEntryScript } = limits
+  if (slot.endedFor === 'timeout') return timedOut(timeoutMs)
   if (slot.endedFor === 'memory' || end.kind === 'out-of-memory') {
-    return failed(
-      'ENTRY_SCRIPT_OUT_OF_MEMORY',
-      `The scoring script needed more than ${limits.maxMemoryMb} MiB of memory.`,
-    )
+    return hasEntryScript
+      ? failed('ENTRY_SCRIPT_OUT_OF_MEMORY', `The scoring script needed more than ${maxMemoryMb} MiB of memory.`)
+      : failed('MODEL_RUN_FAILED', `Scoring this input needed more than ${maxMemoryMb} MiB of memory.`)
   }
-  return failed('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
+  return hasEntryScript
+    ? failed('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
+    : failed('MODEL_RUN_FAILED', 'The thread that scored this input ended. Check the logs for more info.')
 }

@@ -61,6 +61,8 @@ export class LaneThreads {
   #lastRestart: ThreadActivity['lastRestart']
   #isStopping = false
   #restartDelayMs = restartDelayMs.first
+  /** A thread ended while it loaded, and none has loaded since. */
+  #hasEndedLoading = false
   /** As `Date.now()`: a further thread could not be loaded, and is not tried again before. */
   #growsFrom = 0
 
@@ -159,6 +161,7 @@ export class LaneThreads {
     this.#report = report
     this.#failure = undefined
     this.#restartDelayMs = restartDelayMs.first
+    this.#hasEndedLoading = false
     this.#started.resolve(report)
     this.#events.onFree()
   }
@@ -171,6 +174,7 @@ export class LaneThreads {
       this.#growsFrom = Date.now() + this.#takeRestartDelayMs()
       return
     }
+    if (this.#report) this.#options.log(`the service could not be loaded again: ${reason}`)
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
     for (const waiting of this.#queue.clear())
@@ -199,15 +203,25 @@ export class LaneThreads {
       const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
       this.#metrics.retried(innocent.length)
       this.#queue.putBack(innocent)
-    } else if (slot.endedFor !== 'load') {
+    } else if (slot.endedFor !== 'load' && !this.#mayLoadAtOnce()) {
       this.loadFailed(slot, `its thread ended while loading: ${end.detail}`)
     }
     if (wasLoading && this.#report) this.#restarted('load')
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
     if (this.#failure !== undefined && this.#report) this.#restartLater()
     // Where others score, work that waits starts the next one.
-    else if (this.#failure === undefined && !wasLoading) this.#startThread()
+    else if (this.#failure === undefined && !(wasLoading && this.#hasThreads())) this.#startThread()
     this.#events.onFree() // another thread may be free for what came back
+  }
+
+  /**
+   * Where no other thread scores, and the service has loaded before: the first end of a thread that loads says little of
+   * the next one, so what waits goes on waiting, for that one.
+   */
+  #mayLoadAtOnce(): boolean {
+    if (!this.#report || this.#hasEndedLoading || this.#hasThreads()) return false
+    this.#hasEndedLoading = true
+    return true
   }
 
   #restarted(reason: RestartReason): void {

@@ -44,8 +44,11 @@ async function scoreWith(
   allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
   Object.assign(headers, corsHeaders(service.definition.cors, request))
   if (fault) throw fault
-  if (request.method === 'HEAD' && !isForScript(service, request)) return encodeHeadRefusal(headers)
-  if (request.method === 'OPTIONS' && !isForScript(service, request)) return encodeUncalled(headers)
+  if (request.method === 'HEAD' || request.method === 'OPTIONS') {
+    if (!isPreflight(service, request)) await waitForKind(service, request)
+    if (!isForScript(service, request))
+      return request.method === 'HEAD' ? encodeHeadRefusal(headers) : encodeUncalled(headers)
+  }
   await authorize(service, request) // before the body is read
   const granted = patienceOf(request.headers, Date.now)
   const { report, patience } = service.report
@@ -142,9 +145,21 @@ export function authorize(service: ScoringService, request: WireRequest): void |
 
 /** A raw-HTTP script sees HEAD and OPTIONS too, but for the preflights of browsers, which bring no key. */
 function isForScript(service: ScoringService, request: WireRequest): boolean {
-  if (service.report?.scriptKind !== 'rawHttp') return false
-  if (request.method === 'HEAD') return true
-  return service.definition.cors.origins.length === 0 || request.headers.get('access-control-request-method') === null
+  return service.report?.scriptKind === 'rawHttp' && !isPreflight(service, request)
+}
+
+/** Of a browser, for a service that pages of other origins may call. */
+function isPreflight({ definition }: ScoringService, { method, headers }: WireRequest): boolean {
+  return (
+    method === 'OPTIONS' && definition.cors.origins.length > 0 && headers.get('access-control-request-method') !== null
+  )
+}
+
+/** Of which kind a script is shows when it has loaded for the first time: until then it is waited for, as a score does. */
+async function waitForKind(service: ScoringService, request: WireRequest): Promise<void> {
+  if (service.status !== 'loading' || service.definition.entryScript === undefined) return
+  await authorize(service, request)
+  await loaded(service, patienceOf(request.headers, Date.now))
 }
 
 /** The original's handler refuses HEAD itself, so that this 405 has the ids, which that of the router has not. */

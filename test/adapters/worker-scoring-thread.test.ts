@@ -334,6 +334,7 @@ describe('an entry script', () => {
       if (text === 'exit') process.exit(3)
       if (text === 'abandon') { setTimeout(() => { throw new Error('late') }); return new Promise(() => {}) }
       if (text === 'heap') for (;;) kept.push(new Array(1000).fill(text + kept.length))
+      if (text === 'large pieces') for (let length = 6e6; ; length = 16e6) kept.push(new Array(length)) // 46 MiB, 122, 122, …
       if (text === 'buffers') for (;;) kept.push(Buffer.alloc(1e6, 1))
       if (text === 'function') return { f: () => 1 }
       return text
@@ -346,13 +347,14 @@ describe('an entry script', () => {
     ['exit', 'ENTRY_SCRIPT_ENDED_THREAD'],
     ['abandon', 'ENTRY_SCRIPT_ENDED_THREAD'],
     ['heap', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
+    ['large pieces', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['buffers', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['function', 'OUTPUT_NOT_SERIALISABLE'],
   ]
   for (const [deed, code] of costs) {
     it(`that does "${deed}" costs only its own request`, async test => {
       const timeoutMs = code === 'SCORING_TIMEOUT' ? 4000 : 30_000
-      const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 128 } }))
+      const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 64 } }))
       const large = 'large'.repeat(50_000)
       const huge = 'huge'.repeat(500_000)
       const [before, bad, ...after] = await Promise.all(['before', deed, 'after', large, huge].map(send))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import type { FailedAnswer, ScoringAnswer } from '../../src/engine/hand-over.ts'
 import type { Lane, LaneOptions } from '../../src/engine/lane.ts'
 import { report, requestOf } from './fake-thread.ts'
 import * as fixture from './lane-fixture.ts'
@@ -110,6 +110,23 @@ describe('Lane', () => {
     thread(2).events.onLoaded(report)
     thread(2).finish()
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_OUT_OF_MEMORY', 'c'])
+  })
+
+  it('does not speak of a script where there is none', async () => {
+    const ends = [
+      { end: { kind: 'ended', detail: 'exit code 1' }, said: /^The thread that scored this input ended\./ },
+      { end: { kind: 'out-of-memory', detail: 'heap' }, said: /^Scoring this input needed more than 1000 MiB/ },
+    ] as const
+    for (const { end, said } of ends) {
+      const { lane, thread } = await readyLane({ hasEntryScript: false })
+      const answer = lane.submit(requestOf('a'))
+      await turn()
+      thread(0).begin(0)
+      thread(0).die(end)
+      const { code, message } = (await answer) as FailedAnswer
+      assert.equal(code, 'MODEL_RUN_FAILED')
+      assert.match(message, said)
+    }
   })
 
   it('ends and replaces a thread whose run exceeds the time limit', async () => {
@@ -288,7 +305,28 @@ describe('Lane', () => {
     thread(0).die()
     await turn()
     assert.equal(threads.length, 3) // in place of the one that scored
+    thread(2).events.onLoadFailed('no such file')
+    assert.equal(lane.failure, 'no such file')
+  })
+
+  it('loads at once again, and lets requests wait, when a thread ends while it loads in place of another one', async () => {
+    const lines: string[] = []
+    const { lane, thread, threads } = await readyLane({ log: line => lines.push(line) })
+    thread(0).die()
+    const answer = lane.submit(requestOf('a'))
+    await turn()
+    thread(1).die()
+    assert.deepEqual([threads.length, lane.failure], [3, undefined])
+    thread(2).events.onLoaded(report)
+    thread(2).finish()
+    assert.equal(textOf(await answer), 'a')
     thread(2).die()
+    thread(3).die()
+    const refused = lane.submit(requestOf('b'))
+    await turn()
+    thread(4).die() // once only: it may be no chance
+    assert.equal(textOf(await refused), 'SERVICE_UNAVAILABLE')
+    assert.match(lines.at(-1) ?? '', /could not be loaded again: its thread ended while loading: exit code 7/)
     assert.match(lane.failure ?? '', /its thread ended while loading: exit code 7/)
   })
 

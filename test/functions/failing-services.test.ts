@@ -84,9 +84,17 @@ describe('an app with services that cannot be loaded', () => {
         import { setTimeout } from 'node:timers/promises'
         export const run = text => text.length
         export const init = async () => { while (!existsSync(process.env.GO)) await setTimeout(5) }`,
+      'raw/service.json': { entryScript: 'score.js', auth: { mode: 'none' } },
+      'raw/score.js': `
+        import { existsSync } from 'node:fs'
+        import { setTimeout } from 'node:timers/promises'
+        export const rawHttp = true
+        export const run = ({ method }) => new Response(method, { status: 201 })
+        export const init = async () => { while (!existsSync(process.env.GO)) await setTimeout(5) }`,
     }
     const app = await runApp(test, services, { GO: join(signals, 'go') })
     const early = app.score('slow', rows)
+    const ofAnyMethod = ['HEAD', 'OPTIONS'].map(method => fetch(`${app.url}/api/v1/service/raw/score`, { method }))
     let isAnswered = false
     early.then(() => (isAnswered = true))
     const impatient = await app.score('slow', rows, { 'x-scoring-timeout-ms': '50' })
@@ -99,6 +107,8 @@ describe('an app with services that cannot be loaded', () => {
     await writeFile(join(signals, 'go'), '')
     const answer = await early
     assert.deepEqual([answer.status, await answer.json()], [200, rows.length])
+    // Nobody could know before that it is a script which sees those too.
+    for (const { status } of await Promise.all(ofAnyMethod)) assert.equal(status, 201)
   })
 
   it('answers a request that waits for a service which then fails to load, and the others meanwhile', async test => {

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
+import { heapLimitsOf } from './heap-limits.ts'
 import type { BlankThreadData } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 import { threadEntry } from './thread-entry.ts'
@@ -62,12 +63,7 @@ function startBlankThread(maxMemoryMb: number): BlankThread {
     stderr: true,
     env: withoutSecrets(process.env),
     execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
-    // The lane watches the memory and ends the thread in time. V8's own limit lies higher, for what grows faster than
-    // that; and the young generation is small, because V8 ends the whole process when promoting it breaks the limit.
-    resourceLimits: {
-      maxOldGenerationSizeMb: 64 + 1.5 * maxMemoryMb,
-      maxYoungGenerationSizeMb: 16,
-    },
+    resourceLimits: heapLimitsOf(maxMemoryMb),
   })
   // The host's server keeps the process alive; idle threads must not keep it from ending.
   worker.unref()

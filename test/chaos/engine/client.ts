@@ -59,7 +59,7 @@ export class ChaosClient {
       if (code && [...own, ...anybodys].includes(code)) counts.poisoned++
       else this.#wrong(request, `${status} ${text}`)
     } else if (status === 200 && text === request.answer) counts.right++
-    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') counts.blamed++
+    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD' || code === 'MODEL_RUN_FAILED') counts.blamed++
     else if (code === 'SCORING_TIMEOUT') counts.late++
     else this.#wrong(request, `${status} ${text}`)
   }
