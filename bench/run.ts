@@ -22,7 +22,7 @@ const benchmarks: Record<string, Benchmark> = {
   engine: { run: benchEngine, about: 'micro-batching, latency against load, overload, memory (10 minutes)' },
   jobs: {
     run: benchJobs,
-    about: 'rows per second of batch jobs, and memory against file size (10 minutes, 3 GB of disk)',
+    about: 'rows per second of batch jobs, and memory against file size (8 minutes, 3 GB of disk)',
   },
   start: { run: benchStart, about: 'time to the first answer, and the cache of optimized models (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },

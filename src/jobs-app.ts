@@ -9,6 +9,7 @@ import { StorageJobDesk } from './jobs/desk/desk.ts'
 import { limitsFor } from './jobs/job-limits.ts'
 import { createJobSteps } from './jobs/job-steps.ts'
 import type { JobDesk, JobSteps } from './jobs/jobs.ts'
+import { KnownJobs } from './jobs/known-jobs.ts'
 import { ModelDigests } from './jobs/model-digest.ts'
 import { ServiceRowScorer } from './jobs/score-rows.ts'
 import { ScoringLock } from './jobs/scoring-lock.ts'
@@ -62,6 +63,7 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       clock: systemClock,
       limits: limitsFor(settings.jobs.stallMs),
       lock: new ScoringLock(),
+      known: new KnownJobs(),
       stopping,
       log,
     }),

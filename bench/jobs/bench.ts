@@ -6,11 +6,11 @@ import { prepareApps } from '../http/our-host.ts'
 import { describeMachine, machineLine } from '../report/machine.ts'
 import { median, ratioOf } from '../report/statistics.ts'
 import { markdownTable, readable, verdict } from '../report/table.ts'
-import { type Contest, jobContest } from './contest.ts'
+import { type Contest, jobContest, largeChunk } from './contest.ts'
 import { diabetesRows, digitsRows } from './inputs.ts'
 import { JobHosts } from './job-run.ts'
 
-const target = { against: 'plain loop, row by row', of: 'a job, 1 host with 2 threads', ratio: 1.5 }
+const target = { against: 'plain loop, row by row', of: /1 host with 2 threads$/, ratio: 1.5 }
 
 /** Hosts that have scored a file of this size, and the most memory that they held. */
 interface MemoryUse {
@@ -27,12 +27,12 @@ export async function benchJobs(settings: {
   isQuick: boolean
 }): Promise<{ result: object; markdown: string }> {
   const { isQuick } = settings
-  const rounds = Math.min(settings.rounds, 3)
+  const rounds = Math.min(settings.rounds, isQuick ? 1 : 3)
   await prepareApps(settings.isBuilt)
-  const rows = isQuick ? { diabetes: 10_000, digits: 2000 } : { diabetes: 300_000, digits: 100_000 }
+  const rows = isQuick ? { diabetes: 10_000, digits: 2000 } : { diabetes: 200_000, digits: 50_000 }
   const contests = await withStorage(async ({ connectionString }) => [
-    await jobContest(await diabetesRows(rows.diabetes), rounds, connectionString),
-    await jobContest(await digitsRows(rows.digits), rounds, connectionString),
+    await jobContest(await diabetesRows(rows.diabetes), await diabetesRows(1000), rounds, connectionString),
+    await jobContest(await digitsRows(rows.digits), await digitsRows(1000), rounds, connectionString),
   ])
   // 105 bytes a row: 10 MB, a million rows, 1 GB.
   const sizes = isQuick ? [1000, 10_000] : [95_000, 1_000_000, 9_500_000]
@@ -44,7 +44,7 @@ export async function benchJobs(settings: {
     `${date}, ${rounds} rounds. ${machineLine(machine)}`,
     ...contests.map(describeContest),
     markdownTable(
-      ['CSV of `diabetes`, 1 host', 'Rows', 'Seconds', 'Rows/s', 'Peak memory, MiB'],
+      ['CSV of `diabetes`, 1 host, 10,000 rows a chunk', 'Rows', 'Seconds', 'Rows/s', 'Peak memory, MiB'],
       memory.map(({ what, rows, seconds, peakMiB }) => [
         what,
         String(rows),
@@ -75,7 +75,7 @@ function describeContest({ file, seconds }: Contest): string {
   const rows = Object.entries(seconds).map(([what, times]) => {
     const rates = times.map(time => file.rowCount / time)
     const { median: ratio, lowest, highest } = ratioOf(theirs, times) // seconds: less is more
-    const isOurs = what === target.of
+    const isOurs = target.of.test(what)
     return [
       what,
       readable(median(rates)),
@@ -95,7 +95,7 @@ function measureMemory(rowCount: number): Promise<MemoryUse> {
     const hosts = await JobHosts.start(connectionString, 1, 2)
     try {
       await hosts.upload(file)
-      const { seconds } = await hosts.run(file)
+      const { seconds } = await hosts.run(file, largeChunk)
       const [peakMiB = Number.NaN] = await hosts.peakMiB()
       return { what: file.name, rows: rowCount, seconds, peakMiB }
     } finally {

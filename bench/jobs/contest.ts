@@ -12,17 +12,31 @@ export interface Contest {
   readonly seconds: Readonly<Record<string, number[]>>
 }
 
-const setups = {
+/** Rows of a chunk where small rows are scored quickly. */
+export const largeChunk = 10_000
+
+const setups: Readonly<Record<string, { hosts: number; threads: number; miniBatchSize?: number }>> = {
   'a job, 1 host with 1 thread': { hosts: 1, threads: 1 },
   'a job, 1 host with 2 threads': { hosts: 1, threads: 2 },
   'a job, 2 hosts with 1 thread': { hosts: 2, threads: 1 },
-} as const
+  'the same, 10,000 rows a chunk, 1 host with 2 threads': { hosts: 1, threads: 2, miniBatchSize: largeChunk },
+}
 
 /** Rows of a run: as somebody begins, and as many as our runs hold. */
 const loops = { 'plain loop, row by row': 1, 'plain loop, 64 rows a run': 64 } as const
 
-/** The same file by each way in turn. Hosts are up, and the file is in the storage, before any time is taken. */
-export async function jobContest(file: JobInputFile, rounds: number, connectionString: string): Promise<Contest> {
+/**
+ * The same file by each way in turn. Hosts are up and have done a job, and the file is in the storage, before any time is
+ * taken.
+ *
+ * @param warmUp  a short one of the same service
+ */
+export async function jobContest(
+  file: JobInputFile,
+  warmUp: JobInputFile,
+  rounds: number,
+  connectionString: string,
+): Promise<Contest> {
   const seconds: Record<string, number[]> = {}
   const took = (what: string, time: number) => {
     seconds[what] ??= []
@@ -35,12 +49,13 @@ export async function jobContest(file: JobInputFile, rounds: number, connectionS
       took(what, await plainLoop(file, output, maxRows))
       expected ??= await readFile(output, 'utf8')
     }
-    for (const [what, { hosts: hostCount, threads }] of Object.entries(setups)) {
+    for (const [what, { hosts: hostCount, threads, miniBatchSize }] of Object.entries(setups)) {
       const hosts = await JobHosts.start(connectionString, hostCount, threads)
       try {
         await hosts.upload(file)
-        if (round === 0) await hosts.run(file) // the first one loads what jobs need
-        const { seconds: time, output } = await hosts.run(file)
+        await hosts.upload(warmUp)
+        await hosts.run(warmUp) // loads what jobs need
+        const { seconds: time, output } = await hosts.run(file, miniBatchSize)
         took(what, time)
         requireSame(expected as string, await hosts.readOutput(output))
       } finally {

@@ -34,11 +34,17 @@ export class JobHosts {
     if (!(await blob.exists())) await blob.uploadFile(path, { blockSize: 8 * 2 ** 20 })
   }
 
-  /** @returns seconds from the submission until its output is there */
-  async run({ service, name, rowCount }: JobInputFile): Promise<{ seconds: number; output: string }> {
+  /**
+   * @param miniBatchSize  rows of a chunk; undefined: what a job has that says nothing
+   * @returns seconds from the submission until its output is there
+   */
+  async run(
+    { service, name, rowCount }: JobInputFile,
+    miniBatchSize?: number,
+  ): Promise<{ seconds: number; output: string }> {
     const jobId = `bench-${randomUUID()}`
     const startedAt = performance.now()
-    await this.#call(service, '', { jobId, input: { blob: `input/${name}` } })
+    await this.#call(service, '', { jobId, input: { blob: `input/${name}` }, ...(miniBatchSize && { miniBatchSize }) })
     for (;;) {
       await delay(50)
       const job = (await this.#call(service, `/${jobId}`)) as JobStatus

@@ -2,6 +2,7 @@ import { headResult } from './chunk-result.ts'
 import { closePart, sumsWhenAllDone } from './done-parts.ts'
 import { failJob } from './end-job.ts'
 import { JobFailure } from './job-failure.ts'
+import { partOf } from './job-limits.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
 import type { OpenJob } from './open-job.ts'
@@ -33,6 +34,8 @@ export async function afterResult(
   const isNext = handsOn !== 'never' && isPlannable(next, part)
   if (isNext && (handsOn === 'always' || !(await headResult(tools, jobId, next)))) {
     await queues.send('chunk', { jobId, chunk: next })
+    // Whoever commits that one, or finds it committed, lists after this one was.
+    if (partOf(next, limits) === part.part) return
   }
   await closePartOf(tools, job.spec, part.part, part.chunks.length)
 }

@@ -23,14 +23,15 @@ export type ChunkMessage = JobMessage & { readonly chunk: number }
  * @throws what a retry may heal
  */
 export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt: number): Promise<void> {
-  const { store, limits } = tools
+  const { store, limits, known } = tools
   const { jobId, chunk } = message
   const job = await openJob(tools, jobId)
   if (!job || !isWanted(job.state)) return
   const result = await headResult(tools, jobId, chunk)
   // A duplicate; but who received it before may have died between the result and what follows from it.
   if (result && attempt === 1) return
-  const part = await readPart(store, jobId, partOf(chunk, limits))
+  const at = partOf(chunk, limits)
+  const part = await known.part(job.spec, at, () => readPart(store, jobId, at))
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
   if (result) return afterResult(tools, job, { chunk, failed: Number(result.metadata.failed), part }, 'unlessDone')

@@ -1,6 +1,7 @@
 import type { BlobStore } from './blob-store.ts'
 import type { PlanParquet } from './input/plan-chunks.ts'
 import type { JobLimits } from './job-limits.ts'
+import type { KnownJobs } from './known-jobs.ts'
 import type { MessageQueues } from './message-queues.ts'
 import type { RowScorer } from './row-scorer.ts'
 import type { ScoringLock } from './scoring-lock.ts'
@@ -26,6 +27,8 @@ export interface JobTools {
   readonly limits: JobLimits
   /** Who may score at the same time; one for the process. */
   readonly lock: ScoringLock
+  /** One for the process. */
+  readonly known: KnownJobs
   /** The app stops: what is being scored is left to others. */
   readonly stopping: AbortSignal
   /** One line for the operator. */

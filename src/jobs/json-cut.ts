@@ -6,8 +6,7 @@
 const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c
-const opening = new Set([0x5b, 0x7b])
-const closing = new Set([0x5d, 0x7d])
+const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** @returns text of each element, in order; undefined: it is no array */
 export function cutArray(text: string): string[] | undefined {
@@ -56,8 +55,8 @@ function cutInside(text: string): string[] {
   for (let at = 1; at < text.length - 1; at++) {
     const character = text.charCodeAt(at)
     if (character === quote) at = endOfString(text, at) - 1
-    else if (opening.has(character)) depth++
-    else if (closing.has(character)) depth--
+    else if (character === openBracket || character === openBrace) depth++
+    else if (character === closeBracket || character === closeBrace) depth--
     else if (character === comma && depth === 0) {
       pieces.push(text.slice(start, at).trim())
       start = at + 1

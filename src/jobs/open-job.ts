@@ -1,3 +1,4 @@
+import type { BlobStore } from './blob-store.ts'
 import { JobStopped } from './job-failure.ts'
 import { ensureState, readSpec, readState } from './job-records.ts'
 import { type JobSpec, jobIdPattern } from './job-spec.ts'
@@ -11,12 +12,23 @@ export interface OpenJob {
 }
 
 /** @returns undefined: there is no such job, which one line tells; its messages mean nothing any more */
-export async function openJob({ store, log }: JobTools, jobId: string): Promise<OpenJob | undefined> {
+export async function openJob({ store, known, log }: JobTools, jobId: string): Promise<OpenJob | undefined> {
+  const kept = await openKept(store, known.spec(jobId))
+  if (kept) return kept
   const spec = await readSpec(store, jobId)
   const state = spec && (await ensureState(store, spec))
-  if (spec && state) return { spec, state }
+  if (spec && state) {
+    known.keepSpec(spec)
+    return { spec, state }
+  }
   log(`job ${jobId}: is gone; a message for it is dropped`)
   return undefined
+}
+
+/** @returns undefined: its spec is not known here, or is that of a job of the same id that was removed */
+async function openKept(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
+  const state = spec && (await readState(store, spec.jobId))
+  return state && state.createdAt === spec.createdAt ? { spec, state } : undefined
 }
 
 /** @returns undefined: one line was logged; no retry makes such a message better, so nothing is thrown */

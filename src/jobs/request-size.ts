@@ -1,5 +1,5 @@
 /** Most rows, and characters of them, in one request: its body is copied to a thread, not moved. */
-const mostRows = 256
+const mostRows = 1024
 const mostCharacters = 2 ** 18
 /** A request of a job runs about so long: callers wait behind it, and a job that is cancelled ends after it. */
 const aimMs = 200

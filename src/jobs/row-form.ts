@@ -74,5 +74,5 @@ function manyInputs(names: readonly string[], isBatchable: boolean): RowForm {
 }
 
 function isObject(row: string): boolean {
-  return /^\s*\{/.test(row)
+  return row.startsWith('{') || (!row.startsWith('[') && /^\s*\{/.test(row))
 }

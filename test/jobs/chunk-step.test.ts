@@ -113,6 +113,17 @@ describe('a chunk message', () => {
     assert.equal(bench.clock.timerCount, 0)
   })
 
+  it('belongs to the job that has the id now, not to one that was removed', async () => {
+    const bench = await splitBench('"old"\n')
+    await bench.deliverAll()
+    const names = bench.store.names().filter(name => name.startsWith('jobs/'))
+    for (const name of names) await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
+    await bench.accept('"new"\n', { createdAt: '2026-01-02T00:00:00.000Z' })
+    await bench.steps.split({ jobId })
+    await bench.steps.chunk({ jobId, chunk: 0 }, 1)
+    assert.deepEqual(bench.scored, [['"old"'], ['"new"']])
+  })
+
   it('is dropped with one line when its job is gone, or is none of ours', async () => {
     const bench = await splitBench(rows(2))
     for (const name of bench.store.names().filter(name => name.startsWith('jobs/'))) {

@@ -7,6 +7,7 @@ import type { JobState } from '../../src/jobs/job-state.ts'
 import { createJobSteps } from '../../src/jobs/job-steps.ts'
 import type { JobTools } from '../../src/jobs/job-tools.ts'
 import type { JobSteps } from '../../src/jobs/jobs.ts'
+import { KnownJobs } from '../../src/jobs/known-jobs.ts'
 import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
 import type { Row, RowResult } from '../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../src/jobs/scoring-lock.ts'
@@ -56,6 +57,7 @@ export class JobBench {
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
       lock: new ScoringLock(),
+      known: new KnownJobs(),
       stopping: new AbortController().signal,
       log: line => this.log.push(line),
     }
@@ -64,7 +66,7 @@ export class JobBench {
 
   /** Another instance with other memory over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps({ ...this.tools, lock: new ScoringLock() })
+    return createJobSteps({ ...this.tools, lock: new ScoringLock(), known: new KnownJobs() })
   }
 
   /** What the desk leaves behind, but for the message. */

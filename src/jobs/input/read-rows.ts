@@ -6,6 +6,7 @@ import type { Row } from '../row-scorer.ts'
 import { cellJson } from './cell-json.ts'
 import { cellsOf } from './csv-cells.ts'
 import type { ChunkFormat } from './input-format.ts'
+import { numbersIn } from './number-record.ts'
 import { tooLargeRow } from './open-chunk.ts'
 import type { PlannedChunk } from './planned-chunk.ts'
 import { RowCutter } from './row-cutter.ts'
@@ -85,8 +86,10 @@ function jsonRow(bytes: Buffer): Row {
   }
 }
 
-function csvRow(record: string, shape: RowShape, columnCount: number): Row {
-  const cells = cellsOf(record.endsWith('\r') ? record.slice(0, -1) : record)
+function csvRow(line: string, shape: RowShape, columnCount: number): Row {
+  const record = line.endsWith('\r') ? line.slice(0, -1) : line
+  if (shape.isNumberList && numbersIn(record) === columnCount) return { json: `[${record}]` }
+  const cells = cellsOf(record)
   if (!cells) return failed('ROW_NOT_CSV', 'the row has text after the closing quote of a cell')
   if (cells.length !== columnCount) {
     return failed('ROW_RAGGED', `the row has ${cells.length} cell(s), the header names ${columnCount} column(s)`)

@@ -7,6 +7,8 @@ import { InputUnreadable } from './planned-chunk.ts'
 export interface RowShape {
   /** The cells that a row is made of; `dtype` undefined: as the cell looks. */
   readonly cells: readonly { readonly column: number; readonly name: string; readonly dtype: Dtype | undefined }[]
+  /** A row is the flat list of all columns, each a number. */
+  readonly isNumberList: boolean
   /** @param cells  JSON text of each of them. @returns JSON text of the row */
   rowOf(cells: readonly string[]): string
 }
@@ -36,6 +38,7 @@ export function rowShapeOf(
     const keys = columns.map(name => `${JSON.stringify(name)}:`)
     return {
       cells: all.map(column => ({ column, name: columns[column] as string, dtype: undefined })),
+      isNumberList: false,
       rowOf: cells => `{${cells.map((cell, index) => keys[index] + cell).join(',')}}`,
     }
   }
@@ -46,6 +49,7 @@ export function rowShapeOf(
     return { input, taken, inner, key: `${JSON.stringify(input.name)}:` }
   })
   return {
+    isNumberList: fillings.length === 1 && fillings[0]?.inner?.length === 1 && isNumeric(only.dtype),
     cells: fillings.flatMap(({ input, taken }) =>
       taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype })),
     ),
@@ -60,6 +64,10 @@ export function rowShapeOf(
       return `{${members.join(',')}}`
     },
   }
+}
+
+function isNumeric(dtype: Dtype): boolean {
+  return dtype !== 'string' && dtype !== 'bool'
 }
 
 /** Columns that fill one of several inputs. */

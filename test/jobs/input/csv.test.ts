@@ -12,7 +12,31 @@ const cellsIn = async (content: string, sizes?: number[]) =>
     row.startsWith('[') ? JSON.parse(row) : row,
   )
 
+/** Spellings of numbers, and what looks like one. */
+const spelling = fc.oneof(
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+  fc.stringMatching(/^-?[01]{1,3}(\.[05]{0,2})?([eE][+-]?[02]{0,2})?$/),
+  fc.constantFrom('', ' 1', '+3', '.5', '1.', '007', '-', '-0', '"1"', '1e', 'NaN', '0x1', '1_0', '\u0661'),
+)
+
 describe('CSV', () => {
+  it('has the cells of a row of numbers as each of them is read alone', async () => {
+    const floats = (width: number) => [{ name: 'x', dtype: 'float32', shape: ['n', width] }] as const
+    await fc.assert(
+      fc.asyncProperty(fc.array(spelling, { minLength: 2, maxLength: 4 }), async cells => {
+        const alone = await Promise.all(
+          cells.map(
+            async cell => (await read(`a\n"${cell.replaceAll('"', '')}"\n`, { format: 'csv', inputs: floats(1) }))[0],
+          ),
+        )
+        const header = cells.map((_, column) => `c${column}`).join(',')
+        const [row] = await read(`${header}\n${cells.join(',')}\n`, { format: 'csv', inputs: floats(cells.length) })
+        const fault = alone.find(cell => !cell?.startsWith('['))
+        assert.equal(row, fault ?? `[${alone.map(cell => cell?.slice(1, -1)).join(',')}]`)
+      }),
+    )
+  })
+
   // The texts and cells of github.com/maxogden/csv-spectrum.
   const spectrum: Record<string, [content: string, rows: string[][]]> = {
     comma_in_quotes: [

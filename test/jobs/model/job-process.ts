@@ -5,6 +5,7 @@ import { jobLimits } from '../../../src/jobs/job-limits.ts'
 import { createJobSteps } from '../../../src/jobs/job-steps.ts'
 import type { JobTools } from '../../../src/jobs/job-tools.ts'
 import type { JobSteps } from '../../../src/jobs/jobs.ts'
+import { KnownJobs } from '../../../src/jobs/known-jobs.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../../src/jobs/scoring-lock.ts'
@@ -49,6 +50,7 @@ export class JobProcess {
       },
       limits,
       lock: new ScoringLock(),
+      known: new KnownJobs(),
       stopping: new AbortController().signal,
       log: () => {},
     }
