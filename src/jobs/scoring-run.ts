@@ -97,8 +97,11 @@ export class ScoringRun {
     if (failure === undefined) return
     const [only, ...others] = rows
     if (only && others.length === 0) return this.#failOrWait(only, failure, 1)
-    const half = Math.ceil(rows.length / 2)
-    for (const some of [rows.slice(0, half), rows.slice(half)]) if (!this.#isOver()) await this.#score(some)
+    // Each part of a request that took too long may take as long again: a row that never ends shows at once alone.
+    const count = failure.code === 'SCORING_TIMEOUT' ? 1 : Math.ceil(rows.length / 2)
+    for (let start = 0; start < rows.length && !this.#isOver(); start += count) {
+      await this.#score(rows.slice(start, start + count))
+    }
   }
 
   #takeDue(): FailedRow | undefined {

@@ -147,12 +147,10 @@ describe('ServiceRowScorer', () => {
   })
 
   it('takes rows that name the inputs where there are several', async () => {
-    const results = await scoreMade('two-inputs', [
-      { a: 1, b: [2, 3] },
-      { b: [5, 6.5], a: 4, note: 'x' },
-      { a: 7 },
-      [1, 2],
-    ])
+    const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4, note: 'x' }, { a: 7 }, [1, 2]])
+    const scorer = scorerOf(made)
+    await scorer.score('two-inputs', rows, 3, never, () => false) // one by one: nothing is known of the service yet
+    const results = await scorer.score('two-inputs', rows, 3, never, () => false)
     assert.deepEqual(results.slice(0, 2), [
       { prediction: '{"same": 1.0, "pair": [2.0, 3.0]}' },
       { prediction: '{"same": 4.0, "pair": [5.0, 6.5]}' },
