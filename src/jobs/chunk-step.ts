@@ -59,14 +59,15 @@ async function scoreRows(
 ): Promise<RowResult[] | undefined> {
   const { scorer, lock, store, clock, limits } = tools
   const { jobId, service, maxRetries } = spec
+  // Waiting for others, and for a service that loads, is time as well, after which the host ends the process.
+  const deadline = clock.monotonicMs() + limits.chunkBudgetMs
+  const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== spec.modelDigest) throw modelChanged(spec)
     const rows = await readChunkRows(tools, spec, part, planned, signal)
     const trail = new CarefulTrail(store, jobId, part.part, planned.chunk)
     if (isCareful || isContinued) await trail.read()
     const all = { from: 0, to: rows.length }
-    const deadline = clock.monotonicMs() + limits.chunkBudgetMs
-    const isTimeUp = () => clock.monotonicMs() >= deadline
     const score = (some: readonly number[]) =>
       scorer.score(
         service,
