@@ -29,6 +29,8 @@ export class CarefulTrail {
   readonly #place: (name: string) => ReturnType<typeof carefulPlace>
   readonly #ranges = new Map<string, RangeTrail>()
   readonly #results = new Map<number, RowResult>()
+  /** Rows whose results are in blobs. */
+  readonly #kept = new Set<number>()
 
   /** Of a chunk of which nothing is known yet, or nothing wanted. */
   constructor(store: BlobStore, jobId: string, part: number, chunk: number) {
@@ -60,7 +62,10 @@ export class CarefulTrail {
     const blob = await this.#store.readWhole(this.#place(`lines-${from}-${to}`))
     if (!blob) throw new Error('the trail of a chunk was removed while it was followed')
     const results = JSON.parse(Buffer.from(blob.content).toString()) as RowResult[]
-    for (const [index, result] of results.entries()) this.know(from + index, result)
+    for (const [index, result] of results.entries()) {
+      this.know(from + index, result)
+      this.#kept.add(from + index)
+    }
   }
 
   /** Of rows that have one. */
@@ -103,11 +108,15 @@ export class CarefulTrail {
     this.#results.set(row, result)
   }
 
-  /** What is known of the range, for the next one who goes on. Written once; somebody else's results are as good. */
+  /**
+   * Keeps what was found out in the range, for the next one who goes on; where that is all of it, in one blob that says so.
+   * Written once; somebody else's results are as good.
+   */
   async keepResults({ from, to }: RowRange): Promise<void> {
+    const isAll = this.openRows({ from, to }).length === 0
     let begin = from
     for (let row = from; row <= to; row++) {
-      if (row < to && this.#results.has(row)) continue
+      if (row < to && this.#results.has(row) && (isAll || !this.#kept.has(row))) continue
       const results = this.resultsOf({ from: begin, to: row })
       if (row > begin) await this.#store.create(this.#place(`lines-${begin}-${row}`), JSON.stringify(results))
       begin = row + 1

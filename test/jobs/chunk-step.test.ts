@@ -105,6 +105,12 @@ describe('a chunk message', () => {
           ['4', 0],
         ],
       )
+      const kept = bench.store.names().filter(name => name.includes('/lines-'))
+      const all = isRevival ? ['lines-0-5'] : []
+      assert.deepEqual(
+        kept.map(name => name.split('/').at(-1)).sort(),
+        [...['lines-0-1', 'lines-1-2', 'lines-2-3', 'lines-3-4'], ...all].sort(),
+      )
       const indexes = bench.output?.match(/"index": \d/g)?.map(index => Number(index.at(-1)))
       assert.deepEqual(indexes, [0, 1, 2, 3, 4])
     }
