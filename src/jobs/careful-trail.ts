@@ -1,6 +1,6 @@
-/** What is known of the attempts at a chunk whose process has died: the blobs under `careful/`. */
+/** What is known of the attempts at a chunk whose process has died, or that takes long: the blobs under `careful/`. */
 import type { BlobStore } from './blob-store.ts'
-import { carefulPlace, carefulPrefix, jobsContainer } from './job-layout.ts'
+import { carefulPlace } from './job-layout.ts'
 import type { RowResult } from './row-scorer.ts'
 
 /** Rows of a chunk, by their place in it: from `from`, up to but not with `to`. */
@@ -28,26 +28,54 @@ export class CarefulTrail {
   readonly #store: BlobStore
   readonly #place: (name: string) => ReturnType<typeof carefulPlace>
   readonly #ranges = new Map<string, RangeTrail>()
+  readonly #results = new Map<number, RowResult>()
+  /** Rows whose results are in blobs. */
+  readonly #kept = new Set<number>()
 
-  private constructor(store: BlobStore, place: (name: string) => ReturnType<typeof carefulPlace>) {
+  /** Of a chunk of which nothing is known yet, or nothing wanted. */
+  constructor(store: BlobStore, jobId: string, part: number, chunk: number) {
     this.#store = store
-    this.#place = place
+    this.#place = name => carefulPlace(jobId, part, chunk, name)
   }
 
-  static async read(store: BlobStore, jobId: string, part: number, chunk: number): Promise<CarefulTrail> {
-    const trail = new CarefulTrail(store, name => carefulPlace(jobId, part, chunk, name))
-    const prefix = carefulPrefix(jobId, part, chunk)
-    for await (const { path, modifiedAt } of store.list(jobsContainer, prefix)) {
+  /** What others have left, with the results of rows. */
+  async read(): Promise<void> {
+    const { container, path: prefix } = this.#place('')
+    const scored: RowRange[] = []
+    for await (const { path, modifiedAt } of this.#store.list(container, prefix)) {
       const [kind, from, to, number] = path.slice(prefix.length).split('-')
-      const range = trail.of({ from: Number(from), to: Number(to) })
-      if (kind === 'lines') range.isScored = true
-      else {
-        range.begun++
-        range.last = Math.max(range.last, Number(number))
-        range.begunAt = Math.max(range.begunAt, modifiedAt)
+      const range = { from: Number(from), to: Number(to) }
+      const trail = this.of(range)
+      if (kind === 'lines') {
+        trail.isScored = true
+        scored.push(range)
+      } else {
+        trail.begun++
+        trail.last = Math.max(trail.last, Number(number))
+        trail.begunAt = Math.max(trail.begunAt, modifiedAt)
       }
     }
-    return trail
+    for (const range of scored) await this.#readResults(range)
+  }
+
+  async #readResults({ from, to }: RowRange): Promise<void> {
+    const blob = await this.#store.readWhole(this.#place(`lines-${from}-${to}`))
+    if (!blob) throw new Error('the trail of a chunk was removed while it was followed')
+    const results = JSON.parse(Buffer.from(blob.content).toString()) as RowResult[]
+    for (const [index, result] of results.entries()) {
+      this.know(from + index, result)
+      this.#kept.add(from + index)
+    }
+  }
+
+  /** Of rows that have one. */
+  resultsOf({ from, to }: RowRange): RowResult[] {
+    return Array.from({ length: to - from }, (_, index) => this.#results.get(from + index) as RowResult)
+  }
+
+  /** @returns those without a result, by their place in the chunk */
+  openRows({ from, to }: RowRange): number[] {
+    return Array.from({ length: to - from }, (_, index) => from + index).filter(row => !this.#results.has(row))
   }
 
   of({ from, to }: RowRange): RangeTrail {
@@ -75,15 +103,24 @@ export class CarefulTrail {
     return this.#store.remove(this.#place(nameOf(attempt)))
   }
 
-  async readResults({ from, to }: RowRange): Promise<RowResult[]> {
-    const blob = await this.#store.readWhole(this.#place(`lines-${from}-${to}`))
-    if (!blob) throw new Error('the trail of a chunk was removed while it was followed')
-    return JSON.parse(Buffer.from(blob.content).toString()) as RowResult[]
+  /** @param row  by its place in the chunk */
+  know(row: number, result: RowResult): void {
+    this.#results.set(row, result)
   }
 
-  /** Written once; somebody else's results are as good. */
-  async writeResults({ from, to }: RowRange, results: readonly RowResult[]): Promise<void> {
-    await this.#store.create(this.#place(`lines-${from}-${to}`), JSON.stringify(results))
+  /**
+   * Keeps what was found out in the range, for the next one who goes on; where that is all of it, in one blob that says so.
+   * Written once; somebody else's results are as good.
+   */
+  async keepResults({ from, to }: RowRange): Promise<void> {
+    const isAll = this.openRows({ from, to }).length === 0
+    let begin = from
+    for (let row = from; row <= to; row++) {
+      if (row < to && this.#results.has(row) && (isAll || !this.#kept.has(row))) continue
+      const results = this.resultsOf({ from: begin, to: row })
+      if (row > begin) await this.#store.create(this.#place(`lines-${begin}-${row}`), JSON.stringify(results))
+      begin = row + 1
+    }
   }
 }
 

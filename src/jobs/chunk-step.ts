@@ -1,5 +1,5 @@
 import { afterResult } from './after-result.ts'
-import { SomebodyIsAtIt, scoreCarefully } from './careful-chunk.ts'
+import { SomebodyIsAtIt, scoreCarefully, scoreOpenRows } from './careful-chunk.ts'
 import { CarefulTrail } from './careful-trail.ts'
 import { headResult, writeResult } from './chunk-result.ts'
 import { failJob } from './end-job.ts'
@@ -37,7 +37,9 @@ export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt
   if (result) return afterResult(tools, job, { chunk, failed: Number(result.metadata.failed), part }, 'unlessDone')
   try {
     const isCareful = attempt > 1 || message.isRevival === true
-    const results = await scoreRows(tools, job.spec, part, planned, isCareful)
+    const results = await scoreRows(tools, job.spec, part, planned, { isCareful, isContinued: message.isContinued })
+    // A message of its own, because nothing has failed. The process may have died before, and may do so again.
+    if (!results) return await tools.queues.send('chunk', { ...message, isRevival: isCareful, isContinued: true })
     const isOurs = await writeResult(tools, job.spec, planned, results)
     const failed = results.filter(each => 'code' in each).length
     // Of two who did the same, one hands on.
@@ -48,21 +50,39 @@ export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt
   }
 }
 
+/** @returns undefined: it takes longer than one run may; what is scored is kept for the next one */
 async function scoreRows(
   tools: JobTools,
   spec: JobSpec,
   part: PlanPart,
   planned: PlannedChunk,
-  isCareful: boolean,
-): Promise<RowResult[]> {
-  const { scorer, lock, store } = tools
+  { isCareful, isContinued }: { readonly isCareful: boolean; readonly isContinued: boolean | undefined },
+): Promise<RowResult[] | undefined> {
+  const { scorer, lock, store, clock, limits } = tools
   const { jobId, service, maxRetries } = spec
+  // Waiting for others, and for a service that loads, is time as well, after which the host ends the process.
+  const deadline = clock.monotonicMs() + limits.chunkBudgetMs
+  const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== spec.modelDigest) throw modelChanged(spec)
     const rows = await readChunkRows(tools, spec, part, planned, signal)
-    const score = (some: readonly Row[]) => scorer.score(service, some, maxRetries, signal)
-    if (!isCareful) return score(rows)
-    return scoreCarefully(tools, await CarefulTrail.read(store, jobId, part.part, planned.chunk), rows, score)
+    const trail = new CarefulTrail(store, jobId, part.part, planned.chunk)
+    if (isCareful || isContinued) await trail.read()
+    const all = { from: 0, to: rows.length }
+    const score = (some: readonly number[]) =>
+      scorer.score(
+        service,
+        some.map(row => rows[row] as Row),
+        maxRetries,
+        signal,
+        isTimeUp,
+      )
+    const isScored = isCareful
+      ? await scoreCarefully(tools, trail, all, score, isTimeUp)
+      : await scoreOpenRows(trail, all, score)
+    if (isScored) return trail.resultsOf(all)
+    if (!isCareful) await trail.keepResults(all)
+    return undefined
   }
   // Reading is work that a process may die of, too.
   const run = () => whileWanted(tools, jobId, work)

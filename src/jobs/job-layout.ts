@@ -9,7 +9,7 @@
  *     <jobId>/in/<part>/<chunk>        the chunk's input, where the input cannot be read in ranges; written once
  *     <jobId>/out/<part>/<chunk>       the chunk's lines; written once, with its counts as metadata
  *     <jobId>/done/<part>              sums of a part whose chunks are all there; written once
- *     <jobId>/careful/<part>/<chunk>/… trail of a chunk whose process has died before
+ *     <jobId>/careful/<part>/<chunk>/… trail of a chunk whose process has died before, or that takes long
  *     <jobId>/joined/<from>-<to>       results that were staged again as one block of the output; written once
  *     <jobId>/sweep.json               what the sweeper sent again, and when
  *     <jobId>/result.json              the final counts; written once

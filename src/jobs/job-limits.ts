@@ -6,6 +6,8 @@ export interface JobLimits {
   readonly chunksPerPart: number
   /** How long one splitter, or one finisher, works before it hands over to another run of itself. */
   readonly budgetMs: number
+  /** The same of one chunk: shorter, because the chunks of other jobs wait for it, and only slow services take so long. */
+  readonly chunkBudgetMs: number
   /** So long nothing has happened: the message was probably lost. */
   readonly stallMs: number
   /** Longest pause between two messages that the sweeper sends for the same thing. */
@@ -27,6 +29,7 @@ export const jobLimits: JobLimits = {
   // Changing it would change the plan of running jobs.
   chunksPerPart: 64,
   budgetMs: 60_000,
+  chunkBudgetMs: 15_000,
   stallMs: 90_000,
   longestPauseMs: 600_000,
   orphanMs: 600_000,

@@ -1,5 +1,7 @@
 import { headResult } from './chunk-result.ts'
 import { closePart, isDone, listDone, listResults, sumsWhenAllDone } from './done-parts.ts'
+import { carefulPlace } from './job-layout.ts'
+import { partOf } from './job-limits.ts'
 import type { JobTools } from './job-tools.ts'
 import { isWanted, type OpenJob } from './open-job.ts'
 import { type ListedPart, listPlan } from './plan-parts.ts'
@@ -31,7 +33,8 @@ export async function findLostWork(tools: JobTools, job: OpenJob, changedAt: num
   for (const { chunk, since } of slots) {
     const message = { jobId, chunk, isRevival: true }
     const revival: Revival = { queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk }
-    if (now - since >= patienceMs) lost.push(revival)
+    const stands = async () => now - (await lastKeptAt(tools, jobId, chunk)) >= patienceMs
+    if (now - since >= patienceMs && (await stands())) lost.push(revival)
   }
   if (await sumsWhenAllDone(store, jobId)) lost.push(finish)
   return lost
@@ -75,6 +78,14 @@ async function openSlots(
     if (slots.size === limits.window) break
   }
   return { slots: [...slots.values()], usualMs: usualTime(committedAt, limits.window) }
+}
+
+/** When a chunk that takes several runs has last come further; 0 for others. */
+async function lastKeptAt({ store, limits }: JobTools, jobId: string, chunk: number): Promise<number> {
+  const { container, path } = carefulPlace(jobId, partOf(chunk, limits), chunk, 'lines-')
+  let keptAt = 0
+  for await (const { modifiedAt } of store.list(container, path)) keptAt = Math.max(keptAt, modifiedAt)
+  return keptAt
 }
 
 async function committedAtOf(tools: JobTools, jobId: string, chunk: number): Promise<number> {

@@ -21,6 +21,8 @@ export const JobMessage = z.strictObject({
   poisoned: z.int().min(0).optional(),
   /** It was sent again because nobody saw the first one do its work. */
   isRevival: z.boolean().optional(),
+  /** Some rows of the chunk have their results, because the time of one run was up. */
+  isContinued: z.boolean().optional(),
 })
 export type JobMessage = z.infer<typeof JobMessage>
 

@@ -26,8 +26,9 @@ export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Pro
   if (!job || !isWanted(job.state)) return
   const part = partOf(chunk, tools.limits)
   // Each death on the way to a bad row has brought the search further: it counts for the chunk, not against it.
-  const { deaths } = await CarefulTrail.read(tools.store, jobId, part, chunk)
-  const times = timesPoisoned(message) - deaths
+  const trail = new CarefulTrail(tools.store, jobId, part, chunk)
+  await trail.read()
+  const times = timesPoisoned(message) - trail.deaths
   const again = { ...message, poisoned: timesPoisoned(message), isRevival: true }
   if (times < mostPoisoned) return tools.queues.send('chunk', again, delayAfter(1))
   try {

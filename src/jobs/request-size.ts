@@ -6,7 +6,8 @@ const aimMs = 200
 
 /** How many rows go in one request of a service, found from how long the last ones ran. */
 export class RequestSize {
-  #rows = 16
+  /** A service may take a minute for one row: nothing is known of it yet. */
+  #rows = 1
   readonly #mostRows: number
 
   /** @param maxRows  what the service takes in one request */

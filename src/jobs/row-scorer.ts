@@ -29,7 +29,15 @@ export interface RowScorer {
    * One result per row, in order, each what the row gives alone, whatever is beside it.
    *
    * @param maxRetries  how often a row is scored again whose run failed for no fault of the row
+   * @param isTimeUp  from then on no more is begun than it takes to have one result
+   * @returns undefined for rows that it was too late for; every call has a result at least
    * @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING: nothing can be scored here now; AbortError
    */
-  score(service: string, rows: readonly Row[], maxRetries: number, signal: AbortSignal): Promise<RowResult[]>
+  score(
+    service: string,
+    rows: readonly Row[],
+    maxRetries: number,
+    signal: AbortSignal,
+    isTimeUp: () => boolean,
+  ): Promise<(RowResult | undefined)[]>
 }

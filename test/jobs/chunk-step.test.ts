@@ -86,6 +86,36 @@ describe('a chunk message', () => {
     assert.equal(bench.state.status, 'Running')
   })
 
+  it('is scored in several runs where one would take too long, no row twice', async () => {
+    for (const isRevival of [false, true]) {
+      const bench = new JobBench({ chunkBudgetMs: 0 }) // enough for one row
+      await bench.accept('0\n"fails"\n{oops\n3\n4\n', { miniBatchSize: 5 })
+      await bench.steps.split({ jobId })
+      if (isRevival) while (bench.take('chunk'));
+      if (isRevival) await bench.queues.send('chunk', { jobId, chunk: 0, isRevival })
+      await bench.deliverAll()
+      assert.equal(bench.state.status, 'Completed')
+      assert.deepEqual(
+        bench.scored.map(([first, ...others]) => [first, others.length]),
+        [
+          ['0', 4],
+          ['"fails"', 3],
+          ['ROW_NOT_JSON', 2],
+          ['3', 1],
+          ['4', 0],
+        ],
+      )
+      const kept = bench.store.names().filter(name => name.includes('/lines-'))
+      const all = isRevival ? ['lines-0-5'] : []
+      assert.deepEqual(
+        kept.map(name => name.split('/').at(-1)).sort(),
+        [...['lines-0-1', 'lines-1-2', 'lines-2-3', 'lines-3-4'], ...all].sort(),
+      )
+      const indexes = bench.output?.match(/"index": \d/g)?.map(index => Number(index.at(-1)))
+      assert.deepEqual(indexes, [0, 1, 2, 3, 4])
+    }
+  })
+
   it('fails its job when more rows have failed than are accepted, and not before', async () => {
     const bench = await splitBench('"fails"\n1\n"fails"\n"fails"\n', { errorThreshold: 1 })
     await bench.steps.chunk({ jobId, chunk: 0 }, 1)

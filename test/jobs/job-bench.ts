@@ -9,7 +9,7 @@ import type { JobTools } from '../../src/jobs/job-tools.ts'
 import type { JobSteps } from '../../src/jobs/jobs.ts'
 import { KnownJobs } from '../../src/jobs/known-jobs.ts'
 import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
-import type { Row, RowResult } from '../../src/jobs/row-scorer.ts'
+import type { RowResult } from '../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../src/jobs/scoring-lock.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
@@ -40,10 +40,11 @@ export class JobBench {
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score = async (_: string, rows: readonly Row[], __: number, signal: AbortSignal) => {
+    const score: JobTools['scorer']['score'] = async (_, rows, __, signal, isTimeUp) => {
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
-      const results: RowResult[] = []
-      for (const row of rows) {
+      const results: (RowResult | undefined)[] = []
+      for (const [index, row] of rows.entries()) {
+        if (index > 0 && isTimeUp()) return [...results, ...rows.slice(index).map(() => undefined)]
         results.push('json' in row ? await this.answer(row.json) : row)
         signal.throwIfAborted()
       }

@@ -29,6 +29,14 @@ export function run(text) {
   if (data?.[0] === 'text') return new Response('plain')
   return data === undefined ? Object.keys(JSON.parse(text)) : data
 }`
+const later = `
+let calls = 0
+export function init() {}
+export function run(text) {
+  calls++
+  if (calls === 1 && text.includes('once')) throw new Error('the first time')
+  return calls
+}`
 const http = `
 export const rawHttp = true
 export function init() {}
@@ -66,6 +74,8 @@ describe('ServiceRowScorer', () => {
       'odd/score.ts': odd,
       'raw/service.json': { entryScript: 'score.ts' },
       'raw/score.ts': raw,
+      'later/service.json': { entryScript: 'score.ts' },
+      'later/score.ts': later,
       'web/service.json': { entryScript: 'score.ts' },
       'web/score.ts': http,
     }
@@ -75,14 +85,10 @@ describe('ServiceRowScorer', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  const scorerOf = (catalogue: ServiceCatalogue) =>
-    new ServiceRowScorer({
-      find: name => catalogue.find(name),
-      modelDigest: async () => '',
-      requestsUnderWay: 2,
-    })
+  const scorerOf = (catalogue: ServiceCatalogue, requestsUnderWay = 2) =>
+    new ServiceRowScorer({ find: name => catalogue.find(name), modelDigest: async () => '', requestsUnderWay })
   const scoreMade = (service: string, rows: readonly unknown[], maxRetries = 3) =>
-    scorerOf(made).score(service, rowsOf(rows), maxRetries, never)
+    scorerOf(made).score(service, rowsOf(rows), maxRetries, never, () => false)
   /** What a caller gets for a body. */
   const ask = async (catalogue: ServiceCatalogue, service: string, body: unknown) => {
     const bytes = new TextEncoder().encode(JSON.stringify(body))
@@ -100,7 +106,7 @@ describe('ServiceRowScorer', () => {
     for (const service of ['diabetes', 'digits']) {
       const { data } = JSON.parse(await readFile(`models/${service}/sample.json`, 'utf8')) as { data: unknown[] }
       const rows = Array.from({ length: 300 }, (_, index) => data[index % data.length])
-      const results = await scorerOf(samples).score(service, rowsOf(rows), 3, never)
+      const results = await scorerOf(samples).score(service, rowsOf(rows), 3, never, () => false)
       assert.equal(results.length, rows.length)
       for (const [index, row] of data.entries()) {
         const alone = await ask(samples, service, { data: [row] })
@@ -116,7 +122,7 @@ describe('ServiceRowScorer', () => {
     const row = [5.1, 3.4, 1.5, 0.2]
     const alone = await ask(samples, 'iris', { data: [row] })
     assert.ok('json' in alone)
-    const [good, bad] = await scorerOf(samples).score('iris', rowsOf([row, ['x']]), 3, never)
+    const [good, bad] = await scorerOf(samples).score('iris', rowsOf([row, ['x']]), 3, never, () => false)
     assert.deepEqual(good, { prediction: alone.json })
     assert.match(alone.json, /^\{"labels": \["setosa"\]/)
     assert.deepEqual(bad, await refusalOf(samples, 'iris', { data: [['x']] }))
@@ -127,7 +133,7 @@ describe('ServiceRowScorer', () => {
     const good = data[0] as number[]
     const bad: unknown[] = [[1, 2], good.with(3, 'x' as never), 7, null, [good], { other: good }, [], true]
     const rows = Array.from({ length: 200 }, (_, index) => (index % 25 === 24 ? bad[(index - 24) / 25] : good))
-    const results = await scorerOf(samples).score('diabetes', rowsOf(rows), 3, never)
+    const results = await scorerOf(samples).score('diabetes', rowsOf(rows), 3, never, () => false)
     for (const [index, row] of rows.entries()) {
       if (row === good) assert.deepEqual(results[index], { prediction: '217.67978776218715' })
       else assert.deepEqual(results[index], await refusalOf(samples, 'diabetes', { data: [row] }), JSON.stringify(row))
@@ -136,17 +142,15 @@ describe('ServiceRowScorer', () => {
 
   it('passes on the failures of rows that could not be read', async () => {
     const unread = { code: 'ROW_NOT_JSON', message: 'line 2 is no JSON' }
-    const results = await scorerOf(made).score('raw', [{ json: '1' }, unread, { json: '2' }], 3, never)
+    const results = await scorerOf(made).score('raw', [{ json: '1' }, unread, { json: '2' }], 3, never, () => false)
     assert.deepEqual(results, [{ prediction: '1' }, unread, { prediction: '2' }])
   })
 
   it('takes rows that name the inputs where there are several', async () => {
-    const results = await scoreMade('two-inputs', [
-      { a: 1, b: [2, 3] },
-      { b: [5, 6.5], a: 4, note: 'x' },
-      { a: 7 },
-      [1, 2],
-    ])
+    const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4, note: 'x' }, { a: 7 }, [1, 2]])
+    const scorer = scorerOf(made)
+    await scorer.score('two-inputs', rows, 3, never, () => false) // one by one: nothing is known of the service yet
+    const results = await scorer.score('two-inputs', rows, 3, never, () => false)
     assert.deepEqual(results.slice(0, 2), [
       { prediction: '{"same": 1.0, "pair": [2.0, 3.0]}' },
       { prediction: '{"same": 4.0, "pair": [5.0, 6.5]}' },
@@ -161,10 +165,21 @@ describe('ServiceRowScorer', () => {
     rows[20] = [99, 0]
     const results = await scoreMade('odd', rows, 1)
     for (const [index, result] of results.entries()) {
-      if (index === 13) assert.equal('code' in result && result.code, 'ENTRY_SCRIPT_FAILED')
-      else if (index === 20) assert.equal('code' in result && result.code, 'ENTRY_SCRIPT_ENDED_THREAD')
+      if (index === 13) assert.equal(result && 'code' in result && result.code, 'ENTRY_SCRIPT_FAILED')
+      else if (index === 20) assert.equal(result && 'code' in result && result.code, 'ENTRY_SCRIPT_ENDED_THREAD')
       else assert.deepEqual(result, { prediction: `{"twice": ${200 + 2 * index}.0, "rows": ${100 + index}}` })
     }
+  })
+
+  it('goes on with other rows while one waits to be tried again', async () => {
+    const scorer = scorerOf(made, 1)
+    const [failing, ...others] = await scorer.score('later', rowsOf(['once', 1, 2]), 3, never, () => false)
+    assert.deepEqual([...others, failing], [{ prediction: '2' }, { prediction: '3' }, { prediction: '4' }])
+  })
+
+  it('leaves rows to another run when the time is up, but never all', async () => {
+    const results = await scorerOf(made, 1).score('raw', rowsOf([1, 2, 3]), 3, never, () => true)
+    assert.deepEqual(results, [{ prediction: '1' }, undefined, undefined])
   })
 
   it('tries a row again whose failure is that of the server', async () => {
@@ -195,20 +210,29 @@ describe('ServiceRowScorer', () => {
     const files = { 'slow/service.json': { entryScript: 'score.ts' }, 'slow/score.ts': raw }
     const loading = await startServices(test as never, await makeServices(files, test as never), false)
     assert.equal(loading.find('slow').status, 'loading')
-    assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), 3, never), [{ prediction: '1' }])
+    assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), 3, never, () => false), [{ prediction: '1' }])
   })
 
   it('leaves rows to others when the service cannot score here', async test => {
     const files = { 'gone/service.json': { entryScript: 'score.ts' }, 'gone/score.ts': raw }
     const services = await startServices(test as never, await makeServices(files, test as never))
     await services.find('gone').stop()
-    await assert.rejects(scorerOf(services).score('gone', rowsOf([1, 2]), 3, never), { code: 'SERVICE_STOPPING' })
-    await assert.rejects(scorerOf(services).score('nobody', rowsOf([1]), 3, never), { code: 'SERVICE_UNKNOWN' })
+    await assert.rejects(
+      scorerOf(services).score('gone', rowsOf([1, 2]), 3, never, () => false),
+      { code: 'SERVICE_STOPPING' },
+    )
+    await assert.rejects(
+      scorerOf(services).score('nobody', rowsOf([1]), 3, never, () => false),
+      { code: 'SERVICE_UNKNOWN' },
+    )
   })
 
   it('ends with the reason of the signal', async () => {
     const cancelled = new AbortController()
     cancelled.abort()
-    await assert.rejects(scorerOf(made).score('raw', rowsOf([1]), 3, cancelled.signal), { name: 'AbortError' })
+    await assert.rejects(
+      scorerOf(made).score('raw', rowsOf([1]), 3, cancelled.signal, () => false),
+      { name: 'AbortError' },
+    )
   })
 })

@@ -66,6 +66,25 @@ describe('the sweeper', () => {
     )
   })
 
+  it('lets a chunk alone that takes several runs, as long as it comes further', async () => {
+    const bench = new JobBench({ chunkBudgetMs: 0 })
+    await bench.accept(rows(8), { miniBatchSize: 8 })
+    await bench.steps.split({ jobId })
+    for (let run = 0; run < 4; run++) {
+      const message = bench.take('chunk')
+      await bench.clock.advance(stallMs - 1000)
+      await bench.steps.chunk(message, 1)
+      await bench.steps.sweep()
+    }
+    assert.deepEqual(bench.messages('chunk'), [{ jobId, chunk: 0, isRevival: false, isContinued: true }])
+    bench.take('chunk')
+    await bench.clock.advance(stallMs)
+    await bench.steps.sweep()
+    assert.deepEqual(bench.messages('chunk'), [{ jobId, chunk: 0, isRevival: true }])
+    await bench.deliverAll()
+    assert.equal(bench.state.status, 'Completed')
+  })
+
   it('waits twice as long each time, up to ten minutes, while nothing gets further', async () => {
     const bench = new JobBench()
     await bench.accept(rows(1))

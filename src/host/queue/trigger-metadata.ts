@@ -6,13 +6,23 @@ import type { QueueMessage } from './queue.ts'
 /** What the context of a queue-triggered function tells of its message. (lib fromRpcTriggerMetadata) */
 export function triggerMetadataOf(message: QueueMessage, text: string): TriggerMetadata {
   return {
-    queueTrigger: withCamelCaseKeys(handlerInput(text)),
+    queueTrigger: camelCased(handlerInput(text)),
     id: message.id,
     popReceipt: message.popReceipt,
     dequeueCount: message.dequeueCount,
     insertionTime: dateTimeOffset(message.insertedAt),
     expirationTime: dateTimeOffset(message.expiresAt),
     nextVisibleTime: dateTimeOffset(message.nextVisibleAt),
+  }
+}
+
+/** A message that is nested too deeply for it stays as it is, so that its function can say what is wrong with it. */
+function camelCased(value: unknown): unknown {
+  try {
+    return withCamelCaseKeys(value)
+  } catch (failure) {
+    if (failure instanceof RangeError) return value // of the stack of calls
+    throw failure
   }
 }
 

@@ -3,7 +3,7 @@ import type { Dtype } from '../../tensor/dtype.ts'
 /** RFC 8259, section 6. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 /** Numbers as programs write them besides: `+3`, `.5`, `1.`, `007`. */
-const otherNumber = /^([+-]?)0*(\d*)(?:\.(\d*))?((?:[eE][+-]?\d+)?)$/
+const otherNumber = /^([+-]?)0*((?:[1-9]\d*)?)(?:\.(\d*))?((?:[eE][+-]?\d+)?)$/
 const words: Readonly<Record<string, string>> = { true: 'true', false: 'false', '1': 'true', '0': 'false' }
 
 /**

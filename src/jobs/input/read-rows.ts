@@ -75,8 +75,7 @@ function jsonRow(bytes: Buffer): Row {
   if (isNestedDeeper(bytes, maxDepth)) {
     return failed('ROW_NOT_JSON', `the row is nested deeper than ${maxDepth} levels`)
   }
-  // Only what JSON calls white space: with more than that it is no JSON.
-  const json = bytes.toString().replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
+  const json = trimmed(bytes).toString()
   try {
     JSON.parse(json)
     return { json }
@@ -84,6 +83,18 @@ function jsonRow(bytes: Buffer): Row {
     // V8's own message quotes the row.
     return failed('ROW_NOT_JSON', `the row is not JSON: ${findJsonError(json)}`)
   }
+}
+
+/** Without what JSON calls white space; a pattern that looks for the end of a row would look at each space within it. */
+function trimmed(bytes: Buffer): Buffer {
+  let [start, end] = [0, bytes.length]
+  while (start < end && isWhiteSpace(bytes[start])) start++
+  while (end > start && isWhiteSpace(bytes[end - 1])) end--
+  return bytes.subarray(start, end)
+}
+
+function isWhiteSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
 function csvRow(line: string, shape: RowShape, columnCount: number): Row {

@@ -2,6 +2,19 @@ import type { ByteRange } from '../blob-store.ts'
 import { InputUnreadable, tooLarge } from './planned-chunk.ts'
 import { unpack } from './unpack.ts'
 
+/** What begins so is no text at all, and each of its lines would be a failed row. */
+const noText: readonly { readonly begins: readonly Buffer[]; readonly what: string }[] = [
+  // Excel calls it "Unicode text".
+  { begins: [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])], what: 'UTF-16; UTF-8 is needed' },
+  // RFC 1952, section 2.3.1
+  { begins: [Buffer.from([0x1f, 0x8b])], what: 'gzip; give it a name that ends with .gz, or say "isGzip": true' },
+  // APPNOTE.TXT, section 4.3.7: also .xlsx
+  {
+    begins: [Buffer.from([0x50, 0x4b, 0x03])],
+    what: 'a zip archive or an Excel workbook; text is needed, plain or as gzip',
+  },
+]
+
 /** Reads the bytes of the input, as it was pinned; the whole of it, or a range. */
 export type ReadInput = (range?: ByteRange) => AsyncIterable<Uint8Array>
 
@@ -37,10 +50,10 @@ export async function openText(
     first.push(next.value)
     head = Buffer.concat(first)
   }
-  // UTF-16, which Excel calls "Unicode text".
-  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
+  const found = noText.find(({ begins }) => begins.some(each => head.subarray(0, each.length).equals(each)))
+  if (found) {
     await iterator.return?.()
-    throw new InputUnreadable('INPUT_NOT_UTF8', 'the input is UTF-16; UTF-8 is needed')
+    throw new InputUnreadable('INPUT_NOT_UTF8', `the input is ${found.what}`)
   }
   const begin = head.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0
   return { pieces: joined(head.subarray(begin), iterator), offset: begin }

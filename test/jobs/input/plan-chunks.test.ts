@@ -93,6 +93,22 @@ describe('planChunks', () => {
     assert.equal((await plan(utf16.swap16(), { format: 'csv' })).fault?.code, 'INPUT_NOT_UTF8')
   })
 
+  it('tells packed files that are not said to be packed', async () => {
+    const cases: [Buffer, RegExp][] = [
+      [gzipSync('1\n2\n'), /is gzip; .*\.gz/],
+      [Buffer.from('PK\x03\x04 the rest of a workbook\n'), /zip archive or an Excel workbook/],
+    ]
+    for (const [content, message] of cases) {
+      for (const format of ['jsonl', 'csv', 'json'] as const) {
+        const { chunks, fault } = await plan(content, { format, sizes: [1] })
+        assert.deepEqual([chunks, fault?.code], [[], 'INPUT_NOT_UTF8'])
+        assert.match(fault?.message ?? '', message)
+      }
+    }
+    const { chunks } = await plan('PK,a\n1,2', { format: 'csv' })
+    assert.equal(chunks.length, 1)
+  })
+
   it('holds the columns of a CSV against what the service takes before it plans a chunk', async () => {
     const inputs = [
       { name: 'age', dtype: 'float32', shape: ['n', 1] },

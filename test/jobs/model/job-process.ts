@@ -37,7 +37,8 @@ export class JobProcess {
   constructor(world: JobWorld) {
     this.#world = world
     const { window, chunksPerPart, maxBlocks, isHasty } = world.scenario
-    const limits = { ...jobLimits, window, chunksPerPart, maxBlocks, joinedBytes: 60, budgetMs: isHasty ? 0 : 60_000 }
+    const { budgetMs, chunkBudgetMs } = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : jobLimits
+    const limits = { ...jobLimits, window, chunksPerPart, maxBlocks, joinedBytes: 60, budgetMs, chunkBudgetMs }
     this.tools = {
       store: this.#store(),
       queues: this.#queues(),
@@ -120,10 +121,10 @@ export class JobProcess {
     return {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
-      score: async (service, rows, _, signal) => {
+      score: async (service, rows, _, signal, isTimeUp) => {
         const results = await this.call('score', service, async () => {
           if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)
-          return rows.map(resultOf)
+          return rows.map((row, index) => (index > 0 && isTimeUp() ? undefined : resultOf(row)))
         })
         signal.throwIfAborted()
         return results
