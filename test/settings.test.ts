@@ -40,7 +40,7 @@ describe('readSettings', () => {
         credential: undefined,
         clientId: undefined,
       },
-      jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400 },
+      jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400, stallMs: 90_000 },
     })
     assert.equal(readSettings(development, '/app', 1, '/tmp').maxThreads, 1)
   })
@@ -116,6 +116,7 @@ describe('readSettings', () => {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
       maxInputBytes: 1_000_000,
+      stallMs: 90_000,
     })
     for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])
       assert.throws(
