@@ -16,10 +16,10 @@ export interface Contest {
 export const largeChunk = 10_000
 
 const setups: Readonly<Record<string, { hosts: number; threads: number; miniBatchSize?: number }>> = {
-  'a job, 1 host with 1 thread': { hosts: 1, threads: 1 },
-  'a job, 1 host with 2 threads': { hosts: 1, threads: 2 },
-  'a job, 2 hosts with 1 thread': { hosts: 2, threads: 1 },
-  'the same, 10,000 rows a chunk, 1 host with 2 threads': { hosts: 1, threads: 2, miniBatchSize: largeChunk },
+  'job, 10,000 rows a chunk: 1 host, 1 thread': { hosts: 1, threads: 1, miniBatchSize: largeChunk },
+  'job, 10,000 rows a chunk: 1 host, 2 threads': { hosts: 1, threads: 2, miniBatchSize: largeChunk },
+  'job, 10,000 rows a chunk: 2 hosts, 1 thread': { hosts: 2, threads: 1, miniBatchSize: largeChunk },
+  'job, 1000 rows a chunk (default): 1 host, 2 threads': { hosts: 1, threads: 2 },
 }
 
 /** Rows of a run: as somebody begins, and as many as our runs hold. */
