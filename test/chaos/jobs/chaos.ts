@@ -109,7 +109,9 @@ async function knownRows(hosts: Hosts, dice: Dice): Promise<KnownRow[]> {
   for (let each = 0; each < 100; each++) {
     const values = Array.from({ length: 10 }, () => dice.next() / 5 - 0.1)
     const body = JSON.stringify({ data: [values] })
-    const answer = await fetch(url, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    // On a busy machine a connection may be too old by the time it is used again.
+    const headers = { 'content-type': 'application/json', connection: 'close' }
+    const answer = await fetch(url, { method: 'POST', body, headers })
     const [prediction] = (await answer.json()) as number[]
     pool.push({ values, prediction: prediction as number })
   }
