@@ -25,7 +25,7 @@ export function patienceOf(headers: WireRequest['headers'], now: () => number): 
   if (!wholeNumber.test(given)) {
     throw new ScoringError(
       'HEADER_INVALID',
-      `the header ${timeoutHeader} must be a whole number of milliseconds from 1 on, e.g. 500`,
+      `the header ${timeoutHeader} must be a whole number of milliseconds from 1 to 9999999999, e.g. 500`,
     )
   }
   return { timeoutMs: Number(given), since: now() }

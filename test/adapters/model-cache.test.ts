@@ -141,6 +141,7 @@ describe('a model from the local cache', () => {
       renameSync(path, `${folder}.elsewhere`)
       symlinkSync(`${folder}.elsewhere`, path)
     },
+    'is described by null': folder => writeFileSync(fileIn(folder, 'entry.json'), 'null'),
     'lost its description': folder => truncateSync(fileIn(folder, 'entry.json'), 0),
     'is of another runtime': folder => {
       const path = fileIn(folder, 'entry.json')
@@ -161,6 +162,10 @@ describe('a model from the local cache', () => {
 })
 
 describe('the local cache of models', () => {
+  it('is refused, not tried for ever, where no folder can be made', { skip: process.platform !== 'linux' }, () => {
+    assert.throws(() => openCacheFolder('/proc/scoring/model-cache'), /ENOENT/)
+  })
+
   it('has one writer at a time, and what two processes write at once is whole', async test => {
     const { folder, path, limits } = await makeCache(test)
     const lines: string[] = []

@@ -64,7 +64,7 @@ export class ModelCache {
     const entry = this.entryPath(key)
     try {
       const manifest = readManifest(entry)
-      if (!manifest) return { kind: 'miss' }
+      if (manifest === undefined) return { kind: 'miss' }
       if (manifest.key !== key) throw new Error('it is of another model, runtime or machine')
       if (manifest.unusable !== undefined) return { kind: 'unusable', why: manifest.unusable }
       for (const [name, { bytes, crc32 }] of Object.entries(manifest.files)) {
