@@ -239,6 +239,7 @@ function startLane(
     maxQueuedBytes: definition.limits.maxQueuedBytes,
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
+    company: definition.batching,
     hasEntryScript: hasScript(spec),
     permits,
     log: line => console.error(`[${service}] ${line}`),

@@ -20,6 +20,14 @@ export interface Taker {
   readonly requestMs: number
 }
 
+/** `batching` of service.json, as far as it lets a request wait while a thread is free. */
+export interface Company {
+  /** Milliseconds that the first of a run waits for others, at most. */
+  readonly maxDelayMs: number
+  /** With so many requests it waits no longer: each has a row at least. */
+  readonly maxRows: number
+}
+
 /**
  * What of a lane's requests goes to a thread next; what nobody waits for any more is dropped. Online requests go first, in
  * order; those of batch jobs go when none is online, and one of them each second if there always is one. A request of a
@@ -72,6 +80,14 @@ export class LaneQueue {
   take(taker: Taker): WaitingRequest[] {
     const now = Date.now()
     return this.online.length === 0 || this.#isOverdue(now) ? this.#takeBackground(now) : this.#takeOnline(taker, now)
+  }
+
+  /** @returns milliseconds for which a free thread is still kept waiting, so that more requests share its run */
+  waitForCompanyMs({ maxDelayMs, maxRows }: Company, isBatchable: boolean): number {
+    const { first } = this.online
+    if (maxDelayMs === 0 || !first || !isBatchable || runsAlone(first)) return 0
+    if (this.online.length >= maxRows || this.#isOverdue(Date.now())) return 0
+    return Math.max(0, first.acceptedAt + maxDelayMs - performance.now())
   }
 
   /** What goes to a thread that has a long request under way: nothing of a job, unless that was held back for long. */

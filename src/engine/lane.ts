@@ -8,7 +8,7 @@ import {
   type ScoringRequest,
 } from './hand-over.ts'
 import { HandOverCost } from './hand-over-cost.ts'
-import { LaneQueue, type Taker } from './lane-queue.ts'
+import { type Company, LaneQueue, type Taker } from './lane-queue.ts'
 import { LaneThreads, type LaneThreadsOptions, type ThreadActivity } from './lane-threads.ts'
 import { LaneWatch } from './lane-watch.ts'
 import { RunPermits, type RunShare } from './run-permits.ts'
@@ -17,6 +17,8 @@ import { type Patience, stopping, timedOut, type WaitingRequest } from './waitin
 
 export interface LaneOptions extends AdmissionLimits, LaneThreadsOptions {
   readonly loadTimeoutMs: number
+  /** Absent: whatever waits goes to a thread that is free at once. */
+  readonly company?: Company
   /** Shared with the other lanes of the app; absent: it has the processors for itself. */
   readonly permits?: RunPermits
   /** Absent: nobody reads them. */
@@ -42,6 +44,7 @@ export class Lane {
   readonly #cost = new HandOverCost()
   #isStopping = false
   #isPumpScheduled = false
+  #companyTimer: NodeJS.Timeout | undefined
   #submitted = 0
 
   constructor(options: LaneOptions) {
@@ -174,6 +177,7 @@ export class Lane {
   /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
+    clearTimeout(this.#companyTimer)
     this.#watch.stop()
     for (const waiting of this.#queue.clear()) waiting.settle(stopping())
     await this.#threads.stop()
@@ -194,12 +198,25 @@ export class Lane {
       const idle = [...this.#threads.slots].filter(slot => slot.state === 'idle')
       const [slot] = idle
       if (!slot) return this.#threads.grow()
+      if (this.#waitsForCompany()) return
       const permit = this.#share.begin()
       if (!permit) return
       const batch = this.#queue.take(this.#taker(idle.length, maxHandOver))
       if (batch.length > 0) slot.handOver(batch, permit)
       else permit.end(0, false)
     }
+  }
+
+  /** A free thread waits, where the owner of the service wants that: runs on accelerators gain by every row. */
+  #waitsForCompany(): boolean {
+    const { company } = this.#options
+    const waitMs = company ? this.#queue.waitForCompanyMs(company, this.#threads.isBatchable) : 0
+    if (waitMs === 0) return false
+    this.#companyTimer ??= setTimeout(() => {
+      this.#companyTimer = undefined
+      this.#pump()
+    }, Math.ceil(waitMs)).unref()
+    return true
   }
 
   #taker(idleCount: number, room: number): Taker {

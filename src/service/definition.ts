@@ -86,7 +86,14 @@ export const Batching = z.strictObject({
     .min(1)
     .default(67_108_864)
     .describe('bytes of the inputs of one run, where its rows can be fewer; a single row may have more'),
-  maxDelayMs: z.number().min(0).max(10_000).default(0).describe('milliseconds the first row waits for company'),
+  maxDelayMs: z
+    .number()
+    .min(0)
+    .max(10_000)
+    .default(0)
+    .describe(
+      'milliseconds for which a free thread waits for more requests to share a run; 0: it never waits, and a run holds what gathered during the one before',
+    ),
 })
 
 export const Limits = z.strictObject({

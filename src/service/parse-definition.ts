@@ -54,8 +54,6 @@ function found(input: unknown): string {
 
 /** What the schema already knows but this version cannot do is refused, never ignored. */
 function notAvailableYet(definition: ServiceDefinition): string | undefined {
-  const { batching } = definition
-  if (batching.maxDelayMs > 0) return 'not available yet: batching.maxDelayMs other than 0'
   if (definition.encrypted) return 'not available yet: encrypted'
   return undefined
 }

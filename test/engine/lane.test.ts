@@ -50,6 +50,35 @@ describe('Lane', () => {
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'b', 'c', 'd'])
   })
 
+  it('keeps a free thread waiting for company, where the service wants that, until it is there', async () => {
+    const { lane, thread } = await readyLane({ company: { maxDelayMs: 60_000, maxRows: 3 } })
+    const answers = [lane.submit(requestOf('a'))]
+    await turn()
+    answers.push(lane.submit(requestOf('b')))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [])
+    answers.push(lane.submit(requestOf('c')))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [['a', 'b', 'c']])
+    thread(0).finish()
+    assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'b', 'c'])
+  })
+
+  it('hands a request over that has waited for company in vain', async () => {
+    const { lane, thread } = await readyLane({ company: { maxDelayMs: 20, maxRows: 3 } })
+    const answer = lane.submit(requestOf('a'))
+    while (thread(0).handOvers.length === 0) await delay(5)
+    thread(0).finish()
+    assert.equal(textOf(await answer), 'a')
+  })
+
+  it('lets nobody wait for company where rows cannot share a run', async () => {
+    const { lane, thread } = await readyLane({ company: { maxDelayMs: 60_000, maxRows: 3 } }, false)
+    void lane.submit(requestOf('a'))
+    await turn()
+    assert.deepEqual(thread(0).handOvers, [['a']])
+  })
+
   it('keeps requests that came while loading until the service is ready', async () => {
     const { lane, thread } = makeLane()
     const started = lane.start()

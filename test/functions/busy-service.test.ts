@@ -114,7 +114,8 @@ describe('the header x-scoring-timeout-ms', () => {
       assert.equal((await app.score('idle', 'x', timed(value))).status, 200, value)
     for (const value of ['', '0', '-1', '1.5', '1e3', '5s', '10, 20', '99999999999']) {
       const response = await app.score('idle', 'x', timed(value))
-      const message = 'the header x-scoring-timeout-ms must be a whole number of milliseconds from 1 to 9999999999, e.g. 500'
+      const message =
+        'the header x-scoring-timeout-ms must be a whole number of milliseconds from 1 to 9999999999, e.g. 500'
       assert.deepEqual([response.status, await response.json()], [400, { message, code: 'HEADER_INVALID' }], value)
     }
   })

@@ -86,11 +86,6 @@ describe('parseDefinition', () => {
       'iris/service.json: auth.mode: must be "key", "token" or "none"',
     ],
     [
-      'a delay',
-      { batching: { maxDelayMs: 1 } },
-      'iris/service.json: not available yet: batching.maxDelayMs other than 0',
-    ],
-    [
       'an unknown accelerator',
       { accelerator: { executionProviders: ['cudda'] } },
       'iris/service.json: accelerator.executionProviders.0: must be one of cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn, found "cudda"',
