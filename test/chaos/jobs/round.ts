@@ -68,7 +68,8 @@ async function submit(job: ChaosJob, dice: Dice, around: Surroundings): Promise<
   }
   for (;;) {
     const answer = await call(job, '', dice, around, 'POST', JSON.stringify(job.submission))
-    if (answer?.status === 202) return
+    // 200: it was taken before, by a host that died before it answered, and has ended since.
+    if (answer?.status === 202 || answer?.status === 200) return
     if (answer && answer.status < 500)
       throw new Error(`submission answered with ${answer.status} ${JSON.stringify(answer.body)}`)
     await delay(50)
