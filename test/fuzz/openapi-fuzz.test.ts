@@ -9,6 +9,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { startStorage } from '../support/azurite-storage.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
@@ -69,7 +70,8 @@ describe('the OpenAPI documents, in the hands of Schemathesis', () => {
     const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
     schemathesis = await findSchemathesis(file)
     if (!schemathesis) return
-    app = await runApp(file, { ...services, ...(await sampleServices()) })
+    const AzureWebJobsStorage = await startStorage(file)
+    app = await runApp(file, { ...services, ...(await sampleServices()) }, { AzureWebJobsStorage })
     await app.settled()
   })
   after(async () => {
