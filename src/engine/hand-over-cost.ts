@@ -19,9 +19,14 @@ export class HandOverCost {
   #workSquared = 0
   #workMs = 0
 
-  /** @param work  of all its requests, as `workOf` counts it */
-  observe(requests: number, work: number, ms: number): void {
-    this.requestMs += newest * (ms / Math.max(1, requests) - this.requestMs)
+  /**
+   * @param work  of all its requests, as `workOf` counts it
+   * @param ms  until its owner heard of its end, which is late where that is busy
+   * @param runMs  of its runs alone, as the thread measured them; 0: there was none
+   */
+  observe(requests: number, work: number, ms: number, runMs = 0): void {
+    // An owner that is busy must not make hand-overs smaller: more of them keep it busier still.
+    this.requestMs += newest * ((runMs || ms) / Math.max(1, requests) - this.requestMs)
     this.#count = this.#count * memory + 1
     this.#work = this.#work * memory + work
     this.#ms = this.#ms * memory + ms

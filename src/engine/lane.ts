@@ -249,7 +249,7 @@ export class Lane {
   }
 
   #idle(slot: ThreadSlot): void {
-    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since)
+    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since, slot.runMs)
     const isSurplus = this.#threads.hasSurplus
     if (isSurplus) slot.end('surplus')
     slot.endTurn(this.#queue.length > 0)

@@ -33,6 +33,8 @@ export class ThreadSlot {
   requestCount = 0
   /** What they are, as `workOf` counts it. */
   work = 0
+  /** Milliseconds of the runs among them that have ended, by the thread's own clock. */
+  runMs = 0
   /** What it has, or had last, began as a request of a batch job. */
   isBackground = false
   /** It takes others in while it has a long request under way: nobody waits for the end of that. */
@@ -82,6 +84,7 @@ export class ThreadSlot {
     this.since = Date.now()
     this.requestCount = 0
     this.work = 0
+    this.runMs = 0
     this.#count(batch)
     this.#thread.handOver(batch.map(({ request }) => request))
   }
@@ -215,8 +218,11 @@ export class ThreadSlot {
   }
 
   #record({ runs, bisected }: RunTally): void {
-    for (let at = 0; at < runs.length; at += 3)
-      this.#metrics.ran(runs[at] as number, runs[at + 1] as number, runs[at + 2] as number)
+    for (let at = 0; at < runs.length; at += 3) {
+      const ms = runs[at + 2] as number
+      this.runMs += ms
+      this.#metrics.ran(runs[at] as number, runs[at + 1] as number, ms)
+    }
     if (bisected > 0) this.#metrics.bisected(bisected)
   }
 }

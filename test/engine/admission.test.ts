@@ -10,6 +10,14 @@ const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} is not ${expected}`)
 
 describe('HandOverCost', () => {
+  it('takes a request for as long as its run, however late its owner hears of it', () => {
+    const cost = new HandOverCost()
+    for (let round = 0; round < 50; round++) cost.observe(4, 4, 80, 2)
+    assert.ok(Math.abs(cost.requestMs - 0.5) < 0.01, String(cost.requestMs))
+    for (let round = 0; round < 50; round++) cost.observe(4, 4, 80) // what ran no run, is told by nothing else
+    assert.ok(Math.abs(cost.requestMs - 20) < 0.1, String(cost.requestMs))
+  })
+
   it('expects nothing before the first hand-over', () => {
     assert.equal(new HandOverCost().estimateMs(3, 700, true), 0)
   })
