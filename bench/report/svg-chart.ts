@@ -37,6 +37,7 @@ export function svgChart({ title, xLabel, yLabel, panels }: Chart): string {
     return `<g transform="translate(${x} ${y})">${panelSvg(panel, xLabel, yLabel)}</g>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" fill="${ink.text}">
+<title>${escaped(title)}</title>
 <rect width="${width}" height="${height}" fill="#ffffff"/>
 <text x="${margin.left}" y="26" font-size="16" font-weight="600">${escaped(title)}</text>
 ${legend}
