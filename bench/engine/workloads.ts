@@ -1,10 +1,12 @@
 /** The services that the engine is measured with, and many different rows for each. */
+
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { seededRandom } from '../../test/support/seeded-random.ts'
 import { benchDir, cachedModel, rootDir } from '../cache.ts'
 import type { RequestParts } from '../http/contest.ts'
 import { mlp, rowLength } from '../models/mlp.ts'
-import { imageShape, resnet50, seededRandom } from '../models/resnet50.ts'
+import { imageShape, resnet50 } from '../models/resnet50.ts'
 
 export interface Workload {
   readonly name: string

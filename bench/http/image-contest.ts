@@ -1,8 +1,10 @@
 /** ResNet-50: a model that computes for long. Does scoring in a thread cost requests, and what does it give others? */
+
 import { join } from 'node:path'
+import { seededRandom } from '../../test/support/seeded-random.ts'
 import { benchDir, cachedModel } from '../cache.ts'
 import type { LoadGenerator } from '../load/load-generator.ts'
-import { imageShape, resnet50, seededRandom } from '../models/resnet50.ts'
+import { imageShape, resnet50 } from '../models/resnet50.ts'
 import { median } from '../report/statistics.ts'
 import { type Contestant, contest, type RequestParts, type RoundResult, type Settings } from './contest.ts'
 import { ourHost, prepareService, primaryKeyOf } from './our-host.ts'

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { seededRandom } from '../models/resnet50.ts'
+import { seededRandom } from '../../test/support/seeded-random.ts'
 
 /** What the pacing thread gets. */
 export interface PacerStart {

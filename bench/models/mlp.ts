@@ -1,5 +1,5 @@
+import { seededRandom } from '../../test/support/seeded-random.ts'
 import type { OnnxGraph, OnnxNode, OnnxWeights } from './onnx-file.ts'
-import { seededRandom } from './resnet50.ts'
 
 /** Units of each layer: 12.5 million weights, 50 MB. */
 const widths = [1024, 2048, 2048, 2048, 1000]

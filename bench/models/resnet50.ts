@@ -1,3 +1,4 @@
+import { seededRandom } from '../../test/support/seeded-random.ts'
 import type { OnnxGraph, OnnxNode, OnnxWeights } from './onnx-file.ts'
 
 /** Blocks and width of each stage (He et al. 2015, table 1). */
@@ -75,16 +76,5 @@ export function resnet50(): OnnxGraph {
     weights,
     input: { name: 'image', shape: ['batch', ...imageShape.slice(1)] },
     output: { name: 'scores', shape: ['batch', classCount] },
-  }
-}
-
-/** mulberry32: the same weights on every machine. */
-export function seededRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state)
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -15,7 +15,6 @@ import {
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { encodeModel } from '../../bench/models/onnx-file.ts'
-import { seededRandom } from '../../bench/models/resnet50.ts'
 import { makeRoom, openCacheFolder } from '../../src/adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from '../../src/adapters/model-cache/cache-writer.ts'
 import { CachedModels } from '../../src/adapters/model-cache/cached-models.ts'
@@ -25,6 +24,7 @@ import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts
 import { ServiceDefinition } from '../../src/service/definition.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { identityModel } from '../support/onnx-writer.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { makeServices } from '../support/service-folder.ts'
 
 const digits = 'models/digits/1/model.onnx'

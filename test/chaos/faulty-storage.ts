@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { seededRandom } from '../support/seeded-random.ts'
 
 /**
  * What may happen to a request:
@@ -82,10 +83,11 @@ class Faults {
   readonly planned: (FaultKind | 'none')[] = []
   #rate = 0
   #kinds: readonly FaultKind[] = faultKinds
-  #state: number
+  /** From 0, up to but not with 1. */
+  readonly random: () => number
 
   constructor(seed: number) {
-    this.#state = seed >>> 0
+    this.random = seededRandom(seed)
   }
 
   set(rate: number, kinds: readonly FaultKind[]): void {
@@ -99,14 +101,6 @@ class Faults {
     const kind = this.planned.shift() ?? (isFault && drawn ? drawn : 'none')
     if (kind !== 'none') this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
     return kind
-  }
-
-  /** Mulberry32, by Tommy Ettinger. */
-  random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
 

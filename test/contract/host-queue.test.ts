@@ -1,28 +1,23 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { systemClock } from '../../src/adapters/local/system-clock.ts'
-import { type LocalStorage, startAzurite } from '../../src/host/azurite.ts'
 import type { Queue } from '../../src/host/queue/queue.ts'
 import { openAzureHostBlobs, openAzureQueue } from '../../src/host/storage/azure-storage.ts'
+import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryQueue } from '../support/memory-queue.ts'
 
-let location: string
-let storage: LocalStorage
+let connectionString: string
+const cleanUps: (() => unknown)[] = []
 before(async () => {
-  location = await mkdtemp(join(tmpdir(), 'azurite-'))
-  storage = await startAzurite(location, () => {})
+  connectionString = await startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
 })
 after(async () => {
-  await storage.stop()
-  await rm(location, { recursive: true, force: true })
+  for (const cleanUp of cleanUps) await cleanUp()
 })
 
 const openMemoryQueue = () => new MemoryQueue('queue', systemClock)
-const openQueueOnAzurite = () => openAzureQueue(storage.connectionString, `q-${randomUUID()}`)
+const openQueueOnAzurite = () => openAzureQueue(connectionString, `q-${randomUUID()}`)
 
 for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
   describe(`a queue: ${open.name}`, () => {
@@ -63,7 +58,7 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
 
 describe('HostBlobs on Azurite', () => {
   it('leases to one at a time, and to the next when it is given back', async () => {
-    const blobs = openAzureHostBlobs(storage.connectionString)
+    const blobs = openAzureHostBlobs(connectionString)
     const first = await blobs.lease('locks/x', 15)
     assert.equal(await blobs.lease('locks/x', 15), undefined)
     assert.equal(await first?.renew(), true)
@@ -74,7 +69,7 @@ describe('HostBlobs on Azurite', () => {
   })
 
   it('gives back the JSON that was written last', async () => {
-    const blobs = openAzureHostBlobs(storage.connectionString)
+    const blobs = openAzureHostBlobs(connectionString)
     assert.equal(await blobs.readJson('timers/x'), undefined)
     for (const value of [{ a: 1 }, { b: 'ü' }]) {
       await blobs.writeJson('timers/x', value)
@@ -83,7 +78,7 @@ describe('HostBlobs on Azurite', () => {
   })
 
   it('fails with status and code alone', async () => {
-    const wrongKey = storage.connectionString.replace(/AccountKey=\w{5}/, 'AccountKey=AAAAA')
+    const wrongKey = connectionString.replace(/AccountKey=\w{5}/, 'AccountKey=AAAAA')
     await assert.rejects(openAzureHostBlobs(wrongKey).readJson('x'), {
       name: 'StorageFault',
       message: /^storage failed with 403/,

@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { QueueServiceClient } from '@azure/storage-queue'
-import { type LocalStorage, startAzurite } from '../../src/host/azurite.ts'
+import { startStorage } from '../support/azurite-storage.ts'
 import { type Host, send, spawnHost, startHost } from './host-child.ts'
 
-let location: string
-let storage: LocalStorage
+let connectionString: string
 let count = 0
+const cleanUps: (() => unknown)[] = []
 before(async () => {
-  location = await mkdtemp(join(tmpdir(), 'azurite-'))
-  storage = await startAzurite(location, () => {})
+  connectionString = await startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
 })
 after(async () => {
-  await storage.stop()
-  await rm(location, { recursive: true, force: true })
+  for (const cleanUp of cleanUps) await cleanUp()
 })
 
 interface Test {
@@ -27,7 +22,7 @@ interface Test {
 function place() {
   const name = `work-${++count}`
   const environment = {
-    AzureWebJobsStorage: storage.connectionString,
+    AzureWebJobsStorage: connectionString,
     AzureFunctionsWebHost__hostid: `host-${count}`,
     WORK_QUEUE: name,
     TICK: '0 0 0 1 1 *',
@@ -35,7 +30,7 @@ function place() {
     SCORING_HOST_QUEUE_INVISIBILITY_MS: '2000',
     SCORING_HOST_LEASE_POLL_MS: '50',
   }
-  const service = QueueServiceClient.fromConnectionString(storage.connectionString)
+  const service = QueueServiceClient.fromConnectionString(connectionString)
   return { environment, queue: service.getQueueClient(name), poison: service.getQueueClient(`${name}-poison`) }
 }
 

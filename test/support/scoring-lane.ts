@@ -2,17 +2,16 @@ import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import type { LoadReport, ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { Lane } from '../../src/engine/lane.ts'
-import { hasScript } from '../../src/engine/thread-spec.ts'
+import { hasScript, type ThreadSpec } from '../../src/engine/thread-spec.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
-/** Loads the one service of `files` in real threads. */
-export async function serve(test: TestContext, files: ServiceFiles) {
-  const root = await makeServices(files, test)
-  const store = new FolderModelStore(root)
-  const [name] = await store.listServices()
-  const spec = await store.openService(name as string)
+/** The lane of a service on one real thread, which begins to load. */
+export function startLane(
+  test: { after(cleanUp: () => Promise<unknown>): void },
+  spec: ThreadSpec,
+): { lane: Lane; loaded: Promise<LoadReport> } {
   const { limits } = spec.definition
   const lane = new Lane({
     startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
@@ -22,7 +21,16 @@ export async function serve(test: TestContext, files: ServiceFiles) {
     log: () => {},
   })
   test.after(() => lane.stop())
-  const report = await lane.start()
+  return { lane, loaded: lane.start() }
+}
+
+/** Loads the one service of `files` in real threads. */
+export async function serve(test: TestContext, files: ServiceFiles) {
+  const root = await makeServices(files, test)
+  const store = new FolderModelStore(root)
+  const [name] = await store.listServices()
+  const { lane, loaded } = startLane(test, await store.openService(name as string))
+  const report = await loaded
   const sendAs = (contentType: string, body: Uint8Array) => lane.submit({ body, contentType })
   const send = (body: unknown) =>
     sendAs('application/json', new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)))
