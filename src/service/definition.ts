@@ -166,6 +166,12 @@ export const ServiceDefinition = z.strictObject({
     .optional()
     .describe('models by name; absent: the one .onnx file in the highest-numbered folder, or beside service.json'),
   entryScript: relativePath.optional().describe('module with init() and run(); absent: tensors in, tensors out'),
+  missing: z
+    .enum(['nan', 'error'])
+    .default('nan')
+    .describe(
+      'nan: null, and the words NaN, Infinity and -Infinity, are values of floating-point inputs, null being NaN; error: they are refused',
+    ),
   auth: Auth.prefault({}),
   accelerator: Accelerator.prefault({}),
   batching: Batching.prefault({}),

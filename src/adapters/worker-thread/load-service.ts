@@ -7,6 +7,7 @@ import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 import { availableProcessors } from '../local/available-processors.ts'
 import { CachedModels } from '../model-cache/cached-models.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
@@ -23,6 +24,8 @@ export interface LoadedService {
   readonly isBatchable: boolean
   /** Whole numbers beyond 2^53 must arrive exactly. */
   readonly hasExactIntegers: boolean
+  /** NaN and infinities may be written in JSON as Python writes them. */
+  readonly takesTokens: boolean
   /** What bodies may be besides JSON. */
   readonly mediaTypes: readonly string[]
   /** Rows of a request. */
@@ -40,6 +43,7 @@ export async function loadService(
   spec: ThreadSpec,
   cacheFolder: string | undefined,
 ): Promise<{ service: LoadedService; report: LoadReport }> {
+  Tensor.takes = spec.definition.missing === 'error' ? 'none' : 'all'
   const startedAt = performance.now()
   const cached = new CachedModels(cacheFolder)
   const models = new ModelLoader(spec.models, cached)
@@ -87,6 +91,7 @@ export async function loadService(
     isBuiltIn: !hasScript(spec),
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
+    takesTokens: spec.definition.missing !== 'error',
     mediaTypes,
     maxRows: limits.maxRows,
     runLimits: batching,

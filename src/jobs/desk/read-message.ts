@@ -1,6 +1,6 @@
 import { ScoringError } from '../../errors.ts'
-import { exactInteger } from '../../protocols/azureml-input.ts'
 import { findJsonError } from '../../protocols/json-error.ts'
+import { exactInteger } from '../../tensor/json-source.ts'
 
 /**
  * The submission that a message holds: JSON, or JSON in base64, which many clients of queues make of every message. A host
