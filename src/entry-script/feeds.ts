@@ -2,8 +2,9 @@ import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../errors.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { decodeNested, type NonFiniteInput } from '../tensor/nested.ts'
-import { hasRowAxis } from '../tensor/shape.ts'
+import { isByRow, isColumn } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { decodeNamedValues } from './named-values.ts'
 import {
   type Columns,
   checkNames,
@@ -95,8 +96,8 @@ function withoutIndex(body: Members, names: readonly string[]): unknown {
 /** What several inputs are given, by name. */
 function readInputs(where: string, data: unknown, inputs: readonly TensorInfo[]): Columns {
   const names = inputs.map(({ name }) => name)
-  const schema: TableSchema = { names, isPlain: inputs.every(isColumn) }
-  if (inputs.every(isByRow)) return readTable(where, data, schema)
+  const schema: TableSchema = { names, isPlain: inputs.every(({ shape }) => isColumn(shape)) }
+  if (inputs.every(({ shape }) => isByRow(shape))) return readTable(where, data, schema)
   if (!isMembers(data)) {
     const quoted = names.map(name => `"${name}"`).join(', ')
     throw new ScoringError('INPUT_TYPE_MISMATCH', `${where} must be an object with the model's inputs ${quoted}`)
@@ -113,12 +114,13 @@ function decodeOnly(
   columns: readonly string[] | undefined,
   takes: NonFiniteInput,
 ): Tensor {
-  const own: TableSchema = { names: [input.name], isPlain: isColumn(input) }
+  const own: TableSchema = { names: [input.name], isPlain: isColumn(input.shape) }
   const byOwnName = (table: unknown) => decodeInput(input, readTable(where, table, own).get(input.name), takes)
   if (Array.isArray(data)) {
     const [first] = data
     if (isMembers(first)) {
-      if (columns && !isUnderOwnName(first, input, columns)) return decodeWide(where, data, input, columns, takes)
+      if (columns && !isUnderOwnName(first, input, columns))
+        return decodeNamedValues(where, data, input, columns, takes)
       if (!own.isPlain && !isUnderOwnName(first, input, [])) throw noNames(input)
       return byOwnName(data)
     }
@@ -126,11 +128,11 @@ function decodeOnly(
   }
   if (isMembers(data)) {
     if (isSplit(data)) {
-      if (columns) return decodeWide(where, data, input, columns, takes)
+      if (columns) return decodeNamedValues(where, data, input, columns, takes)
       // Without known names the values of a row are taken in the order in which they come.
       return own.isPlain ? byOwnName(data) : decodeInput(input, memberOf(data, 'data'), takes)
     }
-    if (columns && !isUnderOwnName(data, input, columns)) return decodeWide(where, data, input, columns, takes)
+    if (columns && !isUnderOwnName(data, input, columns)) return decodeNamedValues(where, data, input, columns, takes)
     if (own.isPlain || isUnderOwnName(data, input, [])) return byOwnName(data)
   }
   const isSingle = data !== null && typeof data !== 'object'
@@ -140,26 +142,6 @@ function decodeOnly(
 /** A single input may also come under its name, as several do. */
 function isUnderOwnName(data: Members, { name }: TensorInfo, columns: readonly string[]): boolean {
   return memberOf(data, name) !== undefined && !columns.includes(name)
-}
-
-/** The values of a row of a single input come by name. */
-function decodeWide(
-  where: string,
-  data: unknown,
-  input: TensorInfo,
-  names: readonly string[],
-  takes: NonFiniteInput,
-): Tensor {
-  const columns = [...readTable(where, data, { names, isPlain: true })] as [string, unknown[]][]
-  const [[firstName, first]] = columns as [[string, unknown[]]]
-  for (const [name, { length }] of columns) {
-    if (length !== first.length) {
-      const lengths = `"${name}" has ${length} values, "${firstName}" has ${first.length}`
-      throw new ScoringError('INPUT_RAGGED', `${lengths}: columns must be equally long`)
-    }
-  }
-  const rows = first.map((_, row) => columns.map(([, values]) => values[row]))
-  return decodeInput(input, rows, takes)
 }
 
 function noNames({ shape }: TensorInfo): ScoringError {
@@ -173,16 +155,6 @@ function noNames({ shape }: TensorInfo): ScoringError {
 
 function sizeOf(size: number | string | undefined): string {
   return typeof size === 'number' && size >= 0 ? String(size) : 'any number of'
-}
-
-/** One value a row: shape [n] or [n, 1]. */
-export function isColumn({ shape }: TensorInfo): boolean {
-  return isByRow({ shape }) && (shape.length === 1 || (shape.length === 2 && shape[1] === 1))
-}
-
-/** The first dimension is that of the rows. */
-function isByRow({ shape }: Pick<TensorInfo, 'shape'>): boolean {
-  return hasRowAxis(shape) || shape[0] === 1
 }
 
 /** Nested lists of the declared shape; for [n, 1] also the values alone, which are the nearest thing to a column. */

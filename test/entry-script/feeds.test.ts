@@ -134,6 +134,16 @@ describe('decodeFeeds', () => {
     refused('{"columns": ["a", "c"], "data": [[1, 2]]}', 'INPUT_UNKNOWN', /"columns" has "c"/)
   })
 
+  it('gives named values the shape that the input has', () => {
+    const pixels: TensorInfo[] = [{ name: 'x', dtype: 'uint8', shape: ['n', 1, 2, -1] }]
+    assert.deepEqual(read('{"data": [{"d": 4, "c": 3, "b": 2, "a": 1}]}', pixels, { columns: ['a', 'b', 'c', 'd'] }), {
+      x: { shape: [1, 1, 2, 2], values: [1, 2, 3, 4] },
+    })
+    assert.deepEqual(read('{"data": [{"a": 4}]}', [column('x', 'int32', false)], { columns: ['a'] }), {
+      x: { shape: [1], values: [4] },
+    })
+  })
+
   it('takes wide inputs beside others by record too', () => {
     const inputs: TensorInfo[] = [column('age'), { name: 'pixels', dtype: 'uint8', shape: ['n', 2] }]
     assert.deepEqual(read('{"data": [{"age": 1, "pixels": [2, 3]}, {"age": 4, "pixels": [5, 6]}]}', inputs), {

@@ -74,6 +74,10 @@ describe('rows of a request', () => {
         'words/model.onnx': identityModel('string', ['batch']),
         'wide/service.json': {},
         'wide/model.onnx': identityModel('float32', ['batch', 3]),
+        'named/service.json': { input: { columns: ['a', 'b', 'c'] } },
+        'named/model.onnx': identityModel('float32', ['batch', 3]),
+        'misnamed/service.json': { input: { columns: ['a', 'b'] } },
+        'misnamed/model.onnx': identityModel('float32', ['batch', 3]),
         'raw/service.json': fromScript(),
         'raw/score.mjs': raw,
         'strict-raw/service.json': fromScript('error'),
@@ -215,6 +219,42 @@ describe('rows of a request', () => {
       'INPUT_TYPE_MISMATCH',
       'row 0 is an object; the model takes rows that are lists of 3 values. It knows no names for them: "input": {"columns": […]} in service.json gives them some',
     ])
+  })
+
+  it('may name the values of a wide input where service.json does', async () => {
+    const rightRows = [
+      [1, 2, 3],
+      [4, 5, 6],
+    ]
+    for (const data of [
+      [
+        { c: 3, a: 1, b: 2 },
+        { a: 4, b: 5, c: 6 },
+      ],
+      { c: [3, 6], a: [1, 4], b: [2, 5] },
+      {
+        columns: ['c', 'a', 'b'],
+        data: [
+          [3, 1, 2],
+          [6, 4, 5],
+        ],
+      },
+      rightRows,
+    ]) {
+      assert.deepEqual(await answerTo('named', { data }), rightRows, JSON.stringify(data))
+    }
+    assert.deepEqual(await answerTo('named', { data: { a: 1, b: 2, c: null } }), [[1, 2, null]])
+    assert.deepEqual(await refusalOf('named', { data: [{ a: 1, b: 2, d: 3 }] }), [
+      400,
+      'INPUT_UNKNOWN',
+      'row 0 has "d"; the model takes "a", "b", "c"',
+    ])
+  })
+
+  it('cannot be named otherwise than there are values: the service says so at its start', async () => {
+    const { misnamed } = await app.settled()
+    assert.equal(misnamed?.status, 'failed')
+    assert.match(misnamed?.reason ?? '', /input\.columns has 2 names, .* "x", shape \[batch, 3\]/)
   })
 
   it('that are wrong are refused with what came and what a right row is', async () => {

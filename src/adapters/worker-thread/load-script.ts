@@ -104,7 +104,8 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
 }
 
 function rowSettingsOf({ definition }: ThreadSpec): RowSettings {
-  return { missing: definition.missing }
+  const { missing, input } = definition
+  return { missing, ...(input.columns && { columns: input.columns }) }
 }
 
 function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {

@@ -2,6 +2,7 @@ import type { LoadReport } from '../../engine/hand-over.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
+import { checkColumns } from '../../entry-script/named-values.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
@@ -48,6 +49,7 @@ export async function loadService(
   const cached = new CachedModels(cacheFolder)
   const models = new ModelLoader(spec.models, cached)
   const { script, input, output, answeredBy } = await loadScript(spec, models)
+  if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
   const { isBatchable, notes, answer } = await warmUp(script, {
