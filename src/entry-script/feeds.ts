@@ -11,11 +11,13 @@ import {
   hasRowLabels,
   isMembers,
   isSplit,
+  isWithSchema,
   type Members,
   memberOf,
   namesIn,
   readTable,
   type TableSchema,
+  withoutIndex,
   withoutRowLabels,
 } from './table.ts'
 
@@ -48,6 +50,7 @@ export function decodeFeeds(
   const known = inputs.length === 1 ? [...new Set([...(settings.columns ?? []), ...names])] : names
   let { where, data } = findData(parameters, known)
   let areInOrder = false
+  if (isWithSchema(data)) data = withoutIndex(data, known)
   if (hasRowLabels(data)) {
     const inOrder = (source?.inOrder() as Members | undefined) ?? parameters
     areInOrder = source !== undefined
@@ -69,8 +72,8 @@ function findData(body: Members, names: readonly string[]): { where: string; dat
   const given = new Set(namesIn(body))
   const whole = { where: 'the body', data: body }
   if (names.length > 1 && names.every(name => given.has(name))) return whole
-  if (isSplit(body)) return whole
-  if (given.has('data')) return { where: '"data"', data: withoutIndex(body, names) }
+  if (isSplit(body) || isWithSchema(body)) return whole
+  if (given.has('data')) return { where: '"data"', data: memberOf(body, 'data') }
   if (names.some(name => given.has(name))) return whole
   for (const name of ['input_data', 'dataframe_split', 'dataframe_records']) {
     if (given.has(name)) return { where: `"${name}"`, data: memberOf(body, name) }
@@ -79,18 +82,6 @@ function findData(body: Members, names: readonly string[]): { where: string; dat
   if (isMembers(inputs)) return findData(inputs, names)
   if (given.has('Inputs')) return { where: '"Inputs"', data: inputs }
   throw new ScoringError('INPUT_MISSING', "A value is not provided for the 'data' parameter.")
-}
-
-/** `{"schema": {"primaryKey": ["index"], …}, "data": [{"index": 0, …}]}`, pandas' "table": the index is no column. */
-function withoutIndex(body: Members, names: readonly string[]): unknown {
-  const data = memberOf(body, 'data')
-  const schema = memberOf(body, 'schema')
-  const keys = isMembers(schema) ? memberOf(schema, 'primaryKey') : undefined
-  if (!Array.isArray(keys) || !Array.isArray(data)) return data
-  const labels = keys.filter(key => typeof key === 'string' && !names.includes(key))
-  return data.map(row =>
-    isMembers(row) ? Object.fromEntries(Object.entries(row).filter(([name]) => !labels.includes(name))) : row,
-  )
 }
 
 /** What several inputs are given, by name. */

@@ -1,6 +1,6 @@
 /**
  * Rows as data scientists have them: records, one record, columns, lists in the order of the columns, and what pandas writes
- * with `orient="split"` (also "tight"), "index" and "columns". All of them become lists by column.
+ * with `orient="split"` (also "tight"), "table", "index" and "columns". All of them become lists by column.
  */
 import { ScoringError } from '../errors.ts'
 import { kindOf } from '../tensor/nested.ts'
@@ -98,6 +98,22 @@ function readSplit(split: Members, schema: TableSchema): Columns {
 
 export function isSplit(value: unknown): value is Members {
   return isMembers(value) && Array.isArray(memberOf(value, 'columns')) && Array.isArray(memberOf(value, 'data'))
+}
+
+/** `{"schema": {"primaryKey": ["index"], …}, "data": [{"index": 0, …}, …]}`, which pandas writes with `orient="table"`. */
+export function isWithSchema(value: unknown): value is Members {
+  if (!isMembers(value) || !Array.isArray(memberOf(value, 'data'))) return false
+  const schema = memberOf(value, 'schema')
+  return isMembers(schema) && Array.isArray(memberOf(schema, 'primaryKey'))
+}
+
+/** The records of such a table: what only identifies a row is no column. */
+export function withoutIndex(table: Members, names: readonly string[]): unknown[] {
+  const keys = memberOf(memberOf(table, 'schema') as Members, 'primaryKey') as unknown[]
+  const labels = keys.filter(key => typeof key === 'string' && !names.includes(key))
+  return (memberOf(table, 'data') as unknown[]).map(row =>
+    isMembers(row) ? Object.fromEntries(Object.entries(row).filter(([name]) => !labels.includes(name))) : row,
+  )
 }
 
 /** Rows or columns whose values stand under row labels, as `df.to_json()` and `orient="index"` write them. */
