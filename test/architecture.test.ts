@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 const mayImport: Record<string, readonly string[]> = {
   tensor: [],
   service: [],
+  models: [],
   auth: [],
   engine: ['service'],
   'entry-script': ['engine'],
@@ -41,7 +42,7 @@ describe('the rooms', () => {
 
   it('know no vendor and no environment, which are for adapters', () => {
     for (const file of globSync(
-      'src/{tensor,service,auth,engine,entry-script,jobs,protocols,registry,scoring,telemetry}/**/*.ts',
+      'src/{tensor,service,models,auth,engine,entry-script,jobs,protocols,registry,scoring,telemetry}/**/*.ts',
     )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)
