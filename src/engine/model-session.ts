@@ -6,7 +6,12 @@ import type { Tensor } from '../tensor/tensor.ts'
 export interface TensorInfo {
   readonly name: string
   readonly dtype: Dtype
-  readonly shape: DeclaredShape
+  /** undefined: of any number of dimensions. */
+  readonly shape: DeclaredShape | undefined
+  /** What the entries of the last axis are called, where the graph gives probabilities by class. */
+  readonly classes?: readonly string[]
+  /** The output of the graph, a list of tensors, that this one is an entry of. */
+  readonly list?: string
 }
 
 export type Feeds = Readonly<Record<string, Tensor>>
@@ -15,13 +20,15 @@ export type Feeds = Readonly<Record<string, Tensor>>
 export interface ModelSession {
   readonly name: string
   readonly inputs: readonly TensorInfo[]
+  /** Inputs for which the graph has a value, which counts where none is given; absent: there are none. */
+  readonly optionalInputs?: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
   /** What runs it, under ONNX Runtime's name, e.g. `cpu`. */
   readonly executionProvider: string
   /**
    * Runs the graph once.
    *
-   * @param feeds  one tensor per input
+   * @param feeds  one tensor per input, and for any of the optional ones
    * @returns one tensor per output
    * @throws ScoringError INPUT_… when a tensor does not fit its input, MODEL_RUN_FAILED when the runtime gives up
    */

@@ -1,9 +1,10 @@
 import { splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
 
 /**
- * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, or an
- * object of such.
+ * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, a
+ * `TensorList`, or an object of such.
  *
  * @param rowCounts  rows of each request, in order
  * @returns one result per request, or undefined when the result does not follow the rows
@@ -11,6 +12,11 @@ import { Tensor } from '../tensor/tensor.ts'
 export function splitResult(result: unknown, rowCounts: readonly number[]): unknown[] | undefined {
   const total = rowCounts.reduce((sum, count) => sum + count, 0)
   if (result instanceof Tensor) return result.shape[0] === total ? splitRows(result, rowCounts) : undefined
+  if (result instanceof TensorList) {
+    const parts = result.tensors.map(each => splitResult(each, rowCounts))
+    if (parts.includes(undefined)) return undefined
+    return rowCounts.map((_, index) => new TensorList(parts.map(part => part?.[index] as Tensor)))
+  }
   if (isList(result)) {
     if (result.length !== total) return undefined
     let start = 0
@@ -21,7 +27,7 @@ export function splitResult(result: unknown, rowCounts: readonly number[]): unkn
     })
   }
   if (!isPlainObject(result)) return undefined
-  const parts: Record<string, unknown>[] = rowCounts.map(() => ({}))
+  const parts: Record<string, unknown>[] = rowCounts.map(() => Object.create(null))
   for (const [name, member] of Object.entries(result)) {
     const split = splitResult(member, rowCounts)
     if (!split) return undefined

@@ -1,6 +1,7 @@
 import type { ModelSession } from '../engine/model-session.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
 import { decodeFeeds } from './feeds.ts'
+import { modelAnswer } from './model-answer.ts'
 import type { RowScript } from './script.ts'
 
 /**
@@ -8,17 +9,14 @@ import type { RowScript } from './script.ts'
  * A model with one output answers with its rows, one with several with an object of them.
  */
 export function builtInScript(model: ModelSession): RowScript {
-  const [only] = model.outputs
-  const isSingleOutput = model.outputs.length === 1 && only !== undefined
+  const { inputs, optionalInputs = [], outputs } = model
   return {
     kind: 'rows',
     takesHeaders: false,
-    inputs: model.inputs,
-    hasRowAxis: [...model.inputs, ...model.outputs].every(tensor => hasRowAxis(tensor.shape)),
-    decode: parameters => decodeFeeds(parameters, model.inputs),
-    run: async feeds => {
-      const outputs = await model.run(feeds)
-      return isSingleOutput ? outputs[only.name] : outputs
-    },
+    inputs,
+    optionalInputs,
+    hasRowAxis: [...inputs, ...outputs].every(tensor => hasRowAxis(tensor.shape)),
+    decode: parameters => decodeFeeds(parameters, inputs, optionalInputs),
+    run: async feeds => modelAnswer(outputs, await model.run(feeds)),
   }
 }

@@ -138,7 +138,7 @@ function rowsOf(feeds: Feeds): Feeds[] {
   const rows: Record<string, Tensor>[] = []
   for (const [name, tensor] of Object.entries(feeds)) {
     for (const [index, row] of splitRows(tensor, new Array(tensor.rowCount).fill(1)).entries()) {
-      rows[index] ??= {}
+      rows[index] ??= Object.create(null) as Record<string, Tensor>
       ;(rows[index] as Record<string, Tensor>)[name] = row
     }
   }

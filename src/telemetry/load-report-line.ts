@@ -19,5 +19,10 @@ function describeProviders({ executionProvider, placements = [] }: LoadReport): 
 }
 
 function describeTensors(tensors: readonly TensorInfo[]): string {
-  return tensors.map(({ name, dtype, shape }) => `${name} ${dtype}[${shape.join(', ')}]`).join(', ') || 'no tensors'
+  return tensors.map(describeTensor).join(', ') || 'no tensors'
+}
+
+function describeTensor({ name, dtype, shape, classes }: TensorInfo): string {
+  if (!shape) return `${name} ${dtype} of any shape`
+  return `${name} ${dtype}[${shape.join(', ')}]${classes ? ' by class' : ''}`
 }

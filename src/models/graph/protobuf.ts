@@ -156,8 +156,13 @@ export function textAt(bytes: Uint8Array, field: Field): string {
 
 /** One length-delimited field (message, text, packed list) of which `parts`, one after the other, are the content. */
 export function encodeBytesField(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
-  const content = concatBytes(parts)
-  return concatBytes([encodeVarint((BigInt(number) << 3n) | 2n), encodeVarint(BigInt(content.length)), content])
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  return concatBytes([encodeFieldHead(number, length), ...parts])
+}
+
+/** Tag and length of a length-delimited field whose content follows. */
+export function encodeFieldHead(number: number, length: number): Uint8Array {
+  return concatBytes([encodeVarint((BigInt(number) << 3n) | 2n), encodeVarint(BigInt(length))])
 }
 
 /** One `int64`, `int32` or enum field. */
