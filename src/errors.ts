@@ -116,6 +116,13 @@ export class InputShapeMismatch extends ScoringError {
   }
 }
 
+/** There is nothing to score. */
+export class NoRows extends ScoringError {
+  constructor(input: string) {
+    super('INPUT_SHAPE_MISMATCH', `input "${input}" has no rows; send at least one`)
+  }
+}
+
 /** Something the operator has to mend before the app can start: one clear line, no stack trace. */
 export class StartupError extends Error {
   constructor(message: string, options?: ErrorOptions) {

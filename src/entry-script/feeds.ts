@@ -29,6 +29,11 @@ export interface RowSettings {
   readonly columns?: readonly string[]
 }
 
+export interface DecodeOptions extends RowSettings {
+  /** Inputs for which the graph has a value; they may be given by name, beside the rows. */
+  readonly optionalInputs?: readonly TensorInfo[]
+}
+
 /**
  * Reads the tensors of a request from its `data`: nested lists when there is one input, `{"<input>": […], …}` when there are
  * several, or a table in one of the forms that `readTable` knows. Lists of single values do for inputs of shape [n, 1].
@@ -37,17 +42,17 @@ export interface RowSettings {
  *
  * @param inputs  what the graph, or the script, declares
  * @param source  the text that the parameters come from; absent: they are as they were written
- * @throws ScoringError INPUT_MISSING, INPUT_UNKNOWN, INPUT_RAGGED, INPUT_TYPE_MISMATCH, or InputShapeMismatch
+ * @throws ScoringError INPUT_MISSING, INPUT_UNKNOWN, INPUT_RAGGED, INPUT_TYPE_MISMATCH, InputShapeMismatch, or NoRows
  */
 export function decodeFeeds(
   parameters: Record<string, unknown>,
   inputs: readonly TensorInfo[],
-  settings: RowSettings = {},
+  { optionalInputs = [], missing, columns }: DecodeOptions = {},
   source?: JsonSource,
 ): Feeds {
   const [only] = inputs
   const names = inputs.map(({ name }) => name)
-  const known = inputs.length === 1 ? [...new Set([...(settings.columns ?? []), ...names])] : names
+  const known = inputs.length === 1 ? [...new Set([...(columns ?? []), ...names])] : names
   let { where, data } = findData(parameters, known)
   let areInOrder = false
   if (isWithSchema(data)) data = withoutIndex(data, known)
@@ -57,14 +62,31 @@ export function decodeFeeds(
     data = withoutRowLabels(findData(inOrder, known).data as Members, known)
   }
   // What was read in order has infinities only where the text names them.
-  const takes = settings.missing === 'error' ? 'none' : source?.hasTokens || areInOrder ? 'all' : 'null'
-  if (only && inputs.length === 1) return { [only.name]: decodeOnly(where, data, only, settings.columns, takes) }
-  const columns = readInputs(where, data, inputs)
-  const feeds = Object.fromEntries(
-    inputs.map(input => [input.name, decodeInput(input, columns.get(input.name), takes)]),
-  )
+  const takes = missing === 'error' ? 'none' : source?.hasTokens || areInOrder ? 'all' : 'null'
+  const { given, rest } = takeOptional(data, optionalInputs)
+  const optional = optionalInputs.map(({ name }) => name)
+  const decoded =
+    only && inputs.length === 1
+      ? [[only.name, decodeOnly(where, rest, { input: only, columns, optional }, takes)] as const]
+      : decodeInputs(where, rest, inputs, optional, takes)
+  const feeds = new Map<string, Tensor>(decoded)
+  for (const [input, nested] of given) feeds.set(input.name, decodeInput(input, nested, takes))
   checkNamedDimensions(feeds, inputs)
-  return feeds
+  return Object.fromEntries(feeds)
+}
+
+/** What is given for inputs that need not be, by name; and the rows without that. */
+function takeOptional(
+  data: unknown,
+  optionalInputs: readonly TensorInfo[],
+): { readonly given: readonly (readonly [TensorInfo, unknown])[]; readonly rest: unknown } {
+  if (optionalInputs.length === 0 || !isMembers(data) || isSplit(data)) return { given: [], rest: data }
+  const members = new Map(namesIn(data).map(name => [name, memberOf(data, name)]))
+  const given = optionalInputs
+    .filter(({ name }) => members.has(name))
+    .map(input => [input, members.get(input.name)] as const)
+  for (const [{ name }] of given) members.delete(name)
+  return { given, rest: members }
 }
 
 /** Where in the body the rows are, and how to call that in messages. */
@@ -84,28 +106,42 @@ function findData(body: Members, names: readonly string[]): { where: string; dat
   throw new ScoringError('INPUT_MISSING', "A value is not provided for the 'data' parameter.")
 }
 
-/** What several inputs are given, by name. */
-function readInputs(where: string, data: unknown, inputs: readonly TensorInfo[]): Columns {
+/** Several inputs, by name. */
+function decodeInputs(
+  where: string,
+  data: unknown,
+  inputs: readonly TensorInfo[],
+  optional: readonly string[],
+  takes: NonFiniteInput,
+): [string, Tensor][] {
+  const columns = readInputs(where, data, inputs, optional)
+  return inputs.map(input => [input.name, decodeInput(input, columns.get(input.name), takes)])
+}
+
+function readInputs(where: string, data: unknown, inputs: readonly TensorInfo[], optional: readonly string[]): Columns {
   const names = inputs.map(({ name }) => name)
-  const schema: TableSchema = { names, isPlain: inputs.every(({ shape }) => isColumn(shape)) }
-  if (inputs.every(({ shape }) => isByRow(shape))) return readTable(where, data, schema)
+  const schema: TableSchema = { names, optional, isPlain: inputs.every(({ shape }) => isColumn(shape)) }
+  if (inputs.length > 0 && inputs.every(({ shape }) => isByRow(shape))) return readTable(where, data, schema)
   if (!isMembers(data)) {
-    const quoted = names.map(name => `"${name}"`).join(', ')
+    const quoted = [...names, ...optional].map(name => `"${name}"`).join(', ')
     throw new ScoringError('INPUT_TYPE_MISMATCH', `${where} must be an object with the model's inputs ${quoted}`)
   }
   checkNames(where, namesIn(data), schema)
   return new Map(names.map(name => [name, memberOf(data, name)]))
 }
 
+interface OnlyInput {
+  readonly input: TensorInfo
+  /** Names of the values of a row. */
+  readonly columns: readonly string[] | undefined
+  /** Names that may have stood beside it, for messages. */
+  readonly optional: readonly string[]
+}
+
 /** A single input: nested lists, or a table whose columns are its values. */
-function decodeOnly(
-  where: string,
-  data: unknown,
-  input: TensorInfo,
-  columns: readonly string[] | undefined,
-  takes: NonFiniteInput,
-): Tensor {
-  const own: TableSchema = { names: [input.name], isPlain: isColumn(input.shape) }
+function decodeOnly(where: string, data: unknown, only: OnlyInput, takes: NonFiniteInput): Tensor {
+  const { input, columns, optional } = only
+  const own: TableSchema = { names: [input.name], optional, isPlain: isColumn(input.shape) }
   const byOwnName = (table: unknown) => decodeInput(input, readTable(where, table, own).get(input.name), takes)
   if (Array.isArray(data)) {
     const [first] = data
@@ -115,7 +151,7 @@ function decodeOnly(
       if (!own.isPlain && !isUnderOwnName(first, input, [])) throw noNames(input)
       return byOwnName(data)
     }
-    return input.shape.length === 1 && Array.isArray(first) ? byOwnName(data) : decodeInput(input, data, takes)
+    return input.shape?.length === 1 && Array.isArray(first) ? byOwnName(data) : decodeInput(input, data, takes)
   }
   if (isMembers(data)) {
     if (isSplit(data)) {
@@ -124,7 +160,7 @@ function decodeOnly(
       return own.isPlain ? byOwnName(data) : decodeInput(input, memberOf(data, 'data'), takes)
     }
     if (columns && !isUnderOwnName(data, input, columns)) return decodeNamedValues(where, data, input, columns, takes)
-    if (own.isPlain || isUnderOwnName(data, input, [])) return byOwnName(data)
+    if (own.isPlain || optional.length > 0 || isUnderOwnName(data, input, [])) return byOwnName(data)
   }
   const isSingle = data !== null && typeof data !== 'object'
   return decodeInput(input, own.isPlain && isSingle ? [data] : data, takes)
@@ -135,9 +171,13 @@ function isUnderOwnName(data: Members, { name }: TensorInfo, columns: readonly s
   return memberOf(data, name) !== undefined && !columns.includes(name)
 }
 
-function noNames({ shape }: TensorInfo): ScoringError {
+function noNames({ shape = [] }: TensorInfo): ScoringError {
   const row =
-    shape.length === 2 ? `lists of ${sizeOf(shape[1])} values` : `lists of shape [${shape.slice(1).join(', ')}]`
+    shape.length < 2
+      ? 'lists'
+      : shape.length === 2
+        ? `lists of ${sizeOf(shape[1])} values`
+        : `lists of shape [${shape.slice(1).join(', ')}]`
   return new ScoringError(
     'INPUT_TYPE_MISMATCH',
     `row 0 is an object; the model takes rows that are ${row}. It knows no names for them: "input": {"columns": […]} in service.json gives them some`,
@@ -150,24 +190,23 @@ function sizeOf(size: number | string | undefined): string {
 
 /** Nested lists of the declared shape; for [n, 1] also the values alone, which are the nearest thing to a column. */
 function decodeInput({ name, dtype, shape }: TensorInfo, nested: unknown, takes: NonFiniteInput): Tensor {
-  const [rows, width] = shape
   const isFlat = Array.isArray(nested) && nested.length > 0 && !Array.isArray(nested[0])
-  if (!isFlat || shape.length !== 2 || width !== 1) return decodeNested(name, dtype, shape, nested, takes)
-  const flat = decodeNested(name, dtype, [rows as number | string], nested, takes)
+  if (!isFlat || shape?.length !== 2 || shape[1] !== 1) return decodeNested(name, dtype, shape, nested, takes)
+  const flat = decodeNested(name, dtype, shape.slice(0, 1), nested, takes)
   return new Tensor(dtype, flat.data, [flat.rowCount, 1])
 }
 
 /** A dimension name that stands in several inputs has one size in a request. */
-function checkNamedDimensions(feeds: Feeds, inputs: readonly TensorInfo[]): void {
+function checkNamedDimensions(feeds: ReadonlyMap<string, Tensor>, inputs: readonly TensorInfo[]): void {
   const sizes = new Map<string, number>()
   for (const { name, shape } of inputs) {
-    const actual = (feeds[name] as Tensor).shape
-    for (const [axis, dimension] of shape.entries()) {
+    const actual = (feeds.get(name) as Tensor).shape
+    for (const [axis, dimension] of shape?.entries() ?? []) {
       if (typeof dimension !== 'string') continue
       const size = actual[axis] as number
       const known = sizes.get(dimension) ?? size
       if (known !== size) {
-        const expected = shape.map((declared, at) => (at === axis ? known : declared))
+        const expected = (shape ?? []).map((declared, at) => (at === axis ? known : declared))
         throw new InputShapeMismatch(name, expected, actual)
       }
       sizes.set(dimension, size)

@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import { concatRows } from '../tensor/rows.ts'
 import { isSameRowShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
 import { splitResult } from './split-result.ts'
 
 /**
@@ -18,23 +20,40 @@ export function joinResults(results: readonly unknown[], rowCounts: readonly num
 function joined(results: readonly unknown[]): unknown {
   const [first] = results
   if (first instanceof Tensor) return joinTensors(results, first)
+  if (first instanceof TensorList) return joinLists(results, first)
   if (Array.isArray(first)) return results.every(each => Array.isArray(each)) ? results.flat(1) : undefined
   if (ArrayBuffer.isView(first)) return joinNumbers(results as ArrayLike<number>[])
-  const members: Record<string, unknown> = {}
+  const members = new Map<string, unknown>()
   const names = Object.keys(first as object)
   for (const result of results) if (Object.keys(result as object).join('\n') !== names.join('\n')) return undefined
   for (const name of names) {
     const member = joined(results.map(result => (result as Record<string, unknown>)[name]))
     if (member === undefined) return undefined
-    members[name] = member
+    members.set(name, member)
   }
-  return members
+  return Object.fromEntries(members)
 }
 
 function joinTensors(results: readonly unknown[], first: Tensor): Tensor | undefined {
   const isAlike = (each: unknown): each is Tensor =>
-    each instanceof Tensor && each.dtype === first.dtype && isSameRowShape(each.shape, first.shape)
+    each instanceof Tensor &&
+    each.dtype === first.dtype &&
+    isSameRowShape(each.shape, first.shape) &&
+    isDeepStrictEqual(each.classes, first.classes)
   return results.every(isAlike) ? concatRows(results) : undefined
+}
+
+function joinLists(results: readonly unknown[], first: TensorList): TensorList | undefined {
+  const isAlike = (each: unknown): each is TensorList =>
+    each instanceof TensorList && each.tensors.length === first.tensors.length
+  if (!results.every(isAlike)) return undefined
+  const joins = first.tensors.map((tensor, at) =>
+    joinTensors(
+      results.map(({ tensors }) => tensors[at]),
+      tensor,
+    ),
+  )
+  return joins.includes(undefined) ? undefined : new TensorList(joins as Tensor[])
 }
 
 /** Arrays of numbers of one kind, e.g. `Float32Array`. */

@@ -40,6 +40,7 @@ export function decodeNamedValues(
  * @returns undefined: there is none
  */
 function innerShape({ shape }: TensorInfo, count: number): number[] | undefined {
+  if (!shape) return [count]
   const inner = shape.slice(1)
   const fixed = inner.reduce<number>((product, size) => (isFixed(size) ? product * size : product), 1)
   const open = inner.filter(size => !isFixed(size)).length
@@ -62,8 +63,8 @@ export function checkColumns(inputs: readonly TensorInfo[], columns: readonly st
     const names = inputs.map(({ name }) => `"${name}"`).join(', ')
     throw new ServiceLoadError(`input.columns is for models with one input; the columns of this one are ${names}`)
   }
-  if (isByRow(only.shape) && innerShape(only, columns.length)) return
-  const shape = `[${only.shape.join(', ')}]`
+  if ((!only.shape || isByRow(only.shape)) && innerShape(only, columns.length)) return
+  const shape = `[${only.shape?.join(', ')}]`
   throw new ServiceLoadError(
     `input.columns has ${columns.length} names, which are not the values of a row of "${only.name}", shape ${shape}`,
   )

@@ -2,7 +2,7 @@
 import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import { concatRows, splitRows } from '../tensor/rows.ts'
-import { hasRowAxis } from '../tensor/shape.ts'
+import { hasRowAxis, isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { RequestHeaders } from './api.ts'
 import { rowCountOf } from './row-feeds.ts'
@@ -24,16 +24,17 @@ export interface Stage {
 /** A model between other stages. It runs on slices where it takes fewer rows at a time than there are. */
 export function modelStage(name: string, model: ModelSession, maxRows: number): Stage {
   const [first] = model.inputs
-  const fixedRows = first?.shape[0]
-  const isOpen = [...model.inputs, ...model.outputs].every(({ shape }) => hasRowAxis(shape))
-  const rowsPerRun = isOpen ? maxRows : typeof fixedRows === 'number' ? fixedRows : Number.POSITIVE_INFINITY
+  const fixedRows = first?.shape?.[0]
+  const takesRows = [...model.inputs, ...model.outputs].every(({ shape }) => hasRowAxis(shape))
+  const isFixed = typeof fixedRows === 'number' && !isOpen(fixedRows)
+  const rowsPerRun = takesRows ? maxRows : isFixed ? fixedRows : Number.POSITIVE_INFINITY
   const [only] = model.outputs
   return {
     name,
     inputs: model.inputs,
     outputs: model.outputs,
     // A model of one row at a time takes any number of them, one by one.
-    takesAnyRowCount: isOpen || rowsPerRun === 1,
+    takesAnyRowCount: takesRows || rowsPerRun === 1,
     run: async feeds => {
       const outputs = await runInSlices(model, feeds, rowsPerRun)
       return model.outputs.length === 1 && only ? outputs[only.name] : outputs
@@ -131,7 +132,8 @@ function matched<Given extends Shaped>(
   const inputs = to.inputs ?? []
   const [only, ...others] = Object.keys(given)
   const isOneToOne = inputs.length === 1 && only !== undefined && others.length === 0
-  const taken: Record<string, Given> = {}
+  const taken = new Map<string, Given>()
+  const done = () => Object.fromEntries(taken)
   for (const input of inputs) {
     const tensor = isOneToOne ? given[only] : Object.hasOwn(given, input.name) ? given[input.name] : undefined
     if (!tensor) {
@@ -139,32 +141,33 @@ function matched<Given extends Shaped>(
         Object.keys(given)
           .map(each => `"${each}"`)
           .join(', ') || 'nothing'
-      return { taken, fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
+      return { taken: done(), fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
     }
     if (!suits(tensor, input)) {
       const fault = `stage "${to.name}" takes "${input.name}" as ${typeOf(input)}, stage "${from}" gives ${typeOf(tensor)}`
-      return { taken, fault }
+      return { taken: done(), fault }
     }
-    taken[input.name] = tensor
+    taken.set(input.name, tensor)
   }
-  return { taken }
+  return { taken: done() }
 }
 
 /** Types, and sizes but for the rows, which a stage may take in slices. */
 function suits(given: Shaped, taken: Shaped): boolean {
-  const isOpen = (size: number | string | undefined) => typeof size === 'string' || (size ?? -1) < 0
+  if (given.dtype !== taken.dtype) return false
+  const { shape } = given
+  if (!shape || !taken.shape) return true
   return (
-    given.dtype === taken.dtype &&
-    given.shape.length === taken.shape.length &&
+    shape.length === taken.shape.length &&
     taken.shape.every((size, axis) => {
-      const other = given.shape[axis]
+      const other = shape[axis] as number | string
       return axis === 0 || isOpen(size) || isOpen(other) || size === other
     })
   )
 }
 
 function typeOf({ dtype, shape }: Shaped): string {
-  return `${dtype}[${shape.join(', ')}]`
+  return shape ? `${dtype}[${shape.join(', ')}]` : dtype
 }
 
 function isTensors(value: unknown): value is Feeds {
@@ -194,12 +197,10 @@ async function runInSlices(model: ModelSession, feeds: Feeds, rowsPerRun: number
   const counts = Array.from({ length: Math.ceil(total / rowsPerRun) }, (_, index) =>
     Math.min(rowsPerRun, total - index * rowsPerRun),
   )
-  const slices: Record<string, Tensor>[] = counts.map(() => ({}))
-  for (const name in feeds) {
-    for (const [index, part] of splitRows(feeds[name] as Tensor, counts).entries()) {
-      ;(slices[index] as Record<string, Tensor>)[name] = part
-    }
-  }
+  const cut = Object.entries(feeds).map(([name, tensor]) => [name, splitRows(tensor, counts)] as const)
+  const slices = counts.map((_, index) =>
+    Object.fromEntries(cut.map(([name, parts]) => [name, parts[index] as Tensor])),
+  )
   const runs: Record<string, Tensor>[] = []
   for (const slice of slices) runs.push(await model.run(slice))
   return Object.fromEntries(

@@ -23,9 +23,10 @@ export function byteCountOf(feeds: Feeds): number {
 export function joinFeeds(requests: readonly Feeds[]): Feeds {
   const [first] = requests
   if (requests.length === 1 && first) return first
-  const joined: Record<string, Tensor> = {}
-  for (const name in first) joined[name] = concatRows(requests.map(feeds => feeds[name] as Tensor))
-  return joined
+  // Not by assignment: an input may be named `__proto__`.
+  return Object.fromEntries(
+    Object.keys(first ?? {}).map(name => [name, concatRows(requests.map(feeds => feeds[name] as Tensor))]),
+  )
 }
 
 /** Cuts the rows of one request into runs of `maxRows` and what is left over, input by input, without copying numbers. */
@@ -34,10 +35,9 @@ export function sliceFeeds(feeds: Feeds, maxRows: number): { readonly feeds: Fee
   const counts = Array.from({ length: Math.ceil(rowCount / maxRows) }, (_, index) =>
     Math.min(maxRows, rowCount - index * maxRows),
   )
-  const slices = counts.map(count => ({ feeds: {} as Record<string, Tensor>, rowCount: count }))
-  for (const name in feeds) {
-    for (const [index, rows] of splitRows(feeds[name] as Tensor, counts).entries())
-      (slices[index] as (typeof slices)[number]).feeds[name] = rows
-  }
-  return slices
+  const cut = Object.entries(feeds).map(([name, tensor]) => [name, splitRows(tensor, counts)] as const)
+  return counts.map((count, index) => ({
+    feeds: Object.fromEntries(cut.map(([name, parts]) => [name, parts[index] as Tensor])),
+    rowCount: count,
+  }))
 }

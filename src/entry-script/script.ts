@@ -47,6 +47,8 @@ interface ObjectScript extends TakesHeaders {
 export interface RowScript extends TakesHeaders {
   readonly kind: 'rows'
   readonly inputs: readonly TensorInfo[]
+  /** Inputs that may be given; a request that gives one shares its run with no other. */
+  readonly optionalInputs?: readonly TensorInfo[]
   /** Rows may be joined at all: every input has an open first dimension. */
   readonly hasRowAxis: boolean
   /** What the owner declared them with, if anything. */

@@ -9,6 +9,8 @@ import { kindOf } from '../tensor/nested.ts'
 export interface TableSchema {
   /** The columns, in the order in which lists have their values. */
   readonly names: readonly string[]
+  /** What may have stood beside them and is read already, for messages. */
+  readonly optional?: readonly string[]
   /** Every column has a single value a row, so that an object of single values is a row. */
   readonly isPlain: boolean
 }
@@ -146,21 +148,14 @@ export function withoutRowLabels(table: Members, names: readonly string[]): unkn
 }
 
 /** @throws ScoringError INPUT_UNKNOWN or INPUT_MISSING */
-export function checkNames(where: string, given: readonly string[], schema: TableSchema): void {
-  const known = new Set(schema.names)
-  const unknown = given.find(name => !known.has(name))
-  if (unknown !== undefined)
-    throw new ScoringError(
-      'INPUT_UNKNOWN',
-      `${where} has ${quote(unknown)}; the model takes ${listed(schema.names, quote)}`,
-    )
+export function checkNames(where: string, given: readonly string[], { names, optional = [] }: TableSchema): void {
+  const known = new Set(names)
   const has = new Set(given)
-  const absent = schema.names.find(name => !has.has(name))
-  if (absent !== undefined)
-    throw new ScoringError(
-      'INPUT_MISSING',
-      `${where} lacks ${quote(absent)}; the model takes ${listed(schema.names, quote)}`,
-    )
+  const takesNames = () => `the model takes ${listed([...names, ...optional], quote)}`
+  const unknown = given.find(name => !known.has(name))
+  if (unknown !== undefined) throw new ScoringError('INPUT_UNKNOWN', `${where} has ${quote(unknown)}; ${takesNames()}`)
+  const absent = names.find(name => !has.has(name))
+  if (absent !== undefined) throw new ScoringError('INPUT_MISSING', `${where} lacks ${quote(absent)}; ${takesNames()}`)
 }
 
 function hasExactly(row: Members, names: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import type { ModelSession } from '../engine/model-session.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
+import { modelAnswer } from './model-answer.ts'
 import type { RowScript } from './script.ts'
 
 /**
@@ -8,17 +9,14 @@ import type { RowScript } from './script.ts'
  * A model with one output answers with its rows, one with several with an object of them.
  */
 export function builtInScript(model: ModelSession, settings?: RowSettings): RowScript {
-  const [only] = model.outputs
-  const isSingleOutput = model.outputs.length === 1 && only !== undefined
+  const { inputs, optionalInputs = [], outputs } = model
   return {
     kind: 'rows',
     takesHeaders: false,
-    inputs: model.inputs,
-    hasRowAxis: [...model.inputs, ...model.outputs].every(tensor => hasRowAxis(tensor.shape)),
-    decode: (parameters, source) => decodeFeeds(parameters, model.inputs, settings, source),
-    run: async feeds => {
-      const outputs = await model.run(feeds)
-      return isSingleOutput ? outputs[only.name] : outputs
-    },
+    inputs,
+    optionalInputs,
+    hasRowAxis: [...inputs, ...outputs].every(tensor => hasRowAxis(tensor.shape)),
+    decode: (parameters, source) => decodeFeeds(parameters, inputs, { ...settings, optionalInputs }, source),
+    run: async feeds => modelAnswer(outputs, await model.run(feeds)),
   }
 }

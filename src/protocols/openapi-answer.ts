@@ -6,9 +6,10 @@
 
 import { arrayOf, type Dtype } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
 import { isResponse } from './is-response.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
-import { elementSchema, nestedSchema } from './openapi-tensor.ts'
+import { elementSchema, namedSchema, nestedSchema } from './openapi-tensor.ts'
 
 /** An object with more members than this is a table by keys, not a record. */
 const maxMembers = 100
@@ -42,7 +43,8 @@ function schemaOf(value: unknown, mayBeNull: boolean): JsonSchema {
 }
 
 function schemaOfObject(value: object, mayBeNull: boolean): JsonSchema {
-  if (value instanceof Tensor) return nestedSchema(value.dtype, value.shape.length, mayBeNull)
+  if (value instanceof Tensor) return schemaOfTensor(value, mayBeNull)
+  if (value instanceof TensorList) return listOf(value.tensors.map(each => schemaOfTensor(each, mayBeNull)))
   if (Array.isArray(value)) return listOf(value.map(entry => schemaOf(entry, mayBeNull)))
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return { type: 'array', items: elementSchema(dtypeOf(value), mayBeNull) }
@@ -58,6 +60,10 @@ function schemaOfObject(value: object, mayBeNull: boolean): JsonSchema {
     members.map(([name]) => name),
     schemas,
   )
+}
+
+function schemaOfTensor({ dtype, shape, classes }: Tensor, mayBeNull: boolean): JsonSchema {
+  return classes ? namedSchema(dtype, shape.length, classes, mayBeNull) : nestedSchema(dtype, shape.length, mayBeNull)
 }
 
 function dtypeOf(values: ArrayBufferView): Dtype {

@@ -1,4 +1,5 @@
 /** What a service of tensors takes as `data`: records where its rows have names, else nested lists. */
+import type { LoadReport } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
 import type { Dtype } from '../tensor/dtype.ts'
@@ -8,6 +9,7 @@ import { elementSchema, sizesIn, zeros } from './openapi-tensor.ts'
 import type { OpenApiVersion } from './openapi-version.ts'
 
 type RowSettings = Pick<ServiceDefinition, 'input' | 'missing'>
+type Inputs = Pick<LoadReport, 'inputs' | 'optionalInputs'>
 
 /** A row as an object: the type of each of its values by name. */
 type Columns = ReadonlyMap<string, Dtype>
@@ -16,16 +18,27 @@ type Columns = ReadonlyMap<string, Dtype>
  * Versions 2 and 3 have records alone: 2 has no choice between schemas, and of a choice in 3 generated clients make a class
  * that their users have to wrap every row in. Further forms are in the description.
  */
-export function dataSchema(inputs: readonly TensorInfo[], settings: RowSettings, version: OpenApiVersion): JsonSchema {
+export function dataSchema(
+  { inputs, optionalInputs = [] }: Inputs,
+  settings: RowSettings,
+  version: OpenApiVersion,
+): JsonSchema {
   const columns = columnsOf(inputs, settings)
   const [only] = inputs
   if (columns) {
     const forms = version === '3.1' ? { anyOf: tableForms(columns, settings) } : records(columns, settings)
     return { ...forms, description }
   }
-  if (inputs.length === 1 && only) return listsSchema(only, settings)
+  if (inputs.length === 1 && only && optionalInputs.length === 0) return listsSchema(only, settings)
   const names = inputs.map(({ name }) => name)
-  const properties = Object.fromEntries(inputs.map(input => [input.name, listsSchema(input, settings)]))
+  const optional = optionalInputs.map(input => {
+    const schema = listsSchema(input, settings)
+    return [input.name, { ...schema, description: `${schema.description}; the model's own value where it is left out` }]
+  })
+  const properties = Object.fromEntries([
+    ...inputs.map(input => [input.name, listsSchema(input, settings)]),
+    ...optional,
+  ])
   return { type: 'object', ...(names.length > 0 ? { required: names } : {}), properties }
 }
 
@@ -34,7 +47,7 @@ export function dataSchema(inputs: readonly TensorInfo[], settings: RowSettings,
  *
  * @param sample  a request that the owner gives, in any form that requests may have
  */
-export function dataExample(inputs: readonly TensorInfo[], settings: RowSettings, sample: unknown): unknown {
+export function dataExample({ inputs, optionalInputs = [] }: Inputs, settings: RowSettings, sample: unknown): unknown {
   const data = memberOf(sample, 'data') ?? memberOf(sample, 'input_data')
   const columns = columnsOf(inputs, settings)
   if (columns) {
@@ -42,7 +55,8 @@ export function dataExample(inputs: readonly TensorInfo[], settings: RowSettings
     return recordsIn(data, [...columns.keys()]) ?? zero()
   }
   const [only] = inputs
-  if (inputs.length === 1 && only) return memberOf(data, only.name) ?? data ?? zeros(only, new Map())
+  if (inputs.length === 1 && only && optionalInputs.length === 0)
+    return memberOf(data, only.name) ?? data ?? zeros(only, new Map())
   const examples = inputs.map(input => [input.name, memberOf(data, input.name) ?? zeros(input, new Map())] as const)
   return examples.every(([, example]) => example !== undefined) ? Object.fromEntries(examples) : undefined
 }
@@ -51,7 +65,7 @@ export function dataExample(inputs: readonly TensorInfo[], settings: RowSettings
 export function sizesOf(inputs: readonly TensorInfo[], example: unknown): ReadonlyMap<string, number> {
   const isTable = Array.isArray(example) && (inputs.length > 1 || isObject(example[0]))
   if (isTable) {
-    const rows = inputs.flatMap(({ shape: [first] }) => (typeof first === 'string' ? [first] : []))
+    const rows = inputs.flatMap(({ shape: [first] = [] }) => (typeof first === 'string' ? [first] : []))
     return new Map(rows.map(name => [name, example.length]))
   }
   const [only] = inputs
@@ -115,6 +129,7 @@ function objectOf(columns: Columns, schemaOf: (dtype: Dtype) => JsonSchema): Jso
 
 /** Lists nested as deep as the rank, in Azure ML's format (contract, section 6); for [n, 1] the values alone do. */
 function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonSchema {
+  if (!shape) return { description: `${dtype}, of any shape` }
   let nested = valueSchema(dtype, settings)
   for (const _ of shape) nested = { type: 'array', items: nested }
   const format = shape.length === 0 ? {} : { format: 'numpy.ndarray' }

@@ -1,10 +1,8 @@
+import { maxExampleElements } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { elementCount } from '../tensor/shape.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
-
-/** Larger examples help nobody and make a document of megabytes. */
-const maxExampleElements = 4096
 
 /** Azure ML's types of NumPy's scalars (InferenceSchema, `_swagger_from_dtype.py`). */
 const scalarOf: Record<Dtype, JsonSchema> = {
@@ -44,14 +42,28 @@ export function nestedSchema(dtype: Dtype, rank: number, mayBeNull: boolean): Js
   return rank === 0 ? nested : { ...nested, format: 'numpy.ndarray' }
 }
 
+/** The same where the entries of the last axis have names: lists of objects. Only the closest axis to them is the rows. */
+export function namedSchema(dtype: Dtype, rank: number, classes: readonly string[], mayBeNull: boolean): JsonSchema {
+  const element = elementSchema(dtype, mayBeNull)
+  const properties = Object.fromEntries(classes.map(name => [name, element]))
+  let nested: JsonSchema = { type: 'object', required: [...new Set(classes)], properties }
+  for (let axis = 1; axis < rank; axis++) nested = { type: 'array', items: nested }
+  return nested
+}
+
 /**
  * A tensor as Azure ML describes an `ndarray`: lists nested as deep as its rank. Sizes are not part of the schema there;
  * here the description names them.
  *
  * @param mayBeNull  as for `elementSchema`
  */
-export function tensorSchema({ dtype, shape }: TensorInfo, mayBeNull: boolean): JsonSchema {
-  return { ...nestedSchema(dtype, shape.length, mayBeNull), description: `${dtype}, shape [${shape.join(', ')}]` }
+export function tensorSchema({ dtype, shape, classes }: TensorInfo, mayBeNull: boolean): JsonSchema {
+  if (!shape) return { description: `${dtype}, of any shape` }
+  const description = `${dtype}, shape [${shape.join(', ')}]`
+  const schema = classes
+    ? namedSchema(dtype, shape.length, classes, mayBeNull)
+    : nestedSchema(dtype, shape.length, mayBeNull)
+  return { ...schema, description: classes ? `${dtype}, by class` : description }
 }
 
 /**
@@ -59,18 +71,20 @@ export function tensorSchema({ dtype, shape }: TensorInfo, mayBeNull: boolean): 
  *
  * @param sizes  of named dimensions; others are 1
  */
-export function zeros({ dtype, shape }: TensorInfo, sizes: ReadonlyMap<string, number>): unknown {
-  const actual = shape.map(size => (typeof size === 'string' ? (sizes.get(size) ?? 1) : size < 0 ? 1 : size))
+export function zeros({ dtype, shape, classes }: TensorInfo, sizes: ReadonlyMap<string, number>): unknown {
+  const actual = (shape ?? []).map(size => (typeof size === 'string' ? (sizes.get(size) ?? 1) : size < 0 ? 1 : size))
   if (elementCount(actual) > maxExampleElements) return undefined
   const zero = dtype === 'string' ? '' : dtype === 'bool' ? false : 0
-  return actual.reduceRight<unknown>((inner, size) => new Array(size).fill(inner), zero)
+  const row = classes ? Object.fromEntries(classes.map(name => [name, zero])) : zero
+  const outer = classes ? actual.slice(0, -1) : actual
+  return outer.reduceRight<unknown>((inner, size) => new Array(size).fill(inner), row)
 }
 
 /** The sizes that an example gives to the named dimensions of its tensor. */
 export function sizesIn({ shape }: TensorInfo, example: unknown): [string, number][] {
   const sizes: [string, number][] = []
   let inner = example
-  for (const size of shape) {
+  for (const size of shape ?? []) {
     if (!Array.isArray(inner)) break
     if (typeof size === 'string') sizes.push([size, inner.length])
     inner = inner[0]

@@ -1,6 +1,6 @@
-import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import { InputShapeMismatch, NoRows, ScoringError } from '../errors.ts'
 import { allocate, type BigIntArray, type Dtype, floatMax, integerRange, type NumberArray } from './dtype.ts'
-import { type DeclaredShape, elementCount, fits, type Shape } from './shape.ts'
+import { type DeclaredShape, elementCount, fits, hasRowAxis, isOpen, type Shape } from './shape.ts'
 import { Tensor } from './tensor.ts'
 
 /**
@@ -16,10 +16,10 @@ const maxRank = 32
  * Reads nested arrays, as JSON has them, into a tensor.
  *
  * @param name      the input, for messages
- * @param declared  shape the model declares; undefined takes the shape the arrays have
+ * @param declared  shape the model declares; undefined takes the shape the arrays have, as where it declares none
  * @param nested    numbers, booleans or strings nested as deep as the shape is long
  * @param takes     beside finite numbers, where floats are declared
- * @throws InputShapeMismatch, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
+ * @throws InputShapeMismatch, NoRows, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
  */
 export function decodeNested(
   name: string,
@@ -32,18 +32,24 @@ export function decodeNested(
     const lists = `the model takes lists of shape [${declared.join(', ')}]`
     throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${kindOf(nested)}, ${lists}`)
   }
-  const shape = shapeOf(nested)
+  const shape = shapeOf(nested, declared)
+  // A list of plain values may be empty; rows of several are what is to be scored.
+  if (shape[0] === 0 && declared && declared.length > 1 && hasRowAxis(declared)) throw new NoRows(name)
   if (declared && !fits(shape, declared)) throw new InputShapeMismatch(name, declared, shape)
   const data = allocate(dtype, elementCount(shape))
   fill(new Element(name, dtype, takes), nested, shape, data)
   return new Tensor(dtype, data, shape)
 }
 
-/** The shape along the first entries; whether all others agree is found while filling. */
-function shapeOf(nested: unknown): Shape {
+/**
+ * The shape along the first entries; whether all others agree is found while filling. Behind an empty list only the
+ * declaration tells sizes.
+ */
+function shapeOf(nested: unknown, declared: DeclaredShape | undefined): Shape {
   const shape: number[] = []
   for (let inner = nested; Array.isArray(inner) && shape.length < maxRank; inner = inner[0]) shape.push(inner.length)
-  return shape
+  if (shape.at(-1) !== 0) return shape
+  return [...shape, ...(declared ?? []).slice(shape.length).map(size => (isOpen(size) ? 0 : (size as number)))]
 }
 
 /** What a value is, for messages, which never show the value itself: `null`, `a list`, `a string`. */

@@ -3,6 +3,7 @@
  * separators `", "` and `": "`, everything outside printable ASCII escaped, floats as Python's `repr`.
  */
 import { Tensor } from './tensor.ts'
+import { TensorList } from './tensor-list.ts'
 
 /** What becomes of NaN and infinities, which JSON cannot write: `null`, or Python's bare tokens. */
 export type NonFinite = 'null' | 'literal'
@@ -52,6 +53,7 @@ function isIterable(value: object): boolean {
 
 function encodeObject(value: object, nonFinite: NonFinite, depth: number): string {
   if (value instanceof Tensor) return encodeTensor(value, nonFinite)
+  if (value instanceof TensorList) return `[${value.tensors.map(each => encodeTensor(each, nonFinite)).join(', ')}]`
   // Array.from sees the holes of a sparse list, map does not.
   if (Array.isArray(value))
     return `[${Array.from(value, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
@@ -81,12 +83,18 @@ const floatTypes = new Map<unknown, Tensor['dtype']>([
 // Node.js 22 has no Float16Array.
 if (typeof Float16Array === 'function') floatTypes.set(Float16Array, 'float16')
 
-/** Nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. */
-function encodeTensor({ dtype, shape, data }: Tensor, nonFinite: NonFinite): string {
+/**
+ * Nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. The last
+ * axis is an object where its entries have names.
+ */
+function encodeTensor({ dtype, shape, data, classes }: Tensor, nonFinite: NonFinite): string {
   const encodeElement = elementEncoder(dtype, nonFinite)
+  const keys = classes?.map(encodeString)
   let next = 0
   const encodeAxis = (axis: number): string => {
     if (axis === shape.length) return encodeElement(data[next++] as never)
+    if (keys && axis === shape.length - 1)
+      return `{${keys.map(key => `${key}: ${encodeElement(data[next++] as never)}`).join(', ')}}`
     const entries: string[] = []
     for (let index = 0; index < (shape[axis] as number); index++) entries.push(encodeAxis(axis + 1))
     return `[${entries.join(', ')}]`

@@ -5,7 +5,7 @@ import { Tensor } from './tensor.ts'
 /**
  * Puts tensors of one row shape under each other.
  *
- * @param parts  shapes [rows_i, ...rest], one dtype
+ * @param parts  shapes [rows_i, ...rest], one dtype, the same classes
  * @returns shape [sum of rows_i, ...rest], a copy (the part itself when there is only one)
  */
 export function concatRows(parts: readonly Tensor[]): Tensor {
@@ -25,7 +25,7 @@ export function concatRows(parts: readonly Tensor[]): Tensor {
     }
     offset += part.data.length
   }
-  return new Tensor(first.dtype, data, shape)
+  return new Tensor(first.dtype, data, shape, first.classes)
 }
 
 /**
@@ -50,6 +50,6 @@ export function splitRows(batched: Tensor, rowCounts: readonly number[]): Tensor
       ? batched.data.slice(start, end)
       : batched.data.subarray(start, end)
     start = end
-    return new Tensor(batched.dtype, rows, [count, ...rest])
+    return new Tensor(batched.dtype, rows, [count, ...rest], rest.length > 0 ? batched.classes : undefined)
   })
 }

@@ -10,9 +10,14 @@ export class Tensor {
   readonly dtype: Dtype
   readonly shape: Shape
   readonly data: TensorData
+  /**
+   * What the entries of the last axis are called: the classes whose probabilities a classifier gives. Each row of such a
+   * tensor is written as an object, `{"setosa": 0.98, "virginica": 0.02}`.
+   */
+  readonly classes: readonly string[] | undefined
 
-  /** @throws RangeError when `data` does not hold exactly the elements that `shape` needs */
-  constructor(dtype: Dtype, data: TensorData, shape: Shape) {
+  /** @throws RangeError when `data` does not hold exactly the elements that `shape` needs, or `classes` not their names */
+  constructor(dtype: Dtype, data: TensorData, shape: Shape, classes?: readonly string[]) {
     if (data.length !== elementCount(shape)) {
       throw new RangeError(
         `a tensor of shape [${shape.join(', ')}] has ${elementCount(shape)} elements, got ${data.length}`,
@@ -21,6 +26,12 @@ export class Tensor {
     this.dtype = dtype
     this.shape = shape
     this.data = data
+    if (classes && classes.length !== shape.at(-1)) {
+      throw new RangeError(
+        `a tensor of shape [${shape.join(', ')}] needs ${shape.at(-1)} classes, got ${classes.length}`,
+      )
+    }
+    this.classes = classes
   }
 
   /**

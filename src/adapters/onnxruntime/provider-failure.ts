@@ -70,9 +70,10 @@ function bindingFolder(): string {
 }
 
 /** Without places in source files, C++ assertions, status codes, and line breaks. */
-function plain(message: string): string {
+export function plain(message: string): string {
   return message
-    .replace(/^Exception during initialization: /, '')
+    .replace(/^Load model from \S.*? failed:/, '')
+    .replace(/^(Fatal error|Exception during (initialization|loading)): ?/, '')
     .replace(/^\/\S+:\d+ [\s\S]*? was false\. /, '')
     .replace(/^\/\S+:\d+ .*?\([^)]*\) /, '')
     .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')

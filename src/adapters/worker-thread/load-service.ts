@@ -1,7 +1,9 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
+import { listsOf } from '../../engine/model-session.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
+import { findExample } from '../../entry-script/example.ts'
 import { checkColumns } from '../../entry-script/named-values.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
@@ -58,7 +60,9 @@ export async function loadService(
     kernelsVary: sessions.some(({ isOnCpu }) => !isOnCpu),
   })
   for (const session of sessions) await session.measurePlacement()
-  const described = describeOutput(output, answer, spec.definition.response.nonFinite)
+  const isGiven = spec.sample !== undefined || input instanceof TensorInput
+  const example = isGiven ? undefined : await findExample(script)
+  const described = describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
@@ -68,10 +72,14 @@ export async function loadService(
     takesHeaders: script.takesHeaders,
     executionProvider: providersOf(sessions),
     inputs,
+    optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
+    lists: answeredBy && listsOf(answeredBy.outputs),
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
-    inputSample: spec.sample ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
+    inputSample:
+      spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
+    isSampleScored: (answer ?? example?.answer) !== undefined,
     inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
@@ -92,7 +100,9 @@ export async function loadService(
     script,
     isBuiltIn: !hasScript(spec),
     isBatchable,
-    hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
+    hasExactIntegers: [...inputs, ...(report.optionalInputs ?? [])].some(
+      ({ dtype }) => dtype === 'int64' || dtype === 'uint64',
+    ),
     takesTokens: spec.definition.missing !== 'error',
     mediaTypes,
     maxRows: limits.maxRows,

@@ -91,6 +91,7 @@ function columnsFor({ name }: TensorInfo, columns: readonly string[]): number[] 
  * dimension takes what the columns leave it.
  */
 function innerSizes({ name, shape }: TensorInfo, count: number): number[] {
+  if (!shape) return count === 1 ? [] : [count]
   const inner = isPlainValue(shape) ? [] : shape.length === 1 ? shape : shape.slice(1)
   const open = inner.filter(size => !isFixed(size)).length
   const fixed = inner.filter(isFixed).reduce((product, size) => product * size, 1)
