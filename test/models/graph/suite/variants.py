@@ -27,6 +27,11 @@ def cases(part, of):
     for index, case in enumerate(collect_testcases(None)):
         if index % of == part and case.model is not None and case.data_sets:
             yield case.name, case.model, list(case.data_sets[0][0])
+    from contrib_cases import all_cases
+
+    for index, case in enumerate(all_cases()):
+        if index % of == part:
+            yield case
     for kind in ('simple', 'pytorch-operator', 'pytorch-converted'):
         for index, case in enumerate(load_model_tests(kind=kind)):
             folder = pathlib.Path(case.model_dir)
