@@ -64,7 +64,13 @@ function tensorOutput({ inputs, outputs, outputSample }: LoadReport, examples: r
     outputs,
     outputs.map(output => zeros(output, sizes)),
   )
-  return withExample(schemaByName(outputs, mayBeNull), answer ?? made)
+  // An example that holds null, for NaN, would not suit its schema.
+  return withExample(schemaByName(outputs, mayBeNull), holdsNull(answer) ? made : (answer ?? made))
+}
+
+function holdsNull(value: unknown): boolean {
+  if (typeof value !== 'object') return false
+  return value === null || Object.values(value).some(holdsNull)
 }
 
 /** Declared, or read off the answer to the sample; else what Azure ML says of scripts that declare nothing. */

@@ -23,23 +23,17 @@ const scalarOf: Record<Dtype, JsonSchema> = {
   string: { type: 'string' },
 }
 
-const nullableDouble: JsonSchema = { type: ['number', 'null'], format: 'double' }
-const nullableFloat: JsonSchema = { type: ['number', 'null'], format: 'float' }
-
 /**
- * An element of a tensor, as JSON Schema.
- *
- * @param mayBeNull  NaN and infinities come as null, so the floating-point types may
+ * An element of a tensor, as JSON Schema. NaN and infinities are answered as null, and it does not say so, as Azure ML's
+ * does not: Python clients by OpenAPI Generator 7.10 to 7.20 fail on any answer whose entries may be null.
  */
-export function elementSchema(dtype: Dtype, mayBeNull: boolean): JsonSchema {
-  const scalar = scalarOf[dtype]
-  if (!mayBeNull || scalar.type !== 'number') return scalar
-  return scalar.format === 'double' ? nullableDouble : nullableFloat
+export function elementSchema(dtype: Dtype): JsonSchema {
+  return scalarOf[dtype]
 }
 
 /** Lists as deep as the rank, in Azure ML's format (contract, section 6). */
-export function nestedSchema(dtype: Dtype, rank: number, mayBeNull: boolean): JsonSchema {
-  let nested = elementSchema(dtype, mayBeNull)
+export function nestedSchema(element: JsonSchema, rank: number): JsonSchema {
+  let nested = element
   for (let axis = 0; axis < rank; axis++) nested = { type: 'array', items: nested }
   return rank === 0 ? nested : { ...nested, format: 'numpy.ndarray' }
 }
@@ -48,10 +42,14 @@ export function nestedSchema(dtype: Dtype, rank: number, mayBeNull: boolean): Js
  * A tensor as Azure ML describes an `ndarray`: lists nested as deep as its rank. Sizes are not part of the schema there;
  * here the description names them.
  *
- * @param mayBeNull  as for `elementSchema`
+ * @param mayBeNull  NaN and infinities come as null, which the description says of floating-point types
  */
 export function tensorSchema({ dtype, shape }: TensorInfo, mayBeNull: boolean): JsonSchema {
-  return { ...nestedSchema(dtype, shape.length, mayBeNull), description: `${dtype}, shape [${shape.join(', ')}]` }
+  const nulls = mayBeNull && scalarOf[dtype].type === 'number' ? '; null: NaN or an infinity' : ''
+  return {
+    ...nestedSchema(elementSchema(dtype), shape.length),
+    description: `${dtype}, shape [${shape.join(', ')}]${nulls}`,
+  }
 }
 
 /**

@@ -26,18 +26,17 @@ interface OutputDescription {
  * sample shows. Plain data, which crosses to the main thread.
  */
 export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription {
-  const mayBeNull = nonFinite === 'null'
   const text = answer && textOf(answer.result, nonFinite)
   const sample = text !== undefined && text.length <= maxSampleLength ? text : undefined
   if (declared instanceof TensorInput) {
     const { dtype, shape } = declared
-    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, mayBeNull)
+    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, nonFinite === 'null')
     const isLike = sample !== undefined && isTensorLike(declared, answer?.result, sample)
     // An answer that belongs to the input that is shown tells more than the numbers that say which shape is meant.
     if (isLike) return { jsonSchema, sample, notes: [] }
     return { jsonSchema, sample: textOf(declared.sample, nonFinite), notes: sample === undefined ? [] : [otherAnswer] }
   }
-  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result, mayBeNull)
+  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result)
   if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
   const jsonSchema = jsonSchemaOf(declared, 'output') ?? shown
   if (sample === undefined || suits(declared as Schema, answer?.result, sample))
