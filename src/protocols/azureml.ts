@@ -40,13 +40,18 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
       body: answer.json,
     }
   }
-  const failed: Record<string, string> = answer.status >= 500 ? { [runFailed]: 'True' } : {}
   // The service's own headers come last: a script cannot override x-request-id.
-  const own = Object.entries({ ...headers, ...failed, [execMs]: ms })
-  const names = new Set([runFailed, ...own.map(([name]) => name.toLowerCase())])
+  const own = Object.entries({ ...headers, [runFailed]: runFailedOf(answer), [execMs]: ms })
+  const names = new Set(own.map(([name]) => name.toLowerCase()))
   names.delete('server-timing') // a list, to which a script may add
   const given = answer.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
   return { status: answer.status, headers: [...given, ...own], body: answer.body }
+}
+
+/** As the original's AMLResponse says it, which a `Response` stands for: below 500 a script may call its own answer a failure. */
+function runFailedOf({ status, headers }: { status: number; headers: readonly (readonly [string, string])[] }): string {
+  if (status >= 500) return 'True'
+  return headers.find(([name]) => name.toLowerCase() === runFailed)?.[1] ?? 'False'
 }
 
 /** `{"message": …, "code": …}` with the headers that a failure needs. */
