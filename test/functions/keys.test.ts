@@ -183,7 +183,7 @@ describe('GET /health/ready', () => {
     check()
   })
 
-  it('counts no wrong key when it is asked with one', async test => {
+  it('asks for no key in Development, so that it counts none', async test => {
     const { app, watch, keys, score, check } = await start(test)
     for (let n = 0; n < 30; n++) {
       const headers = { authorization: `Bearer ${n % 2 ? keys.sut?.primary : 'wrong'}` }
