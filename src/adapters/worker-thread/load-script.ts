@@ -2,6 +2,7 @@ import type { ModelSession } from '../../engine/model-session.ts'
 import type { StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
 import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
+import { parameterNotes } from '../../entry-script/run-parameters.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
 import { ServiceLoadError } from '../../errors.ts'
@@ -18,6 +19,8 @@ export interface LoadedScript {
   readonly output?: unknown
   /** The model whose outputs are the answer; undefined: a script answers. */
   readonly answeredBy?: ModelSession
+  /** What its owner may not expect of it. */
+  readonly notes: readonly string[]
 }
 
 /** @throws ServiceLoadError saying what the owner of the service has to mend */
@@ -26,12 +29,12 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {
     const model = await models.load(undefined, accelerator)
-    return { script: builtInScript(model), answeredBy: model }
+    return { script: builtInScript(model), answeredBy: model, notes: [] }
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
   const script = await initScript(file, module, contextFor(spec, models, accelerator))
-  return { script, input: module.input, output: module.output }
+  return { script, input: module.input, output: module.output, notes: parameterNotes(file, module) }
 }
 
 async function loadPipeline(
@@ -51,6 +54,7 @@ async function loadPipeline(
     ),
     input: head.input,
     output: last.output,
+    notes: head.notes,
     ...(last.model ? { answeredBy: last.model } : {}),
   }
 }
@@ -66,11 +70,11 @@ async function loadFirst(
   spec: ThreadSpec,
   stage: StageSpec,
   models: ModelLoader,
-): Promise<LoadedStage & { script: Script; input?: unknown }> {
+): Promise<LoadedStage & Pick<LoadedScript, 'script' | 'input' | 'notes'>> {
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    return { stage: asStage, model, script: { ...builtInScript(model), run: asStage.run } }
+    return { stage: asStage, model, script: { ...builtInScript(model), run: asStage.run }, notes: [] }
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
   const { input, output } = module
@@ -78,7 +82,8 @@ async function loadFirst(
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
   const script = await initScript(stage.script.name, complete, contextFor(spec, models, stage.accelerator))
-  return { stage: scriptStage(stage.name, () => undefined), script, input, output }
+  const notes = parameterNotes(stage.script.name, module)
+  return { stage: scriptStage(stage.name, () => undefined), script, input, output, notes }
 }
 
 async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {

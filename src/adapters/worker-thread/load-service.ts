@@ -43,7 +43,7 @@ export async function loadService(
   const startedAt = performance.now()
   const cached = new CachedModels(cacheFolder)
   const models = new ModelLoader(spec.models, cached)
-  const { script, input, output, answeredBy } = await loadScript(spec, models)
+  const { script, input, output, answeredBy, notes: scriptNotes } = await loadScript(spec, models)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
   const { isBatchable, notes, answer } = await warmUp(script, {
@@ -72,6 +72,7 @@ export async function loadService(
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable,
     notes: [
+      ...scriptNotes,
       ...sessions.flatMap(session => session.notes),
       ...threadCountNotes(spec, availableProcessors()),
       ...notes,
