@@ -1,6 +1,7 @@
 import type { ScoringAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
-import { encode, type NonFinite } from '../tensor/python-json.ts'
+import type { NonFinite } from '../tensor/json-elements.ts'
+import { encode } from '../tensor/python-json.ts'
 import { isResponse } from './is-response.ts'
 
 /** How a service writes its answers (`service.json`, `response`). */
