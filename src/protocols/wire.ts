@@ -22,5 +22,5 @@ export interface WireResponse {
   errorCode?: ErrorCode
   status: number
   headers: Record<string, string> | [string, string][]
-  body?: string | Uint8Array
+  body?: string | Uint8Array | ReadableStream<Uint8Array>
 }

@@ -265,7 +265,7 @@ describe('an entry script', () => {
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
     const answer = await lane.submit({ body, contentType: undefined, details: { http } })
-    assert.ok('status' in answer)
+    assert.ok('status' in answer && answer.body instanceof Uint8Array)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])
     assert.deepEqual([...answer.body], [3, 2, 1])
