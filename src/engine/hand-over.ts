@@ -37,15 +37,26 @@ export interface TensorLayout {
  */
 export type ScoringAnswer =
   | { readonly json: string; readonly execMs: number; readonly executionProvider?: string; readonly times?: StageTimes }
-  | {
-      readonly status: number
-      readonly headers: readonly (readonly [string, string])[]
-      readonly body: Uint8Array
-      readonly execMs: number
-      readonly times?: StageTimes
-      readonly executionProvider?: string
-    }
+  | ResponseAnswer<Uint8Array | ReadableStream<Uint8Array>>
   | FailedAnswer
+
+/** An answer whose body is there. */
+export type WholeAnswer = Exclude<ScoringAnswer, ResponseAnswer<unknown>> | ResponseAnswer<Uint8Array>
+
+/** What a script answered itself. A body that is a stream comes while the thread has other requests already. */
+export interface ResponseAnswer<Body> {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: Body
+  readonly execMs: number
+  readonly times?: StageTimes
+  readonly executionProvider?: string
+}
+
+/** Lets go of an answer that nobody gets. */
+export function discard(answer: ScoringAnswer): void {
+  if ('body' in answer && !ArrayBuffer.isView(answer.body)) answer.body.cancel().catch(() => {})
+}
 
 export interface FailedAnswer {
   readonly code: ErrorCode

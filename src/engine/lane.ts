@@ -196,7 +196,8 @@ export class Lane {
   #pump(): void {
     while (this.#queue.length > 0 && !this.#isStopping) {
       const idle = [...this.#threads.slots].filter(slot => slot.state === 'idle')
-      const [slot] = idle
+      // What goes wrong with a request may end its thread, and what streams out of that.
+      const slot = idle.find(({ isStreaming }) => !isStreaming) ?? idle[0]
       if (!slot) return this.#threads.grow()
       if (this.#waitsForCompany()) return
       const permit = this.#share.begin()
@@ -250,7 +251,7 @@ export class Lane {
 
   #idle(slot: ThreadSlot): void {
     if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since, slot.runMs)
-    const isSurplus = this.#threads.hasSurplus
+    const isSurplus = this.#threads.hasSurplus && !slot.isStreaming
     if (isSurplus) slot.end('surplus')
     slot.endTurn(this.#queue.length > 0)
     if (!isSurplus) this.#pump()

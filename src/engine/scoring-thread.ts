@@ -51,6 +51,8 @@ export interface ScoringThread {
   runningSince(): number
   /** Milliseconds that it has computed so far: not those in which it had nothing to do, or waited for something else. */
   computedMs(): number
+  /** Bodies of answers are still on their way out of it, and its end would cut them off; absent: it has none. */
+  readonly isStreaming?: boolean
   /** MiB of JavaScript memory the thread holds; undefined when it does not answer. */
   memoryMb(): Promise<number | undefined>
   /** Ends the thread wherever it is; `onEnd` follows. */

@@ -1,5 +1,5 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
+import { discard, type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
 import type { RunPermit } from './run-permits.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
@@ -136,6 +136,11 @@ export class ThreadSlot {
     return this.state === 'busy' ? now - this.#thread.runningSince() : 0
   }
 
+  /** Bodies of answers are still on their way out of it. */
+  get isStreaming(): boolean {
+    return this.#thread.isStreaming === true
+  }
+
   memoryMb(): Promise<number | undefined> {
     return this.#thread.memoryMb()
   }
@@ -208,7 +213,10 @@ export class ThreadSlot {
       const answer = answers[at] as ScoringAnswer
       this.#batch[index] = undefined
       this.#free.push(index)
-      if (!waiting) continue
+      if (!waiting) {
+        discard(answer)
+        continue
+      }
       if (!('code' in answer) && answer.times) {
         answer.times.queueMs = waiting.queueMs
         this.#metrics.coded(answer.times.decodeMs, answer.times.encodeMs)

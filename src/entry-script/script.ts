@@ -38,7 +38,7 @@ interface RawHttpScript extends TakesHeaders {
 /** A script whose input a schema checks. */
 interface ObjectScript extends TakesHeaders {
   readonly kind: 'object'
-  /** @throws ScoringError INPUT_INVALID naming the member */
+  /** @throws ScoringError INPUT_MISSING or INPUT_INVALID naming the member */
   decode(parameters: Record<string, unknown>): unknown
   run(input: unknown, headers?: RequestHeaders): unknown
 }
@@ -131,10 +131,20 @@ function isSchema(input: unknown): input is Schema {
   return typeof (input as Schema | null)?.safeParse === 'function'
 }
 
+function isMissing(parameters: object, name: PropertyKey | undefined): boolean {
+  return name !== undefined && !Object.hasOwn(parameters, name)
+}
+
 function checked(schema: Schema, parameters: Record<string, unknown>): unknown {
   const parsed = schema.safeParse(parameters)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
+  const { issues } = parsed.error
+  // Azure ML's sentence, which its clients know; it looks for all parameters before it converts any.
+  const missing = issues.find(({ path: [name, ...inner] }) => isMissing(parameters, name) && inner.length === 0)
+  if (missing) {
+    throw new ScoringError('INPUT_MISSING', `A value is not provided for the '${String(missing.path[0])}' parameter.`)
+  }
+  const [issue] = issues
   const path = issue?.path.map(String).join('.')
   throw new ScoringError('INPUT_INVALID', path ? `input "${path}": ${issue?.message}` : `input: ${issue?.message}`)
 }

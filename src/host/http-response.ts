@@ -110,22 +110,25 @@ function writeWhole(
 ): undefined {
   const { incoming, outgoing, isLast } = exchange
   const isHead = incoming.method === 'HEAD'
+  // Node would write the head in the encoding of a text that goes with it, and header values are latin1.
+  const bytes = typeof body === 'string' && !isAscii(body) ? Buffer.from(body) : body
   if (status !== 204 && status !== 304) {
-    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+    const length = bytes?.length ?? 0
     fields.push('content-length', (isHead ? headLength : undefined) ?? String(length))
   }
   const isUnread = isMuchUnread(incoming)
   if (isLast || isUnread) fields.push('connection', 'close')
   outgoing.writeHead(status, fields)
   if (!isUnread) {
-    if (typeof body === 'object' && body.length <= joinedBytes) outgoing.end(latin1Of(body), 'latin1')
-    else outgoing.end(body)
+    if (typeof bytes === 'string') outgoing.end(bytes, 'latin1')
+    else if (bytes && bytes.length <= joinedBytes) outgoing.end(latin1Of(bytes), 'latin1')
+    else outgoing.end(bytes)
     if (!incoming.complete) incoming.resume()
     return
   }
   // The client has the whole answer now; the connection closes when it has sent the rest, or too much of it.
-  if (body === undefined || body.length === 0 || isHead) outgoing.flushHeaders()
-  else outgoing.write(body)
+  if (bytes === undefined || bytes.length === 0 || isHead) outgoing.flushHeaders()
+  else outgoing.write(bytes)
   dropRest(incoming).then(() => outgoing.end())
 }
 
@@ -141,6 +144,10 @@ async function writeNative(
   const nativeType = native.headers.get('content-type')
   if (nativeType && type === undefined) fields.push('content-type', nativeType)
   writeWhole(exchange, status, fields, new Uint8Array(await native.arrayBuffer()))
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length
 }
 
 function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -27,12 +27,29 @@ export async function writeStream(
   outgoing.flushHeaders()
   // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
   if (!incoming.complete && !isBodyTouched) dropRest(incoming)
-  for await (const chunk of body) {
+  for await (const chunk of untilLeft(outgoing, body)) {
     if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
     if (!outgoing.write(chunkOf(chunk))) await drained(outgoing)
   }
   if (!incoming.complete && isUnread) await dropRest(incoming)
   outgoing.end()
+}
+
+/** A web stream hears at once that the client has left; others are asked for their next piece first. */
+async function* untilLeft(outgoing: ServerResponse, body: AsyncIterable<unknown>): AsyncGenerator<unknown> {
+  if (!('getReader' in body)) return yield* body
+  const reader = (body as ReadableStream<unknown>).getReader()
+  const leave = () => {
+    reader.cancel().catch(() => {})
+  }
+  outgoing.on('close', leave)
+  if (outgoing.destroyed) leave()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value
+  } finally {
+    outgoing.off('close', leave)
+    leave()
+  }
 }
 
 /** Resolves when the client has taken what was written, or has left. */

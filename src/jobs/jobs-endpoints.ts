@@ -6,7 +6,7 @@ import { decodeParameters } from '../protocols/azureml-input.ts'
 import { compressAnswer } from '../protocols/content-encoding.ts'
 import { corsHeaders } from '../protocols/cors.ts'
 import { requestIdsOf } from '../protocols/request-ids.ts'
-import type { WireRequest, WireResponse } from '../protocols/wire.ts'
+import { noSniff, type WireRequest, type WireResponse } from '../protocols/wire.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { encode } from '../tensor/python-json.ts'
 import { hasEnded } from './job-state.ts'
@@ -108,7 +108,7 @@ function answerJob(status: number, headers: Headers, service: string, job: JobVi
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: encode(content) }
+  return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
 }
 
 /** `?limit=` and `?marker=`; the first of each counts. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LoadReport, ScoringAnswer } from '../engine/hand-over.ts'
+import type { LoadReport, WholeAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
 import { bodyTooLarge } from '../protocols/azureml.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
@@ -154,7 +154,7 @@ export class ScoringRun {
   }
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
-  async #ask(text: string): Promise<ScoringAnswer> {
+  async #ask(text: string): Promise<WholeAnswer> {
     const { limits } = this.#service.definition
     const details = this.#report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const { signal } = this.#options
@@ -176,7 +176,7 @@ export class ScoringRun {
   }
 }
 
-function asAnswer(failure: unknown): ScoringAnswer {
+function asAnswer(failure: unknown): WholeAnswer {
   if (!(failure instanceof ScoringError)) throw failure
   const { code, message, retryAfterSeconds } = failure
   return { code, message, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }

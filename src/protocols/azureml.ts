@@ -5,7 +5,7 @@ import { encode } from '../tensor/python-json.ts'
 import { encodeQuery } from './azureml-query.ts'
 import { decompressBody } from './content-encoding.ts'
 import { isJson } from './media-type.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 const json = 'application/json'
 const html = 'text/html; charset=utf-8'
@@ -14,7 +14,7 @@ const execMs = 'x-ms-run-fn-exec-ms'
 
 /** `Healthy`, as the root and a ready service answer. */
 export function encodeHealthy(headers: Record<string, string>): WireResponse {
-  return { status: 200, headers: { 'content-type': html, ...headers }, body: 'Healthy' }
+  return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: 'Healthy' }
 }
 
 /** An empty 200, as the original's scoring handler answers OPTIONS for scripts that do not see requests. */
@@ -24,7 +24,7 @@ export function encodeUncalled(headers: Record<string, string>): WireResponse {
 
 /** An empty 200, as the original's framework answers OPTIONS. */
 export function encodeEmpty(headers: Record<string, string>): WireResponse {
-  return { status: 200, headers: { 'content-type': html, ...headers }, body: '' }
+  return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: '' }
 }
 
 /**
@@ -36,17 +36,22 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
   if ('json' in answer) {
     return {
       status: 200,
-      headers: { 'content-type': json, ...headers, [runFailed]: 'False', [execMs]: ms },
+      headers: { 'content-type': json, ...noSniff, ...headers, [runFailed]: 'False', [execMs]: ms },
       body: answer.json,
     }
   }
-  const failed: Record<string, string> = answer.status >= 500 ? { [runFailed]: 'True' } : {}
   // The service's own headers come last: a script cannot override x-request-id.
-  const own = Object.entries({ ...headers, ...failed, [execMs]: ms })
-  const names = new Set([runFailed, ...own.map(([name]) => name.toLowerCase())])
-  names.delete('server-timing') // a list, to which a script may add
+  const own = Object.entries({ ...headers, [runFailed]: runFailedOf(answer), [execMs]: ms })
+  const names = new Set(own.map(([name]) => name.toLowerCase()))
+  for (const list of ['server-timing', 'vary']) names.delete(list) // to which a script may add
   const given = answer.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
   return { status: answer.status, headers: [...given, ...own], body: answer.body }
+}
+
+/** As the original's AMLResponse says it, which a `Response` stands for: below 500 a script may call its own answer a failure. */
+function runFailedOf({ status, headers }: { status: number; headers: readonly (readonly [string, string])[] }): string {
+  if (status >= 500) return 'True'
+  return headers.find(([name]) => name.toLowerCase() === runFailed)?.[1] ?? 'False'
 }
 
 /** `{"message": …, "code": …}` with the headers that a failure needs. */
@@ -57,6 +62,7 @@ export function encodeError(error: ScoringError, headers: Record<string, string>
     status: error.status,
     headers: {
       'content-type': json,
+      ...noSniff,
       ...headers,
       [runFailed]: runFailures.has(error.code) ? 'True' : 'False',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),

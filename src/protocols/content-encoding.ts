@@ -54,7 +54,9 @@ export async function decompressBody(body: Uint8Array, contentEncoding: string, 
 /** Compresses an answer of some size with gzip, when the client takes that. */
 export async function compressAnswer(answer: WireResponse, acceptEncoding: string | null): Promise<WireResponse> {
   const { body, headers } = answer
-  if (body === undefined || body.length < compressedFromBytes || Array.isArray(headers)) return answer
+  if (body === undefined || Array.isArray(headers)) return answer
+  const isWhole = typeof body === 'string' || ArrayBuffer.isView(body)
+  if (!isWhole || body.length < compressedFromBytes) return answer
   const vary = headers.vary ? `${headers.vary}, Accept-Encoding` : 'Accept-Encoding'
   if (acceptEncoding === null || !acceptsGzip(acceptEncoding)) return { ...answer, headers: { ...headers, vary } }
   return { ...answer, headers: { ...headers, vary, 'content-encoding': 'gzip' }, body: await compress(body) }

@@ -5,15 +5,19 @@ import type { ScoringService } from '../scoring/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../scoring/service-catalogue.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeError } from './azureml.ts'
-import { isLetIn } from './let-in.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { servicesOpenedBy } from './let-in.ts'
+import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 /** The event loop turns. */
 export function answerLive(request: WireRequest): WireResponse {
   return refuseMethod(request) ?? encodeStatus(200, { status: 'live' })
 }
 
-/** 200 when the app is ready to be called, else 503; with the number of services that cannot score. */
+/**
+ * 200 when the app is ready to be called, else 503; with the number of services that cannot score.
+ *
+ * @throws ScoringError TOO_MANY_WRONG_KEYS
+ */
 export async function answerReady(
   request: WireRequest,
   catalogue: ServiceCatalogue,
@@ -23,8 +27,7 @@ export async function answerReady(
   if (refusal) return refusal
   const isReady = catalogue.isReady(readyWhen)
   const unavailable = catalogue.all.filter(service => !service.isReady).length
-  const isVisible = await Promise.all(catalogue.all.map(async service => isDevelopment || isLetIn(request, service)))
-  const visible = catalogue.all.filter((_, index) => isVisible[index])
+  const visible = isDevelopment ? catalogue.all : [...(await servicesOpenedBy(request, catalogue.all))]
   const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',
@@ -39,7 +42,8 @@ function refuseMethod({ method }: WireRequest): WireResponse | undefined {
 }
 
 function encodeStatus(status: number, body: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, body: encode(body) }
+  const headers = { 'content-type': 'application/json', ...noSniff, 'cache-control': 'no-store' }
+  return { status, headers, body: encode(body) }
 }
 
 function detailsOf(service: ScoringService): object {

@@ -64,7 +64,9 @@ function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchem
 /** The answer to the sample, else zeros for as many rows as the example of the input has. */
 function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: unknown, mayBeNull: boolean) {
   const sizes = sizesOf(inputs, example)
-  const answer = parseSample(outputSample)
+  // An example that holds null, for NaN, would not suit its schema.
+  const scored = parseSample(outputSample)
+  const answer = holdsNull(scored) ? undefined : scored
   const members = [...outputsOfGraph(outputs)].map(([name, tensors]) => {
     const isList = tensors[0]?.list !== undefined
     const schemas = tensors.map(tensor => tensorSchema(tensor, mayBeNull))
@@ -87,6 +89,11 @@ function listSchema(schemas: readonly JsonSchema[]): JsonSchema {
   const [first] = schemas
   const isOfOne = schemas.every(schema => isDeepStrictEqual(schema, first))
   return { type: 'array', items: isOfOne && first ? first : {}, description: `${schemas.length} tensors` }
+}
+
+function holdsNull(value: unknown): boolean {
+  if (typeof value !== 'object') return false
+  return value === null || Object.values(value).some(holdsNull)
 }
 
 /** Declared, or read off the answer to the sample; else what Azure ML says of scripts that declare nothing. */

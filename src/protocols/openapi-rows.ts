@@ -138,7 +138,7 @@ function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonS
 
 /** `null` is a missing value. */
 function valueSchema(dtype: Dtype, { missing }: RowSettings): JsonSchema {
-  const scalar = elementSchema(dtype, false)
+  const scalar = elementSchema(dtype)
   return missing === 'nan' && scalar.type === 'number' ? { ...scalar, type: ['number', 'null'] } : scalar
 }
 

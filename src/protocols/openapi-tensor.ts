@@ -21,30 +21,23 @@ const scalarOf: Record<Dtype, JsonSchema> = {
   string: { type: 'string' },
 }
 
-const nullableDouble: JsonSchema = { type: ['number', 'null'], format: 'double' }
-const nullableFloat: JsonSchema = { type: ['number', 'null'], format: 'float' }
-
 /**
- * An element of a tensor, as JSON Schema.
- *
- * @param mayBeNull  NaN and infinities come as null, so the floating-point types may
+ * An element of a tensor, as JSON Schema. NaN and infinities are answered as null, and it does not say so, as Azure ML's
+ * does not: Python clients by OpenAPI Generator 7.10 to 7.20 fail on any answer whose entries may be null.
  */
-export function elementSchema(dtype: Dtype, mayBeNull: boolean): JsonSchema {
-  const scalar = scalarOf[dtype]
-  if (!mayBeNull || scalar.type !== 'number') return scalar
-  return scalar.format === 'double' ? nullableDouble : nullableFloat
+export function elementSchema(dtype: Dtype): JsonSchema {
+  return scalarOf[dtype]
 }
 
 /** Lists as deep as the rank, in Azure ML's format (contract, section 6). */
-export function nestedSchema(dtype: Dtype, rank: number, mayBeNull: boolean): JsonSchema {
-  let nested = elementSchema(dtype, mayBeNull)
+export function nestedSchema(element: JsonSchema, rank: number): JsonSchema {
+  let nested = element
   for (let axis = 0; axis < rank; axis++) nested = { type: 'array', items: nested }
   return rank === 0 ? nested : { ...nested, format: 'numpy.ndarray' }
 }
 
 /** The same where the entries of the last axis have names: lists of objects. Only the closest axis to them is the rows. */
-export function namedSchema(dtype: Dtype, rank: number, classes: readonly string[], mayBeNull: boolean): JsonSchema {
-  const element = elementSchema(dtype, mayBeNull)
+export function namedSchema(element: JsonSchema, rank: number, classes: readonly string[]): JsonSchema {
   const properties = Object.fromEntries(classes.map(name => [name, element]))
   let nested: JsonSchema = { type: 'object', required: [...new Set(classes)], properties }
   for (let axis = 1; axis < rank; axis++) nested = { type: 'array', items: nested }
@@ -55,15 +48,15 @@ export function namedSchema(dtype: Dtype, rank: number, classes: readonly string
  * A tensor as Azure ML describes an `ndarray`: lists nested as deep as its rank. Sizes are not part of the schema there;
  * here the description names them.
  *
- * @param mayBeNull  as for `elementSchema`
+ * @param mayBeNull  NaN and infinities come as null, which the description says of floating-point types
  */
 export function tensorSchema({ dtype, shape, classes }: TensorInfo, mayBeNull: boolean): JsonSchema {
   if (!shape) return { description: `${dtype}, of any shape` }
-  const description = `${dtype}, shape [${shape.join(', ')}]`
-  const schema = classes
-    ? namedSchema(dtype, shape.length, classes, mayBeNull)
-    : nestedSchema(dtype, shape.length, mayBeNull)
-  return { ...schema, description: classes ? `${dtype}, by class` : description }
+  const element = elementSchema(dtype)
+  const nulls = mayBeNull && element.type === 'number' ? '; null: NaN or an infinity' : ''
+  return classes
+    ? { ...namedSchema(element, shape.length, classes), description: `${dtype}, by class${nulls}` }
+    : { ...nestedSchema(element, shape.length), description: `${dtype}, shape [${shape.join(', ')}]${nulls}` }
 }
 
 /**

@@ -13,11 +13,14 @@ export interface WireRequest {
   readonly clientAddress?: string
 }
 
+/** On every answer that the server makes itself: browsers take the content type at its word, whatever the body quotes. */
+export const noSniff = { 'x-content-type-options': 'nosniff' } as const
+
 /** An HTTP response; `@azure/functions` takes it as HttpResponseInit. */
 export interface WireResponse {
   /** The error that it tells of, for the record; the host does not look at it. */
   errorCode?: ErrorCode
   status: number
   headers: Record<string, string> | [string, string][]
-  body?: string | Uint8Array
+  body?: string | Uint8Array | ReadableStream<Uint8Array>
 }

@@ -1,11 +1,12 @@
 import type { Authorizer } from '../auth/authorizer.ts'
-import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
+import type { LoadReport, ScoringAnswer, ScoringRequest, WholeAnswer } from '../engine/hand-over.ts'
 import type { Lane, LaneActivity } from '../engine/lane.ts'
 import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
 import type { OwnDocuments } from '../service/own-documents.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { wholeAnswer } from './whole-answer.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
 
@@ -143,9 +144,9 @@ export class ScoringService {
    * @param isAbandoned  whether nobody wants the answer any more; such work is not started
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
-  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<WholeAnswer> {
     this.requireReady()
-    return (this.#lane as Lane).submitInBackground(request, isAbandoned)
+    return wholeAnswer(await (this.#lane as Lane).submitInBackground(request, isAbandoned))
   }
 
   async stop(): Promise<void> {

@@ -192,7 +192,12 @@ export const ServiceDefinition = z.strictObject({
   cors: z
     .strictObject({
       origins: z.array(z.string()).default([]).describe('origins of pages that may call the service'),
-      credentials: z.boolean().default(false).describe('whether such pages may send cookies'),
+      credentials: z.boolean().default(false).describe('whether such pages may send cookies; not with origin "*"'),
+    })
+    .refine(cors => !(cors.credentials && cors.origins.includes('*')), {
+      path: ['credentials'],
+      error:
+        'cannot be true while "origins" has "*": any page could then call with the cookies of its reader; list the origins',
     })
     .prefault({}),
   schema: z

@@ -222,6 +222,17 @@ describe('an entry script', () => {
     assert.deepEqual(answers.map(jsonOf), ['[[[1.0]], "a"]', '[[[1.0]], "b"]', '[[[1.0]], "c"]'])
   })
 
+  it('whose second parameter may be meant for something else scores, and its owner is told what it receives', async test => {
+    const { send, report } = await serve(
+      test,
+      script('export const init = () => {}; export const run = (text, model_id) => [text, typeof model_id]'),
+    )
+    assert.deepEqual(report.notes.slice(0, 1), [
+      'sut/score.ts: the second parameter of run() ("model_id") receives the headers of the request',
+    ])
+    assert.ok('json' in (await send({})))
+  })
+
   it('with a schema gets what the schema made of the body', async test => {
     const { send } = await serve(
       test,
@@ -235,7 +246,10 @@ describe('an entry script', () => {
       `),
     )
     assert.equal(jsonOf(await send({ name: 'ada' })), '"hello ADA"')
-    assert.deepEqual(await send({}), { code: 'INPUT_INVALID', message: 'input "name": expected string' })
+    assert.deepEqual(await send({ name: 1 }), { code: 'INPUT_INVALID', message: 'input "name": expected string' })
+    const missing = { code: 'INPUT_MISSING', message: "A value is not provided for the 'name' parameter." }
+    assert.deepEqual(await send({}), missing)
+    assert.deepEqual(await send({ Name: 'ada' }), missing)
   })
 
   it('with rawHttp gets the request and answers with status, headers and bytes', async test => {
@@ -251,7 +265,7 @@ describe('an entry script', () => {
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
     const answer = await lane.submit({ body, contentType: undefined, details: { http } })
-    assert.ok('status' in answer)
+    assert.ok('status' in answer && answer.body instanceof Uint8Array)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])
     assert.deepEqual([...answer.body], [3, 2, 1])

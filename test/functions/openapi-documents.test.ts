@@ -104,7 +104,6 @@ describe('the document of a service', () => {
       assert.match(check(pointerTo(document, 'ServiceInput'), { data: [['a']] }) ?? '', /must be number/)
       assert.equal(check(pointerTo(document, 'ServiceInput'), { data: [[null, 1]] }), undefined) // a missing value
       assert.match(check(pointerTo(document, 'ServiceOutput'), ['a']) ?? '', /must be array/)
-      assert.equal(check(pointerTo(document, 'ServiceOutput'), [[null, 1]]), undefined) // NaN
     }
   })
 })

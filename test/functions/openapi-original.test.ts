@@ -120,13 +120,11 @@ function withoutRequired(schema: Json): unknown {
   return plain(rest)
 }
 
-/** Sizes stand in our descriptions; a float may be null where Azure ML sends NaN; a frame is a list of records. */
+/** Sizes stand in our descriptions; a frame is a list of records. */
 function plain(schema: unknown): unknown {
   return JSON.parse(
     JSON.stringify(schema, (key, value) =>
-      ['description', 'x-nullable', 'nullable'].includes(key) || value === 'pandas.DataFrame:records'
-        ? undefined
-        : value,
+      key === 'description' || value === 'pandas.DataFrame:records' ? undefined : value,
     ),
   )
 }

@@ -149,22 +149,29 @@ describe('describeService', () => {
     })
   })
 
-  it('says that a float of the answer may be null, where NaN becomes that', () => {
+  it('says in words that a float of the answer may be null, where NaN becomes that, and in its schema what Azure ML says', () => {
     const outputIn = (version: '2' | '3' | '3.1', dtype: Dtype, definition: object = {}) => {
       const sut = serviceWith({ outputs: [tensor('y', dtype, 'rows')] }, definition)
       const described = describeService(...sut, version) as Swagger & {
         components: { schemas: Swagger['definitions'] }
       }
-      return (described.definitions ?? described.components.schemas).ServiceOutput?.items
+      return (described.definitions ?? described.components.schemas).ServiceOutput
     }
     for (const dtype of ['float16', 'float32', 'float64'] as const) {
       const number = { type: 'number', format: dtype === 'float64' ? 'double' : 'float' }
-      assert.deepEqual(outputIn('2', dtype), { ...number, 'x-nullable': true })
-      assert.deepEqual(outputIn('3', dtype), { ...number, nullable: true })
-      assert.deepEqual(outputIn('3.1', dtype), { ...number, type: ['number', 'null'] })
-      assert.deepEqual(outputIn('3', dtype, { response: { nonFinite: 'literal' } }), number)
+      for (const version of ['2', '3', '3.1'] as const) {
+        // Recorded in test/fixtures/azureml-swagger; with entries that may be null, clients made by OpenAPI Generator
+        // 7.10 to 7.20 fail on every answer.
+        assert.deepEqual(outputIn(version, dtype)?.items, number)
+        assert.match(String(outputIn(version, dtype)?.description), /; null: NaN or an infinity$/)
+        assert.doesNotMatch(
+          String(outputIn(version, dtype, { response: { nonFinite: 'literal' } })?.description),
+          /null/,
+        )
+      }
     }
-    assert.deepEqual(outputIn('3', 'int32'), { type: 'integer', format: 'int32' })
+    assert.deepEqual(outputIn('3', 'int32')?.items, { type: 'integer', format: 'int32' })
+    assert.doesNotMatch(String(outputIn('3', 'int32')?.description), /null/)
   })
 
   it('lists the media types that a service takes besides JSON', () => {

@@ -36,6 +36,11 @@ describe('parseDefinition', () => {
       'iris/service.json: batching: unrecognized key "maxDelay"',
     ],
     [
+      'credentials for every page',
+      { cors: { origins: ['*'], credentials: true } },
+      'iris/service.json: cors.credentials: cannot be true while "origins" has "*": any page could then call with the cookies of its reader; list the origins',
+    ],
+    [
       'a wrong type',
       { limits: { timeoutMs: 'long' } },
       'iris/service.json: limits.timeoutMs: expected number, received string, found "long"',

@@ -1,3 +1,5 @@
+import '../onnxruntime/telemetry-off.ts'
+
 import { closeSync, openSync, readSync } from 'node:fs'
 import { arch, cpus, platform } from 'node:os'
 import * as ort from 'onnxruntime-node'

@@ -1,3 +1,5 @@
+import './telemetry-off.ts'
+
 import * as ort from 'onnxruntime-node'
 import type { TensorInfo } from '../../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../../errors.ts'

@@ -1,3 +1,5 @@
+import './telemetry-off.ts'
+
 import { threadId } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import type { ProviderAttempt } from '../../engine/execution-providers.ts'

@@ -1,3 +1,5 @@
+import './telemetry-off.ts'
+
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'

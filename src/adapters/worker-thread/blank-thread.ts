@@ -1,3 +1,5 @@
+import '../onnxruntime/telemetry-off.ts'
+
 import { Worker } from 'node:worker_threads'
 import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
 import { heapLimitsOf } from './heap-limits.ts'

@@ -1,12 +1,14 @@
-import { maxHandOver, progress, type ScoringAnswer } from '../../engine/hand-over.ts'
+import type { MessagePort } from 'node:worker_threads'
+import { maxHandOver, progress, type ResponseAnswer, type ScoringAnswer } from '../../engine/hand-over.ts'
 import { ScoringError } from '../../errors.ts'
 import { encodeResult } from '../../protocols/azureml-output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
-import { packAnswers } from './packed-hand-over.ts'
+import { type CrossingAnswer, packAnswers } from './packed-hand-over.ts'
+import { sendBody } from './streamed-body.ts'
 import { logFailure } from './thread-log.ts'
 
-export type PostFromThread = (message: FromThread, transfer: ArrayBuffer[]) => void
+export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[]) => void
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
@@ -100,9 +102,10 @@ export class HandOverAnswers {
     this.#runs = []
     this.#bisected = 0
     this.#flushedAt = performance.now()
-    const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
+    const crossing = answers.map(withPort)
+    const transfer = crossing.flatMap(answer => ('body' in answer ? [movableOf(answer.body)] : []))
     this.#post(
-      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
+      { type: 'answers', indexes, answers: packAnswers(crossing), isLast: this.#left === 0, ...tally },
       transfer,
     )
   }
@@ -118,6 +121,17 @@ export class HandOverAnswers {
     this.#left--
     if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.flush()
   }
+}
+
+function withPort(answer: ScoringAnswer): CrossingAnswer {
+  if (!('body' in answer)) return answer
+  const { body } = answer
+  if (body instanceof Uint8Array) return { ...answer, body }
+  return { ...answer, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
+}
+
+function movableOf(body: ResponseAnswer<Uint8Array | MessagePort>['body']): ArrayBuffer | MessagePort {
+  return ArrayBuffer.isView(body) ? (body.buffer as ArrayBuffer) : body
 }
 
 function scriptFailed(cause: unknown): ScoringError {

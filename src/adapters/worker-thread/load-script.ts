@@ -4,6 +4,7 @@ import { type RequestHeaders, TensorInput } from '../../entry-script/api.ts'
 import type { RowSettings } from '../../entry-script/feeds.ts'
 import { modelAnswer } from '../../entry-script/model-answer.ts'
 import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
+import { parameterNotes } from '../../entry-script/run-parameters.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
 import { ServiceLoadError } from '../../errors.ts'
@@ -20,6 +21,8 @@ export interface LoadedScript {
   readonly output?: unknown
   /** The model whose outputs are the answer; undefined: a script answers. */
   readonly answeredBy?: ModelSession
+  /** What its owner may not expect of it. */
+  readonly notes: readonly string[]
 }
 
 /** @throws ServiceLoadError saying what the owner of the service has to mend */
@@ -28,12 +31,12 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {
     const model = await models.load(undefined, accelerator)
-    return { script: builtInScript(model, rowSettingsOf(spec)), answeredBy: model }
+    return { script: builtInScript(model, rowSettingsOf(spec)), answeredBy: model, notes: [] }
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
   const script = await initScript(file, module, contextFor(spec, models, accelerator), rowSettingsOf(spec))
-  return { script, input: module.input, output: module.output }
+  return { script, input: module.input, output: module.output, notes: parameterNotes(file, module) }
 }
 
 async function loadPipeline(
@@ -54,6 +57,7 @@ async function loadPipeline(
     script: last.model ? answeredBy(last.model, script) : script,
     input: head.input,
     output: last.output,
+    notes: head.notes,
     ...(last.model ? { answeredBy: last.model } : {}),
   }
 }
@@ -69,11 +73,12 @@ async function loadFirst(
   spec: ThreadSpec,
   stage: StageSpec,
   models: ModelLoader,
-): Promise<LoadedStage & { script: Script; input?: unknown }> {
+): Promise<LoadedStage & Pick<LoadedScript, 'script' | 'input' | 'notes'>> {
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    return { stage: asStage, model, script: { ...builtInScript(model, rowSettingsOf(spec)), run: asStage.run } }
+    const script = { ...builtInScript(model, rowSettingsOf(spec)), run: asStage.run }
+    return { stage: asStage, model, script, notes: [] }
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
   const { input, output } = module
@@ -86,7 +91,8 @@ async function loadFirst(
     contextFor(spec, models, stage.accelerator),
     rowSettingsOf(spec),
   )
-  return { stage: scriptStage(stage.name, () => undefined), script, input, output }
+  const notes = parameterNotes(stage.script.name, module)
+  return { stage: scriptStage(stage.name, () => undefined), script, input, output, notes }
 }
 
 async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {

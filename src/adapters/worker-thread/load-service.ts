@@ -50,7 +50,7 @@ export async function loadService(
   const startedAt = performance.now()
   const cached = new CachedModels(cacheFolder)
   const models = new ModelLoader(spec.models, cached)
-  const { script, input, output, answeredBy } = await loadScript(spec, models)
+  const { script, input, output, answeredBy, notes: scriptNotes } = await loadScript(spec, models)
   if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
@@ -86,6 +86,7 @@ export async function loadService(
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable,
     notes: [
+      ...scriptNotes,
       ...sessions.flatMap(session => session.notes),
       ...threadCountNotes(spec, availableProcessors()),
       ...notes,

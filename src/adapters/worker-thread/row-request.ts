@@ -7,7 +7,7 @@ import type { HeadedScript, RowScript } from '../../entry-script/script.ts'
 import { ScoringError } from '../../errors.ts'
 import { decodeJsonBody } from '../../protocols/azureml-input.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/binary-input.ts'
-import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
+import { isJson, isJsonByHabit, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
 import type { LoadedService } from './load-service.ts'
 import { wholeInputOf } from './whole-input.ts'
 
@@ -29,10 +29,15 @@ export function ownMediaFor(
  * @throws ScoringError 4xx naming what is wrong with the body
  */
 export function decodeRows(service: LoadedService, script: RowScript, request: ScoringRequest): Feeds {
-  const feeds = isJson(request.contentType)
+  const feeds = holdsJson(service, request)
     ? decodeJson(service, script, request)
     : decodeBytes(service, script, request)
   return limited(feeds, service, script)
+}
+
+/** A script that declares its input wants the name that Azure ML wants; a bare model does not, unless bytes are described. */
+function holdsJson({ isBuiltIn }: LoadedService, { contentType, details }: ScoringRequest): boolean {
+  return isJson(contentType) || (isBuiltIn && !details?.layout && isJsonByHabit(contentType))
 }
 
 /** Tensors of a body that the script decodes. */

@@ -3,9 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import { guardNativeCalls, startRuntime } from '../onnxruntime/guarded-binding.ts'
+import type { PostFromThread } from './hand-over-answers.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
 import { loadService } from './load-service.ts'
-import { type BlankThreadData, type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 import { unpackRequests } from './packed-hand-over.ts'
 import { keepLoopsStoppable } from './stoppable-loops.ts'
@@ -20,7 +21,7 @@ guardNativeCalls(
 startRuntime()
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
-const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+const post: PostFromThread = (message, transfer) => port.postMessage(message, transfer)
 
 async function main({ spec, board, cacheFolder }: ThreadStart): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
@@ -35,13 +36,11 @@ async function main({ spec, board, cacheFolder }: ThreadStart): Promise<void> {
       if (packed.indexes) runner.takeIn(requests, packed.indexes)
       else void runner.run(requests)
     })
-    post({ type: 'loaded', report })
+    post({ type: 'loaded', report }, [])
   } catch (failure) {
     const isKnown = failure instanceof ServiceLoadError
-    post({
-      type: 'load-failed',
-      reason: isKnown ? failure.message : `unexpected failure: ${(failure as Error)?.message ?? failure}`,
-    })
+    const reason = isKnown ? failure.message : `unexpected failure: ${(failure as Error)?.message ?? failure}`
+    post({ type: 'load-failed', reason }, [])
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Worker } from 'node:worker_threads'
+import type { MessagePort, Worker } from 'node:worker_threads'
 import { providersOfService } from '../../engine/execution-providers.ts'
 import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
@@ -10,6 +10,7 @@ import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from 
 import { passOnLines } from './named-lines.ts'
 import type { NativeGate } from './native-gate.ts'
 import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
+import { receiveBody } from './streamed-body.ts'
 
 /** A `ScoringThread` on a Node.js worker thread. Its crash, endless loop or `process.exit` ends the thread only. */
 export class WorkerScoringThread implements ScoringThread {
@@ -22,11 +23,16 @@ export class WorkerScoringThread implements ScoringThread {
   /** What its answers are marked with: another thread of the service may have found another provider. */
   #executionProvider: string | undefined
   #end: ThreadEnd | undefined
+  /** Milliseconds that the script may take for a piece of a body. */
+  readonly #timeoutMs: number
+  /** Bodies that are on their way out. */
+  #streams = 0
 
   constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string) {
     const { worker, gate } = takeBlankThread(maxMemoryMb)
     this.#worker = worker
     this.#gate = gate
+    this.#timeoutMs = spec.definition.limits.timeoutMs
     const board = new SharedArrayBuffer(ProgressBoard.bytes)
     this.#board = new ProgressBoard(board)
     this.#providers = providersOfService(spec)
@@ -82,6 +88,10 @@ export class WorkerScoringThread implements ScoringThread {
     return this.#worker.performance.eventLoopUtilization().active
   }
 
+  get isStreaming(): boolean {
+    return this.#streams > 0
+  }
+
   async memoryMb(): Promise<number | undefined> {
     // Node.js 22 has no such call; there the heap limit alone holds.
     if (!('getHeapStatistics' in this.#worker)) return undefined
@@ -114,11 +124,17 @@ export class WorkerScoringThread implements ScoringThread {
       case 'answers': {
         const { indexes, answers } = message
         events.onRuns(message)
-        const unpacked = unpackAnswers(answers, place => this.#board.timesOf(indexes[place] as number))
+        const timesOf = (place: number) => this.#board.timesOf(indexes[place] as number)
+        const unpacked = unpackAnswers(answers, timesOf, port => this.#receiveBody(port))
         events.onAnswers(indexes, this.#marked(unpacked))
         if (message.isLast) events.onIdle()
       }
     }
+  }
+
+  #receiveBody(port: MessagePort): ReadableStream<Uint8Array> {
+    this.#streams++
+    return receiveBody(port, this.#timeoutMs, () => this.#streams--)
   }
 
   #marked(answers: readonly ScoringAnswer[]): readonly ScoringAnswer[] {
