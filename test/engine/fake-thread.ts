@@ -26,6 +26,7 @@ export class FakeThread implements ScoringThread {
   readonly states: number[] = []
   startedAt = Date.now()
   isEnded = false
+  isStreaming = false
   /** Time in which it computed nothing. */
   waitedMs = 0
 

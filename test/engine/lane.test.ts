@@ -232,6 +232,44 @@ describe('Lane', () => {
     await stuck
   })
 
+  it('does not end a thread that is one too many while a body streams out of it', async () => {
+    const { lane, thread } = await readyLane()
+    const stuck = lane.submit(requestOf('stuck'))
+    await turn()
+    thread(0).begin(0)
+    thread(0).startedAt -= 2000
+    const streamed = lane.submit(requestOf('streamed'))
+    await turn()
+    thread(1).events.onLoaded(report)
+    thread(1).isStreaming = true
+    thread(1).finish()
+    await streamed
+    thread(0).finish() // there are two, and one may be
+    await stuck
+    await turn()
+    await turn()
+    assert.deepEqual([thread(0).isEnded, thread(1).isEnded], [true, false])
+  })
+
+  it('hands over to a thread out of which nothing streams, if one is free', async () => {
+    const { lane, thread } = await readyLane({ maxThreads: 2 })
+    const first = ['a', 'b'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).begin(0)
+    first.push(lane.submit(requestOf('c')))
+    await turn()
+    thread(1).events.onLoaded(report)
+    thread(1).finish()
+    thread(0).finish()
+    await Promise.all(first)
+    thread(0).isStreaming = true
+    const next = lane.submit(requestOf('d'))
+    await turn()
+    assert.deepEqual(thread(1).current, ['d'])
+    thread(1).finish()
+    await next
+  })
+
   it('takes back from a stuck thread what it has not begun', async () => {
     const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
     const stuck = lane.submit(requestOf('stuck'))
