@@ -16,7 +16,7 @@ const mayImport: Record<string, readonly string[]> = {
   scoring: ['engine', 'auth', 'service'],
   telemetry: ['engine'],
   jobs: ['scoring', 'protocols', 'engine', 'service'],
-  adapters: ['jobs', 'engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
+  adapters: ['jobs', 'engine', 'models', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/

@@ -81,6 +81,9 @@ export interface UncachedModel {
   readonly accelerator: ServiceDefinition['accelerator']
 }
 
+/** Elements of a tensor in an example; larger ones help nobody and make a document of megabytes. */
+export const maxExampleElements = 4096
+
 /** What a thread found while it loaded a service. */
 export interface LoadReport {
   readonly scriptKind: ScriptKind
@@ -89,13 +92,17 @@ export interface LoadReport {
   /** What ran the models: one name, or several with a comma where stages or nodes differ. */
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
+  /** What may be given beside them. */
+  readonly optionalInputs?: readonly TensorInfo[] | undefined
   readonly outputs: readonly TensorInfo[]
   /** Names of the stages of a pipeline, in order; undefined: it is none. */
   readonly stages?: readonly string[] | undefined
   /** Media types of bodies that the service takes besides JSON. */
   readonly mediaTypes?: readonly string[]
-  /** JSON text of a request body that the service takes, when its owner gave one. */
+  /** JSON text of a request body that the service takes: its owner's, or one that was made up and could be scored. */
   readonly inputSample?: string | undefined
+  /** `inputSample` was scored while the service was loaded; else it only shows the form. */
+  readonly isSampleScored?: boolean
   /** JSON Schema (draft 2020-12) of the request body, when the script declares its input by a schema. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>> | undefined
   /** JSON text of the answer to `inputSample`, when it is short enough to be shown. */

@@ -8,6 +8,8 @@ export interface DecodedRequest {
   readonly rowCount: number
   /** Of all feeds. */
   readonly byteCount: number
+  /** It gives a value that others leave to the graph, so that its run is its own, and takes all its rows. */
+  readonly isAlone?: boolean
 }
 
 /** What the inputs of one run may be. */
@@ -36,12 +38,15 @@ export function planMicroBatches<T extends DecodedRequest>(
   if (!isBatchable) return requests.map(request => [request])
   const batches: { rows: number; bytes: number; requests: T[] }[] = []
   for (const request of requests) {
-    const room = batches.find(
-      batch =>
-        batch.rows + request.rowCount <= maxRows &&
-        batch.bytes + request.byteCount <= maxBytes &&
-        canShareRun((batch.requests[0] as DecodedRequest).feeds, request.feeds),
-    )
+    const room = request.isAlone
+      ? undefined
+      : batches.find(
+          batch =>
+            !(batch.requests[0] as DecodedRequest).isAlone &&
+            batch.rows + request.rowCount <= maxRows &&
+            batch.bytes + request.byteCount <= maxBytes &&
+            canShareRun((batch.requests[0] as DecodedRequest).feeds, request.feeds),
+        )
     if (room) {
       room.requests.push(request)
       room.rows += request.rowCount

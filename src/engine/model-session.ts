@@ -34,3 +34,8 @@ export interface ModelSession {
    */
   run(feeds: Feeds): Promise<Record<string, Tensor>>
 }
+
+/** The outputs by their names in the graph: a tensor each, or the entries of a list. */
+export function outputsOfGraph(outputs: readonly TensorInfo[]): Map<string, readonly TensorInfo[]> {
+  return Map.groupBy(outputs, ({ name, list }) => list ?? name)
+}

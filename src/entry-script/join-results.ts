@@ -23,15 +23,15 @@ function joined(results: readonly unknown[]): unknown {
   if (first instanceof TensorList) return joinLists(results, first)
   if (Array.isArray(first)) return results.every(each => Array.isArray(each)) ? results.flat(1) : undefined
   if (ArrayBuffer.isView(first)) return joinNumbers(results as ArrayLike<number>[])
-  const members: Record<string, unknown> = Object.create(null)
+  const members = new Map<string, unknown>()
   const names = Object.keys(first as object)
   for (const result of results) if (Object.keys(result as object).join('\n') !== names.join('\n')) return undefined
   for (const name of names) {
     const member = joined(results.map(result => (result as Record<string, unknown>)[name]))
     if (member === undefined) return undefined
-    members[name] = member
+    members.set(name, member)
   }
-  return members
+  return Object.fromEntries(members)
 }
 
 function joinTensors(results: readonly unknown[], first: Tensor): Tensor | undefined {

@@ -1,4 +1,4 @@
-import type { TensorInfo } from '../engine/model-session.ts'
+import { outputsOfGraph, type TensorInfo } from '../engine/model-session.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
 
@@ -19,9 +19,4 @@ export function modelAnswer(
     answers.set(name, members[0]?.list === undefined ? tensors[0] : new TensorList(tensors))
   }
   return answers.size === 1 ? answers.values().next().value : Object.fromEntries(answers)
-}
-
-/** The outputs by their names in the graph: a tensor each, or the entries of a list. */
-export function outputsOfGraph(outputs: readonly TensorInfo[]): Map<string, readonly TensorInfo[]> {
-  return Map.groupBy(outputs, ({ name, list }) => list ?? name)
 }

@@ -131,7 +131,8 @@ function matched<Given extends Shaped>(
   const inputs = to.inputs ?? []
   const [only, ...others] = Object.keys(given)
   const isOneToOne = inputs.length === 1 && only !== undefined && others.length === 0
-  const taken: Record<string, Given> = Object.create(null)
+  const taken = new Map<string, Given>()
+  const done = () => Object.fromEntries(taken)
   for (const input of inputs) {
     const tensor = isOneToOne ? given[only] : Object.hasOwn(given, input.name) ? given[input.name] : undefined
     if (!tensor) {
@@ -139,15 +140,15 @@ function matched<Given extends Shaped>(
         Object.keys(given)
           .map(each => `"${each}"`)
           .join(', ') || 'nothing'
-      return { taken, fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
+      return { taken: done(), fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
     }
     if (!suits(tensor, input)) {
       const fault = `stage "${to.name}" takes "${input.name}" as ${typeOf(input)}, stage "${from}" gives ${typeOf(tensor)}`
-      return { taken, fault }
+      return { taken: done(), fault }
     }
-    taken[input.name] = tensor
+    taken.set(input.name, tensor)
   }
-  return { taken }
+  return { taken: done() }
 }
 
 /** Types, and sizes but for the rows, which a stage may take in slices. */
@@ -195,12 +196,10 @@ async function runInSlices(model: ModelSession, feeds: Feeds, rowsPerRun: number
   const counts = Array.from({ length: Math.ceil(total / rowsPerRun) }, (_, index) =>
     Math.min(rowsPerRun, total - index * rowsPerRun),
   )
-  const slices: Record<string, Tensor>[] = counts.map(() => Object.create(null))
-  for (const name in feeds) {
-    for (const [index, part] of splitRows(feeds[name] as Tensor, counts).entries()) {
-      ;(slices[index] as Record<string, Tensor>)[name] = part
-    }
-  }
+  const cut = Object.entries(feeds).map(([name, tensor]) => [name, splitRows(tensor, counts)] as const)
+  const slices = counts.map((_, index) =>
+    Object.fromEntries(cut.map(([name, parts]) => [name, parts[index] as Tensor])),
+  )
   const runs: Record<string, Tensor>[] = []
   for (const slice of slices) runs.push(await model.run(slice))
   return Object.fromEntries(

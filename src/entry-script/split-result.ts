@@ -27,13 +27,14 @@ export function splitResult(result: unknown, rowCounts: readonly number[]): unkn
     })
   }
   if (!isPlainObject(result)) return undefined
-  const parts: Record<string, unknown>[] = rowCounts.map(() => Object.create(null))
+  const members: [name: string, parts: unknown[]][] = []
   for (const [name, member] of Object.entries(result)) {
-    const split = splitResult(member, rowCounts)
-    if (!split) return undefined
-    for (const [index, part] of parts.entries()) part[name] = split[index]
+    const parts = splitResult(member, rowCounts)
+    if (!parts) return undefined
+    members.push([name, parts])
   }
-  return parts
+  // Not by assignment: an output may be named `__proto__`.
+  return rowCounts.map((_, index) => Object.fromEntries(members.map(([name, parts]) => [name, parts[index]])))
 }
 
 function isList(value: unknown): value is unknown[] {

@@ -135,14 +135,14 @@ function sizesUpTo(maxRows: number): number[] {
 }
 
 function rowsOf(feeds: Feeds): Feeds[] {
-  const rows: Record<string, Tensor>[] = []
+  const rows: [name: string, row: Tensor][][] = []
   for (const [name, tensor] of Object.entries(feeds)) {
     for (const [index, row] of splitRows(tensor, new Array(tensor.rowCount).fill(1)).entries()) {
-      rows[index] ??= Object.create(null) as Record<string, Tensor>
-      ;(rows[index] as Record<string, Tensor>)[name] = row
+      rows[index] ??= []
+      rows[index].push([name, row])
     }
   }
-  return rows
+  return rows.map(row => Object.fromEntries(row))
 }
 
 /** `count` rows in turn from the ones there are; floating-point ones shifted a little, so that no two are alike. */

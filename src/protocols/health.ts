@@ -49,6 +49,7 @@ function detailsOf(service: ScoringService): object {
     script: report?.scriptKind,
     stages: report?.stages,
     inputs: report?.inputs,
+    optionalInputs: report?.optionalInputs?.length ? report.optionalInputs : undefined,
     outputs: report?.outputs,
     microBatching: report?.isBatchable,
     ...service.activity,

@@ -1,10 +1,8 @@
+import { maxExampleElements } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { elementCount } from '../tensor/shape.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
-
-/** Larger examples help nobody and make a document of megabytes. */
-const maxExampleElements = 4096
 
 /** Azure ML's types of NumPy's scalars (InferenceSchema, `_swagger_from_dtype.py`). */
 const scalarOf: Record<Dtype, JsonSchema> = {

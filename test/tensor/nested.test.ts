@@ -35,10 +35,23 @@ describe('decodeNested', () => {
   it('names both shapes when they differ', () => {
     const decode = () => decodeNested('data', 'float32', ['batch', 10], [[1, 2]])
     assert.throws(decode, failsWith('INPUT_SHAPE_MISMATCH', /"data" has shape \[1, 2\], the model takes \[batch, 10\]/))
-    assert.throws(() => decodeNested('data', 'float32', ['batch', 10], []), failsWith('INPUT_SHAPE_MISMATCH', /\[0\]/))
+    assert.throws(
+      () => decodeNested('data', 'float32', ['batch', 10], []),
+      failsWith('INPUT_SHAPE_MISMATCH', /"data" has no rows; send at least one/),
+    )
     assert.throws(
       () => decodeNested('data', 'float32', ['batch', 10], 3),
       failsWith('INPUT_TYPE_MISMATCH', /"data" is a number, the model takes lists of shape \[batch, 10\]/),
+    )
+  })
+
+  it('knows the sizes behind an empty list from the declaration', () => {
+    assert.deepEqual(decodeNested('x', 'float32', [2, 0, 4], [[], []]).shape, [2, 0, 4])
+    assert.deepEqual(decodeNested('boxes', 'float32', ['batch', 'found', 4], [[], []]).shape, [2, 0, 4])
+    assert.deepEqual(decodeNested('x', 'int64', ['n'], []).shape, [0])
+    assert.throws(
+      () => decodeNested('x', 'float32', [2, 3], []),
+      failsWith('INPUT_SHAPE_MISMATCH', /has shape \[0, 3\], the model takes \[2, 3\]/),
     )
   })
 

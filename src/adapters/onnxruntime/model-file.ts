@@ -49,7 +49,7 @@ export class ModelFile {
         throw new ServiceLoadError(`model "${name}" cannot be served: ${cause.message}`)
       if (!(cause instanceof UnreadableOnnx)) throw cause
       throw new ServiceLoadError(
-        `model "${name}" cannot be loaded: its file of ${bytes.length} bytes is no ONNX file, or only a part of one: ${cause.message}`,
+        `model "${name}" cannot be loaded: the ${bytes.length} bytes of its file are no whole ONNX model, as ${cause.message}: copy or export it again`,
         { cause },
       )
     }

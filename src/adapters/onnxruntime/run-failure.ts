@@ -34,6 +34,11 @@ const callersFaults: readonly (readonly [RegExp, 'INPUT_INVALID' | 'INPUT_SHAPE_
     'INPUT_INVALID',
     operator => `an index lies outside the table that it is for (found by the operator ${operator})`,
   ],
+  [
+    /Integer division by zero/,
+    'INPUT_INVALID',
+    operator => `a whole number would be divided by zero (found by the operator ${operator})`,
+  ],
   [/Attempting to broadcast an axis by a dimension other than 1\. \d+ by \d+/, 'INPUT_SHAPE_MISMATCH', sizesDiffer],
   [/MatMul dimension mismatch/, 'INPUT_SHAPE_MISMATCH', sizesDiffer],
   [/Non concat axis dimensions must match/, 'INPUT_SHAPE_MISMATCH', sizesDiffer],

@@ -105,7 +105,7 @@ export class HandOverRunner {
       try {
         const begunAt = performance.now()
         const feeds = decodeRows(this.#service, script, request)
-        decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
+        decoded.push(this.#decoded(script, index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
         this.#answers.fail(index, failure)
       }
@@ -128,7 +128,7 @@ export class HandOverRunner {
       // Its owner has taken it back where another request kept this thread for long.
       if (!this.#board.change(index, progress.decoding, progress.running)) this.#answers.withdrawn()
       else if (result.status === 'rejected') this.#answers.fail(index, result.reason)
-      else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
+      else decoded.push(this.#decoded(script, index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
@@ -147,13 +147,15 @@ export class HandOverRunner {
     }
   }
 
-  #decoded(index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
+  #decoded(script: JoiningScript, index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
+    const optional = script.kind === 'rows' ? script.optionalInputs : undefined
     return {
       index,
       feeds,
       rowCount: rowCountOf(feeds),
       byteCount: byteCountOf(feeds),
+      isAlone: optional?.some(({ name }) => Object.hasOwn(feeds, name)) ?? false,
       headers: headersOf(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,

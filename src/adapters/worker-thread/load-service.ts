@@ -2,6 +2,7 @@ import type { LoadReport } from '../../engine/hand-over.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
+import { findExample } from '../../entry-script/example.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
@@ -52,7 +53,9 @@ export async function loadService(
     kernelsVary: sessions.some(({ isOnCpu }) => !isOnCpu),
   })
   for (const session of sessions) await session.measurePlacement()
-  const described = describeOutput(output, answer, spec.definition.response.nonFinite)
+  const isGiven = spec.sample !== undefined || input instanceof TensorInput
+  const example = isGiven ? undefined : await findExample(script)
+  const described = describeOutput(output, answer ?? example, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
@@ -62,10 +65,13 @@ export async function loadService(
     takesHeaders: script.takesHeaders,
     executionProvider: providersOf(sessions),
     inputs,
+    optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
-    inputSample: spec.sample ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
+    inputSample:
+      spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
+    isSampleScored: answer !== undefined || example !== undefined,
     inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
@@ -86,7 +92,9 @@ export async function loadService(
     script,
     isBuiltIn: !hasScript(spec),
     isBatchable,
-    hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
+    hasExactIntegers: [...inputs, ...(report.optionalInputs ?? [])].some(
+      ({ dtype }) => dtype === 'int64' || dtype === 'uint64',
+    ),
     mediaTypes,
     maxRows: limits.maxRows,
     runLimits: batching,

@@ -4,8 +4,12 @@ import { sliceFeeds } from '../../entry-script/row-feeds.ts'
 
 /** It has more rows, or more bytes in several rows, than one run takes, and the same number of rows in all its inputs. */
 export function isOversize(request: DecodedRequest, limits: RunLimits): boolean {
-  const { feeds, rowCount } = request
-  return rowCount > rowsPerRun(request, limits) && Object.values(feeds).every(tensor => tensor.rowCount === rowCount)
+  const { feeds, rowCount, isAlone } = request
+  return (
+    !isAlone &&
+    rowCount > rowsPerRun(request, limits) &&
+    Object.values(feeds).every(tensor => tensor.rowCount === rowCount)
+  )
 }
 
 /** A request with more rows than a run takes: its rows run slice by slice, and other requests in between. */
