@@ -2,6 +2,7 @@ import * as z from 'zod'
 import manifest from '../package.json' with { type: 'json' }
 import { StartupError } from './errors.ts'
 import type { MetricsAccess } from './protocols/metrics.ts'
+import type { ReadyWhen } from './scoring/service-catalogue.ts'
 import { type ExecutionProvider, ExecutionProviders } from './service/execution-providers.ts'
 
 /** Names of containers ("Naming and referencing containers, blobs, and metadata"). */
@@ -30,6 +31,12 @@ const Environment = z.object({
     .optional()
     .describe(
       '/metrics: on shows a service to whoever has its key, public to everybody; default: public in Development',
+    ),
+  SCORING_READY_WHEN: z
+    .enum(['any', 'all'], 'must be any or all')
+    .default('any')
+    .describe(
+      'when /health/ready says 200: any service can score and none is being loaded any more, or all services can',
     ),
   SCORING_SERVER_TIMING: z
     .enum(['off', 'on'], 'must be off or on')
@@ -130,6 +137,7 @@ export interface Settings {
   keyVaultTestCa: string | undefined
   keyVaultTestToken: string | undefined
   metrics: MetricsAccess
+  readyWhen: ReadyWhen
   /** Answers have the header `Server-Timing`. */
   hasServerTiming: boolean
   /** Scoring threads per service, at most. */
@@ -194,6 +202,7 @@ export function readSettings(
     keyVaultTestCa: values.SCORING_KEY_VAULT_TEST_CA,
     keyVaultTestToken: values.SCORING_KEY_VAULT_TEST_TOKEN,
     metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),
+    readyWhen: values.SCORING_READY_WHEN,
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),

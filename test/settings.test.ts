@@ -28,6 +28,7 @@ describe('readSettings', () => {
       keyVaultTestCa: undefined,
       keyVaultTestToken: undefined,
       metrics: 'public',
+      readyWhen: 'any',
       hasServerTiming: true,
       maxThreads: 3,
       modelCache: '/app/.local/model-cache',

@@ -71,13 +71,10 @@ export async function start(args: string[]): Promise<number> {
         if (!listening.functions.some(({ path }) => path === '/health/ready')) return
         // Its key is the same everywhere, and published: no secret.
         if (storage) console.log(`Storage of batch jobs, for clients of Azure Storage: '${storage.connectionString}'\n`)
-        const modelsDir = environment.SCORING_MODELS || join(appRoot, 'models')
         const hasVault = Boolean(environment.KEY_VAULT_URL)
-        printFirstRequest({ url: listening.url, modelsDir, appRoot, hasVault, certPath: certificate?.cert }).catch(
-          () => {
-            // The host went away meanwhile; the supervisor tells.
-          },
-        )
+        printFirstRequest({ url: listening.url, appRoot, hasVault, certPath: certificate?.cert }).catch(() => {
+          // The host went away meanwhile; the supervisor tells.
+        })
       },
       log: line => console.error(line),
     })

@@ -16,28 +16,28 @@ const fillings = [1, 0] as const
 export interface Example {
   /** JSON text of the request body. */
   readonly body: string
-  /** What the script answers to it. */
-  readonly result: unknown
+  /** What the script answers to it; absent: nothing that was tried could be scored, and the body only shows the form. */
+  readonly answer?: { readonly result: unknown }
 }
 
 /**
  * Makes up a request of one row and has it scored, as a caller's would be.
  *
- * @returns undefined when nothing that was tried could be scored, or a row is too large to be shown
+ * @returns undefined when a row is too large to be shown
  */
 export async function findExample(script: Script): Promise<Example | undefined> {
   if (script.kind !== 'rows') return undefined
+  const bodies = fillings.map(integers => exampleBody(script, integers))
   const startedAt = performance.now()
-  for (const integers of fillings) {
-    const body = exampleBody(script, integers)
-    if (body === undefined || performance.now() - startedAt > patienceMs) return undefined
+  for (const body of bodies) {
+    if (body === undefined || performance.now() - startedAt > patienceMs) break
     try {
-      return { body, result: await script.run(script.decode(JSON.parse(body)), {}) }
+      return { body, answer: { result: await script.run(script.decode(JSON.parse(body)), {}) } }
     } catch {
       // Made-up values need not suit the model.
     }
   }
-  return undefined
+  return bodies[0] === undefined ? undefined : { body: bodies[0] }
 }
 
 /**

@@ -55,7 +55,7 @@ export async function loadService(
   for (const session of sessions) await session.measurePlacement()
   const isGiven = spec.sample !== undefined || input instanceof TensorInput
   const example = isGiven ? undefined : await findExample(script)
-  const described = describeOutput(output, answer ?? example, spec.definition.response.nonFinite)
+  const described = describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
@@ -71,7 +71,7 @@ export async function loadService(
     mediaTypes,
     inputSample:
       spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
-    isSampleScored: answer !== undefined || example !== undefined,
+    isSampleScored: (answer ?? example?.answer) !== undefined,
     inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
