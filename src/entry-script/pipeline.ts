@@ -26,7 +26,8 @@ export function modelStage(name: string, model: ModelSession, maxRows: number): 
   const [first] = model.inputs
   const fixedRows = first?.shape?.[0]
   const takesRows = [...model.inputs, ...model.outputs].every(({ shape }) => hasRowAxis(shape))
-  const rowsPerRun = takesRows ? maxRows : typeof fixedRows === 'number' ? fixedRows : Number.POSITIVE_INFINITY
+  const isFixed = typeof fixedRows === 'number' && !isOpen(fixedRows)
+  const rowsPerRun = takesRows ? maxRows : isFixed ? fixedRows : Number.POSITIVE_INFINITY
   const [only] = model.outputs
   return {
     name,

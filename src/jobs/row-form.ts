@@ -23,11 +23,11 @@ export function tensorsOf({ scriptKind, inputJsonSchema, inputs }: LoadReport): 
  * anything else is the only entry of `data`.
  */
 export function rowFormOf(report: LoadReport): RowForm {
-  const { isBatchable } = report
+  const { isBatchable, lists = [] } = report
   const names = tensorsOf(report)?.map(({ name }) => name)
   const [only] = names ?? []
   if (!names || only === undefined) return wholeRequests
-  return names.length === 1 ? oneInput(only, isBatchable) : manyInputs(names, isBatchable)
+  return names.length === 1 ? oneInput(only, isBatchable, lists) : manyInputs(names, isBatchable, lists)
 }
 
 const wholeRequests: RowForm = {
@@ -40,21 +40,21 @@ const wholeRequests: RowForm = {
 }
 
 /** A single row keeps an answer as it is that is no list of one. */
-function predictionsOfTensors(answer: string, rows: readonly string[]): string[] | undefined {
-  return cutRows(answer, rows.length) ?? (rows.length === 1 ? [answer] : undefined)
+function cutterOf(lists: readonly string[]): RowForm['predictionsOf'] {
+  return (answer, rows) => cutRows(answer, rows.length, lists) ?? (rows.length === 1 ? [answer] : undefined)
 }
 
-function oneInput(name: string, isBatchable: boolean): RowForm {
+function oneInput(name: string, isBatchable: boolean, lists: readonly string[]): RowForm {
   // A single input may also come under its name, as several do.
   const partOf = (row: string) => (isObject(row) ? (cutObject(row)?.get(name) ?? row) : row)
   return {
     joins: () => isBatchable,
     bodyOf: rows => `{"data":[${rows.map(partOf).join(',')}]}`,
-    predictionsOf: predictionsOfTensors,
+    predictionsOf: cutterOf(lists),
   }
 }
 
-function manyInputs(names: readonly string[], isBatchable: boolean): RowForm {
+function manyInputs(names: readonly string[], isBatchable: boolean, lists: readonly string[]): RowForm {
   return {
     joins: row => {
       const members = isBatchable && isObject(row) ? cutObject(row) : undefined
@@ -69,7 +69,7 @@ function manyInputs(names: readonly string[], isBatchable: boolean): RowForm {
       const lists = given.map(name => `${JSON.stringify(name)}:[${parts.map(part => part?.get(name)).join(',')}]`)
       return `{"data":{${lists.join(',')}}}`
     },
-    predictionsOf: predictionsOfTensors,
+    predictionsOf: cutterOf(lists),
   }
 }
 

@@ -1,6 +1,7 @@
-import type { ModelSession } from '../../engine/model-session.ts'
+import type { Feeds, ModelSession } from '../../engine/model-session.ts'
 import type { StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
-import { TensorInput } from '../../entry-script/api.ts'
+import { type RequestHeaders, TensorInput } from '../../entry-script/api.ts'
+import { modelAnswer } from '../../entry-script/model-answer.ts'
 import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
@@ -44,11 +45,12 @@ async function loadPipeline(
   for (const stage of others) rest.push(await inStage(stage, each => loadStage(spec, each, models)))
   checkStages([head.stage, ...rest.map(({ stage }) => stage)])
   const last = rest.at(-1) ?? head
+  const script = pipelineOf(
+    { name: head.stage.name, script: head.script },
+    rest.map(({ stage }) => stage),
+  )
   return {
-    script: pipelineOf(
-      { name: head.stage.name, script: head.script },
-      rest.map(({ stage }) => stage),
-    ),
+    script: last.model ? answeredBy(last.model, script) : script,
     input: head.input,
     output: last.output,
     ...(last.model ? { answeredBy: last.model } : {}),
@@ -103,6 +105,14 @@ function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceD
     loadModel: async (name?: string) => models.load(name, accelerator),
     log: console.log, // whose lines get the name of the service where they leave the thread
   }
+}
+
+/** A pipeline that ends with a model: what that gives is the answer. */
+function answeredBy({ outputs }: ModelSession, script: Script): Script {
+  if (script.kind !== 'rows' && script.kind !== 'headed') return script
+  const run = async (feeds: Feeds, headers?: RequestHeaders) =>
+    modelAnswer(outputs, (await script.run(feeds, headers)) as Awaited<ReturnType<ModelSession['run']>>)
+  return { ...script, run }
 }
 
 async function inStage<Result>(stage: StageSpec, load: (stage: StageSpec) => Promise<Result>): Promise<Result> {

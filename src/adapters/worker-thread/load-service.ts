@@ -1,5 +1,6 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
+import { listsOf } from '../../engine/model-session.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
 import { findExample } from '../../entry-script/example.ts'
@@ -67,6 +68,7 @@ export async function loadService(
     inputs,
     optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
+    lists: answeredBy && listsOf(answeredBy.outputs),
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
     inputSample:
