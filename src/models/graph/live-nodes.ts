@@ -20,13 +20,15 @@ export function liveNodes(nodes: readonly OnnxNode[], outputs: readonly string[]
   return { nodes: live.reverse(), read }
 }
 
-/** All names that a graph and those within it read, its own among them. */
+/** The names that a graph, or one within it, reads from outside. */
 export function namesReadBy(graph: OnnxGraph): readonly string[] {
   const names = new Set(graph.outputs.map(output => output.name))
   for (const node of graph.nodes) {
     for (const name of node.inputs) names.add(name)
     for (const inner of innerGraphs(node)) for (const name of namesReadBy(inner)) names.add(name)
   }
+  for (const { name } of [...graph.inputs, ...graph.initializers, ...graph.sparseInitializers]) names.delete(name)
+  for (const node of graph.nodes) for (const name of node.outputs) names.delete(name)
   return [...names]
 }
 

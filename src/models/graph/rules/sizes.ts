@@ -123,6 +123,16 @@ const followed: Readonly<Record<string, Follow>> = {
     const cut = data.content.slice(start, end)
     return integers([literal(cut.length)], cut)
   },
+  Range: (_, operands) => {
+    const [start, limit, step] = operands.map(({ content: [entry] }) =>
+      entry && entry !== 'unusable' ? literalValue(entry) : undefined,
+    )
+    if (start === undefined || limit === undefined || !step) return undefined
+    const count = Math.max(0, Math.ceil((limit - start) / step))
+    if (count > maxFollowedEntries) return undefined
+    const content = Array.from({ length: count }, (_, index) => literal(start + index * step))
+    return integers([literal(count)], content)
+  },
   Concat: (_, operands) => {
     if (!operands.every(operand => operand.shape.length === 1)) return undefined
     const content = operands.flatMap(operand => operand.content)
