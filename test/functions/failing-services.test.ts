@@ -160,7 +160,7 @@ describe('GET /health/ready', () => {
     let body: { status: string; unavailable?: number; services?: object }
     do body = (await (await fetch(`${app.url}/health/ready`)).json()) as typeof body
     while (body.status !== 'ready')
-    assert.deepEqual([body.unavailable, Object.keys(body.services ?? {})], [1, ['open']])
+    assert.deepEqual(body, { status: 'ready', unavailable: 1 })
   })
 })
 

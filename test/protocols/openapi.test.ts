@@ -189,16 +189,11 @@ describe('describeService', () => {
   it('shows inputs that may be left out, and then all by name', () => {
     const optionalInputs = [tensor('offset', 'float32', 1)]
     const inputs = [tensor('x', 'float32', 'n')]
-    const [input] = payloadOf({ inputs, optionalInputs, outputs: inputs }) as {
-      properties: { data: object }
-      example: unknown
-    }[]
-    const { required, properties } = input?.properties.data as {
-      required: string[]
-      properties: Record<string, object>
-    }
+    const [input] = payloadOf({ inputs, optionalInputs, outputs: inputs })
+    const { required, properties } = (input as { properties: { data: { required: string[]; properties: object } } })
+      .properties.data
     assert.deepEqual([required, Object.keys(properties)], [['x'], ['x', 'offset']])
-    assert.deepEqual(input?.example, { data: { x: [0] } })
+    assert.deepEqual((input as { example: unknown }).example, { data: { x: [0] } })
   })
 
   it('says of an example that nothing has scored that it only shows the form', () => {
