@@ -106,11 +106,11 @@ describe('a model that cannot be served', () => {
     ir_version: `cannot be loaded: its IR version is 99, and ${runtime} reads up to \\d+: export it`,
     opset: `cannot be loaded: it uses version 99 of the operators of ai\\.onnx, and ${runtime} has up to \\d+: export it`,
     custom_operator:
-      'cannot be loaded: its operator StringUpper \\(ai\\.onnx\\.contrib\\) is a custom one, and custom operators cannot be loaded',
-    operator_without_import: 'cannot be loaded: its operator Scale \\(my\\.operators\\) is a custom one',
+      'cannot be loaded: its operator StringUpper \\(ai\\.onnx\\.contrib\\) is not part of ONNX Runtime .*, and custom operators cannot be loaded',
+    operator_without_import: 'cannot be loaded: its operator Scale \\(my\\.operators\\) is not part of ONNX Runtime',
     unknown_operator: `cannot be loaded: ${runtime} has no operator Nonsense`,
     split_to_sequence:
-      'cannot be served: output "all" is a sequence \\(each a float32 tensor\\), which SplitToSequence makes; .*export the model with a tensor there',
+      'cannot be served: output "all" is a sequence \\(each a tensor of float32\\), which SplitToSequence makes; .*export the model with a tensor there',
     sequence_input:
       'cannot be served: input "all" is a sequence .*only tensors can be sent: export the model with tensors as its inputs$',
     optional_output:
