@@ -1,5 +1,15 @@
 import { NotProven } from './not-proven.ts'
-import { divide, involvesRows, isLiteral, multiply, one, rowCount, type Size, sameSize } from './symbolic-size.ts'
+import {
+  divide,
+  involvesRows,
+  isLiteral,
+  multiply,
+  one,
+  rowCount,
+  type Size,
+  type SymbolTable,
+  sameSize,
+} from './symbolic-size.ts'
 
 export type Shape = readonly Size[]
 
@@ -109,4 +119,27 @@ export function usable(content: readonly Entry[]): readonly Size[] {
 
 export function productOf(shape: Shape): Size {
   return multiply(...shape)
+}
+
+/** `state` with every size that is known to be a number by now as that number. */
+export function resolveState<Resolved extends State>(symbols: SymbolTable, state: Resolved): Resolved
+export function resolveState(symbols: SymbolTable, state: State): State {
+  if (!symbols.hasNumbers) return state
+  const resolved = (sizes: readonly Size[]) => sizes.map(size => symbols.resolve(size))
+  switch (state.kind) {
+    case 'constant':
+      return {
+        ...state,
+        shape: state.shape && resolved(state.shape),
+        content: state.content && resolved(state.content),
+      }
+    case 'rows':
+      return { ...state, shape: resolved(state.shape), pre: symbols.resolve(state.pre) }
+    case 'rowCounts':
+      return { ...state, content: state.content.map(entry => (entry === 'unusable' ? entry : symbols.resolve(entry))) }
+    case 'list':
+      return { ...state, elements: state.elements.map(element => resolveState(symbols, element)) }
+    default:
+      return state
+  }
 }

@@ -5,11 +5,11 @@ import type { OnnxAttribute } from './onnx-attribute.ts'
 import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxNode } from './onnx-model.ts'
 import { dtypeOfElementType, elementCount, type OnnxTensor, type ReadExternal, tensorData } from './onnx-tensor.ts'
 import { OperatorCall } from './operator-call.ts'
-import { constant, type Failure, type Rows, type State } from './row-state.ts'
+import { constant, type Failure, resolveState, type State } from './row-state.ts'
 import { newestKnownOpset, type RuleTable } from './rule-table.ts'
 import { randomOperators } from './rules/refused.ts'
 import { followSizes, maxFollowedEntries } from './rules/sizes.ts'
-import { literal, type Size, SymbolTable } from './symbolic-size.ts'
+import { literal, SymbolTable } from './symbolic-size.ts'
 
 /** Nodes traced in all, those of functions and loops once for every time. */
 const maxSteps = 300_000
@@ -95,7 +95,7 @@ export class Tracer {
   #read(name: string, scope: Scope): State {
     for (let place: Scope | undefined = scope; place; place = place.outer) {
       const state = place.values.get(name)
-      if (state) return this.symbols.hasNumbers ? resolved(state, this.symbols) : state
+      if (state) return resolveState(this.symbols, state)
       const tensor = place.initializers.get(name)
       if (tensor) {
         const stored = this.#constantOf(tensor)
@@ -257,22 +257,6 @@ function leavingOut(called: OnnxFunction, given: ReadonlyMap<string, State>): re
   const absent = new Set(called.inputs.filter(name => !given.has(name)))
   if (absent.size === 0) return called.nodes
   return called.nodes.map(node => ({ ...node, inputs: node.inputs.map(name => (absent.has(name) ? '' : name)) }))
-}
-
-function resolved(state: State, symbols: SymbolTable): State {
-  const shapeOf = (shape: readonly Size[]) => shape.map(size => symbols.resolve(size))
-  switch (state.kind) {
-    case 'constant':
-      return { ...state, shape: state.shape && shapeOf(state.shape), content: state.content && shapeOf(state.content) }
-    case 'rows':
-      return { ...state, shape: shapeOf(state.shape), pre: symbols.resolve(state.pre) } satisfies Rows
-    case 'rowCounts':
-      return { ...state, content: state.content.map(entry => (entry === 'unusable' ? entry : symbols.resolve(entry))) }
-    case 'list':
-      return { ...state, elements: state.elements.map(element => resolved(element, symbols)) }
-    default:
-      return state
-  }
 }
 
 function hasRows(state: State): boolean {

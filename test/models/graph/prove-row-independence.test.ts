@@ -211,6 +211,31 @@ const traps: readonly Trap[] = [
     is: /Concat/,
   },
   {
+    what: 'all rows twice, one after the other',
+    nodes: [node('Concat', 'x x', 'y', { axis: 0 })],
+    is: /several entries for each row/,
+  },
+  {
+    what: 'all rows twice, and apart again',
+    nodes: [
+      node('Concat', 'x x', 'c', { axis: 0 }),
+      node('Reshape', 'c s', 'r'),
+      node('ReduceSum', 'r zero', 'y', { keepdims: 0 }),
+    ],
+    constants: [ints('s', 2, -1, 4), ints('zero', 0)],
+    is: 0,
+  },
+  {
+    what: 'all rows twice, in pairs',
+    nodes: [
+      node('Concat', 'x x', 'c', { axis: 0 }),
+      node('Reshape', 'c s', 'r'),
+      node('ReduceSum', 'r one', 'y', { keepdims: 0 }),
+    ],
+    constants: [ints('s', -1, 2, 4), ints('one', 1)],
+    is: /Reshape/,
+  },
+  {
     what: 'one constant row beside the others',
     nodes: [node('Concat', 'x c', 'y', { axis: 1 })],
     constants: [floats('c', [1, 4])],
@@ -282,6 +307,22 @@ const traps: readonly Trap[] = [
     x: ['n', 16, 8],
     nodes: [node('Reshape', 'x flat', 'f'), node('MatMul', 'f w', 'm'), node('Reshape', 'm back', 'y')],
     constants: [ints('flat', -1, 8), floats('w', [8, 8]), ints('back', -1, 16, 8)],
+    is: 0,
+  },
+  {
+    what: 'a sequence length that the exporter wrote into the target',
+    x: ['n', 's', 16],
+    nodes: [
+      node('Transpose', 'x', 't', { perm: [1, 0, 2] }),
+      node('Shape', 't', 'sizes'),
+      node('Gather', 'sizes one', 'n'),
+      node('Mul', 'n two', 'heads'),
+      node('Concat', 'seven heads eight', 'target', { axis: 0 }),
+      node('Reshape', 't target', 'r'),
+      node('Reshape', 'r back', 'b'),
+      node('Transpose', 'b', 'y', { perm: [1, 0, 2] }),
+    ],
+    constants: [ints('one', 1), ints('two', 2), ints('seven', 7), ints('eight', 8), ints('back', 7, -1, 16)],
     is: 0,
   },
   {

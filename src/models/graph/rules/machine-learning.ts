@@ -35,14 +35,15 @@ function rowsOf(data: TensorState): Size {
   return shape[0] as Size
 }
 
-/** Labels, then scores. How many scores there are depends on the kind of classifier, unless there are three labels or more. */
+/** Labels, then scores: one for each label, but for a support vector machine and some linear classifiers of two labels. */
 function classifier(call: OperatorCall): readonly State[] {
   const data = table(call)
   const labels =
     call.texts('classlabels_strings').length ||
     call.texts('classlabels_string').length ||
     (call.ints('classlabels_int64s') ?? call.ints('classlabels_ints') ?? []).length
-  const isOneScoreEach = call.operator !== 'SVMClassifier' && labels > 2
+  const isOneScoreEach =
+    call.operator === 'TreeEnsembleClassifier' ? labels > 1 : call.operator === 'LinearClassifier' && labels > 2
   const scores = isOneScoreEach ? literal(labels) : call.symbols.unknownSize()
   return [tensor([rowsOf(data)], data), tensor([rowsOf(data), scores], data)]
 }

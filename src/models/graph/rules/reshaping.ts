@@ -12,7 +12,16 @@ import {
   shapeOf,
 } from '../operator-call.ts'
 import { reshapeTensor, resolveTarget } from '../reshape.ts'
-import { constant, type List, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
+import {
+  constant,
+  type List,
+  resolveState,
+  type Shape,
+  type State,
+  type TensorState,
+  tensor,
+  tensorOfBlocks,
+} from '../row-state.ts'
 import {
   add,
   divide,
@@ -51,7 +60,7 @@ function reshape(call: OperatorCall): State {
   const target = call.opset < 5 ? call.ints('shape')?.map(literal) : call.sizes(1)
   if (!target) throw new NotProven('reshapes to a shape that is not known')
   const shape = resolveTarget(call.symbols, shapeOf(data), target, call.int('allowzero', 0) !== 0)
-  return reshapeTensor(data, shape)
+  return reshapeTensor(resolveState(call.symbols, data), shape)
 }
 
 function flatten(call: OperatorCall): State {
@@ -153,10 +162,14 @@ export function concat(symbols: SymbolTable, parts: readonly TensorState[], axis
   const rows = parts.find(part => part.kind === 'rows')
   if (rows) {
     for (const part of parts) {
-      keepOffRows(part, along, 'puts values one after the other')
       expectSameRows(rows, part)
       if (part.kind === 'rows' && (part.axis !== rows.axis || part.shape.length !== first.length))
         throw new NotProven('has the rows of its operands on unlike axes')
+    }
+    // The rows of each operand, one operand after the other, are so many blocks of rows.
+    if (rows.axis === along) {
+      const count = literal(parts.length)
+      return tensorOfBlocks(replaced(first, along, multiply(count, first[along] ?? one)), multiply(count, rows.pre))
     }
   }
   const sum = shapes

@@ -76,6 +76,7 @@ const followed: Readonly<Record<string, Follow>> = {
   Sub: pairwise((a, b) => add(a, b, -1)),
   Mul: pairwise((a, b) => multiply(a, b)),
   Div: pairwise(quotient),
+  Mod: (call, operands) => (call.int('fmod', 0) === 0 ? pairwise(remainder)(call, operands) : undefined),
   Equal: pairwise(equality),
   Where: (call, [condition, yes, no]) => {
     if (!condition || !yes || !no) return undefined
@@ -191,6 +192,13 @@ function quotient(a: Size, b: Size): Size | undefined {
   const [left, right] = [literalValue(a), literalValue(b)]
   if (left !== undefined && right !== undefined) return right === 0 ? undefined : literal(Math.trunc(left / right))
   return divide(a, b)
+}
+
+/** The remainder has the sign of the divisor. */
+function remainder(a: Size, b: Size): Size | undefined {
+  const [left, right] = [literalValue(a), literalValue(b)]
+  if (left === undefined || right === undefined || right === 0) return undefined
+  return literal(((left % right) + right) % right)
 }
 
 /** A length is never negative. */
