@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { modelAnswer } from '../../src/entry-script/model-answer.ts'
+import type { ScoringError } from '../../src/errors.ts'
 import { ServiceDefinition } from '../../src/service/definition.ts'
 import { encode } from '../../src/tensor/python-json.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
@@ -126,6 +127,18 @@ describe('a model that cannot be served', () => {
       })
     })
   }
+
+  // ONNX Runtime: "Input features_per_batch[2] != number of classlabels[1]"
+  it('fails in its run where there are other classes than probabilities, as in Python', async () => {
+    const model = await open(refused('zipmap_of_too_few'))
+    await assert.rejects(model.run({ x: Tensor.from('float32', [[1, 2]]) }), (failure: ScoringError) => {
+      assert.deepEqual(
+        [failure.code, (failure.cause as Error).message],
+        ['MODEL_RUN_FAILED', 'a tensor of shape [1, 2] needs 2 classes, got 1'],
+      )
+      return true
+    })
+  })
 
   async function reasonFor(test: TestContext, content: string | Buffer): Promise<string> {
     const root = await makeServices({ 'model.onnx': content }, test)
