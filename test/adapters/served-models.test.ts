@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { modelAnswer } from '../../src/entry-script/model-answer.ts'
+import type { ScoringError } from '../../src/errors.ts'
 import { ServiceDefinition } from '../../src/service/definition.ts'
 import { encode } from '../../src/tensor/python-json.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
@@ -106,11 +107,11 @@ describe('a model that cannot be served', () => {
     ir_version: `cannot be loaded: its IR version is 99, and ${runtime} reads up to \\d+: export it`,
     opset: `cannot be loaded: it uses version 99 of the operators of ai\\.onnx, and ${runtime} has up to \\d+: export it`,
     custom_operator:
-      'cannot be loaded: its operator StringUpper \\(ai\\.onnx\\.contrib\\) is a custom one, and custom operators cannot be loaded',
-    operator_without_import: 'cannot be loaded: its operator Scale \\(my\\.operators\\) is a custom one',
+      'cannot be loaded: its operator StringUpper \\(ai\\.onnx\\.contrib\\) is not part of ONNX Runtime .*, and custom operators cannot be loaded',
+    operator_without_import: 'cannot be loaded: its operator Scale \\(my\\.operators\\) is not part of ONNX Runtime',
     unknown_operator: `cannot be loaded: ${runtime} has no operator Nonsense`,
     split_to_sequence:
-      'cannot be served: output "all" is a sequence \\(each a float32 tensor\\), which SplitToSequence makes; .*export the model with a tensor there',
+      'cannot be served: output "all" is a sequence \\(each a tensor of float32\\), which SplitToSequence makes; .*export the model with a tensor there',
     sequence_input:
       'cannot be served: input "all" is a sequence .*only tensors can be sent: export the model with tensors as its inputs$',
     optional_output:
@@ -126,6 +127,18 @@ describe('a model that cannot be served', () => {
       })
     })
   }
+
+  // ONNX Runtime: "Input features_per_batch[2] != number of classlabels[1]"
+  it('fails in its run where there are other classes than probabilities, as in Python', async () => {
+    const model = await open(refused('zipmap_of_too_few'))
+    await assert.rejects(model.run({ x: Tensor.from('float32', [[1, 2]]) }), (failure: ScoringError) => {
+      assert.deepEqual(
+        [failure.code, (failure.cause as Error).message],
+        ['MODEL_RUN_FAILED', 'a tensor of shape [1, 2] needs 2 classes, got 1'],
+      )
+      return true
+    })
+  })
 
   async function reasonFor(test: TestContext, content: string | Buffer): Promise<string> {
     const root = await makeServices({ 'model.onnx': content }, test)

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { noOpenssl } from '../host/certificates.ts'
 import { Child, fixtureApp, send } from '../host/host-child.ts'
+import { readCase } from '../support/case-models.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
-import { identityModel } from '../support/onnx-writer.ts'
+import { identityModel, writeModel } from '../support/onnx-writer.ts'
 import { copyOfApp } from '../support/running-app.ts'
-import { makeServices } from '../support/service-folder.ts'
+import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A connection string, so that no Azurite is started. */
@@ -18,6 +20,16 @@ const deadStorage = {
   AzureWebJobsStorage:
     'DefaultEndpointsProtocol=http;AccountName=none;AccountKey=bm9uZQ==;BlobEndpoint=http://127.0.0.1:9/none;QueueEndpoint=http://127.0.0.1:9/none;',
 }
+
+/** Scores only where `w` has as many rows as `x` has columns, which nobody guesses from its signature. */
+const unlikeSizes = writeModel({
+  nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
+  inputs: [
+    ['x', 'float32', ['n', 2]],
+    ['w', 'float32', ['a', 'b']],
+  ],
+  outputs: [['y', 'float32', ['n', 'b']]],
+})
 
 function run(test: TestContext, args: string[], environment: NodeJS.ProcessEnv = noStorage): Child {
   const child = new Child(cli, args, environment)
@@ -70,6 +82,28 @@ describe('start', () => {
     await child.see(/secret sut-primary-key\n[\s\S]*curl .*Bearer <key>/)
     assert.doesNotMatch(child.output, new RegExp(`${old}|of-the-vault`))
     assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not run by this host yet\)\n/)
+  })
+
+  it('shows a request that scores, or says that it only shows the form', {
+    skip: process.platform === 'win32',
+  }, async test => {
+    const shown = async (services: ServiceFiles) => {
+      const models = await makeServices(services, test)
+      const environment = { ...deadStorage, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
+      const child = run(test, ['start', '--app', await copyOfApp(test), '--port', '0', '--models', models], environment)
+      return child.see(/^Score (.*):\n\n(curl .*)\n/m)
+    }
+    const lookup = { 'lookup/service.json': {}, 'lookup/1/model.onnx': readCase('served', 'lookup').bytes }
+    const [, what, line = ''] = await shown({
+      'a-form/service.json': {},
+      'a-form/1/model.onnx': unlikeSizes,
+      ...lookup,
+    })
+    assert.equal(what, 'lookup')
+    assert.equal(execFileSync('sh', ['-c', `${line} --silent`], { encoding: 'utf8' }), '[[2.0, 3.0]]')
+    const [, form, formLine] = await shown({ 'a-form/service.json': {}, 'a-form/1/model.onnx': unlikeSizes })
+    assert.equal(form, 'a-form, with values in place of these, which only show the form')
+    assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.0,0\.0\]\],"w":\[\[0\.0\]\]\}\}'$/)
   })
 
   it('starts a crashed host again on the same port', async test => {

@@ -161,8 +161,8 @@ describe('models as converters write them', () => {
     ] as const) {
       const response = await app.score(service, JSON.stringify({ data }))
       const { code, message } = (await response.json()) as { code: string; message: string }
-      assert.deepEqual([response.status, code], [400, 'INPUT_UNKNOWN'])
-      assert.match(message, /^"data" has "off?set"; the model takes "/)
+      assert.deepEqual([response.status, code], [400, 'INPUT_INVALID'])
+      assert.match(message, /^"data" has the member "off?set", which is no input; the model takes "/)
     }
   })
 

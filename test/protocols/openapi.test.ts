@@ -213,6 +213,51 @@ describe('describeService', () => {
     assert.deepEqual(text, { type: 'string', example: '["setosa", 1.0]' })
   })
 
+  it('describes probabilities by class as objects, and a list of tensors as a list of tensors', () => {
+    const inputs = [tensor('x', 'float32', 'n', 2)]
+    const byClass: TensorInfo = { ...tensor('scores', 'float32', 'n', 2), classes: ['no', 'yes'] }
+    const [, output] = payloadOf({ inputs, outputs: [byClass] }, { response: { nonFinite: 'literal' } })
+    const number = { type: 'number', format: 'float' }
+    assert.deepEqual(output, {
+      type: 'array',
+      items: { type: 'object', required: ['no', 'yes'], properties: { no: number, yes: number } },
+      description: 'float32, by class',
+      example: [{ no: 0, yes: 0 }],
+    })
+    const entry = (index: number): TensorInfo => ({ ...tensor(`all[${index}]`, 'int64', 'n'), list: 'all' })
+    const [, several] = payloadOf({ inputs, outputs: [tensor('label', 'int64', 'n'), entry(0), entry(1)] })
+    const integers = {
+      type: 'array',
+      items: { type: 'integer', format: 'int64' },
+      format: 'numpy.ndarray',
+      description: 'int64, shape [n]',
+    }
+    assert.deepEqual(several, {
+      type: 'object',
+      required: ['label', 'all'],
+      properties: { label: integers, all: { type: 'array', items: integers, description: '2 tensors' } },
+      example: { label: [0], all: [[0], [0]] },
+    })
+  })
+
+  it('shows inputs that may be left out, and then all by name', () => {
+    const optionalInputs = [tensor('offset', 'float32', 1)]
+    const inputs = [tensor('x', 'float32', 'n')]
+    const [input] = payloadOf({ inputs, optionalInputs, outputs: inputs })
+    const { required, properties } = (input as { properties: { data: { required: string[]; properties: object } } })
+      .properties.data
+    assert.deepEqual([required, Object.keys(properties)], [['x'], ['x', 'offset']])
+    assert.deepEqual((input as { example: unknown }).example, { data: { x: [0] } })
+  })
+
+  it('says of an example that nothing has scored that it only shows the form', () => {
+    const described = (report: Partial<LoadReport>) =>
+      JSON.stringify(describeService(...serviceWith({ inputs: [tensor('x', 'float32', 'n')], ...report }), '3'))
+    assert.match(described({}), /The example shows its form only/)
+    assert.match(described({ inputSample: '{"data": [7]}', isSampleScored: false }), /The example shows its form only/)
+    assert.doesNotMatch(described({ inputSample: '{"data": [7]}', isSampleScored: true }), /form only/)
+  })
+
   it('shows no example of megabytes', () => {
     const images = [tensor('x', 'float32', -1, 3, 224, 224)]
     const [input] = payloadOf({ inputs: images, outputs: images, inputSample: `{"data": "${'x'.repeat(100_000)}"}` })

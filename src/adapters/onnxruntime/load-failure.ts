@@ -50,9 +50,9 @@ const reasons: readonly (readonly [RegExp, (...found: string[]) => string])[] = 
   ],
 ]
 
-/** An operator that the runtime does not know: of its own domain a custom one, else one of another version. */
+/** An operator that the runtime does not know: of another domain than ONNX's own, or of another version. */
 function notThere(operator = '', domain = ''): string {
   return domain === '' || domain === 'ai.onnx'
     ? `${runtime} has no operator ${operator} in the version that the file says`
-    : `its operator ${operator} (${domain}) is a custom one, and custom operators cannot be loaded: export the model without it, and do its work in an entry script or before the request`
+    : `its operator ${operator} (${domain}) is not part of ${runtime}, and custom operators cannot be loaded: export the model without it, and do its work in an entry script or before the request`
 }

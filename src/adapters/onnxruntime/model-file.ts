@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { TensorInfo } from '../../engine/model-session.ts'
 import type { ModelPath } from '../../engine/thread-spec.ts'
@@ -13,6 +12,7 @@ import { type ServableGraph, servableGraph, UnservableGraph } from '../../models
 import type { Dtype } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type Fingerprint, fingerprintOfBytes } from '../model-cache/file-fingerprint.ts'
+import { ModelBytes } from './model-bytes.ts'
 
 /** What a session is opened from: a file, or an edited copy of one, whose weights may lie in files beside the first. */
 export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
@@ -27,17 +27,20 @@ export class ModelFile {
   readonly fingerprint: Fingerprint | undefined
   /** Inputs that may be left out, and what counts then. */
   readonly defaults: readonly { readonly info: TensorInfo; readonly value: Tensor }[]
+  readonly #content: ModelBytes
   #source: ModelSource | undefined
 
   /** @throws ServiceLoadError when it is no ONNX file, or takes or gives what nobody could send or read */
-  constructor({ name, path, sha256 }: ModelPath, bytes: Uint8Array = readBytes(name, path)) {
+  constructor({ name, path, sha256 }: ModelPath) {
     this.name = name
     this.path = path
+    this.#content = readBytes(name, path, sha256 !== undefined)
+    const { bytes } = this.#content
     this.fingerprint = sha256 ? requireDigest(name, sha256, bytes) : undefined
     const foreign = foreignFile(bytes)
     if (foreign !== undefined) throw new ServiceLoadError(`model "${name}" cannot be loaded: its file ${foreign}`)
     try {
-      this.model = readOnnxModel(bytes)
+      this.model = this.#content.withContentsBeside(readOnnxModel(bytes))
       this.graph = servableGraph(this.model)
       this.defaults = this.graph.defaults.map(({ input, value }) => {
         const dtype = dtypeOfElementType.get(value.elementType) as Dtype
@@ -58,6 +61,7 @@ export class ModelFile {
   /** What the runtime is to open. */
   get source(): ModelSource {
     const { edit } = this.graph
+    if (edit && !this.#source) this.#content.complete()
     this.#source ??= edit
       ? { bytes: editedOnnxModel(this.model, edit), folderOfWeights: dirname(this.path) }
       : { path: this.path }
@@ -65,9 +69,9 @@ export class ModelFile {
   }
 }
 
-function readBytes(name: string, path: string): Uint8Array {
+function readBytes(name: string, path: string, isWhole: boolean): ModelBytes {
   try {
-    return readFileSync(path)
+    return new ModelBytes(path, isWhole)
   } catch (cause) {
     throw new ServiceLoadError(`model "${name}" cannot be loaded: its file cannot be read: ${(cause as Error).message}`)
   }

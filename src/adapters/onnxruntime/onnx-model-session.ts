@@ -148,12 +148,15 @@ export class OnnxModelSession implements ModelSession {
       throw runFailure(cause as Error)
     }
     if (this.#profile) await this.#endProfile()
-    return Object.fromEntries(
-      this.outputs.map((output, index) => [
-        output.name,
-        fromNative(output, outputs[this.#values[index] as string] as ort.Tensor),
-      ]),
-    )
+    try {
+      const results = this.outputs.map((output, index) => {
+        const native = outputs[this.#values[index] as string] as ort.Tensor
+        return [output.name, fromNative(output, native)] as const
+      })
+      return Object.fromEntries(results)
+    } catch (cause) {
+      throw runFailure(cause as Error) // some converters write other classes than there are probabilities
+    }
   }
 
   /** Makes sure that it has run, with a made-up row if nobody had a better one, and is not profiled any more. */

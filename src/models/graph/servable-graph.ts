@@ -233,7 +233,7 @@ function notServable(name: string, type: OnnxType, source: OnnxNode | undefined)
 function describe(type: OnnxType): string {
   switch (type.kind) {
     case 'tensor':
-      return `a ${nameOfType(type.elementType)} tensor`
+      return `a tensor of ${nameOfType(type.elementType)}`
     case 'sparseTensor':
       return 'a sparse tensor'
     case 'sequence':

@@ -3,20 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { proveRowIndependence, type RowIndependence } from '../../../../src/models/graph/prove-row-independence.ts'
 import { readOnnxModel } from '../../../../src/models/graph/read-onnx-model.ts'
-import { type RuleTable, ruleTable } from '../../../../src/models/graph/rule-table.ts'
 
 interface Variant {
   readonly name: string
   readonly axes: Readonly<Record<string, number>>
 }
 
-export function proveVariants(folder: string, rules: RuleTable = ruleTable): readonly RowIndependence[] {
+export function proveVariants(folder: string, prove = proveRowIndependence): readonly RowIndependence[] {
   const variants: Variant[] = JSON.parse(readFileSync(join(folder, 'variants.json'), 'utf8'))
   return variants.map(({ axes }, index) =>
-    proveRowIndependence(readOnnxModel(readFileSync(join(folder, `${index}.onnx`))), {
-      rules,
-      rowAxisOf: input => axes[input],
-    }),
+    prove(readOnnxModel(readFileSync(join(folder, `${index}.onnx`))), { rowAxisOf: input => axes[input] }),
   )
 }
 
