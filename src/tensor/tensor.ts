@@ -50,10 +50,13 @@ export class Tensor {
     return this.shape[0] ?? 1
   }
 
-  /** Nested arrays, row-major, as NumPy's `tolist()`: numbers, BigInt for 64-bit integers, booleans, text. A scalar is itself. */
+  /**
+   * Nested arrays, row-major, as NumPy's `tolist()`: numbers, BigInt for 64-bit integers, booleans, text. A scalar is itself.
+   * Rows with `classes` are objects.
+   */
   toList(): unknown {
     const { data, dtype } = this
-    return nested(this.shape, dtype === 'bool' ? index => data[index] !== 0 : index => data[index])
+    return nested(this, dtype === 'bool' ? index => data[index] !== 0 : index => data[index])
   }
 
   /**
@@ -64,16 +67,19 @@ export class Tensor {
     const { data, dtype } = this
     if (!/^float|64$/.test(dtype)) return this.toList()
     const encodeElement = elementEncoder(dtype, 'null')
-    return nested(this.shape, index => rawJson(encodeElement(data[index] as never)))
+    return nested(this, index => rawJson(encodeElement(data[index] as never)))
   }
 }
 
 /** TypeScript does not know it yet (ECMAScript proposal, source text access). */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): object }
 
-function nested(shape: Shape, elementAt: (index: number) => unknown): unknown {
+function nested({ shape, classes }: Pick<Tensor, 'shape' | 'classes'>, elementAt: (index: number) => unknown): unknown {
   let next = 0
-  const axis = (depth: number): unknown =>
-    depth === shape.length ? elementAt(next++) : Array.from({ length: shape[depth] as number }, () => axis(depth + 1))
+  const axis = (depth: number): unknown => {
+    if (depth === shape.length) return elementAt(next++)
+    if (classes && depth === shape.length - 1) return Object.fromEntries(classes.map(name => [name, elementAt(next++)]))
+    return Array.from({ length: shape[depth] as number }, () => axis(depth + 1))
+  }
   return axis(0)
 }

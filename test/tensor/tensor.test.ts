@@ -49,6 +49,9 @@ describe('Tensor', () => {
     assert.deepEqual(Tensor.from('int64', [[1], [2]]).toList(), [[1n], [2n]])
     assert.deepEqual(Tensor.from('bool', [true, false]).toList(), [true, false])
     assert.deepEqual(Tensor.from('string', 'a').toList(), 'a')
+    // What Python has of a ZipMap: a dict a row.
+    const named = new Tensor('float32', Float32Array.of(0.25, 0.75), [1, 2], ['no', '__proto__'])
+    assert.equal(JSON.stringify(named), '[{"no":0.25,"__proto__":0.75}]')
     assert.deepEqual(new Tensor('int8', new Int8Array(0), [2, 0]).toList(), [[], []])
   })
 })
