@@ -30,6 +30,7 @@ describe('readSettings', () => {
       metrics: 'public',
       hasServerTiming: true,
       maxThreads: 3,
+      maxHeldBytes: undefined,
       modelCache: '/app/.local/model-cache',
       executionProviders: undefined,
       storage: {
