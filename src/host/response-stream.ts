@@ -18,7 +18,7 @@ export async function writeStream(
   const { incoming, outgoing, isLast, isBodyTouched } = exchange
   if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
   const isUnread = isMuchUnread(incoming)
-  if (isLast || isUnread) fields.push('connection', 'close')
+  if (isLast || isUnread || status === 408) fields.push('connection', 'close')
   if (length !== undefined) {
     outgoing.strictContentLength = true // a wrong one would garble the next answer
     fields.push('content-length', length)
@@ -33,6 +33,12 @@ export async function writeStream(
   }
   if (!incoming.complete && isUnread) await dropRest(incoming)
   outgoing.end()
+}
+
+const pieceBytes = 65_536
+
+export async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
 /** Resolves when the client has taken what was written, or has left. */
