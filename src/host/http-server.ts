@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import type { AddressInfo, Socket } from 'node:net'
 import { type ScoringError, StartupError } from '../errors.ts'
 import { hostsOf, isHost, isTarget } from './host-header.ts'
-import { withoutUpgrade } from './ignored-upgrade.ts'
+import { Following, withoutUpgrade } from './ignored-upgrade.ts'
 import {
   dropRest,
   endWith,
@@ -87,16 +87,15 @@ export class HttpServer {
     const connection = certificate ? 'secureConnection' : 'connection'
     server.on('connect', (_, duplex) => {
       const socket = duplex as Socket
-      this.#afterAnswers(socket, () => {
-        dropRest(socket)
-        endWith(socket, tunnelRefused())
-      })
+      dropRest(socket)
+      this.#afterAnswers(socket, () => endWith(socket, tunnelRefused()))
     })
     server.on('upgrade', (incoming, duplex, rest) => {
       const socket = duplex as Socket
+      const following = new Following(socket)
       this.#afterAnswers(socket, () => {
         socket.setTimeout(0) // that of a connection at rest
-        socket.unshift(withoutUpgrade(incoming, rest))
+        following.putBack(withoutUpgrade(incoming, rest))
         server.emit(connection, socket)
       })
     })
