@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { identityModel } from '../support/onnx-writer.ts'
+import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
 const mebibyte = 2 ** 20
@@ -102,5 +104,74 @@ describe('the memory of the app', { skip: process.platform !== 'linux' && 'needs
     assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
     for (const answer of answers) assert.match(answer, /^all sent$|^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: 1\r\n/)
     assert.ok(answers.includes('all sent'), 'one is let in')
+  })
+})
+
+describe('what a request holds', () => {
+  const script = (run: string) => `export const init = () => {}; export const run = ${run}`
+  const limits = { maxBodyBytes: 2 * mebibyte }
+  const services = {
+    'sut/service.json': { limits },
+    'sut/1/model.onnx': identityModel('float32'),
+    'slow/service.json': { entryScript: 'score.js', limits: { ...limits, timeoutMs: 2000 } },
+    'slow/score.js': script('ms => new Promise(done => setTimeout(done, Number(ms)))'),
+    'wide/service.json': { entryScript: 'score.js', limits },
+    'wide/score.js': script("bytes => 'x'.repeat(Number(bytes))"),
+    'mortal/service.json': { entryScript: 'score.js', limits },
+    'mortal/score.js': script('() => process.exit()'),
+  }
+
+  it('is given back however it ends', async test => {
+    const app = await runApp(test, services, {
+      SCORING_MAX_HELD_BYTES: String(16 * mebibyte),
+      SCORING_HOST_UNREAD_ANSWER_MS: '400',
+    })
+    await app.settled()
+    const { port, hostname } = new URL(app.url)
+    const held = async () => {
+      const page = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+      const of = (service: string) => page.valueOf('scoring_request_held_bytes', { scoring_service: service })
+      return ['sut', 'slow', 'wide', 'mortal'].map(of)
+    }
+    const send = async (service: string, body: string | Uint8Array<ArrayBuffer>, headers?: Record<string, string>) => {
+      const response = await app.score(service, body, headers)
+      await response.arrayBuffer()
+      return response.status
+    }
+    const raw = async (service: string, head: string, body: string | Buffer) => {
+      const key = await app.keyOf(service)
+      const socket = connect(Number(port), hostname).on('error', () => {})
+      socket.write(
+        `POST /api/v1/service/${service}/score HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n${head}\r\n`,
+      )
+      socket.write(body)
+      return socket
+    }
+    const rows = JSON.stringify({ data: Array(50_000).fill([1, 2]) })
+    const gzip = { 'content-encoding': 'gzip' }
+    const statuses = await Promise.all([
+      send('sut', rows),
+      send('sut', gzipSync(rows), gzip),
+      send('sut', '{'),
+      send('sut', gzipSync(Buffer.alloc(3 * mebibyte)), gzip),
+      send('sut', rows, gzip),
+      send('sut', rows, { 'content-encoding': 'zstd' }),
+      send('slow', '5000'),
+      send('mortal', '1'),
+      send('wide', String(3 * mebibyte)),
+    ])
+    assert.deepEqual(statuses, [200, 200, 400, 413, 400, 415, 504, 500, 200])
+
+    const half = await raw('sut', 'Content-Length: 1000000\r\n', Buffer.alloc(500_000))
+    const chunked = await raw('sut', 'Transfer-Encoding: chunked\r\n', `7a120\r\n${' '.repeat(500_000)}\r\n`)
+    const running = await raw('slow', 'Content-Length: 4\r\n', '1500')
+    const unread = (await raw('wide', 'Content-Length: 8\r\n', String(30_000_000))).pause()
+    const left = await raw('wide', 'Content-Length: 8\r\n', String(30_000_000))
+    left.once('data', () => left.destroy())
+    while ((await held()).some((bytes = 0, index) => index !== 3 && bytes === 0)) await delay(10)
+    for (const socket of [half, chunked, running]) socket.destroy()
+    while ((await held()).some(bytes => bytes !== 0)) await delay(10)
+    unread.destroy()
+    assert.equal(await send('sut', rows), 200)
   })
 })
