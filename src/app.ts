@@ -74,6 +74,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const opened = await Promise.all(names.map(name => openService(store, name, settings)))
   if (!settings.isDevelopment) tellOpenServices(opened)
+  const bytes = new ByteBudget(maxHeldBytes(settings, opened))
   const locked = lockedByKeys(opened, settings)
   const keys = new ServiceKeys(locked, {
     store: await openSecretStore(settings, locked),
@@ -87,7 +88,6 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const scoringMetrics = new ScoringMetrics()
   // Who wants more threads than there are processors has scripts that wait for other things.
   const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
-  const bytes = new ByteBudget(maxHeldBytes(settings, opened))
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
     const lane = spec ? startLane(spec, settings, permits, metrics, modelCache) : { failure: failure ?? 'unknown' }
@@ -269,18 +269,20 @@ function startLane(
   return lane
 }
 
-/** What all requests may hold, at least one of the largest that a service takes. @throws StartupError */
-function maxHeldBytes({ maxHeldBytes: given }: Settings, services: readonly OpenedService[]): number {
-  const largest = services.reduce((one, other) => (bodyOf(other) > bodyOf(one) ? other : one))
-  if (given === undefined) return Math.max(Math.floor(memoryBytes() / 4), bodyOf(largest))
-  if (given >= bodyOf(largest)) return given
-  throw new StartupError(
-    `setting SCORING_MAX_HELD_BYTES: ${given} is less than one body of service "${largest.name}" may have (${bodyOf(largest)}): set more, or less in limits.maxBodyBytes of its service.json`,
-  )
-}
-
-function bodyOf({ definition }: OpenedService): number {
-  return definition.limits.maxBodyBytes
+/** What all requests may hold: at least one of the largest that a service takes. @throws StartupError */
+function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly OpenedService[]): number {
+  let largest = 0
+  for (const { name, definition, spec } of opened) {
+    const { maxBodyBytes } = definition.limits
+    if (!spec) continue // it takes none
+    if (given !== undefined && given < maxBodyBytes) {
+      throw new StartupError(
+        `setting SCORING_MAX_HELD_BYTES: ${given} is less than one body of service "${name}" may have, ${maxBodyBytes}: set more, or less in limits.maxBodyBytes of its service.json`,
+      )
+    }
+    largest = Math.max(largest, maxBodyBytes)
+  }
+  return given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
 }
 
 /** Half of it, so that no service keeps all others out. */

@@ -59,6 +59,10 @@ describe('readSettings', () => {
       () => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2, '/tmp'),
       /SCORING_MAX_THREADS/,
     )
+    assert.throws(
+      () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, '/app', 2, '/tmp'),
+      /^StartupError: setting SCORING_MAX_HELD_BYTES: must be a whole number of bytes, not "1 GB"/,
+    )
   })
 
   it('keeps optimized models where a deployed app can write, where it is told to, or nowhere', () => {

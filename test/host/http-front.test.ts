@@ -53,6 +53,11 @@ describe('HttpFront', () => {
     }
   })
 
+  it('keeps no connection whose request did not come in time', async test => {
+    const answer = await sendRaw(test, host, 'GET /api/late-status?status=408 HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*\r\nconnection: close\r\n/)
+  })
+
   it('lets functions share a route by method', async () => {
     assert.equal((await get('shared')).body, 'got')
     assert.equal((await send(host, '/api/shared', { method: 'POST' })).body, 'posted')

@@ -36,6 +36,11 @@ describe('parseDefinition', () => {
       'iris/service.json: batching: unrecognized key "maxDelay"',
     ],
     [
+      'room for less than one body',
+      { limits: { maxHeldBytes: 1000 } },
+      'iris/service.json: limits.maxHeldBytes: 1000 is less than one body may have (limits.maxBodyBytes: 104857600)',
+    ],
+    [
       'a wrong type',
       { limits: { timeoutMs: 'long' } },
       'iris/service.json: limits.timeoutMs: expected number, received string, found "long"',
