@@ -209,6 +209,21 @@ describe('HttpFront', () => {
     assert.doesNotMatch(host.output, /Warning/)
   })
 
+  it('ends a stream that gives nothing any more when the client leaves', async test => {
+    for (const [kind, line] of [
+      ['silent', /silent stream ended/],
+      ['silent-readable', /silent readable ended/],
+    ] as const) {
+      const socket = await dial(test, host)
+      socket.write(`GET /api/bodies?kind=${kind} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      await once(socket, 'data')
+      socket.destroy()
+      await host.see(line)
+    }
+    assert.equal((await get('empty')).status, 200)
+    assert.doesNotMatch(host.output, /'Functions\.bodies' \(Failed/)
+  })
+
   it('keeps the length that a function gives for a stream, and breaks the connection when it is wrong', async () => {
     const { headers, body } = await get('length-of-stream?length=5')
     assert.deepEqual([headers['content-length'], headers['transfer-encoding'], body], ['5', undefined, '12345'])
