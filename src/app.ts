@@ -9,6 +9,7 @@ import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { halfOfMemoryMb } from './adapters/local/half-of-memory.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
+import { memoryBytes } from './adapters/local/memory-bytes.ts'
 import { observeProcess } from './adapters/local/process-metrics.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
 import { openCacheFolder } from './adapters/model-cache/cache-folder.ts'
@@ -19,6 +20,7 @@ import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thr
 import type { Authorizer } from './auth/authorizer.ts'
 import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
+import { ByteBudget } from './engine/byte-budget.ts'
 import { withProviders } from './engine/execution-providers.ts'
 import { Lane } from './engine/lane.ts'
 import { RunPermits } from './engine/run-permits.ts'
@@ -72,6 +74,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const opened = await Promise.all(names.map(name => openService(store, name, settings)))
   if (!settings.isDevelopment) tellOpenServices(opened)
+  const bytes = new ByteBudget(maxHeldBytes(settings, opened))
   const locked = lockedByKeys(opened, settings)
   const keys = new ServiceKeys(locked, {
     store: await openSecretStore(settings, locked),
@@ -91,7 +94,16 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
-    return new ScoringService({ name, definition, authorizer, lane, documents, metrics, tellsTimes })
+    return new ScoringService({
+      name,
+      definition,
+      authorizer,
+      lane,
+      documents,
+      metrics,
+      bytes: shareOf(bytes, definition, metrics),
+      tellsTimes,
+    })
   })
   const metrics = [...scoringMetrics.families, ...observeServices(services)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
@@ -255,6 +267,28 @@ function startLane(
     failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
   )
   return lane
+}
+
+/** What all requests may hold: at least one of the largest that a service takes. @throws StartupError */
+function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly OpenedService[]): number {
+  let largest = 0
+  for (const { name, definition, spec } of opened) {
+    const { maxBodyBytes } = definition.limits
+    if (!spec) continue // it takes none
+    if (given !== undefined && given < maxBodyBytes) {
+      throw new StartupError(
+        `setting SCORING_MAX_HELD_BYTES: ${given} is less than one body of service "${name}" may have, ${maxBodyBytes}: set more, or less in limits.maxBodyBytes of its service.json`,
+      )
+    }
+    largest = Math.max(largest, maxBodyBytes)
+  }
+  return given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
+}
+
+/** Half of it, so that no service keeps all others out. */
+function shareOf(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
+  const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
+  return new ByteBudget(maxBytes, whole, () => metrics.rejected('QUEUE_FULL'))
 }
 
 /** Bytes that optimized models may take. */

@@ -63,6 +63,7 @@ export const statusOf = {
   MODEL_RUN_FAILED: 500,
   STAGE_MISMATCH: 500,
   INTERNAL: 500,
+  HTTP_VERSION_UNSUPPORTED: 505,
 } as const
 
 export type ErrorCode = keyof typeof statusOf

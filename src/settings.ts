@@ -26,6 +26,14 @@ const Environment = z.object({
     .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
+  SCORING_MAX_HELD_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .transform(Number)
+    .optional()
+    .describe(
+      'bytes that bodies and answers may hold at a time, all services together; default: a quarter of the memory',
+    ),
   SCORING_METRICS: z
     .enum(['off', 'on', 'public'], 'must be off, on or public')
     .optional()
@@ -142,6 +150,8 @@ export interface Settings {
   hasServerTiming: boolean
   /** Scoring threads per service, at most. */
   maxThreads: number
+  /** Bytes that bodies and answers of all services may hold at a time; undefined: a part of the memory there is. */
+  maxHeldBytes: number | undefined
   /** Where optimized models are kept; undefined: nowhere. */
   modelCache: string | undefined
   /** In place of what the services ask for; undefined: each as its `service.json` says. */
@@ -205,6 +215,7 @@ export function readSettings(
     readyWhen: values.SCORING_READY_WHEN,
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
+    maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
     modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {

@@ -31,6 +31,7 @@ describe('readSettings', () => {
       readyWhen: 'any',
       hasServerTiming: true,
       maxThreads: 3,
+      maxHeldBytes: undefined,
       modelCache: '/app/.local/model-cache',
       executionProviders: undefined,
       storage: {
@@ -58,6 +59,10 @@ describe('readSettings', () => {
     assert.throws(
       () => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2, '/tmp'),
       /SCORING_MAX_THREADS/,
+    )
+    assert.throws(
+      () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, '/app', 2, '/tmp'),
+      /^StartupError: setting SCORING_MAX_HELD_BYTES: must be a whole number of bytes, not "1 GB"/,
     )
   })
 

@@ -1,10 +1,11 @@
 /** The routes of batch jobs (design: batch jobs), each one function from request to answer. None of them ever throws. */
 import { ScoringError } from '../errors.ts'
-import { encodeEmpty, readBody } from '../protocols/azureml.ts'
+import { encodeEmpty } from '../protocols/azureml.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../protocols/azureml-endpoints.ts'
 import { decodeParameters } from '../protocols/azureml-input.ts'
 import { compressAnswer } from '../protocols/content-encoding.ts'
 import { corsHeaders } from '../protocols/cors.ts'
+import { readBody } from '../protocols/read-body.ts'
 import { requestIdsOf } from '../protocols/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../protocols/wire.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
@@ -40,11 +41,17 @@ export function answerJobs(
     const { limit, marker } = pageOf(request.query)
     return answerJson(200, headers, await desk.list(name, limit, marker))
   }
-  const submit: Handler = async (desk, { name }, headers) => {
+  const submit: Handler = async (desk, service, headers) => {
+    const { name } = service
     const contentType = request.headers.get('content-type') ?? undefined
-    const submission = decodeParameters(await readBody(request, maxSubmissionBytes), contentType, true)
-    const job = await desk.submit(name, submission, request.headers.get('idempotency-key') ?? undefined)
-    return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
+    const account = service.openAccount()
+    try {
+      const submission = decodeParameters(await readBody(request, maxSubmissionBytes, account), contentType, true)
+      const job = await desk.submit(name, submission, request.headers.get('idempotency-key') ?? undefined)
+      return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
+    } finally {
+      account.held.release()
+    }
   }
   return answer(request, source, serverVersion, { GET: list, HEAD: list, POST: submit })
 }

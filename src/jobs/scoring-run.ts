@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LoadReport, WholeAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
-import { bodyTooLarge } from '../protocols/azureml.ts'
+import { bodyTooLarge } from '../protocols/read-body.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { contentOf, type RequestFailure } from './answer-content.ts'
 import type { RequestSize } from './request-size.ts'

@@ -9,6 +9,7 @@ import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, e
 import { attemptOf } from './client-address.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
+import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, requestIdsOf } from './request-ids.ts'
 import { patienceOf } from './scoring-timeout.ts'
 import { encodeServerTiming } from './server-timing.ts'
@@ -23,16 +24,31 @@ export async function answerScore(
   const startedAt = performance.now()
   const ids = requestIdsOf(request.headers, serverVersion)
   let service: ScoringService | undefined
+  let account: BodyAccount | undefined
   let response: WireResponse
   try {
     refuseTrailingSlash(request)
     service = await find()
-    response = await scoreWith(service, request, ids)
+    account = service.openAccount()
+    response = await scoreWith(service, request, ids, account)
   } catch (failure) {
     response = answerFailure(failure, ids.headers, service?.name)
   }
+  if (account) releaseWithAnswer(account, request, response)
   service?.metrics?.answered(response.status, response.errorCode, performance.now() - startedAt)
   return response
+}
+
+/** Answers from this size on hold their place until the client has taken them: it may be slow, or not read at all. */
+const heldAnswerBytes = 65_536
+
+/** The answer stands in the place of the body that it was made of, until it has left. */
+function releaseWithAnswer({ held }: BodyAccount, request: WireRequest, { body }: WireResponse): void {
+  // Of a stream no more is held than the piece that is being sent.
+  const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
+  if (bytes < heldAnswerBytes || !request.whenAnswered) return held.release()
+  held.replace(bytes)
+  request.whenAnswered(() => held.release())
 }
 
 /** Authorize, read, hand over, answer. */
@@ -40,6 +56,7 @@ async function scoreWith(
   service: ScoringService,
   request: WireRequest,
   { headers, fault }: RequestIds,
+  account: BodyAccount,
 ): Promise<WireResponse> {
   allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
   Object.assign(headers, corsHeaders(service.definition.cors, request))
@@ -56,8 +73,9 @@ async function scoreWith(
     : await loaded(service, granted)
   const { scriptKind, takesHeaders, executionProvider } = report
   headers['x-scoring-execution-provider'] = executionProvider
+  const { maxBodyBytes } = service.definition.limits
   service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
-  const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
+  const scoring = await decodeRequest(request, maxBodyBytes, scriptKind, takesHeaders, account)
   const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
   // Threads that were started later may have found another one.
   if ('executionProvider' in answer && answer.executionProvider !== undefined)

@@ -3,8 +3,8 @@ import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '..
 import { runFailures, ScoringError } from '../errors.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeQuery } from './azureml-query.ts'
-import { decompressBody } from './content-encoding.ts'
 import { isJson } from './media-type.ts'
+import { type BodyAccount, readBody } from './read-body.ts'
 import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 const json = 'application/json'
@@ -74,24 +74,29 @@ export function encodeError(error: ScoringError, headers: Record<string, string>
 /**
  * Takes a request apart for the engine. A GET's query becomes the JSON object that a POST would carry.
  *
- * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, or what a wrong `Content-Encoding` gives
+ * @throws ScoringError as `readBody` does
  */
 export async function decodeRequest(
   request: WireRequest,
   maxBodyBytes: number,
   kind: ScriptKind,
   takesHeaders: boolean,
+  account: BodyAccount,
 ): Promise<ScoringRequest> {
   const { method, headers, url } = request
   const contentType = headers.get('content-type') ?? undefined
   const hasBody = method !== 'GET' && method !== 'HEAD'
   if (kind === 'rawHttp') {
     const http = { method, url, headers: headersForScripts(headers) }
-    return { body: hasBody ? await readBody(request, maxBodyBytes) : new Uint8Array(), contentType, details: { http } }
+    return {
+      body: hasBody ? await readBody(request, maxBodyBytes, account) : new Uint8Array(),
+      contentType,
+      details: { http },
+    }
   }
   const details = takesHeaders ? { headers: headersForScripts(headers) } : undefined
   if (!hasBody) return { body: encodeQuery(url), contentType: json, details }
-  const body = await readBody(request, maxBodyBytes)
+  const body = await readBody(request, maxBodyBytes, account)
   if (kind === 'typed' && !isJson(contentType)) {
     const layout = layoutOf(request)
     return { body, contentType, details: layout ? { ...details, layout } : details }
@@ -121,31 +126,4 @@ const notForScripts = new Set(['authorization', 'content-encoding'])
 /** Names with `_` do not get through the original's front (contract, addendum 11). */
 function headersForScripts(headers: WireRequest['headers']): [string, string][] {
   return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
-}
-
-export function bodyTooLarge(maxBodyBytes: number): ScoringError {
-  return new ScoringError(
-    'BODY_TOO_LARGE',
-    `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
-  )
-}
-
-/**
- * The body, unpacked.
- *
- * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, or what a wrong `Content-Encoding` gives
- */
-export async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length')) > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
-  let body: ArrayBuffer
-  try {
-    body = await request.arrayBuffer()
-  } catch (cause) {
-    if ((cause as Error).name === 'BodyTooLarge') throw bodyTooLarge(maxBodyBytes)
-    throw new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause })
-  }
-  if (body.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
-  const encoding = request.headers.get('content-encoding')
-  const bytes = new Uint8Array(body)
-  return encoding === null ? bytes : decompressBody(bytes, encoding, maxBodyBytes)
 }

@@ -7,8 +7,13 @@ export interface WireRequest {
   readonly headers: { get(name: string): string | null; entries(): Iterable<[string, string]> }
   readonly query: { entries(): Iterable<[string, string]> }
   arrayBuffer(): Promise<ArrayBuffer>
+  readonly body?: ReadableStream<Uint8Array> | null
+  /** Only the embedded host has it: the body as it comes, for less than a stream of the Web costs. */
+  pieces?(): AsyncIterable<Uint8Array>
   /** Only the embedded host knows: the client closed the connection before it was answered. */
   readonly isAbandoned?: boolean
+  /** Only the embedded host knows: calls back when the client has the answer, or has left. */
+  whenAnswered?(then: () => void): void
   /** Only the embedded host knows: the address at the other end of the connection. */
   readonly clientAddress?: string
 }

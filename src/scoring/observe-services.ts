@@ -20,6 +20,10 @@ export function observeServices(services: readonly ScoringService[]): ObservedFa
       ),
     ),
     new ObservedFamily(
+      metric.requestHeld,
+      ofEach(({ bytes }, attributes) => [{ attributes, value: bytes.heldBytes }]),
+    ),
+    new ObservedFamily(
       metric.queueDepth,
       ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.queued }] : [])),
     ),

@@ -1,6 +1,8 @@
 import type { Authorizer } from '../auth/authorizer.ts'
+import { ByteBudget, type HeldBytes } from '../engine/byte-budget.ts'
 import type { LoadReport, ScoringAnswer, ScoringRequest, WholeAnswer } from '../engine/hand-over.ts'
 import type { Lane, LaneActivity } from '../engine/lane.ts'
+import { UnpackTurns } from '../engine/turns.ts'
 import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
@@ -19,6 +21,8 @@ export interface ScoringServiceOptions {
   readonly lane: Lane | { readonly failure: string }
   readonly documents?: OwnDocuments | undefined
   readonly metrics?: ServiceMetrics | undefined
+  /** What its requests may hold; absent: as much as they want. */
+  readonly bytes?: ByteBudget | undefined
   /** Answers tell where their time went. */
   readonly tellsTimes?: boolean
 }
@@ -35,6 +39,9 @@ export class ScoringService {
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
   readonly tellsTimes: boolean
+  /** What its requests hold. */
+  readonly bytes: ByteBudget
+  readonly #unpackTurns = new UnpackTurns()
   readonly #lane: ScoringServiceOptions['lane']
   #waitingForLoad = 0
 
@@ -45,6 +52,7 @@ export class ScoringService {
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
     this.tellsTimes = options.tellsTimes ?? false
+    this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.#lane = options.lane
   }
 
@@ -122,6 +130,11 @@ export class ScoringService {
     if (!refusal) return
     this.metrics?.rejected(refusal.code)
     throw new ScoringError(refusal.code, refusal.message, refusal)
+  }
+
+  /** For a request whose body is to be read; what it holds has to be released. */
+  openAccount(): { readonly held: HeldBytes; readonly turns: UnpackTurns } {
+    return { held: this.bytes.open(), turns: this.#unpackTurns }
   }
 
   /**

@@ -110,6 +110,13 @@ export const Limits = z.strictObject({
     .min(1)
     .default(268_435_456)
     .describe('bytes of the bodies that may wait for a free thread; more are refused with 503'),
+  maxHeldBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'bytes that the requests of the service may hold at a time, from the first byte of a body to the last of its answer; more are refused with 503; absent: half of what the app may hold',
+    ),
   maxQueueWaitMs: z
     .int()
     .min(1)

@@ -70,6 +70,7 @@ export const metric = {
   batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and that were run in parts.'),
   threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Scoring threads that ended and were replaced.'),
   retries: counter('scoring.retries', '{request}', 'Requests that were run again because their thread ended.'),
+  requestHeld: gauge('scoring.request.held', 'By', 'Bodies and answers that requests hold in memory.'),
   queueDepth: gauge('scoring.queue.depth', '{request}', 'Requests that wait for a thread.'),
   threads: gauge('scoring.threads', '{thread}', 'Scoring threads by what they do.'),
   ready: gauge('scoring.service.ready', '', 'Whether the service can score (1) or not (0).'),

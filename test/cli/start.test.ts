@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -158,6 +158,36 @@ describe('start', () => {
     await assert.rejects(askStorage())
   })
 
+  for (const [what, damage] of [
+    ['its queues are damaged', (root: string) => damagedStorage(root, '__azurite_db_queue__.json')],
+    ['its blobs are damaged', (root: string) => damagedStorage(root, '__azurite_db_blob__.json')],
+    ['a file is in the place of its folder', (root: string) => writeFile(join(root, '.local/azurite'), '')],
+  ] as const) {
+    it(`scores without storage when ${what}, and says what mending costs`, async test => {
+      const root = await copyOfApp(test)
+      await mkdir(join(root, '.local'))
+      await damage(root)
+      const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
+      const environment = {
+        AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+        AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+      }
+      const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
+      const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*\[sut\] ready/)
+      assert.match(
+        child.output,
+        /^local storage \(Azurite\) did not start: [\s\S]*Scoring does without storage; batch jobs are answered with 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
+      )
+      const { primary } = JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8')).sut
+      const headers = { authorization: `Bearer ${primary}`, 'content-type': 'application/json' }
+      const host = { port: Number(port) }
+      const score = await send(host, '/api/v1/service/sut/score', { body: '{"data": [[1, 2]]}', headers })
+      assert.deepEqual([score.status, score.body], [200, '[[1.0, 2.0]]'])
+      const job = await send(host, '/api/v1/service/sut/jobs', { body: '{}', headers })
+      assert.deepEqual([job.status, JSON.parse(job.body).code], [503, 'JOBS_UNAVAILABLE'])
+    })
+  }
+
   for (const [args, message] of [
     [['frobnicate'], /^error: unknown command "frobnicate"; see --help\n$/],
     [['start', '--frobnicate'], /^error: Unknown option '--frobnicate'; see --help\n$/],
@@ -183,6 +213,12 @@ describe('start', () => {
     assert.match(version.output, /^\d+\.\d+\.\d+\n$/)
   })
 })
+
+/** A database of Azurite's, cut off as when the disk was full. */
+async function damagedStorage(root: string, file: string): Promise<void> {
+  await mkdir(join(root, '.local/azurite'))
+  await writeFile(join(root, '.local/azurite', file), '{"filename": "x", "collec')
+}
 
 /** The process id of the host that serves next. */
 async function untilServed(host: { port: number }): Promise<number> {

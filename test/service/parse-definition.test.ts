@@ -41,6 +41,11 @@ describe('parseDefinition', () => {
       'iris/service.json: cors.credentials: cannot be true while "origins" has "*": any page could then call with the cookies of its reader; list the origins',
     ],
     [
+      'room for less than one body',
+      { limits: { maxHeldBytes: 1000 } },
+      'iris/service.json: limits.maxHeldBytes: 1000 is less than one body may have (limits.maxBodyBytes: 104857600)',
+    ],
+    [
       'a wrong type',
       { limits: { timeoutMs: 'long' } },
       'iris/service.json: limits.timeoutMs: expected number, received string, found "long"',
