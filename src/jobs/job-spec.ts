@@ -1,14 +1,15 @@
 import * as z from 'zod'
 import { serviceNamePattern } from '../service/definition.ts'
+import { blobNameFault } from './blob-name.ts'
 
 /** Also the name of its folder in the container `jobs`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
 
-/** Azure's rules for names of containers; a path may not climb, and its segments may not end with a dot. */
-const blobPattern =
-  /^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]\/(?!.*(^|\/)\.{0,2}(\/|$))(?!.*\.(\/|$))[^\\\p{Cc}]{1,1024}$/u
-
-const blobPath = z.string().regex(blobPattern, 'must be "<container>/<path>", e.g. "input/patients.csv"')
+const blobPath = z.string().superRefine((name, context) => {
+  const fault = blobNameFault(name)
+  if (fault === undefined) return
+  context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
+})
 
 export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
 export type InputFormat = (typeof inputFormats)[number]
