@@ -4,7 +4,7 @@ import { defaultPlanLimits, type PlanOptions } from './input/plan-chunks.ts'
 import type { PlannedChunk } from './input/planned-chunk.ts'
 import { readRows } from './input/read-rows.ts'
 import type { ReadInput } from './input/text-source.ts'
-import { chunkInputPlace, placeOf, signaturePlace } from './job-layout.ts'
+import { chunkInputPlace, type JobFolder, placeOf, signaturePlace } from './job-layout.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
 import type { PlanPart } from './plan-parts.ts'
@@ -36,7 +36,7 @@ export async function readChunkRows(
   signal: AbortSignal,
 ): Promise<Row[]> {
   const content = isCopied(spec.input)
-    ? readCopy(tools, spec.jobId, part, planned.chunk)
+    ? readCopy(tools, spec.folder, part, planned.chunk)
     : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
   return readRows(content, planned, {
     format: chunkFormatOf(spec.input.format),
@@ -46,15 +46,20 @@ export async function readChunkRows(
   })
 }
 
-async function* readCopy({ store }: JobTools, jobId: string, part: number, chunk: number): AsyncGenerator<Uint8Array> {
-  const blob = await store.readWhole(chunkInputPlace(jobId, part, chunk))
+async function* readCopy(
+  { store }: JobTools,
+  folder: JobFolder,
+  part: number,
+  chunk: number,
+): AsyncGenerator<Uint8Array> {
+  const blob = await store.readWhole(chunkInputPlace(folder, part, chunk))
   if (!blob) throw new Error(`the copied text of chunk ${chunk} was removed`)
   yield blob.content
 }
 
-async function readablePlace({ store }: JobTools, { jobId, input }: JobSpec): Promise<ReadablePlace> {
+async function readablePlace({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadablePlace> {
   if ('blob' in input.place) return placeOf(input.place.blob)
   // A secret, so it is not in the spec; with its question mark.
-  const signature = await store.readWhole(signaturePlace(jobId))
+  const signature = await store.readWhole(signaturePlace(folder))
   return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
 }

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 import { serviceNamePattern } from '../service/definition.ts'
 import { blobNameFault } from './blob-name.ts'
+import type { JobFolder } from './job-layout.ts'
 
-/** Also the name of its folder in the container `jobs`. */
+/** Also the name of a folder, see `job-layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
 
 const blobPath = z.string().superRefine((name, context) => {
@@ -39,7 +40,7 @@ export const outputFormats = ['jsonl', 'csv'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
 export const JobOutput = z.strictObject({
-  blob: blobPath.optional().describe('where the predictions go; default: jobs/<jobId>/predictions.jsonl'),
+  blob: blobPath.optional().describe('where the predictions go; default: jobs/<service>/<jobId>/predictions.jsonl'),
   format: z.enum(outputFormats).optional().describe('default: by the ending of the name, else jsonl'),
 })
 
@@ -78,6 +79,8 @@ export type JobSubmission = z.infer<typeof JobSubmission>
 /** A job as it was accepted; never changed. What it reads is pinned by version, what it scores with by digest. */
 export interface JobSpec {
   readonly jobId: string
+  /** Where all that belongs to it is. */
+  readonly folder: JobFolder
   readonly service: string
   /** SHA-256 of the submission in one spelling: the same id with another one is a conflict. */
   readonly fingerprint: string

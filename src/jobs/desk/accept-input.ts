@@ -15,12 +15,12 @@ const mayBeEmpty = new Set(['jsonl', 'csv'])
  */
 export async function acceptInput(
   store: BlobStore,
-  { jobId, source }: Order,
+  { folder, source }: Order,
   maxBytes: number,
 ): Promise<JobSpec['input']> {
   const { format, isGzip } = source
   if ('rows' in source) {
-    const place = inlineRowsPlace(jobId, source.hash)
+    const place = inlineRowsPlace(folder, source.hash)
     await store.create(place, source.rows)
     const head = await store.head(place)
     if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be kept; try again.')
@@ -37,7 +37,7 @@ export async function acceptInput(
   if (bytes === 0 && (isGzip || !mayBeEmpty.has(format))) {
     throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes at all, so it is no ${isGzip ? 'gzip' : format}`)
   }
-  if ('signature' in source && source.signature !== '') await store.create(signaturePlace(jobId), source.signature)
+  if ('signature' in source && source.signature !== '') await store.create(signaturePlace(folder), source.signature)
   return { place, etag, bytes, format, isGzip }
 }
 

@@ -1,5 +1,5 @@
 import { type ErrorCode, ScoringError } from '../../errors.ts'
-import { jobsContainer } from '../job-layout.ts'
+import { type JobFolder, jobsContainer } from '../job-layout.ts'
 import type { OutputFormat } from '../job-spec.ts'
 
 /** Where the host of the functions keeps its own things, keys among them, whatever the settings say. */
@@ -25,11 +25,11 @@ export function inputBlob(blob: string, containers: readonly string[]): string {
  */
 export function outputBlob(
   blob: string | undefined,
-  jobId: string,
+  folder: JobFolder,
   format: OutputFormat,
   containers: readonly string[],
 ): string {
-  const own = `${jobsContainer}/${jobId}/predictions`
+  const own = `${jobsContainer}/${folder}/predictions`
   if (blob === undefined) return `${own}.${format}`
   const [container = ''] = blob.split('/', 1)
   if (container !== jobsContainer) {

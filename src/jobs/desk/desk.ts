@@ -1,7 +1,9 @@
 import { ScoringError } from '../../errors.ts'
+import { messageFolder } from '../job-layout.ts'
 import { changeState, ensureState } from '../job-records.ts'
 import { jobIdPattern } from '../job-spec.ts'
 import type { JobDesk, JobView } from '../jobs.ts'
+import { messageOf } from '../message-queues.ts'
 import { JobIntake, type JobIntakeOptions } from './intake.ts'
 import { givenJobId } from './job-ids.ts'
 import { listJobs } from './list-jobs.ts'
@@ -9,7 +11,7 @@ import { type OrderLimits, orderOf } from './order.ts'
 import { readMessage } from './read-message.ts'
 import { readSubmission } from './read-submission.ts'
 import { keepRefused, messageJobId } from './refused-jobs.ts'
-import { isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
 
 export interface StorageJobDeskOptions extends JobIntakeOptions, OrderLimits {
   /** e.g. a UUID */
@@ -69,19 +71,19 @@ export class StorageJobDesk implements JobDesk {
     const job = await this.#find(service, jobId)
     if (isRefused(job)) throw notCancellable('Failed')
     await ensureState(store, job)
-    const state = await changeState(store, jobId, ['NotStarted', 'Running'], 'CancelRequested')
-    if (state?.status === 'CancelRequested') await queues.send('finish', { jobId })
+    const state = await changeState(store, job.folder, ['NotStarted', 'Running'], 'CancelRequested')
+    if (state?.status === 'CancelRequested') await queues.send('finish', messageOf(job.folder))
     else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
     return viewOf(store, job)
   }
 
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
   async #find(service: string, jobId: string): Promise<StoredJob> {
-    const job = jobIdPattern.test(jobId) ? await readJob(this.#options.store, jobId) : undefined
-    // Of a message that names no service nobody knows whose it is, and what is kept of it tells nothing.
-    if (!job || (job.service !== undefined && job.service !== service)) {
-      throw new ScoringError('JOB_UNKNOWN', 'This service has no such job.')
-    }
+    const { store } = this.#options
+    // Of a message that names no service nobody knows whose it is: whoever knows its id may learn what was wrong with it.
+    const find = async () => (await findJob(store, service, jobId)) ?? (await readJob(store, messageFolder(jobId)))
+    const job = jobIdPattern.test(jobId) ? await find() : undefined
+    if (!job) throw new ScoringError('JOB_UNKNOWN', 'This service has no such job.')
     return job
   }
 

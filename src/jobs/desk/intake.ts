@@ -1,15 +1,15 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../scoring/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { activePlace, activePrefix, jobsContainer, listedPlace, placeOf, specPlace } from '../job-layout.ts'
+import { activePlace, activePrefixOf, jobsContainer, listedPlace, placeOf, specPlace } from '../job-layout.ts'
 import { ensureState } from '../job-records.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { JobView } from '../jobs.ts'
-import type { MessageQueues } from '../message-queues.ts'
+import { type MessageQueues, messageOf } from '../message-queues.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import { acceptInput } from './accept-input.ts'
 import type { Order } from './order.ts'
-import { isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
 
 export interface JobIntakeOptions {
   readonly store: BlobStore
@@ -38,20 +38,20 @@ export class JobIntake {
    */
   async accept(order: Order): Promise<JobView> {
     const { store } = this.#options
-    const known = await readJob(store, order.jobId)
+    const known = await findJob(store, order.service, order.jobId)
     if (known) return this.#goOn(order, known)
     const spec = await this.#accepted(order)
-    const { jobId, service, createdAt } = spec
+    const { jobId, folder, service, createdAt } = spec
     // Once there is a spec there is a job; so whatever finds it later is there before.
     await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
-    const isFirst = await store.create(specPlace(jobId), JSON.stringify(spec))
-    return this.#goOn(order, isFirst ? spec : ((await readJob(store, jobId)) ?? spec))
+    const isFirst = await store.create(specPlace(folder), JSON.stringify(spec))
+    return this.#goOn(order, isFirst ? spec : ((await readJob(store, folder)) ?? spec))
   }
 
   /** What is asked for, checked against what there is. */
   async #accepted(order: Order): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
-    const { jobId, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries } = order
+    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries } = order
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
@@ -65,10 +65,11 @@ export class JobIntake {
     }
     await this.#requireRoom(service)
     const input = await acceptInput(store, order, maxInputBytes)
-    await store.create(activePlace(jobId), '', { service })
+    await store.create(activePlace(folder), '', { service })
     const createdAt = new Date(now()).toISOString()
     return {
       jobId,
+      folder,
       service,
       fingerprint,
       modelDigest,
@@ -90,8 +91,8 @@ export class JobIntake {
     }
     const state = await ensureState(store, job)
     if (state?.status === 'NotStarted') {
-      await store.create(activePlace(job.jobId), '', { service: job.service })
-      await queues.send('split', { jobId: job.jobId })
+      await store.create(activePlace(job.folder), '', { service: job.service })
+      await queues.send('split', messageOf(job.folder))
     }
     return viewOf(store, job)
   }
@@ -99,7 +100,7 @@ export class JobIntake {
   async #requireRoom(service: string): Promise<void> {
     const { store, maxActiveJobs } = this.#options
     let active = 0
-    for await (const { metadata } of store.list(jobsContainer, activePrefix)) if (metadata.service === service) active++
+    for await (const _ of store.list(jobsContainer, activePrefixOf(service))) active++
     if (active < maxActiveJobs) return
     throw new ScoringError('TOO_MANY_JOBS', `${active} jobs of this service have not ended; submit this one later.`, {
       retryAfterSeconds: 30,

@@ -3,12 +3,14 @@ import { ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { allowedUrl } from '../input/allowed-url.ts'
 import { formatOf } from '../input/input-format.ts'
+import { type JobFolder, jobFolder } from '../job-layout.ts'
 import type { JobSpec, JobSubmission, OutputFormat } from '../job-spec.ts'
 import { inputBlob, outputBlob } from './blob-names.ts'
 
 /** What is asked for, before anything is looked up: a submission with its defaults, and where its rows come from. */
 export interface Order extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
   readonly jobId: string
+  readonly folder: JobFolder
   readonly service: string
   readonly source: OrderSource
   /** SHA-256 of all that is asked for, in one spelling. A signature is no part of it: that may be renewed. */
@@ -33,15 +35,16 @@ export interface OrderLimits {
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
 export function orderOf(service: string, jobId: string, submission: JobSubmission, limits: OrderLimits): Order {
   const { miniBatchSize, errorThreshold, maxRetries } = submission
+  const folder = jobFolder(service, jobId)
   const source = sourceOf(submission.input, limits)
   const format: OutputFormat =
     submission.output.format ?? (submission.output.blob?.toLowerCase().endsWith('.csv') ? 'csv' : 'jsonl')
-  const output = { blob: outputBlob(submission.output.blob, jobId, format, limits.containers), format }
+  const output = { blob: outputBlob(submission.output.blob, folder, format, limits.containers), format }
   if ('blob' in source && source.blob === output.blob) {
     throw new ScoringError('JOB_INVALID', `output.blob: is the input itself, "${output.blob}"; choose another name`)
   }
   const asked = { service, output, miniBatchSize, errorThreshold, maxRetries, input: nameOf(source) }
-  return { ...asked, jobId, source, fingerprint: sha256(canonical(asked)) }
+  return { ...asked, jobId, folder, source, fingerprint: sha256(canonical(asked)) }
 }
 
 function sourceOf({ blob, url, rows, format, isGzip }: JobSubmission['input'], limits: OrderLimits): OrderSource {
