@@ -111,11 +111,13 @@ describe('readSettings', () => {
       SCORING_JOB_CONTAINERS: 'patients, results-2026',
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
       SCORING_JOB_MAX_INPUT_BYTES: '1000000',
+      SCORING_JOB_MAX_ACTIVE: '20',
     })
     assert.deepEqual(jobs, {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
       maxInputBytes: 1_000_000,
+      maxActiveJobs: 20,
       stallMs: 90_000,
     })
     for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])
@@ -139,6 +141,8 @@ describe('readSettings', () => {
       )
     for (const wrong of ['0', '-1', '1e9', '1 GB'])
       assert.throws(() => jobsIn({ SCORING_JOB_MAX_INPUT_BYTES: wrong }), /SCORING_JOB_MAX_INPUT_BYTES/, wrong)
+    for (const wrong of ['0', '10000', '2.5', 'all'])
+      assert.throws(() => jobsIn({ SCORING_JOB_MAX_ACTIVE: wrong }), /SCORING_JOB_MAX_ACTIVE/, wrong)
   })
 
   it('takes a vault, in Development too', () => {

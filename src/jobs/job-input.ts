@@ -21,10 +21,14 @@ export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInp
   return range => tools.store.read(place, spec.input.etag, range)
 }
 
-export async function planOptions({ scorer, planParquet, stopping }: JobTools, spec: JobSpec): Promise<PlanOptions> {
+export async function planOptions(
+  { scorer, planParquet, limits, stopping }: JobTools,
+  spec: JobSpec,
+): Promise<PlanOptions> {
   const { input, miniBatchSize, service } = spec
   const inputs = await scorer.inputs(service, stopping)
-  return { ...defaultPlanLimits, ...input, miniBatchSize, planParquet, inputs }
+  const { maxInputBytes } = limits
+  return { ...defaultPlanLimits, maxInputBytes, ...input, miniBatchSize, planParquet, inputs }
 }
 
 /** @throws InputUnreadable, BlobGone, BlobChanged: fatal for the job */

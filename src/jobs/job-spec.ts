@@ -101,4 +101,6 @@ export interface JobSpec {
   readonly maxRetries: number
   /** ISO 8601 */
   readonly createdAt: string
+  /** Of the message that asked for it; absent: it came over HTTP. */
+  readonly messageId?: string
 }

@@ -40,6 +40,9 @@ export function folderOf({ service, jobId }: JobMessage): JobFolder {
   return service === undefined ? oldJobFolder(jobId) : jobFolder(service, jobId)
 }
 
+/** Azure: Put Message. */
+export const maxMessageBytes = 65_536
+
 export interface MessageQueues {
   /**
    * Makes the queue when it is missing. Messages do not expire.
@@ -47,4 +50,7 @@ export interface MessageQueues {
    * @param delaySeconds  until it can be received
    */
   send(queue: JobQueue, message: JobMessage, delaySeconds?: number): Promise<void>
+
+  /** Puts a submission back where people put theirs. @param text  64 KiB at most */
+  sendBack(text: string, delaySeconds: number): Promise<void>
 }

@@ -24,7 +24,10 @@ const schemas = {
   BatchJobSubmission: {
     ...objectOf(
       {
-        jobId: { ...text, description: 'the same id with the same content is the same job; default: a new one' },
+        jobId: {
+          ...text,
+          description: 'the same id with the same content is the same job of this service; default: a new one',
+        },
         input: objectOf(
           {
             blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
@@ -38,7 +41,7 @@ const schemas = {
         ),
         output: objectOf(
           {
-            blob: { ...text, description: '"<container>/<path>"; default: jobs/<jobId>/predictions.jsonl' },
+            blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the ending of the name, else jsonl' },
           },
           [],
@@ -92,7 +95,7 @@ const schemas = {
 const submitFailures: readonly ErrorCode[] = [
   ...(['BODY_EMPTY', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED'] as const),
   ...(['JOB_INVALID', 'JOB_INPUT_MISSING', 'JOB_INPUT_EMPTY', 'JOB_INPUT_NOT_ALLOWED', 'JOB_INPUT_TOO_LARGE'] as const),
-  ...(['JOB_OUTPUT_NOT_ALLOWED', 'JOB_OUTPUT_EXISTS', 'JOB_ID_TAKEN', 'TOO_MANY_JOBS'] as const),
+  ...(['JOB_OUTPUT_NOT_ALLOWED', 'JOB_OUTPUT_EXISTS', 'JOB_ID_TAKEN', 'JOB_INPUT_CHANGED', 'TOO_MANY_JOBS'] as const),
 ]
 
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })

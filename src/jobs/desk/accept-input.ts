@@ -41,6 +41,18 @@ export async function acceptInput(
   return { place, etag, bytes, format, isGzip }
 }
 
+/**
+ * The version of the input that is there now.
+ *
+ * @returns undefined: that cannot be told, or there is nothing to change
+ */
+export async function etagNow(store: BlobStore, { source }: Order): Promise<string | undefined> {
+  if ('rows' in source) return undefined
+  if ('blob' in source) return (await store.head(placeOf(source.blob)))?.etag
+  // A signature may have ended since; that makes no other job of it.
+  return (await remoteOf(store, source).catch(() => undefined))?.head?.etag
+}
+
 interface Found {
   readonly head: BlobHead | undefined
   /** That it is not there, in words. */

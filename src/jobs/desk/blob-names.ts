@@ -17,20 +17,19 @@ export function inputBlob(blob: string, containers: readonly string[]): string {
   return blob
 }
 
+/** Where the predictions go that nobody gave another place. */
+export function ownOutput(folder: JobFolder, format: OutputFormat): string {
+  return `${jobsContainer}/${folder}/predictions.${format}`
+}
+
 /**
  * Where the predictions go. In the container of the jobs that is a name beginning with `predictions` in the job's own
  * folder, which holds what the job knows besides.
  *
- * @throws ScoringError JOB_OUTPUT_NOT_ALLOWED
+ * @returns `blob`  @throws ScoringError JOB_OUTPUT_NOT_ALLOWED
  */
-export function outputBlob(
-  blob: string | undefined,
-  folder: JobFolder,
-  format: OutputFormat,
-  containers: readonly string[],
-): string {
+export function outputBlob(blob: string, folder: JobFolder, containers: readonly string[]): string {
   const own = `${jobsContainer}/${folder}/predictions`
-  if (blob === undefined) return `${own}.${format}`
   const [container = ''] = blob.split('/', 1)
   if (container !== jobsContainer) {
     requireAllowed('JOB_OUTPUT_NOT_ALLOWED', 'output.blob', 'write to', container, containers)

@@ -3,12 +3,12 @@ import { messageFolder } from '../job-layout.ts'
 import { changeState, ensureState } from '../job-records.ts'
 import { jobIdPattern } from '../job-spec.ts'
 import type { JobDesk, JobView } from '../jobs.ts'
-import { messageOf } from '../message-queues.ts'
+import { maxMessageBytes, messageOf } from '../message-queues.ts'
 import { JobIntake, type JobIntakeOptions } from './intake.ts'
 import { givenJobId } from './job-ids.ts'
 import { listJobs } from './list-jobs.ts'
 import { type OrderLimits, orderOf } from './order.ts'
-import { readMessage } from './read-message.ts'
+import { type ReadMessage, readMessage, waitingMessage } from './read-message.ts'
 import { readSubmission } from './read-submission.ts'
 import { keepRefused, messageJobId } from './refused-jobs.ts'
 import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
@@ -18,6 +18,9 @@ export interface StorageJobDeskOptions extends JobIntakeOptions, OrderLimits {
   newId(): string
   log(line: string): void
 }
+
+/** Azure: for so long a message lives that nobody gave another time. */
+const longestWaitMs = 7 * 24 * 3_600_000
 
 /** Takes jobs in, tells of them and cancels them: all it knows is in blobs. */
 export class StorageJobDesk implements JobDesk {
@@ -39,22 +42,18 @@ export class StorageJobDesk implements JobDesk {
   }
 
   async submitMessage(text: unknown, messageId: string, isLastTry = false): Promise<void> {
-    let submission: unknown
+    let message: ReadMessage | undefined
     try {
-      submission = readMessage(text)
-      const { service, ...read } = readSubmission(submission)
-      if (service === undefined) throw new ScoringError('JOB_INVALID', 'service: is missing; name the one that scores')
-      if (read.input.url?.includes('?')) {
-        const why = 'has a query: a signature does not belong in a message, where it is kept'
-        throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit such a job over HTTP`)
-      }
-      // The same message, delivered twice, is the same job.
-      const jobId = read.jobId ?? messageJobId(messageId)
-      await this.#intake.accept(orderOf(service, jobId, read, this.#options))
+      message = readMessage(text)
+      await this.#acceptMessage(message, message.waiting?.messageId ?? messageId)
     } catch (failure) {
-      const isFinal = failure instanceof ScoringError && failure.status < 500 && failure.code !== 'TOO_MANY_JOBS'
-      if (!(failure instanceof ScoringError) || !(isFinal || isLastTry)) throw failure
-      await this.#refuse(submission, messageId, failure)
+      if (!(failure instanceof ScoringError)) throw failure
+      const { waiting } = message ?? {}
+      const firstId = waiting?.messageId ?? messageId
+      if (failure.code === 'TOO_MANY_JOBS' && message && (await this.#sendBack(message, firstId, failure))) return
+      const isFinal = failure.status < 500 && (failure.code !== 'TOO_MANY_JOBS' || waiting !== undefined)
+      if (!isFinal && !isLastTry) throw failure
+      await this.#refuse(message?.submission, firstId, failure)
     }
   }
 
@@ -75,6 +74,35 @@ export class StorageJobDesk implements JobDesk {
     if (state?.status === 'CancelRequested') await queues.send('finish', messageOf(job.folder))
     else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
     return viewOf(store, job)
+  }
+
+  async #acceptMessage({ submission }: ReadMessage, messageId: string): Promise<void> {
+    const { service, ...read } = readSubmission(submission)
+    if (service === undefined) throw new ScoringError('JOB_INVALID', 'service: is missing; name the one that scores')
+    if (read.input.url?.includes('?')) {
+      const why = 'has a query: a signature does not belong in a message, where it is kept'
+      throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit such a job over HTTP`)
+    }
+    // The same message, delivered twice, is the same job.
+    const jobId = read.jobId ?? messageJobId(messageId)
+    await this.#intake.accept({ ...orderOf(service, jobId, read, this.#options), messageId })
+  }
+
+  /**
+   * In a queue too many means later: the message goes back as a new one, so that it does not come nearer to the poison queue.
+   * Should this one be delivered again all the same, both are the same job, by its id.
+   *
+   * @returns false: it has waited for so long as a message may, or leaves no place for what it must say besides
+   */
+  async #sendBack({ json, waiting }: ReadMessage, messageId: string, { message }: ScoringError): Promise<boolean> {
+    const { queues, now, log } = this.#options
+    const since = waiting?.since ?? now()
+    const waitedMs = now() - since
+    const text = waitingMessage(json, { messageId, since })
+    if (waitedMs >= longestWaitMs || Buffer.byteLength(text) > maxMessageBytes) return false
+    await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 4000)))
+    if (!waiting) log(`the job of message ${messageId} waits: ${message}`)
+    return true
   }
 
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */

@@ -7,7 +7,7 @@ import type { JobSpec } from '../job-spec.ts'
 import type { JobView } from '../jobs.ts'
 import { type MessageQueues, messageOf } from '../message-queues.ts'
 import type { RowScorer } from '../row-scorer.ts'
-import { acceptInput } from './accept-input.ts'
+import { acceptInput, etagNow } from './accept-input.ts'
 import type { Order } from './order.ts'
 import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
 
@@ -34,24 +34,24 @@ export class JobIntake {
 
   /**
    * @returns the job, also when it was there already
-   * @throws ScoringError JOB_ID_TAKEN, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
+   * @throws ScoringError JOB_ID_TAKEN, JOB_INPUT_CHANGED, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
    */
   async accept(order: Order): Promise<JobView> {
     const { store } = this.#options
     const known = await findJob(store, order.service, order.jobId)
-    if (known) return this.#goOn(order, known)
+    if (known) return this.#goOn(order, known, () => etagNow(store, order))
     const spec = await this.#accepted(order)
     const { jobId, folder, service, createdAt } = spec
     // Once there is a spec there is a job; so whatever finds it later is there before.
     await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specPlace(folder), JSON.stringify(spec))
-    return this.#goOn(order, isFirst ? spec : ((await readJob(store, folder)) ?? spec))
+    return this.#goOn(order, isFirst ? spec : ((await readJob(store, folder)) ?? spec), async () => spec.input.etag)
   }
 
   /** What is asked for, checked against what there is. */
   async #accepted(order: Order): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
-    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries } = order
+    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } = order
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
@@ -79,16 +79,24 @@ export class JobIntake {
       errorThreshold,
       maxRetries,
       createdAt,
+      ...(messageId === undefined ? {} : { messageId }),
     }
   }
 
-  /** Sees that a job that is there is on its way. */
-  async #goOn(order: Order, job: StoredJob): Promise<JobView> {
+  /**
+   * Sees that a job that is there is on its way.
+   *
+   * @param etag  of the input as the order finds it
+   */
+  async #goOn(order: Order, job: StoredJob, etag: () => Promise<string | undefined>): Promise<JobView> {
     const { store, queues } = this.#options
     if (isRefused(job) || job.fingerprint !== order.fingerprint) {
       const advice = 'the same id is for the same job only; choose another one'
       throw new ScoringError('JOB_ID_TAKEN', `jobId: there is a job "${order.jobId}" with other content; ${advice}`)
     }
+    // A message that is delivered again asks for nothing new.
+    const isAgain = order.messageId !== undefined && order.messageId === job.messageId
+    if (!isAgain) requireSameInput(job, await etag())
     const state = await ensureState(store, job)
     if (state?.status === 'NotStarted') {
       await store.create(activePlace(job.folder), '', { service: job.service })
@@ -102,8 +110,27 @@ export class JobIntake {
     let active = 0
     for await (const _ of store.list(jobsContainer, activePrefixOf(service))) active++
     if (active < maxActiveJobs) return
-    throw new ScoringError('TOO_MANY_JOBS', `${active} jobs of this service have not ended; submit this one later.`, {
-      retryAfterSeconds: 30,
-    })
+    throw new ScoringError(
+      'TOO_MANY_JOBS',
+      `${active} jobs of this service have not ended (SCORING_JOB_MAX_ACTIVE); submit this one later.`,
+      {
+        retryAfterSeconds: 30,
+      },
+    )
   }
+}
+
+/**
+ * The answer for a job of yesterday's rows must not pass for one of today's.
+ *
+ * @param etag  of the input now; undefined: it cannot be told
+ * @throws ScoringError JOB_INPUT_CHANGED
+ */
+function requireSameInput({ jobId, createdAt, input }: JobSpec, etag: string | undefined): void {
+  if (etag === undefined || etag === input.etag) return
+  const name = 'blob' in input.place ? input.place.blob : input.place.url
+  throw new ScoringError(
+    'JOB_INPUT_CHANGED',
+    `jobId: the job "${jobId}" of ${createdAt} is for an earlier version of ${name}, which has changed since; choose another id for what is there now, e.g. one with a date in it`,
+  )
 }

@@ -4,8 +4,9 @@ import { encode } from '../../tensor/python-json.ts'
 import { allowedUrl } from '../input/allowed-url.ts'
 import { formatOf } from '../input/input-format.ts'
 import { type JobFolder, jobFolder } from '../job-layout.ts'
-import type { JobSpec, JobSubmission, OutputFormat } from '../job-spec.ts'
-import { inputBlob, outputBlob } from './blob-names.ts'
+import type { JobSpec, JobSubmission } from '../job-spec.ts'
+import { inputBlob, outputBlob, ownOutput } from './blob-names.ts'
+import { outputFormatOf } from './output-format.ts'
 
 /** What is asked for, before anything is looked up: a submission with its defaults, and where its rows come from. */
 export interface Order extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
@@ -13,6 +14,8 @@ export interface Order extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' 
   readonly folder: JobFolder
   readonly service: string
   readonly source: OrderSource
+  /** Of the message that asks; absent: it came over HTTP. */
+  readonly messageId?: string
   /** SHA-256 of all that is asked for, in one spelling. A signature is no part of it: that may be renewed. */
   readonly fingerprint: string
 }
@@ -37,9 +40,9 @@ export function orderOf(service: string, jobId: string, submission: JobSubmissio
   const { miniBatchSize, errorThreshold, maxRetries } = submission
   const folder = jobFolder(service, jobId)
   const source = sourceOf(submission.input, limits)
-  const format: OutputFormat =
-    submission.output.format ?? (submission.output.blob?.toLowerCase().endsWith('.csv') ? 'csv' : 'jsonl')
-  const output = { blob: outputBlob(submission.output.blob, folder, format, limits.containers), format }
+  const named = submission.output.blob && outputBlob(submission.output.blob, folder, limits.containers)
+  const format = outputFormatOf(named, submission.output.format)
+  const output = { blob: named ?? ownOutput(folder, format), format }
   if ('blob' in source && source.blob === output.blob) {
     throw new ScoringError('JOB_INVALID', `output.blob: is the input itself, "${output.blob}"; choose another name`)
   }

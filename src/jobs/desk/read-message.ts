@@ -1,6 +1,21 @@
+import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
 import { exactInteger } from '../../protocols/azureml-input.ts'
 import { findJsonError } from '../../protocols/json-error.ts'
+import { cutObject } from '../json-cut.ts'
+
+/** A message that came before, when its service had too many jobs. */
+const Waiting = z.strictObject({ messageId: z.string(), since: z.int().min(0) })
+const WaitingMessage = z.strictObject({ waiting: Waiting, submission: z.unknown() })
+
+export interface ReadMessage {
+  /** Not checked yet. */
+  readonly submission: unknown
+  /** Its JSON as it came: digits beyond a double are in there. */
+  readonly json: string
+  /** As which message it came first, and when (milliseconds since 1970); absent: this is the first time. */
+  readonly waiting?: z.infer<typeof Waiting>
+}
 
 /**
  * The submission that a message holds: JSON, or JSON in base64, which many clients of queues make of every message. A host
@@ -8,22 +23,36 @@ import { findJsonError } from '../../protocols/json-error.ts'
  *
  * @throws ScoringError JOB_INVALID saying why it is neither
  */
-export function readMessage(content: unknown): unknown {
-  if (typeof content !== 'string') return content
-  const plain = parse(content)
-  if ('value' in plain) return plain.value
-  const text = textInBase64(content)
-  if (text === undefined) throw invalid(`The message is neither JSON (${plain.fault}) nor base64 of JSON.`)
-  const packed = parse(text)
-  if ('value' in packed) return packed.value
-  throw invalid(`The message is base64 of what is no JSON: ${packed.fault}.`)
+export function readMessage(content: unknown): ReadMessage {
+  const json = typeof content === 'string' ? jsonIn(content.replace(/^\uFEFF/, '')) : JSON.stringify(content)
+  const value = typeof content === 'string' ? JSON.parse(json, exactInteger) : content
+  const { data } = WaitingMessage.safeParse(value)
+  if (!data) return { submission: value, json }
+  return { submission: data.submission, json: cutObject(json)?.get('submission') as string, waiting: data.waiting }
 }
 
-function parse(text: string): { value: unknown } | { fault: string } {
+/** The message that will be read again. */
+export function waitingMessage(json: string, waiting: z.infer<typeof Waiting>): string {
+  return `{"waiting":${JSON.stringify(waiting)},"submission":${json}}`
+}
+
+function jsonIn(content: string): string {
+  const fault = faultIn(content)
+  if (fault === undefined) return content
+  const text = textInBase64(content)
+  if (text === undefined) throw invalid(`The message is neither JSON (${fault}) nor base64 of JSON.`)
+  const packedFault = faultIn(text)
+  if (packedFault === undefined) return text
+  throw invalid(`The message is base64 of what is no JSON: ${packedFault}.`)
+}
+
+/** @returns undefined: it is JSON */
+function faultIn(text: string): string | undefined {
   try {
-    return { value: JSON.parse(text, exactInteger) }
+    JSON.parse(text)
+    return undefined
   } catch {
-    return { fault: faultOf(text) }
+    return faultOf(text)
   }
 }
 

@@ -35,7 +35,6 @@ export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCu
 export const defaultPlanLimits = {
   maxChunkBytes: 8 * 1024 ** 2,
   maxRowBytes: 16 * 1024 ** 2,
-  maxInputBytes: 64 * 1024 ** 3,
 } as const
 
 /**

@@ -49,6 +49,6 @@ export class InputUnreadable extends Error {
 export function tooLarge(maxInputBytes: number): InputUnreadable {
   return new InputUnreadable(
     'INPUT_TOO_LARGE',
-    `the input is larger than ${maxInputBytes} bytes of text; cut it in several`,
+    `the input has more than ${maxInputBytes} bytes of unpacked text (SCORING_JOB_MAX_INPUT_BYTES); cut it into several`,
   )
 }

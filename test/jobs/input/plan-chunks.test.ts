@@ -130,7 +130,15 @@ describe('planChunks', () => {
       }
       const chunks = planChunks(
         broken,
-        { format: 'jsonl', isGzip, bytes: 99, inputs: undefined, miniBatchSize: 9, ...defaultPlanLimits },
+        {
+          format: 'jsonl',
+          isGzip,
+          bytes: 99,
+          inputs: undefined,
+          miniBatchSize: 9,
+          maxInputBytes: 2 ** 30,
+          ...defaultPlanLimits,
+        },
         { chunk: 0, row: 0, offset: 0 },
       )
       await assert.rejects(chunks.next(), reset)

@@ -38,6 +38,7 @@ export function optionsFor(content: Bytes, { sizes: _, ...given }: Tried): PlanO
     inputs: undefined,
     miniBatchSize: 3,
     ...defaultPlanLimits,
+    maxInputBytes: 2 ** 30,
     planParquet,
     ...given,
   }
