@@ -1,7 +1,8 @@
 import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
+import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
-import { decodeFeeds } from './feeds.ts'
+import { decodeFeeds, type RowSettings } from './feeds.ts'
 import { type OwnMedia, ownMediaOf } from './own-media.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
@@ -53,7 +54,7 @@ export interface RowScript extends TakesHeaders {
   /** Bodies besides JSON that the script reads itself. */
   readonly ownMedia?: OwnMedia | undefined
   /** @throws ScoringError INPUT_… naming the parameter */
-  decode(parameters: Record<string, unknown>): Feeds
+  decode(parameters: Record<string, unknown>, source?: JsonSource): Feeds
   run(feeds: Feeds, headers?: RequestHeaders): unknown
 }
 
@@ -85,7 +86,12 @@ interface EntryModule {
  * @throws ServiceLoadError when `init` or `run` is missing, `input` or `output` is neither a schema nor `tensor(...)`, or `accepts` and
  *   `decode` do not go together
  */
-export async function initScript(file: string, module: EntryModule, context: InitContext): Promise<Script> {
+export async function initScript(
+  file: string,
+  module: EntryModule,
+  context: InitContext,
+  settings?: RowSettings,
+): Promise<Script> {
   const { init, run, input, output, rawHttp } = module
   if (typeof run !== 'function') throw new ServiceLoadError(`${file} must export a function run(), found ${typeof run}`)
   if (typeof init !== 'function')
@@ -112,7 +118,7 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   const takesHeaders = run.length >= 2
   if (input === undefined) return { kind: 'raw', takesHeaders, run: call }
   if (input instanceof TensorInput) {
-    const decode = (parameters: Record<string, unknown>) => decodeFeeds(parameters, inputs)
+    const decode: RowScript['decode'] = (parameters, source) => decodeFeeds(parameters, inputs, settings, source)
     const sample = { data: input.sample }
     return { kind: 'rows', takesHeaders, inputs, hasRowAxis: input.hasRowAxis, sample, ownMedia, decode, run: call }
   }

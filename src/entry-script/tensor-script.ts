@@ -1,13 +1,13 @@
 import type { ModelSession } from '../engine/model-session.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
-import { decodeFeeds } from './feeds.ts'
+import { decodeFeeds, type RowSettings } from './feeds.ts'
 import type { RowScript } from './script.ts'
 
 /**
  * The built-in script of a service without one: tensors in, tensors out, with names, types and shapes from the graph.
  * A model with one output answers with its rows, one with several with an object of them.
  */
-export function builtInScript(model: ModelSession): RowScript {
+export function builtInScript(model: ModelSession, settings?: RowSettings): RowScript {
   const [only] = model.outputs
   const isSingleOutput = model.outputs.length === 1 && only !== undefined
   return {
@@ -15,7 +15,7 @@ export function builtInScript(model: ModelSession): RowScript {
     takesHeaders: false,
     inputs: model.inputs,
     hasRowAxis: [...model.inputs, ...model.outputs].every(tensor => hasRowAxis(tensor.shape)),
-    decode: parameters => decodeFeeds(parameters, model.inputs),
+    decode: (parameters, source) => decodeFeeds(parameters, model.inputs, settings, source),
     run: async feeds => {
       const outputs = await model.run(feeds)
       return isSingleOutput ? outputs[only.name] : outputs

@@ -1,5 +1,6 @@
 import type { Feeds } from '../engine/model-session.ts'
 import { ServiceLoadError } from '../errors.ts'
+import { type JsonSource, parseJson } from '../tensor/json-source.ts'
 import { encode } from '../tensor/python-json.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -43,7 +44,7 @@ export async function warmUp(script: Script, options: WarmUpOptions): Promise<Wa
   const { sample } = options
   if (sample === undefined) return { isBatchable: false, notes: [] }
   if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample, noHeaders)))
-  const parameters = parseSample(sample)
+  const { parameters } = parseSample(sample)
   return withoutRows(await trySample(() => script.run(script.decode(parameters), noHeaders)))
 }
 
@@ -74,7 +75,7 @@ async function warmUpHeaded(script: HeadedScript, options: WarmUpOptions): Promi
     const why = head.kind === 'rawHttp' ? 'the first stage takes whole requests' : 'there is no sample (schema.input)'
     return { isBatchable: false, notes: [`no micro-batching: ${why}, so nothing proves that rows may be joined`] }
   }
-  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample))
+  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample).parameters)
   const feeds = await trySample(() => script.feedsOf(input, noHeaders))
   const answer = { result: await trySample(() => script.run(feeds)) }
   if (!script.hasRowAxis)
@@ -162,12 +163,13 @@ function shifted(tensor: Tensor, step: number): Tensor {
 
 async function decodeSample(script: RowScript, text: string): Promise<Feeds> {
   const sample = parseSample(text)
-  return trySample(() => script.decode(sample))
+  return trySample(() => script.decode(sample.parameters, sample))
 }
 
-function parseSample(text: string): Record<string, unknown> {
+function parseSample(text: string): JsonSource & { readonly parameters: Record<string, unknown> } {
   try {
-    return JSON.parse(text) as Record<string, unknown>
+    const json = parseJson(text, false)
+    return { ...json, parameters: json.value as Record<string, unknown> }
   } catch {
     throw new ServiceLoadError('the sample (schema.input) is not JSON')
   }

@@ -5,7 +5,9 @@ import type { ScoringService } from '../scoring/scoring-service.ts'
 import { isAnsweredByScript } from '../service/answered-by-script.ts'
 import { encode } from '../tensor/python-json.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
-import { sizesIn, tensorSchema, zeros } from './openapi-tensor.ts'
+import { dataExample, dataSchema, sizesOf } from './openapi-rows.ts'
+import { tensorSchema, zeros } from './openapi-tensor.ts'
+import type { OpenApiVersion } from './openapi-version.ts'
 
 /** Characters of JSON; a longer sample is not shown. */
 export const maxSampleLength = 100_000
@@ -18,16 +20,21 @@ export interface Payload {
   readonly output: JsonSchema
 }
 
-export function payloadOf({ definition }: ScoringService, report: LoadReport): Payload {
+export function payloadOf({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
-  const examples = hasTensors ? tensorExamples(report.inputs, sample) : []
+  const example = hasTensors ? dataExample(report.inputs, definition, sample) : undefined
   const { encoding, nonFinite } = definition.response
   const output = isAnsweredByScript(definition)
     ? scriptOutput(report)
-    : tensorOutput(report, examples, nonFinite === 'null')
+    : tensorOutput(report, example, nonFinite === 'null')
   return {
-    input: hasTensors ? tensorInput(report.inputs, examples) : otherInput(report, sample),
+    input: hasTensors
+      ? withExample(
+          { type: 'object', properties: { data: dataSchema(report.inputs, definition, version) } },
+          example === undefined ? undefined : { data: example },
+        )
+      : otherInput(report, sample),
     output: encoding === 'json-string' ? asText(output, report.outputSample) : output,
   }
 }
@@ -49,16 +56,9 @@ function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchem
   return sample === null ? { example: sample } : { type: typeof sample, example: sample }
 }
 
-/** `{"data": …}`: the only input, or an object of all (as `decodeFeeds` takes them). */
-function tensorInput(inputs: readonly TensorInfo[], examples: readonly unknown[]): JsonSchema {
-  const data = exampleByName(inputs, examples)
-  const schema = { type: 'object', properties: { data: schemaByName(inputs, false) } }
-  return withExample(schema, data === undefined ? undefined : { data })
-}
-
 /** The answer to the sample, else zeros for as many rows as the example of the input has. */
-function tensorOutput({ inputs, outputs, outputSample }: LoadReport, examples: readonly unknown[], mayBeNull: boolean) {
-  const sizes = new Map(inputs.flatMap((input, index) => sizesIn(input, examples[index])))
+function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: unknown, mayBeNull: boolean) {
+  const sizes = sizesOf(inputs, example)
   const answer = parseSample(outputSample)
   const made = exampleByName(
     outputs,
@@ -86,19 +86,6 @@ function exampleByName(tensors: readonly TensorInfo[], examples: readonly unknow
   if (tensors.length === 1) return examples[0]
   const isComplete = examples.every(example => example !== undefined)
   return isComplete ? Object.fromEntries(tensors.map(({ name }, index) => [name, examples[index]])) : undefined
-}
-
-/** One example per input: from the sample, else zeros. */
-function tensorExamples(inputs: readonly TensorInfo[], sample: unknown): unknown[] {
-  const data = member(sample, 'data')
-  const [only] = inputs
-  if (inputs.length === 1 && only) return [member(data, only.name) ?? data ?? zeros(only, new Map())]
-  return inputs.map(input => member(data, input.name) ?? zeros(input, new Map()))
-}
-
-function member(value: unknown, name: string): unknown {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return isObject && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
 /** `"encoding": "json-string"`: the answer is a string that holds JSON. */

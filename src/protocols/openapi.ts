@@ -74,7 +74,7 @@ export function availableVersions(service: ScoringService, report: LoadReport): 
 }
 
 function schemasOf(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
-  const payload = payloadOf(service, report)
+  const payload = payloadOf(service, report, version)
   const input = translate(payload.input, 'ServiceInput', version)
   const output = translate(payload.output, 'ServiceOutput', version)
   const error = translate(errorResponse, 'ErrorResponse', version)

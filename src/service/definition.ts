@@ -166,6 +166,25 @@ export const ServiceDefinition = z.strictObject({
     .optional()
     .describe('models by name; absent: the one .onnx file in the highest-numbered folder, or beside service.json'),
   entryScript: relativePath.optional().describe('module with init() and run(); absent: tensors in, tensors out'),
+  input: z
+    .strictObject({
+      columns: z
+        .array(z.string().min(1))
+        .min(1)
+        .max(100_000)
+        .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+        .optional()
+        .describe(
+          'names of the values of a row, in their order, where a single input takes several; absent: values go by their order',
+        ),
+    })
+    .prefault({}),
+  missing: z
+    .enum(['nan', 'error'])
+    .default('nan')
+    .describe(
+      'nan: null, and the words NaN, Infinity and -Infinity, are values of floating-point inputs, null being NaN; error: they are refused',
+    ),
   auth: Auth.prefault({}),
   accelerator: Accelerator.prefault({}),
   batching: Batching.prefault({}),

@@ -26,3 +26,13 @@ export function hasRowAxis(declared: DeclaredShape): boolean {
 export function isSameRowShape(one: Shape, other: Shape): boolean {
   return one.length === other.length && one.every((size, axis) => axis === 0 || size === other[axis])
 }
+
+/** The first dimension is that of the rows, of which there may have to be just one. */
+export function isByRow(declared: DeclaredShape): boolean {
+  return hasRowAxis(declared) || declared[0] === 1
+}
+
+/** One value a row: [n] or [n, 1]. */
+export function isColumn(declared: DeclaredShape): boolean {
+  return isByRow(declared) && (declared.length === 1 || (declared.length === 2 && declared[1] === 1))
+}

@@ -1,9 +1,12 @@
 import type { Dtype, TensorData } from './dtype.ts'
-import { decodeNested } from './nested.ts'
+import { decodeNested, type NonFiniteInput } from './nested.ts'
 import { elementCount, type Shape } from './shape.ts'
 
 /** Numbers, booleans or text in equal rows, row-major. What entry scripts feed to a model and get back from it. */
 export class Tensor {
+  /** What `from` takes beside finite numbers. A thread serves one service, which sets it once ("missing" in `service.json`). */
+  static takes: NonFiniteInput = 'all'
+
   readonly dtype: Dtype
   readonly shape: Shape
   readonly data: TensorData
@@ -21,12 +24,13 @@ export class Tensor {
   }
 
   /**
-   * A tensor from nested arrays, e.g. `Tensor.from('float32', [[1, 2], [3, 4]])` of shape [2, 2].
+   * A tensor from nested arrays, e.g. `Tensor.from('float32', [[1, 2], [3, 4]])` of shape [2, 2]. Where floats are
+   * asked for, `null` is NaN, unless the service says `"missing": "error"`.
    *
    * @throws ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH, naming the element
    */
   static from(dtype: Dtype, nested: unknown, name = 'data'): Tensor {
-    return decodeNested(name, dtype, undefined, nested)
+    return decodeNested(name, dtype, undefined, nested, Tensor.takes)
   }
 
   /** Entries on the first axis; a scalar is one row. */

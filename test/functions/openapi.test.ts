@@ -216,7 +216,7 @@ describe('swagger.json', () => {
   it('describes what each kind of script takes', async () => {
     const rows = {
       type: 'array',
-      items: { type: 'array', items: { type: 'number', format: 'float' } },
+      items: { type: 'array', items: { type: 'number', format: 'float', 'x-nullable': true } },
       format: 'numpy.ndarray',
     }
     const dataOf = async (service: string) => {

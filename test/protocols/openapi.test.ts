@@ -47,9 +47,9 @@ describe('describeService', () => {
     const scalars: [Dtype, object, unknown][] = [
       ['int64', { type: 'integer', format: 'int64' }, 0],
       ['uint8', { type: 'integer', format: 'uint8' }, 0],
-      ['float64', { type: 'number', format: 'double' }, 0],
-      ['float32', { type: 'number', format: 'float' }, 0],
-      ['float16', { type: 'number', format: 'float' }, 0],
+      ['float64', { type: 'number', format: 'double', 'x-nullable': true }, 0],
+      ['float32', { type: 'number', format: 'float', 'x-nullable': true }, 0],
+      ['float16', { type: 'number', format: 'float', 'x-nullable': true }, 0],
       ['bool', { type: 'boolean' }, false],
       ['string', { type: 'string' }, ''],
     ]
@@ -82,7 +82,7 @@ describe('describeService', () => {
 
   it('names several inputs and outputs, all of them required', () => {
     const tensors = [tensor('ids', 'int64', 'batch', 'length'), tensor('scale', 'float64')]
-    const literal = { response: { nonFinite: 'literal' } }
+    const literal = { missing: 'error', response: { nonFinite: 'literal' } }
     const [input, output] = payloadOf({ inputs: tensors, outputs: tensors }, literal)
     const data = {
       type: 'object',
@@ -100,6 +100,53 @@ describe('describeService', () => {
     const example = { ids: [[0]], scale: 0 }
     assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: example } })
     assert.deepEqual(output, { ...data, example })
+  })
+
+  it('shows rows of named values as records, whose floats may be missing', () => {
+    const inputs = [tensor('age', 'float32', 'rows', 1), tensor('sex', 'string', 'rows', 1)]
+    const outputs = [tensor('label', 'int64', 'rows')]
+    const items = (mayBeMissing: object) => ({
+      type: 'object',
+      required: ['age', 'sex'],
+      properties: { age: { type: 'number', format: 'float', ...mayBeMissing }, sex: { type: 'string' } },
+    })
+    const inputIn = (version: '2' | '3' | '3.1', report: Partial<LoadReport>, definition: object = {}) => {
+      const described = describeService(...serviceWith(report, definition), version) as Swagger & {
+        components: { schemas: Swagger['definitions'] }
+      }
+      const { properties, ...rest } = (described.definitions ?? described.components.schemas).ServiceInput as {
+        properties: { data: Record<string, unknown> }
+      }
+      const { description, ...data } = properties.data
+      return { ...rest, data }
+    }
+    const example = { data: [{ age: 0, sex: '' }] }
+    const type = 'object'
+    const records = (mayBeMissing: object) => ({ type: 'array', items: items(mayBeMissing) })
+    const nullable = { 'x-nullable': true }
+    assert.deepEqual(inputIn('2', { inputs }), { type, data: records(nullable), example })
+    assert.deepEqual(inputIn('2', { inputs }, { missing: 'error' }), { type, data: records({}), example })
+    assert.deepEqual(inputIn('3', { inputs }), { type, data: records({ nullable: true }), example })
+    const { data } = inputIn('3.1', { inputs }) as unknown as { data: { anyOf: unknown[] } }
+    assert.deepEqual(data.anyOf[0], records({ type: ['number', 'null'] }))
+    assert.deepEqual(data.anyOf[2], items({ type: ['number', 'null'] }))
+
+    // The owner's sample, in whichever form it is.
+    for (const sample of [[{ age: 1, sex: 'f' }], [[1, 'f']], { age: [1], sex: ['f'] }, { age: [[1]], sex: [['f']] }]) {
+      const [input, output] = payloadOf({ inputs, outputs, inputSample: JSON.stringify({ data: sample }) }) as {
+        example: unknown
+      }[]
+      assert.deepEqual(input?.example, { data: [{ age: 1, sex: 'f' }] })
+      assert.deepEqual(output?.example, [0])
+    }
+
+    const wide = { inputs: [tensor('x', 'int64', 'rows', 2)] }
+    const named = { type: 'integer', format: 'int64' }
+    assert.deepEqual(inputIn('2', wide, { input: { columns: ['a', 'b'] } }), {
+      type,
+      data: { type: 'array', items: { type, required: ['a', 'b'], properties: { a: named, b: named } } },
+      example: { data: [{ a: 0, b: 0 }] },
+    })
   })
 
   it('says that a float of the answer may be null, where NaN becomes that', () => {

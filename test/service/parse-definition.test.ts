@@ -51,6 +51,16 @@ describe('parseDefinition', () => {
       'iris/service.json: models.m.path: must stay inside the service folder, found "/m.onnx"',
     ],
     [
+      'a column named twice',
+      { input: { columns: ['age', 'age'] } },
+      'iris/service.json: input.columns: must not name a column twice',
+    ],
+    [
+      'missing values that are neither',
+      { missing: 'zero' },
+      'iris/service.json: missing: option: expected one of "nan"|"error", found "zero"',
+    ],
+    [
       'half a digest',
       { models: { m: { path: 'm.onnx', sha256: 'ab' } } },
       'iris/service.json: models.m.sha256: must be 64 hexadecimal digits, found "ab"',

@@ -68,7 +68,7 @@ export class HandOverRunner {
     if (!this.#answers.begin(index)) return
     try {
       const begunAt = performance.now()
-      const input = wholeInputOf(script, request)
+      const input = wholeInputOf(script, request, this.#service)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,

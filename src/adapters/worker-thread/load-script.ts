@@ -1,6 +1,7 @@
 import type { ModelSession } from '../../engine/model-session.ts'
 import type { StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
+import type { RowSettings } from '../../entry-script/feeds.ts'
 import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
 import { builtInScript } from '../../entry-script/tensor-script.ts'
@@ -26,11 +27,11 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {
     const model = await models.load(undefined, accelerator)
-    return { script: builtInScript(model), answeredBy: model }
+    return { script: builtInScript(model, rowSettingsOf(spec)), answeredBy: model }
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
-  const script = await initScript(file, module, contextFor(spec, models, accelerator))
+  const script = await initScript(file, module, contextFor(spec, models, accelerator), rowSettingsOf(spec))
   return { script, input: module.input, output: module.output }
 }
 
@@ -70,14 +71,19 @@ async function loadFirst(
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    return { stage: asStage, model, script: { ...builtInScript(model), run: asStage.run } }
+    return { stage: asStage, model, script: { ...builtInScript(model, rowSettingsOf(spec)), run: asStage.run } }
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
   const { input, output } = module
   const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
-  const script = await initScript(stage.script.name, complete, contextFor(spec, models, stage.accelerator))
+  const script = await initScript(
+    stage.script.name,
+    complete,
+    contextFor(spec, models, stage.accelerator),
+    rowSettingsOf(spec),
+  )
   return { stage: scriptStage(stage.name, () => undefined), script, input, output }
 }
 
@@ -95,6 +101,11 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
   }
   const script = await initScript(file, { init: () => {}, ...module }, contextFor(spec, models, stage.accelerator))
   return { stage: scriptStage(stage.name, script.run as (input: unknown) => unknown), output: module.output }
+}
+
+function rowSettingsOf({ definition }: ThreadSpec): RowSettings {
+  const { missing, input } = definition
+  return { missing, ...(input.columns && { columns: input.columns }) }
 }
 
 function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {

@@ -2,11 +2,13 @@ import type { LoadReport } from '../../engine/hand-over.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
+import { checkColumns } from '../../entry-script/named-values.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 import { availableProcessors } from '../local/available-processors.ts'
 import { CachedModels } from '../model-cache/cached-models.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
@@ -23,6 +25,8 @@ export interface LoadedService {
   readonly isBatchable: boolean
   /** Whole numbers beyond 2^53 must arrive exactly. */
   readonly hasExactIntegers: boolean
+  /** NaN and infinities may be written in JSON as Python writes them. */
+  readonly takesTokens: boolean
   /** What bodies may be besides JSON. */
   readonly mediaTypes: readonly string[]
   /** Rows of a request. */
@@ -40,10 +44,12 @@ export async function loadService(
   spec: ThreadSpec,
   cacheFolder: string | undefined,
 ): Promise<{ service: LoadedService; report: LoadReport }> {
+  Tensor.takes = spec.definition.missing === 'error' ? 'none' : 'all'
   const startedAt = performance.now()
   const cached = new CachedModels(cacheFolder)
   const models = new ModelLoader(spec.models, cached)
   const { script, input, output, answeredBy } = await loadScript(spec, models)
+  if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
   const { isBatchable, notes, answer } = await warmUp(script, {
@@ -87,6 +93,7 @@ export async function loadService(
     isBuiltIn: !hasScript(spec),
     isBatchable,
     hasExactIntegers: inputs.some(({ dtype }) => dtype === 'int64' || dtype === 'uint64'),
+    takesTokens: spec.definition.missing !== 'error',
     mediaTypes,
     maxRows: limits.maxRows,
     runLimits: batching,

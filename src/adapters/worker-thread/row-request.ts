@@ -5,7 +5,7 @@ import type { OwnMedia } from '../../entry-script/own-media.ts'
 import { rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { HeadedScript, RowScript } from '../../entry-script/script.ts'
 import { ScoringError } from '../../errors.ts'
-import { decodeParameters } from '../../protocols/azureml-input.ts'
+import { decodeJsonBody } from '../../protocols/azureml-input.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/binary-input.ts'
 import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
 import type { LoadedService } from './load-service.ts'
@@ -30,7 +30,7 @@ export function ownMediaFor(
  */
 export function decodeRows(service: LoadedService, script: RowScript, request: ScoringRequest): Feeds {
   const feeds = isJson(request.contentType)
-    ? script.decode(decodeParameters(request.body, request.contentType, service.hasExactIntegers))
+    ? decodeJson(service, script, request)
     : decodeBytes(service, script, request)
   return limited(feeds, service, script)
 }
@@ -57,7 +57,12 @@ export async function decodeHeadedRows(
   request: ScoringRequest,
   headers: RequestHeaders | undefined,
 ): Promise<Feeds> {
-  return limited(await script.feedsOf(wholeInputOf(script.head, request), headers), service, script)
+  return limited(await script.feedsOf(wholeInputOf(script.head, request, service), headers), service, script)
+}
+
+function decodeJson(service: LoadedService, script: RowScript, { body, contentType }: ScoringRequest): Feeds {
+  const json = decodeJsonBody(body, contentType, service)
+  return script.decode(json.parameters, json)
 }
 
 function decodeBytes(service: LoadedService, { inputs }: RowScript, request: ScoringRequest): Feeds {

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { exactInteger } from '../../protocols/azureml-input.ts'
 import { findJsonError } from '../../protocols/json-error.ts'
+import { exactInteger } from '../../tensor/json-source.ts'
 import { cutObject } from '../json-cut.ts'
 
 /** A message that came before, when its service had too many jobs. */
