@@ -1,8 +1,10 @@
 import type { ReadablePlace } from './blob-store.ts'
 import { chunkFormatOf } from './input/input-format.ts'
+import type { MissingOptions } from './input/missing-value.ts'
 import { defaultPlanLimits, type PlanOptions } from './input/plan-chunks.ts'
 import type { PlannedChunk } from './input/planned-chunk.ts'
 import { readRows } from './input/read-rows.ts'
+import type { TableNames } from './input/row-shape.ts'
 import type { ReadInput } from './input/text-source.ts'
 import { chunkInputPlace, type JobFolder, placeOf, signaturePlace } from './job-layout.ts'
 import type { JobSpec } from './job-spec.ts'
@@ -26,9 +28,18 @@ export async function planOptions(
   spec: JobSpec,
 ): Promise<PlanOptions> {
   const { input, miniBatchSize, service } = spec
+  const { format, isGzip, bytes, header } = input
   const inputs = await scorer.inputs(service, stopping)
+  const table = { ...tableOptions(scorer, spec), header, inputs }
   const { maxInputBytes } = limits
-  return { ...defaultPlanLimits, maxInputBytes, ...input, miniBatchSize, planParquet, inputs }
+  return { ...defaultPlanLimits, maxInputBytes, format, isGzip, bytes, ...table, miniBatchSize, planParquet }
+}
+
+/** How its columns are found, and what their missing values are. */
+function tableOptions(scorer: JobTools['scorer'], { service, input }: JobSpec): TableNames & MissingOptions {
+  const { columns, missing } = scorer.rowSettings(service)
+  if (input.header === false) return { names: columns, fileColumns: input.columns, missing }
+  return { names: input.columns ?? columns, missing }
 }
 
 /** @throws InputUnreadable, BlobGone, BlobChanged: fatal for the job */
@@ -44,6 +55,7 @@ export async function readChunkRows(
     : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
   return readRows(content, planned, {
     format: chunkFormatOf(spec.input.format),
+    ...tableOptions(tools.scorer, spec),
     columns: next.columns,
     inputs: await tools.scorer.inputs(spec.service, signal),
     maxRowBytes: defaultPlanLimits.maxRowBytes,

@@ -29,6 +29,21 @@ export const JobInput = z
       .optional()
       .describe('default: by the ending of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
     isGzip: z.boolean().optional().describe('default: by the ending .gz'),
+    header: z
+      .boolean()
+      .optional()
+      .describe(
+        'whether the first line of a CSV names its columns; default: it does, and is refused if it looks like a row',
+      ),
+    columns: z
+      .array(z.string().min(1).max(1000))
+      .min(1)
+      .max(100_000)
+      .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+      .optional()
+      .describe(
+        'names of the columns of a CSV or Parquet file that make a row, in the order in which the service takes their values; with "header": false what the columns of the file are, from left to right',
+      ),
   })
   .refine(
     ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,
@@ -93,6 +108,8 @@ export interface JobSpec {
     readonly bytes: number
     readonly format: InputFormat
     readonly isGzip: boolean
+    readonly header?: boolean
+    readonly columns?: readonly string[]
   }
   /** `<container>/<path>` */
   readonly output: { readonly blob: string; readonly format: OutputFormat }

@@ -1,4 +1,5 @@
 import type { TensorInfo } from '../engine/model-session.ts'
+import type { RowSettings } from '../entry-script/feeds.ts'
 
 /** What came of one row. */
 export type RowResult =
@@ -24,6 +25,9 @@ export interface RowScorer {
    * @throws ScoringError SERVICE_UNKNOWN; SERVICE_UNAVAILABLE, SERVICE_STOPPING: not to be told here now; AbortError
    */
   inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined>
+
+  /** What its owner says of rows. @throws ScoringError SERVICE_UNKNOWN */
+  rowSettings(service: string): RowSettings
 
   /**
    * One result per row, in order, each what the row gives alone, whatever is beside it.

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LoadReport } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
+import type { RowSettings } from '../entry-script/feeds.ts'
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { RequestSize } from './request-size.ts'
@@ -38,6 +39,11 @@ export class ServiceRowScorer implements RowScorer {
 
   async inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined> {
     return tensorsOf(await readyReport(this.#options.find(service), signal))
+  }
+
+  rowSettings(service: string): RowSettings {
+    const { input, missing } = this.#options.find(service).definition
+    return { missing, ...(input.columns && { columns: input.columns }) }
   }
 
   async score(

@@ -35,6 +35,19 @@ const schemas = {
             rows: { type: 'array', items: {}, description: 'the rows themselves, for small jobs' },
             format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the ending of the name' },
             isGzip: { type: 'boolean', description: 'default: by the ending .gz' },
+            header: {
+              type: 'boolean',
+              description:
+                'whether the first line of a CSV names its columns; default: it does, and must not look like a row',
+            },
+            columns: {
+              type: 'array',
+              items: text,
+              minItems: 1,
+              uniqueItems: true,
+              description:
+                'names of the columns of a CSV or Parquet file that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
+            },
           },
           [],
           'one of "blob", "url" and "rows"',

@@ -56,7 +56,7 @@ export class JobBench {
     this.tools = {
       store: this.store,
       queues: this.queues,
-      scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, score },
+      scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, rowSettings: () => ({}), score },
       planParquet,
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },

@@ -18,13 +18,14 @@ export async function acceptInput(
   { folder, source }: Order,
   maxBytes: number,
 ): Promise<JobSpec['input']> {
-  const { format, isGzip } = source
+  const { format, isGzip, header, columns } = source
+  const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
   if ('rows' in source) {
     const place = inlineRowsPlace(folder, source.hash)
     await store.create(place, source.rows)
     const head = await store.head(place)
     if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be kept; try again.')
-    return { place: { blob: `${place.container}/${place.path}` }, etag: head.etag, bytes: head.bytes, format, isGzip }
+    return { place: { blob: `${place.container}/${place.path}` }, etag: head.etag, bytes: head.bytes, ...table }
   }
   const { head, name, place } = 'blob' in source ? await blobOf(store, source.blob) : await remoteOf(store, source)
   if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; put it there before the job is submitted`)
@@ -38,7 +39,7 @@ export async function acceptInput(
     throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes at all, so it is no ${isGzip ? 'gzip' : format}`)
   }
   if ('signature' in source && source.signature !== '') await store.create(signaturePlace(folder), source.signature)
-  return { place, etag, bytes, format, isGzip }
+  return { place, etag, bytes, ...table }
 }
 
 /**

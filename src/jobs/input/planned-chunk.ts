@@ -34,6 +34,7 @@ export type InputFault =
   | 'INPUT_NOT_JSON_ARRAY'
   | 'INPUT_NOT_PARQUET'
   | 'INPUT_COLUMNS_UNFIT'
+  | 'INPUT_HAS_NO_HEADER'
 
 /** The input cannot be read as what it is said to be; rows before that are fine. */
 export class InputUnreadable extends Error {

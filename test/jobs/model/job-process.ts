@@ -123,6 +123,7 @@ export class JobProcess {
     return {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
+      rowSettings: () => ({}),
       score: async (service, rows, _, signal, isTimeUp) => {
         const results = await this.call('score', service, async () => {
           if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)
