@@ -37,9 +37,12 @@ export function waitingMessage(json: string, waiting: z.infer<typeof Waiting>): 
 }
 
 function jsonIn(content: string): string {
-  const fault = faultIn(content)
-  if (fault === undefined) return content
-  const text = textInBase64(content)
+  if (faultIn(content) === undefined) return content
+  // So a carriage return comes back that a client of the storage has escaped; in JSON it stands between values only.
+  const plain = content.replaceAll('&#xD;', '\r')
+  const fault = faultIn(plain)
+  if (fault === undefined) return plain
+  const text = textInBase64(plain)
   if (text === undefined) throw invalid(`The message is neither JSON (${fault}) nor base64 of JSON.`)
   const packedFault = faultIn(text)
   if (packedFault === undefined) return text
