@@ -2,7 +2,7 @@
 import { ScoringError } from '../errors.ts'
 import { encodeEmpty, readBody } from '../protocols/azureml.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../protocols/azureml-endpoints.ts'
-import { decodeParameters } from '../protocols/azureml-input.ts'
+import { decodeJsonBody } from '../protocols/azureml-input.ts'
 import { compressAnswer } from '../protocols/content-encoding.ts'
 import { corsHeaders } from '../protocols/cors.ts'
 import { requestIdsOf } from '../protocols/request-ids.ts'
@@ -42,8 +42,10 @@ export function answerJobs(
   }
   const submit: Handler = async (desk, { name }, headers) => {
     const contentType = request.headers.get('content-type') ?? undefined
-    const submission = decodeParameters(await readBody(request, maxSubmissionBytes), contentType, true)
-    const job = await desk.submit(name, submission, request.headers.get('idempotency-key') ?? undefined)
+    const body = await readBody(request, maxSubmissionBytes)
+    const reading = { hasExactIntegers: true, takesTokens: true } // of rows that come inline
+    const { parameters } = decodeJsonBody(body, contentType, reading)
+    const job = await desk.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
     return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
   }
   return answer(request, source, serverVersion, { GET: list, HEAD: list, POST: submit })

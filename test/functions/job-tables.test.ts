@@ -175,6 +175,27 @@ describe('tables that jobs are given', () => {
     assert.match(job.error?.message ?? '', /missing: "a" \(is it "A"\?\), "c".*; unknown: "A", "d"$/)
   })
 
+  it('come inline with NaN and infinities as Python writes them, and with no number that is one too large', async () => {
+    const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
+    const order = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
+    const response = await fetch(`${app.url}/api/v1/service/wide/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: order,
+    })
+    assert.equal(response.status, 202)
+    await queues.getQueueClient('scoring-jobs').sendMessage(order.replace('inline', 'inline-message'))
+    for (const jobId of ['inline', 'inline-message']) {
+      while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)
+      const { output } = await endOf('wide', jobId)
+      const blob = blobs.getContainerClient('jobs').getBlobClient(output.blob.slice('jobs/'.length))
+      const [first, second, third] = String(await blob.downloadToBuffer()).split('\n')
+      assert.equal(first, '{"index": 0, "prediction": [NaN, Infinity, 1.0]}')
+      assert.equal(second, '{"index": 1, "prediction": [NaN, 2.0, 3.0]}')
+      assert.match(third ?? '', /too large a number for float32/)
+    }
+  })
+
   it('are refused where their submission makes no sense', async () => {
     for (const [input, output, message] of [
       [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: is for CSV only/],

@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { findJsonError } from '../../protocols/json-error.ts'
-import { exactInteger } from '../../tensor/json-source.ts'
+import { describeJsonError } from '../../protocols/json-error.ts'
+import { JsonError } from '../../tensor/json-reader.ts'
+import { parseJson } from '../../tensor/json-source.ts'
 import { cutObject } from '../json-cut.ts'
 
 /** A message that came before, when its service had too many jobs. */
@@ -24,8 +25,10 @@ export interface ReadMessage {
  * @throws ScoringError JOB_INVALID saying why it is neither
  */
 export function readMessage(content: unknown): ReadMessage {
-  const json = typeof content === 'string' ? jsonIn(content.replace(/^\uFEFF/, '')) : JSON.stringify(content)
-  const value = typeof content === 'string' ? JSON.parse(json, exactInteger) : content
+  const { value, json } =
+    typeof content === 'string'
+      ? parsedOf(content.replace(/^\uFEFF/, ''))
+      : { value: content, json: JSON.stringify(content) }
   const { data } = WaitingMessage.safeParse(value)
   if (!data) return { submission: value, json }
   return { submission: data.submission, json: cutObject(json)?.get('submission') as string, waiting: data.waiting }
@@ -36,34 +39,30 @@ export function waitingMessage(json: string, waiting: z.infer<typeof Waiting>): 
   return `{"waiting":${JSON.stringify(waiting)},"submission":${json}}`
 }
 
-function jsonIn(content: string): string {
-  if (faultIn(content) === undefined) return content
+interface Parsed {
+  readonly value: unknown
+  readonly json: string
+}
+
+function parsedOf(content: string): Parsed {
   // So a carriage return comes back that a client of the storage has escaped; in JSON it stands between values only.
-  const plain = content.replaceAll('&#xD;', '\r')
-  const fault = faultIn(plain)
-  if (fault === undefined) return plain
-  const text = textInBase64(plain)
-  if (text === undefined) throw invalid(`The message is neither JSON (${fault}) nor base64 of JSON.`)
-  const packedFault = faultIn(text)
-  if (packedFault === undefined) return text
-  throw invalid(`The message is base64 of what is no JSON: ${packedFault}.`)
+  const plain = parse(
+    content.includes('&#xD;') && 'fault' in parse(content) ? content.replaceAll('&#xD;', '\r') : content,
+  )
+  if (!('fault' in plain)) return plain
+  const text = textInBase64(plain.json)
+  if (text === undefined) throw invalid(`The message is neither JSON (${plain.fault}) nor base64 of JSON.`)
+  const packed = parse(text)
+  if ('fault' in packed) throw invalid(`The message is base64 of what is no JSON: ${packed.fault}.`)
+  return packed
 }
 
-/** @returns undefined: it is JSON */
-function faultIn(text: string): string | undefined {
+function parse(json: string): Parsed | { readonly fault: string; readonly json: string } {
   try {
-    JSON.parse(text)
-    return undefined
-  } catch {
-    return faultOf(text)
-  }
-}
-
-function faultOf(text: string): string {
-  try {
-    return findJsonError(text)
-  } catch {
-    return 'it is nested too deeply' // for a stack of calls
+    return { value: parseJson(json, true).value, json }
+  } catch (failure) {
+    if (failure instanceof JsonError) return { fault: describeJsonError(json, failure), json }
+    return { fault: 'it is nested too deeply', json } // for a stack of calls
   }
 }
 
