@@ -40,7 +40,13 @@ describe('readSettings', () => {
         credential: undefined,
         clientId: undefined,
       },
-      jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400, stallMs: 90_000 },
+      jobs: {
+        containers: ['input', 'output'],
+        inputHosts: [],
+        maxInputBytes: 107_374_182_400,
+        maxActiveJobs: 200,
+        stallMs: 90_000,
+      },
     })
     assert.equal(readSettings(development, '/app', 1, '/tmp').maxThreads, 1)
   })

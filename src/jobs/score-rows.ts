@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LoadReport } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
-import type { RowSettings } from '../entry-script/feeds.ts'
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { RequestSize } from './request-size.ts'
 import { tensorsOf } from './row-form.ts'
-import type { Row, RowResult, RowScorer } from './row-scorer.ts'
+import type { Row, RowResult, RowScorer, RowSettings } from './row-scorer.ts'
 import { ScoringRun } from './scoring-run.ts'
 
 export interface ServiceRowScorerOptions {

@@ -24,7 +24,8 @@ export interface TableNames {
 
 /**
  * - One input: all columns in their order, as the list that the input takes for a row: flat for [N, 10], nested for [N, 1, 8, 8],
- *   the value itself for [N]. Where the values have names, the columns of these names, in whatever order; others are left out.
+ *   the value itself for [N]. Where the values have names, the columns of these names, in whatever order; others are left out,
+ *   as they are beside the one column that a single value takes, if it has the input's name.
  * - Several: an object of the inputs. Column `age` fills the input "age"; columns `pixels[0]`, `pixels[1]`, … fill a wider one.
  *   Other columns are left out.
  * - None declared: an object of all columns, or of those that have the names.
@@ -44,7 +45,8 @@ export function rowShapeOf(
   if (names && inputs && inputs.length > 1) {
     throw unfit('"columns" is for services with one input; the columns of this one have the names of its inputs')
   }
-  const taken = names ? columnsNamed(names, columns) : columns.map((_, column) => column)
+  const known = names ?? ownName(inputs, columns)
+  const taken = known ? columnsNamed(known, columns) : columns.map((_, column) => column)
   if (!inputs || !only) return objectShape(taken, columns)
   const fillings = inputs.map(input => {
     const own = inputs.length === 1 ? taken : columnsFor(input, columns)
@@ -101,6 +103,13 @@ export function placesOf(inputs: readonly TensorInfo[]): { name: string; dtype: 
     else for (let index = 0; index < width; index++) places.push({ name: `${name}[${index}]`, dtype })
   }
   return places
+}
+
+/** A single value a row may stand beside others under the name of its input. @returns undefined: it does not */
+function ownName(inputs: readonly TensorInfo[] | undefined, columns: readonly string[]): string[] | undefined {
+  const [only] = inputs ?? []
+  if (!inputs || !only || inputs.length > 1 || columns.length === 1) return undefined
+  return columns.includes(only.name) && placesOf(inputs)?.length === 1 ? [only.name] : undefined
 }
 
 /** An object of the columns. */

@@ -76,6 +76,16 @@ describe('columns with names', () => {
     ])
   })
 
+  it('may be the one of a single value, by the name of its input', async () => {
+    for (const shape of [['n'], ['n', 1]]) {
+      const inputs = [input('text', 'string', shape)]
+      const row = shape.length === 1 ? '"good"' : '["good"]'
+      assert.deepEqual(await rowsOf('id,text\n7,good\n', { inputs }), [row])
+      assert.deepEqual(await rowsOf('review\ngood\n', { inputs }), [row], 'a single column has no other meaning')
+      await refuses('id,review\n7,good\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\)/, { inputs })
+    }
+  })
+
   it('are named where they are missing, with those that were probably meant', async () => {
     const message = /missing: "bmi" \(is it "BMI"\?\), "bp"; unknown: "BMI", "weight"$/
     await refuses('age,BMI,weight\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', message, { names })
