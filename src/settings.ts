@@ -96,7 +96,13 @@ const Environment = z.object({
     .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
     .default(String(100 * 2 ** 30))
     .transform(Number)
-    .describe('how large the input of a job may be; default: 100 GiB'),
+    .describe('how large the input of a job may be, unpacked; default: 100 GiB'),
+  SCORING_JOB_MAX_ACTIVE: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, 'must be a whole number from 1 to 9999')
+    .default('200')
+    .transform(Number)
+    .describe('jobs of one service at a time that have not ended; messages wait beyond it, HTTP gets 429'),
   SCORING_JOB_STALL_MS: z
     .string()
     .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
@@ -171,7 +177,10 @@ export interface Settings {
     containers: string[]
     /** Elsewhere. */
     inputHosts: string[]
+    /** Unpacked. */
     maxInputBytes: number
+    /** Of one service, at a time. */
+    maxActiveJobs: number
     stallMs: number
   }
 }
@@ -230,6 +239,7 @@ export function readSettings(
       containers: values.SCORING_JOB_CONTAINERS,
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+      maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
       stallMs: values.SCORING_JOB_STALL_MS,
     },
   }

@@ -42,7 +42,13 @@ describe('readSettings', () => {
         credential: undefined,
         clientId: undefined,
       },
-      jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400, stallMs: 90_000 },
+      jobs: {
+        containers: ['input', 'output'],
+        inputHosts: [],
+        maxInputBytes: 107_374_182_400,
+        maxActiveJobs: 200,
+        stallMs: 90_000,
+      },
     })
     assert.equal(readSettings(development, '/app', 1, '/tmp').maxThreads, 1)
   })
@@ -117,11 +123,13 @@ describe('readSettings', () => {
       SCORING_JOB_CONTAINERS: 'patients, results-2026',
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
       SCORING_JOB_MAX_INPUT_BYTES: '1000000',
+      SCORING_JOB_MAX_ACTIVE: '20',
     })
     assert.deepEqual(jobs, {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
       maxInputBytes: 1_000_000,
+      maxActiveJobs: 20,
       stallMs: 90_000,
     })
     for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])
@@ -145,6 +153,8 @@ describe('readSettings', () => {
       )
     for (const wrong of ['0', '-1', '1e9', '1 GB'])
       assert.throws(() => jobsIn({ SCORING_JOB_MAX_INPUT_BYTES: wrong }), /SCORING_JOB_MAX_INPUT_BYTES/, wrong)
+    for (const wrong of ['0', '10000', '2.5', 'all'])
+      assert.throws(() => jobsIn({ SCORING_JOB_MAX_ACTIVE: wrong }), /SCORING_JOB_MAX_ACTIVE/, wrong)
   })
 
   it('takes a vault, in Development too', () => {

@@ -2,7 +2,7 @@
 import { ScoringError } from '../errors.ts'
 import { encodeEmpty } from '../protocols/azureml.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../protocols/azureml-endpoints.ts'
-import { decodeParameters } from '../protocols/azureml-input.ts'
+import { decodeJsonBody } from '../protocols/azureml-input.ts'
 import { compressAnswer } from '../protocols/content-encoding.ts'
 import { corsHeaders } from '../protocols/cors.ts'
 import { readBody } from '../protocols/read-body.ts'
@@ -46,8 +46,10 @@ export function answerJobs(
     const contentType = request.headers.get('content-type') ?? undefined
     const account = service.openAccount()
     try {
-      const submission = decodeParameters(await readBody(request, maxSubmissionBytes, account), contentType, true)
-      const job = await desk.submit(name, submission, request.headers.get('idempotency-key') ?? undefined)
+      const body = await readBody(request, maxSubmissionBytes, account)
+      const reading = { hasExactIntegers: true, takesTokens: true } // of rows that come inline
+      const { parameters } = decodeJsonBody(body, contentType, reading)
+      const job = await desk.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
       return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
     } finally {
       account.held.release()

@@ -45,8 +45,11 @@ function cutterOf(lists: readonly string[]): RowForm['predictionsOf'] {
 }
 
 function oneInput(name: string, isBatchable: boolean, lists: readonly string[]): RowForm {
-  // A single input may also come under its name, as several do.
-  const partOf = (row: string) => (isObject(row) ? (cutObject(row)?.get(name) ?? row) : row)
+  // A single input may also come under its name, as several do; other objects have the names of its values.
+  const partOf = (row: string) => {
+    const members = isObject(row) ? cutObject(row) : undefined
+    return members?.size === 1 ? (members.get(name) ?? row) : row
+  }
   return {
     joins: () => isBatchable,
     bodyOf: rows => `{"data":[${rows.map(partOf).join(',')}]}`,
@@ -57,17 +60,20 @@ function oneInput(name: string, isBatchable: boolean, lists: readonly string[]):
 function manyInputs(names: readonly string[], isBatchable: boolean, lists: readonly string[]): RowForm {
   return {
     joins: row => {
-      const members = isBatchable && isObject(row) ? cutObject(row) : undefined
-      return members !== undefined && names.every(name => members.has(name))
+      if (!isBatchable) return false
+      if (!isObject(row)) return true
+      const members = cutObject(row)
+      return members?.size === names.length && names.every(name => members.has(name))
     },
     bodyOf: rows => {
       const [first = ''] = rows
-      if (!isObject(first)) return `{"data":[${first}]}`
+      if (!isObject(first)) return `{"data":[${rows.join(',')}]}`
       const parts = rows.map(row => cutObject(row))
-      // What a row alone lacks, its body lacks too: the service says so.
-      const given = names.filter(name => parts[0]?.has(name))
-      const lists = given.map(name => `${JSON.stringify(name)}:[${parts.map(part => part?.get(name)).join(',')}]`)
-      return `{"data":{${lists.join(',')}}}`
+      // What a row alone lacks, or has too much, its body does too: the service says so.
+      const columns = [...(parts[0] ?? [])].map(([name]) => {
+        return `${JSON.stringify(name)}:[${parts.map(part => part?.get(name)).join(',')}]`
+      })
+      return `{"data":{${columns.join(',')}}}`
     },
     predictionsOf: cutterOf(lists),
   }

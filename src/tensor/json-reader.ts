@@ -52,7 +52,7 @@ const named: Readonly<Record<string, unknown>> = {
 }
 
 /** Larger than any double. */
-const beyondDoubles = 10n ** 400n
+export const beyondDoubles = 10n ** 400n
 
 class Reader {
   readonly #text: string

@@ -1,4 +1,4 @@
-import { readJson } from './json-reader.ts'
+import { beyondDoubles, readJson } from './json-reader.ts'
 
 /** What parsed JSON does not tell of the text that it comes from. */
 export interface JsonSource {
@@ -34,8 +34,9 @@ export function parseStrictJson(text: string, hasExactIntegers: boolean): unknow
   return hasExactIntegers ? JSON.parse(text, exactInteger) : JSON.parse(text)
 }
 
-/** For `JSON.parse`: whole numbers beyond 2^53 as BigInt. */
+/** For `JSON.parse`: whole numbers beyond 2^53 as BigInt; what is beyond doubles stays so, as in `readJson`. */
 export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
+  if (!Number.isFinite(value)) return value < 0 ? -beyondDoubles : beyondDoubles
   return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value
 }

@@ -147,7 +147,7 @@ describe('ServiceRowScorer', () => {
   })
 
   it('takes rows that name the inputs where there are several', async () => {
-    const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4, note: 'x' }, { a: 7 }, [1, 2]])
+    const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4 }, { a: 7 }, [1, 2], { b: [1, 2], a: 4, note: 'x' }])
     const scorer = scorerOf(made)
     await scorer.score('two-inputs', rows, 3, never, () => false) // one by one: nothing is known of the service yet
     const results = await scorer.score('two-inputs', rows, 3, never, () => false)
@@ -157,6 +157,7 @@ describe('ServiceRowScorer', () => {
     ])
     assert.deepEqual(results[2], await refusalOf(made, 'two-inputs', { data: { a: [7] } }))
     assert.deepEqual(results[3], await refusalOf(made, 'two-inputs', { data: [[1, 2]] }))
+    assert.deepEqual(results[4], await refusalOf(made, 'two-inputs', { data: { b: [[1, 2]], a: [4], note: ['x'] } }))
   })
 
   it('finds the one row that a script fails on, or that ends its thread', async () => {
