@@ -3,8 +3,9 @@ import type { StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
 import { type RequestHeaders, TensorInput } from '../../entry-script/api.ts'
 import { modelAnswer } from '../../entry-script/model-answer.ts'
 import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
+import type { OwnersWord } from '../../entry-script/row-sharing.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
-import { builtInScript } from '../../entry-script/tensor-script.ts'
+import { blamingUnequalRows, builtInScript } from '../../entry-script/tensor-script.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
 import { importEntryModule } from './entry-module.ts'
@@ -31,7 +32,7 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
-  const script = await initScript(file, module, contextFor(spec, models, accelerator))
+  const script = await initScript(file, module, contextFor(spec, models, accelerator), ownersWord(spec))
   return { script, input: module.input, output: module.output }
 }
 
@@ -72,15 +73,17 @@ async function loadFirst(
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    return { stage: asStage, model, script: { ...builtInScript(model), run: asStage.run } }
+    const run = (feeds: Feeds) => blamingUnequalRows(model, feeds, () => asStage.run(feeds))
+    return { stage: asStage, model, script: { ...builtInScript(model), run } }
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
   const { input, output } = module
   const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
-  const script = await initScript(stage.script.name, complete, contextFor(spec, models, stage.accelerator))
-  return { stage: scriptStage(stage.name, () => undefined), script, input, output }
+  const word = module.run === undefined || ownersWord(spec) // what only passes rows on mixes none
+  const script = await initScript(stage.script.name, complete, contextFor(spec, models, stage.accelerator), word)
+  return { stage: scriptStage(stage.name, () => undefined, word), script, input, output }
 }
 
 async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
@@ -95,8 +98,14 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
       throw new ServiceLoadError(`${file} exports ${name}, which is for the first stage: only that sees the request`)
     }
   }
-  const script = await initScript(file, { init: () => {}, ...module }, contextFor(spec, models, stage.accelerator))
-  return { stage: scriptStage(stage.name, script.run as (input: unknown) => unknown), output: module.output }
+  const context = contextFor(spec, models, stage.accelerator)
+  const script = await initScript(file, { init: () => {}, ...module }, context, ownersWord(spec))
+  const run = script.run as (input: unknown) => unknown
+  return { stage: scriptStage(stage.name, run, ownersWord(spec)), output: module.output }
+}
+
+function ownersWord({ definition }: ThreadSpec): OwnersWord {
+  return definition.batching.rowsAreIndependent
 }
 
 function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {
