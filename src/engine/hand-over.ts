@@ -126,6 +126,11 @@ export interface LoadReport {
   readonly placements?: readonly Placement[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
+  /**
+   * Whether rows that come in one request get the answers of each alone, on the first axis of what it answers; undefined: as
+   * `isBatchable`.
+   */
+  readonly rowsMayShareRequest?: boolean
   /** Why not, or what else the owner should know. */
   readonly notes: readonly string[]
   readonly uncached?: readonly UncachedModel[] | undefined

@@ -16,6 +16,18 @@ export interface TensorInfo {
 
 export type Feeds = Readonly<Record<string, Tensor>>
 
+/** Whether each row of a model's answers depends on the same row of its inputs and on nothing else, read from the graph. */
+export type RowProof =
+  | {
+      readonly kind: 'independent'
+      /** Inputs whose first axis is that of the rows; others have a default in the graph. */
+      readonly inputs: readonly string[]
+      /** Axis of the rows of each output; 0 but for e.g. the state of an LSTM, `[1, rows, size]`. */
+      readonly rowAxes: ReadonlyMap<string, number>
+    }
+  /** @see reason  names the node, and says what it does, e.g. `node "Softmax_3" (Softmax) normalises over the axis of the rows` */
+  | { readonly kind: 'dependent'; readonly reason: string }
+
 /** A model that is loaded and can run. Port: `adapters/onnxruntime/` implements it. */
 export interface ModelSession {
   readonly name: string
@@ -25,6 +37,8 @@ export interface ModelSession {
   readonly outputs: readonly TensorInfo[]
   /** What runs it, under ONNX Runtime's name, e.g. `cpu`. */
   readonly executionProvider: string
+  /** Whether rows of unlike origin may be in one run. */
+  readonly rowProof: RowProof
   /**
    * Runs the graph once.
    *

@@ -4,6 +4,7 @@ import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
 import { type OwnMedia, ownMediaOf } from './own-media.ts'
+import { alone, type OwnersWord, type RowSharing, sharingOfScript } from './row-sharing.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
 interface Schema {
@@ -49,8 +50,9 @@ export interface RowScript extends TakesHeaders {
   readonly inputs: readonly TensorInfo[]
   /** Inputs that may be given; a request that gives one shares its run with no other. */
   readonly optionalInputs?: readonly TensorInfo[]
-  /** Rows may be joined at all: every input has an open first dimension. */
+  /** Every input has an open first dimension, and so a request a number of rows. */
   readonly hasRowAxis: boolean
+  readonly sharing: RowSharing
   /** What the owner declared them with, if anything. */
   readonly sample?: Feeds
   /** Bodies besides JSON that the script reads itself. */
@@ -64,8 +66,11 @@ export interface RowScript extends TakesHeaders {
 export interface HeadedScript extends TakesHeaders {
   readonly kind: 'headed'
   readonly head: WholeScript
-  /** Rows of several requests may be joined at all. */
+  /** What the stage behind the first one takes; undefined: a script, which takes whatever it is given. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  /** All stages take any number of rows. */
   readonly hasRowAxis: boolean
+  readonly sharing: RowSharing
   /** @param input  what `head` takes */
   feedsOf(input: unknown, headers?: RequestHeaders): Promise<Feeds>
   run(feeds: Feeds): unknown
@@ -85,6 +90,7 @@ interface EntryModule {
  * Checks what a module exports and calls its `init`.
  *
  * @param file  what to call it in messages, e.g. `iris/score.ts`
+ * @param word  what its owner says of rows that `run` gets together
  * @throws ServiceLoadError when `init` or `run` is missing, `input` or `output` is neither a schema nor `tensor(...)`, or `accepts` and
  *   `decode` do not go together
  */
@@ -92,6 +98,7 @@ export async function initScript(
   file: string,
   module: EntryModule,
   context: InitContext,
+  word: OwnersWord,
   settings?: RowSettings,
 ): Promise<Script> {
   const { init, run, input, output, rawHttp } = module
@@ -122,7 +129,13 @@ export async function initScript(
   if (input instanceof TensorInput) {
     const decode: RowScript['decode'] = (parameters, source) => decodeFeeds(parameters, inputs, settings, source)
     const sample = { data: input.sample }
-    return { kind: 'rows', takesHeaders, inputs, hasRowAxis: input.hasRowAxis, sample, ownMedia, decode, run: call }
+    const sharing = takesHeaders
+      ? alone('run() takes the headers of its request')
+      : input.hasRowAxis
+        ? sharingOfScript(`run() of ${file}`, word)
+        : alone('the sample of tensor(…) has no rows')
+    const { hasRowAxis } = input
+    return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, ownMedia, decode, run: call }
   }
   return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
 }

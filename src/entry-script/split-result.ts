@@ -1,17 +1,22 @@
 import { splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
+import { axesOfMember, type RowAxes } from './row-sharing.ts'
 
 /**
  * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, a
  * `TensorList`, or an object of such.
  *
  * @param rowCounts  rows of each request, in order
+ * @param axes  where tensors have their rows; absent: on the first axis
  * @returns one result per request, or undefined when the result does not follow the rows
  */
-export function splitResult(result: unknown, rowCounts: readonly number[]): unknown[] | undefined {
+export function splitResult(result: unknown, rowCounts: readonly number[], axes?: RowAxes): unknown[] | undefined {
   const total = rowCounts.reduce((sum, count) => sum + count, 0)
-  if (result instanceof Tensor) return result.shape[0] === total ? splitRows(result, rowCounts) : undefined
+  if (result instanceof Tensor) {
+    const axis = typeof axes === 'number' ? axes : 0
+    return result.shape[axis] === total ? splitRows(result, rowCounts, axis) : undefined
+  }
   if (result instanceof TensorList) {
     const parts = result.tensors.map(each => splitResult(each, rowCounts))
     if (parts.includes(undefined)) return undefined
@@ -29,11 +34,11 @@ export function splitResult(result: unknown, rowCounts: readonly number[]): unkn
   if (!isPlainObject(result)) return undefined
   const members: [name: string, parts: unknown[]][] = []
   for (const [name, member] of Object.entries(result)) {
-    const parts = splitResult(member, rowCounts)
+    const parts = splitResult(member, rowCounts, axesOfMember(axes, name))
     if (!parts) return undefined
     members.push([name, parts])
   }
-  // Not by assignment: an output may be named `__proto__`.
+  // Not by assignment: a name may be `__proto__`.
   return rowCounts.map((_, index) => Object.fromEntries(members.map(([name, parts]) => [name, parts[index]])))
 }
 

@@ -23,7 +23,8 @@ export function tensorsOf({ scriptKind, inputJsonSchema, inputs }: LoadReport): 
  * anything else is the only entry of `data`.
  */
 export function rowFormOf(report: LoadReport): RowForm {
-  const { isBatchable, lists = [] } = report
+  const { lists = [] } = report
+  const isBatchable = report.rowsMayShareRequest ?? report.isBatchable
   const names = tensorsOf(report)?.map(({ name }) => name)
   const [only] = names ?? []
   if (!names || only === undefined) return wholeRequests

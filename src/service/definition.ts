@@ -94,6 +94,18 @@ export const Batching = z.strictObject({
     .describe(
       'milliseconds for which a free thread waits for more requests to share a run; 0: it never waits, and a run holds what gathered during the one before',
     ),
+  rowsAreIndependent: z
+    .boolean()
+    .optional()
+    .describe(
+      'true: scripts that see rows answer each from that row alone, so that rows of several requests may come together; false: every request runs alone; absent: rows share runs of models whose graph proves it, and no script sees those of several requests',
+    ),
+  exact: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: rows share runs only where those measured at start give the same bits as each row alone; false: they may differ by rounding',
+    ),
 })
 
 export const Limits = z.strictObject({

@@ -10,7 +10,7 @@ describe('parseDefinition', () => {
   it('gives everything a default', () => {
     const { auth, batching, limits, accelerator, response } = parse({})
     assert.deepEqual(auth, { mode: 'key' })
-    assert.deepEqual(batching, { maxRows: 64, maxBytes: 64 * 2 ** 20, maxDelayMs: 0 })
+    assert.deepEqual(batching, { maxRows: 64, maxBytes: 64 * 2 ** 20, maxDelayMs: 0, exact: false })
     assert.equal(limits.maxBodyBytes, 104857600)
     assert.equal(limits.timeoutMs, 60000)
     assert.deepEqual(accelerator.executionProviders, ['cpu'])

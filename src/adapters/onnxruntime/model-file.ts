@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { TensorInfo } from '../../engine/model-session.ts'
+import type { RowProof, TensorInfo } from '../../engine/model-session.ts'
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import { editedOnnxModel } from '../../models/graph/edit-onnx-model.ts'
@@ -13,6 +13,7 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type Fingerprint, fingerprintOfBytes } from '../model-cache/file-fingerprint.ts'
 import { ModelBytes } from './model-bytes.ts'
+import { rowProofOf } from './row-proof.ts'
 
 /** What a session is opened from: a file, or an edited copy of one, whose weights may lie in files beside the first. */
 export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
@@ -29,6 +30,7 @@ export class ModelFile {
   readonly defaults: readonly { readonly info: TensorInfo; readonly value: Tensor }[]
   readonly #content: ModelBytes
   #source: ModelSource | undefined
+  #rowProof: RowProof | undefined
 
   /** @throws ServiceLoadError when it is no ONNX file, or takes or gives what nobody could send or read */
   constructor({ name, path, sha256 }: ModelPath) {
@@ -56,6 +58,12 @@ export class ModelFile {
         { cause },
       )
     }
+  }
+
+  /** Of the graph as its author wrote it: whatever the session is opened from computes the same. */
+  get rowProof(): RowProof {
+    this.#rowProof ??= rowProofOf(this.model, dirname(this.path))
+    return this.#rowProof
   }
 
   /** What the runtime is to open. */

@@ -3,7 +3,7 @@ import './telemetry-off.ts'
 import { threadId } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import type { ProviderAttempt } from '../../engine/execution-providers.ts'
-import type { Feeds, ModelSession, TensorInfo } from '../../engine/model-session.ts'
+import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../engine/model-session.ts'
 import { describeOnCpu, type Placement, providersOf } from '../../engine/placement.ts'
 import { syntheticRow } from '../../entry-script/synthetic-row.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
@@ -33,6 +33,7 @@ export class OnnxModelSession implements ModelSession {
   readonly inputs: readonly TensorInfo[]
   readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  readonly rowProof: RowProof
   /** What its owner should know of where it runs. */
   readonly notes: string[] = []
   readonly #session: ort.InferenceSession
@@ -95,13 +96,14 @@ export class OnnxModelSession implements ModelSession {
   }
 
   private constructor(
-    { name, graph, defaults }: ModelFile,
+    { name, graph, defaults, rowProof }: ModelFile,
     session: ort.InferenceSession,
     provider: string,
     profile: NodeProfile | undefined,
     inTurn: InTurn | undefined,
   ) {
     this.name = name
+    this.rowProof = rowProof
     this.#session = session
     this.#provider = provider
     this.#profile = profile

@@ -1,17 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { movedFromBytes, progress, type ScoringRequest } from '../../engine/hand-over.ts'
-import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
+import { type DecodedRequest, isOversize, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
 import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { byteCountOf, joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
+import { mayShare, type RowAxes } from '../../entry-script/row-sharing.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
 import { HandOverAnswers, type PostFromThread } from './hand-over-answers.ts'
 import type { LoadedService } from './load-service.ts'
 import type { ProgressBoard } from './messages.ts'
 import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
-import { isOversize, SlicedRequest } from './sliced-request.ts'
+import { SlicedRequest } from './sliced-request.ts'
 import { wholeInputOf } from './whole-input.ts'
 
 /** A script whose runs may hold the rows of several requests. */
@@ -105,7 +106,7 @@ export class HandOverRunner {
       try {
         const begunAt = performance.now()
         const feeds = decodeRows(this.#service, script, request)
-        decoded.push(this.#decoded(script, index, request, feeds, performance.now() - begunAt))
+        decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
         this.#answers.fail(index, failure)
       }
@@ -128,7 +129,7 @@ export class HandOverRunner {
       // Its owner has taken it back where another request kept this thread for long.
       if (!this.#board.change(index, progress.decoding, progress.running)) this.#answers.withdrawn()
       else if (result.status === 'rejected') this.#answers.fail(index, result.reason)
-      else decoded.push(this.#decoded(script, index, request, result.value, performance.now() - begunAt))
+      else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
@@ -147,15 +148,14 @@ export class HandOverRunner {
     }
   }
 
-  #decoded(script: JoiningScript, index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
+  #decoded(index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
-    const optional = script.kind === 'rows' ? script.optionalInputs : undefined
     return {
       index,
       feeds,
       rowCount: rowCountOf(feeds),
+      mayShare: mayShare(feeds, this.#service.sharing),
       byteCount: byteCountOf(feeds),
-      isAlone: optional?.some(({ name }) => Object.hasOwn(feeds, name)) ?? false,
       headers: headersOf(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
@@ -163,10 +163,10 @@ export class HandOverRunner {
   }
 
   async #runBatches(script: JoiningScript, decoded: readonly DecodedRow[]): Promise<void> {
-    const { isBatchable, runLimits } = this.#service
-    for (const batch of planMicroBatches(decoded, runLimits, isBatchable)) {
+    const { runLimits } = this.#service
+    for (const batch of planMicroBatches(decoded, runLimits)) {
       const [only] = batch
-      if (isBatchable && only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits))
+      if (only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits, this.#axes))
       else await this.#runBatch(script, batch)
     }
     if (this.#isSlicing) return // what brought these here goes on with all slices
@@ -176,6 +176,12 @@ export class HandOverRunner {
     } finally {
       this.#isSlicing = false
     }
+  }
+
+  /** Where answers have their rows. */
+  get #axes(): RowAxes | undefined {
+    const { sharing } = this.#service
+    return sharing.kind === 'shared' ? sharing.axes : undefined
   }
 
   /** A slice of each in turn, and in between whatever came meanwhile: nobody waits for all slices of another one. */
@@ -228,13 +234,23 @@ export class HandOverRunner {
       this.#board.set(index, progress.waiting)
       return true
     }
-    const { result, execMs } = sliced
+    const { execMs } = sliced
+    const result = this.#joined(sliced)
     if (result !== undefined) await this.#answers.add(index, result, execMs, request.decodeMs)
     else {
       this.#board.set(index, progress.waiting)
       await this.#runBatch(script, [request])
     }
     return false
+  }
+
+  /** @returns undefined when the results of the slices do not tell what all rows in one run give */
+  #joined(sliced: SlicedRequest<DecodedRow>): unknown {
+    try {
+      return sliced.result
+    } catch {
+      return undefined
+    }
   }
 
   async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
@@ -252,13 +268,20 @@ export class HandOverRunner {
     this.#answers.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
     const [only] = batch
     if (batch.length === 1 && only) return this.#answers.add(only.index, result, execMs, only.decodeMs)
-    const results = splitResult(
-      result,
-      batch.map(({ rowCount }) => rowCount),
-    )
+    const results = this.#cut(result, batch)
     if (!results) return this.#runApart(script, batch, undefined)
     for (const [at, { index, decodeMs }] of batch.entries())
       await this.#answers.add(index, results[at], execMs, decodeMs)
+  }
+
+  /** @returns undefined when the result does not follow the rows, or not even lets itself be looked at */
+  #cut(result: unknown, batch: readonly DecodedRow[]): unknown[] | undefined {
+    const rowCounts = batch.map(({ rowCount }) => rowCount)
+    try {
+      return splitResult(result, rowCounts, this.#axes)
+    } catch {
+      return undefined // a getter of the script's threw: whose request that is, a run alone shows
+    }
   }
 
   /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */

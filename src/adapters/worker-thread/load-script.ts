@@ -4,9 +4,10 @@ import { type RequestHeaders, TensorInput } from '../../entry-script/api.ts'
 import type { RowSettings } from '../../entry-script/feeds.ts'
 import { modelAnswer } from '../../entry-script/model-answer.ts'
 import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../entry-script/pipeline.ts'
+import type { OwnersWord } from '../../entry-script/row-sharing.ts'
 import { parameterNotes } from '../../entry-script/run-parameters.ts'
 import { initScript, type Script } from '../../entry-script/script.ts'
-import { builtInScript } from '../../entry-script/tensor-script.ts'
+import { blamingUnequalRows, builtInScript } from '../../entry-script/tensor-script.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
 import { importEntryModule } from './entry-module.ts'
@@ -35,7 +36,8 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
-  const script = await initScript(file, module, contextFor(spec, models, accelerator), rowSettingsOf(spec))
+  const context = contextFor(spec, models, accelerator)
+  const script = await initScript(file, module, context, ownersWord(spec), rowSettingsOf(spec))
   return { script, input: module.input, output: module.output, notes: parameterNotes(file, module) }
 }
 
@@ -77,7 +79,8 @@ async function loadFirst(
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    const script = { ...builtInScript(model, rowSettingsOf(spec)), run: asStage.run }
+    const run = (feeds: Feeds) => blamingUnequalRows(model, feeds, () => asStage.run(feeds))
+    const script = { ...builtInScript(model, rowSettingsOf(spec)), run }
     return { stage: asStage, model, script, notes: [] }
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
@@ -85,14 +88,11 @@ async function loadFirst(
   const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
-  const script = await initScript(
-    stage.script.name,
-    complete,
-    contextFor(spec, models, stage.accelerator),
-    rowSettingsOf(spec),
-  )
+  const word = module.run === undefined || ownersWord(spec) // what only passes rows on mixes none
+  const context = contextFor(spec, models, stage.accelerator)
+  const script = await initScript(stage.script.name, complete, context, word, rowSettingsOf(spec))
   const notes = parameterNotes(stage.script.name, module)
-  return { stage: scriptStage(stage.name, () => undefined), script, input, output, notes }
+  return { stage: scriptStage(stage.name, () => undefined, word), script, input, output, notes }
 }
 
 async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
@@ -107,8 +107,14 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
       throw new ServiceLoadError(`${file} exports ${name}, which is for the first stage: only that sees the request`)
     }
   }
-  const script = await initScript(file, { init: () => {}, ...module }, contextFor(spec, models, stage.accelerator))
-  return { stage: scriptStage(stage.name, script.run as (input: unknown) => unknown), output: module.output }
+  const context = contextFor(spec, models, stage.accelerator)
+  const script = await initScript(file, { init: () => {}, ...module }, context, ownersWord(spec))
+  const run = script.run as (input: unknown) => unknown
+  return { stage: scriptStage(stage.name, run, ownersWord(spec)), output: module.output }
+}
+
+function ownersWord({ definition }: ThreadSpec): OwnersWord {
+  return definition.batching.rowsAreIndependent
 }
 
 function rowSettingsOf({ definition }: ThreadSpec): RowSettings {

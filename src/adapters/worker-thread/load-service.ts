@@ -1,10 +1,11 @@
 import type { LoadReport } from '../../engine/hand-over.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
-import { listsOf } from '../../engine/model-session.ts'
+import { listsOf, type TensorInfo } from '../../engine/model-session.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { TensorInput } from '../../entry-script/api.ts'
 import { findExample } from '../../entry-script/example.ts'
 import { checkColumns } from '../../entry-script/named-values.ts'
+import type { RowSharing } from '../../entry-script/row-sharing.ts'
 import type { RowScript, Script } from '../../entry-script/script.ts'
 import { warmUp } from '../../entry-script/warm-up.ts'
 import { binaryMediaTypes } from '../../protocols/binary-input.ts'
@@ -24,7 +25,7 @@ export interface LoadedService {
   readonly script: Script
   /** Nothing of its owner's runs, so that nothing ends the thread. */
   readonly isBuiltIn: boolean
-  readonly isBatchable: boolean
+  readonly sharing: RowSharing
   /** Whole numbers beyond 2^53 must arrive exactly. */
   readonly hasExactIntegers: boolean
   /** NaN and infinities may be written in JSON as Python writes them. */
@@ -54,9 +55,11 @@ export async function loadService(
   if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
-  const { isBatchable, notes, answer } = await warmUp(script, {
+  const { batching, limits, response } = spec.definition
+  const { sharing, answer } = await warmUp(script, {
     sample: spec.sample,
-    maxRows: spec.definition.batching.maxRows,
+    maxRows: batching.rowsAreIndependent === false ? 1 : batching.maxRows,
+    isExact: batching.exact,
     kernelsVary: sessions.some(({ isOnCpu }) => !isOnCpu),
   })
   for (const session of sessions) await session.measurePlacement()
@@ -83,24 +86,24 @@ export async function loadService(
     inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
+    rowsMayShareRequest: rowsMayShareRequest(sharing, inputs),
     placements: sessions.flatMap(({ placement }) => placement ?? []),
-    isBatchable,
+    isBatchable: sharing.kind === 'shared',
     notes: [
       ...scriptNotes,
       ...sessions.flatMap(session => session.notes),
       ...threadCountNotes(spec, availableProcessors()),
-      ...notes,
+      ...sharingNotes(spec, sharing, sessions),
       ...described.notes,
     ],
     uncached: cached.missing.length > 0 ? cached.missing : undefined,
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }
-  const { batching, limits, response } = spec.definition
   const service: LoadedService = {
     script,
     isBuiltIn: !hasScript(spec),
-    isBatchable,
+    sharing,
     hasExactIntegers: [...inputs, ...(report.optionalInputs ?? [])].some(
       ({ dtype }) => dtype === 'int64' || dtype === 'uint64',
     ),
@@ -111,6 +114,30 @@ export async function loadService(
     response,
   }
   return { service, report }
+}
+
+/** Of several inputs, sizes of one name that differ are refused; of a single one, they would break what is proven. */
+function rowsMayShareRequest(sharing: RowSharing, inputs: readonly TensorInfo[]): boolean {
+  if (sharing.kind === 'alone' || sharing.axes !== undefined) return false
+  return inputs.length > 1 || !sharing.premises || sharing.premises.namedSizes.length === 0
+}
+
+/** Why rows do not share runs; or that they do by nothing but their owner's word. */
+function sharingNotes(spec: ThreadSpec, sharing: RowSharing, sessions: readonly OnnxModelSession[]): string[] {
+  const isSaidToShare = spec.definition.batching.rowsAreIndependent === true
+  if (sharing.kind === 'alone') {
+    const remark =
+      isSaidToShare && !hasScript(spec) ? ' (batching.rowsAreIndependent speaks for scripts, not for graphs)' : ''
+    return sharing.why === undefined ? [] : [`no micro-batching: ${sharing.why}${remark}`]
+  }
+  if (spec.entryScript === undefined) return []
+  return sessions.flatMap(({ name, rowProof }) =>
+    rowProof.kind === 'dependent'
+      ? [
+          `rows share runs because of batching.rowsAreIndependent alone; of model "${name}" it is not proven: ${rowProof.reason}`,
+        ]
+      : [],
+  )
 }
 
 /** What ran the models, in the order of the stages. */
