@@ -110,8 +110,8 @@ const mutations: readonly Mutation[] = [
   {
     name: 'dynamic quantisation',
     file: 'rules/refused.ts',
-    from: '  ...Object.fromEntries(',
-    to: '  DynamicQuantizeLinear: call => [call.tensor(0), constant([]), constant([])], DynamicQuantizeMatMul: call => call.tensor(0), ...Object.fromEntries(',
+    from: '  Range: call => {',
+    to: '  DynamicQuantizeLinear: call => [call.tensor(0), constant([]), constant([])],\n  Range: call => {',
   },
   {
     name: 'a scan along the rows carries nothing',
