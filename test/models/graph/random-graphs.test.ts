@@ -57,7 +57,7 @@ function modelOf(steps: readonly Step[]) {
     const inputs = [`v${index}`]
     if ('target' in each) inputs.push(constant({ dtype: 'int64', shape: [each.target.length], values: each.target }))
     if ('shape' in each) {
-      const count = each.shape.reduce((a, b) => a * b, 1)
+      const count = each.shape.reduce<number>((a, b) => a * b, 1)
       inputs.push(
         constant({ dtype: 'float32', shape: each.shape, values: Array.from({ length: count }, (_, at) => at - 1) }),
       )
