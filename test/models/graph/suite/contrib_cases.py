@@ -105,7 +105,7 @@ def all_cases():
     yield case('Tokenizer', 'Tokenizer', MS, [text], mark=0, mincharnum=1, pad_value='#', separators=[' '])
     yield words_counted(text, 0, 1)
     yield words_counted(text[:, :1].copy(), 0, 2)
-    yield words_counted(text, 0, 2)
+    yield words_counted(np.array([['c', 'c'], ['c c c', 'c'], ['c', 'c']], object), 0, 2)
     # Tables
     table = f(3, 4)
     yield case('Scaler', 'Scaler', ML, [table], offset=[0.1] * 4, scale=[2.0] * 4)
@@ -134,6 +134,8 @@ def all_cases():
     yield case('SVMRegressor', 'SVMRegressor', ML, [table], coefficients=[1.0, -1.0], support_vectors=[float(v) for v in f(8)], rho=[0.1],
                kernel_type='RBF', kernel_params=[0.5, 0.0, 3.0], n_supports=2)
     yield from resizes()
+    yield from reshapes()
+    yield divided_by_count()
 
 
 def qlinear_softmax(u8, s, z, opset, axis):
@@ -166,3 +168,35 @@ def resizes():
                     node = helper.make_node('Resize', ['x', '', 's'], ['y'], mode=mode, coordinate_transformation_mode=coordinates, nearest_mode=rounding)
                     x = f(*shape)
                     yield f'Resize {mode} {coordinates} {rounding}', graph([node], [('x', x)], ['y'], constants, 19), [x]
+
+
+def reshapes():
+    """Reads rows of [2, 3, 4] otherwise, works on what that makes, and reads it back: whichever axis the rows are on."""
+    x = f(2, 3, 4)
+    for target in ([-1, 4], [2, -1], [-1, 2], [3, -1], [1, -1], [-1, 6], [-1, 3, 4], [2, -1, 4], [2, 3, -1], [3, -1, 4], [4, -1, 2], [2, 3, 2, -1], [-1]):
+        constants = [numpy_helper.from_array(np.array(target), 't')]
+        nodes = [helper.make_node('Reshape', ['x', 't'], ['r']), helper.make_node('Softmax', ['r'], ['s'], axis=-1)]
+        for back in ([-1, 3, 4], [2, -1, 4], [2, 3, -1]):
+            more = constants + [numpy_helper.from_array(np.array(back), 'b')]
+            yield f'Reshape {target} {back}', graph([*nodes, helper.make_node('Reshape', ['s', 'b'], ['y'])], [('x', x)], ['y'], more), [x]
+    for order in ([1, 0, 2], [2, 0, 1], [0, 2, 1]):
+        constants = [numpy_helper.from_array(np.array([-1, 4]), 't'), numpy_helper.from_array(np.array([2, 3, 4]), 'b')]
+        nodes = [
+            helper.make_node('Transpose', ['x'], ['turned'], perm=order),
+            helper.make_node('Shape', ['x'], ['shape']),
+            helper.make_node('Reshape', ['turned', 't'], ['one']),
+            helper.make_node('Reshape', ['x', 't'], ['other']),
+            helper.make_node('Add', ['one', 'other'], ['sum']),
+            helper.make_node('Reshape', ['sum', 'shape'], ['y']),
+        ]
+        yield f'rows in two orders {order}', graph(nodes, [('x', x)], ['y'], constants), [x]
+
+
+def divided_by_count():
+    x = f(2, 3)
+    nodes = [
+        helper.make_node('Shape', ['x'], ['shape'], start=0, end=1),
+        helper.make_node('Cast', ['shape'], ['count'], to=1),
+        helper.make_node('Div', ['x', 'count'], ['y']),
+    ]
+    return 'divided by the number of rows', graph(nodes, [('x', x)], ['y']), [x]

@@ -2,9 +2,13 @@
  * Takes one rule away at a time, and counts how many of the proofs that this adds ONNX Runtime shows to be wrong: a check
  * that finds none has no teeth there. `node mutations.ts FOLDER PYTHON [NAME]`, after `variants.py make FOLDER`; minutes each.
  *
- * November 2026, ONNX Runtime 1.30, all variants of the suite and of contrib_cases.py:
- *
- * (RESULTS)
+ * November 2026, ONNX Runtime 1.30, 18,190 variants of the suite and of contrib_cases.py (wrong, of proofs added and run):
+ * broadcasting 352 of 358; rows on one axis 4 of 4; axis named is not the rows' 43 of 43; batch axis is the rows' 96 of 128;
+ * weights constant 1 of 16; operands have the same rows 27 of 30; the number of rows as a value 1 of 1; Softmax below 13
+ * 9 of 9; MaxPool's positions 4 of 4; Gather by what rows say 2 of 3; Scan carries nothing 5 of 5; words of several cells
+ * 1 of 2; a vector is one row 1 of 2. With all rules: none wrong of 2,454. Nothing here finds Reshape's two rules (random-graphs.test.ts
+ * finds the first), rows in two orders (a handmade trap does), sums over rows and cuts of rows: those runs fail, or give
+ * another number of rows and are thrown away.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -110,8 +114,8 @@ const mutations: readonly Mutation[] = [
   {
     name: 'dynamic quantisation',
     file: 'rules/refused.ts',
-    from: '  ...Object.fromEntries(',
-    to: '  DynamicQuantizeLinear: call => [call.tensor(0), constant([]), constant([])], DynamicQuantizeMatMul: call => call.tensor(0), ...Object.fromEntries(',
+    from: '  Range: call => {',
+    to: '  DynamicQuantizeLinear: call => [call.tensor(0), constant([]), constant([])],\n  Range: call => {',
   },
   {
     name: 'a scan along the rows carries nothing',
