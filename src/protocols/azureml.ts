@@ -1,6 +1,6 @@
 /** The wire of an Azure ML web service: what its clients send and what they get back. */
 import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../engine/hand-over.ts'
-import { runFailures, ScoringError } from '../errors.ts'
+import { BodyTooLarge, runFailures, ScoringError } from '../errors.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeQuery } from './azureml-query.ts'
 import { decompressBody } from './content-encoding.ts'
@@ -135,7 +135,7 @@ export async function readBody(request: WireRequest, maxBodyBytes: number): Prom
   try {
     body = await request.arrayBuffer()
   } catch (cause) {
-    if ((cause as Error).name === 'BodyTooLarge') throw bodyTooLarge(maxBodyBytes)
+    if (cause instanceof BodyTooLarge) throw bodyTooLarge(maxBodyBytes)
     throw new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause })
   }
   if (body.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
