@@ -349,7 +349,7 @@ describe('an entry script', () => {
     ['loop', 'SCORING_TIMEOUT'],
     ['never', 'SCORING_TIMEOUT'],
     ['exit', 'ENTRY_SCRIPT_ENDED_THREAD'],
-    ['abandon', 'ENTRY_SCRIPT_ENDED_THREAD'],
+    ['abandon', 'ENTRY_SCRIPT_FAILED'],
     ['heap', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['large pieces', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['buffers', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
