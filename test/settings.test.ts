@@ -31,6 +31,7 @@ describe('readSettings', () => {
       hasServerTiming: true,
       maxThreads: 3,
       modelCache: '/app/.local/model-cache',
+      runRecords: '/app/.local/running',
       executionProviders: undefined,
       storage: {
         connectionString: undefined,
