@@ -234,6 +234,22 @@ describe('Lane', () => {
     assert.equal(textOf(await next), 'next')
   })
 
+  it('tells of a run that goes on after its 504: which request, that nothing stops it, and its end', async () => {
+    const lines: string[] = []
+    const { lane, thread } = await readyLane({ timeoutMs: 100, hasEntryScript: false, log: line => lines.push(line) })
+    thread(0).end = async () => {} // the run has to come to its end first
+    const long = lane.submit({ ...requestOf('long'), id: 'endless-1' })
+    await turn()
+    thread(0).begin(0)
+    assert.equal(textOf(await long), 'SCORING_TIMEOUT')
+    while (lane.activity.runsGivenUp === 0) await delay(1)
+    while (lines.length === 0) await delay(10)
+    assert.match(lines[0] ?? '', /exceeded its limit \(timeout\) and goes on computing.*; running: request endless-1$/)
+    thread(0).die()
+    assert.equal(lane.activity.runsGivenUp, 0)
+    assert.match(lines[1] ?? '', /ended \(timeout: .*\), \d+ s after it was given up; .*request endless-1$/)
+  })
+
   it('answers what has waited too long with a timeout, without starting it', async () => {
     const { lane, thread } = await readyLane({ timeoutMs: 40 })
     const first = lane.submit(requestOf('first'))
