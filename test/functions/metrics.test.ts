@@ -144,7 +144,6 @@ describe('GET /metrics', () => {
     const authorization = `Bearer ${await app.keyOf('good')}`
     const page = await pageOf(app, { authorization })
     assert.equal(page.valueOf('scoring_queue_depth', good), 0)
-    assert.equal(page.valueOf('scoring_runs_given_up', moody), 0)
     assert.equal(page.valueOf('scoring_queue_depth', moody), undefined)
     assert.ok(page.valueOf('process_cpu_seconds_total'))
     for (const [headers, challenge] of [
