@@ -16,6 +16,7 @@ import { openCacheFolder } from './adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from './adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from './adapters/opentelemetry/forward-to-open-telemetry.ts'
 import { endSpareThread } from './adapters/worker-thread/blank-thread.ts'
+import { RunRecords } from './adapters/worker-thread/run-records.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
 import type { SecretStore } from './auth/secret-store.ts'
@@ -85,12 +86,15 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
   const modelCache = openModelCache(settings)
+  const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   // Who wants more threads than there are processors has scripts that wait for other things.
   const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec ? startLane(spec, settings, permits, metrics, modelCache) : { failure: failure ?? 'unknown' }
+    const lane = spec
+      ? startLane(spec, settings, permits, metrics, modelCache, runRecords)
+      : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
@@ -119,6 +123,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     keys.stop()
     await modelCache?.stop()
     await Promise.all(services.map(service => service.stop()))
+    runRecords?.close()
   }
   await keysLoaded
   const [mistake] = keys.mistakes
@@ -239,11 +244,12 @@ function startLane(
   permits: RunPermits,
   metrics: ServiceMetrics,
   modelCache: CacheWriter | undefined,
+  runRecords: RunRecords | undefined,
 ): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder),
+    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder, runRecords),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -302,6 +308,23 @@ function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefin
     return new CacheWriter({ folder, maxBytes: maxCacheBytes }, line => console.log(line))
   } catch (failure) {
     console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)
+    return undefined
+  }
+}
+
+/** Tells what the last process of the app was running, where that ended without notice. */
+function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefined {
+  try {
+    const records = new RunRecords(folder)
+    for (const { service, requests } of records.lost) {
+      const what = requests.map(id => id || 'of a batch job').join(', ')
+      console.error(
+        `[${service}] an earlier process of the app ended while it was running request${requests.length > 1 ? 's' : ''} ${what}`,
+      )
+    }
+    return records
+  } catch (failure) {
+    console.error(`what is running when the process ends is not written down: ${(failure as Error).message}`)
     return undefined
   }
 }

@@ -160,6 +160,8 @@ export interface Settings {
   maxHeldBytes: number | undefined
   /** Where optimized models are kept; undefined: nowhere. */
   modelCache: string | undefined
+  /** Folder in which threads write down what they run, for the process that comes after this one. */
+  runRecords: string
   /** In place of what the services ask for; undefined: each as its `service.json` says. */
   executionProviders: ExecutionProvider[] | undefined
   /** Where batch jobs are kept, see `adapters/azure/storage-address.ts`. */
@@ -226,6 +228,7 @@ export function readSettings(
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
     modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),
+    runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
       connectionString: values.AzureWebJobsStorage,

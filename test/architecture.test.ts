@@ -49,6 +49,23 @@ describe('the rooms', () => {
     }
   })
 
+  it('read the time of day only where it is shown or compared with that of others', () => {
+    const mayRead = [
+      'src/adapters/local/system-clock.ts',
+      'src/adapters/local/process-metrics.ts', // when the process started
+      'src/adapters/entra-id/entra-authorizers.ts', // expiry of tokens
+      'src/adapters/azure/open-key-vault.ts', // the same
+      'src/adapters/azure/long-waits.ts', // Retry-After as a date
+      'src/adapters/model-cache/cache-folder.ts', // times of files
+      'src/jobs-app.ts', // when a job was submitted
+    ]
+    const files = globSync('src/**/*.ts').filter(file => /Date\.now\b/.test(readFileSync(file, 'utf8')))
+    assert.deepEqual(
+      files.filter(file => !mayRead.includes(file.split(sep).join('/'))),
+      [],
+    )
+  })
+
   it('register triggers in functions/ only', () => {
     for (const file of globSync('src/**/*.ts'))
       assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.(http|storageQueue|timer|eventGrid)\(/m, file)

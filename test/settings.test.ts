@@ -33,6 +33,7 @@ describe('readSettings', () => {
       maxThreads: 3,
       maxHeldBytes: undefined,
       modelCache: '/app/.local/model-cache',
+      runRecords: '/app/.local/running',
       executionProviders: undefined,
       storage: {
         connectionString: undefined,

@@ -7,6 +7,8 @@ import type { Placement } from './placement.ts'
 export interface ScoringRequest {
   readonly body: Uint8Array
   readonly contentType: string | undefined
+  /** What the log calls it by: `x-request-id` of its answer. Absent: it is part of a batch job. */
+  readonly id?: string | undefined
   /** Absent from most requests: everything that crosses to a thread costs time. */
   readonly details?: RequestDetails | undefined
 }

@@ -10,6 +10,7 @@ import { requestIdsOf } from '../protocols/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../protocols/wire.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { encode } from '../tensor/python-json.ts'
+import { StorageError } from './blob-store.ts'
 import { hasEnded } from './job-state.ts'
 import type { JobDesk, JobView } from './jobs.ts'
 
@@ -104,7 +105,7 @@ async function answer(
 
 /** A storage that fails is no fault of ours, and passes. */
 function asUnavailable(failure: unknown): unknown {
-  if (!(failure instanceof Error) || failure.name !== 'StorageError') return failure
+  if (!(failure instanceof StorageError)) return failure
   console.error(`[jobs] ${failure.message}`)
   const message = 'The storage of batch jobs does not answer as it should; try again later.'
   return new ScoringError('JOBS_UNAVAILABLE', message, { cause: failure })

@@ -67,7 +67,7 @@ async function scoreWith(
       return request.method === 'HEAD' ? encodeHeadRefusal(headers) : encodeUncalled(headers)
   }
   await authorize(service, request) // before the body is read
-  const granted = patienceOf(request.headers, Date.now)
+  const granted = patienceOf(request.headers)
   const { report, patience } = service.report
     ? { report: service.report, patience: granted }
     : await loaded(service, granted)
@@ -76,7 +76,8 @@ async function scoreWith(
   const { maxBodyBytes } = service.definition.limits
   service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
   const scoring = await decodeRequest(request, maxBodyBytes, scriptKind, takesHeaders, account)
-  const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
+  const named = { ...scoring, id: headers['x-request-id'] } // which the log has when it ends its thread
+  const answer = await service.score(named, () => request.isAbandoned === true, patience)
   // Threads that were started later may have found another one.
   if ('executionProvider' in answer && answer.executionProvider !== undefined)
     headers['x-scoring-execution-provider'] = answer.executionProvider
@@ -89,7 +90,7 @@ async function loaded(
   service: ScoringService,
   granted: Patience | undefined,
 ): Promise<{ report: LoadReport; patience: Patience }> {
-  const patience = granted ?? { timeoutMs: service.definition.limits.timeoutMs, since: Date.now() }
+  const patience = granted ?? { timeoutMs: service.definition.limits.timeoutMs, since: performance.now() }
   return { report: await service.waitUntilLoaded(patience), patience }
 }
 
@@ -177,7 +178,7 @@ function isPreflight({ definition }: ScoringService, { method, headers }: WireRe
 async function waitForKind(service: ScoringService, request: WireRequest): Promise<void> {
   if (service.status !== 'loading' || service.definition.entryScript === undefined) return
   await authorize(service, request)
-  await loaded(service, patienceOf(request.headers, Date.now))
+  await loaded(service, patienceOf(request.headers))
 }
 
 /** The original's handler refuses HEAD itself, so that this 405 has the ids, which that of the router has not. */

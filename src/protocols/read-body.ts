@@ -1,6 +1,6 @@
 import type { HeldBytes } from '../engine/byte-budget.ts'
 import type { UnpackTurns } from '../engine/turns.ts'
-import { ScoringError } from '../errors.ts'
+import { BodyTooLarge, ScoringError } from '../errors.ts'
 import { unpackBody } from './content-encoding.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireRequest } from './wire.ts'
@@ -160,6 +160,6 @@ function stalled(bytes: number, everyMs: number): ScoringError {
 
 function asBodyFailure(failure: unknown, maxBodyBytes: number): ScoringError {
   if (failure instanceof ScoringError) return failure
-  if ((failure as Error).name === 'BodyTooLarge') return bodyTooLarge(maxBodyBytes)
+  if (failure instanceof BodyTooLarge) return bodyTooLarge(maxBodyBytes)
   return new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause: failure })
 }

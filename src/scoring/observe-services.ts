@@ -28,6 +28,10 @@ export function observeServices(services: readonly ScoringService[]): ObservedFa
       ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.queued }] : [])),
     ),
     new ObservedFamily(
+      metric.runsGivenUp,
+      ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.runsGivenUp }] : [])),
+    ),
+    new ObservedFamily(
       metric.threads,
       ofEach(({ activity }, attributes) =>
         Object.entries(activity?.threads ?? {}).map(([state, value]) => ({

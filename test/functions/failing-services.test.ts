@@ -274,3 +274,27 @@ describe('a start that cannot succeed', () => {
     })
   }
 })
+
+describe('a fault of a script that ends the whole process', () => {
+  it('is followed by another process at once, which names the service and the request', async test => {
+    const services = {
+      'fatal/service.json': { entryScript: 'score.js' },
+      'fatal/score.js': `
+        export const init = () => {}
+        export const run = text => text === 'abort' ? process.kill(process.pid, 'SIGKILL') && new Promise(() => {}) : text`,
+    }
+    const first = await runApp(test, services)
+    await first.settled()
+    assert.equal((await first.score('fatal', 'fine', { 'x-request-id': 'well-1' })).status, 200)
+    const ended = new Promise(done => first.process.on('exit', done))
+    await assert.rejects(first.score('fatal', 'abort', { 'x-request-id': 'poison-7' }))
+    await ended
+    const second = await first.restart()
+    await second.settled()
+    assert.match(
+      second.output(),
+      /^\[fatal\] an earlier process of the app ended while it was running request poison-7$/m,
+    )
+    assert.doesNotMatch(second.output(), /well-1/)
+  })
+})

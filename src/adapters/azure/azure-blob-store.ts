@@ -7,20 +7,21 @@ import {
   type ContainerListBlobFlatSegmentResponse,
   logger,
 } from '@azure/storage-blob'
-import type {
-  BlobHead,
-  BlobMetadata,
-  BlobPlace,
-  BlobStore,
-  ByteRange,
-  ListedBlob,
-  ReadablePlace,
+import {
+  type BlobHead,
+  type BlobMetadata,
+  type BlobPlace,
+  type BlobStore,
+  type ByteRange,
+  type ListedBlob,
+  type ReadablePlace,
+  StorageError,
 } from '../../jobs/blob-store.ts'
 import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
 import { remoteUrl, type SignatureOf } from './remote-url.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf, StorageError, statusOf } from './storage-failure.ts'
+import { codeOf, statusOf } from './storage-failure.ts'
 
 silence(logger)
 

@@ -1,4 +1,5 @@
 import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
+import { StorageError } from '../../jobs/blob-store.ts'
 import {
   type JobMessage,
   type JobQueue,
@@ -8,7 +9,7 @@ import {
 } from '../../jobs/message-queues.ts'
 import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf, StorageError } from './storage-failure.ts'
+import { codeOf } from './storage-failure.ts'
 
 silence(logger)
 

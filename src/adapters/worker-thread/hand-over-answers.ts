@@ -6,6 +6,7 @@ import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { type CrossingAnswer, packAnswers } from './packed-hand-over.ts'
 import { sendBody } from './streamed-body.ts'
+import { threadClock } from './thread-clock.ts'
 import { logFailure } from './thread-log.ts'
 
 export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[]) => void
@@ -17,6 +18,7 @@ const flushAfterMs = 2
 export class HandOverAnswers {
   readonly #board: ProgressBoard
   readonly #response: LoadedService['response']
+  readonly #isBuiltIn: boolean
   readonly #post: PostFromThread
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
@@ -27,9 +29,10 @@ export class HandOverAnswers {
   readonly #cameAt = new Float64Array(maxHandOver)
   #flushedAt = 0
 
-  constructor(board: ProgressBoard, response: LoadedService['response'], post: PostFromThread) {
+  constructor(board: ProgressBoard, { response, isBuiltIn }: LoadedService, post: PostFromThread) {
     this.#board = board
     this.#response = response
+    this.#isBuiltIn = isBuiltIn
     this.#post = post
   }
 
@@ -49,7 +52,9 @@ export class HandOverAnswers {
 
   /** @returns false when the request was taken back meanwhile */
   begin(index: number): boolean {
-    this.#board.startedAt = Date.now()
+    // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
+    if (!this.#isBuiltIn && this.#answers.length > 0) this.flush()
+    this.#board.startedAt = threadClock()
     const isBegun = this.#board.change(index, progress.waiting, progress.running)
     if (!isBegun) this.withdrawn()
     return isBegun

@@ -54,7 +54,7 @@ export class HandOverRunner {
     this.#service = service
     this.#board = board
     this.#post = post
-    this.#answers = new HandOverAnswers(board, service.response, post)
+    this.#answers = new HandOverAnswers(board, service, post)
   }
 
   async run(requests: readonly ScoringRequest[]): Promise<void> {

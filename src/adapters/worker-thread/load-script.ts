@@ -1,5 +1,5 @@
 import type { Feeds, ModelSession } from '../../engine/model-session.ts'
-import type { StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
+import { hasScript, type StageSpec, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { type RequestHeaders, TensorInput } from '../../entry-script/api.ts'
 import type { RowSettings } from '../../entry-script/feeds.ts'
 import { modelAnswer } from '../../entry-script/model-answer.ts'
@@ -12,6 +12,8 @@ import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
 import { importEntryModule } from './entry-module.ts'
 import type { ModelLoader } from './model-loader.ts'
+import { traced } from './run-trace.ts'
+import { callScript, withCalls } from './script-calls.ts'
 
 /** What a service runs. */
 export interface LoadedScript {
@@ -26,8 +28,26 @@ export interface LoadedScript {
   readonly notes: readonly string[]
 }
 
-/** @throws ServiceLoadError saying what the owner of the service has to mend */
+/**
+ * Loads what a service runs. What is its owner's is called so that errors which nobody catches are told apart: those of
+ * `init` fail the loading.
+ *
+ * @throws ServiceLoadError saying what the owner of the service has to mend
+ */
 export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
+  const call: typeof callScript = hasScript(spec) ? work => traced(() => callScript(work)) : traced
+  try {
+    const loaded = await call(() => loadUnwatched(spec, models))
+    return { ...loaded, script: withCalls(loaded.script, call) }
+  } catch (cause) {
+    if (cause instanceof ServiceLoadError) throw cause
+    throw new ServiceLoadError(`nobody caught an error while it was loaded: ${(cause as Error)?.message ?? cause}`, {
+      cause,
+    })
+  }
+}
+
+async function loadUnwatched(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
   const { accelerator } = spec.definition
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {

@@ -22,6 +22,8 @@ export interface PackedRequests {
   /** One for all, or one for each. */
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
+  readonly ids: string
 }
 
 export function packRequests(requests: readonly ScoringRequest[]): PackedRequests {
@@ -49,6 +51,7 @@ export function packRequests(requests: readonly ScoringRequest[]): PackedRequest
     moved,
     contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
     details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
+    ids: requests.map(({ id }) => id ?? '').join('\n'),
   }
 }
 
@@ -63,9 +66,10 @@ export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
-export function unpackRequests({ small, lengths, moved, contentType, details }: PackedRequests): ScoringRequest[] {
+export function unpackRequests({ small, lengths, moved, contentType, details, ids }: PackedRequests): ScoringRequest[] {
   let offset = 0
   let nextMoved = 0
+  const names = ids.split('\n')
   return lengths.map((length, index) => {
     const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
     if (length > 0) offset += aligned(length)
@@ -73,6 +77,7 @@ export function unpackRequests({ small, lengths, moved, contentType, details }: 
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
       details: details?.[index],
+      id: names[index] || undefined,
     } as ScoringRequest
   })
 }

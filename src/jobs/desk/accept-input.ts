@@ -1,5 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import type { BlobHead, BlobStore } from '../blob-store.ts'
+import { type BlobHead, type BlobStore, StorageError } from '../blob-store.ts'
 import { inlineRowsPlace, placeOf, signaturePlace } from '../job-layout.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { Order } from './order.ts'
@@ -71,7 +71,7 @@ async function remoteOf(store: BlobStore, { url, signature }: { url: string; sig
     return { head, name: `input.url: there is no blob ${url}`, place: { url } }
   } catch (failure) {
     // Whoever named a place elsewhere answers for it; the message has the storage's code, and no signature.
-    if ((failure as Error).name !== 'StorageError') throw failure
-    throw new ScoringError('JOB_INPUT_MISSING', `input.url: ${(failure as Error).message}`, { cause: failure })
+    if (!(failure instanceof StorageError)) throw failure
+    throw new ScoringError('JOB_INPUT_MISSING', `input.url: ${failure.message}`, { cause: failure })
   }
 }
