@@ -27,7 +27,8 @@ const services: ServiceFiles = {
   'columns/service.json': {},
   'columns/model.onnx': writeModel({
     nodes: [
-      { op: 'Identity', inputs: ['age'], outputs: ['years'] },
+      // Not the value itself: NaN, which null is read as, would be answered as null, and the document says a number.
+      { op: 'IsNaN', inputs: ['age'], outputs: ['years'] },
       { op: 'Identity', inputs: ['name'], outputs: ['same'] },
     ],
     inputs: [
@@ -35,7 +36,7 @@ const services: ServiceFiles = {
       ['name', 'string', ['batch', 1]],
     ],
     outputs: [
-      ['years', 'float64', ['batch', 1]],
+      ['years', 'bool', ['batch', 1]],
       ['same', 'string', ['batch', 1]],
     ],
   }),

@@ -4,6 +4,14 @@ import fc from 'fast-check'
 import { JsonError, readJson } from '../../src/tensor/json-reader.ts'
 import { parseJson } from '../../src/tensor/json-source.ts'
 
+/** With the infinities of `JSON.parse`. */
+function withInfinities(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (Array.isArray(value)) return value.map(withInfinities)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withInfinities(member)]))
+}
+
 describe('readJson', () => {
   it('reads what JSON.parse reads', () => {
     fc.assert(
@@ -28,7 +36,8 @@ describe('readJson', () => {
         } catch {
           isJson = false
         }
-        if (isJson) assert.deepEqual(readJson(broken), JSON.parse(broken))
+        // What is beyond doubles is an infinity to JSON.parse, and here a number that no double holds.
+        if (isJson) assert.deepEqual(withInfinities(readJson(broken)), JSON.parse(broken))
         else assert.throws(() => readJson(broken), JsonError)
       }),
       { numRuns: 1000 },

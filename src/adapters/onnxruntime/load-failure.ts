@@ -1,3 +1,5 @@
+import './telemetry-off.ts'
+
 import * as ort from 'onnxruntime-node'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ModelFile } from './model-file.ts'

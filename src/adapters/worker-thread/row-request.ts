@@ -65,8 +65,8 @@ export async function decodeHeadedRows(
   return limited(await script.feedsOf(wholeInputOf(script.head, request, service), headers), service, script)
 }
 
-function decodeJson(service: LoadedService, script: RowScript, { body, contentType }: ScoringRequest): Feeds {
-  const json = decodeJsonBody(body, contentType, service)
+function decodeJson(service: LoadedService, script: RowScript, { body }: ScoringRequest): Feeds {
+  const json = decodeJsonBody(body, 'application/json', service)
   return script.decode(json.parameters, json)
 }
 

@@ -1,3 +1,5 @@
+import '../../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
