@@ -13,10 +13,11 @@
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue or timer triggers
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
+ * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
  */
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { constants, gzipSync } from 'node:zlib'
@@ -42,8 +43,13 @@ const options: BuildOptions = {
 }
 
 await rm('dist', { recursive: true, force: true })
-await build({
-  ...options,
+const bundled = new Set<string>()
+const mitText = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
+await bundle({
   entryPoints: {
     functions: 'functions/main.ts',
     'scoring-thread': 'src/adapters/worker-thread/scoring-thread.ts',
@@ -53,17 +59,15 @@ await build({
   },
 })
 // Almost all of it is others' code, and less than half as long when minified.
-await build({ ...options, minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
-await build({ ...options, entryPoints: { jobs: 'src/jobs-app.ts' } })
-await build({ ...options, minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
-await build({ ...options, minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
-await build({
-  ...options,
+await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
+await bundle({ entryPoints: { jobs: 'src/jobs-app.ts' } })
+await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
+await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },
 })
-await build({
-  ...options,
+await bundle({
   minify: true,
   entryPoints: { opentelemetry: 'src/adapters/opentelemetry/open-telemetry.ts' },
 })
@@ -77,3 +81,37 @@ for (const name of Object.keys(docsFileTypes)) {
 }
 // Apache License 2.0, section 4: whoever gets the files gets these two as well.
 for (const name of ['LICENSE', 'NOTICE']) await copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`)
+await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf([...bundled, swaggerUi]))
+
+async function bundle(more: BuildOptions): Promise<void> {
+  const { metafile } = await build({ ...options, ...more, metafile: true })
+  const inputs = Object.values(metafile.outputs).flatMap(output => Object.entries(output.inputs))
+  for (const [input, { bytesInOutput }] of inputs) {
+    if (bytesInOutput === 0) continue
+    const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []
+    if (folder !== undefined) bundled.add(folder)
+  }
+}
+
+/** Licences and notices of packages, each once, by name. A few packages name the MIT licence and leave out its text. */
+async function noticesOf(folders: Iterable<string>): Promise<string> {
+  const notices = new Map<string, string>()
+  for (const folder of folders) {
+    const { name, version, license, author } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+    const files = (await readdir(folder))
+      .filter(file => /^(licen[cs]e|notice|thirdpartynotice|copying)/i.test(file))
+      .sort()
+    const texts = await Promise.all(files.map(file => readFile(join(folder, file), 'utf8')))
+    if (texts.length === 0) {
+      if (license !== 'MIT') throw new Error(`${name} is bundled and comes without the text of its licence, ${license}`)
+      texts.push(`MIT License\n\nCopyright (c) ${author?.name ?? author ?? `the authors of ${name}`}\n\n${mitText}`)
+    }
+    notices.set(`${name} ${version}`, texts.map(text => text.trim()).join('\n\n'))
+  }
+  const title = ([name, text]: readonly [string, string]) =>
+    `${'='.repeat(80)}\n${name}\n${'='.repeat(80)}\n\n${text}\n`
+  return [...notices]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(title)
+    .join('\n')
+}

@@ -1,4 +1,6 @@
 /** `npm run bench -- <name>`: runs a benchmark and says where it stands against its targets. */
+import '../src/adapters/onnxruntime/telemetry-off.ts' // here for the servers in Python too, which get this environment
+
 import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
 import { benchEngine } from './engine/bench.ts'

@@ -25,7 +25,7 @@ app.http('ready', {
   handler: async (request: HttpRequest): Promise<HttpResponseInit> => {
     try {
       const { catalogue, settings } = await startedApp()
-      return await answerReady(request, catalogue, settings.isDevelopment)
+      return await answerReady(request, catalogue, settings)
     } catch (failure) {
       return answerFailure(failure, {})
     }

@@ -9,16 +9,19 @@ import { FolderDocsFiles } from './adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from './adapters/local/folder-model-store.ts'
 import { halfOfMemoryMb } from './adapters/local/half-of-memory.ts'
 import { KeyFile } from './adapters/local/key-file.ts'
+import { memoryBytes } from './adapters/local/memory-bytes.ts'
 import { observeProcess } from './adapters/local/process-metrics.ts'
 import { systemClock } from './adapters/local/system-clock.ts'
 import { openCacheFolder } from './adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from './adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from './adapters/opentelemetry/forward-to-open-telemetry.ts'
 import { endSpareThread } from './adapters/worker-thread/blank-thread.ts'
+import { RunRecords } from './adapters/worker-thread/run-records.ts'
 import { WorkerScoringThread } from './adapters/worker-thread/worker-scoring-thread.ts'
 import type { Authorizer } from './auth/authorizer.ts'
 import type { SecretStore } from './auth/secret-store.ts'
 import { ServiceKeys } from './auth/service-keys.ts'
+import { ByteBudget } from './engine/byte-budget.ts'
 import { withProviders } from './engine/execution-providers.ts'
 import { Lane } from './engine/lane.ts'
 import { RunPermits } from './engine/run-permits.ts'
@@ -72,6 +75,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const opened = await Promise.all(names.map(name => openService(store, name, settings)))
   if (!settings.isDevelopment) tellOpenServices(opened)
+  const bytes = new ByteBudget(maxHeldBytes(settings, opened))
   const locked = lockedByKeys(opened, settings)
   const keys = new ServiceKeys(locked, {
     store: await openSecretStore(settings, locked),
@@ -82,16 +86,28 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
   const modelCache = openModelCache(settings)
+  const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   // Who wants more threads than there are processors has scripts that wait for other things.
   const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec ? startLane(spec, settings, permits, metrics, modelCache) : { failure: failure ?? 'unknown' }
+    const lane = spec
+      ? startLane(spec, settings, permits, metrics, modelCache, runRecords)
+      : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     const tellsTimes = settings.hasServerTiming
-    return new ScoringService({ name, definition, authorizer, lane, documents, metrics, tellsTimes })
+    return new ScoringService({
+      name,
+      definition,
+      authorizer,
+      lane,
+      documents,
+      metrics,
+      bytes: shareOf(bytes, definition, metrics),
+      tellsTimes,
+    })
   })
   const metrics = [...scoringMetrics.families, ...observeServices(services)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
@@ -107,6 +123,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     keys.stop()
     await modelCache?.stop()
     await Promise.all(services.map(service => service.stop()))
+    runRecords?.close()
   }
   await keysLoaded
   const [mistake] = keys.mistakes
@@ -227,11 +244,12 @@ function startLane(
   permits: RunPermits,
   metrics: ServiceMetrics,
   modelCache: CacheWriter | undefined,
+  runRecords: RunRecords | undefined,
 ): Lane {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const lane = new Lane({
-    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder),
+    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder, runRecords),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -257,6 +275,28 @@ function startLane(
   return lane
 }
 
+/** What all requests may hold: at least one of the largest that a service takes. @throws StartupError */
+function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly OpenedService[]): number {
+  let largest = 0
+  for (const { name, definition, spec } of opened) {
+    const { maxBodyBytes } = definition.limits
+    if (!spec) continue // it takes none
+    if (given !== undefined && given < maxBodyBytes) {
+      throw new StartupError(
+        `setting SCORING_MAX_HELD_BYTES: ${given} is less than one body of service "${name}" may have, ${maxBodyBytes}: set more, or less in limits.maxBodyBytes of its service.json`,
+      )
+    }
+    largest = Math.max(largest, maxBodyBytes)
+  }
+  return given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
+}
+
+/** Half of it, so that no service keeps all others out. */
+function shareOf(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
+  const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
+  return new ByteBudget(maxBytes, whole, () => metrics.rejected('QUEUE_FULL'))
+}
+
 /** Bytes that optimized models may take. */
 const maxCacheBytes = 2 * 2 ** 30
 
@@ -268,6 +308,23 @@ function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefin
     return new CacheWriter({ folder, maxBytes: maxCacheBytes }, line => console.log(line))
   } catch (failure) {
     console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)
+    return undefined
+  }
+}
+
+/** Tells what the last process of the app was running, where that ended without notice. */
+function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefined {
+  try {
+    const records = new RunRecords(folder)
+    for (const { service, requests } of records.lost) {
+      const what = requests.map(id => id || 'of a batch job').join(', ')
+      console.error(
+        `[${service}] an earlier process of the app ended while it was running request${requests.length > 1 ? 's' : ''} ${what}`,
+      )
+    }
+    return records
+  } catch (failure) {
+    console.error(`what is running when the process ends is not written down: ${(failure as Error).message}`)
     return undefined
   }
 }

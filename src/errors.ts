@@ -15,6 +15,7 @@ export const statusOf = {
   JOB_INPUT_EMPTY: 400,
   JOB_INPUT_NOT_ALLOWED: 403,
   JOB_INPUT_TOO_LARGE: 413,
+  JOB_INPUT_CHANGED: 409,
   JOB_OUTPUT_EXISTS: 409,
   JOB_OUTPUT_NOT_ALLOWED: 403,
   JOB_ID_TAKEN: 409,
@@ -41,6 +42,7 @@ export const statusOf = {
   CONTENT_TYPE_UNSUPPORTED: 415,
   CONTENT_ENCODING_UNSUPPORTED: 415,
   INPUT_MISSING: 400,
+  INPUT_UNKNOWN: 400,
   INPUT_SHAPE_MISMATCH: 400,
   INPUT_RAGGED: 400,
   INPUT_TYPE_MISMATCH: 400,
@@ -62,9 +64,33 @@ export const statusOf = {
   MODEL_RUN_FAILED: 500,
   STAGE_MISMATCH: 500,
   INTERNAL: 500,
+  HTTP_VERSION_UNSUPPORTED: 505,
 } as const
 
 export type ErrorCode = keyof typeof statusOf
+
+type Branded = Error & { readonly [brand: symbol]: unknown }
+
+/**
+ * Makes `instanceof` true for the instances of every copy of a class: each bundle has one of its own. They are told by a
+ * brand in the registry of symbols, never by `name`, which any error of a script may have. Subclasses are told as usual.
+ *
+ * @param isValid  what else holds of each instance
+ */
+export function brand<T extends Error>(
+  type: abstract new (...parameters: never[]) => T,
+  name: string,
+  isValid: (error: T) => boolean = () => true,
+): void {
+  const symbol = Symbol.for(`scoring-functions.${name}`)
+  Object.defineProperty(type.prototype, symbol, { value: true })
+  Object.defineProperty(type, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      if (this !== type) return Function.prototype[Symbol.hasInstance].call(this as typeof Error, value)
+      return value instanceof Error && (value as Branded)[symbol] === true && isValid(value as T)
+    },
+  })
+}
 
 /** A failure whose message may be shown to the caller. `cause` goes to the log only. */
 export class ScoringError extends Error {
@@ -84,13 +110,12 @@ export class ScoringError extends Error {
   }
 }
 
-// Bundles have a copy each of this class, and an error of one is an error to the others. Subclasses are told by their own.
-Object.defineProperty(ScoringError, Symbol.hasInstance, {
-  value(this: unknown, value: unknown): boolean {
-    if (this !== ScoringError) return Function.prototype[Symbol.hasInstance].call(this as typeof Error, value)
-    return value instanceof Error && value.name === 'ScoringError'
-  },
-})
+// What bears the brand and no known code has no status either, and is no answer to anybody.
+brand(ScoringError, 'ScoringError', ({ code }) => isErrorCode(code))
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && Object.hasOwn(statusOf, code)
+}
 
 /**
  * The entry script or the model failed, not the caller. The caller gets a plain sentence, the log the cause
@@ -115,6 +140,13 @@ export class InputShapeMismatch extends ScoringError {
   }
 }
 
+/** There is nothing to score. */
+export class NoRows extends ScoringError {
+  constructor(input: string) {
+    super('INPUT_SHAPE_MISMATCH', `input "${input}" has no rows; send at least one`)
+  }
+}
+
 /** Something the operator has to mend before the app can start: one clear line, no stack trace. */
 export class StartupError extends Error {
   constructor(message: string, options?: ErrorOptions) {
@@ -122,6 +154,7 @@ export class StartupError extends Error {
     this.name = 'StartupError'
   }
 }
+brand(StartupError, 'StartupError')
 
 /** A service that cannot be loaded; the others go on. The message says what its owner has to mend. */
 export class ServiceLoadError extends Error {
@@ -130,6 +163,19 @@ export class ServiceLoadError extends Error {
     this.name = 'ServiceLoadError'
   }
 }
+brand(ServiceLoadError, 'ServiceLoadError')
+
+/** A request body is over the limit of the host that reads it. */
+export class BodyTooLarge extends Error {
+  readonly limitBytes: number
+
+  constructor(limitBytes: number) {
+    super(`the request body is larger than ${limitBytes} bytes`)
+    this.name = 'BodyTooLarge'
+    this.limitBytes = limitBytes
+  }
+}
+brand(BodyTooLarge, 'BodyTooLarge')
 
 /** The failure as a ScoringError; what is neither that nor a failed start is a fault of ours. */
 export function asScoringError(failure: unknown): ScoringError {

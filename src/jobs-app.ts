@@ -16,9 +16,6 @@ import { ScoringLock } from './jobs/scoring-lock.ts'
 import type { ServiceCatalogue } from './scoring/service-catalogue.ts'
 import type { Settings } from './settings.ts'
 
-/** Of one service, at a time: what a list of active jobs is read in, once a minute. */
-const maxActiveJobs = 200
-
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
@@ -50,7 +47,6 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       queues,
       find,
       scorer,
-      maxActiveJobs,
       now: Date.now,
       newId: randomUUID,
       log,
@@ -61,7 +57,7 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       scorer,
       planParquet: planParquetApart(),
       clock: systemClock,
-      limits: limitsFor(settings.jobs.stallMs),
+      limits: limitsFor(settings.jobs),
       lock: new ScoringLock(),
       known: new KnownJobs(),
       stopping,

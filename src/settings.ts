@@ -2,6 +2,7 @@ import * as z from 'zod'
 import manifest from '../package.json' with { type: 'json' }
 import { StartupError } from './errors.ts'
 import type { MetricsAccess } from './protocols/metrics.ts'
+import type { ReadyWhen } from './scoring/service-catalogue.ts'
 import { type ExecutionProvider, ExecutionProviders } from './service/execution-providers.ts'
 
 /** Names of containers ("Naming and referencing containers, blobs, and metadata"). */
@@ -25,11 +26,25 @@ const Environment = z.object({
     .transform(Number)
     .optional()
     .describe('scoring threads a service may have; default: processors minus one, at least 1'),
+  SCORING_MAX_HELD_BYTES: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
+    .transform(Number)
+    .optional()
+    .describe(
+      'bytes that bodies and answers may hold at a time, all services together; default: a quarter of the memory',
+    ),
   SCORING_METRICS: z
     .enum(['off', 'on', 'public'], 'must be off, on or public')
     .optional()
     .describe(
       '/metrics: on shows a service to whoever has its key, public to everybody; default: public in Development',
+    ),
+  SCORING_READY_WHEN: z
+    .enum(['any', 'all'], 'must be any or all')
+    .default('any')
+    .describe(
+      'when /health/ready says 200: any service can score and none is being loaded any more, or all services can',
     ),
   SCORING_SERVER_TIMING: z
     .enum(['off', 'on'], 'must be off or on')
@@ -81,7 +96,13 @@ const Environment = z.object({
     .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
     .default(String(100 * 2 ** 30))
     .transform(Number)
-    .describe('how large the input of a job may be; default: 100 GiB'),
+    .describe('how large the input of a job may be, unpacked; default: 100 GiB'),
+  SCORING_JOB_MAX_ACTIVE: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, 'must be a whole number from 1 to 9999')
+    .default('200')
+    .transform(Number)
+    .describe('jobs of one service at a time that have not ended; messages wait beyond it, HTTP gets 429'),
   SCORING_JOB_STALL_MS: z
     .string()
     .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
@@ -130,12 +151,17 @@ export interface Settings {
   keyVaultTestCa: string | undefined
   keyVaultTestToken: string | undefined
   metrics: MetricsAccess
+  readyWhen: ReadyWhen
   /** Answers have the header `Server-Timing`. */
   hasServerTiming: boolean
   /** Scoring threads per service, at most. */
   maxThreads: number
+  /** Bytes that bodies and answers of all services may hold at a time; undefined: a part of the memory there is. */
+  maxHeldBytes: number | undefined
   /** Where optimized models are kept; undefined: nowhere. */
   modelCache: string | undefined
+  /** Folder in which threads write down what they run, for the process that comes after this one. */
+  runRecords: string
   /** In place of what the services ask for; undefined: each as its `service.json` says. */
   executionProviders: ExecutionProvider[] | undefined
   /** Where batch jobs are kept, see `adapters/azure/storage-address.ts`. */
@@ -153,7 +179,10 @@ export interface Settings {
     containers: string[]
     /** Elsewhere. */
     inputHosts: string[]
+    /** Unpacked. */
     maxInputBytes: number
+    /** Of one service, at a time. */
+    maxActiveJobs: number
     stallMs: number
   }
 }
@@ -194,9 +223,12 @@ export function readSettings(
     keyVaultTestCa: values.SCORING_KEY_VAULT_TEST_CA,
     keyVaultTestToken: values.SCORING_KEY_VAULT_TEST_TOKEN,
     metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),
+    readyWhen: values.SCORING_READY_WHEN,
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
+    maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
     modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),
+    runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
       connectionString: values.AzureWebJobsStorage,
@@ -210,6 +242,7 @@ export function readSettings(
       containers: values.SCORING_JOB_CONTAINERS,
       inputHosts: values.SCORING_JOB_INPUT_HOSTS,
       maxInputBytes: values.SCORING_JOB_MAX_INPUT_BYTES,
+      maxActiveJobs: values.SCORING_JOB_MAX_ACTIVE,
       stallMs: values.SCORING_JOB_STALL_MS,
     },
   }

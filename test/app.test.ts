@@ -29,6 +29,27 @@ describe('startApp', () => {
     })
   })
 
+  it('is refused when its requests may hold less than one body, which names setting and service', async test => {
+    const SCORING_MODELS = await makeServices(
+      {
+        'small/service.json': { limits: { maxBodyBytes: 1000 } },
+        'small/1/model.onnx': files['sut/1/model.onnx'],
+        'failed/service.json': { no: 'such key' },
+      },
+      test,
+    )
+    const environment = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS }
+    await assert.rejects(startApp({ ...environment, SCORING_MAX_HELD_BYTES: '999' }, await appRoot(test)), {
+      name: 'StartupError',
+      message:
+        'setting SCORING_MAX_HELD_BYTES: 999 is less than one body of service "small" may have, 1000: set more, or less in limits.maxBodyBytes of its service.json',
+    })
+    test.mock.method(console, 'error', () => {})
+    const app = await startApp({ ...environment, SCORING_MAX_HELD_BYTES: '3000' }, await appRoot(test))
+    assert.equal(app.catalogue.find('small').bytes.maxBytes, 1500)
+    await app.stop()
+  })
+
   it('is refused outside Development without a vault, even when there is a key file', async test => {
     const SCORING_MODELS = await makeServices(files, test)
     const pair = { primary: 'p'.repeat(32), secondary: 's'.repeat(32) }

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 const mayImport: Record<string, readonly string[]> = {
   tensor: [],
   service: [],
+  models: [],
   auth: [],
   engine: ['service'],
   'entry-script': ['engine'],
@@ -15,7 +16,7 @@ const mayImport: Record<string, readonly string[]> = {
   scoring: ['engine', 'auth', 'service'],
   telemetry: ['engine'],
   jobs: ['scoring', 'protocols', 'engine', 'service'],
-  adapters: ['jobs', 'engine', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
+  adapters: ['jobs', 'engine', 'models', 'entry-script', 'protocols', 'registry', 'service', 'auth'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
@@ -41,11 +42,28 @@ describe('the rooms', () => {
 
   it('know no vendor and no environment, which are for adapters', () => {
     for (const file of globSync(
-      'src/{tensor,service,auth,engine,entry-script,jobs,protocols,registry,scoring,telemetry}/**/*.ts',
+      'src/{tensor,service,models,auth,engine,entry-script,jobs,protocols,registry,scoring,telemetry}/**/*.ts',
     )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)
     }
+  })
+
+  it('read the time of day only where it is shown or compared with that of others', () => {
+    const mayRead = [
+      'src/adapters/local/system-clock.ts',
+      'src/adapters/local/process-metrics.ts', // when the process started
+      'src/adapters/entra-id/entra-authorizers.ts', // expiry of tokens
+      'src/adapters/azure/open-key-vault.ts', // the same
+      'src/adapters/azure/long-waits.ts', // Retry-After as a date
+      'src/adapters/model-cache/cache-folder.ts', // times of files
+      'src/jobs-app.ts', // when a job was submitted
+    ]
+    const files = globSync('src/**/*.ts').filter(file => /Date\.now\b/.test(readFileSync(file, 'utf8')))
+    assert.deepEqual(
+      files.filter(file => !mayRead.includes(file.split(sep).join('/'))),
+      [],
+    )
   })
 
   it('register triggers in functions/ only', () => {

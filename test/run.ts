@@ -2,6 +2,8 @@
  * Runs every test file and ends with `N passed, N failed, N skipped`. What a missing tool makes impossible is named
  * as skipped; on CI (`CI=true`) a skip is a failure. Arguments choose files: `npm test -- test/tensor`.
  */
+import '../src/adapters/onnxruntime/telemetry-off.ts'
+
 import { globSync } from 'node:fs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'

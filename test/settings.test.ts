@@ -28,9 +28,12 @@ describe('readSettings', () => {
       keyVaultTestCa: undefined,
       keyVaultTestToken: undefined,
       metrics: 'public',
+      readyWhen: 'any',
       hasServerTiming: true,
       maxThreads: 3,
+      maxHeldBytes: undefined,
       modelCache: '/app/.local/model-cache',
+      runRecords: '/app/.local/running',
       executionProviders: undefined,
       storage: {
         connectionString: undefined,
@@ -40,7 +43,13 @@ describe('readSettings', () => {
         credential: undefined,
         clientId: undefined,
       },
-      jobs: { containers: ['input', 'output'], inputHosts: [], maxInputBytes: 107_374_182_400, stallMs: 90_000 },
+      jobs: {
+        containers: ['input', 'output'],
+        inputHosts: [],
+        maxInputBytes: 107_374_182_400,
+        maxActiveJobs: 200,
+        stallMs: 90_000,
+      },
     })
     assert.equal(readSettings(development, '/app', 1, '/tmp').maxThreads, 1)
   })
@@ -57,6 +66,10 @@ describe('readSettings', () => {
     assert.throws(
       () => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2, '/tmp'),
       /SCORING_MAX_THREADS/,
+    )
+    assert.throws(
+      () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, '/app', 2, '/tmp'),
+      /^StartupError: setting SCORING_MAX_HELD_BYTES: must be a whole number of bytes, not "1 GB"/,
     )
   })
 
@@ -111,11 +124,13 @@ describe('readSettings', () => {
       SCORING_JOB_CONTAINERS: 'patients, results-2026',
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
       SCORING_JOB_MAX_INPUT_BYTES: '1000000',
+      SCORING_JOB_MAX_ACTIVE: '20',
     })
     assert.deepEqual(jobs, {
       containers: ['patients', 'results-2026'],
       inputHosts: ['other.blob.core.windows.net', 'data.example:8443'],
       maxInputBytes: 1_000_000,
+      maxActiveJobs: 20,
       stallMs: 90_000,
     })
     for (const wrong of ['Input', 'in', 'a--b', 'input/data', '*', 'jobs', 'azure-webjobs-secrets'])
@@ -139,6 +154,8 @@ describe('readSettings', () => {
       )
     for (const wrong of ['0', '-1', '1e9', '1 GB'])
       assert.throws(() => jobsIn({ SCORING_JOB_MAX_INPUT_BYTES: wrong }), /SCORING_JOB_MAX_INPUT_BYTES/, wrong)
+    for (const wrong of ['0', '10000', '2.5', 'all'])
+      assert.throws(() => jobsIn({ SCORING_JOB_MAX_ACTIVE: wrong }), /SCORING_JOB_MAX_ACTIVE/, wrong)
   })
 
   it('takes a vault, in Development too', () => {

@@ -12,9 +12,12 @@ float32 score depends on the CPU: compare with a tolerance.
 
 import hashlib
 import json
+import os
 import sys
 import textwrap
 from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
 
 import numpy as np
 import onnxruntime

@@ -5,6 +5,8 @@
  *
  * prints the seconds that took, without the start of the process and of the model.
  */
+import '../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'

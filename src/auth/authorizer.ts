@@ -16,6 +16,12 @@ export interface Authorizer {
    *   TOKEN_KEYS_UNAVAILABLE when nobody can tell now; ROLE_MISSING for a token that is good but not for this
    */
   authorize(authorization: string | null, attempt: Attempt): void | Promise<void>
+  /**
+   * Counts a credential that a probe found wrong; absent: nothing is counted.
+   *
+   * @throws ScoringError TOO_MANY_WRONG_KEYS when this one is over the limit
+   */
+  countWrong?(attempt: Pick<Attempt, 'clientAddress'>): void
   /** Whether it can tell good credentials from bad ones now; absent: always. */
   readonly isReady?: boolean
   /** What the health page shows of it; never a credential, nor what could be checked against one. */

@@ -30,6 +30,10 @@ export class KeyAuthorizer implements Authorizer {
     return this.#authorizeUnknown(presented, attempt.clientAddress())
   }
 
+  countWrong(attempt: Pick<Attempt, 'clientAddress'>): void {
+    this.#limit.count(attempt.clientAddress())
+  }
+
   get isReady(): boolean {
     return this.#reader.ring.isReadable
   }

@@ -12,9 +12,9 @@ export class ServiceKeys {
 
   /** @param services  their names */
   constructor(services: readonly string[], source: KeySource) {
-    const { clock } = source
+    const { clock, store } = source
     const limit = new WrongKeyLimit(clock)
-    this.#early = new EarlyReads(clock)
+    this.#early = new EarlyReads(clock, store.isLocal)
     this.#readers = new Map(services.map(service => [service, new KeyReader(service, source)]))
     this.#authorizers = new Map(
       [...this.#readers].map(([service, reader]) => [service, new KeyAuthorizer(reader, this.#early, limit, clock)]),

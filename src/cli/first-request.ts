@@ -13,8 +13,7 @@ interface Readiness {
     string,
     {
       status: 'loading' | 'ready' | 'failed'
-      inputs?: { name: string; dtype: string; shape: (number | string)[] }[]
-      script?: string
+      example?: { body: string; isScored: boolean }
     }
   >
 }
@@ -25,7 +24,6 @@ const patienceMs = 5000
 export interface FirstRequestOptions {
   /** Where the host listens, e.g. `http://localhost:7071`. */
   url: string
-  modelsDir: string
   appRoot: string
   /** Keys are in a vault, so that the file with those of a developer is out of use, even where there is one. */
   hasVault: boolean
@@ -36,20 +34,21 @@ export interface FirstRequestOptions {
 /** Waits until every service is loaded or has failed, then prints the first request to try. */
 export async function printFirstRequest(options: FirstRequestOptions): Promise<void> {
   const services = await settledServices(options)
-  const ready = Object.entries(services).filter(([, service]) => service.status === 'ready')
   const namesOf = (status: string) => Object.keys(services).filter(name => services[name]?.status === status)
   if (namesOf('failed').length > 0)
     console.log(`Not available: ${namesOf('failed').join(', ')} (the reasons stand above)\n`)
   if (namesOf('loading').length > 0) console.log(`Still loading: ${namesOf('loading').join(', ')}\n`)
-  for (const [name, service] of ready) {
-    const body = (await readSample(options.modelsDir, name)) ?? zeros(service.inputs, service.script)
-    if (body === undefined) continue
+  const examples = Object.entries(services).flatMap(([name, { example }]) => (example ? [{ name, ...example }] : []))
+  // One that works when pasted goes before one that only shows what a request looks like.
+  const chosen = examples.find(({ isScored }) => isScored) ?? examples[0]
+  if (chosen) {
+    const { name, isScored } = chosen
     const key = options.hasVault ? undefined : await readKey(options.appRoot, name)
     if (key) console.log(`Local key of ${name} (the others are in .local/keys.json): ${key}\n`)
     if (options.hasVault) console.log(`Keys are in the vault; this one is the secret ${name}-primary-key\n`)
     console.log(`Try ${name} in a browser: ${options.url}/api/v1/service/${name}/docs\n`)
-    console.log(`Score ${name}:\n\n${curlLine(options, name, options.hasVault ? '<key>' : key, body)}\n`)
-    return
+    const what = isScored ? `Score ${name}` : `Score ${name}, with values in place of these, which only show the form`
+    console.log(`${what}:\n\n${curlLine(options, name, options.hasVault ? '<key>' : key, onOneLine(chosen.body))}\n`)
   }
 }
 
@@ -87,29 +86,18 @@ async function fetchReadiness({ url, certPath }: FirstRequestOptions): Promise<R
   return (await json(response)) as Readiness
 }
 
-/** The service's sample request on one line, when it has one. */
-async function readSample(modelsDir: string, service: string): Promise<string | undefined> {
-  try {
-    const definition = JSON.parse(await readFile(join(modelsDir, service, 'service.json'), 'utf8'))
-    return JSON.stringify(JSON.parse(await readFile(join(modelsDir, service, definition.schema.input), 'utf8')))
-  } catch {
-    return undefined // no sample
-  }
-}
+/** TypeScript does not know it yet (ECMAScript proposal, source text access). */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown }
 
-/** A row of zeros for a service whose graph says all: only floats and integers, and no script that wants something else. */
-function zeros(
-  inputs: NonNullable<Readiness['services']>[string]['inputs'] = [],
-  script: string | undefined,
-): string | undefined {
-  const [input] = inputs
-  if (script !== 'typed' || inputs.length !== 1 || !input || !/^(u?int|float)/.test(input.dtype)) return undefined
-  const nest = (shape: readonly (number | string)[]): unknown => {
-    const [size, ...rest] = shape
-    if (size === undefined) return 0
-    return Array.from({ length: typeof size === 'number' && size > 0 ? size : 1 }, () => nest(rest))
+/** JSON text without line breaks, each number as it was written; other text as it is. */
+function onOneLine(text: string): string {
+  const asWritten = (_name: string, value: unknown, { source }: { source?: string }) =>
+    typeof value === 'number' && source !== undefined ? rawJson(source) : value
+  try {
+    return JSON.stringify(JSON.parse(text, asWritten as (name: string, value: unknown) => unknown))
+  } catch {
+    return text
   }
-  return JSON.stringify({ data: nest(input.shape) })
 }
 
 async function readKey(appRoot: string, service: string): Promise<string | undefined> {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findAppRoot } from '../adapters/local/app-root.ts'
+import { StartupError } from '../errors.ts'
 import { start, startHelp } from './start.ts'
 
 const help = `Usage: npm start -- [command] [options]
@@ -36,7 +37,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 main(process.argv.slice(2)).then(
   code => process.exit(code),
   error => {
-    const isPlain = error instanceof Error && error.name === 'StartupError'
+    const isPlain = error instanceof StartupError
     console.error(`error: ${isPlain ? error.message : (error?.stack ?? error)}`)
     process.exit(1)
   },

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findAppRoot } from '../adapters/local/app-root.ts'
 import { StartupError } from '../errors.ts'
-import { type LocalStorage, startAzurite, wantsLocalStorage } from '../host/azurite.ts'
+import { type LocalStorage, startAzurite, wantsLocalStorage, whenDamaged } from '../host/azurite.ts'
 import { hasAzurite } from '../host/azurite-process.ts'
 import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http-server.ts'
@@ -71,13 +71,10 @@ export async function start(args: string[]): Promise<number> {
         if (!listening.functions.some(({ path }) => path === '/health/ready')) return
         // Its key is the same everywhere, and published: no secret.
         if (storage) console.log(`Storage of batch jobs, for clients of Azure Storage: '${storage.connectionString}'\n`)
-        const modelsDir = environment.SCORING_MODELS || join(appRoot, 'models')
         const hasVault = Boolean(environment.KEY_VAULT_URL)
-        printFirstRequest({ url: listening.url, modelsDir, appRoot, hasVault, certPath: certificate?.cert }).catch(
-          () => {
-            // The host went away meanwhile; the supervisor tells.
-          },
-        )
+        printFirstRequest({ url: listening.url, appRoot, hasVault, certPath: certificate?.cert }).catch(() => {
+          // The host went away meanwhile; the supervisor tells.
+        })
       },
       log: line => console.error(line),
     })
@@ -119,13 +116,22 @@ function readCertificatePaths({ cert, key }: { cert?: string; key?: string }) {
   return { cert: resolve(cert), key: resolve(key) }
 }
 
+/** Most of an app does without: what storage is for says so when it is called. */
 async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<LocalStorage | undefined> {
   if (!wantsLocalStorage(environment)) return undefined
   if (!hasAzurite()) {
     console.error('No local storage: azurite is not installed (npm ci installs it). What needs storage will fail.')
     return undefined
   }
-  const storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
+  let storage: LocalStorage
+  try {
+    storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
+  } catch (failure) {
+    const without = 'Scoring does without storage; batch jobs are answered with 503.'
+    console.error(`${(failure as Error).message}\n${without} ${whenDamaged('.local/azurite')}`)
+    environment.AzureWebJobsStorage = '' // what asked for local storage finds none
+    return undefined
+  }
   if (!storage.isKept) console.error('Another host uses .local/azurite: the storage of this one is kept in memory.')
   return storage
 }

@@ -6,20 +6,34 @@ import { canRunAgain, failed, timedOut, type WaitingRequest } from './waiting-re
 /** Ends of its thread that a request may have to do with before it is given up. */
 const maxAttempts = 3
 
+export interface Blame {
+  /** What the request that ended its thread is told. */
+  readonly answer: ScoringAnswer
+  /** Scripts may have done something that must not be done twice; a run of a model has no effect but its answer. */
+  readonly hasEntryScript: boolean
+}
+
 /**
- * Who ended a thread. One request was being run: that one did it, and gets `answer`. Several were: they run again, each
- * alone, so that the next end tells. Those that only waited run again as they were, as often as it takes; when nothing
- * was being run, none of them can be cleared, and they run again a few times only.
+ * Finds the request that ended its thread. Whatever was being run may have met what an earlier request of that thread had
+ * left behind, so it runs again, alone, before it is blamed: only a second end tells. Whoever kept the thread beyond its
+ * time is plain at once. Requests that only waited run again as they were, as often as it takes; when nothing was being
+ * run, none of them can be cleared, and they run again a few times only. A script is never run again for a request that
+ * it has answered.
  *
  * @returns the requests to run again, in order
  */
-export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRequest[] {
+export function settleGuilty(slot: ThreadSlot, { answer, hasEntryScript }: Blame): WaitingRequest[] {
   const running = suspectsOf(slot)
-  const guilty = running.length === 1 ? running[0] : undefined
+  const guilty = running.length === 1 && isProven(slot, running[0] as WaitingRequest) ? running[0] : undefined
   guilty?.settle(answer)
   const suspects = new Set(running)
+  const answered = new Set(hasEntryScript ? slot.answered() : [])
   return slot.unanswered().filter(waiting => {
     if (waiting === guilty) return false
+    if (answered.has(waiting)) {
+      waiting.settle(untold())
+      return false
+    }
     const isSuspect = suspects.has(waiting)
     if (isSuspect || suspects.size === 0) waiting.attempts++
     waiting.isSuspect ||= isSuspect
@@ -29,10 +43,22 @@ export function settleGuilty(slot: ThreadSlot, answer: ScoringAnswer): WaitingRe
   })
 }
 
+/** It has run alone, after another thread had ended under it. */
+function isProven({ endedFor }: ThreadSlot, { isSuspect }: WaitingRequest): boolean {
+  return endedFor === 'timeout' || isSuspect
+}
+
 /** Who keeps a thread too long is plain; a thread that just ends may have been ended by what it was decoding. */
 function suspectsOf(slot: ThreadSlot): WaitingRequest[] {
   const running = slot.running()
   return slot.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...slot.decoding()]
+}
+
+function untold(): ScoringAnswer {
+  return failed(
+    'ENTRY_SCRIPT_ENDED_THREAD',
+    'The scoring script was run, and its thread ended before the answer could be passed on. Check the logs for more info.',
+  )
 }
 
 /** What the request that ended its thread is told. Where no script runs, it was the model's run that did not end well. */

@@ -7,6 +7,8 @@ import type { Placement } from './placement.ts'
 export interface ScoringRequest {
   readonly body: Uint8Array
   readonly contentType: string | undefined
+  /** What the log calls it by: `x-request-id` of its answer. Absent: it is part of a batch job. */
+  readonly id?: string | undefined
   /** Absent from most requests: everything that crosses to a thread costs time. */
   readonly details?: RequestDetails | undefined
 }
@@ -37,15 +39,26 @@ export interface TensorLayout {
  */
 export type ScoringAnswer =
   | { readonly json: string; readonly execMs: number; readonly executionProvider?: string; readonly times?: StageTimes }
-  | {
-      readonly status: number
-      readonly headers: readonly (readonly [string, string])[]
-      readonly body: Uint8Array
-      readonly execMs: number
-      readonly times?: StageTimes
-      readonly executionProvider?: string
-    }
+  | ResponseAnswer<Uint8Array | ReadableStream<Uint8Array>>
   | FailedAnswer
+
+/** An answer whose body is there. */
+export type WholeAnswer = Exclude<ScoringAnswer, ResponseAnswer<unknown>> | ResponseAnswer<Uint8Array>
+
+/** What a script answered itself. A body that is a stream comes while the thread has other requests already. */
+export interface ResponseAnswer<Body> {
+  readonly status: number
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: Body
+  readonly execMs: number
+  readonly times?: StageTimes
+  readonly executionProvider?: string
+}
+
+/** Lets go of an answer that nobody gets. */
+export function discard(answer: ScoringAnswer): void {
+  if ('body' in answer && !ArrayBuffer.isView(answer.body)) answer.body.cancel().catch(() => {})
+}
 
 export interface FailedAnswer {
   readonly code: ErrorCode
@@ -81,6 +94,9 @@ export interface UncachedModel {
   readonly accelerator: ServiceDefinition['accelerator']
 }
 
+/** Elements of a tensor in an example; larger ones help nobody and make a document of megabytes. */
+export const maxExampleElements = 4096
+
 /** What a thread found while it loaded a service. */
 export interface LoadReport {
   readonly scriptKind: ScriptKind
@@ -89,13 +105,19 @@ export interface LoadReport {
   /** What ran the models: one name, or several with a comma where stages or nodes differ. */
   readonly executionProvider: string
   readonly inputs: readonly TensorInfo[]
+  /** What may be given beside them. */
+  readonly optionalInputs?: readonly TensorInfo[] | undefined
   readonly outputs: readonly TensorInfo[]
+  /** Members of the answer that are lists of tensors, see `listsOf`. */
+  readonly lists?: readonly string[] | undefined
   /** Names of the stages of a pipeline, in order; undefined: it is none. */
   readonly stages?: readonly string[] | undefined
   /** Media types of bodies that the service takes besides JSON. */
   readonly mediaTypes?: readonly string[]
-  /** JSON text of a request body that the service takes, when its owner gave one. */
+  /** JSON text of a request body that the service takes: its owner's, or one that was made up and could be scored. */
   readonly inputSample?: string | undefined
+  /** `inputSample` was scored while the service was loaded; else it only shows the form. */
+  readonly isSampleScored?: boolean
   /** JSON Schema (draft 2020-12) of the request body, when the script declares its input by a schema. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>> | undefined
   /** JSON text of the answer to `inputSample`, when it is short enough to be shown. */
@@ -106,6 +128,11 @@ export interface LoadReport {
   readonly placements?: readonly Placement[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
+  /**
+   * Whether rows that come in one request get the answers of each alone, on the first axis of what it answers; undefined: as
+   * `isBatchable`.
+   */
+  readonly rowsMayShareRequest?: boolean
   /** Why not, or what else the owner should know. */
   readonly notes: readonly string[]
   readonly uncached?: readonly UncachedModel[] | undefined

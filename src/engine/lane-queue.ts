@@ -39,11 +39,14 @@ export class LaneQueue {
   /** What batch jobs wait for. */
   readonly background = new WaitingQueue()
   readonly #metrics: ServiceMetrics
-  /** Since when there is background work, or some of it was taken, as `Date.now()`. */
+  readonly #now: () => number
+  /** Since when there is background work, or some of it was taken. */
   #heldBackSince = 0
 
-  constructor(metrics: ServiceMetrics) {
+  /** @param now  milliseconds of a clock that never jumps */
+  constructor(metrics: ServiceMetrics, now: () => number) {
     this.#metrics = metrics
+    this.#now = now
   }
 
   get length(): number {
@@ -52,12 +55,12 @@ export class LaneQueue {
 
   /** Callers wait, or a job has waited for so long that it counts as one. */
   get isUrgent(): boolean {
-    return this.online.length > 0 || this.#isOverdue(Date.now())
+    return this.online.length > 0 || this.#isOverdue(this.#now())
   }
 
   push(waiting: WaitingRequest): void {
     if (!waiting.isBackground) return this.online.push(waiting)
-    if (this.background.length === 0) this.#heldBackSince = Date.now()
+    if (this.background.length === 0) this.#heldBackSince = this.#now()
     this.background.push(waiting)
   }
 
@@ -66,7 +69,7 @@ export class LaneQueue {
     if (returned.length === 0) return
     const background = returned.filter(({ isBackground }) => isBackground)
     for (const waiting of background) waiting.deadline = Number.POSITIVE_INFINITY
-    if (this.background.length === 0) this.#heldBackSince = Date.now()
+    if (this.background.length === 0) this.#heldBackSince = this.#now()
     this.background.putBack(background)
     this.online.putBack(returned.filter(({ isBackground }) => !isBackground))
   }
@@ -78,7 +81,7 @@ export class LaneQueue {
 
   /** The next requests, in order; none where all that waited are dropped. */
   take(taker: Taker): WaitingRequest[] {
-    const now = Date.now()
+    const now = this.#now()
     return this.online.length === 0 || this.#isOverdue(now) ? this.#takeBackground(now) : this.#takeOnline(taker, now)
   }
 
@@ -86,13 +89,13 @@ export class LaneQueue {
   waitForCompanyMs({ maxDelayMs, maxRows }: Company, isBatchable: boolean): number {
     const { first } = this.online
     if (maxDelayMs === 0 || !first || !isBatchable || runsAlone(first)) return 0
-    if (this.online.length >= maxRows || this.#isOverdue(Date.now())) return 0
-    return Math.max(0, first.acceptedAt + maxDelayMs - performance.now())
+    if (this.online.length >= maxRows || this.#isOverdue(this.#now())) return 0
+    return Math.max(0, first.acceptedAt + maxDelayMs - this.#now())
   }
 
   /** What goes to a thread that has a long request under way: nothing of a job, unless that was held back for long. */
   takeForRoom(taker: Taker, hasEntryScript: boolean): WaitingRequest[] {
-    const now = Date.now()
+    const now = this.#now()
     if (this.#isOverdue(now) && canJoin(this.background.first as WaitingRequest, hasEntryScript))
       return this.#takeBackground(now)
     const { first } = this.online
@@ -133,7 +136,7 @@ export class LaneQueue {
   #isDropped(next: WaitingRequest, now: number): boolean {
     const isLate = next.deadline <= now
     if (!isLate && !next.isAbandoned()) return false
-    if (!next.isBackground) this.#metrics.dropped(isLate ? 'expired' : 'abandoned', performance.now() - next.acceptedAt)
+    if (!next.isBackground) this.#metrics.dropped(isLate ? 'expired' : 'abandoned', now - next.acceptedAt)
     next.settle(isLate ? timedOut(next.timeoutMs) : abandoned())
     return true
   }

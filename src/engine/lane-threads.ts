@@ -18,6 +18,8 @@ export interface LaneThreadsOptions {
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
   readonly hasEntryScript: boolean
   readonly log: (line: string) => void
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number
 }
 
 /** What the lane hears of its threads. */
@@ -35,6 +37,8 @@ export interface LaneThreadsEvents {
 /** What the threads of a lane do now, and what became of those before. */
 export interface ThreadActivity {
   readonly threads: Readonly<Record<ThreadState, number>>
+  /** Threads among those ended that go on with a run whose request has its error: nothing can stop native code. */
+  readonly runsGivenUp: number
   readonly restarts: number
   readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
 }
@@ -43,6 +47,10 @@ export interface ThreadActivity {
 const maxStuckThreads = 4
 /** The host takes 10 s for all hooks. */
 const longestStopMs = 5000
+/** A run that has not come to its end so long after it was given up is native code. */
+const toldAfterMs = 1000
+/** Requests that one line of the log names. */
+const mostNamed = 8
 const restartDelayMs = { first: 500, longest: 30_000 }
 
 /**
@@ -63,7 +71,7 @@ export class LaneThreads {
   #restartDelayMs = restartDelayMs.first
   /** A thread ended while it loaded, and none has loaded since. */
   #hasEndedLoading = false
-  /** As `Date.now()`: a further thread could not be loaded, and is not tried again before. */
+  /** By the clock of the lane: a further thread could not be loaded, and is not tried again before. */
   #growsFrom = 0
 
   constructor(options: LaneThreadsOptions, queue: LaneQueue, metrics: ServiceMetrics, events: LaneThreadsEvents) {
@@ -103,8 +111,12 @@ export class LaneThreads {
 
   get activity(): ThreadActivity {
     const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
-    for (const { state } of this.slots) threads[state]++
-    return { threads, restarts: this.#metrics.restartCount, lastRestart: this.#lastRestart }
+    let runsGivenUp = 0
+    for (const { state, givenUpAt } of this.slots) {
+      threads[state]++
+      if (givenUpAt !== undefined) runsGivenUp++
+    }
+    return { threads, runsGivenUp, restarts: this.#metrics.restartCount, lastRestart: this.#lastRestart }
   }
 
   /** There are more than there may be, as one was stuck for a while. */
@@ -112,7 +124,7 @@ export class LaneThreads {
     return this.slots.size > this.#options.maxThreads
   }
 
-  isStalled(slot: ThreadSlot, now = Date.now()): boolean {
+  isStalled(slot: ThreadSlot, now = this.#options.now()): boolean {
     return isStalled(slot, now, this.#options)
   }
 
@@ -133,7 +145,7 @@ export class LaneThreads {
 
   /** No thread is loading, and there may be one more beside those that are not stuck. */
   mayGrow(): boolean {
-    if (this.#failure !== undefined || Date.now() < this.#growsFrom) return false
+    if (this.#failure !== undefined || this.#options.now() < this.#growsFrom) return false
     let stuck = 0
     for (const slot of this.slots) {
       if (slot.state === 'loading') return false
@@ -143,7 +155,8 @@ export class LaneThreads {
   }
 
   #startThread(): void {
-    const slot = new ThreadSlot(this.#options.startThread, this.#metrics, {
+    const { startThread, now } = this.#options
+    const slot = new ThreadSlot(startThread, this.#metrics, now, {
       onLoaded: (_, report) => this.#loaded(report),
       onLoadFailed: (failing, reason) => this.loadFailed(failing, reason),
       onRoom: slot => this.#events.onRoom(slot),
@@ -166,12 +179,23 @@ export class LaneThreads {
     this.#events.onFree()
   }
 
+  /** What it runs exceeds a limit. A script ends at once; of native code the operator has to know that it goes on. */
+  givenUp(slot: ThreadSlot): void {
+    const what = named(slot.runningNames)
+    setTimeout(() => {
+      if (!this.slots.has(slot)) return
+      this.#options.log(
+        `a run exceeded its limit (${slot.endedFor}) and goes on computing: native code cannot be stopped, and takes a processor until it returns${what}`,
+      )
+    }, toldAfterMs).unref()
+  }
+
   /** Where there is no other thread, the service cannot score until one has loaded it again. */
   loadFailed(slot: ThreadSlot, reason: string): void {
     slot.endedFor = 'load'
     if (this.#hasThreads(slot)) {
       this.#options.log(`a further scoring thread could not be loaded: ${reason}`)
-      this.#growsFrom = Date.now() + this.#takeRestartDelayMs()
+      this.#growsFrom = this.#options.now() + this.#takeRestartDelayMs()
       return
     }
     if (this.#report) this.#options.log(`the service could not be loaded again: ${reason}`)
@@ -196,11 +220,10 @@ export class LaneThreads {
     }
     if (slot.endedFor === 'surplus') return this.#events.onFree()
     if (!wasLoading) {
-      this.#options.log(
-        `a scoring thread ended (${slot.endedFor ?? end.kind}: ${end.detail}); a new one takes its place`,
-      )
+      this.#options.log(lineOfEnd(slot, end, this.#options.now()))
       this.#restarted(reasonOf(slot, end))
-      const innocent = settleGuilty(slot, answerOfEnd(slot, end, this.#options))
+      const { hasEntryScript } = this.#options
+      const innocent = settleGuilty(slot, { answer: answerOfEnd(slot, end, this.#options), hasEntryScript })
       this.#metrics.retried(innocent.length)
       this.#queue.putBack(innocent)
     } else if (slot.endedFor !== 'load' && !this.#mayLoadAtOnce()) {
@@ -241,6 +264,21 @@ export class LaneThreads {
     this.#restartDelayMs = Math.min(restartDelayMs.longest, delayMs * 2)
     return delayMs
   }
+}
+
+function lineOfEnd(slot: ThreadSlot, { kind, detail }: ThreadEnd, now: number): string {
+  const { endedFor, givenUpAt } = slot
+  const goneOnMs = givenUpAt === undefined ? 0 : now - givenUpAt
+  const goneOn = goneOnMs < toldAfterMs ? '' : `, ${Math.round(goneOnMs / 1000)} s after it was given up`
+  return `a scoring thread ended (${endedFor ?? kind}: ${detail})${goneOn}; a new one takes its place${named(slot.runningNames)}`
+}
+
+/** The requests that a thread was running, of which one has probably done it. */
+function named(requests: readonly string[]): string {
+  if (requests.length === 0) return ''
+  const shown = requests.slice(0, mostNamed).join(', ')
+  const more = requests.length > mostNamed ? ` and ${requests.length - mostNamed} more` : ''
+  return `; running: request${requests.length > 1 ? 's' : ''} ${shown}${more}`
 }
 
 function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {

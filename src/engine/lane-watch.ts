@@ -12,8 +12,12 @@ interface LaneWatchOptions {
   readonly queue: LaneQueue
   readonly slots: ReadonlySet<ThreadSlot>
   readonly metrics: ServiceMetrics
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number
   /** Work waits, and a thread may be free or may be added. */
   readonly onWork: () => void
+  /** What it runs exceeds a limit, and it is on its way to its end. */
+  readonly onGivenUp: (slot: ThreadSlot) => void
   readonly onLoadTimeout: (slot: ThreadSlot, reason: string) => void
 }
 
@@ -34,7 +38,7 @@ export class LaneWatch {
     if (this.#timer || this.#isStopped) return
     const { timeoutMs, loadTimeoutMs } = this.#options
     const pauseMs = Math.max(5, Math.min(longestPauseMs, timeoutMs / 8, loadTimeoutMs / 8))
-    this.#timer = setInterval(() => this.#inspect(Date.now()), pauseMs)
+    this.#timer = setInterval(() => this.#inspect(this.#options.now()), pauseMs)
     this.#timer.unref()
   }
 
@@ -44,8 +48,14 @@ export class LaneWatch {
    * @returns `settle`, which from now on ends that watch too
    */
   expireAt(deadline: number, settle: WaitingRequest['settle']): WaitingRequest['settle'] {
-    const timer = setTimeout(() => this.#expire(Date.now()), Math.max(1, deadline - Date.now()))
-    timer.unref()
+    const { now } = this.#options
+    let timer: NodeJS.Timeout
+    const wait = () => {
+      timer = setTimeout(look, Math.max(1, Math.ceil(deadline - now()))).unref()
+    }
+    // A timer may come a fraction of a millisecond early.
+    const look = () => (now() < deadline ? wait() : this.#expire(now()))
+    wait()
     return answer => {
       clearTimeout(timer)
       settle(answer)
@@ -65,7 +75,7 @@ export class LaneWatch {
       if (slot.state === 'busy') this.#inspectBusy(slot, now)
     }
     if (queue.length > 0) onWork()
-    else if (![...slots].some(({ state }) => state === 'busy' || state === 'loading')) {
+    else if (![...slots].some(({ state, hasUnanswered }) => state === 'busy' || state === 'loading' || hasUnanswered)) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
@@ -81,9 +91,9 @@ export class LaneWatch {
   #expire(now: number): void {
     const { queue, slots, metrics } = this.#options
     const expired = queue.online.takeOut(({ deadline }) => deadline <= now)
-    for (const { acceptedAt } of expired) metrics.dropped('expired', performance.now() - acceptedAt)
+    for (const { acceptedAt } of expired) metrics.dropped('expired', now - acceptedAt)
     for (const slot of slots) {
-      if (slot.state !== 'busy') continue
+      if (!slot.hasUnanswered) continue
       const { begun, others } = slot.takeExpired(now)
       for (const { isBackground } of others) if (!isBackground) metrics.dropped('expired')
       expired.push(...begun, ...others)
@@ -97,15 +107,22 @@ export class LaneWatch {
       waiting.settle(abandoned())
     }
     const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
-    if (isTimeUp || isStalled(slot, now, this.#options)) this.#options.queue.putBack(slot.withdraw())
-    // Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet.
-    if (isTimeUp) return slot.end('timeout')
+    if (isTimeUp) return this.#giveUp(slot, 'timeout')
+    if (isStalled(slot, now, this.#options)) this.#options.queue.putBack(slot.withdraw())
     if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)
+  }
+
+  /** Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet. */
+  #giveUp(slot: ThreadSlot, reason: 'timeout' | 'memory'): void {
+    this.#options.queue.putBack(slot.withdraw())
+    slot.end(reason)
+    this.#options.onGivenUp(slot)
   }
 
   /** The heap has its own limit; buffers do not count towards that one. */
   async #inspectMemory(slot: ThreadSlot): Promise<void> {
     const memoryMb = await slot.memoryMb()
-    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && slot.state === 'busy') slot.end('memory')
+    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && slot.state === 'busy')
+      this.#giveUp(slot, 'memory')
   }
 }

@@ -15,7 +15,7 @@ import { RunPermits, type RunShare } from './run-permits.ts'
 import type { ThreadSlot } from './thread-slot.ts'
 import { type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
 
-export interface LaneOptions extends AdmissionLimits, LaneThreadsOptions {
+export interface LaneOptions extends AdmissionLimits, Omit<LaneThreadsOptions, 'now'> {
   readonly loadTimeoutMs: number
   /** Absent: whatever waits goes to a thread that is free at once. */
   readonly company?: Company
@@ -23,6 +23,8 @@ export interface LaneOptions extends AdmissionLimits, LaneThreadsOptions {
   readonly permits?: RunPermits
   /** Absent: nobody reads them. */
   readonly metrics?: ServiceMetrics
+  /** Milliseconds of a clock that never jumps; absent: `performance.now()`. */
+  readonly now?: () => number
 }
 
 /** What waits in a lane, and what its threads do. */
@@ -41,6 +43,7 @@ export class Lane {
   readonly #watch: LaneWatch
   readonly #share: RunShare
   readonly #metrics: ServiceMetrics
+  readonly #now: () => number
   readonly #cost = new HandOverCost()
   #isStopping = false
   #isPumpScheduled = false
@@ -50,21 +53,25 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
-    this.#queue = new LaneQueue(this.#metrics)
-    this.#threads = new LaneThreads(options, this.#queue, this.#metrics, {
+    const now = options.now ?? (() => performance.now())
+    this.#now = now
+    this.#queue = new LaneQueue(this.#metrics, now)
+    this.#threads = new LaneThreads({ ...options, now }, this.#queue, this.#metrics, {
       onStart: () => this.#watch.start(),
       onFree: () => this.#pump(),
       onIdle: slot => this.#idle(slot),
       onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
     })
-    const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, () => performance.now())
+    const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, now)
     this.#share = permits.join({ isUrgent: () => this.#queue.isUrgent, onTurn: () => this.#pump() })
     this.#watch = new LaneWatch({
       ...options,
+      now,
       metrics: this.#metrics,
       queue: this.#queue,
       slots: this.#threads.slots,
       onWork: () => this.#pump(),
+      onGivenUp: slot => this.#threads.givenUp(slot),
       onLoadTimeout: (slot, reason) => this.#threads.loadFailed(slot, reason),
     })
   }
@@ -114,7 +121,7 @@ export class Lane {
     isAbandoned: () => boolean = () => false,
     patience?: Patience,
   ): Promise<ScoringAnswer> {
-    const now = Date.now()
+    const now = this.#now()
     const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
     const deadline = Math.min(now + this.#options.timeoutMs, (patience?.since ?? now) + timeoutMs)
     if (this.#isStopping) return Promise.resolve(stopping())
@@ -160,7 +167,7 @@ export class Lane {
     this.#queue.push({
       request,
       order: this.#submitted++,
-      acceptedAt: performance.now(),
+      acceptedAt: this.#now(),
       isBackground,
       deadline,
       timeoutMs,
@@ -196,7 +203,8 @@ export class Lane {
   #pump(): void {
     while (this.#queue.length > 0 && !this.#isStopping) {
       const idle = [...this.#threads.slots].filter(slot => slot.state === 'idle')
-      const [slot] = idle
+      // What goes wrong with a request may end its thread, and what streams out of that.
+      const slot = idle.find(({ isStreaming }) => !isStreaming) ?? idle[0]
       if (!slot) return this.#threads.grow()
       if (this.#waitsForCompany()) return
       const permit = this.#share.begin()
@@ -231,7 +239,7 @@ export class Lane {
 
   /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
   #expectedWaitMs(): number {
-    const now = Date.now()
+    const now = this.#now()
     const isBatchable = this.#threads.isBatchable
     let ms = this.#cost.estimateMs(this.#queue.online.handOvers, this.#queue.online.work, isBatchable)
     let busy = 0
@@ -249,8 +257,8 @@ export class Lane {
   }
 
   #idle(slot: ThreadSlot): void {
-    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, Date.now() - slot.since, slot.runMs)
-    const isSurplus = this.#threads.hasSurplus
+    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, this.#now() - slot.since, slot.runMs)
+    const isSurplus = this.#threads.hasSurplus && !slot.isStreaming
     if (isSurplus) slot.end('surplus')
     slot.endTurn(this.#queue.length > 0)
     if (!isSurplus) this.#pump()

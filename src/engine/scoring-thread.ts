@@ -40,17 +40,21 @@ export interface ScoringThread {
   isRunning(index: number): boolean
   /** Whether the script is decoding it, without keeping the thread. */
   isDecoding(index: number): boolean
+  /** Whether its run has ended, and its answer is on the way. */
+  isAnswered(index: number): boolean
   /**
-   * Takes back request `index`, so that another thread can run it: the thread has not begun it, is not kept by it, or has
-   * not yet told its answer. What it tells of it later counts for nothing.
+   * Takes back request `index`, so that another thread can run it: the thread has not begun it, or is not kept by it. What
+   * it tells of it later counts for nothing.
    *
-   * @returns false when it is being run
+   * @returns false when it is being run or has been: what a script has done once it is not to do again
    */
   withdraw(index: number): boolean
-  /** When what runs now began, as `Date.now()`. */
+  /** When what runs now began, by the clock of the lane. */
   runningSince(): number
   /** Milliseconds that it has computed so far: not those in which it had nothing to do, or waited for something else. */
   computedMs(): number
+  /** Bodies of answers are still on their way out of it, and its end would cut them off; absent: it has none. */
+  readonly isStreaming?: boolean
   /** MiB of JavaScript memory the thread holds; undefined when it does not answer. */
   memoryMb(): Promise<number | undefined>
   /** Ends the thread wherever it is; `onEnd` follows. */

@@ -1,8 +1,8 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
+import { discard, type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
 import type { RunPermit } from './run-permits.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
-import { canRunAgain, type WaitingRequest, workOf } from './waiting-request.ts'
+import { canRunAgain, nameOf, type WaitingRequest, workOf } from './waiting-request.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
@@ -28,7 +28,7 @@ export class ThreadSlot {
   state: ThreadState = 'loading'
   endedFor: EndReason | undefined
   /** When it began to load, or got its hand-over. */
-  since = Date.now()
+  since: number
   /** Requests of the hand-over that it has, or had last. */
   requestCount = 0
   /** What they are, as `workOf` counts it. */
@@ -37,20 +37,28 @@ export class ThreadSlot {
   runMs = 0
   /** What it has, or had last, began as a request of a batch job. */
   isBackground = false
+  /** When it was given up, with what it runs; undefined: it was not. */
+  givenUpAt: number | undefined
   /** It takes others in while it has a long request under way: nobody waits for the end of that. */
   isSharing = false
   readonly #thread: ScoringThread
   readonly #metrics: ServiceMetrics
+  readonly #now: () => number
   #permit: RunPermit | undefined
   /** What the thread had computed when it got its hand-over; undefined: nobody asks. */
   #computedBeforeMs: number | undefined
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
+  /** Those that it goes on with although their time is up, as the log calls them. */
+  #overdue: string[] = []
   /** Places in it whose answers have come: nothing more will be said of those. */
   #free: number[] = []
 
-  constructor(startThread: StartThread, metrics: ServiceMetrics, events: SlotEvents) {
+  /** @param now  milliseconds of a clock that never jumps */
+  constructor(startThread: StartThread, metrics: ServiceMetrics, now: () => number, events: SlotEvents) {
     this.#metrics = metrics
+    this.#now = now
+    this.since = now()
     this.#thread = startThread({
       onLoaded: report => {
         this.state = 'idle'
@@ -79,9 +87,10 @@ export class ThreadSlot {
     this.#computedBeforeMs = permit.share.isContested ? this.#thread.computedMs() : undefined
     this.#batch = batch
     this.#free = []
+    this.#overdue = []
     this.isSharing = false
     this.isBackground = batch[0]?.isBackground === true
-    this.since = Date.now()
+    this.since = this.#now()
     this.requestCount = 0
     this.work = 0
     this.runMs = 0
@@ -122,6 +131,7 @@ export class ThreadSlot {
 
   end(reason: EndReason): void {
     this.endedFor ??= reason
+    if (this.state === 'busy') this.givenUpAt = this.#now()
     // While it loads, the lane still has to hear that loading failed.
     if (this.state !== 'loading') this.state = 'ended'
     void this.#thread.end()
@@ -136,8 +146,22 @@ export class ThreadSlot {
     return this.state === 'busy' ? now - this.#thread.runningSince() : 0
   }
 
+  /** Bodies of answers are still on their way out of it. */
+  get isStreaming(): boolean {
+    return this.#thread.isStreaming === true
+  }
+
   memoryMb(): Promise<number | undefined> {
     return this.#thread.memoryMb()
+  }
+
+  get hasUnanswered(): boolean {
+    return this.#batch.some(waiting => waiting !== undefined)
+  }
+
+  /** What it is running, as the log calls it: also what has got a timeout for its answer already. */
+  get runningNames(): string[] {
+    return [...this.#overdue, ...this.running().map(nameOf)]
   }
 
   /** What it has in hand and has not answered. */
@@ -148,6 +172,11 @@ export class ThreadSlot {
   /** Those of them that keep the thread right now. */
   running(): WaitingRequest[] {
     return this.#those(index => this.#thread.isRunning(index))
+  }
+
+  /** Those of them whose run has ended, and whose answer has not come. */
+  answered(): WaitingRequest[] {
+    return this.#those(index => this.#thread.isAnswered(index))
   }
 
   /** Those of them that are being decoded and do not keep the thread. */
@@ -168,6 +197,7 @@ export class ThreadSlot {
   takeExpired(now: number): { begun: WaitingRequest[]; others: WaitingRequest[] } {
     const begun = this.#remove(({ deadline }, index) => deadline <= now && this.#thread.isRunning(index))
     const others = this.#remove(({ deadline }) => deadline <= now)
+    this.#overdue.push(...begun.map(nameOf))
     // Of all that are out: what was being decoded when its time was up may wait for its run by now.
     for (const [index, waiting] of this.#batch.entries()) if (!waiting) this.#thread.withdraw(index)
     return { begun, others }
@@ -180,7 +210,7 @@ export class ThreadSlot {
 
   #count(batch: readonly WaitingRequest[]): void {
     this.requestCount += batch.length
-    const now = performance.now()
+    const now = this.#now()
     for (const waiting of batch) {
       this.work += workOf(waiting)
       waiting.queueMs = now - waiting.acceptedAt
@@ -208,7 +238,10 @@ export class ThreadSlot {
       const answer = answers[at] as ScoringAnswer
       this.#batch[index] = undefined
       this.#free.push(index)
-      if (!waiting) continue
+      if (!waiting) {
+        discard(answer)
+        continue
+      }
       if (!('code' in answer) && answer.times) {
         answer.times.queueMs = waiting.queueMs
         this.#metrics.coded(answer.times.decodeMs, answer.times.encodeMs)

@@ -4,7 +4,7 @@ import { type FailedAnswer, movedFromBytes, type ScoringAnswer, type ScoringRequ
 /** How long a caller waits for its answer. */
 export interface Patience {
   readonly timeoutMs: number
-  /** As `Date.now()`. */
+  /** As `performance.now()`. */
   readonly since: number
 }
 
@@ -13,11 +13,11 @@ export interface WaitingRequest {
   readonly request: ScoringRequest
   /** Place in the order in which requests came to the lane. */
   readonly order: number
-  /** As `performance.now()`. */
+  /** By the clock of the lane. */
   readonly acceptedAt: number
   /** Of a batch job: it waits behind what callers wait for. */
   readonly isBackground: boolean
-  /** As `Date.now()`. That of a background request is infinite until a thread takes it. */
+  /** By the clock of the lane. That of a background request is infinite until a thread takes it. */
   deadline: number
   /** What the deadline came from: the time that the service, or this caller, grants. */
   readonly timeoutMs: number
@@ -57,6 +57,11 @@ const bytesPerWork = 2048
 /** What a request costs, in requests without a body: its rows are not known before a thread decodes it, but its bytes are. */
 export function workOf({ request }: WaitingRequest): number {
   return 1 + request.body.byteLength / bytesPerWork
+}
+
+/** Of a request as the log calls it. */
+export function nameOf({ request, isBackground }: WaitingRequest): string {
+  return request.id ?? (isBackground ? 'of a batch job' : 'without an id')
 }
 
 export function failed(code: ErrorCode, message: string): FailedAnswer {

@@ -75,14 +75,14 @@ function checkedTypes(file: string, accepts: unknown): readonly string[] {
 function feedsOf(result: unknown, inputs: readonly TensorInfo[]): Feeds {
   const [only] = inputs
   const byName = result instanceof Tensor && inputs.length === 1 && only ? { [only.name]: result } : result
-  const feeds: Record<string, Tensor> = {}
+  const feeds = new Map<string, Tensor>()
   for (const { name, dtype, shape } of inputs) {
     const tensor = (byName as Record<string, unknown> | null | undefined)?.[name]
     if (!(tensor instanceof Tensor)) throw new TypeError(`decode() must return a Tensor, or { ${name}: Tensor }`)
     if (tensor.dtype !== dtype)
       throw new TypeError(`decode() returned a ${tensor.dtype} tensor, its input declares ${dtype}`)
-    if (!fits(tensor.shape, shape)) throw new InputShapeMismatch(name, shape, tensor.shape)
-    feeds[name] = tensor
+    if (shape && !fits(tensor.shape, shape)) throw new InputShapeMismatch(name, shape, tensor.shape)
+    feeds.set(name, tensor)
   }
-  return feeds
+  return Object.fromEntries(feeds)
 }

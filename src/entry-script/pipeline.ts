@@ -1,11 +1,22 @@
 /** A pipeline: stages that score one after the other, each on what the one before it gave. */
 import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
-import { concatRows, splitRows } from '../tensor/rows.ts'
-import { hasRowAxis } from '../tensor/shape.ts'
+import { concatRows } from '../tensor/rows.ts'
+import { isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { RequestHeaders } from './api.ts'
-import { rowCountOf } from './row-feeds.ts'
+import { rowCountOf, sliceFeeds, unequalRows } from './row-feeds.ts'
+import {
+  alone,
+  hasEqualRows,
+  mayShare,
+  type OwnersWord,
+  type RowSharing,
+  rowAxisOf,
+  sharingOfModel,
+  sharingOfScript,
+  unlikeSizes,
+} from './row-sharing.ts'
 import type { Script } from './script.ts'
 
 /** One stage. Rows of several requests come together, and stay in order. */
@@ -17,33 +28,59 @@ export interface Stage {
   readonly outputs: readonly TensorInfo[] | undefined
   /** It can be given any number of rows. */
   readonly takesAnyRowCount: boolean
+  /** Whether rows of several requests may come together. */
+  readonly sharing: RowSharing
   /** @returns a Tensor or an object of Tensors for the next stage; of the last stage, anything that can be an answer */
   run(feeds: Feeds): unknown
 }
 
-/** A model between other stages. It runs on slices where it takes fewer rows at a time than there are. */
+/**
+ * A model between other stages. It runs on slices where it takes fewer rows at a time than there are: `maxRows` if its rows
+ * are proven to be independent, or as many as its inputs are fixed to.
+ */
 export function modelStage(name: string, model: ModelSession, maxRows: number): Stage {
-  const [first] = model.inputs
-  const fixedRows = first?.shape[0]
-  const isOpen = [...model.inputs, ...model.outputs].every(({ shape }) => hasRowAxis(shape))
-  const rowsPerRun = isOpen ? maxRows : typeof fixedRows === 'number' ? fixedRows : Number.POSITIVE_INFINITY
+  const sharing = sharingOfStage(model)
+  const fixedRows = fixedRowsOf(model)
+  const rowsPerRun = fixedRows ?? maxRows
   const [only] = model.outputs
   return {
     name,
     inputs: model.inputs,
     outputs: model.outputs,
     // A model of one row at a time takes any number of them, one by one.
-    takesAnyRowCount: isOpen || rowsPerRun === 1,
+    takesAnyRowCount: fixedRows === undefined || fixedRows === 1,
+    sharing,
     run: async feeds => {
-      const outputs = await runInSlices(model, feeds, rowsPerRun)
+      const mayCut = fixedRows === undefined ? mayShare(feeds, sharing) : hasEqualRows(feeds)
+      const outputs = await (mayCut ? runInSlices(name, model, sharing, feeds, rowsPerRun) : model.run(feeds))
       return model.outputs.length === 1 && only ? outputs[only.name] : outputs
     },
   }
 }
 
-/** A script between or after other stages: `run({ data })`, or `run` of the names that the stage before gives. */
-export function scriptStage(name: string, run: (input: unknown) => unknown): Stage {
-  return { name, inputs: undefined, outputs: undefined, takesAnyRowCount: true, run }
+/** Rows that come one by one cannot look at each other. */
+function sharingOfStage(model: ModelSession): RowSharing {
+  const { inputs, outputs } = model
+  if (fixedRowsOf(model) === 1 && outputs.every(({ shape }) => shape?.[0] === 1)) return { kind: 'shared' }
+  const sharing = sharingOfModel(model)
+  const other = inputs.find(({ name }) => sharing.kind === 'shared' && sharing.premises?.inputs.has(name) === false)
+  return other ? alone(`input "${other.name}" of model "${model.name}" has a default instead of rows`) : sharing
+}
+
+/** @returns undefined: not all inputs are fixed to the same number of rows */
+function fixedRowsOf({ inputs }: ModelSession): number | undefined {
+  const rows = inputs[0]?.shape?.[0]
+  return typeof rows === 'number' && rows > 0 && inputs.every(({ shape }) => shape?.[0] === rows) ? rows : undefined
+}
+
+/**
+ * A script between or after other stages: `run({ data })`, or `run` of the names that the stage before gives.
+ *
+ * @param word  what its owner says of rows that it gets together
+ */
+export function scriptStage(name: string, run: (input: unknown) => unknown, word: OwnersWord): Stage {
+  const sharing = sharingOfScript(`run() of stage "${name}"`, word)
+  return { name, inputs: undefined, outputs: undefined, takesAnyRowCount: true, sharing, run }
 }
 
 /**
@@ -59,31 +96,53 @@ export function pipelineOf(first: { readonly name: string; readonly script: Scri
     const [second] = rest
     if (!second || script.kind === 'headed') return script
     const call = script.run as (input: unknown, headers?: RequestHeaders) => unknown
+    const sharing = sharingOfAll(rest)
     return {
       kind: 'headed',
       head: script,
       takesHeaders: script.takesHeaders,
+      inputs: second.inputs,
       hasRowAxis: takesAnyRowCount,
+      sharing,
       feedsOf: async (input, headers) => feedsBetween(name, await inStage(name, () => call(input, headers)), second),
-      run: (feeds: Feeds) => runStages(rest, feeds),
+      run: (feeds: Feeds) => runStages(rest, feeds, feedsByRule(sharing)),
     }
   }
+  const sharing = sharingOfAll([{ ...script, name, takesAnyRowCount: true }, ...rest])
+  const between = feedsByRule(sharing)
   return {
     ...script,
     hasRowAxis: script.hasRowAxis && takesAnyRowCount,
+    sharing,
     run: async (feeds: Feeds, headers?: RequestHeaders) => {
       const result = await inStage(name, () => script.run(feeds, headers))
       const [second] = rest
-      return second ? runStages(rest, feedsBetween(name, result, second)) : result
+      return second ? runStages(rest, between(name, result, second), between) : result
     },
   }
 }
 
-async function runStages(stages: readonly Stage[], feeds: Feeds): Promise<unknown> {
+/** Rows share the stages where they share each of them. */
+function sharingOfAll(stages: readonly Pick<Stage, 'name' | 'sharing' | 'takesAnyRowCount'>[]): RowSharing {
+  for (const [index, { name, sharing, takesAnyRowCount }] of stages.entries()) {
+    if (!takesAnyRowCount) return alone(`stage "${name}" takes a fixed number of rows`)
+    if (sharing.kind === 'alone') return stages.length === 1 ? sharing : alone(`stage "${name}": ${sharing.why}`)
+    if (sharing.axes !== undefined && index < stages.length - 1)
+      return alone(`stage "${name}" gives the next one rows that are not on the first axis`)
+  }
+  const [first, last] = [stages[0], stages.at(-1)].map(stage => stage?.sharing as RowSharing & { kind: 'shared' })
+  return {
+    kind: 'shared',
+    ...(first?.premises && { premises: first.premises }),
+    ...(last?.axes !== undefined && { axes: last.axes }),
+  }
+}
+
+async function runStages(stages: readonly Stage[], feeds: Feeds, between: typeof feedsBetween): Promise<unknown> {
   let result: unknown = feeds
   for (const [index, stage] of stages.entries()) {
     const before = stages[index - 1]
-    const taken = before ? feedsBetween(before.name, result, stage) : feeds
+    const taken = before ? between(before.name, result, stage) : feeds
     result = await inStage(stage.name, () => stage.run(taken))
   }
   return result
@@ -109,7 +168,7 @@ export function checkStages(stages: readonly Stage[]): void {
  *
  * @throws ScoringError STAGE_MISMATCH naming both stages
  */
-export function feedsBetween(from: string, result: unknown, to: Stage): Feeds {
+export function feedsBetween(from: string, result: unknown, to: Pick<Stage, 'name' | 'inputs'>): Feeds {
   const given = result instanceof Tensor ? { data: result } : result
   if (!isTensors(given)) {
     throw mismatch(`stage "${from}" must give a Tensor or an object of Tensors to stage "${to.name}"`)
@@ -126,12 +185,13 @@ type Shaped = Pick<TensorInfo, 'dtype' | 'shape'>
 function matched<Given extends Shaped>(
   from: string,
   given: Readonly<Record<string, Given>>,
-  to: Stage,
+  to: Pick<Stage, 'name' | 'inputs'>,
 ): { readonly taken: Record<string, Given>; readonly fault?: string } {
   const inputs = to.inputs ?? []
   const [only, ...others] = Object.keys(given)
   const isOneToOne = inputs.length === 1 && only !== undefined && others.length === 0
-  const taken: Record<string, Given> = {}
+  const taken = new Map<string, Given>()
+  const done = () => Object.fromEntries(taken)
   for (const input of inputs) {
     const tensor = isOneToOne ? given[only] : Object.hasOwn(given, input.name) ? given[input.name] : undefined
     if (!tensor) {
@@ -139,32 +199,33 @@ function matched<Given extends Shaped>(
         Object.keys(given)
           .map(each => `"${each}"`)
           .join(', ') || 'nothing'
-      return { taken, fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
+      return { taken: done(), fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
     }
     if (!suits(tensor, input)) {
       const fault = `stage "${to.name}" takes "${input.name}" as ${typeOf(input)}, stage "${from}" gives ${typeOf(tensor)}`
-      return { taken, fault }
+      return { taken: done(), fault }
     }
-    taken[input.name] = tensor
+    taken.set(input.name, tensor)
   }
-  return { taken }
+  return { taken: done() }
 }
 
 /** Types, and sizes but for the rows, which a stage may take in slices. */
 function suits(given: Shaped, taken: Shaped): boolean {
-  const isOpen = (size: number | string | undefined) => typeof size === 'string' || (size ?? -1) < 0
+  if (given.dtype !== taken.dtype) return false
+  const { shape } = given
+  if (!shape || !taken.shape) return true
   return (
-    given.dtype === taken.dtype &&
-    given.shape.length === taken.shape.length &&
+    shape.length === taken.shape.length &&
     taken.shape.every((size, axis) => {
-      const other = given.shape[axis]
+      const other = shape[axis] as number | string
       return axis === 0 || isOpen(size) || isOpen(other) || size === other
     })
   )
 }
 
 function typeOf({ dtype, shape }: Shaped): string {
-  return `${dtype}[${shape.join(', ')}]`
+  return shape ? `${dtype}[${shape.join(', ')}]` : dtype
 }
 
 function isTensors(value: unknown): value is Feeds {
@@ -188,21 +249,54 @@ async function inStage(name: string, run: () => unknown): Promise<unknown> {
   }
 }
 
-async function runInSlices(model: ModelSession, feeds: Feeds, rowsPerRun: number): Promise<Record<string, Tensor>> {
-  const total = rowCountOf(feeds)
-  if (total <= rowsPerRun) return model.run(feeds)
-  const counts = Array.from({ length: Math.ceil(total / rowsPerRun) }, (_, index) =>
-    Math.min(rowsPerRun, total - index * rowsPerRun),
-  )
-  const slices: Record<string, Tensor>[] = counts.map(() => ({}))
-  for (const name in feeds) {
-    for (const [index, part] of splitRows(feeds[name] as Tensor, counts).entries()) {
-      ;(slices[index] as Record<string, Tensor>)[name] = part
-    }
+function feedsByRule(sharing: RowSharing): typeof feedsBetween {
+  return sharing.kind === 'shared' ? sharedFeedsBetween : feedsBetween
+}
+
+/**
+ * The same for rows that may be of several requests. What is proven of a model takes for granted that all its inputs have
+ * the same number of rows, and that a name of a dimension has one size; ONNX Runtime checks neither.
+ *
+ * @throws ScoringError STAGE_MISMATCH naming both stages
+ */
+function sharedFeedsBetween(from: string, result: unknown, to: Pick<Stage, 'name' | 'inputs'>): Feeds {
+  const feeds = feedsBetween(from, result, to)
+  if (!to.inputs) return feeds
+  const rows = unequalRows(feeds, to.inputs)
+  if (rows !== undefined) {
+    const where = `stage "${to.name}" takes as many rows of each input where rows of several requests come together`
+    throw mismatch(`${where}; of what stage "${from}" gives, ${rows}`)
   }
+  const unlike = unlikeSizes(feeds, to.inputs)
+  if (!unlike) return feeds
+  const { dimension, sizes } = unlike
+  throw mismatch(`stage "${to.name}" takes one size for "${dimension}", stage "${from}" gives ${sizes.join(' and ')}`)
+}
+
+/** @param feeds  with the same number of rows each */
+async function runInSlices(
+  stage: string,
+  model: ModelSession,
+  sharing: RowSharing,
+  feeds: Feeds,
+  rowsPerRun: number,
+): Promise<Record<string, Tensor>> {
+  if (rowCountOf(feeds) <= rowsPerRun) return model.run(feeds)
+  const slices = sliceFeeds(feeds, rowsPerRun)
   const runs: Record<string, Tensor>[] = []
-  for (const slice of slices) runs.push(await model.run(slice))
+  for (const slice of slices) runs.push(await model.run(slice.feeds))
   return Object.fromEntries(
-    model.outputs.map(({ name }) => [name, concatRows(runs.map(outputs => outputs[name] as Tensor))]),
+    model.outputs.map(({ name }) => {
+      const parts = runs.map(outputs => outputs[name] as Tensor)
+      // Rows that nobody else's are joined with need not be told apart.
+      if (sharing.kind === 'alone') return [name, concatRows(parts)]
+      const axis = rowAxisOf(sharing.axes, name)
+      for (const [index, { shape }] of parts.entries()) {
+        const { rowCount } = slices[index] as (typeof slices)[number]
+        if (shape[axis] !== rowCount)
+          throw mismatch(`stage "${stage}" gives "${name}" as [${shape.join(', ')}] for rows of the number ${rowCount}`)
+      }
+      return [name, concatRows(parts, axis)]
+    }),
   )
 }

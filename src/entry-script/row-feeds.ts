@@ -1,11 +1,28 @@
-import type { Feeds } from '../engine/model-session.ts'
+import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { concatRows, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** Rows of a request: the first dimension of its first input. */
+/** Rows of a request: the most that an input has. */
 export function rowCountOf(feeds: Feeds): number {
-  for (const name in feeds) return (feeds[name] as Tensor).rowCount
-  return 0
+  let most = 0
+  for (const name in feeds) most = Math.max(most, (feeds[name] as Tensor).rowCount)
+  return most
+}
+
+/** A pair of inputs that have unlike numbers of rows, in words; undefined: there is none. */
+export function unequalRows(feeds: Feeds, inputs: readonly TensorInfo[]): string | undefined {
+  const counts = inputs.flatMap(({ name }) => {
+    const rows = feeds[name]?.shape[0]
+    return rows === undefined ? [] : [{ name, rows }]
+  })
+  const [first] = counts
+  const other = counts.find(({ rows }) => rows !== first?.rows)
+  if (!first || !other) return undefined
+  return `"${first.name}" has ${countOf(first.rows)}, "${other.name}" has ${other.rows}`
+}
+
+function countOf(rows: number): string {
+  return rows === 1 ? '1 row' : `${rows} rows`
 }
 
 /** Bytes that the inputs of a request take; text counts as two for each code unit. */
@@ -23,21 +40,24 @@ export function byteCountOf(feeds: Feeds): number {
 export function joinFeeds(requests: readonly Feeds[]): Feeds {
   const [first] = requests
   if (requests.length === 1 && first) return first
-  const joined: Record<string, Tensor> = {}
-  for (const name in first) joined[name] = concatRows(requests.map(feeds => feeds[name] as Tensor))
-  return joined
+  return Object.fromEntries(
+    Object.keys(first ?? {}).map(name => [name, concatRows(requests.map(feeds => feeds[name] as Tensor))]),
+  )
 }
 
-/** Cuts the rows of one request into runs of `maxRows` and what is left over, input by input, without copying numbers. */
+/**
+ * Cuts the rows of one request into runs of `maxRows` and what is left over, input by input, without copying numbers.
+ *
+ * @param feeds  with the same number of rows each
+ */
 export function sliceFeeds(feeds: Feeds, maxRows: number): { readonly feeds: Feeds; readonly rowCount: number }[] {
   const rowCount = rowCountOf(feeds)
   const counts = Array.from({ length: Math.ceil(rowCount / maxRows) }, (_, index) =>
     Math.min(maxRows, rowCount - index * maxRows),
   )
-  const slices = counts.map(count => ({ feeds: {} as Record<string, Tensor>, rowCount: count }))
-  for (const name in feeds) {
-    for (const [index, rows] of splitRows(feeds[name] as Tensor, counts).entries())
-      (slices[index] as (typeof slices)[number]).feeds[name] = rows
-  }
-  return slices
+  const cut = Object.entries(feeds).map(([name, tensor]) => [name, splitRows(tensor, counts)] as const)
+  return counts.map((count, index) => ({
+    feeds: Object.fromEntries(cut.map(([name, slices]) => [name, slices[index] as Tensor])),
+    rowCount: count,
+  }))
 }

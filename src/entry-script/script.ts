@@ -1,8 +1,10 @@
 import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
+import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
-import { decodeFeeds } from './feeds.ts'
+import { decodeFeeds, type RowSettings } from './feeds.ts'
 import { type OwnMedia, ownMediaOf } from './own-media.ts'
+import { alone, type OwnersWord, type RowSharing, sharingOfScript } from './row-sharing.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
 interface Schema {
@@ -37,7 +39,7 @@ interface RawHttpScript extends TakesHeaders {
 /** A script whose input a schema checks. */
 interface ObjectScript extends TakesHeaders {
   readonly kind: 'object'
-  /** @throws ScoringError INPUT_INVALID naming the member */
+  /** @throws ScoringError INPUT_MISSING or INPUT_INVALID naming the member */
   decode(parameters: Record<string, unknown>): unknown
   run(input: unknown, headers?: RequestHeaders): unknown
 }
@@ -46,14 +48,17 @@ interface ObjectScript extends TakesHeaders {
 export interface RowScript extends TakesHeaders {
   readonly kind: 'rows'
   readonly inputs: readonly TensorInfo[]
-  /** Rows may be joined at all: every input has an open first dimension. */
+  /** Inputs that may be given; a request that gives one shares its run with no other. */
+  readonly optionalInputs?: readonly TensorInfo[]
+  /** Every input has an open first dimension, and so a request a number of rows. */
   readonly hasRowAxis: boolean
+  readonly sharing: RowSharing
   /** What the owner declared them with, if anything. */
   readonly sample?: Feeds
   /** Bodies besides JSON that the script reads itself. */
   readonly ownMedia?: OwnMedia | undefined
   /** @throws ScoringError INPUT_… naming the parameter */
-  decode(parameters: Record<string, unknown>): Feeds
+  decode(parameters: Record<string, unknown>, source?: JsonSource): Feeds
   run(feeds: Feeds, headers?: RequestHeaders): unknown
 }
 
@@ -61,8 +66,11 @@ export interface RowScript extends TakesHeaders {
 export interface HeadedScript extends TakesHeaders {
   readonly kind: 'headed'
   readonly head: WholeScript
-  /** Rows of several requests may be joined at all. */
+  /** What the stage behind the first one takes; undefined: a script, which takes whatever it is given. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  /** All stages take any number of rows. */
   readonly hasRowAxis: boolean
+  readonly sharing: RowSharing
   /** @param input  what `head` takes */
   feedsOf(input: unknown, headers?: RequestHeaders): Promise<Feeds>
   run(feeds: Feeds): unknown
@@ -82,10 +90,17 @@ interface EntryModule {
  * Checks what a module exports and calls its `init`.
  *
  * @param file  what to call it in messages, e.g. `iris/score.ts`
+ * @param word  what its owner says of rows that `run` gets together
  * @throws ServiceLoadError when `init` or `run` is missing, `input` or `output` is neither a schema nor `tensor(...)`, or `accepts` and
  *   `decode` do not go together
  */
-export async function initScript(file: string, module: EntryModule, context: InitContext): Promise<Script> {
+export async function initScript(
+  file: string,
+  module: EntryModule,
+  context: InitContext,
+  word: OwnersWord,
+  settings?: RowSettings,
+): Promise<Script> {
   const { init, run, input, output, rawHttp } = module
   if (typeof run !== 'function') throw new ServiceLoadError(`${file} must export a function run(), found ${typeof run}`)
   if (typeof init !== 'function')
@@ -112,9 +127,15 @@ export async function initScript(file: string, module: EntryModule, context: Ini
   const takesHeaders = run.length >= 2
   if (input === undefined) return { kind: 'raw', takesHeaders, run: call }
   if (input instanceof TensorInput) {
-    const decode = (parameters: Record<string, unknown>) => decodeFeeds(parameters, inputs)
+    const decode: RowScript['decode'] = (parameters, source) => decodeFeeds(parameters, inputs, settings, source)
     const sample = { data: input.sample }
-    return { kind: 'rows', takesHeaders, inputs, hasRowAxis: input.hasRowAxis, sample, ownMedia, decode, run: call }
+    const sharing = takesHeaders
+      ? alone('run() takes the headers of its request')
+      : input.hasRowAxis
+        ? sharingOfScript(`run() of ${file}`, word)
+        : alone('the sample of tensor(…) has no rows')
+    const { hasRowAxis } = input
+    return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, ownMedia, decode, run: call }
   }
   return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
 }
@@ -123,10 +144,20 @@ function isSchema(input: unknown): input is Schema {
   return typeof (input as Schema | null)?.safeParse === 'function'
 }
 
+function isMissing(parameters: object, name: PropertyKey | undefined): boolean {
+  return name !== undefined && !Object.hasOwn(parameters, name)
+}
+
 function checked(schema: Schema, parameters: Record<string, unknown>): unknown {
   const parsed = schema.safeParse(parameters)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
+  const { issues } = parsed.error
+  // Azure ML's sentence, which its clients know; it looks for all parameters before it converts any.
+  const missing = issues.find(({ path: [name, ...inner] }) => isMissing(parameters, name) && inner.length === 0)
+  if (missing) {
+    throw new ScoringError('INPUT_MISSING', `A value is not provided for the '${String(missing.path[0])}' parameter.`)
+  }
+  const [issue] = issues
   const path = issue?.path.map(String).join('.')
   throw new ScoringError('INPUT_INVALID', path ? `input "${path}": ${issue?.message}` : `input: ${issue?.message}`)
 }

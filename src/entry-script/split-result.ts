@@ -1,16 +1,27 @@
 import { splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
+import { axesOfMember, type RowAxes } from './row-sharing.ts'
 
 /**
- * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, or an
- * object of such.
+ * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, a
+ * `TensorList`, or an object of such.
  *
  * @param rowCounts  rows of each request, in order
+ * @param axes  where tensors have their rows; absent: on the first axis
  * @returns one result per request, or undefined when the result does not follow the rows
  */
-export function splitResult(result: unknown, rowCounts: readonly number[]): unknown[] | undefined {
+export function splitResult(result: unknown, rowCounts: readonly number[], axes?: RowAxes): unknown[] | undefined {
   const total = rowCounts.reduce((sum, count) => sum + count, 0)
-  if (result instanceof Tensor) return result.shape[0] === total ? splitRows(result, rowCounts) : undefined
+  if (result instanceof Tensor) {
+    const axis = typeof axes === 'number' ? axes : 0
+    return result.shape[axis] === total ? splitRows(result, rowCounts, axis) : undefined
+  }
+  if (result instanceof TensorList) {
+    const parts = result.tensors.map(each => splitResult(each, rowCounts))
+    if (parts.includes(undefined)) return undefined
+    return rowCounts.map((_, index) => new TensorList(parts.map(part => part?.[index] as Tensor)))
+  }
   if (isList(result)) {
     if (result.length !== total) return undefined
     let start = 0
@@ -21,13 +32,14 @@ export function splitResult(result: unknown, rowCounts: readonly number[]): unkn
     })
   }
   if (!isPlainObject(result)) return undefined
-  const parts: Record<string, unknown>[] = rowCounts.map(() => ({}))
+  const members: [name: string, parts: unknown[]][] = []
   for (const [name, member] of Object.entries(result)) {
-    const split = splitResult(member, rowCounts)
-    if (!split) return undefined
-    for (const [index, part] of parts.entries()) part[name] = split[index]
+    const parts = splitResult(member, rowCounts, axesOfMember(axes, name))
+    if (!parts) return undefined
+    members.push([name, parts])
   }
-  return parts
+  // Not by assignment: a name may be `__proto__`.
+  return rowCounts.map((_, index) => Object.fromEntries(members.map(([name, parts]) => [name, parts[index]])))
 }
 
 function isList(value: unknown): value is unknown[] {

@@ -7,7 +7,7 @@ import { Tensor } from '../tensor/tensor.ts'
 export function syntheticRow(inputs: readonly TensorInfo[]): Feeds {
   return Object.fromEntries(
     inputs.map(({ name, dtype, shape }) => {
-      const sizes = shape.map(size => (typeof size === 'number' && size > 0 ? size : 1))
+      const sizes = (shape ?? []).map(size => (typeof size === 'number' && size > 0 ? size : 1))
       return [name, new Tensor(dtype, syntheticValues(dtype, elementCount(sizes)), sizes)]
     }),
   )

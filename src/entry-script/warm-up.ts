@@ -1,23 +1,24 @@
-import type { Feeds } from '../engine/model-session.ts'
+import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ServiceLoadError } from '../errors.ts'
+import { type JsonSource, parseJson } from '../tensor/json-source.ts'
 import { encode } from '../tensor/python-json.ts'
-import { splitRows } from '../tensor/rows.ts'
-import { Tensor } from '../tensor/tensor.ts'
 import { joinFeeds } from './row-feeds.ts'
+import { alone, type RowAxes, type RowSharing } from './row-sharing.ts'
+import { areSameAnswers, saysSomething } from './same-answers.ts'
 import type { HeadedScript, RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
-import { syntheticRow } from './synthetic-row.ts'
+import { madeUpRow, openSizesOf, type Sample, type Spread, sampleOf, spreads, variedRow } from './unlike-rows.ts'
 
-/** Milliseconds of model time that proving batchability may take, roughly. */
-const proofBudgetMs = 200
+/** Milliseconds of model time that trying rows together may take, roughly. */
+const trialBudgetMs = 200
 
 /** A run without a request. */
 const noHeaders = {}
 
-/** What the warm-up found: whether rows of several requests may share a run, and what the owner should know. */
+/** What the warm-up found. */
 export interface WarmUp {
-  readonly isBatchable: boolean
-  readonly notes: readonly string[]
+  /** That of the script, or why rows run alone all the same. */
+  readonly sharing: RowSharing
   /** What `run` returned for the sample, which shows what answers look like; absent when there is no sample. */
   readonly answer?: { readonly result: unknown }
 }
@@ -26,29 +27,32 @@ export interface WarmUpOptions {
   /** Text of a request body. */
   readonly sample: string | undefined
   readonly maxRows: number
-  /** Runs of other sizes may take other kernels, as on GPUs, so that all sizes are tried, not two. */
+  /** Rows share runs only where they get the same bits as alone. */
+  readonly isExact?: boolean
+  /** Runs of other sizes may take other kernels, as on GPUs, so that all sizes are tried, not a few. */
   readonly kernelsVary?: boolean
 }
 
 /**
- * Runs the script once, so that the first caller does not pay for it, and proves that rows together get the very
- * answers, to the bit, that they get alone. Where they do not, micro-batching is off for the service.
+ * Runs the script once, so that the first caller does not pay for it. Where its rows may share runs, by the graph or by
+ * its owner's word, it then runs unlike rows alone and together: what differs by more than rounding (with `isExact`, at
+ * all) turns that off. No trial shows that rows are independent, so that none turns it on.
  *
  * @throws ServiceLoadError when the sample that the owner gave cannot be scored
  */
 export async function warmUp(script: Script, options: WarmUpOptions): Promise<WarmUp> {
-  if (script.kind === 'rawHttp') return { isBatchable: false, notes: [] }
+  if (script.kind === 'rawHttp') return { sharing: alone() }
   if (script.kind === 'rows') return warmUpRows(script, options)
   if (script.kind === 'headed') return warmUpHeaded(script, options)
   const { sample } = options
-  if (sample === undefined) return { isBatchable: false, notes: [] }
+  if (sample === undefined) return { sharing: alone() }
   if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample, noHeaders)))
-  const parameters = parseSample(sample)
+  const { parameters } = parseSample(sample)
   return withoutRows(await trySample(() => script.run(script.decode(parameters), noHeaders)))
 }
 
 function withoutRows(result: unknown): WarmUp {
-  return { isBatchable: false, notes: [], answer: { result } }
+  return { sharing: alone(), answer: { result } }
 }
 
 async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<WarmUp> {
@@ -56,32 +60,23 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
   const feeds = given ?? script.sample
   // The sample of `tensor(...)` says which type and shape is meant; `run` need not have an answer to its values.
   const answer = given ? { result: await trySample(() => script.run(given, noHeaders)) } : await tryRun(script, feeds)
-  const found = answer && { answer }
-  if (script.takesHeaders)
-    return { isBatchable: false, notes: ['no micro-batching: run() takes the headers of its request'], ...found }
-  if (!script.hasRowAxis)
-    return { isBatchable: false, notes: ['no micro-batching: the model has a fixed first dimension'], ...found }
-  if (options.maxRows === 1) return { isBatchable: false, notes: [], ...found }
-  const rows = answer && feeds ? feeds : syntheticRow(script.inputs)
-  return { ...(await proveBatchable(script, rows, options, given !== undefined)), ...found }
+  const run = (rows: Feeds) => script.run(rows, noHeaders)
+  const sample = answer && feeds && sampleOf(feeds)
+  const sharing = await sharingFound({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
+  return { sharing, ...(answer && { answer }) }
 }
 
 /** The rows that the first stage makes of the sample are tried as those of any other script. */
 async function warmUpHeaded(script: HeadedScript, options: WarmUpOptions): Promise<WarmUp> {
   const { head } = script
   const { sample } = options
-  if (sample === undefined || head.kind === 'rawHttp') {
-    const why = head.kind === 'rawHttp' ? 'the first stage takes whole requests' : 'there is no sample (schema.input)'
-    return { isBatchable: false, notes: [`no micro-batching: ${why}, so nothing proves that rows may be joined`] }
-  }
-  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample))
+  const rows = { run: (feeds: Feeds) => script.run(feeds), sharing: script.sharing, inputs: script.inputs }
+  if (sample === undefined || head.kind === 'rawHttp')
+    return { sharing: await sharingFound({ ...rows, sample: undefined }, options) }
+  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample).parameters)
   const feeds = await trySample(() => script.feedsOf(input, noHeaders))
   const answer = { result: await trySample(() => script.run(feeds)) }
-  if (!script.hasRowAxis)
-    return { isBatchable: false, notes: ['no micro-batching: a stage takes a fixed number of rows'], answer }
-  return options.maxRows === 1
-    ? { isBatchable: false, notes: [], answer }
-    : { ...(await proveBatchable(script, feeds, options, true)), answer }
+  return { sharing: await sharingFound({ ...rows, sample: sampleOf(feeds) }, options), answer }
 }
 
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
@@ -93,38 +88,67 @@ async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<Warm
   }
 }
 
-async function proveBatchable(
-  script: Pick<RowScript, 'run'>,
-  feeds: Feeds,
-  { maxRows, kernelsVary = false }: WarmUpOptions,
-  isSample: boolean,
-): Promise<WarmUp> {
-  const off = (why: string): WarmUp => ({ isBatchable: false, notes: [`no micro-batching: ${why}`] })
-  const startedAt = performance.now()
-  const [row] = rowsOf(feeds)
-  if (!row) return off('the sample has no row to try it with')
+/** What takes rows: a script, or the stages behind the first one. */
+interface RowRunner {
+  readonly run: (rows: Feeds) => unknown
+  readonly sharing: RowSharing
+  /** Rows that are known to be scored. */
+  readonly sample: Sample | undefined
+  /** What rows can be made up for; undefined: nobody knows. */
+  readonly inputs: readonly TensorInfo[] | undefined
+}
+
+async function sharingFound(runner: RowRunner, options: WarmUpOptions): Promise<RowSharing> {
+  const { sharing } = runner
+  if (options.maxRows === 1) return alone()
+  if (sharing.kind === 'alone') return sharing
   try {
-    await script.run(row, noHeaders)
-  } catch (cause) {
-    // Without a sample only the declared types are known, and made-up values need not suit the model.
-    if (!isSample) return off('made-up rows cannot be scored; give a sample (schema.input)')
-    throw cause
+    const why = await tryTogether(runner, sharing.axes, options)
+    return why === undefined ? sharing : alone(why)
+  } catch (failure) {
+    // An answer that cannot be cut or written, say: whatever it is, requests that run alone do not depend on it.
+    return alone(`rows could not be tried together: ${(failure as Error)?.message ?? failure}`)
   }
-  const runMs = performance.now() - startedAt
-  const count = Math.max(3, Math.min(maxRows, Math.floor(proofBudgetMs / (2 * Math.max(runMs, 0.01)))))
-  const rows = vary(rowsOf(feeds), count)
-  const alone: string[] = []
-  for (const each of rows) alone.push(encode(await script.run(each, noHeaders), 'literal'))
-  // Together as one run, and as runs of unlike sizes: an answer that ignores the rows would pass only one of them.
-  for (const size of new Set([count, 2, ...(kernelsVary ? sizesUpTo(maxRows) : [])])) {
-    const company = Array.from({ length: size }, (_, index) => rows[index % count] as Feeds)
-    const together = await script.run(joinFeeds(company), noHeaders)
-    const parts = splitResult(together, new Array(size).fill(1))
-    if (!parts) return off('the answer does not have one entry per row')
-    if (parts.some((part, index) => encode(part, 'literal') !== alone[index % count]))
-      return off('a row is answered differently in company than alone')
+}
+
+/** A row and its answer alone. */
+interface ScoredRow {
+  readonly feeds: Feeds
+  readonly result: unknown
+}
+
+/** @returns why the rows do not share runs: they get other answers together than alone; undefined: none was seen to */
+async function tryTogether(
+  runner: RowRunner,
+  axes: RowAxes | undefined,
+  { maxRows, isExact = false, kernelsVary = false }: WarmUpOptions,
+): Promise<string | undefined> {
+  const rows = await scoreUnlikeRows(runner, maxRows)
+  const results = rows.map(({ result }) => result)
+  if (isExact && (rows.length < 2 || !results.some(saysSomething)))
+    return 'batching.exact is set, and no made-up rows could be compared; give a sample (schema.input)'
+  if (rows.length < 2) return undefined
+  for (const size of new Set([rows.length, 2, ...(isExact || kernelsVary ? sizesUpTo(maxRows) : [])])) {
+    // From the last to the first, so that they have other neighbours and places than in the order in which they were made.
+    const company = Array.from({ length: size }, (_, index) => rows.at(-1 - (index % rows.length)) as ScoredRow)
+    let together: unknown
+    try {
+      together = await runner.run(joinFeeds(company.map(({ feeds }) => feeds)))
+    } catch {
+      return 'rows that are answered alone fail together'
+    }
+    const parts = splitResult(together, new Array(size).fill(1), axes)
+    if (!parts) return 'the answer does not have one entry per row'
+    const alone = company.map(({ result }) => result)
+    if (!areSameAnswers(alone, parts)) return 'a row is answered differently in company than alone'
+    if (isExact && parts.some((part, index) => textOf(part) !== textOf(alone[index])))
+      return 'batching.exact is set, and a row gets other last digits in company than alone'
   }
-  return { isBatchable: true, notes: [] }
+  return undefined
+}
+
+function textOf(result: unknown): string {
+  return encode(result, 'literal')
 }
 
 /** 4, 8, 16, …, and `maxRows`: where libraries for GPUs change from one kernel to another. */
@@ -134,40 +158,52 @@ function sizesUpTo(maxRows: number): number[] {
   return [...sizes, maxRows]
 }
 
-function rowsOf(feeds: Feeds): Feeds[] {
-  const rows: Record<string, Tensor>[] = []
-  for (const [name, tensor] of Object.entries(feeds)) {
-    for (const [index, row] of splitRows(tensor, new Array(tensor.rowCount).fill(1)).entries()) {
-      rows[index] ??= {}
-      ;(rows[index] as Record<string, Tensor>)[name] = row
+/** Rows as unlike as the script or model scores them, each alone, as many as the time allows; few or none if it takes none. */
+async function scoreUnlikeRows({ run, sample, inputs }: RowRunner, maxRows: number): Promise<ScoredRow[]> {
+  const fromSample = (of: Sample): RowMaker[] => [(spread, step) => variedRow(of, spread, step)]
+  const madeUp = (of: readonly TensorInfo[]) =>
+    openSizesOf(of).map(
+      (size): RowMaker =>
+        (spread, step) =>
+          madeUpRow(of, size, spread, step),
+    )
+  for (const make of sample ? fromSample(sample) : inputs ? madeUp(inputs) : []) {
+    const rows = await scoreRows(make, run, maxRows)
+    if (rows.length > 1) return rows
+  }
+  return []
+}
+
+type RowMaker = (spread: Spread, step: number) => Feeds
+
+async function scoreRows(make: RowMaker, run: RowRunner['run'], maxRows: number): Promise<ScoredRow[]> {
+  const rows: ScoredRow[] = []
+  let enough = maxRows
+  let tameness = 0
+  while (rows.length < enough && tameness < spreads.length) {
+    const feeds = make(spreads[tameness] as Spread, rows.length)
+    const startedAt = performance.now()
+    try {
+      rows.push({ feeds, result: await run(feeds) })
+    } catch {
+      tameness++ // made-up values need not suit it
+      continue
     }
+    const runMs = Math.max(0.01, performance.now() - startedAt)
+    enough = Math.max(3, Math.min(maxRows, Math.floor(trialBudgetMs / (2 * runMs))))
   }
   return rows
 }
 
-/** `count` rows in turn from the ones there are; floating-point ones shifted a little, so that no two are alike. */
-function vary(rows: readonly Feeds[], count: number): Feeds[] {
-  return Array.from({ length: count }, (_, index) => {
-    const row = rows[index % rows.length] as Feeds
-    return Object.fromEntries(Object.entries(row).map(([name, tensor]) => [name, shifted(tensor, index)]))
-  })
-}
-
-function shifted(tensor: Tensor, step: number): Tensor {
-  if (tensor.dtype !== 'float32' && tensor.dtype !== 'float64') return tensor
-  const data = tensor.data.slice() as Float32Array
-  for (let index = 0; index < data.length; index++) data[index] = (data[index] as number) * (1 + step / 1024)
-  return new Tensor(tensor.dtype, data, tensor.shape)
-}
-
 async function decodeSample(script: RowScript, text: string): Promise<Feeds> {
   const sample = parseSample(text)
-  return trySample(() => script.decode(sample))
+  return trySample(() => script.decode(sample.parameters, sample))
 }
 
-function parseSample(text: string): Record<string, unknown> {
+function parseSample(text: string): JsonSource & { readonly parameters: Record<string, unknown> } {
   try {
-    return JSON.parse(text) as Record<string, unknown>
+    const json = parseJson(text, false)
+    return { ...json, parameters: json.value as Record<string, unknown> }
   } catch {
     throw new ServiceLoadError('the sample (schema.input) is not JSON')
   }

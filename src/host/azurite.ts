@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { StartupError } from '../errors.ts'
 import { AzuriteProcess, azuriteServices } from './azurite-process.ts'
 import { takeFolder } from './folder-lock.ts'
 
@@ -25,18 +26,23 @@ export function wantsLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): b
   return !AzureWebJobsStorage || /^\s*UseDevelopmentStorage=true;?\s*$/i.test(AzureWebJobsStorage)
 }
 
+/** What to do where its files cannot be read, which it says of a byte of a file that it does not name. */
+export function whenDamaged(folder: string): string {
+  return `If its files in ${folder} are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results.`
+}
+
 /**
  * Starts Azurite on free loopback ports, and again on the same ones when it dies, so that the connection string stays good.
  *
  * @param location  folder for its data; when another host uses it, everything stays in memory
  * @param log       takes a line when it has died, and when it is there again
- * @throws StartupError when it does not start the first time
+ * @throws StartupError when it does not start the first time, or has no folder
  */
 export async function startAzurite(location: string, log: (line: string) => void): Promise<LocalStorage> {
-  mkdirSync(location, { recursive: true })
+  makeFolder(location)
   const lock = await takeFolder(location) // two of them over the same files would spoil them
   const place = lock ? ['--location', location] : ['--inMemoryPersistence']
-  const keeper = new Keeper(place, log)
+  const keeper = new Keeper(place, lock ? whenDamaged(location) : undefined, log)
   try {
     await keeper.start(azuriteServices.map(() => 0))
   } catch (error) {
@@ -51,16 +57,28 @@ export async function startAzurite(location: string, log: (line: string) => void
   return { connectionString: connectionStringOf(keeper.urls), isKept: lock !== undefined, stop }
 }
 
+/** @throws StartupError */
+function makeFolder(location: string): void {
+  try {
+    mkdirSync(location, { recursive: true })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new StartupError(`local storage (Azurite) did not start: ${location} cannot be made (${code})`, { cause })
+  }
+}
+
 class Keeper {
   urls: readonly URL[] = []
   readonly #place: readonly string[]
+  readonly #advice: string | undefined
   readonly #log: (line: string) => void
   readonly #stopping = new AbortController()
   #process: AzuriteProcess | undefined
   #restart: Promise<void> = Promise.resolve()
 
-  constructor(place: readonly string[], log: (line: string) => void) {
+  constructor(place: readonly string[], advice: string | undefined, log: (line: string) => void) {
     this.#place = place
+    this.#advice = advice
     this.#log = log
   }
 
@@ -94,7 +112,7 @@ class Keeper {
         this.#log('Local storage (Azurite) runs again.')
         return
       } catch (error) {
-        this.#log(`${(error as Error).message}\nTrying again.`)
+        this.#log([(error as Error).message, this.#advice, 'Trying again.'].filter(Boolean).join('\n'))
       }
     }
   }

@@ -1,3 +1,4 @@
+import { StartupError } from '../errors.ts'
 import { describe } from './host-log.ts'
 import { AppLoadError } from './load-app.ts'
 
@@ -38,5 +39,5 @@ export function explain(error: unknown): string {
 }
 
 export function explainCause(error: unknown): string {
-  return error instanceof Error && error.name === 'StartupError' ? error.message : describe(error)
+  return error instanceof StartupError ? error.message : describe(error)
 }

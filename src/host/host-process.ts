@@ -95,6 +95,7 @@ async function main(): Promise<void> {
   const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
   const { routePrefix, functionTimeoutMs } = hostJson
   const times = readHostTimes(process.env, isDevelopment)
+  server.endUnreadAfter(times.unreadAnswerMs)
   const triggers = listTriggers(core.functions.values())
   for (const sentence of unservedBindings(triggers)) log.write('warning', 'system', sentence)
   const plan = planBackgroundTriggers(triggers, process.env)

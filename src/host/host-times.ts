@@ -10,6 +10,8 @@ export interface HostTimes {
   readonly leasePollMs: number
   /** Longest pause between looks into a queue; undefined: what host.json says. */
   readonly maxPollingMs: number | undefined
+  /** A client that takes no byte of its answer for so long is let go of. */
+  readonly unreadAnswerMs: number
 }
 
 /**
@@ -24,6 +26,7 @@ export function readHostTimes(environment: NodeJS.ProcessEnv, isDevelopment: boo
     invisibleMs: read(environment, 'SCORING_HOST_QUEUE_INVISIBILITY_MS', 1000, 604_800_000) ?? 600_000,
     leaseMs: read(environment, 'SCORING_HOST_LEASE_MS', 15_000, 60_000) ?? lease,
     leasePollMs: read(environment, 'SCORING_HOST_LEASE_POLL_MS', 10, 600_000) ?? lease,
+    unreadAnswerMs: read(environment, 'SCORING_HOST_UNREAD_ANSWER_MS', 100, 600_000) ?? 60_000,
     maxPollingMs: read(environment, 'SCORING_HOST_QUEUE_MAX_POLLING_MS', 10, 600_000),
   }
 }

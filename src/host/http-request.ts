@@ -92,6 +92,19 @@ export class EmbeddedHttpRequest implements HttpRequest {
     return this.#expectsContinue && !this.isBodyTouched
   }
 
+  /** The body as it comes, once. @throws BodyTooLarge, BodyAborted while it is read */
+  pieces(): AsyncIterable<Uint8Array> {
+    this.#refuseSecondRead()
+    this.#isRead = true
+    return this.#pieces()
+  }
+
+  /** Calls back when the client has the answer, as far as this machine can tell, or has left. */
+  whenAnswered(then: () => void): void {
+    if (this.#outgoing.closed) then()
+    else this.#outgoing.once('close', then)
+  }
+
   get bodyUsed(): boolean {
     return this.#native?.bodyUsed ?? this.#isRead
   }
@@ -145,12 +158,13 @@ export class EmbeddedHttpRequest implements HttpRequest {
   }
 
   async *#pieces(): AsyncGenerator<Uint8Array> {
+    if (!hasBody(this.#incoming)) return
     this.#continue()
     yield* streamBody(this.#incoming, this.#settings.maxBodyBytes)
   }
 
   #refuseSecondRead(): void {
-    if (this.#isRead) throw new TypeError('Body is unusable: Body has already been read')
+    if (this.#isRead || this.#native) throw new TypeError('Body is unusable: Body has already been read')
   }
 
   /** A client that sent `Expect: 100-continue` sends the body when it is asked for. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpResponseInit } from '@azure/functions'
-import { bytesOf, cancel, writeStream } from './response-stream.ts'
+import { bytesOf, cancel, piecesOf, writeStream } from './response-stream.ts'
 import { encodeSetCookie } from './set-cookie.ts'
 import { dropRest, isMuchUnread } from './unread-body.ts'
 
@@ -20,6 +20,8 @@ const hostHeaders = new Set([
 
 /** A small body leaves in one write with the head, as latin1 text, byte for byte; bytes would take a vectored write. */
 const joinedBytes = 4096
+/** A large one leaves piece by piece, which shows whether the client takes it. */
+const wholeBytes = 262_144
 
 /** What a function may answer: HttpResponseInit, HttpResponse, or what neither is. */
 type Result = Omit<HttpResponseInit, 'headers' | 'body'> & { headers?: unknown; body?: unknown }
@@ -107,26 +109,34 @@ function writeWhole(
   fields: string[],
   body: string | Uint8Array | undefined,
   headLength?: string,
-): undefined {
+): Promise<void> | undefined {
   const { incoming, outgoing, isLast } = exchange
   const isHead = incoming.method === 'HEAD'
+  if (body !== undefined && body.length > wholeBytes && !isHead) {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body
+    return writeStream(exchange, status, fields, piecesOf(bytes), String(bytes.byteLength))
+  }
+  // Node would write the head in the encoding of a text that goes with it, and header values are latin1.
+  const bytes = typeof body === 'string' && !isAscii(body) ? Buffer.from(body) : body
   if (status !== 204 && status !== 304) {
-    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+    const length = bytes?.length ?? 0
     fields.push('content-length', (isHead ? headLength : undefined) ?? String(length))
   }
   const isUnread = isMuchUnread(incoming)
-  if (isLast || isUnread) fields.push('connection', 'close')
+  if (isLast || isUnread || status === 408) fields.push('connection', 'close')
   outgoing.writeHead(status, fields)
   if (!isUnread) {
-    if (typeof body === 'object' && body.length <= joinedBytes) outgoing.end(latin1Of(body), 'latin1')
-    else outgoing.end(body)
+    if (typeof bytes === 'string') outgoing.end(bytes, 'latin1')
+    else if (bytes && bytes.length <= joinedBytes) outgoing.end(latin1Of(bytes), 'latin1')
+    else outgoing.end(bytes)
     if (!incoming.complete) incoming.resume()
-    return
+    return undefined
   }
   // The client has the whole answer now; the connection closes when it has sent the rest, or too much of it.
-  if (body === undefined || body.length === 0 || isHead) outgoing.flushHeaders()
-  else outgoing.write(body)
+  if (bytes === undefined || bytes.length === 0 || isHead) outgoing.flushHeaders()
+  else outgoing.write(bytes)
   dropRest(incoming).then(() => outgoing.end())
+  return undefined
 }
 
 /** Blobs, forms and whatever else the fetch API makes a body of. */
@@ -140,7 +150,11 @@ async function writeNative(
   const native = new Response(body as ConstructorParameters<typeof Response>[0])
   const nativeType = native.headers.get('content-type')
   if (nativeType && type === undefined) fields.push('content-type', nativeType)
-  writeWhole(exchange, status, fields, new Uint8Array(await native.arrayBuffer()))
+  await writeWhole(exchange, status, fields, new Uint8Array(await native.arrayBuffer()))
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length
 }
 
 function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -2,7 +2,24 @@ import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type ScoringError, StartupError } from '../errors.ts'
-import { hostMissing, maxHeadBytes, maxHeaderFields, refuse, refuseUnreadable, tooManyHeaders } from './refusal.ts'
+import { hostsOf, isHost, isTarget } from './host-header.ts'
+import { Following, withoutUpgrade } from './ignored-upgrade.ts'
+import {
+  dropRest,
+  endWith,
+  hostInvalid,
+  hostMissing,
+  maxHeadBytes,
+  maxHeaderFields,
+  refuse,
+  refuseUnreadable,
+  targetInvalid,
+  tooManyHeaders,
+  tunnelRefused,
+  versionUnsupported,
+} from './refusal.ts'
+import { adopt, afterAnswers, Unanswered } from './unanswered.ts'
+import { UnreadAnswers } from './unread-answers.ts'
 
 /** PEM texts. */
 export interface Certificate {
@@ -35,6 +52,9 @@ export class HttpServer {
   readonly #sockets = new Set<Socket>()
   /** Connections without a request yet: Node counts them as busy. */
   readonly #silent = new Set<Socket>()
+  /** Those that requests come by. */
+  readonly #open = new Set<Socket>()
+  readonly #unanswered = new Unanswered()
 
   constructor(certificate: Certificate | undefined, onRequest: OnRequest) {
     // TLS is loaded only where there is a certificate: it takes 5 ms of a start.
@@ -47,26 +67,49 @@ export class HttpServer {
     server.maxHeadersCount = maxHeaderFields + 1 // one more than is taken shows that there were too many
     const receive: OnRequest = (incoming, outgoing, expectsContinue) => {
       this.#silent.delete(incoming.socket)
+      this.#unanswered.add(incoming.socket, outgoing)
       const refusal = refusalOf(incoming)
       if (refusal) refuse(outgoing, refusal)
       else onRequest(incoming, outgoing, expectsContinue)
     }
     server.on('request', (incoming, outgoing) => receive(incoming, outgoing, false))
     server.on('checkContinue', (incoming, outgoing) => receive(incoming, outgoing, true))
-    server.on('clientError', (fault, socket) => refuseUnreadable(socket as Socket, fault))
+    const refused = new WeakSet<Socket>()
+    server.on('clientError', (fault, duplex) => {
+      const socket = duplex as Socket
+      if (refused.has(socket)) return // it ends already
+      refused.add(socket)
+      refuseUnreadable(socket, fault, this.#unanswered.of(socket))
+    })
     server.on('checkExpectation', (_, outgoing: ServerResponse) => {
       outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
     })
-    server.on('connect', (_, socket) => {
-      socket.on('error', () => {})
-      socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    const connection = certificate ? 'secureConnection' : 'connection'
+    server.on('connect', (_, duplex) => {
+      const socket = duplex as Socket
+      dropRest(socket)
+      this.#afterAnswers(socket, () => endWith(socket, tunnelRefused()))
     })
-    const track = (sockets: Set<Socket>) => (socket: Socket) => {
-      sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
+    server.on('upgrade', (incoming, duplex, rest) => {
+      const socket = duplex as Socket
+      const following = new Following(socket)
+      this.#afterAnswers(socket, () => {
+        socket.setTimeout(0) // that of a connection at rest
+        following.putBack(withoutUpgrade(incoming, rest))
+        server.emit(connection, socket)
+      })
+    })
+    const track = (...sets: Set<Socket>[]) => {
+      return (socket: Socket) => {
+        if (sets[0]?.has(socket)) return // an upgrade was ignored
+        for (const sockets of sets) sockets.add(socket)
+        socket.once('close', () => {
+          for (const sockets of sets) sockets.delete(socket)
+        })
+      }
     }
     server.on('connection', track(this.#sockets))
-    server.on(certificate ? 'secureConnection' : 'connection', track(this.#silent))
+    server.on(connection, track(this.#open, this.#silent))
     this.#server = server
   }
 
@@ -88,6 +131,22 @@ export class HttpServer {
     return (server.address() as AddressInfo).port
   }
 
+  /** Node.js has let go of the connection, which may owe answers still; once they are sent, it is ours. */
+  #afterAnswers(socket: Socket, then: () => void): void {
+    const owed = this.#unanswered.of(socket)
+    if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore)
+    const release = adopt(socket, owed)
+    afterAnswers(owed, () => {
+      release()
+      if (!socket.destroyed) then()
+    })
+  }
+
+  /** From now on clients are let go of that take no byte of their answer for so long. */
+  endUnreadAfter(longestMs: number): void {
+    new UnreadAnswers(this.#open, longestMs).start()
+  }
+
   /** Stops accepting, closes what is idle, and waits for requests in flight, but no longer than `maxMs`. */
   async drain(maxMs: number): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
@@ -106,10 +165,18 @@ export class HttpServer {
   }
 }
 
+/** Of a connection: the client has left, which its end tells as well. */
+const ignore = () => {}
+
 /** What the parser lets through and no function should see. */
 function refusalOf(incoming: IncomingMessage): ScoringError | undefined {
-  if (incoming.rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
-  if (incoming.headers.host === undefined && incoming.httpVersion === '1.1') return hostMissing()
+  const { rawHeaders, httpVersion, method, url } = incoming
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return versionUnsupported(httpVersion)
+  if (rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
+  const hosts = hostsOf(rawHeaders)
+  if (hosts.length === 0 && httpVersion === '1.1') return hostMissing()
+  if (hosts.length > 1 || !hosts.every(isHost)) return hostInvalid()
+  if (!isTarget(method as string, url as string)) return targetInvalid()
   return undefined
 }
 

@@ -2,6 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, ScoringError } from '../errors.ts'
 import { encode } from '../tensor/python-json.ts'
+import { afterAnswers } from './unanswered.ts'
 
 /** What is refused before any function is asked, in the words that the functions use: JSON, and the connection ends. */
 export function refuse(outgoing: ServerResponse, refusal: ScoringError): void {
@@ -10,28 +11,50 @@ export function refuse(outgoing: ServerResponse, refusal: ScoringError): void {
 }
 
 /**
- * Answers what Node's parser could not read, or waited for in vain. Whoever is in the middle of another answer, or gone,
- * gets none.
+ * Answers what Node's parser could not read, or waited for in vain, when the requests before it are answered. Whoever is
+ * gone, or has the beginning of an answer to this very request, gets none.
+ *
+ * @param unanswered  what the connection owes
  */
-export function refuseUnreadable(socket: Socket, fault: Error & { code?: string }): void {
-  // Node's own handler looks here too: an answer that has begun would be torn.
-  const begun = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage
-  if (!socket.writable || fault.code === 'ECONNRESET' || begun?.headersSent) {
+export function refuseUnreadable(
+  socket: Socket,
+  fault: Error & { code?: string },
+  unanswered: readonly ServerResponse[],
+): void {
+  if (!socket.writable || fault.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const { status, headers, body } = answerTo(refusalOf(fault))
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
   dropRest(socket)
+  // It began well where what cannot be read is its body.
+  const begun = unanswered.find(({ req }) => !req.complete)
+  afterAnswers(
+    unanswered.filter(answer => answer !== begun),
+    () => {
+      if (begun?.headersSent) socket.destroy()
+      else endWith(socket, refusalOf(fault))
+    },
+  )
 }
 
-/** What a client still sends is dropped for a while: closing at once would reset the connection before it reads the answer. */
-function dropRest(socket: Socket): void {
+/** Says why it is the last that the connection hears, and ends it. */
+export function endWith(socket: Socket, refusal: ScoringError): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, headers, body } = answerTo(refusal)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+  // Closing at once would reset the connection before the client reads the answer.
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(timer))
+}
+
+/** Reads and drops what a client still sends. */
+export function dropRest(socket: Socket): void {
   socket.removeAllListeners('data') // Node's parser would complain about each piece anew
   socket.on('data', () => {}).resume()
-  const timer = setTimeout(() => socket.destroy(), lingerMs)
-  socket.on('close', () => clearTimeout(timer))
 }
 
 const lingerMs = 2000
@@ -44,6 +67,26 @@ export const maxHeaderFields = 100
 
 export function tooManyHeaders(): ScoringError {
   return new ScoringError('HEADERS_TOO_LARGE', `A request may have ${maxHeaderFields} header fields at most.`)
+}
+
+export function tunnelRefused(): ScoringError {
+  return new ScoringError('PATH_UNKNOWN', 'This server opens no tunnels: it takes no CONNECT.')
+}
+
+/** @param version  e.g. `2.0`; `0.9` where the request line names none */
+export function versionUnsupported(version: string): ScoringError {
+  if (version === '0.9') {
+    return new ScoringError('REQUEST_MALFORMED', 'The request line must end with the version of HTTP: HTTP/1.1.')
+  }
+  return new ScoringError('HTTP_VERSION_UNSUPPORTED', `This server speaks HTTP/1.1, not HTTP/${version}.`)
+}
+
+export function hostInvalid(): ScoringError {
+  return new ScoringError('REQUEST_MALFORMED', 'The Host header must name one host, with a port or without.')
+}
+
+export function targetInvalid(): ScoringError {
+  return new ScoringError('REQUEST_MALFORMED', 'The target of a request must be a path, or an http address.')
 }
 
 export function hostMissing(): ScoringError {
@@ -70,6 +113,11 @@ function refusalOf(fault: Error & { code?: string; reason?: string }): ScoringEr
 
 function answerTo({ status, message, code }: ScoringError) {
   const body = encode({ message, code })
-  const headers = { 'content-type': 'application/json', 'content-length': String(body.length), connection: 'close' }
+  const headers = {
+    'content-type': 'application/json',
+    'x-content-type-options': 'nosniff', // it may quote the request
+    'content-length': String(body.length),
+    connection: 'close',
+  }
   return { status, headers, body }
 }

@@ -1,15 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-
-/** The body is over the host's limit. */
-export class BodyTooLarge extends Error {
-  readonly limitBytes: number
-
-  constructor(limitBytes: number) {
-    super(`the request body is larger than ${limitBytes} bytes`)
-    this.name = 'BodyTooLarge'
-    this.limitBytes = limitBytes
-  }
-}
+import { BodyTooLarge } from '../errors.ts'
 
 /** The client was gone before the body was complete. */
 export class BodyAborted extends Error {

@@ -18,7 +18,7 @@ export async function writeStream(
   const { incoming, outgoing, isLast, isBodyTouched } = exchange
   if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
   const isUnread = isMuchUnread(incoming)
-  if (isLast || isUnread) fields.push('connection', 'close')
+  if (isLast || isUnread || status === 408) fields.push('connection', 'close')
   if (length !== undefined) {
     outgoing.strictContentLength = true // a wrong one would garble the next answer
     fields.push('content-length', length)
@@ -27,12 +27,54 @@ export async function writeStream(
   outgoing.flushHeaders()
   // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
   if (!incoming.complete && !isBodyTouched) dropRest(incoming)
-  for await (const chunk of body) {
-    if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
-    if (!outgoing.write(chunkOf(chunk))) await drained(outgoing)
+  const source = sourceOf(body)
+  if (outgoing.destroyed) source.stop()
+  else outgoing.once('close', source.stop)
+  try {
+    for await (const chunk of source.chunks) {
+      if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
+      if (!outgoing.write(chunkOf(chunk))) await drained(outgoing)
+    }
+  } catch (failure) {
+    if (outgoing.destroyed && (failure as { code?: string }).code === 'ERR_STREAM_PREMATURE_CLOSE') return // we ended it
+    throw failure
+  } finally {
+    outgoing.off('close', source.stop)
   }
+  if (outgoing.destroyed) return
   if (!incoming.complete && isUnread) await dropRest(incoming)
   outgoing.end()
+}
+
+/** A stream, and what ends it while it is waited for: the next chunk may never come. */
+interface Source {
+  readonly chunks: AsyncIterable<unknown>
+  readonly stop: () => void
+}
+
+function sourceOf(body: AsyncIterable<unknown>): Source {
+  if (!(body instanceof ReadableStream)) return { chunks: body, stop: () => cancel(body) }
+  const reader: ReadableStreamDefaultReader<unknown> = body.getReader()
+  const stop = () => void reader.cancel().catch(() => {})
+  return { chunks: chunksOf(reader, stop), stop }
+}
+
+async function* chunksOf(reader: ReadableStreamDefaultReader<unknown>, stop: () => void): AsyncGenerator<unknown> {
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    stop()
+  }
+}
+
+const pieceBytes = 65_536
+
+export async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
 /** Resolves when the client has taken what was written, or has left. */

@@ -18,20 +18,25 @@ export interface SupervisorOptions {
   readonly restarts?: Restarts
 }
 
-/** Pauses between restarts double from the first to the longest; `steadyMs` of life forget earlier crashes. */
+/**
+ * A host that crashes is started again at once the first few times, then after pauses that double from the first to the
+ * longest; `steadyMs` of life forget earlier crashes.
+ */
 export interface Restarts {
+  readonly atOnce: number
   readonly firstMs: number
   readonly longestMs: number
   readonly steadyMs: number
-  /** Crashes in a row, each before `steadyMs`, after which it is given up. */
+  /** Crashes in a row, each before it served, after which it is given up: one that has served comes back however often. */
   readonly maxQuickCrashes: number
   /** A host that has crashed and still is there after so long is killed. */
   readonly endingMs: number
 }
 
 const usualRestarts: Restarts = {
+  atOnce: 3,
   firstMs: 200,
-  longestMs: 10_000,
+  longestMs: 5_000,
   steadyMs: 60_000,
   maxQuickCrashes: 10,
   endingMs: 5000,
@@ -88,22 +93,26 @@ class Supervisor {
   }
 
   async run(): Promise<number> {
-    const { firstMs, longestMs, steadyMs, maxQuickCrashes } = this.#restarts
+    const { atOnce, firstMs, longestMs, steadyMs, maxQuickCrashes } = this.#restarts
     let quickCrashes = 0
+    let crashesBeforeServing = 0
     while (this.#stoppedAt === undefined) {
       const startedAt = performance.now()
       const { code, signal, isServing } = await this.#runOnce()
       if (this.#stoppedAt !== undefined) return code ?? 1
       if (code === 0 || (code === 1 && !isServing)) return code // ended by itself, or it cannot start
       quickCrashes = performance.now() - startedAt >= steadyMs ? 1 : quickCrashes + 1
-      if (quickCrashes > maxQuickCrashes) {
+      crashesBeforeServing = isServing ? 0 : crashesBeforeServing + 1
+      const how = signal ?? `exit ${code}`
+      if (crashesBeforeServing > maxQuickCrashes) {
         this.#options.log(
-          `The host crashed ${quickCrashes} times in a row (last: ${signal ?? `exit ${code}`}): giving up.`,
+          `The host crashed ${crashesBeforeServing} times in a row as it started (last: ${how}): giving up.`,
         )
         return 1
       }
-      const pauseMs = Math.min(longestMs, firstMs * 2 ** (quickCrashes - 1))
-      this.#options.log(`The host crashed (${signal ?? `exit ${code}`}); starting it again in ${pauseMs / 1000} s.`)
+      const pauseMs = quickCrashes <= atOnce ? 0 : Math.min(longestMs, firstMs * 2 ** (quickCrashes - atOnce - 1))
+      const when = pauseMs === 0 ? 'at once' : `in ${pauseMs / 1000} s`
+      this.#options.log(`The host crashed (${how}); starting it again ${when}.`)
       await delay(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted: we stop
     }
     return 0

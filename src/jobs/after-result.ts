@@ -5,6 +5,7 @@ import { JobFailure } from './job-failure.ts'
 import { partOf } from './job-limits.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
+import { messageOf } from './message-queues.ts'
 import type { OpenJob } from './open-job.ts'
 import type { PlanPart } from './plan-parts.ts'
 import { tallyOf } from './tally.ts'
@@ -28,12 +29,12 @@ export async function afterResult(
   handsOn: 'always' | 'unlessDone' | 'never',
 ): Promise<void> {
   const { queues, limits } = tools
-  const { jobId } = job.spec
+  const { folder } = job.spec
   if (failed > 0 && (await failAboveThreshold(tools, job))) return
   const next = chunk + limits.window
   const isNext = handsOn !== 'never' && isPlannable(next, part)
-  if (isNext && (handsOn === 'always' || !(await headResult(tools, jobId, next)))) {
-    await queues.send('chunk', { jobId, chunk: next })
+  if (isNext && (handsOn === 'always' || !(await headResult(tools, folder, next)))) {
+    await queues.send('chunk', { ...messageOf(folder), chunk: next })
     // Whoever commits that one, or finds it committed, lists after this one was.
     if (partOf(next, limits) === part.part) return
   }
@@ -43,12 +44,12 @@ export async function afterResult(
 /** Commit, then list: whoever commits the last result of a part, and the last part, sees that it is the last. */
 export async function closePartOf(
   { store, queues }: JobTools,
-  { jobId }: JobSpec,
+  { folder }: JobSpec,
   part: number,
   chunkCount: number,
 ): Promise<void> {
-  if (!(await closePart(store, jobId, part, chunkCount))) return
-  if (await sumsWhenAllDone(store, jobId)) await queues.send('finish', { jobId })
+  if (!(await closePart(store, folder, part, chunkCount))) return
+  if (await sumsWhenAllDone(store, folder)) await queues.send('finish', messageOf(folder))
 }
 
 /** Some chunk may be in a part that is not planned yet; whoever gets its message finds out. */

@@ -1,4 +1,4 @@
-import type { ScoringAnswer } from '../engine/hand-over.ts'
+import type { WholeAnswer } from '../engine/hand-over.ts'
 import { statusOf } from '../errors.ts'
 import { isJson } from '../protocols/media-type.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
@@ -16,7 +16,7 @@ export interface RequestFailure {
  * packed, and nobody wants that in a file.
  */
 export function contentOf(
-  answer: ScoringAnswer,
+  answer: WholeAnswer,
   encoding: ServiceDefinition['response']['encoding'],
 ): string | RequestFailure {
   if ('code' in answer) {

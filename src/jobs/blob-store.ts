@@ -1,4 +1,5 @@
 /** The port to blob storage. Everything that batch jobs know is in blobs; what is committed there is the truth. */
+import { brand } from '../errors.ts'
 
 /** A blob of the app's own storage account. */
 export interface BlobPlace {
@@ -82,18 +83,24 @@ export interface BlobStore {
 /** The blob is not there. */
 export class BlobGone extends Error {
   override readonly name = 'BlobGone'
-
-  // Storage is a bundle of its own, with a copy of this class in it: the name is what they share.
-  static override [Symbol.hasInstance](error: unknown): boolean {
-    return Error[Symbol.hasInstance](error) && (error as Error).name === 'BlobGone'
-  }
 }
+brand(BlobGone, 'BlobGone')
 
 /** There is another version of the blob than the one that was asked for. */
 export class BlobChanged extends Error {
   override readonly name = 'BlobChanged'
+}
+brand(BlobChanged, 'BlobChanged')
 
-  static override [Symbol.hasInstance](error: unknown): boolean {
-    return Error[Symbol.hasInstance](error) && (error as Error).name === 'BlobChanged'
+/** The storage did not do what it was asked for. Says where, and never with which key, token or signature. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+  /** The storage's own code such as `ServerBusy`, the system's such as `ECONNRESET`, or `timeout`. */
+  readonly code: string
+
+  constructor(message: string, code: string) {
+    super(message)
+    this.code = code
   }
 }
+brand(StorageError, 'StorageError')

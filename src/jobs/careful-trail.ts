@@ -1,6 +1,6 @@
 /** What is known of the attempts at a chunk whose process has died, or that takes long: the blobs under `careful/`. */
 import type { BlobStore } from './blob-store.ts'
-import { carefulPlace } from './job-layout.ts'
+import { carefulPlace, type JobFolder } from './job-layout.ts'
 import type { RowResult } from './row-scorer.ts'
 
 /** Rows of a chunk, by their place in it: from `from`, up to but not with `to`. */
@@ -33,9 +33,9 @@ export class CarefulTrail {
   readonly #kept = new Set<number>()
 
   /** Of a chunk of which nothing is known yet, or nothing wanted. */
-  constructor(store: BlobStore, jobId: string, part: number, chunk: number) {
+  constructor(store: BlobStore, folder: JobFolder, part: number, chunk: number) {
     this.#store = store
-    this.#place = name => carefulPlace(jobId, part, chunk, name)
+    this.#place = name => carefulPlace(folder, part, chunk, name)
   }
 
   /** What others have left, with the results of rows. */

@@ -1,6 +1,6 @@
 import type { BlobHead } from './blob-store.ts'
 import type { PlannedChunk } from './input/planned-chunk.ts'
-import { chunkResultPlace } from './job-layout.ts'
+import { chunkResultPlace, type JobFolder } from './job-layout.ts'
 import { partOf } from './job-limits.ts'
 import { blockId, stageForOutput } from './job-output.ts'
 import type { JobSpec } from './job-spec.ts'
@@ -25,7 +25,7 @@ export async function writeResult(
   const content = Buffer.from(header + encodeLines(spec.output.format, firstRow, results))
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, block, content)
-  return tools.store.create(chunkResultPlace(spec.jobId, partOf(chunk, tools.limits), chunk), content, {
+  return tools.store.create(chunkResultPlace(spec.folder, partOf(chunk, tools.limits), chunk), content, {
     rows: String(rowCount),
     failed: String(results.filter(result => 'code' in result).length),
     first: String(firstRow),
@@ -34,6 +34,10 @@ export async function writeResult(
 }
 
 /** @returns undefined: there is none yet */
-export function headResult({ store, limits }: JobTools, jobId: string, chunk: number): Promise<BlobHead | undefined> {
-  return store.head(chunkResultPlace(jobId, partOf(chunk, limits), chunk))
+export function headResult(
+  { store, limits }: JobTools,
+  folder: JobFolder,
+  chunk: number,
+): Promise<BlobHead | undefined> {
+  return store.head(chunkResultPlace(folder, partOf(chunk, limits), chunk))
 }

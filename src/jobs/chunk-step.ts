@@ -9,7 +9,7 @@ import { readChunkRows } from './job-input.ts'
 import { partOf } from './job-limits.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
-import type { JobMessage } from './message-queues.ts'
+import { folderOf, type JobMessage } from './message-queues.ts'
 import { isWanted, type OpenJob, openJob, whileWanted } from './open-job.ts'
 import { listPlan, type PlanPart, readPart } from './plan-parts.ts'
 import type { Row, RowResult } from './row-scorer.ts'
@@ -24,14 +24,15 @@ export type ChunkMessage = JobMessage & { readonly chunk: number }
  */
 export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt: number): Promise<void> {
   const { store, limits, known } = tools
-  const { jobId, chunk } = message
-  const job = await openJob(tools, jobId)
+  const { chunk } = message
+  const folder = folderOf(message)
+  const job = await openJob(tools, folder)
   if (!job || !isWanted(job.state)) return
-  const result = await headResult(tools, jobId, chunk)
+  const result = await headResult(tools, folder, chunk)
   // A duplicate; but who received it before may have died between the result and what follows from it.
   if (result && attempt === 1) return
   const at = partOf(chunk, limits)
-  const part = await known.part(job.spec, at, () => readPart(store, jobId, at))
+  const part = await known.part(job.spec, at, () => readPart(store, folder, at))
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
   if (result) return afterResult(tools, job, { chunk, failed: Number(result.metadata.failed), part }, 'unlessDone')
@@ -59,14 +60,14 @@ async function scoreRows(
   { isCareful, isContinued }: { readonly isCareful: boolean; readonly isContinued: boolean | undefined },
 ): Promise<RowResult[] | undefined> {
   const { scorer, lock, store, clock, limits } = tools
-  const { jobId, service, maxRetries } = spec
+  const { folder, service, maxRetries } = spec
   // Waiting for others, and for a service that loads, is time as well, after which the host ends the process.
   const deadline = clock.monotonicMs() + limits.chunkBudgetMs
   const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== spec.modelDigest) throw modelChanged(spec)
     const rows = await readChunkRows(tools, spec, part, planned, signal)
-    const trail = new CarefulTrail(store, jobId, part.part, planned.chunk)
+    const trail = new CarefulTrail(store, folder, part.part, planned.chunk)
     if (isCareful || isContinued) await trail.read()
     const all = { from: 0, to: rows.length }
     const score = (some: readonly number[]) =>
@@ -85,14 +86,15 @@ async function scoreRows(
     return undefined
   }
   // Reading is work that a process may die of, too.
-  const run = () => whileWanted(tools, jobId, work)
+  const run = () => whileWanted(tools, folder, work)
   return isCareful ? lock.alone(run) : lock.shared(run)
 }
 
 /** A window begins before the plan is complete: either the plan comes this far, or there is no such chunk. */
 async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
-  const { jobId, chunk } = message
-  const plan = await listPlan(store, jobId)
+  const { chunk } = message
+  const folder = folderOf(message)
+  const plan = await listPlan(store, folder)
   const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
   if (plan.at(-1)?.isLast && chunk >= planned) return
   // Not all at the same moment.

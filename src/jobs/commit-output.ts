@@ -4,6 +4,7 @@ import { blockId, isOutputOf, outputExists, outputMetadata, resultsMissing, stag
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
 import { forgetJoined, joinResults } from './join-results.ts'
+import { messageOf } from './message-queues.ts'
 import { csvHeader } from './result-lines.ts'
 
 /**
@@ -15,7 +16,7 @@ import { csvHeader } from './result-lines.ts'
  */
 export async function commitOutput(tools: JobTools, spec: JobSpec, sums: Sums): Promise<boolean> {
   const results: ListedResult[] = []
-  for await (const result of listResults(tools.store, spec.jobId)) results.push(result)
+  for await (const result of listResults(tools.store, spec.folder)) results.push(result)
   mustBeEveryRowOnce(results, sums)
   if (results.length <= tools.limits.maxBlocks && (await commit(tools, spec, await blocksOf(tools, spec, results)))) {
     return true
@@ -23,7 +24,7 @@ export async function commitOutput(tools: JobTools, spec: JobSpec, sums: Sums): 
   const joined = await joinResults(tools, spec, results)
   if (joined && (await commit(tools, spec, joined))) return true
   if (joined) await forgetJoined(tools, spec)
-  await tools.queues.send('finish', { jobId: spec.jobId })
+  await tools.queues.send('finish', messageOf(spec.folder))
   return false
 }
 
@@ -54,7 +55,7 @@ async function commit({ store }: JobTools, spec: JobSpec, blocks: readonly strin
   const outcome = await store.commitBlocks(place, blocks, outputMetadata(spec))
   if (outcome !== 'exists') return outcome === 'committed'
   const head = await store.head(place)
-  if (!head) throw new Error(`job ${spec.jobId}: the output was removed at this moment`)
+  if (!head) throw new Error(`job ${spec.folder}: the output was removed at this moment`)
   if (!isOutputOf(spec, head)) throw outputExists(spec)
   return true // by somebody who did the same, or by our own first try
 }

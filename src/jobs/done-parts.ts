@@ -1,6 +1,6 @@
 /** Which results are there. Whoever commits one lists afterwards, so whoever commits the last one sees all of them. */
 import type { BlobStore } from './blob-store.ts'
-import { donePlace, donePrefix, jobsContainer, numberOf, resultsPrefix } from './job-layout.ts'
+import { donePlace, donePrefix, type JobFolder, jobsContainer, numberOf, resultsPrefix } from './job-layout.ts'
 import { type ListedPart, listPlan } from './plan-parts.ts'
 
 /** The result of one chunk, as the listing tells of it. */
@@ -25,8 +25,8 @@ export interface Sums {
 }
 
 /** In the order of the chunks. @param part  undefined: of all parts */
-export async function* listResults(store: BlobStore, jobId: string, part?: number): AsyncIterable<ListedResult> {
-  for await (const { path, metadata, bytes, modifiedAt } of store.list(jobsContainer, resultsPrefix(jobId, part))) {
+export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
+  for await (const { path, metadata, bytes, modifiedAt } of store.list(jobsContainer, resultsPrefix(folder, part))) {
     yield {
       chunk: numberOf(path),
       rows: Number(metadata.rows),
@@ -50,16 +50,16 @@ export function addSums(one: Sums, { chunks, rows, failed, bytes }: Sums): Sums 
   }
 }
 
-export async function sumOfPart(store: BlobStore, jobId: string, part: number): Promise<Sums> {
+export async function sumOfPart(store: BlobStore, folder: JobFolder, part: number): Promise<Sums> {
   let sums = noSums
-  for await (const result of listResults(store, jobId, part)) sums = addSums(sums, { ...result, chunks: 1 })
+  for await (const result of listResults(store, folder, part)) sums = addSums(sums, { ...result, chunks: 1 })
   return sums
 }
 
 /** By the number of the part. */
-export async function listDone(store: BlobStore, jobId: string): Promise<Map<number, Sums>> {
+export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map<number, Sums>> {
   const done = new Map<number, Sums>()
-  for await (const { path, metadata } of store.list(jobsContainer, donePrefix(jobId))) {
+  for await (const { path, metadata } of store.list(jobsContainer, donePrefix(folder))) {
     const [chunks, rows, failed, bytes] = [metadata.chunks, metadata.rows, metadata.failed, metadata.bytes].map(Number)
     done.set(numberOf(path), { chunks, rows, failed, bytes } as Sums)
   }
@@ -67,11 +67,16 @@ export async function listDone(store: BlobStore, jobId: string): Promise<Map<num
 }
 
 /** Writes the sums of a part whose results are all there. @returns whether they are */
-export async function closePart(store: BlobStore, jobId: string, part: number, chunkCount: number): Promise<boolean> {
-  const sums = await sumOfPart(store, jobId, part)
+export async function closePart(
+  store: BlobStore,
+  folder: JobFolder,
+  part: number,
+  chunkCount: number,
+): Promise<boolean> {
+  const sums = await sumOfPart(store, folder, part)
   if (sums.chunks < chunkCount) return false
   const metadata = Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, String(value)]))
-  await store.create(donePlace(jobId, part), '', metadata)
+  await store.create(donePlace(folder, part), '', metadata)
   return true
 }
 
@@ -81,9 +86,9 @@ export async function closePart(store: BlobStore, jobId: string, part: number, c
  *
  * @returns undefined: not all of them
  */
-export async function sumsWhenAllDone(store: BlobStore, jobId: string): Promise<Sums | undefined> {
-  const done = await listDone(store, jobId)
-  const plan = await listPlan(store, jobId)
+export async function sumsWhenAllDone(store: BlobStore, folder: JobFolder): Promise<Sums | undefined> {
+  const done = await listDone(store, folder)
+  const plan = await listPlan(store, folder)
   if (!plan.at(-1)?.isLast || !plan.every(part => isDone(part, done))) return undefined
   return [...done.values()].reduce(addSums, noSums)
 }

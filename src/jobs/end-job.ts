@@ -19,7 +19,7 @@ export async function failJob(
 ): Promise<void> {
   if (!from.includes(state.status)) return
   const why = cause instanceof Error ? ` (${cause.message})` : ''
-  tools.log(`job ${spec.jobId}: failed: ${code}: ${message}${why}`)
+  tools.log(`job ${spec.folder}: failed: ${code}: ${message}${why}`)
   await endJob(tools, { spec, state }, from, 'Failed', { code, message })
 }
 
@@ -33,12 +33,12 @@ export async function endJob(
 ): Promise<void> {
   const progress = await tallyOf(tools.store, spec, state)
   const endedAt = new Date(tools.clock.wallMs()).toISOString()
-  const now = await changeState(tools.store, spec.jobId, from, to, { endedAt, progress, ...(error && { error }) })
+  const now = await changeState(tools.store, spec.folder, from, to, { endedAt, progress, ...(error && { error }) })
   if (now && hasEnded(now.status)) await cleanUp(tools, spec)
 }
 
 /** What only a job that has not ended needs. The entry goes last: as long as it is there, the sweeper calls this again. */
-export async function cleanUp({ store }: JobTools, { jobId }: JobSpec): Promise<void> {
-  await store.remove(signaturePlace(jobId))
-  await store.remove(activePlace(jobId))
+export async function cleanUp({ store }: JobTools, { folder }: JobSpec): Promise<void> {
+  await store.remove(signaturePlace(folder))
+  await store.remove(activePlace(folder))
 }

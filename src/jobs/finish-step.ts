@@ -8,7 +8,7 @@ import { changeState } from './job-records.ts'
 import type { JobSpec } from './job-spec.ts'
 import { hasEnded } from './job-state.ts'
 import type { JobTools } from './job-tools.ts'
-import type { JobMessage } from './message-queues.ts'
+import { folderOf, type JobMessage } from './message-queues.ts'
 import { type OpenJob, openJob } from './open-job.ts'
 
 /**
@@ -16,19 +16,20 @@ import { type OpenJob, openJob } from './open-job.ts'
  *
  * @throws what a retry may heal
  */
-export async function finishJob(tools: JobTools, { jobId }: JobMessage): Promise<void> {
-  const job = await openJob(tools, jobId)
+export async function finishJob(tools: JobTools, message: JobMessage): Promise<void> {
+  const folder = folderOf(message)
+  const job = await openJob(tools, folder)
   if (!job) return
   const { status } = job.state
   if (hasEnded(status)) return cleanUp(tools, job.spec)
   if (status === 'CancelRequested') return endJob(tools, job, ['CancelRequested'], 'Canceled')
-  const sums = await sumsWhenAllDone(tools.store, jobId)
+  const sums = await sumsWhenAllDone(tools.store, folder)
   if (!sums) return
   if (status === 'Running' && isAboveThreshold(job.spec, sums.failed)) {
     return failJob(tools, job, thresholdExceeded(job.spec, sums.failed))
   }
   // From here on it can no longer be cancelled: of the two who change the state, one was first.
-  const state = await changeState(tools.store, jobId, ['Running'], 'Finalizing')
+  const state = await changeState(tools.store, folder, ['Running'], 'Finalizing')
   if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, sums)
   // Cancelled, or ended, at this very moment: whoever did that sends a message of its own.
 }
@@ -41,14 +42,14 @@ async function finalize(tools: JobTools, job: OpenJob, sums: Sums): Promise<void
   const { spec } = job
   try {
     // Written after the output. So its owner may take the output away as soon as it is there.
-    const isCommitted = (await store.head(resultPlace(spec.jobId))) || (await commitOutput(tools, spec, sums))
+    const isCommitted = (await store.head(resultPlace(spec.folder))) || (await commitOutput(tools, spec, sums))
     if (!isCommitted) return
   } catch (failure) {
     const fatal = asJobFailure(failure, spec)
     if (!fatal) throw failure
     return failJob(tools, job, fatal, ['Finalizing'])
   }
-  await store.create(resultPlace(spec.jobId), JSON.stringify(finalCounts(spec, sums)))
+  await store.create(resultPlace(spec.folder), JSON.stringify(finalCounts(spec, sums)))
   await endJob(tools, job, ['Finalizing'], 'Completed')
 }
 

@@ -1,10 +1,12 @@
 import type { ReadablePlace } from './blob-store.ts'
 import { chunkFormatOf } from './input/input-format.ts'
+import type { MissingOptions } from './input/missing-value.ts'
 import { defaultPlanLimits, type PlanOptions } from './input/plan-chunks.ts'
 import type { PlannedChunk } from './input/planned-chunk.ts'
 import { readRows } from './input/read-rows.ts'
+import type { TableNames } from './input/row-shape.ts'
 import type { ReadInput } from './input/text-source.ts'
-import { chunkInputPlace, placeOf, signaturePlace } from './job-layout.ts'
+import { chunkInputPlace, type JobFolder, placeOf, signaturePlace } from './job-layout.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobTools } from './job-tools.ts'
 import type { PlanPart } from './plan-parts.ts'
@@ -21,10 +23,23 @@ export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInp
   return range => tools.store.read(place, spec.input.etag, range)
 }
 
-export async function planOptions({ scorer, planParquet, stopping }: JobTools, spec: JobSpec): Promise<PlanOptions> {
+export async function planOptions(
+  { scorer, planParquet, limits, stopping }: JobTools,
+  spec: JobSpec,
+): Promise<PlanOptions> {
   const { input, miniBatchSize, service } = spec
+  const { format, isGzip, bytes, header } = input
   const inputs = await scorer.inputs(service, stopping)
-  return { ...defaultPlanLimits, ...input, miniBatchSize, planParquet, inputs }
+  const table = { ...tableOptions(scorer, spec), header, inputs }
+  const { maxInputBytes } = limits
+  return { ...defaultPlanLimits, maxInputBytes, format, isGzip, bytes, ...table, miniBatchSize, planParquet }
+}
+
+/** How its columns are found, and what their missing values are. */
+function tableOptions(scorer: JobTools['scorer'], { service, input }: JobSpec): TableNames & MissingOptions {
+  const { columns, missing } = scorer.rowSettings(service)
+  if (input.header === false) return { names: columns, fileColumns: input.columns, missing }
+  return { names: input.columns ?? columns, missing }
 }
 
 /** @throws InputUnreadable, BlobGone, BlobChanged: fatal for the job */
@@ -36,25 +51,31 @@ export async function readChunkRows(
   signal: AbortSignal,
 ): Promise<Row[]> {
   const content = isCopied(spec.input)
-    ? readCopy(tools, spec.jobId, part, planned.chunk)
+    ? readCopy(tools, spec.folder, part, planned.chunk)
     : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
   return readRows(content, planned, {
     format: chunkFormatOf(spec.input.format),
+    ...tableOptions(tools.scorer, spec),
     columns: next.columns,
     inputs: await tools.scorer.inputs(spec.service, signal),
     maxRowBytes: defaultPlanLimits.maxRowBytes,
   })
 }
 
-async function* readCopy({ store }: JobTools, jobId: string, part: number, chunk: number): AsyncGenerator<Uint8Array> {
-  const blob = await store.readWhole(chunkInputPlace(jobId, part, chunk))
+async function* readCopy(
+  { store }: JobTools,
+  folder: JobFolder,
+  part: number,
+  chunk: number,
+): AsyncGenerator<Uint8Array> {
+  const blob = await store.readWhole(chunkInputPlace(folder, part, chunk))
   if (!blob) throw new Error(`the copied text of chunk ${chunk} was removed`)
   yield blob.content
 }
 
-async function readablePlace({ store }: JobTools, { jobId, input }: JobSpec): Promise<ReadablePlace> {
+async function readablePlace({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadablePlace> {
   if ('blob' in input.place) return placeOf(input.place.blob)
   // A secret, so it is not in the spec; with its question mark.
-  const signature = await store.readWhole(signaturePlace(jobId))
+  const signature = await store.readWhole(signaturePlace(folder))
   return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
 }

@@ -1,5 +1,7 @@
 /** Numbers that say how jobs are cut, paced and watched; tests take smaller ones. */
 export interface JobLimits {
+  /** Of the text of an input, unpacked. */
+  readonly maxInputBytes: number
   /** Chunk messages of one job that are in the queue together, so that a small job gets its turn beside a huge one. */
   readonly window: number
   /** Chunks of one plan part: what one commit of a plan covers, and what one listing of results shows. */
@@ -25,6 +27,7 @@ export interface JobLimits {
 }
 
 export const jobLimits: JobLimits = {
+  maxInputBytes: 100 * 2 ** 30,
   window: 32,
   // Changing it would change the plan of running jobs.
   chunksPerPart: 64,
@@ -41,8 +44,8 @@ export const jobLimits: JobLimits = {
 }
 
 /** @param stallMs  after which a step is taken up again; a row that is being scored is let alone two thirds of that */
-export function limitsFor(stallMs: number): JobLimits {
-  return { ...jobLimits, stallMs, rowGraceMs: Math.ceil((stallMs * 2) / 3) }
+export function limitsFor({ stallMs, maxInputBytes }: Pick<JobLimits, 'stallMs' | 'maxInputBytes'>): JobLimits {
+  return { ...jobLimits, maxInputBytes, stallMs, rowGraceMs: Math.ceil((stallMs * 2) / 3) }
 }
 
 /** @returns the part of the plan that has this chunk, whether it has been planned yet or not */

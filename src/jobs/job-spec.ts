@@ -1,14 +1,16 @@
 import * as z from 'zod'
 import { serviceNamePattern } from '../service/definition.ts'
+import { blobNameFault } from './blob-name.ts'
+import type { JobFolder } from './job-layout.ts'
 
-/** Also the name of its folder in the container `jobs`. */
+/** Also the name of a folder, see `job-layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
 
-/** Azure's rules for names of containers; a path may not climb, and its segments may not end with a dot. */
-const blobPattern =
-  /^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]\/(?!.*(^|\/)\.{0,2}(\/|$))(?!.*\.(\/|$))[^\\\p{Cc}]{1,1024}$/u
-
-const blobPath = z.string().regex(blobPattern, 'must be "<container>/<path>", e.g. "input/patients.csv"')
+const blobPath = z.string().superRefine((name, context) => {
+  const fault = blobNameFault(name)
+  if (fault === undefined) return
+  context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
+})
 
 export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
 export type InputFormat = (typeof inputFormats)[number]
@@ -27,6 +29,21 @@ export const JobInput = z
       .optional()
       .describe('default: by the ending of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
     isGzip: z.boolean().optional().describe('default: by the ending .gz'),
+    header: z
+      .boolean()
+      .optional()
+      .describe(
+        'whether the first line of a CSV names its columns; default: it does, and is refused if it looks like a row',
+      ),
+    columns: z
+      .array(z.string().min(1).max(1000))
+      .min(1)
+      .max(100_000)
+      .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+      .optional()
+      .describe(
+        'names of the columns of a CSV or Parquet file that make a row, in the order in which the service takes their values; with "header": false what the columns of the file are, from left to right',
+      ),
   })
   .refine(
     ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,
@@ -38,7 +55,7 @@ export const outputFormats = ['jsonl', 'csv'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
 export const JobOutput = z.strictObject({
-  blob: blobPath.optional().describe('where the predictions go; default: jobs/<jobId>/predictions.jsonl'),
+  blob: blobPath.optional().describe('where the predictions go; default: jobs/<service>/<jobId>/predictions.jsonl'),
   format: z.enum(outputFormats).optional().describe('default: by the ending of the name, else jsonl'),
 })
 
@@ -77,6 +94,8 @@ export type JobSubmission = z.infer<typeof JobSubmission>
 /** A job as it was accepted; never changed. What it reads is pinned by version, what it scores with by digest. */
 export interface JobSpec {
   readonly jobId: string
+  /** Where all that belongs to it is. */
+  readonly folder: JobFolder
   readonly service: string
   /** SHA-256 of the submission in one spelling: the same id with another one is a conflict. */
   readonly fingerprint: string
@@ -89,6 +108,8 @@ export interface JobSpec {
     readonly bytes: number
     readonly format: InputFormat
     readonly isGzip: boolean
+    readonly header?: boolean
+    readonly columns?: readonly string[]
   }
   /** `<container>/<path>` */
   readonly output: { readonly blob: string; readonly format: OutputFormat }
@@ -97,4 +118,6 @@ export interface JobSpec {
   readonly maxRetries: number
   /** ISO 8601 */
   readonly createdAt: string
+  /** Of the message that asked for it; absent: it came over HTTP. */
+  readonly messageId?: string
 }

@@ -2,7 +2,7 @@ import { type ChunkMessage, scoreChunk } from './chunk-step.ts'
 import { finishJob } from './finish-step.ts'
 import type { JobTools } from './job-tools.ts'
 import type { JobSteps } from './jobs.ts'
-import type { JobMessage } from './message-queues.ts'
+import { folderOf, type JobMessage } from './message-queues.ts'
 import { readMessage } from './open-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './poison.ts'
 import { splitInput } from './split-step.ts'
@@ -25,7 +25,7 @@ export function createJobSteps(tools: JobTools): JobSteps {
     async (message: unknown, attempt = 1): Promise<void> => {
       const known = readMessage(tools, message)
       if (known && hasChunk(known)) await step(tools, known, attempt)
-      else if (known) tools.log(`job ${known.jobId}: a message names no chunk; it is dropped`)
+      else if (known) tools.log(`job ${folderOf(known)}: a message names no chunk; it is dropped`)
     }
   const poisoned = { split: on(poisonedSplit), chunk: onChunk(poisonedChunk), finish: on(poisonedFinish) }
   return {

@@ -1,14 +1,16 @@
 /** The routes of batch jobs (design: batch jobs), each one function from request to answer. None of them ever throws. */
 import { ScoringError } from '../errors.ts'
-import { encodeEmpty, readBody } from '../protocols/azureml.ts'
+import { encodeEmpty } from '../protocols/azureml.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../protocols/azureml-endpoints.ts'
-import { decodeParameters } from '../protocols/azureml-input.ts'
+import { decodeJsonBody } from '../protocols/azureml-input.ts'
 import { compressAnswer } from '../protocols/content-encoding.ts'
 import { corsHeaders } from '../protocols/cors.ts'
+import { readBody } from '../protocols/read-body.ts'
 import { requestIdsOf } from '../protocols/request-ids.ts'
-import type { WireRequest, WireResponse } from '../protocols/wire.ts'
+import { noSniff, type WireRequest, type WireResponse } from '../protocols/wire.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { encode } from '../tensor/python-json.ts'
+import { StorageError } from './blob-store.ts'
 import { hasEnded } from './job-state.ts'
 import type { JobDesk, JobView } from './jobs.ts'
 
@@ -40,11 +42,19 @@ export function answerJobs(
     const { limit, marker } = pageOf(request.query)
     return answerJson(200, headers, await desk.list(name, limit, marker))
   }
-  const submit: Handler = async (desk, { name }, headers) => {
+  const submit: Handler = async (desk, service, headers) => {
+    const { name } = service
     const contentType = request.headers.get('content-type') ?? undefined
-    const submission = decodeParameters(await readBody(request, maxSubmissionBytes), contentType, true)
-    const job = await desk.submit(name, submission, request.headers.get('idempotency-key') ?? undefined)
-    return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
+    const account = service.openAccount()
+    try {
+      const body = await readBody(request, maxSubmissionBytes, account)
+      const reading = { hasExactIntegers: true, takesTokens: true } // of rows that come inline
+      const { parameters } = decodeJsonBody(body, contentType, reading)
+      const job = await desk.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
+      return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
+    } finally {
+      account.held.release()
+    }
   }
   return answer(request, source, serverVersion, { GET: list, HEAD: list, POST: submit })
 }
@@ -95,7 +105,7 @@ async function answer(
 
 /** A storage that fails is no fault of ours, and passes. */
 function asUnavailable(failure: unknown): unknown {
-  if (!(failure instanceof Error) || failure.name !== 'StorageError') return failure
+  if (!(failure instanceof StorageError)) return failure
   console.error(`[jobs] ${failure.message}`)
   const message = 'The storage of batch jobs does not answer as it should; try again later.'
   return new ScoringError('JOBS_UNAVAILABLE', message, { cause: failure })
@@ -108,7 +118,7 @@ function answerJob(status: number, headers: Headers, service: string, job: JobVi
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: encode(content) }
+  return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
 }
 
 /** `?limit=` and `?marker=`; the first of each counts. */

@@ -31,7 +31,8 @@ export interface JobDesk {
    */
   submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView>
   /**
-   * A message on `scoring-jobs`: its fault becomes a failed job that says why.
+   * A message on `scoring-jobs`: its fault becomes a failed job that says why. Where its service has too many jobs, it goes
+   * back and comes again.
    *
    * @param text  JSON, base64 of JSON, or what a host made of it
    * @param messageId  names a failed job without an id that is free

@@ -1,5 +1,5 @@
 import type { ListedResult } from './done-parts.ts'
-import { chunkResultPlace, jobsContainer, joinedPlace, joinedPrefix } from './job-layout.ts'
+import { chunkResultPlace, type JobFolder, jobsContainer, joinedPlace, joinedPrefix } from './job-layout.ts'
 import { type JobLimits, partOf } from './job-limits.ts'
 import { blockId, resultsMissing, stageForOutput } from './job-output.ts'
 import type { JobSpec } from './job-spec.ts'
@@ -17,21 +17,21 @@ export async function joinResults(
   results: readonly ListedResult[],
 ): Promise<string[] | undefined> {
   const { store, clock, limits } = tools
-  const { jobId } = spec
+  const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   const known = new Map<string, string>()
-  for await (const { path, metadata } of store.list(jobsContainer, joinedPrefix(jobId))) {
+  for await (const { path, metadata } of store.list(jobsContainer, joinedPrefix(folder))) {
     known.set(path, metadata.block as string)
   }
   const blocks: string[] = []
   let stagedCount = 0
   for (const group of groupsOf(results, limits)) {
-    const place = joinedPlace(jobId, group.from, group.to)
+    const place = joinedPlace(folder, group.from, group.to)
     let block = known.get(place.path)
     if (!block) {
       // Every run stages one at least, however slow it is.
       if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
-      const content = await readResults(tools, jobId, group)
+      const content = await readResults(tools, folder, group)
       block = blockId('j', group.from, content)
       await stageForOutput(tools, spec, block, content)
       await store.create(place, '', { block })
@@ -42,8 +42,8 @@ export async function joinResults(
 }
 
 /** After the blocks have vanished. */
-export async function forgetJoined({ store }: JobTools, { jobId }: JobSpec): Promise<void> {
-  for await (const { path } of store.list(jobsContainer, joinedPrefix(jobId))) {
+export async function forgetJoined({ store }: JobTools, { folder }: JobSpec): Promise<void> {
+  for await (const { path } of store.list(jobsContainer, joinedPrefix(folder))) {
     await store.remove({ container: jobsContainer, path })
   }
 }
@@ -71,10 +71,14 @@ function groupsOf(results: readonly ListedResult[], { joinedBytes, maxBlocks }: 
   return groups
 }
 
-async function readResults({ store, limits }: JobTools, jobId: string, { from, to }: ResultGroup): Promise<Uint8Array> {
+async function readResults(
+  { store, limits }: JobTools,
+  folder: JobFolder,
+  { from, to }: ResultGroup,
+): Promise<Uint8Array> {
   const contents: Uint8Array[] = []
   for (let chunk = from; chunk < to; chunk++) {
-    const blob = await store.readWhole(chunkResultPlace(jobId, partOf(chunk, limits), chunk))
+    const blob = await store.readWhole(chunkResultPlace(folder, partOf(chunk, limits), chunk))
     if (!blob) throw resultsMissing()
     contents.push(blob.content)
   }

@@ -31,20 +31,28 @@ export function cutObject(text: string): Map<string, string> | undefined {
  * Cuts the answer to a request of several rows into what each row alone would have got: the elements of an array, or
  * an object of each where the answer is an object of arrays.
  *
+ * @param lists  names of members that are lists of which each entry has all rows; '': the answer is one
  * @returns `rowCount` texts; undefined: the answer does not follow the rows
  */
-export function cutRows(answer: string, rowCount: number): string[] | undefined {
+export function cutRows(answer: string, rowCount: number, lists: readonly string[] = []): string[] | undefined {
+  if (lists.includes('')) return cutList(answer, rowCount)
   const elements = cutArray(answer)
   if (elements) return elements.length === rowCount ? elements : undefined
   const members = cutObject(answer)
   if (!members) return undefined
   const rows: string[][] = Array.from({ length: rowCount }, () => [])
   for (const [name, member] of members) {
-    const parts = cutRows(member, rowCount)
+    const parts = lists.includes(name) ? cutList(member, rowCount) : cutRows(member, rowCount)
     if (!parts) return undefined
     for (const [index, part] of parts.entries()) rows[index]?.push(`${JSON.stringify(name)}: ${part}`)
   }
   return rows.map(parts => `{${parts.join(', ')}}`)
+}
+
+function cutList(text: string, rowCount: number): string[] | undefined {
+  const entries = cutArray(text)?.map(entry => cutRows(entry, rowCount))
+  if (!entries || entries.includes(undefined)) return undefined
+  return Array.from({ length: rowCount }, (_, row) => `[${entries.map(rows => rows?.[row]).join(', ')}]`)
 }
 
 /** The pieces between the commas of the outermost brackets. */

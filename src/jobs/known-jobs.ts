@@ -1,4 +1,5 @@
 /** What never changes of a job, as this process has read it: a chunk needs it, and the chunks of a job are many. */
+import type { JobFolder } from './job-layout.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { PlanPart } from './plan-parts.ts'
 
@@ -11,17 +12,17 @@ export class KnownJobs {
   readonly #parts = new Map<string, PlanPart>()
 
   /** To be compared with the job's state: with other times of creation they are of two jobs, of which one was removed. */
-  spec(jobId: string): JobSpec | undefined {
-    return this.#specs.get(jobId)
+  spec(folder: JobFolder): JobSpec | undefined {
+    return this.#specs.get(folder)
   }
 
   keepSpec(spec: JobSpec): void {
-    keep(this.#specs, spec.jobId, spec, mostSpecs)
+    keep(this.#specs, spec.folder, spec, mostSpecs)
   }
 
   /** @param read  undefined: not planned yet */
   async part(spec: JobSpec, part: number, read: () => Promise<PlanPart | undefined>): Promise<PlanPart | undefined> {
-    const key = `${spec.jobId} ${spec.createdAt} ${part}`
+    const key = `${spec.folder} ${spec.createdAt} ${part}`
     const found = this.#parts.get(key) ?? (await read())
     if (found) keep(this.#parts, key, found, mostParts)
     return found

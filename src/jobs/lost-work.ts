@@ -1,8 +1,9 @@
 import { headResult } from './chunk-result.ts'
 import { closePart, isDone, listDone, listResults, sumsWhenAllDone } from './done-parts.ts'
-import { carefulPlace } from './job-layout.ts'
+import { carefulPlace, type JobFolder } from './job-layout.ts'
 import { partOf } from './job-limits.ts'
 import type { JobTools } from './job-tools.ts'
+import { messageOf } from './message-queues.ts'
 import { isWanted, type OpenJob } from './open-job.ts'
 import { type ListedPart, listPlan } from './plan-parts.ts'
 import type { Revival } from './sweep-memory.ts'
@@ -15,28 +16,28 @@ import type { Revival } from './sweep-memory.ts'
  */
 export async function findLostWork(tools: JobTools, job: OpenJob, changedAt: number, now: number): Promise<Revival[]> {
   const { store, limits } = tools
-  const { jobId } = job.spec
+  const { folder } = job.spec
   const { status } = job.state
   const stands = (since: number) => now - since >= limits.stallMs
-  const finish: Revival = { queue: 'finish', message: { jobId }, subject: 'finish', stage: status }
+  const finish: Revival = { queue: 'finish', message: messageOf(folder), subject: 'finish', stage: status }
   if (!isWanted(job.state)) return stands(changedAt) ? [finish] : []
-  const plan = await listPlan(store, jobId)
+  const plan = await listPlan(store, folder)
   const last = plan.at(-1)
   const lost: Revival[] = []
   if (status === 'NotStarted' || !last?.isLast) {
-    const split: Revival = { queue: 'split', message: { jobId }, subject: 'split', stage: plan.length }
+    const split: Revival = { queue: 'split', message: messageOf(folder), subject: 'split', stage: plan.length }
     if (stands(last?.modifiedAt ?? changedAt)) lost.push(split)
   }
-  const { slots, usualMs } = await openSlots(tools, jobId, plan)
+  const { slots, usualMs } = await openSlots(tools, folder, plan)
   // Where chunks take long, because they are slow or the queue is deep, one that takes three times as long is no sign yet.
   const patienceMs = Math.max(limits.stallMs, Math.min(3 * usualMs, limits.longestPauseMs))
   for (const { chunk, since } of slots) {
-    const message = { jobId, chunk, isRevival: true }
+    const message = { ...messageOf(folder), chunk, isRevival: true }
     const revival: Revival = { queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk }
-    const stands = async () => now - (await lastKeptAt(tools, jobId, chunk)) >= patienceMs
+    const stands = async () => now - (await lastKeptAt(tools, folder, chunk)) >= patienceMs
     if (now - since >= patienceMs && (await stands())) lost.push(revival)
   }
-  if (await sumsWhenAllDone(store, jobId)) lost.push(finish)
+  if (await sumsWhenAllDone(store, folder)) lost.push(finish)
   return lost
 }
 
@@ -53,26 +54,26 @@ interface OpenChunk {
  */
 async function openSlots(
   tools: JobTools,
-  jobId: string,
+  folder: JobFolder,
   plan: readonly ListedPart[],
 ): Promise<{ slots: OpenChunk[]; usualMs: number }> {
   const { store, limits } = tools
-  const done = await listDone(store, jobId)
+  const done = await listDone(store, folder)
   const committedAt = new Map<number, number>()
   const slots = new Map<number, OpenChunk>()
   for (const part of plan.filter(each => !isDone(each, done))) {
     let count = 0
-    for await (const { chunk, modifiedAt } of listResults(store, jobId, part.part)) {
+    for await (const { chunk, modifiedAt } of listResults(store, folder, part.part)) {
       committedAt.set(chunk, modifiedAt)
       count++
     }
-    if (count >= part.chunkCount) await closePart(store, jobId, part.part, part.chunkCount)
+    if (count >= part.chunkCount) await closePart(store, folder, part.part, part.chunkCount)
     const first = part.part * limits.chunksPerPart
     for (let chunk = first; chunk < first + part.chunkCount; chunk++) {
       const slot = chunk % limits.window
       if (committedAt.has(chunk) || slots.has(slot)) continue
       const before = chunk - limits.window
-      const handedOnAt = committedAt.get(before) ?? (before < 0 ? 0 : await committedAtOf(tools, jobId, before))
+      const handedOnAt = committedAt.get(before) ?? (before < 0 ? 0 : await committedAtOf(tools, folder, before))
       slots.set(slot, { chunk, since: Math.max(part.modifiedAt, handedOnAt) })
     }
     if (slots.size === limits.window) break
@@ -81,15 +82,15 @@ async function openSlots(
 }
 
 /** When a chunk that takes several runs has last come further; 0 for others. */
-async function lastKeptAt({ store, limits }: JobTools, jobId: string, chunk: number): Promise<number> {
-  const { container, path } = carefulPlace(jobId, partOf(chunk, limits), chunk, 'lines-')
+async function lastKeptAt({ store, limits }: JobTools, folder: JobFolder, chunk: number): Promise<number> {
+  const { container, path } = carefulPlace(folder, partOf(chunk, limits), chunk, 'lines-')
   let keptAt = 0
   for await (const { modifiedAt } of store.list(container, path)) keptAt = Math.max(keptAt, modifiedAt)
   return keptAt
 }
 
-async function committedAtOf(tools: JobTools, jobId: string, chunk: number): Promise<number> {
-  return (await headResult(tools, jobId, chunk))?.modifiedAt ?? 0
+async function committedAtOf(tools: JobTools, folder: JobFolder, chunk: number): Promise<number> {
+  return (await headResult(tools, folder, chunk))?.modifiedAt ?? 0
 }
 
 /** The median between the results of chunks that follow each other in a slot, in milliseconds. */

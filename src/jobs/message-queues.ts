@@ -1,5 +1,8 @@
 /** The port to the queues that drive jobs. A message is a hint: it may be lost, doubled, late, or come in any order. */
 import * as z from 'zod'
+import { serviceNamePattern } from '../service/definition.ts'
+import { type JobFolder, jobFolder, oldJobFolder } from './job-layout.ts'
+import { jobIdPattern } from './job-spec.ts'
 
 /** Queues of the app; each has a `-poison` beside it, which the host fills. */
 export const jobQueues = {
@@ -14,7 +17,9 @@ export type JobQueue = Exclude<keyof typeof jobQueues, 'submit'>
 
 /** A message of ours: which step of which job. Never data, never a secret. */
 export const JobMessage = z.strictObject({
-  jobId: z.string(),
+  /** Absent: a job from before ids belonged to services. */
+  service: z.string().regex(serviceNamePattern).optional(),
+  jobId: z.string().regex(jobIdPattern),
   /** For `chunk`: which one, by its number in the whole job. */
   chunk: z.int().min(0).optional(),
   /** How often a copy of this message has come to its poison queue. */
@@ -26,6 +31,18 @@ export const JobMessage = z.strictObject({
 })
 export type JobMessage = z.infer<typeof JobMessage>
 
+export function messageOf(folder: JobFolder): JobMessage {
+  const [jobId = '', service] = folder.split('/').reverse()
+  return service === undefined ? { jobId } : { service, jobId }
+}
+
+export function folderOf({ service, jobId }: JobMessage): JobFolder {
+  return service === undefined ? oldJobFolder(jobId) : jobFolder(service, jobId)
+}
+
+/** Azure: Put Message. */
+export const maxMessageBytes = 65_536
+
 export interface MessageQueues {
   /**
    * Makes the queue when it is missing. Messages do not expire.
@@ -33,4 +50,7 @@ export interface MessageQueues {
    * @param delaySeconds  until it can be received
    */
   send(queue: JobQueue, message: JobMessage, delaySeconds?: number): Promise<void>
+
+  /** Puts a submission back where people put theirs. @param text  64 KiB at most */
+  sendBack(text: string, delaySeconds: number): Promise<void>
 }

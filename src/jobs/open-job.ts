@@ -1,7 +1,8 @@
 import type { BlobStore } from './blob-store.ts'
 import { JobStopped } from './job-failure.ts'
+import type { JobFolder } from './job-layout.ts'
 import { ensureState, readSpec, readState } from './job-records.ts'
-import { type JobSpec, jobIdPattern } from './job-spec.ts'
+import type { JobSpec } from './job-spec.ts'
 import type { JobState } from './job-state.ts'
 import type { JobTools } from './job-tools.ts'
 import { JobMessage } from './message-queues.ts'
@@ -12,29 +13,29 @@ export interface OpenJob {
 }
 
 /** @returns undefined: there is no such job, which one line tells; its messages mean nothing any more */
-export async function openJob({ store, known, log }: JobTools, jobId: string): Promise<OpenJob | undefined> {
-  const kept = await openKept(store, known.spec(jobId))
+export async function openJob({ store, known, log }: JobTools, folder: JobFolder): Promise<OpenJob | undefined> {
+  const kept = await openKept(store, known.spec(folder))
   if (kept) return kept
-  const spec = await readSpec(store, jobId)
+  const spec = await readSpec(store, folder)
   const state = spec && (await ensureState(store, spec))
   if (spec && state) {
     known.keepSpec(spec)
     return { spec, state }
   }
-  log(`job ${jobId}: is gone; a message for it is dropped`)
+  log(`job ${folder}: is gone; a message for it is dropped`)
   return undefined
 }
 
 /** @returns undefined: its spec is not known here, or is that of a job of the same id that was removed */
 async function openKept(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
-  const state = spec && (await readState(store, spec.jobId))
+  const state = spec && (await readState(store, spec.folder))
   return state && state.createdAt === spec.createdAt ? { spec, state } : undefined
 }
 
 /** @returns undefined: one line was logged; no retry makes such a message better, so nothing is thrown */
 export function readMessage({ log }: JobTools, message: unknown): JobMessage | undefined {
   const { data } = JobMessage.safeParse(typeof message === 'string' ? parsed(message) : message)
-  if (data && jobIdPattern.test(data.jobId)) return data
+  if (data) return data
   log('a message on a queue of jobs is none of ours; it is dropped')
   return undefined
 }
@@ -59,7 +60,7 @@ export function isWanted(state: JobState | undefined): boolean {
  */
 export async function whileWanted<T>(
   { store, clock, limits, stopping }: JobTools,
-  jobId: string,
+  folder: JobFolder,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const abort = new AbortController()
@@ -69,7 +70,7 @@ export async function whileWanted<T>(
   let forget = () => {}
   const look = async () => {
     // A look that fails is taken again later; whether the storage is down, the work itself will find out.
-    const state = await readState(store, jobId).catch(() => 'unknown' as const)
+    const state = await readState(store, folder).catch(() => 'unknown' as const)
     if (isOver) return
     if (state === 'unknown' || isWanted(state)) return lookLater()
     isUnwanted = true

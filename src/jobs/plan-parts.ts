@@ -1,7 +1,7 @@
 /** The plan of a job: which rows are in which chunk. Committed in parts, in order, each written once. */
 import type { BlobStore } from './blob-store.ts'
 import type { PlanCursor, PlannedChunk } from './input/planned-chunk.ts'
-import { jobsContainer, numberOf, planPlace, planPrefix } from './job-layout.ts'
+import { type JobFolder, jobsContainer, numberOf, planPlace, planPrefix } from './job-layout.ts'
 
 /** A pure function of the pinned input and of the part before, so whoever writes it writes the same bytes. */
 export interface PlanPart {
@@ -24,9 +24,9 @@ export interface ListedPart {
 }
 
 /** @returns false: it is there already, and is the same */
-export async function commitPart(store: BlobStore, jobId: string, part: PlanPart): Promise<boolean> {
+export async function commitPart(store: BlobStore, folder: JobFolder, part: PlanPart): Promise<boolean> {
   const { chunks, next, isLast } = part
-  return store.create(planPlace(jobId, part.part), JSON.stringify(part), {
+  return store.create(planPlace(folder, part.part), JSON.stringify(part), {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
     offset: String(next.offset),
@@ -35,15 +35,15 @@ export async function commitPart(store: BlobStore, jobId: string, part: PlanPart
 }
 
 /** @returns undefined: not planned yet */
-export async function readPart(store: BlobStore, jobId: string, part: number): Promise<PlanPart | undefined> {
-  const blob = await store.readWhole(planPlace(jobId, part))
+export async function readPart(store: BlobStore, folder: JobFolder, part: number): Promise<PlanPart | undefined> {
+  const blob = await store.readWhole(planPlace(folder, part))
   return blob && (JSON.parse(Buffer.from(blob.content).toString()) as PlanPart)
 }
 
 /** In order; the plan is complete when the last one `isLast`. */
-export async function listPlan(store: BlobStore, jobId: string): Promise<ListedPart[]> {
+export async function listPlan(store: BlobStore, folder: JobFolder): Promise<ListedPart[]> {
   const parts: ListedPart[] = []
-  for await (const { path, metadata, modifiedAt } of store.list(jobsContainer, planPrefix(jobId))) {
+  for await (const { path, metadata, modifiedAt } of store.list(jobsContainer, planPrefix(folder))) {
     parts.push({
       part: numberOf(path),
       chunkCount: Number(metadata.chunks),

@@ -7,7 +7,7 @@ import { failJob } from './end-job.ts'
 import { asJobFailure, JobFailure } from './job-failure.ts'
 import { partOf } from './job-limits.ts'
 import type { JobTools } from './job-tools.ts'
-import type { JobMessage } from './message-queues.ts'
+import { folderOf, type JobMessage } from './message-queues.ts'
 import { isWanted, type OpenJob, openJob } from './open-job.ts'
 import { readPart } from './plan-parts.ts'
 import type { RowResult } from './row-scorer.ts'
@@ -21,12 +21,13 @@ const poisonedRow: RowResult = {
 }
 
 export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Promise<void> {
-  const { jobId, chunk } = message
-  const job = await openJob(tools, jobId)
+  const { chunk } = message
+  const folder = folderOf(message)
+  const job = await openJob(tools, folder)
   if (!job || !isWanted(job.state)) return
   const part = partOf(chunk, tools.limits)
   // Each death on the way to a bad row has brought the search further: it counts for the chunk, not against it.
-  const trail = new CarefulTrail(tools.store, jobId, part, chunk)
+  const trail = new CarefulTrail(tools.store, folder, part, chunk)
   await trail.read()
   const times = timesPoisoned(message) - trail.deaths
   const again = { ...message, poisoned: timesPoisoned(message), isRevival: true }
@@ -42,17 +43,17 @@ export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Pro
 }
 
 async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<void> {
-  const part = await readPart(tools.store, job.spec.jobId, partOf(chunk, tools.limits))
+  const part = await readPart(tools.store, job.spec.folder, partOf(chunk, tools.limits))
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return // the sweeper asks for it once it is planned
-  tools.log(`job ${job.spec.jobId}: chunk ${chunk} is given up: all its rows have failed`)
+  tools.log(`job ${job.spec.folder}: chunk ${chunk} is given up: all its rows have failed`)
   const results = Array.from({ length: planned.rowCount }, () => poisonedRow)
   const isOurs = await writeResult(tools, job.spec, planned, results)
   await afterResult(tools, job, { chunk, failed: results.length, part }, isOurs ? 'always' : 'unlessDone')
 }
 
 export async function poisonedSplit(tools: JobTools, message: JobMessage): Promise<void> {
-  const job = await openJob(tools, message.jobId)
+  const job = await openJob(tools, folderOf(message))
   if (!job || !isWanted(job.state)) return
   const times = timesPoisoned(message)
   if (times < mostPoisoned) return tools.queues.send('split', { ...message, poisoned: times }, delayAfter(times))
@@ -60,7 +61,7 @@ export async function poisonedSplit(tools: JobTools, message: JobMessage): Promi
 }
 
 export async function poisonedFinish(tools: JobTools, message: JobMessage): Promise<void> {
-  const job = await openJob(tools, message.jobId)
+  const job = await openJob(tools, folderOf(message))
   if (!job) return
   const times = timesPoisoned(message)
   // One that is being finalized has all its results, and may have its output at any moment: it cannot be said to have

@@ -23,11 +23,12 @@ export function tensorsOf({ scriptKind, inputJsonSchema, inputs }: LoadReport): 
  * anything else is the only entry of `data`.
  */
 export function rowFormOf(report: LoadReport): RowForm {
-  const { isBatchable } = report
+  const { lists = [] } = report
+  const isBatchable = report.rowsMayShareRequest ?? report.isBatchable
   const names = tensorsOf(report)?.map(({ name }) => name)
   const [only] = names ?? []
   if (!names || only === undefined) return wholeRequests
-  return names.length === 1 ? oneInput(only, isBatchable) : manyInputs(names, isBatchable)
+  return names.length === 1 ? oneInput(only, isBatchable, lists) : manyInputs(names, isBatchable, lists)
 }
 
 const wholeRequests: RowForm = {
@@ -40,36 +41,42 @@ const wholeRequests: RowForm = {
 }
 
 /** A single row keeps an answer as it is that is no list of one. */
-function predictionsOfTensors(answer: string, rows: readonly string[]): string[] | undefined {
-  return cutRows(answer, rows.length) ?? (rows.length === 1 ? [answer] : undefined)
+function cutterOf(lists: readonly string[]): RowForm['predictionsOf'] {
+  return (answer, rows) => cutRows(answer, rows.length, lists) ?? (rows.length === 1 ? [answer] : undefined)
 }
 
-function oneInput(name: string, isBatchable: boolean): RowForm {
-  // A single input may also come under its name, as several do.
-  const partOf = (row: string) => (isObject(row) ? (cutObject(row)?.get(name) ?? row) : row)
+function oneInput(name: string, isBatchable: boolean, lists: readonly string[]): RowForm {
+  // A single input may also come under its name, as several do; other objects have the names of its values.
+  const partOf = (row: string) => {
+    const members = isObject(row) ? cutObject(row) : undefined
+    return members?.size === 1 ? (members.get(name) ?? row) : row
+  }
   return {
     joins: () => isBatchable,
     bodyOf: rows => `{"data":[${rows.map(partOf).join(',')}]}`,
-    predictionsOf: predictionsOfTensors,
+    predictionsOf: cutterOf(lists),
   }
 }
 
-function manyInputs(names: readonly string[], isBatchable: boolean): RowForm {
+function manyInputs(names: readonly string[], isBatchable: boolean, lists: readonly string[]): RowForm {
   return {
     joins: row => {
-      const members = isBatchable && isObject(row) ? cutObject(row) : undefined
-      return members !== undefined && names.every(name => members.has(name))
+      if (!isBatchable) return false
+      if (!isObject(row)) return true
+      const members = cutObject(row)
+      return members?.size === names.length && names.every(name => members.has(name))
     },
     bodyOf: rows => {
       const [first = ''] = rows
-      if (!isObject(first)) return `{"data":[${first}]}`
+      if (!isObject(first)) return `{"data":[${rows.join(',')}]}`
       const parts = rows.map(row => cutObject(row))
-      // What a row alone lacks, its body lacks too: the service says so.
-      const given = names.filter(name => parts[0]?.has(name))
-      const lists = given.map(name => `${JSON.stringify(name)}:[${parts.map(part => part?.get(name)).join(',')}]`)
-      return `{"data":{${lists.join(',')}}}`
+      // What a row alone lacks, or has too much, its body does too: the service says so.
+      const columns = [...(parts[0] ?? [])].map(([name]) => {
+        return `${JSON.stringify(name)}:[${parts.map(part => part?.get(name)).join(',')}]`
+      })
+      return `{"data":{${columns.join(',')}}}`
     },
-    predictionsOf: predictionsOfTensors,
+    predictionsOf: cutterOf(lists),
   }
 }
 

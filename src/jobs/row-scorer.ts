@@ -1,4 +1,5 @@
 import type { TensorInfo } from '../engine/model-session.ts'
+import type { MissingOptions } from './input/missing-value.ts'
 
 /** What came of one row. */
 export type RowResult =
@@ -7,6 +8,12 @@ export type RowResult =
 
 /** One row of an input: JSON text (an array, an object, or a single value), or why it is none. */
 export type Row = { readonly json: string } | { readonly code: string; readonly message: string }
+
+/** What `service.json` says of rows. */
+export interface RowSettings extends MissingOptions {
+  /** Names of the values of a row, in their order. */
+  readonly columns?: readonly string[]
+}
 
 /** Scores rows of jobs with the engine that serves HTTP, behind it. */
 export interface RowScorer {
@@ -24,6 +31,9 @@ export interface RowScorer {
    * @throws ScoringError SERVICE_UNKNOWN; SERVICE_UNAVAILABLE, SERVICE_STOPPING: not to be told here now; AbortError
    */
   inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined>
+
+  /** What its owner says of rows. @throws ScoringError SERVICE_UNKNOWN */
+  rowSettings(service: string): RowSettings
 
   /**
    * One result per row, in order, each what the row gives alone, whatever is beside it.

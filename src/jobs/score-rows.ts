@@ -5,7 +5,7 @@ import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { RequestSize } from './request-size.ts'
 import { tensorsOf } from './row-form.ts'
-import type { Row, RowResult, RowScorer } from './row-scorer.ts'
+import type { Row, RowResult, RowScorer, RowSettings } from './row-scorer.ts'
 import { ScoringRun } from './scoring-run.ts'
 
 export interface ServiceRowScorerOptions {
@@ -38,6 +38,11 @@ export class ServiceRowScorer implements RowScorer {
 
   async inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined> {
     return tensorsOf(await readyReport(this.#options.find(service), signal))
+  }
+
+  rowSettings(service: string): RowSettings {
+    const { input, missing } = this.#options.find(service).definition
+    return { missing, ...(input.columns && { columns: input.columns }) }
   }
 
   async score(

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LoadReport, ScoringAnswer } from '../engine/hand-over.ts'
+import type { LoadReport, WholeAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
-import { bodyTooLarge } from '../protocols/azureml.ts'
+import { bodyTooLarge } from '../protocols/read-body.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { contentOf, type RequestFailure } from './answer-content.ts'
 import type { RequestSize } from './request-size.ts'
@@ -154,7 +154,7 @@ export class ScoringRun {
   }
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
-  async #ask(text: string): Promise<ScoringAnswer> {
+  async #ask(text: string): Promise<WholeAnswer> {
     const { limits } = this.#service.definition
     const details = this.#report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const { signal } = this.#options
@@ -176,7 +176,7 @@ export class ScoringRun {
   }
 }
 
-function asAnswer(failure: unknown): ScoringAnswer {
+function asAnswer(failure: unknown): WholeAnswer {
   if (!(failure instanceof ScoringError)) throw failure
   const { code, message, retryAfterSeconds } = failure
   return { code, message, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }

@@ -1,5 +1,5 @@
 import type { BlobStore } from './blob-store.ts'
-import { sweepPlace } from './job-layout.ts'
+import { type JobFolder, sweepPlace } from './job-layout.ts'
 import type { JobLimits } from './job-limits.ts'
 import type { JobMessage, JobQueue } from './message-queues.ts'
 
@@ -28,12 +28,12 @@ interface Remembered {
  */
 export async function chooseDue(
   store: BlobStore,
-  jobId: string,
+  folder: JobFolder,
   revivals: readonly Revival[],
   now: number,
   limits: JobLimits,
 ): Promise<Revival[]> {
-  const blob = await store.readWhole(sweepPlace(jobId))
+  const blob = await store.readWhole(sweepPlace(folder))
   const memory: Record<string, Remembered> = blob ? JSON.parse(Buffer.from(blob.content).toString()) : {}
   const due = revivals.filter(({ subject, stage }) => {
     const known = memory[subject]
@@ -45,7 +45,7 @@ export async function chooseDue(
     memory[subject] = { stage, times: known?.stage === stage ? known.times + 1 : 1, at: now }
   }
   const text = JSON.stringify(memory)
-  const place = sweepPlace(jobId)
+  const place = sweepPlace(folder)
   const isOurs = blob ? await store.replace(place, text, blob.etag) : await store.create(place, text)
   return isOurs ? due : []
 }

@@ -1,6 +1,14 @@
 import type { BlobStore } from './blob-store.ts'
 import { cleanUp } from './end-job.ts'
-import { activePlace, activePrefix, jobsContainer, statePlace, sweepClockPlace } from './job-layout.ts'
+import {
+  activePlace,
+  activePrefix,
+  folderOfActive,
+  type JobFolder,
+  jobsContainer,
+  statePlace,
+  sweepClockPlace,
+} from './job-layout.ts'
 import { ensureState, readSpec } from './job-records.ts'
 import { hasEnded } from './job-state.ts'
 import type { JobTools } from './job-tools.ts'
@@ -12,35 +20,35 @@ export async function sweepJobs(tools: JobTools): Promise<void> {
   const { store, log } = tools
   let now: number | undefined
   for await (const { path, modifiedAt } of store.list(jobsContainer, activePrefix)) {
-    const jobId = path.slice(activePrefix.length)
+    const folder = folderOfActive(path)
     try {
       now ??= await storageTime(store)
-      await sweepJob(tools, jobId, modifiedAt, now)
+      await sweepJob(tools, folder, modifiedAt, now)
     } catch (failure) {
       // The other jobs are looked after all the same, and this one a minute later.
-      log(`job ${jobId}: could not be looked after: ${failure instanceof Error ? failure.message : failure}`)
+      log(`job ${folder}: could not be looked after: ${failure instanceof Error ? failure.message : failure}`)
     }
   }
 }
 
-async function sweepJob(tools: JobTools, jobId: string, markedAt: number, now: number): Promise<void> {
+async function sweepJob(tools: JobTools, folder: JobFolder, markedAt: number, now: number): Promise<void> {
   const { store, queues, limits } = tools
-  const spec = await readSpec(store, jobId)
-  if (!spec) return now - markedAt >= limits.orphanMs ? removeOrphan(tools, jobId) : undefined
+  const spec = await readSpec(store, folder)
+  if (!spec) return now - markedAt >= limits.orphanMs ? removeOrphan(tools, folder) : undefined
   const state = await ensureState(store, spec)
-  const changedAt = (await store.head(statePlace(jobId)))?.modifiedAt
+  const changedAt = (await store.head(statePlace(folder)))?.modifiedAt
   if (!state || changedAt === undefined) return
   if (hasEnded(state.status)) return cleanUp(tools, spec)
   const lost = await findLostWork(tools, { spec, state }, changedAt, now)
-  for (const { queue, message } of await chooseDue(store, jobId, lost, now, limits)) await queues.send(queue, message)
+  for (const { queue, message } of await chooseDue(store, folder, lost, now, limits)) await queues.send(queue, message)
 }
 
 /** Of a job that was never submitted to the end, or whose blobs were removed; unless its spec has come at this moment. */
-async function removeOrphan({ store }: JobTools, jobId: string): Promise<void> {
-  await store.remove(activePlace(jobId))
+async function removeOrphan({ store }: JobTools, folder: JobFolder): Promise<void> {
+  await store.remove(activePlace(folder))
   // Who submits writes the entry again after the spec: one of the two sees the other.
-  const spec = await readSpec(store, jobId)
-  if (spec) await store.create(activePlace(jobId), '', { service: spec.service })
+  const spec = await readSpec(store, folder)
+  if (spec) await store.create(activePlace(folder), '', { service: spec.service })
 }
 
 /** By the storage's own clock, to which the ages of its blobs belong: clocks of instances jump. */

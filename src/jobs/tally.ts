@@ -1,6 +1,7 @@
 import type { BlobStore } from './blob-store.ts'
 import { addSums, isDone, listDone, noSums, type Sums, sumOfPart } from './done-parts.ts'
 import { isCopied } from './job-input.ts'
+import type { JobFolder } from './job-layout.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { JobProgress, JobState } from './job-state.ts'
 import { type ListedPart, listPlan } from './plan-parts.ts'
@@ -8,8 +9,8 @@ import { type ListedPart, listPlan } from './plan-parts.ts'
 /** How far a job has come: derived from what is committed, never counted up; when it has ended, as it was then. */
 export async function tallyOf(store: BlobStore, spec: JobSpec, state: JobState): Promise<JobProgress> {
   if (state.progress) return state.progress
-  const plan = await listPlan(store, spec.jobId)
-  const sums = await sumsSoFar(store, spec.jobId, plan)
+  const plan = await listPlan(store, spec.folder)
+  const sums = await sumsSoFar(store, spec.folder, plan)
   const rows = plan.reduce((sum, part) => sum + part.rows, 0)
   return {
     rows,
@@ -21,11 +22,11 @@ export async function tallyOf(store: BlobStore, spec: JobSpec, state: JobState):
   }
 }
 
-async function sumsSoFar(store: BlobStore, jobId: string, plan: readonly ListedPart[]): Promise<Sums> {
-  const done = await listDone(store, jobId)
+async function sumsSoFar(store: BlobStore, folder: JobFolder, plan: readonly ListedPart[]): Promise<Sums> {
+  const done = await listDone(store, folder)
   let sums = [...done.values()].reduce(addSums, noSums)
   for (const part of plan.filter(each => !isDone(each, done))) {
-    const begun = await sumOfPart(store, jobId, part.part)
+    const begun = await sumOfPart(store, folder, part.part)
     // No result of a part, none of those after it: each slot of the window goes through all parts in order.
     if (begun.chunks === 0) break
     sums = addSums(sums, begun)

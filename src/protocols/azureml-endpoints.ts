@@ -9,6 +9,7 @@ import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, e
 import { attemptOf } from './client-address.ts'
 import { compressAnswer } from './content-encoding.ts'
 import { corsHeaders } from './cors.ts'
+import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, requestIdsOf } from './request-ids.ts'
 import { patienceOf } from './scoring-timeout.ts'
 import { encodeServerTiming } from './server-timing.ts'
@@ -23,16 +24,31 @@ export async function answerScore(
   const startedAt = performance.now()
   const ids = requestIdsOf(request.headers, serverVersion)
   let service: ScoringService | undefined
+  let account: BodyAccount | undefined
   let response: WireResponse
   try {
     refuseTrailingSlash(request)
     service = await find()
-    response = await scoreWith(service, request, ids)
+    account = service.openAccount()
+    response = await scoreWith(service, request, ids, account)
   } catch (failure) {
     response = answerFailure(failure, ids.headers, service?.name)
   }
+  if (account) releaseWithAnswer(account, request, response)
   service?.metrics?.answered(response.status, response.errorCode, performance.now() - startedAt)
   return response
+}
+
+/** Answers from this size on hold their place until the client has taken them: it may be slow, or not read at all. */
+const heldAnswerBytes = 65_536
+
+/** The answer stands in the place of the body that it was made of, until it has left. */
+function releaseWithAnswer({ held }: BodyAccount, request: WireRequest, { body }: WireResponse): void {
+  // Of a stream no more is held than the piece that is being sent.
+  const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
+  if (bytes < heldAnswerBytes || !request.whenAnswered) return held.release()
+  held.replace(bytes)
+  request.whenAnswered(() => held.release())
 }
 
 /** Authorize, read, hand over, answer. */
@@ -40,6 +56,7 @@ async function scoreWith(
   service: ScoringService,
   request: WireRequest,
   { headers, fault }: RequestIds,
+  account: BodyAccount,
 ): Promise<WireResponse> {
   allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
   Object.assign(headers, corsHeaders(service.definition.cors, request))
@@ -50,15 +67,17 @@ async function scoreWith(
       return request.method === 'HEAD' ? encodeHeadRefusal(headers) : encodeUncalled(headers)
   }
   await authorize(service, request) // before the body is read
-  const granted = patienceOf(request.headers, Date.now)
+  const granted = patienceOf(request.headers)
   const { report, patience } = service.report
     ? { report: service.report, patience: granted }
     : await loaded(service, granted)
   const { scriptKind, takesHeaders, executionProvider } = report
   headers['x-scoring-execution-provider'] = executionProvider
+  const { maxBodyBytes } = service.definition.limits
   service.requireRoom(Number(request.headers.get('content-length')) || 0, patience) // a refusal reads no body
-  const scoring = await decodeRequest(request, service.definition.limits.maxBodyBytes, scriptKind, takesHeaders)
-  const answer = await service.score(scoring, () => request.isAbandoned === true, patience)
+  const scoring = await decodeRequest(request, maxBodyBytes, scriptKind, takesHeaders, account)
+  const named = { ...scoring, id: headers['x-request-id'] } // which the log has when it ends its thread
+  const answer = await service.score(named, () => request.isAbandoned === true, patience)
   // Threads that were started later may have found another one.
   if ('executionProvider' in answer && answer.executionProvider !== undefined)
     headers['x-scoring-execution-provider'] = answer.executionProvider
@@ -71,7 +90,7 @@ async function loaded(
   service: ScoringService,
   granted: Patience | undefined,
 ): Promise<{ report: LoadReport; patience: Patience }> {
-  const patience = granted ?? { timeoutMs: service.definition.limits.timeoutMs, since: Date.now() }
+  const patience = granted ?? { timeoutMs: service.definition.limits.timeoutMs, since: performance.now() }
   return { report: await service.waitUntilLoaded(patience), patience }
 }
 
@@ -159,7 +178,7 @@ function isPreflight({ definition }: ScoringService, { method, headers }: WireRe
 async function waitForKind(service: ScoringService, request: WireRequest): Promise<void> {
   if (service.status !== 'loading' || service.definition.entryScript === undefined) return
   await authorize(service, request)
-  await loaded(service, patienceOf(request.headers, Date.now))
+  await loaded(service, patienceOf(request.headers))
 }
 
 /** The original's handler refuses HEAD itself, so that this 405 has the ids, which that of the router has not. */

@@ -1,6 +1,8 @@
 import { ScoringError } from '../errors.ts'
+import { JsonError, readJson } from '../tensor/json-reader.ts'
+import { type JsonSource, type ParsedJson, parseJson, parseStrictJson } from '../tensor/json-source.ts'
 import { isNestedDeeper } from './json-depth.ts'
-import { findJsonError } from './json-error.ts'
+import { describeJsonError, findJsonError } from './json-error.ts'
 import { isJson, unsupportedMediaType } from './media-type.ts'
 import { findUtf8Error } from './utf8-error.ts'
 
@@ -23,41 +25,68 @@ export function decodeText(body: Uint8Array): string {
   }
 }
 
+export interface BodyReading {
+  /** Whole numbers beyond 2^53 stay exact, as BigInt (slower). */
+  readonly hasExactIntegers: boolean
+  /** The bare words NaN, Infinity and -Infinity are numbers, as Python writes and reads them. */
+  readonly takesTokens: boolean
+}
+
+/** A JSON object as a request brings it. */
+export interface JsonBody extends JsonSource {
+  readonly parameters: Record<string, unknown>
+}
+
 /**
- * The parameters of a typed or built-in script: a JSON object.
+ * The body of a typed or built-in script: a JSON object.
  *
- * @param hasExactIntegers  keep whole numbers beyond 2^53 exact, as BigInt (slower)
  * @throws ScoringError CONTENT_TYPE_UNSUPPORTED, BODY_EMPTY, BODY_NOT_UTF8, BODY_NESTED_TOO_DEEPLY, BODY_NOT_JSON, BODY_NOT_OBJECT
  */
-export function decodeParameters(
-  body: Uint8Array,
-  contentType: string | undefined,
-  hasExactIntegers: boolean,
-): Record<string, unknown> {
+export function decodeJsonBody(body: Uint8Array, contentType: string | undefined, reading: BodyReading): JsonBody {
   if (!isJson(contentType)) throw unsupportedMediaType(contentType, [])
   if (body.length === 0) throw new ScoringError('BODY_EMPTY', 'POST body is empty. Expecting a JSON dictionary.')
   if (isNestedDeeper(body, maxDepth)) {
     throw new ScoringError('BODY_NESTED_TOO_DEEPLY', `POST body is nested deeper than ${maxDepth} levels.`)
   }
   const text = decodeText(body).replace(/^\uFEFF/, '')
-  const parameters = parse(text, hasExactIntegers)
-  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) {
+  const parameters = reading.takesTokens ? lenient(text, reading) : strict(text, reading)
+  if (typeof parameters.value !== 'object' || parameters.value === null || Array.isArray(parameters.value)) {
     throw new ScoringError('BODY_NOT_OBJECT', 'POST body should be a JSON dictionary.')
   }
-  return parameters as Record<string, unknown>
+  return { ...parameters, parameters: parameters.value as Record<string, unknown> }
 }
 
-function parse(text: string, hasExactIntegers: boolean): unknown {
+/**
+ * The members of a body that has to be JSON by the letter.
+ *
+ * @throws ScoringError as `decodeJsonBody`
+ */
+export function decodeParameters(
+  body: Uint8Array,
+  contentType: string | undefined,
+  hasExactIntegers: boolean,
+): Record<string, unknown> {
+  return decodeJsonBody(body, contentType, { hasExactIntegers, takesTokens: false }).parameters
+}
+
+function lenient(text: string, { hasExactIntegers }: BodyReading): ParsedJson {
   try {
-    return hasExactIntegers ? JSON.parse(text, exactInteger) : JSON.parse(text)
-  } catch {
-    // V8's own message quotes the body, and row values must not enter a message.
-    throw new ScoringError('BODY_NOT_JSON', `POST body could not be decoded as JSON: ${findJsonError(text)}`)
+    return parseJson(text, hasExactIntegers)
+  } catch (error) {
+    throw error instanceof JsonError ? notJson(describeJsonError(text, error)) : error
   }
 }
 
-/** For `JSON.parse`: whole numbers beyond 2^53 as BigInt. */
-export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
-  return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value
+function strict(text: string, { hasExactIntegers }: BodyReading): ParsedJson {
+  const inOrder = () => readJson(text, { hasExactIntegers, keepsOrder: true })
+  try {
+    return { value: parseStrictJson(text, hasExactIntegers), hasTokens: false, inOrder }
+  } catch {
+    // V8's own message quotes the body, and row values must not enter a message.
+    throw notJson(findJsonError(text))
+  }
+}
+
+function notJson(why: string): ScoringError {
+  return new ScoringError('BODY_NOT_JSON', `POST body could not be decoded as JSON: ${why}`)
 }

@@ -1,7 +1,9 @@
 import type { ScoringAnswer } from '../engine/hand-over.ts'
 import { ScoringError } from '../errors.ts'
-import { encode, type NonFinite } from '../tensor/python-json.ts'
+import type { NonFinite } from '../tensor/json-elements.ts'
+import { encode } from '../tensor/python-json.ts'
 import { isResponse } from './is-response.ts'
+import { readAhead } from './read-ahead.ts'
 
 /** How a service writes its answers (`service.json`, `response`). */
 export interface ResponseStyle {
@@ -10,7 +12,7 @@ export interface ResponseStyle {
 }
 
 /**
- * What `run` returned, as it goes over the wire: a `Response` as it is, anything else as JSON; nothing is `{}`
+ * What `run` returned, as it goes over the wire: a `Response` as it is and comes, anything else as JSON; nothing is `{}`
  * (Azure ML contract, section 5).
  *
  * @throws ScoringError OUTPUT_NOT_SERIALISABLE
@@ -27,7 +29,7 @@ export async function encodeResult(result: unknown, execMs: number, style: Respo
 }
 
 async function encodeResponse(response: Response, execMs: number): Promise<ScoringAnswer> {
-  const { status, headers } = response
+  const { status, headers, body } = response
   if (status < 200) throw new TypeError('Response.error() is no answer')
-  return { status, headers: [...headers], body: new Uint8Array(await response.arrayBuffer()), execMs }
+  return { status, headers: [...headers], body: await readAhead(body), execMs }
 }

@@ -1,4 +1,5 @@
-import { encode, pythonFloat } from '../tensor/python-json.ts'
+import { pythonFloat } from '../tensor/json-elements.ts'
+import { encode } from '../tensor/python-json.ts'
 
 /**
  * The query of a GET as the JSON object that a POST would carry: each value is read as JSON, else kept as text, and a

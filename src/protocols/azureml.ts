@@ -3,9 +3,9 @@ import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '..
 import { runFailures, ScoringError } from '../errors.ts'
 import { encode } from '../tensor/python-json.ts'
 import { encodeQuery } from './azureml-query.ts'
-import { decompressBody } from './content-encoding.ts'
 import { isJson } from './media-type.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { type BodyAccount, readBody } from './read-body.ts'
+import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 const json = 'application/json'
 const html = 'text/html; charset=utf-8'
@@ -14,7 +14,7 @@ const execMs = 'x-ms-run-fn-exec-ms'
 
 /** `Healthy`, as the root and a ready service answer. */
 export function encodeHealthy(headers: Record<string, string>): WireResponse {
-  return { status: 200, headers: { 'content-type': html, ...headers }, body: 'Healthy' }
+  return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: 'Healthy' }
 }
 
 /** An empty 200, as the original's scoring handler answers OPTIONS for scripts that do not see requests. */
@@ -24,7 +24,7 @@ export function encodeUncalled(headers: Record<string, string>): WireResponse {
 
 /** An empty 200, as the original's framework answers OPTIONS. */
 export function encodeEmpty(headers: Record<string, string>): WireResponse {
-  return { status: 200, headers: { 'content-type': html, ...headers }, body: '' }
+  return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: '' }
 }
 
 /**
@@ -36,17 +36,22 @@ export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, stri
   if ('json' in answer) {
     return {
       status: 200,
-      headers: { 'content-type': json, ...headers, [runFailed]: 'False', [execMs]: ms },
+      headers: { 'content-type': json, ...noSniff, ...headers, [runFailed]: 'False', [execMs]: ms },
       body: answer.json,
     }
   }
-  const failed: Record<string, string> = answer.status >= 500 ? { [runFailed]: 'True' } : {}
   // The service's own headers come last: a script cannot override x-request-id.
-  const own = Object.entries({ ...headers, ...failed, [execMs]: ms })
-  const names = new Set([runFailed, ...own.map(([name]) => name.toLowerCase())])
-  names.delete('server-timing') // a list, to which a script may add
+  const own = Object.entries({ ...headers, [runFailed]: runFailedOf(answer), [execMs]: ms })
+  const names = new Set(own.map(([name]) => name.toLowerCase()))
+  for (const list of ['server-timing', 'vary']) names.delete(list) // to which a script may add
   const given = answer.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
   return { status: answer.status, headers: [...given, ...own], body: answer.body }
+}
+
+/** As the original's AMLResponse says it, which a `Response` stands for: below 500 a script may call its own answer a failure. */
+function runFailedOf({ status, headers }: { status: number; headers: readonly (readonly [string, string])[] }): string {
+  if (status >= 500) return 'True'
+  return headers.find(([name]) => name.toLowerCase() === runFailed)?.[1] ?? 'False'
 }
 
 /** `{"message": …, "code": …}` with the headers that a failure needs. */
@@ -57,6 +62,7 @@ export function encodeError(error: ScoringError, headers: Record<string, string>
     status: error.status,
     headers: {
       'content-type': json,
+      ...noSniff,
       ...headers,
       [runFailed]: runFailures.has(error.code) ? 'True' : 'False',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
@@ -68,24 +74,29 @@ export function encodeError(error: ScoringError, headers: Record<string, string>
 /**
  * Takes a request apart for the engine. A GET's query becomes the JSON object that a POST would carry.
  *
- * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, or what a wrong `Content-Encoding` gives
+ * @throws ScoringError as `readBody` does
  */
 export async function decodeRequest(
   request: WireRequest,
   maxBodyBytes: number,
   kind: ScriptKind,
   takesHeaders: boolean,
+  account: BodyAccount,
 ): Promise<ScoringRequest> {
   const { method, headers, url } = request
   const contentType = headers.get('content-type') ?? undefined
   const hasBody = method !== 'GET' && method !== 'HEAD'
   if (kind === 'rawHttp') {
     const http = { method, url, headers: headersForScripts(headers) }
-    return { body: hasBody ? await readBody(request, maxBodyBytes) : new Uint8Array(), contentType, details: { http } }
+    return {
+      body: hasBody ? await readBody(request, maxBodyBytes, account) : new Uint8Array(),
+      contentType,
+      details: { http },
+    }
   }
   const details = takesHeaders ? { headers: headersForScripts(headers) } : undefined
   if (!hasBody) return { body: encodeQuery(url), contentType: json, details }
-  const body = await readBody(request, maxBodyBytes)
+  const body = await readBody(request, maxBodyBytes, account)
   if (kind === 'typed' && !isJson(contentType)) {
     const layout = layoutOf(request)
     return { body, contentType, details: layout ? { ...details, layout } : details }
@@ -115,31 +126,4 @@ const notForScripts = new Set(['authorization', 'content-encoding'])
 /** Names with `_` do not get through the original's front (contract, addendum 11). */
 function headersForScripts(headers: WireRequest['headers']): [string, string][] {
   return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
-}
-
-export function bodyTooLarge(maxBodyBytes: number): ScoringError {
-  return new ScoringError(
-    'BODY_TOO_LARGE',
-    `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
-  )
-}
-
-/**
- * The body, unpacked.
- *
- * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, or what a wrong `Content-Encoding` gives
- */
-export async function readBody(request: WireRequest, maxBodyBytes: number): Promise<Uint8Array> {
-  if (Number(request.headers.get('content-length')) > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
-  let body: ArrayBuffer
-  try {
-    body = await request.arrayBuffer()
-  } catch (cause) {
-    if ((cause as Error).name === 'BodyTooLarge') throw bodyTooLarge(maxBodyBytes)
-    throw new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause })
-  }
-  if (body.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
-  const encoding = request.headers.get('content-encoding')
-  const bytes = new Uint8Array(body)
-  return encoding === null ? bytes : decompressBody(bytes, encoding, maxBodyBytes)
 }

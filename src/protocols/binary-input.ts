@@ -1,12 +1,12 @@
 import type { ScoringRequest, TensorLayout } from '../engine/hand-over.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
-import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import { InputShapeMismatch, NoRows, ScoringError } from '../errors.ts'
 import { type Dtype, isDtype } from '../tensor/dtype.ts'
 import { type BinaryDtype, decodeElements, elementSize } from '../tensor/element-bytes.ts'
 import { convertExactly, isExact } from '../tensor/exact-conversion.ts'
 import { decodeNpy } from '../tensor/npy.ts'
 import { isNpy } from '../tensor/npy-header.ts'
-import { elementCount, fits, type Shape } from '../tensor/shape.ts'
+import { elementCount, fits, isOpen, type Shape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { mediaTypeOf } from './media-type.ts'
 
@@ -34,15 +34,24 @@ export function decodeBinaryInput({ body, contentType, details }: ScoringRequest
   const isFile = mediaType === npy || (!layout && isNpy(body))
   const tensor = isFile ? decodeNpy(input.name, body) : decodeRaw(body, layout ?? {}, input)
   refuseInexact(tensor.dtype, input)
-  if (!fits(tensor.shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
-  // An empty tensor can name any size without a byte to show for it.
-  if (tensor.data.length === 0) {
-    throw new ScoringError(
-      'INPUT_SHAPE_MISMATCH',
-      `input "${input.name}" has shape [${tensor.shape.join(', ')}], which holds nothing; send at least one row`,
-    )
-  }
+  if (input.shape && !fits(tensor.shape, input.shape))
+    throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
+  refuseHollow(tensor, input)
   return convertExactly(tensor, input.dtype as BinaryDtype)
+}
+
+/** Sizes beside a 0 that are taken for meant. */
+const maxBesideNothing = 1_000_000
+
+/** An empty tensor can name any size without a byte to show for it; and without a row there is nothing to answer. */
+function refuseHollow({ data, shape }: Tensor, input: TensorInfo): void {
+  if (data.length > 0) return
+  if (shape[0] === 0 && input.shape?.[0] !== 0) throw new NoRows(input.name)
+  if (shape.every(size => size <= maxBesideNothing)) return
+  throw new ScoringError(
+    'INPUT_SHAPE_MISMATCH',
+    `input "${input.name}" has shape [${shape.join(', ')}], which holds nothing; sizes beside a 0 may be up to ${maxBesideNothing}`,
+  )
 }
 
 /** @throws ScoringError BODY_EMPTY */
@@ -73,12 +82,13 @@ function parseShape(text: string): Shape {
 
 /** Rows of fixed size tell their number; further open dimensions cannot be told from the bytes. */
 function inferShape(byteCount: number, dtype: BinaryDtype, input: TensorInfo): Shape {
-  const isOpen = (size: number | string) => typeof size === 'string' || size < 0
-  const [first, ...rest] = input.shape
-  if (rest.some(isOpen)) {
+  const [first, ...rest] = input.shape ?? []
+  if (!input.shape || rest.some(isOpen)) {
+    const takes = input.shape ? `shape [${input.shape.join(', ')}]` : 'any shape'
+    const example = (input.shape ?? [byteCount / elementSize(dtype)]).map(size => (isOpen(size) ? 1 : size)).join(',')
     throw new ScoringError(
       'INPUT_INVALID',
-      `input "${input.name}" takes shape [${input.shape.join(', ')}]; say which one came, e.g. x-tensor-shape: ${input.shape.map(size => (isOpen(size) ? 1 : size)).join(',')}`,
+      `input "${input.name}" takes ${takes}; say which one came, e.g. x-tensor-shape: ${example}`,
     )
   }
   if (first === undefined || !isOpen(first)) return input.shape as Shape

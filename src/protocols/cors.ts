@@ -10,7 +10,7 @@ const usualMethods = ['GET', 'POST']
 
 /**
  * The CORS headers of an answer, as Azure ML's server gives them (contract, section 7 and addendum 5): a listed origin is
- * echoed, an unlisted one gets none and is served all the same; without an `Origin` one configured origin is named.
+ * echoed, an unlisted one is named in none and is served all the same; without an `Origin` one configured origin is named.
  *
  * @param methods  that pages of other origins may use; default: those of the original
  */
@@ -23,7 +23,7 @@ export function corsHeaders(
   const origin = request.headers.get('origin')
   const isAny = origins.includes('*')
   const allowed = origin === null ? named(origins, isAny) : isAny || isListed(origins, origin) ? origin : undefined
-  if (allowed === undefined) return {}
+  if (allowed === undefined) return { vary: 'Origin' } // a cache must not give this answer to a listed page
   const isVarying = allowed !== '*' && (origins.length > 1 || isAny)
   return {
     'access-control-allow-origin': allowed,

@@ -4,7 +4,7 @@ import { allow, answerFailure, answerUnknownPath, refuseTrailingSlash } from './
 import { acceptsGzip } from './content-encoding.ts'
 import { type DocsFile, type DocsFileName, type DocsFiles, docsFileTypes, isDocsFileName } from './docs-files.ts'
 import { renderDocsPage } from './docs-page.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 /** The service that a page is about, and the files that pages load. */
 export interface DocsSource {
@@ -24,7 +24,7 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-const guards = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+const guards = { ...noSniff, 'referrer-policy': 'no-referrer' }
 
 /**
  * `…/docs`: the interactive page. It is served to everybody, as a browser cannot show a key when it opens a page; the

@@ -11,6 +11,14 @@ export function isJson(contentType: string | undefined): boolean {
   return mediaType === 'application/json' || /^application\/.+\+json$/.test(mediaType)
 }
 
+/**
+ * What clients call JSON, or do not call anything, when nobody ever looked: in Azure ML an undecorated script takes it, and
+ * so does a service that is a bare model.
+ */
+export function isJsonByHabit(contentType: string | undefined): boolean {
+  return isJson(contentType) || ['', 'text/plain', 'text/json'].includes(mediaTypeOf(contentType))
+}
+
 /** Longer ones are cut in messages. */
 const maxShown = 80
 

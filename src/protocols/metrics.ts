@@ -6,9 +6,9 @@ import type { Attributes, MetricFamily } from '../telemetry/metric.ts'
 import { attribute } from '../telemetry/metric-names.ts'
 import { allow, answerFailure, answerUnknownPath } from './azureml-endpoints.ts'
 import { compressAnswer } from './content-encoding.ts'
-import { isLetIn } from './let-in.ts'
+import { servicesOpenedBy } from './let-in.ts'
 import { encodePrometheus, prometheusMediaType } from './prometheus-text.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 /** Who sees the metrics of a service: nobody, whoever has its key or token, everybody. */
 export type MetricsAccess = 'off' | 'on' | 'public'
@@ -26,7 +26,7 @@ export async function answerMetrics(request: WireRequest, find: () => Promise<Me
     if (source.access === 'off') return answerUnknownPath()
     allow(request.method, ['GET', 'HEAD'])
     const isShown = source.access === 'public' ? undefined : await shownTo(request, source.catalogue)
-    const headers = { 'content-type': prometheusMediaType, 'cache-control': 'no-store' }
+    const headers = { 'content-type': prometheusMediaType, ...noSniff, 'cache-control': 'no-store' }
     const answer = { status: 200, headers, body: encodePrometheus(source.families, isShown) }
     return await compressAnswer(answer, request.headers.get('accept-encoding'))
   } catch (failure) {
@@ -34,13 +34,13 @@ export async function answerMetrics(request: WireRequest, find: () => Promise<Me
   }
 }
 
-/** @throws ScoringError BEARER_… when it opens no service */
+/** @throws ScoringError BEARER_… when it opens no service, TOO_MANY_WRONG_KEYS */
 async function shownTo(
   request: WireRequest,
   catalogue: ServiceCatalogue,
 ): Promise<(attributes: Attributes) => boolean> {
-  const isOpen = await Promise.all(catalogue.all.map(service => isLetIn(request, service)))
-  const names = new Set<unknown>(catalogue.all.filter((_, index) => isOpen[index]).map(({ name }) => name))
+  const opened = await servicesOpenedBy(request, catalogue.all)
+  const names = new Set<unknown>([...opened].map(({ name }) => name))
   if (names.size === 0) {
     parseBearer(request.headers.get('authorization'))
     throw new ScoringError('BEARER_REJECTED', 'The key opens no service; metrics are for those with the key of one.')

@@ -4,53 +4,54 @@
  * different kinds leave it open what an entry is.
  */
 
-import { arrayOf, type Dtype } from '../tensor/dtype.ts'
+import { arrayOf, type Dtype, type TensorData } from '../tensor/dtype.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
 import { isResponse } from './is-response.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
-import { elementSchema, nestedSchema } from './openapi-tensor.ts'
+import { elementSchema, namedSchema, nestedSchema } from './openapi-tensor.ts'
 
 /** An object with more members than this is a table by keys, not a record. */
 const maxMembers = 100
 
 /**
- * @param answer     what `run` returned, and `encode` can write
- * @param mayBeNull  NaN and infinities come as null
+ * @param answer  what `run` returned, and `encode` can write
  * @returns undefined for a response, whose body may be anything
  */
-export function schemaOfAnswer(answer: unknown, mayBeNull: boolean): JsonSchema | undefined {
+export function schemaOfAnswer(answer: unknown): JsonSchema | undefined {
   if (isResponse(answer)) return undefined
   if (answer === undefined || answer === null) return { type: 'object' } // sent as {}
-  return schemaOf(answer, mayBeNull)
+  return schemaOf(answer)
 }
 
-function schemaOf(value: unknown, mayBeNull: boolean): JsonSchema {
+function schemaOf(value: unknown): JsonSchema {
   switch (typeof value) {
     case 'number':
-      return elementSchema('float64', mayBeNull)
+      return Number.isFinite(value) ? elementSchema('float64') : {} // sent as null
     case 'bigint':
-      return elementSchema('int64', mayBeNull)
+      return elementSchema('int64')
     case 'boolean':
-      return elementSchema('bool', mayBeNull)
+      return elementSchema('bool')
     case 'string':
-      return elementSchema('string', mayBeNull)
+      return elementSchema('string')
     case 'object':
-      return value === null ? {} : schemaOfObject(value, mayBeNull)
+      return value === null ? {} : schemaOfObject(value)
     default:
       return {}
   }
 }
 
-function schemaOfObject(value: object, mayBeNull: boolean): JsonSchema {
-  if (value instanceof Tensor) return nestedSchema(value.dtype, value.shape.length, mayBeNull)
-  if (Array.isArray(value)) return listOf(value.map(entry => schemaOf(entry, mayBeNull)))
+function schemaOfObject(value: object): JsonSchema {
+  if (value instanceof Tensor) return schemaOfTensor(value)
+  if (value instanceof TensorList) return listOf(value.tensors.map(schemaOfTensor))
+  if (Array.isArray(value)) return listOf(value.map(entry => schemaOf(entry)))
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return { type: 'array', items: elementSchema(dtypeOf(value), mayBeNull) }
+    return { type: 'array', items: entriesOf(dtypeOf(value), value as Uint8Array) }
   }
   if (value instanceof Date) return { type: 'string', format: 'date-time' }
-  if ('toJSON' in value && typeof value.toJSON === 'function') return schemaOf(value.toJSON(), mayBeNull)
+  if ('toJSON' in value && typeof value.toJSON === 'function') return schemaOf(value.toJSON())
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  const schemas = members.map(([name, member]) => [name, schemaOf(member, mayBeNull)] as const)
+  const schemas = members.map(([name, member]) => [name, schemaOf(member)] as const)
   if (members.length > maxMembers) {
     return { type: 'object', additionalProperties: schemas.map(([, schema]) => schema).reduce(common) }
   }
@@ -58,6 +59,18 @@ function schemaOfObject(value: object, mayBeNull: boolean): JsonSchema {
     members.map(([name]) => name),
     schemas,
   )
+}
+
+function schemaOfTensor({ dtype, shape, data, classes }: Tensor): JsonSchema {
+  const element = entriesOf(dtype, data)
+  return classes ? namedSchema(element, shape.length, classes) : nestedSchema(element, shape.length)
+}
+
+/** Where one of them is sent as null, nothing is said of any. */
+function entriesOf(dtype: Dtype, values: TensorData): JsonSchema {
+  const element = elementSchema(dtype)
+  const isAllSent = element.type !== 'number' || (values as Float64Array).every(Number.isFinite)
+  return isAllSent ? element : {}
 }
 
 function dtypeOf(values: ArrayBufferView): Dtype {

@@ -30,6 +30,7 @@ export function jsonSchemaOf(declared: unknown, side: 'input' | 'output'): JsonS
         unrepresentable: 'any',
         override: (each: ZodOverride) => {
           addNumberFormat(each.jsonSchema)
+          dropPatternOfFormat(each.jsonSchema)
           if (side === 'output') Object.assign(each.jsonSchema, wireOf[each.zodSchema._zod.def.type])
         },
       },
@@ -57,4 +58,9 @@ function addNumberFormat(schema: Record<string, unknown>): void {
   schema.format ??= 'int64'
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
+}
+
+/** Of times and base64 zod writes a pattern besides, of up to 400 characters, which says what the format says. */
+function dropPatternOfFormat(schema: Record<string, unknown>): void {
+  if (['date-time', 'date', 'time', 'base64'].includes(schema.format as string)) delete schema.pattern
 }

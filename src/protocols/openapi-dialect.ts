@@ -153,6 +153,7 @@ class Translator {
     const keywords = this.#version === '2' ? sharedKeywords : keywordsSince3
     const older: Record<string, unknown> = this.#inner(schema, keyword => keywords.has(keyword))
     if (Array.isArray(older.required) && older.required.length === 0) delete older.required // not allowed to be empty
+    if (older.format === 'base64') older.format = 'byte' // what it is called in OpenAPI before 3.1, and by Azure ML
     if ('const' in schema) older.enum = [schema.const]
     if (Array.isArray(schema.examples) && schema.examples.length > 0) older.example ??= schema.examples[0]
     for (const [limit, exclusive] of [

@@ -8,7 +8,7 @@ import { corsHeaders } from './cors.ts'
 import { availableVersions, describeService } from './openapi.ts'
 import { decodeVersion, type OpenApiVersion, versionUnknown, versionUnsupported } from './openapi-version.ts'
 import { requestIdsOf } from './request-ids.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { noSniff, type WireRequest, type WireResponse } from './wire.ts'
 
 /** `…/swagger.json`: the service in the version that the query asks for. Never throws. */
 export async function answerOpenApi(
@@ -46,7 +46,7 @@ function answerVersion(service: ScoringService, asked: string, headers: Record<s
   if (!version) throw versionUnknown(asked, availableVersions(service, report))
   return {
     status: 200,
-    headers: { 'content-type': 'application/json', ...headers, 'x-ms-run-function-failed': 'False' },
+    headers: { 'content-type': 'application/json', ...noSniff, ...headers, 'x-ms-run-function-failed': 'False' },
     body: service.documents[version] ?? generate(service, report, version, asked),
   }
 }

@@ -24,7 +24,10 @@ const schemas = {
   BatchJobSubmission: {
     ...objectOf(
       {
-        jobId: { ...text, description: 'the same id with the same content is the same job; default: a new one' },
+        jobId: {
+          ...text,
+          description: 'the same id with the same content is the same job of this service; default: a new one',
+        },
         input: objectOf(
           {
             blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
@@ -32,13 +35,26 @@ const schemas = {
             rows: { type: 'array', items: {}, description: 'the rows themselves, for small jobs' },
             format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the ending of the name' },
             isGzip: { type: 'boolean', description: 'default: by the ending .gz' },
+            header: {
+              type: 'boolean',
+              description:
+                'whether the first line of a CSV names its columns; default: it does, and must not look like a row',
+            },
+            columns: {
+              type: 'array',
+              items: text,
+              minItems: 1,
+              uniqueItems: true,
+              description:
+                'names of the columns of a CSV or Parquet file that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
+            },
           },
           [],
           'one of "blob", "url" and "rows"',
         ),
         output: objectOf(
           {
-            blob: { ...text, description: '"<container>/<path>"; default: jobs/<jobId>/predictions.jsonl' },
+            blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the ending of the name, else jsonl' },
           },
           [],
@@ -92,7 +108,7 @@ const schemas = {
 const submitFailures: readonly ErrorCode[] = [
   ...(['BODY_EMPTY', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED'] as const),
   ...(['JOB_INVALID', 'JOB_INPUT_MISSING', 'JOB_INPUT_EMPTY', 'JOB_INPUT_NOT_ALLOWED', 'JOB_INPUT_TOO_LARGE'] as const),
-  ...(['JOB_OUTPUT_NOT_ALLOWED', 'JOB_OUTPUT_EXISTS', 'JOB_ID_TAKEN', 'TOO_MANY_JOBS'] as const),
+  ...(['JOB_OUTPUT_NOT_ALLOWED', 'JOB_OUTPUT_EXISTS', 'JOB_ID_TAKEN', 'JOB_INPUT_CHANGED', 'TOO_MANY_JOBS'] as const),
 ]
 
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })

@@ -1,11 +1,14 @@
 /** What a service takes and gives back, as the schemas `ServiceInput` and `ServiceOutput` of its document. */
+import { isDeepStrictEqual } from 'node:util'
 import type { LoadReport } from '../engine/hand-over.ts'
-import type { TensorInfo } from '../engine/model-session.ts'
+import { outputsOfGraph } from '../engine/model-session.ts'
 import type { ScoringService } from '../scoring/scoring-service.ts'
 import { isAnsweredByScript } from '../service/answered-by-script.ts'
 import { encode } from '../tensor/python-json.ts'
 import type { JsonSchema } from './openapi-dialect.ts'
-import { sizesIn, tensorSchema, zeros } from './openapi-tensor.ts'
+import { dataExample, dataSchema, sizesOf } from './openapi-rows.ts'
+import { tensorSchema, zeros } from './openapi-tensor.ts'
+import type { OpenApiVersion } from './openapi-version.ts'
 
 /** Characters of JSON; a longer sample is not shown. */
 export const maxSampleLength = 100_000
@@ -16,19 +19,28 @@ const undeclared: JsonSchema = { type: 'object', example: {} }
 export interface Payload {
   readonly input: JsonSchema
   readonly output: JsonSchema
+  /** The example of the input shows the form; nothing that was made up could be scored. */
+  readonly isForm: boolean
 }
 
-export function payloadOf({ definition }: ScoringService, report: LoadReport): Payload {
+export function payloadOf({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
-  const examples = hasTensors ? tensorExamples(report.inputs, sample) : []
+  const example = hasTensors ? dataExample(report, definition, sample) : undefined
+  const input = hasTensors
+    ? withExample(
+        { type: 'object', properties: { data: dataSchema(report, definition, version) } },
+        example === undefined ? undefined : { data: example },
+      )
+    : otherInput(report, sample)
   const { encoding, nonFinite } = definition.response
   const output = isAnsweredByScript(definition)
     ? scriptOutput(report)
-    : tensorOutput(report, examples, nonFinite === 'null')
+    : tensorOutput(report, example, nonFinite === 'null')
   return {
-    input: hasTensors ? tensorInput(report.inputs, examples) : otherInput(report, sample),
+    input,
     output: encoding === 'json-string' ? asText(output, report.outputSample) : output,
+    isForm: input.example !== undefined && input !== undeclared && !report.isSampleScored,
   }
 }
 
@@ -49,22 +61,39 @@ function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchem
   return sample === null ? { example: sample } : { type: typeof sample, example: sample }
 }
 
-/** `{"data": …}`: the only input, or an object of all (as `decodeFeeds` takes them). */
-function tensorInput(inputs: readonly TensorInfo[], examples: readonly unknown[]): JsonSchema {
-  const data = exampleByName(inputs, examples)
-  const schema = { type: 'object', properties: { data: schemaByName(inputs, false) } }
-  return withExample(schema, data === undefined ? undefined : { data })
+/** The answer to the sample, else zeros for as many rows as the example of the input has. */
+function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: unknown, mayBeNull: boolean) {
+  const sizes = sizesOf(inputs, example)
+  // An example that holds null, for NaN, would not suit its schema.
+  const scored = parseSample(outputSample)
+  const answer = holdsNull(scored) ? undefined : scored
+  const members = [...outputsOfGraph(outputs)].map(([name, tensors]) => {
+    const isList = tensors[0]?.list !== undefined
+    const schemas = tensors.map(tensor => tensorSchema(tensor, mayBeNull))
+    const examples = tensors.map(tensor => zeros(tensor, sizes))
+    return isList
+      ? { name, schema: listSchema(schemas), example: examples.includes(undefined) ? undefined : examples }
+      : { name, schema: schemas[0] as JsonSchema, example: examples[0] }
+  })
+  const [only] = members
+  if (members.length === 1 && only) return withExample(only.schema, answer ?? only.example)
+  const made = byName(
+    members,
+    members.map(({ example }) => example),
+  )
+  return withExample(record(members.map(({ name, schema }) => [name, schema])), answer ?? made)
 }
 
-/** The answer to the sample, else zeros for as many rows as the example of the input has. */
-function tensorOutput({ inputs, outputs, outputSample }: LoadReport, examples: readonly unknown[], mayBeNull: boolean) {
-  const sizes = new Map(inputs.flatMap((input, index) => sizesIn(input, examples[index])))
-  const answer = parseSample(outputSample)
-  const made = exampleByName(
-    outputs,
-    outputs.map(output => zeros(output, sizes)),
-  )
-  return withExample(schemaByName(outputs, mayBeNull), answer ?? made)
+/** Tensors in a list: of one schema, as far as they have one. */
+function listSchema(schemas: readonly JsonSchema[]): JsonSchema {
+  const [first] = schemas
+  const isOfOne = schemas.every(schema => isDeepStrictEqual(schema, first))
+  return { type: 'array', items: isOfOne && first ? first : {}, description: `${schemas.length} tensors` }
+}
+
+function holdsNull(value: unknown): boolean {
+  if (typeof value !== 'object') return false
+  return value === null || Object.values(value).some(holdsNull)
 }
 
 /** Declared, or read off the answer to the sample; else what Azure ML says of scripts that declare nothing. */
@@ -72,33 +101,20 @@ function scriptOutput({ outputJsonSchema, outputSample }: LoadReport): JsonSchem
   return outputJsonSchema ? withExample(outputJsonSchema, parseSample(outputSample)) : undeclared
 }
 
-/** A single tensor as it is, several in an object. */
-function schemaByName(tensors: readonly TensorInfo[], mayBeNull: boolean): JsonSchema {
-  const [only] = tensors
-  if (tensors.length === 1 && only) return tensorSchema(only, mayBeNull)
-  const names = tensors.map(({ name }) => name)
-  const properties = Object.fromEntries(tensors.map(tensor => [tensor.name, tensorSchema(tensor, mayBeNull)]))
-  return { type: 'object', ...(names.length > 0 ? { required: names } : {}), properties }
+/** An object that must have its members, and may have the optional ones. */
+function record(
+  members: readonly (readonly [name: string, schema: JsonSchema])[],
+  optional: Readonly<Record<string, JsonSchema>> = {},
+): JsonSchema {
+  const required = members.map(([name]) => name)
+  const properties = { ...Object.fromEntries(members), ...optional }
+  return { type: 'object', ...(required.length > 0 ? { required } : {}), properties }
 }
 
 /** @returns undefined when one of the examples is not there */
-function exampleByName(tensors: readonly TensorInfo[], examples: readonly unknown[]): unknown {
-  if (tensors.length === 1) return examples[0]
+function byName(values: readonly { readonly name: string }[], examples: readonly unknown[]): unknown {
   const isComplete = examples.every(example => example !== undefined)
-  return isComplete ? Object.fromEntries(tensors.map(({ name }, index) => [name, examples[index]])) : undefined
-}
-
-/** One example per input: from the sample, else zeros. */
-function tensorExamples(inputs: readonly TensorInfo[], sample: unknown): unknown[] {
-  const data = member(sample, 'data')
-  const [only] = inputs
-  if (inputs.length === 1 && only) return [member(data, only.name) ?? data ?? zeros(only, new Map())]
-  return inputs.map(input => member(data, input.name) ?? zeros(input, new Map()))
-}
-
-function member(value: unknown, name: string): unknown {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  return isObject && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
+  return isComplete ? Object.fromEntries(values.map(({ name }, index) => [name, examples[index]])) : undefined
 }
 
 /** `"encoding": "json-string"`: the answer is a string that holds JSON. */

@@ -25,6 +25,8 @@ const failed = 'The service failed to execute due to an error.'
 const bearer = { type: 'apiKey', name: 'Authorization', in: 'header', description: 'For example: Bearer abc123' }
 const bearerToken = { ...bearer, description: 'An access token of Entra ID. For example: Bearer eyJ0eXAi...' }
 const inputPayload = 'The input payload for executing the real-time machine learning service.'
+/** Where nobody gave a sample, and none that was made up could be scored. */
+const onlyForm = `${inputPayload} The example shows its form only: these values cannot be scored.`
 /** As in Azure ML's templates, which leave out 3.1 although it is answered. */
 const versionParameter = { type: 'integer', enum: [2, 3] }
 
@@ -42,6 +44,7 @@ export function describeService(
     version: '1.0',
   }
   const operations = operationsOf(service, report)
+  const takes = payloadOf(service, report, version).isForm ? onlyForm : inputPayload
   const security = operations.some(({ isLocked }) => isLocked)
     ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
     : undefined
@@ -53,7 +56,7 @@ export function describeService(
       consumes: ['application/json'],
       produces: ['application/json'],
       securityDefinitions: security,
-      paths: pathsOf(operations, swagger2Operation),
+      paths: pathsOf(operations, operation => swagger2Operation(operation, takes)),
       definitions: schemas,
     }
   }
@@ -61,7 +64,7 @@ export function describeService(
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: { ...pathsOf(operations, operation => openApi3Operation(operation, version)), ...jobs?.paths },
+    paths: { ...pathsOf(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
     components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
   }
 }
@@ -74,7 +77,7 @@ export function availableVersions(service: ScoringService, report: LoadReport): 
 }
 
 function schemasOf(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
-  const payload = payloadOf(service, report)
+  const payload = payloadOf(service, report, version)
   const input = translate(payload.input, 'ServiceInput', version)
   const output = translate(payload.output, 'ServiceOutput', version)
   const error = translate(errorResponse, 'ErrorResponse', version)
@@ -101,9 +104,9 @@ function headOf({ id, description, isLocked }: Operation): object {
   return { operationId: id, description, security: isLocked ? [{ Bearer: [] }] : undefined }
 }
 
-function swagger2Operation({ takes, takesVersion, answer, failures }: Operation): object {
+function swagger2Operation({ takes, takesVersion, answer, failures }: Operation, payload: string): object {
   const schema = { $ref: '#/definitions/ServiceInput' }
-  const body = { name: 'serviceInputPayload', in: 'body', description: inputPayload, schema }
+  const body = { name: 'serviceInputPayload', in: 'body', description: payload, schema }
   const version = { name: 'version', in: 'query', required: false, ...versionParameter }
   const failure = (description: string) => ({ description, schema: { $ref: '#/definitions/ErrorResponse' } })
   return {
@@ -125,6 +128,7 @@ function swagger2Operation({ takes, takesVersion, answer, failures }: Operation)
 
 function openApi3Operation(
   { takes, takesVersion, answer, failures }: Operation,
+  payload: string,
   version: Exclude<OpenApiVersion, '2'>,
 ): object {
   const asJson = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } })
@@ -136,7 +140,7 @@ function openApi3Operation(
   const content = { ...asJson('ServiceInput'), ...Object.fromEntries(binary.map(type => [type, bytes])) }
   return {
     parameters: takesVersion && [parameter],
-    requestBody: takes && { description: inputPayload, content },
+    requestBody: takes && { description: payload, content },
     responses: {
       200: {
         description: answer.description,

@@ -19,8 +19,8 @@ export interface RequestIds {
  */
 export function requestIdsOf(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
   const given = headers.get('x-request-id')
-  const ms = headers.get('x-ms-request-id')
-  const client = headers.get('x-ms-client-request-id')
+  const ms = headers.get('x-ms-request-id') || null // an empty one is none
+  const client = headers.get('x-ms-client-request-id') || null
   const trace = headers.get('traceid')
   const echoed: Record<string, string> = {}
   if (serverVersion !== undefined) echoed['x-ms-server-version'] = serverVersion

@@ -15,11 +15,14 @@ const wholeNumber = /^0*[1-9]\d{0,9}$/
 /**
  * The time that the caller grants. More than the service's own limit changes nothing.
  *
- * @param now  as `Date.now()`
+ * @param now  milliseconds of a clock that never jumps
  * @returns undefined when the caller says nothing
  * @throws ScoringError HEADER_INVALID
  */
-export function patienceOf(headers: WireRequest['headers'], now: () => number): Patience | undefined {
+export function patienceOf(
+  headers: WireRequest['headers'],
+  now: () => number = () => performance.now(),
+): Patience | undefined {
   const given = headers.get(timeoutHeader)
   if (given === null) return undefined
   if (!wholeNumber.test(given)) {

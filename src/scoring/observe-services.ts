@@ -20,8 +20,16 @@ export function observeServices(services: readonly ScoringService[]): ObservedFa
       ),
     ),
     new ObservedFamily(
+      metric.requestHeld,
+      ofEach(({ bytes }, attributes) => [{ attributes, value: bytes.heldBytes }]),
+    ),
+    new ObservedFamily(
       metric.queueDepth,
       ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.queued }] : [])),
+    ),
+    new ObservedFamily(
+      metric.runsGivenUp,
+      ofEach(({ activity }, attributes) => (activity ? [{ attributes, value: activity.runsGivenUp }] : [])),
     ),
     new ObservedFamily(
       metric.threads,

@@ -1,11 +1,14 @@
 import type { Authorizer } from '../auth/authorizer.ts'
-import type { LoadReport, ScoringAnswer, ScoringRequest } from '../engine/hand-over.ts'
+import { ByteBudget, type HeldBytes } from '../engine/byte-budget.ts'
+import type { LoadReport, ScoringAnswer, ScoringRequest, WholeAnswer } from '../engine/hand-over.ts'
 import type { Lane, LaneActivity } from '../engine/lane.ts'
+import { UnpackTurns } from '../engine/turns.ts'
 import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../service/definition.ts'
 import type { OwnDocuments } from '../service/own-documents.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { wholeAnswer } from './whole-answer.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
 
@@ -18,6 +21,8 @@ export interface ScoringServiceOptions {
   readonly lane: Lane | { readonly failure: string }
   readonly documents?: OwnDocuments | undefined
   readonly metrics?: ServiceMetrics | undefined
+  /** What its requests may hold; absent: as much as they want. */
+  readonly bytes?: ByteBudget | undefined
   /** Answers tell where their time went. */
   readonly tellsTimes?: boolean
 }
@@ -34,6 +39,9 @@ export class ScoringService {
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
   readonly tellsTimes: boolean
+  /** What its requests hold. */
+  readonly bytes: ByteBudget
+  readonly #unpackTurns = new UnpackTurns()
   readonly #lane: ScoringServiceOptions['lane']
   #waitingForLoad = 0
 
@@ -44,6 +52,7 @@ export class ScoringService {
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
     this.tellsTimes = options.tellsTimes ?? false
+    this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.#lane = options.lane
   }
 
@@ -123,6 +132,11 @@ export class ScoringService {
     throw new ScoringError(refusal.code, refusal.message, refusal)
   }
 
+  /** For a request whose body is to be read; what it holds has to be released. */
+  openAccount(): { readonly held: HeldBytes; readonly turns: UnpackTurns } {
+    return { held: this.bytes.open(), turns: this.#unpackTurns }
+  }
+
   /**
    * Puts the request in the service's lane and waits for its answer, which may be an error.
    *
@@ -143,9 +157,9 @@ export class ScoringService {
    * @param isAbandoned  whether nobody wants the answer any more; such work is not started
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
-  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<WholeAnswer> {
     this.requireReady()
-    return (this.#lane as Lane).submitInBackground(request, isAbandoned)
+    return wholeAnswer(await (this.#lane as Lane).submitInBackground(request, isAbandoned))
   }
 
   async stop(): Promise<void> {

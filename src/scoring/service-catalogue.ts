@@ -1,6 +1,9 @@
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from './scoring-service.ts'
 
+/** When the app counts as ready: as soon as `any` service can score and none is being loaded any more, or `all` can. */
+export type ReadyWhen = 'any' | 'all'
+
 /** The services of the app by name. Names that callers send are only ever looked up, never joined to a path. */
 export class ServiceCatalogue {
   readonly #services: ReadonlyMap<string, ScoringService>
@@ -35,8 +38,10 @@ export class ServiceCatalogue {
     return [...this.#services.values()]
   }
 
-  /** Every service is loaded and warmed, and its keys are readable. */
-  get isReady(): boolean {
-    return this.all.every(service => service.isReady)
+  /** A service that failed hides the others from a load balancer only where its owner wants that. */
+  isReady(when: ReadyWhen): boolean {
+    const { all } = this
+    if (when === 'all') return all.every(service => service.isReady)
+    return all.every(({ status }) => status !== 'loading') && all.some(({ isReady }) => isReady)
   }
 }

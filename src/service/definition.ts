@@ -94,6 +94,18 @@ export const Batching = z.strictObject({
     .describe(
       'milliseconds for which a free thread waits for more requests to share a run; 0: it never waits, and a run holds what gathered during the one before',
     ),
+  rowsAreIndependent: z
+    .boolean()
+    .optional()
+    .describe(
+      'true: scripts that see rows answer each from that row alone, so that rows of several requests may come together; false: every request runs alone; absent: rows share runs of models whose graph proves it, and no script sees those of several requests',
+    ),
+  exact: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: rows share runs only where those measured at start give the same bits as each row alone; false: they may differ by rounding',
+    ),
 })
 
 export const Limits = z.strictObject({
@@ -110,6 +122,13 @@ export const Limits = z.strictObject({
     .min(1)
     .default(268_435_456)
     .describe('bytes of the bodies that may wait for a free thread; more are refused with 503'),
+  maxHeldBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'bytes that the requests of the service may hold at a time, from the first byte of a body to the last of its answer; more are refused with 503; absent: half of what the app may hold',
+    ),
   maxQueueWaitMs: z
     .int()
     .min(1)
@@ -166,6 +185,25 @@ export const ServiceDefinition = z.strictObject({
     .optional()
     .describe('models by name; absent: the one .onnx file in the highest-numbered folder, or beside service.json'),
   entryScript: relativePath.optional().describe('module with init() and run(); absent: tensors in, tensors out'),
+  input: z
+    .strictObject({
+      columns: z
+        .array(z.string().min(1))
+        .min(1)
+        .max(100_000)
+        .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+        .optional()
+        .describe(
+          'names of the values of a row, in their order, where a single input takes several; absent: values go by their order',
+        ),
+    })
+    .prefault({}),
+  missing: z
+    .enum(['nan', 'error'])
+    .default('nan')
+    .describe(
+      'nan: null, and the words NaN, Infinity and -Infinity, are values of floating-point inputs, null being NaN; error: they are refused',
+    ),
   auth: Auth.prefault({}),
   accelerator: Accelerator.prefault({}),
   batching: Batching.prefault({}),
@@ -173,7 +211,12 @@ export const ServiceDefinition = z.strictObject({
   cors: z
     .strictObject({
       origins: z.array(z.string()).default([]).describe('origins of pages that may call the service'),
-      credentials: z.boolean().default(false).describe('whether such pages may send cookies'),
+      credentials: z.boolean().default(false).describe('whether such pages may send cookies; not with origin "*"'),
+    })
+    .refine(cors => !(cors.credentials && cors.origins.includes('*')), {
+      path: ['credentials'],
+      error:
+        'cannot be true while "origins" has "*": any page could then call with the cookies of its reader; list the origins',
     })
     .prefault({}),
   schema: z

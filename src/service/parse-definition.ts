@@ -21,7 +21,7 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true, jitless: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = notAvailableYet(parsed.data) ?? faultOfStages(parsed.data)
+  const fault = notAvailableYet(parsed.data) ?? faultOfLimits(parsed.data) ?? faultOfStages(parsed.data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
   return parsed.data
 }
@@ -50,6 +50,12 @@ function hint(message: string): string {
 function found(input: unknown): string {
   const text = typeof input === 'object' ? '' : (JSON.stringify(input) ?? '')
   return text !== '' && text.length <= 60 ? `, found ${text}` : ''
+}
+
+/** A body that is allowed has to find room. */
+function faultOfLimits({ limits: { maxHeldBytes, maxBodyBytes } }: ServiceDefinition): string | undefined {
+  if (maxHeldBytes === undefined || maxHeldBytes >= maxBodyBytes) return undefined
+  return `limits.maxHeldBytes: ${maxHeldBytes} is less than one body may have (limits.maxBodyBytes: ${maxBodyBytes})`
 }
 
 /** What the schema already knows but this version cannot do is refused, never ignored. */

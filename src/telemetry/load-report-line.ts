@@ -4,7 +4,8 @@ import { describePlacement } from '../engine/placement.ts'
 
 /** One line for people: `load 31 ms, warm-up 4 ms, cpu, data float64[batch, 10] -> prediction float64[batch]`. */
 export function describeLoad(report: LoadReport): string {
-  const signature = `${describeTensors(report.inputs)} -> ${describeTensors(report.outputs)}`
+  const optional = report.optionalInputs?.length ? ` (optional: ${describeTensors(report.optionalInputs)})` : ''
+  const signature = `${describeTensors(report.inputs)}${optional} -> ${describeTensors(report.outputs)}`
   const stages = report.stages ? `, stages ${report.stages.join(' > ')}` : ''
   const script = report.scriptKind === 'typed' ? '' : `, ${report.scriptKind} script`
   return `load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${stages}${script}, ${signature}`
@@ -19,5 +20,10 @@ function describeProviders({ executionProvider, placements = [] }: LoadReport): 
 }
 
 function describeTensors(tensors: readonly TensorInfo[]): string {
-  return tensors.map(({ name, dtype, shape }) => `${name} ${dtype}[${shape.join(', ')}]`).join(', ') || 'no tensors'
+  return tensors.map(describeTensor).join(', ') || 'no tensors'
+}
+
+function describeTensor({ name, dtype, shape, classes }: TensorInfo): string {
+  if (!shape) return `${name} ${dtype} of any shape`
+  return `${name} ${dtype}[${shape.join(', ')}]${classes ? ' by class' : ''}`
 }

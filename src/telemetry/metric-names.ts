@@ -70,8 +70,14 @@ export const metric = {
   batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and that were run in parts.'),
   threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Scoring threads that ended and were replaced.'),
   retries: counter('scoring.retries', '{request}', 'Requests that were run again because their thread ended.'),
+  requestHeld: gauge('scoring.request.held', 'By', 'Bodies and answers that requests hold in memory.'),
   queueDepth: gauge('scoring.queue.depth', '{request}', 'Requests that wait for a thread.'),
   threads: gauge('scoring.threads', '{thread}', 'Scoring threads by what they do.'),
+  runsGivenUp: gauge(
+    'scoring.runs.given_up',
+    '{run}',
+    'Runs that go on after their request has got its error: native code cannot be stopped.',
+  ),
   ready: gauge('scoring.service.ready', '', 'Whether the service can score (1) or not (0).'),
   info: gauge('scoring.service.info', '', 'Always 1; the labels tell what runs the service.'),
 } as const

@@ -1,7 +1,13 @@
-import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import { InputShapeMismatch, NoRows, ScoringError } from '../errors.ts'
 import { allocate, type BigIntArray, type Dtype, floatMax, integerRange, type NumberArray } from './dtype.ts'
-import { type DeclaredShape, elementCount, fits, type Shape } from './shape.ts'
+import { type DeclaredShape, elementCount, fits, hasRowAxis, isOpen, type Shape } from './shape.ts'
 import { Tensor } from './tensor.ts'
+
+/**
+ * Which floats that are no finite numbers an input takes: `null`, which becomes NaN as in Azure ML; `all`: NaN and infinities
+ * as well, which JSON has only as the words that Python writes; or none. Other types take none ever.
+ */
+export type NonFiniteInput = 'none' | 'null' | 'all'
 
 /** More dimensions than any ONNX model uses; bounds how deep a hostile body is followed. */
 const maxRank = 32
@@ -10,44 +16,61 @@ const maxRank = 32
  * Reads nested arrays, as JSON has them, into a tensor.
  *
  * @param name      the input, for messages
- * @param declared  shape the model declares; undefined takes the shape the arrays have
+ * @param declared  shape the model declares; undefined takes the shape the arrays have, as where it declares none
  * @param nested    numbers, booleans or strings nested as deep as the shape is long
- * @throws InputShapeMismatch, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
+ * @param takes     beside finite numbers, where floats are declared
+ * @throws InputShapeMismatch, NoRows, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
  */
-export function decodeNested(name: string, dtype: Dtype, declared: DeclaredShape | undefined, nested: unknown): Tensor {
+export function decodeNested(
+  name: string,
+  dtype: Dtype,
+  declared: DeclaredShape | undefined,
+  nested: unknown,
+  takes: NonFiniteInput = 'none',
+): Tensor {
   if (declared && declared.length > 0 && !Array.isArray(nested)) {
-    const takes = `the model takes lists of shape [${declared.join(', ')}]`
-    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${kindOf(nested)}, ${takes}`)
+    const lists = `the model takes lists of shape [${declared.join(', ')}]`
+    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${kindOf(nested)}, ${lists}`)
   }
-  const shape = shapeOf(nested)
+  const shape = shapeOf(nested, declared)
+  // A list of plain values may be empty; rows of several are what is to be scored.
+  if (shape[0] === 0 && declared && declared.length > 1 && hasRowAxis(declared)) throw new NoRows(name)
   if (declared && !fits(shape, declared)) throw new InputShapeMismatch(name, declared, shape)
   const data = allocate(dtype, elementCount(shape))
-  fill(new Element(name, dtype), nested, shape, data)
+  fill(new Element(name, dtype, takes), nested, shape, data)
   return new Tensor(dtype, data, shape)
 }
 
-/** The shape along the first entries; whether all others agree is found while filling. */
-function shapeOf(nested: unknown): Shape {
+/**
+ * The shape along the first entries; whether all others agree is found while filling. Behind an empty list only the
+ * declaration tells sizes.
+ */
+function shapeOf(nested: unknown, declared: DeclaredShape | undefined): Shape {
   const shape: number[] = []
   for (let inner = nested; Array.isArray(inner) && shape.length < maxRank; inner = inner[0]) shape.push(inner.length)
-  return shape
+  if (shape.at(-1) !== 0) return shape
+  return [...shape, ...(declared ?? []).slice(shape.length).map(size => (isOpen(size) ? 0 : (size as number)))]
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
+/** What a value is, for messages, which never show the value itself: `null`, `a list`, `a string`. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : 'an infinity'
   if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  return typeof value === 'object' ? 'an object' : typeof value === 'bigint' ? 'a number' : `a ${typeof value}`
 }
 
 /** Where in the input the walk stands, and what an element must be there. */
 class Element {
   readonly input: string
   readonly dtype: Dtype
+  readonly takes: NonFiniteInput
   readonly index: number[] = []
 
-  constructor(input: string, dtype: Dtype) {
+  constructor(input: string, dtype: Dtype, takes: NonFiniteInput) {
     this.input = input
     this.dtype = dtype
+    this.takes = takes
   }
 
   /** e.g. `data[1][3]` */
@@ -56,10 +79,17 @@ class Element {
   }
 
   isNot(expected: string, found: unknown, inner: number): ScoringError {
+    const why = isMissing(found) ? this.#whyNotMissing() : ''
     return new ScoringError(
       'INPUT_TYPE_MISMATCH',
-      `${this.at(inner)} is ${kindOf(found)}, ${this.dtype} takes ${expected}`,
+      `${this.at(inner)} is ${kindOf(found)}, ${this.dtype} takes ${expected}${why}`,
     )
+  }
+
+  #whyNotMissing(): string {
+    return this.dtype.startsWith('float')
+      ? '; the service takes no missing values ("missing": "error")'
+      : '; only floating-point values can be missing'
   }
 
   outOfRange(why: string, inner: number): ScoringError {
@@ -121,12 +151,31 @@ function fillFloats(element: Element, row: unknown[], data: NumberArray, offset:
   const max = floatMax[element.dtype] as number
   for (let index = 0; index < row.length; index++) {
     const value = row[index]
-    if (typeof value !== 'number') throw element.isNot('numbers', value, index)
-    data[offset + index] = value
-    // JSON has no NaN, so only an overflow (1e400, or 1e39 as float32) makes the stored value infinite.
-    if (!(value <= max && value >= -max) && !Number.isFinite(data[offset + index]))
-      throw element.outOfRange('too large a number', index)
+    const number = typeof value === 'bigint' ? Number(value) : value
+    if (typeof number === 'number' && number <= max && number >= -max) data[offset + index] = number
+    else data[offset + index] = unusual(element, value, index)
   }
+}
+
+/** What is stored for a value that is no number between the largest of its type. */
+function unusual(element: Element, value: unknown, index: number): number {
+  const { takes } = element
+  if (value === null && takes !== 'none') return Number.NaN
+  if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isNaN(value))) {
+    // JSON.parse makes infinities of 1e400 and the like.
+    if (takes === 'all' && (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)) return value
+    // A little beyond the largest number is rounded to it.
+    const stored = allocate(element.dtype, 1) as NumberArray
+    stored[0] = Number(value)
+    if (Number.isFinite(stored[0])) return stored[0]
+    throw element.outOfRange('too large a number', index)
+  }
+  if (typeof value === 'number' && takes === 'all') return value
+  throw element.isNot('numbers', value, index)
+}
+
+function isMissing(value: unknown): boolean {
+  return value === null || Number.isNaN(value)
 }
 
 function fillIntegers(element: Element, row: unknown[], data: NumberArray, offset: number): void {

@@ -5,51 +5,71 @@ import { Tensor } from './tensor.ts'
 /**
  * Puts tensors of one row shape under each other.
  *
- * @param parts  shapes [rows_i, ...rest], one dtype
+ * @param parts  shapes [rows_i, ...rest], or [...before, rows_i, ...after] with `axis`; one dtype, the same classes
+ * @param axis   where the rows are
  * @returns shape [sum of rows_i, ...rest], a copy (the part itself when there is only one)
  */
-export function concatRows(parts: readonly Tensor[]): Tensor {
+export function concatRows(parts: readonly Tensor[], axis = 0): Tensor {
   const [first] = parts
   if (!first) throw new RangeError('concatRows needs at least one tensor')
   if (parts.length === 1) return first
-  const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0)
-  const shape = [rowCount, ...first.shape.slice(1)]
+  const rowCount = parts.reduce((sum, { shape }) => sum + (shape[axis] ?? 1), 0)
+  const shape = [...first.shape.slice(0, axis), rowCount, ...first.shape.slice(axis + 1)]
   const data = allocate(first.dtype, elementCount(shape))
+  const blocks = elementCount(shape.slice(0, axis))
   let offset = 0
-  for (const part of parts) {
-    if (Array.isArray(data)) {
-      for (const [index, text] of (part.data as string[]).entries()) data[offset + index] = text
-    } else {
-      // Same dtype, so both are number arrays or both BigInt arrays; TypeScript cannot see that.
-      ;(data as Float64Array).set(part.data as Float64Array, offset)
+  for (let block = 0; block < blocks; block++) {
+    for (const part of parts) {
+      const length = part.data.length / blocks
+      const rows = blocks === 1 ? part.data : range(part.data, block * length, (block + 1) * length)
+      if (Array.isArray(data)) {
+        for (const [index, text] of (rows as string[]).entries()) data[offset + index] = text
+      } else {
+        // Same dtype, so both are number arrays or both BigInt arrays; TypeScript cannot see that.
+        ;(data as Float64Array).set(rows as Float64Array, offset)
+      }
+      offset += length
     }
-    offset += part.data.length
   }
-  return new Tensor(first.dtype, data, shape)
+  return new Tensor(first.dtype, data, shape, first.classes)
 }
 
 /**
  * Cuts a batched tensor back into the tensors that went into it, in order.
  *
- * @param batched    shape [sum of rowCounts, ...rest], row-major
+ * @param batched    shape [sum of rowCounts, ...rest], row-major; or [...before, sum, ...after] with `axis`
  * @param rowCounts  rows each caller contributed, e.g. [2, 1, 4]
- * @returns shape [rowCounts[i], ...rest] each, sharing `batched`'s memory (no copy, but for strings)
+ * @param axis       where the rows are
+ * @returns shape [rowCounts[i], ...rest] each, sharing `batched`'s memory (no copy, but for strings and later axes)
  * @throws RangeError when rowCounts does not add up to the batch axis
  */
-export function splitRows(batched: Tensor, rowCounts: readonly number[]): Tensor[] {
+export function splitRows(batched: Tensor, rowCounts: readonly number[], axis = 0): Tensor[] {
+  const { dtype, data, shape } = batched
   const total = rowCounts.reduce((sum, count) => sum + count, 0)
-  if (total !== batched.rowCount || batched.shape.length === 0) {
-    throw new RangeError(`cannot cut shape [${batched.shape.join(', ')}] into ${total} rows`)
-  }
-  const rest = batched.shape.slice(1)
-  const rowLength = elementCount(rest)
+  if (total !== shape[axis]) throw new RangeError(`cannot cut shape [${shape.join(', ')}] into ${total} rows`)
+  const rowLength = elementCount(shape.slice(axis + 1))
+  const blocks = elementCount(shape.slice(0, axis))
   let start = 0
   return rowCounts.map(count => {
-    const end = start + count * rowLength
-    const rows: TensorData = Array.isArray(batched.data)
-      ? batched.data.slice(start, end)
-      : batched.data.subarray(start, end)
-    start = end
-    return new Tensor(batched.dtype, rows, [count, ...rest])
+    const from = start
+    const length = count * rowLength
+    start += length
+    const rows = blocks === 1 ? range(data, from, from + length) : inBlocks(batched, axis, from, length)
+    return new Tensor(dtype, rows, shape.with(axis, count), axis < shape.length - 1 ? batched.classes : undefined)
   })
+}
+
+/** The same stretch of each block, where rows are not on the first axis. */
+function inBlocks({ dtype, data, shape }: Tensor, axis: number, from: number, length: number): TensorData {
+  const blocks = elementCount(shape.slice(0, axis))
+  const blockLength = elementCount(shape.slice(axis))
+  const stretches = Array.from({ length: blocks }, (_, block) => {
+    const start = block * blockLength + from
+    return new Tensor(dtype, range(data, start, start + length), [length])
+  })
+  return stretches.length === 0 ? allocate(dtype, 0) : concatRows(stretches).data
+}
+
+function range(data: TensorData, start: number, end: number): TensorData {
+  return Array.isArray(data) ? data.slice(start, end) : data.subarray(start, end)
 }

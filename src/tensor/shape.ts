@@ -8,21 +8,40 @@ export function elementCount(shape: Shape): number {
   return shape.reduce((product, size) => product * size, 1)
 }
 
-/** Whether a tensor of this shape may be fed where that one is declared. */
-export function fits(shape: Shape, declared: DeclaredShape): boolean {
+/**
+ * Whether a tensor of this shape may be fed where that one is declared.
+ *
+ * @param declared  undefined: the graph declares none, so that only its run can tell
+ */
+export function fits(shape: Shape, declared: DeclaredShape | undefined): boolean {
   return (
-    shape.length === declared.length &&
-    declared.every((size, axis) => typeof size === 'string' || size < 0 || size === shape[axis])
+    declared === undefined ||
+    (shape.length === declared.length && declared.every((size, axis) => isOpen(size) || size === shape[axis]))
   )
 }
 
+/** A dimension that may have any size. */
+export function isOpen(size: number | string): boolean {
+  return typeof size === 'string' || size < 0
+}
+
 /** A shape whose first dimension is open holds one row per entry on that axis. */
-export function hasRowAxis(declared: DeclaredShape): boolean {
-  const first = declared[0]
-  return typeof first === 'string' || (first !== undefined && first < 0)
+export function hasRowAxis(declared: DeclaredShape | undefined): boolean {
+  const first = declared?.[0]
+  return first !== undefined && isOpen(first)
 }
 
 /** Two tensors can share a batch when all but their first dimension agree. */
 export function isSameRowShape(one: Shape, other: Shape): boolean {
   return one.length === other.length && one.every((size, axis) => axis === 0 || size === other[axis])
+}
+
+/** The first dimension is that of the rows, of which there may have to be just one. */
+export function isByRow(declared: DeclaredShape | undefined): boolean {
+  return hasRowAxis(declared) || declared?.[0] === 1
+}
+
+/** One value a row: [n] or [n, 1]. */
+export function isColumn(declared: DeclaredShape | undefined): boolean {
+  return isByRow(declared) && (declared?.length === 1 || (declared?.length === 2 && declared[1] === 1))
 }

@@ -12,7 +12,7 @@ import { inspect } from 'node:util'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { AzureBlobStore } from '../../src/adapters/azure/azure-blob-store.ts'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
-import type { StorageError } from '../../src/adapters/azure/storage-failure.ts'
+import type { StorageError } from '../../src/jobs/blob-store.ts'
 import { BlobChanged, BlobGone } from '../../src/jobs/blob-store.ts'
 import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 

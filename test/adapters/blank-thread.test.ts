@@ -46,13 +46,11 @@ describe('the spare thread', () => {
   })
 
   it('is nobody’s once it has ended by itself: whoever comes gets one that works', async () => {
-    const started = once(process, 'worker') as Promise<[Worker]>
-    startSpareThread(100)
-    const [spare] = await started
-    spare.postMessage(undefined) // no service, on which it fails
-    await new Promise(resolve => spare.once('exit', resolve))
+    const { worker, port } = startSpareThread(100)
+    port.postMessage(undefined) // no service, on which it fails
+    await new Promise(resolve => worker.once('exit', resolve))
     const fresh = takeBlankThread(100)
-    assert.notEqual(fresh.worker, spare)
+    assert.notEqual(fresh.worker, worker)
     await end(fresh)
   })
 })

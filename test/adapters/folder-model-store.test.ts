@@ -62,7 +62,7 @@ describe('FolderModelStore', () => {
     const store = new FolderModelStore(root)
     await assert.rejects(
       store.openService('none'),
-      /none: 0 models; without an entryScript or stages a service has exactly one/,
+      /none: there is no \.onnx file beside service\.json or in a folder with a number as its name, e\.g\. 1\/model\.onnx; there is nothing else$/,
     )
     await assert.rejects(store.openService('two'), /two: 2 \.onnx files in 1\//)
     await assert.rejects(store.openService('lost'), /lost\/service\.json: models\.m\.path: 1\/m\.onnx does not exist/)

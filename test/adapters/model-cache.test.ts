@@ -23,6 +23,7 @@ import { optimizeModel } from '../../src/adapters/model-cache/optimize-model.ts'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ServiceDefinition } from '../../src/service/definition.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
+import { feedsOf, readCase } from '../support/case-models.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { makeServices } from '../support/service-folder.ts'
@@ -78,6 +79,28 @@ const entriesIn = (folder: string) => readdirSync(folder).filter(name => !name.i
 const fileIn = (folder: string, name: string) => join(folder, entriesIn(folder)[0] as string, name)
 
 describe('a model from the local cache', () => {
+  it('is the edited one, where the graph had to be: classes, names and defaults stay', async test => {
+    const models = [
+      readCase('cases', 'sk_logistic_default'),
+      readCase('cases', 'shape_default_given'),
+      readCase('served', 'sk_several_targets'),
+      readCase('served', 'odd_output'),
+    ]
+    for (const model of models) {
+      const { folder, path, limits } = await makeCache(test, model.bytes)
+      assert.equal(await optimizeModel({ path, accelerator }, limits), 'is kept', model.name)
+      const plain = (await load(path)).session
+      const { session: kept, isHit } = await load(path, folder)
+      assert.ok(isHit, model.name)
+      assert.deepEqual(
+        [kept.inputs, kept.optionalInputs, kept.outputs],
+        [plain.inputs, plain.optionalInputs, plain.outputs],
+      )
+      const feeds = feedsOf(model)
+      assert.deepEqual(await kept.run(feeds), await plain.run(feeds))
+    }
+  })
+
   const image = Tensor.from('float32', [
     Array.from({ length: 3 }, (_, c) =>
       Array.from({ length: 7 }, (_, y) => Array.from({ length: 20 }, (_, x) => Math.sin(c * 999 + y * 20 + x))),

@@ -50,7 +50,7 @@ describe('a script that decodes bodies of its own', () => {
           going--
           return Tensor.from('float32', [[most, largest]])
         }`,
-        { batching: { maxRows: 64 } },
+        { batching: { maxRows: 64, rowsAreIndependent: true } },
       ),
     )
     const answers = await Promise.all(

@@ -27,7 +27,7 @@ async function serveScript(test: TestContext, maxRows: number, maxBytes?: number
       return { half: firsts.map(first => first / 2), name: firsts.map(first => 'row ' + first) }
     }`
   const lane = await serve(test, {
-    'sut/service.json': { entryScript: 'score.js', batching: { maxRows, maxBytes } },
+    'sut/service.json': { entryScript: 'score.js', batching: { maxRows, maxBytes, rowsAreIndependent: true } },
     'sut/score.js': code,
   })
   assert.equal(lane.report.isBatchable, true)
@@ -124,7 +124,7 @@ describe('a request with more rows than a run takes', () => {
         models: { twice: { path: 'twice.onnx' } },
         stages: [{ script: 'read.js' }, { model: 'twice' }, { script: 'list.js' }],
         schema: { input: 'sample.txt' },
-        batching: { maxRows: 3 },
+        batching: { maxRows: 3, rowsAreIndependent: true },
       },
       'sut/sample.txt': '1',
       'sut/twice.onnx': openModel(),
@@ -160,6 +160,28 @@ describe('a run of several requests that fails', () => {
       else assert.match(jsonOf(answer), new RegExp(`"row ${index}"`))
     }
     assert.deepEqual(await runs(), [16, 8, 4, 4, 2, 1, 1, 2, 8])
+  })
+})
+
+describe('an answer that throws when it is looked at', () => {
+  it('costs the request that it is for, and its neighbours nothing', async test => {
+    const { send } = await serve(test, {
+      'sut/service.json': { entryScript: 'score.js', batching: { rowsAreIndependent: true, maxRows: 4 } },
+      'sut/score.js': `
+        import { tensor } from 'scoring-functions'
+        export const input = tensor([[1, 2]], 'float64')
+        export const init = () => {}
+        export const run = ({ data }) => {
+          const firsts = Array.from({ length: data.rowCount }, (_, row) => data.data[row * 2])
+          return firsts.includes(666) ? { get first() { throw new Error('no look') } } : { first: firsts }
+        }`,
+    })
+    const bodies = [rowsOf(1), rowsOf(666), rowsOf(2), rowsOf(1, 2, 3, 4, 5, 666), rowsOf(3)]
+    const answers = await Promise.all(bodies.map(send))
+    assert.deepEqual(
+      answers.map(answer => ('code' in answer ? answer.code : jsonOf(answer))),
+      ['{"first": [1]}', 'OUTPUT_NOT_SERIALISABLE', '{"first": [2]}', 'OUTPUT_NOT_SERIALISABLE', '{"first": [3]}'],
+    )
   })
 })
 

@@ -105,9 +105,29 @@ describe('the built-in script', () => {
   it('turns micro-batching off for a model that mixes rows, and says so', async test => {
     const { report, send } = await serve(test, model(rowMixingModel()))
     assert.equal(report.isBatchable, false)
-    assert.match(report.notes.join(), /differently in company/)
+    assert.match(
+      report.notes.join(),
+      /^no micro-batching: the ReduceMean that gives "mean" reduces over the axis of the rows$/,
+    )
     const answers = await Promise.all([send({ data: [[1, 2]] }), send({ data: [[5, 6]] })])
     assert.deepEqual(answers.map(jsonOf), ['[[0.0, 0.0]]', '[[0.0, 0.0]]'])
+  })
+
+  it('shares runs as `batching` of service.json says, but never against the graph', async test => {
+    const found = async (bytes: Buffer, batching: object) => {
+      const { isBatchable, notes } = (await serve(test, model(bytes, { batching }))).report
+      return [isBatchable, notes]
+    }
+    const exact = identityModel('float32')
+    assert.deepEqual(await found(exact, { exact: true }), [true, []])
+    assert.deepEqual(await found(exact, { rowsAreIndependent: false }), [false, []])
+    assert.deepEqual(await found(exact, { maxRows: 1 }), [false, []])
+    assert.deepEqual(await found(rowMixingModel(), { rowsAreIndependent: true }), [
+      false,
+      [
+        'no micro-batching: the ReduceMean that gives "mean" reduces over the axis of the rows (batching.rowsAreIndependent speaks for scripts, not for graphs)',
+      ],
+    ])
   })
 
   it('serves a model with a fixed batch dimension, one request a run', async test => {
@@ -175,16 +195,19 @@ describe('an entry script', () => {
     assert.equal(jsonOf(await send('not {json')), '{"rawData": "not {json", "isModelDir": true}')
   })
 
-  it('with a tensor input gets rows of several requests together, and each caller its own', async test => {
+  it('with a tensor input gets rows of several requests together where its owner says so, and each caller its own', async test => {
     const { send, report } = await serve(
       test,
-      script(`
+      script(
+        `
         import { tensor, type Tensor } from 'scoring-functions'
         export const input = tensor([[1, 2, 3]], 'float32')
         export const init = () => {}
         export const run = ({ data }: { data: Tensor }) =>
           Array.from({ length: data.rowCount }, (_, row) => data.data[row * 3] as number + 1)
-      `),
+        `,
+        { batching: { rowsAreIndependent: true } },
+      ),
     )
     assert.equal(report.isBatchable, true)
     const answers = await Promise.all(
@@ -199,6 +222,57 @@ describe('an entry script', () => {
     )
     assert.deepEqual(answers.map(jsonOf), ['[2, 11]', '[3, 21]', '[4, 31]'])
     assert.equal(codeOf(await send({ data: [[1, 2]] })), 'INPUT_SHAPE_MISMATCH')
+  })
+
+  it('names a model that it loads and of which nothing is proven, where its owner says that rows are independent', async test => {
+    const { report } = await serve(test, {
+      'sut/service.json': {
+        models: { mean: { path: 'mean.onnx' } },
+        entryScript: 'score.js',
+        batching: { rowsAreIndependent: true },
+      },
+      'sut/mean.onnx': rowMixingModel(),
+      'sut/score.js': `
+        import { tensor, Tensor } from 'scoring-functions'
+        export const input = tensor([[1, 2]], 'float32')
+        let mean
+        export const init = async ({ loadModel }) => { mean = await loadModel() }
+        export const run = async ({ data }) => {
+          const rows = []
+          for (let row = 0; row < data.rowCount; row++) // one by one
+            rows.push((await mean.run({ x: new Tensor('float32', data.data.slice(2 * row, 2 * row + 2), [1, 2]) })).y.data[0])
+          return rows
+        }`,
+    })
+    assert.equal(report.isBatchable, true)
+    assert.deepEqual(report.notes, [
+      'rows share runs because of batching.rowsAreIndependent alone; of model "mean" it is not proven: the ReduceMean that gives "mean" reduces over the axis of the rows',
+    ])
+  })
+
+  it('with a tensor input gets the rows of one request at a time where its owner says nothing of them', async test => {
+    const meanOfRun = `
+      import { tensor, type Tensor } from 'scoring-functions'
+      export const input = tensor([[1]], 'float32')
+      export const init = () => {}
+      // What a measurement may miss: only where a large value is among them, the rows depend on each other.
+      export const run = ({ data }: { data: Tensor }) => {
+        const values = Array.from(data.data as Float32Array)
+        const largest = Math.max(...values)
+        return values.map(value => (largest > 1e30 ? largest : value))
+      }`
+    const { send, report } = await serve(test, script(meanOfRun))
+    assert.equal(report.isBatchable, false)
+    assert.match(
+      report.notes.join(),
+      /^no micro-batching: run\(\) of sut\/score\.ts may look at several rows at once; .*"rowsAreIndependent": true/,
+    )
+    const values = Array.from({ length: 40 }, (_, index) => (index % 2 ? 2e30 : index))
+    const answers = await Promise.all(values.map(value => send({ data: [[value]] })))
+    assert.deepEqual(
+      answers.map(answer => JSON.parse(jsonOf(answer))[0]),
+      values.map(Math.fround),
+    )
   })
 
   it('that takes the headers of its request gets each alone, and its owner is told', async test => {
@@ -222,6 +296,17 @@ describe('an entry script', () => {
     assert.deepEqual(answers.map(jsonOf), ['[[[1.0]], "a"]', '[[[1.0]], "b"]', '[[[1.0]], "c"]'])
   })
 
+  it('whose second parameter may be meant for something else scores, and its owner is told what it receives', async test => {
+    const { send, report } = await serve(
+      test,
+      script('export const init = () => {}; export const run = (text, model_id) => [text, typeof model_id]'),
+    )
+    assert.deepEqual(report.notes.slice(0, 1), [
+      'sut/score.ts: the second parameter of run() ("model_id") receives the headers of the request',
+    ])
+    assert.ok('json' in (await send({})))
+  })
+
   it('with a schema gets what the schema made of the body', async test => {
     const { send } = await serve(
       test,
@@ -235,7 +320,10 @@ describe('an entry script', () => {
       `),
     )
     assert.equal(jsonOf(await send({ name: 'ada' })), '"hello ADA"')
-    assert.deepEqual(await send({}), { code: 'INPUT_INVALID', message: 'input "name": expected string' })
+    assert.deepEqual(await send({ name: 1 }), { code: 'INPUT_INVALID', message: 'input "name": expected string' })
+    const missing = { code: 'INPUT_MISSING', message: "A value is not provided for the 'name' parameter." }
+    assert.deepEqual(await send({}), missing)
+    assert.deepEqual(await send({ Name: 'ada' }), missing)
   })
 
   it('with rawHttp gets the request and answers with status, headers and bytes', async test => {
@@ -251,7 +339,7 @@ describe('an entry script', () => {
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
     const answer = await lane.submit({ body, contentType: undefined, details: { http } })
-    assert.ok('status' in answer)
+    assert.ok('status' in answer && answer.body instanceof Uint8Array)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])
     assert.deepEqual([...answer.body], [3, 2, 1])
@@ -329,6 +417,8 @@ describe('an entry script', () => {
     const kept = []
     export const run = async (text) => {
       if (text === 'throw') throw new Error('boom')
+      if (text === 'forge') throw Object.assign(new Error('forged'), { name: 'ScoringError' })
+      if (text === 'let in') throw Object.assign(new Error('forged'), { name: 'ScoringError', code: 'BEARER_REJECTED' })
       if (text === 'loop') for (;;);
       if (text === 'never') return new Promise(() => {})
       if (text === 'exit') process.exit(3)
@@ -342,10 +432,12 @@ describe('an entry script', () => {
   `
   const costs: [string, string][] = [
     ['throw', 'ENTRY_SCRIPT_FAILED'],
+    ['forge', 'ENTRY_SCRIPT_FAILED'],
+    ['let in', 'ENTRY_SCRIPT_FAILED'],
     ['loop', 'SCORING_TIMEOUT'],
     ['never', 'SCORING_TIMEOUT'],
     ['exit', 'ENTRY_SCRIPT_ENDED_THREAD'],
-    ['abandon', 'ENTRY_SCRIPT_ENDED_THREAD'],
+    ['abandon', 'ENTRY_SCRIPT_FAILED'],
     ['heap', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['large pieces', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['buffers', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],

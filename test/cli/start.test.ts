@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { noOpenssl } from '../host/certificates.ts'
 import { Child, fixtureApp, send } from '../host/host-child.ts'
+import { readCase } from '../support/case-models.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
-import { identityModel } from '../support/onnx-writer.ts'
+import { identityModel, writeModel } from '../support/onnx-writer.ts'
 import { copyOfApp } from '../support/running-app.ts'
-import { makeServices } from '../support/service-folder.ts'
+import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A connection string, so that no Azurite is started. */
@@ -18,6 +20,16 @@ const deadStorage = {
   AzureWebJobsStorage:
     'DefaultEndpointsProtocol=http;AccountName=none;AccountKey=bm9uZQ==;BlobEndpoint=http://127.0.0.1:9/none;QueueEndpoint=http://127.0.0.1:9/none;',
 }
+
+/** Scores only where `w` has as many rows as `x` has columns, which nobody guesses from its signature. */
+const unlikeSizes = writeModel({
+  nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
+  inputs: [
+    ['x', 'float32', ['n', 2]],
+    ['w', 'float32', ['a', 'b']],
+  ],
+  outputs: [['y', 'float32', ['n', 'b']]],
+})
 
 function run(test: TestContext, args: string[], environment: NodeJS.ProcessEnv = noStorage): Child {
   const child = new Child(cli, args, environment)
@@ -72,6 +84,28 @@ describe('start', () => {
     assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not run by this host yet\)\n/)
   })
 
+  it('shows a request that scores, or says that it only shows the form', {
+    skip: process.platform === 'win32',
+  }, async test => {
+    const shown = async (services: ServiceFiles) => {
+      const models = await makeServices(services, test)
+      const environment = { ...deadStorage, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
+      const child = run(test, ['start', '--app', await copyOfApp(test), '--port', '0', '--models', models], environment)
+      return child.see(/^Score (.*):\n\n(curl .*)\n/m)
+    }
+    const lookup = { 'lookup/service.json': {}, 'lookup/1/model.onnx': readCase('served', 'lookup').bytes }
+    const [, what, line = ''] = await shown({
+      'a-form/service.json': {},
+      'a-form/1/model.onnx': unlikeSizes,
+      ...lookup,
+    })
+    assert.equal(what, 'lookup')
+    assert.equal(execFileSync('sh', ['-c', `${line} --silent`], { encoding: 'utf8' }), '[[2.0, 3.0]]')
+    const [, form, formLine] = await shown({ 'a-form/service.json': {}, 'a-form/1/model.onnx': unlikeSizes })
+    assert.equal(form, 'a-form, with values in place of these, which only show the form')
+    assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.0,0\.0\]\],"w":\[\[0\.0\]\]\}\}'$/)
+  })
+
   it('starts a crashed host again on the same port', async test => {
     const host = await start(test)
     for (const [how, told] of [
@@ -80,7 +114,7 @@ describe('start', () => {
     ] as const) {
       const before = await pidOf(host)
       await assert.rejects(send(host, `/api/${how}`))
-      await host.see(new RegExp(`The host crashed \\(${told}\\); starting it again in 0\\.\\d s\\.`))
+      await host.see(new RegExp(`The host crashed \\(${told}\\); starting it again at once\\.`))
       const after = await untilServed(host)
       assert.notEqual(after, before)
     }
@@ -124,6 +158,36 @@ describe('start', () => {
     await assert.rejects(askStorage())
   })
 
+  for (const [what, damage] of [
+    ['its queues are damaged', (root: string) => damagedStorage(root, '__azurite_db_queue__.json')],
+    ['its blobs are damaged', (root: string) => damagedStorage(root, '__azurite_db_blob__.json')],
+    ['a file is in the place of its folder', (root: string) => writeFile(join(root, '.local/azurite'), '')],
+  ] as const) {
+    it(`scores without storage when ${what}, and says what mending costs`, async test => {
+      const root = await copyOfApp(test)
+      await mkdir(join(root, '.local'))
+      await damage(root)
+      const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
+      const environment = {
+        AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+        AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+      }
+      const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
+      const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*\[sut\] ready/)
+      assert.match(
+        child.output,
+        /^local storage \(Azurite\) did not start: [\s\S]*Scoring does without storage; batch jobs are answered with 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
+      )
+      const { primary } = JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8')).sut
+      const headers = { authorization: `Bearer ${primary}`, 'content-type': 'application/json' }
+      const host = { port: Number(port) }
+      const score = await send(host, '/api/v1/service/sut/score', { body: '{"data": [[1, 2]]}', headers })
+      assert.deepEqual([score.status, score.body], [200, '[[1.0, 2.0]]'])
+      const job = await send(host, '/api/v1/service/sut/jobs', { body: '{}', headers })
+      assert.deepEqual([job.status, JSON.parse(job.body).code], [503, 'JOBS_UNAVAILABLE'])
+    })
+  }
+
   for (const [args, message] of [
     [['frobnicate'], /^error: unknown command "frobnicate"; see --help\n$/],
     [['start', '--frobnicate'], /^error: Unknown option '--frobnicate'; see --help\n$/],
@@ -149,6 +213,12 @@ describe('start', () => {
     assert.match(version.output, /^\d+\.\d+\.\d+\n$/)
   })
 })
+
+/** A database of Azurite's, cut off as when the disk was full. */
+async function damagedStorage(root: string, file: string): Promise<void> {
+  await mkdir(join(root, '.local/azurite'))
+  await writeFile(join(root, '.local/azurite', file), '{"filename": "x", "collec')
+}
 
 /** The process id of the host that serves next. */
 async function untilServed(host: { port: number }): Promise<number> {

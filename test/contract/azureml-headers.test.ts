@@ -13,9 +13,10 @@ const services = {
     export const rawHttp = true
     export const init = () => {}
     export const run = request => {
-      const status = Number(new URL(request.url).searchParams.get('status'))
+      const query = new URL(request.url).searchParams
+      const status = Number(query.get('status'))
       const headers = { 'x-request-id': 'mine', 'x-ms-request-id': 'mine', 'x-own': 'mine', 'x-ms-server-version': 'mine' }
-      return new Response('own', { status, headers })
+      return new Response(query.get('text') ?? 'own', { status, headers })
     }`,
 }
 
@@ -69,11 +70,11 @@ const tooLong: [string, string[], readonly (string | RegExp | undefined)[]][] = 
 ]
 
 const ok = scored('"a"')
-const own = (status: number, failed?: 'True'): ContractAnswer => ({
+const own = (status: number, failed: 'True' | 'False'): ContractAnswer => ({
   status,
   body: 'own',
   timed: true,
-  ...(failed ? { failed } : {}),
+  failed,
   headers: { 'x-own': 'mine' },
 })
 
@@ -108,6 +109,30 @@ const rows: ContractRow[] = [
     request: { service: 'plain', body: 'a', headers: ['x-request-id:'] },
     expected: { ...ok, headers: idHeaders([undefined, undefined, undefined]) },
   },
+  ...[
+    { sent: ['', 'x-ms-request-id:', ''], back: [guid, guid, undefined] },
+    { sent: ['', '', 'x-ms-client-request-id:'], back: [guid, guid, undefined] },
+    { sent: ['', 'x-ms-request-id:', 'x-ms-client-request-id: C'], back: [guid, 'C', 'C'] },
+    { sent: ['x-request-id: A', 'x-ms-request-id: B', 'x-ms-client-request-id:'], back: ['A', 'B', 'B'] },
+  ].map(({ sent, back }) => ({
+    line: `an empty id besides x-request-id is as if it were not there: ${sent.filter(Boolean).join(', ')}`,
+    request: { service: 'plain', body: 'a', headers: sent.filter(Boolean) },
+    expected: { ...ok, headers: idHeaders(back) },
+  })),
+  ...['a', '\u00e9'].map(text => ({
+    line: `a byte of Latin-1 in an id comes back as it is, beside the answer ${JSON.stringify(text)}`,
+    request: {
+      service: 'http',
+      at: `/score?status=200&text=${encodeURIComponent(text)}`,
+      headers: ['x-request-id: \u00e9'],
+    },
+    expected: { ...own(200, 'False'), body: text, headers: { ...idHeaders(['\u00e9', '\u00e9', undefined]) } },
+  })),
+  {
+    line: 'a byte of Latin-1 in an id comes back as it is, beside JSON',
+    request: { service: 'plain', body: 'a', headers: ['x-request-id: \u00e9'] },
+    expected: { ...ok, headers: idHeaders(['\u00e9', '\u00e9', undefined]) },
+  },
   {
     line: 'repeated ids are joined with a comma (addendum 4)',
     request: { service: 'plain', body: 'a', headers: ['x-request-id: A', 'X-Request-Id: B'] },
@@ -118,7 +143,7 @@ const rows: ContractRow[] = [
   {
     line: 'run() cannot override x-request-id',
     request: { service: 'http', at: '/score?status=200', headers: ['x-request-id: A'] },
-    expected: { ...own(200), headers: { ...idHeaders(['A', 'A', undefined]), 'x-own': 'mine' } },
+    expected: { ...own(200, 'False'), headers: { ...idHeaders(['A', 'A', undefined]), 'x-own': 'mine' } },
   },
   {
     line: 'TraceId is echoed as TraceId',
@@ -138,14 +163,14 @@ const rows: ContractRow[] = [
     expected: { ...expected, headers: { ...idHeaders(['A', 'A', undefined]), traceid: '7' } },
   })),
   {
-    line: 'x-ms-run-function-failed is absent on a returned response below 500',
+    line: 'x-ms-run-function-failed is False on a returned AMLResponse below 500',
     request: { service: 'http', at: '/score?status=200' },
-    expected: own(200),
+    expected: own(200, 'False'),
   },
   {
     line: 'also on one of 400',
     request: { service: 'http', at: '/score?status=400' },
-    expected: own(400),
+    expected: own(400, 'False'),
   },
   {
     line: 'a returned response of 500 has x-ms-run-function-failed: True and x-ms-run-fn-exec-ms',

@@ -194,12 +194,24 @@ const rows: ContractRow[] = [
     request: { service: 'typed', headers: asJson, body: '{"data": [[1, 2], [3, 4], [5, 6]]}' },
     expected: scored('[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]'),
   },
-  ...['[[null, 1]]', '[["1", 2]]'].map(data => ({
-    line: `NumpyParameterType turns null into NaN and casts numeric strings: ${data}`,
+  ...['[[null, 1]]', '[[NaN, 1]]'].map(data => ({
+    line: `json.loads and NumpyParameterType make NaN of ${data}`,
     request: { service: 'typed', headers: asJson, body: `{"data": ${data}}` },
+    expected: scored('[[null, 1.0]]'),
+    differs: 'NaN in an answer is null, because NaN is no JSON',
+  })),
+  {
+    line: 'json.loads takes infinities',
+    request: { service: 'typed', headers: asJson, body: '{"data": [[Infinity, 1], [-Infinity, 2]]}' },
+    expected: scored('[[null, 1.0], [null, 2.0]]'),
+    differs: 'as above',
+  },
+  {
+    line: 'NumpyParameterType casts numeric strings: [["1", 2]]',
+    request: { service: 'typed', headers: asJson, body: '{"data": [["1", 2]]}' },
     expected: { status: 400, failed: 'False' as const, body: /"code": "INPUT_TYPE_MISMATCH"/ },
     differs: "a value of another type is the caller's mistake: 400 names its place, nothing is guessed",
-  })),
+  },
   {
     line: 'whole numbers beyond 2^53 arrive exactly',
     request: { service: 'ints', headers: asJson, body: '{"data": [9007199254740993, -9223372036854775808]}' },

@@ -65,6 +65,7 @@ const rows: ContractRow[] = [
     expected: {
       status: 200,
       timed: true,
+      failed: 'False' as const,
       ...(method === 'HEAD' ? {} : { body: method }),
       headers: { 'x-seen': method },
     },

@@ -105,6 +105,16 @@ for (const { name, open } of storages) {
       )
     })
 
+    it('puts submissions back where people put theirs, as they are', async () => {
+      const text = '{"waiting": 1, "submission": {"n": 9007199254740993, "name": "ä<&>"}}'
+      await opened.queues.sendBack(text, 0)
+      assert.deepEqual(
+        (await opened.receive(jobQueues.submit)).map(each => each.text),
+        [text],
+      )
+      await assert.rejects(opened.queues.sendBack('x'.repeat(65_537), 0), /64 KiB|65536/)
+    })
+
     it('sends messages that do not expire', async () => {
       await opened.queues.send('finish', { jobId: 'old' })
       assert.equal(await opened.expiryYear(jobQueues.finish), 9999)

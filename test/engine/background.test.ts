@@ -5,7 +5,7 @@ import type { Lane } from '../../src/engine/lane.ts'
 import { encodePrometheus } from '../../src/protocols/prometheus-text.ts'
 import { ScoringMetrics } from '../../src/telemetry/service-metrics.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
-import { report, requestOf } from './fake-thread.ts'
+import { type FakeThread, report, requestOf } from './fake-thread.ts'
 import { readyLane } from './lane-fixture.ts'
 
 const textOf = (answer: ScoringAnswer) => ('json' in answer ? answer.json : 'code' in answer ? answer.code : 'other')
@@ -147,6 +147,13 @@ describe('background requests', () => {
     await lane.stop()
   })
 
+  const endWhenBegun = (thread: FakeThread, text: string) => {
+    thread.events.onLoaded(report)
+    assert.deepEqual(thread.current, [text])
+    thread.begin(0)
+    thread.die()
+  }
+
   it('run again when another one ended their thread, and are blamed for what they did', async () => {
     const { lane, thread } = readyLane()
     const job = submitJob(lane, 'job')
@@ -155,11 +162,10 @@ describe('background requests', () => {
     thread(0).events.onRoom()
     thread(0).begin(1)
     thread(0).die()
+    endWhenBegun(thread(1), 'call')
     assert.equal(textOf(await call), 'ENTRY_SCRIPT_ENDED_THREAD')
-    thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).current, ['job'])
-    thread(1).begin(0)
-    thread(1).die()
+    endWhenBegun(thread(2), 'job')
+    endWhenBegun(thread(3), 'job')
     assert.equal(textOf(await job), 'ENTRY_SCRIPT_ENDED_THREAD')
     await lane.stop()
   })

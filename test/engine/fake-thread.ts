@@ -26,6 +26,7 @@ export class FakeThread implements ScoringThread {
   readonly states: number[] = []
   startedAt = Date.now()
   isEnded = false
+  isStreaming = false
   /** Time in which it computed nothing. */
   waitedMs = 0
 
@@ -63,6 +64,11 @@ export class FakeThread implements ScoringThread {
     this.events.onAnswers([index], [{ json: this.current[index] as string, execMs: 1 }])
   }
 
+  /** Has run it, and the answer is on its way. */
+  hasRun(index: number): void {
+    this.states[index] = progress.answered
+  }
+
   begin(...indexes: number[]): void {
     this.startedAt = Date.now()
     for (const index of indexes) this.states[index] = progress.running
@@ -96,8 +102,12 @@ export class FakeThread implements ScoringThread {
     return this.states[index] === progress.decoding
   }
 
+  isAnswered(index: number): boolean {
+    return this.states[index] === progress.answered
+  }
+
   withdraw(index: number): boolean {
-    if (this.isRunning(index)) return false
+    if (this.isRunning(index) || this.isAnswered(index)) return false
     this.states[index] = progress.withdrawn
     return true
   }

@@ -18,6 +18,7 @@ export function makeLane(options: Partial<LaneOptions> = {}) {
     maxMemoryMb: 1000,
     hasEntryScript: true,
     log: () => {},
+    now: () => Date.now(), // which the tests' clock sets
     ...options,
   })
   const thread = (index: number) => threads[index] as FakeThread

@@ -76,7 +76,7 @@ describe('the metrics of a lane', () => {
     thread(0).begin(0)
     thread(0).die({ kind: 'out-of-memory', detail: '' })
     assert.equal(counted('scoring_thread_restarts_total', { scoring_reason: 'memory' }), 1)
-    assert.equal(counted('scoring_retries_total'), 2)
+    assert.equal(counted('scoring_retries_total'), 3)
     const { restarts, lastRestart, threads } = lane.activity
     assert.deepEqual([restarts, lastRestart?.reason, threads.loading], [1, 'memory', 1])
   })

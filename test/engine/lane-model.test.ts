@@ -23,8 +23,8 @@ interface Caller {
   deadline: number
   readonly isPrecise: boolean
   hasLeft: boolean
-  /** A thread ended that was running it, or that ran nothing while it had it. */
-  isSuspect: boolean
+  /** Threads that ended while they were running it, or that ran nothing while they had it. */
+  ends: number
   /** The thread was running it when it ended: the next end has to tell whether it was the one. */
   runsAlone: boolean
   readonly answers: ScoringAnswer[]
@@ -152,7 +152,7 @@ class World {
       arrivedAt: Date.now(),
       ...kind,
       hasLeft: false,
-      isSuspect: false,
+      ends: 0,
       runsAlone: false,
       answers: [],
     }
@@ -199,7 +199,7 @@ class World {
     const code = 'code' in answer ? answer.code : ''
     if (code === 'BODY_ABORTED') assert.ok(caller.hasLeft)
     else if (code === 'SCORING_TIMEOUT') assert.ok(Date.now() >= caller.deadline, 'given up before its time')
-    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.isSuspect, 'blamed for what another one did')
+    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.ends >= 2, 'blamed for what another one did')
     else assert.equal(code, 'QUEUE_FULL')
   }
 
@@ -273,7 +273,7 @@ const die = (thread: ModelThread, world: World) => {
   const running = thread.inHand.filter(index => thread.isRunning(index))
   for (const index of running.length > 0 ? running : thread.inHand) {
     const caller = world.callers[Number(thread.current[index])] as Caller
-    caller.isSuspect = true
+    caller.ends++
     caller.runsAlone ||= running.length > 0
   }
   thread.die()

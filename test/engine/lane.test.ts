@@ -111,7 +111,7 @@ describe('Lane', () => {
     await there
   })
 
-  it('gives the error to the request that ended the thread, and the others an answer', async () => {
+  it('gives the error to the request that ends a thread alone too, and the others an answer', async () => {
     const { lane, thread, threads } = await readyLane()
     const answers = ['a', 'bad', 'c'].map(text => lane.submit(requestOf(text)))
     await turn()
@@ -120,9 +120,53 @@ describe('Lane', () => {
     thread(0).die()
     assert.equal(threads.length, 2)
     thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).handOvers, [['c']])
-    thread(1).finish()
+    assert.deepEqual(thread(1).handOvers, [['bad']])
+    thread(1).begin(0)
+    thread(1).die()
+    thread(2).events.onLoaded(report)
+    assert.deepEqual(thread(2).handOvers, [['c']])
+    thread(2).finish()
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_ENDED_THREAD', 'c'])
+  })
+
+  it('blames no request for what an earlier one of its thread had left behind', async () => {
+    const { lane, thread } = await readyLane()
+    const answer = lane.submit(requestOf('innocent'))
+    await turn()
+    thread(0).begin(0)
+    thread(0).die()
+    thread(1).events.onLoaded(report)
+    assert.deepEqual(thread(1).handOvers, [['innocent']])
+    thread(1).finish()
+    assert.equal(textOf(await answer), 'innocent')
+  })
+
+  it('never runs again what has been run, however late its answer comes', async () => {
+    const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
+    const answers = ['done', 'stuck', 'next'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).hasRun(0)
+    thread(0).begin(1)
+    while (threads.length < 2) await delay(5)
+    thread(1).events.onLoaded(report)
+    assert.deepEqual(thread(1).handOvers, [['next']])
+    thread(1).finish()
+    thread(0).answer(0)
+    assert.deepEqual((await Promise.all(answers)).map(textOf), ['done', 'SCORING_TIMEOUT', 'next'])
+  })
+
+  it('does not run a script again whose answer was lost with its thread, but a model', async () => {
+    for (const hasEntryScript of [true, false]) {
+      const { lane, thread } = await readyLane({ hasEntryScript })
+      const answer = lane.submit(requestOf('done'))
+      await turn()
+      thread(0).hasRun(0)
+      thread(0).die()
+      thread(1).events.onLoaded(report)
+      assert.deepEqual(thread(1).handOvers, hasEntryScript ? [] : [['done']])
+      if (!hasEntryScript) thread(1).finish()
+      assert.equal(textOf(await answer), hasEntryScript ? 'ENTRY_SCRIPT_ENDED_THREAD' : 'done')
+    }
   })
 
   it('runs alone, one after the other, those that shared the run that ended the thread', async () => {
@@ -150,8 +194,11 @@ describe('Lane', () => {
       const { lane, thread } = await readyLane({ hasEntryScript: false })
       const answer = lane.submit(requestOf('a'))
       await turn()
-      thread(0).begin(0)
-      thread(0).die(end)
+      for (const index of [0, 1]) {
+        thread(index).begin(0)
+        thread(index).die(end)
+        thread(index + 1).events.onLoaded(report)
+      }
       const { code, message } = (await answer) as FailedAnswer
       assert.equal(code, 'MODEL_RUN_FAILED')
       assert.match(message, said)
@@ -185,6 +232,22 @@ describe('Lane', () => {
     await turn()
     thread(1).finish()
     assert.equal(textOf(await next), 'next')
+  })
+
+  it('tells of a run that goes on after its 504: which request, that nothing stops it, and its end', async () => {
+    const lines: string[] = []
+    const { lane, thread } = await readyLane({ timeoutMs: 100, hasEntryScript: false, log: line => lines.push(line) })
+    thread(0).end = async () => {} // the run has to come to its end first
+    const long = lane.submit({ ...requestOf('long'), id: 'endless-1' })
+    await turn()
+    thread(0).begin(0)
+    assert.equal(textOf(await long), 'SCORING_TIMEOUT')
+    while (lane.activity.runsGivenUp === 0) await delay(1)
+    while (lines.length === 0) await delay(10)
+    assert.match(lines[0] ?? '', /exceeded its limit \(timeout\) and goes on computing.*; running: request endless-1$/)
+    thread(0).die()
+    assert.equal(lane.activity.runsGivenUp, 0)
+    assert.match(lines[1] ?? '', /ended \(timeout: .*\), \d+ s after it was given up; .*request endless-1$/)
   })
 
   it('answers what has waited too long with a timeout, without starting it', async () => {
@@ -230,6 +293,44 @@ describe('Lane', () => {
     assert.equal(textOf(await neighbour), 'neighbour')
     thread(0).finish()
     await stuck
+  })
+
+  it('does not end a thread that is one too many while a body streams out of it', async () => {
+    const { lane, thread } = await readyLane()
+    const stuck = lane.submit(requestOf('stuck'))
+    await turn()
+    thread(0).begin(0)
+    thread(0).startedAt -= 2000
+    const streamed = lane.submit(requestOf('streamed'))
+    await turn()
+    thread(1).events.onLoaded(report)
+    thread(1).isStreaming = true
+    thread(1).finish()
+    await streamed
+    thread(0).finish() // there are two, and one may be
+    await stuck
+    await turn()
+    await turn()
+    assert.deepEqual([thread(0).isEnded, thread(1).isEnded], [true, false])
+  })
+
+  it('hands over to a thread out of which nothing streams, if one is free', async () => {
+    const { lane, thread } = await readyLane({ maxThreads: 2 })
+    const first = ['a', 'b'].map(text => lane.submit(requestOf(text)))
+    await turn()
+    thread(0).begin(0)
+    first.push(lane.submit(requestOf('c')))
+    await turn()
+    thread(1).events.onLoaded(report)
+    thread(1).finish()
+    thread(0).finish()
+    await Promise.all(first)
+    thread(0).isStreaming = true
+    const next = lane.submit(requestOf('d'))
+    await turn()
+    assert.deepEqual(thread(1).current, ['d'])
+    thread(1).finish()
+    await next
   })
 
   it('takes back from a stuck thread what it has not begun', async () => {
@@ -300,13 +401,13 @@ describe('Lane', () => {
     const guilty = ['1', '2', '3', '4'].map(text => lane.submit(requestOf(text)))
     const innocent = lane.submit(requestOf('innocent'))
     await turn()
-    for (const index of [0, 1, 2, 3]) {
+    for (const index of [0, 1, 2, 3, 4, 5, 6, 7]) {
       thread(index).begin(0)
       thread(index).die()
       thread(index + 1).events.onLoaded(report)
     }
     for (const answer of guilty) assert.equal(textOf(await answer), 'ENTRY_SCRIPT_ENDED_THREAD')
-    thread(4).finish()
+    thread(8).finish()
     assert.equal(textOf(await innocent), 'innocent')
   })
 

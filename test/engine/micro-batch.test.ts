@@ -13,13 +13,16 @@ const feedsOf = (rowCount: number, columns: number) => ({
     [rowCount],
   ),
 })
-/** Requests of one to 20 rows with two or three columns: 20 or 28 bytes each. */
+/** Requests of one to 20 rows with two or three columns: 20 or 28 bytes each. Some may not share a run. */
 const requests = fc
-  .array(fc.tuple(fc.integer({ min: 1, max: 20 }), fc.constantFrom(2, 3)), { minLength: 1, maxLength: 30 })
+  .array(fc.tuple(fc.integer({ min: 1, max: 20 }), fc.constantFrom(2, 3), fc.boolean()), {
+    minLength: 1,
+    maxLength: 30,
+  })
   .map(all =>
-    all.map(([rowCount, columns], index): DecodedRequest & { columns: number } => {
+    all.map(([rowCount, columns, mayShare], index): DecodedRequest & { columns: number } => {
       const byteCount = rowCount * (8 * columns + 4)
-      return { index, rowCount, columns, byteCount, feeds: feedsOf(rowCount, columns) }
+      return { index, rowCount, columns, mayShare, byteCount, feeds: feedsOf(rowCount, columns) }
     }),
   )
 const limits = fc.record({ maxRows: fc.integer({ min: 1, max: 40 }), maxBytes: fc.integer({ min: 1, max: 1200 }) })
@@ -29,7 +32,7 @@ describe('planMicroBatches', () => {
   it('runs each request once, in order, with what is alike, and no more in a run than rows and bytes allow', () => {
     fc.assert(
       fc.property(requests, limits, (all, { maxRows, maxBytes }) => {
-        const batches = planMicroBatches(all, { maxRows, maxBytes }, true)
+        const batches = planMicroBatches(all, { maxRows, maxBytes })
         const order = batches.map(batch => batch.map(({ index }) => index))
         assert.deepEqual(
           order.flat().toSorted((one, other) => one - other),
@@ -42,6 +45,7 @@ describe('planMicroBatches', () => {
           )
           assert.equal(new Set(batch.map(({ columns }) => columns)).size, 1)
           if (batch.length === 1) continue
+          assert.ok(batch.every(({ mayShare }) => mayShare))
           assert.ok(sum(batch.map(({ rowCount }) => rowCount)) <= maxRows)
           assert.ok(sum(batch.map(({ byteCount }) => byteCount)) <= maxBytes)
         }
@@ -49,15 +53,36 @@ describe('planMicroBatches', () => {
     )
   })
 
-  it('runs each alone where rows do not mix', () => {
-    fc.assert(
-      fc.property(requests, limits, (all, bounds) => {
-        assert.deepEqual(
-          planMicroBatches(all, bounds, false),
-          all.map(request => [request]),
-        )
-      }),
+  it('joins as soon as two fit', () => {
+    const request = (index: number, mayShare = true): DecodedRequest => ({
+      index,
+      rowCount: 1,
+      mayShare,
+      byteCount: 20,
+      feeds: feedsOf(1, 2),
+    })
+    const all = [request(0), request(1, false), request(2)]
+    const batches = planMicroBatches(all, { maxRows: 64, maxBytes: 1000 })
+    assert.deepEqual(
+      batches.map(batch => batch.map(({ index }) => index)),
+      [[0, 2], [1]],
     )
+  })
+
+  it('joins no request with one that has an input more', () => {
+    const { x, id } = feedsOf(1, 2)
+    const request = (index: number, feeds: DecodedRequest['feeds']): DecodedRequest => ({
+      index,
+      rowCount: 1,
+      mayShare: true,
+      byteCount: 20,
+      feeds,
+    })
+    for (const all of [
+      [request(0, { x }), request(1, { x, id })],
+      [request(0, { x, id }), request(1, { x })],
+    ])
+      assert.equal(planMicroBatches(all, { maxRows: 64, maxBytes: 1000 }).length, 2)
   })
 })
 

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { joinResults } from '../../src/entry-script/join-results.ts'
 import { splitResult } from '../../src/entry-script/split-result.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
+import { TensorList } from '../../src/tensor/tensor-list.ts'
 
 describe('joinResults', () => {
   it('puts tensors, lists and members of objects under each other', () => {
@@ -30,13 +31,29 @@ describe('joinResults', () => {
       [{ a: [1] }, { b: [1] }],
       [{ a: [1] }, { a: [1], b: [1] }],
       [{ a: [1] }, [1]],
+      [
+        new Tensor('float32', Float32Array.of(1), [1, 1], ['a']),
+        new Tensor('float32', Float32Array.of(1), [1, 1], ['b']),
+      ],
+      [new TensorList([narrow]), new TensorList([narrow, narrow])],
+      [new TensorList([narrow]), [narrow]],
+      [new TensorList([narrow]), new TensorList([text])],
       [undefined, undefined],
     ]
     for (const results of unlike) assert.equal(joinResults(results, [1, 1]), undefined, JSON.stringify(results))
   })
 
+  it('keeps names that objects have a meaning for', () => {
+    const named = JSON.parse('{"__proto__": [1, 2], "constructor": [3, 4]}')
+    assert.deepEqual(splitResult(named, [1, 1]), [
+      JSON.parse('{"__proto__": [1], "constructor": [3]}'),
+      JSON.parse('{"__proto__": [2], "constructor": [4]}'),
+    ])
+    assert.deepEqual(joinResults(splitResult(named, [1, 1]) as unknown[], [1, 1]), named)
+  })
+
   it('is the opposite of splitResult', () => {
-    const leaf = fc.constantFrom('tensor', 'strings', 'list', 'numbers', 'integers')
+    const leaf = fc.constantFrom('tensor', 'strings', 'list', 'numbers', 'integers', 'classes', 'tensors')
     const counts = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 })
     fc.assert(
       fc.property(leaf, leaf, counts, (one, other, rowCounts) => {
@@ -51,6 +68,13 @@ describe('joinResults', () => {
 function made(kind: string, rows: number): unknown {
   const numbers = Float32Array.from({ length: rows * 2 }, (_, index) => index)
   if (kind === 'tensor') return new Tensor('float32', numbers, [rows, 2])
+  if (kind === 'classes') return new Tensor('float32', numbers, [rows, 2], ['no', 'yes'])
+  // As many as rows may well be, and yet no list of rows.
+  if (kind === 'tensors')
+    return new TensorList([
+      new Tensor('float32', numbers, [rows, 2]),
+      new Tensor('float32', numbers.slice(0, rows), [rows]),
+    ])
   if (kind === 'strings') return new Tensor('string', Array.from(numbers, String), [rows, 2])
   if (kind === 'list') return Array.from({ length: rows }, (_, index) => [index])
   if (kind === 'numbers') return numbers.subarray(0, rows).slice()

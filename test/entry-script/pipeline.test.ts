@@ -53,10 +53,14 @@ describe('pipelineOf', () => {
 
   it('runs each stage on what the one before gave', async () => {
     const pipeline = pipelineOf(first(negate), [
-      scriptStage('shift', input => {
-        const { data } = input as { data: Tensor }
-        return rows(valuesOf(data).map(value => value - 10))
-      }),
+      scriptStage(
+        'shift',
+        input => {
+          const { data } = input as { data: Tensor }
+          return rows(valuesOf(data).map(value => value - 10))
+        },
+        undefined,
+      ),
       modelStage('absolute', absolute, 64),
     ]) as RowScript
     // |-3 - 10| = 13, |4 - 10| = 6
@@ -107,12 +111,87 @@ describe('pipelineOf', () => {
     assert.equal(hasRowAxis(exactlyTwo), false)
   })
 
+  const pipelineSharing = (...stages: Parameters<typeof pipelineOf>[1]) =>
+    pipelineOf(first(negate), stages) as RowScript
+
+  it('lets rows share runs where every model is proven and every script has its owner’s word', () => {
+    const model = modelStage('absolute', absolute, 64)
+    const script = (word: boolean | undefined) => scriptStage('shift', input => input, word)
+    assert.equal(pipelineSharing(model).sharing.kind, 'shared')
+    assert.equal(pipelineSharing(script(true), model, script(true)).sharing.kind, 'shared')
+    assert.equal(pipelineSharing(modelStage('one', exactlyOne, 64)).sharing.kind, 'shared')
+    for (const word of [undefined, false]) {
+      const { sharing } = pipelineSharing(model, script(word))
+      assert.ok(sharing.kind === 'alone')
+      assert.match(String(sharing.why), /^stage "shift": run\(\) of stage "shift" may look at several rows at once/)
+    }
+    assert.deepEqual(pipelineSharing(modelStage('two', exactlyTwo, 64)).sharing, {
+      kind: 'alone',
+      why: 'stage "two" takes a fixed number of rows',
+    })
+  })
+
+  it('names the stage whose model looks at several rows, and does not cut them there', async () => {
+    const file = writeModel({
+      nodes: [
+        { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { axes: [0], keepdims: 1 } },
+        { op: 'Sub', inputs: ['x', 'most'], outputs: ['y'] },
+      ],
+      inputs: [['x', 'float32', ['batch', 2]]],
+      outputs: [['y', 'float32', ['batch', 2]]],
+    })
+    const root = await makeServices({ 'model.onnx': file }, { after: cleanUp => void cleanUps.push(cleanUp) })
+    const model = await loadOnnxModel({ name: 'm', path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
+    const pipeline = pipelineSharing(modelStage('below', model, 1))
+    assert.deepEqual(pipeline.sharing, {
+      kind: 'alone',
+      why: 'stage "below": the ReduceMax that gives "most" reduces over the axis of the rows',
+    })
+    // Negated: -1, -5 and -3, of which -1 is the largest.
+    assert.deepEqual(valuesOf(await pipeline.run({ x: rows([1, 0], [5, 0], [3, 0]) })), [0, 0, -4, 0, -2, 0])
+  })
+
+  it('refuses, where rows may share runs, what the proof of a model does not cover', async () => {
+    const file = writeModel({
+      nodes: [{ op: 'Mul', inputs: ['a', 'b'], outputs: ['y'] }],
+      inputs: [
+        ['a', 'float32', ['n', 'k']],
+        ['b', 'float32', ['m', 'k']],
+      ],
+      outputs: [['y', 'float32', ['n', 'k']]],
+    })
+    const root = await makeServices({ 'model.onnx': file }, { after: cleanUp => void cleanUps.push(cleanUp) })
+    const model = await loadOnnxModel({ name: 'm', path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
+    const run = async (given: Record<string, Tensor>, word: boolean | undefined) =>
+      pipelineSharing(
+        scriptStage('give', () => given, word),
+        modelStage('mul', model, 64),
+      ).run({ x: rows([1, 2]) })
+    const one = { a: rows([1, 2], [3, 4]), b: rows([2, 2]) }
+    await assert.rejects(run(one, true), {
+      code: 'STAGE_MISMATCH',
+      message:
+        'stage "mul" takes as many rows of each input where rows of several requests come together; of what stage "give" gives, "a" has 2 rows, "b" has 1',
+    })
+    assert.deepEqual(valuesOf(await run(one, undefined)), [2, 4, 6, 8])
+    const other = { a: rows([1, 2]), b: rows([3]) }
+    await assert.rejects(run(other, true), {
+      code: 'STAGE_MISMATCH',
+      message: 'stage "mul" takes one size for "k", stage "give" gives 2 and 1',
+    })
+    assert.deepEqual(valuesOf(await run(other, undefined)), [3, 6])
+  })
+
   it('names the stage that failed, and keeps what a script threw for the log', async () => {
     const thrown = new Error('row 7 of patient Doe')
     const pipeline = pipelineOf(first(negate), [
-      scriptStage('featurize', () => {
-        throw thrown
-      }),
+      scriptStage(
+        'featurize',
+        () => {
+          throw thrown
+        },
+        undefined,
+      ),
     ]) as RowScript
     await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
       code: 'ENTRY_SCRIPT_FAILED',
@@ -123,7 +202,7 @@ describe('pipelineOf', () => {
 
   it('names the stage whose input a script found wrong, and leaves it the caller’s fault', async () => {
     const pipeline = pipelineOf(first(negate), [
-      scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]])),
+      scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]]), undefined),
     ]) as RowScript
     await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
       code: 'INPUT_RAGGED',

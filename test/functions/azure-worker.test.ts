@@ -38,6 +38,15 @@ describe("the bundle in Azure's Node worker", () => {
       body,
     })
 
+  it('reads a body as it comes, and answers when it is too large while it still comes', async () => {
+    const rows = JSON.stringify({ data: [Array(10).fill(0)] })
+    const large = await score(rows.padEnd(3_000_000))
+    assert.deepEqual([large.status, large.body], [200, (await score(rows)).body])
+    const over = await score(rows.padEnd(104_857_601))
+    assert.deepEqual([over.status, JSON.parse(over.body).code], [413, 'BODY_TOO_LARGE'])
+    assert.equal((await score(rows)).status, 200)
+  })
+
   const loadedBundles = () =>
     Object.keys(createRequire(import.meta.url).cache)
       .filter(file => file.startsWith(join(root, 'dist')))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
-import { makeServices } from '../support/service-folder.ts'
+import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
 const good = { 'good/service.json': {}, 'good/1/model.onnx': identityModel('float32') }
 const rows = '{"data": [[1, 2]]}'
@@ -44,7 +44,9 @@ describe('an app with services that cannot be loaded', () => {
       assert.match(app.output(), new RegExp(`\\[${name}\\] not available: `))
     }
     assert.match(app.output(), /^"wine" has a model, but is no service: it lacks a service\.json/m)
-    assert.equal((await fetch(`${app.url}/health/ready`)).status, 503)
+    const ready = await fetch(`${app.url}/health/ready`)
+    const { status, unavailable } = (await ready.json()) as { status: string; unavailable: number }
+    assert.deepEqual([ready.status, status, unavailable], [200, 'ready', 4])
     assert.equal((await fetch(`${app.url}/health/live`)).status, 200)
   })
 
@@ -122,6 +124,43 @@ describe('an app with services that cannot be loaded', () => {
     const { slow } = await app.settled()
     assert.match(slow?.reason ?? '', /longer than 3000 ms \(limits\.loadTimeoutMs\)/)
     assert.equal((await app.score('good', rows)).status, 200)
+  })
+})
+
+describe('GET /health/ready', () => {
+  const broken = { 'broken/service.json': {}, 'broken/1/model.onnx': 'version https://git-lfs.github.com/spec/v1\n' }
+  const states: [what: string, when: string, services: ServiceFiles, ready: [number, string, number | undefined]][] = [
+    ['one failed of two', 'any', { ...good, ...broken }, [200, 'ready', 1]],
+    ['one failed of two', 'all', { ...good, ...broken }, [503, 'not ready', 1]],
+    ['none failed', 'all', good, [200, 'ready', undefined]],
+    ['all failed', 'any', broken, [503, 'not ready', 1]],
+  ]
+  for (const [what, when, services, expected] of states) {
+    it(`says ${expected[0]} where ${what} and SCORING_READY_WHEN is ${when}`, async test => {
+      const app = await runApp(test, services, { SCORING_READY_WHEN: when })
+      await app.settled()
+      const response = await fetch(`${app.url}/health/ready`)
+      const { status, unavailable } = (await response.json()) as { status: string; unavailable?: number }
+      assert.deepEqual([response.status, status, unavailable], expected)
+    })
+  }
+
+  it('tells strangers how many services failed, and not which', async test => {
+    const app = await runApp(
+      test,
+      {
+        'typo/service.json': { auth: { mode: 'tokens' } },
+        'open/service.json': { auth: { mode: 'none' } },
+        'open/1/model.onnx': identityModel('float32'),
+      },
+      {
+        AZURE_FUNCTIONS_ENVIRONMENT: 'Production',
+      },
+    )
+    let body: { status: string; unavailable?: number; services?: object }
+    do body = (await (await fetch(`${app.url}/health/ready`)).json()) as typeof body
+    while (body.status !== 'ready')
+    assert.deepEqual(body, { status: 'ready', unavailable: 1 })
   })
 })
 
@@ -234,4 +273,28 @@ describe('a start that cannot succeed', () => {
       })
     })
   }
+})
+
+describe('a fault of a script that ends the whole process', () => {
+  it('is followed by another process at once, which names the service and the request', async test => {
+    const services = {
+      'fatal/service.json': { entryScript: 'score.js' },
+      'fatal/score.js': `
+        export const init = () => {}
+        export const run = text => text === 'abort' ? process.kill(process.pid, 'SIGKILL') && new Promise(() => {}) : text`,
+    }
+    const first = await runApp(test, services)
+    await first.settled()
+    assert.equal((await first.score('fatal', 'fine', { 'x-request-id': 'well-1' })).status, 200)
+    const ended = new Promise(done => first.process.on('exit', done))
+    await assert.rejects(first.score('fatal', 'abort', { 'x-request-id': 'poison-7' }))
+    await ended
+    const second = await first.restart()
+    await second.settled()
+    assert.match(
+      second.output(),
+      /^\[fatal\] an earlier process of the app ended while it was running request poison-7$/m,
+    )
+    assert.doesNotMatch(second.output(), /well-1/)
+  })
 })

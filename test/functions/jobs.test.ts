@@ -129,7 +129,7 @@ describe('batch jobs', () => {
     const order = { jobId: 'inline', input: { rows: [[5.1, 3.4, 1.5, 0.2]] }, output: { format: 'csv' } }
     assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
     const job = await endOf('iris', 'inline')
-    assert.equal(job.output.blob, 'jobs/inline/predictions.csv')
+    assert.equal(job.output.blob, 'jobs/iris/inline/predictions.csv')
     const [header, line] = (await read(job.output.blob)).split(/\r?\n/)
     assert.equal(header, 'index,prediction,error_code,error_message')
     assert.match(line ?? '', /^0,"\{""labels"": \[""setosa""\]/)

@@ -13,14 +13,14 @@ import { storeOfDouble } from '../support/store-of-double.ts'
 const files = {
   'sut/service.json': {},
   'sut/1/model.onnx': identityModel('float32'),
-  'other/service.json': {},
+  'other/service.json': { openapi: { public: false } },
   'other/1/model.onnx': identityModel('float32'),
 }
 const slots = ['primary', 'secondary'] as const
 const keyOf = (service: string, slot: string) => `${slot}-key-of-${service}-for-tests-only`.padEnd(48, '0')
 
 /** The built app as it is in Azure, with its keys in a vault; all that it prints and answers is watched for them. */
-async function appWithVault(test: TestContext, fault?: Fault) {
+async function appWithVault(test: TestContext, fault?: Fault, more: Record<string, string> = {}) {
   const vault = await startKeyVaultDouble(test)
   vault.fail(fault)
   const watch = new SecretWatch()
@@ -28,7 +28,12 @@ async function appWithVault(test: TestContext, fault?: Fault) {
   for (const service of ['sut', 'other']) {
     for (const slot of slots) vault.set(`${service}-${slot}-key`, watch.used(keyOf(service, slot)))
   }
-  const environment = { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production', AZURE_LOG_LEVEL: 'verbose' }
+  const environment = {
+    ...vault.environment,
+    AZURE_FUNCTIONS_ENVIRONMENT: 'Production',
+    AZURE_LOG_LEVEL: 'verbose',
+    ...more,
+  }
   const app = await runApp(test, files, environment)
   const ask = (key: string) =>
     watch.fetch(`${app.url}/api/v1/service/sut/score`, {
@@ -129,6 +134,27 @@ describe('the app with KEY_VAULT_URL', { skip: noOpenssl }, () => {
     // Two secrets at a time, and no more than one time in ten seconds.
     const turns = 1 + Math.floor((performance.now() - startedAt) / 10_000)
     assert.ok(vault.askedNames.length <= 2 * turns, vault.askedNames.join())
+    check()
+  })
+
+  it('counts a wrong key wherever one is asked for, once', async test => {
+    const { app, ready, check } = await appWithVault(test, undefined, { SCORING_METRICS: 'on' })
+    await ready()
+    const service = '/api/v1/service/other'
+    const places = [`${service}/score`, `${service}/swagger.json`, `${service}/jobs`, '/metrics', '/health/ready']
+    const answers = (key: string) =>
+      Promise.all(
+        places.map(async place => {
+          const { status } = await fetch(`${app.url}${place}`, { headers: { authorization: `Bearer ${key}` } })
+          return status
+        }),
+      )
+    // A platform that asks for health shows no key, and one that opens nothing shows it no more.
+    for (let n = 0; n < 4; n++) assert.deepEqual(await answers(`wrong-${n}`), [401, 401, 401, 401, 200])
+    assert.deepEqual(await answers('one-too-many'), [429, 429, 429, 429, 429])
+    assert.equal((await fetch(`${app.url}/health/ready`)).status, 200)
+    // GET /score has no query here, and jobs no storage; they let the key in.
+    assert.deepEqual(await answers(keyOf('other', 'primary')), [400, 200, 503, 200, 200])
     check()
   })
 

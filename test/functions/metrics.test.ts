@@ -78,16 +78,17 @@ describe('GET /metrics', () => {
 
     const restarts = (reason: string) =>
       page.valueOf('scoring_thread_restarts_total', { ...moody, scoring_reason: reason })
-    assert.deepEqual([restarts('timeout'), restarts('crash'), restarts('memory')], [2, 1, 0])
+    assert.deepEqual([restarts('timeout'), restarts('crash'), restarts('memory')], [2, 2, 0]) // one that crashes is tried again, alone
     assert.equal(page.valueOf('scoring_service_ready', good), 1)
     assert.equal(page.valueOf('scoring_service_info', { ...good, scoring_execution_provider: 'cpu' }), 1)
     assert.equal(page.valueOf('scoring_queue_depth', good), 0)
+    assert.equal(page.valueOf('scoring_runs_given_up', moody), 0)
     assert.equal(page.valueOf('scoring_threads', { ...good, scoring_thread_state: 'idle' }), 1)
     for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds'])
       assert.ok((page.valueOf(name) ?? 0) > 0, name)
 
     const { queued, threads, restarts: count, lastRestart } = ready.moody as LaneActivity
-    assert.deepEqual([queued, threads, count], [0, { loading: 0, idle: 1, busy: 0, ended: 0 }, 3])
+    assert.deepEqual([queued, threads, count], [0, { loading: 0, idle: 1, busy: 0, ended: 0 }, 4])
     assert.equal(lastRestart?.reason, 'crash')
     assert.ok(Date.parse(lastRestart?.at ?? '') > 0)
     assert.equal(ready.good?.restarts, 0)

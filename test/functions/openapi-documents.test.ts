@@ -102,9 +102,8 @@ describe('the document of a service', () => {
     for (const { document } of documents.filter(({ service }) => service === 'float64-rows')) {
       const check = schemasIn(document as Json)
       assert.match(check(pointerTo(document, 'ServiceInput'), { data: [['a']] }) ?? '', /must be number/)
-      assert.match(check(pointerTo(document, 'ServiceInput'), { data: [[null]] }) ?? '', /must be number/)
+      assert.equal(check(pointerTo(document, 'ServiceInput'), { data: [[null, 1]] }), undefined) // a missing value
       assert.match(check(pointerTo(document, 'ServiceOutput'), ['a']) ?? '', /must be array/)
-      assert.equal(check(pointerTo(document, 'ServiceOutput'), [[null, 1]]), undefined) // NaN
     }
   })
 })

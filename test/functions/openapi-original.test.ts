@@ -89,7 +89,7 @@ function withoutDifferences(document: Json, title: string): Json {
       Object.entries(document.paths as Json).map(([path, item]) => [pathless(path), shared(item)]),
     ),
     securitySchemes,
-    ServiceInput: withoutRequired(schemas.ServiceInput),
+    ServiceInput: inputWithoutDifferences(schemas.ServiceInput),
     ServiceOutput: plain(schemas.ServiceOutput),
     // Ours has a stable code beside the message.
     ErrorResponse: Object.keys(schemas.ErrorResponse.properties as Json).filter(name => name !== 'code'),
@@ -114,19 +114,22 @@ function shared(item: unknown): unknown {
   )
 }
 
-/** Azure ML's ServiceInput requires nothing, although its server refuses a body without the parameters. */
-function withoutRequired(schema: Json): unknown {
+/**
+ * Azure ML's ServiceInput requires nothing, although its server refuses a body without the parameters, and does not say that
+ * null is NaN where floats are asked for, which both servers read.
+ */
+function inputWithoutDifferences(schema: Json): unknown {
   const { required, ...rest } = schema
-  return plain(rest)
+  return JSON.parse(
+    JSON.stringify(plain(rest), (key, value) => (key === 'nullable' || key === 'x-nullable' ? undefined : value)),
+  )
 }
 
-/** Sizes stand in our descriptions; a float may be null where Azure ML sends NaN; a frame is a list of records. */
+/** Sizes stand in our descriptions; a frame is a list of records. */
 function plain(schema: unknown): unknown {
   return JSON.parse(
     JSON.stringify(schema, (key, value) =>
-      ['description', 'x-nullable', 'nullable'].includes(key) || value === 'pandas.DataFrame:records'
-        ? undefined
-        : value,
+      key === 'description' || value === 'pandas.DataFrame:records' ? undefined : value,
     ),
   )
 }

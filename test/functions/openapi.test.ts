@@ -216,7 +216,7 @@ describe('swagger.json', () => {
   it('describes what each kind of script takes', async () => {
     const rows = {
       type: 'array',
-      items: { type: 'array', items: { type: 'number', format: 'float' } },
+      items: { type: 'array', items: { type: 'number', format: 'float', 'x-nullable': true } },
       format: 'numpy.ndarray',
     }
     const dataOf = async (service: string) => {
@@ -266,7 +266,7 @@ describe('swagger.json', () => {
 
   it('describes what a script answers', async () => {
     const outputOf = async (service: string) => (await documentOf(service)).definitions?.ServiceOutput
-    const number = (format: string) => ({ type: 'number', format, 'x-nullable': true })
+    const number = (format: string) => ({ type: 'number', format })
     // Read off the answer to schema.input, or to the sample of tensor(...).
     assert.deepEqual(await outputOf('answers'), {
       type: 'array',
@@ -283,7 +283,7 @@ describe('swagger.json', () => {
       type: 'array',
       items: { type: 'array', items: number('float') },
       format: 'numpy.ndarray',
-      description: 'float32, shape [rows, 2]',
+      description: 'float32, shape [rows, 2]; null: NaN or an infinity',
     }
     assert.deepEqual(await outputOf('declares'), { ...declared, example: [[1, 0]] }) // the answer to the sample
     assert.deepEqual(await outputOf('declares-another'), { ...declared, example: [[0.5, 0.5]] })

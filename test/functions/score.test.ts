@@ -126,7 +126,8 @@ describe('the sample services', () => {
       ['{"data": "text"}', 400, 'INPUT_TYPE_MISMATCH'],
       ['{"data": null}', 400, 'INPUT_TYPE_MISMATCH'],
       [`{"data": [${row.replace('0', '"1"')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
-      [`{"data": [${row.replace('0', 'null')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+      [`{"data": [${row.replace('0', 'nan')}]}`, 400, 'BODY_NOT_JSON'],
+      [`{"data": [{"age": 0.5}]}`, 400, 'INPUT_TYPE_MISMATCH'],
       [`{"data": [${row.replace('0', '1e400')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
       [`{"data": ${'['.repeat(10_000_000)}`, 400, 'BODY_NESTED_TOO_DEEPLY'],
       [`{"data": [${`${row},`.repeat(1_000_000)}${row}]}`, 413, 'TOO_MANY_ROWS'],
@@ -140,8 +141,23 @@ describe('the sample services', () => {
     }
     const notText = await app.score('diabetes', Uint8Array.of(0x7b, 0xff))
     assert.equal(((await notText.json()) as { code: string }).code, 'BODY_NOT_UTF8')
-    const notJson = await app.score('diabetes', '{}', { 'content-type': 'text/plain' })
-    assert.equal(notJson.status, 415)
+  })
+
+  it('are JSON to a bare model where their type says nothing, as to an undecorated script of Azure ML; forms are not', async () => {
+    const body = await sampleOf('diabetes')
+    const authorization = `Bearer ${await app.keyOf('diabetes')}`
+    const scoreAs = async (type: string | undefined, more: Record<string, string> = {}) =>
+      fetch(`${app.url}/api/v1/service/diabetes/score`, {
+        method: 'POST',
+        body: new TextEncoder().encode(body), // with which fetch sends no type of its own
+        headers: { authorization, ...(type === undefined ? {} : { 'content-type': type }), ...more },
+      })
+    for (const type of [undefined, '', 'text/plain', 'text/plain; charset=utf-8', 'text/json', 'Text/JSON'])
+      assert.deepEqual(await jsonOf(await scoreAs(type)), [217.67978776218715, 224.78937091757172])
+    for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/csv'])
+      assert.equal((await scoreAs(type)).status, 415, type)
+    // Bytes that are described, and lack their type.
+    assert.equal((await scoreAs(undefined, { 'x-tensor-shape': '1,10' })).status, 415)
   })
 
   it('take the last of duplicate keys, ignore further members, and keep __proto__ harmless', async () => {

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startStorage } from '../support/azurite-storage.ts'
-import { identityModel } from '../support/onnx-writer.ts'
+import { identityModel, writeModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
 
@@ -24,6 +24,22 @@ const services: ServiceFiles = {
   'every-type/model.onnx': identityModel('int64', ['batch', 2]),
   'json-string/service.json': { response: { encoding: 'json-string' } },
   'json-string/model.onnx': identityModel('float64', ['batch', 2]),
+  'columns/service.json': {},
+  'columns/model.onnx': writeModel({
+    nodes: [
+      // Not the value itself: NaN, which null is read as, would be answered as null, and the document says a number.
+      { op: 'IsNaN', inputs: ['age'], outputs: ['years'] },
+      { op: 'Identity', inputs: ['name'], outputs: ['same'] },
+    ],
+    inputs: [
+      ['age', 'float64', ['batch', 1]],
+      ['name', 'string', ['batch', 1]],
+    ],
+    outputs: [
+      ['years', 'bool', ['batch', 1]],
+      ['same', 'string', ['batch', 1]],
+    ],
+  }),
   'people/service.json': { entryScript: 'score.ts', auth: { mode: 'none' } },
   'people/score.ts': `
     import * as z from 'zod'
@@ -57,6 +73,8 @@ const documents: [service: string, version: string][] = [
   ['iris', '3'],
   ['every-type', '3.1'],
   ['json-string', '3.1'],
+  ['columns', '3.1'],
+  ['columns', '2'],
   ['people', '3.1'],
   ['people', '3'],
   ['text', '3.1'],

@@ -95,7 +95,13 @@ describe('unservedBindings', () => {
 
 describe('readHostTimes', () => {
   it('has the times of the real host, and shorter locks in development', () => {
-    const times = { invisibleMs: 600_000, leaseMs: 60_000, leasePollMs: 60_000, maxPollingMs: undefined }
+    const times = {
+      invisibleMs: 600_000,
+      leaseMs: 60_000,
+      leasePollMs: 60_000,
+      maxPollingMs: undefined,
+      unreadAnswerMs: 60_000,
+    }
     assert.deepEqual(readHostTimes({}, false), times)
     assert.deepEqual(readHostTimes({}, true), { ...times, leaseMs: 15_000, leasePollMs: 15_000 })
   })

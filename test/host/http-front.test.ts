@@ -53,6 +53,11 @@ describe('HttpFront', () => {
     }
   })
 
+  it('keeps no connection whose request did not come in time', async test => {
+    const answer = await sendRaw(test, host, 'GET /api/late-status?status=408 HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*\r\nconnection: close\r\n/)
+  })
+
   it('lets functions share a route by method', async () => {
     assert.equal((await get('shared')).body, 'got')
     assert.equal((await send(host, '/api/shared', { method: 'POST' })).body, 'posted')
@@ -202,6 +207,21 @@ describe('HttpFront', () => {
     socket.destroy()
     await host.see(/stream ended/)
     assert.doesNotMatch(host.output, /Warning/)
+  })
+
+  it('ends a stream that gives nothing any more when the client leaves', async test => {
+    for (const [kind, line] of [
+      ['silent', /silent stream ended/],
+      ['silent-readable', /silent readable ended/],
+    ] as const) {
+      const socket = await dial(test, host)
+      socket.write(`GET /api/bodies?kind=${kind} HTTP/1.1\r\nHost: a\r\n\r\n`)
+      await once(socket, 'data')
+      socket.destroy()
+      await host.see(line)
+    }
+    assert.equal((await get('empty')).status, 200)
+    assert.doesNotMatch(host.output, /'Functions\.bodies' \(Failed/)
   })
 
   it('keeps the length that a function gives for a stream, and breaks the connection when it is wrong', async () => {

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { superviseHost } from '../../src/host/supervisor.ts'
 
-const restarts = { firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4, endingMs: 50 }
+const restarts = { atOnce: 2, firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4, endingMs: 50 }
 
-async function supervise(script: string) {
+async function supervise(script: string, environment: Record<string, string> = {}) {
   const lines: string[] = []
   const code = await superviseHost({
     entry: new URL(`../fixtures/function-apps/host-entries/${script}`, import.meta.url),
     args: [],
     port: 0,
-    environment: process.env,
+    environment: { ...process.env, ...environment },
     onListening: ({ port }) => lines.push(`listening on ${port}`),
     log: line => lines.push(line),
     restarts,
@@ -19,20 +22,31 @@ async function supervise(script: string) {
 }
 
 describe('superviseHost', () => {
-  it('gives up after too many crashes in a row, with longer and longer pauses', async () => {
-    const { code, lines } = await supervise('crashes.mjs')
-    assert.equal(code, 1)
+  it('brings back a host that has served, however often it crashes: at once, then with longer and longer pauses', async test => {
+    const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
+    test.after(() => rm(folder, { recursive: true }))
+    const { code, lines } = await supervise('crashes-six-times.mjs', { CRASHES: join(folder, 'crashes') })
+    assert.equal(code, 0)
     assert.deepEqual(lines, [
       'listening on 4711',
-      ...['0.001', '0.002', '0.004', '0.004'].map(s => `The host crashed (exit 70); starting it again in ${s} s.`),
-      'The host crashed 5 times in a row (last: exit 70): giving up.',
+      ...['at once', 'at once', ...['0.001', '0.002', '0.004', '0.004'].map(s => `in ${s} s`)].map(
+        when => `The host crashed (exit 70); starting it again ${when}.`,
+      ),
     ])
   })
 
-  it('kills a host that has crashed and does not get to its end', async () => {
-    const { code, lines } = await supervise('hangs.mjs')
+  it('gives up on a host that crashes whenever it starts', async () => {
+    const { code, lines } = await supervise('crashes-starting.mjs')
     assert.equal(code, 1)
-    assert.equal(lines[1], 'The host crashed (SIGKILL); starting it again in 0.001 s.')
+    assert.equal(lines.at(-1), 'The host crashed 5 times in a row as it started (last: exit 70): giving up.')
+  })
+
+  it('kills a host that has crashed and does not get to its end', async test => {
+    const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
+    test.after(() => rm(folder, { recursive: true }))
+    const { code, lines } = await supervise('hangs.mjs', { CRASHES: join(folder, 'crashes') })
+    assert.equal(code, 0)
+    assert.equal(lines[1], 'The host crashed (SIGKILL); starting it again at once.')
   })
 
   it('does not start again what could not start, or ended by itself', async () => {

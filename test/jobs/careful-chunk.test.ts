@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { JobBench, jobId } from './job-bench.ts'
+import { folder, JobBench, job } from './job-bench.ts'
 
 const killers = (...rows: number[]) => new Set(rows.map(String))
 
@@ -15,7 +15,7 @@ async function deliverUntilDone(bench: JobBench, killing: ReadonlySet<string>): 
         return new Promise(() => {}) // nothing of it goes on
       }
     })
-    const done = bench.restarted().chunk({ jobId, chunk: 0 }, deaths + 1)
+    const done = bench.restarted().chunk({ ...job, chunk: 0 }, deaths + 1)
     if ((await Promise.race([done, death])) !== 'died') return deaths
     await bench.clock.advance(61_000)
   }
@@ -24,7 +24,7 @@ async function deliverUntilDone(bench: JobBench, killing: ReadonlySet<string>): 
 async function chunkOf(count: number): Promise<JobBench> {
   const bench = new JobBench()
   await bench.accept(Array.from({ length: count }, (_, row) => `${row}\n`).join(''), { miniBatchSize: count })
-  await bench.steps.split({ jobId })
+  await bench.steps.split(job)
   return bench
 }
 
@@ -74,19 +74,19 @@ describe('a chunk whose process died', () => {
       throw new Error('not now')
     }
     for (let attempt = 1; attempt < 10; attempt++) {
-      await assert.rejects(bench.steps.chunk({ jobId, chunk: 0 }, attempt), /not now/)
+      await assert.rejects(bench.steps.chunk({ ...job, chunk: 0 }, attempt), /not now/)
     }
     bench.answer = json => ({ prediction: json })
-    await bench.steps.chunk({ jobId, chunk: 0 }, 10)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 10)
     await bench.deliverAll()
     assert.equal(bench.output, linesOf(1, killers()))
   })
 
   it('goes on after an attempt was withdrawn and a later one died', async () => {
     const bench = await chunkOf(1)
-    await bench.store.create({ container: 'jobs', path: `${jobId}/careful/0000000/0000000/begun-0-1-2` }, '')
+    await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/begun-0-1-2` }, '')
     await bench.clock.advance(61_000)
-    await bench.steps.chunk({ jobId, chunk: 0 }, 2)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 2)
     await bench.deliverAll()
     assert.equal(bench.output, '{"index": 0, "prediction": [0]}\n')
   })
@@ -96,8 +96,8 @@ describe('a chunk whose process died', () => {
     while (bench.take('chunk'));
     let answer = (_: { prediction: string }) => {}
     bench.answer = () => new Promise(resolve => (answer = resolve))
-    const slow = bench.steps.chunk({ jobId, chunk: 0 }, 2)
-    for (let copy = 0; copy < 5; copy++) await bench.restarted().chunk({ jobId, chunk: 0 }, 2)
+    const slow = bench.steps.chunk({ ...job, chunk: 0 }, 2)
+    for (let copy = 0; copy < 5; copy++) await bench.restarted().chunk({ ...job, chunk: 0 }, 2)
     assert.equal(bench.scored.length, 1)
     assert.equal(bench.messages('chunk').length, 5)
     answer({ prediction: '0' })

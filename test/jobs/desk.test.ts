@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { LoadReport } from '../../src/engine/hand-over.ts'
 import { type ErrorCode, ScoringError } from '../../src/errors.ts'
 import { StorageJobDesk } from '../../src/jobs/desk/desk.ts'
-import { activePlace, placeOf, signaturePlace, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
+import { activePlace, jobFolder, placeOf, signaturePlace, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
 import { changeState, readSpec } from '../../src/jobs/job-records.ts'
 import type { JobView } from '../../src/jobs/jobs.ts'
 import { ScoringService } from '../../src/scoring/scoring-service.ts'
@@ -13,10 +13,16 @@ import { MemoryQueues } from '../support/memory-queues.ts'
 
 const definition = ServiceDefinition.parse({})
 const startedAt = Date.UTC(2026, 10, 21, 7)
+/** Of a job of `diabetes`. */
+const folderOf = (jobId: string) => jobFolder('diabetes', jobId)
 const csv = { input: { blob: 'input/patients.csv' } }
 
 /** A desk over memory, with services `diabetes`, `iris` and `web`, which takes whole requests. */
-function openDesk({ maxActiveJobs = 100, containers = ['input', 'output'] } = {}) {
+function openDesk({
+  maxActiveJobs = 100,
+  containers = ['input', 'output'],
+  modelDigest = async (service: string) => `digest of ${service}`,
+} = {}) {
   let now = startedAt
   let ids = 0
   const store = new MemoryBlobStore({ now: () => now, random: () => 0 })
@@ -37,7 +43,7 @@ function openDesk({ maxActiveJobs = 100, containers = ['input', 'output'] } = {}
       if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
       return service
     },
-    scorer: { modelDigest: async service => `digest of ${service}` },
+    scorer: { modelDigest },
     containers,
     inputHosts: ['data.example'],
     maxInputBytes: 1000,
@@ -77,10 +83,11 @@ describe('StorageJobDesk.submit', () => {
       createdAt: '2026-11-21T07:00:00.000Z',
       output: { blob: 'output/p.csv', format: 'csv' },
     })
-    const { fingerprint, ...spec } = (await readSpec(store, 'nightly-1'))!
+    const { fingerprint, ...spec } = (await readSpec(store, folderOf('nightly-1')))!
     assert.match(fingerprint, /^[0-9a-f]{64}$/)
     assert.deepEqual(spec, {
       jobId: 'nightly-1',
+      folder: 'diabetes/nightly-1',
       service: 'diabetes',
       modelDigest: 'digest of diabetes',
       input: {
@@ -96,14 +103,14 @@ describe('StorageJobDesk.submit', () => {
       maxRetries: 3,
       createdAt: '2026-11-21T07:00:00.000Z',
     })
-    assert.ok(await store.head(activePlace('nightly-1')))
-    assert.deepEqual(sent('scoring-job-split'), [{ jobId: 'nightly-1' }])
+    assert.ok(await store.head(activePlace(folderOf('nightly-1'))))
+    assert.deepEqual(sent('scoring-job-split'), [{ service: 'diabetes', jobId: 'nightly-1' }])
   })
 
   it('keeps rows that come inline in a blob, whole numbers beyond 2^53 as they came', async () => {
     const { desk, store } = openDesk()
     const { jobId } = await desk.submit('diabetes', { input: { rows: [[1.5, 9007199254740993n], { a: 'é' }, null] } })
-    const { place } = (await readSpec(store, jobId))!.input
+    const { place } = (await readSpec(store, folderOf(jobId)))!.input
     assert.ok('blob' in place)
     const { content } = (await store.readWhole(placeOf(place.blob)))!
     assert.equal(Buffer.from(content).toString(), '[1.5, 9007199254740993]\n{"a": "\\u00e9"}\nnull\n')
@@ -118,7 +125,68 @@ describe('StorageJobDesk.submit', () => {
     const again = { maxRetries: 3, output: { format: 'jsonl', blob: 'output/p.jsonl' }, service: 'diabetes', ...csv }
     assert.deepEqual(await desk.submit('diabetes', { ...again, jobId: 'one' }), first)
     await refused(desk.submit('diabetes', { ...again, jobId: 'one', maxRetries: 1 }), 'JOB_ID_TAKEN', /"one"/)
-    await refused(desk.submit('iris', { ...again, service: 'iris', jobId: 'one' }), 'JOB_ID_TAKEN', /"one"/)
+  })
+
+  it('knows ids within their service only: two services have a job of the same id, and neither learns of the other', async () => {
+    const { desk, store, sent } = openDesk()
+    const mine = await desk.submit('diabetes', { jobId: 'weekly', input: { rows: [[1]] } })
+    await refused(desk.status('iris', 'weekly'), 'JOB_UNKNOWN', /./)
+    await refused(desk.cancel('iris', 'weekly'), 'JOB_UNKNOWN', /./)
+    const theirs = await desk.submit('iris', { jobId: 'weekly', input: { rows: [[2], [3]] } })
+    assert.equal(mine.output?.blob, 'jobs/diabetes/weekly/predictions.jsonl')
+    assert.equal(theirs.output?.blob, 'jobs/iris/weekly/predictions.jsonl')
+    assert.deepEqual(sent('scoring-job-split'), [
+      { service: 'diabetes', jobId: 'weekly' },
+      { service: 'iris', jobId: 'weekly' },
+    ])
+    await desk.cancel('diabetes', 'weekly')
+    assert.deepEqual(sent('scoring-job-finish'), [{ service: 'diabetes', jobId: 'weekly' }])
+    assert.equal((await desk.status('iris', 'weekly')).status, 'NotStarted')
+    const folders = store.names().filter(name => name.endsWith('/spec.json'))
+    assert.deepEqual(folders, ['jobs/diabetes/weekly/spec.json', 'jobs/iris/weekly/spec.json'])
+    assert.deepEqual(
+      (await desk.list('iris', 10)).jobs.map(({ jobId }) => jobId),
+      ['weekly'],
+    )
+  })
+
+  it('still knows jobs from before ids belonged to services, each for its own service only', async () => {
+    const { desk, store, sent } = openDesk()
+    await desk.submit('diabetes', { jobId: 'old', input: { rows: [[1]] } })
+    for (const name of ['spec.json', 'state.json']) {
+      const { content } = (await store.readWhole({ container: 'jobs', path: `diabetes/old/${name}` }))!
+      await store.create({ container: 'jobs', path: `old/${name}` }, content)
+      await store.remove({ container: 'jobs', path: `diabetes/old/${name}` })
+    }
+    assert.equal((await desk.status('diabetes', 'old')).status, 'NotStarted')
+    assert.deepEqual(
+      (await desk.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      ['old'],
+    )
+    await refused(desk.status('iris', 'old'), 'JOB_UNKNOWN', /./)
+    await refused(desk.submit('diabetes', { jobId: 'old', input: { rows: [[2]] } }), 'JOB_ID_TAKEN', /./)
+    await desk.submit('iris', { jobId: 'old', input: { rows: [[2]] } })
+    await desk.cancel('diabetes', 'old')
+    assert.deepEqual(sent('scoring-job-finish'), [{ jobId: 'old' }])
+  })
+
+  it('refuses the same id for an input that has changed since, whatever has become of the job', async () => {
+    const { desk, store, put } = openDesk()
+    const order = { jobId: 'nightly', ...csv }
+    await put('input/patients.csv', 'a\n1\n')
+    const first = await desk.submit('diabetes', order)
+    assert.deepEqual(await desk.submit('diabetes', order), first)
+    store.put(placeOf('input/patients.csv'), 'a\n2\n')
+    const changed =
+      /^jobId: the job "nightly" of 2026-11-21T07:00:00.000Z .* input\/patients.csv, which has changed since; choose/
+    await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
+    for (const to of ['Running', 'Finalizing', 'Completed'] as const) {
+      await changeState(store, folderOf('nightly'), ['NotStarted', 'Running', 'Finalizing'], to)
+      await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
+    }
+    assert.equal((await desk.status('diabetes', 'nightly')).status, 'Completed')
+    await store.remove(placeOf('input/patients.csv'))
+    assert.equal((await desk.submit('diabetes', order)).status, 'Completed', 'there is nothing else to be scored')
   })
 
   it('makes the id of an Idempotency-Key and the service', async () => {
@@ -146,9 +214,9 @@ describe('StorageJobDesk.submit', () => {
         await desk.submit('diabetes', order).catch(() => {})
         const view = await desk.submit('diabetes', order)
         assert.equal(view.status, 'NotStarted')
-        assert.ok(await store.head(activePlace('one')))
+        assert.ok(await store.head(activePlace(folderOf('one'))))
         assert.deepEqual(await desk.list('diabetes', 10), { jobs: [view] })
-        assert.deepEqual(sent('scoring-job-split').at(-1), { jobId: 'one' })
+        assert.deepEqual(sent('scoring-job-split').at(-1), { service: 'diabetes', jobId: 'one' })
       }
     }
   })
@@ -173,8 +241,16 @@ describe('StorageJobDesk.submit', () => {
       [{ input: { blob: 'secrets/x.csv' } }, 'JOB_INPUT_NOT_ALLOWED', /"secrets".*"input", "output" \(SCORING_JOB_CON/],
       [{ input: { blob: 'jobs/other/predictions.jsonl' } }, 'JOB_INPUT_NOT_ALLOWED', /copy the blob/],
       [{ ...csv, output: { blob: 'secrets/x.csv' } }, 'JOB_OUTPUT_NOT_ALLOWED', /"secrets"/],
-      [{ ...csv, jobId: 'a', output: { blob: 'jobs/b/predictions.csv' } }, 'JOB_OUTPUT_NOT_ALLOWED', /"jobs\/a\/pred/],
-      [{ ...csv, jobId: 'a', output: { blob: 'jobs/a/spec.json' } }, 'JOB_OUTPUT_NOT_ALLOWED', /"jobs\/a\/pred/],
+      [
+        { ...csv, jobId: 'a', output: { blob: 'jobs/diabetes/b/predictions.csv' } },
+        'JOB_OUTPUT_NOT_ALLOWED',
+        /"jobs\/diabetes\/a\/pred/,
+      ],
+      [
+        { ...csv, jobId: 'a', output: { blob: 'jobs/diabetes/a/spec.json' } },
+        'JOB_OUTPUT_NOT_ALLOWED',
+        /"jobs\/diabetes\/a\/pred/,
+      ],
       [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: is the input itself/],
     ]
     for (const [submission, code, message] of cases) await refused(desk.submit('diabetes', submission), code, message)
@@ -219,9 +295,12 @@ describe('StorageJobDesk.submit', () => {
     store.head = async place => ('url' in place ? head({ container: 'far', path: 'rows.csv' }) : head(place))
     await store.create({ container: 'far', path: 'rows.csv' }, 'a\n1\n')
     await desk.submit('diabetes', order('?sig=SECRET'))
-    const text = Buffer.from((await store.readWhole(specPlace('far')))!.content).toString()
+    const text = Buffer.from((await store.readWhole(specPlace(folderOf('far'))))!.content).toString()
     assert.doesNotMatch(text, /SECRET/)
-    assert.equal(Buffer.from((await store.readWhole(signaturePlace('far')))!.content).toString(), '?sig=SECRET')
+    assert.equal(
+      Buffer.from((await store.readWhole(signaturePlace(folderOf('far'))))!.content).toString(),
+      '?sig=SECRET',
+    )
     await desk.submit('diabetes', order('?sig=RENEWED'))
     const elsewhere = { input: { url: 'https://evil.example/rows.csv?sig=SECRET' } }
     await refused(desk.submit('diabetes', elsewhere), 'JOB_INPUT_NOT_ALLOWED', /^((?!SECRET).)*$/)
@@ -234,7 +313,7 @@ describe('StorageJobDesk.submit', () => {
     await desk.submit('diabetes', order)
     await refused(desk.submit('diabetes', order), 'TOO_MANY_JOBS', /^2 jobs/)
     await desk.submit('iris', order)
-    await store.remove(activePlace(jobId))
+    await store.remove(activePlace(folderOf(jobId)))
     await desk.submit('diabetes', order)
   })
 })
@@ -253,7 +332,10 @@ describe('StorageJobDesk.submitMessage', () => {
       await desk.submitMessage(text, 'm-1')
       await desk.submitMessage(text, 'm-1') // delivered twice
       assert.equal((await desk.status('diabetes', 'by-queue')).status, 'NotStarted')
-      assert.deepEqual(sent('scoring-job-split'), [{ jobId: 'by-queue' }, { jobId: 'by-queue' }])
+      assert.deepEqual(sent('scoring-job-split'), [
+        { service: 'diabetes', jobId: 'by-queue' },
+        { service: 'diabetes', jobId: 'by-queue' },
+      ])
     })
   }
 
@@ -265,6 +347,74 @@ describe('StorageJobDesk.submitMessage', () => {
       (await desk.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
       ['message-m-7'],
     )
+  })
+
+  it('takes a byte order mark before it, and line ends of any kind in base64', async () => {
+    const { desk } = openDesk()
+    const lines = (
+      Buffer.from(json)
+        .toString('base64')
+        .match(/.{1,76}/g) as string[]
+    ).join('\r\n')
+    for (const [index, text] of [`\uFEFF${json}`, lines, Buffer.from(`\uFEFF${json}`).toString('base64')].entries()) {
+      await desk.submitMessage(text, `m-${index}`)
+    }
+    assert.deepEqual(
+      (await desk.list('diabetes', 10)).jobs.map(({ status }) => status),
+      ['NotStarted'],
+    )
+  })
+
+  it('lets a message wait where there are too many jobs, as often as it takes, and makes one job of it', async () => {
+    const { desk, store, queues } = openDesk({ maxActiveJobs: 1 })
+    await desk.submit('diabetes', { jobId: 'long', input: { rows: [] } })
+    const text = '{"service": "diabetes", "input": {"rows": [[9007199254740993, 1.50]]}}'
+    await desk.submitMessage(Buffer.from(text).toString('base64'), 'm-1')
+    const next = () => {
+      const [message, ...others] = queues.peek('scoring-jobs')
+      assert.deepEqual(others, [])
+      queues.lose('scoring-jobs', message!.id)
+      return message!
+    }
+    let waiting = next()
+    for (let times = 0; times < 20; times++) {
+      assert.ok(waiting.visibleAt >= 15_000 && waiting.visibleAt <= 300_000)
+      await desk.submitMessage(waiting.text, `m-${times + 2}`, times % 2 === 1)
+      waiting = next()
+    }
+    assert.equal((await desk.list('diabetes', 10)).jobs.length, 1)
+    await store.remove(activePlace(folderOf('long')))
+    for (const id of ['m-30', 'm-31']) await desk.submitMessage(waiting.text, id) // delivered twice
+    assert.deepEqual(queues.peek('scoring-jobs'), [])
+    const { status } = await desk.status('diabetes', 'message-m-1')
+    assert.equal(status, 'NotStarted')
+    const { place } = (await readSpec(store, folderOf('message-m-1')))!.input
+    assert.ok('blob' in place)
+    assert.equal(store.text(placeOf(place.blob)), '[9007199254740993, 1.5]\n')
+  })
+
+  it('fails a message after it has waited for a week', async () => {
+    const { desk, queues } = openDesk({ maxActiveJobs: 0 })
+    await desk.submitMessage(json, 'm-1')
+    const [message] = queues.peek('scoring-jobs')
+    const { waiting, submission } = JSON.parse(message!.text)
+    waiting.since -= 7 * 24 * 3_600_000
+    await desk.submitMessage(JSON.stringify({ waiting, submission }), 'm-2')
+    assert.equal((await desk.status('diabetes', 'by-queue')).error?.code, 'TOO_MANY_JOBS')
+  })
+
+  it('tells of a message whose input has changed since by a job of its own; one that is delivered again is no such message', async () => {
+    const { desk, store, put } = openDesk()
+    await put('input/patients.csv', 'a\n1\n')
+    const text = JSON.stringify({ jobId: 'nightly', service: 'diabetes', ...csv })
+    await desk.submitMessage(text, 'm-1')
+    store.put(placeOf('input/patients.csv'), 'a\n2\n')
+    await desk.submitMessage(text, 'm-1')
+    assert.equal((await desk.list('diabetes', 10)).jobs.length, 1)
+    await desk.submitMessage(text, 'm-2')
+    const { status, error } = await desk.status('diabetes', 'message-m-2')
+    assert.deepEqual([status, error?.code], ['Failed', 'JOB_INPUT_CHANGED'])
+    assert.equal((await desk.status('diabetes', 'nightly')).status, 'NotStarted')
   })
 
   it('keeps what is wrong as a failed job that says why', async () => {
@@ -309,10 +459,11 @@ describe('StorageJobDesk.submitMessage', () => {
   })
 
   it('throws what may pass, so that the queue brings it again, but for the last time', async () => {
-    const { desk } = openDesk({ maxActiveJobs: 0 })
-    await refused(desk.submitMessage(json, 'm-1'), 'TOO_MANY_JOBS', /./)
+    const unavailable = new ScoringError('SERVICE_UNAVAILABLE', 'The files of the service cannot be read.')
+    const { desk } = openDesk({ modelDigest: () => Promise.reject(unavailable) })
+    await refused(desk.submitMessage(json, 'm-1'), 'SERVICE_UNAVAILABLE', /./)
     await desk.submitMessage(json, 'm-1', true)
-    assert.equal((await desk.status('diabetes', 'by-queue')).error?.code, 'TOO_MANY_JOBS')
+    assert.equal((await desk.status('diabetes', 'by-queue')).error?.code, 'SERVICE_UNAVAILABLE')
   })
 })
 
@@ -343,18 +494,21 @@ describe('StorageJobDesk', () => {
     const { desk, store, sent } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
     for (let n = 0; n < 2; n++) assert.equal((await desk.cancel('diabetes', 'one')).status, 'CancelRequested')
-    assert.deepEqual(sent('scoring-job-finish'), [{ jobId: 'one' }, { jobId: 'one' }])
-    await changeState(store, 'one', ['CancelRequested'], 'Canceled')
+    assert.deepEqual(sent('scoring-job-finish'), [
+      { service: 'diabetes', jobId: 'one' },
+      { service: 'diabetes', jobId: 'one' },
+    ])
+    await changeState(store, folderOf('one'), ['CancelRequested'], 'Canceled')
     const { status, output } = await desk.cancel('diabetes', 'one')
-    assert.deepEqual([status, output?.partial], ['Canceled', 'jobs/one/out/'])
+    assert.deepEqual([status, output?.partial], ['Canceled', 'jobs/diabetes/one/out/'])
     assert.deepEqual(sent('scoring-job-finish'), [])
   })
 
   it('cancels nothing whose output may be there', async () => {
     const { desk, store } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
-    await changeState(store, 'one', ['NotStarted'], 'Running')
-    await changeState(store, 'one', ['Running'], 'Finalizing')
+    await changeState(store, folderOf('one'), ['NotStarted'], 'Running')
+    await changeState(store, folderOf('one'), ['Running'], 'Finalizing')
     await refused(desk.cancel('diabetes', 'one'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
     await refused(desk.cancel('iris', 'one'), 'JOB_UNKNOWN', /./)
   })
@@ -362,7 +516,7 @@ describe('StorageJobDesk', () => {
   it('knows a job whose submission died before its state was written', async () => {
     const { desk, store } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
-    await store.remove(statePlace('one'))
+    await store.remove(statePlace(folderOf('one')))
     assert.equal((await desk.status('diabetes', 'one')).status, 'NotStarted')
     assert.equal((await desk.cancel('diabetes', 'one')).status, 'CancelRequested')
   })

@@ -1,5 +1,5 @@
 import { planParquet } from '../../src/jobs/input/plan-parquet.ts'
-import { activePlace, placeOf, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
+import { activePlace, jobFolder, placeOf, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/job-limits.ts'
 import { firstState } from '../../src/jobs/job-records.ts'
 import type { JobSpec } from '../../src/jobs/job-spec.ts'
@@ -15,7 +15,10 @@ import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
-export const jobId = 'nightly-1'
+const jobId = 'nightly-1'
+/** As messages name it. */
+export const job = { service: 'iris', jobId }
+export const folder = jobFolder(job.service, jobId)
 export const outputPlace = placeOf('output/predictions')
 
 type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
@@ -53,7 +56,7 @@ export class JobBench {
     this.tools = {
       store: this.store,
       queues: this.queues,
-      scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, score },
+      scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, rowSettings: () => ({}), score },
       planParquet,
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
@@ -78,8 +81,8 @@ export class JobBench {
     const head = await this.store.head(place)
     if (!head) throw new Error('no input')
     const spec: JobSpec = {
-      jobId,
-      service: 'iris',
+      ...job,
+      folder,
       fingerprint: 'f00d',
       modelDigest: 'digest',
       input: { place: { blob: 'input/rows' }, etag: head.etag, bytes: head.bytes, format, isGzip },
@@ -90,14 +93,14 @@ export class JobBench {
       createdAt: '2026-01-01T00:00:00.000Z',
       ...rest,
     }
-    await this.store.create(activePlace(jobId), '')
-    await this.store.create(specPlace(jobId), JSON.stringify(spec))
-    await this.store.create(statePlace(jobId), JSON.stringify(firstState(spec)))
+    await this.store.create(activePlace(folder), '')
+    await this.store.create(specPlace(folder), JSON.stringify(spec))
+    await this.store.create(statePlace(folder), JSON.stringify(firstState(spec)))
     return spec
   }
 
   get state(): JobState {
-    return JSON.parse(this.store.text(statePlace(jobId)) ?? '{}') as JobState
+    return JSON.parse(this.store.text(statePlace(folder)) ?? '{}') as JobState
   }
 
   get output(): string | undefined {
@@ -131,7 +134,7 @@ export class JobBench {
 
   async runJob(input: string | Uint8Array, change?: JobChange): Promise<void> {
     await this.accept(input, change)
-    await this.queues.send('split', { jobId })
+    await this.queues.send('split', job)
     await this.deliverAll()
   }
 }

@@ -52,6 +52,17 @@ describe('cutRows', () => {
     ])
   })
 
+  it('cuts a list of tensors inside each of them, also where it is as long as there are rows', () => {
+    const targets = '[[[0.1, 0.9], [0.2, 0.8]], [[1.0], [2.0]]]'
+    assert.deepEqual(cutRows(`{"label": ["a", "b"], "scores": ${targets}}`, 2, ['scores']), [
+      '{"label": "a", "scores": [[0.1, 0.9], [1.0]]}',
+      '{"label": "b", "scores": [[0.2, 0.8], [2.0]]}',
+    ])
+    assert.deepEqual(cutRows(targets, 2, ['']), ['[[0.1, 0.9], [1.0]]', '[[0.2, 0.8], [2.0]]'])
+    assert.equal(cutRows('[[1, 2], [1]]', 2, ['']), undefined)
+    assert.equal(cutRows('{"scores": 1}', 2, ['scores']), undefined)
+  })
+
   it('refuses what does not follow the rows', () => {
     for (const answer of ['[1, 2, 3]', '{"a": [1, 2], "b": 7}', '"two"', '{"a": [1]}']) {
       assert.equal(cutRows(answer, 2), undefined, answer)

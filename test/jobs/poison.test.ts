@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { changeState } from '../../src/jobs/job-records.ts'
 import type { JobMessage } from '../../src/jobs/message-queues.ts'
-import { JobBench, jobId } from './job-bench.ts'
+import { folder, JobBench, job } from './job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
 
 /** Every message for the chunk fails; the host puts it to the poison queue. @returns how often */
 async function poisonUntilQuiet(bench: JobBench, chunk: number): Promise<number> {
-  let next: JobMessage | undefined = { jobId, chunk }
+  let next: JobMessage | undefined = { ...job, chunk }
   let times = 0
   while (bench.take('chunk'));
   for (; next?.chunk === chunk; times++) {
@@ -23,13 +23,13 @@ describe('a message on a poison queue', () => {
   it('is sent again with care; the third time the rows of its chunk have failed, and the others are as ever', async () => {
     const bench = new JobBench()
     await bench.accept(rows(3))
-    await bench.steps.split({ jobId })
-    await bench.steps.poisoned('chunk', { jobId, chunk: 0 })
+    await bench.steps.split(job)
+    await bench.steps.poisoned('chunk', { ...job, chunk: 0 })
     await bench.clock.advance(60_000)
     const sent = [bench.take('chunk'), bench.take('chunk'), bench.take('chunk')]
-    assert.deepEqual(sent.at(-1), { jobId, chunk: 0, poisoned: 1, isRevival: true })
+    assert.deepEqual(sent.at(-1), { ...job, chunk: 0, poisoned: 1, isRevival: true })
     assert.equal(await poisonUntilQuiet(bench, 0), 3)
-    await bench.steps.chunk({ jobId, chunk: 1 }, 1)
+    await bench.steps.chunk({ ...job, chunk: 1 }, 1)
     await bench.deliverAll()
     const codes = bench.output
       ?.trimEnd()
@@ -41,9 +41,9 @@ describe('a message on a poison queue', () => {
   it('is sent again as long as each death brings the search for a bad row further', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
-    await bench.steps.split({ jobId })
+    await bench.steps.split(job)
     for (const name of ['begun-0-2-1', 'begun-0-1-1']) {
-      await bench.store.create({ container: 'jobs', path: `${jobId}/careful/0000000/0000000/${name}` }, '')
+      await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/${name}` }, '')
     }
     assert.equal(await poisonUntilQuiet(bench, 0), 5)
   })
@@ -51,7 +51,7 @@ describe('a message on a poison queue', () => {
   it('ends a job whose results can never be written, and logs why', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
-    await bench.steps.split({ jobId })
+    await bench.steps.split(job)
     bench.store.hooks.before = ({ name }) => {
       if (name === 'stageBlock') throw new Error('status 403, AuthorizationPermissionMismatch')
     }
@@ -64,10 +64,10 @@ describe('a message on a poison queue', () => {
   it('ends a job that cannot be split, at the third time', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
-    await bench.steps.poisoned('split', { jobId })
+    await bench.steps.poisoned('split', job)
     await bench.clock.advance(600_000)
     const again = bench.take('split')
-    assert.deepEqual(again, { jobId, poisoned: 1 })
+    assert.deepEqual(again, { ...job, poisoned: 1 })
     await bench.steps.poisoned('split', { ...again, poisoned: 2 })
     assert.equal(bench.state.error?.code, 'JOB_POISONED')
   })
@@ -75,13 +75,13 @@ describe('a message on a poison queue', () => {
   it('never fails a job whose output may be there, but tries it again and again', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
-    await bench.steps.split({ jobId })
-    await bench.steps.chunk({ jobId, chunk: 0 }, 1)
-    await changeState(bench.store, jobId, ['Running'], 'Finalizing')
+    await bench.steps.split(job)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    await changeState(bench.store, folder, ['Running'], 'Finalizing')
     while (bench.take('finish'));
-    await bench.steps.poisoned('finish', { jobId, poisoned: 50 })
+    await bench.steps.poisoned('finish', { ...job, poisoned: 50 })
     await bench.clock.advance(600_000)
-    assert.deepEqual(bench.messages('finish'), [{ jobId, poisoned: 51 }])
+    assert.deepEqual(bench.messages('finish'), [{ ...job, poisoned: 51 }])
     await bench.deliverAll()
     assert.equal(bench.state.status, 'Completed')
   })

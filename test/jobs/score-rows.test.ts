@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { ServiceRowScorer } from '../../src/jobs/score-rows.ts'
 import type { ServiceCatalogue } from '../../src/scoring/service-catalogue.ts'
-import { writeModel } from '../support/onnx-writer.ts'
+import { rowMixingModel, writeModel } from '../support/onnx-writer.ts'
 import { startServices } from '../support/scoring-services.ts'
 import { makeServices } from '../support/service-folder.ts'
 
@@ -68,9 +68,17 @@ describe('ServiceRowScorer', () => {
           { op: 'Identity', inputs: ['b'], outputs: ['pair'] },
         ],
       }),
+      'mixing/service.json': {},
+      'mixing/model.onnx': rowMixingModel(),
+      'columns/service.json': {},
+      'columns/model.onnx': writeModel({
+        inputs: [['x', 'float64', ['N', 2]]],
+        outputs: [['columns', 'float64', [2, 'N']]],
+        nodes: [{ op: 'Transpose', inputs: ['x'], outputs: ['columns'], attributes: { perm: [1, 0] } }],
+      }),
       'packed/service.json': { entryScript: 'score.ts', response: { encoding: 'json-string' } },
       'packed/score.ts': raw,
-      'odd/service.json': { entryScript: 'score.ts' },
+      'odd/service.json': { entryScript: 'score.ts', batching: { rowsAreIndependent: true } },
       'odd/score.ts': odd,
       'raw/service.json': { entryScript: 'score.ts' },
       'raw/score.ts': raw,
@@ -147,7 +155,7 @@ describe('ServiceRowScorer', () => {
   })
 
   it('takes rows that name the inputs where there are several', async () => {
-    const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4, note: 'x' }, { a: 7 }, [1, 2]])
+    const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4 }, { a: 7 }, [1, 2], { b: [1, 2], a: 4, note: 'x' }])
     const scorer = scorerOf(made)
     await scorer.score('two-inputs', rows, 3, never, () => false) // one by one: nothing is known of the service yet
     const results = await scorer.score('two-inputs', rows, 3, never, () => false)
@@ -157,6 +165,27 @@ describe('ServiceRowScorer', () => {
     ])
     assert.deepEqual(results[2], await refusalOf(made, 'two-inputs', { data: { a: [7] } }))
     assert.deepEqual(results[3], await refusalOf(made, 'two-inputs', { data: [[1, 2]] }))
+    assert.deepEqual(results[4], await refusalOf(made, 'two-inputs', { data: { b: [[1, 2]], a: [4], note: ['x'] } }))
+  })
+
+  it('scores rows one by one where the graph lets them look at each other', async () => {
+    const rows = Array.from({ length: 30 }, (_, index) => [index, -index])
+    // Each row minus the mean of all rows of its run: of itself, that is.
+    assert.deepEqual(
+      await scoreMade('mixing', rows),
+      rows.map(() => ({ prediction: '[0.0, 0.0]' })),
+    )
+  })
+
+  it('gives no row a column, where answers have as many columns as there are rows', async () => {
+    const rows = [
+      [1, 2],
+      [3, 4],
+    ]
+    assert.deepEqual(await scoreMade('columns', rows), [
+      { prediction: '[[1.0], [2.0]]' },
+      { prediction: '[[3.0], [4.0]]' },
+    ])
   })
 
   it('finds the one row that a script fails on, or that ends its thread', async () => {

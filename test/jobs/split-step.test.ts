@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { planPlace } from '../../src/jobs/job-layout.ts'
-import { JobBench, jobId } from './job-bench.ts'
+import { folder, JobBench, job } from './job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
 const lines = (count: number) =>
@@ -12,14 +12,14 @@ describe('splitting an input', () => {
   it('makes chunks of miniBatchSize rows, in parts, and ends the plan', async () => {
     const bench = new JobBench()
     await bench.accept(rows(5))
-    await bench.steps.split({ jobId })
+    await bench.steps.split(job)
     const part = (number: number) =>
-      JSON.parse(bench.store.text(planPlace(jobId, number)) ?? '') as { chunks: object[] }
+      JSON.parse(bench.store.text(planPlace(folder, number)) ?? '') as { chunks: object[] }
     assert.deepEqual(part(0).chunks, [
       { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3 },
       { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7 },
     ])
-    const head = await bench.store.head(planPlace(jobId, 1))
+    const head = await bench.store.head(planPlace(folder, 1))
     assert.deepEqual(head?.metadata, { chunks: '1', rows: '1', offset: '9', last: 'true' })
     assert.equal(bench.state.status, 'Running')
   })
@@ -27,13 +27,12 @@ describe('splitting an input', () => {
   it('writes the same plan in one go as in many, wherever the one before died', async () => {
     const [inOneGo, inMany] = [new JobBench(), new JobBench({ budgetMs: 0 })]
     for (const bench of [inOneGo, inMany]) await bench.accept(rows(13))
-    await inOneGo.steps.split({ jobId })
+    await inOneGo.steps.split(job)
     // After each part it sends itself on; here twice each time.
-    for (let run = 0; run < 4; run++)
-      await Promise.all([inMany.steps.split({ jobId }), inMany.restarted().split({ jobId })])
-    const planOf = ({ store }: JobBench) => [0, 1, 2, 3].map(part => store.text(planPlace(jobId, part)))
+    for (let run = 0; run < 4; run++) await Promise.all([inMany.steps.split(job), inMany.restarted().split(job)])
+    const planOf = ({ store }: JobBench) => [0, 1, 2, 3].map(part => store.text(planPlace(folder, part)))
     assert.deepEqual(planOf(inMany), planOf(inOneGo))
-    assert.equal(inMany.store.text(planPlace(jobId, 4)), undefined)
+    assert.equal(inMany.store.text(planPlace(folder, 4)), undefined)
   })
 
   it('sends messages for one window of chunks only, and none for chunks that there are not', async () => {
@@ -43,7 +42,7 @@ describe('splitting an input', () => {
     ]
     await large.accept(rows(100))
     await small.accept(rows(3))
-    for (const { steps } of [large, small]) await steps.split({ jobId })
+    for (const { steps } of [large, small]) await steps.split(job)
     assert.deepEqual(
       large.messages('chunk').map(({ chunk }) => chunk),
       [0, 1, 2, 3],
@@ -75,7 +74,19 @@ describe('splitting an input', () => {
     const bench = new JobBench({ budgetMs: 0 })
     await bench.runJob(gzipSync(rows(9)), { isGzip: true })
     assert.equal(bench.output, lines(9))
-    assert.equal(bench.store.text({ container: 'jobs', path: `${jobId}/in/0000001/0000003` }), '6\n7')
+    assert.equal(bench.store.text({ container: 'jobs', path: `${folder}/in/0000001/0000003` }), '6\n7')
+  })
+
+  it('ends a job whose input has more text than the operator allows, packed or not', async () => {
+    const limit = { maxInputBytes: 2 ** 20 }
+    const text = rows(200_000) // 1.3 MB, which pack to a fraction
+    for (const isGzip of [false, true]) {
+      const bench = new JobBench(limit)
+      await bench.accept(isGzip ? gzipSync(text) : text, { isGzip, miniBatchSize: 100_000 })
+      await bench.steps.split(job)
+      assert.deepEqual([bench.state.status, bench.state.error?.code], ['Failed', 'INPUT_TOO_LARGE'])
+      assert.match(bench.state.error?.message ?? '', /1048576 bytes of unpacked text \(SCORING_JOB_MAX_INPUT_BYTES\)/)
+    }
   })
 
   it('ends a job whose input is cut off, is another one now, or is gone, and says which', async () => {
@@ -86,7 +97,7 @@ describe('splitting an input', () => {
     const changed = new JobBench()
     await changed.accept(rows(9))
     changed.store.put({ container: 'input', path: 'rows' }, rows(8))
-    await changed.steps.split({ jobId })
+    await changed.steps.split(job)
     assert.equal(changed.state.status, 'Failed')
     assert.equal(changed.state.error?.code, 'INPUT_CHANGED')
     assert.match(changed.state.error?.message ?? '', /input\/rows/)
@@ -94,7 +105,7 @@ describe('splitting an input', () => {
     const gone = new JobBench()
     await gone.accept(rows(9))
     await gone.store.remove({ container: 'input', path: 'rows' })
-    await gone.steps.split({ jobId })
+    await gone.steps.split(job)
     assert.equal(gone.state.error?.code, 'INPUT_MISSING')
   })
 })

@@ -99,9 +99,36 @@ describe('decodeBinaryInput', () => {
     const huge = '999999999999999'
     assert.match(failureOf(image, bytesOf(twelve), { shape: `${huge},${huge},${huge}` }), /^INPUT_SHAPE_MISMATCH/)
     const empty = encodeNpy(new Tensor('float32', new Float32Array(0), [0, 3, 2]))
-    assert.match(failureOf(image, empty, undefined, 'application/x-npy'), /^INPUT_SHAPE_MISMATCH .*holds nothing/)
+    assert.match(
+      failureOf(image, empty, undefined, 'application/x-npy'),
+      /^INPUT_SHAPE_MISMATCH input "image" has no rows; send at least one$/,
+    )
     assert.match(failureOf(image, new Uint8Array(0)), /^BODY_EMPTY/)
     assert.match(failureOf(image, new Uint8Array(0), undefined, 'application/x-npy'), /^BODY_EMPTY/)
+  })
+
+  it('takes what is empty by its declaration, or inside a row', () => {
+    const nothing = (...shape: number[]) => encodeNpy(new Tensor('float32', new Float32Array(0), shape))
+    const read = (shape: (number | string)[], file: Uint8Array) =>
+      decode({ name: 'x', dtype: 'float32', shape }, file, undefined, 'application/x-npy').shape
+    assert.deepEqual(read([2, 0, 4], nothing(2, 0, 4)), [2, 0, 4])
+    assert.deepEqual(read(['n', 4, 'found'], nothing(1, 4, 0)), [1, 4, 0])
+    const huge: TensorInfo = { name: 'x', dtype: 'float32', shape: ['n', 'a', 'b'] }
+    assert.match(
+      failureOf(huge, nothing(1, 0, 2_000_000), undefined, 'application/x-npy'),
+      /^INPUT_SHAPE_MISMATCH .*sizes beside a 0 may be up to 1000000/,
+    )
+  })
+
+  it('takes any shape where the model declares none, and asks for it where bytes do not tell', () => {
+    const any: TensorInfo = { name: 'x', dtype: 'float32', shape: undefined }
+    const saved = encodeNpy(new Tensor('float32', Float32Array.of(1, 2), [1, 2, 1]))
+    assert.deepEqual(decode(any, saved, undefined, 'application/x-npy').shape, [1, 2, 1])
+    assert.deepEqual(decode(any, bytesOf(twelve), { shape: '3,4' }).shape, [3, 4])
+    assert.match(
+      failureOf(any, bytesOf(twelve)),
+      /^INPUT_INVALID .*takes any shape; say which one came, e\.g\. x-tensor-shape: 12$/,
+    )
   })
 
   it('reads a .npy file under either type, unless a layout says that the bytes are bare', () => {

@@ -47,9 +47,9 @@ describe('describeService', () => {
     const scalars: [Dtype, object, unknown][] = [
       ['int64', { type: 'integer', format: 'int64' }, 0],
       ['uint8', { type: 'integer', format: 'uint8' }, 0],
-      ['float64', { type: 'number', format: 'double' }, 0],
-      ['float32', { type: 'number', format: 'float' }, 0],
-      ['float16', { type: 'number', format: 'float' }, 0],
+      ['float64', { type: 'number', format: 'double', 'x-nullable': true }, 0],
+      ['float32', { type: 'number', format: 'float', 'x-nullable': true }, 0],
+      ['float16', { type: 'number', format: 'float', 'x-nullable': true }, 0],
       ['bool', { type: 'boolean' }, false],
       ['string', { type: 'string' }, ''],
     ]
@@ -82,7 +82,7 @@ describe('describeService', () => {
 
   it('names several inputs and outputs, all of them required', () => {
     const tensors = [tensor('ids', 'int64', 'batch', 'length'), tensor('scale', 'float64')]
-    const literal = { response: { nonFinite: 'literal' } }
+    const literal = { missing: 'error', response: { nonFinite: 'literal' } }
     const [input, output] = payloadOf({ inputs: tensors, outputs: tensors }, literal)
     const data = {
       type: 'object',
@@ -102,22 +102,76 @@ describe('describeService', () => {
     assert.deepEqual(output, { ...data, example })
   })
 
-  it('says that a float of the answer may be null, where NaN becomes that', () => {
+  it('shows rows of named values as records, whose floats may be missing', () => {
+    const inputs = [tensor('age', 'float32', 'rows', 1), tensor('sex', 'string', 'rows', 1)]
+    const outputs = [tensor('label', 'int64', 'rows')]
+    const items = (mayBeMissing: object) => ({
+      type: 'object',
+      required: ['age', 'sex'],
+      properties: { age: { type: 'number', format: 'float', ...mayBeMissing }, sex: { type: 'string' } },
+    })
+    const inputIn = (version: '2' | '3' | '3.1', report: Partial<LoadReport>, definition: object = {}) => {
+      const described = describeService(...serviceWith(report, definition), version) as Swagger & {
+        components: { schemas: Swagger['definitions'] }
+      }
+      const { properties, ...rest } = (described.definitions ?? described.components.schemas).ServiceInput as {
+        properties: { data: Record<string, unknown> }
+      }
+      const { description, ...data } = properties.data
+      return { ...rest, data }
+    }
+    const example = { data: [{ age: 0, sex: '' }] }
+    const type = 'object'
+    const records = (mayBeMissing: object) => ({ type: 'array', items: items(mayBeMissing) })
+    const nullable = { 'x-nullable': true }
+    assert.deepEqual(inputIn('2', { inputs }), { type, data: records(nullable), example })
+    assert.deepEqual(inputIn('2', { inputs }, { missing: 'error' }), { type, data: records({}), example })
+    assert.deepEqual(inputIn('3', { inputs }), { type, data: records({ nullable: true }), example })
+    const { data } = inputIn('3.1', { inputs }) as unknown as { data: { anyOf: unknown[] } }
+    assert.deepEqual(data.anyOf[0], records({ type: ['number', 'null'] }))
+    assert.deepEqual(data.anyOf[2], items({ type: ['number', 'null'] }))
+
+    // The owner's sample, in whichever form it is.
+    for (const sample of [[{ age: 1, sex: 'f' }], [[1, 'f']], { age: [1], sex: ['f'] }, { age: [[1]], sex: [['f']] }]) {
+      const [input, output] = payloadOf({ inputs, outputs, inputSample: JSON.stringify({ data: sample }) }) as {
+        example: unknown
+      }[]
+      assert.deepEqual(input?.example, { data: [{ age: 1, sex: 'f' }] })
+      assert.deepEqual(output?.example, [0])
+    }
+
+    const wide = { inputs: [tensor('x', 'int64', 'rows', 2)] }
+    const named = { type: 'integer', format: 'int64' }
+    assert.deepEqual(inputIn('2', wide, { input: { columns: ['a', 'b'] } }), {
+      type,
+      data: { type: 'array', items: { type, required: ['a', 'b'], properties: { a: named, b: named } } },
+      example: { data: [{ a: 0, b: 0 }] },
+    })
+  })
+
+  it('says in words that a float of the answer may be null, where NaN becomes that, and in its schema what Azure ML says', () => {
     const outputIn = (version: '2' | '3' | '3.1', dtype: Dtype, definition: object = {}) => {
       const sut = serviceWith({ outputs: [tensor('y', dtype, 'rows')] }, definition)
       const described = describeService(...sut, version) as Swagger & {
         components: { schemas: Swagger['definitions'] }
       }
-      return (described.definitions ?? described.components.schemas).ServiceOutput?.items
+      return (described.definitions ?? described.components.schemas).ServiceOutput
     }
     for (const dtype of ['float16', 'float32', 'float64'] as const) {
       const number = { type: 'number', format: dtype === 'float64' ? 'double' : 'float' }
-      assert.deepEqual(outputIn('2', dtype), { ...number, 'x-nullable': true })
-      assert.deepEqual(outputIn('3', dtype), { ...number, nullable: true })
-      assert.deepEqual(outputIn('3.1', dtype), { ...number, type: ['number', 'null'] })
-      assert.deepEqual(outputIn('3', dtype, { response: { nonFinite: 'literal' } }), number)
+      for (const version of ['2', '3', '3.1'] as const) {
+        // Recorded in test/fixtures/azureml-swagger; with entries that may be null, clients made by OpenAPI Generator
+        // 7.10 to 7.20 fail on every answer.
+        assert.deepEqual(outputIn(version, dtype)?.items, number)
+        assert.match(String(outputIn(version, dtype)?.description), /; null: NaN or an infinity$/)
+        assert.doesNotMatch(
+          String(outputIn(version, dtype, { response: { nonFinite: 'literal' } })?.description),
+          /null/,
+        )
+      }
     }
-    assert.deepEqual(outputIn('3', 'int32'), { type: 'integer', format: 'int32' })
+    assert.deepEqual(outputIn('3', 'int32')?.items, { type: 'integer', format: 'int32' })
+    assert.doesNotMatch(String(outputIn('3', 'int32')?.description), /null/)
   })
 
   it('lists the media types that a service takes besides JSON', () => {
@@ -157,6 +211,51 @@ describe('describeService', () => {
     assert.deepEqual(payloadOf(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa', 1] })
     const [, text] = payloadOf(report, { entryScript, response: { encoding: 'json-string' } })
     assert.deepEqual(text, { type: 'string', example: '["setosa", 1.0]' })
+  })
+
+  it('describes probabilities by class as objects, and a list of tensors as a list of tensors', () => {
+    const inputs = [tensor('x', 'float32', 'n', 2)]
+    const byClass: TensorInfo = { ...tensor('scores', 'float32', 'n', 2), classes: ['no', 'yes'] }
+    const [, output] = payloadOf({ inputs, outputs: [byClass] }, { response: { nonFinite: 'literal' } })
+    const number = { type: 'number', format: 'float' }
+    assert.deepEqual(output, {
+      type: 'array',
+      items: { type: 'object', required: ['no', 'yes'], properties: { no: number, yes: number } },
+      description: 'float32, by class',
+      example: [{ no: 0, yes: 0 }],
+    })
+    const entry = (index: number): TensorInfo => ({ ...tensor(`all[${index}]`, 'int64', 'n'), list: 'all' })
+    const [, several] = payloadOf({ inputs, outputs: [tensor('label', 'int64', 'n'), entry(0), entry(1)] })
+    const integers = {
+      type: 'array',
+      items: { type: 'integer', format: 'int64' },
+      format: 'numpy.ndarray',
+      description: 'int64, shape [n]',
+    }
+    assert.deepEqual(several, {
+      type: 'object',
+      required: ['label', 'all'],
+      properties: { label: integers, all: { type: 'array', items: integers, description: '2 tensors' } },
+      example: { label: [0], all: [[0], [0]] },
+    })
+  })
+
+  it('shows inputs that may be left out, and then all by name', () => {
+    const optionalInputs = [tensor('offset', 'float32', 1)]
+    const inputs = [tensor('x', 'float32', 'n')]
+    const [input] = payloadOf({ inputs, optionalInputs, outputs: inputs })
+    const { required, properties } = (input as { properties: { data: { required: string[]; properties: object } } })
+      .properties.data
+    assert.deepEqual([required, Object.keys(properties)], [['x'], ['x', 'offset']])
+    assert.deepEqual((input as { example: unknown }).example, { data: { x: [0] } })
+  })
+
+  it('says of an example that nothing has scored that it only shows the form', () => {
+    const described = (report: Partial<LoadReport>) =>
+      JSON.stringify(describeService(...serviceWith({ inputs: [tensor('x', 'float32', 'n')], ...report }), '3'))
+    assert.match(described({}), /The example shows its form only/)
+    assert.match(described({ inputSample: '{"data": [7]}', isSampleScored: false }), /The example shows its form only/)
+    assert.doesNotMatch(described({ inputSample: '{"data": [7]}', isSampleScored: true }), /form only/)
   })
 
   it('shows no example of megabytes', () => {

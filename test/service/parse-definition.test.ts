@@ -10,7 +10,7 @@ describe('parseDefinition', () => {
   it('gives everything a default', () => {
     const { auth, batching, limits, accelerator, response } = parse({})
     assert.deepEqual(auth, { mode: 'key' })
-    assert.deepEqual(batching, { maxRows: 64, maxBytes: 64 * 2 ** 20, maxDelayMs: 0 })
+    assert.deepEqual(batching, { maxRows: 64, maxBytes: 64 * 2 ** 20, maxDelayMs: 0, exact: false })
     assert.equal(limits.maxBodyBytes, 104857600)
     assert.equal(limits.timeoutMs, 60000)
     assert.deepEqual(accelerator.executionProviders, ['cpu'])
@@ -36,6 +36,16 @@ describe('parseDefinition', () => {
       'iris/service.json: batching: unrecognized key "maxDelay"',
     ],
     [
+      'credentials for every page',
+      { cors: { origins: ['*'], credentials: true } },
+      'iris/service.json: cors.credentials: cannot be true while "origins" has "*": any page could then call with the cookies of its reader; list the origins',
+    ],
+    [
+      'room for less than one body',
+      { limits: { maxHeldBytes: 1000 } },
+      'iris/service.json: limits.maxHeldBytes: 1000 is less than one body may have (limits.maxBodyBytes: 104857600)',
+    ],
+    [
       'a wrong type',
       { limits: { timeoutMs: 'long' } },
       'iris/service.json: limits.timeoutMs: expected number, received string, found "long"',
@@ -49,6 +59,16 @@ describe('parseDefinition', () => {
       'an absolute path',
       { models: { m: { path: '/m.onnx' } } },
       'iris/service.json: models.m.path: must stay inside the service folder, found "/m.onnx"',
+    ],
+    [
+      'a column named twice',
+      { input: { columns: ['age', 'age'] } },
+      'iris/service.json: input.columns: must not name a column twice',
+    ],
+    [
+      'missing values that are neither',
+      { missing: 'zero' },
+      'iris/service.json: missing: option: expected one of "nan"|"error", found "zero"',
     ],
     [
       'half a digest',

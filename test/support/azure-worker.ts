@@ -80,12 +80,15 @@ export class AzureWorker {
       headers = {},
       params = {},
       body,
+      onPiece,
     }: {
       method: string
       path: string
       headers?: Record<string, string>
       params?: Record<string, string>
       body?: string
+      /** Sees each piece of the answer as it comes. */
+      onPiece?: (piece: string) => void
     },
   ): Promise<WorkerAnswer> {
     const { metadata, handler } = this.functions.get(name) as Registered
@@ -94,7 +97,7 @@ export class AzureWorker {
       unknown,
     ]
     const invocationId = randomUUID()
-    const answer = this.#forward(invocationId, method, path, headers, body)
+    const answer = this.#forward(invocationId, method, path, headers, body, onPiece)
     const triggerMetadata: Record<string, object> = {
       Headers: { json: JSON.stringify(headers) },
       Query: { json: '{}' },
@@ -147,6 +150,7 @@ export class AzureWorker {
     path: string,
     headers: Record<string, string>,
     body?: string,
+    onPiece?: (piece: string) => void,
   ): Promise<WorkerAnswer> {
     return new Promise((resolve, reject) => {
       const proxied = {
@@ -157,7 +161,10 @@ export class AzureWorker {
       }
       const request = httpRequest(this.#httpUri, { method, path, headers: proxied }, async response => {
         let text = ''
-        for await (const chunk of response.setEncoding('utf8')) text += chunk
+        for await (const chunk of response.setEncoding('utf8')) {
+          text += chunk
+          onPiece?.(chunk)
+        }
         resolve({ status: response.statusCode as number, headers: response.headers, body: text })
       })
       request.on('error', reject).end(body)

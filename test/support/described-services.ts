@@ -86,6 +86,23 @@ export const describedServices: ServiceFiles = {
       ['scale', 'float64', []],
     ],
   }),
+  'columns/service.json': {},
+  'columns/model.onnx': writeModel({
+    nodes: [
+      { op: 'Identity', inputs: ['age'], outputs: ['years'] },
+      { op: 'Identity', inputs: ['sex'], outputs: ['same'] },
+    ],
+    inputs: [
+      ['age', 'float32', ['batch', 1]],
+      ['sex', 'string', ['batch', 1]],
+    ],
+    outputs: [
+      ['years', 'float32', ['batch', 1]],
+      ['same', 'string', ['batch', 1]],
+    ],
+  }),
+  'named/service.json': { input: { columns: ['a', 'b'] } },
+  'named/model.onnx': identityModel('float32'),
   'locked/service.json': { openapi: { public: false } },
   'locked/model.onnx': identityModel('float32'),
   'text-of-json/service.json': { response: { encoding: 'json-string' } },

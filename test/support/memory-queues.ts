@@ -48,6 +48,12 @@ export class MemoryQueues implements MessageQueues {
     )
   }
 
+  async sendBack(text: string, delaySeconds: number): Promise<void> {
+    await this.hooks.around('sendBack', jobQueues.submit, () =>
+      this.put(jobQueues.submit, text, Math.ceil(delaySeconds)),
+    )
+  }
+
   /** @param queueName  e.g. `scoring-job-chunk-poison` */
   put(queueName: string, text: string, delaySeconds = 0): void {
     assert.ok(Buffer.byteLength(text) <= maxBytes, 'a message is 64 KiB at most')

@@ -17,6 +17,8 @@ export interface RunningApp {
   keyOf(service: string): Promise<string>
   /** POSTs to `/api/v1/service/<service>/score` with the primary key. */
   score(service: string, body: string | Uint8Array<ArrayBuffer>, headers?: Record<string, string>): Promise<Response>
+  /** The next process of the same app, after this one has ended. */
+  restart(): Promise<RunningApp>
   /** Waits until no service is loading. */
   settled(): Promise<Record<string, { status: string; reason?: string }>>
 }
@@ -37,6 +39,15 @@ export async function runApp(
 ): Promise<RunningApp> {
   const root = await copyOfApp(test)
   const models = services ? await makeServices(services, test) : join(repository, 'models')
+  return runIn(test, root, models, environment)
+}
+
+async function runIn(
+  test: AppTest,
+  root: string,
+  models: string,
+  environment: Record<string, string>,
+): Promise<RunningApp> {
   const child = spawn(process.execPath, ['dist/host-process.cjs', '--app', root, '--port', '0'], {
     cwd: root,
     env: {
@@ -73,6 +84,7 @@ export async function runApp(
         body,
         headers: { 'content-type': 'application/json', authorization: `Bearer ${await keyOf(service)}`, ...headers },
       }),
+    restart: () => runIn(test, root, models, environment),
     settled: async () => {
       for (;;) {
         const { services } = (await (await fetch(`${url}/health/ready`)).json()) as {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Dtype } from '../../src/tensor/dtype.ts'
-import { decodeNested } from '../../src/tensor/nested.ts'
+import { decodeNested, type NonFiniteInput } from '../../src/tensor/nested.ts'
 import { encode } from '../../src/tensor/python-json.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
 
 const failsWith = (code: string, message: RegExp) => (error: unknown) => {
   assert.equal((error as { code: string }).code, code)
@@ -35,10 +36,23 @@ describe('decodeNested', () => {
   it('names both shapes when they differ', () => {
     const decode = () => decodeNested('data', 'float32', ['batch', 10], [[1, 2]])
     assert.throws(decode, failsWith('INPUT_SHAPE_MISMATCH', /"data" has shape \[1, 2\], the model takes \[batch, 10\]/))
-    assert.throws(() => decodeNested('data', 'float32', ['batch', 10], []), failsWith('INPUT_SHAPE_MISMATCH', /\[0\]/))
+    assert.throws(
+      () => decodeNested('data', 'float32', ['batch', 10], []),
+      failsWith('INPUT_SHAPE_MISMATCH', /"data" has no rows; send at least one/),
+    )
     assert.throws(
       () => decodeNested('data', 'float32', ['batch', 10], 3),
       failsWith('INPUT_TYPE_MISMATCH', /"data" is a number, the model takes lists of shape \[batch, 10\]/),
+    )
+  })
+
+  it('knows the sizes behind an empty list from the declaration', () => {
+    assert.deepEqual(decodeNested('x', 'float32', [2, 0, 4], [[], []]).shape, [2, 0, 4])
+    assert.deepEqual(decodeNested('boxes', 'float32', ['batch', 'found', 4], [[], []]).shape, [2, 0, 4])
+    assert.deepEqual(decodeNested('x', 'int64', ['n'], []).shape, [0])
+    assert.throws(
+      () => decodeNested('x', 'float32', [2, 3], []),
+      failsWith('INPUT_SHAPE_MISMATCH', /has shape \[0, 3\], the model takes \[2, 3\]/),
     )
   })
 
@@ -114,6 +128,47 @@ describe('decodeNested', () => {
     ]
     for (const [dtype, value, stored] of cases)
       assert.deepEqual([...decodeNested('x', dtype, undefined, [value]).data], [stored], dtype)
+  })
+
+  it('takes missing values and infinities of floats where it is told to', () => {
+    const read = (dtype: Dtype, values: unknown[], takes: NonFiniteInput) => [
+      ...decodeNested('x', dtype, undefined, values, takes).data,
+    ]
+    for (const dtype of ['float16', 'float32', 'float64'] as const) {
+      assert.deepEqual(read(dtype, [null, 1], 'null'), [NaN, 1])
+      assert.deepEqual(read(dtype, [null, NaN, Infinity, -Infinity], 'all'), [NaN, NaN, Infinity, -Infinity])
+      // In JSON without Python's words, an infinity is a number like 1e400.
+      assert.throws(() => read(dtype, [Infinity], 'null'), failsWith('INPUT_TYPE_MISMATCH', /is too large a number/))
+      for (const missing of [null, NaN])
+        assert.throws(() => read(dtype, [missing], 'none'), failsWith('INPUT_TYPE_MISMATCH', /"missing": "error"/))
+    }
+    assert.throws(() => read('float32', [1e39], 'all'), failsWith('INPUT_TYPE_MISMATCH', /is too large a number/))
+    assert.throws(
+      () => read('float64', [10n ** 400n], 'all'),
+      failsWith('INPUT_TYPE_MISMATCH', /is too large a number/),
+    )
+    for (const dtype of ['int32', 'int64', 'bool', 'string'] as const) {
+      const why = /is null, .*; only floating-point values can be missing$/
+      assert.throws(() => read(dtype, [null], 'all'), failsWith('INPUT_TYPE_MISMATCH', why))
+    }
+    assert.deepEqual(
+      [
+        ...Tensor.from('float32', [
+          [null, NaN],
+          [Infinity, 1],
+        ]).data,
+      ],
+      [NaN, NaN, Infinity, 1],
+    )
+  })
+
+  it('takes whole numbers beyond 2^53, which a body with int64 has as BigInt, as floats', () => {
+    assert.deepEqual([...decodeNested('x', 'float64', undefined, [2n ** 60n]).data], [2 ** 60])
+  })
+
+  it('rounds what is a little beyond the largest number as its type does', () => {
+    // IEEE 754: up to half a step beyond the largest number rounds to it. numpy.float16(65519) is 65504.
+    assert.deepEqual([...decodeNested('x', 'float16', undefined, [65519]).data], [65504])
   })
 
   it('gives back what the encoder wrote, for every type and shape', () => {

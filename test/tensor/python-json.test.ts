@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { encode } from '../../src/tensor/python-json.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
+import { TensorList } from '../../src/tensor/tensor-list.ts'
 
 const floats = (...values: number[]) => new Tensor('float64', Float64Array.from(values), [values.length])
 
@@ -71,6 +72,16 @@ describe('encode', () => {
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it('writes each row as an object where the last axis has names, as Python writes a list of dicts', () => {
+    // json.dumps([{"no": 0.25, 'a "é"': 0.75}, {"no": 1.0, 'a "é"': 0.0}])
+    const scores = new Tensor('float32', Float32Array.of(0.25, 0.75, 1, 0), [2, 2], ['no', 'a "é"'])
+    const text = '[{"no": 0.25, "a \\"\\u00e9\\"": 0.75}, {"no": 1.0, "a \\"\\u00e9\\"": 0.0}]'
+    assert.equal(encode(scores), text)
+    assert.equal(encode({ list: new TensorList([scores, floats(1)]) }), `{"list": [${text}, [1.0]]}`)
+    assert.equal(encode(new Tensor('float32', new Float32Array(0), [0, 1], ['no'])), '[]')
+    assert.throws(() => new Tensor('float32', Float32Array.of(1, 2), [1, 2], ['no']), /needs 2 classes, got 1/)
   })
 
   it('writes NaN and infinities as null, or as Python does when told to', () => {

@@ -1,4 +1,6 @@
 /** An image model inline in node:http: raw float32 in, raw float32 out. `/healthz` waits for every run. */
+import '../../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as ort from 'onnxruntime-node'

@@ -1,4 +1,6 @@
 /** The least a scoring server can be: node:http and ONNX Runtime on one thread. No keys, no checks, no other routes. */
+import '../../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as ort from 'onnxruntime-node'

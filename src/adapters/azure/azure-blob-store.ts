@@ -7,14 +7,15 @@ import {
   type ContainerListBlobFlatSegmentResponse,
   logger,
 } from '@azure/storage-blob'
-import type {
-  BlobHead,
-  BlobMetadata,
-  BlobPlace,
-  BlobStore,
-  ByteRange,
-  ListedBlob,
-  ReadablePlace,
+import {
+  type BlobHead,
+  type BlobMetadata,
+  type BlobPlace,
+  type BlobStore,
+  type ByteRange,
+  type ListedBlob,
+  type ReadablePlace,
+  StorageError,
 } from '../../jobs/blob-store.ts'
 import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
 import { remoteUrl, type SignatureOf } from './remote-url.ts'
@@ -65,7 +66,7 @@ export class AzureBlobStore implements BlobStore {
     yield* readBlob(blob, name, etag, range, this.#calls)
   }
 
-  readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
+  async readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
     return readWholeBlob(this.#blob(place), nameOf(place), this.#calls)
   }
 
@@ -93,7 +94,7 @@ export class AzureBlobStore implements BlobStore {
   }
 
   async *list(container: string, prefix: string): AsyncIterable<ListedBlob> {
-    const client = this.#service.getContainerClient(container)
+    const client = this.#container(container)
     const what = `list the blobs ${container}/${prefix}`
     let continuationToken: string | undefined
     do {
@@ -149,7 +150,7 @@ export class AzureBlobStore implements BlobStore {
         return await write(this.#blob(place), signal)
       } catch (failure) {
         if (codeOf(failure) !== 'ContainerNotFound') throw failure
-        await this.#service.getContainerClient(place.container).createIfNotExists({ abortSignal: signal })
+        await this.#container(place.container).createIfNotExists({ abortSignal: signal })
         return await write(this.#blob(place), signal)
       }
     }
@@ -157,14 +158,44 @@ export class AzureBlobStore implements BlobStore {
   }
 
   #blob({ container, path }: BlobPlace): BlockBlobClient {
-    return this.#service.getContainerClient(container).getBlockBlobClient(path)
+    const blob = asBlob(() => this.#container(container).getBlockBlobClient(path))
+    if (blob.containerName === container && blob.name === path) return blob
+    throw otherBlob()
+  }
+
+  #container(name: string): ContainerClient {
+    const container = this.#service.getContainerClient(name)
+    if (container.containerName === name) return container
+    throw otherBlob()
   }
 
   async #readable(place: ReadablePlace): Promise<{ blob: BlobClient; name: string }> {
     if (!('url' in place)) return { blob: this.#blob(place), name: nameOf(place) }
     const { url, name } = await remoteUrl(place.url, this.#signatureOf)
-    return { blob: new BlobClient(url, new AnonymousCredential(), this.#remoteOptions), name }
+    const blob = new BlobClient(url, new AnonymousCredential(), this.#remoteOptions)
+    if (!isAt(blob.url, name)) throw new StorageError(`the blob ${name} is not what its URL leads to`, 'other-blob')
+    return { blob, name }
   }
+}
+
+/** The SDK writes names into URLs, where `..` climbs: whatever spelling goes in, it must come out as it went in. */
+function otherBlob(): StorageError {
+  return new StorageError('a blob was named by a path that leads to another one', 'other-blob')
+}
+
+/** Some names the SDK cannot write at all, or read again. */
+function asBlob(open: () => BlockBlobClient): BlockBlobClient {
+  try {
+    return open()
+  } catch (failure) {
+    throw failure instanceof StorageError ? failure : otherBlob()
+  }
+}
+
+/** @param name  origin and path, as `URL` writes them */
+function isAt(url: string, name: string): boolean {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname === name
 }
 
 /** Shares the memory of bytes. */

@@ -1,12 +1,18 @@
 import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
-import { type JobMessage, type JobQueue, jobQueues, type MessageQueues } from '../../jobs/message-queues.ts'
+import { StorageError } from '../../jobs/blob-store.ts'
+import {
+  type JobMessage,
+  type JobQueue,
+  jobQueues,
+  type MessageQueues,
+  maxMessageBytes,
+} from '../../jobs/message-queues.ts'
 import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf, StorageError } from './storage-failure.ts'
+import { codeOf } from './storage-failure.ts'
 
 silence(logger)
 
-const maxMessageBytes = 65_536
 const maxDelaySeconds = 604_800
 const neverExpires = -1
 
@@ -22,8 +28,14 @@ export class AzureMessageQueues implements MessageQueues {
 
   /** @param delaySeconds  a week at most, which is what the storage takes */
   async send(queue: JobQueue, message: JobMessage, delaySeconds = 0): Promise<void> {
-    const name = jobQueues[queue]
-    const text = JSON.stringify(message)
+    await this.#put(jobQueues[queue], JSON.stringify(message), delaySeconds)
+  }
+
+  async sendBack(text: string, delaySeconds: number): Promise<void> {
+    await this.#put(jobQueues.submit, text, delaySeconds)
+  }
+
+  async #put(name: string, text: string, delaySeconds: number): Promise<void> {
     const bytes = Buffer.byteLength(text)
     if (bytes > maxMessageBytes) {
       throw new StorageError(`a message for ${name} has ${bytes} bytes, a queue takes ${maxMessageBytes}`, 'too-long')

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { BlobClient, BlobDownloadResponseParsed } from '@azure/storage-blob'
-import { BlobChanged, BlobGone, type BlobHead, type ByteRange } from '../../jobs/blob-store.ts'
+import { BlobChanged, BlobGone, type BlobHead, type ByteRange, StorageError } from '../../jobs/blob-store.ts'
 import { maxTries, pauseAfter, type StorageCallOptions, storageCall } from './storage-calls.ts'
-import { StorageError, statusOf, storageError } from './storage-failure.ts'
+import { statusOf, storageError } from './storage-failure.ts'
 
 /** So long is one request at most: a reader that takes its time does not keep a connection open for an hour. */
 const maxRequestBytes = 16 * 1024 * 1024

@@ -1,4 +1,4 @@
-import { StorageError } from './storage-failure.ts'
+import { StorageError } from '../../jobs/blob-store.ts'
 
 /**
  * What the one who submitted a job allowed it to read with: the query of a shared access signature, with or without its

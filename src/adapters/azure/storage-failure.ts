@@ -1,21 +1,11 @@
+import { StorageError } from '../../jobs/blob-store.ts'
+
 /** What is known of a failed call, of the SDK's errors or of another kind. */
 interface Failure {
   readonly name?: unknown
   readonly code?: unknown
   readonly statusCode?: unknown
   readonly response?: { readonly headers?: { get(name: string): string | undefined } }
-}
-
-/** The storage did not do what it was asked for. Says where, and never with which key, token or signature. */
-export class StorageError extends Error {
-  override readonly name = 'StorageError'
-  /** The storage's own code such as `ServerBusy`, the system's such as `ECONNRESET`, or `timeout`. */
-  readonly code: string
-
-  constructor(message: string, code: string) {
-    super(message)
-    this.code = code
-  }
 }
 
 /** What to do about it, by the storage's code ("Common REST API error codes", "Blob service error codes"). */

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import type { ModelPath, StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import type { ModelStore } from '../../registry/model-store.ts'
@@ -53,8 +53,7 @@ export class FolderModelStore implements ModelStore {
       : await newestModel(name, folder)
     const [only] = models
     if (!definition.entryScript && !definition.stages && models.length !== 1) {
-      const needs = 'without an entryScript or stages a service has exactly one'
-      throw new ServiceLoadError(`${name}: ${models.length} models; ${needs}`)
+      throw new ServiceLoadError(`${name}: ${models.length === 0 ? await noModel(folder) : severalModels(models)}`)
     }
     const entryScript = definition.entryScript && join(folder, definition.entryScript)
     if (entryScript) await mustExist(entryScript, `${name}/service.json: entryScript: ${definition.entryScript}`)
@@ -78,6 +77,22 @@ export class FolderModelStore implements ModelStore {
     }
     return documents
   }
+}
+
+/** What lies where the model should, so that its owner sees the wrong ending or folder. */
+async function noModel(folder: string): Promise<string> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true })
+  const others = found
+    .filter(entry => entry.isFile() && entry.name !== 'service.json')
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    .sort()
+  const what = others.length === 0 ? 'nothing else' : others.slice(0, 3).join(', ') + (others.length > 3 ? ', …' : '')
+  return `there is no .onnx file beside service.json or in a folder with a number as its name, e.g. 1/model.onnx; there is ${what}`
+}
+
+function severalModels(models: readonly ModelPath[]): string {
+  const names = models.map(({ name }) => `"${name}"`).join(', ')
+  return `service.json names ${models.length} models (${names}), and a service without an entryScript or stages has exactly one`
 }
 
 async function namedModels(

@@ -15,9 +15,10 @@ export interface KeyPair {
 
 /**
  * Keys for development in `.local/keys.json`: `{"<service>": {"primary": "…", "secondary": "…"}}`, readable by its owner
- * only. It is read whenever a vault would be asked, so a key that is edited there counts without a restart.
+ * only. It is read for every unknown key, so a key that is edited there counts at its first request.
  */
 export class KeyFile implements SecretStore {
+  readonly isLocal = true
   readonly #path: string
 
   constructor(path: string) {

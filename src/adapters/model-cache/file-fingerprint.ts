@@ -16,6 +16,15 @@ export interface Fingerprint {
 /** `"location"` as the first field of an entry of `TensorProto.external_data`, with its tag and length (onnx.proto3). */
 const externalDataMark = Buffer.from('\n\x08location')
 
+/** Of a file that is in memory. */
+export function fingerprintOfBytes(bytes: Uint8Array): Fingerprint {
+  const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return {
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    hasExternalData: content.includes(externalDataMark),
+  }
+}
+
 /** Reads the whole file. */
 export function fingerprintOf(path: string): Fingerprint {
   const hash = createHash('sha256')

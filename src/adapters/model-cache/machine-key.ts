@@ -1,9 +1,11 @@
+import '../onnxruntime/telemetry-off.ts'
+
 import { closeSync, openSync, readSync } from 'node:fs'
 import { arch, cpus, platform } from 'node:os'
 import * as ort from 'onnxruntime-node'
 
 /** Changes when entries are written in another way. */
-const formatVersion = 1
+const formatVersion = 2
 
 /** What an optimized graph depends on besides the model and the level: the runtime, and what this processor can do. */
 export function machineKey(): string {

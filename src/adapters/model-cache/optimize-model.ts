@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { UncachedModel } from '../../engine/hand-over.ts'
 import { syntheticRow } from '../../entry-script/synthetic-row.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { ModelFile } from '../onnxruntime/model-file.ts'
 import { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 import { makeRoom, unfinishedPrefix } from './cache-folder.ts'
 import { rememberedFingerprint } from './file-fingerprint.ts'
@@ -59,17 +60,14 @@ async function save(
   accelerator: UncachedModel['accelerator'],
   savedTo: string,
 ): Promise<string | undefined> {
-  const plain = await OnnxModelSession.open({ name: 'model', path, sha256: undefined }, onCpu, accelerator, {
-    path: savedTo,
-    weights: weightsFile,
-  })
+  const file = new ModelFile({ name: 'model', path, sha256: undefined })
+  const saveTo = { path: savedTo, weights: weightsFile }
+  const plain = await OnnxModelSession.open(file, onCpu, accelerator, { saveTo })
   const answer = await answerOf(plain)
   const metadata = [plain.inputs, plain.outputs]
   await plain.release()
-  const saved = await OnnxModelSession.open({ name: 'model', path: savedTo, sha256: undefined }, onCpu, {
-    ...accelerator,
-    graphOptimization: 'disabled',
-  })
+  const optimized = { ...accelerator, graphOptimization: 'disabled' } as const
+  const saved = await OnnxModelSession.open(file, onCpu, optimized, { source: { path: savedTo } })
   try {
     if (!isDeepStrictEqual([saved.inputs, saved.outputs], metadata)) return 'its inputs or outputs would differ'
     if (answer === undefined) return 'made-up rows cannot be scored, so nothing can be compared'

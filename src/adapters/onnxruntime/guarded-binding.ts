@@ -1,3 +1,5 @@
+import './telemetry-off.ts'
+
 import { createRequire } from 'node:module'
 
 /** The class behind every session (onnxruntime-node 1.30, `lib/binding.ts`). */

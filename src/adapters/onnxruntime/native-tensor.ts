@@ -1,6 +1,9 @@
+import './telemetry-off.ts'
+
 import * as ort from 'onnxruntime-node'
 import type { TensorInfo } from '../../engine/model-session.ts'
-import { InputShapeMismatch, ScoringError, ServiceLoadError } from '../../errors.ts'
+import { InputShapeMismatch, ScoringError } from '../../errors.ts'
+import type { ServedOutput } from '../../models/graph/servable-graph.ts'
 import { isDtype, type TensorData } from '../../tensor/dtype.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
@@ -16,7 +19,8 @@ export function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Ten
     throw new TypeError(`the model takes a Tensor "${input.name}" of type ${input.dtype}`)
   if (tensor.dtype !== input.dtype)
     throw new TypeError(`"${input.name}" has type ${tensor.dtype}, the model takes ${input.dtype}`)
-  if (!fits(tensor.shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
+  if (input.shape && !fits(tensor.shape, input.shape))
+    throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
   if (tensor.dtype === 'string') refuseLossyTexts(input.name, tensor.data as string[])
   const native = new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
   if (tensor.dtype === 'float16') passFloat16AsBits(native)
@@ -31,9 +35,15 @@ function refuseLossyTexts(input: string, texts: readonly string[]): void {
   throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${input}": text ${at} has ${what}, which the model cannot take`)
 }
 
-/** A tensor of the runtime as ours, sharing its memory. */
-export function fromNative({ type, data, dims }: ort.Tensor): Tensor {
-  return new Tensor(type as Tensor['dtype'], data as TensorData, dims)
+/**
+ * A tensor of the runtime as ours, sharing its memory.
+ *
+ * @throws RangeError when it has not as many entries on its last axis as there are classes
+ */
+export function fromNative({ classes }: TensorInfo, { type, data, dims }: ort.Tensor): Tensor {
+  // ZipMap makes one map of a tensor of one dimension (onnx, ai.onnx.ml, ZipMap).
+  const shape = classes && dims.length === 1 ? [1, ...dims] : dims
+  return new Tensor(type as Tensor['dtype'], data as TensorData, shape, classes)
 }
 
 /** Node-API does not know Float16Array and would hand over nothing; the binding takes the bits as Uint16Array (1.30). */
@@ -42,21 +52,28 @@ function passFloat16AsBits(tensor: ort.Tensor): void {
   Object.assign(tensor, { cpuData: new Uint16Array(buffer, byteOffset, length) })
 }
 
+type NativeInfo = ort.InferenceSession.ValueMetadata
+
 /**
- * An input or output as the graph declares it.
+ * An input as the graph declares it.
  *
- * @throws ServiceLoadError when JavaScript cannot hold it
+ * @param hasAnyShape  the graph declares none, of which the runtime makes that of a scalar
  */
-export function tensorInfo(model: string, value: ort.InferenceSession.ValueMetadata): TensorInfo {
-  if (!value.isTensor)
-    throw new ServiceLoadError(
-      `model "${model}": "${value.name}" is not a tensor (a map or sequence); only tensors can be scored`,
-    )
-  if (!isDtype(value.type)) {
-    throw new ServiceLoadError(
-      `model "${model}": "${value.name}" has the type ${value.type}, which JavaScript cannot hold`,
-    )
-  }
+export function inputInfo(value: NativeInfo, hasAnyShape: boolean): TensorInfo {
+  const { name, dtype, shape } = tensorOf(value)
+  return { name, dtype, shape: hasAnyShape ? undefined : shape }
+}
+
+/** An output as callers know it, with the shape that the runtime finds where the graph declares none. */
+export function outputInfo(value: NativeInfo, { name, classes, list, hasAnyShape }: ServedOutput): TensorInfo {
+  const { dtype, shape } = tensorOf(value)
+  if (classes) return { name, dtype, shape: [shape.length === 2 ? (shape[0] ?? -1) : -1, classes.length], classes }
+  const known = hasAnyShape && shape.length === 0 ? undefined : shape
+  return { name, dtype, shape: known, ...(list !== undefined && { list }) }
+}
+
+function tensorOf(value: NativeInfo) {
+  if (!value.isTensor || !isDtype(value.type)) throw new Error(`"${value.name}" is no tensor that can be held here`)
   // A dimension that the graph leaves open without a name comes as an empty name.
   return { name: value.name, dtype: value.type, shape: value.shape.map(size => (size === '' ? -1 : size)) }
 }

@@ -1,15 +1,17 @@
+import './telemetry-off.ts'
+
 import { threadId } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import type { ProviderAttempt } from '../../engine/execution-providers.ts'
-import type { Feeds, ModelSession, TensorInfo } from '../../engine/model-session.ts'
+import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../engine/model-session.ts'
 import { describeOnCpu, type Placement, providersOf } from '../../engine/placement.ts'
-import type { ModelPath } from '../../engine/thread-spec.ts'
 import { syntheticRow } from '../../entry-script/synthetic-row.ts'
-import { ScoringError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../service/definition.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { fromNative, tensorInfo, toNative } from './native-tensor.ts'
+import type { ModelFile, ModelSource } from './model-file.ts'
+import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'
 import { NodeProfile, placementOf } from './node-profile.ts'
+import { runFailure } from './run-failure.ts'
 import { webgpuTurns } from './webgpu-turns.ts'
 
 // The runtime prints its errors to stderr in colour as well as throwing them; 4 (fatal) leaves the throwing.
@@ -29,29 +31,36 @@ export interface SaveTo {
 export class OnnxModelSession implements ModelSession {
   readonly name: string
   readonly inputs: readonly TensorInfo[]
+  readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
+  readonly rowProof: RowProof
   /** What its owner should know of where it runs. */
   readonly notes: string[] = []
   readonly #session: ort.InferenceSession
+  readonly #defaults: ModelFile['defaults']
+  /** What the session calls each output. */
+  readonly #values: readonly string[]
   readonly #provider: string
   readonly #inTurn: InTurn | undefined
   #profile: NodeProfile | undefined
   #placement: Placement | undefined
 
   /**
+   * @param source  what the runtime opens: the file, unless it is kept in another form
    * @param saveTo  where the graph goes as the runtime has optimized it
-   * @throws Error in the words of ONNX Runtime when the provider cannot load it; ServiceLoadError when nobody could run it
+   * @throws Error in the words of ONNX Runtime when the provider cannot load it
    */
   static async open(
-    model: ModelPath,
+    file: ModelFile,
     { name: provider, providers, isStrict }: ProviderAttempt,
     accelerator: ServiceDefinition['accelerator'],
-    saveTo?: SaveTo,
+    { source = file.source, saveTo }: { source?: ModelSource; saveTo?: SaveTo } = {},
   ): Promise<OnnxModelSession> {
     const profile = provider === 'cpu' ? undefined : new NodeProfile()
     const inTurn = provider === 'webgpu' ? waitForTurn() : undefined
-    const create = () =>
-      ort.InferenceSession.create(model.path, {
+    const folderOfWeights = 'bytes' in source ? source.folderOfWeights : undefined
+    const create = () => {
+      const options: ort.InferenceSession.SessionOptions = {
         executionProviders: providers as ort.InferenceSession.ExecutionProviderConfig[],
         intraOpNumThreads: accelerator.intraOpThreads,
         interOpNumThreads: 1,
@@ -65,16 +74,21 @@ export class OnnxModelSession implements ModelSession {
             intra_op: { allow_spinning: '0' },
             inter_op: { allow_spinning: '0' },
             ...(isStrict && { disable_cpu_ep_fallback: '1' }),
+            ...(folderOfWeights !== undefined && { model_external_initializers_file_folder_path: folderOfWeights }),
             ...(saveTo && {
               optimized_model_external_initializers_file_name: saveTo.weights,
               optimized_model_external_initializers_min_size_in_bytes: '1024',
             }),
           },
         },
-      })
+      }
+      return 'bytes' in source
+        ? ort.InferenceSession.create(source.bytes, options)
+        : ort.InferenceSession.create(source.path, options)
+    }
     try {
       const session = await (inTurn ? inTurn(create) : create())
-      return new OnnxModelSession(model.name, session, provider, profile, inTurn)
+      return new OnnxModelSession(file, session, provider, profile, inTurn)
     } catch (failure) {
       profile?.remove()
       throw failure
@@ -82,19 +96,29 @@ export class OnnxModelSession implements ModelSession {
   }
 
   private constructor(
-    name: string,
+    { name, graph, defaults, rowProof }: ModelFile,
     session: ort.InferenceSession,
     provider: string,
     profile: NodeProfile | undefined,
     inTurn: InTurn | undefined,
   ) {
     this.name = name
+    this.rowProof = rowProof
     this.#session = session
     this.#provider = provider
     this.#profile = profile
     this.#inTurn = inTurn
-    this.inputs = session.inputMetadata.map(input => tensorInfo(name, input))
-    this.outputs = session.outputMetadata.map(output => tensorInfo(name, output))
+    this.#defaults = defaults
+    this.optionalInputs = defaults.map(({ info }) => info)
+    const optional = new Set(this.optionalInputs.map(each => each.name))
+    this.inputs = session.inputMetadata
+      .filter(input => !optional.has(input.name))
+      .map(input => inputInfo(input, graph.inputsOfAnyShape.has(input.name)))
+    const given = new Map(session.outputMetadata.map(output => [output.name, output]))
+    this.#values = graph.outputs.map(({ value }) => value)
+    this.outputs = graph.outputs.map(output =>
+      outputInfo(given.get(output.value) as ort.InferenceSession.ValueMetadata, output),
+    )
   }
 
   /** What ran it, as soon as it has run: `webgpu`, or `webgpu, cpu` where some of its nodes ran on the CPU. */
@@ -113,22 +137,28 @@ export class OnnxModelSession implements ModelSession {
   }
 
   async run(feeds: Feeds): Promise<Record<string, Tensor>> {
-    const native: Record<string, ort.Tensor> = {}
+    const native: Record<string, ort.Tensor> = Object.create(null) // an input may be named `__proto__`
     for (const input of this.inputs) native[input.name] = toNative(input, feeds[input.name])
+    for (const { info, value } of this.#defaults) {
+      const given = Object.hasOwn(feeds, info.name) ? feeds[info.name] : value
+      native[info.name] = toNative(info, given)
+    }
     let outputs: ort.InferenceSession.OnnxValueMapType
     try {
       outputs = await (this.#inTurn ? this.#inTurn(() => this.#session.run(native)) : this.#session.run(native))
     } catch (cause) {
-      throw new ScoringError(
-        'MODEL_RUN_FAILED',
-        'The model could not score this input. Check the logs for more info.',
-        { cause },
-      )
+      throw runFailure(cause as Error)
     }
     if (this.#profile) await this.#endProfile()
-    const results: Record<string, Tensor> = {}
-    for (const { name } of this.outputs) results[name] = fromNative(outputs[name] as ort.Tensor)
-    return results
+    try {
+      const results = this.outputs.map((output, index) => {
+        const native = outputs[this.#values[index] as string] as ort.Tensor
+        return [output.name, fromNative(output, native)] as const
+      })
+      return Object.fromEntries(results)
+    } catch (cause) {
+      throw runFailure(cause as Error) // some converters write other classes than there are probabilities
+    }
   }
 
   /** Makes sure that it has run, with a made-up row if nobody had a better one, and is not profiled any more. */

@@ -1,3 +1,5 @@
+import './telemetry-off.ts'
+
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -70,9 +72,10 @@ function bindingFolder(): string {
 }
 
 /** Without places in source files, C++ assertions, status codes, and line breaks. */
-function plain(message: string): string {
+export function plain(message: string): string {
   return message
-    .replace(/^Exception during initialization: /, '')
+    .replace(/^Load model from \S.*? failed:/, '')
+    .replace(/^(Fatal error|Exception during (initialization|loading)): ?/, '')
     .replace(/^\/\S+:\d+ [\s\S]*? was false\. /, '')
     .replace(/^\/\S+:\d+ .*?\([^)]*\) /, '')
     .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')

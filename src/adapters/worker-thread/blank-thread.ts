@@ -1,4 +1,6 @@
-import { Worker } from 'node:worker_threads'
+import '../onnxruntime/telemetry-off.ts'
+
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { webgpuTurns } from '../onnxruntime/webgpu-turns.ts'
 import { heapLimitsOf } from './heap-limits.ts'
 import type { BlankThreadData } from './messages.ts'
@@ -8,6 +10,8 @@ import { threadEntry } from './thread-entry.ts'
 /** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ThreadStart`. */
 export interface BlankThread {
   readonly worker: Worker
+  /** What its owner says to it, and hears of it. */
+  readonly port: MessagePort
   readonly gate: NativeGate
   readonly maxMemoryMb: number
 }
@@ -23,7 +27,7 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 let spare: BlankThread | undefined
 
 /** Has a thread ready for the first service whose threads may hold so much memory. */
-export function startSpareThread(maxMemoryMb: number): void {
+export function startSpareThread(maxMemoryMb: number): BlankThread {
   const started = startBlankThread(maxMemoryMb)
   spare = started
   // Whoever wants a thread then starts one, and is told the reason, which is the same.
@@ -32,6 +36,7 @@ export function startSpareThread(maxMemoryMb: number): void {
   }
   started.worker.on('error', forget)
   started.worker.on('exit', forget)
+  return started
 }
 
 /** The spare thread, if it suits, or else a new one. */
@@ -55,9 +60,11 @@ function startBlankThread(maxMemoryMb: number): BlankThread {
   const memory = new SharedArrayBuffer(NativeGate.bytes)
   const gate = new NativeGate(memory)
   gate.enter() // until the thread has loaded ONNX Runtime
-  const workerData: BlankThreadData = { gate: memory }
+  const { port1: port, port2: portOfThread } = new MessageChannel()
+  const workerData: BlankThreadData = { gate: memory, port: portOfThread }
   const worker = new Worker(threadEntry, {
     workerData,
+    transferList: [portOfThread],
     name: 'scoring',
     stdout: true,
     stderr: true,
@@ -68,5 +75,5 @@ function startBlankThread(maxMemoryMb: number): BlankThread {
   // The host's server keeps the process alive; idle threads must not keep it from ending.
   worker.unref()
   worker.on('exit', () => gate.leave())
-  return { worker, gate, maxMemoryMb }
+  return { worker, port, gate, maxMemoryMb }
 }

@@ -6,7 +6,8 @@ import { jsonSchemaOf } from '../../protocols/openapi-declared.ts'
 import type { JsonSchema } from '../../protocols/openapi-dialect.ts'
 import { maxSampleLength } from '../../protocols/openapi-payload.ts'
 import { tensorSchema } from '../../protocols/openapi-tensor.ts'
-import { encode, type NonFinite } from '../../tensor/python-json.ts'
+import type { NonFinite } from '../../tensor/json-elements.ts'
+import { encode } from '../../tensor/python-json.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 
@@ -26,18 +27,17 @@ interface OutputDescription {
  * sample shows. Plain data, which crosses to the main thread.
  */
 export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription {
-  const mayBeNull = nonFinite === 'null'
   const text = answer && textOf(answer.result, nonFinite)
   const sample = text !== undefined && text.length <= maxSampleLength ? text : undefined
   if (declared instanceof TensorInput) {
     const { dtype, shape } = declared
-    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, mayBeNull)
+    const jsonSchema = tensorSchema({ name: 'output', dtype, shape }, nonFinite === 'null')
     const isLike = sample !== undefined && isTensorLike(declared, answer?.result, sample)
     // An answer that belongs to the input that is shown tells more than the numbers that say which shape is meant.
     if (isLike) return { jsonSchema, sample, notes: [] }
     return { jsonSchema, sample: textOf(declared.sample, nonFinite), notes: sample === undefined ? [] : [otherAnswer] }
   }
-  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result, mayBeNull)
+  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result)
   if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
   const jsonSchema = jsonSchemaOf(declared, 'output') ?? shown
   if (sample === undefined || suits(declared as Schema, answer?.result, sample))

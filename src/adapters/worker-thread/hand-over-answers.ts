@@ -1,12 +1,15 @@
-import { maxHandOver, progress, type ScoringAnswer } from '../../engine/hand-over.ts'
+import type { MessagePort } from 'node:worker_threads'
+import { maxHandOver, progress, type ResponseAnswer, type ScoringAnswer } from '../../engine/hand-over.ts'
 import { ScoringError } from '../../errors.ts'
 import { encodeResult } from '../../protocols/azureml-output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
-import { packAnswers } from './packed-hand-over.ts'
+import { type CrossingAnswer, packAnswers } from './packed-hand-over.ts'
+import { sendBody } from './streamed-body.ts'
+import { threadClock } from './thread-clock.ts'
 import { logFailure } from './thread-log.ts'
 
-export type PostFromThread = (message: FromThread, transfer: ArrayBuffer[]) => void
+export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[]) => void
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
@@ -15,6 +18,7 @@ const flushAfterMs = 2
 export class HandOverAnswers {
   readonly #board: ProgressBoard
   readonly #response: LoadedService['response']
+  readonly #isBuiltIn: boolean
   readonly #post: PostFromThread
   #indexes: number[] = []
   #answers: ScoringAnswer[] = []
@@ -25,9 +29,10 @@ export class HandOverAnswers {
   readonly #cameAt = new Float64Array(maxHandOver)
   #flushedAt = 0
 
-  constructor(board: ProgressBoard, response: LoadedService['response'], post: PostFromThread) {
+  constructor(board: ProgressBoard, { response, isBuiltIn }: LoadedService, post: PostFromThread) {
     this.#board = board
     this.#response = response
+    this.#isBuiltIn = isBuiltIn
     this.#post = post
   }
 
@@ -47,7 +52,9 @@ export class HandOverAnswers {
 
   /** @returns false when the request was taken back meanwhile */
   begin(index: number): boolean {
-    this.#board.startedAt = Date.now()
+    // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
+    if (!this.#isBuiltIn && this.#answers.length > 0) this.flush()
+    this.#board.startedAt = threadClock()
     const isBegun = this.#board.change(index, progress.waiting, progress.running)
     if (!isBegun) this.withdrawn()
     return isBegun
@@ -100,9 +107,10 @@ export class HandOverAnswers {
     this.#runs = []
     this.#bisected = 0
     this.#flushedAt = performance.now()
-    const transfer = answers.flatMap(answer => ('body' in answer ? [answer.body.buffer as ArrayBuffer] : []))
+    const crossing = answers.map(withPort)
+    const transfer = crossing.flatMap(answer => ('body' in answer ? [movableOf(answer.body)] : []))
     this.#post(
-      { type: 'answers', indexes, answers: packAnswers(answers), isLast: this.#left === 0, ...tally },
+      { type: 'answers', indexes, answers: packAnswers(crossing), isLast: this.#left === 0, ...tally },
       transfer,
     )
   }
@@ -118,6 +126,17 @@ export class HandOverAnswers {
     this.#left--
     if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.flush()
   }
+}
+
+function withPort(answer: ScoringAnswer): CrossingAnswer {
+  if (!('body' in answer)) return answer
+  const { body } = answer
+  if (body instanceof Uint8Array) return { ...answer, body }
+  return { ...answer, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
+}
+
+function movableOf(body: ResponseAnswer<Uint8Array | MessagePort>['body']): ArrayBuffer | MessagePort {
+  return ArrayBuffer.isView(body) ? (body.buffer as ArrayBuffer) : body
 }
 
 function scriptFailed(cause: unknown): ScoringError {

@@ -1,17 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { movedFromBytes, progress, type ScoringRequest } from '../../engine/hand-over.ts'
-import { type DecodedRequest, planMicroBatches } from '../../engine/micro-batch.ts'
+import { type DecodedRequest, isOversize, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../entry-script/api.ts'
 import { titledHeaders } from '../../entry-script/request-headers.ts'
 import { byteCountOf, joinFeeds, rowCountOf } from '../../entry-script/row-feeds.ts'
+import { mayShare, type RowAxes } from '../../entry-script/row-sharing.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../entry-script/script.ts'
 import { splitResult } from '../../entry-script/split-result.ts'
 import { HandOverAnswers, type PostFromThread } from './hand-over-answers.ts'
 import type { LoadedService } from './load-service.ts'
 import type { ProgressBoard } from './messages.ts'
 import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
-import { isOversize, SlicedRequest } from './sliced-request.ts'
+import { SlicedRequest } from './sliced-request.ts'
 import { wholeInputOf } from './whole-input.ts'
 
 /** A script whose runs may hold the rows of several requests. */
@@ -53,7 +54,7 @@ export class HandOverRunner {
     this.#service = service
     this.#board = board
     this.#post = post
-    this.#answers = new HandOverAnswers(board, service.response, post)
+    this.#answers = new HandOverAnswers(board, service, post)
   }
 
   async run(requests: readonly ScoringRequest[]): Promise<void> {
@@ -68,7 +69,7 @@ export class HandOverRunner {
     if (!this.#answers.begin(index)) return
     try {
       const begunAt = performance.now()
-      const input = wholeInputOf(script, request)
+      const input = wholeInputOf(script, request, this.#service)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
@@ -153,6 +154,7 @@ export class HandOverRunner {
       index,
       feeds,
       rowCount: rowCountOf(feeds),
+      mayShare: mayShare(feeds, this.#service.sharing),
       byteCount: byteCountOf(feeds),
       headers: headersOf(request),
       decodeMs,
@@ -161,10 +163,10 @@ export class HandOverRunner {
   }
 
   async #runBatches(script: JoiningScript, decoded: readonly DecodedRow[]): Promise<void> {
-    const { isBatchable, runLimits } = this.#service
-    for (const batch of planMicroBatches(decoded, runLimits, isBatchable)) {
+    const { runLimits } = this.#service
+    for (const batch of planMicroBatches(decoded, runLimits)) {
       const [only] = batch
-      if (isBatchable && only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits))
+      if (only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits, this.#axes))
       else await this.#runBatch(script, batch)
     }
     if (this.#isSlicing) return // what brought these here goes on with all slices
@@ -174,6 +176,12 @@ export class HandOverRunner {
     } finally {
       this.#isSlicing = false
     }
+  }
+
+  /** Where answers have their rows. */
+  get #axes(): RowAxes | undefined {
+    const { sharing } = this.#service
+    return sharing.kind === 'shared' ? sharing.axes : undefined
   }
 
   /** A slice of each in turn, and in between whatever came meanwhile: nobody waits for all slices of another one. */
@@ -226,13 +234,23 @@ export class HandOverRunner {
       this.#board.set(index, progress.waiting)
       return true
     }
-    const { result, execMs } = sliced
+    const { execMs } = sliced
+    const result = this.#joined(sliced)
     if (result !== undefined) await this.#answers.add(index, result, execMs, request.decodeMs)
     else {
       this.#board.set(index, progress.waiting)
       await this.#runBatch(script, [request])
     }
     return false
+  }
+
+  /** @returns undefined when the results of the slices do not tell what all rows in one run give */
+  #joined(sliced: SlicedRequest<DecodedRow>): unknown {
+    try {
+      return sliced.result
+    } catch {
+      return undefined
+    }
   }
 
   async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
@@ -250,13 +268,20 @@ export class HandOverRunner {
     this.#answers.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
     const [only] = batch
     if (batch.length === 1 && only) return this.#answers.add(only.index, result, execMs, only.decodeMs)
-    const results = splitResult(
-      result,
-      batch.map(({ rowCount }) => rowCount),
-    )
+    const results = this.#cut(result, batch)
     if (!results) return this.#runApart(script, batch, undefined)
     for (const [at, { index, decodeMs }] of batch.entries())
       await this.#answers.add(index, results[at], execMs, decodeMs)
+  }
+
+  /** @returns undefined when the result does not follow the rows, or not even lets itself be looked at */
+  #cut(result: unknown, batch: readonly DecodedRow[]): unknown[] | undefined {
+    const rowCounts = batch.map(({ rowCount }) => rowCount)
+    try {
+      return splitResult(result, rowCounts, this.#axes)
+    } catch {
+      return undefined // a getter of the script's threw: whose request that is, a run alone shows
+    }
   }
 
   /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */

@@ -1,10 +1,14 @@
-import { type LoadReport, maxHandOver, type RunTally, type StageTimes } from '../../engine/hand-over.ts'
+import type { MessagePort } from 'node:worker_threads'
+import { type LoadReport, maxHandOver, progress, type RunTally, type StageTimes } from '../../engine/hand-over.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
+import type { TracePlace } from './run-trace.ts'
 
 /** What a thread is started with. */
 export interface BlankThreadData {
   readonly gate: SharedArrayBuffer
+  /** All that is said between a thread and its owner; `parentPort` belongs to whatever the scripts there import. */
+  readonly port: MessagePort
 }
 
 /** The first message to a thread: what makes it a thread of a service. */
@@ -13,6 +17,8 @@ export interface ThreadStart {
   readonly board: SharedArrayBuffer
   /** Of optimized models; undefined: there is none. */
   readonly cacheFolder: string | undefined
+  /** Where it writes down what it runs; undefined: nowhere. */
+  readonly trace: TracePlace | undefined
 }
 
 /** To the thread: score these. One hand-over at a time. */
@@ -65,6 +71,16 @@ export class ProgressBoard {
   /** One of both sides wins: the thread that begins a request, or its owner that takes it back. */
   change(index: number, from: number, to: number): boolean {
     return Atomics.compareExchange(this.#states, index, from, to) === from
+  }
+
+  /** What the thread is at: being run, or decoded. */
+  begun(requestCount: number): number[] {
+    const indexes: number[] = []
+    for (let index = 0; index < requestCount; index++) {
+      const state = this.get(index)
+      if (state === progress.running || state === progress.decoding) indexes.push(index)
+    }
+    return indexes
   }
 
   get(index: number): number {

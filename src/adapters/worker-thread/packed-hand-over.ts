@@ -1,9 +1,12 @@
+import { MessagePort } from 'node:worker_threads'
 import {
   movedFromBytes,
   type RequestDetails,
+  type ResponseAnswer,
   type ScoringAnswer,
   type ScoringRequest,
   type StageTimes,
+  type WholeAnswer,
 } from '../../engine/hand-over.ts'
 
 /**
@@ -19,6 +22,8 @@ export interface PackedRequests {
   /** One for all, or one for each. */
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
+  readonly ids: string
 }
 
 export function packRequests(requests: readonly ScoringRequest[]): PackedRequests {
@@ -46,6 +51,7 @@ export function packRequests(requests: readonly ScoringRequest[]): PackedRequest
     moved,
     contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
     details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
+    ids: requests.map(({ id }) => id ?? '').join('\n'),
   }
 }
 
@@ -60,9 +66,10 @@ export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
-export function unpackRequests({ small, lengths, moved, contentType, details }: PackedRequests): ScoringRequest[] {
+export function unpackRequests({ small, lengths, moved, contentType, details, ids }: PackedRequests): ScoringRequest[] {
   let offset = 0
   let nextMoved = 0
+  const names = ids.split('\n')
   return lengths.map((length, index) => {
     const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
     if (length > 0) offset += aligned(length)
@@ -70,20 +77,24 @@ export function unpackRequests({ small, lengths, moved, contentType, details }: 
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
       details: details?.[index],
+      id: names[index] || undefined,
     } as ScoringRequest
   })
 }
+
+/** An answer as it crosses: a body that is still to come has a port of its own. */
+export type CrossingAnswer = WholeAnswer | ResponseAnswer<MessagePort>
 
 /** Answers on their way back: JSON, which most are, as a list; their times are on the progress board. */
 export interface PackedAnswers {
   readonly json: readonly (string | undefined)[]
   /** Those that are not JSON, by their place. */
-  readonly others: readonly (readonly [place: number, answer: ScoringAnswer])[]
+  readonly others: readonly (readonly [place: number, answer: CrossingAnswer])[]
 }
 
-export function packAnswers(answers: readonly ScoringAnswer[]): PackedAnswers {
+export function packAnswers(answers: readonly CrossingAnswer[]): PackedAnswers {
   const json: (string | undefined)[] = []
-  const others: [number, ScoringAnswer][] = []
+  const others: [number, CrossingAnswer][] = []
   for (const [place, answer] of answers.entries()) {
     const isJson = 'json' in answer
     json.push(isJson ? answer.json : undefined)
@@ -92,15 +103,23 @@ export function packAnswers(answers: readonly ScoringAnswer[]): PackedAnswers {
   return { json, others }
 }
 
-/** @param timesOf  times of the answer at a place; `execMs` apart */
+/**
+ * @param timesOf     times of the answer at a place; `execMs` apart
+ * @param receiveBody makes a stream of the port that a body comes over
+ */
 export function unpackAnswers(
   { json, others }: PackedAnswers,
   timesOf: (place: number) => { execMs: number; times: StageTimes },
+  receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>,
 ): ScoringAnswer[] {
   const answers = json.map((text, place) => {
     const { execMs, times } = timesOf(place)
     return { json: text, execMs, times } as ScoringAnswer
   })
-  for (const [place, answer] of others) answers[place] = 'code' in answer ? answer : { ...answer, ...timesOf(place) }
+  for (const [place, answer] of others) {
+    const whole =
+      'body' in answer && answer.body instanceof MessagePort ? { ...answer, body: receiveBody(answer.body) } : answer
+    answers[place] = 'code' in whole ? whole : ({ ...whole, ...timesOf(place) } as ScoringAnswer)
+  }
   return answers
 }

@@ -5,9 +5,9 @@ import type { OwnMedia } from '../../entry-script/own-media.ts'
 import { rowCountOf } from '../../entry-script/row-feeds.ts'
 import type { HeadedScript, RowScript } from '../../entry-script/script.ts'
 import { ScoringError } from '../../errors.ts'
-import { decodeParameters } from '../../protocols/azureml-input.ts'
+import { decodeJsonBody } from '../../protocols/azureml-input.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/binary-input.ts'
-import { isJson, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
+import { isJson, isJsonByHabit, mediaTypeOf, unsupportedMediaType } from '../../protocols/media-type.ts'
 import type { LoadedService } from './load-service.ts'
 import { wholeInputOf } from './whole-input.ts'
 
@@ -29,10 +29,15 @@ export function ownMediaFor(
  * @throws ScoringError 4xx naming what is wrong with the body
  */
 export function decodeRows(service: LoadedService, script: RowScript, request: ScoringRequest): Feeds {
-  const feeds = isJson(request.contentType)
-    ? script.decode(decodeParameters(request.body, request.contentType, service.hasExactIntegers))
+  const feeds = holdsJson(service, request)
+    ? decodeJson(service, script, request)
     : decodeBytes(service, script, request)
   return limited(feeds, service, script)
+}
+
+/** A script that declares its input wants the name that Azure ML wants; a bare model does not, unless bytes are described. */
+function holdsJson({ isBuiltIn }: LoadedService, { contentType, details }: ScoringRequest): boolean {
+  return isJson(contentType) || (isBuiltIn && !details?.layout && isJsonByHabit(contentType))
 }
 
 /** Tensors of a body that the script decodes. */
@@ -57,7 +62,12 @@ export async function decodeHeadedRows(
   request: ScoringRequest,
   headers: RequestHeaders | undefined,
 ): Promise<Feeds> {
-  return limited(await script.feedsOf(wholeInputOf(script.head, request), headers), service, script)
+  return limited(await script.feedsOf(wholeInputOf(script.head, request, service), headers), service, script)
+}
+
+function decodeJson(service: LoadedService, script: RowScript, { body }: ScoringRequest): Feeds {
+  const json = decodeJsonBody(body, 'application/json', service)
+  return script.decode(json.parameters, json)
 }
 
 function decodeBytes(service: LoadedService, { inputs }: RowScript, request: ScoringRequest): Feeds {

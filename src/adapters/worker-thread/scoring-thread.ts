@@ -1,18 +1,28 @@
 /** What one worker thread runs: loads its service, then scores one hand-over after the other. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import { guardNativeCalls, startRuntime } from '../onnxruntime/guarded-binding.ts'
+import type { PostFromThread } from './hand-over-answers.ts'
 import { HandOverRunner } from './hand-over-runner.ts'
 import { loadService } from './load-service.ts'
-import { type BlankThreadData, type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
 import { unpackRequests } from './packed-hand-over.ts'
+import { openRunTrace, traceEnd, traceHandOver } from './run-trace.ts'
+import { outliveLateErrors } from './script-calls.ts'
 import { keepLoopsStoppable } from './stoppable-loops.ts'
 
-if (!parentPort) throw new Error('scoring-thread is the entry of a worker thread')
-const port = parentPort
-const gate = new NativeGate((workerData as BlankThreadData).gate)
+/** What its owner gave it, out of the reach of the scripts that will run here. */
+function takeData(): { gate: NativeGate; port: MessagePort } {
+  const { gate, port } = workerData as BlankThreadData
+  for (const name of Object.keys(workerData as object)) delete (workerData as Record<string, unknown>)[name]
+  // Packages that find themselves in a worker thread may talk to it: nobody listens, and what nobody takes must not pile up.
+  parentPort?.close()
+  return { gate: new NativeGate(gate), port }
+}
+
+const { gate, port } = takeData()
 guardNativeCalls(
   () => gate.enter(),
   () => gate.leave(),
@@ -20,29 +30,43 @@ guardNativeCalls(
 startRuntime()
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
-const post = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+const post: PostFromThread = (message, transfer) => {
+  if (message.type === 'answers' && message.isLast) traceEnd()
+  port.postMessage(message, transfer)
+}
 
-async function main({ spec, board, cacheFolder }: ThreadStart): Promise<void> {
+async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
-    if (hasScript(spec)) keepLoopsStoppable()
+    if (hasScript(spec)) {
+      keepLoopsStoppable()
+      outliveLateErrors()
+    }
+    const board = new ProgressBoard(memory)
+    if (trace) openRunTrace(trace, spec.service, board)
     const { service, report } = await loadService(spec, cacheFolder)
-    const runner = new HandOverRunner(service, new ProgressBoard(board), post)
-    // Every request has its own catch; what escapes is a fault of ours, and ends this thread.
-    port.on('message', (packed: ToThread) => {
-      const requests = unpackRequests(packed)
-      if (packed.indexes) runner.takeIn(requests, packed.indexes)
-      else void runner.run(requests)
-    })
-    post({ type: 'loaded', report })
+    const runner = new HandOverRunner(service, board, post)
+    port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
+    post({ type: 'loaded', report }, [])
   } catch (failure) {
     const isKnown = failure instanceof ServiceLoadError
-    post({
-      type: 'load-failed',
-      reason: isKnown ? failure.message : `unexpected failure: ${(failure as Error)?.message ?? failure}`,
-    })
+    const reason = isKnown ? failure.message : `unexpected failure: ${(failure as Error)?.message ?? failure}`
+    post({ type: 'load-failed', reason }, [])
   }
+}
+
+async function score(runner: HandOverRunner, packed: ToThread): Promise<void> {
+  const requests = unpackRequests(packed)
+  traceHandOver(requests, packed.indexes)
+  if (packed.indexes) runner.takeIn(requests, packed.indexes)
+  else await runner.run(requests)
+}
+
+/** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the hand-over. */
+function endThread(failure: unknown): void {
+  console.error('unexpected failure in a scoring thread:', failure)
+  process.exit(1)
 }
 
 port.once('message', main)

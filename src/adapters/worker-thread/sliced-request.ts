@@ -1,22 +1,20 @@
 import { type DecodedRequest, type RunLimits, rowsPerRun } from '../../engine/micro-batch.ts'
 import { joinResults } from '../../entry-script/join-results.ts'
 import { sliceFeeds } from '../../entry-script/row-feeds.ts'
-
-/** It has more rows, or more bytes in several rows, than one run takes, and the same number of rows in all its inputs. */
-export function isOversize(request: DecodedRequest, limits: RunLimits): boolean {
-  const { feeds, rowCount } = request
-  return rowCount > rowsPerRun(request, limits) && Object.values(feeds).every(tensor => tensor.rowCount === rowCount)
-}
+import type { RowAxes } from '../../entry-script/row-sharing.ts'
 
 /** A request with more rows than a run takes: its rows run slice by slice, and other requests in between. */
 export class SlicedRequest<T extends DecodedRequest> {
   readonly request: T
   execMs = 0
   readonly #slices: ReturnType<typeof sliceFeeds>
+  readonly #axes: RowAxes | undefined
   readonly #results: unknown[] = []
 
-  constructor(request: T, limits: RunLimits) {
+  /** @param axes  where its answers have their rows */
+  constructor(request: T, limits: RunLimits, axes: RowAxes | undefined) {
     this.request = request
+    this.#axes = axes
     this.#slices = sliceFeeds(request.feeds, rowsPerRun(request, limits))
   }
 
@@ -39,6 +37,7 @@ export class SlicedRequest<T extends DecodedRequest> {
     return joinResults(
       this.#results,
       this.#slices.map(({ rowCount }) => rowCount),
+      this.#axes,
     )
   }
 }

@@ -8,6 +8,13 @@ export function logFailure(failure: ScoringError): void {
   console.error(`${failure.code}: ${failure.message}${causes(failure.cause)}`)
 }
 
+/** An error that nobody caught, and that belongs to no request which is still being run. */
+export function logLeftBehind(error: unknown): void {
+  console.error(
+    `an error that nobody caught, left behind by init() or an earlier request:${causes(error ?? 'nothing')}`,
+  )
+}
+
 function causes(cause: unknown): string {
   if (cause === undefined) return ''
   if (!(cause instanceof Error)) return `\n  caused by: ${String(cause)}`

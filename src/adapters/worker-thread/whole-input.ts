@@ -1,19 +1,23 @@
 import type { RequestDetails, ScoringRequest } from '../../engine/hand-over.ts'
 import type { WholeScript } from '../../entry-script/script.ts'
 import { wholeRequest } from '../../entry-script/whole-request.ts'
-import { decodeParameters, decodeText } from '../../protocols/azureml-input.ts'
+import { decodeJsonBody, decodeText } from '../../protocols/azureml-input.ts'
 
 /**
  * What a script of its own kind gets of a request: text, checked members, or the request itself.
  *
  * @throws ScoringError 4xx naming what is wrong with the body
  */
-export function wholeInputOf(script: WholeScript, { body, contentType, details }: ScoringRequest): unknown {
+export function wholeInputOf(
+  script: WholeScript,
+  { body, contentType, details }: ScoringRequest,
+  { takesTokens }: { readonly takesTokens: boolean },
+): unknown {
   switch (script.kind) {
     case 'raw':
       return decodeText(body)
     case 'object':
-      return script.decode(decodeParameters(body, contentType, false))
+      return script.decode(decodeJsonBody(body, contentType, { hasExactIntegers: false, takesTokens }).parameters)
     case 'rawHttp': {
       const { method, url, headers } = (details as RequestDetails).http as NonNullable<RequestDetails['http']>
       const init = { method, headers: headers as [string, string][] }

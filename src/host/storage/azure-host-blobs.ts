@@ -17,7 +17,7 @@ class AzureHostBlobs implements HostBlobs {
   }
 
   async lease(path: string, leaseSeconds: number): Promise<BlobLease | undefined> {
-    const blob = this.#container.getBlockBlobClient(path)
+    const blob = this.#blob(path)
     const client = blob.getBlobLeaseClient()
     try {
       await client.acquireLease(leaseSeconds)
@@ -44,7 +44,7 @@ class AzureHostBlobs implements HostBlobs {
 
   async readJson(path: string): Promise<unknown> {
     try {
-      return JSON.parse((await this.#container.getBlockBlobClient(path).downloadToBuffer()).toString('utf8'))
+      return JSON.parse((await this.#blob(path).downloadToBuffer()).toString('utf8'))
     } catch (error) {
       if (statusOf(error) === 404 || error instanceof SyntaxError) return undefined
       throw asStorageFault(error)
@@ -53,7 +53,7 @@ class AzureHostBlobs implements HostBlobs {
 
   async writeJson(path: string, value: object): Promise<void> {
     const text = JSON.stringify(value)
-    const blob = this.#container.getBlockBlobClient(path)
+    const blob = this.#blob(path)
     try {
       await blob.upload(text, Buffer.byteLength(text))
     } catch (error) {
@@ -61,6 +61,13 @@ class AzureHostBlobs implements HostBlobs {
       await this.#container.createIfNotExists().catch(rethrow)
       await blob.upload(text, Buffer.byteLength(text)).catch(rethrow)
     }
+  }
+
+  /** The SDK writes names into URLs, where `..` climbs. */
+  #blob(path: string): BlockBlobClient {
+    const blob = this.#container.getBlockBlobClient(path)
+    if (blob.containerName === this.#container.containerName && blob.name === path) return blob
+    throw new Error('a blob of the host was named by a path that leads to another one')
   }
 
   /** A lease needs something to hold on to. */

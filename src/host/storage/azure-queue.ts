@@ -5,7 +5,10 @@ import { asStorageFault, codeOf, rethrow, statusOf } from './storage-fault.ts'
 
 /** @throws Error for a connection string that the SDK cannot read */
 export function openAzureQueue(connectionString: string, name: string): Queue {
-  return new AzureQueue(QueueServiceClient.fromConnectionString(connectionString, clientOptions).getQueueClient(name))
+  const client = QueueServiceClient.fromConnectionString(connectionString, clientOptions).getQueueClient(name)
+  // The SDK writes names into URLs, where `..` climbs.
+  if (client.name !== name) throw new Error(`the queue "${name}" leads to another one, "${client.name}"`)
+  return new AzureQueue(client)
 }
 
 class AzureQueue implements Queue {

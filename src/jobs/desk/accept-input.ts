@@ -1,5 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import type { BlobHead, BlobStore } from '../blob-store.ts'
+import { type BlobHead, type BlobStore, StorageError } from '../blob-store.ts'
 import { inlineRowsPlace, placeOf, signaturePlace } from '../job-layout.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { Order } from './order.ts'
@@ -15,16 +15,17 @@ const mayBeEmpty = new Set(['jsonl', 'csv'])
  */
 export async function acceptInput(
   store: BlobStore,
-  { jobId, source }: Order,
+  { folder, source }: Order,
   maxBytes: number,
 ): Promise<JobSpec['input']> {
-  const { format, isGzip } = source
+  const { format, isGzip, header, columns } = source
+  const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
   if ('rows' in source) {
-    const place = inlineRowsPlace(jobId, source.hash)
+    const place = inlineRowsPlace(folder, source.hash)
     await store.create(place, source.rows)
     const head = await store.head(place)
     if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be kept; try again.')
-    return { place: { blob: `${place.container}/${place.path}` }, etag: head.etag, bytes: head.bytes, format, isGzip }
+    return { place: { blob: `${place.container}/${place.path}` }, etag: head.etag, bytes: head.bytes, ...table }
   }
   const { head, name, place } = 'blob' in source ? await blobOf(store, source.blob) : await remoteOf(store, source)
   if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; put it there before the job is submitted`)
@@ -37,8 +38,20 @@ export async function acceptInput(
   if (bytes === 0 && (isGzip || !mayBeEmpty.has(format))) {
     throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes at all, so it is no ${isGzip ? 'gzip' : format}`)
   }
-  if ('signature' in source && source.signature !== '') await store.create(signaturePlace(jobId), source.signature)
-  return { place, etag, bytes, format, isGzip }
+  if ('signature' in source && source.signature !== '') await store.create(signaturePlace(folder), source.signature)
+  return { place, etag, bytes, ...table }
+}
+
+/**
+ * The version of the input that is there now.
+ *
+ * @returns undefined: that cannot be told, or there is nothing to change
+ */
+export async function etagNow(store: BlobStore, { source }: Order): Promise<string | undefined> {
+  if ('rows' in source) return undefined
+  if ('blob' in source) return (await store.head(placeOf(source.blob)))?.etag
+  // A signature may have ended since; that makes no other job of it.
+  return (await remoteOf(store, source).catch(() => undefined))?.head?.etag
 }
 
 interface Found {
@@ -58,7 +71,7 @@ async function remoteOf(store: BlobStore, { url, signature }: { url: string; sig
     return { head, name: `input.url: there is no blob ${url}`, place: { url } }
   } catch (failure) {
     // Whoever named a place elsewhere answers for it; the message has the storage's code, and no signature.
-    if ((failure as Error).name !== 'StorageError') throw failure
-    throw new ScoringError('JOB_INPUT_MISSING', `input.url: ${(failure as Error).message}`, { cause: failure })
+    if (!(failure instanceof StorageError)) throw failure
+    throw new ScoringError('JOB_INPUT_MISSING', `input.url: ${failure.message}`, { cause: failure })
   }
 }

@@ -1,5 +1,5 @@
 import { type ErrorCode, ScoringError } from '../../errors.ts'
-import { jobsContainer } from '../job-layout.ts'
+import { type JobFolder, jobsContainer } from '../job-layout.ts'
 import type { OutputFormat } from '../job-spec.ts'
 
 /** Where the host of the functions keeps its own things, keys among them, whatever the settings say. */
@@ -17,20 +17,19 @@ export function inputBlob(blob: string, containers: readonly string[]): string {
   return blob
 }
 
+/** Where the predictions go that nobody gave another place. */
+export function ownOutput(folder: JobFolder, format: OutputFormat): string {
+  return `${jobsContainer}/${folder}/predictions.${format}`
+}
+
 /**
  * Where the predictions go. In the container of the jobs that is a name beginning with `predictions` in the job's own
  * folder, which holds what the job knows besides.
  *
- * @throws ScoringError JOB_OUTPUT_NOT_ALLOWED
+ * @returns `blob`  @throws ScoringError JOB_OUTPUT_NOT_ALLOWED
  */
-export function outputBlob(
-  blob: string | undefined,
-  jobId: string,
-  format: OutputFormat,
-  containers: readonly string[],
-): string {
-  const own = `${jobsContainer}/${jobId}/predictions`
-  if (blob === undefined) return `${own}.${format}`
+export function outputBlob(blob: string, folder: JobFolder, containers: readonly string[]): string {
+  const own = `${jobsContainer}/${folder}/predictions`
   const [container = ''] = blob.split('/', 1)
   if (container !== jobsContainer) {
     requireAllowed('JOB_OUTPUT_NOT_ALLOWED', 'output.blob', 'write to', container, containers)

@@ -1,15 +1,15 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../scoring/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { activePlace, activePrefix, jobsContainer, listedPlace, placeOf, specPlace } from '../job-layout.ts'
+import { activePlace, activePrefixOf, jobsContainer, listedPlace, placeOf, specPlace } from '../job-layout.ts'
 import { ensureState } from '../job-records.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { JobView } from '../jobs.ts'
-import type { MessageQueues } from '../message-queues.ts'
+import { type MessageQueues, messageOf } from '../message-queues.ts'
 import type { RowScorer } from '../row-scorer.ts'
-import { acceptInput } from './accept-input.ts'
+import { acceptInput, etagNow } from './accept-input.ts'
 import type { Order } from './order.ts'
-import { isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
 
 export interface JobIntakeOptions {
   readonly store: BlobStore
@@ -34,24 +34,24 @@ export class JobIntake {
 
   /**
    * @returns the job, also when it was there already
-   * @throws ScoringError JOB_ID_TAKEN, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
+   * @throws ScoringError JOB_ID_TAKEN, JOB_INPUT_CHANGED, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
    */
   async accept(order: Order): Promise<JobView> {
     const { store } = this.#options
-    const known = await readJob(store, order.jobId)
-    if (known) return this.#goOn(order, known)
+    const known = await findJob(store, order.service, order.jobId)
+    if (known) return this.#goOn(order, known, () => etagNow(store, order))
     const spec = await this.#accepted(order)
-    const { jobId, service, createdAt } = spec
+    const { jobId, folder, service, createdAt } = spec
     // Once there is a spec there is a job; so whatever finds it later is there before.
     await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
-    const isFirst = await store.create(specPlace(jobId), JSON.stringify(spec))
-    return this.#goOn(order, isFirst ? spec : ((await readJob(store, jobId)) ?? spec))
+    const isFirst = await store.create(specPlace(folder), JSON.stringify(spec))
+    return this.#goOn(order, isFirst ? spec : ((await readJob(store, folder)) ?? spec), async () => spec.input.etag)
   }
 
   /** What is asked for, checked against what there is. */
   async #accepted(order: Order): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
-    const { jobId, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries } = order
+    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } = order
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
@@ -65,10 +65,11 @@ export class JobIntake {
     }
     await this.#requireRoom(service)
     const input = await acceptInput(store, order, maxInputBytes)
-    await store.create(activePlace(jobId), '', { service })
+    await store.create(activePlace(folder), '', { service })
     const createdAt = new Date(now()).toISOString()
     return {
       jobId,
+      folder,
       service,
       fingerprint,
       modelDigest,
@@ -78,20 +79,28 @@ export class JobIntake {
       errorThreshold,
       maxRetries,
       createdAt,
+      ...(messageId === undefined ? {} : { messageId }),
     }
   }
 
-  /** Sees that a job that is there is on its way. */
-  async #goOn(order: Order, job: StoredJob): Promise<JobView> {
+  /**
+   * Sees that a job that is there is on its way.
+   *
+   * @param etag  of the input as the order finds it
+   */
+  async #goOn(order: Order, job: StoredJob, etag: () => Promise<string | undefined>): Promise<JobView> {
     const { store, queues } = this.#options
     if (isRefused(job) || job.fingerprint !== order.fingerprint) {
       const advice = 'the same id is for the same job only; choose another one'
       throw new ScoringError('JOB_ID_TAKEN', `jobId: there is a job "${order.jobId}" with other content; ${advice}`)
     }
+    // A message that is delivered again asks for nothing new.
+    const isAgain = order.messageId !== undefined && order.messageId === job.messageId
+    if (!isAgain) requireSameInput(job, await etag())
     const state = await ensureState(store, job)
     if (state?.status === 'NotStarted') {
-      await store.create(activePlace(job.jobId), '', { service: job.service })
-      await queues.send('split', { jobId: job.jobId })
+      await store.create(activePlace(job.folder), '', { service: job.service })
+      await queues.send('split', messageOf(job.folder))
     }
     return viewOf(store, job)
   }
@@ -99,10 +108,29 @@ export class JobIntake {
   async #requireRoom(service: string): Promise<void> {
     const { store, maxActiveJobs } = this.#options
     let active = 0
-    for await (const { metadata } of store.list(jobsContainer, activePrefix)) if (metadata.service === service) active++
+    for await (const _ of store.list(jobsContainer, activePrefixOf(service))) active++
     if (active < maxActiveJobs) return
-    throw new ScoringError('TOO_MANY_JOBS', `${active} jobs of this service have not ended; submit this one later.`, {
-      retryAfterSeconds: 30,
-    })
+    throw new ScoringError(
+      'TOO_MANY_JOBS',
+      `${active} jobs of this service have not ended (SCORING_JOB_MAX_ACTIVE); submit this one later.`,
+      {
+        retryAfterSeconds: 30,
+      },
+    )
   }
+}
+
+/**
+ * The answer for a job of yesterday's rows must not pass for one of today's.
+ *
+ * @param etag  of the input now; undefined: it cannot be told
+ * @throws ScoringError JOB_INPUT_CHANGED
+ */
+function requireSameInput({ jobId, createdAt, input }: JobSpec, etag: string | undefined): void {
+  if (etag === undefined || etag === input.etag) return
+  const name = 'blob' in input.place ? input.place.blob : input.place.url
+  throw new ScoringError(
+    'JOB_INPUT_CHANGED',
+    `jobId: the job "${jobId}" of ${createdAt} is for an earlier version of ${name}, which has changed since; choose another id for what is there now, e.g. one with a date in it`,
+  )
 }

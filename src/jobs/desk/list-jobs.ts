@@ -2,7 +2,7 @@ import { ScoringError } from '../../errors.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { jobsContainer, listedPlace, listPrefix } from '../job-layout.ts'
 import type { JobView } from '../jobs.ts'
-import { readJob, viewOf } from './stored-job.ts'
+import { findJob, viewOf } from './stored-job.ts'
 
 /** As `listedPlace` makes names: time, then id. */
 const markerPattern = /^\d{13}_[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
@@ -38,7 +38,7 @@ export async function listJobs(
 async function viewsOf(store: BlobStore, service: string, names: readonly string[]): Promise<JobView[]> {
   const views = await Promise.all(
     names.map(async name => {
-      const job = await readJob(store, name.slice(name.indexOf('_') + 1))
+      const job = await findJob(store, service, name.slice(name.indexOf('_') + 1))
       // A submission that came to nothing has left its name, too.
       const isIts = job?.service === service && name === nameOf(service, job.createdAt, job.jobId)
       return isIts ? viewOf(store, job) : undefined

@@ -1,13 +1,14 @@
 import type { ScoringError } from '../../errors.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { listedPlace, specPlace } from '../job-layout.ts'
+import { jobFolder, listedPlace, messageFolder, specPlace } from '../job-layout.ts'
 import { jobIdPattern } from '../job-spec.ts'
 import { sha256 } from './order.ts'
-import { isRefused, type RefusedJob, readJob } from './stored-job.ts'
+import { findJob, isRefused, type RefusedJob, readJob } from './stored-job.ts'
 
 /**
- * Keeps a message that asks for what cannot be as a failed job: under the id that was asked for, where that is free, else
- * under that of the message.
+ * Keeps a message that asks for what cannot be as a failed job of its service: under the id that was asked for, where that
+ * is free, else under that of the message. Where it names no service, the id of the message is all that anybody knows it by:
+ * one that it asks for may be in use anywhere.
  *
  * @param asked  what the message holds, as far as it could be read
  * @param service  that it names, if there is such a one
@@ -21,14 +22,16 @@ export async function keepRefused(
   { code, message }: ScoringError,
   createdAt: string,
 ): Promise<string | undefined> {
-  for (const jobId of [...askedId(asked), messageJobId(messageId)]) {
-    const known = await readJob(store, jobId)
+  const own = messageJobId(messageId)
+  for (const jobId of service === undefined ? [own] : [...askedId(asked), own]) {
+    const folder = service === undefined ? messageFolder(jobId) : jobFolder(service, jobId)
+    const known = service === undefined ? await readJob(store, folder) : await findJob(store, service, jobId)
     if (known && isRefused(known) && known.messageId === messageId) return undefined // delivered twice
     if (known) continue
     const named = service === undefined ? {} : { service }
-    const job: RefusedJob = { jobId, ...named, messageId, createdAt, refused: { code, message } }
+    const job: RefusedJob = { jobId, folder, ...named, messageId, createdAt, refused: { code, message } }
     if (service !== undefined) await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
-    if (await store.create(specPlace(jobId), JSON.stringify(job))) return jobId
+    if (await store.create(specPlace(folder), JSON.stringify(job))) return jobId
   }
   return undefined
 }

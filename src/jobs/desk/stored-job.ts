@@ -1,5 +1,5 @@
 import type { BlobStore } from '../blob-store.ts'
-import { resultsPrefix, specPlace } from '../job-layout.ts'
+import { type JobFolder, jobFolder, oldJobFolder, resultsPrefix, specPlace } from '../job-layout.ts'
 import { readState } from '../job-records.ts'
 import type { JobSpec } from '../job-spec.ts'
 import type { JobProgress, JobState } from '../job-state.ts'
@@ -12,6 +12,7 @@ import { tallyOf } from '../tally.ts'
  */
 export interface RefusedJob {
   readonly jobId: string
+  readonly folder: JobFolder
   /** Absent: the message names no service that there is. */
   readonly service?: string
   readonly messageId: string
@@ -26,15 +27,23 @@ export function isRefused(job: StoredJob): job is RefusedJob {
 }
 
 /** @returns undefined: there is no such job */
-export async function readJob(store: BlobStore, jobId: string): Promise<StoredJob | undefined> {
-  const blob = await store.readWhole(specPlace(jobId))
-  return blob && (JSON.parse(Buffer.from(blob.content).toString()) as StoredJob)
+export async function readJob(store: BlobStore, folder: JobFolder): Promise<StoredJob | undefined> {
+  const blob = await store.readWhole(specPlace(folder))
+  return blob && { ...(JSON.parse(Buffer.from(blob.content).toString()) as StoredJob), folder }
+}
+
+/** What a service knows by that id. @returns undefined: nothing, whatever other services call so */
+export async function findJob(store: BlobStore, service: string, jobId: string): Promise<StoredJob | undefined> {
+  const job = await readJob(store, jobFolder(service, jobId))
+  if (job) return job
+  const old = await readJob(store, oldJobFolder(jobId))
+  return old?.service === service ? old : undefined
 }
 
 /** The job as its owner sees it now. */
 export async function viewOf(store: BlobStore, job: StoredJob): Promise<JobView> {
   if (isRefused(job)) return refusedView(job)
-  const state: JobState = (await readState(store, job.jobId)) ?? { status: 'NotStarted', createdAt: job.createdAt }
+  const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
   const { status, createdAt, startedAt, endedAt, error } = state
   const isPartial = status === 'Failed' || status === 'Canceled'
   return {
@@ -45,7 +54,7 @@ export async function viewOf(store: BlobStore, job: StoredJob): Promise<JobView>
     createdAt,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(endedAt === undefined ? {} : { endedAt }),
-    output: { ...job.output, ...(isPartial ? { partial: `jobs/${resultsPrefix(job.jobId)}` } : {}) },
+    output: { ...job.output, ...(isPartial ? { partial: `jobs/${resultsPrefix(job.folder)}` } : {}) },
     ...(error === undefined ? {} : { error }),
   }
 }

@@ -1,4 +1,5 @@
 import type { Dtype } from '../../tensor/dtype.ts'
+import { nonFiniteWord } from './missing-value.ts'
 
 /** RFC 8259, section 6. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
@@ -10,9 +11,10 @@ const words: Readonly<Record<string, string>> = { true: 'true', false: 'false', 
  * A cell of a CSV as JSON text: digits as they stand, so that 2^60 stays exact. Spaces around numbers do not count.
  *
  * @param dtype  undefined: a number if it is one in JSON's spelling (`007` is not), else a string
+ * @param missing  nan: to floating-point types, pandas' texts for what is missing are NaN, and infinities are values
  * @returns undefined: it is not of that type
  */
-export function cellJson(cell: string, dtype: Dtype | undefined): string | undefined {
+export function cellJson(cell: string, dtype: Dtype | undefined, missing: 'nan' | 'error' = 'nan'): string | undefined {
   if (dtype === 'string') return JSON.stringify(cell)
   const text = cell.trim()
   if (dtype === 'bool') return words[text.toLowerCase()]
@@ -20,6 +22,8 @@ export function cellJson(cell: string, dtype: Dtype | undefined): string | undef
   if (dtype === undefined) return JSON.stringify(cell)
   const [, sign, whole = '', fraction = '', exponent] = otherNumber.exec(text) ?? []
   // The pattern takes leading zeros apart, so that "0." has neither part left, like ".".
-  if (sign === undefined || !/^[+-]?(\d|\.\d)/.test(text)) return undefined
+  if (sign === undefined || !/^[+-]?(\d|\.\d)/.test(text)) {
+    return missing === 'nan' && dtype.startsWith('float') ? nonFiniteWord(text) : undefined
+  }
   return `${sign === '-' ? '-' : ''}${whole || '0'}${fraction && `.${fraction}`}${exponent}`
 }

@@ -1,13 +1,14 @@
 /**
  * Values of Parquet as JSON text, read raw so that nothing is lost on the way:
  *
- * - integers and decimals with all their digits; floating-point numbers in JavaScript's shortest spelling, NaN and infinities as null
+ * - integers and decimals with all their digits; floating-point numbers in JavaScript's shortest spelling; NaN and infinities as null, or as
+ *   Python's words where a floating-point input takes them
  * - text as strings; bytes without a type as base64; UUIDs as usual; JSON as it is
  * - dates `2026-11-21`; times of day and timestamps as ISO 8601 with the digits of their unit, with `Z` where they are in UTC
  * - lists as arrays, groups and maps as objects, nulls as null
  */
 import type { SchemaElement, SchemaTree } from 'hyparquet'
-import { bigEndian, date, decimal, float, float16, json, time, timestamp } from './parquet-values.ts'
+import { anyFloat, bigEndian, date, decimal, float, float16, json, time, timestamp } from './parquet-values.ts'
 
 type Encode = (value: unknown) => string
 
@@ -17,32 +18,37 @@ export interface SchemaWords {
   isMapLike(schema: SchemaTree): boolean
 }
 
-/** @returns undefined: a type that is not read */
-export function encoderOf(node: SchemaTree, words: SchemaWords): Encode | undefined {
-  const encode = valueEncoder(node, words)
+/**
+ * @param hasNonFinite  NaN and infinities are words; else null, which is all that JSON has for them
+ * @returns undefined: a type that is not read
+ */
+export function encoderOf(node: SchemaTree, words: SchemaWords, hasNonFinite = false): Encode | undefined {
+  const encode = valueEncoder(node, words, hasNonFinite)
   if (!encode) return undefined
   // A repeated field outside of a list is a list of its own.
   const isRepeated = node.element.repetition_type === 'REPEATED' && !words.isListLike(node)
   return orNull(isRepeated ? listOf(encode) : encode)
 }
 
-function valueEncoder(node: SchemaTree, words: SchemaWords): Encode | undefined {
+function valueEncoder(node: SchemaTree, words: SchemaWords, hasNonFinite: boolean): Encode | undefined {
   const { element, children } = node
-  if (children.length === 0) return leafEncoder(element)
+  if (children.length === 0) return leafEncoder(element, hasNonFinite)
   if (element.logical_type?.type === 'VARIANT') return undefined
   const [inner] = children as [SchemaTree]
   if (words.isListLike(node)) {
     const item =
-      inner.children.length === 1 ? encoderOf(inner.children[0] as SchemaTree, words) : leafEncoder(inner.element)
+      inner.children.length === 1
+        ? encoderOf(inner.children[0] as SchemaTree, words, hasNonFinite)
+        : leafEncoder(inner.element, hasNonFinite)
     return item && listOf(orNull(item))
   }
   if (words.isMapLike(node)) {
-    const member = encoderOf(inner.children[1] as SchemaTree, words)
+    const member = encoderOf(inner.children[1] as SchemaTree, words, hasNonFinite)
     return member && objectOf(() => member)
   }
   const members = new Map<string, Encode>()
   for (const child of children) {
-    const member = encoderOf(child, words)
+    const member = encoderOf(child, words, hasNonFinite)
     if (!member) return undefined
     members.set(child.element.name, member)
   }
@@ -64,7 +70,7 @@ function objectOf(memberOf: (name: string) => Encode): Encode {
       .join(',')}}`
 }
 
-function leafEncoder(element: SchemaElement): Encode | undefined {
+function leafEncoder(element: SchemaElement, hasNonFinite: boolean): Encode | undefined {
   const { type, converted_type: converted, logical_type: logical } = element
   if (converted === 'DECIMAL' || logical?.type === 'DECIMAL') {
     const scale = element.scale ?? (logical?.type === 'DECIMAL' ? logical.scale : 0)
@@ -83,9 +89,9 @@ function leafEncoder(element: SchemaElement): Encode | undefined {
       return value => timestamp(value as bigint, 9, true)
     case 'FLOAT':
     case 'DOUBLE':
-      return float
+      return hasNonFinite ? anyFloat : float
     default:
-      return bytesEncoder(element)
+      return bytesEncoder(element, hasNonFinite)
   }
 }
 
@@ -107,7 +113,10 @@ function int64Encoder(element: SchemaElement): Encode {
   return isUnsigned(element) ? value => String(BigInt.asUintN(64, value as bigint)) : String
 }
 
-function bytesEncoder({ converted_type: converted, logical_type: logical }: SchemaElement): Encode {
+function bytesEncoder(
+  { converted_type: converted, logical_type: logical }: SchemaElement,
+  hasNonFinite: boolean,
+): Encode {
   const buffer = (value: unknown) => {
     const { buffer, byteOffset, length } = value as Uint8Array
     return Buffer.from(buffer, byteOffset, length)
@@ -118,7 +127,7 @@ function bytesEncoder({ converted_type: converted, logical_type: logical }: Sche
         .toString('hex')
         .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}"`
   }
-  if (logical?.type === 'FLOAT16') return value => float(float16(buffer(value)))
+  if (logical?.type === 'FLOAT16') return value => (hasNonFinite ? anyFloat : float)(float16(buffer(value)))
   if (converted === 'JSON' || logical?.type === 'JSON') return value => json(buffer(value).toString())
   const isText = converted === 'UTF8' || converted === 'ENUM' || logical?.type === 'STRING' || logical?.type === 'ENUM'
   return value => JSON.stringify(buffer(value).toString(isText ? 'utf8' : 'base64'))

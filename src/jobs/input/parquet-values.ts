@@ -5,6 +5,11 @@ export function float(value: unknown): string {
   return Number.isFinite(value) ? String(value) : 'null'
 }
 
+/** NaN and infinities as Python writes them, which JSON does not have. */
+export function anyFloat(value: unknown): string {
+  return Number.isFinite(value) ? float(value) : String(value)
+}
+
 /** IEEE 754 binary16, little-endian. Float16Array came with Node 24. */
 export function float16(bytes: Buffer): number {
   const bits = bytes.readUInt16LE()

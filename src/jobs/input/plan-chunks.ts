@@ -1,6 +1,6 @@
-import type { TensorInfo } from '../../engine/model-session.ts'
 import type { InputFormat } from '../job-spec.ts'
-import { readHeader } from './csv-header.ts'
+import { type CsvOptions, csvColumns } from './csv-columns.ts'
+import type { MissingOptions } from './missing-value.ts'
 import type { ChunkLimits, NextChunk } from './open-chunk.ts'
 import { planText } from './plan-text.ts'
 import type { PlanCursor } from './planned-chunk.ts'
@@ -9,13 +9,11 @@ import { scannerOf } from './row-scanner.ts'
 import { rowShapeOf } from './row-shape.ts'
 import { openText, type ReadInput } from './text-source.ts'
 
-export interface PlanOptions extends ChunkLimits {
+export interface PlanOptions extends ChunkLimits, CsvOptions, MissingOptions {
   readonly format: InputFormat
   readonly isGzip: boolean
   /** Of the input as it lies there. */
   readonly bytes: number
-  /** What the service takes, against which the columns of CSV and Parquet are checked; undefined: objects by column name. */
-  readonly inputs: readonly TensorInfo[] | undefined
   /** A larger row is planned as a row, but never held. */
   readonly maxRowBytes: number
   /** Of the unpacked text. */
@@ -35,7 +33,6 @@ export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCu
 export const defaultPlanLimits = {
   maxChunkBytes: 8 * 1024 ** 2,
   maxRowBytes: 16 * 1024 ** 2,
-  maxInputBytes: 64 * 1024 ** 3,
 } as const
 
 /**
@@ -59,11 +56,11 @@ export async function* planChunks(
   const source = { ...options, read }
   let begin = cursor
   if (format === 'csv' && !cursor.columns) {
-    const header = await readHeader(source)
-    if (!header) return
-    begin = { ...cursor, columns: header.columns, offset: Math.max(cursor.offset, header.offset) }
+    const found = await csvColumns(source, options)
+    if (!found) return
+    begin = { ...cursor, columns: found.columns, offset: Math.max(cursor.offset, found.offset) }
   }
-  if (begin.columns) rowShapeOf(begin.columns, inputs)
+  if (begin.columns) rowShapeOf(begin.columns, inputs, options)
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = scannerOf(format, offset, cursor.chunk > 0)
   const rows = isGzip ? new RowCutter(scanner, offset, maxRowBytes) : scanner

@@ -29,7 +29,7 @@ export async function* planParquet(
   const chunk = new OpenChunk(options, cursor, '\n')
   let start = cursor.offset
   try {
-    for await (const rows of rowsOf(file, options.inputs, cursor.row, sliceBytes)) {
+    for await (const rows of rowsOf(file, options, cursor.row, sliceBytes)) {
       for (const text of rows) {
         const row = Buffer.from(text)
         const end = start + row.length
@@ -51,7 +51,7 @@ export async function* planParquet(
 /** JSON text of the rows from that one on, as many at once as are read at once. */
 async function* rowsOf(
   file: ParquetFile,
-  inputs: PlanOptions['inputs'],
+  options: PlanOptions,
   firstRow: number,
   sliceBytes: number,
 ): AsyncGenerator<Iterable<string>> {
@@ -66,9 +66,11 @@ async function* rowsOf(
   const { children } = schema
   const names = namesOf(children)
   const isList = children.map(each => words.isListLike(each) || each.element.repetition_type === 'REPEATED')
-  const shape = rowShapeOf(names, inputs, isList)
-  const columns = shape.cells.map(({ column, name }) => {
-    const encode = encoderOf(children[column] as SchemaTree, words)
+  const shape = rowShapeOf(names, options.inputs, options, isList)
+  const columns = shape.cells.map(({ column, name, dtype }) => {
+    // Only where floats are declared do others than finite ones have a place.
+    const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
+    const encode = encoderOf(children[column] as SchemaTree, words, hasWords)
     if (!encode)
       throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not read`)
     return { name, encode }

@@ -34,6 +34,7 @@ export type InputFault =
   | 'INPUT_NOT_JSON_ARRAY'
   | 'INPUT_NOT_PARQUET'
   | 'INPUT_COLUMNS_UNFIT'
+  | 'INPUT_HAS_NO_HEADER'
 
 /** The input cannot be read as what it is said to be; rows before that are fine. */
 export class InputUnreadable extends Error {
@@ -49,6 +50,6 @@ export class InputUnreadable extends Error {
 export function tooLarge(maxInputBytes: number): InputUnreadable {
   return new InputUnreadable(
     'INPUT_TOO_LARGE',
-    `the input is larger than ${maxInputBytes} bytes of text; cut it in several`,
+    `the input has more than ${maxInputBytes} bytes of unpacked text (SCORING_JOB_MAX_INPUT_BYTES); cut it into several`,
   )
 }

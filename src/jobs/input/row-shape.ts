@@ -1,6 +1,7 @@
 import type { TensorInfo } from '../../engine/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
+import { nearestName } from './nearest-name.ts'
 import { InputUnreadable } from './planned-chunk.ts'
 
 /** How rows are made of the columns of a CSV or Parquet file. */
@@ -13,12 +14,21 @@ export interface RowShape {
   rowOf(cells: readonly string[]): string
 }
 
+/** What is known of the columns besides what the input says of itself. */
+export interface TableNames {
+  /** Of the values of a row, in the order in which the service takes them: `input.columns` of `service.json` or of the job. */
+  readonly names?: readonly string[] | undefined
+  /** What stands in a CSV without header, from left to right: `input.columns` of the job. */
+  readonly fileColumns?: readonly string[] | undefined
+}
+
 /**
  * - One input: all columns in their order, as the list that the input takes for a row: flat for [N, 10], nested for [N, 1, 8, 8],
- *   the value itself for [N].
+ *   the value itself for [N]. Where the values have names, the columns of these names, in whatever order; others are left out,
+ *   as they are beside the one column that a single value takes, if it has the input's name.
  * - Several: an object of the inputs. Column `age` fills the input "age"; columns `pixels[0]`, `pixels[1]`, … fill a wider one.
  *   Other columns are left out.
- * - None declared: an object of all columns.
+ * - None declared: an object of all columns, or of those that have the names.
  *
  * A column of Parquet lists may fill an input alone, and is taken as it is.
  *
@@ -28,28 +38,25 @@ export interface RowShape {
 export function rowShapeOf(
   columns: readonly string[],
   inputs: readonly TensorInfo[] | undefined,
+  { names }: TableNames = {},
   isList: readonly boolean[] = [],
 ): RowShape {
-  const all = columns.map((_, column) => column)
   const [only] = inputs ?? []
-  if (!inputs || !only) {
-    const twice = columns.find((name, index) => columns.indexOf(name) !== index)
-    if (twice !== undefined) throw unfit(`two columns are named "${twice}", and rows are objects by column name`)
-    const keys = columns.map(name => `${JSON.stringify(name)}:`)
-    return {
-      cells: all.map(column => ({ column, name: columns[column] as string, dtype: undefined })),
-      isNumberList: false,
-      rowOf: cells => `{${cells.map((cell, index) => keys[index] + cell).join(',')}}`,
-    }
+  if (names && inputs && inputs.length > 1) {
+    throw unfit('"columns" is for services with one input; the columns of this one have the names of its inputs')
   }
+  const known = names ?? ownName(inputs, columns)
+  const taken = known ? columnsNamed(known, columns) : columns.map((_, column) => column)
+  if (!inputs || !only) return objectShape(taken, columns)
   const fillings = inputs.map(input => {
-    const taken = inputs.length === 1 ? all : columnsFor(input, columns)
-    const isWhole = taken.length === 1 && isList[taken[0] as number] === true
-    const inner = isWhole ? undefined : innerSizes(input, taken.length)
-    return { input, taken, inner, key: `${JSON.stringify(input.name)}:` }
+    const own = inputs.length === 1 ? taken : columnsFor(input, columns)
+    const isWhole = own.length === 1 && isList[own[0] as number] === true
+    const inner = isWhole ? undefined : innerSizes(input, own.length)
+    return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
   })
+  const isInOrder = taken.length === columns.length && taken.every((column, index) => column === index)
   return {
-    isNumberList: fillings.length === 1 && fillings[0]?.inner?.length === 1 && isNumeric(only.dtype),
+    isNumberList: isInOrder && fillings.length === 1 && fillings[0]?.inner?.length === 1 && isNumeric(only.dtype),
     cells: fillings.flatMap(({ input, taken }) =>
       taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype })),
     ),
@@ -66,6 +73,95 @@ export function rowShapeOf(
   }
 }
 
+/**
+ * What columns without names are called, by their place.
+ *
+ * @param count  of them
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT: it takes names to tell which is which
+ */
+export function namesByPlace(
+  count: number,
+  inputs: readonly TensorInfo[] | undefined,
+  { names }: TableNames,
+): readonly string[] {
+  if (names) return names
+  if (inputs?.length === 1) return Array.from({ length: count }, (_, index) => `column ${index + 1}`)
+  const places = inputs && placesOf(inputs)
+  if (places) return places.map(({ name }) => name)
+  const why = inputs ? 'how many columns fill each input is open' : 'the service takes rows by name'
+  throw unfit(`there is no header, and ${why}; say "columns" in the input of the job`)
+}
+
+/** Each value of a row in its order, under the name that its column has. @returns undefined: an input is open, or of any shape */
+export function placesOf(inputs: readonly TensorInfo[]): { name: string; dtype: Dtype }[] | undefined {
+  const places: { name: string; dtype: Dtype }[] = []
+  for (const { name, shape, dtype } of inputs) {
+    if (!shape) return undefined
+    const inner = isPlainValue(shape) ? [] : shape.slice(1)
+    if (!inner.every(isFixed)) return undefined
+    const width = inner.reduce((product, size) => product * size, 1)
+    if (width === 1) places.push({ name, dtype })
+    else for (let index = 0; index < width; index++) places.push({ name: `${name}[${index}]`, dtype })
+  }
+  return places
+}
+
+/** A single value a row may stand beside others under the name of its input. @returns undefined: it does not */
+function ownName(inputs: readonly TensorInfo[] | undefined, columns: readonly string[]): string[] | undefined {
+  const [only] = inputs ?? []
+  if (!inputs || !only || inputs.length > 1 || columns.length === 1) return undefined
+  return columns.includes(only.name) && placesOf(inputs)?.length === 1 ? [only.name] : undefined
+}
+
+/** An object of the columns. */
+function objectShape(taken: readonly number[], columns: readonly string[]): RowShape {
+  const names = taken.map(column => columns[column] as string)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw unfit(`two columns are named "${twice}", and rows are objects by column name`)
+  const keys = names.map(name => `${JSON.stringify(name)}:`)
+  return {
+    cells: taken.map(column => ({ column, name: columns[column] as string, dtype: undefined })),
+    isNumberList: false,
+    rowOf: cells => `{${cells.map((cell, index) => keys[index] + cell).join(',')}}`,
+  }
+}
+
+/** @returns where each of the names is */
+function columnsNamed(names: readonly string[], columns: readonly string[]): number[] {
+  const places = new Map(columns.map((name, column) => [name, column]))
+  const missing = names.filter(name => !places.has(name))
+  if (missing.length > 0) throw noColumn(missing, names, columns)
+  mustBeOnce(names, columns)
+  return names.map(name => places.get(name) as number)
+}
+
+/** The input has none of these columns: says which it has that the service does not know, and which was probably meant. */
+function noColumn(missing: readonly string[], names: readonly string[], columns: readonly string[]): InputUnreadable {
+  const strangers = columns.filter(name => !names.includes(name))
+  const lacks = missing.map(name => {
+    const nearest = nearestName(name, strangers)
+    return nearest === undefined ? `"${name}"` : `"${name}" (is it "${nearest}"?)`
+  })
+  const others = strangers.length === 0 ? '' : `; unknown: ${listed(strangers.map(name => `"${name}"`))}`
+  return unfit(`missing: ${listed(lacks)}${others}`)
+}
+
+const maxListed = 10
+
+function listed(texts: readonly string[]): string {
+  const shown = texts.slice(0, maxListed).join(', ')
+  return texts.length > maxListed ? `${shown} and ${texts.length - maxListed} more` : shown
+}
+
+function mustBeOnce(taken: readonly string[], columns: readonly string[]): void {
+  const seen = new Set<string>()
+  const wanted = new Set(taken)
+  for (const name of columns) {
+    if (seen.has(name) && wanted.has(name)) throw unfit(`two columns are named "${name}"`)
+    seen.add(name)
+  }
+}
+
 function isNumeric(dtype: Dtype): boolean {
   return dtype !== 'string' && dtype !== 'bool'
 }
@@ -77,12 +173,14 @@ function columnsFor({ name }: TensorInfo, columns: readonly string[]): number[] 
     numbered.push(columns.indexOf(`${name}[${index}]`))
   const taken = columns.includes(name) ? [columns.indexOf(name)] : numbered
   if (taken.length === 0) {
-    throw unfit(`no column is named "${name}" (or "${name}[0]", "${name}[1]", …), which the service takes`)
+    const nearest = nearestName(name, columns)
+    const meant = nearest === undefined ? '' : `; is it "${nearest}"?`
+    throw unfit(`no column is named "${name}" (or "${name}[0]", "${name}[1]", …), which the service takes${meant}`)
   }
-  const twice = taken
-    .map(column => columns[column] as string)
-    .find(each => columns.indexOf(each) !== columns.lastIndexOf(each))
-  if (twice !== undefined) throw unfit(`two columns are named "${twice}"`)
+  mustBeOnce(
+    taken.map(column => columns[column] as string),
+    columns,
+  )
   return taken
 }
 
@@ -91,13 +189,16 @@ function columnsFor({ name }: TensorInfo, columns: readonly string[]): number[] 
  * dimension takes what the columns leave it.
  */
 function innerSizes({ name, shape }: TensorInfo, count: number): number[] {
+  if (!shape) return count === 1 ? [] : [count]
   const inner = isPlainValue(shape) ? [] : shape.length === 1 ? shape : shape.slice(1)
   const open = inner.filter(size => !isFixed(size)).length
   const fixed = inner.filter(isFixed).reduce((product, size) => product * size, 1)
   if (open > 1 || (open === 0 ? fixed !== count : count % fixed !== 0)) {
     const takes =
       open > 1 ? 'lists of more than one open size; write the rows as JSON' : `${open ? 'a multiple of ' : ''}${fixed}`
-    throw unfit(`${count} column(s) fill the input "${name}" of shape [${shape.join(', ')}], which takes ${takes}`)
+    throw unfit(
+      `${count} column(s) fill the input "${name}" of shape [${shape.join(', ')}], which takes ${takes}; "columns" in the input of the job names those to take`,
+    )
   }
   return inner.map(size => (isFixed(size) ? size : count / fixed))
 }

@@ -49,6 +49,7 @@ export async function chaosServices(): Promise<ServiceFiles> {
     'joined/service.json': {
       models: { negate: { path: 'negate.onnx' } },
       stages: [{ script: 'mark.js' }, { model: 'negate' }],
+      batching: { rowsAreIndependent: true },
     },
     'joined/mark.js': mark,
     'joined/negate.onnx': negate,

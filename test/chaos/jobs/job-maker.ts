@@ -57,7 +57,7 @@ export function makeJob(dice: Dice, jobId: string, pool: readonly KnownRow[]): C
   const isOwnOutput = dice.chance(0.6)
   const output = {
     format: outputFormat,
-    blob: isOwnOutput ? `output/${jobId}.${outputFormat}` : `jobs/${jobId}/predictions.${outputFormat}`,
+    blob: isOwnOutput ? `output/${jobId}.${outputFormat}` : `jobs/${service}/${jobId}/predictions.${outputFormat}`,
   }
   const errorThreshold = dice.chance(0.2) ? Math.max(0, failures + dice.from(-2, 2)) : -1
   const name = `input/${jobId}.${format}${isGzip ? '.gz' : ''}`

@@ -93,10 +93,10 @@ async function doMishap(job: ChaosJob, dice: Dice, around: Surroundings): Promis
     case 'duplicates':
       for (let each = 0; each < 6; each++) {
         const chunk = dice.from(0, 40)
-        await storage.send('scoring-job-chunk', JSON.stringify({ jobId: job.jobId, chunk }))
+        await storage.send('scoring-job-chunk', JSON.stringify({ service: job.service, jobId: job.jobId, chunk }))
         await storage.send(
           dice.oneOf(['scoring-job-split', 'scoring-job-finish']),
-          JSON.stringify({ jobId: job.jobId }),
+          JSON.stringify({ service: job.service, jobId: job.jobId }),
         )
       }
       return false
@@ -123,7 +123,7 @@ async function awaitEnd(job: ChaosJob, dice: Dice, around: Surroundings) {
     }
     if (Date.now() > until) {
       const waiting = JSON.stringify(await around.storage.waiting())
-      const files = (await around.storage.list('jobs', `${job.jobId}/`)).join('\n')
+      const files = (await around.storage.list('jobs', `${job.service}/${job.jobId}/`)).join('\n')
       throw new Error(
         `${job.jobId} never ended: ${JSON.stringify(answer)}; in queues: ${waiting}; its blobs:\n${files}\n${around.hosts.output}`,
       )

@@ -10,7 +10,7 @@ const diabetes = new URL('../../../models/diabetes/', import.meta.url)
 
 /** `sum` adds the three values of a row, unless they are among those above; `diabetes` is the sample model. */
 export const chaosServices: ServiceFiles = {
-  'sum/service.json': { entryScript: 'score.js', auth: { mode: 'none' } },
+  'sum/service.json': { entryScript: 'score.js', auth: { mode: 'none' }, batching: { rowsAreIndependent: true } },
   'sum/score.js': `
     import { tensor } from 'scoring-functions'
     export const input = tensor([[1, 2, 3]])

@@ -130,7 +130,15 @@ describe('planChunks', () => {
       }
       const chunks = planChunks(
         broken,
-        { format: 'jsonl', isGzip, bytes: 99, inputs: undefined, miniBatchSize: 9, ...defaultPlanLimits },
+        {
+          format: 'jsonl',
+          isGzip,
+          bytes: 99,
+          inputs: undefined,
+          miniBatchSize: 9,
+          maxInputBytes: 2 ** 30,
+          ...defaultPlanLimits,
+        },
         { chunk: 0, row: 0, offset: 0 },
       )
       await assert.rejects(chunks.next(), reset)
@@ -193,6 +201,7 @@ const csv = fc
 
 function expectedJson(text: string): string {
   const trimmed = text.replace(/^[ \t\r]+|[ \t\r]+$/g, '')
+  if (trimmed === 'NaN') return trimmed // Python writes and reads it
   try {
     JSON.parse(trimmed)
     return trimmed

@@ -21,7 +21,19 @@ describe('readRows of JSON', () => {
   })
 
   it('takes exactly one JSON value for a row, so that none runs into its neighbours', async () => {
-    const none = ['1],[2', '1,2', '1 2', 'NaN', '-Infinity', "{'a':1}", '{"a":1}}', '\u00a01', '01', '\ufeff1', '[1,]']
+    const none = [
+      '1],[2',
+      '1,2',
+      '1 2',
+      'NaN,1',
+      '+Infinity',
+      "{'a':1}",
+      '{"a":1}}',
+      '\u00a01',
+      '01',
+      '\ufeff1',
+      '[1,]',
+    ]
     assert.deepEqual(await lines(`0\n${none.join('\n')}`), ['0', ...none.map(() => 'ROW_NOT_JSON')])
   })
 
@@ -81,6 +93,66 @@ describe('readRows of JSON', () => {
   })
 })
 
+describe('readRows, where values are missing', () => {
+  // pandas 2.3, read_csv: default na_values, and what its parser of floats takes for infinities.
+  const missing =
+    ',#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null'.split(',')
+  const infinities = {
+    inf: 'Infinity',
+    '-inf': '-Infinity',
+    '+Inf': 'Infinity',
+    Infinity: 'Infinity',
+    '-INFINITY': '-Infinity',
+  }
+  const inputs = [input('x', 'float32', ['n', 2])]
+
+  it('makes NaN of what pandas takes for missing, and keeps infinities, for floats', async () => {
+    for (const cell of missing) assert.deepEqual(await table(`a,b\n1,"${cell}"\n`, ...inputs), ['[1,NaN]'], cell)
+    for (const [cell, word] of Object.entries(infinities)) {
+      assert.deepEqual(await table(`a,b\n${cell},1\n`, ...inputs), [`[${word},1]`])
+    }
+    assert.deepEqual(await lines('[NaN, null]\n{"a": -Infinity}\n'), ['[NaN, null]', '{"a": -Infinity}'])
+  })
+
+  it('has an error row that says why for other numbers and booleans; texts are texts', async () => {
+    for (const [dtype, kind, code] of [
+      ['int64', 'a number (int64)', 'ROW_NOT_A_NUMBER'],
+      ['bool', 'true or false', 'ROW_NOT_A_BOOL'],
+    ] as const) {
+      const one = { format: 'csv', inputs: [input('x', dtype, ['n', 2])] } as const
+      const why = `it takes ${kind}; only floating-point values can be missing`
+      assert.deepEqual(await first('age,b\n,1\n', one), { code, message: `column "age" is empty; ${why}` })
+      assert.deepEqual(await first('age,b\nNA,1\n', one), { code, message: `column "age" has a missing value; ${why}` })
+    }
+    assert.deepEqual(await table('a,b\n,NA\n', input('x', 'string', ['n', 2])), ['["","NA"]'])
+  })
+
+  it('refuses all of them where the service takes none', async () => {
+    const strict = { format: 'csv', inputs, missing: 'error' } as const
+    for (const cell of [...missing, ...Object.keys(infinities)]) {
+      assert.deepEqual(await read(`a,b\n1,"${cell}"\n`, strict), ['ROW_NOT_A_NUMBER'], cell)
+    }
+    const { message } = (await first('a,b\n,1\n', strict)) as { message: string }
+    assert.match(message, /^column "a" is empty; .*\("missing": "error"\)$/)
+    assert.deepEqual(await lines('NaN\n[1]\n', { missing: 'error' }), ['ROW_NOT_JSON', '[1]'])
+  })
+})
+
+describe('readRows of JSON for a service that takes tensors', () => {
+  it('says of a line that is the body of a request that a line is one row', async () => {
+    const tried = { format: 'jsonl', inputs: [input('x', 'float32', ['n', 2])] } as const
+    for (const body of ['{"data": [[1, 2]]}', '{"input_data": [[1, 2]]}', '{"Inputs": {"data": [[1, 2]]}}']) {
+      const { code, message } = (await first(body, tried)) as { code: string; message: string }
+      assert.equal(code, 'ROW_IS_A_BODY')
+      assert.match(message, /a row is the list of its values, or an object of them by name$/)
+    }
+    assert.deepEqual(await read('{"data": [1, 2]}', { ...tried, inputs: [input('data', 'float32', ['n', 2])] }), [
+      '{"data": [1, 2]}',
+    ])
+    assert.deepEqual(await lines('{"data": [[1, 2]]}'), ['{"data": [[1, 2]]}'], 'a script may take it')
+  })
+})
+
 describe('readRows of a CSV', () => {
   it('makes a list in the order of the columns for a service of one input', async () => {
     assert.deepEqual(await table('b,a\n1,2\n', input('x', 'float32', ['n', 2])), ['[1,2]'])
@@ -115,14 +187,14 @@ describe('readRows of a CSV', () => {
       [
         'a,b,c',
         [input('x', 'float32', ['n', 2])],
-        /3 column\(s\) fill the input "x" of shape \[n, 2\], which takes 2$/,
+        /3 column\(s\) fill the input "x" of shape \[n, 2\], which takes 2; "columns" in/,
       ],
       ['a,b', [input('x', 'float32', ['n'])], /2 column\(s\)/],
-      ['a,b,c', [input('x', 'float32', ['n', 'k', 2])], /a multiple of 2$/],
-      ['a,b', [input('x', 'float32', ['n', 'h', 'w'])], /rows as JSON$/],
+      ['a,b,c', [input('x', 'float32', ['n', 'k', 2])], /a multiple of 2;/],
+      ['a,b', [input('x', 'float32', ['n', 'h', 'w'])], /rows as JSON;/],
       ['a,c', [input('a', 'float32', ['n']), input('b', 'float32', ['n'])], /"b"/],
       ['a,b,b', [input('a', 'float32', ['n']), input('b', 'float32', ['n'])], /two columns are named "b"/],
-      ['a,b', [input('a', 'float32', ['n']), input('b', 'float32', ['n', 2])], /takes 2$/],
+      ['a,b', [input('a', 'float32', ['n']), input('b', 'float32', ['n', 2])], /takes 2;/],
       ['a,a', [], /two columns are named "a"/],
     ]
     for (const [header, inputs, message] of unfit) {
@@ -155,8 +227,6 @@ describe('readRows of a CSV', () => {
 
   it('has an error row that names the column where a cell is no number', async () => {
     for (const cell of [
-      '',
-      ' ',
       '.',
       '+',
       'e5',
@@ -164,8 +234,8 @@ describe('readRows of a CSV', () => {
       '1,5',
       '1 2',
       '0x10',
-      'NaN',
-      'inf',
+      'infinite',
+      'nanx',
       '1_000',
       '١',
       'secret',
@@ -175,10 +245,9 @@ describe('readRows of a CSV', () => {
         format: 'csv',
         inputs: [input('x', 'float32', ['n', 2])],
       })
-      const found = cell.trim() === '' ? 'is empty' : 'holds something else'
       assert.deepEqual(
         row,
-        { code: 'ROW_NOT_A_NUMBER', message: `column "age" ${found}; it takes a number (float32)` },
+        { code: 'ROW_NOT_A_NUMBER', message: 'column "age" holds something else; it takes a number (float32)' },
         JSON.stringify(cell),
       )
     }

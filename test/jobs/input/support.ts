@@ -38,6 +38,7 @@ export function optionsFor(content: Bytes, { sizes: _, ...given }: Tried): PlanO
     inputs: undefined,
     miniBatchSize: 3,
     ...defaultPlanLimits,
+    maxInputBytes: 2 ** 30,
     planParquet,
     ...given,
   }
@@ -56,13 +57,15 @@ export async function plan(content: Bytes, tried: Tried, cursor: PlanCursor = pl
 }
 
 export async function rowsOf(content: Bytes, tried: Tried, chunks: readonly NextChunk[]): Promise<Row[]> {
-  const { format, inputs, maxRowBytes } = optionsFor(content, tried)
+  const { format, inputs, maxRowBytes, names, missing } = optionsFor(content, tried)
   const read = readerOf(content, tried.sizes)
   const rows: Row[] = []
   for (const chunk of chunks) {
     const text = chunk.content ? readerOf(chunk.content, tried.sizes)() : read(chunk)
     const { columns } = chunk.next
-    rows.push(...(await readRows(text, chunk, { format: chunkFormatOf(format), columns, inputs, maxRowBytes })))
+    rows.push(
+      ...(await readRows(text, chunk, { format: chunkFormatOf(format), columns, inputs, maxRowBytes, names, missing })),
+    )
   }
   return rows
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
 import { placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
-import { type JobWorld, jobId, outputBlob } from './job-world.ts'
+import { folder, type JobWorld, outputBlob } from './job-world.ts'
 import { foreignText } from './people.ts'
 import type { RowKind, Scenario } from './scenario.ts'
 
@@ -100,7 +100,7 @@ function checkCounts({ scenario, state, store }: JobWorld, rows: readonly Output
   const chunks = Math.ceil(rows.length / scenario.miniBatchSize)
   const counts = { rows: rows.length, succeeded: rows.length - failed, failed, chunks }
   assert.deepEqual(state?.progress, { ...counts, chunksDone: chunks, percent: 100 })
-  const result = JSON.parse(store.text(resultPlace(jobId)) as string) as Record<string, unknown>
+  const result = JSON.parse(store.text(resultPlace(folder)) as string) as Record<string, unknown>
   assert.deepEqual({ ...result, ...counts }, result)
 }
 
@@ -121,7 +121,7 @@ function waysOf({ store, host, fates, seen }: JobWorld): string[] {
     joined: names.some(name => name.includes('/joined/')),
     'several parts': names.some(name => name.includes('/plan/0000001')),
     revived: seen.sent.some(({ isRevival }) => isRevival),
-    swept: names.includes('jobs/job/sweep.json'),
+    swept: names.includes('jobs/service/job/sweep.json'),
     'poisoned chunk': host.poisonedChunks.length > 0,
     'poisoned split or finish': host.poisonedOthers > 0,
     killed: fates.kills > 0,

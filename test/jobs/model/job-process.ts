@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
 import type { BlobPlace, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
 import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'
@@ -114,6 +115,7 @@ export class JobProcess {
           seen.sent.push(message)
           await queues.send(queue, message, delaySeconds)
         }),
+      sendBack: () => assert.fail('only the desk sends submissions back'),
     }
   }
 
@@ -121,6 +123,7 @@ export class JobProcess {
     return {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
+      rowSettings: () => ({}),
       score: async (service, rows, _, signal, isTimeUp) => {
         const results = await this.call('score', service, async () => {
           if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)

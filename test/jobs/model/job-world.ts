@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { activePlace, placeOf, statePlace } from '../../../src/jobs/job-layout.ts'
+import { activePlace, jobFolder, placeOf, statePlace } from '../../../src/jobs/job-layout.ts'
 import type { JobSpec } from '../../../src/jobs/job-spec.ts'
 import { hasEnded, type JobState, type JobStatus, transitions } from '../../../src/jobs/job-state.ts'
 import type { JobMessage } from '../../../src/jobs/message-queues.ts'
@@ -15,7 +15,9 @@ import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import { Suspicions } from './suspicions.ts'
 
-export const jobId = 'job'
+/** As messages name it. */
+export const job = { service: 'service', jobId: 'job' }
+export const folder = jobFolder(job.service, job.jobId)
 export const inputBlob = 'input/rows'
 export const outputBlob = 'output/predictions'
 
@@ -52,12 +54,12 @@ export class JobWorld {
   }
 
   get state(): JobState | undefined {
-    const text = this.store.text(statePlace(jobId))
+    const text = this.store.text(statePlace(folder))
     return text === undefined ? undefined : (JSON.parse(text) as JobState)
   }
 
   get isActive(): boolean {
-    return this.store.text(activePlace(jobId)) !== undefined
+    return this.store.text(activePlace(folder)) !== undefined
   }
 
   after(ms: number, callback: () => void): () => void {
@@ -170,7 +172,7 @@ export class JobWorld {
   /** What has to hold after every turn: what has ended stays as it is, to the letter. */
   #check(): void {
     this.seen.waitingChunks = Math.max(this.seen.waitingChunks, this.host.waitingChunks)
-    const text = this.store.text(statePlace(jobId))
+    const text = this.store.text(statePlace(folder))
     if (text === undefined || text === this.#lastState) return
     const { status } = JSON.parse(text) as JobState
     const before = this.#lastState === undefined ? undefined : (JSON.parse(this.#lastState) as JobState)

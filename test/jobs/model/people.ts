@@ -2,7 +2,7 @@
 import { activePlace, placeOf, specPlace } from '../../../src/jobs/job-layout.ts'
 import { changeState, ensureState } from '../../../src/jobs/job-records.ts'
 import { hasEnded } from '../../../src/jobs/job-state.ts'
-import { inputBlob, type JobWorld, jobId, outputBlob } from './job-world.ts'
+import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.ts'
 
 export const foreignText = 'written by somebody else'
 
@@ -10,12 +10,12 @@ export const foreignText = 'written by somebody else'
 export function submit({ random, processes, spec }: JobWorld): void {
   const { store, queues } = random.pick(processes).tools
   const work = async () => {
-    await store.create(activePlace(jobId), '')
-    await store.create(specPlace(jobId), JSON.stringify(spec))
+    await store.create(activePlace(folder), '')
+    await store.create(specPlace(folder), JSON.stringify(spec))
     const state = await ensureState(store, spec)
     if (state?.status !== 'NotStarted') return
-    await store.create(activePlace(jobId), '') // it may have waited so long that the sweeper took it for an orphan
-    await queues.send('split', { jobId })
+    await store.create(activePlace(folder), '') // it may have waited so long that the sweeper took it for an orphan
+    await queues.send('split', job)
   }
   work().catch(() => {})
 }
@@ -25,8 +25,8 @@ export function cancel({ random, processes, state }: JobWorld): boolean {
   if (!state || hasEnded(state.status)) return false
   const { store, queues } = random.pick(processes).tools
   const work = async () => {
-    await changeState(store, jobId, ['NotStarted', 'Running'], 'CancelRequested')
-    await queues.send('finish', { jobId })
+    await changeState(store, folder, ['NotStarted', 'Running'], 'CancelRequested')
+    await queues.send('finish', job)
   }
   work().catch(() => {})
   return true

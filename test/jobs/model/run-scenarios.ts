@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { placeOf } from '../../../src/jobs/job-layout.ts'
 import type { JobSpec } from '../../../src/jobs/job-spec.ts'
 import { checkEnd } from './check-end.ts'
-import { inputBlob, JobWorld, jobId, outputBlob } from './job-world.ts'
+import { folder, inputBlob, JobWorld, job, outputBlob } from './job-world.ts'
 import { type Scenario, scenarios } from './scenario.ts'
 
 /** @returns how often each end was seen; throws with the seed and the smallest scenario that was found to go wrong */
@@ -34,8 +34,8 @@ function inputOf({ rows, inputFormat }: Scenario): string {
 
 function specOf({ inputFormat, outputFormat, miniBatchSize, errorThreshold }: Scenario, input: string): JobSpec {
   return {
-    jobId,
-    service: 'service',
+    ...job,
+    folder,
     fingerprint: 'f00d',
     modelDigest: 'digest',
     input: {

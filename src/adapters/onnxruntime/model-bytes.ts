@@ -1,0 +1,140 @@
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { OnnxModel } from '../../models/graph/onnx-model.ts'
+import type { OnnxTensor } from '../../models/graph/onnx-tensor.ts'
+import { type ByteRange, type Field, fieldsOf, UnreadableOnnx } from '../../models/graph/protobuf.ts'
+
+/** Smaller files are read as they are. */
+const sparseFrom = 8 * 2 ** 20
+/** Contents of an initializer that stay in the file; shapes and the like are far smaller. */
+const largeFrom = 2 ** 20
+const blockBytes = 2 ** 16
+/** Tag and length of a field, and some. */
+const headBytes = 32
+/** ModelProto.graph, GraphProto.initializer, TensorProto.raw_data (onnx.proto). */
+const [graphField, initializerField, rawDataField] = [7, 5, 9]
+
+/**
+ * The bytes of an ONNX file but for large weights, which nobody looks at but the runtime, and that reads the file itself.
+ * The memory for them is there and empty: the system gives none to what is not written to.
+ */
+export class ModelBytes {
+  readonly bytes: Uint8Array
+  readonly #path: string
+  /** Where the contents begin that were left out, by the place of their initializer. */
+  readonly #leftOut = new Map<number, ByteRange>()
+
+  /** @throws Error of the file system */
+  constructor(path: string, isWhole: boolean) {
+    this.#path = path
+    const file = openSync(path, 'r')
+    try {
+      const { size } = fstatSync(file)
+      if (isWhole || size < sparseFrom) {
+        this.bytes = readFileSync(file)
+        return
+      }
+      this.bytes = new Uint8Array(size)
+      const blocks = new Blocks(file, this.bytes)
+      try {
+        this.#readGraph(blocks, { start: 0, end: size })
+      } catch (failure) {
+        if (!(failure instanceof UnreadableOnnx)) throw failure
+        this.#leftOut.clear() // whoever reads it says what is wrong with it
+        blocks.read({ start: 0, end: size })
+      }
+    } finally {
+      closeSync(file)
+    }
+  }
+
+  /** The model with what was left out as contents in another file of its folder: itself. */
+  withContentsBeside(model: OnnxModel): OnnxModel {
+    if (this.#leftOut.size === 0) return model
+    const initializers = model.graph.initializers.map((tensor): OnnxTensor => {
+      const range = this.#leftOut.get(tensor.place.start)
+      if (!range) return tensor
+      return {
+        ...tensor,
+        external: { location: basename(this.#path), offset: range.start, length: range.end - range.start },
+      }
+    })
+    return { ...model, graph: { ...model.graph, initializers } }
+  }
+
+  /** Reads what was left out, for a copy of the whole file. */
+  complete(): void {
+    const file = openSync(this.#path, 'r')
+    try {
+      for (const range of this.#leftOut.values()) readRange(file, this.bytes, range)
+    } finally {
+      closeSync(file)
+    }
+    this.#leftOut.clear()
+  }
+
+  #readGraph(blocks: Blocks, file: ByteRange): void {
+    for (const field of blocks.fieldsOf(file)) {
+      if (field.number !== graphField) blocks.read(field)
+      else
+        for (const part of blocks.fieldsOf(field)) {
+          if (part.number === initializerField && lengthOf(part) >= largeFrom) this.#readTensor(blocks, part)
+          else blocks.read(part)
+        }
+    }
+  }
+
+  #readTensor(blocks: Blocks, tensor: Field): void {
+    for (const field of blocks.fieldsOf(tensor)) {
+      if (field.number === rawDataField && lengthOf(field) >= largeFrom) this.#leftOut.set(tensor.start, field)
+      else blocks.read(field)
+    }
+  }
+}
+
+/** A file of which blocks are read when somebody wants them. */
+class Blocks {
+  readonly #file: number
+  readonly #bytes: Uint8Array
+  readonly #isRead: Uint8Array
+
+  constructor(file: number, bytes: Uint8Array) {
+    this.#file = file
+    this.#bytes = bytes
+    this.#isRead = new Uint8Array(Math.ceil(bytes.length / blockBytes))
+  }
+
+  read({ start, end }: ByteRange): void {
+    const last = Math.min(Math.ceil(end / blockBytes), this.#isRead.length)
+    for (let block = Math.floor(start / blockBytes); block < last; block++) {
+      if (this.#isRead[block]) continue
+      let next = block + 1
+      while (next < last && !this.#isRead[next]) next++
+      const range = { start: block * blockBytes, end: Math.min(next * blockBytes, this.#bytes.length) }
+      readRange(this.#file, this.#bytes, range)
+      this.#isRead.fill(1, block, next)
+      block = next - 1
+    }
+  }
+
+  /** Fields of a message, of which only tags and lengths are read. */
+  *fieldsOf(message: ByteRange): Generator<Field> {
+    this.read({ start: message.start, end: message.start + headBytes })
+    for (const field of fieldsOf(this.#bytes, message)) {
+      yield field
+      this.read({ start: field.end, end: field.end + headBytes })
+    }
+  }
+}
+
+function readRange(file: number, bytes: Uint8Array, { start, end }: ByteRange): void {
+  for (let at = start; at < end; ) {
+    const count = readSync(file, bytes, at, Math.min(end - at, 2 ** 30), at)
+    if (count === 0) throw new Error('it became shorter while it was read')
+    at += count
+  }
+}
+
+function lengthOf({ start, end }: ByteRange): number {
+  return end - start
+}

@@ -1,0 +1,40 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { isAbsolute, join, normalize, sep } from 'node:path'
+import type { RowProof } from '../../engine/model-session.ts'
+import type { OnnxModel } from '../../models/graph/onnx-model.ts'
+import type { ReadExternal } from '../../models/graph/onnx-tensor.ts'
+import { proveRowIndependence } from '../../models/graph/prove-row-independence.ts'
+
+/** Bytes of a tensor that the proof may want to see: shapes and indexes, never weights. */
+const mostExternalBytes = 2 ** 16
+
+/**
+ * What the graph of a model proves of its rows.
+ *
+ * @param folder  where the model's file lies, and those of its weights
+ */
+export function rowProofOf(model: OnnxModel, folder: string): RowProof {
+  const verdict = proveRowIndependence(model, { readExternal: readIn(folder) })
+  if (verdict.kind === 'dependent') return { kind: 'dependent', reason: verdict.reason }
+  const { inputs, outputs } = verdict
+  return { kind: 'independent', inputs, rowAxes: new Map(outputs.map(({ name, rowAxis }) => [name, rowAxis])) }
+}
+
+/** Reads from files below the folder only, as ONNX Runtime does. */
+function readIn(folder: string): ReadExternal {
+  return (location, offset, length) => {
+    const path = normalize(location)
+    if (length > mostExternalBytes || isAbsolute(path) || path.split(sep).includes('..')) return undefined
+    try {
+      const file = openSync(join(folder, path), 'r')
+      try {
+        const bytes = new Uint8Array(length)
+        return readSync(file, bytes, 0, length, offset) === length ? bytes : undefined
+      } finally {
+        closeSync(file)
+      }
+    } catch {
+      return undefined // the runtime says what is wrong with it
+    }
+  }
+}

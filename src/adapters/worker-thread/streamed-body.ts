@@ -1,0 +1,83 @@
+/**
+ * A body that leaves its thread as it comes, over a port of its own: the owner asks for one piece at a time, so the script
+ * makes no more than the client takes. `pull` goes to the thread, a piece or `end` comes back; a port that closes before
+ * `end` says that the rest will not come, or, from the owner, that nobody wants it.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+
+const pull = 'pull'
+const end = 'end'
+
+/**
+ * The thread's side.
+ *
+ * @param onFailure  hears what the body throws; its owner learns that it ended too soon
+ * @returns the port for the owner
+ */
+export function sendBody(body: ReadableStream<Uint8Array>, onFailure: (failure: unknown) => void): MessagePort {
+  const { port1: ours, port2: theirs } = new MessageChannel()
+  const reader = body.getReader()
+  let isOver = false
+  ours.on('message', async () => {
+    try {
+      const { done, value } = await reader.read()
+      isOver = done
+      if (done) ours.postMessage(end)
+      else ours.postMessage(value, [value.buffer as ArrayBuffer])
+    } catch (failure) {
+      isOver = true
+      onFailure(failure)
+      ours.close()
+    }
+  })
+  ours.on('close', () => {
+    if (!isOver) reader.cancel().catch(onFailure)
+  })
+  return theirs
+}
+
+/**
+ * The owner's side.
+ *
+ * @param idleMs  how long the script may take for one piece
+ * @param onEnd   hears once that no more will come or is wanted
+ * @returns fails when the thread ends, the body throws, or a piece takes too long
+ */
+export function receiveBody(port: MessagePort, idleMs: number, onEnd: () => void): ReadableStream<Uint8Array> {
+  let next = expectPiece()
+  port.on('message', message => next.resolve(message))
+  port.on('close', () => {
+    next.reject(new Error('the body of the answer ended before it was complete'))
+    onEnd()
+  })
+  port.unref()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        port.postMessage(pull)
+        const timer = setTimeout(() => {
+          next.reject(new Error(`no further piece of the answer's body came within ${idleMs} ms (limits.timeoutMs)`))
+          port.close()
+        }, idleMs)
+        try {
+          const message = await next.promise
+          next = expectPiece()
+          if (message !== end) return controller.enqueue(message as Uint8Array)
+          controller.close()
+          port.close()
+        } finally {
+          clearTimeout(timer)
+        }
+      },
+      cancel: () => port.close(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Its failure is told to whoever asks for the piece, and to nobody where none does. */
+function expectPiece(): PromiseWithResolvers<unknown> {
+  const piece = Promise.withResolvers<unknown>()
+  piece.promise.catch(() => {})
+  return piece
+}

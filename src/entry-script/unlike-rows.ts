@@ -1,0 +1,151 @@
+/** Rows that are as unlike as a model lets them be, so that one that shows in the answer to another is seen. */
+import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import { allocate, type Dtype, type TensorData } from '../tensor/dtype.ts'
+import { splitRows } from '../tensor/rows.ts'
+import { elementCount, isOpen } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { rowCountOf } from './row-feeds.ts'
+import { hasEqualRows } from './row-sharing.ts'
+
+/**
+ * How far values are apart, boldest first. Models have tables that large numbers are not in, categories that a made-up
+ * text is not among: what cannot score a bold row may score a tame one.
+ */
+export const spreads = ['wide', 'narrow', 'least'] as const
+export type Spread = (typeof spreads)[number]
+
+/** Sizes to try for inner dimensions that inputs leave open: some models take no small ones, some only one. */
+export function openSizesOf(inputs: readonly TensorInfo[]): readonly number[] {
+  return inputs.some(({ shape }) => shape?.slice(1).some(isOpen)) ? [3, 1, 32] : [1]
+}
+
+/** Rows of the owner's sample, from which others are made. */
+export interface Sample {
+  /** One row each. */
+  readonly rows: readonly Feeds[]
+  readonly whole: Feeds
+}
+
+/** @returns undefined: its inputs do not have the same number of rows, one at least */
+export function sampleOf(feeds: Feeds): Sample | undefined {
+  if (!hasEqualRows(feeds)) return undefined
+  const cut = Object.entries(feeds).map(
+    ([name, tensor]) => [name, splitRows(tensor, new Array(tensor.rowCount).fill(1))] as const,
+  )
+  const rows = Array.from({ length: rowCountOf(feeds) }, (_, index) =>
+    Object.fromEntries(cut.map(([name, parts]) => [name, parts[index] as Tensor])),
+  )
+  return { rows, whole: feeds }
+}
+
+/**
+ * A row of made-up values, where only the declared types are known.
+ *
+ * @param openSize  of each dimension that has no size
+ * @param step  0, 1, 2, …: each gives another row
+ */
+export function madeUpRow(inputs: readonly TensorInfo[], openSize: number, spread: Spread, step: number): Feeds {
+  return Object.fromEntries(
+    inputs.map(({ name, dtype, shape }) => {
+      const sizes = (shape ?? [1]).map((size, axis) =>
+        axis === 0 ? 1 : typeof size === 'number' && size >= 0 ? size : openSize,
+      )
+      const data = allocate(dtype, elementCount(sizes))
+      fill(data, index => madeUpValue(dtype, spread, step, index))
+      return [name, new Tensor(dtype, data, sizes)]
+    }),
+  )
+}
+
+/** A row made from one of a sample: with values of its kind, or `wide` beyond them. The first is the sample's own. */
+export function variedRow({ rows, whole }: Sample, spread: Spread, step: number): Feeds {
+  const row = rows[step % rows.length] as Feeds
+  if (step === 0) return row
+  return Object.fromEntries(
+    Object.entries(row).map(([name, { dtype, data, shape }]) => {
+      const varied = allocate(dtype, data.length)
+      const vary = varierOf(dtype, (whole[name] as Tensor).data, spread, step)
+      fill(varied, index => vary(data[index] as never, index))
+      return [name, new Tensor(dtype, varied, shape)]
+    }),
+  )
+}
+
+type Value = number | bigint | string
+
+function fill(data: TensorData, valueAt: (index: number) => Value): void {
+  for (let index = 0; index < data.length; index++) (data as Value[])[index] = valueAt(index)
+}
+
+/** Signs and sizes of wide numbers. */
+const factors = [1, -2, 40, -0.05, 900, -7]
+
+function madeUpValue(dtype: Dtype, spread: Spread, step: number, index: number): Value {
+  const share = noise(step, index)
+  if (isFloat(dtype)) return spread === 'wide' ? factorOf(step) * (0.1 + share) : 0.05 + 0.9 * share
+  if (dtype === 'string') {
+    if (spread === 'wide') return `row ${step} ${index}`
+    return spread === 'narrow' ? pick(['a', 'b'], share) : ''
+  }
+  if (dtype === 'bool' || spread === 'least') return integerOf(dtype, (step + index) % 2)
+  const span = spread === 'narrow' ? 8 : dtype === 'uint8' ? 256 : 100
+  // Rows of one value differ too.
+  return integerOf(dtype, (step * 7 + index * 3 + Math.floor(share * 5)) % span)
+}
+
+/** @param all  of the sample */
+function varierOf(dtype: Dtype, all: TensorData, spread: Spread, step: number): (value: Value, index: number) => Value {
+  const share = (index: number) => noise(step, index)
+  if (spread === 'least') return value => value
+  if (isFloat(dtype)) {
+    const largest = largestOf(all as Float64Array)
+    const limit = dtype === 'float16' ? 60_000 : Number.MAX_VALUE
+    return (value, index) => {
+      if (spread === 'narrow') return Number(value) + largest * 0.2 * (share(index) - 0.5)
+      const varied = factorOf(step) * (Number(value) + largest * (0.1 + share(index)))
+      return Math.max(-limit, Math.min(limit, varied))
+    }
+  }
+  if (dtype === 'string') {
+    const texts = all as string[]
+    return (value, index) => (spread === 'wide' ? `${value} ${step} ${index}` : pick(texts, share(index)))
+  }
+  if (dtype === 'bool') return (value, index) => (Number(value) + step + Math.round(share(index))) % 2
+  const values = Array.from(all as ArrayLike<number | bigint>, Number)
+  const lowest = values.reduce((one, other) => Math.min(one, other))
+  const highest = values.reduce((one, other) => Math.max(one, other), spread === 'wide' ? 99 : lowest)
+  const span = highest - lowest + 1
+  if (!Number.isSafeInteger(lowest) || !Number.isSafeInteger(span)) return value => value
+  return (value, index) =>
+    integerOf(dtype, lowest + ((Number(value) - lowest + step * 7 + Math.floor(share(index) * span)) % span))
+}
+
+/** Of the finite ones; 1 where all are 0. */
+function largestOf(values: Float64Array): number {
+  let largest = 0
+  for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value))
+  return largest || 1
+}
+
+function isFloat(dtype: Dtype): boolean {
+  return dtype.startsWith('float')
+}
+
+function integerOf(dtype: Dtype, value: number): number | bigint {
+  return dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value
+}
+
+function factorOf(step: number): number {
+  return factors[step % factors.length] as number
+}
+
+function pick(texts: readonly string[], share: number): string {
+  return texts[Math.floor(share * texts.length)] ?? ''
+}
+
+/** A number from 0 up to 1 that looks like chance, the same each time. */
+function noise(step: number, index: number): number {
+  let bits = Math.imul(step + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)
+  bits = Math.imul(bits ^ (bits >>> 15), 0x2c1b3c6d)
+  return ((bits ^ (bits >>> 12)) >>> 0) / 2 ** 32
+}

@@ -1,0 +1,62 @@
+/** Changes of a graph that leave every other byte of its file as it is. */
+import type { OnnxModel, Place } from './onnx-model.ts'
+import { concatBytes, encodeBytesField, encodeFieldHead, encodeIntegerField, encodeText } from './protobuf.ts'
+
+/** Numbers of fields (onnx.proto). */
+const field = {
+  model: { graph: 7, opset: 8 },
+  graph: { node: 1, output: 12 },
+  node: { input: 1, output: 2, name: 3, operator: 4 },
+  value: { name: 1, type: 2 },
+} as const
+
+export interface GraphEdit {
+  /** Fields of the graph, each with the fields that come in its place; none: it is taken out. */
+  readonly replaced: ReadonlyMap<Place, readonly Uint8Array[]>
+  /** Fields that come after all others. */
+  readonly appended: readonly Uint8Array[]
+  /** Version of the standard operators where the model itself imports none. */
+  readonly standardOpset?: number
+}
+
+/** @returns the whole file with the changes */
+export function editedOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
+  const places = [...edit.replaced].sort(([one], [other]) => one.fieldStart - other.fieldStart)
+  const content: Uint8Array[] = []
+  let at = graph.place.start
+  for (const [place, fields] of places) {
+    content.push(bytes.subarray(at, place.fieldStart), ...fields)
+    at = place.end
+  }
+  content.push(bytes.subarray(at, graph.place.end), ...edit.appended)
+  const length = content.reduce((sum, part) => sum + part.length, 0)
+  const { standardOpset } = edit
+  return concatBytes([
+    bytes.subarray(0, graph.place.fieldStart),
+    encodeFieldHead(field.model.graph, length),
+    ...content,
+    bytes.subarray(graph.place.end),
+    ...(standardOpset === undefined ? [] : [encodeBytesField(field.model.opset, encodeIntegerField(2, standardOpset))]),
+  ])
+}
+
+/** A node that gives a value another name. The runtime takes it out again. */
+export function identityNode(from: string, to: string): Uint8Array {
+  return encodeBytesField(
+    field.graph.node,
+    encodeBytesField(field.node.input, encodeText(from)),
+    encodeBytesField(field.node.output, encodeText(to)),
+    encodeBytesField(field.node.name, encodeText(`${to} as a tensor`)),
+    encodeBytesField(field.node.operator, encodeText('Identity')),
+  )
+}
+
+/** @param elementType  TensorProto.DataType; undefined: as the runtime finds. The shape is what it finds, too. */
+export function outputOfGraph(name: string, elementType: number | undefined): Uint8Array {
+  // TypeProto.tensor_type is field 1, and its elem_type too.
+  const type =
+    elementType === undefined
+      ? []
+      : [encodeBytesField(field.value.type, encodeBytesField(1, encodeIntegerField(1, elementType)))]
+  return encodeBytesField(field.graph.output, encodeBytesField(field.value.name, encodeText(name)), ...type)
+}

@@ -1,0 +1,75 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+type Reading = Awaited<ReturnType<ReadableStreamDefaultReader<unknown>['read']>>
+
+/** More than this is not held back for the end of a body. */
+const maxHeldBytes = 2 ** 20
+
+/**
+ * The body of a `Response`, as far as it is there already. Most are there as a whole, and leave with their length; one
+ * whose next piece is still to come leaves as it comes.
+ *
+ * @throws what the body throws, as long as nothing of it has left; TypeError when it was read already, or holds anything
+ *   but bytes and text
+ */
+export async function readAhead(
+  body: ReadableStream<unknown> | null,
+): Promise<Uint8Array | ReadableStream<Uint8Array>> {
+  if (body === null) return new Uint8Array()
+  const reader = body.getReader()
+  const held: Uint8Array[] = []
+  let heldBytes = 0
+  for (;;) {
+    const reading = reader.read()
+    const next = await Promise.race([reading, nextTurn(undefined)])
+    if (next === undefined || (!next.done && heldBytes > maxHeldBytes)) return restOf(reader, joined(held), reading)
+    if (next.done) return joined(held)
+    const piece = bytesOf(next.value)
+    held.push(piece)
+    heldBytes += piece.byteLength
+  }
+}
+
+/** What was held back, then the piece that is being read, then all others, one for each that is asked for. */
+function restOf(
+  reader: ReadableStreamDefaultReader<unknown>,
+  held: Uint8Array<ArrayBuffer>,
+  reading: Promise<Reading>,
+): ReadableStream<Uint8Array> {
+  reading.catch(() => {}) // whoever asks for it is told
+  let next: Promise<Reading> | undefined = reading
+  return new ReadableStream(
+    {
+      start(controller) {
+        if (held.byteLength > 0) controller.enqueue(held)
+      },
+      async pull(controller) {
+        const { done, value } = await (next ?? reader.read())
+        next = undefined
+        if (done) controller.close()
+        else controller.enqueue(bytesOf(value))
+      },
+      cancel: reason => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** A copy: a script may write into its buffer again. */
+function bytesOf(piece: unknown): Uint8Array<ArrayBuffer> {
+  if (typeof piece === 'string') return new TextEncoder().encode(piece)
+  if (piece instanceof Uint8Array) return new Uint8Array(piece)
+  throw new TypeError('the body of a Response holds bytes or text')
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const [only] = pieces
+  if (only && pieces.length === 1) return only as Uint8Array<ArrayBuffer>
+  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.byteLength
+  }
+  return whole
+}

@@ -1,0 +1,42 @@
+import { beyondDoubles, readJson } from './json-reader.ts'
+
+/** What parsed JSON does not tell of the text that it comes from. */
+export interface JsonSource {
+  /** An infinity is one of Python's words for it; otherwise it is a number too large for a double. */
+  readonly hasTokens: boolean
+  /** The same as Maps, whose members stand as they were written; infinities are words in it. */
+  inOrder(): unknown
+}
+
+export interface ParsedJson extends JsonSource {
+  readonly value: unknown
+}
+
+/**
+ * JSON, or nearly: with the words NaN, Infinity and -Infinity, as Python writes and reads it. Ordinary texts cost what
+ * `JSON.parse` costs.
+ *
+ * @param hasExactIntegers  whole numbers beyond 2^53 stay exact, as BigInt (slower)
+ * @throws JsonError in CPython's words
+ */
+export function parseJson(text: string, hasExactIntegers: boolean): ParsedJson {
+  const reading = { hasExactIntegers, takesTokens: true }
+  const inOrder = () => readJson(text, { ...reading, keepsOrder: true })
+  try {
+    return { value: parseStrictJson(text, hasExactIntegers), hasTokens: false, inOrder }
+  } catch {
+    return { value: readJson(text, reading), hasTokens: true, inOrder }
+  }
+}
+
+/** @throws SyntaxError that quotes the text */
+export function parseStrictJson(text: string, hasExactIntegers: boolean): unknown {
+  return hasExactIntegers ? JSON.parse(text, exactInteger) : JSON.parse(text)
+}
+
+/** For `JSON.parse`: whole numbers beyond 2^53 as BigInt; what is beyond doubles stays so, as in `readJson`. */
+export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
+  if (!Number.isFinite(value)) return value < 0 ? -beyondDoubles : beyondDoubles
+  return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value
+}

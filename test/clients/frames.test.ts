@@ -1,0 +1,72 @@
+/** Data frames of pandas, in the hands of requests: each form that pandas can write one in, with missing values. */
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+import { run, works } from './tools.ts'
+
+const source = (path: string) => join(import.meta.dirname, 'python', path)
+const fixture = (path: string) => join(import.meta.dirname, '../fixtures/cases', path)
+
+interface Case {
+  readonly inputs: Readonly<Record<string, { values: unknown[][] }>>
+  readonly python_onnxruntime: { readonly values: { values: unknown[] }[] }
+}
+
+describe('a data frame', () => {
+  const cleanUps: (() => unknown)[] = []
+  let folder: string
+  let app: RunningApp
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'frames-'))
+    cleanUps.push(() => rm(folder, { recursive: true, force: true }))
+    const services = await Promise.all(
+      ['sk_columns_nozipmap', 'sk_imputer_missing'].map(async (name, index) => [
+        [`frames-${index}/service.json`, {}],
+        [`frames-${index}/model.onnx`, await readFile(fixture(`${name}/model.onnx`))],
+      ]),
+    )
+    app = await runApp({ after: each => cleanUps.push(each as () => unknown) }, Object.fromEntries(services.flat()))
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  /** A Python with pandas and requests, or what is missing. */
+  async function findPython(): Promise<{ python: string } | { missing: string }> {
+    if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
+    if (await works('python3', '-c', 'import pandas, requests')) return { python: 'python3' }
+    const venv = join(folder, 'python')
+    const python = join(venv, 'bin/python')
+    const requirements = source('frame-requirements.txt')
+    const isReady =
+      (await works('python3', '-m', 'venv', venv)) &&
+      (await works(python, '-m', 'pip', 'install', '--quiet', '--requirement', requirements))
+    return isReady
+      ? { python }
+      : { missing: 'the Python packages pandas and requests are not installed, nor can pip install them' }
+  }
+
+  it('is scored in every form that pandas writes, in its order, with missing values', async test => {
+    const tool = await findPython()
+    if ('missing' in tool) return test.skip(tool.missing)
+    for (const [index, name] of ['sk_columns_nozipmap', 'sk_imputer_missing'].entries()) {
+      const { inputs, python_onnxruntime } = JSON.parse(await readFile(fixture(`${name}/case.json`), 'utf8')) as Case
+      const columns = Object.entries(inputs)
+      const rows = columns[0]?.[1].values.map((_, row) =>
+        Object.fromEntries(
+          columns.map(([column, { values }]) => [column, values[row]?.[0] === 'nan' ? null : values[row]?.[0]]),
+        ),
+      )
+      const file = join(folder, `${name}.json`)
+      await writeFile(file, JSON.stringify({ rows, answers: python_onnxruntime.values[0]?.values }))
+      const service = `frames-${index}`
+      const uri = `${app.url}/api/v1/service/${service}/score`
+      const scored = await run(tool.python, source('score_frame.py'), uri, await app.keyOf(service), file)
+      assert.deepEqual([scored.stderr, scored.stdout.trim()], ['', '18'], name)
+    }
+  })
+})

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BlobServiceClient } from '@azure/storage-blob'
+import { QueueServiceClient } from '@azure/storage-queue'
+import { startStorage } from '../support/azurite-storage.ts'
+import { identityModel } from '../support/onnx-writer.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+
+/** Inputs, and what Python's onnxruntime gave for them. */
+interface Case {
+  readonly inputs: Readonly<Record<string, { readonly values: readonly (readonly [string | number])[] }>>
+  readonly python_onnxruntime: {
+    readonly values: readonly { readonly values: readonly (number | readonly number[])[] }[]
+    readonly outputs: readonly (readonly [string, ...unknown[]])[]
+  }
+}
+
+interface Job {
+  readonly jobId: string
+  readonly status: string
+  readonly output: { readonly blob: string }
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+const cleanUps: (() => unknown)[] = []
+const test = { after: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+const file = (name: string) => readFile(`test/fixtures/cases/${name}`)
+const readCase = async (name: string): Promise<Case> => JSON.parse(String(await file(`${name}/case.json`)))
+const titanic = await readCase('sk_columns_nozipmap')
+const imputer = await readCase('sk_imputer_missing')
+/** With "nan" where a value is missing. */
+const recordsOf = ({ inputs }: Case) =>
+  Array.from({ length: 3 }, (_, row) =>
+    Object.fromEntries(Object.entries(inputs).map(([name, { values }]) => [name, values[row]?.[0] as string | number])),
+  )
+
+describe('tables that jobs are given', () => {
+  let app: RunningApp
+  let blobs: BlobServiceClient
+  let queues: QueueServiceClient
+  before(async () => {
+    const storage = await startStorage(test as never)
+    blobs = BlobServiceClient.fromConnectionString(storage)
+    queues = QueueServiceClient.fromConnectionString(storage)
+    await blobs.createContainer('input')
+    await queues.createQueue('scoring-jobs')
+    const open = { auth: { mode: 'none' } }
+    app = await runApp(
+      test as never,
+      {
+        'titanic/service.json': open,
+        'titanic/model.onnx': await file('sk_columns_nozipmap/model.onnx'),
+        'imputer/service.json': open,
+        'imputer/model.onnx': await file('sk_imputer_missing/model.onnx'),
+        'strict/service.json': { ...open, missing: 'error' },
+        'strict/model.onnx': await file('sk_imputer_missing/model.onnx'),
+        'wide/service.json': { ...open, response: { nonFinite: 'literal' } },
+        'wide/model.onnx': identityModel('float32', ['batch', 3]),
+        'named/service.json': { ...open, input: { columns: ['a', 'b', 'c'] } },
+        'named/model.onnx': identityModel('float32', ['batch', 3]),
+      },
+      {
+        AzureWebJobsStorage: storage,
+        SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
+        SCORING_JOB_MAX_INPUT_BYTES: '1000000',
+      },
+    )
+    await app.settled()
+  })
+  after(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  const put = (name: string, content: string | Uint8Array) =>
+    blobs.getContainerClient('input').getBlockBlobClient(name).uploadData(Buffer.from(content))
+  const call = (path: string, body?: object) =>
+    fetch(`${app.url}/api/v1/service/${path}`, {
+      method: body ? 'POST' : 'GET',
+      headers: { 'content-type': 'application/json' },
+      body: body ? JSON.stringify(body) : null,
+    })
+  const endOf = async (service: string, jobId: string): Promise<Job> => {
+    for (;;) {
+      const job = (await (await call(`${service}/jobs/${jobId}`)).json()) as Job
+      if (['Completed', 'Failed', 'Canceled'].includes(job.status)) return job
+      await delay(50)
+    }
+  }
+  /** @returns the job when it has ended, and what each row got */
+  const run = async (service: string, name: string, content: string | Uint8Array, input: object = {}) => {
+    await put(name, content)
+    const submitted = await call(`${service}/jobs`, { input: { blob: `input/${name}`, ...input } })
+    const { jobId, message } = (await submitted.json()) as Job & { message?: string }
+    assert.equal(submitted.status, 202, message)
+    const job = await endOf(service, jobId)
+    if (job.status !== 'Completed') return { job, predictions: [] }
+    const [, ...path] = job.output.blob.split('/')
+    const text = String(await blobs.getContainerClient('jobs').getBlobClient(path.join('/')).downloadToBuffer())
+    const predictions = text
+      .split('\n')
+      .slice(0, -1)
+      .map(line => /^\{"index": \d+, "(?:prediction|error)": (.*)\}$/.exec(line)?.[1] as string)
+    return { job, predictions }
+  }
+  const assertPythons = ({ python_onnxruntime: { values, outputs } }: Case, predictions: readonly string[]) => {
+    assert.equal(predictions.length, 3)
+    for (const [row, text] of predictions.entries()) {
+      const answer = JSON.parse(text)
+      for (const [index, [name]] of outputs.entries()) {
+        const expected = [values[index]?.values[row]].flat() as number[]
+        const actual = [answer[name]].flat() as number[]
+        assert.equal(actual.length, expected.length)
+        for (const [at, value] of expected.entries())
+          assert.ok(Math.abs((actual[at] as number) - value) < 1e-6, `${name} of row ${row}: ${text}`)
+      }
+    }
+  }
+  const csvOf = (records: readonly Record<string, string | number>[], names: readonly string[]) =>
+    [names, ...records.map(record => names.map(name => record[name] ?? 'x'))]
+      .map(cells => `${cells.join(',')}\n`)
+      .join('')
+
+  it('find columns by name in any order beside others, and as records', async () => {
+    const records = recordsOf(titanic)
+    const names = ['id', ...Object.keys(titanic.inputs).reverse()]
+    assertPythons(titanic, (await run('titanic', 'shuffled.csv', csvOf(records, names))).predictions)
+    const lines = records.map(record => `${JSON.stringify(record)}\n`).join('')
+    assertPythons(titanic, (await run('titanic', 'records.jsonl', lines)).predictions)
+    const lists = records.map(record => `${JSON.stringify(Object.values(record))}\n`).join('')
+    assertPythons(titanic, (await run('titanic', 'lists.jsonl', lists)).predictions)
+    const [, ...rows] = csvOf(records, Object.keys(titanic.inputs)).split(/(?<=\n)/)
+    const bare = await run('titanic', 'bare.csv', rows.join(''), { header: false })
+    assertPythons(titanic, bare.predictions)
+    const { job } = await run('titanic', 'bare-unsaid.csv', rows.join(''))
+    assert.deepEqual([job.status, job.error?.code], ['Failed', 'INPUT_HAS_NO_HEADER'])
+  })
+
+  it('have missing values, which models get as NaN', async () => {
+    const records = recordsOf(imputer)
+    const names = Object.keys(imputer.inputs)
+    for (const [index, missing] of ['', 'NA', 'nan', '<NA>'].entries()) {
+      const csv = csvOf(records, names).replaceAll('nan', missing)
+      assertPythons(imputer, (await run('imputer', `missing-${index}.csv`, csv)).predictions)
+    }
+    for (const [index, missing] of ['null', 'NaN'].entries()) {
+      const lines = records.map(record => `${JSON.stringify(record).replace('"nan"', missing)}\n`).join('')
+      assertPythons(imputer, (await run('imputer', `missing-${index}.jsonl`, lines)).predictions)
+      const [refused, ...others] = (await run('strict', `strict-${index}.jsonl`, lines)).predictions
+      assert.match(refused ?? '', index === 0 ? /INPUT_TYPE_MISMATCH/ : /ROW_NOT_JSON/)
+      assert.ok(others.every(text => text.includes('probabilities')))
+    }
+    const [refused] = (await run('strict', 'strict.csv', csvOf(records, names))).predictions
+    assert.match(refused ?? '', /ROW_NOT_A_NUMBER/)
+  })
+
+  it('keep NaN apart from infinities, in CSV and in a Parquet file that pyarrow wrote', async () => {
+    const { predictions } = await run('wide', 'odd.csv', 'a,b,c\n,inf,-Infinity\n1,2,3\n')
+    assert.deepEqual(predictions, ['[NaN, Infinity, -Infinity]', '[1.0, 2.0, 3.0]'])
+    const parquet = await readFile('test/fixtures/parquet/types.parquet')
+    // test/fixtures/parquet/write.py: 1.5, 0.5, 0.1; then nothing but nulls; then -0.0, nan, -inf.
+    const read = await run('wide', 'types.parquet', parquet, { columns: ['f16', 'f32', 'f64'] })
+    assert.deepEqual(read.predictions, ['[1.5, 0.5, 0.1]', '[NaN, NaN, NaN]', '[-0.0, NaN, -Infinity]'])
+  })
+
+  it('have columns that service.json or the job names', async () => {
+    const csv = 'c,id,a,b\n3,7,1,2\n'
+    assert.deepEqual((await run('named', 'named.csv', csv)).predictions, ['[1.0, 2.0, 3.0]'])
+    assert.deepEqual((await run('named', 'named.jsonl', '{"b": 2, "c": 3, "a": 1}\n')).predictions, ['[1.0, 2.0, 3.0]'])
+    const columns = ['c', 'b', 'a']
+    assert.deepEqual((await run('wide', 'by-job.csv', csv, { columns })).predictions, ['[3.0, 2.0, 1.0]'])
+    const { job } = await run('named', 'others.csv', 'A,b,d\n1,2,3\n')
+    assert.equal(job.error?.code, 'INPUT_COLUMNS_UNFIT')
+    assert.match(job.error?.message ?? '', /missing: "a" \(is it "A"\?\), "c".*; unknown: "A", "d"$/)
+  })
+
+  it('come inline with NaN and infinities as Python writes them, and with no number that is one too large', async () => {
+    const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
+    const order = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
+    const response = await fetch(`${app.url}/api/v1/service/wide/jobs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: order,
+    })
+    assert.equal(response.status, 202)
+    await queues.getQueueClient('scoring-jobs').sendMessage(order.replace('inline', 'inline-message'))
+    for (const jobId of ['inline', 'inline-message']) {
+      while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)
+      const { output } = await endOf('wide', jobId)
+      const blob = blobs.getContainerClient('jobs').getBlobClient(output.blob.slice('jobs/'.length))
+      const [first, second, third] = String(await blob.downloadToBuffer()).split('\n')
+      assert.equal(first, '{"index": 0, "prediction": [NaN, Infinity, 1.0]}')
+      assert.equal(second, '{"index": 1, "prediction": [NaN, 2.0, 3.0]}')
+      assert.match(third ?? '', /too large a number for float32/)
+    }
+  })
+
+  it('are refused where their submission makes no sense', async () => {
+    for (const [input, output, message] of [
+      [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: is for CSV only/],
+      [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: is for CSV and Parquet only/],
+      [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
+      [
+        { blob: 'input/a\u2029/../../private/x.csv' },
+        {},
+        /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
+      ],
+      [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
+    ] as const) {
+      const response = await call('wide/jobs', { input, output })
+      const answer = (await response.json()) as { code: string; message: string }
+      assert.deepEqual([response.status, answer.code], [400, 'JOB_INVALID'], answer.message)
+      assert.match(answer.message, message)
+    }
+  })
+
+  it('have no more text than the operator allows, also when they are packed', async () => {
+    const { gzipSync } = await import('node:zlib')
+    const { job } = await run('wide', 'bomb.jsonl.gz', gzipSync('[1, 2, 3]\n'.repeat(200_000)))
+    assert.deepEqual([job.status, job.error?.code], ['Failed', 'INPUT_TOO_LARGE'])
+  })
+
+  it('come by messages whose lines end as on Windows, as text and in base64', async () => {
+    await put('mail.csv', 'a,b,c\n1,2,3\n')
+    const order = JSON.stringify({ jobId: 'mail', service: 'wide', input: { blob: 'input/mail.csv' } })
+    const packed = Buffer.from(order).toString('base64').replace(/.{40}/g, '$&\r\n')
+    const plain = order.replace('"mail"', '"lines"').replaceAll(',', ',\r\n')
+    for (const text of [packed, plain]) await queues.getQueueClient('scoring-jobs').sendMessage(text)
+    for (const jobId of ['mail', 'lines']) {
+      while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)
+      assert.equal((await endOf('wide', jobId)).status, 'Completed')
+    }
+  })
+})

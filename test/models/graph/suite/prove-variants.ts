@@ -1,0 +1,21 @@
+/** Writes what the proof says of each variant in a folder (see variants.py): `node prove-variants.ts FOLDER`. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { proveRowIndependence, type RowIndependence } from '../../../../src/models/graph/prove-row-independence.ts'
+import { readOnnxModel } from '../../../../src/models/graph/read-onnx-model.ts'
+
+interface Variant {
+  readonly name: string
+  readonly axes: Readonly<Record<string, number>>
+}
+
+export function proveVariants(folder: string, prove = proveRowIndependence): readonly RowIndependence[] {
+  const variants: Variant[] = JSON.parse(readFileSync(join(folder, 'variants.json'), 'utf8'))
+  return variants.map(({ axes }, index) =>
+    prove(readOnnxModel(readFileSync(join(folder, `${index}.onnx`))), { rowAxisOf: input => axes[input] }),
+  )
+}
+
+const [, program, folder] = process.argv
+if (program === import.meta.filename && folder)
+  writeFileSync(join(folder, 'verdicts.json'), JSON.stringify(proveVariants(folder)))
