@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext, vi } from 'vitest'
 import { startApp } from '../src/app.ts'
 import { identityModel } from './support/onnx-writer.ts'
 import { makeServices } from './support/service-folder.ts'
@@ -11,7 +11,7 @@ const files = { 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float
 
 async function appRoot(test: TestContext, keys?: object): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'app-'))
-  test.after(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
   await mkdir(join(root, '.local'))
   if (keys) await writeFile(join(root, '.local', 'keys.json'), JSON.stringify(keys))
   return root
@@ -44,7 +44,7 @@ describe('startApp', () => {
       message:
         'setting SCORING_MAX_HELD_BYTES: 999 is less than one body of service "small" may have, 1000: set more, or less in limits.maxBodyBytes of its service.json',
     })
-    test.mock.method(console, 'error', () => {})
+    vi.spyOn(console, 'error').mockReturnValue()
     const app = await startApp({ ...environment, SCORING_MAX_HELD_BYTES: '3000' }, await appRoot(test))
     assert.equal(app.catalogue.find('small').bytes.maxBytes, 1500)
     await app.stop()
@@ -67,15 +67,16 @@ describe('startApp', () => {
     const root = await appRoot(test)
     const SCORING_MODEL_CACHE = join(root, 'a-file')
     await writeFile(SCORING_MODEL_CACHE, '')
-    const lines = test.mock.method(console, 'error', () => {})
-    test.mock.method(console, 'log', () => {})
+    const lines = vi.spyOn(console, 'error').mockReturnValue()
+    vi.spyOn(console, 'log').mockReturnValue()
+    test.onTestFinished(() => void vi.restoreAllMocks())
     const app = await startApp(
       { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS, SCORING_MODEL_CACHE },
       root,
     )
     try {
       for (const service of app.catalogue.all) await service.waitUntilLoaded(undefined)
-      const said = lines.mock.calls.map(({ arguments: [line] }) => String(line)).filter(line => line.includes('cache'))
+      const said = lines.mock.calls.map(([line]) => String(line)).filter(line => line.includes('cache'))
       assert.equal(said.length, 1)
       assert.match(said[0] ?? '', /^no local cache of optimized models: .*a-file.* \(SCORING_MODEL_CACHE\)$/)
     } finally {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, sep } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 
 /** Each room and the rooms that it may import; what everybody may import is left out. */
 const mayImport: Record<string, readonly string[]> = {

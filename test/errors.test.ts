@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { asScoringError, ScoringError, ServiceLoadError, StartupError } from '../src/errors.ts'
 import { BlobChanged, BlobGone, StorageError } from '../src/jobs/blob-store.ts'
 

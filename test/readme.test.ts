@@ -3,8 +3,8 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { describe, it } from 'node:test'
 import { promisify } from 'node:util'
+import { describe, it } from 'vitest'
 
 const run = promisify(execFile)
 const hasCurl = await run('curl', ['--version']).then(
@@ -31,7 +31,7 @@ describe('the README', () => {
 
     const child = spawn('npm', ['start', '--', '--port', String(await freePort())], { detached: true })
     const ended = once(child, 'exit')
-    test.after(async () => {
+    test.onTestFinished(async () => {
       // npm, the shell, the supervisor: the whole group, as Ctrl-C does.
       if (child.exitCode === null && child.signalCode === null) process.kill(-(child.pid as number), 'SIGINT')
       await ended

@@ -7,14 +7,15 @@ import { createServer } from 'node:https'
 import { createRequire } from 'node:module'
 import type { AddressInfo, Server } from 'node:net'
 import { resolve } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
 import { inspect } from 'node:util'
 import { BlobServiceClient } from '@azure/storage-blob'
+import { describe, it, type TestContext } from 'vitest'
 import { AzureBlobStore } from '../../src/adapters/azure/azure-blob-store.ts'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
 import type { StorageError } from '../../src/jobs/blob-store.ts'
 import { BlobChanged, BlobGone } from '../../src/jobs/blob-store.ts'
 import { makeCertificates, noOpenssl } from '../host/certificates.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const signature = 'sv=2026-10-06&sr=b&sp=r&sig=c2VjcmV0LXNpZ25hdHVyZQ%3D%3D'
 const secrets = [
@@ -27,7 +28,7 @@ const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
 
 async function listen(test: TestContext, server: Server & { closeAllConnections(): void }): Promise<number> {
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
-  test.after(() => {
+  test.onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
@@ -102,7 +103,7 @@ describe('AzureBlobStore', () => {
   })
 })
 
-describe('AzureBlobStore, elsewhere', { skip: noOpenssl }, () => {
+describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
   it('reads with the signature that came with the job, or with the one in the URL', async test => {
     const { blobs, url } = await elsewhere(test, digits)
     assert.equal((await blobs.head({ url }))?.bytes, 10)
@@ -175,7 +176,7 @@ function redirectFree(): AzureBlobStore {
   return new AzureBlobStore(new BlobServiceClient('https://nowhere.invalid'), () => signature, patience)
 }
 
-describe('dist/storage.cjs', { skip: noOpenssl }, () => {
+describe('dist/storage.cjs', skipFor(noOpenssl), () => {
   it('uses the identity of the app, and prints no secret even with every log of the SDKs on', async test => {
     const resources: unknown[] = []
     const identity = createHttpServer(({ url, headers }, answer) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { describe, it } from 'node:test'
 import type { Worker } from 'node:worker_threads'
+import { describe, it } from 'vitest'
 import {
   type BlankThread,
   endSpareThread,

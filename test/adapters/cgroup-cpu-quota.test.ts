@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { availableProcessors } from '../../src/adapters/local/available-processors.ts'
 import { cgroupCpuQuota } from '../../src/adapters/local/cgroup-cpu-quota.ts'
 

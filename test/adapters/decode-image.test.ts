@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
+import { describe, it } from 'vitest'
 import { decodeImageWithSharp as decodeImage } from '../../src/adapters/sharp/decode-image.ts'
 import type { ImageOptions } from '../../src/entry-script/image.ts'
 import { ScoringError } from '../../src/errors.ts'

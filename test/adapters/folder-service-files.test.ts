@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { FolderServiceFiles } from '../../src/adapters/local/folder-service-files.ts'
 import { ModelDigests } from '../../src/jobs/model-digest.ts'

@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { noOpenssl } from '../host/certificates.ts'
 import { type KeyVaultDouble, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const key = 'sfkey_for-tests-only-0123456789abcdefghijklmnopqr'
 const identityHeader = 'identity-header-for-tests-only'
@@ -28,7 +29,7 @@ async function startIdentityEndpoint(test: TestContext, token: string) {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
   })
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
-  test.after(() => server.close())
+  test.onTestFinished(() => void server.close())
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/msi/token`, queries }
 }
 
@@ -58,7 +59,7 @@ async function readInAzure(test: TestContext, vault: KeyVaultDouble, token: stri
   return { output, queries: identity.queries }
 }
 
-describe('dist/key-vault.cjs', { skip: noOpenssl }, () => {
+describe('dist/key-vault.cjs', skipFor(noOpenssl), () => {
   it('reads a secret with the managed identity of the app', async test => {
     const vault = await startKeyVaultDouble(test)
     const version = vault.set('iris-primary-key', key)

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:https'
-import { describe, it, type TestContext } from 'node:test'
 import { connect } from 'node:tls'
 import { inspect } from 'node:util'
+import { describe, it, type TestContext } from 'vitest'
 import { KeyVaultSecretStore } from '../../src/adapters/azure/key-vault-secret-store.ts'
 import { parseVaultUrl } from '../../src/adapters/azure/vault-url.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { type Fault, type KeyVaultDouble, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { storeOfDouble } from '../support/store-of-double.ts'
 
 const key = 'sfkey_for-tests-only-0123456789abcdefghijklmnopqr'
@@ -33,7 +34,7 @@ async function messageOf(call: Promise<unknown>, { token }: KeyVaultDouble, ...s
   return failure.message
 }
 
-describe('KeyVaultSecretStore', { skip: noOpenssl }, () => {
+describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
   it('is challenged once, and from then on shows its token at once', async test => {
     const { vault, read } = await openedVault(test)
     await read()

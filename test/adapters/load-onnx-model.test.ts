@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ServiceDefinition } from '../../src/service/definition.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 async function load(test: TestContext, executionProviders: unknown[], onUnavailable = 'fallback', bytes?: Buffer) {
   const root = await makeServices({ 'model.onnx': bytes ?? identityModel('float32') }, test)
@@ -48,7 +49,7 @@ describe('loadOnnxModel', () => {
     })
   })
 
-  it('says in one sentence what CUDA and TensorRT miss', { skip: cudaIsThere() }, async test => {
+  it('says in one sentence what CUDA and TensorRT miss', skipFor(cudaIsThere()), async test => {
     const { notes } = await load(test, ['tensorrt', { name: 'cuda', deviceId: 0 }, 'cpu'])
     const needs = (label: string, file: string) =>
       `${label} needs libonnxruntime_providers_shared.so and ${file}, which are not installed; the container image (infra/container) has them`
@@ -69,7 +70,7 @@ describe('loadOnnxModel', () => {
   it('leaves no profile behind', async test => {
     const folder = await makeServices({ 'profiles/readme.txt': '' }, test)
     const { TMPDIR } = process.env
-    test.after(() => {
+    test.onTestFinished(() => {
       if (TMPDIR === undefined) delete process.env.TMPDIR
       else process.env.TMPDIR = TMPDIR
     })

@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict'
-import { registerHooks } from 'node:module'
-import { it } from 'node:test'
-import { decodeImageWithSharp as decodeImage } from '../../src/adapters/sharp/decode-image.ts'
-import { greyPng } from '../support/png-writer.ts'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { describe, it } from 'vitest'
 
-it('decodeImage says that its library is missing, and how to get it', async test => {
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) => next(specifier === 'sharp' ? 'sharp-is-not-here' : specifier, context),
+/** Run by a Node.js of its own, whose packages can be taken away. */
+const program = `
+import { registerHooks } from 'node:module'
+registerHooks({ resolve: (specifier, context, next) => next(specifier === 'sharp' ? 'sharp-is-not-here' : specifier, context) })
+const { decodeImageWithSharp } = await import('./src/adapters/sharp/decode-image.ts')
+const { greyPng } = await import('./test/support/png-writer.ts')
+await decodeImageWithSharp(greyPng([[1]])).catch(error => console.log(String(error)))
+`
+
+describe('decodeImage', () => {
+  it('says that its library is missing, and how to get it', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program])
+    assert.match(
+      stdout,
+      /^Error: decodeImage needs the package "sharp", which cannot be loaded: Cannot find package .*; run npm ci on this system$/m,
+    )
   })
-  test.after(() => hooks.deregister())
-  await assert.rejects(
-    decodeImage(greyPng([[1]])),
-    /^Error: decodeImage needs the package "sharp", which cannot be loaded: Cannot find package .*; run npm ci on this system$/,
-  )
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ModelFile } from '../../src/adapters/onnxruntime/model-file.ts'
 import { editedOnnxModel, identityNode } from '../../src/models/graph/edit-onnx-model.ts'

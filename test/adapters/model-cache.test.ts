@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { encodeModel } from '../../bench/models/onnx-file.ts'
 import { makeRoom, openCacheFolder } from '../../src/adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from '../../src/adapters/model-cache/cache-writer.ts'
@@ -27,6 +27,7 @@ import { feedsOf, readCase } from '../support/case-models.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { makeServices } from '../support/service-folder.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const digits = 'models/digits/1/model.onnx'
 const { accelerator } = ServiceDefinition.parse({})
@@ -185,9 +186,13 @@ describe('a model from the local cache', () => {
 })
 
 describe('the local cache of models', () => {
-  it('is refused, not tried for ever, where no folder can be made', { skip: process.platform !== 'linux' }, () => {
-    assert.throws(() => openCacheFolder('/proc/scoring/model-cache'), /ENOENT/)
-  })
+  it(
+    'is refused, not tried for ever, where no folder can be made',
+    skipFor(process.platform !== 'linux' && 'needs Linux'),
+    () => {
+      assert.throws(() => openCacheFolder('/proc/scoring/model-cache'), /ENOENT/)
+    },
+  )
 
   it('has one writer at a time, and what two processes write at once is whole', async test => {
     const { folder, path, limits } = await makeCache(test)
@@ -250,21 +255,23 @@ describe('the local cache of models', () => {
     assert.deepEqual(entriesIn(folder), ['new'])
   })
 
-  it('is refused where other users could write to it, or where it is a link', {
-    skip: !process.geteuid && 'Windows',
-  }, async test => {
-    const { folder } = await makeCache(test)
-    chmodSync(folder, 0o770)
-    assert.throws(() => openCacheFolder(folder), /is open to other users: it needs mode 0700/)
-    chmodSync(folder, 0o700)
-    openCacheFolder(folder)
-    symlinkSync(folder, `${folder}-link`)
-    assert.throws(() => openCacheFolder(`${folder}-link`), /is not a folder/)
-    const { geteuid } = process
-    test.after(() => Object.assign(process, { geteuid }))
-    Object.assign(process, { geteuid: () => 4711 })
-    assert.throws(() => openCacheFolder(folder), /belongs to another user/)
-  })
+  it(
+    'is refused where other users could write to it, or where it is a link',
+    skipFor(!process.geteuid && 'Windows has no modes of files'),
+    async test => {
+      const { folder } = await makeCache(test)
+      chmodSync(folder, 0o770)
+      assert.throws(() => openCacheFolder(folder), /is open to other users: it needs mode 0700/)
+      chmodSync(folder, 0o700)
+      openCacheFolder(folder)
+      symlinkSync(folder, `${folder}-link`)
+      assert.throws(() => openCacheFolder(`${folder}-link`), /is not a folder/)
+      const { geteuid } = process
+      test.onTestFinished(() => void Object.assign(process, { geteuid }))
+      Object.assign(process, { geteuid: () => 4711 })
+      assert.throws(() => openCacheFolder(folder), /belongs to another user/)
+    },
+  )
 
   it('that has gone costs nobody anything', async test => {
     const { folder, path } = await makeCache(test)

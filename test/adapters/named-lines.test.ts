@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { passOnLines } from '../../src/adapters/worker-thread/named-lines.ts'
 
 async function passedOn(...pieces: (string | Buffer)[]): Promise<string> {

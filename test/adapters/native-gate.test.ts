@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { describe, it } from 'vitest'
 import { NativeGate } from '../../src/adapters/worker-thread/native-gate.ts'
 
 describe('NativeGate', () => {

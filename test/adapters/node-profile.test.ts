@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { placementOf } from '../../src/adapters/onnxruntime/node-profile.ts'
 import { describeOnCpu, describePlacement, providersOf } from '../../src/engine/placement.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'

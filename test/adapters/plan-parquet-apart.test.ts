@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, it } from 'vitest'
 import { planParquetApart } from '../../src/adapters/child-process/plan-parquet-apart.ts'
 import { BlobChanged } from '../../src/jobs/blob-store.ts'
 import { planChunks } from '../../src/jobs/input/plan-chunks.ts'

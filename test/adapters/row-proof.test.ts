@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { rowProofOf } from '../../src/adapters/onnxruntime/row-proof.ts'
 import { editedOnnxModel } from '../../src/models/graph/edit-onnx-model.ts'
 import { encodeBytesField, encodeIntegerField, encodeText } from '../../src/models/graph/protobuf.ts'

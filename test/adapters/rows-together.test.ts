@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
 import fc from 'fast-check'
+import { describe, it, type TestContext } from 'vitest'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { writeModel } from '../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
@@ -13,7 +13,7 @@ const rowsOf = (...firsts: number[]) => ({ data: firsts.map(first => [first, 1])
 /** Writes down how many rows each run has; a row that begins with a negative number makes its run fail. */
 async function serveScript(test: TestContext, maxRows: number, maxBytes?: number) {
   const folder = await mkdtemp(join(tmpdir(), 'runs-'))
-  test.after(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true }))
   const file = join(folder, 'runs')
   const code = `
     import { appendFileSync } from 'node:fs'

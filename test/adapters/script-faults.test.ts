@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, it, mock } from 'node:test'
+import { describe, it, vi } from 'vitest'
 import { encodeRecord, RunRecords } from '../../src/adapters/worker-thread/run-records.ts'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
@@ -86,7 +86,7 @@ describe('a script that has answered', () => {
         if (text === 'stuck') for (;;);
         return text
       }`
-    const { send } = await serve(test, script(code, { limits: { timeoutMs: 2000 } }))
+    const { send } = await serve(test, script(code, { limits: { timeoutMs: 4000 } }))
     await send('first') // so that the others share a hand-over
     const answers = await Promise.all(['done', 'stuck', 'next'].map(send))
     assert.deepEqual(
@@ -136,14 +136,14 @@ describe('the time of day', () => {
       import { setTimeout as delay } from 'node:timers/promises'
       export const init = () => {}
       export const run = async text => { if (text === 'stuck') for (;;); await delay(300); return text }`
-    const { send } = await serve(test, script(code, { limits: { timeoutMs: 1500 } }))
-    test.after(() => mock.timers.reset())
-    mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    const { send } = await serve(test, script(code, { limits: { timeoutMs: 4000 } }))
+    test.onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const stuck = send('stuck')
-    mock.timers.setTime(Date.now() - 3_600_000)
+    vi.setSystemTime(Date.now() - 3_600_000)
     assert.equal(codeOf(await stuck), 'SCORING_TIMEOUT')
     const slow = send('slow')
-    mock.timers.setTime(Date.now() + 48 * 3_600_000)
+    vi.setSystemTime(Date.now() + 48 * 3_600_000)
     assert.equal(jsonOf(await slow), '"slow"')
   })
 })

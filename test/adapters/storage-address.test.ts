@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { openStorage } from '../../src/adapters/azure/open-storage.ts'
 import { readStorageAddress, type StorageSettings } from '../../src/adapters/azure/storage-address.ts'
 

@@ -4,15 +4,15 @@ import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import { describe, it, type TestContext } from 'vitest'
 import { ServiceDefinition } from '../../src/service/definition.ts'
 import { runApp } from '../support/running-app.ts'
 
 /** Folders of a user who never ran anything, in an environment without `CI`, which would turn telemetry off as well. */
 async function freshUser(test: TestContext) {
   const root = await mkdtemp(join(tmpdir(), 'user-'))
-  test.after(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
   const environment = { HOME: join(root, 'home'), TMPDIR: join(root, 'tmp') }
   for (const folder of Object.values(environment)) await mkdir(folder)
   return { root, environment }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { writeModel } from '../support/onnx-writer.ts'
 import { serve } from '../support/scoring-lane.ts'
 

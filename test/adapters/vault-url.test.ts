@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { parseVaultUrl } from '../../src/adapters/azure/vault-url.ts'
 
@@ -179,7 +179,7 @@ describe('what relaxes the client', () => {
 
   it('names a certificate that cannot be read', async test => {
     const folder = mkdtempSync(join(tmpdir(), 'ca-'))
-    test.after(() => rmSync(folder, { recursive: true }))
+    test.onTestFinished(() => rmSync(folder, { recursive: true }))
     const absent = join(folder, 'absent.pem')
     const noCertificate = join(folder, 'no.pem')
     writeFileSync(noCertificate, 'this is no certificate\n')

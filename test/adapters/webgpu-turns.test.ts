@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { describe, it } from 'vitest'
 import { WebgpuTurns } from '../../src/adapters/onnxruntime/webgpu-turns.ts'
 
 const file = new URL('../../src/adapters/onnxruntime/webgpu-turns.ts', import.meta.url)

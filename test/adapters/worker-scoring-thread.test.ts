@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { identityModel, rowMixingModel, writeModel } from '../support/onnx-writer.ts'
@@ -403,7 +403,7 @@ describe('an entry script', () => {
     const hidden = ['AzureWebJobsStorage', 'IDENTITY_HEADER', 'AZURE_CLIENT_SECRET', 'AZURE_FEDERATED_TOKEN_FILE']
     const names = [...hidden, 'SCORING_KEY_VAULT_TEST_TOKEN', 'OWN_SETTING']
     for (const name of names) process.env[name] = `value of ${name}`
-    test.after(() => {
+    test.onTestFinished(() => {
       for (const name of names) delete process.env[name]
     })
     const code = `export const init = () => {}

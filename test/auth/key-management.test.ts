@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { KeyManagement } from '../../src/auth/key-management.ts'
 import { keySecretName } from '../../src/auth/key-names.ts'
 import { makeKey } from '../../src/auth/make-key.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { storeOfDouble } from '../support/store-of-double.ts'
 
 const primary = 'primary-key-of-iris-0123456789-abcdef'
@@ -20,7 +21,7 @@ async function managed(test: TestContext) {
   return { vault, keys: new KeyManagement(store, randomBytes) }
 }
 
-describe('KeyManagement', { skip: noOpenssl }, () => {
+describe('KeyManagement', skipFor(noOpenssl), () => {
   it('lists the newest version of both keys', async test => {
     const { vault, keys } = await managed(test)
     const version = vault.set('iris-primary-key', `${primary}-2`, { expiresAt: Date.UTC(2030, 0, 1) })

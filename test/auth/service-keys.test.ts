@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { settle } from '../support/virtual-clock.ts'
 import { from, keyNamed, primary, secondary, setUp } from './key-fixture.ts'
 

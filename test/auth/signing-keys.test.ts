@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { EntraKeySet } from '../../src/adapters/entra-id/entra-key-set.ts'
 import { SigningKeys } from '../../src/auth/signing-keys.ts'
 import { TokenAuthorizer } from '../../src/auth/token-authorizer.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { SigningKeys } from '../../src/auth/signing-keys.ts'
 import { TokenAuthorizer } from '../../src/auth/token-authorizer.ts'
 import type { TokenTrust } from '../../src/auth/token-claims.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { secretChangedIn } from '../../src/auth/vault-events.ts'
 
 /** The example of "Azure Key Vault as Event Grid source" (learn.microsoft.com), with names filled in. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { describe, it } from 'vitest'
 import { clientNetworkOf } from '../../src/auth/client-network.ts'
 import { WrongKeyLimit } from '../../src/auth/wrong-key-limit.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'

@@ -6,12 +6,14 @@ import { createServer, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { encodeNpy } from '../../src/tensor/npy.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const wellKnown = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/snap/bin/chromium']
 const executablePath = [process.env.CHROMIUM_PATH ?? '', ...wellKnown].find(path => path !== '' && existsSync(path))
@@ -20,24 +22,24 @@ const skip = executablePath === undefined && 'chromium is not installed'
 /** What Azure Machine Learning's documentation prints for the two rows of the sample. */
 const published = ['217.67978776218715', '224.78937091757172']
 
-describe('the interactive page in a browser', { skip }, () => {
+describe('the interactive page in a browser', skipFor(skip), () => {
   const cleanUps: (() => unknown)[] = []
-  const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+  const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let app: RunningApp
   let browser: Browser
   /** The service `slow` is loaded when this file is there. */
   let flag: string
-  before(async () => {
+  beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'flag-'))
-    file.after(() => rm(folder, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
     flag = join(folder, 'loaded')
     app = await runApp(file, await servicesOf(flag), { SCORING_DEFAULT_SERVICE: 'diabetes' })
     for (const name of ['diabetes', 'private', 'exact', 'broken']) await isSettled(app, name)
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
     browser = await chromium.launch({ executablePath: executablePath as string, args })
-    file.after(() => browser.close())
+    file.onTestFinished(() => void browser.close())
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
@@ -90,7 +92,7 @@ describe('the interactive page in a browser', { skip }, () => {
 
   it('works behind a path prefix', async test => {
     const gateway = await startGateway('/ml/models', app.url)
-    test.after(() => gateway.close())
+    test.onTestFinished(() => void gateway.close())
     for (const path of ['/docs', '/api/v1/service/diabetes/docs']) {
       const visit = await open(test, browser, gateway.url + path)
       await authorize(visit.page, await app.keyOf('diabetes'))
@@ -165,13 +167,13 @@ interface Visit {
 }
 
 async function open(
-  test: { after(cleanUp: () => unknown): void },
+  test: Cleaner,
   browser: Browser,
   url: string,
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<Visit> {
   const context = await browser.newContext(options)
-  test.after(() => context.close())
+  test.onTestFinished(() => void context.close())
   context.setDefaultTimeout(60_000)
   const complaints: string[] = []
   const urls: string[] = []

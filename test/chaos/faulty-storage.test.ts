@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import { QueueServiceClient } from '@azure/storage-queue'
 import fc from 'fast-check'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { Storage } from '../../src/adapters/azure/open-storage.ts'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
 import type { BlobPlace, BlobStore } from '../../src/jobs/blob-store.ts'
@@ -31,8 +31,8 @@ describe('storage with faults', () => {
     return Buffer.concat(pieces).toString()
   }
 
-  before(async () => {
-    const connectionString = await startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
+  beforeAll(async () => {
+    const connectionString = await startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
     faulty = await startFaultyStorage(connectionString, 1)
     cleanUps.push(() => faulty.stop())
     const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
@@ -41,7 +41,7 @@ describe('storage with faults', () => {
     owner = QueueServiceClient.fromConnectionString(connectionString)
     await truth.create({ container: 'faults', path: 'first' }, '')
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { describe, it, type TestContext } from 'vitest'
 import { noOpenssl } from '../host/certificates.ts'
 import { Child, fixtureApp, send } from '../host/host-child.ts'
 import { readCase } from '../support/case-models.ts'
@@ -11,6 +11,7 @@ import { startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { identityModel, writeModel } from '../support/onnx-writer.ts'
 import { copyOfApp } from '../support/running-app.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A connection string, so that no Azurite is started. */
@@ -33,7 +34,7 @@ const unlikeSizes = writeModel({
 
 function run(test: TestContext, args: string[], environment: NodeJS.ProcessEnv = noStorage): Child {
   const child = new Child(cli, args, environment)
-  test.after(async () => {
+  test.onTestFinished(async () => {
     child.process.kill('SIGTERM')
     await child.ended()
   })
@@ -69,7 +70,7 @@ describe('start', () => {
     )
   })
 
-  it('says where the keys are when they are in a vault, and shows none of a file', { skip: noOpenssl }, async test => {
+  it('says where the keys are when they are in a vault, and shows none of a file', skipFor(noOpenssl), async test => {
     const vault = await startKeyVaultDouble(test)
     for (const slot of ['primary', 'secondary']) vault.set(`sut-${slot}-key`, `${slot}-of-the-vault`.padEnd(40, '0'))
     const root = await copyOfApp(test)

@@ -7,11 +7,12 @@ import assert from 'node:assert/strict'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 import { Child } from '../host/host-child.ts'
 import { copyOfApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { once, type Run, run, succeed, works } from './tools.ts'
 
 /** What Azure Machine Learning's documentation prints for the two rows. */
@@ -27,7 +28,7 @@ interface Client {
 const source = (path: string) => join(import.meta.dirname, path)
 /** Ends after the last test of this file. */
 const cleanUps: (() => unknown)[] = []
-const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
 let built: string
 
 const withPackages = once(async () => {
@@ -115,9 +116,9 @@ if (newestSdk) {
 
 describe('a client written for an Azure Machine Learning web service', () => {
   let models: string
-  before(async () => {
+  beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'clients-'))
-    file.after(() => rm(built, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(built, { recursive: true, force: true }))
     const sample = 'models/diabetes'
     const definition = JSON.parse(await readFile(join(sample, 'service.json'), 'utf8'))
     const older = { ...definition, response: { encoding: 'json-string' } }
@@ -126,13 +127,13 @@ describe('a client written for an Azure Machine Learning web service', () => {
       await cp(sample, join(models, service), { recursive: true, force: false })
     }
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
   describe('over HTTP', () => {
     let app: App
-    before(async () => {
+    beforeAll(async () => {
       app = await startApp(models)
     })
     for (const client of clients) {
@@ -144,10 +145,10 @@ describe('a client written for an Azure Machine Learning web service', () => {
     }
   })
 
-  describe('over HTTPS with a self-signed certificate', { skip: noOpenssl }, () => {
+  describe('over HTTPS with a self-signed certificate', skipFor(noOpenssl), () => {
     let app: App
     let certificate: string
-    before(async () => {
+    beforeAll(async () => {
       const { cert, key } = makeCertificates(file)
       certificate = cert
       app = await startApp(models, ['--cert', cert, '--key', key])
@@ -195,7 +196,7 @@ async function startApp(models: string, hostArguments: readonly string[] = []): 
     AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
     SCORING_MODELS: models,
   })
-  file.after(() => {
+  file.onTestFinished(() => {
     child.process.kill('SIGTERM')
     return child.ended()
   })

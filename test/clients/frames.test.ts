@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { run, works } from './tools.ts'
 
@@ -19,7 +19,7 @@ describe('a data frame', () => {
   const cleanUps: (() => unknown)[] = []
   let folder: string
   let app: RunningApp
-  before(async () => {
+  beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'frames-'))
     cleanUps.push(() => rm(folder, { recursive: true, force: true }))
     const services = await Promise.all(
@@ -28,10 +28,13 @@ describe('a data frame', () => {
         [`frames-${index}/model.onnx`, await readFile(fixture(`${name}/model.onnx`))],
       ]),
     )
-    app = await runApp({ after: each => cleanUps.push(each as () => unknown) }, Object.fromEntries(services.flat()))
+    app = await runApp(
+      { onTestFinished: each => cleanUps.push(each as () => unknown) },
+      Object.fromEntries(services.flat()),
+    )
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { once, run, succeed, works } from './tools.ts'
 
@@ -22,13 +22,13 @@ describe('a client generated from the document of a service', () => {
   let app: RunningApp
   let built: string
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
+  beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'generated-'))
     cleanUps.push(() => rm(built, { recursive: true, force: true }))
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

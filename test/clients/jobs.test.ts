@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient } from '@azure/storage-blob'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { run, works } from './tools.ts'
@@ -18,7 +18,7 @@ interface Job {
 
 const source = (path: string) => join(import.meta.dirname, path)
 const cleanUps: (() => unknown)[] = []
-const file = { after: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+const file = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
 
 /** The command line of a Python that has Azure's client of queues, or why there is none. */
 async function pythonWithQueues(): Promise<readonly [string, ...string[]] | { missing: string }> {
@@ -40,7 +40,7 @@ describe('a batch job, row by row what HTTP scoring gives', () => {
   const row = [5.1, 3.4, 1.5, 0.2]
   /** The last one is too short. */
   const rows = [row, [6.3, 3.4, 5.6, 2.4], [1]]
-  before(async () => {
+  beforeAll(async () => {
     storage = await startStorage(file as never)
     blobs = BlobServiceClient.fromConnectionString(storage)
     const { containerClient } = await blobs.createContainer('input')
@@ -53,7 +53,7 @@ describe('a batch job, row by row what HTTP scoring gives', () => {
     })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

@@ -1,21 +1,21 @@
 /** What every storage behind the port does: the double that other tests use, and Azure's clients over Azurite. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
 import { BlobChanged, BlobGone, type BlobPlace, type BlobStore, type ByteRange } from '../../src/jobs/blob-store.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 
 const cleanUps: (() => unknown)[] = []
-after(async () => {
+afterAll(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
 })
 
 let connectionString: Promise<string> | undefined
 /** One for all. */
 const azurite = async (): Promise<BlobStore> => {
-  connectionString ??= startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
+  connectionString ??= startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
   return (await connectStorage({ connectionString: await connectionString }, () => undefined)).blobs
 }
 
@@ -46,7 +46,7 @@ for (const { name, open } of stores) {
     const etagOf = async (place: BlobPlace) => (await store.head(place))!.etag
     const textOf = async (place: BlobPlace) => Buffer.from((await store.readWhole(place))!.content).toString()
     const read = async (place: BlobPlace, range?: ByteRange) => gather(store.read(place, await etagOf(place), range))
-    before(async () => {
+    beforeAll(async () => {
       store = await open()
     })
 

@@ -4,7 +4,7 @@
  * holds ours, with the reason.
  */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
 import { exchange, type RawAnswer } from './raw-http.ts'
@@ -82,11 +82,11 @@ export function contractTable(
   describe(`contract, ${section}`, () => {
     let app: RunningApp
     const cleanUps: (() => unknown)[] = []
-    before(async () => {
-      app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services, environment)
+    beforeAll(async () => {
+      app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services, environment)
       await app.settled()
     })
-    after(async () => {
+    afterAll(async () => {
       for (const cleanUp of cleanUps.reverse()) await cleanUp()
     })
     for (const { line, request, expected, differs } of rows) {

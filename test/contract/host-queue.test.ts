@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { systemClock } from '../../src/adapters/local/system-clock.ts'
 import type { Queue } from '../../src/host/queue/queue.ts'
 import { openAzureHostBlobs, openAzureQueue } from '../../src/host/storage/azure-storage.ts'
@@ -9,10 +9,10 @@ import { MemoryQueue } from '../support/memory-queue.ts'
 
 let connectionString: string
 const cleanUps: (() => unknown)[] = []
-before(async () => {
-  connectionString = await startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
+beforeAll(async () => {
+  connectionString = await startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
 })
-after(async () => {
+afterAll(async () => {
   for (const cleanUp of cleanUps) await cleanUp()
 })
 

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, it } from 'vitest'
 import { systemClock } from '../../src/adapters/local/system-clock.ts'
 import { ServiceKeys } from '../../src/auth/service-keys.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { storeOfDouble } from '../support/store-of-double.ts'
 
 const attempt = { clientAddress: () => '203.0.113.7', isProbe: false }
 
-describe('keys in a vault, read with the real client', { skip: noOpenssl }, () => {
+describe('keys in a vault, read with the real client', skipFor(noOpenssl), () => {
   it('rotate a hundred times under load without a 401, and outlive every kind of outage', async test => {
     const vault = await startKeyVaultDouble(test)
     const current = { primary: 'p'.repeat(40), secondary: 's'.repeat(40) }
@@ -17,7 +18,7 @@ describe('keys in a vault, read with the real client', { skip: noOpenssl }, () =
     vault.set('iris-secondary-key', current.secondary)
     const store = await storeOfDouble(vault)
     const keys = new ServiceKeys(['iris', 'keyless'], { store, clock: systemClock, random: Math.random, log: () => {} })
-    test.after(() => keys.stop())
+    test.onTestFinished(() => keys.stop())
     await keys.load()
     const iris = keys.authorizerOf('iris')
     let isRunning = true

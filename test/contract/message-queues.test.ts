@@ -1,10 +1,11 @@
 /** What every storage behind the port of queues does: the double that other tests use, and Azure's client over Azurite. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import { QueueServiceClient } from '@azure/storage-queue'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
 import { type JobMessage, jobQueues, type MessageQueues } from '../../src/jobs/message-queues.ts'
 import { startStorage } from '../support/azurite-storage.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 
 /** What the host sees. */
@@ -20,8 +21,6 @@ interface Opened {
   /** When the storage throws the first message away. */
   expiryYear(queueName: string): Promise<number>
 }
-
-type Cleaner = { after(cleanUp: () => unknown): void }
 
 const storages: { name: string; open(cleaner: Cleaner): Promise<Opened> }[] = [
   {
@@ -60,10 +59,10 @@ for (const { name, open } of storages) {
   describe(`MessageQueues: ${name}`, () => {
     const cleanUps: (() => unknown)[] = []
     let opened: Opened
-    before(async () => {
-      opened = await open({ after: cleanUp => void cleanUps.push(cleanUp) })
+    beforeAll(async () => {
+      opened = await open({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
     })
-    after(async () => {
+    afterAll(async () => {
       for (const cleanUp of cleanUps.reverse()) await cleanUp()
     })
 

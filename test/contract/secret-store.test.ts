@@ -1,21 +1,21 @@
 /** What every vault behind the port does, asked through the real SDK. A second vault is one more entry in `vaults`. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import { SecretClient } from '@azure/keyvault-secrets'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { loopbackVault } from '../../src/adapters/azure/loopback-vault.ts'
 import { openKeyVault } from '../../src/adapters/azure/open-key-vault.ts'
 import { parseVaultUrl } from '../../src/adapters/azure/vault-url.ts'
 import type { SecretStore } from '../../src/auth/secret-store.ts'
 import { noOpenssl } from '../host/certificates.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 interface OpenedVault {
   readonly store: SecretStore
   /** What a person with rights on the vault has. */
   readonly owner: SecretClient
 }
-
-type Cleaner = { after(cleanUp: () => unknown): void }
 
 const vaults: { name: string; skip: string | false; open(cleaner: Cleaner): Promise<OpenedVault> }[] = [
   {
@@ -34,18 +34,18 @@ const vaults: { name: string; skip: string | false; open(cleaner: Cleaner): Prom
 ]
 
 for (const vault of vaults) {
-  describe(`SecretStore: ${vault.name}`, { skip: vault.skip }, () => {
+  describe(`SecretStore: ${vault.name}`, skipFor(vault.skip), () => {
     const cleanUps: (() => unknown)[] = []
     let store: SecretStore
     let owner: SecretClient
     const read = (name: string) => store.fetchSecret(name, AbortSignal.timeout(20_000))
     const write = (name: string, value: string) => store.writeSecret(name, value, AbortSignal.timeout(20_000))
-    before(async () => {
-      const opened = await vault.open({ after: cleanUp => void cleanUps.push(cleanUp) })
+    beforeAll(async () => {
+      const opened = await vault.open({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
       store = opened.store
       owner = opened.owner
     })
-    after(async () => {
+    afterAll(async () => {
       for (const cleanUp of cleanUps.reverse()) await cleanUp()
     })
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import type { FailedAnswer, ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { HandOverCost } from '../../src/engine/hand-over-cost.ts'
 import type { LaneOptions } from '../../src/engine/lane.ts'
@@ -46,19 +46,23 @@ describe('HandOverCost', () => {
 })
 
 describe('a busy Lane', () => {
-  beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
-  afterEach(() => mock.timers.reset())
+  beforeEach(() =>
+    vi.useFakeTimers({
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+    }),
+  )
+  afterEach(() => vi.useRealTimers())
 
   /** Has seen one request without a body, which took a second, and has another one in hand. */
   function busyLane(options: Partial<LaneOptions> = {}) {
     const made = readyLane({ hasEntryScript: false, ...options }, false)
     const { lane, thread } = made
     void lane.submit(requestOf(''))
-    mock.timers.tick(0)
-    mock.timers.tick(1000)
+    vi.advanceTimersByTime(0)
+    vi.advanceTimersByTime(1000)
     thread(0).finish()
     void lane.submit(requestOf(''))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     return made
   }
   const refusal = (answer: FailedAnswer | undefined) =>
@@ -67,15 +71,15 @@ describe('a busy Lane', () => {
   it('lets in what a thread can take that is free, or may still be started, whatever keeps the others', async () => {
     const { lane, thread } = readyLane({ hasEntryScript: false, maxThreads: 2, timeoutMs: 10_000 }, false)
     void lane.submit(requestOf(''))
-    mock.timers.tick(0)
-    mock.timers.tick(1000)
+    vi.advanceTimersByTime(0)
+    vi.advanceTimersByTime(1000)
     thread(0).finish()
     // Forty times the work of what took a second: this thread is expected to be busy for longer than anybody may wait.
     void lane.submit(requestOf('x'.repeat(40 * 2048)))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     assert.equal(lane.refusalOf(0), undefined) // there may be a second thread
     void lane.submit(requestOf('second'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     thread(1).events.onLoaded({ ...report, isBatchable: false })
     assert.match(lane.refusalOf(0)?.message ?? '', /a wait of \d+ ms is expected/) // both are busy
     thread(1).finish()
@@ -91,7 +95,7 @@ describe('a busy Lane', () => {
       'The service is busy: a wait of 3000 ms is expected, and this request may wait for 2250 ms; try again later.'
     assert.deepEqual(refusal(lane.refusalOf(0)), ['QUEUE_FULL', 3, message])
     assert.deepEqual(refusal((await lane.submit(requestOf(''))) as FailedAnswer), ['QUEUE_FULL', 3, message])
-    mock.timers.tick(800) // of the second that the one in hand takes
+    vi.advanceTimersByTime(800) // of the second that the one in hand takes
     assert.equal(lane.refusalOf(0), undefined)
     await lane.stop()
   })
@@ -116,7 +120,7 @@ describe('a busy Lane', () => {
 
   it('lets in whoever comes when nothing waits, however slow it was', async () => {
     const { lane, thread } = busyLane({ timeoutMs: 1100 })
-    mock.timers.tick(1000)
+    vi.advanceTimersByTime(1000)
     thread(0).finish()
     assert.equal(lane.refusalOf(0, 1), undefined)
     await lane.stop()
@@ -134,16 +138,16 @@ describe('a busy Lane', () => {
 
   it('answers a caller that waits less than the limit at its own deadline, to the millisecond', async () => {
     const { lane, thread } = busyLane()
-    mock.timers.tick(995)
+    vi.advanceTimersByTime(995)
     let answered = false
     const answer = lane.submit(requestOf('short'), () => false, { timeoutMs: 30, since: Date.now() - 10 })
     void answer.then(() => {
       answered = true
     })
-    mock.timers.tick(19)
+    vi.advanceTimersByTime(19)
     await Promise.resolve()
     assert.equal(answered, false)
-    mock.timers.tick(1)
+    vi.advanceTimersByTime(1)
     assert.deepEqual(await answer, { code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 30 ms' })
     thread(0).finish()
     assert.deepEqual(thread(0).handOvers, [[''], ['']])
@@ -153,7 +157,7 @@ describe('a busy Lane', () => {
   it('does not let a caller wait for longer than the limit of the service', async () => {
     const { lane } = busyLane({ timeoutMs: 1200 })
     const answer = lane.submit(requestOf(''), () => false, { timeoutMs: 1e9, since: Date.now() })
-    mock.timers.tick(1200)
+    vi.advanceTimersByTime(1200)
     assert.deepEqual(await answer, { code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 1200 ms' })
     await lane.stop()
   })
@@ -161,7 +165,7 @@ describe('a busy Lane', () => {
   it('does not begin what is late already, when nobody has told its caller yet', async () => {
     const { lane, thread } = busyLane({ timeoutMs: 1130 })
     const late = lane.submit(requestOf('late'))
-    mock.timers.tick(1140) // deadlines of the service are looked after every 50 ms
+    vi.advanceTimersByTime(1140) // deadlines of the service are looked after every 50 ms
     thread(0).finish()
     assert.deepEqual(thread(0).handOvers, [[''], ['']])
     assert.equal(await code(late), 'SCORING_TIMEOUT')
@@ -186,11 +190,11 @@ describe('a busy Lane', () => {
     const decoded = lane.submit(requestOf('decoded'), () => false, patience)
     const gone = lane.submit(requestOf('gone'), () => hasLeft)
     const there = lane.submit(requestOf('there'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     assert.deepEqual(thread(0).current, ['running', 'late', 'decoded', 'gone', 'there'])
     thread(0).begin(0, 2)
     hasLeft = true
-    mock.timers.tick(100)
+    vi.advanceTimersByTime(100)
     for (const answer of [running, late, decoded]) assert.equal(await code(answer), 'SCORING_TIMEOUT')
     assert.equal(await code(gone), 'BODY_ABORTED')
     assert.deepEqual(
@@ -198,7 +202,7 @@ describe('a busy Lane', () => {
       [false, true, false, true, false],
     )
     thread(0).waitForRun(2)
-    mock.timers.tick(50)
+    vi.advanceTimersByTime(50)
     assert.ok(thread(0).isWithdrawn(2))
     thread(0).finish()
     assert.deepEqual(await there, { json: 'there', execMs: 1 })

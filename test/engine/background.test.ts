@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
 import type { Lane } from '../../src/engine/lane.ts'
 import { encodePrometheus } from '../../src/protocols/prometheus-text.ts'
@@ -11,8 +11,12 @@ import { readyLane } from './lane-fixture.ts'
 const textOf = (answer: ScoringAnswer) => ('json' in answer ? answer.json : 'code' in answer ? answer.code : 'other')
 
 describe('background requests', () => {
-  beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
-  afterEach(() => mock.timers.reset())
+  beforeEach(() =>
+    vi.useFakeTimers({
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+    }),
+  )
+  afterEach(() => vi.useRealTimers())
 
   const submitJob = (lane: Lane, text: string, isAbandoned = () => false) =>
     lane.submitInBackground(requestOf(text), isAbandoned)
@@ -21,7 +25,7 @@ describe('background requests', () => {
     const { lane, thread } = readyLane()
     const jobs = [submitJob(lane, 'job 1'), submitJob(lane, 'job 2')]
     const calls = ['a', 'b'].map(text => lane.submit(requestOf(text)))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     for (let round = 0; round < 3; round++) thread(0).finish()
     assert.deepEqual(thread(0).handOvers, [['a', 'b'], ['job 1'], ['job 2']])
     assert.deepEqual((await Promise.all([...jobs, ...calls])).map(textOf), ['job 1', 'job 2', 'a', 'b'])
@@ -31,11 +35,11 @@ describe('background requests', () => {
   it('get one turn each second while callers leave none', async () => {
     const { lane, thread } = readyLane()
     void lane.submit(requestOf('call'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     for (let index = 0; index < 9; index++) void submitJob(lane, 'job')
     for (let ms = 0; ms < 3100; ms += 50) {
       void lane.submit(requestOf('call'))
-      mock.timers.tick(50)
+      vi.advanceTimersByTime(50)
       thread(0).finish()
     }
     assert.equal(thread(0).handOvers.filter(([first]) => first === 'job').length, 3)
@@ -45,7 +49,7 @@ describe('background requests', () => {
   it('neither fill the queue of callers nor are refused, however full it is', async () => {
     const { lane, thread } = readyLane({ maxQueued: 2, maxQueuedBytes: 10 })
     void lane.submit(requestOf('runs'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const jobs = ['job 1', 'job 2', 'job 3'].map(text => submitJob(lane, text))
     assert.equal(lane.refusalOf(9), undefined)
     assert.equal(lane.activity.queued, 0)
@@ -61,12 +65,12 @@ describe('background requests', () => {
   it('make nobody expect a wait', async () => {
     const { lane, thread } = readyLane({ timeoutMs: 10_000 }, false)
     void lane.submit(requestOf(''))
-    mock.timers.tick(0)
-    mock.timers.tick(1000)
+    vi.advanceTimersByTime(0)
+    vi.advanceTimersByTime(1000)
     thread(0).finish()
     void submitJob(lane, 'x'.repeat(40 * 2048)) // forty times the work of what took a second
     void submitJob(lane, 'x'.repeat(40 * 2048))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     assert.equal(lane.refusalOf(0), undefined)
     await lane.stop()
   })
@@ -74,11 +78,11 @@ describe('background requests', () => {
   it('may wait for as long as it takes, and run for limits.timeoutMs', async () => {
     const { lane, thread } = readyLane({ timeoutMs: 200, hasEntryScript: false })
     void lane.submit(requestOf('call'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const waits = submitJob(lane, 'waits')
     for (let ms = 0; ms < 900; ms += 100) {
       void lane.submit(requestOf('call'))
-      mock.timers.tick(100)
+      vi.advanceTimersByTime(100)
       thread(0).finish()
     }
     thread(0).finish()
@@ -88,11 +92,11 @@ describe('background requests', () => {
     void waits.then(told => {
       answer = told
     })
-    mock.timers.tick(199)
+    vi.advanceTimersByTime(199)
     thread(0).begin(0) // its next slice
     await Promise.resolve()
     assert.equal(answer, undefined)
-    mock.timers.tick(51)
+    vi.advanceTimersByTime(51)
     await Promise.resolve()
     assert.equal(textOf(answer as unknown as ScoringAnswer), 'SCORING_TIMEOUT')
     await lane.stop()
@@ -101,7 +105,7 @@ describe('background requests', () => {
   it('are not begun when nobody wants them any more', async () => {
     const { lane, thread } = readyLane()
     void lane.submit(requestOf('runs'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     let isCancelled = false
     const jobs = [submitJob(lane, 'cancelled', () => isCancelled), submitJob(lane, 'wanted')]
     isCancelled = true
@@ -115,10 +119,10 @@ describe('background requests', () => {
   it('let callers in between their slices, and join no slices of callers', async () => {
     const { lane, thread } = readyLane()
     const job = submitJob(lane, 'job')
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const next = submitJob(lane, 'next job')
     const call = lane.submit(requestOf('call'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     thread(0).begin(0)
     thread(0).events.onRoom()
     assert.deepEqual(thread(0).current, ['job', 'call'])
@@ -134,9 +138,9 @@ describe('background requests', () => {
   it('join the slices of callers that never end', async () => {
     const { lane, thread } = readyLane()
     void lane.submit(requestOf('long'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const job = submitJob(lane, 'job')
-    mock.timers.tick(1000)
+    vi.advanceTimersByTime(1000)
     void lane.submit(requestOf('call'))
     thread(0).events.onRoom()
     assert.deepEqual(thread(0).current, ['long', 'job'])
@@ -157,7 +161,7 @@ describe('background requests', () => {
   it('run again when another one ended their thread, and are blamed for what they did', async () => {
     const { lane, thread } = readyLane()
     const job = submitJob(lane, 'job')
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const call = lane.submit(requestOf('call'))
     thread(0).events.onRoom()
     thread(0).begin(1)
@@ -173,12 +177,12 @@ describe('background requests', () => {
   it('are told when the service stops', async () => {
     const { lane } = readyLane()
     void lane.submit(requestOf('runs'))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const waits = submitJob(lane, 'waits')
     const stopped = lane.stop()
     assert.equal(textOf(await waits), 'SERVICE_STOPPING')
     assert.equal(textOf(await submitJob(lane, 'late')), 'SERVICE_STOPPING')
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     await stopped
   })
 
@@ -186,7 +190,7 @@ describe('background requests', () => {
     const metrics = new ScoringMetrics()
     const { lane, thread } = readyLane({ metrics: metrics.ofService('iris') })
     void submitJob(lane, 'job')
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     const gone = submitJob(lane, 'gone', () => true)
     thread(0).finish()
     assert.equal(textOf(await gone), 'BODY_ABORTED')

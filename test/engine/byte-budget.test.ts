@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { ByteBudget, type HeldBytes } from '../../src/engine/byte-budget.ts'
 import { ScoringError } from '../../src/errors.ts'
 

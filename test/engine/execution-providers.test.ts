@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { planAttempts, providersOfService, withProviders } from '../../src/engine/execution-providers.ts'
 import type { ThreadSpec } from '../../src/engine/thread-spec.ts'
 import { ServiceDefinition } from '../../src/service/definition.ts'

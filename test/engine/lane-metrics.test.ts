@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { describe, it, type TestContext } from 'vitest'
 import type { LaneOptions } from '../../src/engine/lane.ts'
 import { encodePrometheus } from '../../src/protocols/prometheus-text.ts'
 import { ScoringMetrics } from '../../src/telemetry/service-metrics.ts'
@@ -11,7 +11,7 @@ import { readyLane } from './lane-fixture.ts'
 function laneOf(test: TestContext, options: Partial<LaneOptions> = {}) {
   const metrics = new ScoringMetrics()
   const { lane, thread } = readyLane({ metrics: metrics.ofService('iris'), ...options })
-  test.after(() => lane.stop())
+  test.onTestFinished(() => lane.stop())
   const counted = (name: string, labels = {}) =>
     new PrometheusPage(encodePrometheus(metrics.families)).valueOf(name, { scoring_service: 'iris', ...labels })
   return { lane, thread, counted }

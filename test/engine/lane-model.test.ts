@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it, mock } from 'node:test'
 import fc from 'fast-check'
+import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
 import type { ThreadEvents } from '../../src/engine/scoring-thread.ts'
 import { FakeThread, report } from './fake-thread.ts'
@@ -229,7 +229,7 @@ class World {
 
   async calm(): Promise<void> {
     for (let round = 0; round < 4; round++) {
-      mock.timers.tick(0)
+      vi.advanceTimersByTime(0)
       for (let turn = 0; turn < 6; turn++) await Promise.resolve()
     }
   }
@@ -284,7 +284,7 @@ const keepBusy: Command = {
   run: async (_, world) => {
     for (let round = 0; round < 14; round++) {
       world.submit(1, undefined)
-      mock.timers.tick(100)
+      vi.advanceTimersByTime(100)
       for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
       await world.check()
     }
@@ -310,7 +310,7 @@ const commands = [
       if (caller) caller.hasLeft = true
     }),
   ),
-  fc.constantFrom(1, 20, 100, 400, 1500).map(ms => command(`tick ${ms}`, () => mock.timers.tick(ms))),
+  fc.constantFrom(1, 20, 100, 400, 1500).map(ms => command(`tick ${ms}`, () => vi.advanceTimersByTime(ms))),
   fc.constant(command('load', world => world.load())),
   fc
     .tuple(which, fc.integer({ min: 1, max: 3 }))
@@ -327,8 +327,12 @@ const commands = [
 ]
 
 describe('a Lane, whatever its callers and threads do', () => {
-  before(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
-  after(() => mock.timers.reset())
+  beforeAll(() =>
+    vi.useFakeTimers({
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+    }),
+  )
+  afterAll(() => vi.useRealTimers())
 
   it('keeps no thread idle while work waits, keeps order and bounds, begins nothing in vain, and answers each with its own', async () => {
     await fc.assert(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { afterEach, describe, it } from 'node:test'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
+import { afterEach, describe, it } from 'vitest'
 import type { FailedAnswer, ScoringAnswer } from '../../src/engine/hand-over.ts'
 import type { Lane, LaneOptions } from '../../src/engine/lane.ts'
 import { report, requestOf } from './fake-thread.ts'

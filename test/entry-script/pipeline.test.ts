@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import type { ModelSession } from '../../src/engine/model-session.ts'
 import { feedsBetween, modelStage, pipelineOf, scriptStage } from '../../src/entry-script/pipeline.ts'
@@ -13,7 +13,7 @@ import { writeModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 
 const { accelerator } = ServiceDefinition.parse({})
-const cleanUps: (() => Promise<void>)[] = []
+const cleanUps: (() => unknown)[] = []
 
 /** A real model of one operation from `input` to `output`, in rows of two float32. */
 async function load(op: string, input: string, output: string, rows: number | string = 'batch'): Promise<ModelSession> {
@@ -22,7 +22,7 @@ async function load(op: string, input: string, output: string, rows: number | st
     inputs: [[input, 'float32', [rows, 2]]],
     outputs: [[output, 'float32', [rows, 2]]],
   })
-  const root = await makeServices({ 'model.onnx': file }, { after: cleanUp => void cleanUps.push(cleanUp) })
+  const root = await makeServices({ 'model.onnx': file }, { onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
   return loadOnnxModel({ name: op, path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
 }
 
@@ -35,7 +35,7 @@ describe('pipelineOf', () => {
   let exactlyOne: ModelSession
   let exactlyTwo: ModelSession
 
-  before(async () => {
+  beforeAll(async () => {
     ;[negate, absolute, exactlyOne, exactlyTwo] = await Promise.all([
       load('Neg', 'x', 'negated'),
       load('Abs', 'a', 'size'),
@@ -44,7 +44,7 @@ describe('pipelineOf', () => {
     ])
   })
 
-  after(() => Promise.all(cleanUps.map(cleanUp => cleanUp())))
+  afterAll(() => Promise.all(cleanUps.map(cleanUp => cleanUp())))
 
   const first = (model: ModelSession): { name: string; script: Script } => ({
     name: 'first',
@@ -140,7 +140,7 @@ describe('pipelineOf', () => {
       inputs: [['x', 'float32', ['batch', 2]]],
       outputs: [['y', 'float32', ['batch', 2]]],
     })
-    const root = await makeServices({ 'model.onnx': file }, { after: cleanUp => void cleanUps.push(cleanUp) })
+    const root = await makeServices({ 'model.onnx': file }, { onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
     const model = await loadOnnxModel({ name: 'm', path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
     const pipeline = pipelineSharing(modelStage('below', model, 1))
     assert.deepEqual(pipeline.sharing, {
@@ -160,7 +160,7 @@ describe('pipelineOf', () => {
       ],
       outputs: [['y', 'float32', ['n', 'k']]],
     })
-    const root = await makeServices({ 'model.onnx': file }, { after: cleanUp => void cleanUps.push(cleanUp) })
+    const root = await makeServices({ 'model.onnx': file }, { onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
     const model = await loadOnnxModel({ name: 'm', path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
     const run = async (given: Record<string, Tensor>, word: boolean | undefined) =>
       pipelineSharing(

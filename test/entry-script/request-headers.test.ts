@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { titledHeaders } from '../../src/entry-script/request-headers.ts'
 
 describe('titledHeaders', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { parameterNotes } from '../../src/entry-script/run-parameters.ts'
 
 const notesOf = (source: string, rawHttp?: boolean) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { madeUpRow, sampleOf, spreads, variedRow } from '../../src/entry-script/unlike-rows.ts'
 import { arrayOf, type Dtype, integerRange } from '../../src/tensor/dtype.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { Feeds, ModelSession } from '../../src/engine/model-session.ts'
 import { builtInScript } from '../../src/entry-script/tensor-script.ts'
 import { warmUp } from '../../src/entry-script/warm-up.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { wholeRequest } from '../../src/entry-script/whole-request.ts'
 
 const make = (text: string, headers: [string, string][] = [], method = 'POST') => {

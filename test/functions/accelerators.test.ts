@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { swiftShader, withoutSwiftShader } from '../support/swiftshader.ts'
 
 interface Details {
@@ -36,12 +37,12 @@ function near(actual: unknown, expected: unknown): void {
   }
 }
 
-describe('services on a GPU', { skip: withoutSwiftShader }, () => {
+describe('services on a GPU', skipFor(withoutSwiftShader), () => {
   const cleanUps: (() => unknown)[] = []
-  const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+  const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let app: RunningApp
   let services: Record<string, Details>
-  before(async () => {
+  beforeAll(async () => {
     const [digits, iris, diabetes] = await Promise.all(['digits', 'iris', 'diabetes'].map(modelOf))
     const files = {
       'first/service.json': { ...on(['webgpu'], 'fail'), batching: { maxRows: 8 } },
@@ -58,7 +59,7 @@ describe('services on a GPU', { skip: withoutSwiftShader }, () => {
     app = await runApp(file, files, { ...swiftShader, SCORING_MAX_THREADS: '2' })
     services = await settled(app)
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
@@ -147,7 +148,7 @@ describe('SCORING_EXECUTION_PROVIDERS', () => {
     assert.equal(response.headers.get('x-scoring-execution-provider'), 'cpu')
   })
 
-  it('runs the samples on a GPU as they are', { skip: withoutSwiftShader }, async test => {
+  it('runs the samples on a GPU as they are', skipFor(withoutSwiftShader), async test => {
     const folder = await makeServices({ 'profiles/readme.txt': '' }, test)
     const TMPDIR = join(folder, 'profiles')
     const app = await runApp(test, undefined, { ...swiftShader, TMPDIR, SCORING_EXECUTION_PROVIDERS: 'webgpu,cpu' })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { AzureWorker } from '../support/azure-worker.ts'
 import { copyOfApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
@@ -21,7 +21,7 @@ describe("a script that answers with a stream, in Azure's Node worker", () => {
       test,
     )
     await worker.load(await copyOfApp(test))
-    test.after(async () => {
+    test.onTestFinished(async () => {
       await worker.runHooks('appTerminate')
       setImmediate(() => process.exit()) // the library's own server has no stop; the worker ends its process
     })

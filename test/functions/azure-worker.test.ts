@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
 import { QueueServiceClient } from '@azure/storage-queue'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { AzureWorker } from '../support/azure-worker.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { copyOfApp } from '../support/running-app.ts'
@@ -13,19 +13,18 @@ describe("the bundle in Azure's Node worker", () => {
   const cleanUps: (() => unknown)[] = []
   let root: string
   let storage: string
-  before(async () => {
-    storage = await startStorage({ after: cleanUp => cleanUps.push(cleanUp) })
+  beforeAll(async () => {
+    storage = await startStorage({ onTestFinished: cleanUp => cleanUps.push(cleanUp) })
     process.env.AzureWebJobsStorage = storage
     process.env.AZURE_FUNCTIONS_ENVIRONMENT = 'Development'
     process.env.SCORING_MODELS = 'models'
-    root = await copyOfApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+    root = await copyOfApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) })
     await worker.load(root)
     while ((await worker.invoke('ready', { method: 'GET', path: '/health/ready' })).status !== 200);
   })
-  after(async () => {
+  afterAll(async () => {
     await worker.runHooks('appTerminate')
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
-    setImmediate(() => process.exit()) // the library's own server has no stop; the worker ends its process
   })
   const keyOf = async (service: string) =>
     JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8'))[service].primary

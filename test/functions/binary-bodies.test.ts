@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before, describe, it } from 'node:test'
 import { deflateSync, gzipSync } from 'node:zlib'
 import sharp from 'sharp'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { encodeNpy } from '../../src/tensor/npy.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { binaryInputs, bytesOf } from '../support/binary-inputs.ts'
@@ -15,8 +15,8 @@ type Image = number[][]
 const npy = { 'content-type': 'application/x-npy' }
 const raw = { 'content-type': 'application/octet-stream' }
 const cleanUps: (() => unknown)[] = []
-const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
-after(async () => {
+const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+afterAll(async () => {
   for (const cleanUp of cleanUps.reverse()) await cleanUp()
 })
 
@@ -28,7 +28,7 @@ const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBu
 
 describe('tensors that come as bytes', () => {
   let app: RunningApp
-  before(async () => {
+  beforeAll(async () => {
     app = await runApp(file, {
       'wide/1/model.onnx': identityModel('float64', ['batch', 2]),
       'wide/service.json': { limits: { maxRows: 5, maxBodyBytes: 10_000 } },
@@ -141,7 +141,7 @@ describe('tensors that come as bytes', () => {
 describe('the digits service', () => {
   let app: RunningApp
   let images: Image[]
-  before(async () => {
+  beforeAll(async () => {
     app = await runApp(file)
     await app.settled()
     const fixture = JSON.parse(await readFile('test/fixtures/expected-scores.json', 'utf8'))

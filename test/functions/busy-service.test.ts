@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -29,13 +29,13 @@ describe('a service that has all it can take', () => {
   let held: Promise<Response>[]
   const file = join(tmpdir(), `release-${process.pid}`)
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
-    const context = { after: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
+  beforeAll(async () => {
+    const context = { onTestFinished: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
     app = await runApp(context as Parameters<typeof runApp>[0], services, { SCORING_MAX_THREADS: '1' })
     await app.settled()
     held = Array.from({ length: moreThanFits }, () => app.score('held', file))
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

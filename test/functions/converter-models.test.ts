@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient } from '@azure/storage-blob'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
 import { asFloat32, type CaseModel, readCase } from '../support/case-models.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
 
 const cleanUps: (() => unknown)[] = []
-const test = { after: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
 
 /** Services by name. */
 const models: Record<string, CaseModel> = {
@@ -74,7 +74,7 @@ export async function run(text) {
 describe('models as converters write them', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
-  before(async () => {
+  beforeAll(async () => {
     const storage = await startStorage(test as never)
     blobs = BlobServiceClient.fromConnectionString(storage)
     await blobs.createContainer('input')
@@ -100,7 +100,7 @@ describe('models as converters write them', () => {
     })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

@@ -5,8 +5,8 @@ import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage 
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { after, before, describe, it } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -35,12 +35,12 @@ interface Answer {
 describe('the page of a service', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
-    const test = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+  beforeAll(async () => {
+    const test = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
     app = await runApp(test, files, { SCORING_DEFAULT_SERVICE: 'first' })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   /** Sends the path as it is written; `fetch` would resolve its dots and ask for compression. */

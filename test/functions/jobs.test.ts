@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -16,13 +16,13 @@ interface Job {
 }
 
 const cleanUps: (() => unknown)[] = []
-const test = { after: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
 
 describe('batch jobs', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient
-  before(async () => {
+  beforeAll(async () => {
     const storage = await startStorage(test as never)
     blobs = BlobServiceClient.fromConnectionString(storage)
     queues = QueueServiceClient.fromConnectionString(storage)
@@ -33,7 +33,7 @@ describe('batch jobs', () => {
     })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { noOpenssl } from '../host/certificates.ts'
 import { AzureWorker } from '../support/azure-worker.ts'
 import { type KeyVaultDouble, startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { copyOfApp } from '../support/running-app.ts'
+import { skipFor } from '../support/skip-for.ts'
 
-describe('the function key-rotated', { skip: noOpenssl }, () => {
+describe('the function key-rotated', skipFor(noOpenssl), () => {
   const worker = new AzureWorker()
   const cleanUps: (() => unknown)[] = []
   let vault: KeyVaultDouble
-  before(async () => {
-    const cleaner = { after: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
+  beforeAll(async () => {
+    const cleaner = { onTestFinished: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
     vault = await startKeyVaultDouble(cleaner)
     for (const service of ['diabetes', 'digits', 'iris']) {
       for (const slot of ['primary', 'secondary'])
@@ -23,10 +24,9 @@ describe('the function key-rotated', { skip: noOpenssl }, () => {
     })
     await worker.load(await copyOfApp(cleaner))
   })
-  after(async () => {
+  afterAll(async () => {
     await worker.runHooks('appTerminate')
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
-    setImmediate(() => process.exit()) // the library's own server has no stop; the worker ends its process
   })
   /** Names that the app asks the vault for after an event. */
   const readAfter = async (event: object) => {

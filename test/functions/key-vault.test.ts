@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, it, type TestContext } from 'vitest'
 import { KeyManagement } from '../../src/auth/key-management.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
 import { SecretWatch } from '../support/secret-watch.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { storeOfDouble } from '../support/store-of-double.ts'
 
 const files = {
@@ -53,7 +54,7 @@ async function appWithVault(test: TestContext, fault?: Fault, more: Record<strin
   return { vault, app, ask, score, ready, check }
 }
 
-describe('the app with KEY_VAULT_URL', { skip: noOpenssl }, () => {
+describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
   it('takes both keys of the vault, and a new one at its first request', async test => {
     const { vault, score, ready, check } = await appWithVault(test)
     await ready()

@@ -1,9 +1,9 @@
 /** The documents of many services, each in every version it has, held against validators that are not ours. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import SwaggerParser from '@apidevtools/swagger-parser'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { describedServices } from '../support/described-services.ts'
 import { examplesIn, type Json, schemasIn } from '../support/json-schema-of-openapi.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
@@ -22,8 +22,8 @@ describe('the document of a service', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   const documents: { readonly of: string; readonly service: string; readonly document: Document }[] = []
-  before(async () => {
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, describedServices)
+  beforeAll(async () => {
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, describedServices)
     for (const [name, { status, reason }] of Object.entries(await app.settled()))
       assert.equal(status, 'ready', `${name}: ${reason}`)
     for (const service of names) {
@@ -38,7 +38,7 @@ describe('the document of a service', () => {
       }
     }
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const call = async (service: string, path: string, body?: string) => {

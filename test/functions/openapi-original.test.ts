@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { scriptsOfOriginal } from '../support/described-services.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -17,11 +17,11 @@ const recorded = join(import.meta.dirname, '../fixtures/azureml-swagger')
 describe('a document, beside the one that Azure Machine Learning writes for the same script,', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, scriptsOfOriginal)
+  beforeAll(async () => {
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, scriptsOfOriginal)
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const documentsOf = async (service: string, version: '2' | '3' | '3.1') => {

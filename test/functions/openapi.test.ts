@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -95,8 +95,8 @@ export const run = () => { throw new Error('no') }`,
 describe('swagger.json', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, files, {
+  beforeAll(async () => {
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, files, {
       SCORING_DEFAULT_SERVICE: 'built-in',
     })
     // One of them stays loading.
@@ -107,7 +107,7 @@ describe('swagger.json', () => {
       if (Object.values(services).filter(({ status }) => status === 'loading').length === 1) break
     }
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const call = (service: string, query = '', init: RequestInit = {}) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { writeModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
@@ -89,11 +89,11 @@ describe('a pipeline of stages', () => {
   let app: RunningApp
   let settled: Awaited<ReturnType<RunningApp['settled']>>
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services)
+  beforeAll(async () => {
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services)
     settled = await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const score = async (service: string, body: string, type = 'text/plain') => {
@@ -149,7 +149,10 @@ describe('a pipeline of stages', () => {
       [500, { message: `stage "middle": ${failed}`, code: 'ENTRY_SCRIPT_FAILED' }],
       [200, [[-12, -1]]],
     ])
-    assert.match(app.output(), /\[broken\] ENTRY_SCRIPT_FAILED: stage "middle": .*\n.*caused by: Error: unlucky/)
+    // The log may come a little after the answer.
+    await vi.waitFor(() =>
+      assert.match(app.output(), /\[broken\] ENTRY_SCRIPT_FAILED: stage "middle": .*\n.*caused by: Error: unlucky/),
+    )
   })
 
   it('says which stages do not fit, when a request shows it', async () => {

@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { AzureWorker } from '../support/azure-worker.ts'
 import { copyOfApp } from '../support/running-app.ts'
 
 describe("an app that Azure's Node worker cannot start", () => {
   const worker = new AzureWorker()
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
+  beforeAll(async () => {
     process.env.AZURE_FUNCTIONS_ENVIRONMENT = 'Production'
     process.env.SCORING_MODELS = 'models'
     delete process.env.KEY_VAULT_URL
-    const root = await copyOfApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+    const root = await copyOfApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) })
     await assert.rejects(worker.load(root), /^StartupError: outside Development the keys live in Azure Key Vault/)
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
-    setImmediate(() => process.exit()) // the library's own server has no stop; the worker ends its process
   })
 
   it('lets nobody in, should requests come all the same', async () => {

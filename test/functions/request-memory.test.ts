@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
-import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { describe, it, type TestContext } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
+import { skipFor } from '../support/skip-for.ts'
 
 const mebibyte = 2 ** 20
 const files = {
@@ -49,7 +50,7 @@ async function whileOthersAsk<T>(app: RunningApp, attack: Promise<T>): Promise<T
   return over
 }
 
-describe('the memory of the app', { skip: process.platform !== 'linux' && 'needs /proc' }, () => {
+describe('the memory of the app', skipFor(process.platform !== 'linux' && 'needs /proc'), () => {
   const spaces = Buffer.alloc(largest, ' ')
   for (const [coding, count, bomb] of [
     ['gzip', 60, gzipSync(spaces, { level: 9 })],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
@@ -43,7 +43,7 @@ const byIndex = labelled(records.map(record => JSON.stringify(record)))
 describe('rows of a request', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
+  beforeAll(async () => {
     const fromScript = (missing?: string) => ({
       entryScript: 'score.mjs',
       ...(missing && { missing }),
@@ -60,7 +60,7 @@ describe('rows of a request', () => {
       export const input = z.object({ data: z.array(z.number().or(z.nan())) })
       export const run = ({ data }) => String(data)`
     app = await runApp(
-      { after: cleanUp => cleanUps.push(cleanUp as () => unknown) },
+      { onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) },
       {
         'titanic/service.json': {},
         'titanic/model.onnx': await modelOf('sk_columns_nozipmap'),
@@ -92,7 +92,7 @@ describe('rows of a request', () => {
     )
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 

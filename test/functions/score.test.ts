@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
 interface Expected {
@@ -28,11 +28,11 @@ function postPath(url: string, path: string): Promise<[status: number | undefine
 describe('the sample services', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) })
+  beforeAll(async () => {
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const sampleOf = (service: string) => readFile(`models/${service}/sample.json`, 'utf8')

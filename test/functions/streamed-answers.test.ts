@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
-import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 
 /** Streams of a script; what has become of the last one is told by `what`. */
@@ -46,19 +46,19 @@ const score = `
 describe('a script that answers with a stream', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
-  before(async () => {
+  beforeAll(async () => {
     const services = {
       'sut/service.json': { entryScript: 'score.js', limits: { timeoutMs: 5000 } },
       'sut/score.js': score,
       'brief/service.json': { entryScript: 'score.js', limits: { timeoutMs: 1000 } },
       'brief/score.js': score,
     }
-    app = await runApp({ after: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services, {
+    app = await runApp({ onTestFinished: cleanUp => cleanUps.push(cleanUp as () => unknown) }, services, {
       SCORING_MAX_THREADS: '1',
     })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const textOf = async <T>(service: string, text: string) => (await (await app.score(service, text)).json()) as T
@@ -144,7 +144,7 @@ describe('a script that answers with a stream', () => {
   it('makes no more than the client takes', async test => {
     const { hostname, port } = new URL(app.url)
     const socket = connect(Number(port), hostname)
-    test.after(() => socket.destroy())
+    test.onTestFinished(() => void socket.destroy())
     socket.pause() // its owner reads nothing
     const key = await app.keyOf('sut')
     socket.write(

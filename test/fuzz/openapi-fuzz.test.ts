@@ -8,8 +8,9 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 import { identityModel, writeModel } from '../support/onnx-writer.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
@@ -84,15 +85,15 @@ describe('the OpenAPI documents, in the hands of Schemathesis', () => {
   const cleanUps: (() => unknown)[] = []
   let app: RunningApp
   let schemathesis: string | undefined
-  before(async () => {
-    const file = { after: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+  beforeAll(async () => {
+    const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
     schemathesis = await findSchemathesis(file)
     if (!schemathesis) return
     const AzureWebJobsStorage = await startStorage(file)
     app = await runApp(file, { ...services, ...(await sampleServices()) }, { AzureWebJobsStorage })
     await app.settled()
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
@@ -139,11 +140,11 @@ async function sampleServices(): Promise<ServiceFiles> {
 }
 
 /** On CI it is installed for the occasion; elsewhere it is used when it is there. */
-async function findSchemathesis(file: { after(cleanUp: () => unknown): void }): Promise<string | undefined> {
+async function findSchemathesis(file: Cleaner): Promise<string | undefined> {
   if ((await run('st', ['--version'])).code === 0) return 'st'
   if (process.env.CI !== 'true') return undefined
   const folder = await mkdtemp(join(tmpdir(), 'schemathesis-'))
-  file.after(() => rm(folder, { recursive: true, force: true }))
+  file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const isMade = (await run('python3', ['-m', 'venv', folder])).code === 0
   const pip = ['-m', 'pip', 'install', '--quiet', '--requirement', here('requirements.txt')]
   return isMade && (await run(join(folder, 'bin/python'), pip)).code === 0 ? join(folder, 'bin/st') : undefined

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { startAzurite, wantsLocalStorage } from '../../src/host/azurite.ts'
 import { openAzureQueue } from '../../src/host/storage/azure-storage.ts'
+import { skipFor } from '../support/skip-for.ts'
 import { send } from './host-child.ts'
 
 /** How a storage service calls itself; the request has no credentials, so it is refused. */
@@ -29,7 +30,7 @@ async function childWith(location: string): Promise<number> {
 describe('startAzurite', () => {
   it('serves blobs, queues and tables until it is stopped, and keeps its folder to itself meanwhile', async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
-    test.after(() => rm(location, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(location, { recursive: true, force: true }))
     const storage = await startAzurite(location, () => {})
     const urls = [
       ...storage.connectionString.matchAll(
@@ -46,9 +47,9 @@ describe('startAzurite', () => {
     for (const [, url] of urls) await assert.rejects(serverOf(url!))
   })
 
-  it('starts again on the same ports with the same data when it is killed', { skip: noProc }, async test => {
+  it('starts again on the same ports with the same data when it is killed', skipFor(noProc), async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
-    test.after(() => rm(location, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(location, { recursive: true, force: true }))
     const before = await startAzurite(location, () => {})
     await openAzureQueue(before.connectionString, 'kept').send('before')
     await before.stop() // it saves what it has when it ends, and otherwise only now and then
@@ -58,7 +59,7 @@ describe('startAzurite', () => {
       lines.push(line)
       onLine()
     })
-    test.after(async () => {
+    test.onTestFinished(async () => {
       await storage.stop()
     })
     process.kill(await childWith(location), 'SIGKILL')

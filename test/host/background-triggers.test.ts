@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { hostIdOf, planBackgroundTriggers } from '../../src/host/background-triggers.ts'
 import type { Binding, RegisteredFunction } from '../../src/host/functions-core.ts'
 import { readHostTimes } from '../../src/host/host-times.ts'

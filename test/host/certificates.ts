@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Cleaner } from '../support/cleaner.ts'
 
 /** A self-signed certificate for localhost, a key of another one, and files that are neither. */
-export function makeCertificates(test: { after(cleanUp: () => void): void }) {
+export function makeCertificates(test: Cleaner) {
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
-  test.after(() => rmSync(folder, { recursive: true }))
+  test.onTestFinished(() => rmSync(folder, { recursive: true }))
   const path = (name: string) => join(folder, name)
   for (const name of ['own', 'other']) {
     execFileSync(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { FunctionTimeout } from '../../src/host/function-timeout.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 

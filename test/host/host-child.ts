@@ -3,16 +3,13 @@ import { once } from 'node:events'
 import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request as sendRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import type { Cleaner } from '../support/cleaner.ts'
 
 const hostProcess = fileURLToPath(new URL('../../src/host/host-process.ts', import.meta.url))
 
 /** The folder of a fixture app. */
 export function fixtureApp(name: string): string {
   return fileURLToPath(new URL(`../fixtures/function-apps/${name}`, import.meta.url))
-}
-
-interface Test {
-  after(cleanUp: () => Promise<void> | void): void
 }
 
 /** A child process with its output as lines that can be awaited. */
@@ -75,7 +72,7 @@ export interface Host extends Child {
 
 /** Starts a fixture app on a free port, without storage unless told; without a test, whoever asks kills it. */
 export async function startHost(
-  test: Test | undefined,
+  test: Cleaner | undefined,
   app: string,
   { args = [], environment }: { args?: readonly string[]; environment?: NodeJS.ProcessEnv } = {},
 ): Promise<Host> {
@@ -85,13 +82,13 @@ export async function startHost(
 }
 
 export function spawnHost(
-  test: Test | undefined,
+  test: Cleaner | undefined,
   app: string,
   args: readonly string[] = [],
   environment?: NodeJS.ProcessEnv,
 ): Child {
   const child = new Child(hostProcess, ['--app', fixtureApp(app), '--port', '0', ...args], environment)
-  test?.after(() => child.kill())
+  test?.onTestFinished(() => void child.kill())
   return child
 }
 
@@ -146,9 +143,9 @@ export function send(
 }
 
 /** A bare connection. */
-export async function dial(test: Test, { port }: { port: number }): Promise<Socket> {
+export async function dial(test: Cleaner, { port }: { port: number }): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
-  test.after(() => {
+  test.onTestFinished(() => {
     socket.destroy()
   })
   socket.on('error', () => {})
@@ -157,7 +154,7 @@ export async function dial(test: Test, { port }: { port: number }): Promise<Sock
 }
 
 /** Sends bytes as they are and reads what comes until the server closes. */
-export async function sendRaw(test: Test, host: { port: number }, bytes: string): Promise<string> {
+export async function sendRaw(test: Cleaner, host: { port: number }, bytes: string): Promise<string> {
   const socket = await dial(test, host)
   socket.write(bytes)
   return readAll(socket)

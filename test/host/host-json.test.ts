@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { afterAll, describe, it } from 'vitest'
 import { type HostJson, readHostJson } from '../../src/host/host-json.ts'
 import { formatTimeSpan, parseTimeSpan } from '../../src/host/time-span.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'host-json-'))
-after(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function read(file: object, isDevelopment = false): HostJson {
   writeFileSync(join(folder, 'host.json'), JSON.stringify(file))

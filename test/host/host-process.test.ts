@@ -7,8 +7,9 @@ import { request as requestHttps } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
 import { connect as connectTls } from 'node:tls'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { skipFor } from '../support/skip-for.ts'
 import { makeCertificates, noOpenssl } from './certificates.ts'
 import { dial, fixtureApp, type Host, readAll, send, spawnHost, startHost } from './host-child.ts'
 
@@ -24,7 +25,7 @@ describe('host-process', () => {
   it('loads a CommonJS bundle with the library inside', async test => {
     const { build } = await import('esbuild')
     const dist = join(fixtureApp('bundled'), 'dist')
-    test.after(() => rmSync(dist, { recursive: true, force: true }))
+    test.onTestFinished(() => rmSync(dist, { recursive: true, force: true }))
     await build({
       entryPoints: [join(fixtureApp('modules'), 'functions/two.mjs')],
       bundle: true,
@@ -39,7 +40,7 @@ describe('host-process', () => {
 
   it('keeps what was compiled of the app for its next start', async test => {
     const app = await mkdtemp(join(tmpdir(), 'compiled-app-'))
-    test.after(() => rm(app, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(app, { recursive: true, force: true }))
     await writeFile(join(app, 'package.json'), '{"main": "index.cjs"}')
     await writeFile(join(app, 'host.json'), '{"version": "2.0"}')
     await writeFile(join(app, 'index.cjs'), "exports.text = 'any'")
@@ -68,7 +69,7 @@ describe('host-process', () => {
 
   it('ends with 1 when the port is taken', async test => {
     const server = createServer().listen(0, '127.0.0.1')
-    test.after(() => {
+    test.onTestFinished(() => {
       server.close()
     })
     await once(server, 'listening')
@@ -101,7 +102,7 @@ describe('host-process', () => {
       const host = await startHost(test, 'plain')
       const idle = await dial(test, host)
       const agent = new Agent({ keepAlive: true })
-      test.after(() => agent.destroy())
+      test.onTestFinished(() => void agent.destroy())
       assert.equal((await send(host, '/api/empty', { agent })).status, 200) // an idle connection to be closed
       const answer = send(host, '/api/slow?ms=300', { agent: new Agent({ keepAlive: true }) })
       await host.see(/slow: begun/)
@@ -133,10 +134,10 @@ describe('host-process', () => {
 
 describe('hooks', () => {
   let host: Host
-  before(async () => {
+  beforeAll(async () => {
     host = await startHost(undefined, 'hooked')
   })
-  after(() => host.kill())
+  afterAll(() => host.kill())
   const bodyOf = async (query: string) => (await send(host, `/api/run?${query}`)).body
   const statusOf = async (query: string) => (await send(host, `/api/run?${query}`)).status
 
@@ -172,7 +173,7 @@ describe('hooks', () => {
   })
 })
 
-describe('HTTPS', { skip: noOpenssl }, () => {
+describe('HTTPS', skipFor(noOpenssl), () => {
   it('serves with TLS 1.2 and later, and waits for no idle connection when it stops', {
     timeout: 10_000,
   }, async test => {

@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
 import { QueueServiceClient } from '@azure/storage-queue'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 import { type Host, send, spawnHost, startHost } from './host-child.ts'
 
 let connectionString: string
 let count = 0
 const cleanUps: (() => unknown)[] = []
-before(async () => {
-  connectionString = await startStorage({ after: cleanUp => void cleanUps.push(cleanUp) })
+beforeAll(async () => {
+  connectionString = await startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
 })
-after(async () => {
+afterAll(async () => {
   for (const cleanUp of cleanUps) await cleanUp()
 })
-
-interface Test {
-  after(cleanUp: () => Promise<void> | void): void
-}
 
 /** Its own queue and host id; the timer does not fire unless asked to. */
 function place() {
@@ -34,7 +31,7 @@ function place() {
   return { environment, queue: service.getQueueClient(name), poison: service.getQueueClient(`${name}-poison`) }
 }
 
-async function start(test: Test, environment: NodeJS.ProcessEnv, args: string[] = []): Promise<Host> {
+async function start(test: Cleaner, environment: NodeJS.ProcessEnv, args: string[] = []): Promise<Host> {
   return startHost(test, 'triggers', { args: ['--no-local-settings', ...args], environment })
 }
 
@@ -50,8 +47,8 @@ async function untilHolds(queue: ReturnType<typeof place>['queue'], count: numbe
 const untilEmpty = (queue: ReturnType<typeof place>['queue']) => untilHolds(queue, 0)
 
 // They wait more than they work.
-describe('host-process on Azurite', { concurrency: 4 }, () => {
-  describe('queue triggers', { concurrency: 4 }, () => {
+describe('host-process on Azurite', { concurrent: true }, () => {
+  describe('queue triggers', { concurrent: true }, () => {
     it('give the function JSON values and texts with what is known of the message, and delete it', async test => {
       const { environment, queue } = place()
       const host = await start(test, environment, ['--verbose']) // there is no queue yet
@@ -120,7 +117,7 @@ describe('host-process on Azurite', { concurrency: 4 }, () => {
     })
   })
 
-  describe('timer triggers', { concurrency: 2 }, () => {
+  describe('timer triggers', { concurrent: true }, () => {
     it('fire in one of two hosts, and in the other one when that has ended', async test => {
       const environment = { ...place().environment, TICK: '* * * * * *' }
       const one = await start(test, environment)

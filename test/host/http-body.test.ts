@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent } from 'node:http'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { dial, type Host, readAll, send, sendRaw, startHost } from './host-child.ts'
 
 const limit = 100_000
 
 describe('EmbeddedHttpRequest', () => {
   let host: Host
-  before(async () => {
+  beforeAll(async () => {
     host = await startHost(undefined, 'plain', { environment: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: String(limit) } })
   })
-  after(() => host.kill())
+  afterAll(() => host.kill())
   const read = (how: string, body: string | Uint8Array | string[], headers = {}) =>
     send(host, `/api/read?how=${how}`, { body, headers })
 
@@ -79,7 +79,7 @@ describe('EmbeddedHttpRequest', () => {
 
   it('keeps the connection when a small body was not read', async test => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-    test.after(() => agent.destroy())
+    test.onTestFinished(() => void agent.destroy())
     const sockets = new Set<unknown>()
     agent.on('free', socket => sockets.add(socket))
     for (let round = 0; round < 3; round++) {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { dial, type Host, send, sendRaw, startHost } from './host-child.ts'
 
 describe('HttpFront', () => {
   let host: Host
-  before(async () => {
+  beforeAll(async () => {
     host = await startHost(undefined, 'plain')
   })
-  after(() => host.kill())
+  afterAll(() => host.kill())
   const get = (path: string) => send(host, `/api/${path}`)
 
   it('answers with status, headers and body', async () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { after, before, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
+import { afterAll, beforeAll, describe, it, type TestContext } from 'vitest'
+import { skipFor } from '../support/skip-for.ts'
 import { makeCertificates, noOpenssl } from './certificates.ts'
 import { dial, type Host, readAll, send, sendRaw, startHost } from './host-child.ts'
 
@@ -11,10 +12,10 @@ const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].
 
 describe('HttpServer', () => {
   let host: Host
-  before(async () => {
+  beforeAll(async () => {
     host = await startHost(undefined, 'plain')
   })
-  after(() => host.kill())
+  afterAll(() => host.kill())
 
   async function refusal(test: TestContext, bytes: string): Promise<[number | undefined, string]> {
     const text = await sendRaw(test, host, bytes)
@@ -164,7 +165,7 @@ describe('HttpServer', () => {
     assert.equal((await send(host, '/api/empty')).status, 200)
   })
 
-  it('ignores it over TLS too', { skip: noOpenssl }, async test => {
+  it('ignores it over TLS too', skipFor(noOpenssl), async test => {
     const { cert, key } = makeCertificates(test)
     const secure = await startHost(test, 'plain', { args: ['--cert', cert, '--key', key] })
     const socket = connectTls({ port: secure.port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -190,11 +191,11 @@ describe('a client that does not read', () => {
     assert.equal((await send(host, '/api/empty')).status, 200)
   })
 
-  it('is let go of over TLS too', { skip: noOpenssl }, async test => {
+  it('is let go of over TLS too', skipFor(noOpenssl), async test => {
     const { cert, key } = makeCertificates(test)
     const host = await startHost(test, 'plain', { environment, args: ['--cert', cert, '--key', key] })
     const socket = connectTls({ port: host.port, host: '127.0.0.1', rejectUnauthorized: false })
-    test.after(() => socket.destroy())
+    test.onTestFinished(() => void socket.destroy())
     socket.on('error', () => {})
     await once(socket, 'secureConnect')
     ask(socket, 'large')

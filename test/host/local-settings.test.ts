@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it, type TestContext } from 'node:test'
+import { describe, it, type TestContext } from 'vitest'
 import { readLocalSettings } from '../../src/host/local-settings.ts'
 
 async function folderWith(test: TestContext, content?: unknown): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'app-'))
-  test.after(() => rm(folder, { recursive: true }))
+  test.onTestFinished(() => rm(folder, { recursive: true }))
   const text = typeof content === 'string' ? content : JSON.stringify(content)
   if (content !== undefined) await writeFile(join(folder, 'local.settings.json'), text)
   return folder

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { PollingDelay } from '../../src/host/queue/polling-delay.ts'
 import type { QueueMessage } from '../../src/host/queue/queue.ts'
 import { QueueListener, type QueueListenerOptions } from '../../src/host/queue/queue-listener.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { RouteTable } from '../../src/host/route-table.ts'
 
 /** A table whose targets are the templates themselves. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { superviseHost } from '../../src/host/supervisor.ts'
 
 const restarts = { atOnce: 2, firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4, endingMs: 50 }
@@ -24,7 +24,7 @@ async function supervise(script: string, environment: Record<string, string> = {
 describe('superviseHost', () => {
   it('brings back a host that has served, however often it crashes: at once, then with longer and longer pauses', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
-    test.after(() => rm(folder, { recursive: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('crashes-six-times.mjs', { CRASHES: join(folder, 'crashes') })
     assert.equal(code, 0)
     assert.deepEqual(lines, [
@@ -43,7 +43,7 @@ describe('superviseHost', () => {
 
   it('kills a host that has crashed and does not get to its end', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
-    test.after(() => rm(folder, { recursive: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('hangs.mjs', { CRASHES: join(folder, 'crashes') })
     assert.equal(code, 0)
     assert.equal(lines[1], 'The host crashed (SIGKILL); starting it again at once.')

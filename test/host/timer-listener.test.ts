@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { BlobLease } from '../../src/host/storage/host-blobs.ts'
 import { decodeStatus, encodeStatus, type ScheduleStatus, statusAtStart } from '../../src/host/timer/schedule-status.ts'
 import { Singleton } from '../../src/host/timer/singleton.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { BlobServiceClient } from '@azure/storage-blob'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { AzureBlobStore } from '../../src/adapters/azure/azure-blob-store.ts'
 import { blobNameFault } from '../../src/jobs/blob-name.ts'
 import { JobInput, JobOutput } from '../../src/jobs/job-spec.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { folder, JobBench, job } from './job-bench.ts'
 
 const killers = (...rows: number[]) => new Set(rows.map(String))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { ScoringError } from '../../src/errors.ts'
 import { chunkResultPlace, statePlace } from '../../src/jobs/job-layout.ts'
 import { changeState } from '../../src/jobs/job-records.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { LoadReport } from '../../src/engine/hand-over.ts'
 import { type ErrorCode, ScoringError } from '../../src/errors.ts'
 import { StorageJobDesk } from '../../src/jobs/desk/desk.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { outputFormatOf } from '../../src/jobs/desk/output-format.ts'
 
 describe('outputFormatOf', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { changeState } from '../../src/jobs/job-records.ts'
 import type { JobMessage } from '../../src/jobs/message-queues.ts'
 import { folder, JobBench, job } from './job-bench.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { parse } from 'csv-parse/sync'
+import { describe, it } from 'vitest'
 import { csvHeader, encodeLines } from '../../src/jobs/result-lines.ts'
 
 describe('encodeLines', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { ServiceRowScorer } from '../../src/jobs/score-rows.ts'
 import type { ServiceCatalogue } from '../../src/scoring/service-catalogue.ts'
 import { rowMixingModel, writeModel } from '../support/onnx-writer.ts'
@@ -46,11 +46,11 @@ const rowsOf = (list: readonly unknown[]) => list.map(row => ({ json: JSON.strin
 const never = new AbortController().signal
 
 describe('ServiceRowScorer', () => {
-  const cleanUps: (() => Promise<unknown>)[] = []
-  const test = { after: (cleanUp: () => Promise<unknown>) => void cleanUps.push(cleanUp) }
+  const cleanUps: (() => unknown)[] = []
+  const test = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let samples: ServiceCatalogue
   let made: ServiceCatalogue
-  before(async () => {
+  beforeAll(async () => {
     samples = await startServices(test, 'models')
     const files = {
       'two-inputs/service.json': {},
@@ -87,9 +87,9 @@ describe('ServiceRowScorer', () => {
       'web/service.json': { entryScript: 'score.ts' },
       'web/score.ts': http,
     }
-    made = await startServices(test, await makeServices(files, test as never))
+    made = await startServices(test, await makeServices(files, test))
   })
-  after(async () => {
+  afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
@@ -237,14 +237,14 @@ describe('ServiceRowScorer', () => {
 
   it('waits for a service that is loading', async test => {
     const files = { 'slow/service.json': { entryScript: 'score.ts' }, 'slow/score.ts': raw }
-    const loading = await startServices(test as never, await makeServices(files, test as never), false)
+    const loading = await startServices(test, await makeServices(files, test), false)
     assert.equal(loading.find('slow').status, 'loading')
     assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), 3, never, () => false), [{ prediction: '1' }])
   })
 
   it('leaves rows to others when the service cannot score here', async test => {
     const files = { 'gone/service.json': { entryScript: 'score.ts' }, 'gone/score.ts': raw }
-    const services = await startServices(test as never, await makeServices(files, test as never))
+    const services = await startServices(test, await makeServices(files, test))
     await services.find('gone').stop()
     await assert.rejects(
       scorerOf(services).score('gone', rowsOf([1, 2]), 3, never, () => false),

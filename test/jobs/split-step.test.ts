@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { describe, it } from 'vitest'
 import { planPlace } from '../../src/jobs/job-layout.ts'
 import { folder, JobBench, job } from './job-bench.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { activePlace, jobFolder, statePlace } from '../../src/jobs/job-layout.ts'
 import { changeState } from '../../src/jobs/job-records.ts'
 import { folder, JobBench, job } from './job-bench.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { decodeParameters, decodeText } from '../../src/protocols/azureml-input.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { encodeQuery } from '../../src/protocols/azureml-query.ts'
 
 const read = (query: string) => new TextDecoder().decode(encodeQuery(`http://h/score${query}`))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { clientAddressOf } from '../../src/protocols/client-address.ts'
 import type { WireRequest } from '../../src/protocols/wire.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { corsHeaders } from '../../src/protocols/cors.ts'
 
 const answer = (origins: string[], headers: Record<string, string> = {}, method = 'POST', credentials = false) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import * as z from 'zod'
 import { jsonSchemaOf } from '../../src/protocols/openapi-declared.ts'
 import { translate } from '../../src/protocols/openapi-dialect.ts'

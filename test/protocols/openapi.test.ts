@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { LoadReport } from '../../src/engine/hand-over.ts'
 import type { Lane } from '../../src/engine/lane.ts'
 import type { TensorInfo } from '../../src/engine/model-session.ts'

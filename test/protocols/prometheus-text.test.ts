@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { encodePrometheus } from '../../src/protocols/prometheus-text.ts'
 import { type Attributes, CounterFamily, HistogramFamily, ObservedFamily } from '../../src/telemetry/metric.ts'
 import { run, works } from '../clients/tools.ts'
@@ -113,7 +113,7 @@ describe('encodePrometheus, read by prometheus_client', () => {
   let folder = ''
   let python: string | undefined
 
-  before(async () => {
+  beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
     const binary = join(folder, 'bin', 'python')
     const isMade =
@@ -121,7 +121,7 @@ describe('encodePrometheus, read by prometheus_client', () => {
       (await works(binary, '-m', 'pip', 'install', '--quiet', 'prometheus_client==0.23.1'))
     python = isMade ? binary : undefined
   })
-  after(() => rm(folder, { recursive: true, force: true }))
+  afterAll(() => rm(folder, { recursive: true, force: true }))
 
   it('is what was written, to the last character', async test => {
     if (python === undefined) return test.skip('needs Python 3 with venv and pip')

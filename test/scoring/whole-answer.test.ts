@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { wholeAnswer } from '../../src/scoring/whole-answer.ts'
 
 const streamed = (pieces: AsyncIterable<Uint8Array>) => ({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { serviceJsonSchema } from '../../src/service/json-schema.ts'
 import { parseDefinition } from '../../src/service/parse-definition.ts'
 

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startAzurite } from '../../src/host/azurite.ts'
+import type { Cleaner } from './cleaner.ts'
 
 /** A storage account of this test alone. @returns its connection string */
-export async function startStorage(cleaner: { after(cleanUp: () => unknown): void }): Promise<string> {
+export async function startStorage(cleaner: Cleaner): Promise<string> {
   const location = await mkdtemp(join(tmpdir(), 'storage-'))
   const { connectionString, stop } = await startAzurite(location, line => console.error(line))
-  cleaner.after(async () => {
+  cleaner.onTestFinished(async () => {
     await stop()
     await rm(location, { recursive: true, force: true })
   })

@@ -8,9 +8,9 @@ import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { makeCertificates } from '../host/certificates.ts'
+import type { Cleaner } from './cleaner.ts'
 
 /** How the double fails; each until `fail(undefined)`, or as often as `times` says. */
 export type Fault =
@@ -185,7 +185,7 @@ export class KeyVaultDouble {
 }
 
 /** A double on a free port of this machine, ended with the test. Needs openssl: see `noOpenssl`. */
-export async function startKeyVaultDouble(test: { after: TestContext['after'] }): Promise<KeyVaultDouble> {
+export async function startKeyVaultDouble(test: Cleaner): Promise<KeyVaultDouble> {
   const { cert, key } = makeCertificates(test)
   let double: KeyVaultDouble
   const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (request, response) =>
@@ -193,7 +193,7 @@ export async function startKeyVaultDouble(test: { after: TestContext['after'] })
   )
   await new Promise<void>(listening => server.listen(0, 'localhost', listening))
   double = new KeyVaultDouble((server.address() as AddressInfo).port, cert)
-  test.after(async () => {
+  test.onTestFinished(async () => {
     const closed = new Promise(done => server.close(done))
     server.closeAllConnections()
     await closed

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { TestContext } from 'node:test'
+import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
 const repository = resolve(import.meta.dirname, '../..')
@@ -23,17 +23,13 @@ export interface RunningApp {
   settled(): Promise<Record<string, { status: string; reason?: string }>>
 }
 
-interface AppTest {
-  after: TestContext['after']
-}
-
 /**
  * The built app on the embedded host, in a folder of its own, on a free port.
  *
  * @param services  files of services, or undefined for the samples of the repository
  */
 export async function runApp(
-  test: AppTest,
+  test: Cleaner,
   services?: ServiceFiles,
   environment: Record<string, string> = {},
 ): Promise<RunningApp> {
@@ -43,7 +39,7 @@ export async function runApp(
 }
 
 async function runIn(
-  test: AppTest,
+  test: Cleaner,
   root: string,
   models: string,
   environment: Record<string, string>,
@@ -58,7 +54,7 @@ async function runIn(
       ...environment,
     },
   })
-  test.after(() => endOf(child))
+  test.onTestFinished(() => endOf(child))
   let output = ''
   const url = await new Promise<string>((found, failed) => {
     const read = (text: Buffer) => {
@@ -97,9 +93,9 @@ async function runIn(
 }
 
 /** What a deployment holds, so that keys and settings of tests stay out of the checkout. */
-export async function copyOfApp(test: AppTest): Promise<string> {
+export async function copyOfApp(test: Cleaner): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'app-'))
-  test.after(() => rm(root, { recursive: true, force: true }))
+  test.onTestFinished(() => rm(root, { recursive: true, force: true }))
   for (const part of ['dist', 'host.json', 'package.json'])
     await cp(join(repository, part), join(root, part), { recursive: true })
   await symlink(join(repository, 'node_modules'), join(root, 'node_modules'))

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import type { TestContext } from 'node:test'
+import type { TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
 import type { LoadReport, ScoringAnswer } from '../../src/engine/hand-over.ts'
 import { Lane } from '../../src/engine/lane.ts'
 import { hasScript, type ThreadSpec } from '../../src/engine/thread-spec.ts'
+import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
 /** The lane of a service on one real thread, which begins to load. */
-export function startLane(
-  test: { after(cleanUp: () => Promise<unknown>): void },
-  spec: ThreadSpec,
-): { lane: Lane; loaded: Promise<LoadReport> } {
+export function startLane(test: Cleaner, spec: ThreadSpec): { lane: Lane; loaded: Promise<LoadReport> } {
   const { limits } = spec.definition
   const lane = new Lane({
     startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
@@ -20,7 +18,7 @@ export function startLane(
     hasEntryScript: hasScript(spec),
     log: () => {},
   })
-  test.after(() => lane.stop())
+  test.onTestFinished(() => lane.stop())
   return { lane, loaded: lane.start() }
 }
 

@@ -1,14 +1,11 @@
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { ScoringService } from '../../src/scoring/scoring-service.ts'
 import { ServiceCatalogue } from '../../src/scoring/service-catalogue.ts'
+import type { Cleaner } from './cleaner.ts'
 import { startLane } from './scoring-lane.ts'
 
 /** All services of a folder in real threads, with nobody at their doors; loaded, unless they are not waited for. */
-export async function startServices(
-  test: { after(cleanUp: () => Promise<unknown>): void },
-  root: string,
-  isWaitedFor = true,
-): Promise<ServiceCatalogue> {
+export async function startServices(test: Cleaner, root: string, isWaitedFor = true): Promise<ServiceCatalogue> {
   const store = new FolderModelStore(root)
   const services = new Map<string, ScoringService>()
   for (const name of await store.listServices()) {

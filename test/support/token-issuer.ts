@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Cleaner } from './cleaner.ts'
 
 /** `node:crypto` signs here, so that what checks tokens is held against another implementation. */
 export class SigningKey {
@@ -80,8 +81,8 @@ export class Authority {
     this.keys = keys
   }
 
-  async start(test: { after(cleanUp: () => void): void }): Promise<this> {
-    test.after(() => {
+  async start(test: Cleaner): Promise<this> {
+    test.onTestFinished(() => {
       this.#server.close()
       this.#server.closeAllConnections()
     })

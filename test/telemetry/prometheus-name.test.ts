@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { metric } from '../../src/telemetry/metric-names.ts'
 import { prometheusLabel, prometheusName } from '../../src/telemetry/prometheus-name.ts'
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { type BinaryDtype, decodeElements } from '../../src/tensor/element-bytes.ts'
 import { convertExactly, isExact } from '../../src/tensor/exact-conversion.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { decodeNested, type NonFiniteInput } from '../../src/tensor/nested.ts'
 import { encode } from '../../src/tensor/python-json.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { ScoringError } from '../../src/errors.ts'
 import { allocate, type TensorData } from '../../src/tensor/dtype.ts'
 import type { BinaryDtype } from '../../src/tensor/element-bytes.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { encode } from '../../src/tensor/python-json.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { TensorList } from '../../src/tensor/tensor-list.ts'

@@ -14,7 +14,7 @@ const isLong = seconds >= 300
 const cleanUps: (() => unknown)[] = []
 try {
   console.log(`seed ${seed}, ${values.minutes} minutes`)
-  const test = { after: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
+  const test = { onTestFinished: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
   const found = await endure(test as Parameters<typeof endure>[0], {
     seconds,
     warmUpSeconds: Math.max(3, seconds / 10),

@@ -41,14 +41,14 @@ const hastyTimes = {
 /** Rounds of jobs under faults; every promise about their output is checked. */
 export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptions): Promise<ChaosReport> {
   const cleanUps: (() => unknown)[] = []
-  const after = { after: (cleanUp: () => unknown) => void cleanUps.unshift(cleanUp) }
+  const after = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.unshift(cleanUp) }
   const dice = new Dice(seed)
   log(`seed ${seed}: ${rounds} rounds on ${hostCount} hosts`)
   try {
     const azurite = await startAzurite(join(folder, 'azurite'), log)
-    after.after(() => azurite.stop())
+    after.onTestFinished(() => azurite.stop())
     const faulty = await startFaultyStorage(azurite.connectionString, seed)
-    after.after(() => faulty.stop())
+    after.onTestFinished(() => faulty.stop())
     const storage = new TrueStorage(azurite.connectionString)
     await storage.makeContainers('input', 'output', 'jobs')
     const appRoot = await copyOfApp(after)
@@ -62,7 +62,7 @@ export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptio
         ...hastyTimes,
       },
     })
-    after.after(() => hosts.stop())
+    after.onTestFinished(() => hosts.stop())
     await hosts.start()
     const pool = await knownRows(hosts, dice)
     const around = { hosts, storage, pool, setFaultRate: (rate: number) => faulty.setRate(rate) }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import { allowedUrl } from '../../../src/jobs/input/allowed-url.ts'
 
 const hosts = ['Ours.blob.core.windows.net', '10.0.0.1']

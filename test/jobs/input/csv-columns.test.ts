@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import type { Dtype } from '../../../src/tensor/dtype.ts'
 import type { DeclaredShape } from '../../../src/tensor/shape.ts'

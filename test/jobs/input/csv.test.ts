@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { cuts, plan, read } from './support.ts'
 
 /** All cells as they are: a list of strings per row. */

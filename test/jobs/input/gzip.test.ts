@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { describe, it } from 'vitest'
 import { plan, read } from './support.ts'
 
 const lines = Array.from({ length: 20_000 }, (_, row) => `[${row},${(row * 7919) % 10_007}]`)

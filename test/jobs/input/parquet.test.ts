@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import { planChunks } from '../../../src/jobs/input/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'

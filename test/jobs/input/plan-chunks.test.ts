@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { type Bytes, bytesOf, cuts, plan, read, rowsOf, type Tried } from './support.ts'
 
 const sizes = (chunks: readonly { rowCount: number }[]) => chunks.map(({ rowCount }) => rowCount)

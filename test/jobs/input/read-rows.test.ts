@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it } from 'vitest'
 import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import { defaultPlanLimits } from '../../../src/jobs/input/plan-chunks.ts'
 import { readRows } from '../../../src/jobs/input/read-rows.ts'

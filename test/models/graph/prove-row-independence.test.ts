@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import type { OnnxModel } from '../../../src/models/graph/onnx-model.ts'
 import { proveRowIndependence } from '../../../src/models/graph/prove-row-independence.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'

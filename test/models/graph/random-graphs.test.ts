@@ -1,9 +1,9 @@
 import '../../../src/adapters/onnxruntime/telemetry-off.ts'
 
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { describe, it } from 'vitest'
 import { proveRowIndependence } from '../../../src/models/graph/prove-row-independence.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
 import { type Constant, type Node, writeModel } from '../../support/onnx-writer.ts'

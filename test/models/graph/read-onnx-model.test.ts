@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { tensorData } from '../../../src/models/graph/onnx-tensor.ts'
 import { encodeBytesField, UnreadableOnnx } from '../../../src/models/graph/protobuf.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'

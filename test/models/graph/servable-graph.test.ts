@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { describe, it } from 'vitest'
 import { editedOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
 import type { OnnxModel } from '../../../src/models/graph/onnx-model.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'

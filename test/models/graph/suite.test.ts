@@ -7,12 +7,12 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { afterAll, describe, it } from 'vitest'
 import { run, succeed, works } from '../../clients/tools.ts'
 import { proveVariants } from './suite/prove-variants.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'rows-'))
-after(() => rm(folder, { recursive: true }))
+afterAll(() => rm(folder, { recursive: true }))
 const source = (name: string) => join(import.meta.dirname, 'suite', name)
 
 /** A Python with onnx and onnxruntime, or what is missing. */

@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config'
+import { SummaryReporter } from './test/support/summary-reporter.ts'
+
+/** Tests that start the whole app, or need more than Node.js. */
+const functions = [
+  'test/functions/**',
+  'test/host/host-*.test.ts',
+  'test/cli/**',
+  'test/contract/**',
+  'test/*.test.ts',
+  'test/fuzz/**',
+]
+const clients = ['test/clients/**']
+const browser = ['test/browser/**']
+const chaos = ['test/chaos/**']
+
+const project = (name: string, folders: readonly string[], exclude: readonly string[] = []) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: folders.map(folder => (folder.endsWith('.ts') ? folder : `${folder}/*.test.ts`)),
+    exclude: [...exclude],
+  },
+})
+
+export default defineConfig({
+  test: {
+    // Real threads, processes and storage: a file has a process of its own, two at a time on the two cores of a small machine.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    reporters: ['default', new SummaryReporter()],
+    coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['text-summary', 'html'] },
+    projects: [
+      project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos]),
+      project('functions', functions),
+      project('clients', clients),
+      project('browser', browser),
+      project('chaos', chaos),
+    ],
+  },
+})
