@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { pythonWith } from '../support/python.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { once, run, succeed, works } from './tools.ts'
 
@@ -44,18 +45,6 @@ describe('a client generated from the document of a service', () => {
     return { jar: join(built, `openapi-generator-cli-${version}.jar`) }
   }
 
-  /** A Python with what generated clients need, made for the first of them: they all need the same. */
-  let python: Promise<{ missing: string } | { python: string }> | undefined
-  async function pythonFor(client: string): Promise<{ missing: string } | { python: string }> {
-    if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
-    const folder = join(built, 'python')
-    const executable = join(folder, 'bin/python')
-    const isReady =
-      (await works('python3', '-m', 'venv', folder)) &&
-      (await works(executable, '-m', 'pip', 'install', '--quiet', '--requirement', join(client, 'requirements.txt')))
-    return isReady ? { python: executable } : { missing: 'pip cannot install what a generated client needs' }
-  }
-
   for (const toolVersion of generatorVersions) {
     const generator = once(() => fetchGenerator(toolVersion))
     for (const version of ['2', '3', '3.1'])
@@ -72,8 +61,7 @@ describe('a client generated from the document of a service', () => {
         const options = ['--generator-name', 'python', '--additional-properties', 'packageName=scoring_client']
         await succeed('java', ...java, tool.jar, 'generate', '--input-spec', document, '--output', client, ...options)
 
-        python ??= pythonFor(client)
-        const tools = await python
+        const tools = await pythonWith(join(client, 'requirements.txt'))
         if ('missing' in tools) return test.skip(tools.missing)
         const key = await app.keyOf('diabetes')
         const scored = await run(tools.python, program, client, app.url, key)
