@@ -90,7 +90,8 @@ function readSplit(split: Members, schema: TableSchema): Columns {
     if (typeof name === 'string' || typeof name === 'number') return String(name)
     throw mismatch(`"columns" has ${kindOf(name)}; it names ${listed(schema.names, quote)}`)
   })
-  const twice = order.find((name, index) => order.indexOf(name) !== index)
+  const seen = new Set<string>()
+  const twice = order.find(name => seen.size === seen.add(name).size)
   if (twice !== undefined) throw mismatch(`"columns" has ${quote(twice)} twice`)
   checkNames('"columns"', order, schema)
   const rows = memberOf(split, 'data') as unknown[]
@@ -112,9 +113,10 @@ export function isWithSchema(value: unknown): value is Members {
 /** The records of such a table: what only identifies a row is no column. */
 export function withoutIndex(table: Members, names: readonly string[]): unknown[] {
   const keys = memberOf(memberOf(table, 'schema') as Members, 'primaryKey') as unknown[]
-  const labels = keys.filter(key => typeof key === 'string' && !names.includes(key))
+  const labels = new Set(keys)
+  for (const name of names) labels.delete(name)
   return (memberOf(table, 'data') as unknown[]).map(row =>
-    isMembers(row) ? Object.fromEntries(Object.entries(row).filter(([name]) => !labels.includes(name))) : row,
+    isMembers(row) ? Object.fromEntries(Object.entries(row).filter(([name]) => !labels.has(name))) : row,
   )
 }
 
@@ -132,7 +134,8 @@ export function hasRowLabels(value: unknown): value is Members {
  */
 export function withoutRowLabels(table: Members, names: readonly string[]): unknown {
   const outer = namesIn(table)
-  if (!outer.some(name => names.includes(name))) return outer.map(label => memberOf(table, label))
+  const known = new Set(names)
+  if (!outer.some(name => known.has(name))) return outer.map(label => memberOf(table, label))
   const [first = ''] = outer
   const labels = namesIn(memberOf(table, first) as Members)
   return new Map(

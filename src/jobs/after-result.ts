@@ -42,7 +42,7 @@ export async function afterResult(
 }
 
 /** Commit, then list: whoever commits the last result of a part, and the last part, sees that it is the last. */
-export async function closePartOf(
+async function closePartOf(
   { store, queues }: JobTools,
   { folder }: JobSpec,
   part: number,

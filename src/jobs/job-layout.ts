@@ -53,8 +53,7 @@ export const chunkResultPlace = (folder: JobFolder, part: number, chunk: number)
   inJobs(`${folder}/out/${inPart(part, chunk)}`)
 export const donePrefix = (folder: JobFolder) => `${folder}/done/`
 export const donePlace = (folder: JobFolder, part: number) => inJobs(donePrefix(folder) + numbered(part))
-export const carefulPrefix = (folder: JobFolder, part: number, chunk: number) =>
-  `${folder}/careful/${inPart(part, chunk)}/`
+const carefulPrefix = (folder: JobFolder, part: number, chunk: number) => `${folder}/careful/${inPart(part, chunk)}/`
 export const carefulPlace = (folder: JobFolder, part: number, chunk: number, name: string) =>
   inJobs(carefulPrefix(folder, part, chunk) + name)
 export const joinedPrefix = (folder: JobFolder) => `${folder}/joined/`

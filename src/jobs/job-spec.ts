@@ -12,7 +12,7 @@ const blobPath = z.string().superRefine((name, context) => {
   context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
 })
 
-export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
+const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
 export type InputFormat = (typeof inputFormats)[number]
 
 /** Where the rows are. One of `blob`, `url` and `rows`. */
@@ -51,7 +51,7 @@ export const JobInput = z
   )
 export type JobInput = z.infer<typeof JobInput>
 
-export const outputFormats = ['jsonl', 'csv'] as const
+const outputFormats = ['jsonl', 'csv'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
 export const JobOutput = z.strictObject({

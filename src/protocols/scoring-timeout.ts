@@ -7,7 +7,7 @@ import type { WireRequest } from './wire.ts'
  * such header, and no name is common to scoring servers, so it has the word by which Azure ML calls its own limit
  * (`scoring_timeout_ms`). Not `grpc-timeout`, nor `x-envoy-upstream-rq-timeout-ms`: proxies act on those themselves.
  */
-export const timeoutHeader = 'x-scoring-timeout-ms'
+const timeoutHeader = 'x-scoring-timeout-ms'
 
 /** Ten digits of milliseconds are 115 days: longer than any limit. */
 const wholeNumber = /^0*[1-9]\d{0,9}$/

@@ -4,7 +4,7 @@ import { allocate, arrayOf, type Dtype, type TensorData } from './dtype.ts'
 /** Element types that have bytes, which strings do not. */
 export type BinaryDtype = Exclude<Dtype, 'string'>
 
-export const isLittleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+const isLittleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** Bytes of one element. */
 export function elementSize(dtype: BinaryDtype): number {

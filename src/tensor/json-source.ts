@@ -35,7 +35,7 @@ export function parseStrictJson(text: string, hasExactIntegers: boolean): unknow
 }
 
 /** For `JSON.parse`: whole numbers beyond 2^53 as BigInt; what is beyond doubles stays so, as in `readJson`. */
-export function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+function exactInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value) || !context?.source) return value
   if (!Number.isFinite(value)) return value < 0 ? -beyondDoubles : beyondDoubles
   return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value

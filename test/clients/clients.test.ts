@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 import { Child } from '../host/host-child.ts'
+import { pythonWith } from '../support/python.ts'
 import { copyOfApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
 import { skipFor } from '../support/skip-for.ts'
@@ -32,15 +33,9 @@ const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cl
 let built: string
 
 const withPackages = once(async () => {
-  if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
   if (await works('python3', '-c', 'import numpy, requests')) return ['python3']
-  const python = join(built, 'python/bin/python')
-  const hasPackages =
-    (await works('python3', '-m', 'venv', join(built, 'python'))) &&
-    (await works(python, '-m', 'pip', 'install', '--quiet', '--requirement', source('python/requirements.txt')))
-  return hasPackages
-    ? [python]
-    : { missing: 'the Python packages requests and numpy are not installed, nor can pip install them' }
+  const found = await pythonWith(source('python/requirements.txt'))
+  return 'missing' in found ? found : [found.python]
 })
 
 const clients: Client[] = [

@@ -4,8 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { pythonWith } from '../support/python.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
-import { run, works } from './tools.ts'
+import { run } from './tools.ts'
 
 const source = (path: string) => join(import.meta.dirname, 'python', path)
 const fixture = (path: string) => join(import.meta.dirname, '../fixtures/cases', path)
@@ -38,23 +39,8 @@ describe('a data frame', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  /** A Python with pandas and requests, or what is missing. */
-  async function findPython(): Promise<{ python: string } | { missing: string }> {
-    if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
-    if (await works('python3', '-c', 'import pandas, requests')) return { python: 'python3' }
-    const venv = join(folder, 'python')
-    const python = join(venv, 'bin/python')
-    const requirements = source('frame-requirements.txt')
-    const isReady =
-      (await works('python3', '-m', 'venv', venv)) &&
-      (await works(python, '-m', 'pip', 'install', '--quiet', '--requirement', requirements))
-    return isReady
-      ? { python }
-      : { missing: 'the Python packages pandas and requests are not installed, nor can pip install them' }
-  }
-
   it('is scored in every form that pandas writes, in its order, with missing values', async test => {
-    const tool = await findPython()
+    const tool = await pythonWith(source('frame-requirements.txt'))
     if ('missing' in tool) return test.skip(tool.missing)
     for (const [index, name] of ['sk_columns_nozipmap', 'sk_imputer_missing'].entries()) {
       const { inputs, python_onnxruntime } = JSON.parse(await readFile(fixture(`${name}/case.json`), 'utf8')) as Case

@@ -7,11 +7,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { pythonWith } from '../support/python.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { once, run, succeed, works } from './tools.ts'
 
 /** The newest, and one of those (7.10 to 7.20) whose Python clients take entries that may be null for a missing class. */
 const generatorVersions = ['7.25.0', '7.17.0']
+/** Of the document. */
+const versions = ['2', '3', '3.1']
 /** Maven finds it, and what it copies, where its settings say, and keeps them. */
 const copyGoal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy'
 /** The client is made once, so compiling for speed does not pay. */
@@ -44,36 +47,41 @@ describe('a client generated from the document of a service', () => {
     return { jar: join(built, `openapi-generator-cli-${version}.jar`) }
   }
 
-  /** A Python with what generated clients need, made for the first of them: they all need the same. */
-  let python: Promise<{ missing: string } | { python: string }> | undefined
-  async function pythonFor(client: string): Promise<{ missing: string } | { python: string }> {
-    if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
-    const folder = join(built, 'python')
-    const executable = join(folder, 'bin/python')
-    const isReady =
-      (await works('python3', '-m', 'venv', folder)) &&
-      (await works(executable, '-m', 'pip', 'install', '--quiet', '--requirement', join(client, 'requirements.txt')))
-    return isReady ? { python: executable } : { missing: 'pip cannot install what a generated client needs' }
+  /** Folders of the clients by version of the document, made in one run of the generator: starting Java takes longer. */
+  const generate = async (
+    toolVersion: string,
+  ): Promise<{ missing: string } | { jar: string; clients: ReadonlyMap<string, string> }> => {
+    const tool = await fetchGenerator(toolVersion)
+    if (tool.missing !== undefined) return tool
+    const clients = versions.map(version => [version, join(built, `client-${toolVersion}-${version}`)] as const)
+    const configs = await Promise.all(
+      clients.map(async ([version, outputDir]) => {
+        const document = await fetch(`${app.url}/api/v1/service/diabetes/swagger.json?version=${version}`)
+        await writeFile(`${outputDir}.json`, await document.text())
+        const options = { generatorName: 'python', additionalProperties: { packageName: 'scoring_client' } }
+        await writeFile(
+          `${outputDir}.config.json`,
+          JSON.stringify({ inputSpec: `${outputDir}.json`, outputDir, ...options }),
+        )
+        return `${outputDir}.config.json`
+      }),
+    )
+    await succeed('java', ...java, tool.jar, 'batch', '--fail-fast', ...configs)
+    return { jar: tool.jar, clients: new Map(clients) }
   }
 
   for (const toolVersion of generatorVersions) {
-    const generator = once(() => fetchGenerator(toolVersion))
-    for (const version of ['2', '3', '3.1'])
+    const generated = once(() => generate(toolVersion))
+    for (const version of versions)
       it(`scores the two published rows: OpenAPI Generator ${toolVersion}, Python, version ${version}`, async test => {
-        const tool = await generator()
-        if ('missing' in tool) return test.skip(tool.missing)
-        const client = join(built, `client-${toolVersion}-${version}`)
-        const document = `${client}.json`
-        const url = `${app.url}/api/v1/service/diabetes/swagger.json?version=${version}`
-        await writeFile(document, await (await fetch(url)).text())
-
-        const validated = await run('java', ...java, tool.jar, 'validate', '--input-spec', document)
-        assert.match(validated.stdout, /No validation issues detected/, validated.stdout + validated.stderr)
-        const options = ['--generator-name', 'python', '--additional-properties', 'packageName=scoring_client']
-        await succeed('java', ...java, tool.jar, 'generate', '--input-spec', document, '--output', client, ...options)
-
-        python ??= pythonFor(client)
-        const tools = await python
+        const made = await generated()
+        if ('missing' in made) return test.skip(made.missing)
+        const client = made.clients.get(version) as string
+        if (toolVersion === generatorVersions[0]) {
+          const validated = await run('java', ...java, made.jar, 'validate', '--input-spec', `${client}.json`)
+          assert.match(validated.stdout, /No validation issues detected/, validated.stdout + validated.stderr)
+        }
+        const tools = await pythonWith(join(client, 'requirements.txt'))
         if ('missing' in tools) return test.skip(tools.missing)
         const key = await app.keyOf('diabetes')
         const scored = await run(tools.python, program, client, app.url, key)

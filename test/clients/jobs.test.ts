@@ -1,12 +1,11 @@
 /** Batch jobs by clients that know nothing of this project: curl, and Azure's own client of queues for Python. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
+import { pythonWith } from '../support/python.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import { run, works } from './tools.ts'
 
@@ -22,15 +21,9 @@ const file = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp 
 
 /** The command line of a Python that has Azure's client of queues, or why there is none. */
 async function pythonWithQueues(): Promise<readonly [string, ...string[]] | { missing: string }> {
-  if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
   if (await works('python3', '-c', 'import azure.storage.queue')) return ['python3']
-  const folder = await mkdtemp(join(tmpdir(), 'python-queues-'))
-  cleanUps.push(() => rm(folder, { recursive: true, force: true }))
-  // A folder on Python's path is there sooner than a virtual environment.
-  const install = ['-m', 'pip', 'install', '--quiet', '--no-compile', '--target', folder, '--requirement']
-  return (await works('python3', ...install, source('python/queue-requirements.txt')))
-    ? ['env', `PYTHONPATH=${folder}`, 'python3']
-    : { missing: 'the Python package azure-storage-queue is not installed, nor can pip install it' }
+  const found = await pythonWith(source('python/queue-requirements.txt'))
+  return 'missing' in found ? found : [found.python]
 }
 
 describe('a batch job, row by row what HTTP scoring gives', () => {

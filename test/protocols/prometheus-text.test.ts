@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { encodePrometheus } from '../../src/protocols/prometheus-text.ts'
 import { type Attributes, CounterFamily, HistogramFamily, ObservedFamily } from '../../src/telemetry/metric.ts'
-import { run, works } from '../clients/tools.ts'
+import { run } from '../clients/tools.ts'
+import { pythonWith } from '../support/python.ts'
 
 const counterOf = (name: string, help: string, samples: [Attributes, number][]) => {
   const family = new CounterFamily({ kind: 'counter', name, unit: '{request}', help })
@@ -110,21 +111,11 @@ print(json.dumps([[f.name, f.type, f.documentation, [[s.name, s.labels, s.value]
 `
 
 describe('encodePrometheus, read by prometheus_client', () => {
-  let folder = ''
-  let python: string | undefined
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
-    const binary = join(folder, 'bin', 'python')
-    const isMade =
-      (await works('python3', '-m', 'venv', folder)) &&
-      (await works(binary, '-m', 'pip', 'install', '--quiet', 'prometheus_client==0.23.1'))
-    python = isMade ? binary : undefined
-  })
-  afterAll(() => rm(folder, { recursive: true, force: true }))
-
   it('is what was written, to the last character', async test => {
-    if (python === undefined) return test.skip('needs Python 3 with venv and pip')
+    const found = await pythonWith(join(import.meta.dirname, 'prometheus-requirements.txt'))
+    if ('missing' in found) return test.skip(found.missing)
+    const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
+    test.onTestFinished(() => rm(folder, { recursive: true, force: true }))
     const odd = { service: 'ä "quoted" \\n \\ and\nline,}{=', code: 200 }
     const page = join(folder, 'page.txt')
     const text = encodePrometheus([
@@ -133,7 +124,7 @@ describe('encodePrometheus, read by prometheus_client', () => {
       gaugeOf('tiny', 'help', {}, 5e-324),
     ])
     await writeFile(page, text)
-    const { stdout, stderr } = await run(python, '-c', parser, page)
+    const { stdout, stderr } = await run(found.python, '-c', parser, page)
     const [histogram, counter, gauge] = JSON.parse(stdout || `{}${stderr}`)
     assert.deepEqual(histogram.slice(0, 2), ['http_request_duration_seconds', 'histogram'])
     assert.deepEqual(

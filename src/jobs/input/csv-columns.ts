@@ -41,7 +41,8 @@ export async function csvColumns(
 function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): boolean {
   const places = inputs && inputs.length > 1 ? placesOf(inputs) : undefined
   const known = names ?? places?.map(({ name }) => name) ?? []
-  if (known.some(name => cells.includes(name)) || (places && places.length !== cells.length)) return false
+  const given = new Set(cells)
+  if (known.some(name => given.has(name)) || (places && places.length !== cells.length)) return false
   let numbers = 0
   for (const [index, cell] of cells.entries()) {
     // What a script takes is not declared; but whatever it is called, that is no number.

@@ -4,6 +4,7 @@ import { checkRowGroups, ParquetFile, parquetCodecs } from './parquet-file.ts'
 import { encoderOf, type SchemaWords } from './parquet-json.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 import { InputUnreadable, type PlanCursor, tooLarge } from './planned-chunk.ts'
+import { repeatedName } from './repeated-name.ts'
 import { rowShapeOf } from './row-shape.ts'
 import type { ReadInput } from './text-source.ts'
 
@@ -117,7 +118,7 @@ async function readColumns(scan: ParquetScan, names: readonly string[], slice: {
 
 function namesOf(columns: readonly SchemaTree[]): string[] {
   const names = columns.map(({ element }) => element.name)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  const twice = repeatedName(names)
   if (twice === undefined) return names
   throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the Parquet file has two columns named "${twice}"`)
 }

@@ -3,6 +3,7 @@ import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { nearestName } from './nearest-name.ts'
 import { InputUnreadable } from './planned-chunk.ts'
+import { repeatedName } from './repeated-name.ts'
 
 /** How rows are made of the columns of a CSV or Parquet file. */
 export interface RowShape {
@@ -48,8 +49,9 @@ export function rowShapeOf(
   const known = names ?? ownName(inputs, columns)
   const taken = known ? columnsNamed(known, columns) : columns.map((_, column) => column)
   if (!inputs || !only) return objectShape(taken, columns)
+  const places = placesIn(columns)
   const fillings = inputs.map(input => {
-    const own = inputs.length === 1 ? taken : columnsFor(input, columns)
+    const own = inputs.length === 1 ? taken : columnsFor(input, columns, places)
     const isWhole = own.length === 1 && isList[own[0] as number] === true
     const inner = isWhole ? undefined : innerSizes(input, own.length)
     return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
@@ -116,7 +118,7 @@ function ownName(inputs: readonly TensorInfo[] | undefined, columns: readonly st
 /** An object of the columns. */
 function objectShape(taken: readonly number[], columns: readonly string[]): RowShape {
   const names = taken.map(column => columns[column] as string)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  const twice = repeatedName(names)
   if (twice !== undefined) throw unfit(`two columns are named "${twice}", and rows are objects by column name`)
   const keys = names.map(name => `${JSON.stringify(name)}:`)
   return {
@@ -126,9 +128,14 @@ function objectShape(taken: readonly number[], columns: readonly string[]): RowS
   }
 }
 
+/** Where each column is; of two with the same name, the last. */
+function placesIn(columns: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(columns.map((name, column) => [name, column]))
+}
+
 /** @returns where each of the names is */
 function columnsNamed(names: readonly string[], columns: readonly string[]): number[] {
-  const places = new Map(columns.map((name, column) => [name, column]))
+  const places = placesIn(columns)
   const missing = names.filter(name => !places.has(name))
   if (missing.length > 0) throw noColumn(missing, names, columns)
   mustBeOnce(names, columns)
@@ -137,20 +144,21 @@ function columnsNamed(names: readonly string[], columns: readonly string[]): num
 
 /** The input has none of these columns: says which it has that the service does not know, and which was probably meant. */
 function noColumn(missing: readonly string[], names: readonly string[], columns: readonly string[]): InputUnreadable {
-  const strangers = columns.filter(name => !names.includes(name))
-  const lacks = missing.map(name => {
+  const known = new Set(names)
+  const strangers = columns.filter(name => !known.has(name))
+  const lacking = (name: string) => {
     const nearest = nearestName(name, strangers)
     return nearest === undefined ? `"${name}"` : `"${name}" (is it "${nearest}"?)`
-  })
-  const others = strangers.length === 0 ? '' : `; unknown: ${listed(strangers.map(name => `"${name}"`))}`
-  return unfit(`missing: ${listed(lacks)}${others}`)
+  }
+  const others = strangers.length === 0 ? '' : `; unknown: ${listed(strangers, name => `"${name}"`)}`
+  return unfit(`missing: ${listed(missing, lacking)}${others}`)
 }
 
 const maxListed = 10
 
-function listed(texts: readonly string[]): string {
-  const shown = texts.slice(0, maxListed).join(', ')
-  return texts.length > maxListed ? `${shown} and ${texts.length - maxListed} more` : shown
+function listed(names: readonly string[], write: (name: string) => string): string {
+  const shown = names.slice(0, maxListed).map(write).join(', ')
+  return names.length > maxListed ? `${shown} and ${names.length - maxListed} more` : shown
 }
 
 function mustBeOnce(taken: readonly string[], columns: readonly string[]): void {
@@ -167,11 +175,15 @@ function isNumeric(dtype: Dtype): boolean {
 }
 
 /** Columns that fill one of several inputs. */
-function columnsFor({ name }: TensorInfo, columns: readonly string[]): number[] {
-  const numbered: number[] = []
-  for (let index = 0; columns.includes(`${name}[${index}]`); index++)
-    numbered.push(columns.indexOf(`${name}[${index}]`))
-  const taken = columns.includes(name) ? [columns.indexOf(name)] : numbered
+function columnsFor({ name }: TensorInfo, columns: readonly string[], places: ReadonlyMap<string, number>): number[] {
+  const own = places.get(name)
+  const taken = own === undefined ? [] : [own]
+  // Numbered from 0; a column that has the name itself goes before them.
+  for (let index = 0; own === undefined; index++) {
+    const place = places.get(`${name}[${index}]`)
+    if (place === undefined) break
+    taken.push(place)
+  }
   if (taken.length === 0) {
     const nearest = nearestName(name, columns)
     const meant = nearest === undefined ? '' : `; is it "${nearest}"?`

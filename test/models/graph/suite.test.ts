@@ -8,26 +8,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, it } from 'vitest'
-import { run, succeed, works } from '../../clients/tools.ts'
+import { run, succeed } from '../../clients/tools.ts'
+import { pythonWith } from '../../support/python.ts'
 import { proveVariants } from './suite/prove-variants.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'rows-'))
 afterAll(() => rm(folder, { recursive: true }))
 const source = (name: string) => join(import.meta.dirname, 'suite', name)
 
-/** A Python with onnx and onnxruntime, or what is missing. */
-async function pythonWithOnnx(): Promise<{ python: string } | { missing: string }> {
-  if (!(await works('python3', '--version'))) return { missing: 'python3 is not installed' }
-  const python = join(folder, 'python/bin/python')
-  const isReady =
-    (await works('python3', '-m', 'venv', join(folder, 'python'))) &&
-    (await works(python, '-m', 'pip', 'install', '--quiet', '--requirement', source('requirements.txt')))
-  return isReady ? { python } : { missing: 'the Python packages onnx and onnxruntime cannot be installed' }
-}
-
 describe('proveRowIndependence, on the ONNX test suite', () => {
   it('proves nothing that ONNX Runtime answers differently together and alone', async test => {
-    const found = await pythonWithOnnx()
+    const found = await pythonWith(source('requirements.txt'))
     if ('missing' in found) return test.skip(found.missing)
     await succeed(found.python, source('variants.py'), 'make', folder, '0', '24')
     await writeFile(join(folder, 'verdicts.json'), JSON.stringify(proveVariants(folder)))
