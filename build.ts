@@ -22,8 +22,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { constants, gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
-import { docsFileTypes } from './src/protocols/docs-files.ts'
-import { serviceJsonSchema } from './src/service/json-schema.ts'
+import { serviceJsonSchema } from './src/models/definition/json-schema.ts'
+import { docsFileTypes } from './src/protocols/ops/docs-files.ts'
 
 const options: BuildOptions = {
   bundle: true,
@@ -60,7 +60,7 @@ await bundle({
 })
 // Almost all of it is others' code, and less than half as long when minified.
 await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
-await bundle({ entryPoints: { jobs: 'src/jobs-app.ts' } })
+await bundle({ entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
 await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
 await bundle({

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { startedApp } from '../src/app.ts'
-import { answerDocsFile, answerDocsPage, type DocsSource } from '../src/protocols/docs-endpoints.ts'
+import { startedApp } from '../src/compose/app.ts'
+import { answerDocsFile, answerDocsPage, type DocsSource } from '../src/protocols/ops/docs-endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
 const named = (request: HttpRequest) => async (): Promise<DocsSource> => {

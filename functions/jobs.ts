@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { serverVersion, startedApp } from '../src/app.ts'
-import { answerJobById, answerJobs, type JobsSource } from '../src/jobs/jobs-endpoints.ts'
+import { serverVersion, startedApp } from '../src/compose/app.ts'
+import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
 const sourceOf = (request: HttpRequest): JobsSource => ({

@@ -1,6 +1,6 @@
 import { app, type EventGridEvent } from '@azure/functions'
-import { startedApp } from '../src/app.ts'
 import { secretChangedIn } from '../src/auth/vault-events.ts'
+import { startedApp } from '../src/compose/app.ts'
 
 /** Sugar: without a subscription of the vault's events to this function, a new key counts when it is first used. */
 app.eventGrid('key-rotated', {

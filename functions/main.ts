@@ -2,7 +2,7 @@
 import './first-thread.ts'
 
 import { app } from '@azure/functions'
-import { startedApp, stopApp } from '../src/app.ts'
+import { startedApp, stopApp } from '../src/compose/app.ts'
 import './docs.ts'
 import './health.ts'
 import './job-chunk.ts'

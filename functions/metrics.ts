@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { startedApp } from '../src/app.ts'
-import { answerMetrics } from '../src/protocols/metrics.ts'
+import { startedApp } from '../src/compose/app.ts'
+import { answerMetrics } from '../src/protocols/ops/metrics.ts'
 import { everyMethod } from './every-method.ts'
 
 app.http('metrics', {

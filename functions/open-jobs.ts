@@ -1,5 +1,5 @@
-import { startedApp } from '../src/app.ts'
-import type { Jobs } from '../src/jobs-app.ts'
+import { startedApp } from '../src/compose/app.ts'
+import type { Jobs } from '../src/compose/jobs-app.ts'
 
 /** For a message: it must not be lost because this instance cannot work on it. */
 export async function openJobs(): Promise<Jobs> {

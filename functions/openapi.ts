@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { serverVersion, startedApp } from '../src/app.ts'
-import { answerOpenApi } from '../src/protocols/openapi-endpoints.ts'
+import { serverVersion, startedApp } from '../src/compose/app.ts'
+import { answerOpenApi } from '../src/protocols/openapi/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
 app.http('openapi', {

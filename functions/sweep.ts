@@ -1,5 +1,5 @@
 import { app } from '@azure/functions'
-import { startedApp, sweepSchedule } from '../src/app.ts'
+import { startedApp, sweepSchedule } from '../src/compose/app.ts'
 
 /** Brings back messages of jobs that were lost; an app without storage has none. */
 app.timer('sweep', {

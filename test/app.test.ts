@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext, vi } from 'vitest'
-import { startApp } from '../src/app.ts'
+import { startApp } from '../src/compose/app.ts'
 import { identityModel } from './support/onnx-writer.ts'
 import { makeServices } from './support/service-folder.ts'
 

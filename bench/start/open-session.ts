@@ -5,8 +5,8 @@
  */
 import { CachedModels } from '../../src/adapters/model-cache/cached-models.ts'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
-import { syntheticRow } from '../../src/entry-script/synthetic-row.ts'
-import { ServiceDefinition } from '../../src/service/definition.ts'
+import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import { syntheticRow } from '../../src/scripts/synthetic-row.ts'
 
 const [path = '', tiny = '', folder] = process.argv.slice(2)
 const { accelerator } = ServiceDefinition.parse({})

@@ -1,5 +1,5 @@
-import type { ServiceDefinition } from '../service/definition.ts'
-import type { ExecutionProvider, ProviderName } from '../service/execution-providers.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
+import type { ExecutionProvider, ProviderName } from '../models/definition/execution-providers.ts'
 import type { ThreadSpec } from './thread-spec.ts'
 
 type Accelerator = ServiceDefinition['accelerator']

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { ServiceDefinition } from '../service/definition.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { TensorInfo } from './model-session.ts'
 import type { Placement } from './placement.ts'
 

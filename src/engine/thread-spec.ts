@@ -1,4 +1,4 @@
-import type { ServiceDefinition } from '../service/definition.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 
 /** A model file that exists, with the name scripts load it by. */
 export interface ModelPath {

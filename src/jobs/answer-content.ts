@@ -1,7 +1,7 @@
 import type { WholeAnswer } from '../engine/hand-over.ts'
 import { statusOf } from '../errors.ts'
-import { isJson } from '../protocols/media-type.ts'
-import type { ServiceDefinition } from '../service/definition.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
+import { isJson } from '../protocols/http/media-type.ts'
 
 /** Why a request gave no predictions. */
 export interface RequestFailure {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { serviceNamePattern } from '../service/definition.ts'
+import { serviceNamePattern } from '../models/definition/definition.ts'
 import { blobNameFault } from './blob-name.ts'
 import type { JobFolder } from './job-layout.ts'
 

@@ -1,6 +1,6 @@
 /** The port to the queues that drive jobs. A message is a hint: it may be lost, doubled, late, or come in any order. */
 import * as z from 'zod'
-import { serviceNamePattern } from '../service/definition.ts'
+import { serviceNamePattern } from '../models/definition/definition.ts'
 import { type JobFolder, jobFolder, oldJobFolder } from './job-layout.ts'
 import { jobIdPattern } from './job-spec.ts'
 

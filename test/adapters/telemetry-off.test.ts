@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, it, type TestContext } from 'vitest'
-import { ServiceDefinition } from '../../src/service/definition.ts'
+import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { runApp } from '../support/running-app.ts'
 
 /** Folders of a user who never ran anything, in an environment without `CI`, which would turn telemetry off as well. */

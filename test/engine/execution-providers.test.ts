@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { planAttempts, providersOfService, withProviders } from '../../src/engine/execution-providers.ts'
 import type { ThreadSpec } from '../../src/engine/thread-spec.ts'
-import { ServiceDefinition } from '../../src/service/definition.ts'
+import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 
 const accelerator = (executionProviders: unknown[], onUnavailable = 'fallback') =>
   ServiceDefinition.parse({ accelerator: { executionProviders, onUnavailable } }).accelerator

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { type DecodedRequest, planMicroBatches, rowsPerRun } from '../../src/engine/micro-batch.ts'
-import { byteCountOf, sliceFeeds } from '../../src/entry-script/row-feeds.ts'
+import { byteCountOf, sliceFeeds } from '../../src/scripts/row-feeds.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
 const feedsOf = (rowCount: number, columns: number) => ({

@@ -1,6 +1,6 @@
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
-import { ScoringService } from '../../src/scoring/scoring-service.ts'
-import { ServiceCatalogue } from '../../src/scoring/service-catalogue.ts'
+import { ScoringService } from '../../src/inference/scoring-service.ts'
+import { ServiceCatalogue } from '../../src/models/catalogue/service-catalogue.ts'
 import type { Cleaner } from './cleaner.ts'
 import { startLane } from './scoring-lane.ts'
 

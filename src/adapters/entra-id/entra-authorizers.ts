@@ -1,6 +1,6 @@
 import { SigningKeys } from '../../auth/signing-keys.ts'
 import { TokenAuthorizer } from '../../auth/token-authorizer.ts'
-import type { TokenAuth } from '../../service/definition.ts'
+import type { TokenAuth } from '../../models/definition/definition.ts'
 import { EntraKeySet } from './entra-key-set.ts'
 
 /** Opens services to callers with tokens of Entra ID. Services of one tenant share its keys. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import type { DocsFile, DocsFileName, DocsFiles } from '../../protocols/docs-files.ts'
+import type { DocsFile, DocsFileName, DocsFiles } from '../../protocols/ops/docs-files.ts'
 
 const decompress = promisify(gunzip)
 

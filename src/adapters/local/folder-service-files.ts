@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { ScoringError } from '../../errors.ts'
 import type { ServiceFiles } from '../../jobs/model-digest.ts'
-import { ownDocumentFiles } from '../../service/own-documents.ts'
+import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 
 /**
  * The files in the folder of a service: definition, models with the data beside them, scripts and what they import.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ServiceDefinition } from '../../service/definition.ts'
+import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { unfinishedPrefix } from './cache-folder.ts'
 import { checksumOf } from './file-fingerprint.ts'
 import { machineKey } from './machine-key.ts'

@@ -2,7 +2,7 @@ import { type ProviderAttempt, planAttempts } from '../../engine/execution-provi
 import { describeOnCpu } from '../../engine/placement.ts'
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
-import type { ServiceDefinition } from '../../service/definition.ts'
+import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { CachedModels } from '../model-cache/cached-models.ts'
 import { loadFailure } from './load-failure.ts'
 import { ModelFile } from './model-file.ts'

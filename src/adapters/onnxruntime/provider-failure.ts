@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { listSupportedBackends } from 'onnxruntime-node'
-import type { ProviderName } from '../../service/execution-providers.ts'
+import type { ProviderName } from '../../models/definition/execution-providers.ts'
 
 /** Files beside the binding that hold a provider of its own, under the names of NuGet's Microsoft.ML.OnnxRuntime.Gpu.Linux. */
 const librariesOf: Partial<Record<ProviderName, readonly string[]>> = {

@@ -1,6 +1,6 @@
 import type { Sharp } from 'sharp'
-import type { DecodeImage, ImageFormat } from '../../entry-script/image.ts'
 import { ScoringError } from '../../errors.ts'
+import type { DecodeImage, ImageFormat } from '../../scripts/image.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type CheckedImageOptions, checkImageOptions } from './image-options.ts'
 import { pixelsToTensor } from './pixels-to-tensor.ts'

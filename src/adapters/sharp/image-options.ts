@@ -1,4 +1,4 @@
-import type { ImageOptions } from '../../entry-script/image.ts'
+import type { ImageOptions } from '../../scripts/image.ts'
 
 /** Options with their defaults. */
 export interface CheckedImageOptions extends Required<Omit<ImageOptions, 'width' | 'height' | 'mean' | 'std'>> {

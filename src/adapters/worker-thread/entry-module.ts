@@ -1,9 +1,9 @@
 import { registerHooks } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import * as api from '../../entry-script/api.ts'
-import { installImageDecoder } from '../../entry-script/image.ts'
 import { ServiceLoadError } from '../../errors.ts'
+import * as api from '../../scripts/api.ts'
+import { installImageDecoder } from '../../scripts/image.ts'
 import { decodeImageWithSharp } from '../sharp/decode-image.ts'
 
 const moduleName = 'scoring-functions'

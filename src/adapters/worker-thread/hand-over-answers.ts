@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import { maxHandOver, progress, type ResponseAnswer, type ScoringAnswer } from '../../engine/hand-over.ts'
 import { ScoringError } from '../../errors.ts'
-import { encodeResult } from '../../protocols/azureml-output.ts'
+import { encodeResult } from '../../protocols/azureml/output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
 import { type CrossingAnswer, packAnswers } from './packed-hand-over.ts'

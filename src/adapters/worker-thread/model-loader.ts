@@ -1,6 +1,6 @@
 import type { ModelPath } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
-import type { ServiceDefinition } from '../../service/definition.ts'
+import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { CachedModels } from '../model-cache/cached-models.ts'
 import { loadOnnxModel } from '../onnxruntime/load-onnx-model.ts'
 import type { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'

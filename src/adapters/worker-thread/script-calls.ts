@@ -1,7 +1,7 @@
 /** What a script that was called does later, when nobody waits for it any more, is told from what it does for its caller. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Feeds } from '../../engine/model-session.ts'
-import type { Script } from '../../entry-script/script.ts'
+import type { Script } from '../../scripts/script.ts'
 import { logLeftBehind } from './thread-log.ts'
 
 /** One call of a function of the owner's, until what it returned has settled. */

@@ -1,7 +1,7 @@
 import type { RequestDetails, ScoringRequest } from '../../engine/hand-over.ts'
-import type { WholeScript } from '../../entry-script/script.ts'
-import { wholeRequest } from '../../entry-script/whole-request.ts'
-import { decodeJsonBody, decodeText } from '../../protocols/azureml-input.ts'
+import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
+import type { WholeScript } from '../../scripts/script.ts'
+import { wholeRequest } from '../../scripts/whole-request.ts'
 
 /**
  * What a script of its own kind gets of a request: text, checked members, or the request itself.

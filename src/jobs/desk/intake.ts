@@ -1,5 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import type { ScoringService } from '../../scoring/scoring-service.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
 import { activePlace, activePrefixOf, jobsContainer, listedPlace, placeOf, specPlace } from '../job-layout.ts'
 import { ensureState } from '../job-records.ts'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { describeJsonError } from '../../protocols/json-error.ts'
+import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
 import { cutObject } from '../json-cut.ts'

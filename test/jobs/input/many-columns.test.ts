@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { readTable } from '../../../src/entry-script/table.ts'
 import { rowShapeOf } from '../../../src/jobs/input/row-shape.ts'
+import { readTable } from '../../../src/scripts/table.ts'
 import { plan } from './support.ts'
 
 /** As many names as the first MB of a CSV can have. To compare each with each would take minutes, and no other request its turn. */

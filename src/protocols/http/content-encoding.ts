@@ -1,0 +1,170 @@
+import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import {
+  brotliDecompress,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  gunzip,
+  gzip,
+  inflate,
+  inflateRaw,
+} from 'node:zlib'
+import type { HeldBytes } from '../../engine/byte-budget.ts'
+import type { UnpackTurns } from '../../engine/turns.ts'
+import { ScoringError } from '../../errors.ts'
+import { GrowingBytes } from './growing-bytes.ts'
+import type { WireResponse } from './wire.ts'
+
+interface Coding {
+  /** Small results, in one call. */
+  whole(body: Uint8Array, options: { maxOutputLength: number }): Promise<Uint8Array>
+  /** Others, piece by piece. */
+  open(options: { chunkSize: number }): Readable & { end(body: Uint8Array): void }
+}
+
+const zlib: Coding = { whole: promisify(inflate), open: createInflate }
+const bare: Coding = { whole: promisify(inflateRaw), open: createInflateRaw }
+const gzipped: Coding = { whole: promisify(gunzip), open: createGunzip }
+const brotli: Coding = { whole: promisify(brotliDecompress), open: createBrotliDecompress }
+const compress = promisify(gzip)
+
+/** Answers below this gain nothing from compression. */
+const compressedFromBytes = 1024
+
+/** Most bodies unpack to less. A larger one waits for its turn and holds its place piece by piece. */
+const smallBytes = 2 ** 20
+const pieceBytes = 2 ** 18
+
+/** What unpacking a request's body asks and tells while it goes on. */
+export interface UnpackingRequest {
+  /** Of the request: what is packed counts already, what comes out is added. */
+  readonly held: HeldBytes
+  readonly turns: UnpackTurns
+  readonly isAbandoned: () => boolean
+}
+
+/**
+ * Undoes a request's `Content-Encoding`. Zlib works in threads of its own.
+ *
+ * @param maxBytes  largest body after decompression; a bomb is given up when it exceeds that
+ * @throws ScoringError CONTENT_ENCODING_UNSUPPORTED, BODY_NOT_DECOMPRESSIBLE, BODY_TOO_LARGE, BODY_ABORTED or QUEUE_FULL
+ */
+export async function unpackBody(
+  body: Uint8Array,
+  contentEncoding: string,
+  maxBytes: number,
+  { held, turns, isAbandoned }: UnpackingRequest,
+): Promise<Uint8Array> {
+  const encoding = contentEncoding.trim().toLowerCase()
+  if (encoding === '' || encoding === 'identity') return body
+  const coding = codingOf(encoding, body)
+  const isWanted = () => !isAbandoned()
+  try {
+    let plain = await turns.small.take(() => unpackSmall(coding, body, maxBytes, held), isWanted)
+    if (plain === 'larger') plain = await turns.large.take(() => unpackLarge(coding, body, maxBytes, held), isWanted)
+    if (plain === undefined) throw new ScoringError('BODY_ABORTED', 'The caller closed the connection.')
+    held.replace(plain.byteLength)
+    return plain
+  } catch (cause) {
+    if (cause instanceof ScoringError) throw cause
+    throw new ScoringError(
+      'BODY_NOT_DECOMPRESSIBLE',
+      `The request body is not what its Content-Encoding says: ${encoding}`,
+    )
+  }
+}
+
+/** @throws ScoringError CONTENT_ENCODING_UNSUPPORTED */
+function codingOf(encoding: string, body: Uint8Array): Coding {
+  switch (encoding) {
+    case 'gzip':
+    case 'x-gzip':
+      return gzipped
+    case 'deflate':
+      // RFC 9110, section 8.4.1.2, means zlib's format, whose first byte ends in 8; .NET's DeflateStream writes it bare.
+      return ((body[0] ?? 8) & 15) === 8 ? zlib : bare
+    case 'br':
+      return brotli
+    default:
+      throw new ScoringError(
+        'CONTENT_ENCODING_UNSUPPORTED',
+        'Expects Content-Encoding to be one of gzip, deflate, br, or absent',
+      )
+  }
+}
+
+async function unpackSmall(
+  coding: Coding,
+  body: Uint8Array,
+  maxBytes: number,
+  held: HeldBytes,
+): Promise<Uint8Array<ArrayBuffer> | 'larger'> {
+  const most = Math.min(maxBytes, smallBytes)
+  held.resize(body.byteLength + most)
+  try {
+    // Small results of zlib share Node's pool, whose buffer cannot be moved to a thread.
+    return new Uint8Array(await coding.whole(body, { maxOutputLength: most }))
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ERR_BUFFER_TOO_LARGE') throw cause
+    if (maxBytes <= smallBytes) throw tooLarge(maxBytes)
+    held.replace(body.byteLength)
+    return 'larger'
+  }
+}
+
+/** From the beginning again, which costs a hundredth at most of what is to come. */
+async function unpackLarge(
+  coding: Coding,
+  body: Uint8Array,
+  maxBytes: number,
+  held: HeldBytes,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const plain = new GrowingBytes(undefined)
+  const stream = coding.open({ chunkSize: pieceBytes })
+  stream.end(body)
+  try {
+    for await (const piece of stream as AsyncIterable<Uint8Array>) {
+      if (plain.size + piece.byteLength > maxBytes) throw tooLarge(maxBytes)
+      held.resize(body.byteLength + plain.size + piece.byteLength)
+      plain.append(piece)
+      // Not left for the garbage collector, which would let many gather; zlib goes on in another one when it is full.
+      if (piece.byteLength === piece.buffer.byteLength) (piece.buffer as ArrayBuffer).transfer(0)
+    }
+    return plain.finish()
+  } catch (failure) {
+    plain.drop()
+    throw failure
+  }
+}
+
+function tooLarge(maxBytes: number): ScoringError {
+  return new ScoringError(
+    'BODY_TOO_LARGE',
+    `The request body is larger than ${maxBytes} bytes when decompressed; send fewer rows at a time.`,
+  )
+}
+
+/** Compresses an answer of some size with gzip, when the client takes that. */
+export async function compressAnswer(answer: WireResponse, acceptEncoding: string | null): Promise<WireResponse> {
+  const { body, headers } = answer
+  if (body === undefined || Array.isArray(headers)) return answer
+  const isWhole = typeof body === 'string' || ArrayBuffer.isView(body)
+  if (!isWhole || body.length < compressedFromBytes) return answer
+  const vary = headers.vary ? `${headers.vary}, Accept-Encoding` : 'Accept-Encoding'
+  if (acceptEncoding === null || !acceptsGzip(acceptEncoding)) return { ...answer, headers: { ...headers, vary } }
+  return { ...answer, headers: { ...headers, vary, 'content-encoding': 'gzip' }, body: await compress(body) }
+}
+
+/** RFC 9110, section 12.5.3: `gzip` or `*` with a weight above 0; a weight for `gzip` itself outweighs `*`. */
+export function acceptsGzip(acceptEncoding: string): boolean {
+  const weights = new Map(
+    acceptEncoding.split(',').map(part => {
+      const [coding = '', ...parameters] = part.split(';').map(each => each.trim().toLowerCase())
+      const weight = parameters.find(each => each.startsWith('q='))
+      return [coding, weight === undefined ? 1 : Number(weight.slice(2))] as const
+    }),
+  )
+  return (weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0) > 0
+}

@@ -1,0 +1,165 @@
+import type { HeldBytes } from '../../engine/byte-budget.ts'
+import type { UnpackTurns } from '../../engine/turns.ts'
+import { BodyTooLarge, ScoringError } from '../../errors.ts'
+import { unpackBody } from './content-encoding.ts'
+import { GrowingBytes } from './growing-bytes.ts'
+import type { WireRequest } from './wire.ts'
+
+/** What reading a body is accounted to. */
+export interface BodyAccount {
+  /** Of the request: it holds nothing yet. */
+  readonly held: HeldBytes
+  /** Of the service. */
+  readonly turns: UnpackTurns
+}
+
+/** The slowest upload that is waited for. */
+export interface LeastPace {
+  readonly everyMs: number
+  /** That have to come in that time. */
+  readonly bytes: number
+}
+
+/** 240 bytes a second, as Kestrel has it, on which Azure Functions runs (KestrelServerLimits.MinRequestBodyDataRate). */
+const leastPace: LeastPace = { everyMs: 60_000, bytes: 60 * 240 }
+
+/** Bodies up to this come with their head as a rule; what they are announced to take is held at once. */
+const smallBytes = 16_384
+
+/**
+ * The body, unpacked. Its bytes are held as they come, so an upload that does not go on holds what it has sent and no more.
+ *
+ * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, REQUEST_TIMEOUT when it stops coming, QUEUE_FULL when there is no
+ *   room for it, or what a wrong `Content-Encoding` gives
+ */
+export async function readBody(
+  request: WireRequest,
+  maxBodyBytes: number,
+  account: BodyAccount,
+  pace: LeastPace = leastPace,
+): Promise<Uint8Array> {
+  const announced = announcedLength(request)
+  if (announced !== undefined && announced > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
+  account.held.requireRoom(announced ?? 0)
+  const isSmall = announced !== undefined && announced <= smallBytes
+  const body = isSmall
+    ? await readSmall(request, announced, maxBodyBytes, account.held, pace)
+    : await readPieces(request, announced, maxBodyBytes, account.held, pace)
+  const encoding = request.headers.get('content-encoding')
+  if (encoding === null) return body
+  const isAbandoned = () => request.isAbandoned === true
+  return unpackBody(body, encoding, maxBodyBytes, { ...account, isAbandoned })
+}
+
+export function bodyTooLarge(maxBodyBytes: number): ScoringError {
+  return new ScoringError(
+    'BODY_TOO_LARGE',
+    `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
+  )
+}
+
+/** @returns undefined when it comes in chunks */
+function announcedLength({ headers }: WireRequest): number | undefined {
+  const text = headers.get('content-length')
+  return text === null || headers.get('transfer-encoding') !== null ? undefined : Number(text)
+}
+
+async function readSmall(
+  request: WireRequest,
+  announced: number,
+  maxBodyBytes: number,
+  held: HeldBytes,
+  { everyMs, bytes }: LeastPace,
+): Promise<Uint8Array> {
+  held.resize(announced)
+  const { promise, resolve, reject } = Promise.withResolvers<ArrayBuffer>()
+  const timer = setTimeout(() => reject(stalled(bytes, everyMs)), everyMs)
+  request.arrayBuffer().then(resolve, failure => reject(asBodyFailure(failure, maxBodyBytes)))
+  try {
+    return new Uint8Array(await promise)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readPieces(
+  request: WireRequest,
+  announced: number | undefined,
+  maxBodyBytes: number,
+  held: HeldBytes,
+  { everyMs, bytes }: LeastPace,
+): Promise<Uint8Array> {
+  const body = new GrowingBytes(announced)
+  let isOver = false
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  let sizeBefore = 0
+  const timer = setInterval(() => {
+    if (body.size - sizeBefore < bytes) reject(stalled(bytes, everyMs))
+    sizeBefore = body.size
+  }, everyMs)
+  const fill = async () => {
+    for await (const piece of piecesOf(request)) {
+      if (isOver) return
+      if (body.size + piece.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
+      held.resize(body.size + piece.byteLength)
+      body.append(piece)
+    }
+    if (!isOver) resolve(body.finish())
+  }
+  fill().catch(failure => reject(asBodyFailure(failure, maxBodyBytes)))
+  try {
+    return await promise
+  } catch (failure) {
+    body.drop()
+    throw failure
+  } finally {
+    isOver = true
+    clearInterval(timer)
+  }
+}
+
+/** The body as it comes. Whoever stops early leaves the connection as it is, so that the client gets to read the answer. */
+function piecesOf(request: WireRequest): AsyncIterable<Uint8Array> {
+  return request.pieces?.() ?? piecesOfStream(request.body ?? null)
+}
+
+async function* piecesOfStream(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  if (!body) return
+  const reader = body.getReader()
+  let isEnded = false
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      isEnded = done
+      if (done) return
+      yield value
+    }
+  } catch (failure) {
+    isEnded = true
+    throw failure
+  } finally {
+    // Cancelling would end the connection under the answer, so what still comes is read and dropped.
+    if (!isEnded) void drain(reader)
+  }
+}
+
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // The client is gone.
+  }
+}
+
+function stalled(bytes: number, everyMs: number): ScoringError {
+  return new ScoringError(
+    'REQUEST_TIMEOUT',
+    `The request body comes too slowly: fewer than ${bytes} bytes of it came within ${everyMs / 1000} s.`,
+  )
+}
+
+function asBodyFailure(failure: unknown, maxBodyBytes: number): ScoringError {
+  if (failure instanceof ScoringError) return failure
+  if (failure instanceof BodyTooLarge) return bodyTooLarge(maxBodyBytes)
+  return new ScoringError('BODY_ABORTED', 'The request body ended before it was complete.', { cause: failure })
+}

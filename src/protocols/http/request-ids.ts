@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import { ScoringError } from '../../errors.ts'
+import type { WireRequest } from './wire.ts'
+
+const maxLength = 100
+
+/** What every answer that a handler gives carries, whatever it says (Azure ML contract, section 2). */
+export interface RequestIds {
+  /** Name and version of the server, when they are shown, and the ids. */
+  readonly headers: Record<string, string>
+  /** REQUEST_ID_TOO_LONG, to be answered before anything else. */
+  readonly fault?: ScoringError
+}
+
+/**
+ * `x-request-id` is given or new, `x-ms-request-id` is given, or the client's, or `x-request-id`. `TraceId` is echoed.
+ *
+ * @param serverVersion  what goes into `x-ms-server-version`; undefined: no such header
+ */
+export function requestIdsOf(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
+  const given = headers.get('x-request-id')
+  const ms = headers.get('x-ms-request-id') || null // an empty one is none
+  const client = headers.get('x-ms-client-request-id') || null
+  const trace = headers.get('traceid')
+  const echoed: Record<string, string> = {}
+  if (serverVersion !== undefined) echoed['x-ms-server-version'] = serverVersion
+  if (trace !== null) echoed.TraceId = trace
+  if (given !== null && given.length > maxLength) {
+    return { headers: echoed, fault: tooLong('x-request-id') }
+  }
+  if (given === '') return { headers: echoed } // the original then returns none of the three (addendum 4)
+  const id = given ?? randomUUID()
+  echoed['x-request-id'] = id
+  if ((ms?.length ?? 0) > maxLength || (client?.length ?? 0) > maxLength) {
+    return { headers: echoed, fault: tooLong('x-ms-request-id and x-ms-client-request-id') }
+  }
+  echoed['x-ms-request-id'] = ms ?? client ?? id
+  const clientId = client ?? ms
+  if (clientId !== null) echoed['x-ms-client-request-id'] = clientId
+  return { headers: echoed }
+}
+
+function tooLong(name: string): ScoringError {
+  return new ScoringError('REQUEST_ID_TOO_LONG', `${name} must not exceed ${maxLength} characters`)
+}

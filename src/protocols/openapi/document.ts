@@ -1,0 +1,160 @@
+/**
+ * The document that a service gives of itself: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract,
+ * section 6), so that what reads the one reads the other.
+ */
+import type { LoadReport } from '../../engine/hand-over.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import { type JsonSchema, translate } from './dialect.ts'
+import { jobsDocument } from './jobs.ts'
+import { type Operation, operationsOf } from './operations.ts'
+import { payloadOf } from './payload.ts'
+import { type OpenApiVersion, openApiVersions } from './version.ts'
+
+/** Shown for every failure that the server words itself. */
+const errorResponse: JsonSchema = {
+  type: 'object',
+  properties: {
+    message: { type: 'string', description: 'for people; may be reworded' },
+    code: { type: 'string', description: 'for programs; stable. Absent from what an entry script answers itself.' },
+  },
+  required: ['message'],
+  example: { message: "A value is not provided for the 'data' parameter.", code: 'INPUT_MISSING' },
+}
+
+const failed = 'The service failed to execute due to an error.'
+const bearer = { type: 'apiKey', name: 'Authorization', in: 'header', description: 'For example: Bearer abc123' }
+const bearerToken = { ...bearer, description: 'An access token of Entra ID. For example: Bearer eyJ0eXAi...' }
+const inputPayload = 'The input payload for executing the real-time machine learning service.'
+/** Where nobody gave a sample, and none that was made up could be scored. */
+const onlyForm = `${inputPayload} The example shows its form only: these values cannot be scored.`
+/** As in Azure ML's templates, which leave out 3.1 although it is answered. */
+const versionParameter = { type: 'integer', enum: [2, 3] }
+
+/** @returns undefined when the version has no words for what the service takes or answers */
+export function describeService(
+  service: ScoringService,
+  report: LoadReport,
+  version: OpenApiVersion,
+): object | undefined {
+  const schemas = schemasOf(service, report, version)
+  if (!schemas) return undefined
+  const info = {
+    title: service.name,
+    description: `API specification for the Azure Machine Learning service ${service.name}`,
+    version: '1.0',
+  }
+  const operations = operationsOf(service, report)
+  const takes = payloadOf(service, report, version).isForm ? onlyForm : inputPayload
+  const security = operations.some(({ isLocked }) => isLocked)
+    ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
+    : undefined
+  if (version === '2') {
+    return {
+      swagger: '2.0',
+      info,
+      schemes: ['https'],
+      consumes: ['application/json'],
+      produces: ['application/json'],
+      securityDefinitions: security,
+      paths: pathsOf(operations, operation => swagger2Operation(operation, takes)),
+      definitions: schemas,
+    }
+  }
+  const jobs = version === '3.1' ? jobsDocument(service, report) : undefined
+  return {
+    openapi: version === '3' ? '3.0.3' : '3.1.0',
+    info,
+    paths: { ...pathsOf(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
+    components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
+  }
+}
+
+/** The versions that this service can be described in. */
+export function availableVersions(service: ScoringService, report: LoadReport): OpenApiVersion[] {
+  return openApiVersions.filter(
+    version => version in service.documents || schemasOf(service, report, version) !== undefined,
+  )
+}
+
+function schemasOf(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
+  const payload = payloadOf(service, report, version)
+  const input = translate(payload.input, 'ServiceInput', version)
+  const output = translate(payload.output, 'ServiceOutput', version)
+  const error = translate(errorResponse, 'ErrorResponse', version)
+  if (!input || !output || !error) return undefined
+  return {
+    ServiceInput: input.schema,
+    ServiceOutput: output.schema,
+    ErrorResponse: error.schema,
+    ...input.definitions,
+    ...output.definitions,
+  }
+}
+
+function pathsOf(operations: readonly Operation[], render: (operation: Operation) => object): object {
+  return Object.fromEntries(
+    operations.map(operation => [
+      operation.path,
+      { [operation.method]: { ...headOf(operation), ...render(operation) } },
+    ]),
+  )
+}
+
+function headOf({ id, description, isLocked }: Operation): object {
+  return { operationId: id, description, security: isLocked ? [{ Bearer: [] }] : undefined }
+}
+
+function swagger2Operation({ takes, takesVersion, answer, failures }: Operation, payload: string): object {
+  const schema = { $ref: '#/definitions/ServiceInput' }
+  const body = { name: 'serviceInputPayload', in: 'body', description: payload, schema }
+  const version = { name: 'version', in: 'query', required: false, ...versionParameter }
+  const failure = (description: string) => ({ description, schema: { $ref: '#/definitions/ErrorResponse' } })
+  return {
+    // The health check answers in a type of its own, its failures in JSON as everything else.
+    produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
+    // JSON alone is what the whole document says.
+    parameters: takes ? [body] : takesVersion ? [version] : undefined,
+    responses: {
+      200: {
+        description: answer.description,
+        schema: answerSchema(answer, '#/definitions/'),
+        examples: answer.example === undefined ? undefined : { [answer.contentType]: answer.example },
+      },
+      ...Object.fromEntries(failures.map(([status, description]) => [status, failure(description)])),
+      default: failure(failed),
+    },
+  }
+}
+
+function openApi3Operation(
+  { takes, takesVersion, answer, failures }: Operation,
+  payload: string,
+  version: Exclude<OpenApiVersion, '2'>,
+): object {
+  const asJson = (name: string) => ({ 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } })
+  const failure = (description: string) => ({ description, content: asJson('ErrorResponse') })
+  const parameter = { name: 'version', in: 'query', required: false, schema: versionParameter }
+  const [, ...binary] = takes ?? []
+  // Bytes have no JSON type, and in 3.1, unlike 3.0, no format either (OpenAPI 3.1.0, "Considerations for File Uploads").
+  const bytes = { schema: version === '3' ? { type: 'string', format: 'binary' } : {} }
+  const content = { ...asJson('ServiceInput'), ...Object.fromEntries(binary.map(type => [type, bytes])) }
+  return {
+    parameters: takesVersion && [parameter],
+    requestBody: takes && { description: payload, content },
+    responses: {
+      200: {
+        description: answer.description,
+        content: {
+          [answer.contentType]: { schema: answerSchema(answer, '#/components/schemas/'), example: answer.example },
+        },
+      },
+      ...Object.fromEntries(failures.map(([status, description]) => [status, failure(description)])),
+      default: failure(failed),
+    },
+  }
+}
+
+function answerSchema({ schema }: Operation['answer'], folder: string): JsonSchema {
+  if (schema === 'text') return { type: 'string' }
+  return schema === 'object' ? { type: 'object' } : { $ref: `${folder}${schema}` }
+}

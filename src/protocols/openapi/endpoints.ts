@@ -1,0 +1,58 @@
+import type { LoadReport } from '../../engine/hand-over.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import { encode } from '../../tensor/python-json.ts'
+import { encodeEmpty } from '../azureml/answer.ts'
+import { allow, answerFailure, authorize, refuseTrailingSlash } from '../azureml/endpoints.ts'
+import { compressAnswer } from '../http/content-encoding.ts'
+import { corsHeaders } from '../http/cors.ts'
+import { requestIdsOf } from '../http/request-ids.ts'
+import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { availableVersions, describeService } from './document.ts'
+import { decodeVersion, type OpenApiVersion, versionUnknown, versionUnsupported } from './version.ts'
+
+/** `…/swagger.json`: the service in the version that the query asks for. Never throws. */
+export async function answerOpenApi(
+  request: WireRequest,
+  find: () => ScoringService | Promise<ScoringService>,
+  serverVersion: string | undefined,
+): Promise<WireResponse> {
+  const ids = requestIdsOf(request.headers, serverVersion)
+  const { headers } = ids
+  let service: ScoringService | undefined
+  try {
+    refuseTrailingSlash(request)
+    service = await find()
+    allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
+    Object.assign(headers, corsHeaders(service.definition.cors, request))
+    if (ids.fault) throw ids.fault
+    if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: 'HEAD, GET, OPTIONS' })
+    if (!service.definition.openapi.public) await authorize(service, request)
+    const answer = answerVersion(service, versionIn(request.query), headers)
+    return await compressAnswer(answer, request.headers.get('accept-encoding'))
+  } catch (failure) {
+    return answerFailure(failure, headers, service?.name)
+  }
+}
+
+/** The first one given, as the original's framework reads it; 2 when none is. */
+function versionIn(query: WireRequest['query']): string {
+  for (const [name, value] of query.entries()) if (name === 'version') return value
+  return '2'
+}
+
+function answerVersion(service: ScoringService, asked: string, headers: Record<string, string>): WireResponse {
+  const report = service.requireReady()
+  const version = decodeVersion(asked)
+  if (!version) throw versionUnknown(asked, availableVersions(service, report))
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', ...noSniff, ...headers, 'x-ms-run-function-failed': 'False' },
+    body: service.documents[version] ?? generate(service, report, version, asked),
+  }
+}
+
+function generate(service: ScoringService, report: LoadReport, version: OpenApiVersion, asked: string): string {
+  const description = describeService(service, report, version)
+  if (!description) throw versionUnsupported(asked, availableVersions(service, report))
+  return encode(description)
+}

@@ -1,0 +1,185 @@
+/**
+ * Batch jobs in the document of a service: in version 3.1 only, which no tool of Azure ML's reads, so that those find the
+ * documents that they know.
+ */
+import type { LoadReport } from '../../engine/hand-over.ts'
+import type { ErrorCode } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { JsonSchema } from './dialect.ts'
+import { byStatus, lockFailuresOf, serviceFailures } from './operations.ts'
+
+const text = { type: 'string' }
+const count = { type: 'integer', minimum: 0 }
+const time = { type: 'string', format: 'date-time' }
+const objectOf = (properties: object, required: readonly string[], description?: string): JsonSchema => ({
+  type: 'object',
+  description,
+  properties,
+  required,
+})
+const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
+
+/** What a job is submitted with, and what is told of it; named so that no definition of an owner's schema is in the way. */
+const schemas = {
+  BatchJobSubmission: {
+    ...objectOf(
+      {
+        jobId: {
+          ...text,
+          description: 'the same id with the same content is the same job of this service; default: a new one',
+        },
+        input: objectOf(
+          {
+            blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
+            url: { ...text, format: 'uri', description: 'a blob elsewhere, on a host that the operator allows' },
+            rows: { type: 'array', items: {}, description: 'the rows themselves, for small jobs' },
+            format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the ending of the name' },
+            isGzip: { type: 'boolean', description: 'default: by the ending .gz' },
+            header: {
+              type: 'boolean',
+              description:
+                'whether the first line of a CSV names its columns; default: it does, and must not look like a row',
+            },
+            columns: {
+              type: 'array',
+              items: text,
+              minItems: 1,
+              uniqueItems: true,
+              description:
+                'names of the columns of a CSV or Parquet file that make a row, in the order of the values that the service takes; with "header": false what the columns of the file are',
+            },
+          },
+          [],
+          'one of "blob", "url" and "rows"',
+        ),
+        output: objectOf(
+          {
+            blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
+            format: { enum: ['jsonl', 'csv'], description: 'default: by the ending of the name, else jsonl' },
+          },
+          [],
+        ),
+        miniBatchSize: { type: 'integer', minimum: 1, maximum: 100_000, default: 1000, description: 'rows per chunk' },
+        errorThreshold: {
+          type: 'integer',
+          minimum: -1,
+          default: -1,
+          description: 'failed rows accepted; -1: any number',
+        },
+        maxRetries: { type: 'integer', minimum: 0, maximum: 10, default: 3 },
+      },
+      ['input'],
+    ),
+    example: { input: { blob: 'input/rows.csv' }, output: { blob: 'output/predictions.jsonl' } },
+  },
+  BatchJob: objectOf(
+    {
+      jobId: text,
+      service: text,
+      status: {
+        enum: ['NotStarted', 'Running', 'Finalizing', 'Completed', 'Failed', 'CancelRequested', 'Canceled'],
+      },
+      progress: objectOf(
+        {
+          rows: count,
+          succeeded: count,
+          failed: count,
+          chunks: count,
+          chunksDone: count,
+          percent: { type: 'number', minimum: 0, maximum: 100 },
+        },
+        ['rows', 'succeeded', 'failed', 'chunks', 'chunksDone', 'percent'],
+      ),
+      createdAt: time,
+      startedAt: time,
+      endedAt: time,
+      output: objectOf({ blob: text, format: text, partial: text }, ['blob', 'format']),
+      error: objectOf({ code: text, message: text }, ['code', 'message']),
+    },
+    ['jobId', 'status', 'progress', 'createdAt'],
+  ),
+  BatchJobList: objectOf(
+    { jobs: { type: 'array', items: ref('BatchJob') }, nextMarker: text },
+    ['jobs'],
+    'newest first; with `nextMarker` when there are more',
+  ),
+} satisfies Record<string, JsonSchema>
+
+const submitFailures: readonly ErrorCode[] = [
+  ...(['BODY_EMPTY', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT', 'BODY_TOO_LARGE', 'CONTENT_TYPE_UNSUPPORTED'] as const),
+  ...(['JOB_INVALID', 'JOB_INPUT_MISSING', 'JOB_INPUT_EMPTY', 'JOB_INPUT_NOT_ALLOWED', 'JOB_INPUT_TOO_LARGE'] as const),
+  ...(['JOB_OUTPUT_NOT_ALLOWED', 'JOB_OUTPUT_EXISTS', 'JOB_ID_TAKEN', 'JOB_INPUT_CHANGED', 'TOO_MANY_JOBS'] as const),
+]
+
+const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
+const integerHeader = (description: string) => ({ description, schema: { type: 'integer' } })
+const job = (description: string, headers?: object) => ({ description, headers, content: json(ref('BatchJob')) })
+const underWay = job('The job is accepted, or under way.', {
+  Location: { description: 'where to ask how it is', schema: text },
+  'Retry-After': integerHeader('seconds until it is worth to ask'),
+})
+const query = (name: string, schema: JsonSchema) => ({ name, in: 'query', required: false, schema })
+
+/** @returns undefined: a service that takes whole HTTP requests has no batch jobs */
+export function jobsDocument(
+  service: ScoringService,
+  report: LoadReport,
+): { readonly paths: object; readonly schemas: Readonly<Record<string, JsonSchema>> } | undefined {
+  if (report.scriptKind === 'rawHttp') return undefined
+  const security = service.authorizer ? [{ Bearer: [] }] : undefined
+  const common: readonly ErrorCode[] = [...serviceFailures, 'JOBS_UNAVAILABLE', ...lockFailuresOf(service)]
+  const operation = (operationId: string, description: string, answers: object, failures: readonly ErrorCode[]) => ({
+    operationId,
+    description,
+    security,
+    responses: {
+      ...answers,
+      ...Object.fromEntries(
+        byStatus([...failures, ...common, 'REQUEST_ID_TOO_LONG']).map(([status, each]) => [
+          status,
+          { description: each, content: json(ref('ErrorResponse')) },
+        ]),
+      ),
+    },
+  })
+  const prefix = `/api/v1/service/${service.name}/jobs`
+  const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
+  const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
+  const submitted = { 200: job('The job has ended already.'), 202: underWay }
+  const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
+  return {
+    schemas,
+    paths: {
+      [prefix]: {
+        post: {
+          ...operation(
+            'SubmitBatchJob',
+            'Score all rows of a blob, one line of output per row.',
+            submitted,
+            submitFailures,
+          ),
+          parameters: [key],
+          requestBody: { required: true, content: json(ref('BatchJobSubmission')) },
+        },
+        get: {
+          ...operation('ListBatchJobs', 'Jobs of the service, newest first.', { 200: list }, [
+            'JOB_INVALID',
+            'JOB_LIST_MARKER_INVALID',
+          ]),
+          parameters: [
+            query('limit', { type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+            query('marker', text),
+          ],
+        },
+      },
+      [`${prefix}/{jobId}`]: {
+        parameters: [jobId],
+        get: operation('GetBatchJob', 'How a job is.', { 200: job('How the job is.') }, ['JOB_UNKNOWN']),
+        delete: operation('CancelBatchJob', 'Ends a job; what it has scored stays.', submitted, [
+          'JOB_UNKNOWN',
+          'JOB_NOT_CANCELLABLE',
+        ]),
+      },
+    },
+  }
+}

@@ -1,0 +1,131 @@
+import { STATUS_CODES } from 'node:http'
+import type { LoadReport } from '../../engine/hand-over.ts'
+import { type ErrorCode, statusOf } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+
+const json = 'application/json'
+
+/** One operation, in the words of no version of OpenAPI yet. */
+export interface Operation {
+  readonly path: string
+  readonly method: 'get' | 'post'
+  readonly id: string
+  readonly description: string
+  readonly isLocked: boolean
+  /** Media types of the body; absent: none is read. The first is JSON. */
+  readonly takes?: readonly [typeof json, ...string[]]
+  readonly takesVersion?: true
+  readonly answer: {
+    readonly description: string
+    readonly contentType: string
+    readonly schema: 'text' | 'object' | 'ServiceOutput'
+    readonly example?: unknown
+  }
+  /** Failures by HTTP status, each described by its codes. */
+  readonly failures: readonly (readonly [status: number, description: string])[]
+}
+
+/** What a score may be refused for; the rest of `statusOf` belongs to other routes. */
+const scoreFailures: readonly ErrorCode[] = [
+  ...(['HEADER_INVALID', 'BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
+  ...(['BODY_NESTED_TOO_DEEPLY', 'BODY_NOT_DECOMPRESSIBLE'] as const),
+  ...([
+    'INPUT_MISSING',
+    'INPUT_UNKNOWN',
+    'INPUT_SHAPE_MISMATCH',
+    'INPUT_RAGGED',
+    'INPUT_TYPE_MISMATCH',
+    'INPUT_INVALID',
+  ] as const),
+  ...(['INPUT_NOT_NPY', 'IMAGE_NOT_DECODABLE', 'IMAGE_TOO_LARGE'] as const),
+  ...([
+    'REQUEST_TIMEOUT',
+    'BODY_TOO_LARGE',
+    'TOO_MANY_ROWS',
+    'CONTENT_TYPE_UNSUPPORTED',
+    'CONTENT_ENCODING_UNSUPPORTED',
+  ] as const),
+  ...(['ENTRY_SCRIPT_FAILED', 'ENTRY_SCRIPT_ENDED_THREAD', 'ENTRY_SCRIPT_OUT_OF_MEMORY', 'MODEL_RUN_FAILED'] as const),
+  ...([
+    'STAGE_MISMATCH',
+    'OUTPUT_NOT_SERIALISABLE',
+    'INTERNAL',
+    'QUEUE_FULL',
+    'SERVICE_STOPPING',
+    'SCORING_TIMEOUT',
+  ] as const),
+]
+export const serviceFailures: readonly ErrorCode[] = [
+  ...(['SERVICE_UNKNOWN', 'SERVICE_LOADING', 'SERVICE_UNAVAILABLE', 'APP_NOT_STARTED'] as const),
+]
+const bearerFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_MALFORMED', 'BEARER_REJECTED']
+const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KEYS', 'KEYS_UNAVAILABLE']
+const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
+
+/** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
+export function operationsOf(
+  { name, definition, authorizer }: ScoringService,
+  { mediaTypes = [] }: LoadReport,
+): readonly Operation[] {
+  const prefix = `/api/v1/service/${name}`
+  const hasKeys = authorizer !== undefined
+  const lockFailures = lockFailuresOf({ definition, authorizer })
+  const isDocumentLocked = hasKeys && !definition.openapi.public
+  return [
+    {
+      path: `${prefix}/`,
+      method: 'get',
+      id: 'ServiceHealthCheck',
+      description: 'Simple health check endpoint to ensure the service is up at any given point.',
+      isLocked: false,
+      answer: {
+        description: "If service is up and running, this response will be returned with the content 'Healthy'",
+        contentType: 'text/html',
+        schema: 'text',
+        example: 'Healthy',
+      },
+      failures: byStatus(serviceFailures),
+    },
+    {
+      path: `${prefix}/score`,
+      method: 'post',
+      id: 'RunMLService',
+      description: "Run web service's model and get the prediction output",
+      isLocked: hasKeys,
+      takes: [json, ...mediaTypes],
+      answer: {
+        description: 'The service processed the input correctly and provided a result prediction, if applicable.',
+        contentType: json,
+        schema: 'ServiceOutput',
+      },
+      failures: byStatus([...scoreFailures, ...serviceFailures, ...lockFailures, 'REQUEST_ID_TOO_LONG']),
+    },
+    {
+      path: `${prefix}/swagger.json`,
+      method: 'get',
+      id: 'GetSwaggerSpec',
+      description: 'Get the Swagger specification.',
+      isLocked: isDocumentLocked,
+      takesVersion: true,
+      answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
+      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? lockFailures : []), 'REQUEST_ID_TOO_LONG']),
+    },
+  ]
+}
+
+/** What a caller may be refused for who is not let in; nothing where everybody is. */
+export function lockFailuresOf({
+  definition,
+  authorizer,
+}: Pick<ScoringService, 'definition' | 'authorizer'>): readonly ErrorCode[] {
+  if (!authorizer) return []
+  return definition.auth.mode === 'token' ? tokenFailures : keyFailures
+}
+
+/** e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']` */
+export function byStatus(codes: readonly ErrorCode[]): [number, string][] {
+  const groups = Map.groupBy(codes, code => statusOf[code])
+  return [...groups]
+    .sort(([one], [other]) => one - other)
+    .map(([status, group]) => [status, `${STATUS_CODES[status]}: ${group.join(', ')}`])
+}

@@ -1,0 +1,127 @@
+/** What a service takes and gives back, as the schemas `ServiceInput` and `ServiceOutput` of its document. */
+import { isDeepStrictEqual } from 'node:util'
+import type { LoadReport } from '../../engine/hand-over.ts'
+import { outputsOfGraph } from '../../engine/model-session.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import { isAnsweredByScript } from '../../models/definition/answered-by-script.ts'
+import { encode } from '../../tensor/python-json.ts'
+import type { JsonSchema } from './dialect.ts'
+import { dataExample, dataSchema, sizesOf } from './rows.ts'
+import { tensorSchema, zeros } from './tensor.ts'
+import type { OpenApiVersion } from './version.ts'
+
+/** Characters of JSON; a longer sample is not shown. */
+export const maxSampleLength = 100_000
+
+/** What Azure ML says of scripts that declare nothing (contract, section 6). */
+const undeclared: JsonSchema = { type: 'object', example: {} }
+
+export interface Payload {
+  readonly input: JsonSchema
+  readonly output: JsonSchema
+  /** The example of the input shows the form; nothing that was made up could be scored. */
+  readonly isForm: boolean
+}
+
+export function payloadOf({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
+  const sample = parseSample(report.inputSample)
+  const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
+  const example = hasTensors ? dataExample(report, definition, sample) : undefined
+  const input = hasTensors
+    ? withExample(
+        { type: 'object', properties: { data: dataSchema(report, definition, version) } },
+        example === undefined ? undefined : { data: example },
+      )
+    : otherInput(report, sample)
+  const { encoding, nonFinite } = definition.response
+  const output = isAnsweredByScript(definition)
+    ? scriptOutput(report)
+    : tensorOutput(report, example, nonFinite === 'null')
+  return {
+    input,
+    output: encoding === 'json-string' ? asText(output, report.outputSample) : output,
+    isForm: input.example !== undefined && input !== undeclared && !report.isSampleScored,
+  }
+}
+
+function parseSample(text: string | undefined): unknown {
+  if (text === undefined || text.length > maxSampleLength) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // a script without `input` may take text of any kind
+  }
+}
+
+/** A declared schema, else an open value of the sample's kind. */
+function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchema {
+  if (inputJsonSchema) return sample === undefined ? inputJsonSchema : { ...inputJsonSchema, example: sample }
+  if (sample === undefined) return undeclared
+  if (Array.isArray(sample)) return { type: 'array', items: {}, example: sample }
+  return sample === null ? { example: sample } : { type: typeof sample, example: sample }
+}
+
+/** The answer to the sample, else zeros for as many rows as the example of the input has. */
+function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: unknown, mayBeNull: boolean) {
+  const sizes = sizesOf(inputs, example)
+  // An example that holds null, for NaN, would not suit its schema.
+  const scored = parseSample(outputSample)
+  const answer = holdsNull(scored) ? undefined : scored
+  const members = [...outputsOfGraph(outputs)].map(([name, tensors]) => {
+    const isList = tensors[0]?.list !== undefined
+    const schemas = tensors.map(tensor => tensorSchema(tensor, mayBeNull))
+    const examples = tensors.map(tensor => zeros(tensor, sizes))
+    return isList
+      ? { name, schema: listSchema(schemas), example: examples.includes(undefined) ? undefined : examples }
+      : { name, schema: schemas[0] as JsonSchema, example: examples[0] }
+  })
+  const [only] = members
+  if (members.length === 1 && only) return withExample(only.schema, answer ?? only.example)
+  const made = byName(
+    members,
+    members.map(({ example }) => example),
+  )
+  return withExample(record(members.map(({ name, schema }) => [name, schema])), answer ?? made)
+}
+
+/** Tensors in a list: of one schema, as far as they have one. */
+function listSchema(schemas: readonly JsonSchema[]): JsonSchema {
+  const [first] = schemas
+  const isOfOne = schemas.every(schema => isDeepStrictEqual(schema, first))
+  return { type: 'array', items: isOfOne && first ? first : {}, description: `${schemas.length} tensors` }
+}
+
+function holdsNull(value: unknown): boolean {
+  if (typeof value !== 'object') return false
+  return value === null || Object.values(value).some(holdsNull)
+}
+
+/** Declared, or read off the answer to the sample; else what Azure ML says of scripts that declare nothing. */
+function scriptOutput({ outputJsonSchema, outputSample }: LoadReport): JsonSchema {
+  return outputJsonSchema ? withExample(outputJsonSchema, parseSample(outputSample)) : undeclared
+}
+
+/** An object that must have its members, and may have the optional ones. */
+function record(
+  members: readonly (readonly [name: string, schema: JsonSchema])[],
+  optional: Readonly<Record<string, JsonSchema>> = {},
+): JsonSchema {
+  const required = members.map(([name]) => name)
+  const properties = { ...Object.fromEntries(members), ...optional }
+  return { type: 'object', ...(required.length > 0 ? { required } : {}), properties }
+}
+
+/** @returns undefined when one of the examples is not there */
+function byName(values: readonly { readonly name: string }[], examples: readonly unknown[]): unknown {
+  const isComplete = examples.every(example => example !== undefined)
+  return isComplete ? Object.fromEntries(values.map(({ name }, index) => [name, examples[index]])) : undefined
+}
+
+/** `"encoding": "json-string"`: the answer is a string that holds JSON. */
+function asText({ example }: JsonSchema, answer: string | undefined): JsonSchema {
+  return withExample({ type: 'string' }, answer ?? (example === undefined ? undefined : encode(example)))
+}
+
+function withExample(schema: JsonSchema, example: unknown): JsonSchema {
+  return example === undefined ? schema : { ...schema, example }
+}

@@ -1,0 +1,78 @@
+/** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
+import type { LoadReport } from '../../engine/hand-over.ts'
+import { ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import { encode } from '../../tensor/python-json.ts'
+import { encodeError } from '../azureml/answer.ts'
+import { servicesOpenedBy } from '../http/let-in.ts'
+import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+
+/** The event loop turns. */
+export function answerLive(request: WireRequest): WireResponse {
+  return refuseMethod(request) ?? encodeStatus(200, { status: 'live' })
+}
+
+/**
+ * 200 when the app is ready to be called, else 503; with the number of services that cannot score.
+ *
+ * @throws ScoringError TOO_MANY_WRONG_KEYS
+ */
+export async function answerReady(
+  request: WireRequest,
+  catalogue: ServiceCatalogue,
+  { isDevelopment, readyWhen }: { readonly isDevelopment: boolean; readonly readyWhen: ReadyWhen },
+): Promise<WireResponse> {
+  const refusal = refuseMethod(request)
+  if (refusal) return refusal
+  const isReady = catalogue.isReady(readyWhen)
+  const unavailable = catalogue.all.filter(service => !service.isReady).length
+  const visible = isDevelopment ? catalogue.all : [...(await servicesOpenedBy(request, catalogue.all))]
+  const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
+  return encodeStatus(isReady ? 200 : 503, {
+    status: isReady ? 'ready' : 'not ready',
+    unavailable: unavailable > 0 ? unavailable : undefined,
+    services: visible.length > 0 ? services : undefined,
+  })
+}
+
+function refuseMethod({ method }: WireRequest): WireResponse | undefined {
+  if (method === 'GET' || method === 'HEAD') return undefined
+  return encodeError(new ScoringError('METHOD_NOT_ALLOWED', 'The method is not allowed for the requested URL.'), {})
+}
+
+function encodeStatus(status: number, body: object): WireResponse {
+  const headers = { 'content-type': 'application/json', ...noSniff, 'cache-control': 'no-store' }
+  return { status, headers, body: encode(body) }
+}
+
+function detailsOf(service: ScoringService): object {
+  const { report } = service
+  return {
+    status: service.status,
+    reason: service.failure,
+    executionProvider: report?.executionProvider,
+    placement: report?.placements?.length ? report.placements : undefined,
+    script: report?.scriptKind,
+    stages: report?.stages,
+    inputs: report?.inputs,
+    optionalInputs: report?.optionalInputs?.length ? report.optionalInputs : undefined,
+    outputs: report?.outputs,
+    microBatching: report?.isBatchable,
+    ...service.activity,
+    keys: service.authorizer?.describe?.(),
+    notes: report?.notes,
+    example: report && exampleOf(report),
+    loadMs: report && Math.round(report.loadMs),
+    warmUpMs: report && Math.round(report.warmUpMs),
+  }
+}
+
+/** Characters of a request that is worth to be pasted. */
+const maxExampleLength = 10_000
+
+/** A request to begin with, and whether it was scored while the service was loaded. */
+function exampleOf({ inputSample, isSampleScored }: LoadReport): object | undefined {
+  if (inputSample === undefined || inputSample.length > maxExampleLength) return undefined
+  return { body: inputSample, isScored: isSampleScored ?? false }
+}

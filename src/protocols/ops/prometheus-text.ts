@@ -1,0 +1,62 @@
+/** Prometheus' text format 0.0.4. (prometheus.io, "Exposition formats", text-based format) */
+import { type Attributes, type Histogram, HistogramFamily, type MetricFamily } from '../../telemetry/metric.ts'
+import { prometheusLabel, prometheusName } from '../../telemetry/prometheus-name.ts'
+
+export const prometheusMediaType = 'text/plain; version=0.0.4; charset=utf-8'
+
+/**
+ * @param isShown  whether a series is written, by its attributes
+ * @returns lines, each with its end; a metric without series is left out
+ */
+export function encodePrometheus(
+  families: readonly MetricFamily[],
+  isShown: (attributes: Attributes) => boolean = () => true,
+): string {
+  let text = ''
+  for (const family of families) {
+    const name = prometheusName(family.spec)
+    const lines =
+      family instanceof HistogramFamily
+        ? family.series.filter(({ attributes }) => isShown(attributes)).map(series => encodeHistogram(name, series))
+        : family
+            .read()
+            .filter(({ attributes }) => isShown(attributes))
+            .map(({ attributes, value }) => encodeSample(name, attributes, value))
+    if (lines.length === 0) continue
+    text += `# HELP ${name} ${escapeHelp(family.spec.help)}\n# TYPE ${name} ${family.spec.kind}\n${lines.join('')}`
+  }
+  return text
+}
+
+/** Buckets count everything up to their bound. */
+function encodeHistogram(name: string, { attributes, bounds, counts, sum }: Histogram): string {
+  let text = ''
+  let count = 0
+  for (const [bucket, inBucket] of counts.entries()) {
+    count += inBucket
+    const le = encodeNumber(bounds[bucket] ?? Number.POSITIVE_INFINITY)
+    text += encodeSample(`${name}_bucket`, { ...attributes, le }, count)
+  }
+  return text + encodeSample(`${name}_sum`, attributes, sum) + encodeSample(`${name}_count`, attributes, count)
+}
+
+function encodeSample(name: string, attributes: Attributes, value: number): string {
+  const labels = Object.entries(attributes).map(
+    ([key, text]) => `${prometheusLabel(key)}="${escapeLabel(String(text))}"`,
+  )
+  return `${name}${labels.length > 0 ? `{${labels.join(',')}}` : ''} ${encodeNumber(value)}\n`
+}
+
+/** As Go's ParseFloat reads it; JavaScript writes all but infinities the same way. */
+function encodeNumber(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf'
+  return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value)
+}
+
+function escapeHelp(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+}
+
+function escapeLabel(text: string): string {
+  return escapeHelp(text).replaceAll('"', '\\"')
+}

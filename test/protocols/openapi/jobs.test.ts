@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import * as z from 'zod'
+import type { LoadReport } from '../../../src/engine/hand-over.ts'
+import { ScoringService } from '../../../src/inference/scoring-service.ts'
+import { JobSubmission } from '../../../src/jobs/job-spec.ts'
+import { jobStatuses } from '../../../src/jobs/job-state.ts'
+import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
+import { jobsDocument } from '../../../src/protocols/openapi/jobs.ts'
+
+const service = new ScoringService({
+  name: 'sut',
+  definition: ServiceDefinition.parse({}),
+  authorizer: undefined,
+  lane: { failure: 'not needed' },
+})
+const describeAs = (scriptKind: LoadReport['scriptKind']) => jobsDocument(service, { scriptKind } as LoadReport)
+
+/** Names, types, limits and defaults; words and patterns are left out. */
+function shape(schema: unknown): unknown {
+  const {
+    properties,
+    items,
+    enum: values,
+    type,
+    minimum,
+    maximum,
+    default: initial,
+  } = schema as Record<string, unknown>
+  if (properties) {
+    return Object.fromEntries(Object.entries(properties as object).map(([name, each]) => [name, shape(each)]))
+  }
+  const largest = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum
+  return { type: values ? undefined : type, items: items && shape(items), values, minimum, largest, initial }
+}
+
+describe('batch jobs in the document of a service', () => {
+  it('are submitted with what a submission may be', () => {
+    const { properties } = z.toJSONSchema(JobSubmission, { io: 'input' })
+    const { service: _, output, ...taken } = properties as Record<string, object>
+    const { output: ours, ...described } = shape(describeAs('typed')?.schemas.BatchJobSubmission) as Record<
+      string,
+      object
+    >
+    assert.deepEqual(described, shape({ properties: taken }))
+    assert.deepEqual(Object.keys(ours ?? {}), Object.keys(shape(output) as object))
+  })
+
+  it('have the states that jobs have', () => {
+    const job = describeAs('raw')?.schemas.BatchJob as { properties: { status: { enum: string[] } } } | undefined
+    assert.deepEqual(job?.properties.status.enum, jobStatuses)
+  })
+
+  it('are left out where a script takes whole HTTP requests', () => {
+    assert.equal(describeAs('rawHttp'), undefined)
+  })
+})

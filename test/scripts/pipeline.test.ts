@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
+import type { ModelSession } from '../../src/engine/model-session.ts'
+import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import { feedsBetween, modelStage, pipelineOf, scriptStage } from '../../src/scripts/pipeline.ts'
+import type { HeadedScript, RowScript, Script } from '../../src/scripts/script.ts'
+import { builtInScript } from '../../src/scripts/tensor-script.ts'
+import { Tensor } from '../../src/tensor/tensor.ts'
+import { writeModel } from '../support/onnx-writer.ts'
+import { makeServices } from '../support/service-folder.ts'
+
+const { accelerator } = ServiceDefinition.parse({})
+const cleanUps: (() => unknown)[] = []
+
+/** A real model of one operation from `input` to `output`, in rows of two float32. */
+async function load(op: string, input: string, output: string, rows: number | string = 'batch'): Promise<ModelSession> {
+  const file = writeModel({
+    nodes: [{ op, inputs: [input], outputs: [output] }],
+    inputs: [[input, 'float32', [rows, 2]]],
+    outputs: [[output, 'float32', [rows, 2]]],
+  })
+  const root = await makeServices({ 'model.onnx': file }, { onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
+  return loadOnnxModel({ name: op, path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
+}
+
+const rows = (...values: number[][]) => Tensor.from('float32', values)
+const valuesOf = (result: unknown) => [...((result as Tensor).data as Float32Array)]
+
+describe('pipelineOf', () => {
+  let negate: ModelSession
+  let absolute: ModelSession
+  let exactlyOne: ModelSession
+  let exactlyTwo: ModelSession
+
+  beforeAll(async () => {
+    ;[negate, absolute, exactlyOne, exactlyTwo] = await Promise.all([
+      load('Neg', 'x', 'negated'),
+      load('Abs', 'a', 'size'),
+      load('Neg', 'x', 'negated', 1),
+      load('Neg', 'x', 'negated', 2),
+    ])
+  })
+
+  afterAll(() => Promise.all(cleanUps.map(cleanUp => cleanUp())))
+
+  const first = (model: ModelSession): { name: string; script: Script } => ({
+    name: 'first',
+    script: builtInScript(model),
+  })
+
+  it('runs each stage on what the one before gave', async () => {
+    const pipeline = pipelineOf(first(negate), [
+      scriptStage(
+        'shift',
+        input => {
+          const { data } = input as { data: Tensor }
+          return rows(valuesOf(data).map(value => value - 10))
+        },
+        undefined,
+      ),
+      modelStage('absolute', absolute, 64),
+    ]) as RowScript
+    // |-3 - 10| = 13, |4 - 10| = 6
+    assert.deepEqual(valuesOf(await pipeline.run({ x: rows([3, -4]) })), [13, 6])
+  })
+
+  it('takes what its first stage takes', () => {
+    const pipeline = pipelineOf(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
+    assert.deepEqual(pipeline.inputs, negate.inputs)
+    assert.throws(() => pipeline.decode({ data: [[1]] }), { code: 'INPUT_SHAPE_MISMATCH' })
+  })
+
+  it('lets a script of any kind make the rows of a request', async () => {
+    const words: Script = { kind: 'raw', takesHeaders: false, run: text => rows(text.split(',').map(Number)) }
+    const pipeline = pipelineOf({ name: 'decode', script: words }, [modelStage('negate', negate, 64)]) as HeadedScript
+    const feeds = await pipeline.feedsOf('1,2')
+    assert.deepEqual(Object.keys(feeds), ['x'])
+    assert.deepEqual(valuesOf(await pipeline.run(feeds)), [-1, -2])
+  })
+
+  it('answers every row alike, in order, however many rows a stage takes at a time', async () => {
+    const value = fc.float({ noNaN: true, noDefaultInfinity: true })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 9 }),
+        fc.integer({ min: 1, max: 10 }),
+        async (given, maxRows) => {
+          const pipeline = pipelineOf(first(negate), [
+            modelStage('slices', absolute, maxRows),
+            modelStage('one at a time', exactlyOne, 64),
+          ]) as RowScript
+          const expected = given.flat().map(each => Math.fround(-Math.abs(each)))
+          assert.deepEqual(
+            valuesOf(await pipeline.run({ x: rows(...given) })).map(each => each + 0),
+            expected.map(each => each + 0),
+          )
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('can join requests only where every stage takes any number of rows', () => {
+    const hasRowAxis = (stage: ModelSession) =>
+      (pipelineOf(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
+    assert.equal(hasRowAxis(absolute), true)
+    assert.equal(hasRowAxis(exactlyOne), true)
+    assert.equal(hasRowAxis(exactlyTwo), false)
+  })
+
+  const pipelineSharing = (...stages: Parameters<typeof pipelineOf>[1]) =>
+    pipelineOf(first(negate), stages) as RowScript
+
+  it('lets rows share runs where every model is proven and every script has its owner’s word', () => {
+    const model = modelStage('absolute', absolute, 64)
+    const script = (word: boolean | undefined) => scriptStage('shift', input => input, word)
+    assert.equal(pipelineSharing(model).sharing.kind, 'shared')
+    assert.equal(pipelineSharing(script(true), model, script(true)).sharing.kind, 'shared')
+    assert.equal(pipelineSharing(modelStage('one', exactlyOne, 64)).sharing.kind, 'shared')
+    for (const word of [undefined, false]) {
+      const { sharing } = pipelineSharing(model, script(word))
+      assert.ok(sharing.kind === 'alone')
+      assert.match(String(sharing.why), /^stage "shift": run\(\) of stage "shift" may look at several rows at once/)
+    }
+    assert.deepEqual(pipelineSharing(modelStage('two', exactlyTwo, 64)).sharing, {
+      kind: 'alone',
+      why: 'stage "two" takes a fixed number of rows',
+    })
+  })
+
+  it('names the stage whose model looks at several rows, and does not cut them there', async () => {
+    const file = writeModel({
+      nodes: [
+        { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { axes: [0], keepdims: 1 } },
+        { op: 'Sub', inputs: ['x', 'most'], outputs: ['y'] },
+      ],
+      inputs: [['x', 'float32', ['batch', 2]]],
+      outputs: [['y', 'float32', ['batch', 2]]],
+    })
+    const root = await makeServices({ 'model.onnx': file }, { onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
+    const model = await loadOnnxModel({ name: 'm', path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
+    const pipeline = pipelineSharing(modelStage('below', model, 1))
+    assert.deepEqual(pipeline.sharing, {
+      kind: 'alone',
+      why: 'stage "below": the ReduceMax that gives "most" reduces over the axis of the rows',
+    })
+    // Negated: -1, -5 and -3, of which -1 is the largest.
+    assert.deepEqual(valuesOf(await pipeline.run({ x: rows([1, 0], [5, 0], [3, 0]) })), [0, 0, -4, 0, -2, 0])
+  })
+
+  it('refuses, where rows may share runs, what the proof of a model does not cover', async () => {
+    const file = writeModel({
+      nodes: [{ op: 'Mul', inputs: ['a', 'b'], outputs: ['y'] }],
+      inputs: [
+        ['a', 'float32', ['n', 'k']],
+        ['b', 'float32', ['m', 'k']],
+      ],
+      outputs: [['y', 'float32', ['n', 'k']]],
+    })
+    const root = await makeServices({ 'model.onnx': file }, { onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
+    const model = await loadOnnxModel({ name: 'm', path: join(root, 'model.onnx'), sha256: undefined }, accelerator)
+    const run = async (given: Record<string, Tensor>, word: boolean | undefined) =>
+      pipelineSharing(
+        scriptStage('give', () => given, word),
+        modelStage('mul', model, 64),
+      ).run({ x: rows([1, 2]) })
+    const one = { a: rows([1, 2], [3, 4]), b: rows([2, 2]) }
+    await assert.rejects(run(one, true), {
+      code: 'STAGE_MISMATCH',
+      message:
+        'stage "mul" takes as many rows of each input where rows of several requests come together; of what stage "give" gives, "a" has 2 rows, "b" has 1',
+    })
+    assert.deepEqual(valuesOf(await run(one, undefined)), [2, 4, 6, 8])
+    const other = { a: rows([1, 2]), b: rows([3]) }
+    await assert.rejects(run(other, true), {
+      code: 'STAGE_MISMATCH',
+      message: 'stage "mul" takes one size for "k", stage "give" gives 2 and 1',
+    })
+    assert.deepEqual(valuesOf(await run(other, undefined)), [3, 6])
+  })
+
+  it('names the stage that failed, and keeps what a script threw for the log', async () => {
+    const thrown = new Error('row 7 of patient Doe')
+    const pipeline = pipelineOf(first(negate), [
+      scriptStage(
+        'featurize',
+        () => {
+          throw thrown
+        },
+        undefined,
+      ),
+    ]) as RowScript
+    await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
+      code: 'ENTRY_SCRIPT_FAILED',
+      message: 'stage "featurize": An unexpected error occurred in scoring script. Check the logs for more info.',
+      cause: thrown,
+    })
+  })
+
+  it('names the stage whose input a script found wrong, and leaves it the caller’s fault', async () => {
+    const pipeline = pipelineOf(first(negate), [
+      scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]]), undefined),
+    ]) as RowScript
+    await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
+      code: 'INPUT_RAGGED',
+      message: /^stage "featurize": /,
+    })
+  })
+})
+
+describe('feedsBetween', () => {
+  const named = (...names: string[]) => ({
+    name: 'next',
+    inputs: names.map(name => ({ name, dtype: 'float32' as const, shape: ['batch', 2] })),
+    outputs: undefined,
+    takesAnyRowCount: true,
+    run: () => undefined,
+  })
+  const tensor = rows([1, 2])
+
+  it('gives one tensor to one input, whatever they are called', () => {
+    assert.deepEqual(feedsBetween('before', tensor, named('x')), { x: tensor })
+    assert.deepEqual(feedsBetween('before', { other: tensor }, named('x')), { x: tensor })
+  })
+
+  it('gives several by name and leaves out what is not asked for', () => {
+    assert.deepEqual(feedsBetween('before', { a: tensor, b: tensor, c: tensor }, named('a', 'b')), {
+      a: tensor,
+      b: tensor,
+    })
+  })
+
+  it('names both stages when they do not fit', () => {
+    const mismatches: [unknown, string[], string][] = [
+      [[1, 2], ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
+      [undefined, ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
+      [{ a: tensor, b: tensor }, ['a', 'c'], 'stage "next" takes "c", stage "before" gives "a", "b"'],
+      [{}, ['x'], 'stage "next" takes "x", stage "before" gives nothing'],
+      [rows([1, 2, 3]), ['x'], 'stage "next" takes "x" as float32[batch, 2], stage "before" gives float32[1, 3]'],
+      [
+        Tensor.from('float64', [[1, 2]]),
+        ['x'],
+        'stage "next" takes "x" as float32[batch, 2], stage "before" gives float64[1, 2]',
+      ],
+    ]
+    for (const [result, names, message] of mismatches) {
+      assert.throws(() => feedsBetween('before', result, named(...names)), { code: 'STAGE_MISMATCH', message })
+    }
+  })
+})

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { parameterNotes } from '../../src/scripts/run-parameters.ts'
+
+const notesOf = (source: string, rawHttp?: boolean) =>
+  parameterNotes('sut/score.js', { run: new Function(`return (${source})`)(), rawHttp })
+
+describe('parameterNotes', () => {
+  it('has nothing to say where run takes an input, and headers that are called so', () => {
+    for (const source of [
+      'rawData => 1',
+      'async function run(rawData, headers) {}',
+      '(data, request_headers) => 1',
+      '(data, _) => 1',
+      '({ data }, { "X-Custom": custom }) => 1',
+      'function (rawData, headers = {}) {}',
+      '({ run(rawData, requestHeaders) {} }).run',
+    ])
+      assert.deepEqual(notesOf(source), [], source)
+  })
+
+  // MicrosoftDocs/azure-docs issue 16485: two arguments in a scoring script.
+  it('says what a second parameter of another name receives', () => {
+    const note = 'sut/score.js: the second parameter of run() ("model_id") receives the headers of the request'
+    assert.deepEqual(notesOf('function run(batch_string, model_id) {}'), [note])
+    assert.deepEqual(notesOf('async (batch_string,\n  model_id) => 1'), [note])
+  })
+
+  it('says that there is no third', () => {
+    assert.deepEqual(notesOf('(a, headers, c) => 1'), [
+      'sut/score.js: run() has 3 parameters and receives two, the input and the headers of the request',
+    ])
+  })
+
+  it('says that a raw-HTTP script receives the request alone', () => {
+    assert.deepEqual(notesOf('(request, headers) => 1', true), [
+      'sut/score.js: run() receives the request alone, its second parameter ("headers") nothing',
+    ])
+  })
+})
