@@ -23,8 +23,8 @@ import type { SecretStore } from '../auth/secret-store.ts'
 import { ServiceKeys } from '../auth/service-keys.ts'
 import { ByteBudget } from '../engine/byte-budget.ts'
 import { withProviders } from '../engine/execution-providers.ts'
-import { Lane } from '../engine/lane.ts'
 import { RunPermits } from '../engine/run-permits.ts'
+import { ServiceScheduler } from '../engine/service-scheduler.ts'
 import { hasScript, type ThreadSpec } from '../engine/thread-spec.ts'
 import { ScoringError, ServiceLoadError, StartupError } from '../errors.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
@@ -92,8 +92,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const lane = spec
-      ? startLane(spec, settings, permits, metrics, modelCache, runRecords)
+    const scheduler = spec
+      ? startScheduler(spec, settings, permits, metrics, modelCache, runRecords)
       : { failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
@@ -102,7 +102,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
       name,
       definition,
       authorizer,
-      lane,
+      scheduler,
       documents,
       metrics,
       bytes: shareOf(bytes, definition, metrics),
@@ -238,17 +238,17 @@ function authorizerFor(
   return authorizer
 }
 
-function startLane(
+function startScheduler(
   spec: ThreadSpec,
   settings: Settings,
   permits: RunPermits,
   metrics: ServiceMetrics,
   modelCache: CacheWriter | undefined,
   runRecords: RunRecords | undefined,
-): Lane {
+): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
-  const lane = new Lane({
+  const scheduler = new ServiceScheduler({
     startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder, runRecords),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
@@ -264,7 +264,7 @@ function startLane(
     metrics,
   })
   const startedAt = performance.now()
-  lane.start().then(
+  scheduler.start().then(
     report => {
       console.log(`[${service}] ready after ${Math.round(performance.now() - startedAt)} ms: ${describeLoad(report)}`)
       void modelCache?.offer(report.uncached ?? [])
@@ -272,7 +272,7 @@ function startLane(
     },
     failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
   )
-  return lane
+  return scheduler
 }
 
 /** What all requests may hold: at least one of the largest that a service takes. @throws StartupError */

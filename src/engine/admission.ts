@@ -1,4 +1,4 @@
-import type { FailedAnswer } from './hand-over.ts'
+import type { FailedAnswer } from './dispatch.ts'
 import type { WaitingQueue } from './waiting-queue.ts'
 import { failed } from './waiting-request.ts'
 

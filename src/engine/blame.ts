@@ -1,7 +1,7 @@
-import type { ScoringAnswer } from './hand-over.ts'
+import type { ScoringAnswer } from './dispatch.ts'
 import type { ThreadEnd } from './scoring-thread.ts'
-import type { ThreadSlot } from './thread-slot.ts'
 import { canRunAgain, failed, timedOut, type WaitingRequest } from './waiting-request.ts'
+import type { WorkerHandle } from './worker-handle.ts'
 
 /** Ends of its thread that a request may have to do with before it is given up. */
 const maxAttempts = 3
@@ -22,13 +22,13 @@ export interface Blame {
  *
  * @returns the requests to run again, in order
  */
-export function settleGuilty(slot: ThreadSlot, { answer, hasEntryScript }: Blame): WaitingRequest[] {
-  const running = suspectsOf(slot)
-  const guilty = running.length === 1 && isProven(slot, running[0] as WaitingRequest) ? running[0] : undefined
+export function settleGuilty(worker: WorkerHandle, { answer, hasEntryScript }: Blame): WaitingRequest[] {
+  const running = suspectsOf(worker)
+  const guilty = running.length === 1 && isProven(worker, running[0] as WaitingRequest) ? running[0] : undefined
   guilty?.settle(answer)
   const suspects = new Set(running)
-  const answered = new Set(hasEntryScript ? slot.answered() : [])
-  return slot.unanswered().filter(waiting => {
+  const answered = new Set(hasEntryScript ? worker.answered() : [])
+  return worker.unanswered().filter(waiting => {
     if (waiting === guilty) return false
     if (answered.has(waiting)) {
       waiting.settle(untold())
@@ -44,14 +44,14 @@ export function settleGuilty(slot: ThreadSlot, { answer, hasEntryScript }: Blame
 }
 
 /** It has run alone, after another thread had ended under it. */
-function isProven({ endedFor }: ThreadSlot, { isSuspect }: WaitingRequest): boolean {
+function isProven({ endedFor }: WorkerHandle, { isSuspect }: WaitingRequest): boolean {
   return endedFor === 'timeout' || isSuspect
 }
 
 /** Who keeps a thread too long is plain; a thread that just ends may have been ended by what it was decoding. */
-function suspectsOf(slot: ThreadSlot): WaitingRequest[] {
-  const running = slot.running()
-  return slot.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...slot.decoding()]
+function suspectsOf(worker: WorkerHandle): WaitingRequest[] {
+  const running = worker.running()
+  return worker.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...worker.decoding()]
 }
 
 function untold(): ScoringAnswer {
@@ -63,13 +63,13 @@ function untold(): ScoringAnswer {
 
 /** What the request that ended its thread is told. Where no script runs, it was the model's run that did not end well. */
 export function answerOfEnd(
-  slot: ThreadSlot,
+  worker: WorkerHandle,
   end: ThreadEnd,
   limits: { timeoutMs: number; maxMemoryMb: number; hasEntryScript: boolean },
 ): ScoringAnswer {
   const { timeoutMs, maxMemoryMb, hasEntryScript } = limits
-  if (slot.endedFor === 'timeout') return timedOut(timeoutMs)
-  if (slot.endedFor === 'memory' || end.kind === 'out-of-memory') {
+  if (worker.endedFor === 'timeout') return timedOut(timeoutMs)
+  if (worker.endedFor === 'memory' || end.kind === 'out-of-memory') {
     return hasEntryScript
       ? failed('ENTRY_SCRIPT_OUT_OF_MEMORY', `The scoring script needed more than ${maxMemoryMb} MiB of memory.`)
       : failed('MODEL_RUN_FAILED', `Scoring this input needed more than ${maxMemoryMb} MiB of memory.`)

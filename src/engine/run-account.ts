@@ -1,6 +1,6 @@
 /**
- * What a lane has used of the processors, in milliseconds of hand-overs, those under way included. It counts from where
- * the others are: what a lane did not use while it had no work, it gets back to a small part only.
+ * What a scheduler has used of the processors, in milliseconds of dispatches, those under way included. It counts from where
+ * the others are: what a scheduler did not use while it had no work, it gets back to a small part only.
  */
 export class RunAccount {
   #settledMs = 0
@@ -12,7 +12,7 @@ export class RunAccount {
     return this.#settledMs + this.#runningCount * now - this.#sumOfStarts
   }
 
-  /** Work has come: the lane takes its place beside the others, which stand at `leastMs` or more. */
+  /** Work has come: the scheduler takes its place beside the others, which stand at `leastMs` or more. */
   catchUp(leastMs: number, now: number): void {
     this.#settledMs += Math.max(0, leastMs - this.usedMs(now))
   }

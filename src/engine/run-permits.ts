@@ -1,6 +1,6 @@
 import { RunAccount } from './run-account.ts'
 
-/** A lane, as it meets the others. */
+/** A scheduler, as it meets the others. */
 export interface Contender {
   /** Callers wait for what it would hand over now, not only a batch job. */
   isUrgent(): boolean
@@ -8,19 +8,19 @@ export interface Contender {
   onTurn(): void
 }
 
-/** Milliseconds after which a hand-over no longer keeps others from beginning theirs. */
+/** Milliseconds after which a dispatch no longer keeps others from beginning theirs. */
 const turnMs = 10
-/** What a lane that had no work for a while may use before others have their turn, in milliseconds. */
+/** What a scheduler that had no work for a while may use before others have their turn, in milliseconds. */
 const longestCreditMs = 200
 
 /**
- * Shares the processors between lanes. At most `count` hand-overs begin side by side; where more lanes have work, the one
+ * Shares the processors between schedulers. At most `count` dispatches begin side by side; where more schedulers have work, the one
  * that has used the least measured time lately goes next (start-time fair queueing: Goyal, Vin and Cheng, 1996), and what
  * callers wait for goes before all batch jobs.
  *
- * A hand-over cannot be interrupted, and its thread may be waiting for a file or another service, may be stuck, or may be
- * about to take seconds. So it holds its permit for one turn only: then another lane may begin beside it, and the operating
- * system shares the processors between them. The time goes on to be charged, so that a lane of long hand-overs comes after
+ * A dispatch cannot be interrupted, and its thread may be waiting for a file or another service, may be stuck, or may be
+ * about to take seconds. So it holds its permit for one turn only: then another scheduler may begin beside it, and the operating
+ * system shares the processors between them. The time goes on to be charged, so that a scheduler of long dispatches comes after
  * those of short ones, which then get at least their part. Requests of batch jobs keep no callers waiting at all.
  */
 export class RunPermits {
@@ -32,7 +32,7 @@ export class RunPermits {
   readonly #waiting = new Set<RunShare>()
   /** Whose turn it is. */
   #chosen: RunShare | undefined
-  /** Where the lane stood that began last. */
+  /** Where the scheduler stood that began last. */
   #virtualMs = 0
   #timer: NodeJS.Timeout | undefined
   #shareCount = 0
@@ -51,7 +51,7 @@ export class RunPermits {
     return new RunShare(contender, this)
   }
 
-  /** Several lanes share them: what each computes counts. */
+  /** Several schedulers share them: what each computes counts. */
   get isShared(): boolean {
     return this.#shareCount > 1
   }
@@ -149,7 +149,7 @@ export class RunPermits {
   }
 }
 
-/** A lane's part in the permits. */
+/** A scheduler's part in the permits. */
 export class RunShare {
   readonly account = new RunAccount()
   readonly contender: Contender
@@ -171,7 +171,7 @@ export class RunShare {
   }
 }
 
-/** One hand-over's leave to run. */
+/** One dispatch's leave to run. */
 export class RunPermit {
   readonly share: RunShare
   readonly startedAt: number
@@ -187,7 +187,7 @@ export class RunPermit {
 
   /**
    * @param computedMs  what its thread computed meanwhile, where that is known: it may have waited for something
-   * @param hasMore  its lane wants the next turn
+   * @param hasMore  its scheduler wants the next turn
    */
   end(computedMs: number | undefined, hasMore: boolean): void {
     this.#permits.end(this, computedMs, hasMore)

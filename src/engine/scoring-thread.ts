@@ -1,17 +1,17 @@
-import type { LoadReport, RunTally, ScoringAnswer, ScoringRequest } from './hand-over.ts'
+import type { LoadReport, RunTally, ScoringAnswer, ScoringRequest } from './dispatch.ts'
 
 /** Why a thread is gone. */
 export type ThreadEnd =
   | { readonly kind: 'ended'; readonly detail: string }
   | { readonly kind: 'out-of-memory'; readonly detail: string }
 
-/** What a thread tells the lane that owns it. */
+/** What a thread tells the scheduler that owns it. */
 export interface ThreadEvents {
-  /** The service is loaded and warmed; hand-overs may begin. */
+  /** The service is loaded and warmed; dispatches may begin. */
   onLoaded(report: LoadReport): void
   /** Loading failed for a reason the owner of the service must mend. The thread ends. */
   onLoadFailed(reason: string): void
-  /** Answers to the requests `from`, `from + 1`, … in the order of the hand-over, or in `indexes`. */
+  /** Answers to the requests `from`, `from + 1`, … in the order of the dispatch, or in `indexes`. */
   onAnswers(indexes: readonly number[], answers: readonly ScoringAnswer[]): void
   /** What it ran, for the record. */
   onRuns(tally: RunTally): void
@@ -20,7 +20,7 @@ export interface ThreadEvents {
    * `handIn` must follow at once, if only of nothing.
    */
   onRoom(): void
-  /** Every request of the hand-over has been answered; the thread is free. */
+  /** Every request of the dispatch has been answered; the thread is free. */
   onIdle(): void
   /** The thread is gone, whoever ended it. */
   onEnd(end: ThreadEnd): void
@@ -28,15 +28,15 @@ export interface ThreadEvents {
 
 /** One worker thread that serves one service. Port: `adapters/worker-thread/` implements it. */
 export interface ScoringThread {
-  /** @param requests at most `maxHandOver`; bodies of some size are moved, not copied */
-  handOver(requests: readonly ScoringRequest[]): void
+  /** @param requests at most `maxDispatchSize`; bodies of some size are moved, not copied */
+  dispatch(requests: readonly ScoringRequest[]): void
   /**
-   * Adds to the current hand-over, after `onRoom`.
+   * Adds to the current dispatch, after `onRoom`.
    *
-   * @param indexes  of `requests`, each below `maxHandOver`; those of earlier requests may be used again once answered
+   * @param indexes  of `requests`, each below `maxDispatchSize`; those of earlier requests may be used again once answered
    */
   handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void
-  /** Whether request `index` of the current hand-over is being run right now. */
+  /** Whether request `index` of the current dispatch is being run right now. */
   isRunning(index: number): boolean
   /** Whether the script is decoding it, without keeping the thread. */
   isDecoding(index: number): boolean
@@ -49,7 +49,7 @@ export interface ScoringThread {
    * @returns false when it is being run or has been: what a script has done once it is not to do again
    */
   withdraw(index: number): boolean
-  /** When what runs now began, by the clock of the lane. */
+  /** When what runs now began, by the clock of the scheduler. */
   runningSince(): number
   /** Milliseconds that it has computed so far: not those in which it had nothing to do, or waited for something else. */
   computedMs(): number

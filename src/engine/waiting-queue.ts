@@ -1,7 +1,7 @@
-import { maxHandOver } from './hand-over.ts'
+import { maxDispatchSize } from './dispatch.ts'
 import { runsAlone, type WaitingRequest, workOf } from './waiting-request.ts'
 
-/** The requests of a lane that wait for a thread, in order, with what they hold and what is known of their cost. */
+/** The requests of a scheduler that wait for a thread, in order, with what they hold and what is known of their cost. */
 export class WaitingQueue {
   #requests: WaitingRequest[] = []
   #bytes = 0
@@ -22,9 +22,9 @@ export class WaitingQueue {
     return this.#work
   }
 
-  /** Hand-overs that they take at least. */
-  get handOvers(): number {
-    return this.#loners + Math.ceil((this.#requests.length - this.#loners) / maxHandOver)
+  /** Dispatches that they take at least. */
+  get dispatches(): number {
+    return this.#loners + Math.ceil((this.#requests.length - this.#loners) / maxDispatchSize)
   }
 
   get first(): WaitingRequest | undefined {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import { type FailedAnswer, movedFromBytes, type ScoringAnswer, type ScoringRequest } from './hand-over.ts'
+import { type FailedAnswer, movedFromBytes, type ScoringAnswer, type ScoringRequest } from './dispatch.ts'
 
 /** How long a caller waits for its answer. */
 export interface Patience {
@@ -11,13 +11,13 @@ export interface Patience {
 /** A request from the moment it is submitted until it is settled. */
 export interface WaitingRequest {
   readonly request: ScoringRequest
-  /** Place in the order in which requests came to the lane. */
+  /** Place in the order in which requests came to the scheduler. */
   readonly order: number
-  /** By the clock of the lane. */
+  /** By the clock of the scheduler. */
   readonly acceptedAt: number
   /** Of a batch job: it waits behind what callers wait for. */
   readonly isBackground: boolean
-  /** By the clock of the lane. That of a background request is infinite until a thread takes it. */
+  /** By the clock of the scheduler. That of a background request is infinite until a thread takes it. */
   deadline: number
   /** What the deadline came from: the time that the service, or this caller, grants. */
   readonly timeoutMs: number

@@ -1,7 +1,7 @@
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ByteBudget, type HeldBytes } from '../engine/byte-budget.ts'
-import type { LoadReport, ScoringAnswer, ScoringRequest, WholeAnswer } from '../engine/hand-over.ts'
-import type { Lane, LaneActivity } from '../engine/lane.ts'
+import type { LoadReport, ScoringAnswer, ScoringRequest, WholeAnswer } from '../engine/dispatch.ts'
+import type { SchedulerActivity, ServiceScheduler } from '../engine/service-scheduler.ts'
 import { UnpackTurns } from '../engine/turns.ts'
 import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
@@ -18,7 +18,7 @@ export interface ScoringServiceOptions {
   /** undefined: open to everybody, because `service.json` says so. */
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
-  readonly lane: Lane | { readonly failure: string }
+  readonly scheduler: ServiceScheduler | { readonly failure: string }
   readonly documents?: OwnDocuments | undefined
   readonly metrics?: ServiceMetrics | undefined
   /** What its requests may hold; absent: as much as they want. */
@@ -42,7 +42,7 @@ export class ScoringService {
   /** What its requests hold. */
   readonly bytes: ByteBudget
   readonly #unpackTurns = new UnpackTurns()
-  readonly #lane: ScoringServiceOptions['lane']
+  readonly #scheduler: ScoringServiceOptions['scheduler']
   #waitingForLoad = 0
 
   constructor(options: ScoringServiceOptions) {
@@ -53,11 +53,11 @@ export class ScoringService {
     this.metrics = options.metrics
     this.tellsTimes = options.tellsTimes ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
-    this.#lane = options.lane
+    this.#scheduler = options.scheduler
   }
 
   get status(): ServiceStatus {
-    if (this.#lane.failure !== undefined) return 'failed'
+    if (this.#scheduler.failure !== undefined) return 'failed'
     return this.report ? 'ready' : 'loading'
   }
 
@@ -68,17 +68,17 @@ export class ScoringService {
 
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
-    return 'report' in this.#lane ? this.#lane.report : undefined
+    return 'report' in this.#scheduler ? this.#scheduler.report : undefined
   }
 
   /** What its threads do; undefined where it never had any. */
-  get activity(): LaneActivity | undefined {
-    return 'activity' in this.#lane ? this.#lane.activity : undefined
+  get activity(): SchedulerActivity | undefined {
+    return 'activity' in this.#scheduler ? this.#scheduler.activity : undefined
   }
 
   /** Why it cannot score, for its owner. */
   get failure(): string | undefined {
-    return this.#lane.failure
+    return this.#scheduler.failure
   }
 
   /** @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE */
@@ -105,7 +105,7 @@ export class ScoringService {
     if (this.status === 'loading' && this.#waitingForLoad < maxQueued) {
       this.#waitingForLoad++
       const longestMs = Math.min(longestWaitForLoadMs, timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
-      await settledWithin((this.#lane as Lane).firstLoad, longestMs)
+      await settledWithin((this.#scheduler as ServiceScheduler).firstLoad, longestMs)
       this.#waitingForLoad--
     }
     return this.requireReady()
@@ -126,7 +126,7 @@ export class ScoringService {
    */
   requireRoom(bodyBytes: number, patience: Patience | undefined): void {
     this.requireReady()
-    const refusal = (this.#lane as Lane).refusalOf(bodyBytes, patience?.timeoutMs)
+    const refusal = (this.#scheduler as ServiceScheduler).refusalOf(bodyBytes, patience?.timeoutMs)
     if (!refusal) return
     this.metrics?.rejected(refusal.code)
     throw new ScoringError(refusal.code, refusal.message, refusal)
@@ -138,7 +138,7 @@ export class ScoringService {
   }
 
   /**
-   * Puts the request in the service's lane and waits for its answer, which may be an error.
+   * Puts the request in the service's scheduler and waits for its answer, which may be an error.
    *
    * @param isAbandoned  whether the caller has left; such work is not started
    * @param patience  how long the caller waits, where it says so
@@ -146,7 +146,7 @@ export class ScoringService {
    */
   async score(request: ScoringRequest, isAbandoned: () => boolean, patience?: Patience): Promise<ScoringAnswer> {
     this.requireReady()
-    return (this.#lane as Lane).submit(request, isAbandoned, patience)
+    return (this.#scheduler as ServiceScheduler).submit(request, isAbandoned, patience)
   }
 
   /**
@@ -159,11 +159,11 @@ export class ScoringService {
    */
   async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<WholeAnswer> {
     this.requireReady()
-    return wholeAnswer(await (this.#lane as Lane).submitInBackground(request, isAbandoned))
+    return wholeAnswer(await (this.#scheduler as ServiceScheduler).submitInBackground(request, isAbandoned))
   }
 
   async stop(): Promise<void> {
-    if ('stop' in this.#lane) await this.#lane.stop()
+    if ('stop' in this.#scheduler) await this.#scheduler.stop()
   }
 }
 

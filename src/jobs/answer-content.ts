@@ -1,4 +1,4 @@
-import type { WholeAnswer } from '../engine/hand-over.ts'
+import type { WholeAnswer } from '../engine/dispatch.ts'
 import { statusOf } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import { isJson } from '../protocols/http/media-type.ts'

@@ -1,4 +1,4 @@
-import type { LoadReport } from '../engine/hand-over.ts'
+import type { LoadReport } from '../engine/dispatch.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import { cutArray, cutObject, cutRows } from './json-cut.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LoadReport } from '../engine/hand-over.ts'
+import type { LoadReport } from '../engine/dispatch.ts'
 import type { TensorInfo } from '../engine/model-session.ts'
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LoadReport, WholeAnswer } from '../engine/hand-over.ts'
+import type { LoadReport, WholeAnswer } from '../engine/dispatch.ts'
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { bodyTooLarge } from '../protocols/http/read-body.ts'

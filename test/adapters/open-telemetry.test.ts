@@ -26,7 +26,7 @@ function someService() {
     name: 'iris',
     definition: ServiceDefinition.parse({}),
     authorizer: undefined,
-    lane: { failure: 'none' },
+    scheduler: { failure: 'none' },
   })
   return { service, families: [...scoring.families, ...observeServices([failing])] }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import type { ScoringAnswer } from '../../src/engine/dispatch.ts'
 import { identityModel } from '../support/onnx-writer.ts'
-import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-scheduler.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
 
 const type = 'application/x-test'

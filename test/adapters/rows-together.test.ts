@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, it, type TestContext } from 'vitest'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import type { ScoringAnswer } from '../../src/engine/dispatch.ts'
 import { writeModel } from '../support/onnx-writer.ts'
-import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-scheduler.ts'
 
 const rowsOf = (...firsts: number[]) => ({ data: firsts.map(first => [first, 1]) })
 
@@ -26,14 +26,14 @@ async function serveScript(test: TestContext, maxRows: number, maxBytes?: number
       if (firsts.some(first => first < 0)) Tensor.from('float64', ['no number']) // throws
       return { half: firsts.map(first => first / 2), name: firsts.map(first => 'row ' + first) }
     }`
-  const lane = await serve(test, {
+  const scheduler = await serve(test, {
     'sut/service.json': { entryScript: 'score.js', batching: { maxRows, maxBytes, rowsAreIndependent: true } },
     'sut/score.js': code,
   })
-  assert.equal(lane.report.isBatchable, true)
+  assert.equal(scheduler.report.isBatchable, true)
   const read = async () => (await readFile(file, 'utf8')).trim().split(' ').map(Number)
   const before = (await read()).length
-  return { ...lane, runs: async () => (await read()).slice(before) }
+  return { ...scheduler, runs: async () => (await read()).slice(before) }
 }
 
 describe('a request with more rows than a run takes', () => {
@@ -90,10 +90,10 @@ describe('a request with more rows than a run takes', () => {
   })
 
   it('lets callers in between its slices when it is of a batch job', async test => {
-    const { lane, send } = await serveScript(test, 2)
+    const { scheduler, send } = await serveScript(test, 2)
     const body = new TextEncoder().encode(JSON.stringify({ data: Array.from({ length: 60_000 }, () => [4, 1]) }))
     const order: string[] = []
-    const job = lane
+    const job = scheduler
       .submitInBackground({ body, contentType: 'application/json' }, () => false)
       .finally(() => order.push('job'))
     for (let call = 0; call < 3; call++) {

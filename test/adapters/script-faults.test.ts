@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, vi } from 'vitest'
 import { encodeRecord, RunRecords } from '../../src/adapters/worker-thread/run-records.ts'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
-import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
+import type { ScoringAnswer } from '../../src/engine/dispatch.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-scheduler.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
 const script = (code: string, definition: object = {}): ServiceFiles => ({
@@ -21,7 +21,7 @@ describe('what a script leaves behind', () => {
   ]
   for (const [what, code] of deeds) {
     it(`(${what}) costs the request after it nothing, nor its thread`, async test => {
-      const { lane, send } = await serve(
+      const { scheduler, send } = await serve(
         test,
         script(`
           import { threadId } from 'node:worker_threads'
@@ -35,12 +35,12 @@ describe('what a script leaves behind', () => {
       )
       const first = jsonOf(await send('late'))
       assert.equal(jsonOf(await send('innocent')), first)
-      assert.equal(lane.activity.restarts, 0)
+      assert.equal(scheduler.activity.restarts, 0)
     })
   }
 
   it('while it is being run fails its own request, at once, and not the one that runs beside it', async test => {
-    const { lane, send } = await serve(
+    const { scheduler, send } = await serve(
       test,
       script(
         `
@@ -58,12 +58,13 @@ describe('what a script leaves behind', () => {
           export const run = ({ data }) => data`,
       ),
     )
-    const sendText = (text: string) => lane.submit({ body: new TextEncoder().encode(text), contentType: 'text/plain' })
+    const sendText = (text: string) =>
+      scheduler.submit({ body: new TextEncoder().encode(text), contentType: 'text/plain' })
     const [bad, good] = (await Promise.all([sendText('bad'), sendText('good')])) as [ScoringAnswer, ScoringAnswer]
     assert.equal(codeOf(bad), 'ENTRY_SCRIPT_FAILED')
     assert.equal(jsonOf(good), '[[4.0]]')
     assert.equal(jsonOf(await send({ data: [[7]] })), '[[7.0]]')
-    assert.equal(lane.activity.restarts, 0)
+    assert.equal(scheduler.activity.restarts, 0)
   })
 
   it('in init() fails the loading', async test => {
@@ -87,7 +88,7 @@ describe('a script that has answered', () => {
         return text
       }`
     const { send } = await serve(test, script(code, { limits: { timeoutMs: 4000 } }))
-    await send('first') // so that the others share a hand-over
+    await send('first') // so that the others share a dispatch
     const answers = await Promise.all(['done', 'stuck', 'next'].map(send))
     assert.deepEqual(
       answers.map(answer => ('json' in answer ? answer.json : codeOf(answer))),
@@ -101,7 +102,7 @@ describe('a script that speaks as its thread', () => {
   const messages = ['null', "{ type: 'answers' }", "{ type: 'loaded' }", 'undefined']
   for (const message of messages) {
     it(`with ${message} is heard by nobody`, async test => {
-      const { lane, send } = await serve(
+      const { scheduler, send } = await serve(
         test,
         script(`
           import { parentPort, workerData } from 'node:worker_threads'
@@ -109,7 +110,7 @@ describe('a script that speaks as its thread', () => {
           export const run = () => { parentPort.postMessage(${message}); return Object.keys(workerData) }`),
       )
       for (let time = 0; time < 3; time++) assert.equal(jsonOf(await send('x')), '[]')
-      assert.equal(lane.activity.restarts, 0)
+      assert.equal(scheduler.activity.restarts, 0)
     })
 
     it(`with ${message} over the port of the thread itself costs its own request`, async test => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { describe, it } from 'vitest'
 import { writeModel } from '../support/onnx-writer.ts'
-import { serve } from '../support/scoring-lane.ts'
+import { serve } from '../support/scoring-scheduler.ts'
 
 describe('the load report', () => {
   it('notes runs that more threads share than there are processors', async test => {

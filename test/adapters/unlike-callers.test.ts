@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, it, type TestContext } from 'vitest'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import type { ScoringAnswer } from '../../src/engine/dispatch.ts'
 import { type Graph, writeModel } from '../support/onnx-writer.ts'
-import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-scheduler.ts'
 
 const cases = join(import.meta.dirname, '../fixtures/cases')
 

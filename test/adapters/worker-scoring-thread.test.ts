@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
-import type { ScoringAnswer } from '../../src/engine/hand-over.ts'
+import type { ScoringAnswer } from '../../src/engine/dispatch.ts'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { identityModel, rowMixingModel, writeModel } from '../support/onnx-writer.ts'
-import { codeOf, jsonOf, serve } from '../support/scoring-lane.ts'
+import { codeOf, jsonOf, serve } from '../support/scoring-scheduler.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 
 const script = (code: string, definition: object = {}): ServiceFiles => ({
@@ -276,7 +276,7 @@ describe('an entry script', () => {
   })
 
   it('that takes the headers of its request gets each alone, and its owner is told', async test => {
-    const { lane, report } = await serve(
+    const { scheduler, report } = await serve(
       test,
       script(`
         import { tensor, type RequestHeaders, type Tensor } from 'scoring-functions'
@@ -290,7 +290,7 @@ describe('an entry script', () => {
     const body = new TextEncoder().encode('{"data": [[1]]}')
     const answers = await Promise.all(
       ['a', 'b', 'c'].map(who =>
-        lane.submit({ body, contentType: 'application/json', details: { headers: [['x-who', who]] } }),
+        scheduler.submit({ body, contentType: 'application/json', details: { headers: [['x-who', who]] } }),
       ),
     )
     assert.deepEqual(answers.map(jsonOf), ['[[[1.0]], "a"]', '[[[1.0]], "b"]', '[[[1.0]], "c"]'])
@@ -327,7 +327,7 @@ describe('an entry script', () => {
   })
 
   it('with rawHttp gets the request and answers with status, headers and bytes', async test => {
-    const { lane } = await serve(
+    const { scheduler } = await serve(
       test,
       script(`
         export const rawHttp = true
@@ -338,7 +338,7 @@ describe('an entry script', () => {
     )
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
-    const answer = await lane.submit({ body, contentType: undefined, details: { http } })
+    const answer = await scheduler.submit({ body, contentType: undefined, details: { http } })
     assert.ok('status' in answer && answer.body instanceof Uint8Array)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])

@@ -1,4 +1,4 @@
-import { type LoadReport, progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
+import { type LoadReport, progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/dispatch.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../src/engine/scoring-thread.ts'
 
 export const report: LoadReport = {
@@ -22,7 +22,7 @@ const textOf = (request: ScoringRequest) => new TextDecoder().decode(request.bod
 /** A thread whose every step the test takes: nothing happens by itself. */
 export class FakeThread implements ScoringThread {
   readonly events: ThreadEvents
-  readonly handOvers: string[][] = []
+  readonly dispatches: string[][] = []
   readonly states: number[] = []
   startedAt = Date.now()
   isEnded = false
@@ -34,8 +34,8 @@ export class FakeThread implements ScoringThread {
     this.events = events
   }
 
-  handOver(requests: readonly ScoringRequest[]): void {
-    this.handOvers.push(requests.map(textOf))
+  dispatch(requests: readonly ScoringRequest[]): void {
+    this.dispatches.push(requests.map(textOf))
     this.startedAt = Date.now()
     this.states.length = 0
     for (const _ of requests) this.states.push(progress.waiting)
@@ -49,7 +49,7 @@ export class FakeThread implements ScoringThread {
   }
 
   get current(): string[] {
-    return this.handOvers.at(-1) ?? []
+    return this.dispatches.at(-1) ?? []
   }
 
   /** Answers all that is in hand with its own text, and is free. */

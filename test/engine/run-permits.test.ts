@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import type { ScoringRequest } from '../../src/engine/hand-over.ts'
-import type { Lane } from '../../src/engine/lane.ts'
+import type { ScoringRequest } from '../../src/engine/dispatch.ts'
 import { RunPermits } from '../../src/engine/run-permits.ts'
 import type { ThreadEvents } from '../../src/engine/scoring-thread.ts'
+import type { ServiceScheduler } from '../../src/engine/service-scheduler.ts'
 import { FakeThread, report, requestOf } from './fake-thread.ts'
-import { makeLane } from './lane-fixture.ts'
+import { makeScheduler } from './scheduler-fixture.ts'
 
-/** What the docstring promises: a hand-over keeps others waiting for one turn only. */
+/** What the docstring promises: a dispatch keeps others waiting for one turn only. */
 const turnMs = 10
 
 /** A thread whose requests take so many milliseconds each, of which it computes for some only. */
@@ -24,8 +24,8 @@ class TimedThread extends FakeThread {
     this.#computes = computes
   }
 
-  override handOver(requests: readonly ScoringRequest[]): void {
-    super.handOver(requests)
+  override dispatch(requests: readonly ScoringRequest[]): void {
+    super.dispatch(requests)
     const ms = this.#costMs * requests.length
     this.busyUntil = Date.now() + ms
     this.takenMs += ms
@@ -50,10 +50,10 @@ interface Service {
   readonly computes?: boolean
 }
 
-/** Lanes that share permits, in virtual time. */
+/** Schedulers that share permits, in virtual time. */
 class Machine {
   readonly permits: RunPermits
-  readonly lanes: { lane: Lane; thread: TimedThread; service: Service }[] = []
+  readonly schedulers: { scheduler: ServiceScheduler; thread: TimedThread; service: Service }[] = []
   readonly #count: number
 
   constructor(count: number) {
@@ -61,14 +61,14 @@ class Machine {
     this.permits = new RunPermits(count, () => Date.now())
   }
 
-  add(service: Service): Lane {
+  add(service: Service): ServiceScheduler {
     const threads: TimedThread[] = []
     const startThread = (events: ThreadEvents) => {
       const thread = new TimedThread(events, service.costMs, service.computes ?? true)
       threads.push(thread)
       return thread
     }
-    const { lane } = makeLane({
+    const { scheduler } = makeScheduler({
       permits: this.permits,
       startThread,
       hasEntryScript: false,
@@ -76,22 +76,23 @@ class Machine {
       maxQueuedBytes: 1e9,
       timeoutMs: 1e9,
     })
-    void lane.start()
+    void scheduler.start()
     const [thread] = threads as [TimedThread]
     thread.events.onLoaded({ ...report, isBatchable: false })
-    this.lanes.push({ lane, thread, service })
-    return lane
+    this.schedulers.push({ scheduler, thread, service })
+    return scheduler
   }
 
-  submit(lane: Lane, count: number, isJob = false): void {
+  submit(scheduler: ServiceScheduler, count: number, isJob = false): void {
     for (let index = 0; index < count; index++)
-      void (isJob ? lane.submitInBackground(requestOf('x'), () => false) : lane.submit(requestOf('x')))
+      void (isJob ? scheduler.submitInBackground(requestOf('x'), () => false) : scheduler.submit(requestOf('x')))
   }
 
-  /** Keeps all lanes supplied with work. */
+  /** Keeps all schedulers supplied with work. */
   runBacklogged(ms: number): void {
     for (let passed = 0; passed < ms; passed += 100) {
-      for (const { lane, service } of this.lanes) if (lane.activity.queued < 200) this.submit(lane, 200, service.isJob)
+      for (const { scheduler, service } of this.schedulers)
+        if (scheduler.activity.queued < 200) this.submit(scheduler, 200, service.isJob)
       this.run(Math.min(100, ms - passed))
     }
   }
@@ -99,7 +100,7 @@ class Machine {
   run(ms: number): void {
     for (let passed = 0; passed < ms; passed++) {
       vi.advanceTimersByTime(1)
-      for (const { thread } of this.lanes) thread.finishWhatIsDone()
+      for (const { thread } of this.schedulers) thread.finishWhatIsDone()
       vi.advanceTimersByTime(0)
       this.check()
     }
@@ -107,18 +108,19 @@ class Machine {
 
   check(): void {
     const now = Date.now()
-    const held = this.lanes.filter(({ thread }) => thread.isBusy && now - thread.startedAt < turnMs)
+    const held = this.schedulers.filter(({ thread }) => thread.isBusy && now - thread.startedAt < turnMs)
     if (held.length >= this.#count) return
-    for (const { lane, thread, service } of this.lanes)
-      if (!service.isJob) assert.ok(thread.isBusy || lane.activity.queued === 0, 'a permit is idle while work waits')
+    for (const { scheduler, thread, service } of this.schedulers)
+      if (!service.isJob)
+        assert.ok(thread.isBusy || scheduler.activity.queued === 0, 'a permit is idle while work waits')
   }
 
   get takenMs(): number[] {
-    return this.lanes.map(({ thread }) => thread.takenMs)
+    return this.schedulers.map(({ thread }) => thread.takenMs)
   }
 
   async stop(): Promise<void> {
-    const stopped = Promise.all(this.lanes.map(({ lane }) => lane.stop()))
+    const stopped = Promise.all(this.schedulers.map(({ scheduler }) => scheduler.stop()))
     vi.advanceTimersByTime(0)
     await stopped
   }
@@ -135,7 +137,7 @@ describe('RunPermits', () => {
 
   const services = (...costs: number[]) => fc.array(fc.constantFrom(...costs), { minLength: 2, maxLength: 5 })
   const counts = fc.integer({ min: 1, max: 3 })
-  /** Milliseconds of runs that lanes which always have work began within `ms`. */
+  /** Milliseconds of runs that schedulers which always have work began within `ms`. */
   async function takenBy(costs: readonly number[], count: number, ms: number): Promise<number[]> {
     const machine = new Machine(count)
     for (const costMs of costs) machine.add({ costMs })
@@ -144,12 +146,12 @@ describe('RunPermits', () => {
     return machine.takenMs
   }
 
-  it('leave no permit idle while work waits, and give each lane its part, whatever runs take', async () => {
+  it('leave no permit idle while work waits, and give each scheduler its part, whatever runs take', async () => {
     await fc.assert(
       fc.asyncProperty(services(1, 2, 7, 25, 90), counts, async (costs, count) => {
         const takenMs = await takenBy(costs, count, 1500)
         const partMs = 1500 * Math.min(1, count / costs.length)
-        // It may be about to begin, behind a hand-over of each other one.
+        // It may be about to begin, behind a dispatch of each other one.
         const shortMs = partMs - Math.min(...takenMs)
         assert.ok(shortMs <= Math.max(...costs) + turnMs * costs.length, `${costs} took ${takenMs}`)
       }),
@@ -157,7 +159,7 @@ describe('RunPermits', () => {
     )
   })
 
-  it('give lanes of different runs the same milliseconds, where all runs end within a turn', async () => {
+  it('give schedulers of different runs the same milliseconds, where all runs end within a turn', async () => {
     await fc.assert(
       fc.asyncProperty(services(1, 2, 3, 7), counts, async (costs, count) => {
         const takenMs = await takenBy(costs, count, 1500)
@@ -168,7 +170,7 @@ describe('RunPermits', () => {
     )
   })
 
-  it('let a lane that comes back from a pause go first, but not for as long as it paused', async () => {
+  it('let a scheduler that comes back from a pause go first, but not for as long as it paused', async () => {
     const machine = new Machine(1)
     const [busy, rare] = [machine.add({ costMs: 5 }), machine.add({ costMs: 5 })]
     machine.submit(busy, 2000)

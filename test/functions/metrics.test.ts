@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { LaneActivity } from '../../src/engine/lane.ts'
+import type { SchedulerActivity } from '../../src/engine/service-scheduler.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
@@ -25,10 +25,10 @@ async function pageOf(app: RunningApp, headers: Record<string, string> = {}): Pr
 }
 
 /** A request may be told of its timeout before its thread has ended: waits until every service has its one thread again. */
-async function rested(app: RunningApp): Promise<Record<string, LaneActivity>> {
+async function rested(app: RunningApp): Promise<Record<string, SchedulerActivity>> {
   for (;;) {
-    const services = (await app.settled()) as unknown as Record<string, LaneActivity>
-    const isAtRest = ({ threads: { loading, idle, busy, ended } }: LaneActivity) =>
+    const services = (await app.settled()) as unknown as Record<string, SchedulerActivity>
+    const isAtRest = ({ threads: { loading, idle, busy, ended } }: SchedulerActivity) =>
       idle === 1 && !loading && !busy && !ended
     if (Object.values(services).every(isAtRest)) return services
   }
@@ -87,7 +87,7 @@ describe('GET /metrics', () => {
     for (const name of ['process_cpu_seconds_total', 'process_resident_memory_bytes', 'process_start_time_seconds'])
       assert.ok((page.valueOf(name) ?? 0) > 0, name)
 
-    const { queued, threads, restarts: count, lastRestart } = ready.moody as LaneActivity
+    const { queued, threads, restarts: count, lastRestart } = ready.moody as SchedulerActivity
     assert.deepEqual([queued, threads, count], [0, { loading: 0, idle: 1, busy: 0, ended: 0 }, 4])
     assert.equal(lastRestart?.reason, 'crash')
     assert.ok(Date.parse(lastRestart?.at ?? '') > 0)

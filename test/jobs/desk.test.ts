@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { LoadReport } from '../../src/engine/hand-over.ts'
+import type { LoadReport } from '../../src/engine/dispatch.ts'
 import { type ErrorCode, ScoringError } from '../../src/errors.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { StorageJobDesk } from '../../src/jobs/desk/desk.ts'
@@ -31,8 +31,8 @@ function openDesk({
   const services = new Map(
     ['diabetes', 'iris', 'web'].map(name => {
       const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
-      const lane = { report } as never
-      return [name, new ScoringService({ name, definition, authorizer: undefined, lane })]
+      const scheduler = { report } as never
+      return [name, new ScoringService({ name, definition, authorizer: undefined, scheduler })]
     }),
   )
   const desk = new StorageJobDesk({

@@ -2,7 +2,7 @@ import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { ServiceCatalogue } from '../../src/models/catalogue/service-catalogue.ts'
 import type { Cleaner } from './cleaner.ts'
-import { startLane } from './scoring-lane.ts'
+import { startScheduler } from './scoring-scheduler.ts'
 
 /** All services of a folder in real threads, with nobody at their doors; loaded, unless they are not waited for. */
 export async function startServices(test: Cleaner, root: string, isWaitedFor = true): Promise<ServiceCatalogue> {
@@ -10,9 +10,9 @@ export async function startServices(test: Cleaner, root: string, isWaitedFor = t
   const services = new Map<string, ScoringService>()
   for (const name of await store.listServices()) {
     const spec = await store.openService(name)
-    const { lane, loaded } = startLane(test, spec)
+    const { scheduler, loaded } = startScheduler(test, spec)
     if (isWaitedFor) await loaded
-    services.set(name, new ScoringService({ name, definition: spec.definition, authorizer: undefined, lane }))
+    services.set(name, new ScoringService({ name, definition: spec.definition, authorizer: undefined, scheduler }))
   }
   return new ServiceCatalogue(services, undefined)
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
+import type { UncachedModel } from '../../engine/dispatch.ts'
 import type { ProviderAttempt } from '../../engine/execution-providers.ts'
-import type { UncachedModel } from '../../engine/hand-over.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { ModelFile } from '../onnxruntime/model-file.ts'
 import { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'

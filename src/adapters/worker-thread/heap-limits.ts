@@ -7,7 +7,7 @@ const largestPieceMb = 1024 + 64
 const generousFromMb = 2048
 
 /**
- * V8's own limits for a thread, which the lane's watch must be ahead of: where one allocation breaks the limit, V8 ends not
+ * V8's own limits for a thread, which the scheduler's watch must be ahead of: where one allocation breaks the limit, V8 ends not
  * the thread but the whole process (Node.js gives a thread that is to end 16 MiB more, and a large array needs them at
  * once). So a thread that holds all it may has room for the largest single piece, as far as the machine has it, and the
  * watch ends it before it makes many. The young generation is small for the same reason: promoting it may break the limit.

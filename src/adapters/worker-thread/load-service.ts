@@ -1,4 +1,4 @@
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import type { RunLimits } from '../../engine/micro-batch.ts'
 import { listsOf, type TensorInfo } from '../../engine/model-session.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'

@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
-import { type LoadReport, maxHandOver, progress, type RunTally, type StageTimes } from '../../engine/hand-over.ts'
+import { type LoadReport, maxDispatchSize, progress, type RunTally, type StageTimes } from '../../engine/dispatch.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
-import type { PackedAnswers, PackedRequests } from './packed-hand-over.ts'
+import type { PackedAnswers, PackedRequests } from './packed-dispatch.ts'
 import type { TracePlace } from './run-trace.ts'
 
 /** What a thread is started with. */
@@ -21,9 +21,9 @@ export interface ThreadStart {
   readonly trace: TracePlace | undefined
 }
 
-/** To the thread: score these. One hand-over at a time. */
+/** To the thread: score these. One dispatch at a time. */
 export interface ToThread extends PackedRequests {
-  /** They belong to the hand-over that is under way: the answer to `room`. */
+  /** They belong to the dispatch that is under way: the answer to `room`. */
   readonly indexes?: readonly number[]
 }
 
@@ -36,7 +36,7 @@ export type FromThread =
       readonly type: 'answers'
       readonly indexes: readonly number[]
       readonly answers: PackedAnswers
-      /** Nothing of the hand-over is left. */
+      /** Nothing of the dispatch is left. */
       readonly isLast: boolean
     } & RunTally)
 
@@ -45,19 +45,19 @@ const timeCount = 4
 
 /**
  * What thread and owner both see while the thread computes and answers no message: a start time and the state of
- * each request of the hand-over. Its times are here as well, because numbers in messages cost more. They are written
+ * each request of the dispatch. Its times are here as well, because numbers in messages cost more. They are written
  * before the answer is told, and stay until another request gets its place.
  */
 export class ProgressBoard {
-  static readonly bytes = 8 + (4 + 8 * timeCount) * maxHandOver
+  static readonly bytes = 8 + (4 + 8 * timeCount) * maxDispatchSize
   readonly #startedAt: Float64Array
   readonly #states: Int32Array
   readonly #times: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.#startedAt = new Float64Array(memory, 0, 1)
-    this.#states = new Int32Array(memory, 8, maxHandOver)
-    this.#times = new Float64Array(memory, 8 + 4 * maxHandOver, timeCount * maxHandOver)
+    this.#states = new Int32Array(memory, 8, maxDispatchSize)
+    this.#times = new Float64Array(memory, 8 + 4 * maxDispatchSize, timeCount * maxDispatchSize)
   }
 
   clear(requestCount: number): void {

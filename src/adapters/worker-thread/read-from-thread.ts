@@ -7,7 +7,7 @@ type Fields = Readonly<Record<string, unknown>>
 /**
  * A message of a thread, where code of a service's owner runs: nothing in it is taken on trust.
  *
- * @param isInHand  whether an answer to that request of the hand-over may come
+ * @param isInHand  whether an answer to that request of the dispatch may come
  * @returns undefined for what no thread of ours would say
  */
 export function readFromThread(message: unknown, isInHand: (index: number) => boolean): FromThread | undefined {

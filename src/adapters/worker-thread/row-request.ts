@@ -1,4 +1,4 @@
-import type { ScoringRequest } from '../../engine/hand-over.ts'
+import type { ScoringRequest } from '../../engine/dispatch.ts'
 import type { Feeds, TensorInfo } from '../../engine/model-session.ts'
 import { ScoringError } from '../../errors.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/azureml/binary-input.ts'

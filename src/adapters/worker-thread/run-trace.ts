@@ -1,6 +1,6 @@
 /** What a thread is running, written down where it outlives the process: some faults of a script, or of native code, end that. */
 import { openSync, writeSync } from 'node:fs'
-import { maxHandOver, type ScoringRequest } from '../../engine/hand-over.ts'
+import { maxDispatchSize, type ScoringRequest } from '../../engine/dispatch.ts'
 import type { ProgressBoard } from './messages.ts'
 import { encodeRecord } from './run-records.ts'
 
@@ -16,9 +16,9 @@ class RunTrace {
   readonly #at: number
   readonly #service: string
   readonly #board: ProgressBoard
-  readonly #names = new Array<string>(maxHandOver)
+  readonly #names = new Array<string>(maxDispatchSize)
   readonly #nothing = new Uint8Array(1)
-  /** Places of the hand-over that have been used. */
+  /** Places of the dispatch that have been used. */
   #count = 0
 
   constructor({ path, at }: TracePlace, service: string, board: ProgressBoard) {
@@ -57,7 +57,7 @@ export function openRunTrace(place: TracePlace, service: string, board: Progress
 }
 
 /** What was handed over, before any of it is begun. */
-export function traceHandOver(requests: readonly ScoringRequest[], indexes: readonly number[] | undefined): void {
+export function traceDispatch(requests: readonly ScoringRequest[], indexes: readonly number[] | undefined): void {
   trace?.handedOver(requests, indexes)
 }
 
@@ -67,7 +67,7 @@ export function traced<T>(work: () => T): T {
   return work()
 }
 
-/** Nothing of the hand-over is left. */
+/** Nothing of the dispatch is left. */
 export function traceEnd(): void {
   trace?.end()
 }

@@ -1,15 +1,15 @@
-/** What one worker thread runs: loads its service, then scores one hand-over after the other. */
+/** What one worker thread runs: loads its service, then scores one dispatch after the other. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { hasScript } from '../../engine/thread-spec.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import { guardNativeCalls, startRuntime } from '../onnxruntime/guarded-binding.ts'
-import type { PostFromThread } from './hand-over-answers.ts'
-import { HandOverRunner } from './hand-over-runner.ts'
+import type { PostFromThread } from './dispatch-answers.ts'
+import { DispatchRunner } from './dispatch-runner.ts'
 import { loadService } from './load-service.ts'
 import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { NativeGate } from './native-gate.ts'
-import { unpackRequests } from './packed-hand-over.ts'
-import { openRunTrace, traceEnd, traceHandOver } from './run-trace.ts'
+import { unpackRequests } from './packed-dispatch.ts'
+import { openRunTrace, traceDispatch, traceEnd } from './run-trace.ts'
 import { outliveLateErrors } from './script-calls.ts'
 import { keepLoopsStoppable } from './stoppable-loops.ts'
 
@@ -46,7 +46,7 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
     const board = new ProgressBoard(memory)
     if (trace) openRunTrace(trace, spec.service, board)
     const { service, report } = await loadService(spec, cacheFolder)
-    const runner = new HandOverRunner(service, board, post)
+    const runner = new DispatchRunner(service, board, post)
     port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])
   } catch (failure) {
@@ -56,14 +56,14 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
   }
 }
 
-async function score(runner: HandOverRunner, packed: ToThread): Promise<void> {
+async function score(runner: DispatchRunner, packed: ToThread): Promise<void> {
   const requests = unpackRequests(packed)
-  traceHandOver(requests, packed.indexes)
+  traceDispatch(requests, packed.indexes)
   if (packed.indexes) runner.takeIn(requests, packed.indexes)
   else await runner.run(requests)
 }
 
-/** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the hand-over. */
+/** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the dispatch. */
 function endThread(failure: unknown): void {
   console.error('unexpected failure in a scoring thread:', failure)
   process.exit(1)

@@ -1,4 +1,4 @@
-import type { RequestDetails, ScoringRequest } from '../../engine/hand-over.ts'
+import type { RequestDetails, ScoringRequest } from '../../engine/dispatch.ts'
 import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
 import type { WholeScript } from '../../scripts/script.ts'
 import { wholeRequest } from '../../scripts/whole-request.ts'

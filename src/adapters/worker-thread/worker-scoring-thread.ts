@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/dispatch.ts'
 import { providersOfService } from '../../engine/execution-providers.ts'
-import { progress, type ScoringAnswer, type ScoringRequest } from '../../engine/hand-over.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../engine/scoring-thread.ts'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { removeProfilesOf } from '../onnxruntime/node-profile.ts'
@@ -9,7 +9,7 @@ import { takeBlankThread } from './blank-thread.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import type { NativeGate } from './native-gate.ts'
-import { buffersToMove, packRequests, unpackAnswers } from './packed-hand-over.ts'
+import { buffersToMove, packRequests, unpackAnswers } from './packed-dispatch.ts'
 import { readFromThread } from './read-from-thread.ts'
 import type { RunRecords } from './run-records.ts'
 import { receiveBody } from './streamed-body.ts'
@@ -33,11 +33,11 @@ export class WorkerScoringThread implements ScoringThread {
   /** Bodies that are on their way out. */
   #streams = 0
   #isLoaded = false
-  /** It has a hand-over, and has not said that nothing of it is left. */
+  /** It has a dispatch, and has not said that nothing of it is left. */
   #isBusy = false
   /** It said what it must not say: nothing more is heard of it. */
   #isBroken = false
-  /** Places of the hand-over whose answers have not come; those that were taken back are among them. */
+  /** Places of the dispatch whose answers have not come; those that were taken back are among them. */
   readonly #inHand = new Set<number>()
 
   /**
@@ -78,7 +78,7 @@ export class WorkerScoringThread implements ScoringThread {
     })
   }
 
-  handOver(requests: readonly ScoringRequest[]): void {
+  dispatch(requests: readonly ScoringRequest[]): void {
     this.#board.clear(requests.length)
     this.#board.startedAt = threadClock()
     this.#isBusy = true

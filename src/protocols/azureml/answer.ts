@@ -1,5 +1,5 @@
 /** The wire of an Azure ML web service: what its clients send and what they get back. */
-import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../../engine/hand-over.ts'
+import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../../engine/dispatch.ts'
 import { runFailures, ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { isJson } from '../http/media-type.ts'

@@ -1,4 +1,4 @@
-import type { ScoringRequest, TensorLayout } from '../../engine/hand-over.ts'
+import type { ScoringRequest, TensorLayout } from '../../engine/dispatch.ts'
 import type { TensorInfo } from '../../engine/model-session.ts'
 import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
 import { type Dtype, isDtype } from '../../tensor/dtype.ts'

@@ -1,4 +1,4 @@
-import type { ScoringAnswer } from '../../engine/hand-over.ts'
+import type { ScoringAnswer } from '../../engine/dispatch.ts'
 import { ScoringError } from '../../errors.ts'
 import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'

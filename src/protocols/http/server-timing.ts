@@ -1,7 +1,7 @@
-import type { ScoringAnswer } from '../../engine/hand-over.ts'
+import type { ScoringAnswer } from '../../engine/dispatch.ts'
 
 /**
- * `Server-Timing` of an answer: milliseconds in the queue, in the hand-over to a thread while others had their turn,
+ * `Server-Timing` of an answer: milliseconds in the queue, in the dispatch to a thread while others had their turn,
  * reading the inputs, in the run and writing the answer. (W3C Server Timing, section 3)
  *
  * @returns undefined for an error

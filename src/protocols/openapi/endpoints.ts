@@ -1,4 +1,4 @@
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeEmpty } from '../azureml/answer.ts'

@@ -2,7 +2,7 @@
  * Batch jobs in the document of a service: in version 3.1 only, which no tool of Azure ML's reads, so that those find the
  * documents that they know.
  */
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { JsonSchema } from './dialect.ts'

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import { type ErrorCode, statusOf } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 

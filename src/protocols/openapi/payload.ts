@@ -1,6 +1,6 @@
 /** What a service takes and gives back, as the schemas `ServiceInput` and `ServiceOutput` of its document. */
 import { isDeepStrictEqual } from 'node:util'
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import { outputsOfGraph } from '../../engine/model-session.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { isAnsweredByScript } from '../../models/definition/answered-by-script.ts'

@@ -1,5 +1,5 @@
 /** What a service of tensors takes as `data`: records where its rows have names, else nested lists. */
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import type { TensorInfo } from '../../engine/model-session.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { Dtype } from '../../tensor/dtype.ts'

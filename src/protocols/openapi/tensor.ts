@@ -1,4 +1,4 @@
-import { maxExampleElements } from '../../engine/hand-over.ts'
+import { maxExampleElements } from '../../engine/dispatch.ts'
 import type { TensorInfo } from '../../engine/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { elementCount } from '../../tensor/shape.ts'

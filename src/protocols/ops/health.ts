@@ -1,5 +1,5 @@
 /** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
-import type { LoadReport } from '../../engine/hand-over.ts'
+import type { LoadReport } from '../../engine/dispatch.ts'
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { TensorLayout } from '../../../src/engine/hand-over.ts'
+import type { TensorLayout } from '../../../src/engine/dispatch.ts'
 import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import { ScoringError } from '../../../src/errors.ts'
 import { binaryMediaTypes, decodeBinaryInput } from '../../../src/protocols/azureml/binary-input.ts'

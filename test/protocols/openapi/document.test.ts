@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { LoadReport } from '../../../src/engine/hand-over.ts'
-import type { Lane } from '../../../src/engine/lane.ts'
+import type { LoadReport } from '../../../src/engine/dispatch.ts'
 import type { TensorInfo } from '../../../src/engine/model-session.ts'
+import type { ServiceScheduler } from '../../../src/engine/service-scheduler.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import { availableVersions, describeService } from '../../../src/protocols/openapi/document.ts'
@@ -27,9 +27,9 @@ function serviceWith(report: Partial<LoadReport>, definition: object = {}): [Sco
     warmUpMs: 0,
     ...report,
   }
-  const lane = { report: whole } as unknown as Lane
+  const scheduler = { report: whole } as unknown as ServiceScheduler
   const parsed = ServiceDefinition.parse(definition)
-  return [new ScoringService({ name: 'sut', definition: parsed, authorizer: undefined, lane }), whole]
+  return [new ScoringService({ name: 'sut', definition: parsed, authorizer: undefined, scheduler }), whole]
 }
 
 /** `ServiceInput` and `ServiceOutput` as Swagger 2.0 has them. */

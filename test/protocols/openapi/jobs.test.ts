@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
-import type { LoadReport } from '../../../src/engine/hand-over.ts'
+import type { LoadReport } from '../../../src/engine/dispatch.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { JobSubmission } from '../../../src/jobs/job-spec.ts'
 import { jobStatuses } from '../../../src/jobs/job-state.ts'
@@ -12,7 +12,7 @@ const service = new ScoringService({
   name: 'sut',
   definition: ServiceDefinition.parse({}),
   authorizer: undefined,
-  lane: { failure: 'not needed' },
+  scheduler: { failure: 'not needed' },
 })
 const describeAs = (scriptKind: LoadReport['scriptKind']) => jobsDocument(service, { scriptKind } as LoadReport)
 

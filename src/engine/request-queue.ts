@@ -1,11 +1,11 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { maxHandOver } from './hand-over.ts'
+import { maxDispatchSize } from './dispatch.ts'
 import { WaitingQueue } from './waiting-queue.ts'
 import { abandoned, canJoin, runsAlone, timedOut, type WaitingRequest } from './waiting-request.ts'
 
 /** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
-const handOverMs = 4
-const handOverBytes = 32 * 2 ** 20
+const dispatchMs = 4
+const dispatchBytes = 32 * 2 ** 20
 /** Once in so long a background request goes first, however many online requests wait: jobs come to an end. */
 const longestHoldBackMs = 1000
 
@@ -29,11 +29,11 @@ export interface Company {
 }
 
 /**
- * What of a lane's requests goes to a thread next; what nobody waits for any more is dropped. Online requests go first, in
+ * What of a scheduler's requests goes to a thread next; what nobody waits for any more is dropped. Online requests go first, in
  * order; those of batch jobs go when none is online, and one of them each second if there always is one. A request of a
  * job is handed over by itself, so that its time begins when its run does.
  */
-export class LaneQueue {
+export class RequestQueue {
   /** What callers wait for. Admission asks this one only. */
   readonly online = new WaitingQueue()
   /** What batch jobs wait for. */
@@ -118,10 +118,10 @@ export class LaneQueue {
 
   #takeOnline({ idleCount, room, isBatchable, requestMs }: Taker, now: number): WaitingRequest[] {
     const share = Math.ceil(this.online.length / idleCount)
-    const most = Math.min(share, room, isBatchable ? maxHandOver : Math.max(1, handOverMs / requestMs))
+    const most = Math.min(share, room, isBatchable ? maxDispatchSize : Math.max(1, dispatchMs / requestMs))
     const batch: WaitingRequest[] = []
     let bytes = 0
-    while (batch.length + 1 <= most && bytes < handOverBytes) {
+    while (batch.length + 1 <= most && bytes < dispatchBytes) {
       const next = this.online.first
       if (!next || (runsAlone(next) && batch.length > 0)) break
       this.online.shift()

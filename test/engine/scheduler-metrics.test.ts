@@ -1,31 +1,31 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import { describe, it, type TestContext } from 'vitest'
-import type { LaneOptions } from '../../src/engine/lane.ts'
+import type { SchedulerOptions } from '../../src/engine/service-scheduler.ts'
 import { encodePrometheus } from '../../src/protocols/ops/prometheus-text.ts'
 import { ScoringMetrics } from '../../src/telemetry/service-metrics.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { report, requestOf } from './fake-thread.ts'
-import { readyLane } from './lane-fixture.ts'
+import { readyScheduler } from './scheduler-fixture.ts'
 
-function laneOf(test: TestContext, options: Partial<LaneOptions> = {}) {
+function schedulerOf(test: TestContext, options: Partial<SchedulerOptions> = {}) {
   const metrics = new ScoringMetrics()
-  const { lane, thread } = readyLane({ metrics: metrics.ofService('iris'), ...options })
-  test.onTestFinished(() => lane.stop())
+  const { scheduler, thread } = readyScheduler({ metrics: metrics.ofService('iris'), ...options })
+  test.onTestFinished(() => scheduler.stop())
   const counted = (name: string, labels = {}) =>
     new PrometheusPage(encodePrometheus(metrics.families)).valueOf(name, { scoring_service: 'iris', ...labels })
-  return { lane, thread, counted }
+  return { scheduler, thread, counted }
 }
 
-describe('the metrics of a lane', () => {
+describe('the metrics of a scheduler', () => {
   it('count who waited, who was refused and whose caller had left', async test => {
-    const { lane, thread, counted } = laneOf(test, { maxQueued: 2 })
-    void lane.submit(requestOf('a'))
+    const { scheduler, thread, counted } = schedulerOf(test, { maxQueued: 2 })
+    void scheduler.submit(requestOf('a'))
     await turn()
-    void lane.submit(requestOf('b'))
-    void lane.submit(requestOf('c'), () => true)
-    await lane.submit(requestOf('d'))
-    assert.equal(lane.activity.queued, 2)
+    void scheduler.submit(requestOf('b'))
+    void scheduler.submit(requestOf('c'), () => true)
+    await scheduler.submit(requestOf('d'))
+    assert.equal(scheduler.activity.queued, 2)
     thread(0).finish()
     await turn()
     assert.deepEqual(thread(0).current, ['b'])
@@ -35,21 +35,21 @@ describe('the metrics of a lane', () => {
   })
 
   it('count who waited too long', async test => {
-    const { lane, thread, counted } = laneOf(test, { timeoutMs: 40, hasEntryScript: false })
-    const answers = [lane.submit(requestOf('runs'))]
+    const { scheduler, thread, counted } = schedulerOf(test, { timeoutMs: 40, hasEntryScript: false })
+    const answers = [scheduler.submit(requestOf('runs'))]
     await turn()
     thread(0).begin(0)
-    answers.push(lane.submit(requestOf('waits')))
+    answers.push(scheduler.submit(requestOf('waits')))
     await Promise.all(answers)
     assert.equal(counted('scoring_queue_dropped_total', { scoring_reason: 'expired' }), 1)
     assert.equal(counted('scoring_queue_wait_seconds_count'), 2)
   })
 
   it('count those that a thread has taken back before it began them, and their wait once', async test => {
-    const { lane, thread, counted } = laneOf(test, { timeoutMs: 80, hasEntryScript: false })
+    const { scheduler, thread, counted } = schedulerOf(test, { timeoutMs: 80, hasEntryScript: false })
     let hasLeft = false
-    const answers = [lane.submit(requestOf('runs')), lane.submit(requestOf('left'), () => hasLeft)]
-    answers.push(lane.submit(requestOf('waits')))
+    const answers = [scheduler.submit(requestOf('runs')), scheduler.submit(requestOf('left'), () => hasLeft)]
+    answers.push(scheduler.submit(requestOf('waits')))
     await turn()
     thread(0).begin(0)
     hasLeft = true
@@ -60,33 +60,33 @@ describe('the metrics of a lane', () => {
   })
 
   it('count a request as refused for which there is no room', async test => {
-    const { lane, thread, counted } = laneOf(test, { maxQueuedBytes: 3 })
-    void lane.submit(requestOf('a'))
+    const { scheduler, thread, counted } = schedulerOf(test, { maxQueuedBytes: 3 })
+    void scheduler.submit(requestOf('a'))
     await turn()
     thread(0).begin(0)
-    void lane.submit(requestOf('two'))
-    await lane.submit(requestOf('b'))
+    void scheduler.submit(requestOf('two'))
+    await scheduler.submit(requestOf('b'))
     assert.equal(counted('scoring_queue_rejected_total', { error_type: 'QUEUE_FULL' }), 1)
   })
 
   it('count a thread that ends, by its reason, and those that run again', async test => {
-    const { lane, thread, counted } = laneOf(test)
-    for (const text of ['a', 'b', 'c']) void lane.submit(requestOf(text))
+    const { scheduler, thread, counted } = schedulerOf(test)
+    for (const text of ['a', 'b', 'c']) void scheduler.submit(requestOf(text))
     await turn()
     thread(0).begin(0)
     thread(0).die({ kind: 'out-of-memory', detail: '' })
     assert.equal(counted('scoring_thread_restarts_total', { scoring_reason: 'memory' }), 1)
     assert.equal(counted('scoring_retries_total'), 3)
-    const { restarts, lastRestart, threads } = lane.activity
+    const { restarts, lastRestart, threads } = scheduler.activity
     assert.deepEqual([restarts, lastRestart?.reason, threads.loading], [1, 'memory', 1])
   })
 
   it('count no thread that ends because there are too many', async test => {
-    const { lane, thread, counted } = laneOf(test, { timeoutMs: 200 })
-    const answers = [lane.submit(requestOf('slow'))]
+    const { scheduler, thread, counted } = schedulerOf(test, { timeoutMs: 200 })
+    const answers = [scheduler.submit(requestOf('slow'))]
     await turn()
     thread(0).begin(0)
-    answers.push(lane.submit(requestOf('waits')))
+    answers.push(scheduler.submit(requestOf('waits')))
     await delay(120) // the script counts as stalled after a quarter of the time limit
     thread(1).events.onLoaded(report)
     await turn()
@@ -95,7 +95,7 @@ describe('the metrics of a lane', () => {
     await Promise.all(answers)
     await turn()
     assert.equal(thread(0).isEnded || thread(1).isEnded, true)
-    assert.equal(lane.activity.restarts, 0)
+    assert.equal(scheduler.activity.restarts, 0)
     assert.equal(counted('scoring_thread_restarts_total', { scoring_reason: 'crash' }), 0)
   })
 })

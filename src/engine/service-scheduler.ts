@@ -3,23 +3,23 @@ import { type AdmissionLimits, refusalOf } from './admission.ts'
 import {
   type FailedAnswer,
   type LoadReport,
-  maxHandOver,
+  maxDispatchSize,
   type ScoringAnswer,
   type ScoringRequest,
-} from './hand-over.ts'
-import { HandOverCost } from './hand-over-cost.ts'
-import { type Company, LaneQueue, type Taker } from './lane-queue.ts'
-import { LaneThreads, type LaneThreadsOptions, type ThreadActivity } from './lane-threads.ts'
-import { LaneWatch } from './lane-watch.ts'
+} from './dispatch.ts'
+import { DispatchCost } from './dispatch-cost.ts'
+import { type Company, RequestQueue, type Taker } from './request-queue.ts'
 import { RunPermits, type RunShare } from './run-permits.ts'
-import type { ThreadSlot } from './thread-slot.ts'
 import { type Patience, stopping, timedOut, type WaitingRequest } from './waiting-request.ts'
+import { Watchdog } from './watchdog.ts'
+import type { WorkerHandle } from './worker-handle.ts'
+import { type ThreadActivity, WorkerPool, type WorkerPoolOptions } from './worker-pool.ts'
 
-export interface LaneOptions extends AdmissionLimits, Omit<LaneThreadsOptions, 'now'> {
+export interface SchedulerOptions extends AdmissionLimits, Omit<WorkerPoolOptions, 'now'> {
   readonly loadTimeoutMs: number
   /** Absent: whatever waits goes to a thread that is free at once. */
   readonly company?: Company
-  /** Shared with the other lanes of the app; absent: it has the processors for itself. */
+  /** Shared with the other schedulers of the app; absent: it has the processors for itself. */
   readonly permits?: RunPermits
   /** Absent: nobody reads them. */
   readonly metrics?: ServiceMetrics
@@ -27,52 +27,52 @@ export interface LaneOptions extends AdmissionLimits, Omit<LaneThreadsOptions, '
   readonly now?: () => number
 }
 
-/** What waits in a lane, and what its threads do. */
-export interface LaneActivity extends ThreadActivity {
+/** What waits in a scheduler, and what its threads do. */
+export interface SchedulerActivity extends ThreadActivity {
   readonly queued: number
 }
 
 /**
  * The requests of one service on their way through its threads: what waits is handed to a thread as soon as one is
- * free, and the processors are not all taken by lanes that have used less of them.
+ * free, and the processors are not all taken by schedulers that have used less of them.
  */
-export class Lane {
-  readonly #options: LaneOptions
-  readonly #queue: LaneQueue
-  readonly #threads: LaneThreads
-  readonly #watch: LaneWatch
+export class ServiceScheduler {
+  readonly #options: SchedulerOptions
+  readonly #queue: RequestQueue
+  readonly #threads: WorkerPool
+  readonly #watch: Watchdog
   readonly #share: RunShare
   readonly #metrics: ServiceMetrics
   readonly #now: () => number
-  readonly #cost = new HandOverCost()
+  readonly #cost = new DispatchCost()
   #isStopping = false
   #isPumpScheduled = false
   #companyTimer: NodeJS.Timeout | undefined
   #submitted = 0
 
-  constructor(options: LaneOptions) {
+  constructor(options: SchedulerOptions) {
     this.#options = options
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
     const now = options.now ?? (() => performance.now())
     this.#now = now
-    this.#queue = new LaneQueue(this.#metrics, now)
-    this.#threads = new LaneThreads({ ...options, now }, this.#queue, this.#metrics, {
+    this.#queue = new RequestQueue(this.#metrics, now)
+    this.#threads = new WorkerPool({ ...options, now }, this.#queue, this.#metrics, {
       onStart: () => this.#watch.start(),
       onFree: () => this.#pump(),
-      onIdle: slot => this.#idle(slot),
-      onRoom: slot => slot.handIn(this.#takeForRoom(slot)),
+      onIdle: worker => this.#idle(worker),
+      onRoom: worker => worker.handIn(this.#takeForRoom(worker)),
     })
     const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, now)
     this.#share = permits.join({ isUrgent: () => this.#queue.isUrgent, onTurn: () => this.#pump() })
-    this.#watch = new LaneWatch({
+    this.#watch = new Watchdog({
       ...options,
       now,
       metrics: this.#metrics,
       queue: this.#queue,
-      slots: this.#threads.slots,
+      workers: this.#threads.workers,
       onWork: () => this.#pump(),
-      onGivenUp: slot => this.#threads.givenUp(slot),
-      onLoadTimeout: (slot, reason) => this.#threads.loadFailed(slot, reason),
+      onGivenUp: worker => this.#threads.givenUp(worker),
+      onLoadTimeout: (worker, reason) => this.#threads.loadFailed(worker, reason),
     })
   }
 
@@ -86,17 +86,17 @@ export class Lane {
     return this.#threads.firstLoad
   }
 
-  /** What loading found, while the lane can score. */
+  /** What loading found, while the scheduler can score. */
   get report(): LoadReport | undefined {
     return this.#threads.report
   }
 
-  /** Why the lane cannot score. */
+  /** Why the scheduler cannot score. */
   get failure(): string | undefined {
     return this.#threads.failure
   }
 
-  get activity(): LaneActivity {
+  get activity(): SchedulerActivity {
     return { queued: this.#queue.online.length, ...this.#threads.activity }
   }
 
@@ -202,15 +202,15 @@ export class Lane {
 
   #pump(): void {
     while (this.#queue.length > 0 && !this.#isStopping) {
-      const idle = [...this.#threads.slots].filter(slot => slot.state === 'idle')
+      const idle = [...this.#threads.workers].filter(worker => worker.state === 'idle')
       // What goes wrong with a request may end its thread, and what streams out of that.
-      const slot = idle.find(({ isStreaming }) => !isStreaming) ?? idle[0]
-      if (!slot) return this.#threads.grow()
+      const worker = idle.find(({ isStreaming }) => !isStreaming) ?? idle[0]
+      if (!worker) return this.#threads.grow()
       if (this.#waitsForCompany()) return
       const permit = this.#share.begin()
       if (!permit) return
-      const batch = this.#queue.take(this.#taker(idle.length, maxHandOver))
-      if (batch.length > 0) slot.handOver(batch, permit)
+      const batch = this.#queue.take(this.#taker(idle.length, maxDispatchSize))
+      if (batch.length > 0) worker.dispatch(batch, permit)
       else permit.end(0, false)
     }
   }
@@ -232,35 +232,36 @@ export class Lane {
   }
 
   /** What goes to a thread that has a long request under way. */
-  #takeForRoom(slot: ThreadSlot): WaitingRequest[] {
-    if (this.#isStopping || slot.state !== 'busy') return []
-    return this.#queue.takeForRoom(this.#taker(1, slot.room), this.#options.hasEntryScript)
+  #takeForRoom(worker: WorkerHandle): WaitingRequest[] {
+    if (this.#isStopping || worker.state !== 'busy') return []
+    return this.#queue.takeForRoom(this.#taker(1, worker.room), this.#options.hasEntryScript)
   }
 
-  /** Milliseconds that a request which joins the queue now will wait for a thread, as the last hand-overs let expect. */
+  /** Milliseconds that a request which joins the queue now will wait for a thread, as the last dispatches let expect. */
   #expectedWaitMs(): number {
     const now = this.#now()
     const isBatchable = this.#threads.isBatchable
-    let ms = this.#cost.estimateMs(this.#queue.online.handOvers, this.#queue.online.work, isBatchable)
+    let ms = this.#cost.estimateMs(this.#queue.online.dispatches, this.#queue.online.work, isBatchable)
     let busy = 0
     let free = this.#threads.mayGrow() ? 1 : 0
-    for (const slot of this.#threads.slots) {
-      if (slot.state === 'idle' || slot.state === 'loading') free++
-      if (slot.state !== 'busy' || this.#threads.isStalled(slot, now)) continue
+    for (const worker of this.#threads.workers) {
+      if (worker.state === 'idle' || worker.state === 'loading') free++
+      if (worker.state !== 'busy' || this.#threads.isStalled(worker, now)) continue
       busy++
       // A job's requests are no measure of others, and take these in where they are long.
-      if (!slot.isSharing && !slot.isBackground)
-        ms += Math.max(0, this.#cost.estimateMs(1, slot.work, isBatchable) - (now - slot.since))
+      if (!worker.isSharing && !worker.isBackground)
+        ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - worker.since))
     }
     // Whatever keeps the others, a free one takes it.
     return this.#queue.online.length < free ? 0 : ms / Math.max(1, busy + free)
   }
 
-  #idle(slot: ThreadSlot): void {
-    if (!slot.isBackground) this.#cost.observe(slot.requestCount, slot.work, this.#now() - slot.since, slot.runMs)
-    const isSurplus = this.#threads.hasSurplus && !slot.isStreaming
-    if (isSurplus) slot.end('surplus')
-    slot.endTurn(this.#queue.length > 0)
+  #idle(worker: WorkerHandle): void {
+    if (!worker.isBackground)
+      this.#cost.observe(worker.requestCount, worker.work, this.#now() - worker.since, worker.runMs)
+    const isSurplus = this.#threads.hasSurplus && !worker.isStreaming
+    if (isSurplus) worker.end('surplus')
+    worker.endTurn(this.#queue.length > 0)
     if (!isSurplus) this.#pump()
   }
 }

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../errors.ts'
 import type { RestartReason, ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { answerOfEnd, settleGuilty } from './blame.ts'
-import type { LoadReport } from './hand-over.ts'
-import type { LaneQueue } from './lane-queue.ts'
+import type { LoadReport } from './dispatch.ts'
+import type { RequestQueue } from './request-queue.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
-import { isStalled, ThreadSlot, type ThreadState } from './thread-slot.ts'
 import { failed, stopping } from './waiting-request.ts'
+import { isStalled, type ThreadState, WorkerHandle } from './worker-handle.ts'
 
-export interface LaneThreadsOptions {
+export interface WorkerPoolOptions {
   readonly startThread: StartThread
-  /** Threads of this lane, not counting those stuck in a script. */
+  /** Threads of this scheduler, not counting those stuck in a script. */
   readonly maxThreads: number
   /** Milliseconds from arrival to answer, and longest time one run may take. */
   readonly timeoutMs: number
@@ -22,19 +22,19 @@ export interface LaneThreadsOptions {
   readonly now: () => number
 }
 
-/** What the lane hears of its threads. */
-export interface LaneThreadsEvents {
+/** What the scheduler hears of its threads. */
+export interface WorkerPoolEvents {
   /** A thread begins to load. */
   onStart(): void
   /** A thread may be free for what waits. */
   onFree(): void
-  /** This one has done its hand-over. */
-  onIdle(slot: ThreadSlot): void
+  /** This one has done its dispatch. */
+  onIdle(worker: WorkerHandle): void
   /** `handIn` must follow at once, if only of nothing. */
-  onRoom(slot: ThreadSlot): void
+  onRoom(worker: WorkerHandle): void
 }
 
-/** What the threads of a lane do now, and what became of those before. */
+/** What the threads of a scheduler do now, and what became of those before. */
 export interface ThreadActivity {
   readonly threads: Readonly<Record<ThreadState, number>>
   /** Threads among those ended that go on with a run whose request has its error: nothing can stop native code. */
@@ -57,11 +57,11 @@ const restartDelayMs = { first: 500, longest: 30_000 }
  * The threads of one service. One that crashes, hangs or outgrows its memory is replaced; the request that did it gets an
  * error, the others go back to where they waited.
  */
-export class LaneThreads {
-  readonly slots = new Set<ThreadSlot>()
-  readonly #options: LaneThreadsOptions
-  readonly #events: LaneThreadsEvents
-  readonly #queue: LaneQueue
+export class WorkerPool {
+  readonly workers = new Set<WorkerHandle>()
+  readonly #options: WorkerPoolOptions
+  readonly #events: WorkerPoolEvents
+  readonly #queue: RequestQueue
   readonly #metrics: ServiceMetrics
   readonly #started = Promise.withResolvers<LoadReport>()
   #report: LoadReport | undefined
@@ -71,10 +71,10 @@ export class LaneThreads {
   #restartDelayMs = restartDelayMs.first
   /** A thread ended while it loaded, and none has loaded since. */
   #hasEndedLoading = false
-  /** By the clock of the lane: a further thread could not be loaded, and is not tried again before. */
+  /** By the clock of the scheduler: a further thread could not be loaded, and is not tried again before. */
   #growsFrom = 0
 
-  constructor(options: LaneThreadsOptions, queue: LaneQueue, metrics: ServiceMetrics, events: LaneThreadsEvents) {
+  constructor(options: WorkerPoolOptions, queue: RequestQueue, metrics: ServiceMetrics, events: WorkerPoolEvents) {
     this.#options = options
     this.#queue = queue
     this.#metrics = metrics
@@ -112,7 +112,7 @@ export class LaneThreads {
   get activity(): ThreadActivity {
     const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
     let runsGivenUp = 0
-    for (const { state, givenUpAt } of this.slots) {
+    for (const { state, givenUpAt } of this.workers) {
       threads[state]++
       if (givenUpAt !== undefined) runsGivenUp++
     }
@@ -121,24 +121,24 @@ export class LaneThreads {
 
   /** There are more than there may be, as one was stuck for a while. */
   get hasSurplus(): boolean {
-    return this.slots.size > this.#options.maxThreads
+    return this.workers.size > this.#options.maxThreads
   }
 
-  isStalled(slot: ThreadSlot, now = this.#options.now()): boolean {
-    return isStalled(slot, now, this.#options)
+  isStalled(worker: WorkerHandle, now = this.#options.now()): boolean {
+    return isStalled(worker, now, this.#options)
   }
 
   /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    const ends = Promise.all([...this.slots].map(slot => slot.stop()))
+    const ends = Promise.all([...this.workers].map(worker => worker.stop()))
     // A thread in native code ends when that returns, which nobody can hurry.
     const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
     if (!isStopped)
       throw new Error(`a scoring thread did not end within ${longestStopMs} ms: native code is running in it`)
   }
 
-  /** Starts a further thread, if the lane may have one more. */
+  /** Starts a further thread, if the scheduler may have one more. */
   grow(): void {
     if (this.mayGrow()) this.#startThread()
   }
@@ -147,26 +147,26 @@ export class LaneThreads {
   mayGrow(): boolean {
     if (this.#failure !== undefined || this.#options.now() < this.#growsFrom) return false
     let stuck = 0
-    for (const slot of this.slots) {
-      if (slot.state === 'loading') return false
-      if (slot.state === 'ended' || this.isStalled(slot)) stuck++
+    for (const worker of this.workers) {
+      if (worker.state === 'loading') return false
+      if (worker.state === 'ended' || this.isStalled(worker)) stuck++
     }
-    return this.slots.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
+    return this.workers.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
   }
 
   #startThread(): void {
     const { startThread, now } = this.#options
-    const slot = new ThreadSlot(startThread, this.#metrics, now, {
+    const worker = new WorkerHandle(startThread, this.#metrics, now, {
       onLoaded: (_, report) => this.#loaded(report),
       onLoadFailed: (failing, reason) => this.loadFailed(failing, reason),
-      onRoom: slot => this.#events.onRoom(slot),
-      onIdle: slot => this.#events.onIdle(slot),
+      onRoom: worker => this.#events.onRoom(worker),
+      onIdle: worker => this.#events.onIdle(worker),
       onEnd: (ended, end) => {
         this.#ended(ended, end)
         ended.endTurn(this.#queue.length > 0) // last, so that what came back from it is first in line
       },
     })
-    this.slots.add(slot)
+    this.workers.add(worker)
     this.#events.onStart()
   }
 
@@ -180,20 +180,20 @@ export class LaneThreads {
   }
 
   /** What it runs exceeds a limit. A script ends at once; of native code the operator has to know that it goes on. */
-  givenUp(slot: ThreadSlot): void {
-    const what = named(slot.runningNames)
+  givenUp(worker: WorkerHandle): void {
+    const what = named(worker.runningNames)
     setTimeout(() => {
-      if (!this.slots.has(slot)) return
+      if (!this.workers.has(worker)) return
       this.#options.log(
-        `a run exceeded its limit (${slot.endedFor}) and goes on computing: native code cannot be stopped, and takes a processor until it returns${what}`,
+        `a run exceeded its limit (${worker.endedFor}) and goes on computing: native code cannot be stopped, and takes a processor until it returns${what}`,
       )
     }, toldAfterMs).unref()
   }
 
   /** Where there is no other thread, the service cannot score until one has loaded it again. */
-  loadFailed(slot: ThreadSlot, reason: string): void {
-    slot.endedFor = 'load'
-    if (this.#hasThreads(slot)) {
+  loadFailed(worker: WorkerHandle, reason: string): void {
+    worker.endedFor = 'load'
+    if (this.#hasThreads(worker)) {
       this.#options.log(`a further scoring thread could not be loaded: ${reason}`)
       this.#growsFrom = this.#options.now() + this.#takeRestartDelayMs()
       return
@@ -205,29 +205,29 @@ export class LaneThreads {
       waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
-  /** Threads that score or may soon, besides `slot`. */
-  #hasThreads(slot?: ThreadSlot): boolean {
-    return [...this.slots].some(other => other !== slot && other.state !== 'ended' && other.endedFor === undefined)
+  /** Threads that score or may soon, besides `worker`. */
+  #hasThreads(worker?: WorkerHandle): boolean {
+    return [...this.workers].some(other => other !== worker && other.state !== 'ended' && other.endedFor === undefined)
   }
 
-  #ended(slot: ThreadSlot, end: ThreadEnd): void {
-    const wasLoading = slot.state === 'loading'
-    slot.state = 'ended'
-    this.slots.delete(slot)
+  #ended(worker: WorkerHandle, end: ThreadEnd): void {
+    const wasLoading = worker.state === 'loading'
+    worker.state = 'ended'
+    this.workers.delete(worker)
     if (this.#isStopping) {
-      for (const waiting of slot.unanswered()) waiting.settle(stopping())
+      for (const waiting of worker.unanswered()) waiting.settle(stopping())
       return
     }
-    if (slot.endedFor === 'surplus') return this.#events.onFree()
+    if (worker.endedFor === 'surplus') return this.#events.onFree()
     if (!wasLoading) {
-      this.#options.log(lineOfEnd(slot, end, this.#options.now()))
-      this.#restarted(reasonOf(slot, end))
+      this.#options.log(lineOfEnd(worker, end, this.#options.now()))
+      this.#restarted(reasonOf(worker, end))
       const { hasEntryScript } = this.#options
-      const innocent = settleGuilty(slot, { answer: answerOfEnd(slot, end, this.#options), hasEntryScript })
+      const innocent = settleGuilty(worker, { answer: answerOfEnd(worker, end, this.#options), hasEntryScript })
       this.#metrics.retried(innocent.length)
       this.#queue.putBack(innocent)
-    } else if (slot.endedFor !== 'load' && !this.#mayLoadAtOnce()) {
-      this.loadFailed(slot, `its thread ended while loading: ${end.detail}`)
+    } else if (worker.endedFor !== 'load' && !this.#mayLoadAtOnce()) {
+      this.loadFailed(worker, `its thread ended while loading: ${end.detail}`)
     }
     if (wasLoading && this.#report) this.#restarted('load')
     // What has once been loaded may load again: a file that is being replaced, memory that was short.
@@ -266,11 +266,11 @@ export class LaneThreads {
   }
 }
 
-function lineOfEnd(slot: ThreadSlot, { kind, detail }: ThreadEnd, now: number): string {
-  const { endedFor, givenUpAt } = slot
+function lineOfEnd(worker: WorkerHandle, { kind, detail }: ThreadEnd, now: number): string {
+  const { endedFor, givenUpAt } = worker
   const goneOnMs = givenUpAt === undefined ? 0 : now - givenUpAt
   const goneOn = goneOnMs < toldAfterMs ? '' : `, ${Math.round(goneOnMs / 1000)} s after it was given up`
-  return `a scoring thread ended (${endedFor ?? kind}: ${detail})${goneOn}; a new one takes its place${named(slot.runningNames)}`
+  return `a scoring thread ended (${endedFor ?? kind}: ${detail})${goneOn}; a new one takes its place${named(worker.runningNames)}`
 }
 
 /** The requests that a thread was running, of which one has probably done it. */
@@ -281,7 +281,7 @@ function named(requests: readonly string[]): string {
   return `; running: request${requests.length > 1 ? 's' : ''} ${shown}${more}`
 }
 
-function reasonOf({ endedFor }: ThreadSlot, { kind }: ThreadEnd): RestartReason {
+function reasonOf({ endedFor }: WorkerHandle, { kind }: ThreadEnd): RestartReason {
   if (endedFor === 'timeout') return 'timeout'
   return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
 }

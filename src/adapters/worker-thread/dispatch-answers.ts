@@ -1,10 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
-import { maxHandOver, progress, type ResponseAnswer, type ScoringAnswer } from '../../engine/hand-over.ts'
+import { maxDispatchSize, progress, type ResponseAnswer, type ScoringAnswer } from '../../engine/dispatch.ts'
 import { ScoringError } from '../../errors.ts'
 import { encodeResult } from '../../protocols/azureml/output.ts'
 import type { LoadedService } from './load-service.ts'
 import type { FromThread, ProgressBoard } from './messages.ts'
-import { type CrossingAnswer, packAnswers } from './packed-hand-over.ts'
+import { type CrossingAnswer, packAnswers } from './packed-dispatch.ts'
 import { sendBody } from './streamed-body.ts'
 import { threadClock } from './thread-clock.ts'
 import { logFailure } from './thread-log.ts'
@@ -14,8 +14,8 @@ export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | Mess
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
 
-/** What becomes of each request of a hand-over, on its way to their owner, and what was run for them. */
-export class HandOverAnswers {
+/** What becomes of each request of a dispatch, on its way to their owner, and what was run for them. */
+export class DispatchAnswers {
   readonly #board: ProgressBoard
   readonly #response: LoadedService['response']
   readonly #isBuiltIn: boolean
@@ -26,7 +26,7 @@ export class HandOverAnswers {
   #bisected = 0
   #left = 0
   /** When each request came, as `performance.now()`. */
-  readonly #cameAt = new Float64Array(maxHandOver)
+  readonly #cameAt = new Float64Array(maxDispatchSize)
   #flushedAt = 0
 
   constructor(board: ProgressBoard, { response, isBuiltIn }: LoadedService, post: PostFromThread) {
@@ -36,7 +36,7 @@ export class HandOverAnswers {
     this.#post = post
   }
 
-  /** A hand-over begins. */
+  /** A dispatch begins. */
   expect(requestCount: number): void {
     this.#left = requestCount
     this.#flushedAt = performance.now()

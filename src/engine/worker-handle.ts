@@ -1,5 +1,5 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { discard, type LoadReport, maxHandOver, type RunTally, type ScoringAnswer } from './hand-over.ts'
+import { discard, type LoadReport, maxDispatchSize, type RunTally, type ScoringAnswer } from './dispatch.ts'
 import type { RunPermit } from './run-permits.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 import { canRunAgain, nameOf, type WaitingRequest, workOf } from './waiting-request.ts'
@@ -13,23 +13,23 @@ export type ThreadState = 'loading' | 'idle' | 'busy' | 'ended'
 /** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
 const longestStallMs = 1000
 
-/** What the lane wants to hear of its threads. */
-export interface SlotEvents {
-  onLoaded(slot: ThreadSlot, report: LoadReport): void
-  onLoadFailed(slot: ThreadSlot, reason: string): void
+/** What the scheduler wants to hear of its threads. */
+export interface WorkerHandleEvents {
+  onLoaded(worker: WorkerHandle, report: LoadReport): void
+  onLoadFailed(worker: WorkerHandle, reason: string): void
   /** `handIn` must follow at once, if only of nothing. */
-  onRoom(slot: ThreadSlot): void
-  onIdle(slot: ThreadSlot): void
-  onEnd(slot: ThreadSlot, end: ThreadEnd): void
+  onRoom(worker: WorkerHandle): void
+  onIdle(worker: WorkerHandle): void
+  onEnd(worker: WorkerHandle, end: ThreadEnd): void
 }
 
-/** A thread of a lane and what it has in hand. */
-export class ThreadSlot {
+/** A thread of a scheduler and what it has in hand. */
+export class WorkerHandle {
   state: ThreadState = 'loading'
   endedFor: EndReason | undefined
-  /** When it began to load, or got its hand-over. */
+  /** When it began to load, or got its dispatch. */
   since: number
-  /** Requests of the hand-over that it has, or had last. */
+  /** Requests of the dispatch that it has, or had last. */
   requestCount = 0
   /** What they are, as `workOf` counts it. */
   work = 0
@@ -45,7 +45,7 @@ export class ThreadSlot {
   readonly #metrics: ServiceMetrics
   readonly #now: () => number
   #permit: RunPermit | undefined
-  /** What the thread had computed when it got its hand-over; undefined: nobody asks. */
+  /** What the thread had computed when it got its dispatch; undefined: nobody asks. */
   #computedBeforeMs: number | undefined
   /** What it was handed; settled requests become undefined. */
   #batch: (WaitingRequest | undefined)[] = []
@@ -55,7 +55,7 @@ export class ThreadSlot {
   #free: number[] = []
 
   /** @param now  milliseconds of a clock that never jumps */
-  constructor(startThread: StartThread, metrics: ServiceMetrics, now: () => number, events: SlotEvents) {
+  constructor(startThread: StartThread, metrics: ServiceMetrics, now: () => number, events: WorkerHandleEvents) {
     this.#metrics = metrics
     this.#now = now
     this.since = now()
@@ -81,7 +81,7 @@ export class ThreadSlot {
     })
   }
 
-  handOver(batch: WaitingRequest[], permit: RunPermit): void {
+  dispatch(batch: WaitingRequest[], permit: RunPermit): void {
     this.state = 'busy'
     this.#permit = permit
     this.#computedBeforeMs = permit.share.isContested ? this.#thread.computedMs() : undefined
@@ -95,10 +95,10 @@ export class ThreadSlot {
     this.work = 0
     this.runMs = 0
     this.#count(batch)
-    this.#thread.handOver(batch.map(({ request }) => request))
+    this.#thread.dispatch(batch.map(({ request }) => request))
   }
 
-  /** Its hand-over is done, or gone. @param hasMore  the lane has another one */
+  /** Its dispatch is done, or gone. @param hasMore  the scheduler has another one */
   endTurn(hasMore: boolean): void {
     const before = this.#computedBeforeMs
     const permit = this.#permit
@@ -111,7 +111,7 @@ export class ThreadSlot {
 
   /** Requests that it can take besides what it has. */
   get room(): number {
-    return this.#free.length + maxHandOver - this.#batch.length
+    return this.#free.length + maxDispatchSize - this.#batch.length
   }
 
   /** @param batch  as many as there is room for */
@@ -132,7 +132,7 @@ export class ThreadSlot {
   end(reason: EndReason): void {
     this.endedFor ??= reason
     if (this.state === 'busy') this.givenUpAt = this.#now()
-    // While it loads, the lane still has to hear that loading failed.
+    // While it loads, the scheduler still has to hear that loading failed.
     if (this.state !== 'loading') this.state = 'ended'
     void this.#thread.end()
   }
@@ -262,9 +262,9 @@ export class ThreadSlot {
 
 /** The script seems stuck in what it runs. */
 export function isStalled(
-  slot: ThreadSlot,
+  worker: WorkerHandle,
   now: number,
   { hasEntryScript, timeoutMs }: { hasEntryScript: boolean; timeoutMs: number },
 ): boolean {
-  return hasEntryScript && slot.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
+  return hasEntryScript && worker.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
 }

@@ -1,16 +1,16 @@
-/** What a hand-over of the past counts beside the one after it. */
+/** What a dispatch of the past counts beside the one after it. */
 const memory = 0.9
-/** Hand-overs that differ less than this in size (standard deviation by mean) do not tell a line. */
+/** Dispatches that differ less than this in size (standard deviation by mean) do not tell a line. */
 const leastSpread = 0.1
-/** What the newest hand-over counts in the mean time of a request. */
+/** What the newest dispatch counts in the mean time of a request. */
 const newest = 0.2
 
 /**
- * What hand-overs of a lane take, learned from those that were finished: `fixed + perWork * work` milliseconds, fitted
- * to the recent ones. Where rows share runs, hand-overs of one size tell nothing of larger ones, which are then taken to
+ * What dispatches of a scheduler take, learned from those that were finished: `fixed + perWork * work` milliseconds, fitted
+ * to the recent ones. Where rows share runs, dispatches of one size tell nothing of larger ones, which are then taken to
  * cost the same: too little rather than too much, and the first larger one tells.
  */
-export class HandOverCost {
+export class DispatchCost {
   /** Milliseconds a request takes, exponentially averaged. */
   requestMs = 1
   #count = 0
@@ -25,7 +25,7 @@ export class HandOverCost {
    * @param runMs  of its runs alone, as the thread measured them; 0: there was none
    */
   observe(requests: number, work: number, ms: number, runMs = 0): void {
-    // An owner that is busy must not make hand-overs smaller: more of them keep it busier still.
+    // An owner that is busy must not make dispatches smaller: more of them keep it busier still.
     this.requestMs += newest * ((runMs || ms) / Math.max(1, requests) - this.requestMs)
     this.#count = this.#count * memory + 1
     this.#work = this.#work * memory + work
@@ -34,8 +34,8 @@ export class HandOverCost {
     this.#workMs = this.#workMs * memory + work * ms
   }
 
-  /** Milliseconds that so many hand-overs with so much work in all take one after the other; 0 before the first one. */
-  estimateMs(handOvers: number, work: number, isBatchable: boolean): number {
+  /** Milliseconds that so many dispatches with so much work in all take one after the other; 0 before the first one. */
+  estimateMs(dispatches: number, work: number, isBatchable: boolean): number {
     if (this.#count === 0) return 0
     const meanWork = this.#work / this.#count
     const meanMs = this.#ms / this.#count
@@ -45,6 +45,6 @@ export class HandOverCost {
     const isLine = variance > (leastSpread * meanWork) ** 2
     const slope = isLine ? (this.#workMs / this.#count - meanWork * meanMs) / variance : 0
     const perWork = Math.min(most, Math.max(0, slope))
-    return (meanMs - perWork * meanWork) * handOvers + perWork * work
+    return (meanMs - perWork * meanWork) * dispatches + perWork * work
   }
 }

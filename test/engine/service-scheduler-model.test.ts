@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
-import { progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/hand-over.ts'
+import { progress, type ScoringAnswer, type ScoringRequest } from '../../src/engine/dispatch.ts'
 import type { ThreadEvents } from '../../src/engine/scoring-thread.ts'
 import { FakeThread, report } from './fake-thread.ts'
-import { makeLane } from './lane-fixture.ts'
+import { makeScheduler } from './scheduler-fixture.ts'
 
 const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
-/** How often the lane looks after deadlines that are its own. */
+/** How often the scheduler looks after deadlines that are its own. */
 const watchMs = 50
 /** However many online requests there are, one of a job goes first after this. */
 const holdBackMs = 1000
@@ -30,18 +30,18 @@ interface Caller {
   readonly answers: ScoringAnswer[]
 }
 
-/** A thread that tells of its hand-overs. */
+/** A thread that tells of its dispatches. */
 class ModelThread extends FakeThread {
   isLoaded = false
   isBusy = false
   /** Callers hear of it later in the same turn. */
   readonly answered = new Set<number>()
-  onHandOver: (ids: number[], isJoining: boolean) => void = () => {}
+  onDispatch: (ids: number[], isJoining: boolean) => void = () => {}
 
-  override handOver(requests: readonly ScoringRequest[]): void {
-    super.handOver(requests)
+  override dispatch(requests: readonly ScoringRequest[]): void {
+    super.dispatch(requests)
     this.isBusy = true
-    this.onHandOver(this.current.map(Number), false)
+    this.onDispatch(this.current.map(Number), false)
   }
 
   override answer(index: number): void {
@@ -52,7 +52,7 @@ class ModelThread extends FakeThread {
   override handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
     super.handIn(requests, indexes)
     if (indexes.length > 0)
-      this.onHandOver(
+      this.onDispatch(
         indexes.map(index => Number(this.current[index])),
         true,
       )
@@ -69,11 +69,11 @@ class ModelThread extends FakeThread {
   }
 }
 
-/** A lane, its threads and its callers, in virtual time, with what has to hold after every step. */
+/** A scheduler, its threads and its callers, in virtual time, with what has to hold after every step. */
 class World {
   readonly callers: Caller[] = []
   readonly threads: ModelThread[] = []
-  readonly lane
+  readonly scheduler
   readonly report
   readonly #passedOver: Caller[] = []
   /** Since when background work waits that is not left, as far as the last look told; undefined: none does. */
@@ -83,13 +83,13 @@ class World {
   constructor(isBatchable: boolean) {
     const startThread = (events: ThreadEvents) => {
       const thread = new ModelThread(events)
-      thread.onHandOver = (ids, isJoining) => this.checkHandOver(ids, isJoining)
+      thread.onDispatch = (ids, isJoining) => this.checkDispatch(ids, isJoining)
       this.threads.push(thread)
       return thread
     }
-    this.lane = makeLane({ ...limits, loadTimeoutMs: 1e9, startThread }).lane
+    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startThread }).scheduler
     this.report = { ...report, isBatchable }
-    void this.lane.start()
+    void this.scheduler.start()
   }
 
   get inHand(): Set<number> {
@@ -115,11 +115,11 @@ class World {
     const patience = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
     const hasRoom = waiting.length < limits.maxQueued
     const bytesFit = waiting.length === 0 || waitingBytes + caller.bytes <= limits.maxQueuedBytes
-    const isRefused = this.lane.refusalOf(caller.bytes, timeoutMs) !== undefined
+    const isRefused = this.scheduler.refusalOf(caller.bytes, timeoutMs) !== undefined
     if (!hasRoom || !bytesFit) assert.ok(isRefused, 'the queue is full')
     const isBusy = this.threads.some(thread => thread.isLive && thread.isBusy)
     if (waiting.length === 0 && !isBusy) assert.ok(!isRefused, 'nothing is to be waited for')
-    void this.lane
+    void this.scheduler
       .submit(request, () => caller.hasLeft, patience)
       .then(answer => {
         caller.answers.push(answer)
@@ -134,7 +134,7 @@ class World {
       deadline: Number.POSITIVE_INFINITY,
       isPrecise: false,
     })
-    void this.lane
+    void this.scheduler
       .submitInBackground(request, () => caller.hasLeft)
       .then(answer => {
         caller.answers.push(answer)
@@ -161,7 +161,7 @@ class World {
   }
 
   /** Oldest first, and nothing that nobody waits for; online first, unless a job has had nothing for long. */
-  checkHandOver(ids: number[], isJoining: boolean): void {
+  checkDispatch(ids: number[], isJoining: boolean): void {
     const started = ids.map(id => this.callers[id] as Caller)
     const now = Date.now()
     const isBackground = started.some(caller => caller.isBackground)
@@ -326,7 +326,7 @@ const commands = [
   which.map(at => onThread('die', at, die)),
 ]
 
-describe('a Lane, whatever its callers and threads do', () => {
+describe('a ServiceScheduler, whatever its callers and threads do', () => {
   beforeAll(() =>
     vi.useFakeTimers({
       toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
@@ -346,7 +346,7 @@ describe('a Lane, whatever its callers and threads do', () => {
           await world.check()
         }
         for (const { id, answers } of world.callers) assert.equal(answers.length, 1, `${id} is not answered`)
-        await world.lane.stop()
+        await world.scheduler.stop()
       }),
       { numRuns: 300 },
     )

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { movedFromBytes, progress, type ScoringRequest } from '../../engine/hand-over.ts'
+import { movedFromBytes, progress, type ScoringRequest } from '../../engine/dispatch.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../engine/micro-batch.ts'
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
@@ -8,7 +8,7 @@ import { byteCountOf, joinFeeds, rowCountOf } from '../../scripts/row-feeds.ts'
 import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
-import { HandOverAnswers, type PostFromThread } from './hand-over-answers.ts'
+import { DispatchAnswers, type PostFromThread } from './dispatch-answers.ts'
 import type { LoadedService } from './load-service.ts'
 import type { ProgressBoard } from './messages.ts'
 import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
@@ -39,12 +39,12 @@ interface OwnRows {
   feeds(): Promise<Feeds>
 }
 
-/** Scores the requests of a hand-over and posts their answers. */
-export class HandOverRunner {
+/** Scores the requests of a dispatch and posts their answers. */
+export class DispatchRunner {
   readonly #service: LoadedService
   readonly #board: ProgressBoard
   readonly #post: PostFromThread
-  readonly #answers: HandOverAnswers
+  readonly #answers: DispatchAnswers
   /** Requests that run in slices, whose turn it is first. */
   readonly #sliced: SlicedRequest<DecodedRow>[] = []
   #isSlicing = false
@@ -54,7 +54,7 @@ export class HandOverRunner {
     this.#service = service
     this.#board = board
     this.#post = post
-    this.#answers = new HandOverAnswers(board, service, post)
+    this.#answers = new DispatchAnswers(board, service, post)
   }
 
   async run(requests: readonly ScoringRequest[]): Promise<void> {

@@ -71,7 +71,7 @@ export interface FailedAnswer {
 export interface StageTimes {
   /** From its acceptance until a thread got it, which only the owner of the thread knows. */
   queueMs: number
-  /** In its thread, while others of the same hand-over had their turn. */
+  /** In its thread, while others of the same dispatch had their turn. */
   readonly batchMs: number
   readonly decodeMs: number
   readonly encodeMs: number
@@ -146,11 +146,11 @@ export interface LoadReport {
  */
 export const movedFromBytes = 2 ** 20
 
-/** Most requests in one hand-over; bounds the shared progress board. */
-export const maxHandOver = 256
+/** Most requests in one dispatch; bounds the shared progress board. */
+export const maxDispatchSize = 256
 
 /**
- * Where a request of a hand-over stands, as the thread writes it on the progress board; its owner may withdraw it.
+ * Where a request of a dispatch stands, as the thread writes it on the progress board; its owner may withdraw it.
  * `decoding`: the script's own `decode` has begun and is waiting for something, so that the thread can do other work.
  */
 export const progress = { waiting: 0, running: 1, answered: 2, withdrawn: 3, decoding: 4 } as const

@@ -2,89 +2,89 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, it } from 'vitest'
-import type { FailedAnswer, ScoringAnswer } from '../../src/engine/hand-over.ts'
-import type { Lane, LaneOptions } from '../../src/engine/lane.ts'
+import type { FailedAnswer, ScoringAnswer } from '../../src/engine/dispatch.ts'
+import type { SchedulerOptions, ServiceScheduler } from '../../src/engine/service-scheduler.ts'
 import { report, requestOf } from './fake-thread.ts'
-import * as fixture from './lane-fixture.ts'
+import * as fixture from './scheduler-fixture.ts'
 
-let open: Lane[] = []
+let open: ServiceScheduler[] = []
 afterEach(async () => {
-  await Promise.all(open.map(lane => lane.stop()))
+  await Promise.all(open.map(scheduler => scheduler.stop()))
   open = []
 })
 
-function makeLane(options: Partial<LaneOptions> = {}) {
-  const made = fixture.makeLane(options)
-  open.push(made.lane)
+function makeScheduler(options: Partial<SchedulerOptions> = {}) {
+  const made = fixture.makeScheduler(options)
+  open.push(made.scheduler)
   return made
 }
 
-async function readyLane(options: Partial<LaneOptions> = {}, isBatchable = true) {
-  const made = fixture.readyLane(options, isBatchable)
-  open.push(made.lane)
+async function readyScheduler(options: Partial<SchedulerOptions> = {}, isBatchable = true) {
+  const made = fixture.readyScheduler(options, isBatchable)
+  open.push(made.scheduler)
   return made
 }
 
 const textOf = (answer: ScoringAnswer) =>
   'json' in answer ? answer.json : 'code' in answer ? answer.code : String(answer.status)
 
-describe('Lane', () => {
+describe('ServiceScheduler', () => {
   it('hands a lone request straight to the free thread', async () => {
-    const { lane, thread } = await readyLane()
-    const answer = lane.submit(requestOf('a'))
+    const { scheduler, thread } = await readyScheduler()
+    const answer = scheduler.submit(requestOf('a'))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [['a']])
+    assert.deepEqual(thread(0).dispatches, [['a']])
     thread(0).finish()
     assert.equal(textOf(await answer), 'a')
   })
 
   it('hands over all that waited, in order, when the thread becomes free', async () => {
-    const { lane, thread } = await readyLane()
-    const answers = [lane.submit(requestOf('a'))]
+    const { scheduler, thread } = await readyScheduler()
+    const answers = [scheduler.submit(requestOf('a'))]
     await turn()
-    for (const text of ['b', 'c', 'd']) answers.push(lane.submit(requestOf(text)))
+    for (const text of ['b', 'c', 'd']) answers.push(scheduler.submit(requestOf(text)))
     await turn()
     thread(0).finish()
     thread(0).finish()
-    assert.deepEqual(thread(0).handOvers, [['a'], ['b', 'c', 'd']])
+    assert.deepEqual(thread(0).dispatches, [['a'], ['b', 'c', 'd']])
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'b', 'c', 'd'])
   })
 
   it('keeps a free thread waiting for company, where the service wants that, until it is there', async () => {
-    const { lane, thread } = await readyLane({ company: { maxDelayMs: 60_000, maxRows: 3 } })
-    const answers = [lane.submit(requestOf('a'))]
+    const { scheduler, thread } = await readyScheduler({ company: { maxDelayMs: 60_000, maxRows: 3 } })
+    const answers = [scheduler.submit(requestOf('a'))]
     await turn()
-    answers.push(lane.submit(requestOf('b')))
+    answers.push(scheduler.submit(requestOf('b')))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [])
-    answers.push(lane.submit(requestOf('c')))
+    assert.deepEqual(thread(0).dispatches, [])
+    answers.push(scheduler.submit(requestOf('c')))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [['a', 'b', 'c']])
+    assert.deepEqual(thread(0).dispatches, [['a', 'b', 'c']])
     thread(0).finish()
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'b', 'c'])
   })
 
   it('hands a request over that has waited for company in vain', async () => {
-    const { lane, thread } = await readyLane({ company: { maxDelayMs: 20, maxRows: 3 } })
-    const answer = lane.submit(requestOf('a'))
-    while (thread(0).handOvers.length === 0) await delay(5)
+    const { scheduler, thread } = await readyScheduler({ company: { maxDelayMs: 20, maxRows: 3 } })
+    const answer = scheduler.submit(requestOf('a'))
+    while (thread(0).dispatches.length === 0) await delay(5)
     thread(0).finish()
     assert.equal(textOf(await answer), 'a')
   })
 
   it('lets nobody wait for company where rows cannot share a run', async () => {
-    const { lane, thread } = await readyLane({ company: { maxDelayMs: 60_000, maxRows: 3 } }, false)
-    void lane.submit(requestOf('a'))
+    const { scheduler, thread } = await readyScheduler({ company: { maxDelayMs: 60_000, maxRows: 3 } }, false)
+    void scheduler.submit(requestOf('a'))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [['a']])
+    assert.deepEqual(thread(0).dispatches, [['a']])
   })
 
   it('keeps requests that came while loading until the service is ready', async () => {
-    const { lane, thread } = makeLane()
-    const started = lane.start()
-    const answer = lane.submit(requestOf('early'))
+    const { scheduler, thread } = makeScheduler()
+    const started = scheduler.start()
+    const answer = scheduler.submit(requestOf('early'))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [])
+    assert.deepEqual(thread(0).dispatches, [])
     thread(0).events.onLoaded(report)
     await started
     thread(0).finish()
@@ -92,64 +92,64 @@ describe('Lane', () => {
   })
 
   it('refuses at once what exceeds the queue', async () => {
-    const { lane, thread } = await readyLane({ maxQueued: 2 })
-    const waiting = [lane.submit(requestOf('a')), lane.submit(requestOf('b'))]
-    assert.equal(textOf(await lane.submit(requestOf('c'))), 'QUEUE_FULL')
+    const { scheduler, thread } = await readyScheduler({ maxQueued: 2 })
+    const waiting = [scheduler.submit(requestOf('a')), scheduler.submit(requestOf('b'))]
+    assert.equal(textOf(await scheduler.submit(requestOf('c'))), 'QUEUE_FULL')
     await turn()
     thread(0).finish()
     await Promise.all(waiting)
   })
 
   it('does not start work whose caller has left', async () => {
-    const { lane, thread } = await readyLane()
-    const gone = lane.submit(requestOf('gone'), () => true)
-    const there = lane.submit(requestOf('there'))
+    const { scheduler, thread } = await readyScheduler()
+    const gone = scheduler.submit(requestOf('gone'), () => true)
+    const there = scheduler.submit(requestOf('there'))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [['there']])
+    assert.deepEqual(thread(0).dispatches, [['there']])
     thread(0).finish()
     assert.equal(textOf(await gone), 'BODY_ABORTED')
     await there
   })
 
   it('gives the error to the request that ends a thread alone too, and the others an answer', async () => {
-    const { lane, thread, threads } = await readyLane()
-    const answers = ['a', 'bad', 'c'].map(text => lane.submit(requestOf(text)))
+    const { scheduler, thread, threads } = await readyScheduler()
+    const answers = ['a', 'bad', 'c'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).answer(0)
     thread(0).begin(1)
     thread(0).die()
     assert.equal(threads.length, 2)
     thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).handOvers, [['bad']])
+    assert.deepEqual(thread(1).dispatches, [['bad']])
     thread(1).begin(0)
     thread(1).die()
     thread(2).events.onLoaded(report)
-    assert.deepEqual(thread(2).handOvers, [['c']])
+    assert.deepEqual(thread(2).dispatches, [['c']])
     thread(2).finish()
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_ENDED_THREAD', 'c'])
   })
 
   it('blames no request for what an earlier one of its thread had left behind', async () => {
-    const { lane, thread } = await readyLane()
-    const answer = lane.submit(requestOf('innocent'))
+    const { scheduler, thread } = await readyScheduler()
+    const answer = scheduler.submit(requestOf('innocent'))
     await turn()
     thread(0).begin(0)
     thread(0).die()
     thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).handOvers, [['innocent']])
+    assert.deepEqual(thread(1).dispatches, [['innocent']])
     thread(1).finish()
     assert.equal(textOf(await answer), 'innocent')
   })
 
   it('never runs again what has been run, however late its answer comes', async () => {
-    const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
-    const answers = ['done', 'stuck', 'next'].map(text => lane.submit(requestOf(text)))
+    const { scheduler, thread, threads } = await readyScheduler({ timeoutMs: 400 })
+    const answers = ['done', 'stuck', 'next'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).hasRun(0)
     thread(0).begin(1)
     while (threads.length < 2) await delay(5)
     thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).handOvers, [['next']])
+    assert.deepEqual(thread(1).dispatches, [['next']])
     thread(1).finish()
     thread(0).answer(0)
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['done', 'SCORING_TIMEOUT', 'next'])
@@ -157,27 +157,27 @@ describe('Lane', () => {
 
   it('does not run a script again whose answer was lost with its thread, but a model', async () => {
     for (const hasEntryScript of [true, false]) {
-      const { lane, thread } = await readyLane({ hasEntryScript })
-      const answer = lane.submit(requestOf('done'))
+      const { scheduler, thread } = await readyScheduler({ hasEntryScript })
+      const answer = scheduler.submit(requestOf('done'))
       await turn()
       thread(0).hasRun(0)
       thread(0).die()
       thread(1).events.onLoaded(report)
-      assert.deepEqual(thread(1).handOvers, hasEntryScript ? [] : [['done']])
+      assert.deepEqual(thread(1).dispatches, hasEntryScript ? [] : [['done']])
       if (!hasEntryScript) thread(1).finish()
       assert.equal(textOf(await answer), hasEntryScript ? 'ENTRY_SCRIPT_ENDED_THREAD' : 'done')
     }
   })
 
   it('runs alone, one after the other, those that shared the run that ended the thread', async () => {
-    const { lane, thread } = await readyLane()
-    const answers = ['a', 'bad', 'c'].map(text => lane.submit(requestOf(text)))
+    const { scheduler, thread } = await readyScheduler()
+    const answers = ['a', 'bad', 'c'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).begin(0, 1, 2)
     thread(0).die({ kind: 'out-of-memory', detail: 'heap' })
     thread(1).events.onLoaded(report)
     thread(1).finish()
-    assert.deepEqual(thread(1).handOvers.at(-1), ['bad'])
+    assert.deepEqual(thread(1).dispatches.at(-1), ['bad'])
     thread(1).begin(0)
     thread(1).die({ kind: 'out-of-memory', detail: 'heap' })
     thread(2).events.onLoaded(report)
@@ -191,8 +191,8 @@ describe('Lane', () => {
       { end: { kind: 'out-of-memory', detail: 'heap' }, said: /^Scoring this input needed more than 1000 MiB/ },
     ] as const
     for (const { end, said } of ends) {
-      const { lane, thread } = await readyLane({ hasEntryScript: false })
-      const answer = lane.submit(requestOf('a'))
+      const { scheduler, thread } = await readyScheduler({ hasEntryScript: false })
+      const answer = scheduler.submit(requestOf('a'))
       await turn()
       for (const index of [0, 1]) {
         thread(index).begin(0)
@@ -206,8 +206,8 @@ describe('Lane', () => {
   })
 
   it('ends and replaces a thread whose run exceeds the time limit', async () => {
-    const { lane, thread, threads } = await readyLane({ timeoutMs: 40 })
-    const answer = lane.submit(requestOf('loop'))
+    const { scheduler, thread, threads } = await readyScheduler({ timeoutMs: 40 })
+    const answer = scheduler.submit(requestOf('loop'))
     await turn()
     thread(0).begin(0)
     assert.equal(textOf(await answer), 'SCORING_TIMEOUT')
@@ -216,17 +216,17 @@ describe('Lane', () => {
   })
 
   it('gives nothing more to a thread that comes out of a long run only to end', async () => {
-    const { lane, thread } = await readyLane({ timeoutMs: 100, hasEntryScript: false })
+    const { scheduler, thread } = await readyScheduler({ timeoutMs: 100, hasEntryScript: false })
     thread(0).end = async () => {} // the run has to come to its end first
-    const long = lane.submit(requestOf('long'))
+    const long = scheduler.submit(requestOf('long'))
     await turn()
     thread(0).begin(0)
     assert.equal(textOf(await long), 'SCORING_TIMEOUT')
-    while (lane.activity.threads.ended === 0) await delay(1)
+    while (scheduler.activity.threads.ended === 0) await delay(1)
     thread(0).finish()
-    const next = lane.submit(requestOf('next'))
+    const next = scheduler.submit(requestOf('next'))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [['long']])
+    assert.deepEqual(thread(0).dispatches, [['long']])
     thread(0).die()
     thread(1).events.onLoaded(report)
     await turn()
@@ -236,41 +236,45 @@ describe('Lane', () => {
 
   it('tells of a run that goes on after its 504: which request, that nothing stops it, and its end', async () => {
     const lines: string[] = []
-    const { lane, thread } = await readyLane({ timeoutMs: 100, hasEntryScript: false, log: line => lines.push(line) })
+    const { scheduler, thread } = await readyScheduler({
+      timeoutMs: 100,
+      hasEntryScript: false,
+      log: line => lines.push(line),
+    })
     thread(0).end = async () => {} // the run has to come to its end first
-    const long = lane.submit({ ...requestOf('long'), id: 'endless-1' })
+    const long = scheduler.submit({ ...requestOf('long'), id: 'endless-1' })
     await turn()
     thread(0).begin(0)
     assert.equal(textOf(await long), 'SCORING_TIMEOUT')
-    while (lane.activity.runsGivenUp === 0) await delay(1)
+    while (scheduler.activity.runsGivenUp === 0) await delay(1)
     while (lines.length === 0) await delay(10)
     assert.match(lines[0] ?? '', /exceeded its limit \(timeout\) and goes on computing.*; running: request endless-1$/)
     thread(0).die()
-    assert.equal(lane.activity.runsGivenUp, 0)
+    assert.equal(scheduler.activity.runsGivenUp, 0)
     assert.match(lines[1] ?? '', /ended \(timeout: .*\), \d+ s after it was given up; .*request endless-1$/)
   })
 
   it('answers what has waited too long with a timeout, without starting it', async () => {
-    const { lane, thread } = await readyLane({ timeoutMs: 40 })
-    const first = lane.submit(requestOf('first'))
+    const { scheduler, thread } = await readyScheduler({ timeoutMs: 40 })
+    const first = scheduler.submit(requestOf('first'))
     await turn()
-    const second = lane.submit(requestOf('second'))
+    const second = scheduler.submit(requestOf('second'))
     assert.equal(textOf(await second), 'SCORING_TIMEOUT')
-    assert.deepEqual(thread(0).handOvers, [['first']])
+    assert.deepEqual(thread(0).dispatches, [['first']])
     assert.equal(textOf(await first), 'SCORING_TIMEOUT')
   })
 
   it('starts a further thread only while work waits and the limit allows', async () => {
-    const { lane, threads, thread } = await readyLane({ maxThreads: 2 })
-    const first = lane.submit(requestOf('a'))
+    const { scheduler, threads, thread } = await readyScheduler({ maxThreads: 2 })
+    const first = scheduler.submit(requestOf('a'))
     await turn()
     assert.equal(threads.length, 1)
-    const second = lane.submit(requestOf('b'))
+    const second = scheduler.submit(requestOf('b'))
     await turn()
     assert.equal(threads.length, 2)
     thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).handOvers, [['b']])
-    const third = lane.submit(requestOf('c'))
+    assert.deepEqual(thread(1).dispatches, [['b']])
+    const third = scheduler.submit(requestOf('c'))
     await turn()
     assert.equal(threads.length, 2)
     thread(0).finish()
@@ -280,12 +284,12 @@ describe('Lane', () => {
   })
 
   it('gives neighbours a thread of their own while a script is stuck', async () => {
-    const { lane, thread, threads } = await readyLane()
-    const stuck = lane.submit(requestOf('stuck'))
+    const { scheduler, thread, threads } = await readyScheduler()
+    const stuck = scheduler.submit(requestOf('stuck'))
     await turn()
     thread(0).begin(0)
     thread(0).startedAt -= 2000
-    const neighbour = lane.submit(requestOf('neighbour'))
+    const neighbour = scheduler.submit(requestOf('neighbour'))
     await turn()
     assert.equal(threads.length, 2)
     thread(1).events.onLoaded(report)
@@ -296,12 +300,12 @@ describe('Lane', () => {
   })
 
   it('does not end a thread that is one too many while a body streams out of it', async () => {
-    const { lane, thread } = await readyLane()
-    const stuck = lane.submit(requestOf('stuck'))
+    const { scheduler, thread } = await readyScheduler()
+    const stuck = scheduler.submit(requestOf('stuck'))
     await turn()
     thread(0).begin(0)
     thread(0).startedAt -= 2000
-    const streamed = lane.submit(requestOf('streamed'))
+    const streamed = scheduler.submit(requestOf('streamed'))
     await turn()
     thread(1).events.onLoaded(report)
     thread(1).isStreaming = true
@@ -315,18 +319,18 @@ describe('Lane', () => {
   })
 
   it('hands over to a thread out of which nothing streams, if one is free', async () => {
-    const { lane, thread } = await readyLane({ maxThreads: 2 })
-    const first = ['a', 'b'].map(text => lane.submit(requestOf(text)))
+    const { scheduler, thread } = await readyScheduler({ maxThreads: 2 })
+    const first = ['a', 'b'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).begin(0)
-    first.push(lane.submit(requestOf('c')))
+    first.push(scheduler.submit(requestOf('c')))
     await turn()
     thread(1).events.onLoaded(report)
     thread(1).finish()
     thread(0).finish()
     await Promise.all(first)
     thread(0).isStreaming = true
-    const next = lane.submit(requestOf('d'))
+    const next = scheduler.submit(requestOf('d'))
     await turn()
     assert.deepEqual(thread(1).current, ['d'])
     thread(1).finish()
@@ -334,39 +338,39 @@ describe('Lane', () => {
   })
 
   it('takes back from a stuck thread what it has not begun', async () => {
-    const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
-    const stuck = lane.submit(requestOf('stuck'))
-    const neighbour = lane.submit(requestOf('neighbour'))
+    const { scheduler, thread, threads } = await readyScheduler({ timeoutMs: 400 })
+    const stuck = scheduler.submit(requestOf('stuck'))
+    const neighbour = scheduler.submit(requestOf('neighbour'))
     await turn()
-    assert.deepEqual(thread(0).handOvers, [['stuck', 'neighbour']])
+    assert.deepEqual(thread(0).dispatches, [['stuck', 'neighbour']])
     thread(0).begin(0)
     while (threads.length < 2) await delay(5)
     thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).handOvers, [['neighbour']])
+    assert.deepEqual(thread(1).dispatches, [['neighbour']])
     thread(1).finish()
     assert.equal(textOf(await neighbour), 'neighbour')
     assert.equal(textOf(await stuck), 'SCORING_TIMEOUT')
   })
 
   it('leaves a body that takes long to decode where it is, and takes it back when another one keeps the thread', async () => {
-    const { lane, thread, threads } = await readyLane({ timeoutMs: 400 })
-    void lane.submit(requestOf('a'))
+    const { scheduler, thread, threads } = await readyScheduler({ timeoutMs: 400 })
+    void scheduler.submit(requestOf('a'))
     await turn()
     thread(0).finish()
-    const answers = ['slow', 'stuck'].map(text => lane.submit(requestOf(text)))
+    const answers = ['slow', 'stuck'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).decode(0)
     thread(0).answer(1)
     await delay(150)
     assert.equal(threads.length, 1)
-    const next = ['slow too', 'stuck too'].map(text => lane.submit(requestOf(text)))
+    const next = ['slow too', 'stuck too'].map(text => scheduler.submit(requestOf(text)))
     thread(0).answer(0)
     thread(0).events.onIdle()
     thread(0).decode(0)
     thread(0).begin(1)
     while (threads.length < 2) await delay(5)
     thread(1).events.onLoaded(report)
-    while (thread(1).handOvers.length < 1) await delay(5)
+    while (thread(1).dispatches.length < 1) await delay(5)
     assert.deepEqual(thread(1).current, ['slow too'])
     thread(1).finish()
     assert.deepEqual((await Promise.all([...answers, ...next])).map(textOf), [
@@ -378,8 +382,8 @@ describe('Lane', () => {
   })
 
   it('suspects what was being decoded when a thread ends by itself, and blames what kept it when it was ended', async () => {
-    const { lane, thread } = await readyLane()
-    const answers = ['a', 'b', 'c'].map(text => lane.submit(requestOf(text)))
+    const { scheduler, thread } = await readyScheduler()
+    const answers = ['a', 'b', 'c'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).decode(0)
     thread(0).begin(1)
@@ -397,9 +401,9 @@ describe('Lane', () => {
   })
 
   it('answers what only waited, however often others end its thread', async () => {
-    const { lane, thread } = await readyLane()
-    const guilty = ['1', '2', '3', '4'].map(text => lane.submit(requestOf(text)))
-    const innocent = lane.submit(requestOf('innocent'))
+    const { scheduler, thread } = await readyScheduler()
+    const guilty = ['1', '2', '3', '4'].map(text => scheduler.submit(requestOf(text)))
+    const innocent = scheduler.submit(requestOf('innocent'))
     await turn()
     for (const index of [0, 1, 2, 3, 4, 5, 6, 7]) {
       thread(index).begin(0)
@@ -412,57 +416,57 @@ describe('Lane', () => {
   })
 
   it('says why it could not load, and refuses', async () => {
-    const { lane, thread } = makeLane()
-    const started = lane.start()
-    const early = lane.submit(requestOf('early'))
+    const { scheduler, thread } = makeScheduler()
+    const started = scheduler.start()
+    const early = scheduler.submit(requestOf('early'))
     thread(0).events.onLoadFailed('no such file')
     await assert.rejects(started, /no such file/)
-    assert.equal(lane.failure, 'no such file')
+    assert.equal(scheduler.failure, 'no such file')
     assert.equal(textOf(await early), 'SERVICE_UNAVAILABLE')
   })
 
   it('goes on with the threads that it has when a further one cannot be loaded', async () => {
-    const { lane, thread, threads } = await readyLane({ maxThreads: 2 })
-    const first = lane.submit(requestOf('a'))
+    const { scheduler, thread, threads } = await readyScheduler({ maxThreads: 2 })
+    const first = scheduler.submit(requestOf('a'))
     await turn()
-    const second = lane.submit(requestOf('b'))
+    const second = scheduler.submit(requestOf('b'))
     await turn()
     thread(1).die()
     thread(0).finish()
-    assert.deepEqual([textOf(await first), lane.failure], ['a', undefined])
+    assert.deepEqual([textOf(await first), scheduler.failure], ['a', undefined])
     thread(0).finish()
     assert.equal(textOf(await second), 'b')
     thread(0).die()
     await turn()
     assert.equal(threads.length, 3) // in place of the one that scored
     thread(2).events.onLoadFailed('no such file')
-    assert.equal(lane.failure, 'no such file')
+    assert.equal(scheduler.failure, 'no such file')
   })
 
   it('loads at once again, and lets requests wait, when a thread ends while it loads in place of another one', async () => {
     const lines: string[] = []
-    const { lane, thread, threads } = await readyLane({ log: line => lines.push(line) })
+    const { scheduler, thread, threads } = await readyScheduler({ log: line => lines.push(line) })
     thread(0).die()
-    const answer = lane.submit(requestOf('a'))
+    const answer = scheduler.submit(requestOf('a'))
     await turn()
     thread(1).die()
-    assert.deepEqual([threads.length, lane.failure], [3, undefined])
+    assert.deepEqual([threads.length, scheduler.failure], [3, undefined])
     thread(2).events.onLoaded(report)
     thread(2).finish()
     assert.equal(textOf(await answer), 'a')
     thread(2).die()
     thread(3).die()
-    const refused = lane.submit(requestOf('b'))
+    const refused = scheduler.submit(requestOf('b'))
     await turn()
     thread(4).die() // once only: it may be no chance
     assert.equal(textOf(await refused), 'SERVICE_UNAVAILABLE')
     assert.match(lines.at(-1) ?? '', /could not be loaded again: its thread ended while loading: exit code 7/)
-    assert.match(lane.failure ?? '', /its thread ended while loading: exit code 7/)
+    assert.match(scheduler.failure ?? '', /its thread ended while loading: exit code 7/)
   })
 
   it('ends an init() that does not come back', async () => {
-    const { lane, thread } = makeLane({ loadTimeoutMs: 40 })
-    await assert.rejects(lane.start(), /longer than 40 ms/)
+    const { scheduler, thread } = makeScheduler({ loadTimeoutMs: 40 })
+    await assert.rejects(scheduler.start(), /longer than 40 ms/)
     await turn()
     assert.ok(thread(0).isEnded)
   })
@@ -473,13 +477,13 @@ describe('Lane', () => {
     })
     await fc.assert(
       fc.asyncProperty(steps, async script => {
-        const { lane, threads } = await readyLane({ maxThreads: 2 })
+        const { scheduler, threads } = await readyScheduler({ maxThreads: 2 })
         const answers: Promise<ScoringAnswer>[] = []
         const loaded = new Set(threads.slice(0, 1))
         const busy = () => threads.filter(thread => !thread.isEnded && thread.states.length > 0 && loaded.has(thread))
         const step = async (action: string) => {
           const [thread] = busy()
-          if (action === 'submit') answers.push(lane.submit(requestOf(String(answers.length))))
+          if (action === 'submit') answers.push(scheduler.submit(requestOf(String(answers.length))))
           if (action === 'turn') await turn()
           if (action === 'load') {
             for (const fresh of threads.filter(each => !loaded.has(each) && !each.isEnded)) {
@@ -501,7 +505,7 @@ describe('Lane', () => {
         for (const [index, answer] of all.entries()) {
           assert.ok(['json' in answer && answer.json === String(index), 'code' in answer].includes(true))
         }
-        await lane.stop()
+        await scheduler.stop()
       }),
       { numRuns: 100 },
     )

@@ -7,10 +7,10 @@ import {
   type ScoringRequest,
   type StageTimes,
   type WholeAnswer,
-} from '../../engine/hand-over.ts'
+} from '../../engine/dispatch.ts'
 
 /**
- * A hand-over as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
+ * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
  * allocated anew, so small bodies share one buffer and what is alike is said once.
  */
 export interface PackedRequests {

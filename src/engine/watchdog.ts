@@ -1,36 +1,36 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import type { LaneQueue } from './lane-queue.ts'
-import { isStalled, type ThreadSlot } from './thread-slot.ts'
+import type { RequestQueue } from './request-queue.ts'
 import { abandoned, timedOut, type WaitingRequest } from './waiting-request.ts'
+import { isStalled, type WorkerHandle } from './worker-handle.ts'
 
-interface LaneWatchOptions {
+interface WatchdogOptions {
   readonly timeoutMs: number
   readonly loadTimeoutMs: number
   readonly maxMemoryMb: number
   readonly hasEntryScript: boolean
   /** What waited too long is taken out, what a stalled thread gives back is put in front. */
-  readonly queue: LaneQueue
-  readonly slots: ReadonlySet<ThreadSlot>
+  readonly queue: RequestQueue
+  readonly workers: ReadonlySet<WorkerHandle>
   readonly metrics: ServiceMetrics
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
   /** Work waits, and a thread may be free or may be added. */
   readonly onWork: () => void
   /** What it runs exceeds a limit, and it is on its way to its end. */
-  readonly onGivenUp: (slot: ThreadSlot) => void
-  readonly onLoadTimeout: (slot: ThreadSlot, reason: string) => void
+  readonly onGivenUp: (worker: WorkerHandle) => void
+  readonly onLoadTimeout: (worker: WorkerHandle, reason: string) => void
 }
 
 /** How often threads are looked after: memory can grow by a gigabyte in a second. */
 const longestPauseMs = 50
 
-/** Looks after the deadlines, stuck threads and memory of a lane, for as long as there is work. */
-export class LaneWatch {
-  readonly #options: LaneWatchOptions
+/** Looks after the deadlines, stuck threads and memory of a scheduler, for as long as there is work. */
+export class Watchdog {
+  readonly #options: WatchdogOptions
   #timer: NodeJS.Timeout | undefined
   #isStopped = false
 
-  constructor(options: LaneWatchOptions) {
+  constructor(options: WatchdogOptions) {
     this.#options = options
   }
 
@@ -68,61 +68,63 @@ export class LaneWatch {
   }
 
   #inspect(now: number): void {
-    const { queue, slots, onWork } = this.#options
+    const { queue, workers, onWork } = this.#options
     this.#expire(now)
-    for (const slot of slots) {
-      if (slot.state === 'loading') this.#inspectLoading(slot, now)
-      if (slot.state === 'busy') this.#inspectBusy(slot, now)
+    for (const worker of workers) {
+      if (worker.state === 'loading') this.#inspectLoading(worker, now)
+      if (worker.state === 'busy') this.#inspectBusy(worker, now)
     }
     if (queue.length > 0) onWork()
-    else if (![...slots].some(({ state, hasUnanswered }) => state === 'busy' || state === 'loading' || hasUnanswered)) {
+    else if (
+      ![...workers].some(({ state, hasUnanswered }) => state === 'busy' || state === 'loading' || hasUnanswered)
+    ) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
   }
 
-  #inspectLoading(slot: ThreadSlot, now: number): void {
+  #inspectLoading(worker: WorkerHandle, now: number): void {
     const { loadTimeoutMs, onLoadTimeout } = this.#options
-    if (now - slot.since < loadTimeoutMs || slot.endedFor) return
-    onLoadTimeout(slot, `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`)
-    slot.end('load')
+    if (now - worker.since < loadTimeoutMs || worker.endedFor) return
+    onLoadTimeout(worker, `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`)
+    worker.end('load')
   }
 
   #expire(now: number): void {
-    const { queue, slots, metrics } = this.#options
+    const { queue, workers, metrics } = this.#options
     const expired = queue.online.takeOut(({ deadline }) => deadline <= now)
     for (const { acceptedAt } of expired) metrics.dropped('expired', now - acceptedAt)
-    for (const slot of slots) {
-      if (!slot.hasUnanswered) continue
-      const { begun, others } = slot.takeExpired(now)
+    for (const worker of workers) {
+      if (!worker.hasUnanswered) continue
+      const { begun, others } = worker.takeExpired(now)
       for (const { isBackground } of others) if (!isBackground) metrics.dropped('expired')
       expired.push(...begun, ...others)
     }
     for (const each of expired) each.settle(timedOut(each.timeoutMs))
   }
 
-  #inspectBusy(slot: ThreadSlot, now: number): void {
-    for (const waiting of slot.takeAbandoned()) {
+  #inspectBusy(worker: WorkerHandle, now: number): void {
+    for (const waiting of worker.takeAbandoned()) {
       if (!waiting.isBackground) this.#options.metrics.dropped('abandoned')
       waiting.settle(abandoned())
     }
-    const isTimeUp = slot.runningMs(now) >= this.#options.timeoutMs
-    if (isTimeUp) return this.#giveUp(slot, 'timeout')
-    if (isStalled(slot, now, this.#options)) this.#options.queue.putBack(slot.withdraw())
-    if (now - slot.since > longestPauseMs) void this.#inspectMemory(slot)
+    const isTimeUp = worker.runningMs(now) >= this.#options.timeoutMs
+    if (isTimeUp) return this.#giveUp(worker, 'timeout')
+    if (isStalled(worker, now, this.#options)) this.#options.queue.putBack(worker.withdraw())
+    if (now - worker.since > longestPauseMs) void this.#inspectMemory(worker)
   }
 
   /** Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet. */
-  #giveUp(slot: ThreadSlot, reason: 'timeout' | 'memory'): void {
-    this.#options.queue.putBack(slot.withdraw())
-    slot.end(reason)
-    this.#options.onGivenUp(slot)
+  #giveUp(worker: WorkerHandle, reason: 'timeout' | 'memory'): void {
+    this.#options.queue.putBack(worker.withdraw())
+    worker.end(reason)
+    this.#options.onGivenUp(worker)
   }
 
   /** The heap has its own limit; buffers do not count towards that one. */
-  async #inspectMemory(slot: ThreadSlot): Promise<void> {
-    const memoryMb = await slot.memoryMb()
-    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && slot.state === 'busy')
-      this.#giveUp(slot, 'memory')
+  async #inspectMemory(worker: WorkerHandle): Promise<void> {
+    const memoryMb = await worker.memoryMb()
+    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && worker.state === 'busy')
+      this.#giveUp(worker, 'memory')
   }
 }

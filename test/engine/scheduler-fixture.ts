@@ -1,10 +1,10 @@
-import { Lane, type LaneOptions } from '../../src/engine/lane.ts'
+import { type SchedulerOptions, ServiceScheduler } from '../../src/engine/service-scheduler.ts'
 import { FakeThread, report } from './fake-thread.ts'
 
-/** A lane on threads whose every step the test takes. */
-export function makeLane(options: Partial<LaneOptions> = {}) {
+/** A scheduler on threads whose every step the test takes. */
+export function makeScheduler(options: Partial<SchedulerOptions> = {}) {
   const threads: FakeThread[] = []
-  const lane = new Lane({
+  const scheduler = new ServiceScheduler({
     startThread: events => {
       const thread = new FakeThread(events)
       threads.push(thread)
@@ -22,13 +22,13 @@ export function makeLane(options: Partial<LaneOptions> = {}) {
     ...options,
   })
   const thread = (index: number) => threads[index] as FakeThread
-  return { lane, threads, thread }
+  return { scheduler, threads, thread }
 }
 
 /** The same with one thread that has loaded its service. */
-export function readyLane(options: Partial<LaneOptions> = {}, isBatchable = true) {
-  const made = makeLane(options)
-  void made.lane.start()
+export function readyScheduler(options: Partial<SchedulerOptions> = {}, isBatchable = true) {
+  const made = makeScheduler(options)
+  void made.scheduler.start()
   made.thread(0).events.onLoaded({ ...report, isBatchable })
   return made
 }
