@@ -77,7 +77,7 @@ export function writeResult(exchange: Exchange, result: unknown): Promise<void> 
     return writeNative(exchange, code, fields, body, type)
   if (exchange.incoming.method === 'HEAD') {
     cancel(body)
-    return writeWhole(exchange, code, fields, undefined, length)
+    return writeWhole(exchange, code, fields, undefined, length ?? null)
   }
   return writeStream(exchange, code, fields, body as AsyncIterable<unknown>, length)
 }
@@ -103,12 +103,16 @@ function addHeaders(fields: string[], headers: object): typeof unset {
   return { type, length }
 }
 
+/**
+ * @param headLength  what HEAD says in place of the length of `body`; null: nothing, as only the end of a stream tells its
+ *                    length (RFC 9110, section 8.6)
+ */
 function writeWhole(
   exchange: Exchange,
   status: number,
   fields: string[],
   body: string | Uint8Array | undefined,
-  headLength?: string,
+  headLength?: string | null,
 ): Promise<void> | undefined {
   const { incoming, outgoing, isLast } = exchange
   const isHead = incoming.method === 'HEAD'
@@ -119,8 +123,8 @@ function writeWhole(
   // Node would write the head in the encoding of a text that goes with it, and header values are latin1.
   const bytes = typeof body === 'string' && !isAscii(body) ? Buffer.from(body) : body
   if (status !== 204 && status !== 304) {
-    const length = bytes?.length ?? 0
-    fields.push('content-length', (isHead ? headLength : undefined) ?? String(length))
+    const said = isHead ? headLength : undefined
+    if (said !== null) fields.push('content-length', said ?? String(bytes?.length ?? 0))
   }
   const isUnread = isMuchUnread(incoming)
   if (isLast || isUnread || status === 408) fields.push('connection', 'close')
