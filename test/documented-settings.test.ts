@@ -22,7 +22,7 @@ const read = new Set(
 )
 /** Cells of tables: `| \`NAME\` | … |`. */
 const documented = new Set(
-  ['README.md', 'guide/operations.md'].flatMap(file =>
+  ['guide/settings.md', 'guide/operations.md'].flatMap(file =>
     [...readFileSync(file, 'utf8').matchAll(/^\| `[A-Za-z_]+` .*$/gm)].flatMap(([row]) => namesIn(row)),
   ),
 )
