@@ -5,7 +5,7 @@ import { arch, cpus, platform } from 'node:os'
 import * as ort from 'onnxruntime-node'
 
 /** Changes when entries are written in another way. */
-const formatVersion = 2
+const formatVersion = 3
 
 /** What an optimized graph depends on besides the model and the level: the runtime, and what this processor can do. */
 export function machineKey(): string {

@@ -6,6 +6,7 @@ import type { ProviderAttempt } from '../../engine/execution-providers.ts'
 import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../engine/model-session.ts'
 import { describeOnCpu, type Placement, providersOf } from '../../engine/placement.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
+import { updatesStatistics } from '../../models/graph/training-statistics.ts'
 import { syntheticRow } from '../../scripts/synthetic-row.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { ModelFile, ModelSource } from './model-file.ts'
@@ -64,7 +65,7 @@ export class OnnxModelSession implements ModelSession {
         executionProviders: providers as ort.InferenceSession.ExecutionProviderConfig[],
         intraOpNumThreads: accelerator.intraOpThreads,
         interOpNumThreads: 1,
-        graphOptimizationLevel: accelerator.graphOptimization,
+        graphOptimizationLevel: updatesStatistics(file.model) ? 'disabled' : accelerator.graphOptimization,
         logSeverityLevel,
         ...(saveTo && { optimizedModelFilePath: saveTo.path }),
         ...(profile && { enableProfiling: true, profileFilePrefix: profile.prefix }),

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '../../engine/model-session.ts'
 import { cellJson } from './cell-json.ts'
 import { readHeader } from './csv-header.ts'
-import { isMissingText } from './missing-value.ts'
+import { nonFiniteWord } from './missing-value.ts'
 import { InputUnreadable } from './planned-chunk.ts'
 import { namesByPlace, placesOf, type TableNames } from './row-shape.ts'
 import type { TextSource } from './text-source.ts'
@@ -31,25 +31,25 @@ export async function csvColumns(
   if (header === undefined && looksLikeRow(first.columns, options)) {
     throw new InputUnreadable(
       'INPUT_HAS_NO_HEADER',
-      'the first line of the CSV looks like a row: it has numbers where names of columns are due; say "header": false in the input of the job if it is one, "header": true if these are names',
+      'the first line of the CSV looks like a row: it has numbers or missing values where names of columns are due; say "header": false in the input of the job if it is one, "header": true if these are names',
     )
   }
   return first
 }
 
-/** Numbers where the service takes numbers, one at least, and no name that it knows. */
+/** Numbers or missing values where the service takes numbers, one at least, and no name that it knows. */
 function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): boolean {
   const places = inputs && inputs.length > 1 ? placesOf(inputs) : undefined
   const known = names ?? places?.map(({ name }) => name) ?? []
   const given = new Set(cells)
   if (known.some(name => given.has(name)) || (places && places.length !== cells.length)) return false
-  let numbers = 0
+  let values = 0
   for (const [index, cell] of cells.entries()) {
     // What a script takes is not declared; but whatever it is called, that is no number.
     const dtype = (places ? places[index]?.dtype : inputs?.[0]?.dtype) ?? 'float64'
-    if (dtype === 'string' || isMissingText(cell)) continue
-    if (cellJson(cell, dtype, 'error') === undefined) return false
-    numbers++
+    if (dtype === 'string') continue
+    if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, 'error') === undefined) return false
+    values++
   }
-  return numbers > 0
+  return values > 0
 }

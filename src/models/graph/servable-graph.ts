@@ -6,6 +6,7 @@
 import { type GraphEdit, identityNode, outputOfGraph } from './edit-onnx-model.ts'
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo, Place } from './onnx-model.ts'
 import { dtypeOfElementType, elementCount, type OnnxTensor } from './onnx-tensor.ts'
+import { overwritesShared } from './training-statistics.ts'
 
 /** An output of a session, as callers know it. */
 export interface ServedOutput {
@@ -53,6 +54,8 @@ export function servableGraph(model: OnnxModel): ServableGraph {
   const initial = new Set([...graph.initializers, ...graph.sparseInitializers].map(({ name }) => name))
   const inputs = graph.inputs.filter(({ name }) => !initial.has(name))
   for (const { name, type } of inputs) requireTensor('input', name, type)
+  const shared = overwritesShared(model)
+  if (shared) throw new UnservableGraph(trainingRefusal(shared))
   const editing = new Editing(model)
   const outputs = graph.outputs.flatMap(output => editing.serve(output))
   const defaults = defaultsOf(model)
@@ -127,7 +130,8 @@ class Editing {
     const classes = source && classesOf(source)
     const isList = source?.operator === 'SequenceConstruct' && source.domain === ''
     if (!source || (!classes && !isList)) throw new UnservableGraph(notServable(name, type, source))
-    const elementType = classes ? floatType : elementTypeOf(type)
+    // ONNX says that ZipMap takes float32; skl2onnx gives it float64 where the columns are, and answers are no worse for it.
+    const elementType = classes ? undefined : elementTypeOf(type)
     if (elementType !== undefined) requireType('output', name, elementType)
     const served = source.inputs.map((_, index) => {
       const value = this.#freshName(classes ? `${name} of tensors` : `${name}[${index}]`)
@@ -191,8 +195,6 @@ function classesOf({ operator, domain, attributes }: OnnxNode): string[] | undef
   return texts.length > 0 ? texts : (attributes.get('classlabels_int64s')?.ints ?? []).map(String)
 }
 
-const floatType = 1
-
 function hasAnyShape({ type }: OnnxValueInfo): boolean {
   return type?.kind === 'tensor' && type.shape === undefined
 }
@@ -219,6 +221,10 @@ function requireType(side: 'input' | 'output', name: string, elementType: number
   throw new UnservableGraph(
     `${side} "${name}" is ${type}, which JavaScript has no numbers for: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
   )
+}
+
+function trainingRefusal({ outputs }: OnnxNode): string {
+  return `the BatchNormalization that gives "${outputs[0]}" is in training mode, and its statistics are used elsewhere too, so that each request would change the answers to later ones: export the model in inference mode (PyTorch: model.eval())`
 }
 
 function notServable(name: string, type: OnnxType, source: OnnxNode | undefined): string {

@@ -23,7 +23,16 @@ const refuses = (content: string, code: string, message: RegExp, tried: Partial<
 describe('the first line of a CSV', () => {
   it('is refused where it looks like a row, and both ways out are named', async () => {
     const both = /"header": false in the input of the job if it is one, "header": true if these are names/
-    for (const line of ['5.1,3.5,1.4', '"5.1", 3.5 ,-1e-3', '0,1,2', '1,,NA', '.5,+3,007']) {
+    for (const line of [
+      '5.1,3.5,1.4',
+      '"5.1", 3.5 ,-1e-3',
+      '0,1,2',
+      '1,,NA',
+      '.5,+3,007',
+      'NA,NA,NA',
+      ',,',
+      '1,inf,2',
+    ]) {
       await refuses(`${line}\n4,5,6\n`, 'INPUT_HAS_NO_HEADER', both)
     }
     await refuses('3,male,22\n1,female,38\n', 'INPUT_HAS_NO_HEADER', both, { inputs: titanic })
