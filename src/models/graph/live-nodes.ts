@@ -32,6 +32,6 @@ export function namesReadBy(graph: OnnxGraph): readonly string[] {
   return [...names]
 }
 
-function innerGraphs(node: OnnxNode): readonly OnnxGraph[] {
+export function innerGraphs(node: OnnxNode): readonly OnnxGraph[] {
   return [...node.attributes.values()].flatMap(({ graph, graphs }) => (graph ? [graph, ...graphs] : graphs))
 }
