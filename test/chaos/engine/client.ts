@@ -1,4 +1,5 @@
 import { Agent, request as sendRequest } from 'node:http'
+import type { Poison } from './services.ts'
 import type { KnownRequest } from './traffic.ts'
 
 /** What became of the requests. */
@@ -16,6 +17,11 @@ export interface Counts {
   readonly wrong: string[]
 }
 
+/** Errors that belong to one poison alone: memory that is eaten, and what a timer throws while its call waits. */
+const ownFailures: Partial<Record<Poison, readonly string[]>> = {
+  eat: ['ENTRY_SCRIPT_OUT_OF_MEMORY'],
+  throw: ['ENTRY_SCRIPT_FAILED'],
+}
 /** What a poisoned request may get besides its own error: that of a thread ended by others, and that of a busy machine. */
 const anybodys = ['ENTRY_SCRIPT_ENDED_THREAD', 'SCORING_TIMEOUT']
 /** Longer than any limit of a service. */
@@ -55,8 +61,7 @@ export class ChaosClient {
       const why = `${request.service} ${code}`
       counts.refused[why] = (counts.refused[why] ?? 0) + 1
     } else if (request.poison) {
-      const own = request.poison === 'eat' ? ['ENTRY_SCRIPT_OUT_OF_MEMORY'] : []
-      if (code && [...own, ...anybodys].includes(code)) counts.poisoned++
+      if (code && [...(ownFailures[request.poison] ?? []), ...anybodys].includes(code)) counts.poisoned++
       else this.#wrong(request, `${status} ${text}`)
     } else if (status === 200 && text === request.answer) counts.right++
     else if (code === 'ENTRY_SCRIPT_ENDED_THREAD' || code === 'MODEL_RUN_FAILED') counts.blamed++
