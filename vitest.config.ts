@@ -25,9 +25,10 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
 
 export default defineConfig({
   test: {
-    // Real threads, processes and storage: a file has a process of its own, two at a time on the two cores of a small machine.
+    // Real threads, processes and storage: a file has a process of its own. They wait more than they compute, so that three share
+    // the two cores of a small machine.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', new SummaryReporter()],

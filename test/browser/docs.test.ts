@@ -37,7 +37,7 @@ describe('the interactive page in a browser', skipFor(skip), () => {
     for (const name of ['diabetes', 'private', 'exact', 'broken']) await isSettled(app, name)
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
     browser = await chromium.launch({ executablePath: executablePath as string, args })
-    file.onTestFinished(() => void browser.close())
+    file.onTestFinished(() => browser.close())
   })
   afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
@@ -173,7 +173,7 @@ async function open(
   options: Parameters<Browser['newContext']>[0] = {},
 ): Promise<Visit> {
   const context = await browser.newContext(options)
-  test.onTestFinished(() => void context.close())
+  test.onTestFinished(() => context.close())
   context.setDefaultTimeout(60_000)
   const complaints: string[] = []
   const urls: string[] = []

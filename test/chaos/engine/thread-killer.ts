@@ -10,6 +10,8 @@ import { seededRandom } from '../../support/seeded-random.ts'
 
 /** Of the kills, those that may also hit a thread that is loading. */
 const shareOfLoading = 0.05
+/** For so long a thread is taken to load. */
+const loadingMs = 1000
 
 if (isMainThread) {
   const module = createRequire(import.meta.url)('node:worker_threads')
@@ -23,7 +25,8 @@ if (isMainThread) {
       if (!options.workerData?.gate) return
       gates.set(worker, options.workerData.gate)
       loading.add(worker)
-      worker.once('message', () => loading.delete(worker))
+      // What it says goes over a port of its own, which is not heard here.
+      worker.once('online', () => setTimeout(() => loading.delete(worker), loadingMs).unref())
       worker.once('exit', () => {
         gates.delete(worker)
         loading.delete(worker)
