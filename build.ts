@@ -32,6 +32,8 @@ const options: BuildOptions = {
   format: 'cjs',
   minifySyntax: true,
   legalComments: 'none',
+  // `npm run build -- --source-maps`: break points in src/ (.vscode/launch.json).
+  sourcemap: process.argv.includes('--source-maps'),
   logLevel: 'warning',
   // Supplied at run time: functions-core by the host, the others from node_modules (native code, or too big to bundle).
   external: ['@azure/functions-core', 'onnxruntime-node', 'sharp', 'azurite'],
