@@ -7,7 +7,7 @@ const functions = [
   'test/host/host-*.test.ts',
   'test/cli/**',
   'test/contract/**',
-  'test/*.test.ts',
+  'test/{app,architecture,docs,documented-settings,errors,settings}.test.ts',
   'test/fuzz/**',
 ]
 const clients = ['test/clients/**']
@@ -34,11 +34,13 @@ export default defineConfig({
     reporters: ['default', new SummaryReporter()],
     coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['text-summary', 'html'] },
     projects: [
-      project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos]),
+      project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos, 'test/readme.test.ts']),
       project('functions', functions),
       project('clients', clients),
       project('browser', browser),
       project('chaos', chaos),
+      // `npm start` builds anew, under the feet of every test that runs what is built: alone, after all others.
+      { extends: true, test: { name: 'readme', include: ['test/readme.test.ts'], sequence: { groupOrder: 1 } } },
     ],
   },
 })
