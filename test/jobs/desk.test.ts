@@ -7,7 +7,7 @@ import { activePlace, jobFolder, placeOf, signaturePlace, specPlace, statePlace 
 import { changeState, readSpec } from '../../src/jobs/job-records.ts'
 import type { JobView } from '../../src/jobs/jobs.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
-import type { LoadReport } from '../../src/scheduling/dispatch.ts'
+import type { LoadReport } from '../../src/models/session/load-report.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 
