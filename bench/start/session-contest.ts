@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { openCacheFolder } from '../../src/adapters/model-cache/cache-folder.ts'
+import { openPrivateFolder } from '../../src/adapters/local/private-folder.ts'
 import { optimizeModel } from '../../src/adapters/model-cache/optimize-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { cacheDir, cachedModel, rootDir } from '../cache.ts'
@@ -27,7 +27,7 @@ export async function sessionContest({ rounds }: { rounds: number }): Promise<St
   const path = await cachedModel('resnet50', resnet50)
   const folder = join(cacheDir, 'start', 'model-cache')
   await rm(folder, { recursive: true, force: true })
-  openCacheFolder(folder)
+  openPrivateFolder(folder)
   const { accelerator } = ServiceDefinition.parse({})
   const written = await optimizeModel({ path, accelerator }, { folder, maxBytes: 2 ** 30 })
   if (written !== 'is kept') throw new Error(`the optimized ResNet-50 ${written}`)

@@ -10,9 +10,9 @@ import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { halfOfMemoryMb } from '../adapters/local/half-of-memory.ts'
 import { KeyFile } from '../adapters/local/key-file.ts'
 import { memoryBytes } from '../adapters/local/memory-bytes.ts'
+import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
-import { openCacheFolder } from '../adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from '../adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
@@ -304,7 +304,7 @@ const maxCacheBytes = 2 * 2 ** 30
 function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefined {
   if (folder === undefined) return undefined
   try {
-    openCacheFolder(folder)
+    openPrivateFolder(folder)
     return new CacheWriter({ folder, maxBytes: maxCacheBytes }, line => console.log(line))
   } catch (failure) {
     console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import {
-  chmodSync,
   cpSync,
   existsSync,
   readdirSync,
@@ -15,7 +14,8 @@ import {
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'vitest'
 import { encodeModel } from '../../bench/models/onnx-file.ts'
-import { makeRoom, openCacheFolder } from '../../src/adapters/model-cache/cache-folder.ts'
+import { openPrivateFolder } from '../../src/adapters/local/private-folder.ts'
+import { makeRoom } from '../../src/adapters/model-cache/cache-folder.ts'
 import { CacheWriter } from '../../src/adapters/model-cache/cache-writer.ts'
 import { CachedModels } from '../../src/adapters/model-cache/cached-models.ts'
 import { fingerprintOf, rememberedFingerprint } from '../../src/adapters/model-cache/file-fingerprint.ts'
@@ -27,7 +27,6 @@ import { feedsOf, readCase } from '../support/case-models.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { makeServices } from '../support/service-folder.ts'
-import { skipFor } from '../support/skip-for.ts'
 
 const digits = 'models/digits/1/model.onnx'
 const { accelerator } = ServiceDefinition.parse({})
@@ -65,7 +64,7 @@ function convolutions(seed: number, pads = [1, 1, 1, 1]): Buffer {
 async function makeCache(test: TestContext, model: Buffer = convolutions(1)) {
   const root = await makeServices({ 'model.onnx': model }, test)
   const folder = join(root, 'cache')
-  openCacheFolder(folder)
+  openPrivateFolder(folder)
   const path = join(root, 'model.onnx')
   return { folder, path, limits: { folder, maxBytes } }
 }
@@ -186,14 +185,6 @@ describe('a model from the local cache', () => {
 })
 
 describe('the local cache of models', () => {
-  it(
-    'is refused, not tried for ever, where no folder can be made',
-    skipFor(process.platform !== 'linux' && 'needs Linux'),
-    () => {
-      assert.throws(() => openCacheFolder('/proc/scoring/model-cache'), /ENOENT/)
-    },
-  )
-
   it('has one writer at a time, and what two processes write at once is whole', async test => {
     const { folder, path, limits } = await makeCache(test)
     const lines: string[] = []
@@ -254,24 +245,6 @@ describe('the local cache of models', () => {
     assert.equal(makeRoom(folder, 250_000, 300_000), false)
     assert.deepEqual(entriesIn(folder), ['new'])
   })
-
-  it(
-    'is refused where other users could write to it, or where it is a link',
-    skipFor(!process.geteuid && 'Windows has no modes of files'),
-    async test => {
-      const { folder } = await makeCache(test)
-      chmodSync(folder, 0o770)
-      assert.throws(() => openCacheFolder(folder), /is open to other users: it needs mode 0700/)
-      chmodSync(folder, 0o700)
-      openCacheFolder(folder)
-      symlinkSync(folder, `${folder}-link`)
-      assert.throws(() => openCacheFolder(`${folder}-link`), /is not a folder/)
-      const { geteuid } = process
-      test.onTestFinished(() => void Object.assign(process, { geteuid }))
-      Object.assign(process, { geteuid: () => 4711 })
-      assert.throws(() => openCacheFolder(folder), /belongs to another user/)
-    },
-  )
 
   it('that has gone costs nobody anything', async test => {
     const { folder, path } = await makeCache(test)

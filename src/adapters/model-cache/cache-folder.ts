@@ -1,41 +1,10 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** A name nobody could have taken for an entry. */
 export const unfinishedPrefix = 'unfinished-'
 /** What a writer that was killed left is removed by a later one. */
 const longestWriteMs = 10 * 60_000
-
-/**
- * Makes the folder, or makes sure that nobody else can write to it: what is in it goes to native code.
- *
- * @throws Error saying what is wrong with it
- */
-export function openCacheFolder(folder: string): void {
-  makeFolder(folder)
-  const { uid, mode } = refuseLink(folder)
-  const user = process.geteuid?.()
-  if (user === undefined) return // Windows: temporary folders belong to one user
-  if (uid !== user) throw new Error(`${folder} belongs to another user`)
-  if ((mode & 0o077) !== 0) throw new Error(`${folder} is open to other users: it needs mode 0700`)
-}
-
-/** With those above it. Node.js's own `recursive` tries for ever where no folder can be made, as in /proc (24.21). */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return
-  makeFolder(dirname(folder))
-  try {
-    mkdirSync(folder, { mode: 0o700 })
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code !== 'EEXIST') throw failure // another process was faster
-  }
-}
-
-function refuseLink(folder: string): { uid: number; mode: number } {
-  const found = lstatSync(folder)
-  if (!found.isDirectory()) throw new Error(`${folder} is not a folder`)
-  return found
-}
 
 /** Entries with the bytes they hold, the one that was used longest ago first. */
 function entriesOf(folder: string): { path: string; bytes: number; usedAt: number }[] {
