@@ -35,7 +35,7 @@ const post: PostFromThread = (message, transfer) => {
   port.postMessage(message, transfer)
 }
 
-async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): Promise<void> {
+async function main({ spec, board: memory, trace }: ThreadStart): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
@@ -45,7 +45,7 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
     }
     const board = new ProgressBoard(memory)
     if (trace) openRunTrace(trace, spec.service, board)
-    const { service, report } = await loadService(spec, cacheFolder)
+    const { service, report } = await loadService(spec)
     const runner = new DispatchRunner(service, board, post)
     port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])

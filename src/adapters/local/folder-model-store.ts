@@ -113,7 +113,7 @@ async function namedModels(
 async function newestModel(service: string, folder: string): Promise<ModelPath[]> {
   const versions = (await readdir(folder)).filter(entry => /^\d+$/.test(entry)).sort((a, b) => Number(b) - Number(a))
   for (const version of [...versions, '.']) {
-    const files = (await readdir(join(folder, version))).filter(file => file.endsWith('.onnx'))
+    const files = modelFiles(await readdir(join(folder, version)))
     if (files.length > 1) {
       throw new ServiceLoadError(
         `${service}: ${files.length} .onnx files in ${version}/; say in service.json which are its models`,
@@ -130,6 +130,13 @@ async function newestModel(service: string, folder: string): Promise<ModelPath[]
       ]
   }
   return []
+}
+
+/** Without what `npm run optimize` made of a model that is there too. */
+function modelFiles(names: readonly string[]): string[] {
+  const isOptimized = (name: string) =>
+    name.endsWith('.optimized.onnx') && names.includes(name.replace(/\.optimized\.onnx$/, '.onnx'))
+  return names.filter(name => name.endsWith('.onnx') && !isOptimized(name))
 }
 
 /** Beside where `service.json` would be, or in the folder of a version. */

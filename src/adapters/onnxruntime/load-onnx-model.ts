@@ -3,11 +3,11 @@ import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { type ProviderAttempt, planAttempts } from '../../models/repository/provider-attempts.ts'
 import type { ModelPath } from '../../models/repository/service-spec.ts'
 import { describeOnCpu } from '../../models/session/placement.ts'
-import { CachedModels } from '../model-cache/cached-models.ts'
 import { loadFailure } from './load-failure.ts'
 import { ModelFile } from './model-file.ts'
 import { OnnxModelSession } from './onnx-model-session.ts'
-import { reasonOf } from './provider-failure.ts'
+import { findOptimized } from './optimized-model.ts'
+import { plain, reasonOf } from './provider-failure.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
 
@@ -18,18 +18,12 @@ type Accelerator = ServiceDefinition['accelerator']
  * @throws ServiceLoadError when the digest differs, the file is not a model, takes or gives what nobody could send or
  *   read, or no provider that service.json allows can run it
  */
-export async function loadOnnxModel(
-  model: ModelPath,
-  accelerator: Accelerator,
-  cached = new CachedModels(undefined),
-): Promise<OnnxModelSession> {
+export async function loadOnnxModel(model: ModelPath, accelerator: Accelerator): Promise<OnnxModelSession> {
   const file = new ModelFile(model)
   const refusals: string[] = []
   for (const attempt of planAttempts(accelerator)) {
     try {
-      const session =
-        (attempt.name === 'cpu' && (await cached.open(file, attempt, accelerator))) ||
-        (await OnnxModelSession.open(file, attempt, accelerator))
+      const session = await openSession(file, attempt, accelerator)
       for (const refusal of refusals) session.notes.push(`${refusal}; it is loaded on ${attempt.name} instead`)
       return session
     } catch (cause) {
@@ -44,6 +38,29 @@ export async function loadOnnxModel(
       ? 'accelerator.onUnavailable is "fail"'
       : 'accelerator.executionProviders does not end with "cpu"'
   throw new ServiceLoadError(`${refusals.join('; ')} (${hint})`)
+}
+
+/** Opens what `npm run optimize` made of the model where that is for the CPU and still true, or the model itself and says why. */
+async function openSession(
+  file: ModelFile,
+  attempt: ProviderAttempt,
+  accelerator: Accelerator,
+): Promise<OnnxModelSession> {
+  if (attempt.name !== 'cpu') return OnnxModelSession.open(file, attempt, accelerator)
+  const found = findOptimized(file, accelerator)
+  if (found.kind === 'none') return OnnxModelSession.open(file, attempt, accelerator)
+  let why: string
+  if (found.kind === 'unusable') why = found.why
+  else {
+    try {
+      return await OnnxModelSession.open(file, attempt, accelerator, { optimizedPath: found.path })
+    } catch (failure) {
+      why = `ONNX Runtime cannot open it (${plain((failure as Error).message)})`
+    }
+  }
+  const session = await OnnxModelSession.open(file, attempt, accelerator)
+  session.notes.push(`the optimized graph of model "${file.name}" is not used: ${why}; npm run optimize makes it again`)
+  return session
 }
 
 /** The provider and the reason. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { ServiceLoadError } from '../../errors.ts'
 import { editedOnnxModel } from '../../models/graph/edit-onnx-model.ts'
@@ -11,7 +12,6 @@ import type { ModelPath } from '../../models/repository/service-spec.ts'
 import type { RowProof, TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { type Fingerprint, fingerprintOfBytes } from '../model-cache/file-fingerprint.ts'
 import { ModelBytes } from './model-bytes.ts'
 import { rowProofOf } from './row-proof.ts'
 
@@ -24,8 +24,8 @@ export class ModelFile {
   readonly path: string
   readonly model: OnnxModel
   readonly graph: ServableGraph
-  /** Of the file as it is; taken only where service.json gives a digest to compare. */
-  readonly fingerprint: Fingerprint | undefined
+  /** SHA-256 of the file, in hexadecimal; taken only where service.json gives one to compare. */
+  readonly sha256: string | undefined
   /** Inputs that may be left out, and what counts then. */
   readonly defaults: readonly { readonly info: TensorInfo; readonly value: Tensor }[]
   readonly #content: ModelBytes
@@ -38,7 +38,7 @@ export class ModelFile {
     this.path = path
     this.#content = readBytes(name, path, sha256 !== undefined)
     const { bytes } = this.#content
-    this.fingerprint = sha256 ? requireDigest(name, sha256, bytes) : undefined
+    this.sha256 = sha256 && requireDigest(name, sha256, bytes)
     const foreign = foreignFile(bytes)
     if (foreign !== undefined) throw new ServiceLoadError(`model "${name}" cannot be loaded: its file ${foreign}`)
     try {
@@ -85,11 +85,11 @@ function readBytes(name: string, path: string, isWhole: boolean): ModelBytes {
   }
 }
 
-function requireDigest(name: string, expected: string, bytes: Uint8Array): Fingerprint {
-  const fingerprint = fingerprintOfBytes(bytes)
-  if (fingerprint.sha256 === expected.toLowerCase()) return fingerprint
+function requireDigest(name: string, expected: string, bytes: Uint8Array): string {
+  const actual = createHash('sha256').update(bytes).digest('hex')
+  if (actual === expected.toLowerCase()) return actual
   throw new ServiceLoadError(
-    `model "${name}": the file's SHA-256 is ${fingerprint.sha256}, service.json says ${expected.toLowerCase()}`,
+    `model "${name}": the file's SHA-256 is ${actual}, service.json says ${expected.toLowerCase()}`,
   )
 }
 

@@ -3,15 +3,15 @@ import './telemetry-off.ts'
 import { threadId } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { updatesStatistics } from '../../models/graph/training-statistics.ts'
 import type { ProviderAttempt } from '../../models/repository/provider-attempts.ts'
 import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../models/session/model-session.ts'
 import { describeOnCpu, type Placement, providersOf } from '../../models/session/placement.ts'
 import { syntheticRow } from '../../scripts/synthetic-row.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { ModelFile, ModelSource } from './model-file.ts'
+import type { ModelFile } from './model-file.ts'
 import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'
 import { NodeProfile, placementOf } from './node-profile.ts'
+import { optimizationLevel } from './optimized-model.ts'
 import { runFailure } from './run-failure.ts'
 import { webgpuTurns } from './webgpu-turns.ts'
 
@@ -35,6 +35,8 @@ export class OnnxModelSession implements ModelSession {
   readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
   readonly rowProof: RowProof
+  /** It was opened from the files of `npm run optimize`. */
+  isOptimizedAhead = false
   /** What its owner should know of where it runs. */
   readonly notes: string[] = []
   readonly #session: ort.InferenceSession
@@ -47,7 +49,7 @@ export class OnnxModelSession implements ModelSession {
   #placement: Placement | undefined
 
   /**
-   * @param source  what the runtime opens: the file, unless it is kept in another form
+   * @param optimizedPath  the graph of the file as the runtime optimized it before; undefined: the file itself is opened
    * @param saveTo  where the graph goes as the runtime has optimized it
    * @throws Error in the words of ONNX Runtime when the provider cannot load it
    */
@@ -55,17 +57,18 @@ export class OnnxModelSession implements ModelSession {
     file: ModelFile,
     { name: provider, providers, isStrict }: ProviderAttempt,
     accelerator: ServiceDefinition['accelerator'],
-    { source = file.source, saveTo }: { source?: ModelSource; saveTo?: SaveTo } = {},
+    { optimizedPath, saveTo }: { optimizedPath?: string; saveTo?: SaveTo } = {},
   ): Promise<OnnxModelSession> {
     const profile = provider === 'cpu' ? undefined : new NodeProfile()
     const inTurn = provider === 'webgpu' ? waitForTurn() : undefined
+    const source = optimizedPath === undefined ? file.source : { path: optimizedPath }
     const folderOfWeights = 'bytes' in source ? source.folderOfWeights : undefined
     const create = () => {
       const options: ort.InferenceSession.SessionOptions = {
         executionProviders: providers as ort.InferenceSession.ExecutionProviderConfig[],
         intraOpNumThreads: accelerator.intraOpThreads,
         interOpNumThreads: 1,
-        graphOptimizationLevel: updatesStatistics(file.model) ? 'disabled' : accelerator.graphOptimization,
+        graphOptimizationLevel: optimizedPath === undefined ? optimizationLevel(file, accelerator) : 'disabled',
         logSeverityLevel,
         ...(saveTo && { optimizedModelFilePath: saveTo.path }),
         ...(profile && { enableProfiling: true, profileFilePrefix: profile.prefix }),
@@ -89,7 +92,9 @@ export class OnnxModelSession implements ModelSession {
     }
     try {
       const session = await (inTurn ? inTurn(create) : create())
-      return new OnnxModelSession(file, session, provider, profile, inTurn)
+      const opened = new OnnxModelSession(file, session, provider, profile, inTurn)
+      opened.isOptimizedAhead = optimizedPath !== undefined
+      return opened
     } catch (failure) {
       profile?.remove()
       throw failure

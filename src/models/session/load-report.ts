@@ -1,15 +1,8 @@
-import type { ServiceDefinition } from '../definition/definition.ts'
 import type { TensorInfo } from './model-session.ts'
 import type { Placement } from './placement.ts'
 
 /** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
 export type ScriptKind = 'raw' | 'typed' | 'rawHttp'
-
-/** A model that a local cache of optimized models could have had. */
-export interface UncachedModel {
-  readonly path: string
-  readonly accelerator: ServiceDefinition['accelerator']
-}
 
 /** Elements of a tensor in an example; larger ones help nobody and make a document of megabytes. */
 export const maxExampleElements = 4096
@@ -21,6 +14,8 @@ export interface LoadReport {
   readonly takesHeaders: boolean
   /** What ran the models: one name, or several with a comma where stages or nodes differ. */
   readonly executionProvider: string
+  /** Models that were opened from the files of `npm run optimize`. */
+  readonly optimizedAhead?: readonly string[]
   readonly inputs: readonly TensorInfo[]
   /** What may be given beside them. */
   readonly optionalInputs?: readonly TensorInfo[] | undefined
@@ -52,7 +47,6 @@ export interface LoadReport {
   readonly rowsMayShareRequest?: boolean
   /** Why not, or what else the owner should know. */
   readonly notes: readonly string[]
-  readonly uncached?: readonly UncachedModel[] | undefined
   readonly loadMs: number
   readonly warmUpMs: number
 }

@@ -1,5 +1,4 @@
 import { availableProcessors } from '../../adapters/local/available-processors.ts'
-import { CachedModels } from '../../adapters/model-cache/cached-models.ts'
 import type { OnnxModelSession } from '../../adapters/onnxruntime/onnx-model-session.ts'
 import { hasScript, type ThreadSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
@@ -43,14 +42,10 @@ export interface LoadedService {
  *
  * @throws ServiceLoadError saying what the owner of the service has to mend
  */
-export async function loadService(
-  spec: ThreadSpec,
-  cacheFolder: string | undefined,
-): Promise<{ service: LoadedService; report: LoadReport }> {
+export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedService; report: LoadReport }> {
   Tensor.takes = spec.definition.missing === 'error' ? 'none' : 'all'
   const startedAt = performance.now()
-  const cached = new CachedModels(cacheFolder)
-  const models = new ModelLoader(spec.models, cached)
+  const models = new ModelLoader(spec.models)
   const { script, input, output, answeredBy, notes: scriptNotes } = await loadScript(spec, models)
   if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
   const loadedAt = performance.now()
@@ -74,6 +69,7 @@ export async function loadService(
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
     executionProvider: providersOf(sessions),
+    optimizedAhead: sessions.filter(({ isOptimizedAhead }) => isOptimizedAhead).map(({ name }) => name),
     inputs,
     optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
@@ -96,7 +92,6 @@ export async function loadService(
       ...sharingNotes(spec, sharing, sessions),
       ...described.notes,
     ],
-    uncached: cached.missing.length > 0 ? cached.missing : undefined,
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }

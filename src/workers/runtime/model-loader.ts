@@ -1,4 +1,3 @@
-import type { CachedModels } from '../../adapters/model-cache/cached-models.ts'
 import { loadOnnxModel } from '../../adapters/onnxruntime/load-onnx-model.ts'
 import type { OnnxModelSession } from '../../adapters/onnxruntime/onnx-model-session.ts'
 import { ServiceLoadError } from '../../errors.ts'
@@ -10,12 +9,10 @@ type Accelerator = ServiceDefinition['accelerator']
 /** The models of a service, each loaded once for an accelerator. */
 export class ModelLoader {
   readonly #models: readonly ModelPath[]
-  readonly #cached: CachedModels
   readonly #sessions = new Map<string, Promise<OnnxModelSession>>()
 
-  constructor(models: readonly ModelPath[], cached: CachedModels) {
+  constructor(models: readonly ModelPath[]) {
     this.#models = models
-    this.#cached = cached
   }
 
   /**
@@ -25,7 +22,7 @@ export class ModelLoader {
   load(name: string | undefined, accelerator: Accelerator): Promise<OnnxModelSession> {
     const model = this.#find(name)
     const key = `${model.name} ${JSON.stringify(accelerator)}`
-    const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator, this.#cached)
+    const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator)
     this.#sessions.set(key, session)
     return session
   }

@@ -43,10 +43,9 @@ export class WorkerScoringThread implements ScoringThread {
   readonly #inHand = new Set<number>()
 
   /**
-   * @param cacheFolder  of optimized models; undefined: there is none
    * @param records  where the thread writes down what it runs; undefined: nowhere
    */
-  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string, records?: RunRecords) {
+  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, records?: RunRecords) {
     const { worker, port, gate } = takeBlankThread(maxMemoryMb)
     this.#worker = worker
     this.#port = port
@@ -57,7 +56,7 @@ export class WorkerScoringThread implements ScoringThread {
     this.#board = new ProgressBoard(board)
     this.#providers = providersOfService(spec)
     const trace = records?.take()
-    const start: ThreadStart = { spec, board, cacheFolder, trace }
+    const start: ThreadStart = { spec, board, trace }
     port.postMessage(start)
     this.#threadId = worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
