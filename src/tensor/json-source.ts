@@ -1,4 +1,4 @@
-import { beyondDoubles, readJson } from './json-reader.ts'
+import { beyondDoubles, JsonError, readJson } from './json-reader.ts'
 
 /** What parsed JSON does not tell of the text that it comes from. */
 export interface JsonSource {
@@ -17,20 +17,36 @@ export interface ParsedJson extends JsonSource {
  * `JSON.parse` costs.
  *
  * @param hasExactIntegers  whole numbers beyond 2^53 stay exact, as BigInt (slower)
- * @throws JsonError in CPython's words
+ * @throws JsonError
  */
 export function parseJson(text: string, hasExactIntegers: boolean): ParsedJson {
   const reading = { hasExactIntegers, takesTokens: true }
   const inOrder = () => readJson(text, { ...reading, keepsOrder: true })
   try {
-    return { value: parseStrictJson(text, hasExactIntegers), hasTokens: false, inOrder }
+    return { value: parse(text, hasExactIntegers), hasTokens: false, inOrder }
   } catch {
     return { value: readJson(text, reading), hasTokens: true, inOrder }
   }
 }
 
+/**
+ * JSON by the letter.
+ *
+ * @param hasExactIntegers  as above
+ * @throws JsonError
+ */
+export function parseStrictJson(text: string, hasExactIntegers: boolean): ParsedJson {
+  try {
+    const inOrder = () => readJson(text, { hasExactIntegers, keepsOrder: true })
+    return { value: parse(text, hasExactIntegers), hasTokens: false, inOrder }
+  } catch {
+    readJson(text) // says where
+    throw new JsonError(text, text.length)
+  }
+}
+
 /** @throws SyntaxError that quotes the text */
-export function parseStrictJson(text: string, hasExactIntegers: boolean): unknown {
+function parse(text: string, hasExactIntegers: boolean): unknown {
   return hasExactIntegers ? JSON.parse(text, exactInteger) : JSON.parse(text)
 }
 
