@@ -1,5 +1,5 @@
 import { ScoringError } from '../errors.ts'
-import { allocate, arrayOf, type Dtype, type TensorData } from './dtype.ts'
+import { allocate, type Dtype, type TensorData, typedArrays } from './dtype.ts'
 
 /** Element types that have bytes, which strings do not. */
 export type BinaryDtype = Exclude<Dtype, 'string'>
@@ -9,7 +9,7 @@ const isLittleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 /** Bytes of one element. */
 export function elementSize(dtype: BinaryDtype): number {
   // Float16Array is missing before Node 24; that is said when a tensor of it is asked for.
-  return dtype === 'float16' ? 2 : (arrayOf[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
+  return dtype === 'float16' ? 2 : (typedArrays[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
 }
 
 /**

@@ -30,9 +30,9 @@ export function decodeNested(
 ): Tensor {
   if (declared && declared.length > 0 && !Array.isArray(nested)) {
     const lists = `the model takes lists of shape [${declared.join(', ')}]`
-    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${kindOf(nested)}, ${lists}`)
+    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${describeKind(nested)}, ${lists}`)
   }
-  const shape = shapeOf(nested, declared)
+  const shape = inferShape(nested, declared)
   // A list of plain values may be empty; rows of several are what is to be scored.
   if (shape[0] === 0 && declared && declared.length > 1 && hasRowAxis(declared)) throw new NoRows(name)
   if (declared && !fits(shape, declared)) throw new InputShapeMismatch(name, declared, shape)
@@ -45,7 +45,7 @@ export function decodeNested(
  * The shape along the first entries; whether all others agree is found while filling. Behind an empty list only the
  * declaration tells sizes.
  */
-function shapeOf(nested: unknown, declared: DeclaredShape | undefined): Shape {
+function inferShape(nested: unknown, declared: DeclaredShape | undefined): Shape {
   const shape: number[] = []
   for (let inner = nested; Array.isArray(inner) && shape.length < maxRank; inner = inner[0]) shape.push(inner.length)
   if (shape.at(-1) !== 0) return shape
@@ -53,7 +53,7 @@ function shapeOf(nested: unknown, declared: DeclaredShape | undefined): Shape {
 }
 
 /** What a value is, for messages, which never show the value itself: `null`, `a list`, `a string`. */
-export function kindOf(value: unknown): string {
+export function describeKind(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : 'an infinity'
   if (Array.isArray(value)) return 'a list'
@@ -82,7 +82,7 @@ class Element {
     const why = isMissing(found) ? this.#whyNotMissing() : ''
     return new ScoringError(
       'INPUT_TYPE_MISMATCH',
-      `${this.at(inner)} is ${kindOf(found)}, ${this.dtype} takes ${expected}${why}`,
+      `${this.at(inner)} is ${describeKind(found)}, ${this.dtype} takes ${expected}${why}`,
     )
   }
 

@@ -20,7 +20,7 @@ const typeString: Record<BinaryDtype, string> = {
   float32: 'f4',
   float64: 'f8',
 }
-const dtypeOf = new Map(Object.entries(typeString).map(([dtype, text]) => [text, dtype as BinaryDtype]))
+const dtypesByText = new Map(Object.entries(typeString).map(([dtype, text]) => [text, dtype as BinaryDtype]))
 
 /**
  * Reads a `.npy` file as `numpy.save` writes it: versions 1.0 to 3.0, either byte order, C and Fortran order. C order in the
@@ -32,14 +32,14 @@ const dtypeOf = new Map(Object.entries(typeString).map(([dtype, text]) => [text,
 export function decodeNpy(name: string, bytes: Uint8Array): Tensor {
   const { descr, isFortranOrder, shape, dataOffset } = readHeader(bytes)
   const [, order, text] = /^([<>|=]?)([a-z]\d)$/.exec(descr ?? '') ?? []
-  const dtype = dtypeOf.get(text ?? '')
+  const dtype = dtypesByText.get(text ?? '')
   // `=` depends on who reads; NumPy never writes it.
   if (!dtype || order === '=' || (order !== '<' && order !== '>' && elementSize(dtype) > 1)) {
     // `O` is a Python pickle, which is code; it must not be read at all.
     const found = descr === undefined ? 'a structured dtype' : `the dtype ${JSON.stringify(descr.slice(0, 32))}`
     throw new ScoringError(
       'INPUT_TYPE_MISMATCH',
-      `input "${name}" came as .npy of ${found}; taken are ${[...dtypeOf.keys()].join(', ')}`,
+      `input "${name}" came as .npy of ${found}; taken are ${[...dtypesByText.keys()].join(', ')}`,
     )
   }
   const data = bytes.subarray(dataOffset)

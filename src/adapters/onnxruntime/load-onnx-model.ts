@@ -7,7 +7,7 @@ import { loadFailure } from './load-failure.ts'
 import { ModelFile } from './model-file.ts'
 import { OnnxModelSession } from './onnx-model-session.ts'
 import { findOptimized } from './optimized-model.ts'
-import { plain, reasonOf } from './provider-failure.ts'
+import { explainFailure, plain } from './provider-failure.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
 
@@ -67,7 +67,7 @@ async function openSession(
 async function why(file: ModelFile, attempt: ProviderAttempt, accelerator: Accelerator, cause: Error): Promise<string> {
   // ONNX Runtime says that there are such nodes, and not which.
   const isForNodes = /fallback to CPU EP has been explicitly disabled/.test(cause.message)
-  return `${attempt.name}: ${isForNodes ? await nodesOnCpu(file, attempt, accelerator) : reasonOf(attempt.name, cause)}`
+  return `${attempt.name}: ${isForNodes ? await nodesOnCpu(file, attempt, accelerator) : explainFailure(attempt.name, cause)}`
 }
 
 /** Loads it once more with the CPU behind it, to see which nodes would land there. */

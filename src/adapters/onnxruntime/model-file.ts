@@ -13,7 +13,7 @@ import type { RowProof, TensorInfo } from '../../models/session/model-session.ts
 import type { Dtype } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { ModelBytes } from './model-bytes.ts'
-import { rowProofOf } from './row-proof.ts'
+import { proveRows } from './row-proof.ts'
 
 /** What a session is opened from: a file, or an edited copy of one, whose weights may lie in files beside the first. */
 export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
@@ -62,7 +62,7 @@ export class ModelFile {
 
   /** Of the graph as its author wrote it: whatever the session is opened from computes the same. */
   get rowProof(): RowProof {
-    this.#rowProof ??= rowProofOf(this.model, dirname(this.path))
+    this.#rowProof ??= proveRows(this.model, dirname(this.path))
     return this.#rowProof
   }
 

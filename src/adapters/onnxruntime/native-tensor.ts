@@ -60,19 +60,19 @@ type NativeInfo = ort.InferenceSession.ValueMetadata
  * @param hasAnyShape  the graph declares none, of which the runtime makes that of a scalar
  */
 export function inputInfo(value: NativeInfo, hasAnyShape: boolean): TensorInfo {
-  const { name, dtype, shape } = tensorOf(value)
+  const { name, dtype, shape } = readTensorInfo(value)
   return { name, dtype, shape: hasAnyShape ? undefined : shape }
 }
 
 /** An output as callers know it, with the shape that the runtime finds where the graph declares none. */
 export function outputInfo(value: NativeInfo, { name, classes, list, hasAnyShape }: ServedOutput): TensorInfo {
-  const { dtype, shape } = tensorOf(value)
+  const { dtype, shape } = readTensorInfo(value)
   if (classes) return { name, dtype, shape: [shape.length === 2 ? (shape[0] ?? -1) : -1, classes.length], classes }
   const known = hasAnyShape && shape.length === 0 ? undefined : shape
   return { name, dtype, shape: known, ...(list !== undefined && { list }) }
 }
 
-function tensorOf(value: NativeInfo) {
+function readTensorInfo(value: NativeInfo) {
   if (!value.isTensor || !isDtype(value.type)) throw new Error(`"${value.name}" is no tensor that can be held here`)
   // A dimension that the graph leaves open without a name comes as an empty name.
   return { name: value.name, dtype: value.type, shape: value.shape.map(size => (size === '' ? -1 : size)) }

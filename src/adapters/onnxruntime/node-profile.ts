@@ -24,11 +24,11 @@ export interface ProfileEvent {
   readonly args?: { readonly provider?: string; readonly op_name?: string; readonly node_index?: string }
 }
 
-const prefixOf = (thread: number) => `scoring-placement-${process.pid}-${thread}-`
+const folderPrefix = (thread: number) => `scoring-placement-${process.pid}-${thread}-`
 
 /** The folder that a session writes its profile to. */
 export class NodeProfile {
-  readonly #folder = mkdtempSync(join(tmpdir(), prefixOf(threadId)))
+  readonly #folder = mkdtempSync(join(tmpdir(), folderPrefix(threadId)))
 
   /** What `profileFilePrefix` of the session has to be. */
   get prefix(): string {
@@ -47,9 +47,9 @@ export class NodeProfile {
 }
 
 /** Removes what a thread that was ended while it loaded could not. */
-export function removeProfilesOf(thread: number): void {
+export function removeProfiles(thread: number): void {
   for (const name of readdirSync(tmpdir())) {
-    if (name.startsWith(prefixOf(thread))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    if (name.startsWith(folderPrefix(thread))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
   }
 }
 
@@ -57,7 +57,7 @@ export function removeProfilesOf(thread: number): void {
  * @param events  profile of a run
  * @returns undefined when no node ran
  */
-export function placementOf(model: string, events: readonly ProfileEvent[]): Placement | undefined {
+export function readPlacement(model: string, events: readonly ProfileEvent[]): Placement | undefined {
   const seen = new Set<string>()
   const counts = new Map<string, number>()
   const typesOnCpu = new Set<string>()

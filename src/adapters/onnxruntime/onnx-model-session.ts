@@ -5,12 +5,12 @@ import * as ort from 'onnxruntime-node'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { ProviderAttempt } from '../../models/repository/provider-attempts.ts'
 import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../models/session/model-session.ts'
-import { describeOnCpu, type Placement, providersOf } from '../../models/session/placement.ts'
+import { describeOnCpu, listProviders, type Placement } from '../../models/session/placement.ts'
 import { syntheticRow } from '../../scripts/synthetic-row.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { ModelFile } from './model-file.ts'
 import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'
-import { NodeProfile, placementOf } from './node-profile.ts'
+import { NodeProfile, readPlacement } from './node-profile.ts'
 import { optimizationLevel } from './optimized-model.ts'
 import { runFailure } from './run-failure.ts'
 import { webgpuTurns } from './webgpu-turns.ts'
@@ -129,7 +129,7 @@ export class OnnxModelSession implements ModelSession {
 
   /** What ran it, as soon as it has run: `webgpu`, or `webgpu, cpu` where some of its nodes ran on the CPU. */
   get executionProvider(): string {
-    return this.#placement ? providersOf(this.#placement) : this.#provider
+    return this.#placement ? listProviders(this.#placement) : this.#provider
   }
 
   /** Nothing else was asked for. */
@@ -192,7 +192,7 @@ export class OnnxModelSession implements ModelSession {
     const end = async () => this.#session.endProfiling()
     try {
       await (this.#inTurn ? this.#inTurn(end) : end())
-      this.#placement = placementOf(this.name, profile.read())
+      this.#placement = readPlacement(this.name, profile.read())
       if (this.#placement && this.#placement.typesOnCpu.length > 0) {
         this.notes.push(
           `model "${this.name}": ${describeOnCpu(this.#placement)} run on the CPU, not on ${this.#provider}`,

@@ -7,7 +7,7 @@ import { listSupportedBackends } from 'onnxruntime-node'
 import type { ProviderName } from '../../models/definition/execution-providers.ts'
 
 /** Files beside the binding that hold a provider of its own, under the names of NuGet's Microsoft.ML.OnnxRuntime.Gpu.Linux. */
-const librariesOf: Partial<Record<ProviderName, readonly string[]>> = {
+const providerLibraries: Partial<Record<ProviderName, readonly string[]>> = {
   cuda: ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'],
   tensorrt: ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_tensorrt.so'],
 }
@@ -25,7 +25,7 @@ const labels: Partial<Record<ProviderName, string>> = {
 }
 
 /** Why a session could not be opened on a provider: one sentence, without a full stop. */
-export function reasonOf(provider: ProviderName, failure: Error): string {
+export function explainFailure(provider: ProviderName, failure: Error): string {
   const backends = listSupportedBackends().map(({ name }) => name)
   const label = labels[provider] ?? provider
   if (!backends.includes(provider)) {
@@ -33,7 +33,7 @@ export function reasonOf(provider: ProviderName, failure: Error): string {
     return `ONNX Runtime for ${platform} is built without ${label}; it has ${backends.join(', ')}`
   }
   const { message } = failure
-  if (/Failed to load shared library/.test(message)) return reasonOfLibrary(provider, label)
+  if (/Failed to load shared library/.test(message)) return explainMissingLibrary(provider, label)
   if (/Failed to get a WebGPU adapter/.test(message)) {
     const driver = process.platform === 'linux' ? ' with a Vulkan driver' : ''
     return `WebGPU finds no GPU${driver} (${plain(message.replace(/^[\s\S]*Failed to get a WebGPU adapter: /, ''))})`
@@ -42,8 +42,8 @@ export function reasonOf(provider: ProviderName, failure: Error): string {
 }
 
 /** ONNX Runtime tells only its log which library it misses. */
-function reasonOfLibrary(provider: ProviderName, label: string): string {
-  const libraries = librariesOf[provider] ?? []
+function explainMissingLibrary(provider: ProviderName, label: string): string {
+  const libraries = providerLibraries[provider] ?? []
   const folder = bindingFolder()
   const missing = libraries.filter(library => !existsSync(join(folder, library)))
   if (missing.length > 0) {
@@ -71,7 +71,7 @@ function bindingFolder(): string {
   return join(dirname(main), '..', 'bin', 'napi-v6', process.platform, process.arch)
 }
 
-/** Without places in source files, C++ assertions, status codes, and line breaks. */
+/** Without positions in source files, C++ assertions, status codes, and line breaks. */
 export function plain(message: string): string {
   return message
     .replace(/^Load model from \S.*? failed:/, '')

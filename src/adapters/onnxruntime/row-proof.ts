@@ -13,7 +13,7 @@ const mostExternalBytes = 2 ** 16
  *
  * @param folder  where the model's file lies, and those of its weights
  */
-export function rowProofOf(model: OnnxModel, folder: string): RowProof {
+export function proveRows(model: OnnxModel, folder: string): RowProof {
   const verdict = proveRowIndependence(model, { readExternal: readIn(folder) })
   if (verdict.kind === 'dependent') return { kind: 'dependent', reason: verdict.reason }
   const { inputs, outputs } = verdict

@@ -62,7 +62,7 @@ export const ExecutionProvider = z.union(
     z.enum(providerNames),
     z.discriminatedUnion('name', [cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn]),
   ],
-  { error: ({ input }) => faultOf(input) },
+  { error: ({ input }) => describeFault(input) },
 )
 export type ExecutionProvider = z.infer<typeof ExecutionProvider>
 
@@ -70,7 +70,7 @@ export type ExecutionProvider = z.infer<typeof ExecutionProvider>
 export const ExecutionProviders = z.array(ExecutionProvider).min(1)
 
 /** What is wrong with it, in words that say what would be right. */
-function faultOf(input: unknown): string {
+function describeFault(input: unknown): string {
   const isObject = typeof input === 'object' && input !== null
   const name = isObject && 'name' in input ? input.name : input
   if (typeof name !== 'string') return 'must be the name of a provider, or an object with "name" and its options'

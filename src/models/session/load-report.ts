@@ -20,7 +20,7 @@ export interface LoadReport {
   /** What may be given beside them. */
   readonly optionalInputs?: readonly TensorInfo[] | undefined
   readonly outputs: readonly TensorInfo[]
-  /** Members of the answer that are lists of tensors, see `listsOf`. */
+  /** Members of the answer that are lists of tensors, see `listNames`. */
   readonly lists?: readonly string[] | undefined
   /** Names of the stages of a pipeline, in order; undefined: it is none. */
   readonly stages?: readonly string[] | undefined

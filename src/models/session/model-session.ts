@@ -55,7 +55,7 @@ export function outputsOfGraph(outputs: readonly TensorInfo[]): Map<string, read
 }
 
 /** Members of a model's answer that are lists of tensors, each with all rows; '': the answer itself is one. */
-export function listsOf(outputs: readonly TensorInfo[]): string[] {
+export function listNames(outputs: readonly TensorInfo[]): string[] {
   const members = [...outputsOfGraph(outputs)]
   const lists = members.filter(([, [first]]) => first?.list !== undefined).map(([name]) => name)
   return members.length === 1 && lists.length === 1 ? [''] : lists

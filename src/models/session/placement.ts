@@ -8,7 +8,7 @@ export interface Placement {
 }
 
 /** Who ran the model: `webgpu`, or `webgpu, cpu` where some nodes ran on the CPU. */
-export function providersOf({ nodes }: Placement): string {
+export function listProviders({ nodes }: Placement): string {
   return Object.keys(nodes).join(', ')
 }
 

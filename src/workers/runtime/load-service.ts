@@ -2,7 +2,7 @@ import { availableProcessors } from '../../adapters/local/available-processors.t
 import type { OnnxModelSession } from '../../adapters/onnxruntime/onnx-model-session.ts'
 import { hasScript, type ThreadSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
-import { listsOf, type TensorInfo } from '../../models/session/model-session.ts'
+import { listNames, type TensorInfo } from '../../models/session/model-session.ts'
 import { binaryMediaTypes } from '../../protocols/azureml/binary-input.ts'
 import { jsonSchemaOf } from '../../protocols/openapi/declared.ts'
 import type { RunLimits } from '../../scheduling/micro-batch.ts'
@@ -73,7 +73,7 @@ export async function loadService(spec: ThreadSpec): Promise<{ service: LoadedSe
     inputs,
     optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
-    lists: answeredBy && listsOf(answeredBy.outputs),
+    lists: answeredBy && listNames(answeredBy.outputs),
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
     inputSample:

@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { removeProfilesOf } from '../../adapters/onnxruntime/node-profile.ts'
+import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
 import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
@@ -74,7 +74,7 @@ export class WorkerScoringThread implements ScoringThread {
       port.close()
       if (trace) records?.giveBack(trace)
       webgpuTurns().leave(this.#threadId)
-      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
+      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
       events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
     })
   }
