@@ -34,16 +34,6 @@ export function decodeElements(
   return new Elements(inPlace.buffer as ArrayBuffer, inPlace.byteOffset, inPlace.byteLength / size)
 }
 
-/** The elements as little-endian bytes: a view where the host has them so. */
-export function encodeElements(dtype: BinaryDtype, data: TensorData): Uint8Array {
-  const { buffer, byteOffset, byteLength } = data as Uint8Array
-  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)
-  if (isLittleEndianHost) return bytes
-  const swapped = bytes.slice()
-  swapBytes(swapped, elementSize(dtype))
-  return swapped
-}
-
 function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, size: number): void {
   const bytes = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
   if (size === 2) bytes.swap16()

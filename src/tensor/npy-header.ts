@@ -1,5 +1,5 @@
 /** What the header of a `.npy` file says (numpy/lib/format.py, "Format Version 1.0" to "3.0"). */
-export interface NpyHeader {
+interface NpyHeader {
   /** NumPy's type string, e.g. `<f4`; undefined: a structured type. */
   readonly descr: string | undefined
   readonly isFortranOrder: boolean
@@ -9,7 +9,7 @@ export interface NpyHeader {
 }
 
 /** Every `.npy` file begins so; then come two bytes of version. */
-export const npyMagic = Uint8Array.of(0x93, ...new TextEncoder().encode('NUMPY'))
+const npyMagic = Uint8Array.of(0x93, ...new TextEncoder().encode('NUMPY'))
 
 /** NumPy itself writes less than 200 bytes but for structured types, which nobody here takes. */
 const maxHeaderBytes = 65_535
