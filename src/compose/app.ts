@@ -38,7 +38,7 @@ import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
 import { readServerVersion, readSettings, readSweepSchedule, type Settings } from './settings.ts'
 
-export interface App {
+interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   readonly docsFiles: DocsFiles

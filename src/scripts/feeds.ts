@@ -29,7 +29,7 @@ export interface RowSettings {
   readonly columns?: readonly string[]
 }
 
-export interface DecodeOptions extends RowSettings {
+interface DecodeOptions extends RowSettings {
   /** Inputs for which the graph has a value; they may be given by name, beside the rows. */
   readonly optionalInputs?: readonly TensorInfo[]
 }

@@ -3,7 +3,7 @@
  * does, and says where a text is not JSON. It is much slower than `JSON.parse`, and never the first to look at a body.
  */
 
-export interface JsonReading {
+interface JsonReading {
   /** The bare words NaN, Infinity and -Infinity are numbers, as Python writes and reads them. */
   readonly takesTokens?: boolean
   /** Whole numbers beyond 2^53 become BigInt. */

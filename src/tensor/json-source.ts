@@ -8,7 +8,7 @@ export interface JsonSource {
   inOrder(): unknown
 }
 
-export interface ParsedJson extends JsonSource {
+interface ParsedJson extends JsonSource {
   readonly value: unknown
 }
 

@@ -8,7 +8,7 @@ import { minKeyLength } from '../../auth/service-key.ts'
 import { StartupError } from '../../errors.ts'
 
 /** The two keys of a service; either opens it. */
-export interface KeyPair {
+interface KeyPair {
   readonly primary: string
   readonly secondary: string
 }

@@ -16,7 +16,7 @@ import { ModelBytes } from './model-bytes.ts'
 import { proveRows } from './row-proof.ts'
 
 /** What a session is opened from: a file, or an edited copy of one, whose weights may lie in files beside the first. */
-export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
+type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
 
 /** A file of a model, read, with what its graph says beyond what the runtime tells of it. */
 export class ModelFile {

@@ -18,7 +18,7 @@ const providerNames: Readonly<Record<string, string>> = {
 }
 
 /** One event of a profile: a node that ran, or a phase of the run. */
-export interface ProfileEvent {
+interface ProfileEvent {
   readonly cat?: string
   readonly name?: string
   readonly args?: { readonly provider?: string; readonly op_name?: string; readonly node_index?: string }

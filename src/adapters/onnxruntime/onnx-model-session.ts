@@ -20,7 +20,7 @@ const logSeverityLevel = 4
 ort.env.logLevel = 'fatal'
 
 /** An ONNX file, and the name of the file beside it for weights of 1 KB or more. */
-export interface SaveTo {
+interface SaveTo {
   readonly path: string
   readonly weights: string
 }

@@ -26,9 +26,9 @@ const onCpu = { name: 'cpu', providers: ['cpu'], isStrict: false } as const
  * 1 MB take 2 ms either way, of 4 MB 9 and 3 ms. Graphs of nothing but MatMul gain nothing at any size, because the runtime
  * packs their weights anew whenever it opens them.
  */
-export const minOptimizedBytes = 4 * 2 ** 20
+const minOptimizedBytes = 4 * 2 ** 20
 
-export type OptimizeResult =
+type OptimizeResult =
   | { readonly kind: 'written'; readonly files: readonly string[] }
   | { readonly kind: 'unchanged'; readonly why: string }
 

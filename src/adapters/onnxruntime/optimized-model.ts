@@ -85,7 +85,7 @@ export function optimizationLevel({ model }: ModelFile, { graphOptimization }: A
   return updatesStatistics(model) ? 'disabled' : graphOptimization
 }
 
-export type FoundOptimized =
+type FoundOptimized =
   | { readonly kind: 'none' }
   /** `path`: to be opened without further optimization, on the CPU. */
   | { readonly kind: 'usable'; readonly path: string }

@@ -14,10 +14,10 @@ import {
 import { involvesRows, literal, one, type Size } from './symbolic-size.ts'
 
 /** Traces an inner graph with these states as its inputs. */
-export type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
+type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
 
 /** What an operator with inner graphs needs besides its call. */
-export interface InnerGraphs {
+interface InnerGraphs {
   readonly trace: TraceGraph
   /** Whether the graph reads a value from outside that has rows. */
   readonly readsRows: (graph: OnnxGraph) => boolean

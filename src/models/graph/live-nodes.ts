@@ -1,6 +1,6 @@
 import type { OnnxGraph, OnnxNode } from './onnx-model.ts'
 
-export interface LiveNodes {
+interface LiveNodes {
   /** Those of which an output needs something, in the file's order. */
   readonly nodes: readonly OnnxNode[]
   /** The names that they, or the graph's outputs, read. */

@@ -20,7 +20,7 @@ export const attributeTypes = [
   'type',
   'types',
 ] as const
-export type AttributeType = (typeof attributeTypes)[number]
+type AttributeType = (typeof attributeTypes)[number]
 
 interface AttributeContent {
   readonly bytes: Uint8Array

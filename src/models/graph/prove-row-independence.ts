@@ -33,19 +33,19 @@ export type RowIndependence =
     }
 
 /** How one output lies: row i along `rowAxis` belongs to row i of the inputs. */
-export interface OutputRows {
+interface OutputRows {
   readonly name: string
   /** `list`: a sequence of tensors, each like this. `maps`: a sequence of one map a row, whose rowAxis is 0. */
   readonly form: 'tensor' | 'list' | 'maps'
   readonly rowAxis: number
 }
 
-export interface InputAxis {
+interface InputAxis {
   readonly input: string
   readonly axis: number
 }
 
-export interface ProofOptions {
+interface ProofOptions {
   /** Reads small integer tensors that stand in another file: shapes may lie there. */
   readonly readExternal?: ReadExternal
   readonly rules?: RuleTable

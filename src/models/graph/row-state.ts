@@ -41,7 +41,7 @@ export interface Rows {
 }
 
 /** An integer tensor of rank 0 or 1 with the number of rows in some entry. */
-export interface RowCounts {
+interface RowCounts {
   readonly kind: 'rowCounts'
   readonly shape: Shape
   readonly content: readonly Entry[]
@@ -57,12 +57,12 @@ export interface List {
 }
 
 /** A sequence of one map a row. */
-export interface Maps {
+interface Maps {
   readonly kind: 'maps'
 }
 
 /** No proof: `failure` says of which node. Whatever reads it is mixed too. */
-export interface Mixed {
+interface Mixed {
   readonly kind: 'mixed'
   readonly failure: Failure
 }

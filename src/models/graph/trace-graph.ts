@@ -16,7 +16,7 @@ const maxSteps = 300_000
 /** Functions within functions. */
 const maxCallDepth = 40
 
-export interface TraceOptions {
+interface TraceOptions {
   readonly rules: RuleTable
   readonly readExternal?: ReadExternal
 }

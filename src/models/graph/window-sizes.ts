@@ -4,7 +4,7 @@ import type { Shape } from './row-state.ts'
 import { literal, literalValue, type Size, type SymbolTable } from './symbolic-size.ts'
 
 /** How a window moves along the spatial axes (ONNX, Conv and the pools): one entry an axis, pads for both ends. */
-export interface Windows {
+interface Windows {
   readonly kernel: readonly number[]
   readonly strides: readonly number[]
   readonly dilations: readonly number[]
