@@ -1,11 +1,18 @@
 import { InputShapeMismatch, NoRows, ScoringError } from '../errors.ts'
-import { allocate, type BigIntArray, type Dtype, floatMax, integerRange, type NumberArray } from './dtype.ts'
+import {
+  allocate,
+  type BigIntArray,
+  type Dtype,
+  floatMax,
+  integerRange,
+  type NumberArray,
+  type TensorData,
+} from './dtype.ts'
 import { type DeclaredShape, elementCount, fits, hasRowAxis, isOpen, type Shape } from './shape.ts'
-import { Tensor } from './tensor.ts'
 
 /**
- * Which floats that are no finite numbers an input takes: `null`, which becomes NaN as in Azure ML; `all`: NaN and infinities
- * as well, which JSON has only as the words that Python writes; or none. Other types take none ever.
+ * The floats an input takes besides finite numbers. `null`: null, which becomes NaN as in Azure ML. `all`: NaN and infinities
+ * as well, which JSON has only as the words that Python writes. Types other than floats never take any.
  */
 export type NonFiniteInput = 'none' | 'null' | 'all'
 
@@ -13,12 +20,12 @@ export type NonFiniteInput = 'none' | 'null' | 'all'
 const maxRank = 32
 
 /**
- * Reads nested arrays, as JSON has them, into a tensor.
+ * Reads nested arrays, as JSON has them, into what a tensor is made of.
  *
  * @param name      the input, for messages
  * @param declared  shape the model declares; undefined takes the shape the arrays have, as where it declares none
  * @param nested    numbers, booleans or strings nested as deep as the shape is long
- * @param takes     beside finite numbers, where floats are declared
+ * @param takes     floats besides finite numbers
  * @throws InputShapeMismatch, NoRows, or ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH naming the element (never its value)
  */
 export function decodeNested(
@@ -27,7 +34,7 @@ export function decodeNested(
   declared: DeclaredShape | undefined,
   nested: unknown,
   takes: NonFiniteInput = 'none',
-): Tensor {
+): { dtype: Dtype; data: TensorData; shape: Shape } {
   if (declared && declared.length > 0 && !Array.isArray(nested)) {
     const lists = `the model takes lists of shape [${declared.join(', ')}]`
     throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${name}" is ${describeKind(nested)}, ${lists}`)
@@ -38,7 +45,7 @@ export function decodeNested(
   if (declared && !fits(shape, declared)) throw new InputShapeMismatch(name, declared, shape)
   const data = allocate(dtype, elementCount(shape))
   fill(new Element(name, dtype, takes), nested, shape, data)
-  return new Tensor(dtype, data, shape)
+  return { dtype, data, shape }
 }
 
 /**
@@ -52,7 +59,7 @@ function inferShape(nested: unknown, declared: DeclaredShape | undefined): Shape
   return [...shape, ...(declared ?? []).slice(shape.length).map(size => (isOpen(size) ? 0 : (size as number)))]
 }
 
-/** What a value is, for messages, which never show the value itself: `null`, `a list`, `a string`. */
+/** @returns a value's kind for messages, which never show the value itself: `null`, `a list`, `a string` */
 export function describeKind(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : 'an infinity'
@@ -60,7 +67,7 @@ export function describeKind(value: unknown): string {
   return typeof value === 'object' ? 'an object' : typeof value === 'bigint' ? 'a number' : `a ${typeof value}`
 }
 
-/** Where in the input the walk stands, and what an element must be there. */
+/** The element that is being read: its index in the input, and what it must be. */
 class Element {
   readonly input: string
   readonly dtype: Dtype
@@ -97,7 +104,7 @@ class Element {
   }
 }
 
-function fill(element: Element, nested: unknown, shape: Shape, data: Tensor['data']): void {
+function fill(element: Element, nested: unknown, shape: Shape, data: TensorData): void {
   if (shape.length === 0) return fillRow(element, [nested], data, 0)
   fillAxis(element, nested as unknown[], shape, 0, data, 0)
 }
@@ -107,7 +114,7 @@ function fillAxis(
   list: unknown[],
   shape: Shape,
   axis: number,
-  data: Tensor['data'],
+  data: TensorData,
   offset: number,
 ): void {
   if (axis === shape.length - 1) return fillRow(element, list, data, offset)
@@ -128,7 +135,7 @@ function fillAxis(
   }
 }
 
-function fillRow(element: Element, row: unknown[], data: Tensor['data'], offset: number): void {
+function fillRow(element: Element, row: unknown[], data: TensorData, offset: number): void {
   const { dtype } = element
   switch (dtype) {
     case 'string':
@@ -153,12 +160,12 @@ function fillFloats(element: Element, row: unknown[], data: NumberArray, offset:
     const value = row[index]
     const number = typeof value === 'bigint' ? Number(value) : value
     if (typeof number === 'number' && number <= max && number >= -max) data[offset + index] = number
-    else data[offset + index] = unusual(element, value, index)
+    else data[offset + index] = readUnusual(element, value, index)
   }
 }
 
-/** What is stored for a value that is no number between the largest of its type. */
-function unusual(element: Element, value: unknown, index: number): number {
+/** @returns the number to store for a value that is not between the least and the largest number of its type */
+function readUnusual(element: Element, value: unknown, index: number): number {
   const { takes } = element
   if (value === null && takes !== 'none') return Number.NaN
   if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isNaN(value))) {

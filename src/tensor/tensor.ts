@@ -5,14 +5,14 @@ import { elementCount, type Shape } from './shape.ts'
 
 /** Numbers, booleans or text in equal rows, row-major. What entry scripts feed to a model and get back from it. */
 export class Tensor {
-  /** What `from` takes beside finite numbers. A thread serves one service, which sets it once ("missing" in `service.json`). */
+  /** The floats that `from` takes besides finite numbers. A worker serves one service, which sets it once ("missing" in `service.json`). */
   static takes: NonFiniteInput = 'all'
 
   readonly dtype: Dtype
   readonly shape: Shape
   readonly data: TensorData
   /**
-   * What the entries of the last axis are called: the classes whose probabilities a classifier gives. Each row of such a
+   * The names of the entries on the last axis: the classes whose probabilities a classifier gives. Each row of such a
    * tensor is written as an object, `{"setosa": 0.98, "virginica": 0.02}`.
    */
   readonly classes: readonly string[] | undefined
@@ -42,7 +42,8 @@ export class Tensor {
    * @throws ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH, naming the element
    */
   static from(dtype: Dtype, nested: unknown, name = 'data'): Tensor {
-    return decodeNested(name, dtype, undefined, nested, Tensor.takes)
+    const { data, shape } = decodeNested(name, dtype, undefined, nested, Tensor.takes)
+    return new Tensor(dtype, data, shape)
   }
 
   /** Entries on the first axis; a scalar is one row. */
@@ -60,8 +61,8 @@ export class Tensor {
   }
 
   /**
-   * For `JSON.stringify`: the same, with numbers spelt as the server spells them. Floats keep `.0`, as Python's do, 64-bit
-   * integers all their digits, and NaN is null.
+   * Gives `JSON.stringify` the same with numbers spelt as the server spells them: floats keep `.0`, as Python's do, 64-bit
+   * integers keep all their digits, and NaN is null.
    */
   toJSON(): unknown {
     const { data, dtype } = this
