@@ -13,7 +13,7 @@ export function elementSize(dtype: BinaryDtype): number {
 }
 
 /**
- * The elements that these bytes hold: a view where the host can read them in place, else a copy.
+ * Reads the elements in these bytes: a view where the host can read them in place, else a copy.
  *
  * @param name   the input, for messages
  * @param bytes  a whole number of elements

@@ -14,7 +14,7 @@ interface JsonReading {
 
 /** Says where a text is not JSON, e.g. `unexpected character at line 1, column 14`. V8's own messages quote the text. */
 export class JsonError extends Error {
-  /** In code units from the beginning of the text. */
+  /** The offset from the beginning of the text, in UTF-16 code units. */
   readonly position: number
 
   constructor(text: string, position: number) {
@@ -143,7 +143,7 @@ class Reader {
     return this.#reading.keepsOrder ? members : Object.fromEntries(members)
   }
 
-  /** From after the opening quote to after the closing one. */
+  /** Reads from after the opening quote to after the closing one. */
   #readString(): string {
     const start = this.#position - 1
     let hasEscapes = false

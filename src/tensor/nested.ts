@@ -49,8 +49,8 @@ export function decodeNested(
 }
 
 /**
- * The shape along the first entries; whether all others agree is found while filling. Behind an empty list only the
- * declaration tells sizes.
+ * Infers the shape from the first entries; `fill` checks that all others agree. Behind an empty list only the declaration
+ * gives sizes.
  */
 function inferShape(nested: unknown, declared: DeclaredShape | undefined): Shape {
   const shape: number[] = []

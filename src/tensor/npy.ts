@@ -32,7 +32,7 @@ export function decodeNpy(name: string, bytes: Uint8Array): Tensor {
   const { descr, isFortranOrder, shape, dataOffset } = readHeader(bytes)
   const [, order, text] = /^([<>|=]?)([a-z]\d)$/.exec(descr ?? '') ?? []
   const dtype = dtypes.get(text ?? '')
-  // `=` depends on who reads; NumPy never writes it.
+  // `=` depends on the reader's machine; NumPy never writes it.
   if (!dtype || order === '=' || (order !== '<' && order !== '>' && elementSize(dtype) > 1)) {
     // `O` is a Python pickle, which is code; it must not be read at all.
     const found = descr === undefined ? 'a structured dtype' : `the dtype ${JSON.stringify(descr.slice(0, 32))}`
@@ -59,7 +59,7 @@ function readHeader(bytes: Uint8Array): ReturnType<typeof decodeNpyHeader> {
   }
 }
 
-/** Elements with the first index running fastest, put in the order where the last one does. */
+/** Reorders elements from Fortran order, in which the first index runs fastest, to C order. */
 function toRowMajor(dtype: BinaryDtype, elements: TensorData, shape: Shape): TensorData {
   const strides = shape.map((_, axis) => elementCount(shape.slice(0, axis)))
   const index = new Array<number>(shape.length).fill(0)

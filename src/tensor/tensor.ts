@@ -3,7 +3,7 @@ import { elementEncoder } from './json-elements.ts'
 import { decodeNested, type NonFiniteInput } from './nested.ts'
 import { elementCount, type Shape } from './shape.ts'
 
-/** Numbers, booleans or text in equal rows, row-major. What entry scripts feed to a model and get back from it. */
+/** Numbers, booleans or text in equal rows, row-major. Entry scripts feed tensors to a model and get tensors back. */
 export class Tensor {
   /** The floats that `from` takes besides finite numbers. A worker serves one service, which sets it once ("missing" in `service.json`). */
   static takes: NonFiniteInput = 'all'
@@ -36,7 +36,7 @@ export class Tensor {
   }
 
   /**
-   * A tensor from nested arrays, e.g. `Tensor.from('float32', [[1, 2], [3, 4]])` of shape [2, 2]. Where floats are
+   * Makes a tensor of nested arrays, e.g. `Tensor.from('float32', [[1, 2], [3, 4]])` of shape [2, 2]. Where floats are
    * asked for, `null` is NaN, unless the service says `"missing": "error"`.
    *
    * @throws ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH, naming the element
@@ -52,8 +52,8 @@ export class Tensor {
   }
 
   /**
-   * Nested arrays, row-major, as NumPy's `tolist()`: numbers, BigInt for 64-bit integers, booleans, text. A scalar is itself.
-   * Rows with `classes` are objects.
+   * Converts to nested arrays, row-major, as NumPy's `tolist()` does: numbers, BigInt for 64-bit integers, booleans, text. A
+   * scalar is itself. Rows with `classes` are objects.
    */
   toList(): unknown {
     const { data, dtype } = this

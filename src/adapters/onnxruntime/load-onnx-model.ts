@@ -15,8 +15,8 @@ type Accelerator = ServiceDefinition['accelerator']
  * Loads a model on the first of its execution providers that is there. Blocks the calling thread for as long as ONNX
  * Runtime needs.
  *
- * @throws ServiceLoadError when the digest differs, the file is not a model, takes or gives what nobody could send or
- *   read, or no provider that service.json allows can run it
+ * @throws ServiceLoadError when the digest differs, the file is not a model, its inputs or outputs have types that callers
+ *   cannot send or read, or no provider that service.json allows can run it
  */
 export async function loadOnnxModel(model: ModelPath, accelerator: Accelerator): Promise<OnnxModelSession> {
   const file = new ModelFile(model)
@@ -40,7 +40,7 @@ export async function loadOnnxModel(model: ModelPath, accelerator: Accelerator):
   throw new ServiceLoadError(`${refusals.join('; ')} (${hint})`)
 }
 
-/** Opens what `npm run optimize` made of the model where that is for the CPU and still true, or the model itself and says why. */
+/** Opens the optimized file on the CPU, if there is one that matches; else the model itself, with a note why. */
 async function openSession(
   file: ModelFile,
   attempt: ProviderAttempt,
@@ -63,14 +63,14 @@ async function openSession(
   return session
 }
 
-/** The provider and the reason. */
+/** @returns the provider and the reason */
 async function why(file: ModelFile, attempt: ProviderAttempt, accelerator: Accelerator, cause: Error): Promise<string> {
   // ONNX Runtime says that there are such nodes, and not which.
   const isForNodes = /fallback to CPU EP has been explicitly disabled/.test(cause.message)
   return `${attempt.name}: ${isForNodes ? await nodesOnCpu(file, attempt, accelerator) : explainFailure(attempt.name, cause)}`
 }
 
-/** Loads it once more with the CPU behind it, to see which nodes would land there. */
+/** Loads the model once more with the CPU behind the provider, to see which nodes would run there. */
 async function nodesOnCpu(file: ModelFile, attempt: ProviderAttempt, accelerator: Accelerator): Promise<string> {
   const session = await OnnxModelSession.open(file, { ...attempt, isStrict: false }, accelerator)
   try {

@@ -4,19 +4,19 @@ import type { OnnxModel } from '../../models/graph/onnx-model.ts'
 import type { OnnxTensor } from '../../models/graph/onnx-tensor.ts'
 import { type ByteRange, type Field, readFields, UnreadableOnnx } from '../../models/graph/protobuf.ts'
 
-/** Smaller files are read as they are. */
+/** Smaller files are read whole. */
 const sparseFrom = 8 * 2 ** 20
-/** Contents of an initializer that stay in the file; shapes and the like are far smaller. */
+/** Contents of an initializer from this size on stay in the file; shapes and the like are far smaller. */
 const largeFrom = 2 ** 20
 const blockBytes = 2 ** 16
-/** Tag and length of a field, and some. */
+/** Enough for the tag and length of a field. */
 const headBytes = 32
 /** ModelProto.graph, GraphProto.initializer, TensorProto.raw_data (onnx.proto). */
 const [graphField, initializerField, rawDataField] = [7, 5, 9]
 
 /**
- * The bytes of an ONNX file but for large weights, which nobody looks at but the runtime, and that reads the file itself.
- * The memory for them is there and empty: the system gives none to what is not written to.
+ * Holds the bytes of an ONNX file without large weights, which only the runtime needs, and it reads the file itself.
+ * Their range is allocated and stays empty: the system gives no memory to pages that are not written to.
  */
 export class ModelBytes {
   readonly bytes: Uint8Array
@@ -40,7 +40,7 @@ export class ModelBytes {
         this.#readGraph(blocks, { start: 0, end: size })
       } catch (failure) {
         if (!(failure instanceof UnreadableOnnx)) throw failure
-        this.#leftOut.clear() // whoever reads it says what is wrong with it
+        this.#leftOut.clear() // `readOnnxModel` says what is wrong with it
         blocks.read({ start: 0, end: size })
       }
     } finally {
@@ -48,7 +48,7 @@ export class ModelBytes {
     }
   }
 
-  /** The model with what was left out as contents in another file of its folder: itself. */
+  /** @returns the model with the weights that were left out as external data, in its own file */
   withContentsBeside(model: OnnxModel): OnnxModel {
     if (this.#leftOut.size === 0) return model
     const initializers = model.graph.initializers.map((tensor): OnnxTensor => {
@@ -62,7 +62,7 @@ export class ModelBytes {
     return { ...model, graph: { ...model.graph, initializers } }
   }
 
-  /** Reads what was left out, for a copy of the whole file. */
+  /** Reads the weights that were left out, for a copy of the whole file. */
   complete(): void {
     const file = openSync(this.#path, 'r')
     try {
@@ -92,7 +92,7 @@ export class ModelBytes {
   }
 }
 
-/** A file of which blocks are read when somebody wants them. */
+/** Reads blocks of a file on demand. */
 class Blocks {
   readonly #file: number
   readonly #bytes: Uint8Array
@@ -117,7 +117,7 @@ class Blocks {
     }
   }
 
-  /** Fields of a message, of which only tags and lengths are read. */
+  /** Iterates over the fields of a message, and reads only their tags and lengths. */
   *readFields(message: ByteRange): Generator<Field> {
     this.read({ start: message.start, end: message.start + headBytes })
     for (const field of readFields(this.#bytes, message)) {

@@ -15,10 +15,10 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { ModelBytes } from './model-bytes.ts'
 import { proveRows } from './row-proof.ts'
 
-/** What a session is opened from: a file, or an edited copy of one, whose weights may lie in files beside the first. */
+/** The source of a session: a file, or an edited copy of one, whose weights may lie in files beside the first. */
 type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
 
-/** A file of a model, read, with what its graph says beyond what the runtime tells of it. */
+/** A model's file with what its graph says beyond the runtime's metadata. */
 export class ModelFile {
   readonly name: string
   readonly path: string
@@ -26,13 +26,13 @@ export class ModelFile {
   readonly graph: ServableGraph
   /** SHA-256 of the file, in hexadecimal; taken only where service.json gives one to compare. */
   readonly sha256: string | undefined
-  /** Inputs that may be left out, and what counts then. */
+  /** Inputs that may be left out, with their default values. */
   readonly defaults: readonly { readonly info: TensorInfo; readonly value: Tensor }[]
   readonly #content: ModelBytes
   #source: ModelSource | undefined
   #rowProof: RowProof | undefined
 
-  /** @throws ServiceLoadError when it is no ONNX file, or takes or gives what nobody could send or read */
+  /** @throws ServiceLoadError when it is no ONNX file, or has inputs or outputs of types that callers cannot send or read */
   constructor({ name, path, sha256 }: ModelPath) {
     this.name = name
     this.path = path
@@ -60,13 +60,13 @@ export class ModelFile {
     }
   }
 
-  /** Of the graph as its author wrote it: whatever the session is opened from computes the same. */
+  /** The proof is of the graph as its author wrote it; an edited or optimized graph computes the same. */
   get rowProof(): RowProof {
     this.#rowProof ??= proveRows(this.model, dirname(this.path))
     return this.#rowProof
   }
 
-  /** What the runtime is to open. */
+  /** The file or bytes that the runtime opens. */
   get source(): ModelSource {
     const { edit } = this.graph
     if (edit && !this.#source) this.#content.complete()

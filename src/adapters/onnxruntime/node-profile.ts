@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import type { Placement } from '../../models/session/placement.ts'
 
-/** ONNX Runtime's own names of execution providers, for ours. */
+/** Our names of execution providers by ONNX Runtime's. */
 const providerNames: Readonly<Record<string, string>> = {
   CPUExecutionProvider: 'cpu',
   CUDAExecutionProvider: 'cuda',
@@ -30,12 +30,12 @@ const folderPrefix = (thread: number) => `scoring-placement-${process.pid}-${thr
 export class NodeProfile {
   readonly #folder = mkdtempSync(join(tmpdir(), folderPrefix(threadId)))
 
-  /** What `profileFilePrefix` of the session has to be. */
+  /** The value for the session's option `profileFilePrefix`. */
   get prefix(): string {
     return join(this.#folder, 'run')
   }
 
-  /** What the session has written when it has ended its profile. */
+  /** Reads the events that the session wrote when it ended its profile. */
   read(): ProfileEvent[] {
     const [file] = readdirSync(this.#folder)
     return file === undefined ? [] : JSON.parse(readFileSync(join(this.#folder, file), 'utf8'))
@@ -46,7 +46,7 @@ export class NodeProfile {
   }
 }
 
-/** Removes what a thread that was ended while it loaded could not. */
+/** Removes the profiles of a worker that was ended while it loaded. */
 export function removeProfiles(thread: number): void {
   for (const name of readdirSync(tmpdir())) {
     if (name.startsWith(folderPrefix(thread))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
@@ -54,7 +54,9 @@ export function removeProfiles(thread: number): void {
 }
 
 /**
- * @param events  profile of a run
+ * Counts the nodes by the provider that ran them.
+ *
+ * @param events  the profile of a run
  * @returns undefined when no node ran
  */
 export function readPlacement(model: string, events: readonly ProfileEvent[]): Placement | undefined {

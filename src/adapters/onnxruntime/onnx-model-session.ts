@@ -26,8 +26,8 @@ interface SaveTo {
 }
 
 /**
- * A model that ONNX Runtime has loaded. On anything but the CPU its first run is profiled, which tells where its nodes
- * really ran: the runtime gives the CPU what a provider cannot take, without a word.
+ * A model that ONNX Runtime has loaded. On anything but the CPU its first run is profiled to see where its nodes ran: the
+ * runtime silently runs on the CPU what a provider cannot take.
  */
 export class OnnxModelSession implements ModelSession {
   readonly name: string
@@ -35,13 +35,13 @@ export class OnnxModelSession implements ModelSession {
   readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
   readonly rowProof: RowProof
-  /** It was opened from the files of `npm run optimize`. */
+  /** The session was opened from the files of `npm run optimize`. */
   isOptimizedAhead = false
-  /** What its owner should know of where it runs. */
+  /** Notes for the owner on where the model runs. */
   readonly notes: string[] = []
   readonly #session: ort.InferenceSession
   readonly #defaults: ModelFile['defaults']
-  /** What the session calls each output. */
+  /** The names that the session has for the outputs. */
   readonly #values: readonly string[]
   readonly #provider: string
   readonly #inTurn: InTurn | undefined
@@ -74,7 +74,7 @@ export class OnnxModelSession implements ModelSession {
         ...(profile && { enableProfiling: true, profileFilePrefix: profile.prefix }),
         extra: {
           session: {
-            // Spinning threads keep a core busy while nobody calls.
+            // Spinning threads keep a core busy between runs.
             intra_op: { allow_spinning: '0' },
             inter_op: { allow_spinning: '0' },
             ...(isStrict && { disable_cpu_ep_fallback: '1' }),
@@ -127,17 +127,17 @@ export class OnnxModelSession implements ModelSession {
     )
   }
 
-  /** What ran it, as soon as it has run: `webgpu`, or `webgpu, cpu` where some of its nodes ran on the CPU. */
+  /** The providers that ran it, known after its first run: `webgpu`, or `webgpu, cpu` where some nodes ran on the CPU. */
   get executionProvider(): string {
     return this.#placement ? listProviders(this.#placement) : this.#provider
   }
 
-  /** Nothing else was asked for. */
+  /** The session was asked for no provider but the CPU. */
   get isOnCpu(): boolean {
     return this.#provider === 'cpu'
   }
 
-  /** undefined: it runs on the CPU because it was asked to, or it has not run yet. */
+  /** Undefined for a session on the CPU alone, and before the first run. */
   get placement(): Placement | undefined {
     return this.#placement
   }
@@ -167,7 +167,7 @@ export class OnnxModelSession implements ModelSession {
     }
   }
 
-  /** Makes sure that it has run, with a made-up row if nobody had a better one, and is not profiled any more. */
+  /** Ends the profile of the first run, which has a made-up row where no request or sample has run yet. */
   async measurePlacement(): Promise<void> {
     if (!this.#profile) return
     try {
@@ -199,7 +199,7 @@ export class OnnxModelSession implements ModelSession {
         )
       }
     } catch (failure) {
-      // Nobody's answer depends on it.
+      // No answer depends on the placement.
       this.notes.push(`where the nodes of model "${this.name}" run is not known: ${(failure as Error).message}`)
     } finally {
       profile.remove()
@@ -207,7 +207,7 @@ export class OnnxModelSession implements ModelSession {
   }
 }
 
-/** Runs work of the GPU when no other thread has any. */
+/** Runs GPU work while no other thread of the process runs any. */
 type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>
 
 function waitForTurn(): InTurn {

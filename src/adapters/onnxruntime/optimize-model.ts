@@ -18,7 +18,7 @@ import {
 
 type Accelerator = ServiceDefinition['accelerator']
 
-/** How the CPU provider is asked for; see `planAttempts`. */
+/** The CPU provider as `planAttempts` asks for it. */
 const onCpu = { name: 'cpu', providers: ['cpu'], isStrict: false } as const
 
 /**
@@ -53,7 +53,7 @@ export async function optimizeModel(
   if (bytes < minBytes) {
     return { kind: 'unchanged', why: `it has ${bytes} bytes, and below ${minBytes} an optimized file opens no faster` }
   }
-  // In the same file system, so that the files are moved at once.
+  // The folder is in the same file system, so that the files are moved at once.
   const unfinished = mkdtempSync(join(folder, '.optimizing-'))
   try {
     const why = await save(file, accelerator, pins, unfinished)

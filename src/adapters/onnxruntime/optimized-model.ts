@@ -25,7 +25,7 @@ type Accelerator = ServiceDefinition['accelerator']
 /** Changes when the files are written in another way. */
 const formatVersion = 1
 
-/** What an optimized graph depends on. */
+/** Everything that an optimized graph depends on. */
 export interface Pins {
   readonly format: number
   readonly onnxRuntime: string
@@ -42,7 +42,7 @@ export interface OptimizedRecord extends Pins {
   readonly optimized: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>
 }
 
-/** Where the optimized files of a model lie. */
+/** @returns the paths of the optimized files of a model */
 export function optimizedPaths(modelPath: string): { graph: string; record: string } {
   const stem = modelPath.replace(/\.onnx$/, '')
   return { graph: `${stem}.optimized.onnx`, record: `${stem}.optimized.json` }
@@ -55,7 +55,7 @@ export function weightsName(modelPath: string, pins: Pins): string {
 }
 
 /**
- * What the optimized graph of a model depends on, here and now. Reads the model's files whole.
+ * Reads what the optimized graph of a model would depend on, here and now. It hashes the model's files whole.
  *
  * @returns a sentence instead when the model has to run as its file has it
  * @throws Error of the file system
@@ -104,7 +104,7 @@ export function findOptimized(file: ModelFile, accelerator: Accelerator): FoundO
   }
 }
 
-/** The first thing that is not as the record says, the cheap ones first. */
+/** @returns a sentence about the first difference from the record; cheap checks come first */
 function findMismatch(file: ModelFile, accelerator: Accelerator, record: OptimizedRecord): string | undefined {
   const { format, onnxRuntime, executionProvider, processor } = environment()
   if (record.format !== format || record.executionProvider !== executionProvider)
@@ -177,7 +177,7 @@ function describeProcessor(): string {
 
 function readInstructionSets(): string | undefined {
   try {
-    // The first processor's part: the kernel takes a while to write those of all.
+    // The part of the first processor will do: the kernel takes a while to write those of all.
     const buffer = Buffer.alloc(8192)
     const file = openSync('/proc/cpuinfo', 'r')
     const length = readSync(file, buffer)

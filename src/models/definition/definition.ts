@@ -166,7 +166,7 @@ const Stage = z
   .refine(stage => (stage.model === undefined) !== (stage.script === undefined), 'must have a "model" or a "script"')
 type Stage = z.infer<typeof Stage>
 
-/** What errors call a stage. */
+/** @returns the name of a stage in messages */
 export function nameOfStage({ name, model, script }: Stage): string {
   return name ?? model ?? (script as string).replace(/^.*[\\/]/, '').replace(/\.[^.]+$/, '')
 }

@@ -14,7 +14,7 @@ export interface ServedOutput {
   readonly name: string
   /** As the edited graph calls it. */
   readonly value: string
-  /** What the entries of the last axis are called. */
+  /** The names of the entries on the last axis. */
   readonly classes?: readonly string[]
   /** Name of the output, a list of tensors, that it is an entry of. */
   readonly list?: string
