@@ -16,7 +16,7 @@ import { involvesRows, literal, one, type Size } from './symbolic-size.ts'
 /** Traces an inner graph with these states as its inputs. */
 type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
 
-/** What an operator with inner graphs needs besides its call. */
+/** What a rule for an operator with inner graphs gets besides the call. */
 interface InnerGraphs {
   readonly trace: TraceGraph
   /** Whether the graph reads a value from outside that has rows. */
@@ -29,7 +29,7 @@ export const controlFlow: Readonly<Record<string, (call: OperatorCall, graphs: I
   Scan: scan,
 }
 
-/** The branch that is taken, when that is known; else what is true of both. */
+/** Takes the state of the branch that runs, when that is known; else what is true of both. */
 function branch(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const condition = call.constant(0, 'condition')
   const [yes, no] = [innerGraph(call, 'then_branch'), innerGraph(call, 'else_branch')]
@@ -40,7 +40,7 @@ function branch(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   return ofYes.map((state, index) => mergeStates(call.symbols, state, ofNo[index] as State))
 }
 
-/** Inputs: number of rounds, whether there is a first one, then what is carried from round to round. */
+/** The inputs are the number of rounds, whether there is a first one, then the values carried from round to round. */
 function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const rounds = call.constant(0, 'number of rounds')
   call.constant(1, 'condition')
@@ -59,7 +59,7 @@ function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   return [...outputs.carried, ...outputs.perRound.map(state => stacked(state, 0, length))]
 }
 
-/** Runs along an axis of its inputs (from opset 9 on); what is carried comes first, then what is run along. */
+/** Scan runs along an axis of its inputs (from opset 9 on); the carried values come first, then those it runs along. */
 function scan(call: OperatorCall, { trace, readsRows }: InnerGraphs): readonly State[] {
   if (call.opset < 9) throw new NotProven('is of an operator set before 9')
   const body = innerGraph(call, 'body')
@@ -108,7 +108,7 @@ interface Round {
   readonly perRound: readonly State[]
 }
 
-/** Traces rounds until what is carried into one is true of what comes out of it. */
+/** Traces rounds until the state that is carried into one holds for what comes out of it. */
 function settle(call: OperatorCall, first: readonly TensorState[], round: (states: readonly State[]) => Round): Round {
   let states: readonly State[] = first.map(withoutValues)
   const open = new Set<Size>()
@@ -127,7 +127,7 @@ function settle(call: OperatorCall, first: readonly TensorState[], round: (state
   throw new NotProven('carries values whose shapes do not settle')
 }
 
-/** A carried value changes from round to round. */
+/** Drops the contents of a carried value, which change from round to round. */
 function withoutValues(state: TensorState): TensorState {
   return state.kind === 'constant' ? constant(state.shape) : state
 }
@@ -137,7 +137,7 @@ function newSizes(before: State, after: State): readonly Size[] {
   return (after.shape ?? []).filter((size, axis) => size !== before.shape?.[axis])
 }
 
-/** What a round gives, put one after the other along a new axis. */
+/** Stacks what each round gives along a new axis. */
 function stacked(state: State, axis: number, length: Size, pre: Size = one): State {
   if (state.kind === 'mixed') return state
   if (state.kind !== 'constant' && state.kind !== 'rows') throw new NotProven('computes with the number of rows')

@@ -11,9 +11,9 @@ const field = {
 } as const
 
 export interface GraphEdit {
-  /** Fields of the graph, each with the fields that come in its place; none: it is taken out. */
+  /** Fields of the graph, each with those that replace it; none: it is removed. */
   readonly replaced: ReadonlyMap<FieldRange, readonly Uint8Array[]>
-  /** Fields that come after all others. */
+  /** Fields that are added at the end. */
   readonly appended: readonly Uint8Array[]
   /** Version of the standard operators where the model itself imports none. */
   readonly standardOpset?: number
@@ -40,7 +40,7 @@ export function editedOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): U
   ])
 }
 
-/** A node that gives a value another name. The runtime takes it out again. */
+/** @returns a node that gives a value another name; the runtime removes it again */
 export function identityNode(from: string, to: string): Uint8Array {
   return encodeBytesField(
     field.graph.node,

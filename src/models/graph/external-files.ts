@@ -6,7 +6,7 @@ import type { OnnxTensor } from './onnx-tensor.ts'
 const unreadTypes = new Set(['tensors', 'sparseTensor', 'sparseTensors'])
 
 /**
- * The files beside a model that hold contents of its tensors.
+ * Lists the files beside a model that hold contents of its tensors.
  *
  * @returns paths as the model has them, relative to its folder, sorted; undefined when sparse tensors or lists of tensors may
  *   name more

@@ -36,13 +36,13 @@ interface AttributeContent {
   readonly valueType: OnnxType | undefined
 }
 
-/** AttributeProto. Lists are decoded when they are asked for: those of a tree ensemble have millions of entries. */
+/** AttributeProto. Lists are decoded on read: those of a tree ensemble have millions of entries. */
 export class OnnxAttribute {
   readonly #bytes: Uint8Array
   readonly range: FieldRange
   readonly name: string
   readonly type: AttributeType
-  /** Inside a function: the attribute of the calling node whose value this one has ('' elsewhere). */
+  /** The attribute of the calling node whose value this one has, inside a function; '' elsewhere. */
   readonly reference: string
   readonly float: number
   readonly int: bigint

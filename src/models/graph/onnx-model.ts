@@ -2,7 +2,7 @@ import type { OnnxAttribute } from './onnx-attribute.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
 import type { ByteRange } from './protobuf.ts'
 
-/** Where a message stands in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
+/** The range of a message in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
 export interface FieldRange extends ByteRange {
   readonly fieldStart: number
 }
@@ -29,7 +29,7 @@ export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly OnnxValueInfo[]
   readonly outputs: readonly OnnxValueInfo[]
-  /** What the exporter says of values in between; nobody checks it. */
+  /** The exporter's claims about values in between, which nothing checks. */
   readonly valueInfos: readonly OnnxValueInfo[]
   readonly initializers: readonly OnnxTensor[]
   readonly sparseInitializers: readonly OnnxSparseTensor[]

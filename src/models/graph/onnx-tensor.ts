@@ -19,13 +19,13 @@ export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
   [13, 'uint64'],
 ] as const)
 
-/** Contents that stand in another file, beside the model. */
+/** Contents in another file, beside the model. */
 export interface ExternalData {
   /** Path of the file, relative to the model's folder. */
   readonly location: string
-  /** In bytes. */
+  /** The first byte in that file. */
   readonly offset: number
-  /** In bytes; undefined: to the end of the file. */
+  /** The number of bytes; undefined: to the end of the file. */
   readonly length: number | undefined
 }
 
@@ -110,7 +110,7 @@ function toTensorData(dtype: Dtype, values: readonly (number | bigint | string)[
 function fromLittleEndian(tensor: OnnxTensor, dtype: Dtype, content: Uint8Array): TensorData {
   const byteCount = elementCount(tensor) * bytesPerElement(dtype)
   if (dtype === 'string' || content.length !== byteCount) throw wrongLength(tensor, content.length, byteCount)
-  // Copied, since typed arrays begin at multiples of their width only.
+  // Typed arrays begin at multiples of their width only, so the bytes are copied.
   return new (typedArrays[dtype] as Uint8ArrayConstructor)(new Uint8Array(content).buffer)
 }
 

@@ -7,7 +7,7 @@ import { type RuleTable, ruleTable } from './rule-table.ts'
 import { literal, one, rowCount, type SymbolTable, sameSize } from './symbolic-size.ts'
 import { Tracer } from './trace-graph.ts'
 
-/** Whether rows of several requests may share a run of the model, and be cut apart again. */
+/** Whether rows of several requests may share a run of the model, and be split again. */
 export type RowIndependence =
   | {
       readonly kind: 'independent'
@@ -15,7 +15,7 @@ export type RowIndependence =
       readonly inputs: readonly string[]
       /** Inputs with a default, the same for all rows: a request that sends one must run alone. */
       readonly defaultedInputs: readonly string[]
-      /** In the model's order. */
+      /** The outputs, in the model's order. */
       readonly outputs: readonly OutputRows[]
       /**
        * Inner axes of inputs that have one name, by that name. The proof holds for requests in which all axes of one name
@@ -32,7 +32,7 @@ export type RowIndependence =
       readonly reason: string
     }
 
-/** How one output lies: row i along `rowAxis` belongs to row i of the inputs. */
+/** The rows of one output: row i along `rowAxis` belongs to row i of the inputs. */
 interface OutputRows {
   readonly name: string
   /** `list`: a sequence of tensors, each like this. `maps`: a sequence of one map a row, whose rowAxis is 0. */
@@ -46,7 +46,7 @@ interface InputAxis {
 }
 
 interface ProofOptions {
-  /** Reads small integer tensors that stand in another file: shapes may lie there. */
+  /** Reads small integer tensors in another file: shapes may lie there. */
   readonly readExternal?: ReadExternal
   readonly rules?: RuleTable
   /** The axis of each input that is the rows; undefined: this input is the same for all rows. All have axis 0 if absent. */
@@ -56,7 +56,7 @@ interface ProofOptions {
 /**
  * Proves from the graph that row i of every output depends on row i of the inputs and on nothing else: one pass over the
  * nodes, one state a value, and no proof wherever no rule says so. Nothing is run, and what the file claims of shapes in
- * between is not believed.
+ * between is not trusted.
  *
  * The proof is of one run with as many rows in every input, at least one. The caller checks that, and that the outputs have
  * as many rows.
@@ -65,7 +65,7 @@ export function proveRowIndependence(model: OnnxModel, options: ProofOptions = {
   try {
     return prove(model, options)
   } catch (failure) {
-    // Constants are decoded on the way.
+    // The trace decodes constants, which may be malformed.
     if (failure instanceof UnreadableOnnx) return { kind: 'dependent', reason: failure.message }
     if (failure instanceof NotProven) return { kind: 'dependent', reason: `the graph ${failure.message}` }
     throw failure

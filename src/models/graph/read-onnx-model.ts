@@ -21,9 +21,9 @@ import {
   wireTypes,
 } from './protobuf.ts'
 
-/** Messages within messages; protobuf's own readers stop at 100 too. */
+/** The deepest nesting of messages; protobuf's own readers stop at 100 too. */
 const maxDepth = 100
-/** Nodes, attributes, tensors, names … of one file. The largest real graphs have some hundred thousand. */
+/** The most nodes, attributes, tensors, names … of one file. The largest real graphs have some hundred thousand. */
 const maxParts = 5_000_000
 
 /**
@@ -235,7 +235,7 @@ class OnnxReader {
     let graph: OnnxGraph | undefined
     const graphs: OnnxGraph[] = []
     let valueType: OnnxType | undefined
-    // Files of IR version 1 need not say the type: it is that of the field that is there.
+    // Files of IR version 1 need not state the type: it is that of the field that is there.
     let present = 0
     for (const field of readFields(this.#bytes, range)) {
       present = typeOfField.get(field.number) ?? present
@@ -498,7 +498,7 @@ class OnnxReader {
   }
 }
 
-/** AttributeType of the field that holds a value. */
+/** The AttributeType of each field that holds a value. */
 const typeOfField = new Map([
   [2, 1],
   [3, 2],
@@ -516,7 +516,7 @@ const typeOfField = new Map([
   [15, 14],
 ])
 
-/** Protobuf merges a message that stands twice; no exporter writes that, and readers who differ could be played off. */
+/** Refuses a message that occurs twice. Protobuf merges both, but no exporter writes that, and readers may differ. */
 function only<Read>(before: Read | undefined, now: Read, what: string): Read {
   if (before !== undefined) throw new UnreadableOnnx(`it gives the ${what} twice`)
   return now

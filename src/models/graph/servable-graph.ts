@@ -1,7 +1,7 @@
 /**
- * What a graph needs so that its runs take and give nothing but tensors of types that JavaScript has. ONNX Runtime's
- * JavaScript binding (1.30) cannot give back maps and sequences, which converters write by default: the classifiers of
- * scikit-learn, LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
+ * Edits a graph so that its runs take and give nothing but tensors of types that JavaScript has. ONNX Runtime's JavaScript
+ * binding (1.30) cannot return maps and sequences, which converters write by default: the classifiers of scikit-learn,
+ * LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
  */
 import { type GraphEdit, identityNode, outputOfGraph } from './edit-onnx-model.ts'
 import type { FieldRange, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo } from './onnx-model.ts'
@@ -10,29 +10,29 @@ import { overwritesShared } from './training-statistics.ts'
 
 /** An output of a session, as callers know it. */
 export interface ServedOutput {
-  /** As the graph calls it, or the entry of a list: `probabilities[0]`. */
+  /** Its name in the graph, or the entry of a list: `probabilities[0]`. */
   readonly name: string
-  /** As the edited graph calls it. */
+  /** Its name in the edited graph. */
   readonly value: string
   /** The names of the entries on the last axis. */
   readonly classes?: readonly string[]
-  /** Name of the output, a list of tensors, that it is an entry of. */
+  /** The name of the output, a list of tensors, that it is an entry of. */
   readonly list?: string
   /** The graph does not say how many dimensions it has. */
   readonly hasAnyShape: boolean
 }
 
 export interface ServableGraph {
-  /** undefined: the file can be opened as it is. */
+  /** Undefined when the file can be opened as it is. */
   readonly edit: GraphEdit | undefined
   readonly outputs: readonly ServedOutput[]
-  /** Inputs for which the graph has a value, with that value: the edited graph takes it as an input like any other. */
+  /** Inputs with a default value, which the edited graph takes like any other input. */
   readonly defaults: readonly { readonly input: OnnxValueInfo; readonly value: OnnxTensor }[]
   /** Names of the other inputs whose number of dimensions the graph does not say. */
   readonly inputsOfAnyShape: ReadonlySet<string>
 }
 
-/** The graph takes or gives what nobody could send or read; `message` says what, and the way out. */
+/** Says which input or output has a type that callers cannot send or read, and the way out. */
 export class UnservableGraph extends Error {
   override readonly name = 'UnservableGraph'
 }
@@ -45,7 +45,7 @@ const mostDefaults = 16
 const mostDefaultElements = 4096
 /** Initializers that are inputs too are constants in older files (onnx, IR.md, "Optional Inputs"). */
 const firstIrVersionWithDefaults = 4
-/** For models of nothing but `ai.onnx.ml` operators; `Identity` has been there from the start. */
+/** The opset for models of nothing but `ai.onnx.ml` operators; `Identity` has been in it from the start. */
 const standardOpset = 9
 
 /** @throws UnservableGraph */
@@ -95,7 +95,7 @@ class Editing {
   readonly appended: Uint8Array[] = []
   readonly #bytes: Uint8Array
   readonly #producers: ReadonlyMap<string, OnnxNode>
-  /** How often each value is used, by nodes (those of inner graphs too) and as an output. */
+  /** The number of uses of each value, by nodes (those of inner graphs too) and as an output. */
   readonly #uses = new Map<string, number>()
   readonly #names: Set<string>
 
@@ -148,7 +148,7 @@ class Editing {
     return served
   }
 
-  /** The node that makes an output, behind those that only give it another name, from the last one on. */
+  /** Lists the node that makes an output and those that only give it another name, from the last one on. */
   #chainTo(output: string): OnnxNode[] {
     const chain: OnnxNode[] = []
     for (let node = this.#producers.get(output); node && !chain.includes(node); ) {
@@ -159,7 +159,7 @@ class Editing {
     return chain
   }
 
-  /** Puts the nodes where the chain ended. Of the chain, what nobody else uses goes. */
+  /** Puts the nodes where the chain ended, and removes the nodes of the chain that nothing else uses. */
   #replaceEnd(chain: readonly OnnxNode[], nodes: readonly Uint8Array[]): void {
     let isNeeded = false
     for (const [index, node] of chain.entries()) {
@@ -257,7 +257,7 @@ function nameOfType(elementType: number): string {
   return dtypeOfElementType.get(elementType) ?? otherTypes.get(elementType) ?? `type ${elementType}`
 }
 
-/** TensorProto.DataType of those that no JavaScript array holds. */
+/** The TensorProto.DataTypes that no JavaScript array holds. */
 const otherTypes: ReadonlyMap<number, string> = new Map([
   [14, 'complex64'],
   [15, 'complex128'],

@@ -11,9 +11,9 @@ import { randomOperators } from './rules/refused.ts'
 import { followSizes, maxFollowedEntries } from './rules/sizes.ts'
 import { literal, SymbolTable } from './symbolic-size.ts'
 
-/** Nodes traced in all, those of functions and loops once for every time. */
+/** The most nodes traced in all; those of functions and loops count every time. */
 const maxSteps = 300_000
-/** Functions within functions. */
+/** The deepest nesting of functions. */
 const maxCallDepth = 40
 
 interface TraceOptions {
@@ -21,7 +21,7 @@ interface TraceOptions {
   readonly readExternal?: ReadExternal
 }
 
-/** Where names have their values: a graph, within the graphs around it. */
+/** The names of a graph with their values, within those of the graphs around it. */
 interface Scope {
   readonly values: Map<string, State>
   readonly initializers: ReadonlyMap<string, OnnxTensor>
@@ -79,7 +79,7 @@ export class Tracer {
       const states = this.#step(node, scope, live.read)
       for (const [index, name] of node.outputs.entries()) {
         if (name === '' || !live.read.has(name)) continue
-        // A name that stands for two values could be read as either.
+        // A name with two values could be read as either.
         const isTaken = scope.values.has(name) || scope.initializers.has(name)
         const state = isTaken ? undefined : states[index]
         scope.values.set(

@@ -3,7 +3,7 @@ import { expectRowsOn, expectSameRows, knownRank, knownShape, type OperatorCall,
 import { type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { divide, isLiteral, literal, literalValue, multiply, one, type Size } from '../symbolic-size.ts'
 
-/** Tokens look at tokens of their own row: rows on axis 0 of the query, keys, values, caches and masks. */
+/** Tokens attend to tokens of their own row: rows lie on axis 0 of the query, keys, values, caches and masks. */
 export const attentionRules: Readonly<Record<string, Rule>> = {
   Attention: attention,
   RotaryEmbedding: call => rotaryEmbedding(call, { positions: 3, tables: [1, 2] }),
@@ -18,7 +18,7 @@ export const contribAttentionRules: Readonly<Record<string, Rule>> = {
   EmbedLayerNormalization: embedLayerNormalization,
 }
 
-/** Rows on `axis`, as many as in `data`; or a constant of length 1 there, which is the same for all rows. */
+/** Requires rows on `axis`, as many as in `data`; or a constant of length 1 there, which is the same for all rows. */
 function alongside(call: OperatorCall, data: TensorState, index: number, what: string, axis = 0): void {
   const state = call.optionalTensor(index)
   if (!state || (state.kind === 'constant' && data.kind === 'constant')) return
@@ -104,7 +104,7 @@ function groupQueryAttention(call: OperatorCall): readonly State[] {
   alongside(call, query, 10, 'bias')
   if (call.inputs.length > 12) throw new NotProven('has inputs for which there is no rule')
   const shape = knownShape(query)
-  // Without keys the query holds all three, and only part of its width comes out.
+  // Without keys the query holds all three, and the result has only part of its width.
   return withPresent(call, query, call.has(1) ? shape : [...shape.slice(0, 2), call.symbols.unknownSize()])
 }
 
@@ -114,7 +114,7 @@ function attention(call: OperatorCall): readonly State[] {
   expectRowsOn(query, 0)
   for (const index of [1, 2]) alongside(call, query, index, 'key')
   const mask = call.optionalTensor(3)
-  // A mask is stretched from the right: only with all four axes is its first one that of the rows.
+  // A mask is broadcast from the right: only with all four axes is its first one that of the rows.
   if (mask && (mask.kind === 'rows' || knownRank(mask) >= 4)) {
     if (knownRank(mask) !== 4) throw new NotProven('stretches a mask along the rows')
     alongside(call, query, 3, 'mask')

@@ -4,7 +4,7 @@ import { constant, type Shape, type State, type TensorState, tensor } from '../r
 import { divide, literal, multiply, one, type Size } from '../symbolic-size.ts'
 import { kernelShape, readWindows, transposedCounts, windowCounts } from '../window-sizes.ts'
 
-/** Images, sounds and the like: rows on axis 0, channels on axis 1, then the spatial axes. */
+/** The data have rows on axis 0, channels on axis 1, then the spatial axes. */
 export const convolutionRules: Readonly<Record<string, Rule>> = {
   Conv: call => convolution(call, 1, 2),
   ConvInteger: call => convolution(call, 1, 2, 3),
@@ -110,7 +110,7 @@ function withSpatialAxes(data: TensorState): Shape {
   return shape
 }
 
-/** Windows see one channel at a time, so that rows may lie on the axis of the channels too. */
+/** Windows cover one channel at a time, so rows may lie on the axis of the channels too. */
 function pool(call: OperatorCall, data: TensorState, isChannelsLast = false): TensorState {
   const shape = withSpatialAxes(data)
   const first = isChannelsLast ? 1 : 2

@@ -167,7 +167,7 @@ function isWhole(size: Size, { start, end, step }: Cut): boolean {
   return sameSize(end, size) || (end.symbols.length === 0 && end.factor >= farEnd)
 }
 
-/** The length of a cut of a known length; undefined when a bound is not known. */
+/** @returns the length of a slice of a known length; undefined when a bound is not known */
 function cutSize(size: Size, { start, end, step }: Cut): Size | undefined {
   const [length, from, to] = [size, start, end].map(each => each && literalValue(each))
   if (length === undefined || from === undefined || to === undefined || !step) return undefined

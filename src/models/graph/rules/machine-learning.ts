@@ -78,7 +78,7 @@ function oneHotEncoder(call: OperatorCall): State {
   return tensor([...knownShape(data), literal(categories)], data)
 }
 
-/** Picks along the last axis. */
+/** The operator picks along the last axis. */
 function arrayFeatureExtractor(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'rows' && indices.kind === 'rows')

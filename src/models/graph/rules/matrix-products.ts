@@ -126,7 +126,7 @@ function rightScales(
   }
 }
 
-/** Every letter is an axis. The letter of the rows must reach the result, and stand for the rows wherever it stands. */
+/** Every letter is an axis. The letter of the rows must reach the result, and must be the rows' axis in every operand. */
 function einsum(call: OperatorCall): State {
   const operands = call.tensors()
   const [left = '', right] = call.text('equation', '').replaceAll(' ', '').split('->')
@@ -155,7 +155,7 @@ function einsum(call: OperatorCall): State {
   return tensor(shape, ...(operands.filter(operand => operand.kind === 'rows') as Rows[]))
 }
 
-/** Without an arrow, the letters that stand once, in alphabetical order. */
+/** @returns the letters of the result without an arrow: those that occur once, in alphabetical order */
 function implicitOutput(terms: string): string {
   const letters = [...terms.replaceAll(',', '')]
   if (letters.some(letter => letter < 'a')) throw new NotProven('leaves the order of its result open')

@@ -99,7 +99,7 @@ function layerOutputs(
   const shape = knownShape(data)
   if (shape.slice(axis).some(involvesRows)) throw new NotProven('normalises over the axis of the rows')
   const present = operands.filter(operand => operand !== undefined)
-  // A scale may be stretched along the data, so that it must not be of one length where the rows are.
+  // A scale may be broadcast along the data, so it must not have a length on the axis of the rows.
   if (data.kind === 'rows') broadcastShapes(call.symbols, present.map(knownShape))
   const statistics = tensor(
     shape.map((size, index) => (index < axis ? size : one)),

@@ -2,7 +2,7 @@ import { NotProven } from '../not-proven.ts'
 import type { Rule } from '../operator-call.ts'
 import { constant } from '../row-state.ts'
 
-/** Operators that are known to look at other rows, or at their number, and why. All others without a rule are not known. */
+/** Operators that are known to read other rows, or their number, and why. Nothing is known of others without a rule. */
 const reasons: Readonly<Record<string, string>> = {
   DynamicQuantizeLinear: 'takes one scale from all rows together (dynamic quantisation)',
   DynamicQuantizeMatMul: 'takes one scale from all rows together (dynamic quantisation)',

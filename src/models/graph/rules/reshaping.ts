@@ -131,7 +131,7 @@ function unsqueeze(call: OperatorCall): State {
   return withContent(data, tensor(wider, data))
 }
 
-/** The same entries in the same order. */
+/** Keeps the contents: the same entries in the same order. */
 function withContent(data: TensorState, moved: TensorState): TensorState {
   return data.kind === 'constant' && moved.kind === 'constant' ? constant(moved.shape, data.content) : moved
 }

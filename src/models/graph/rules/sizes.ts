@@ -14,7 +14,7 @@ import {
   sameSize,
 } from '../symbolic-size.ts'
 
-/** Contents of up to so many entries are followed. */
+/** The largest contents that are followed, in entries. */
 export const maxFollowedEntries = 4096
 
 /**
@@ -36,7 +36,7 @@ interface Operand {
   readonly content: readonly Entry[]
 }
 
-/** Integers of unknown value are symbols of their own. */
+/** Makes integers of unknown value symbols of their own. */
 function readContent(symbols: SymbolTable, state: State | undefined): Operand | undefined {
   if (!state) return { shape: [], content: [] }
   if (state.kind === 'rowCounts') return state
@@ -211,7 +211,7 @@ function equality(a: Size, b: Size): Size | undefined {
   return isLengthAgainstNegative(a, right) || isLengthAgainstNegative(b, left) ? literal(0) : undefined
 }
 
-/** The shape that operands of rank 0 and 1 have together; undefined when they do not fit. */
+/** Broadcasts shapes of rank 0 and 1; undefined when they do not fit. */
 function longest(...operands: readonly Operand[]): Shape | undefined {
   const vectors = operands.filter(operand => operand.shape.length === 1)
   const count = Math.max(0, ...vectors.map(operand => operand.content.length))

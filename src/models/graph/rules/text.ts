@@ -43,7 +43,7 @@ function tfIdfVectorizer(call: OperatorCall): State {
   return tensor([...(shape.length === 2 ? [shape[0] ?? one] : []), literal(width)], data)
 }
 
-/** Words that only fill up a shorter row count for nothing, unless the vocabulary has them. */
+/** Words that only pad a shorter row do not count, unless the vocabulary has them. */
 function unpadded(words: Rows, vocabulary: readonly string[]): Rows {
   if (words.padding !== undefined && vocabulary.includes(words.padding))
     throw new NotProven('counts the words that fill up shorter rows')
