@@ -13,7 +13,7 @@ import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'
 import { NodeProfile, readPlacement } from './node-profile.ts'
 import { optimizationLevel } from './optimized-model.ts'
 import { runFailure } from './run-failure.ts'
-import { webgpuTurns } from './webgpu-turns.ts'
+import { webgpuTurns } from './webgpu-mutex.ts'
 
 // The runtime prints its errors to stderr in colour as well as throwing them; 4 (fatal) leaves the throwing.
 const logSeverityLevel = 4

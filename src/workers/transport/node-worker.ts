@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 import { progress } from '../../scheduling/dispatch.ts'

@@ -1,7 +1,7 @@
 import '../../adapters/onnxruntime/telemetry-off.ts'
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { heapLimitsOf } from './heap-limits.ts'
 import type { BlankThreadData } from './messages.ts'
 import { NativeGate } from './native-call-guard.ts'

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { describe, it } from 'vitest'
-import { WebgpuTurns } from '../../src/adapters/onnxruntime/webgpu-turns.ts'
+import { WebgpuTurns } from '../../src/adapters/onnxruntime/webgpu-mutex.ts'
 
-const file = new URL('../../src/adapters/onnxruntime/webgpu-turns.ts', import.meta.url)
+const file = new URL('../../src/adapters/onnxruntime/webgpu-mutex.ts', import.meta.url)
 
 /** Takes 200 turns, and counts how many threads have one at the same time. */
 const taking = `
