@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ModelFile } from '../../src/adapters/onnxruntime/model-file.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
-import { editedOnnxModel, identityNode } from '../../src/models/graph/edit-onnx-model.ts'
+import { editOnnxModel, identityNode } from '../../src/models/graph/edit-onnx-model.ts'
 import type { OnnxModel } from '../../src/models/graph/onnx-model.ts'
 import { tensorData } from '../../src/models/graph/onnx-tensor.ts'
 import { encodeBytesField, encodeIntegerField, encodeText } from '../../src/models/graph/protobuf.ts'
@@ -24,7 +24,7 @@ function withWeights(name: string): Buffer {
   const raw = encodeBytesField(9, new Uint8Array(weights.buffer))
   const tensor = encodeBytesField(5, dims, encodeIntegerField(2, 1), encodeBytesField(8, encodeText('w')), raw)
   const appended = [tensor, identityNode('w', 'copy of w')]
-  return Buffer.from(editedOnnxModel(model, { replaced: new Map(), appended }))
+  return Buffer.from(editOnnxModel(model, { replaced: new Map(), appended }))
 }
 
 async function save(test: TestContext, bytes: Buffer): Promise<string> {

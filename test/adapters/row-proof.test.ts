@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { describe, it, type TestContext } from 'vitest'
 import { proveRows } from '../../src/adapters/onnxruntime/row-proof.ts'
-import { editedOnnxModel } from '../../src/models/graph/edit-onnx-model.ts'
+import { editOnnxModel } from '../../src/models/graph/edit-onnx-model.ts'
 import { encodeBytesField, encodeIntegerField, encodeText } from '../../src/models/graph/protobuf.ts'
 import { readOnnxModel } from '../../src/models/graph/read-onnx-model.ts'
 import { writeModel } from '../support/onnx-writer.ts'
@@ -33,7 +33,7 @@ function reshapeModel(location: string, offset = 8) {
     outputs: [['y', 'float32', ['n', 'rest']]],
   })
   const edit = { replaced: new Map(), appended: [shapeIn(location, offset)] }
-  return readOnnxModel(editedOnnxModel(readOnnxModel(plain), edit))
+  return readOnnxModel(editOnnxModel(readOnnxModel(plain), edit))
 }
 
 async function folderWith(test: TestContext, ...shape: bigint[]): Promise<string> {

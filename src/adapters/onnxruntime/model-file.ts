@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { ServiceLoadError } from '../../errors.ts'
-import { editedOnnxModel } from '../../models/graph/edit-onnx-model.ts'
+import { editOnnxModel } from '../../models/graph/edit-onnx-model.ts'
 import { foreignFile } from '../../models/graph/foreign-file.ts'
 import type { OnnxModel, OnnxValueInfo } from '../../models/graph/onnx-model.ts'
 import { dtypeOfElementType, tensorData } from '../../models/graph/onnx-tensor.ts'
@@ -71,7 +71,7 @@ export class ModelFile {
     const { edit } = this.graph
     if (edit && !this.#source) this.#content.complete()
     this.#source ??= edit
-      ? { bytes: editedOnnxModel(this.model, edit), folderOfWeights: dirname(this.path) }
+      ? { bytes: editOnnxModel(this.model, edit), folderOfWeights: dirname(this.path) }
       : { path: this.path }
     return this.#source
   }

@@ -13,7 +13,7 @@ import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'
 import { NodeProfile, readPlacement } from './node-profile.ts'
 import { optimizationLevel } from './optimized-model.ts'
 import { runFailure } from './run-failure.ts'
-import { webgpuTurns } from './webgpu-mutex.ts'
+import { webgpuMutex } from './webgpu-mutex.ts'
 
 // The runtime prints its errors to stderr in colour as well as throwing them; 4 (fatal) leaves the throwing.
 const logSeverityLevel = 4
@@ -44,7 +44,7 @@ export class OnnxModelSession implements ModelSession {
   /** The names that the session has for the outputs. */
   readonly #values: readonly string[]
   readonly #provider: string
-  readonly #inTurn: InTurn | undefined
+  readonly #exclusively: Exclusively
   #profile: NodeProfile | undefined
   #placement: Placement | undefined
 
@@ -60,7 +60,7 @@ export class OnnxModelSession implements ModelSession {
     { optimizedPath, saveTo }: { optimizedPath?: string; saveTo?: SaveTo } = {},
   ): Promise<OnnxModelSession> {
     const profile = provider === 'cpu' ? undefined : new NodeProfile()
-    const inTurn = provider === 'webgpu' ? waitForTurn() : undefined
+    const exclusively = provider === 'webgpu' ? onGpu : onCpu
     const source = optimizedPath === undefined ? file.source : { path: optimizedPath }
     const folderOfWeights = 'bytes' in source ? source.folderOfWeights : undefined
     const create = () => {
@@ -91,8 +91,8 @@ export class OnnxModelSession implements ModelSession {
         : ort.InferenceSession.create(source.path, options)
     }
     try {
-      const session = await (inTurn ? inTurn(create) : create())
-      const opened = new OnnxModelSession(file, session, provider, profile, inTurn)
+      const session = await exclusively(create)
+      const opened = new OnnxModelSession(file, session, provider, profile, exclusively)
       opened.isOptimizedAhead = optimizedPath !== undefined
       return opened
     } catch (failure) {
@@ -106,14 +106,14 @@ export class OnnxModelSession implements ModelSession {
     session: ort.InferenceSession,
     provider: string,
     profile: NodeProfile | undefined,
-    inTurn: InTurn | undefined,
+    exclusively: Exclusively,
   ) {
     this.name = name
     this.rowProof = rowProof
     this.#session = session
     this.#provider = provider
     this.#profile = profile
-    this.#inTurn = inTurn
+    this.#exclusively = exclusively
     this.#defaults = defaults
     this.optionalInputs = defaults.map(({ info }) => info)
     const optional = new Set(this.optionalInputs.map(each => each.name))
@@ -151,7 +151,7 @@ export class OnnxModelSession implements ModelSession {
     }
     let outputs: ort.InferenceSession.OnnxValueMapType
     try {
-      outputs = await (this.#inTurn ? this.#inTurn(() => this.#session.run(native)) : this.#session.run(native))
+      outputs = await this.#exclusively(() => this.#session.run(native))
     } catch (cause) {
       throw runFailure(cause as Error)
     }
@@ -181,17 +181,15 @@ export class OnnxModelSession implements ModelSession {
 
   async release(): Promise<void> {
     this.#profile?.remove()
-    const release = () => this.#session.release()
-    await (this.#inTurn ? this.#inTurn(release) : release())
+    await this.#exclusively(() => this.#session.release())
   }
 
   async #endProfile(): Promise<void> {
     const profile = this.#profile
     if (!profile) return
     this.#profile = undefined
-    const end = async () => this.#session.endProfiling()
     try {
-      await (this.#inTurn ? this.#inTurn(end) : end())
+      await this.#exclusively(async () => this.#session.endProfiling())
       this.#placement = readPlacement(this.name, profile.read())
       if (this.#placement && this.#placement.typesOnCpu.length > 0) {
         this.notes.push(
@@ -207,10 +205,8 @@ export class OnnxModelSession implements ModelSession {
   }
 }
 
-/** Runs GPU work while no other thread of the process runs any. */
-type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>
+type Exclusively = <Result>(work: () => Promise<Result>) => Promise<Result>
 
-function waitForTurn(): InTurn {
-  const turns = webgpuTurns()
-  return work => turns.take(threadId, work)
-}
+/** Runs GPU work while no other thread of the process runs any. */
+const onGpu: Exclusively = work => webgpuMutex().run(threadId, work)
+const onCpu: Exclusively = work => work()

@@ -1,69 +1,64 @@
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 
-/** Milliseconds that a thread's end waits for others to leave the GPU alone. */
-const longestWaitMs = 2000
-const key = 'scoring-functions webgpu turns'
+/** The longest wait for other threads before a thread is ended. */
+const maxWaitMs = 2000
+const key = 'scoring-functions webgpu mutex'
 const free = 0
 
 /**
- * WebGPU computes for one thread of the process at a time: ONNX Runtime has one Dawn device for all sessions, and two
- * threads in it at once end the process with a segmentation fault (1.30; microsoft/onnxruntime issue 32561).
+ * Lets one thread of the process compute on WebGPU at a time: ONNX Runtime has one Dawn device for the sessions of all
+ * services, and two threads in it at once end the process with a segmentation fault (1.30; microsoft/onnxruntime issue
+ * 32561). One worker for each service would not do, as services share the device. Node.js 22 has no Web Locks.
  *
- * The memory that all threads share holds who has the turn: the id of its thread plus one, or 0.
+ * The shared memory holds the owner: the id of its thread plus one, or 0.
  */
-export class WebgpuTurns {
-  readonly #holder: Int32Array
+export class WebgpuMutex {
+  readonly #owner: Int32Array
 
   constructor(memory: SharedArrayBuffer) {
-    this.#holder = new Int32Array(memory)
+    this.#owner = new Int32Array(memory)
   }
 
-  /** Waits without keeping the thread, which may have other work. */
-  async take<Result>(threadId: number, work: () => Promise<Result>): Promise<Result> {
-    await this.#enter(threadId)
+  /** Runs the work as soon as no other thread computes. The wait does not block the thread. */
+  async run<Result>(threadId: number, work: () => Promise<Result>): Promise<Result> {
+    await this.#lock(threadId)
     try {
       return await work()
     } finally {
-      this.leave(threadId)
+      this.unlock(threadId)
     }
   }
 
   /**
-   * Before a thread is ended from outside: its sessions go with it, which must not happen while another thread computes.
-   * The turn is its own from then on, until `leave`. A thread that has the turn already is not waited for.
+   * Locks for a thread that is to be ended from outside: its sessions end with it, which must not happen while another
+   * thread computes. The lock is the ended thread's until `unlock`; a thread that computes has it already.
    */
-  async enterForEnd(threadId: number): Promise<void> {
-    if (Atomics.load(this.#holder, 0) === idOf(threadId)) return
-    await this.#enter(threadId, performance.now() + longestWaitMs)
+  async lockForEnd(threadId: number): Promise<void> {
+    if (Atomics.load(this.#owner, 0) === threadId + 1) return
+    await this.#lock(threadId, performance.now() + maxWaitMs)
   }
 
-  /** Gives back the turn of a thread that is done with it, or has ended. */
-  leave(threadId: number): void {
-    if (Atomics.compareExchange(this.#holder, 0, idOf(threadId), free) === idOf(threadId)) {
-      Atomics.notify(this.#holder, 0, 1)
-    }
+  /** Unlocks if the thread, which may have ended, is the owner. */
+  unlock(threadId: number): void {
+    if (Atomics.compareExchange(this.#owner, 0, threadId + 1, free) === threadId + 1) Atomics.notify(this.#owner, 0, 1)
   }
 
-  async #enter(threadId: number, until = Number.POSITIVE_INFINITY): Promise<void> {
+  async #lock(threadId: number, until = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      const holder = Atomics.compareExchange(this.#holder, 0, free, idOf(threadId))
+      const owner = Atomics.compareExchange(this.#owner, 0, free, threadId + 1)
       const leftMs = until - performance.now()
-      if (holder === free || leftMs <= 0) return
-      await Atomics.waitAsync(this.#holder, 0, holder, leftMs).value
+      if (owner === free || leftMs <= 0) return
+      await Atomics.waitAsync(this.#owner, 0, owner, leftMs).value
     }
   }
 }
 
-function idOf(threadId: number): number {
-  return threadId + 1
-}
-
-/** The turns of this process. The main thread asks first: threads get what it has when they start. */
-export function webgpuTurns(): WebgpuTurns {
+/** The mutex of this process. The main thread has to call this first, as threads share what it has when they start. */
+export function webgpuMutex(): WebgpuMutex {
   let memory = getEnvironmentData(key) as SharedArrayBuffer | undefined
   if (!memory) {
     memory = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
     setEnvironmentData(key, memory)
   }
-  return new WebgpuTurns(memory)
+  return new WebgpuMutex(memory)
 }

@@ -20,7 +20,7 @@ export interface GraphEdit {
 }
 
 /** @returns the whole file with the changes */
-export function editedOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
+export function editOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
   const ranges = [...edit.replaced].sort(([one], [other]) => one.fieldStart - other.fieldStart)
   const content: Uint8Array[] = []
   let at = graph.range.start

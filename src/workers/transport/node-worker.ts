@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-mutex.ts'
+import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 import { progress } from '../../scheduling/dispatch.ts'
@@ -73,7 +73,7 @@ export class WorkerScoringThread implements ScoringThread {
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
       if (trace) records?.giveBack(trace)
-      webgpuTurns().leave(this.#threadId)
+      webgpuMutex().unlock(this.#threadId)
       if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
       events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
     })
@@ -141,7 +141,7 @@ export class WorkerScoringThread implements ScoringThread {
   /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
   async end(): Promise<void> {
     await this.#gate.close()
-    if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
+    if (this.#providers.has('webgpu')) await webgpuMutex().lockForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 

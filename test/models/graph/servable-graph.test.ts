@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { editedOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
+import { editOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
 import type { OnnxModel } from '../../../src/models/graph/onnx-model.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
 import { servableGraph } from '../../../src/models/graph/servable-graph.ts'
@@ -24,14 +24,14 @@ function contentOf({ graph, opsets, irVersion }: OnnxModel) {
 
 function edited(model: OnnxModel): OnnxModel {
   const { edit } = servableGraph(model)
-  return edit ? readOnnxModel(editedOnnxModel(model, edit)) : model
+  return edit ? readOnnxModel(editOnnxModel(model, edit)) : model
 }
 
-describe('editedOnnxModel', () => {
+describe('editOnnxModel', () => {
   it('leaves every byte as it is where nothing changes', () => {
     for (const { folder, name } of all) {
       const model = read(folder, name)
-      const copy = editedOnnxModel(model, { replaced: new Map(), appended: [] })
+      const copy = editOnnxModel(model, { replaced: new Map(), appended: [] })
       assert.ok(Buffer.from(copy).equals(model.bytes), name)
     }
   })
@@ -47,7 +47,7 @@ describe('editedOnnxModel', () => {
         const before = contentOf(model)
         const kept = before.nodes.filter((_, index) => !taken.includes(index))
         const identities = added.map(name => ({ operator: 'Identity', inputs: ['x'], outputs: [name] }))
-        assert.deepEqual(contentOf(readOnnxModel(editedOnnxModel(model, { replaced, appended }))), {
+        assert.deepEqual(contentOf(readOnnxModel(editOnnxModel(model, { replaced, appended }))), {
           ...before,
           nodes: [...kept, ...identities],
         })
