@@ -192,7 +192,7 @@ function sizeOf(size: number | string | undefined): string {
 function decodeInput({ name, dtype, shape }: TensorInfo, nested: unknown, takes: NonFiniteInput): Tensor {
   const isFlat = Array.isArray(nested) && nested.length > 0 && !Array.isArray(nested[0])
   const isColumn = isFlat && shape?.length === 2 && shape[1] === 1
-  const read = decodeNested(name, dtype, isColumn ? shape.slice(0, 1) : shape, nested, takes)
+  const read = decodeNested(nested, { name, dtype, shape: isColumn ? shape.slice(0, 1) : shape, takes })
   return new Tensor(dtype, read.data, isColumn ? [...read.shape, 1] : read.shape)
 }
 

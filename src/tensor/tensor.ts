@@ -42,7 +42,7 @@ export class Tensor {
    * @throws ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH, naming the element
    */
   static from(dtype: Dtype, nested: unknown, name = 'data'): Tensor {
-    const { data, shape } = decodeNested(name, dtype, undefined, nested, Tensor.takes)
+    const { data, shape } = decodeNested(nested, { name, dtype, shape: undefined, takes: Tensor.takes })
     return new Tensor(dtype, data, shape)
   }
 
