@@ -29,7 +29,7 @@ export async function loadOnnxModel(model: ModelPath, accelerator: Accelerator):
     } catch (cause) {
       if (attempt.name === 'cpu') throw loadFailure(file, cause as Error)
       refusals.push(
-        `model "${model.name}" cannot be loaded on ${await why(file, attempt, accelerator, cause as Error)}`,
+        `model "${model.name}" cannot be loaded on ${await explainRefusal(file, attempt, accelerator, cause as Error)}`,
       )
     }
   }
@@ -46,25 +46,30 @@ async function openSession(
   attempt: ProviderAttempt,
   accelerator: Accelerator,
 ): Promise<OnnxModelSession> {
-  if (attempt.name !== 'cpu') return OnnxModelSession.open(file, attempt, accelerator)
+  if (attempt.name !== 'cpu') return OnnxModelSession.open(file, attempt, { accelerator })
   const found = findOptimized(file, accelerator)
-  if (found.kind === 'none') return OnnxModelSession.open(file, attempt, accelerator)
+  if (found.kind === 'none') return OnnxModelSession.open(file, attempt, { accelerator })
   let why: string
   if (found.kind === 'unusable') why = found.why
   else {
     try {
-      return await OnnxModelSession.open(file, attempt, accelerator, { optimizedPath: found.path })
+      return await OnnxModelSession.open(file, attempt, { accelerator, optimizedPath: found.path })
     } catch (failure) {
       why = `ONNX Runtime cannot open it (${plain((failure as Error).message)})`
     }
   }
-  const session = await OnnxModelSession.open(file, attempt, accelerator)
+  const session = await OnnxModelSession.open(file, attempt, { accelerator })
   session.notes.push(`the optimized graph of model "${file.name}" is not used: ${why}; npm run optimize makes it again`)
   return session
 }
 
 /** @returns the provider and the reason */
-async function why(file: ModelFile, attempt: ProviderAttempt, accelerator: Accelerator, cause: Error): Promise<string> {
+async function explainRefusal(
+  file: ModelFile,
+  attempt: ProviderAttempt,
+  accelerator: Accelerator,
+  cause: Error,
+): Promise<string> {
   // ONNX Runtime says that there are such nodes, and not which.
   const isForNodes = /fallback to CPU EP has been explicitly disabled/.test(cause.message)
   return `${attempt.name}: ${isForNodes ? await nodesOnCpu(file, attempt, accelerator) : explainFailure(attempt.name, cause)}`
@@ -72,7 +77,7 @@ async function why(file: ModelFile, attempt: ProviderAttempt, accelerator: Accel
 
 /** Loads the model once more with the CPU behind the provider, to see which nodes would run there. */
 async function nodesOnCpu(file: ModelFile, attempt: ProviderAttempt, accelerator: Accelerator): Promise<string> {
-  const session = await OnnxModelSession.open(file, { ...attempt, isStrict: false }, accelerator)
+  const session = await OnnxModelSession.open(file, { ...attempt, isStrict: false }, { accelerator })
   try {
     await session.measurePlacement()
   } finally {

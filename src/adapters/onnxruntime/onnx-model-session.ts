@@ -25,6 +25,23 @@ interface SaveTo {
   readonly weights: string
 }
 
+interface OpenOptions {
+  readonly accelerator: ServiceDefinition['accelerator']
+  /** The graph of the file as `npm run optimize` left it; undefined: the file itself is opened. */
+  readonly optimizedPath?: string
+  /** Where the runtime writes the graph as it optimized it. */
+  readonly saveTo?: SaveTo
+}
+
+interface OpenedSession {
+  readonly file: ModelFile
+  readonly session: ort.InferenceSession
+  readonly provider: string
+  readonly profile: NodeProfile | undefined
+  readonly exclusively: Exclusively
+  readonly optimizedPath: string | undefined
+}
+
 /**
  * A model that ONNX Runtime has loaded. On anything but the CPU its first run is profiled to see where its nodes ran: the
  * runtime silently runs on the CPU what a provider cannot take.
@@ -36,7 +53,7 @@ export class OnnxModelSession implements ModelSession {
   readonly outputs: readonly TensorInfo[]
   readonly rowProof: RowProof
   /** The session was opened from the files of `npm run optimize`. */
-  isOptimizedAhead = false
+  readonly isOptimizedAhead: boolean
   /** Notes for the owner on where the model runs. */
   readonly notes: string[] = []
   readonly #session: ort.InferenceSession
@@ -49,15 +66,12 @@ export class OnnxModelSession implements ModelSession {
   #placement: Placement | undefined
 
   /**
-   * @param optimizedPath  the graph of the file as the runtime optimized it before; undefined: the file itself is opened
-   * @param saveTo  where the graph goes as the runtime has optimized it
    * @throws Error in the words of ONNX Runtime when the provider cannot load it
    */
   static async open(
     file: ModelFile,
     { name: provider, providers, isStrict }: ProviderAttempt,
-    accelerator: ServiceDefinition['accelerator'],
-    { optimizedPath, saveTo }: { optimizedPath?: string; saveTo?: SaveTo } = {},
+    { accelerator, optimizedPath, saveTo }: OpenOptions,
   ): Promise<OnnxModelSession> {
     const profile = provider === 'cpu' ? undefined : new NodeProfile()
     const exclusively = provider === 'webgpu' ? onGpu : onCpu
@@ -92,24 +106,18 @@ export class OnnxModelSession implements ModelSession {
     }
     try {
       const session = await exclusively(create)
-      const opened = new OnnxModelSession(file, session, provider, profile, exclusively)
-      opened.isOptimizedAhead = optimizedPath !== undefined
-      return opened
+      return new OnnxModelSession({ file, session, provider, profile, exclusively, optimizedPath })
     } catch (failure) {
       profile?.remove()
       throw failure
     }
   }
 
-  private constructor(
-    { name, graph, defaults, rowProof }: ModelFile,
-    session: ort.InferenceSession,
-    provider: string,
-    profile: NodeProfile | undefined,
-    exclusively: Exclusively,
-  ) {
+  private constructor({ file, session, provider, profile, exclusively, optimizedPath }: OpenedSession) {
+    const { name, graph, defaults, rowProof } = file
     this.name = name
     this.rowProof = rowProof
+    this.isOptimizedAhead = optimizedPath !== undefined
     this.#session = session
     this.#provider = provider
     this.#profile = profile

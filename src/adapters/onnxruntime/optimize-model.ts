@@ -37,7 +37,7 @@ type OptimizeResult =
  * it, opens that too, and keeps it only where both give the same answer to a made-up row, to the bit, and have the same
  * inputs and outputs. Files of an earlier run are removed.
  *
- * @throws ServiceLoadError when the model is none; Error when it cannot be opened, or the folder cannot be written to
+ * @throws ServiceLoadError when the file is no model; Error when it cannot be opened, or the folder cannot be written to
  */
 export async function optimizeModel(
   model: ModelPath,
@@ -53,7 +53,7 @@ export async function optimizeModel(
   if (bytes < minBytes) {
     return { kind: 'unchanged', why: `it has ${bytes} bytes, and below ${minBytes} an optimized file opens no faster` }
   }
-  // The folder is in the same file system, so that the files are moved at once.
+  // The folder is in the same file system, so that the files can be moved.
   const unfinished = mkdtempSync(join(folder, '.optimizing-'))
   try {
     const why = await save(file, accelerator, pins, unfinished)
@@ -88,12 +88,12 @@ async function save(
 ): Promise<string | undefined> {
   const savedTo = join(folder, basename(optimizedPaths(file.path).graph))
   const saveTo = { path: savedTo, weights: weightsName(file.path, pins) }
-  const plain = await OnnxModelSession.open(file, onCpu, accelerator, { saveTo })
+  const plain = await OnnxModelSession.open(file, onCpu, { accelerator, saveTo })
   const answer = await scoreMadeUpRow(plain)
   const metadata = [plain.inputs, plain.outputs]
   await plain.release()
   if (answer === undefined) return 'a made-up row cannot be scored, so nothing can be compared'
-  const saved = await OnnxModelSession.open(file, onCpu, accelerator, { optimizedPath: savedTo })
+  const saved = await OnnxModelSession.open(file, onCpu, { accelerator, optimizedPath: savedTo })
   try {
     if (!isDeepStrictEqual([saved.inputs, saved.outputs], metadata)) return 'its inputs or outputs would differ'
     return isDeepStrictEqual(await scoreMadeUpRow(saved), answer) ? undefined : 'its answers would differ'

@@ -4,7 +4,7 @@
  * different kinds leave it open what an entry is.
  */
 
-import { typedArrays, type Dtype, type TensorData } from '../../tensor/dtype.ts'
+import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
 import { isResponse } from '../http/is-response.ts'
