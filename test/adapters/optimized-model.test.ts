@@ -172,7 +172,7 @@ describe('loadOnnxModel with an optimized file', () => {
     const basic = { ...accelerator, graphOptimization: 'basic' } as const
     const file = new ModelFile({ name: 'm', path: whole, sha256: undefined })
     const onCpu = { name: 'cpu', providers: ['cpu'], isStrict: false } as const
-    await OnnxModelSession.open(file, onCpu, basic, { saveTo: { path, weights: 'parts.data' } })
+    await OnnxModelSession.open(file, onCpu, { accelerator: basic, saveTo: { path, weights: 'parts.data' } })
     const expected = await (await load(path)).run({ image })
     await optimizedFiles(path)
     assert.deepEqual(Object.keys(readRecord(path).model), ['parts.onnx', 'parts.data'])

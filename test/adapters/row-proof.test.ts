@@ -54,7 +54,7 @@ describe('proveRows', () => {
     assert.equal(proveRows(reshapeModel('shapes.bin'), mixes).kind, 'dependent')
   })
 
-  it('proves nothing by what it cannot read, or lies elsewhere', async test => {
+  it('proves nothing from shapes that it cannot read, or that lie in other folders', async test => {
     const folder = await folderWith(test, -1n, 4n)
     for (const location of ['missing.bin', join(folder, 'shapes.bin'), `../${basename(folder)}/shapes.bin`, ''])
       assert.equal(proveRows(reshapeModel(location), folder).kind, 'dependent', location)

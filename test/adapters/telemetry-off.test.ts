@@ -23,8 +23,8 @@ function reportsIn(root: string): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => /mat-debug|\.onnxruntime/.test(path))
 }
 
-describe('the telemetry of ONNX Runtime', () => {
-  it('is off while services score', async test => {
+describe('telemetry-off', () => {
+  it('holds while services score', async test => {
     const { root, environment } = await freshUser(test)
     const app = await runApp(test, undefined, environment)
     await app.settled()
@@ -32,7 +32,7 @@ describe('the telemetry of ONNX Runtime', () => {
     assert.deepEqual(reportsIn(root), [])
   })
 
-  it('is off in the command that optimizes models', async test => {
+  it('holds in the command that optimizes models', async test => {
     const { root, environment } = await freshUser(test)
     const models = join(root, 'models')
     await mkdir(join(models, 'large'), { recursive: true })
@@ -45,7 +45,7 @@ describe('the telemetry of ONNX Runtime', () => {
     assert.deepEqual(reportsIn(root), [])
   })
 
-  it('is turned off in every file that loads it, tests and benchmarks included, before it is loaded', () => {
+  it('is imported before ONNX Runtime in every file that loads it, tests and benchmarks included', () => {
     for (const file of globSync('{src,functions,bench,test}/**/*.ts')) {
       const text = readFileSync(file, 'utf8')
       const loaded = text.search(/^import (?!type).* from 'onnxruntime-node|\('onnxruntime-node\/dist/m)

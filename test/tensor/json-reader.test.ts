@@ -28,8 +28,8 @@ describe('readJson', () => {
   it('refuses what JSON.parse refuses', () => {
     fc.assert(
       fc.property(fc.json(), fc.nat(), fc.constantFrom('', ',', '"', '}', ']', 'x', '\\', '0'), (text, at, with_) => {
-        const place = at % text.length
-        const broken = text.slice(0, place) + with_ + text.slice(place + 1)
+        const index = at % text.length
+        const broken = text.slice(0, index) + with_ + text.slice(index + 1)
         let isJson = true
         try {
           JSON.parse(broken)

@@ -43,7 +43,7 @@ describe('readOnnxModel', () => {
     assert.deepEqual([target?.dims, target && tensorData(target)], [[2], BigInt64Array.of(-1n, 5n)])
   })
 
-  it('keeps the place of every node, so that a copy without it can be written', () => {
+  it('keeps the range of every node, so that a copy without it can be written', () => {
     const { bytes, graph } = readCase('sk_columns_zipmap')
     const cut = graph.nodes.find(node => node.operator === 'ZipMap')
     assert.ok(cut)

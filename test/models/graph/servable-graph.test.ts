@@ -63,7 +63,7 @@ describe('servableGraph', () => {
       assert.equal(servableGraph(read('cases', name)).edit, undefined)
   })
 
-  it('puts Identity in the place of ZipMap, and keeps the rest', () => {
+  it('puts Identity in place of ZipMap, and keeps the rest', () => {
     const model = read('cases', 'sk_logistic_default')
     const before = contentOf(model)
     const after = contentOf(edited(model))
