@@ -10,7 +10,7 @@ const mayImport: Record<string, readonly string[]> = {
   auth: [],
   'models/definition': [],
   'models/graph': [],
-  'models/session': [],
+  'models/session': ['models/definition'],
   'models/repository': ['models/definition'],
   scheduling: ['models/session', 'models/definition'],
   scripts: ['scheduling', 'models/session'],

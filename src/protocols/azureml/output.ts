@@ -2,8 +2,8 @@ import { ScoringError } from '../../errors.ts'
 import type { Output, ScriptResponse } from '../../scheduling/inference-result.ts'
 import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
-import { isResponse } from '../http/is-response.ts'
-import { readAhead } from '../http/read-ahead.ts'
+import { isResponse } from '../../scripts/is-response.ts'
+import { readAhead } from '../../scripts/read-ahead.ts'
 
 /** How a service writes its answers (`service.json`, `response`). */
 export interface ResponseStyle {

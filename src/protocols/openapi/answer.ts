@@ -7,7 +7,7 @@
 import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
-import { isResponse } from '../http/is-response.ts'
+import { isResponse } from '../../scripts/is-response.ts'
 import type { JsonSchema } from './dialect.ts'
 import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
 

@@ -14,7 +14,7 @@ import { DispatchAnswers, type PostFromThread } from './dispatch-results.ts'
 import type { LoadedService } from './load-service.ts'
 import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
 import { SlicedRequest } from './sliced-request.ts'
-import { wholeInputOf } from './whole-input.ts'
+import { wholeInputOf } from '../../protocols/azureml/codec.ts'
 
 /** A script whose runs may hold the rows of several requests. */
 type JoiningScript = RowScript | HeadedScript

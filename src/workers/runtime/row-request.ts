@@ -9,7 +9,7 @@ import type { OwnMedia } from '../../scripts/own-media.ts'
 import { rowCountOf } from '../../scripts/row-feeds.ts'
 import type { HeadedScript, RowScript } from '../../scripts/script.ts'
 import type { LoadedService } from './load-service.ts'
-import { wholeInputOf } from './whole-input.ts'
+import { wholeInputOf } from '../../protocols/azureml/codec.ts'
 
 /**
  * The script's own decoder when the body is for it; that may take its time, where all others are done at once. Bytes whose

@@ -1,4 +1,4 @@
-import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
+import { decodeJsonBody, decodeText } from './input.ts'
 import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
 import type { WholeScript } from '../../scripts/script.ts'
 import { wholeRequest } from '../../scripts/whole-request.ts'

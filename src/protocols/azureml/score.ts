@@ -13,7 +13,7 @@ import type { BodyAccount } from '../http/read-body.ts'
 import { type RequestIds, requestIdsOf } from '../http/request-ids.ts'
 import { encodeServerTiming } from '../http/server-timing.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
-import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './answer.ts'
+import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './respond.ts'
 import { patienceOf } from './scoring-timeout.ts'
 
 /** `…/score`, from the head of the request to its answer. */
