@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
-import { answerFailure, answerRoot, answerServiceHealth } from '../src/protocols/azureml/score.ts'
+import { answerFailure, answerRoot, answerServiceHealth } from '../src/protocols/azureml/endpoints.ts'
 import { answerLive, answerReady } from '../src/protocols/ops/health.ts'
 import { everyMethod } from './every-method.ts'
 

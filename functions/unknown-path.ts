@@ -1,5 +1,5 @@
 import { app, type HttpResponseInit } from '@azure/functions'
-import { answerUnknownPath } from '../src/protocols/azureml/score.ts'
+import { answerUnknownPath } from '../src/protocols/azureml/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
 app.http('unknown-path', {
