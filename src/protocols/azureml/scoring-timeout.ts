@@ -1,5 +1,5 @@
 import { ScoringError } from '../../errors.ts'
-import type { Patience } from '../../scheduling/waiting-request.ts'
+import type { Patience } from '../../scheduling/request-queue.ts'
 import type { WireRequest } from '../http/wire.ts'
 
 /**

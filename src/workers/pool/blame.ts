@@ -1,5 +1,5 @@
 import { failure, type InferenceResult } from '../../scheduling/inference-result.ts'
-import { canRunAgain, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import { canRunAgain, timedOut, type WaitingRequest } from '../../scheduling/request-queue.ts'
 import type { ThreadEnd } from './scoring-thread.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 

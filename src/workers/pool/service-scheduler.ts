@@ -1,12 +1,19 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { type AdmissionLimits, refusalOf } from '../../scheduling/admission.ts'
+import { RunPermits, type RunShare } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
-import { type Company, RequestQueue, type Taker } from '../../scheduling/request-queue.ts'
-import { RunPermits, type RunShare } from '../../scheduling/run-permits.ts'
-import { type Patience, stopping, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import {
+  type Company,
+  type Patience,
+  RequestQueue,
+  stopping,
+  type Taker,
+  timedOut,
+  type WaitingRequest,
+} from '../../scheduling/request-queue.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerHandle } from './worker-handle.ts'

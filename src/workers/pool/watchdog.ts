@@ -1,5 +1,5 @@
 import type { RequestQueue } from '../../scheduling/request-queue.ts'
-import { abandoned, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import { abandoned, timedOut, type WaitingRequest } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { isStalled, type WorkerHandle } from './worker-handle.ts'
 

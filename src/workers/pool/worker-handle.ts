@@ -1,8 +1,8 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
+import type { RunPermit } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize, type RunStats } from '../../scheduling/dispatch.ts'
 import { discard, type InferenceResult } from '../../scheduling/inference-result.ts'
-import type { RunPermit } from '../../scheduling/run-permits.ts'
-import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/waiting-request.ts'
+import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
 
