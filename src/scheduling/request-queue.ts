@@ -237,8 +237,8 @@ export class RequestQueue {
     return Math.max(0, first.acceptedAt + maxDelayMs - this.#now())
   }
 
-  /** What goes to a thread that has a long request under way: nothing of a job, unless that was held back for long. */
-  takeForRoom(taker: Taker, hasEntryScript: boolean): WaitingRequest[] {
+  /** What goes to a thread beside a long request that it resumes: nothing of a job, unless that was held back for long. */
+  takeBeside(taker: Taker, hasEntryScript: boolean): WaitingRequest[] {
     const now = this.#now()
     if (this.#isOverdue(now) && canJoin(this.background.first as WaitingRequest, hasEntryScript))
       return this.#takeBackground(now)

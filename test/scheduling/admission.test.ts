@@ -131,7 +131,7 @@ describe('a busy ServiceScheduler', () => {
   it('does not count what a thread has in hand that takes others in meanwhile', async () => {
     const { scheduler, thread } = busyScheduler()
     assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms /)
-    thread(0).events.onRoom()
+    thread(0).yield()
     assert.equal(scheduler.refusalOf(0, 1), undefined)
     await scheduler.stop()
   })

@@ -24,8 +24,8 @@ class TimedThread extends FakeThread {
     this.#computes = computes
   }
 
-  override dispatch(requests: readonly InferenceRequest[]): void {
-    super.dispatch(requests)
+  override dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    super.dispatch(requests, resumed)
     const ms = this.#costMs * requests.length
     this.busyUntil = Date.now() + ms
     this.takenMs += ms

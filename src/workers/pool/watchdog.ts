@@ -72,7 +72,7 @@ export class Watchdog {
     this.#expire(now)
     for (const worker of workers) {
       if (worker.state === 'loading') this.#inspectLoading(worker, now)
-      if (worker.state === 'busy') this.#inspectBusy(worker, now)
+      if (worker.state === 'busy' || worker.state === 'paused') this.#inspectBusy(worker, now)
     }
     if (queue.length > 0) onWork()
     else if (

@@ -365,7 +365,7 @@ describe('ServiceScheduler', () => {
     assert.equal(threads.length, 1)
     const next = ['slow too', 'stuck too'].map(text => scheduler.submit(requestOf(text)))
     thread(0).answer(0)
-    thread(0).events.onIdle()
+    thread(0).events.onIdle([])
     thread(0).decode(0)
     thread(0).begin(1)
     while (threads.length < 2) await delay(5)
