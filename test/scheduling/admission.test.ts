@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { DispatchCost } from '../../src/scheduling/dispatch-cost.ts'
 import type { Failure, InferenceResult } from '../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions } from '../../src/workers/pool/service-scheduler.ts'
-import { encoded, report, requestOf } from '../workers/pool/fake-thread.ts'
+import { encoded, report, requestOf } from '../workers/pool/fake-worker.ts'
 import { readyScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 const near = (actual: number, expected: number) =>

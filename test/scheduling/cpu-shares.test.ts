@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { RunPermits } from '../../src/scheduling/cpu-shares.ts'
 import type { InferenceRequest } from '../../src/scheduling/inference-request.ts'
-import type { ThreadEvents } from '../../src/workers/pool/scoring-thread.ts'
 import type { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import { FakeThread, report, requestOf } from '../workers/pool/fake-thread.ts'
+import type { ThreadEvents } from '../../src/workers/pool/worker-thread.ts'
+import { FakeThread, report, requestOf } from '../workers/pool/fake-worker.ts'
 import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 /** What the docstring promises: a dispatch keeps others waiting for one turn only. */

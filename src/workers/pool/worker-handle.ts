@@ -4,7 +4,7 @@ import { maxDispatchSize, type RunStats } from '../../scheduling/dispatch.ts'
 import { discard, type InferenceResult } from '../../scheduling/inference-result.ts'
 import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
+import type { ScoringThread, StartThread, ThreadEnd } from './worker-thread.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'

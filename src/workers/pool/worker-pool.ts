@@ -5,9 +5,9 @@ import { failure } from '../../scheduling/inference-result.ts'
 import type { RequestQueue } from '../../scheduling/request-queue.ts'
 import { stopping } from '../../scheduling/request-queue.ts'
 import type { RestartReason, ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import { answerOfEnd, settleGuilty } from './blame.ts'
-import type { StartThread, ThreadEnd } from './scoring-thread.ts'
+import { answerOfEnd, settleGuilty } from './culprit.ts'
 import { isStalled, WorkerHandle } from './worker-handle.ts'
+import type { StartThread, ThreadEnd } from './worker-thread.ts'
 
 export interface WorkerPoolOptions {
   readonly startThread: StartThread

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { progress } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
-import { FakeThread, report } from './fake-thread.ts'
+import type { ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
+import { FakeThread, report } from './fake-worker.ts'
 import { makeScheduler } from './scheduler-fixture.ts'
 
 const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }

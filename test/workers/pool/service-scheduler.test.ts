@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, describe, it } from 'vitest'
 import type { Failure, InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
-import { report, requestOf } from './fake-thread.ts'
+import { report, requestOf } from './fake-worker.ts'
 import * as fixture from './scheduler-fixture.ts'
 
 let open: ServiceScheduler[] = []

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { RunPermits } from '../../../src/scheduling/cpu-shares.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import { report, requestOf } from './fake-thread.ts'
+import { report, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (result: InferenceResult) =>

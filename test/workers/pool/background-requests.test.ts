@@ -5,7 +5,7 @@ import type { InferenceResult } from '../../../src/scheduling/inference-result.t
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
-import { type FakeThread, report, requestOf } from './fake-thread.ts'
+import { type FakeThread, report, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (answer: InferenceResult) =>

@@ -2,7 +2,7 @@ import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { progress } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
 
 export const report: LoadReport = {
   scriptKind: 'typed',
