@@ -20,7 +20,7 @@ export type NonFiniteInput = 'none' | 'null' | 'all'
 const maxRank = 32
 
 /** An input that nested arrays are read for. */
-export interface NestedInput {
+interface NestedInput {
   /** Its name in messages. */
   readonly name: string
   readonly dtype: Dtype

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { madeUpRow, sampleOf, spreads, variedRow } from '../../src/scripts/unlike-rows.ts'
-import { typedArrays, type Dtype, integerRange } from '../../src/tensor/dtype.ts'
+import { type Dtype, integerRange, typedArrays } from '../../src/tensor/dtype.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
 const dtypes = Object.keys(typedArrays) as Dtype[]

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import type { Feeds, ModelSession } from '../../src/models/session/model-session.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { warmUp } from '../../src/scripts/warm-up.ts'
-import { typedArrays, type Dtype } from '../../src/tensor/dtype.ts'
+import { type Dtype, typedArrays } from '../../src/tensor/dtype.ts'
 import { splitRows } from '../../src/tensor/rows.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { typedArrays, type Dtype } from '../../src/tensor/dtype.ts'
+import { type Dtype, typedArrays } from '../../src/tensor/dtype.ts'
 import { identityModel, writeModel } from './onnx-writer.ts'
 import type { ServiceFiles } from './service-folder.ts'
 
