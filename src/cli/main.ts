@@ -1,8 +1,8 @@
 /** `scoring-functions [command] [options]`; `npm start` runs `start`. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findAppRoot } from '../adapters/local/app-root.ts'
 import { StartupError } from '../errors.ts'
+import { findAppRoot } from './app-root.ts'
 import { start, startHelp } from './start.ts'
 
 const help = `Usage: npm start -- [command] [options]

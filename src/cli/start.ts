@@ -1,7 +1,6 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { findAppRoot } from '../adapters/local/app-root.ts'
 import { StartupError } from '../errors.ts'
 import { type LocalStorage, startAzurite, wantsLocalStorage, whenDamaged } from '../host/azurite.ts'
 import { hasAzurite } from '../host/azurite-process.ts'
@@ -9,6 +8,7 @@ import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http-server.ts'
 import { readLocalSettings } from '../host/local-settings.ts'
 import { superviseHost } from '../host/supervisor.ts'
+import { findAppRoot } from './app-root.ts'
 import { printFirstRequest } from './first-request.ts'
 
 export const startHelp = `Options of start:

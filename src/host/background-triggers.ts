@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { systemClock } from '../adapters/local/system-clock.ts'
+import { systemClock } from './clock.ts'
 import { FunctionRunner, type InvocationSurroundings } from './function-runner.ts'
 import type { HostTimes } from './host-times.ts'
 import type { QueueListener } from './queue/queue-listener.ts'

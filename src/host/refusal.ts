@@ -1,7 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, ScoringError } from '../errors.ts'
-import { encode } from '../tensor/python-json.ts'
 import { afterAnswers } from './unanswered.ts'
 
 /** What is refused before any function is asked, in the words that the functions use: JSON, and the connection ends. */
@@ -112,7 +111,8 @@ function refusalOf(fault: Error & { code?: string; reason?: string }): ScoringEr
 }
 
 function answerTo({ status, message, code }: ScoringError) {
-  const body = encode({ message, code })
+  // Spaced as the app's own error bodies are. All messages are ASCII.
+  const body = `{"message": ${JSON.stringify(message)}, "code": ${JSON.stringify(code)}}`
   const headers = {
     'content-type': 'application/json',
     'x-content-type-options': 'nosniff', // it may quote the request

@@ -1,4 +1,4 @@
-import type { Clock } from '../../auth/clock.ts'
+import type { Clock } from '../clock.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 
 /**

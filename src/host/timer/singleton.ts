@@ -1,4 +1,4 @@
-import type { Clock } from '../../auth/clock.ts'
+import type { Clock } from '../clock.ts'
 import type { BlobLease } from '../storage/host-blobs.ts'
 
 export interface SingletonOptions {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../auth/clock.ts'
+import type { Clock } from '../clock.ts'
 import { dateTimeOffset } from '../date-time-offset.ts'
 import { type ScheduleMonitor, type ScheduleStatus, statusAtStart, timerInput } from './schedule-status.ts'
 import type { TimerSchedule } from './timer-schedule.ts'

@@ -1,6 +1,6 @@
-import type { Clock } from '../../auth/clock.ts'
 import { StartupError } from '../../errors.ts'
 import { resolveSettings } from '../binding-expression.ts'
+import type { Clock } from '../clock.ts'
 import type { FunctionRunner } from '../function-runner.ts'
 import type { HostTimes } from '../host-times.ts'
 import type { HostBlobs } from '../storage/host-blobs.ts'
