@@ -32,10 +32,11 @@ export class HttpFront {
   readonly #options: FrontOptions
   readonly #table: RouteTable<Target>
 
-  /** @throws StartupError when a route is wrong */
+  /** @throws StartupError when a route is not supported */
   constructor(options: FrontOptions) {
     this.#options = options
     const entries = options.triggers.map(({ fn, route, methods }) => ({
+      functionName: fn.name,
       route,
       methods,
       target: { name: fn.name, handler: fn.handler, options: optionsOf(fn) },

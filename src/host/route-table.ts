@@ -1,11 +1,12 @@
-import { StartupError } from '../errors.ts'
 import { decodePath } from './request-path.ts'
-import { type Parameter, type Part, parseTemplate, type Segment } from './route-template.ts'
+import { compareSegments, matchSegments, parseRoute, type Segment } from './route-template.ts'
 
 export interface RouteEntry<Target> {
-  /** Template after the route prefix. */
+  /** For messages. */
+  readonly functionName: string
+  /** Without the route prefix. */
   readonly route: string
-  /** Methods in upper case. */
+  /** In upper case. */
   readonly methods: readonly string[]
   readonly target: Target
 }
@@ -24,26 +25,29 @@ interface Route<Target> {
 const malformed = Symbol('malformed path')
 
 /**
- * Which function a request means. A route of other methods does not match, so the next one is tried; the order is that
- * of Azure Functions' own comparison (WebJobsRouteBuilder.RouteComparison): see {@link compareRoutes}.
+ * Finds the function that a request means. A route with other methods does not match, so the next one is tried; routes are
+ * tried in the order of Azure Functions (WebJobsRouteBuilder.RouteComparison): see {@link compareSegments}.
  */
 export class RouteTable<Target> {
-  /** What {@link find} answers for a path with broken percent escapes. */
+  /** The result of {@link find} for a path with broken percent escapes. */
   static readonly malformed: typeof malformed = malformed
 
   readonly #routes: Route<Target>[]
   /** Routes without parameters, by path in lower case: most lookups end here. */
   readonly #literal = new Map<string, Route<Target>[]>()
 
-  /** @throws StartupError when a template is wrong */
+  /**
+   * @param prefix  of host.json; stands before every route
+   * @throws StartupError when a route is not supported
+   */
   constructor(entries: readonly RouteEntry<Target>[], prefix: string) {
     this.#routes = entries
-      .map(({ route, methods, target }) => ({
-        segments: parseTemplate(joinTemplate(prefix, route)),
+      .map(({ functionName, route, methods, target }) => ({
+        segments: parseRoute(functionName, route, prefix),
         methods: new Set(methods),
         target,
       }))
-      .sort((a, b) => compareRoutes(a.segments, b.segments))
+      .sort((a, b) => compareSegments(a.segments, b.segments))
     for (const [index, route] of this.#routes.entries()) this.#indexLiteral(route, this.#routes.slice(0, index))
   }
 
@@ -69,92 +73,17 @@ export class RouteTable<Target> {
   }
 
   #indexLiteral(route: Route<Target>, before: readonly Route<Target>[]): void {
-    const literals = route.segments.map(({ parts }) => literalOf(parts))
-    if (!literals.every(literal => literal !== undefined)) return
-    const isShadowed = before.some(({ segments }) => !isLiteral(segments) && matchSegments(segments, literals))
+    const texts = literalTexts(route.segments)
+    if (!texts) return
+    const isShadowed = before.some(({ segments }) => !literalTexts(segments) && matchSegments(segments, texts))
     if (isShadowed) return
-    const path = `/${literals.join('/')}`
+    const path = `/${texts.join('/')}`
     this.#literal.set(path, [...(this.#literal.get(path) ?? []), route])
   }
 }
 
-function joinTemplate(prefix: string, route: string): string {
-  if (prefix === '') return route.replace(/^~?\//, '')
-  if (route.startsWith('/')) {
-    throw new StartupError(`route "${route}" may not start with "/" when host.json has the route prefix "${prefix}"`)
-  }
-  return `${prefix}/${route}`
-}
-
-function isLiteral(segments: readonly Segment[]): boolean {
-  return segments.every(({ parts }) => literalOf(parts) !== undefined)
-}
-
-function literalOf([part, ...others]: readonly Part[]): string | undefined {
-  return part && 'literal' in part && others.length === 0 ? part.literal : undefined
-}
-
-/** Segment by segment: literal before parameter, more constraints before fewer; then the longer route before the shorter. */
-function compareRoutes(a: readonly Segment[], b: readonly Segment[]): number {
-  for (const [index, segment] of a.entries()) {
-    const other = b[index]
-    if (!other) return -1
-    const [part, otherPart] = [segment.parts[0]!, other.parts[0]!]
-    if ('literal' in part && 'literal' in otherPart) {
-      if (part.literal !== otherPart.literal) return part.literal < otherPart.literal ? -1 : 1
-    } else if ('parameter' in part && 'parameter' in otherPart) {
-      const difference = otherPart.parameter.constraints.length - part.parameter.constraints.length
-      if (difference !== 0) return difference
-    } else {
-      return 'literal' in part ? -1 : 1
-    }
-  }
-  return b.length > a.length ? 1 : 0
-}
-
-function matchSegments(segments: readonly Segment[], values: readonly string[]): Record<string, string> | undefined {
-  const last = segments.at(-1)?.parts[0]
-  const isOpen = last !== undefined && 'parameter' in last && last.parameter.isCatchAll
-  if (values.length > segments.length && !isOpen) return undefined
-  const params: Record<string, string> = {}
-  for (let index = 0; index < segments.length; index++) {
-    const { parts, patterns } = segments[index]!
-    const value = values[index]
-    if (patterns.length > 0) {
-      if (value === undefined || !matchPatterns(patterns, value, params)) return undefined
-      continue
-    }
-    const part = parts[0]!
-    if ('literal' in part) {
-      if (value === undefined || !isSameText(value, part.literal)) return undefined
-      continue
-    }
-    const { parameter } = part
-    const isRest = parameter.isCatchAll && value !== undefined
-    if (!take(parameter, isRest ? values.slice(index).join('/') : value, params)) return undefined
-    if (isRest) break
-  }
-  return params
-}
-
-function take(parameter: Parameter, given: string | undefined, params: Record<string, string>): boolean {
-  const { name, constraints, isOptional, isCatchAll, defaultValue } = parameter
-  if (given === '' && !isCatchAll) return false
-  const value = given === undefined || given === '' ? defaultValue : given
-  if (value === undefined) return isOptional || (isCatchAll && constraints.length === 0)
-  if (!constraints.every(isSatisfied => isSatisfied(value))) return false
-  params[name] = value
-  return true
-}
-
-function matchPatterns(patterns: Segment['patterns'], value: string, params: Record<string, string>): boolean {
-  for (const { regex, parameters } of patterns) {
-    const found = regex.exec(value)
-    if (found) return parameters.every((parameter, index) => take(parameter, found[index + 1], params))
-  }
-  return false
-}
-
-function isSameText(value: string, literal: string): boolean {
-  return value === literal || (value.length === literal.length && value.toLowerCase() === literal)
+/** @returns undefined when the route has a parameter */
+function literalTexts(segments: readonly Segment[]): string[] | undefined {
+  const texts = segments.flatMap(segment => (segment.kind === 'literal' ? segment.text : []))
+  return texts.length === segments.length ? texts : undefined
 }

@@ -1,154 +1,86 @@
 import { StartupError } from '../errors.ts'
-import { type Constraint, parseConstraint } from './route-constraints.ts'
 
-export interface Parameter {
-  readonly name: string
-  readonly constraints: readonly Constraint[]
-  readonly isOptional: boolean
-  readonly isCatchAll: boolean
-  readonly defaultValue: string | undefined
-}
+/** One part of a route between two slashes. */
+export type Segment =
+  /** In lower case: literals match whatever the case. */
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'parameter'; readonly name: string }
+  /** The rest of the path, which may be empty; always the last segment. */
+  | { readonly kind: 'catchAll'; readonly name: string }
 
-/** Literals are in lower case: they match whatever the case. */
-export type Part = { readonly literal: string } | { readonly parameter: Parameter }
+/** Names what is supported, and where the rest of ASP.NET Core's syntax works. */
+const supported =
+  'the embedded host takes text, {name} and, as the last segment, {*name}. ' +
+  'Register one route for each form, or run the app in Azure\'s own host ("npm run start:func")'
 
-/** What stands between two slashes. Several parts, as in `{name}.{type}`, are matched by patterns made beforehand. */
-export interface Segment {
-  readonly parts: readonly Part[]
-  readonly patterns: readonly { readonly regex: RegExp; readonly parameters: readonly Parameter[] }[]
+/**
+ * Reads a route: literals, `{name}` and one catch-all `{*name}` at the end, e.g. `jobs/{id}/{*rest}`. Constraints, defaults,
+ * optional parameters and segments of several parts, which Azure's own host takes as well, are refused rather than
+ * matched in another way than in Azure.
+ *
+ * @param prefix  of host.json; stands before every route
+ * @throws StartupError that names the function, the route, and what is supported
+ */
+export function parseRoute(functionName: string, route: string, prefix: string): Segment[] {
+  const refuse = (reason: string) =>
+    new StartupError(`function "${functionName}": route "${route}" is not supported: ${reason}`)
+  if (prefix !== '' && route.startsWith('/')) {
+    throw refuse(`it may not start with "/", because host.json sets the route prefix "${prefix}"`)
+  }
+  const parts = [prefix, route.replace(/^\/|\/$/g, '')].filter(part => part !== '').flatMap(part => part.split('/'))
+  const names = new Set<string>()
+  return parts.map((part, index) => {
+    if (part === '') throw refuse('two slashes follow each other')
+    if (!/[{}]/.test(part)) return { kind: 'literal', text: part.toLowerCase() }
+    const [, star, name] = /^\{(\*?)([^{}/*?:=]+)\}$/.exec(part) ?? []
+    if (name === undefined || (star && index < parts.length - 1)) throw refuse(`of "${part}": ${supported}`)
+    if (names.has(name.toLowerCase())) throw refuse(`the parameter "${name}" appears twice`)
+    names.add(name.toLowerCase())
+    return { kind: star ? 'catchAll' : 'parameter', name }
+  })
 }
 
 /**
- * Reads a route template of ASP.NET Core as Azure Functions takes it: `jobs/{id:int}/{*rest}`.
- *
- * @throws StartupError naming the template
+ * @param values  decoded segments of a path
+ * @returns the parameters by name; undefined when the path is not one of this route
  */
-export function parseTemplate(template: string): Segment[] {
-  try {
-    const segments = splitSegments(template).map(parseSegment)
-    const parameters = segments.flatMap(segment =>
-      segment.parts.flatMap(part => ('parameter' in part ? part.parameter : [])),
-    )
-    if (new Set(parameters.map(({ name }) => name.toLowerCase())).size < parameters.length) {
-      throw new Error('a parameter name appears twice')
+export function matchSegments(
+  segments: readonly Segment[],
+  values: readonly string[],
+): Record<string, string> | undefined {
+  const params: Record<string, string> = {}
+  for (const [index, segment] of segments.entries()) {
+    const value = values[index]
+    if (segment.kind === 'catchAll') {
+      const rest = values.slice(index).join('/')
+      if (rest !== '') params[segment.name] = rest
+      return params
     }
-    if (parameters.slice(0, -1).some(({ isCatchAll }) => isCatchAll) || segments.slice(0, -1).some(hasCatchAll)) {
-      throw new Error('a catch-all parameter must be the last segment')
-    }
-    return segments
-  } catch (cause) {
-    throw new StartupError(`route "${template}": ${(cause as Error).message}`, { cause })
-  }
-}
-
-function hasCatchAll({ parts }: Segment): boolean {
-  return parts.some(part => 'parameter' in part && part.parameter.isCatchAll)
-}
-
-/** Cuts at slashes outside braces. */
-function splitSegments(template: string): string[][] {
-  if (template === '') return []
-  const segments: string[][] = [[]]
-  for (const token of tokens(template)) {
-    if (token === '/') segments.push([])
-    else segments.at(-1)!.push(token)
-  }
-  if (segments.length > 1 && segments.at(-1)!.length === 0) segments.pop()
-  if (segments.some(segment => segment.length === 0)) throw new Error('"/" may not stand beside another one')
-  return segments
-}
-
-/** `/`, `{parameter}` with its braces, and the text between; doubled braces stand for one. */
-function* tokens(template: string): Generator<string> {
-  let text = ''
-  for (let at = 0; at < template.length; at++) {
-    const char = template[at]!
-    const isDoubled = template[at + 1] === char
-    if (char === '/') {
-      if (text) yield text
-      text = ''
-      yield '/'
-    } else if (char === '{' && !isDoubled) {
-      if (text) yield text
-      text = ''
-      const end = endOfParameter(template, at + 1)
-      yield template.slice(at, end + 1)
-      at = end
-    } else if (char === '{' || char === '}') {
-      if (!isDoubled) throw new Error(`"${char}" without its partner`)
-      text += char === '{' ? '\u0001' : '\u0002' // told apart from a parameter until the segment is parsed
-      at++
+    if (value === undefined) return undefined
+    if (segment.kind === 'literal') {
+      if (!isSameText(value, segment.text)) return undefined
     } else {
-      text += char
+      if (value === '') return undefined
+      params[segment.name] = value
     }
   }
-  if (text) yield text
+  return values.length > segments.length ? undefined : params
 }
 
-function endOfParameter(template: string, from: number): number {
-  for (let at = from; at < template.length; at++) {
-    const char = template[at]
-    if (char !== '}' && char !== '{') continue
-    if (template[at + 1] === char) at++
-    else if (char === '}') return at
-    else break
+function isSameText(value: string, literal: string): boolean {
+  return value === literal || (value.length === literal.length && value.toLowerCase() === literal)
+}
+
+/** Segment by segment: a literal before a parameter or catch-all; then the longer route before the shorter. */
+export function compareSegments(a: readonly Segment[], b: readonly Segment[]): number {
+  for (const [index, segment] of a.entries()) {
+    const other = b[index]
+    if (!other) return -1
+    if (segment.kind === 'literal' && other.kind === 'literal') {
+      if (segment.text !== other.text) return segment.text < other.text ? -1 : 1
+    } else if (segment.kind === 'literal' || other.kind === 'literal') {
+      return segment.kind === 'literal' ? -1 : 1
+    }
   }
-  throw new Error('"{" without its partner')
-}
-
-function parseSegment(tokens: string[]): Segment {
-  const parts = tokens.map((token): Part => {
-    if (token.startsWith('{')) return { parameter: parseParameter(unescapeBraces(token.slice(1, -1))) }
-    return { literal: token.replaceAll('\u0001', '{').replaceAll('\u0002', '}').toLowerCase() }
-  })
-  if (parts.some((part, index) => index > 0 && 'parameter' in part && 'parameter' in parts[index - 1]!)) {
-    throw new Error('two parameters need a literal between them')
-  }
-  if (parts.length > 1 && hasCatchAll({ parts, patterns: [] })) throw new Error('a catch-all parameter stands alone')
-  return { parts, patterns: parts.length > 1 ? patternsOf(parts) : [] }
-}
-
-function unescapeBraces(text: string): string {
-  return text.replaceAll('{{', '{').replaceAll('}}', '}')
-}
-
-/** `*name:constraint(args):constraint=default?` */
-function parseParameter(text: string): Parameter {
-  const isOptional = text.endsWith('?')
-  const [, stars = '', name = '', rest = ''] = /^(\*{0,2})([^:=*]*)(.*)$/s.exec(isOptional ? text.slice(0, -1) : text)!
-  if (!/^[^/{}?*]+$/.test(name)) throw new Error(`"${name}" is no name for a parameter`)
-  const constraints: Constraint[] = []
-  let at = 0
-  while (rest[at] === ':') {
-    const end = endOfConstraint(rest, at + 1)
-    constraints.push(parseConstraint(rest.slice(at + 1, end)))
-    at = end
-  }
-  const defaultValue = rest[at] === '=' ? rest.slice(at + 1) : undefined
-  if (isOptional && defaultValue !== undefined) throw new Error(`parameter "${name}" has a default and is optional`)
-  return { name, constraints, isOptional, isCatchAll: stars !== '', defaultValue }
-}
-
-/** Arguments may hold `:` and `=`: they end with a `)` before `:`, `=` or the end. */
-function endOfConstraint(text: string, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    if (text[at] === ':' || text[at] === '=') return at
-    if (text[at] !== '(') continue
-    while (at < text.length && !(text[at] === ')' && /^($|[:=])/.test(text.slice(at + 1)))) at++
-  }
-  return text.length
-}
-
-/** The first parameters take as much as they can; an optional last one may go, with the full stop before it. */
-function patternsOf(parts: readonly Part[]): Segment['patterns'] {
-  const compile = (chosen: readonly Part[]) => ({
-    regex: new RegExp(
-      `^${chosen.map(part => ('literal' in part ? RegExp.escape(part.literal) : '(.+)')).join('')}$`,
-      'is',
-    ),
-    parameters: chosen.flatMap(part => ('parameter' in part ? part.parameter : [])),
-  })
-  const last = parts.at(-1)!
-  const mayEndEarly = 'parameter' in last && last.parameter.isOptional
-  return mayEndEarly ? [compile(parts), compile(parts.slice(0, -2))] : [compile(parts)]
+  return b.length > a.length ? 1 : 0
 }

@@ -55,9 +55,7 @@ describe('start', () => {
     const url = `http://localhost:${host.port}/api`
     assert.match(host.output, /^(Skipping .*\n)?\nFunctions:\n\n\tempty: \[GET,/)
     assert.ok(
-      host.output.includes(
-        `\n\n\titem: [GET,HEAD,POST,PUT,DELETE,PATCH,OPTIONS,TRACE] ${url}/items/{id:int}/{*rest}\n\n`,
-      ),
+      host.output.includes(`\n\n\titem: [GET,HEAD,POST,PUT,DELETE,PATCH,OPTIONS,TRACE] ${url}/items/{id}/{*rest}\n\n`),
     )
     assert.ok(host.output.includes(`\n\n\tby-get: [GET] ${url}/shared\n\n`))
     assert.ok(

@@ -47,7 +47,7 @@ describe('HttpFront', () => {
       await send(host, '/empty'),
       await send(host, '/api/shared', { method: 'PUT' }),
       await send(host, '/api/shared', { method: 'PROPFIND' }),
-      await get('items/x'),
+      await get('items'),
     ]) {
       assert.deepEqual([answer.status, answer.body], [404, ''])
     }
