@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from './clock.ts'
 import { FunctionRunner, type InvocationSurroundings } from './function-runner.ts'
@@ -22,21 +20,15 @@ export interface BackgroundPlan {
 /** @throws StartupError when a binding is wrong */
 export function planBackgroundTriggers(triggers: readonly Trigger[], environment: NodeJS.ProcessEnv): BackgroundPlan {
   const whyNot = new Map<string, string>()
-  const runnable = <T extends object>(type: string, plan: (trigger: Trigger) => T | { whyNot: string }): T[] =>
-    triggers
-      .filter(trigger => trigger.type.toLowerCase() === type)
-      .flatMap(trigger => {
-        const planned = plan(trigger)
-        if (!('whyNot' in planned)) return [planned]
-        whyNot.set(trigger.fn.name, planned.whyNot)
-        return []
-      })
+  const withType = (type: string) => triggers.filter(trigger => trigger.type.toLowerCase() === type)
+  const queues = withType('queuetrigger').flatMap(trigger => {
+    const planned = planQueueTrigger(trigger, environment)
+    if (!('whyNot' in planned)) return [planned]
+    whyNot.set(trigger.fn.name, planned.whyNot)
+    return []
+  })
   const now = new Date(systemClock.wallMs())
-  return {
-    queues: runnable('queuetrigger', trigger => planQueueTrigger(trigger, environment)),
-    timers: runnable('timertrigger', trigger => planTimerTrigger(trigger, environment, now)),
-    whyNot,
-  }
+  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), whyNot }
 }
 
 export interface BackgroundOptions {
@@ -44,7 +36,6 @@ export interface BackgroundOptions {
   readonly surroundings: InvocationSurroundings
   readonly settings: QueueSettings
   readonly times: HostTimes
-  readonly hostId: string
 }
 
 interface Listener {
@@ -61,31 +52,29 @@ export class BackgroundTriggers {
 
   async start(options: BackgroundOptions): Promise<void> {
     const { plan, surroundings } = options
-    if (this.#isStopping || (plan.queues.length === 0 && plan.timers.length === 0)) return
-    const storage = await loadAzureStorage()
+    if (plan.queues.length > 0) await this.#addQueues(options)
     if (this.#isStopping) return
-    const common = {
-      clock: systemClock,
-      warn: (text: string) => surroundings.log.write('warning', 'system', text),
+    for (const timer of plan.timers) {
+      this.#listeners.push(listenToTimer(timer, new FunctionRunner(timer.trigger.fn, surroundings), systemClock))
     }
+    for (const listener of this.#listeners) listener.start()
+  }
+
+  async #addQueues({ plan, surroundings, settings, times }: BackgroundOptions): Promise<void> {
+    const storage = await loadAzureStorage()
     for (const { trigger, queueName, connectionString } of plan.queues) {
       const keyOf = (name: string) => `${connectionString}\n${name}`
       const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, surroundings), {
-        ...common,
+        clock: systemClock,
+        warn: text => surroundings.log.write('warning', 'system', text),
         openQueue: name => storage.openAzureQueue(connectionString, name),
-        settings: options.settings,
-        invisibleMs: options.times.invisibleMs,
+        settings,
+        invisibleMs: times.invisibleMs,
         onWritten: name => this.#wake(keyOf(name)),
       })
       this.#byQueue.set(keyOf(queueName), [...(this.#byQueue.get(keyOf(queueName)) ?? []), listener])
       this.#listeners.push(listener)
     }
-    for (const timer of plan.timers) {
-      const blobs = storage.openAzureHostBlobs(timer.connectionString)
-      const runner = new FunctionRunner(timer.trigger.fn, surroundings)
-      this.#listeners.push(listenToTimer(timer, runner, { ...common, blobs, ...options }))
-    }
-    for (const listener of this.#listeners) listener.start()
   }
 
   /** Starts no more runs, and waits for those that go on, but no longer than `maxMs`; their messages come back later. */
@@ -98,16 +87,4 @@ export class BackgroundTriggers {
   #wake(key: string): void {
     for (const listener of this.#byQueue.get(key) ?? []) listener.wake()
   }
-}
-
-/**
- * Which hosts are the same app: those with the same setting `AzureFunctionsWebHost__hostid`, or else those that run the
- * same folder of the same machine.
- */
-export function hostIdOf(appRoot: string, { AzureFunctionsWebHost__hostid: given }: NodeJS.ProcessEnv): string {
-  if (given) return given
-  const machine = hostname()
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '')
-  return `${machine.slice(0, 20)}-${createHash('sha256').update(appRoot).digest('hex').slice(0, 10)}`
 }

@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { StartupError } from '../errors.ts'
-import { BackgroundTriggers, hostIdOf, planBackgroundTriggers } from './background-triggers.ts'
+import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { crash, endCrashed, explain, explainCause } from './crash.ts'
 import { FunctionTimeout } from './function-timeout.ts'
@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   const isDevelopment = process.env.AZURE_FUNCTIONS_ENVIRONMENT === 'Development'
   const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
   const { routePrefix, functionTimeoutMs } = hostJson
-  const times = readHostTimes(process.env, isDevelopment)
+  const times = readHostTimes(process.env)
   server.endUnreadAfter(times.unreadAnswerMs)
   const triggers = listTriggers(core.functions.values())
   for (const sentence of unservedBindings(triggers)) log.write('warning', 'system', sentence)
@@ -128,11 +128,10 @@ async function main(): Promise<void> {
   if (process.send) process.send(listening)
   else console.log(`Listening on ${url}`)
   const maxPollingIntervalMs = times.maxPollingMs ?? hostJson.queues.maxPollingIntervalMs
-  const hostId = hostIdOf(appRoot, process.env)
   // Loading the clients of the storage takes about as much computing as the first answer, which callers wait for.
   await untilQuiet(backgroundDelayMs)
   flushCompileCache() // not only when the process ends, which may be all at once
-  await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times, hostId })
+  await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times })
 }
 
 async function runHooks(hooks: readonly HookCallback[], context: object): Promise<void> {

@@ -4,10 +4,6 @@ import { StartupError } from '../errors.ts'
 export interface HostTimes {
   /** How long a received message is invisible to others. */
   readonly invisibleMs: number
-  /** How long a host that was killed keeps the others from its timers; the service allows 15 to 60 seconds. */
-  readonly leaseMs: number
-  /** How often a host asks for timers that another one runs. */
-  readonly leasePollMs: number
   /** Longest pause between looks into a queue; undefined: what host.json says. */
   readonly maxPollingMs: number | undefined
   /** A client that takes no byte of its answer for so long is let go of. */
@@ -20,12 +16,9 @@ export interface HostTimes {
  *
  * @throws StartupError when one of them is no time
  */
-export function readHostTimes(environment: NodeJS.ProcessEnv, isDevelopment: boolean): HostTimes {
-  const lease = isDevelopment ? 15_000 : 60_000
+export function readHostTimes(environment: NodeJS.ProcessEnv): HostTimes {
   return {
     invisibleMs: read(environment, 'SCORING_HOST_QUEUE_INVISIBILITY_MS', 1000, 604_800_000) ?? 600_000,
-    leaseMs: read(environment, 'SCORING_HOST_LEASE_MS', 15_000, 60_000) ?? lease,
-    leasePollMs: read(environment, 'SCORING_HOST_LEASE_POLL_MS', 10, 600_000) ?? lease,
     unreadAnswerMs: read(environment, 'SCORING_HOST_UNREAD_ANSWER_MS', 100, 600_000) ?? 60_000,
     maxPollingMs: read(environment, 'SCORING_HOST_QUEUE_MAX_POLLING_MS', 10, 600_000),
   }

@@ -62,7 +62,7 @@ describe('start', () => {
       host.output.includes(
         [
           '\n\ta-queue: queueTrigger (not run: AzureWebJobsStorage is no connection string)\n',
-          '\n\ta-timer: timerTrigger (not run: AzureWebJobsStorage is no connection string)\n',
+          '\n\ta-timer: timerTrigger\n',
         ].join(''),
       ),
     )

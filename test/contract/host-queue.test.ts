@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { systemClock } from '../../src/adapters/local/system-clock.ts'
 import type { Queue } from '../../src/host/queue/queue.ts'
-import { openAzureHostBlobs, openAzureQueue } from '../../src/host/storage/azure-storage.ts'
+import { openAzureQueue } from '../../src/host/storage/azure-storage.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryQueue } from '../support/memory-queue.ts'
 
@@ -56,34 +56,11 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
   })
 }
 
-describe('HostBlobs on Azurite', () => {
-  it('leases to one at a time, and to the next when it is given back', async () => {
-    const blobs = openAzureHostBlobs(connectionString)
-    const first = await blobs.lease('locks/x', 15)
-    assert.equal(await blobs.lease('locks/x', 15), undefined)
-    assert.equal(await first?.renew(), true)
-    await first?.release()
-    const second = await blobs.lease('locks/x', 15)
-    assert.equal(await first?.renew(), false)
-    await second?.release()
-  })
-
-  it('gives back the JSON that was written last', async () => {
-    const blobs = openAzureHostBlobs(connectionString)
-    assert.equal(await blobs.readJson('timers/x'), undefined)
-    for (const value of [{ a: 1 }, { b: 'ü' }]) {
-      await blobs.writeJson('timers/x', value)
-      assert.deepEqual(await blobs.readJson('timers/x'), value)
-    }
-  })
-
+describe('openAzureQueue', () => {
   it('fails with status and code alone', async () => {
     const wrongKey = connectionString.replace(/AccountKey=\w{5}/, 'AccountKey=AAAAA')
-    await assert.rejects(openAzureHostBlobs(wrongKey).readJson('x'), {
-      name: 'StorageFault',
-      message: /^storage failed with 403/,
-    })
     await assert.rejects(openAzureQueue(wrongKey, 'some').receive(1, 1000), {
+      name: 'StorageFault',
       message: /^storage failed with 403 \w+$/,
     })
   })

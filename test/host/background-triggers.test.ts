@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { hostIdOf, planBackgroundTriggers } from '../../src/host/background-triggers.ts'
+import { planBackgroundTriggers } from '../../src/host/background-triggers.ts'
 import type { Binding, RegisteredFunction } from '../../src/host/functions-core.ts'
 import { readHostTimes } from '../../src/host/host-times.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
@@ -47,8 +47,11 @@ describe('planBackgroundTriggers', () => {
       const { queues, whyNot: reasons } = planQueue(binding, settings)
       assert.deepEqual([queues, reasons.get('f')], [[], whyNot])
     }
-    const timer = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
-    assert.deepEqual([timer.timers, timer.whyNot.get('f')], [[], 'AzureWebJobsStorage is not set'])
+  })
+
+  it('runs a timer without storage', () => {
+    const { timers, whyNot } = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
+    assert.deepEqual([timers.length, whyNot.size], [1, 0])
   })
 
   for (const [binding, settings, message] of [
@@ -94,31 +97,15 @@ describe('unservedBindings', () => {
 })
 
 describe('readHostTimes', () => {
-  it('has the times of the real host, and shorter locks in development', () => {
-    const times = {
-      invisibleMs: 600_000,
-      leaseMs: 60_000,
-      leasePollMs: 60_000,
-      maxPollingMs: undefined,
-      unreadAnswerMs: 60_000,
-    }
-    assert.deepEqual(readHostTimes({}, false), times)
-    assert.deepEqual(readHostTimes({}, true), { ...times, leaseMs: 15_000, leasePollMs: 15_000 })
+  it('has the times of the real host', () => {
+    const times = { invisibleMs: 600_000, maxPollingMs: undefined, unreadAnswerMs: 60_000 }
+    assert.deepEqual(readHostTimes({}), times)
   })
 
   it('refuses what is no time', () => {
     for (const text of ['1', '2s', '15000.5']) {
-      const message = 'SCORING_HOST_LEASE_MS must be a whole number of milliseconds, 15000 to 60000'
-      assert.throws(() => readHostTimes({ SCORING_HOST_LEASE_MS: text }, true), { name: 'StartupError', message })
+      const message = 'SCORING_HOST_UNREAD_ANSWER_MS must be a whole number of milliseconds, 100 to 600000'
+      assert.throws(() => readHostTimes({ SCORING_HOST_UNREAD_ANSWER_MS: text }), { name: 'StartupError', message })
     }
-  })
-})
-
-describe('hostIdOf', () => {
-  it('is the setting, or stays the same for a folder, in at most 32 characters', () => {
-    assert.equal(hostIdOf('/app', { AzureFunctionsWebHost__hostid: 'mine' }), 'mine')
-    assert.equal(hostIdOf('/app', {}), hostIdOf('/app', {}))
-    assert.notEqual(hostIdOf('/app', {}), hostIdOf('/other', {}))
-    assert.match(hostIdOf('/app', {}), /^[-a-z0-9]{1,32}$/)
   })
 })

@@ -15,17 +15,15 @@ afterAll(async () => {
   for (const cleanUp of cleanUps) await cleanUp()
 })
 
-/** Its own queue and host id; the timer does not fire unless asked to. */
+/** Its own queue; the timer does not fire unless asked to. */
 function place() {
   const name = `work-${++count}`
   const environment = {
     AzureWebJobsStorage: connectionString,
-    AzureFunctionsWebHost__hostid: `host-${count}`,
     WORK_QUEUE: name,
     TICK: '0 0 0 1 1 *',
     SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
     SCORING_HOST_QUEUE_INVISIBILITY_MS: '2000',
-    SCORING_HOST_LEASE_POLL_MS: '50',
   }
   const service = QueueServiceClient.fromConnectionString(connectionString)
   return { environment, queue: service.getQueueClient(name), poison: service.getQueueClient(`${name}-poison`) }
@@ -118,36 +116,18 @@ describe('host-process on Azurite', { concurrent: true }, () => {
   })
 
   describe('timer triggers', { concurrent: true }, () => {
-    it('fire in one of two hosts, and in the other one when that has ended', async test => {
-      const environment = { ...place().environment, TICK: '* * * * * *' }
-      const one = await start(test, environment)
-      await one.see(/^tick in \d+ \{"schedule":\{"adjustForDST":true\},"scheduleStatus":null,"isPastDue":false\}$/m)
-      const other = await start(test, environment)
-      const ticks = one.output.match(/^tick/gm)!.length
-      await one.see(new RegExp(`(?:^tick[\\s\\S]*){${ticks + 2}}`, 'm'))
-      assert.doesNotMatch(other.output, /^tick/m)
-      one.process.kill('SIGTERM')
-      await other.see(/^tick in \d+/m)
+    it('fire again and again, without storage too', async test => {
+      const environment = { ...place().environment, AzureWebJobsStorage: '', TICK: '* * * * * *' }
+      const host = await start(test, environment)
+      await host.see(/^tick in \d+ \{"schedule":\{"adjustForDST":true\},"scheduleStatus":null,"isPastDue":false\}$/m)
+      await host.see(/(?:^tick[\s\S]*){3}/m)
+      host.process.kill('SIGTERM')
+      assert.equal(await host.ended(), 0)
     })
 
-    it('fire at the start where they are told to, and remember when', async test => {
-      const { environment } = place()
-      const tick = { ...environment, TICK_AT_START: 'yes' }
-      const statusOf = async (host: Host) => {
-        const [, text] = await host.see(/^tick in \d+ (.*)$/m)
-        host.process.kill('SIGTERM')
-        await host.ended()
-        const { scheduleStatus, isPastDue } = JSON.parse(text!)
-        assert.equal(isPastDue, false)
-        assert.equal(
-          new Date(scheduleStatus.next).getUTCMonth(),
-          new Date(new Date().getFullYear(), 0, 1).getUTCMonth(),
-        )
-        return scheduleStatus
-      }
-      assert.equal((await statusOf(await start(test, tick))).last, '0001-01-01T00:00:00+00:00')
-      const { last } = await statusOf(await start(test, tick))
-      assert.ok(Date.now() - Date.parse(last) < 60_000)
+    it('fire at the start where they are told to', async test => {
+      const host = await start(test, { ...place().environment, TICK_AT_START: 'yes' })
+      await host.see(/^tick in \d+/m)
     })
   })
 

@@ -1,43 +1,35 @@
 import type { Clock } from '../clock.ts'
 import { dateTimeOffset } from '../date-time-offset.ts'
-import { type ScheduleMonitor, type ScheduleStatus, statusAtStart, timerInput } from './schedule-status.ts'
 import type { TimerSchedule } from './timer-schedule.ts'
 
 export interface TimerListenerOptions {
   readonly schedule: TimerSchedule
   readonly runOnStartup: boolean
-  /** undefined: nothing is remembered, and nothing is made up for. */
-  readonly monitor: ScheduleMonitor | undefined
   readonly clock: Clock
-  /** Never throws. */
+  /** Runs the function; never throws. */
   readonly run: (reason: string, timer: object) => Promise<unknown>
-  readonly warn: (text: string) => void
 }
 
-/** So often it is looked whether somebody set the clock. */
-const longestWaitMs = 60_000
+/** How often to check for a change of the system clock. */
+const maxWaitMs = 60_000
 
-/** Fires at the moments of a schedule, one run after the other. (sdk-extensions TimerListener) */
+/**
+ * Fires at the times of a schedule, one run after the other. Each process fires on its own, and remembers nothing from one
+ * start to the next: Azure's host fires in one of all instances, and makes up for a time that it missed.
+ */
 export class TimerListener {
   readonly #options: TimerListenerOptions
   #cancel: () => void = () => {}
-  #isStopped = true
+  #isStopped = false
   #run: Promise<void> = Promise.resolve()
 
   constructor(options: TimerListenerOptions) {
     this.#options = options
   }
 
-  /** @throws StorageFault when what is remembered cannot be read */
-  async start(): Promise<void> {
-    const { schedule, monitor, runOnStartup } = this.#options
-    this.#isStopped = false
-    const remembered = await monitor?.read()
-    const { status, isPastDue } = statusAtStart(remembered, schedule, this.#now())
-    if (status !== remembered) await monitor?.write(status)
-    if (this.#isStopped) return
-    if (isPastDue || runOnStartup) this.#fire(status, isPastDue)
-    else this.#wait(status)
+  start(): void {
+    if (this.#options.runOnStartup) this.#fire()
+    else this.#waitForNext()
   }
 
   /** Fires no more, and waits for a run that has begun. */
@@ -47,30 +39,24 @@ export class TimerListener {
     await this.#run
   }
 
-  #wait(status: ScheduleStatus): void {
+  #waitForNext(): void {
+    this.#wait(this.#options.schedule.next(this.#now()))
+  }
+
+  #wait(next: Date): void {
     if (this.#isStopped) return
-    const leftMs = status.next.getTime() - this.#options.clock.wallMs()
-    this.#cancel = this.#options.clock.after(Math.min(Math.max(0, leftMs), longestWaitMs), () => {
-      if (this.#now() < status.next) this.#wait(status)
-      else this.#fire(status, false)
+    const leftMs = Math.max(0, next.getTime() - this.#options.clock.wallMs())
+    this.#cancel = this.#options.clock.after(Math.min(leftMs, maxWaitMs), () => {
+      if (this.#now() < next) this.#wait(next)
+      else this.#fire()
     })
   }
 
-  #fire(status: ScheduleStatus, isPastDue: boolean): void {
-    this.#run = this.#runOnce(status, isPastDue)
-  }
-
-  async #runOnce(status: ScheduleStatus, isPastDue: boolean): Promise<void> {
-    const { schedule, monitor, run, warn } = this.#options
+  #fire(): void {
+    const { schedule, run } = this.#options
     const firedAt = this.#now()
-    await run(`Timer fired at ${dateTimeOffset(firedAt)}`, timerInput(schedule, monitor && status, isPastDue))
-    const after: ScheduleStatus = { last: firedAt, next: schedule.next(firedAt), lastUpdated: firedAt }
-    try {
-      await monitor?.write(after)
-    } catch (error) {
-      warn(`when the timer fired cannot be noted: ${(error as Error).message}`)
-    }
-    this.#wait(after)
+    const timer = { schedule: { adjustForDST: schedule.adjustForDST }, scheduleStatus: null, isPastDue: false }
+    this.#run = run(`Timer fired at ${dateTimeOffset(firedAt)}`, timer).then(() => this.#wait(schedule.next(firedAt)))
   }
 
   #now(): Date {

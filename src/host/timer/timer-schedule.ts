@@ -41,17 +41,6 @@ export function parseSchedule(text: string, functionName: string, now: Date): Ti
   throw new StartupError(`function "${functionName}": the schedule is "${text}": ${rule}`)
 }
 
-/** Whether each of the next moments is at least a minute after the one before. */
-export function isMinuteOrMore(schedule: TimerSchedule, now: Date): boolean {
-  let moment = schedule.next(now)
-  for (let count = 0; count < 5; count++) {
-    const next = schedule.next(moment)
-    if (next.getTime() - moment.getTime() < 60_000) return false
-    moment = next
-  }
-  return true
-}
-
 function parseInterval(text: string): TimerSchedule | undefined {
   const ms = parseTimeSpan(text.trim())
   if (ms === undefined || ms === 0) return undefined
