@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { FunctionRunner, type InvocationSurroundings } from './app/function-runner.ts'
+import type { Trigger } from './app/triggers.ts'
 import { systemClock } from './clock.ts'
-import { FunctionRunner, type InvocationSurroundings } from './function-runner.ts'
 import type { HostTimes } from './host-times.ts'
+import { loadAzureStorage } from './queue/open-storage.ts'
 import type { QueueListener } from './queue/queue-listener.ts'
 import type { QueueSettings } from './queue/queue-settings.ts'
 import { listenToQueue, planQueueTrigger, type QueueTrigger } from './queue/queue-trigger.ts'
-import { loadAzureStorage } from './storage/open-storage.ts'
 import { listenToTimer, planTimerTrigger, type TimerTrigger } from './timer/timer-trigger.ts'
-import type { Trigger } from './trigger-list.ts'
 
 /** Queue and timer triggers: those that can run, and why the others do not. */
 export interface BackgroundPlan {

@@ -1,6 +1,6 @@
 import { StartupError } from '../errors.ts'
+import { AppLoadError } from './app/load-app.ts'
 import { describe } from './host-log.ts'
-import { AppLoadError } from './load-app.ts'
 
 /** It has crashed and ends; the supervisor kills what does not end by itself soon. */
 export interface Ending {

@@ -1,5 +1,5 @@
 import { format } from 'node:util'
-import type { HookCallback } from './functions-core.ts'
+import type { HookCallback } from './app/functions-core.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical' | 'none'
 export type LogCategory = 'user' | 'system' | 'customMetric'

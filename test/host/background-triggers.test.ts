@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
+import type { Binding, RegisteredFunction } from '../../src/host/app/functions-core.ts'
+import { listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
 import { planBackgroundTriggers } from '../../src/host/background-triggers.ts'
-import type { Binding, RegisteredFunction } from '../../src/host/functions-core.ts'
 import { readHostTimes } from '../../src/host/host-times.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
-import { listTriggers, unservedBindings } from '../../src/host/trigger-list.ts'
 
 const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
 const environment = {

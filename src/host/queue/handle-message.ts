@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
+import { decodeMessageText } from './message-input.ts'
 import { MessageRenewal } from './message-renewal.ts'
-import { decodeMessageText } from './message-text.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 import type { QueueSettings } from './queue-settings.ts'
 

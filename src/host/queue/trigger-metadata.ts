@@ -1,6 +1,6 @@
 import type { TriggerMetadata } from '@azure/functions'
 import { dateTimeOffset } from '../date-time-offset.ts'
-import { handlerInput } from './message-text.ts'
+import { handlerInput } from './message-input.ts'
 import type { QueueMessage } from './queue.ts'
 
 /** What the context of a queue-triggered function tells of its message. (lib fromRpcTriggerMetadata) */

@@ -1,8 +1,8 @@
 import { StartupError } from '../../errors.ts'
-import { resolveSettings } from '../binding-expression.ts'
+import { resolveSettings } from '../app/binding-expression.ts'
+import type { FunctionRunner } from '../app/function-runner.ts'
+import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
-import type { FunctionRunner } from '../function-runner.ts'
-import type { Trigger } from '../trigger-list.ts'
 import { TimerListener } from './timer-listener.ts'
 import { parseSchedule, type TimerSchedule } from './timer-schedule.ts'
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startAzurite } from '../../../src/host/azurite.ts'
+import { startAzurite } from '../../../src/host/azurite/local-storage.ts'
 import { copyOfApp } from '../../support/running-app.ts'
 import { makeServices } from '../../support/service-folder.ts'
 import { startFaultyStorage } from '../faulty-storage.ts'

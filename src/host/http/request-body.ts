@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { BodyTooLarge } from '../errors.ts'
+import { BodyTooLarge } from '../../errors.ts'
 
 /** The client was gone before the body was complete. */
 export class BodyAborted extends Error {

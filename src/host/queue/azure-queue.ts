@@ -1,6 +1,6 @@
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
-import type { Queue, QueueMessage } from '../queue/queue.ts'
 import { clientOptions } from './client-options.ts'
+import type { Queue, QueueMessage } from './queue.ts'
 import { asStorageFault, codeOf, rethrow, statusOf } from './storage-fault.ts'
 
 /** @throws Error for a connection string that the SDK cannot read */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { dial, type Host, readAll, send, sendRaw, startHost } from './host-child.ts'
+import { dial, type Host, readAll, send, sendRaw, startHost } from '../host-child.ts'
 
 const limit = 100_000
 

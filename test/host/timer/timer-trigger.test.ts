@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { TimerListener, type TimerListenerOptions } from '../../src/host/timer/timer-listener.ts'
-import { parseSchedule } from '../../src/host/timer/timer-schedule.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { TimerListener, type TimerListenerOptions } from '../../../src/host/timer/timer-listener.ts'
+import { parseSchedule } from '../../../src/host/timer/timer-schedule.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const minute = 60_000
 /** In the time zone of this process, as schedules are. A Thursday. */

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, describe, it, type TestContext } from 'vitest'
-import { skipFor } from '../support/skip-for.ts'
-import { makeCertificates, noOpenssl } from './certificates.ts'
-import { dial, type Host, readAll, send, sendRaw, startHost } from './host-child.ts'
+import { skipFor } from '../../support/skip-for.ts'
+import { makeCertificates, noOpenssl } from '../certificates.ts'
+import { dial, type Host, readAll, send, sendRaw, startHost } from '../host-child.ts'
 
 const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(match => Number(match[1]))
 

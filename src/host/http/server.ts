@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { type ScoringError, StartupError } from '../errors.ts'
-import { hostsOf, isHost, isTarget } from './host-header.ts'
+import { type ScoringError, StartupError } from '../../errors.ts'
+import { hostsOf, isHost, isTarget } from './check-request.ts'
+import { adopt, afterAnswers, Unanswered } from './detached-socket.ts'
 import { Following, withoutUpgrade } from './ignored-upgrade.ts'
 import {
   dropRest,
@@ -18,8 +19,7 @@ import {
   tunnelRefused,
   versionUnsupported,
 } from './refusal.ts'
-import { adopt, afterAnswers, Unanswered } from './unanswered.ts'
-import { UnreadAnswers } from './unread-answers.ts'
+import { UnreadAnswers } from './unread-responses.ts'
 
 /** PEM texts. */
 export interface Certificate {

@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { type ErrorCode, ScoringError } from '../errors.ts'
-import { afterAnswers } from './unanswered.ts'
+import { type ErrorCode, ScoringError } from '../../errors.ts'
+import { afterAnswers } from './detached-socket.ts'
 
 /** What is refused before any function is asked, in the words that the functions use: JSON, and the connection ends. */
 export function refuse(outgoing: ServerResponse, refusal: ScoringError): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { FunctionTimeout } from '../../src/host/function-timeout.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { FunctionTimeout } from '../../../src/host/app/function-timeout.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
 
 function setUp(limitMs: number | undefined) {
   const clock = new VirtualClock()

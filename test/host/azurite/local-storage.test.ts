@@ -3,10 +3,10 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
-import { startAzurite, wantsLocalStorage } from '../../src/host/azurite.ts'
-import { openAzureQueue } from '../../src/host/storage/azure-storage.ts'
-import { skipFor } from '../support/skip-for.ts'
-import { send } from './host-child.ts'
+import { startAzurite, wantsLocalStorage } from '../../../src/host/azurite/local-storage.ts'
+import { openAzureQueue } from '../../../src/host/queue/azure-storage.ts'
+import { skipFor } from '../../support/skip-for.ts'
+import { send } from '../host-child.ts'
 
 /** How a storage service calls itself; the request has no credentials, so it is refused. */
 async function serverOf(url: string): Promise<string> {

@@ -1,4 +1,4 @@
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../../errors.ts'
 
 /**
  * Puts the values of settings where `%NAME%` stands in a binding.

@@ -1,7 +1,7 @@
 import type { EffectiveFunctionOptions, TriggerMetadata } from '@azure/functions'
+import { describe, type HostLog } from '../host-log.ts'
 import type { FunctionTimeout } from './function-timeout.ts'
 import type { FunctionHandler, FunctionsCore, RegisteredFunction } from './functions-core.ts'
-import { describe, type HostLog } from './host-log.ts'
 import { EmbeddedInvocationContext, optionsOf } from './invocation-context.ts'
 import { invokeWithHooks } from './invocation-hooks.ts'
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../../errors.ts'
 import { AzuriteProcess, azuriteServices } from './azurite-process.ts'
 import { takeFolder } from './folder-lock.ts'
 

@@ -1,4 +1,4 @@
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../../errors.ts'
 
 /** One part of a route between two slashes. */
 export type Segment =

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** An invocation as the log names it. */
 export interface NamedInvocation {

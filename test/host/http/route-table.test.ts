@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { RouteTable } from '../../src/host/route-table.ts'
+import { RouteTable } from '../../../src/host/http/route-table.ts'
 
 /** A table whose targets are the templates themselves. */
 function tableOf(routes: (string | [string, ...string[]])[], prefix = ''): RouteTable<string> {

@@ -10,8 +10,8 @@ import type {
   TraceContext,
   TriggerMetadata,
 } from '@azure/functions'
+import type { HostLog, LogLevel } from '../host-log.ts'
 import type { Binding, RegisteredFunction } from './functions-core.ts'
-import type { HostLog, LogLevel } from './host-log.ts'
 
 /**
  * The context that a handler gets. Shaped like the library's InvocationContext, which costs more to make than

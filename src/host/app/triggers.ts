@@ -1,4 +1,4 @@
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../../errors.ts'
 import type { Binding, RegisteredFunction } from './functions-core.ts'
 import { isTrigger } from './invocation-context.ts'
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { PollingDelay } from '../../src/host/queue/polling-delay.ts'
-import type { QueueMessage } from '../../src/host/queue/queue.ts'
-import { QueueListener, type QueueListenerOptions } from '../../src/host/queue/queue-listener.ts'
-import type { QueueSettings } from '../../src/host/queue/queue-settings.ts'
-import { MemoryQueue } from '../support/memory-queue.ts'
-import { MortalHost } from '../support/mortal-host.ts'
-import { settle, VirtualClock } from '../support/virtual-clock.ts'
+import { PollingDelay } from '../../../src/host/queue/polling-delay.ts'
+import type { QueueMessage } from '../../../src/host/queue/queue.ts'
+import { QueueListener, type QueueListenerOptions } from '../../../src/host/queue/queue-listener.ts'
+import type { QueueSettings } from '../../../src/host/queue/queue-settings.ts'
+import { MemoryQueue } from '../../support/memory-queue.ts'
+import { MortalHost } from '../../support/mortal-host.ts'
+import { settle, VirtualClock } from '../../support/virtual-clock.ts'
 
 const minute = 60_000
 const settings: QueueSettings = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { dial, type Host, send, sendRaw, startHost } from './host-child.ts'
+import { dial, type Host, send, sendRaw, startHost } from '../host-child.ts'
 
 describe('HttpFront', () => {
   let host: Host

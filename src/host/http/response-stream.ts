@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Exchange } from './http-response.ts'
+import type { Exchange } from './response.ts'
 import { dropRest, isMuchUnread } from './unread-body.ts'
 
 /**

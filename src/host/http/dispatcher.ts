@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EffectiveFunctionOptions } from '@azure/functions'
-import type { InvocationSurroundings } from './function-runner.ts'
-import type { FunctionHandler } from './functions-core.ts'
-import { describe } from './host-log.ts'
-import { EmbeddedHttpRequest, type FrontSettings } from './http-request.ts'
-import { type Exchange, writeEmpty, writeResult } from './http-response.ts'
-import { EmbeddedInvocationContext, optionsOf } from './invocation-context.ts'
-import { invokeWithHooks } from './invocation-hooks.ts'
+import type { InvocationSurroundings } from '../app/function-runner.ts'
+import type { FunctionHandler } from '../app/functions-core.ts'
+import { EmbeddedInvocationContext, optionsOf } from '../app/invocation-context.ts'
+import { invokeWithHooks } from '../app/invocation-hooks.ts'
+import type { HttpTrigger } from '../app/triggers.ts'
+import { describe } from '../host-log.ts'
+import { EmbeddedHttpRequest, type FrontSettings } from './request.ts'
+import { type Exchange, writeEmpty, writeResult } from './response.ts'
 import { RouteTable } from './route-table.ts'
-import type { HttpTrigger } from './trigger-list.ts'
 
 interface Target {
   readonly name: string

@@ -1,5 +1,5 @@
 import Module from 'node:module'
-import type { HostLog, LogCategory, LogLevel } from './host-log.ts'
+import type { HostLog, LogCategory, LogLevel } from '../host-log.ts'
 
 /** A trigger, input or output of a function, as `@azure/functions` registers it. */
 export interface Binding {

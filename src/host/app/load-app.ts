@@ -2,8 +2,8 @@ import { existsSync, globSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { StartupError } from '../errors.ts'
-import { readJsonFile } from './json-file.ts'
+import { StartupError } from '../../errors.ts'
+import { readJsonFile } from '../json-file.ts'
 
 /** The part of a function app's `package.json` that the worker reads. */
 interface Package {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { StartupError } from '../errors.ts'
+import { StartupError } from '../../errors.ts'
 
 /** The three services of Azurite, in this order. */
 export const azuriteServices = ['blob', 'queue', 'table'] as const
