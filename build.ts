@@ -64,7 +64,7 @@ await bundle({
 await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
 await bundle({ entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
-await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-storage.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })
 await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },

@@ -3,7 +3,6 @@ import { FunctionRunner, type InvocationSurroundings } from './app/function-runn
 import type { Trigger } from './app/triggers.ts'
 import { systemClock } from './clock.ts'
 import type { HostTimes } from './host-times.ts'
-import { loadAzureStorage } from './queue/open-storage.ts'
 import type { QueueListener } from './queue/queue-listener.ts'
 import type { QueueSettings } from './queue/queue-settings.ts'
 import { listenToQueue, planQueueTrigger, type QueueTrigger } from './queue/queue-trigger.ts'
@@ -87,4 +86,15 @@ export class BackgroundTriggers {
   #wake(key: string): void {
     for (const listener of this.#byQueue.get(key) ?? []) listener.wake()
   }
+}
+
+/** The bundle beside this one, or the source when run from source. */
+const entry = new URL(
+  import.meta.url.endsWith('.ts') ? './queue/azure-queue.ts' : './host-storage.cjs',
+  import.meta.url,
+)
+
+/** Loads Azure's SDKs for storage: only an app with a queue trigger pays for them. */
+async function loadAzureStorage(): Promise<typeof import('./queue/azure-queue.ts')> {
+  return import(entry.href)
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { StartupError } from '../errors.ts'
+import { parseTimeSpan } from './dotnet-time.ts'
 import { readJsonFile } from './json-file.ts'
 import { type QueueDefaults, type QueueSettings, readQueueSettings } from './queue/queue-settings.ts'
-import { parseTimeSpan } from './time-span.ts'
 
 /** What this host takes from host.json. */
 export interface HostJson {

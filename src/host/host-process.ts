@@ -18,13 +18,14 @@ import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unser
 import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { crash, endCrashed, explain, explainCause } from './crash.ts'
+import { formatTimeSpan } from './dotnet-time.ts'
 import { readHostJson } from './host-json.ts'
 import { HostLog } from './host-log.ts'
 import { readHostTimes } from './host-times.ts'
+import { readCertificate } from './http/certificate.ts'
 import { HttpFront } from './http/dispatcher.ts'
-import { HttpServer, type OnRequest, readCertificate } from './http/server.ts'
+import { HttpServer, type OnRequest } from './http/server.ts'
 import { readLocalSettings } from './local-settings.ts'
-import { formatTimeSpan } from './time-span.ts'
 import { untilQuiet } from './when-idle.ts'
 
 /** What the child tells its supervisor once it serves. */

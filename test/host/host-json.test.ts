@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, it } from 'vitest'
+import { formatTimeSpan, parseTimeSpan } from '../../src/host/dotnet-time.ts'
 import { type HostJson, readHostJson } from '../../src/host/host-json.ts'
-import { formatTimeSpan, parseTimeSpan } from '../../src/host/time-span.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'host-json-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

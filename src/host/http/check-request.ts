@@ -1,3 +1,45 @@
+import type { IncomingMessage } from 'node:http'
+import { ScoringError } from '../../errors.ts'
+
+/** Header fields of a request, as Kestrel takes them (KestrelServerLimits.MaxRequestHeaderCount). */
+export const maxHeaderFields = 100
+
+/** What the parser lets through and no function should see. */
+export function refusalOf(incoming: IncomingMessage): ScoringError | undefined {
+  const { rawHeaders, httpVersion, method, url } = incoming
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return versionUnsupported(httpVersion)
+  if (rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
+  const hosts = hostsOf(rawHeaders)
+  if (hosts.length === 0 && httpVersion === '1.1') return hostMissing()
+  if (hosts.length > 1 || !hosts.every(isHost)) return hostInvalid()
+  if (!isTarget(method as string, url as string)) return targetInvalid()
+  return undefined
+}
+
+function tooManyHeaders(): ScoringError {
+  return new ScoringError('HEADERS_TOO_LARGE', `A request may have ${maxHeaderFields} header fields at most.`)
+}
+
+/** @param version  e.g. `2.0`; `0.9` where the request line names none */
+function versionUnsupported(version: string): ScoringError {
+  if (version === '0.9') {
+    return new ScoringError('REQUEST_MALFORMED', 'The request line must end with the version of HTTP: HTTP/1.1.')
+  }
+  return new ScoringError('HTTP_VERSION_UNSUPPORTED', `This server speaks HTTP/1.1, not HTTP/${version}.`)
+}
+
+function hostInvalid(): ScoringError {
+  return new ScoringError('REQUEST_MALFORMED', 'The Host header must name one host, with a port or without.')
+}
+
+function targetInvalid(): ScoringError {
+  return new ScoringError('REQUEST_MALFORMED', 'The target of a request must be a path, or an http address.')
+}
+
+function hostMissing(): ScoringError {
+  return new ScoringError('REQUEST_MALFORMED', 'An HTTP/1.1 request needs a Host header.')
+}
+
 /** `uri-host [":" port]` (RFC 9112, section 3.2; RFC 3986, section 3.2.2). What cannot stand in an address is not in it. */
 const hostPattern = /^(\[[0-9a-f:.]+\]|([-\w.~!$&'()*+,;=]|%[0-9a-f]{2})+)(:\d*)?$/i
 
@@ -5,7 +47,7 @@ const hostPattern = /^(\[[0-9a-f:.]+\]|([-\w.~!$&'()*+,;=]|%[0-9a-f]{2})+)(:\d*)
 let knownHost = ''
 
 /** Whether the value of a Host header names a host, or is empty, for addresses that have none. */
-export function isHost(value: string): boolean {
+function isHost(value: string): boolean {
   if (value === '' || value === knownHost) return true
   // The grammar takes ports, numbers in addresses and escapes that no address may have.
   if (!hostPattern.test(value) || !URL.canParse(`http://${value}/`)) return false
@@ -14,7 +56,7 @@ export function isHost(value: string): boolean {
 }
 
 /** @param rawHeaders  name, value, name, value … @returns the values of all Host headers */
-export function hostsOf(rawHeaders: readonly string[]): string[] {
+function hostsOf(rawHeaders: readonly string[]): string[] {
   const hosts: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
@@ -27,7 +69,7 @@ export function hostsOf(rawHeaders: readonly string[]): string[] {
  * Whether the target of a request is of a form that servers take: a path, the whole address as proxies send it, or `*`
  * for OPTIONS (RFC 9112, section 3.2).
  */
-export function isTarget(method: string, target: string): boolean {
+function isTarget(method: string, target: string): boolean {
   if (target.startsWith('/')) return true
   if (target === '*') return method === 'OPTIONS'
   return /^https?:\/\/[^/?#]/i.test(target) && URL.canParse(target)

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** The answers that each connection owes, in the order of its requests (RFC 9112, section 9.3.2). */
@@ -44,4 +44,63 @@ export function adopt(socket: Socket, answers: readonly ServerResponse[]): () =>
 
 function isOver(answer: ServerResponse): boolean {
   return answer.writableFinished || answer.destroyed
+}
+
+/**
+ * The request again, without the wish for another protocol: a server may ignore that (RFC 9110, section 7.8). Node.js takes
+ * what comes after such a head for the other protocol, and drops it where nobody speaks that.
+ *
+ * @param rest  what came after the head
+ * @returns bytes to be read as if they had just come
+ */
+export function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage, rest: Buffer): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    const value = rawHeaders[at + 1] as string
+    const key = name.toLowerCase()
+    if (key === 'upgrade') continue
+    const kept = key === 'connection' ? withoutUpgradeOption(value) : value
+    if (kept !== undefined) lines.push(`${name}: ${kept}`)
+  }
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), rest])
+}
+
+function withoutUpgradeOption(value: string): string | undefined {
+  const options = value.split(',').filter(option => option.trim().toLowerCase() !== 'upgrade')
+  return options.length > 0 ? options.join(',').trim() : undefined
+}
+
+/** What comes meanwhile is kept up to this: a connection that nobody reads would not tell that its client has left. */
+const keptBytes = 65_536
+
+/** What follows on a connection that waits until the answers before are sent. */
+export class Following {
+  readonly #socket: Socket
+  readonly #pieces: Buffer[] = []
+  #bytes = 0
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', this.#keep).on('end', this.#leave).resume()
+  }
+
+  /** Everything is there to be read again, after these bytes. */
+  putBack(before: Buffer): void {
+    const socket = this.#socket
+    socket.off('data', this.#keep).off('end', this.#leave).pause()
+    ;(socket as { readableFlowing: boolean | null }).readableFlowing = null // who listens next begins to read
+    socket.unshift(Buffer.concat([before, ...this.#pieces]))
+  }
+
+  readonly #keep = (piece: Buffer) => {
+    this.#pieces.push(piece)
+    this.#bytes += piece.length
+    if (this.#bytes >= keptBytes) this.#socket.pause()
+  }
+
+  /** As Node.js takes it: who sends no more wants no more. */
+  readonly #leave = () => {
+    this.#socket.destroy()
+  }
 }

@@ -61,35 +61,8 @@ const lingerMs = 2000
 /** Bytes of a request's line and headers together, as Kestrel takes them, on which Azure Functions runs. */
 export const maxHeadBytes = 32_768
 
-/** Header fields of a request, as Kestrel takes them (KestrelServerLimits.MaxRequestHeaderCount). */
-export const maxHeaderFields = 100
-
-export function tooManyHeaders(): ScoringError {
-  return new ScoringError('HEADERS_TOO_LARGE', `A request may have ${maxHeaderFields} header fields at most.`)
-}
-
 export function tunnelRefused(): ScoringError {
   return new ScoringError('PATH_UNKNOWN', 'This server opens no tunnels: it takes no CONNECT.')
-}
-
-/** @param version  e.g. `2.0`; `0.9` where the request line names none */
-export function versionUnsupported(version: string): ScoringError {
-  if (version === '0.9') {
-    return new ScoringError('REQUEST_MALFORMED', 'The request line must end with the version of HTTP: HTTP/1.1.')
-  }
-  return new ScoringError('HTTP_VERSION_UNSUPPORTED', `This server speaks HTTP/1.1, not HTTP/${version}.`)
-}
-
-export function hostInvalid(): ScoringError {
-  return new ScoringError('REQUEST_MALFORMED', 'The Host header must name one host, with a port or without.')
-}
-
-export function targetInvalid(): ScoringError {
-  return new ScoringError('REQUEST_MALFORMED', 'The target of a request must be a path, or an http address.')
-}
-
-export function hostMissing(): ScoringError {
-  return new ScoringError('REQUEST_MALFORMED', 'An HTTP/1.1 request needs a Host header.')
 }
 
 /** The parser's own text names what is wrong and quotes nothing. */

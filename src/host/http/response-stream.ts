@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { dropRest, isMuchUnread } from './request-body.ts'
 import type { Exchange } from './response.ts'
-import { dropRest, isMuchUnread } from './unread-body.ts'
 
 /**
  * Writes a body as it comes, no faster than the client takes it.

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpResponseInit } from '@azure/functions'
+import { dropRest, isMuchUnread } from './request-body.ts'
 import { bytesOf, cancel, piecesOf, writeStream } from './response-stream.ts'
 import { encodeSetCookie } from './set-cookie.ts'
-import { dropRest, isMuchUnread } from './unread-body.ts'
 
 /** Headers that the host sets itself, or that concern one connection only (RFC 9110, section 7.6.1). */
 const hostHeaders = new Set([

@@ -1,31 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { type ScoringError, StartupError } from '../../errors.ts'
-import { hostsOf, isHost, isTarget } from './check-request.ts'
-import { adopt, afterAnswers, Unanswered } from './detached-socket.ts'
-import { Following, withoutUpgrade } from './ignored-upgrade.ts'
-import {
-  dropRest,
-  endWith,
-  hostInvalid,
-  hostMissing,
-  maxHeadBytes,
-  maxHeaderFields,
-  refuse,
-  refuseUnreadable,
-  targetInvalid,
-  tooManyHeaders,
-  tunnelRefused,
-  versionUnsupported,
-} from './refusal.ts'
+import { StartupError } from '../../errors.ts'
+import type { Certificate } from './certificate.ts'
+import { maxHeaderFields, refusalOf } from './check-request.ts'
+import { adopt, afterAnswers, Following, Unanswered, withoutUpgrade } from './detached-socket.ts'
+import { dropRest, endWith, maxHeadBytes, refuse, refuseUnreadable, tunnelRefused } from './refusal.ts'
 import { UnreadAnswers } from './unread-responses.ts'
-
-/** PEM texts. */
-export interface Certificate {
-  readonly cert: string
-  readonly key: string
-}
 
 const serverOptions = {
   // Longer than the load balancers in front (Azure 230 s for an answer, 60 s idle), short enough to end forgotten ones.
@@ -167,56 +147,6 @@ export class HttpServer {
 
 /** Of a connection: the client has left, which its end tells as well. */
 const ignore = () => {}
-
-/** What the parser lets through and no function should see. */
-function refusalOf(incoming: IncomingMessage): ScoringError | undefined {
-  const { rawHeaders, httpVersion, method, url } = incoming
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return versionUnsupported(httpVersion)
-  if (rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
-  const hosts = hostsOf(rawHeaders)
-  if (hosts.length === 0 && httpVersion === '1.1') return hostMissing()
-  if (hosts.length > 1 || !hosts.every(isHost)) return hostInvalid()
-  if (!isTarget(method as string, url as string)) return targetInvalid()
-  return undefined
-}
-
-/**
- * Reads a certificate and its key.
- *
- * @throws StartupError with one line that names the file
- */
-export function readCertificate(certPath: string, keyPath: string): Certificate {
-  const { createSecureContext } = process.getBuiltinModule('node:tls')
-  const cert = readPem(certPath, 'certificate')
-  const key = readPem(keyPath, 'key')
-  try {
-    createSecureContext({ cert })
-  } catch (cause) {
-    throw new StartupError(`certificate ${certPath} is not a PEM certificate`, { cause })
-  }
-  try {
-    createSecureContext({ cert, key })
-  } catch (cause) {
-    const { code = '', message } = cause as NodeJS.ErrnoException
-    const isForeign = code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH' || /mismatch/i.test(message)
-    const fault = isForeign
-      ? `does not belong to certificate ${certPath}`
-      : 'is not a PEM key that can be used without a passphrase'
-    throw new StartupError(`key ${keyPath} ${fault}`, { cause })
-  }
-  return { cert, key }
-}
-
-function readPem(path: string, what: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new StartupError(`${what} ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}`, {
-      cause,
-    })
-  }
-}
 
 function listenFault({ code, message }: NodeJS.ErrnoException, port: number, address: string): string {
   if (code === 'EADDRINUSE') {

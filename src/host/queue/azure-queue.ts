@@ -1,7 +1,10 @@
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
-import { clientOptions } from './client-options.ts'
 import type { Queue, QueueMessage } from './queue.ts'
-import { asStorageFault, codeOf, rethrow, statusOf } from './storage-fault.ts'
+
+/** The only retries there are: those who call do not try again, except that they look into a queue again and again. */
+export const clientOptions = {
+  retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
+}
 
 /** @throws Error for a connection string that the SDK cannot read */
 export function openAzureQueue(connectionString: string, name: string): Queue {
@@ -79,4 +82,33 @@ function isLost(error: unknown): boolean {
 /** The service counts whole seconds. */
 function seconds(ms: number): number {
   return Math.ceil(ms / 1000)
+}
+
+/** A call to storage that failed; the message may be logged: it has no addresses with signatures, and no headers. */
+export class StorageFault extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'StorageFault'
+  }
+}
+
+export function asStorageFault(error: unknown): StorageFault {
+  if (error instanceof StorageFault) return error
+  const facts = [statusOf(error), codeOf(error)].filter(fact => fact !== undefined && fact !== '')
+  return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
+}
+
+/** For `catch`. */
+export function rethrow(error: unknown): never {
+  throw asStorageFault(error)
+}
+
+/** HTTP status of the answer; undefined when there was none. */
+export function statusOf(error: unknown): number | undefined {
+  return (error as { statusCode?: number } | undefined)?.statusCode
+}
+
+/** e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none. */
+export function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | undefined)?.code ?? '')
 }

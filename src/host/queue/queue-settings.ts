@@ -1,5 +1,5 @@
 import { StartupError } from '../../errors.ts'
-import { parseTimeSpan } from '../time-span.ts'
+import { parseTimeSpan } from '../dotnet-time.ts'
 
 /** `extensions.queues` of host.json. */
 export interface QueueSettings {

@@ -1,14 +1,12 @@
 import { StartupError } from '../../errors.ts'
-import { resolveSettings } from '../app/binding-expression.ts'
-import { findStorageConnection } from '../app/binding-settings.ts'
+import { findStorageConnection, resolveSettings } from '../app/binding-settings.ts'
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
-import { handlerInput } from './message-input.ts'
+import { handlerInput, triggerMetadataOf } from './message-input.ts'
 import type { Queue } from './queue.ts'
 import { QueueListener } from './queue-listener.ts'
 import type { QueueSettings } from './queue-settings.ts'
-import { triggerMetadataOf } from './trigger-metadata.ts'
 
 /** A queue trigger with its place. */
 export interface QueueTrigger {

@@ -1,6 +1,6 @@
 import { Cron } from 'croner'
 import { StartupError } from '../../errors.ts'
-import { parseTimeSpan } from '../time-span.ts'
+import { parseTimeSpan } from '../dotnet-time.ts'
 
 export interface TimerSchedule {
   /** @returns the first moment after `moment` */

@@ -1,9 +1,9 @@
 import { StartupError } from '../../errors.ts'
-import { resolveSettings } from '../app/binding-expression.ts'
+import { resolveSettings } from '../app/binding-settings.ts'
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
-import { TimerListener } from './timer-listener.ts'
+import { dateTimeOffset } from '../dotnet-time.ts'
 import { parseSchedule, type TimerSchedule } from './timer-schedule.ts'
 
 /** A timer trigger with its schedule. */
@@ -28,4 +28,66 @@ export function listenToTimer(
   clock: Clock,
 ): TimerListener {
   return new TimerListener({ schedule, runOnStartup, clock, run: (reason, input) => runner.run({ reason, input }) })
+}
+
+export interface TimerListenerOptions {
+  readonly schedule: TimerSchedule
+  readonly runOnStartup: boolean
+  readonly clock: Clock
+  /** Runs the function; never throws. */
+  readonly run: (reason: string, timer: object) => Promise<unknown>
+}
+
+/** How often to check for a change of the system clock. */
+const maxWaitMs = 60_000
+
+/**
+ * Fires at the times of a schedule, one run after the other. Each process fires on its own, and remembers nothing from one
+ * start to the next: Azure's host fires in one of all instances, and makes up for a time that it missed.
+ */
+export class TimerListener {
+  readonly #options: TimerListenerOptions
+  #cancel: () => void = () => {}
+  #isStopped = false
+  #run: Promise<void> = Promise.resolve()
+
+  constructor(options: TimerListenerOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#options.runOnStartup) this.#fire()
+    else this.#waitForNext()
+  }
+
+  /** Fires no more, and waits for a run that has begun. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#cancel()
+    await this.#run
+  }
+
+  #waitForNext(): void {
+    this.#wait(this.#options.schedule.next(this.#now()))
+  }
+
+  #wait(next: Date): void {
+    if (this.#isStopped) return
+    const leftMs = Math.max(0, next.getTime() - this.#options.clock.wallMs())
+    this.#cancel = this.#options.clock.after(Math.min(leftMs, maxWaitMs), () => {
+      if (this.#now() < next) this.#wait(next)
+      else this.#fire()
+    })
+  }
+
+  #fire(): void {
+    const { schedule, run } = this.#options
+    const firedAt = this.#now()
+    const timer = { schedule: { adjustForDST: schedule.adjustForDST }, scheduleStatus: null, isPastDue: false }
+    this.#run = run(`Timer fired at ${dateTimeOffset(firedAt)}`, timer).then(() => this.#wait(schedule.next(firedAt)))
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.wallMs())
+  }
 }

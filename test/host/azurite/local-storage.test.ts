@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { startAzurite, wantsLocalStorage } from '../../../src/host/azurite/local-storage.ts'
-import { openAzureQueue } from '../../../src/host/queue/azure-storage.ts'
+import { openAzureQueue } from '../../../src/host/queue/azure-queue.ts'
 import { skipFor } from '../../support/skip-for.ts'
 import { send } from '../host-child.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { triggerMetadataOf } from '../../../src/host/queue/trigger-metadata.ts'
+import { triggerMetadataOf } from '../../../src/host/queue/message-input.ts'
 
 describe('triggerMetadataOf', () => {
   const at = new Date(0)

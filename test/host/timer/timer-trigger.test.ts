@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { TimerListener, type TimerListenerOptions } from '../../../src/host/timer/timer-listener.ts'
 import { parseSchedule } from '../../../src/host/timer/timer-schedule.ts'
+import { TimerListener, type TimerListenerOptions } from '../../../src/host/timer/timer-trigger.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const minute = 60_000

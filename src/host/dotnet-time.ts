@@ -25,3 +25,8 @@ export function formatTimeSpan(ms: number): string {
   const fraction = ms % 1000 === 0 ? '' : `.${String(Math.round(ms % 1000)).padStart(3, '0')}`
   return `${days === 0 ? '' : `${days}.`}${parts.join(':')}${fraction}`
 }
+
+/** As .NET writes a moment, e.g. `2026-01-01T10:00:00+00:00`. */
+export function dateTimeOffset(moment: Date): string {
+  return moment.toISOString().replace(/(?:\.000)?Z$/, '+00:00')
+}
