@@ -19,7 +19,7 @@ interface Readiness {
 }
 
 /** A service that loads for longer does not hold back the others' key and line. */
-const patienceMs = 5000
+const maxLoadWaitMs = 5000
 
 export interface FirstRequestOptions {
   /** Where the host listens, e.g. `http://localhost:7071`. */
@@ -33,11 +33,11 @@ export interface FirstRequestOptions {
 
 /** Waits until every service is loaded or has failed, then prints the first request to try. */
 export async function printFirstRequest(options: FirstRequestOptions): Promise<void> {
-  const services = await settledServices(options)
-  const namesOf = (status: string) => Object.keys(services).filter(name => services[name]?.status === status)
-  if (namesOf('failed').length > 0)
-    console.log(`Not available: ${namesOf('failed').join(', ')} (the reasons stand above)\n`)
-  if (namesOf('loading').length > 0) console.log(`Still loading: ${namesOf('loading').join(', ')}\n`)
+  const services = await fetchSettledServices(options)
+  const namesWith = (status: string) => Object.keys(services).filter(name => services[name]?.status === status)
+  if (namesWith('failed').length > 0)
+    console.log(`Not available: ${namesWith('failed').join(', ')} (the reasons stand above)\n`)
+  if (namesWith('loading').length > 0) console.log(`Still loading: ${namesWith('loading').join(', ')}\n`)
   const examples = Object.entries(services).flatMap(([name, { example }]) => (example ? [{ name, ...example }] : []))
   // One that works when pasted goes before one that only shows what a request looks like.
   const chosen = examples.find(({ isScored }) => isScored) ?? examples[0]
@@ -67,10 +67,10 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-async function settledServices(options: FirstRequestOptions): Promise<NonNullable<Readiness['services']>> {
+async function fetchSettledServices(options: FirstRequestOptions): Promise<NonNullable<Readiness['services']>> {
   for (const startedAt = performance.now(); ; await delay(50)) {
     const { services = {} } = await fetchReadiness(options)
-    const isLate = performance.now() - startedAt > patienceMs
+    const isLate = performance.now() - startedAt > maxLoadWaitMs
     const statuses = Object.values(services).map(({ status }) => status)
     if (!statuses.includes('loading') || (isLate && statuses.includes('ready'))) return services
   }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { StartupError } from '../errors.ts'
 import { hasAzurite } from '../host/azurite/azurite-process.ts'
-import { type LocalStorage, startAzurite, wantsLocalStorage, whenDamaged } from '../host/azurite/local-storage.ts'
+import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../host/azurite/local-storage.ts'
 import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http/certificate.ts'
 import { readLocalSettings } from '../host/local-settings.ts'
@@ -118,7 +118,7 @@ function readCertificatePaths({ cert, key }: { cert?: string; key?: string }) {
 
 /** Most of an app does without: what storage is for says so when it is called. */
 async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<LocalStorage | undefined> {
-  if (!wantsLocalStorage(environment)) return undefined
+  if (!usesLocalStorage(environment)) return undefined
   if (!hasAzurite()) {
     console.error('No local storage: azurite is not installed (npm ci installs it). What needs storage will fail.')
     return undefined
@@ -128,11 +128,12 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
     storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
   } catch (failure) {
     const without = 'Scoring does without storage; batch jobs are answered with 503.'
-    console.error(`${(failure as Error).message}\n${without} ${whenDamaged('.local/azurite')}`)
+    console.error(`${(failure as Error).message}\n${without} ${damageAdvice('.local/azurite')}`)
     environment.AzureWebJobsStorage = '' // what asked for local storage finds none
     return undefined
   }
-  if (!storage.isKept) console.error('Another host uses .local/azurite: the storage of this one is kept in memory.')
+  if (!storage.isPersistent)
+    console.error('Another host uses .local/azurite: the storage of this one is kept in memory.')
   return storage
 }
 
@@ -140,10 +141,10 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
 function printFunctions({ url, functions }: Listening): void {
   if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
   else console.log('\nFunctions:\n')
-  for (const { name, type, methods, path, isRun, whyNot } of functions) {
+  for (const { name, type, methods, path, isRun, skipReason } of functions) {
     const what = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
     console.log(
-      `\t${name}: ${what}${isRun ? '' : ` (${whyNot ? `not run: ${whyNot}` : 'not run by this host yet'})`}\n`,
+      `\t${name}: ${what}${isRun ? '' : ` (${skipReason ? `not run: ${skipReason}` : 'not run by this host yet'})`}\n`,
     )
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { FunctionRunner, type InvocationSurroundings } from './app/function-runner.ts'
+import { FunctionRunner, type HostContext } from './app/function-runner.ts'
 import type { Trigger } from './app/triggers.ts'
 import { systemClock } from './clock.ts'
 import type { HostTimes } from './host-times.ts'
@@ -13,26 +13,26 @@ export interface BackgroundPlan {
   readonly queues: readonly QueueTrigger[]
   readonly timers: readonly TimerTrigger[]
   /** By the name of the function. */
-  readonly whyNot: ReadonlyMap<string, string>
+  readonly skipReason: ReadonlyMap<string, string>
 }
 
 /** @throws StartupError when a binding is wrong */
 export function planBackgroundTriggers(triggers: readonly Trigger[], environment: NodeJS.ProcessEnv): BackgroundPlan {
-  const whyNot = new Map<string, string>()
+  const skipReason = new Map<string, string>()
   const withType = (type: string) => triggers.filter(trigger => trigger.type.toLowerCase() === type)
   const queues = withType('queuetrigger').flatMap(trigger => {
     const planned = planQueueTrigger(trigger, environment)
-    if (!('whyNot' in planned)) return [planned]
-    whyNot.set(trigger.fn.name, planned.whyNot)
+    if (!('skipReason' in planned)) return [planned]
+    skipReason.set(trigger.fn.name, planned.skipReason)
     return []
   })
   const now = new Date(systemClock.wallMs())
-  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), whyNot }
+  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), skipReason }
 }
 
 export interface BackgroundOptions {
   readonly plan: BackgroundPlan
-  readonly surroundings: InvocationSurroundings
+  readonly host: HostContext
   readonly settings: QueueSettings
   readonly times: HostTimes
 }
@@ -50,28 +50,28 @@ export class BackgroundTriggers {
   #isStopping = false
 
   async start(options: BackgroundOptions): Promise<void> {
-    const { plan, surroundings } = options
+    const { plan, host } = options
     if (plan.queues.length > 0) await this.#addQueues(options)
     if (this.#isStopping) return
     for (const timer of plan.timers) {
-      this.#listeners.push(listenToTimer(timer, new FunctionRunner(timer.trigger.fn, surroundings), systemClock))
+      this.#listeners.push(listenToTimer(timer, new FunctionRunner(timer.trigger.fn, host), systemClock))
     }
     for (const listener of this.#listeners) listener.start()
   }
 
-  async #addQueues({ plan, surroundings, settings, times }: BackgroundOptions): Promise<void> {
+  async #addQueues({ plan, host, settings, times }: BackgroundOptions): Promise<void> {
     const storage = await loadAzureStorage()
     for (const { trigger, queueName, connectionString } of plan.queues) {
-      const keyOf = (name: string) => `${connectionString}\n${name}`
-      const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, surroundings), {
+      const queueKey = (name: string) => `${connectionString}\n${name}`
+      const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
         clock: systemClock,
-        warn: text => surroundings.log.write('warning', 'system', text),
+        warn: text => host.log.write('warning', 'system', text),
         openQueue: name => storage.openAzureQueue(connectionString, name),
         settings,
         invisibleMs: times.invisibleMs,
-        onWritten: name => this.#wake(keyOf(name)),
+        onWritten: name => this.#wake(queueKey(name)),
       })
-      this.#byQueue.set(keyOf(queueName), [...(this.#byQueue.get(keyOf(queueName)) ?? []), listener])
+      this.#byQueue.set(queueKey(queueName), [...(this.#byQueue.get(queueKey(queueName)) ?? []), listener])
       this.#listeners.push(listener)
     }
   }

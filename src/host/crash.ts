@@ -8,19 +8,19 @@ export interface Ending {
 }
 
 /** A crash of the app's code; the supervisor starts a new process. */
-const crashCode = 70
+const crashExitCode = 70
 /** How long the message to the supervisor may take. */
-const farewellMs = 1000
+const sendTimeoutMs = 1000
 
 /**
  * Ends the process as a crash does. Tells the supervisor first, so that it can kill a process that does not get to its end:
  * `process.exit` waits for native code in worker threads, and such code may be why the host has to end.
  */
 export function endCrashed(): void {
-  const exit = () => process.exit(crashCode)
+  const exit = () => process.exit(crashExitCode)
   if (!process.send || !process.connected) return exit()
   const ending: Ending = { type: 'ending' }
-  setTimeout(exit, farewellMs)
+  setTimeout(exit, sendTimeoutMs)
   process.send(ending, undefined, undefined, exit)
 }
 

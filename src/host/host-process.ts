@@ -14,7 +14,7 @@ import { FunctionTimeout } from './app/function-timeout.ts'
 import { FunctionsCore, type HookCallback, supplyFunctionsCore } from './app/functions-core.ts'
 import { readOnly } from './app/invocation-hooks.ts'
 import { loadApp } from './app/load-app.ts'
-import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './app/triggers.ts'
+import { httpTriggers, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './app/triggers.ts'
 import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { crash, endCrashed, explain, explainCause } from './crash.ts'
@@ -23,10 +23,10 @@ import { readHostJson } from './host-json.ts'
 import { HostLog } from './host-log.ts'
 import { readHostTimes } from './host-times.ts'
 import { readCertificate } from './http/certificate.ts'
-import { HttpFront } from './http/dispatcher.ts'
+import { HttpDispatcher } from './http/dispatcher.ts'
 import { HttpServer, type OnRequest } from './http/server.ts'
 import { readLocalSettings } from './local-settings.ts'
-import { untilQuiet } from './when-idle.ts'
+import { whenIdle } from './when-idle.ts'
 
 /** What the child tells its supervisor once it serves. */
 export interface Listening {
@@ -38,10 +38,10 @@ export interface Listening {
 
 const defaultMaxBodyBytes = 104_857_600
 /** How long queues and timers wait, at most, for what the app still does after its start. */
-const backgroundDelayMs = 2000
+const maxIdleWaitMs = 2000
 /** How long a stop waits for requests in flight, and for the app's appTerminate hooks. */
-const drainMs = 30_000
-const terminateMs = 10_000
+const drainTimeoutMs = 30_000
+const terminateTimeoutMs = 10_000
 
 /** How this process ends: at once while it starts, later in good order. */
 let stop = async (): Promise<void> => {}
@@ -77,8 +77,8 @@ async function main(): Promise<void> {
   const server = new HttpServer(certificate, (...request) => onRequest(...request))
   const address = options.address || local?.address || '127.0.0.1'
   const port = await server.listen(Number(options.port || local?.port || 7071), address)
-  const host = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address) ? 'localhost' : address
-  const defaultHost = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const hostName = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address) ? 'localhost' : address
+  const defaultHost = `${hostName.includes(':') ? `[${hostName}]` : hostName}:${port}`
   process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development'
   process.env.WEBSITE_HOSTNAME = defaultHost
 
@@ -96,7 +96,7 @@ async function main(): Promise<void> {
   const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
   const { routePrefix, functionTimeoutMs } = hostJson
   const times = readHostTimes(process.env)
-  server.endUnreadAfter(times.unreadAnswerMs)
+  server.dropUnreadAfter(times.unreadResponseMs)
   const triggers = listTriggers(core.functions.values())
   for (const sentence of unservedBindings(triggers)) log.write('warning', 'system', sentence)
   const plan = planBackgroundTriggers(triggers, process.env)
@@ -107,32 +107,32 @@ async function main(): Promise<void> {
     log.write('error', 'system', `${line} The host process ends, and all that runs in it.`)
     endCrashed()
   })
-  const surroundings = { hooks: core.hooks, appHookData, timeout, log }
+  const host = { hooks: core.hooks, appHookData, timeout, log }
 
   const scheme = certificate ? 'https' : 'http'
   const maxBodyBytes = readMaxBodyBytes(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT)
   const settings = { scheme, defaultHost, maxBodyBytes } as const
-  const front = new HttpFront({ triggers: httpTriggersOf(triggers), routePrefix, settings, ...surroundings })
-  onRequest = (incoming, outgoing, expectsContinue) => front.handle(incoming, outgoing, expectsContinue)
+  const dispatcher = new HttpDispatcher({ triggers: httpTriggers(triggers), routePrefix, settings, ...host })
+  onRequest = (incoming, outgoing, expectsContinue) => dispatcher.handle(incoming, outgoing, expectsContinue)
   for (const request of waiting.splice(0)) onRequest(...request)
 
   const background = new BackgroundTriggers()
   stop = async () => {
-    front.isStopping = true
-    await Promise.all([server.drain(drainMs), background.stop(drainMs)])
-    await Promise.race([runHooks(core.hooks.appTerminate, appContext), delay(terminateMs)])
+    dispatcher.isStopping = true
+    await Promise.all([server.drain(drainTimeoutMs), background.stop(drainTimeoutMs)])
+    await Promise.race([runHooks(core.hooks.appTerminate, appContext), delay(terminateTimeoutMs)])
   }
   const url = `${scheme}://${defaultHost}`
   const running = new Set([...plan.queues, ...plan.timers].map(({ trigger }) => trigger.fn.name))
-  const functions = listFunctions(triggers, routePrefix, running, plan.whyNot)
+  const functions = listFunctions(triggers, routePrefix, running, plan.skipReason)
   const listening: Listening = { type: 'listening', url, port, functions }
   if (process.send) process.send(listening)
   else console.log(`Listening on ${url}`)
   const maxPollingIntervalMs = times.maxPollingMs ?? hostJson.queues.maxPollingIntervalMs
   // Loading the clients of the storage takes about as much computing as the first answer, which callers wait for.
-  await untilQuiet(backgroundDelayMs)
+  await whenIdle(maxIdleWaitMs)
   flushCompileCache() // not only when the process ends, which may be all at once
-  await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times })
+  await background.start({ plan, host, settings: { ...hostJson.queues, maxPollingIntervalMs }, times })
 }
 
 async function runHooks(hooks: readonly HookCallback[], context: object): Promise<void> {

@@ -7,7 +7,7 @@ export interface HostTimes {
   /** Longest pause between looks into a queue; undefined: what host.json says. */
   readonly maxPollingMs: number | undefined
   /** A client that takes no byte of its answer for so long is let go of. */
-  readonly unreadAnswerMs: number
+  readonly unreadResponseMs: number
 }
 
 /**
@@ -19,7 +19,7 @@ export interface HostTimes {
 export function readHostTimes(environment: NodeJS.ProcessEnv): HostTimes {
   return {
     invisibleMs: read(environment, 'SCORING_HOST_QUEUE_INVISIBILITY_MS', 1000, 604_800_000) ?? 600_000,
-    unreadAnswerMs: read(environment, 'SCORING_HOST_UNREAD_ANSWER_MS', 100, 600_000) ?? 60_000,
+    unreadResponseMs: read(environment, 'SCORING_HOST_UNREAD_ANSWER_MS', 100, 600_000) ?? 60_000,
     maxPollingMs: read(environment, 'SCORING_HOST_QUEUE_MAX_POLLING_MS', 10, 600_000),
   }
 }

@@ -41,7 +41,7 @@ export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEn
       values[name] = String(value)
     }
   }
-  return { values, port: portOf(host.LocalHttpPort, path), address: textOf(host.LocalHttpAddress), warnings }
+  return { values, port: readPort(host.LocalHttpPort, path), address: readText(host.LocalHttpAddress), warnings }
 }
 
 function readOrMake(path: string): string {
@@ -66,7 +66,7 @@ function parse(text: string, path: string): Record<string, unknown> {
     parsed = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (cause) {
     // V8's message may quote the text, and that is where secrets stand.
-    throw new StartupError(`${path} is not valid JSON${placeOf(cause as Error)}`, { cause: undefined })
+    throw new StartupError(`${path} is not valid JSON${errorPosition(cause as Error)}`, { cause: undefined })
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new StartupError(`${path} must hold a JSON object`)
@@ -74,7 +74,7 @@ function parse(text: string, path: string): Record<string, unknown> {
   return parsed as Record<string, unknown>
 }
 
-function placeOf({ message }: Error): string {
+function errorPosition({ message }: Error): string {
   const place = /line \d+ column \d+/.exec(message)
   return place ? ` (${place[0]})` : ''
 }
@@ -85,7 +85,7 @@ function objectAt(file: Record<string, unknown>, key: string, path: string): Rec
   return value as Record<string, unknown>
 }
 
-function portOf(value: unknown, path: string): number | undefined {
+function readPort(value: unknown, path: string): number | undefined {
   if (value === undefined || value === null) return undefined
   const port = Number(value)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -94,6 +94,6 @@ function portOf(value: unknown, path: string): number | undefined {
   return port
 }
 
-function textOf(value: unknown): string | undefined {
+function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }

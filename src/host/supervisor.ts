@@ -15,37 +15,37 @@ export interface SupervisorOptions {
   /** Called once, when the host serves for the first time. */
   readonly onListening: (listening: Listening) => void
   readonly log: (line: string) => void
-  readonly restarts?: Restarts
+  readonly restarts?: RestartPolicy
 }
 
 /**
  * A host that crashes is started again at once the first few times, then after pauses that double from the first to the
- * longest; `steadyMs` of life forget earlier crashes.
+ * longest; `resetAfterMs` of life forget earlier crashes.
  */
-export interface Restarts {
-  readonly atOnce: number
-  readonly firstMs: number
-  readonly longestMs: number
-  readonly steadyMs: number
+export interface RestartPolicy {
+  readonly immediateRestarts: number
+  readonly firstDelayMs: number
+  readonly maxDelayMs: number
+  readonly resetAfterMs: number
   /** Crashes in a row, each before it served, after which it is given up: one that has served comes back however often. */
-  readonly maxQuickCrashes: number
+  readonly maxStartCrashes: number
   /** A host that has crashed and still is there after so long is killed. */
-  readonly endingMs: number
+  readonly killAfterCrashMs: number
 }
 
-const usualRestarts: Restarts = {
-  atOnce: 3,
-  firstMs: 200,
-  longestMs: 5_000,
-  steadyMs: 60_000,
-  maxQuickCrashes: 10,
-  endingMs: 5000,
+const defaultRestarts: RestartPolicy = {
+  immediateRestarts: 3,
+  firstDelayMs: 200,
+  maxDelayMs: 5_000,
+  resetAfterMs: 60_000,
+  maxStartCrashes: 10,
+  killAfterCrashMs: 5000,
 }
 
 /** npm passes a Ctrl-C on that the terminal has sent us already: so soon it is the same one. */
-const sameSignalMs = 500
+const repeatedSignalMs = 500
 /** A host that has not stopped by then (it takes 30 s for requests and 10 s for its hooks at most) is killed. */
-const killAfterMs = 45_000
+const stopTimeoutMs = 45_000
 
 /**
  * Runs the host in a child process and starts it again when it crashes, on the same port. SIGINT, SIGTERM and SIGHUP stop
@@ -67,7 +67,7 @@ export async function superviseHost(options: SupervisorOptions): Promise<number>
 
 class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #restarts: Restarts
+  readonly #restarts: RestartPolicy
   readonly #pause = new AbortController()
   #port: number
   #child: ChildProcess | undefined
@@ -76,7 +76,7 @@ class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    this.#restarts = options.restarts ?? usualRestarts
+    this.#restarts = options.restarts ?? defaultRestarts
     this.#port = options.port
   }
 
@@ -85,15 +85,15 @@ class Supervisor {
     if (this.#stoppedAt === undefined) {
       this.#stoppedAt = now
       this.#pause.abort()
-      setTimeout(() => this.#child?.kill('SIGKILL'), killAfterMs).unref()
-    } else if (now - this.#stoppedAt < sameSignalMs) {
+      setTimeout(() => this.#child?.kill('SIGKILL'), stopTimeoutMs).unref()
+    } else if (now - this.#stoppedAt < repeatedSignalMs) {
       return
     }
     this.#child?.kill('SIGTERM')
   }
 
   async run(): Promise<number> {
-    const { atOnce, firstMs, longestMs, steadyMs, maxQuickCrashes } = this.#restarts
+    const { immediateRestarts, firstDelayMs, maxDelayMs, resetAfterMs, maxStartCrashes } = this.#restarts
     let quickCrashes = 0
     let crashesBeforeServing = 0
     while (this.#stoppedAt === undefined) {
@@ -101,16 +101,19 @@ class Supervisor {
       const { code, signal, isServing } = await this.#runOnce()
       if (this.#stoppedAt !== undefined) return code ?? 1
       if (code === 0 || (code === 1 && !isServing)) return code // ended by itself, or it cannot start
-      quickCrashes = performance.now() - startedAt >= steadyMs ? 1 : quickCrashes + 1
+      quickCrashes = performance.now() - startedAt >= resetAfterMs ? 1 : quickCrashes + 1
       crashesBeforeServing = isServing ? 0 : crashesBeforeServing + 1
       const how = signal ?? `exit ${code}`
-      if (crashesBeforeServing > maxQuickCrashes) {
+      if (crashesBeforeServing > maxStartCrashes) {
         this.#options.log(
           `The host crashed ${crashesBeforeServing} times in a row as it started (last: ${how}): giving up.`,
         )
         return 1
       }
-      const pauseMs = quickCrashes <= atOnce ? 0 : Math.min(longestMs, firstMs * 2 ** (quickCrashes - atOnce - 1))
+      const pauseMs =
+        quickCrashes <= immediateRestarts
+          ? 0
+          : Math.min(maxDelayMs, firstDelayMs * 2 ** (quickCrashes - immediateRestarts - 1))
       const when = pauseMs === 0 ? 'at once' : `in ${pauseMs / 1000} s`
       this.#options.log(`The host crashed (${how}); starting it again ${when}.`)
       await delay(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted: we stop
@@ -129,7 +132,7 @@ class Supervisor {
     })
     this.#child = child
     child.on('message', (message: Listening | Ending) => {
-      if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.endingMs).unref()
+      if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.killAfterCrashMs).unref()
       if (message.type !== 'listening') return
       isServing = true
       this.#port = message.port

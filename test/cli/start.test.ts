@@ -47,7 +47,7 @@ async function start(test: TestContext, args: string[] = [], environment: NodeJS
   return Object.assign(child, { port: Number(port) })
 }
 
-const pidOf = async (host: { port: number }) => Number((await send(host, '/api/pid')).body)
+const fetchPid = async (host: { port: number }) => Number((await send(host, '/api/pid')).body)
 
 describe('start', () => {
   it('lists the functions as func does, HTTP first', async test => {
@@ -111,7 +111,7 @@ describe('start', () => {
       ['exit', 'exit 3'],
       ['kill', 'SIGKILL'],
     ] as const) {
-      const before = await pidOf(host)
+      const before = await fetchPid(host)
       await assert.rejects(send(host, `/api/${how}`))
       await host.see(new RegExp(`The host crashed \\(${told}\\); starting it again at once\\.`))
       const after = await untilServed(host)
@@ -133,7 +133,7 @@ describe('start', () => {
 
   it('takes the host along when it is killed', async test => {
     const host = await start(test)
-    const pid = await pidOf(host)
+    const pid = await fetchPid(host)
     await host.kill()
     for (let isAlive = true; isAlive; ) {
       await new Promise(resolve => setTimeout(resolve, 10))
@@ -223,7 +223,7 @@ async function damagedStorage(root: string, file: string): Promise<void> {
 async function untilServed(host: { port: number }): Promise<number> {
   for (;;) {
     try {
-      return await pidOf(host)
+      return await fetchPid(host)
     } catch {
       await new Promise(resolve => setTimeout(resolve, 20))
     }

@@ -39,19 +39,19 @@ describe('planBackgroundTriggers', () => {
   })
 
   it('says why a function is not run when there is no account for it, and no value of a setting', () => {
-    for (const [binding, settings, whyNot] of [
+    for (const [binding, settings, skipReason] of [
       [{}, {}, 'AzureWebJobsStorage is not set'],
       [{ connection: 'X' }, environment, 'AzureWebJobsX or X is not set'],
       [{}, { AzureWebJobsStorage: 'AccountKey=c2VjcmV0' }, 'AzureWebJobsStorage is no connection string'],
     ] as const) {
-      const { queues, whyNot: reasons } = planQueue(binding, settings)
-      assert.deepEqual([queues, reasons.get('f')], [[], whyNot])
+      const { queues, skipReason: reasons } = planQueue(binding, settings)
+      assert.deepEqual([queues, reasons.get('f')], [[], skipReason])
     }
   })
 
   it('runs a timer without storage', () => {
-    const { timers, whyNot } = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
-    assert.deepEqual([timers.length, whyNot.size], [1, 0])
+    const { timers, skipReason } = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
+    assert.deepEqual([timers.length, skipReason.size], [1, 0])
   })
 
   for (const [binding, settings, message] of [
@@ -98,7 +98,7 @@ describe('unservedBindings', () => {
 
 describe('readHostTimes', () => {
   it('has the times of the real host', () => {
-    const times = { invisibleMs: 600_000, maxPollingMs: undefined, unreadAnswerMs: 60_000 }
+    const times = { invisibleMs: 600_000, maxPollingMs: undefined, unreadResponseMs: 60_000 }
     assert.deepEqual(readHostTimes({}), times)
   })
 

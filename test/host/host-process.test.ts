@@ -138,29 +138,29 @@ describe('hooks', () => {
     host = await startHost(undefined, 'hooked')
   })
   afterAll(() => host.kill())
-  const bodyOf = async (query: string) => (await send(host, `/api/run?${query}`)).body
-  const statusOf = async (query: string) => (await send(host, `/api/run?${query}`)).status
+  const fetchBody = async (query: string) => (await send(host, `/api/run?${query}`)).body
+  const fetchStatus = async (query: string) => (await send(host, `/api/run?${query}`)).status
 
   it('may replace the inputs and the handler', async () => {
-    assert.equal(await bodyOf(''), 'plain')
-    assert.equal(await bodyOf('input=mine'), 'input mine')
-    assert.equal(await bodyOf('handler'), 'from another handler')
+    assert.equal(await fetchBody(''), 'plain')
+    assert.equal(await fetchBody('input=mine'), 'input mine')
+    assert.equal(await fetchBody('handler'), 'from another handler')
   })
 
   it('may replace the result and the error', async () => {
-    assert.equal(await bodyOf('wish=replace'), 'replaced in run')
-    assert.equal(await bodyOf('wish=mend'), 'mended, begun true')
-    assert.equal(await statusOf('wish=spoil'), 500)
+    assert.equal(await fetchBody('wish=replace'), 'replaced in run')
+    assert.equal(await fetchBody('wish=mend'), 'mended, begun true')
+    assert.equal(await fetchStatus('wish=spoil'), 500)
   })
 
   it('fail the request when they throw, or assign what is read-only', async () => {
-    assert.equal(await statusOf('throw'), 500)
-    assert.equal(await statusOf('assign'), 500)
+    assert.equal(await fetchStatus('throw'), 500)
+    assert.equal(await fetchStatus('assign'), 500)
     await host.see(/TypeError: Cannot assign to read only property 'invocationContext'/)
   })
 
   it('see the log and may reword it', async () => {
-    await bodyOf('')
+    await fetchBody('')
     await host.see(/\] a \*\*\* wish/)
   })
 

@@ -16,7 +16,7 @@ afterAll(async () => {
 })
 
 /** Its own queue; the timer does not fire unless asked to. */
-function place() {
+function setUpQueues() {
   const name = `work-${++count}`
   const environment = {
     AzureWebJobsStorage: connectionString,
@@ -34,21 +34,21 @@ async function start(test: Cleaner, environment: NodeJS.ProcessEnv, args: string
 }
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
-const lengthOf = async (queue: ReturnType<typeof place>['queue']) =>
+const countMessages = async (queue: ReturnType<typeof setUpQueues>['queue']) =>
   (await queue.getProperties()).approximateMessagesCount
 
 /** A message is removed a little after its function has ended. */
-async function untilHolds(queue: ReturnType<typeof place>['queue'], count: number): Promise<void> {
-  while ((await lengthOf(queue)) !== count) await new Promise(resolve => setTimeout(resolve, 20))
+async function untilHolds(queue: ReturnType<typeof setUpQueues>['queue'], count: number): Promise<void> {
+  while ((await countMessages(queue)) !== count) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
-const untilEmpty = (queue: ReturnType<typeof place>['queue']) => untilHolds(queue, 0)
+const untilEmpty = (queue: ReturnType<typeof setUpQueues>['queue']) => untilHolds(queue, 0)
 
 // They wait more than they work.
 describe('host-process on Azurite', { concurrent: true }, () => {
   describe('queue triggers', { concurrent: true }, () => {
     it('give the function JSON values and texts with what is known of the message, and delete it', async test => {
-      const { environment, queue } = place()
+      const { environment, queue } = setUpQueues()
       const host = await start(test, environment, ['--verbose']) // there is no queue yet
       await queue.create()
       for (const text of ['{"A":[1]}', '42', 'true', '"quoted"', 'grüße, no JSON'])
@@ -72,7 +72,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
     })
 
     it('run again what failed, with its error in the log, and give it to the function of the poison queue in the end', async test => {
-      const { environment, queue, poison } = place()
+      const { environment, queue, poison } = setUpQueues()
       await queue.create()
       await queue.sendMessage(base64('{"wish":"fail"}'))
       await queue.sendMessage('not base64!')
@@ -90,7 +90,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
     })
 
     it('bring a message back when its host is killed half-way', async test => {
-      const { environment, queue } = place()
+      const { environment, queue } = setUpQueues()
       await queue.create()
       await queue.sendMessage(base64('{"wish":"hang once"}'))
       const first = await start(test, environment)
@@ -102,7 +102,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
     })
 
     it('end what runs before the host ends, and leave the rest in the queue', async test => {
-      const { environment, queue } = place()
+      const { environment, queue } = setUpQueues()
       await queue.create()
       await queue.sendMessage(base64('{"wish":"wait for the end"}'))
       const host = await start(test, environment)
@@ -111,13 +111,13 @@ describe('host-process on Azurite', { concurrent: true }, () => {
       host.process.kill('SIGTERM')
       assert.equal(await host.ended(), 0)
       assert.match(host.output, /^done \{/m)
-      assert.equal(await lengthOf(queue), 3)
+      assert.equal(await countMessages(queue), 3)
     })
   })
 
   describe('timer triggers', { concurrent: true }, () => {
     it('fire again and again, without storage too', async test => {
-      const environment = { ...place().environment, AzureWebJobsStorage: '', TICK: '* * * * * *' }
+      const environment = { ...setUpQueues().environment, AzureWebJobsStorage: '', TICK: '* * * * * *' }
       const host = await start(test, environment)
       await host.see(/^tick in \d+ \{"schedule":\{"adjustForDST":true\},"scheduleStatus":null,"isPastDue":false\}$/m)
       await host.see(/(?:^tick[\s\S]*){3}/m)
@@ -126,14 +126,14 @@ describe('host-process on Azurite', { concurrent: true }, () => {
     })
 
     it('fire at the start where they are told to', async test => {
-      const host = await start(test, { ...place().environment, TICK_AT_START: 'yes' })
+      const host = await start(test, { ...setUpQueues().environment, TICK_AT_START: 'yes' })
       await host.see(/^tick in \d+/m)
     })
   })
 
   describe('functionTimeout', () => {
     it('ends the host as a crash does when an invocation outlives it', async test => {
-      const { environment, queue } = place()
+      const { environment, queue } = setUpQueues()
       await queue.create()
       const host = await startHost(test, 'short-timeout', { args: ['--no-local-settings'], environment })
       await queue.sendMessage('plain text')
@@ -149,7 +149,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
 
   describe('a trigger that cannot be served', () => {
     it('ends the start with one line', async test => {
-      const environment = { ...place().environment, TICK: '0 0 L * * *' }
+      const environment = { ...setUpQueues().environment, TICK: '0 0 L * * *' }
       const child = spawnHost(test, 'triggers', ['--no-local-settings'], environment)
       assert.equal(await child.ended(), 1)
       assert.match(child.output, /^error: function "tick": the schedule is "0 0 L \* \* \*": that is neither .*\n$/)

@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { superviseHost } from '../../src/host/supervisor.ts'
 
-const restarts = { atOnce: 2, firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4, endingMs: 50 }
+const restarts = {
+  immediateRestarts: 2,
+  firstDelayMs: 1,
+  maxDelayMs: 4,
+  resetAfterMs: 60_000,
+  maxStartCrashes: 4,
+  killAfterCrashMs: 50,
+}
 
 async function supervise(script: string, environment: Record<string, string> = {}) {
   const lines: string[] = []

@@ -15,7 +15,7 @@ export function resolveSettings(text: string, what: string, environment: NodeJS.
 }
 
 /** Where an account is, or why it cannot be used. */
-export type StorageConnection = { readonly connectionString: string } | { readonly whyNot: string }
+export type StorageConnection = { readonly connectionString: string } | { readonly skipReason: string }
 
 const identitySuffixes = ['accountName', 'serviceUri', 'queueServiceUri', 'blobServiceUri', 'tableServiceUri']
 
@@ -31,7 +31,9 @@ export function findStorageConnection(name: unknown, environment: NodeJS.Process
   for (const setting of settings) {
     const value = environment[setting]
     if (value)
-      return isConnectionString(value) ? { connectionString: value } : { whyNot: `${setting} is no connection string` }
+      return isConnectionString(value)
+        ? { connectionString: value }
+        : { skipReason: `${setting} is no connection string` }
     const [byIdentity] = identitySuffixes.map(suffix => `${setting}__${suffix}`).filter(each => environment[each])
     if (!byIdentity) continue
     throw new StartupError(
@@ -39,7 +41,7 @@ export function findStorageConnection(name: unknown, environment: NodeJS.Process
         `set ${setting} to a connection string here, e.g. UseDevelopmentStorage=true`,
     )
   }
-  return { whyNot: `${settings.join(' or ')} is not set` }
+  return { skipReason: `${settings.join(' or ')} is not set` }
 }
 
 function isConnectionString(text: string): boolean {

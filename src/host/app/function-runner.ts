@@ -2,18 +2,18 @@ import type { EffectiveFunctionOptions, TriggerMetadata } from '@azure/functions
 import { describe, type HostLog } from '../host-log.ts'
 import type { FunctionTimeout } from './function-timeout.ts'
 import type { FunctionHandler, FunctionsCore, RegisteredFunction } from './functions-core.ts'
-import { EmbeddedInvocationContext, optionsOf } from './invocation-context.ts'
+import { EmbeddedInvocationContext, effectiveOptions } from './invocation-context.ts'
 import { invokeWithHooks } from './invocation-hooks.ts'
 
 /** What every invocation of the process shares. */
-export interface InvocationSurroundings {
+export interface HostContext {
   readonly hooks: FunctionsCore['hooks']
   readonly appHookData: object
   readonly timeout: FunctionTimeout
   readonly log: HostLog
 }
 
-export interface Occasion {
+export interface Invocation {
   /** Why the function runs, as the log says it. */
   readonly reason: string
   readonly input: unknown
@@ -25,18 +25,18 @@ export class FunctionRunner {
   readonly #name: string
   readonly #handler: FunctionHandler
   readonly #options: EffectiveFunctionOptions
-  readonly #surroundings: InvocationSurroundings
+  readonly #host: HostContext
 
-  constructor(fn: RegisteredFunction, surroundings: InvocationSurroundings) {
+  constructor(fn: RegisteredFunction, host: HostContext) {
     this.#name = fn.name
     this.#handler = fn.handler
-    this.#options = optionsOf(fn)
-    this.#surroundings = surroundings
+    this.#options = effectiveOptions(fn)
+    this.#host = host
   }
 
   /** @returns whether it succeeded; a failure is in the log then, with its error */
-  async run({ reason, input, triggerMetadata }: Occasion): Promise<boolean> {
-    const { hooks, appHookData, timeout, log } = this.#surroundings
+  async run({ reason, input, triggerMetadata }: Invocation): Promise<boolean> {
+    const { hooks, appHookData, timeout, log } = this.#host
     const context = new EmbeddedInvocationContext(this.#name, this.#options, log)
     context.triggerMetadata = triggerMetadata
     const id = context.invocationId

@@ -7,7 +7,7 @@ export interface NamedInvocation {
 }
 
 /** The longest that a timer of Node can wait. */
-const longestWaitMs = 2 ** 31 - 1
+const maxTimerMs = 2 ** 31 - 1
 
 /**
  * Notices an invocation that takes longer than host.json allows (`functionTimeout`). One timer serves all of them: they
@@ -39,7 +39,7 @@ export class FunctionTimeout {
 
   #wait(ms: number): void {
     this.#isWaiting = true
-    this.#clock.after(Math.min(ms, longestWaitMs), () => this.#look(this.#limitMs as number))
+    this.#clock.after(Math.min(ms, maxTimerMs), () => this.#look(this.#limitMs as number))
   }
 
   #look(limitMs: number): void {

@@ -79,7 +79,7 @@ export class EmbeddedInvocationContext implements InvocationContext {
 }
 
 /** The bindings of a function as its context shows them; made once per function. */
-export function optionsOf({ metadata }: RegisteredFunction): EffectiveFunctionOptions {
+export function effectiveOptions({ metadata }: RegisteredFunction): EffectiveFunctionOptions {
   const bindings = Object.entries(metadata.bindings).map(([name, binding]) => ({ ...binding, name }))
   const others = bindings.filter(binding => !isTrigger(binding) && binding.name !== '$return')
   return {

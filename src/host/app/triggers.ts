@@ -23,7 +23,7 @@ export interface ListedFunction {
   readonly type: string
   readonly isRun: boolean
   /** Why it is not run, where that can be mended. */
-  readonly whyNot?: string
+  readonly skipReason?: string
   readonly methods?: readonly string[]
   /** Path with its parameters, e.g. `/api/items/{id}`. */
   readonly path?: string
@@ -38,7 +38,7 @@ export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[]
   })
 }
 
-export function httpTriggersOf(triggers: readonly Trigger[]): HttpTrigger[] {
+export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   return triggers.filter(isHttp).map(trigger => {
     const { route, methods } = trigger.binding as { route?: string; methods?: readonly string[] }
     return {
@@ -54,15 +54,15 @@ export function httpTriggersOf(triggers: readonly Trigger[]): HttpTrigger[] {
  * HTTP first, as `func start` lists them.
  *
  * @param run     names of the functions without HTTP that this host runs
- * @param whyNot  by the name of the function
+ * @param skipReason  by the name of the function
  */
 export function listFunctions(
   triggers: readonly Trigger[],
   routePrefix: string,
   run: ReadonlySet<string>,
-  whyNot: ReadonlyMap<string, string>,
+  skipReason: ReadonlyMap<string, string>,
 ): ListedFunction[] {
-  const http = httpTriggersOf(triggers).map(({ fn, type, methods, route }) => ({
+  const http = httpTriggers(triggers).map(({ fn, type, methods, route }) => ({
     name: fn.name,
     type,
     isRun: true,
@@ -72,8 +72,8 @@ export function listFunctions(
   const others = triggers
     .filter(trigger => !isHttp(trigger))
     .map(({ fn: { name }, type }) => {
-      const reason = whyNot.get(name)
-      return { name, type, isRun: run.has(name), ...(reason === undefined ? {} : { whyNot: reason }) }
+      const reason = skipReason.get(name)
+      return { name, type, isRun: run.has(name), ...(reason === undefined ? {} : { skipReason: reason }) }
     })
   return [...http, ...others]
 }

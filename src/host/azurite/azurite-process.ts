@@ -9,8 +9,8 @@ import { StartupError } from '../../errors.ts'
 /** The three services of Azurite, in this order. */
 export const azuriteServices = ['blob', 'queue', 'table'] as const
 
-const startMs = 60_000
-const stopMs = 5_000
+const startTimeoutMs = 60_000
+const stopTimeoutMs = 5_000
 /**
  * Azurite has no way to notice that its parent was killed; this, loaded into it, ends it when the channel breaks. It ends
  * by itself once its servers are closed, so the channel must not keep it.
@@ -38,11 +38,11 @@ export class AzuriteProcess {
   }
 
   /**
-   * @param place  its flags that say where its data is
+   * @param dataArgs  its flags that say where its data is
    * @param ports  of the services; 0 takes a free one
    * @throws StartupError when it does not start
    */
-  static async start(place: readonly string[], ports: readonly number[]): Promise<AzuriteProcess> {
+  static async start(dataArgs: readonly string[], ports: readonly number[]): Promise<AzuriteProcess> {
     const script = azuriteScript()
     if (!script) throw new StartupError('azurite is not installed')
     const listen = azuriteServices.flatMap((each, index) => [
@@ -52,7 +52,7 @@ export class AzuriteProcess {
       `${ports[index]}`,
     ])
     const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
-    const child = spawn(process.execPath, ['--import', endWithParent, script, ...place, ...listen, ...flags], {
+    const child = spawn(process.execPath, ['--import', endWithParent, script, ...dataArgs, ...listen, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until it has stopped
       windowsHide: true,
@@ -90,7 +90,7 @@ function readUrls(child: ChildProcess): Promise<URL[]> {
       clearTimeout(timer)
       reject(new StartupError(`local storage (Azurite) did not start: ${why}${complaints && `\n${complaints}`}`))
     }
-    const timer = setTimeout(() => fail(`no answer within ${startMs / 1000} s`), startMs)
+    const timer = setTimeout(() => fail(`no answer within ${startTimeoutMs / 1000} s`), startTimeoutMs)
     child.stderr!.setEncoding('utf8').on('data', text => {
       complaints = (complaints + text).slice(-2000)
     })
@@ -111,7 +111,7 @@ async function end(child: ChildProcess): Promise<'ended' | 'killed'> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return 'ended'
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
-  const timer = setTimeout(() => child.kill('SIGKILL'), stopMs)
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
   await exited
   clearTimeout(timer)
   return child.signalCode === 'SIGKILL' ? 'killed' : 'ended'

@@ -16,15 +16,15 @@ export interface FolderLock {
  *
  * @returns undefined when another process has it
  */
-export async function takeFolder(folder: string): Promise<FolderLock | undefined> {
+export async function lockFolder(folder: string): Promise<FolderLock | undefined> {
   const name = `scoring-functions-${createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16)}`
   const path = process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
   const first = await tryListen(path)
-  if (first) return lockOf(first)
+  if (first) return asLock(first)
   if (await isAnswered(path)) return undefined
   rmSync(path, { force: true }) // its owner was killed
   const second = await tryListen(path)
-  return second && lockOf(second)
+  return second && asLock(second)
 }
 
 async function tryListen(path: string): Promise<Server | undefined> {
@@ -49,6 +49,6 @@ async function isAnswered(path: string): Promise<boolean> {
   }
 }
 
-function lockOf(server: Server): FolderLock {
+function asLock(server: Server): FolderLock {
   return { release: () => server.close() }
 }

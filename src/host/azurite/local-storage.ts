@@ -2,13 +2,13 @@ import { mkdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StartupError } from '../../errors.ts'
 import { AzuriteProcess, azuriteServices } from './azurite-process.ts'
-import { takeFolder } from './folder-lock.ts'
+import { lockFolder } from './folder-lock.ts'
 
 /** Storage for this machine only. */
 export interface LocalStorage {
   readonly connectionString: string
   /** Whether what is stored is still there after the next start. */
-  readonly isKept: boolean
+  readonly isPersistent: boolean
   /** @returns whether it ended when asked to, or had to be killed */
   stop(): Promise<'ended' | 'killed'>
 }
@@ -18,16 +18,16 @@ const account = 'devstoreaccount1'
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
 
 /** Pauses between attempts to start it again double from the first to the longest. */
-const firstPauseMs = 200
-const longestPauseMs = 10_000
+const firstRetryDelayMs = 200
+const maxRetryDelayMs = 10_000
 
 /** Whether the app asks for local storage; `environment` with local.settings.json in it. */
-export function wantsLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): boolean {
+export function usesLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): boolean {
   return !AzureWebJobsStorage || /^\s*UseDevelopmentStorage=true;?\s*$/i.test(AzureWebJobsStorage)
 }
 
 /** What to do where its files cannot be read, which it says of a byte of a file that it does not name. */
-export function whenDamaged(folder: string): string {
+export function damageAdvice(folder: string): string {
   return `If its files in ${folder} are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results.`
 }
 
@@ -40,21 +40,21 @@ export function whenDamaged(folder: string): string {
  */
 export async function startAzurite(location: string, log: (line: string) => void): Promise<LocalStorage> {
   makeFolder(location)
-  const lock = await takeFolder(location) // two of them over the same files would spoil them
-  const place = lock ? ['--location', location] : ['--inMemoryPersistence']
-  const keeper = new Keeper(place, lock ? whenDamaged(location) : undefined, log)
+  const lock = await lockFolder(location) // two of them over the same files would spoil them
+  const dataArgs = lock ? ['--location', location] : ['--inMemoryPersistence']
+  const supervisor = new AzuriteSupervisor(dataArgs, lock ? damageAdvice(location) : undefined, log)
   try {
-    await keeper.start(azuriteServices.map(() => 0))
+    await supervisor.start(azuriteServices.map(() => 0))
   } catch (error) {
     lock?.release()
     throw error
   }
   const stop = async () => {
-    const how = await keeper.stop()
+    const how = await supervisor.stop()
     lock?.release()
     return how
   }
-  return { connectionString: connectionStringOf(keeper.urls), isKept: lock !== undefined, stop }
+  return { connectionString: buildConnectionString(supervisor.urls), isPersistent: lock !== undefined, stop }
 }
 
 /** @throws StartupError */
@@ -67,23 +67,23 @@ function makeFolder(location: string): void {
   }
 }
 
-class Keeper {
+class AzuriteSupervisor {
   urls: readonly URL[] = []
-  readonly #place: readonly string[]
+  readonly #dataArgs: readonly string[]
   readonly #advice: string | undefined
   readonly #log: (line: string) => void
   readonly #stopping = new AbortController()
   #process: AzuriteProcess | undefined
   #restart: Promise<void> = Promise.resolve()
 
-  constructor(place: readonly string[], advice: string | undefined, log: (line: string) => void) {
-    this.#place = place
+  constructor(dataArgs: readonly string[], advice: string | undefined, log: (line: string) => void) {
+    this.#dataArgs = dataArgs
     this.#advice = advice
     this.#log = log
   }
 
   async start(ports: readonly number[]): Promise<void> {
-    const started = await AzuriteProcess.start(this.#place, ports)
+    const started = await AzuriteProcess.start(this.#dataArgs, ports)
     this.#process = started
     this.urls = started.urls
     started.ended.then(how => {
@@ -98,12 +98,12 @@ class Keeper {
   }
 
   async #startAgain(how: string): Promise<void> {
-    const loss = this.#place.includes('--location')
+    const loss = this.#dataArgs.includes('--location')
       ? 'what it wrote in its last seconds may be lost'
       : 'its data is lost'
     this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Starting it again.`)
     const ports = this.urls.map(({ port }) => Number(port))
-    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    for (let pauseMs = firstRetryDelayMs; ; pauseMs = Math.min(maxRetryDelayMs, pauseMs * 2)) {
       // Aborted: we stop.
       await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
       if (this.#stopping.signal.aborted) return
@@ -118,7 +118,7 @@ class Keeper {
   }
 }
 
-function connectionStringOf(urls: readonly URL[]): string {
+function buildConnectionString(urls: readonly URL[]): string {
   const endpoints = azuriteServices.map((each, index) => {
     const name = each.charAt(0).toUpperCase() + each.slice(1)
     return `${name}Endpoint=${urls[index]?.origin}/${account};`

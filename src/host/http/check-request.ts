@@ -5,11 +5,11 @@ import { ScoringError } from '../../errors.ts'
 export const maxHeaderFields = 100
 
 /** What the parser lets through and no function should see. */
-export function refusalOf(incoming: IncomingMessage): ScoringError | undefined {
+export function checkRequest(incoming: IncomingMessage): ScoringError | undefined {
   const { rawHeaders, httpVersion, method, url } = incoming
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return versionUnsupported(httpVersion)
   if (rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
-  const hosts = hostsOf(rawHeaders)
+  const hosts = hostValues(rawHeaders)
   if (hosts.length === 0 && httpVersion === '1.1') return hostMissing()
   if (hosts.length > 1 || !hosts.every(isHost)) return hostInvalid()
   if (!isTarget(method as string, url as string)) return targetInvalid()
@@ -56,7 +56,7 @@ function isHost(value: string): boolean {
 }
 
 /** @param rawHeaders  name, value, name, value … @returns the values of all Host headers */
-function hostsOf(rawHeaders: readonly string[]): string[] {
+function hostValues(rawHeaders: readonly string[]): string[] {
   const hosts: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string

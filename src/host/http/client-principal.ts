@@ -1,7 +1,7 @@
 import type { HttpRequestUser } from '@azure/functions'
 
 /** Who is signed in, as App Service and Static Web Apps tell it in headers; null when nobody is, or it cannot be read. */
-export function clientPrincipalOf(headers: { get(name: string): string | null }): HttpRequestUser | null {
+export function readClientPrincipal(headers: { get(name: string): string | null }): HttpRequestUser | null {
   const encoded = headers.get('x-ms-client-principal')
   if (!encoded) return null
   let claims: unknown

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** The answers that each connection owes, in the order of its requests (RFC 9112, section 9.3.2). */
-export class Unanswered {
+export class PendingResponses {
   readonly #answers = new WeakMap<Socket, ServerResponse[]>()
 
   add(socket: Socket, answer: ServerResponse): void {
@@ -10,7 +10,7 @@ export class Unanswered {
   }
 
   of(socket: Socket): ServerResponse[] {
-    return this.#answers.get(socket)?.filter(answer => !isOver(answer)) ?? []
+    return this.#answers.get(socket)?.filter(answer => !isDone(answer)) ?? []
   }
 }
 
@@ -19,7 +19,7 @@ export class Unanswered {
  *
  * @param answers  of one connection, in order
  */
-export function afterAnswers(answers: readonly ServerResponse[], then: () => void): void {
+export function afterResponses(answers: readonly ServerResponse[], then: () => void): void {
   const last = answers.at(-1)
   if (last) last.once('close', then)
   else then()
@@ -29,11 +29,11 @@ export function afterAnswers(answers: readonly ServerResponse[], then: () => voi
  * Node.js has let go of the connection, whose parser met something else than a request, and of the answers that are not
  * sent yet: they hear no more that the client takes what is written, or has left. This tells them.
  */
-export function adopt(socket: Socket, answers: readonly ServerResponse[]): () => void {
-  const onDrain = () => answers.find(answer => !isOver(answer))?.emit('drain')
+export function forwardSocketEvents(socket: Socket, answers: readonly ServerResponse[]): () => void {
+  const onDrain = () => answers.find(answer => !isDone(answer))?.emit('drain')
   const onClose = () => {
     for (const answer of answers) {
-      if (isOver(answer)) continue
+      if (isDone(answer)) continue
       answer.destroyed = true
       answer.emit('close')
     }
@@ -42,7 +42,7 @@ export function adopt(socket: Socket, answers: readonly ServerResponse[]): () =>
   return () => socket.off('drain', onDrain).off('close', onClose)
 }
 
-function isOver(answer: ServerResponse): boolean {
+function isDone(answer: ServerResponse): boolean {
   return answer.writableFinished || answer.destroyed
 }
 
@@ -72,10 +72,10 @@ function withoutUpgradeOption(value: string): string | undefined {
 }
 
 /** What comes meanwhile is kept up to this: a connection that nobody reads would not tell that its client has left. */
-const keptBytes = 65_536
+const maxBufferedBytes = 65_536
 
 /** What follows on a connection that waits until the answers before are sent. */
-export class Following {
+export class InputBuffer {
   readonly #socket: Socket
   readonly #pieces: Buffer[] = []
   #bytes = 0
@@ -96,7 +96,7 @@ export class Following {
   readonly #keep = (piece: Buffer) => {
     this.#pieces.push(piece)
     this.#bytes += piece.length
-    if (this.#bytes >= keptBytes) this.#socket.pause()
+    if (this.#bytes >= maxBufferedBytes) this.#socket.pause()
   }
 
   /** As Node.js takes it: who sends no more wants no more. */

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EffectiveFunctionOptions } from '@azure/functions'
-import type { InvocationSurroundings } from '../app/function-runner.ts'
+import type { HostContext } from '../app/function-runner.ts'
 import type { FunctionHandler } from '../app/functions-core.ts'
-import { EmbeddedInvocationContext, optionsOf } from '../app/invocation-context.ts'
+import { EmbeddedInvocationContext, effectiveOptions } from '../app/invocation-context.ts'
 import { invokeWithHooks } from '../app/invocation-hooks.ts'
 import type { HttpTrigger } from '../app/triggers.ts'
 import { describe } from '../host-log.ts'
-import { EmbeddedHttpRequest, type FrontSettings } from './request.ts'
+import { EmbeddedHttpRequest, type RequestSettings } from './request.ts'
 import { type Exchange, writeEmpty, writeResult } from './response.ts'
 import { RouteTable } from './route-table.ts'
 
@@ -16,30 +16,30 @@ interface Target {
   readonly options: EffectiveFunctionOptions
 }
 
-export interface FrontOptions extends InvocationSurroundings {
+export interface DispatcherOptions extends HostContext {
   readonly triggers: readonly HttpTrigger[]
   readonly routePrefix: string
-  readonly settings: FrontSettings
+  readonly settings: RequestSettings
 }
 
 /**
  * From request to answer: finds the function, calls its handler directly and writes what it returned. Every request is
  * answered, whatever its function does; authorization levels are not enforced, as with `func start`.
  */
-export class HttpFront {
+export class HttpDispatcher {
   /** The host is going down: each answer is the last of its connection. */
   isStopping = false
-  readonly #options: FrontOptions
+  readonly #options: DispatcherOptions
   readonly #table: RouteTable<Target>
 
   /** @throws StartupError when a route is not supported */
-  constructor(options: FrontOptions) {
+  constructor(options: DispatcherOptions) {
     this.#options = options
     const entries = options.triggers.map(({ fn, route, methods }) => ({
       functionName: fn.name,
       route,
       methods,
-      target: { name: fn.name, handler: fn.handler, options: optionsOf(fn) },
+      target: { name: fn.name, handler: fn.handler, options: effectiveOptions(fn) },
     }))
     this.#table = new RouteTable(entries, options.routePrefix)
   }
@@ -48,7 +48,12 @@ export class HttpFront {
   handle(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void {
     const found = this.#table.find(incoming.method as string, incoming.url as string)
     if (found === undefined || found === RouteTable.malformed) {
-      const exchange = { incoming, outgoing, isBodyTouched: false, isLast: this.isStopping || expectsContinue }
+      const exchange = {
+        incoming,
+        outgoing,
+        isBodyRequested: false,
+        closesConnection: this.isStopping || expectsContinue,
+      }
       writeEmpty(exchange, found === undefined ? 404 : 400)
       return
     }
@@ -114,7 +119,12 @@ export class HttpFront {
   }
 
   #exchange(incoming: IncomingMessage, outgoing: ServerResponse, request: EmbeddedHttpRequest): Exchange {
-    return { incoming, outgoing, isBodyTouched: request.isBodyTouched, isLast: this.isStopping || request.isUnasked }
+    return {
+      incoming,
+      outgoing,
+      isBodyRequested: request.isBodyRequested,
+      closesConnection: this.isStopping || request.isContinueOwed,
+    }
   }
 
   #fail(

@@ -1,11 +1,11 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, ScoringError } from '../../errors.ts'
-import { afterAnswers } from './detached-socket.ts'
+import { afterResponses } from './detached-socket.ts'
 
 /** What is refused before any function is asked, in the words that the functions use: JSON, and the connection ends. */
 export function refuse(outgoing: ServerResponse, refusal: ScoringError): void {
-  const { status, headers, body } = answerTo(refusal)
+  const { status, headers, body } = encodeRefusal(refusal)
   outgoing.writeHead(status, headers).end(body)
 }
 
@@ -24,25 +24,25 @@ export function refuseUnreadable(
     socket.destroy()
     return
   }
-  dropRest(socket)
+  discardInput(socket)
   // It began well where what cannot be read is its body.
   const begun = unanswered.find(({ req }) => !req.complete)
-  afterAnswers(
+  afterResponses(
     unanswered.filter(answer => answer !== begun),
     () => {
       if (begun?.headersSent) socket.destroy()
-      else endWith(socket, refusalOf(fault))
+      else refuseAndClose(socket, explainFault(fault))
     },
   )
 }
 
 /** Says why it is the last that the connection hears, and ends it. */
-export function endWith(socket: Socket, refusal: ScoringError): void {
+export function refuseAndClose(socket: Socket, refusal: ScoringError): void {
   if (!socket.writable) {
     socket.destroy()
     return
   }
-  const { status, headers, body } = answerTo(refusal)
+  const { status, headers, body } = encodeRefusal(refusal)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
   // Closing at once would reset the connection before the client reads the answer.
@@ -51,7 +51,7 @@ export function endWith(socket: Socket, refusal: ScoringError): void {
 }
 
 /** Reads and drops what a client still sends. */
-export function dropRest(socket: Socket): void {
+export function discardInput(socket: Socket): void {
   socket.removeAllListeners('data') // Node's parser would complain about each piece anew
   socket.on('data', () => {}).resume()
 }
@@ -66,7 +66,7 @@ export function tunnelRefused(): ScoringError {
 }
 
 /** The parser's own text names what is wrong and quotes nothing. */
-function refusalOf(fault: Error & { code?: string; reason?: string }): ScoringError {
+function explainFault(fault: Error & { code?: string; reason?: string }): ScoringError {
   const malformed: ErrorCode = 'REQUEST_MALFORMED'
   switch (fault.code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -83,7 +83,7 @@ function refusalOf(fault: Error & { code?: string; reason?: string }): ScoringEr
   }
 }
 
-function answerTo({ status, message, code }: ScoringError) {
+function encodeRefusal({ status, message, code }: ScoringError) {
   // Spaced as the app's own error bodies are. All messages are ASCII.
   const body = `{"message": ${JSON.stringify(message)}, "code": ${JSON.stringify(code)}}`
   const headers = {

@@ -10,7 +10,7 @@ export class BodyAborted extends Error {
 }
 
 /** Memory for a body is set aside at once up to this size; beyond it, as it arrives: a length is only a promise. */
-const trustedLength = 2 ** 20
+const preallocatedBytes = 2 ** 20
 
 /** GET and HEAD have no body, whatever follows them: the library drops it as well. */
 export function hasBody(incoming: IncomingMessage): boolean {
@@ -28,7 +28,7 @@ export function readBody(incoming: IncomingMessage, limitBytes: number): Promise
   const length = declaredLength(incoming)
   if (length !== undefined && length > limitBytes) return Promise.reject(new BodyTooLarge(limitBytes))
   return new Promise((resolve, reject) => {
-    let bytes = new Uint8Array(Math.min(length ?? 0, trustedLength))
+    let bytes = new Uint8Array(Math.min(length ?? 0, preallocatedBytes))
     let size = 0
     const finish = () => {
       incoming.off('data', take).off('end', succeed).off('error', abort).off('close', abort)
@@ -85,17 +85,17 @@ function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, most: number): Uin
 }
 
 /** Unread bytes that are read and dropped to keep a connection; with more to come it is closed after the answer. */
-const keptUnreadBytes = 256 * 1024
+const maxDiscardBytes = 256 * 1024
 /** How long and how much a client may go on sending after it was answered, so that it gets to read the answer. */
 const linger = { maxMs: 10_000, maxBytes: 2 ** 30 }
 
 /** Whether more of the request may still come than is worth reading to keep the connection. */
-export function isMuchUnread(incoming: IncomingMessage): boolean {
-  return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > keptUnreadBytes
+export function isTooLongToDiscard(incoming: IncomingMessage): boolean {
+  return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > maxDiscardBytes
 }
 
 /** Reads and drops what the client still sends. */
-export function dropRest(incoming: IncomingMessage): Promise<void> {
+export function discardBody(incoming: IncomingMessage): Promise<void> {
   return new Promise(resolve => {
     let size = 0
     const finish = () => {

@@ -7,7 +7,7 @@
  */
 export function decodePath(url: string): string | undefined {
   let path = url
-  if (!path.startsWith('/')) path = pathOfAddress(path)
+  if (!path.startsWith('/')) path = addressPath(path)
   const end = path.indexOf('?')
   if (end >= 0) path = path.slice(0, end)
   if (path.includes('%')) {
@@ -21,7 +21,7 @@ export function decodePath(url: string): string | undefined {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
 }
 
-function pathOfAddress(url: string): string {
+function addressPath(url: string): string {
   const found = /^[a-z][a-z0-9+.-]*:\/\/[^/?]*(.*)$/is.exec(url)
   return found?.[1]?.startsWith('/') ? found[1] : '/'
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ReadableStream } from 'node:stream/web'
 import type { HttpRequest, HttpRequestParams, HttpRequestUser } from '@azure/functions'
-import { clientPrincipalOf } from './client-principal.ts'
+import { readClientPrincipal } from './client-principal.ts'
 import { hasBody, readBody, streamBody } from './request-body.ts'
 import { RequestHeaders } from './request-headers.ts'
 
-/** What a front knows about all its requests. */
-export interface FrontSettings {
+/** What a dispatcher knows about all its requests. */
+export interface RequestSettings {
   readonly scheme: 'http' | 'https'
   /** Host and port for requests that name none. */
   readonly defaultHost: string
@@ -23,7 +23,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
   readonly params: HttpRequestParams
   readonly #incoming: IncomingMessage
   readonly #outgoing: ServerResponse
-  readonly #settings: FrontSettings
+  readonly #settings: RequestSettings
   readonly #expectsContinue: boolean
   #headers: RequestHeaders | undefined
   #query: URLSearchParams | undefined
@@ -35,7 +35,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     params: HttpRequestParams,
-    settings: FrontSettings,
+    settings: RequestSettings,
     expectsContinue: boolean,
   ) {
     this.#incoming = incoming
@@ -68,7 +68,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
   }
 
   get user(): HttpRequestUser | null {
-    if (this.#user === undefined) this.#user = clientPrincipalOf(this.headers)
+    if (this.#user === undefined) this.#user = readClientPrincipal(this.headers)
     return this.#user
   }
 
@@ -83,13 +83,13 @@ export class EmbeddedHttpRequest implements HttpRequest {
   }
 
   /** Whether somebody reads the body, or has begun to. */
-  get isBodyTouched(): boolean {
+  get isBodyRequested(): boolean {
     return this.#isRead || this.#native !== undefined
   }
 
   /** The client waits to be asked for the body and was not: whether it will send it now, nobody knows. */
-  get isUnasked(): boolean {
-    return this.#expectsContinue && !this.isBodyTouched
+  get isContinueOwed(): boolean {
+    return this.#expectsContinue && !this.isBodyRequested
   }
 
   /** The body as it comes, once. @throws BodyTooLarge, BodyAborted while it is read */

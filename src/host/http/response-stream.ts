@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { dropRest, isMuchUnread } from './request-body.ts'
+import { discardBody, isTooLongToDiscard } from './request-body.ts'
 import type { Exchange } from './response.ts'
 
 /**
@@ -15,10 +15,10 @@ export async function writeStream(
   body: AsyncIterable<unknown>,
   length: string | undefined,
 ): Promise<void> {
-  const { incoming, outgoing, isLast, isBodyTouched } = exchange
+  const { incoming, outgoing, closesConnection, isBodyRequested } = exchange
   if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
-  const isUnread = isMuchUnread(incoming)
-  if (isLast || isUnread || status === 408) fields.push('connection', 'close')
+  const isUnread = isTooLongToDiscard(incoming)
+  if (closesConnection || isUnread || status === 408) fields.push('connection', 'close')
   if (length !== undefined) {
     outgoing.strictContentLength = true // a wrong one would garble the next answer
     fields.push('content-length', length)
@@ -26,14 +26,14 @@ export async function writeStream(
   outgoing.writeHead(status, fields)
   outgoing.flushHeaders()
   // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
-  if (!incoming.complete && !isBodyTouched) dropRest(incoming)
-  const source = sourceOf(body)
+  if (!incoming.complete && !isBodyRequested) discardBody(incoming)
+  const source = openSource(body)
   if (outgoing.destroyed) source.stop()
   else outgoing.once('close', source.stop)
   try {
     for await (const chunk of source.chunks) {
       if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
-      if (!outgoing.write(chunkOf(chunk))) await drained(outgoing)
+      if (!outgoing.write(encodeChunk(chunk))) await drained(outgoing)
     }
   } catch (failure) {
     if (outgoing.destroyed && (failure as { code?: string }).code === 'ERR_STREAM_PREMATURE_CLOSE') return // we ended it
@@ -42,7 +42,7 @@ export async function writeStream(
     outgoing.off('close', source.stop)
   }
   if (outgoing.destroyed) return
-  if (!incoming.complete && isUnread) await dropRest(incoming)
+  if (!incoming.complete && isUnread) await discardBody(incoming)
   outgoing.end()
 }
 
@@ -52,14 +52,14 @@ interface Source {
   readonly stop: () => void
 }
 
-function sourceOf(body: AsyncIterable<unknown>): Source {
+function openSource(body: AsyncIterable<unknown>): Source {
   if (!(body instanceof ReadableStream)) return { chunks: body, stop: () => cancel(body) }
   const reader: ReadableStreamDefaultReader<unknown> = body.getReader()
   const stop = () => void reader.cancel().catch(() => {})
-  return { chunks: chunksOf(reader, stop), stop }
+  return { chunks: readChunks(reader, stop), stop }
 }
 
-async function* chunksOf(reader: ReadableStreamDefaultReader<unknown>, stop: () => void): AsyncGenerator<unknown> {
+async function* readChunks(reader: ReadableStreamDefaultReader<unknown>, stop: () => void): AsyncGenerator<unknown> {
   try {
     for (;;) {
       const { done, value } = await reader.read()
@@ -73,7 +73,7 @@ async function* chunksOf(reader: ReadableStreamDefaultReader<unknown>, stop: () 
 
 const pieceBytes = 65_536
 
-export async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+export async function* splitBody(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
@@ -89,15 +89,15 @@ function drained(outgoing: ServerResponse): Promise<void> {
   })
 }
 
-function chunkOf(chunk: unknown): string | Uint8Array {
+function encodeChunk(chunk: unknown): string | Uint8Array {
   if (typeof chunk === 'string') return chunk
-  const bytes = bytesOf(chunk)
+  const bytes = asBytes(chunk)
   if (!bytes) throw new TypeError('a stream of a response may hold bytes and strings only')
   return bytes
 }
 
 /** The bytes of whatever holds bytes. */
-export function bytesOf(body: unknown): Uint8Array | undefined {
+export function asBytes(body: unknown): Uint8Array | undefined {
   if (body instanceof Uint8Array) return body
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
   return body instanceof ArrayBuffer || body instanceof SharedArrayBuffer ? new Uint8Array(body) : undefined

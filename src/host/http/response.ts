@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpResponseInit } from '@azure/functions'
-import { dropRest, isMuchUnread } from './request-body.ts'
-import { bytesOf, cancel, piecesOf, writeStream } from './response-stream.ts'
+import { discardBody, isTooLongToDiscard } from './request-body.ts'
+import { asBytes, cancel, splitBody, writeStream } from './response-stream.ts'
 import { encodeSetCookie } from './set-cookie.ts'
 
 /** Headers that the host sets itself, or that concern one connection only (RFC 9110, section 7.6.1). */
@@ -19,9 +19,9 @@ const hostHeaders = new Set([
 ])
 
 /** A small body leaves in one write with the head, as latin1 text, byte for byte; bytes would take a vectored write. */
-const joinedBytes = 4096
+const singleWriteBytes = 4096
 /** A large one leaves piece by piece, which shows whether the client takes it. */
-const wholeBytes = 262_144
+const maxWholeBytes = 262_144
 
 /** What a function may answer: HttpResponseInit, HttpResponse, or what neither is. */
 type Result = Omit<HttpResponseInit, 'headers' | 'body'> & { headers?: unknown; body?: unknown }
@@ -31,9 +31,9 @@ export interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   /** The function reads the request's body, or has begun to. */
-  readonly isBodyTouched: boolean
+  readonly isBodyRequested: boolean
   /** Close the connection after this answer. */
-  readonly isLast: boolean
+  readonly closesConnection: boolean
 }
 
 /**
@@ -71,7 +71,7 @@ export function writeResult(exchange: Exchange, result: unknown): Promise<void> 
     return writeWhole(exchange, code, fields, body)
   }
   if (body === undefined || body === null) return writeWhole(exchange, code, fields, undefined, length)
-  const bytes = bytesOf(body)
+  const bytes = asBytes(body)
   if (bytes) return writeWhole(exchange, code, fields, bytes)
   if (typeof body !== 'object' || !(Symbol.asyncIterator in body))
     return writeNative(exchange, code, fields, body, type)
@@ -114,11 +114,11 @@ function writeWhole(
   body: string | Uint8Array | undefined,
   headLength?: string | null,
 ): Promise<void> | undefined {
-  const { incoming, outgoing, isLast } = exchange
+  const { incoming, outgoing, closesConnection } = exchange
   const isHead = incoming.method === 'HEAD'
-  if (body !== undefined && body.length > wholeBytes && !isHead) {
+  if (body !== undefined && body.length > maxWholeBytes && !isHead) {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body
-    return writeStream(exchange, status, fields, piecesOf(bytes), String(bytes.byteLength))
+    return writeStream(exchange, status, fields, splitBody(bytes), String(bytes.byteLength))
   }
   // Node would write the head in the encoding of a text that goes with it, and header values are latin1.
   const bytes = typeof body === 'string' && !isAscii(body) ? Buffer.from(body) : body
@@ -126,12 +126,12 @@ function writeWhole(
     const said = isHead ? headLength : undefined
     if (said !== null) fields.push('content-length', said ?? String(bytes?.length ?? 0))
   }
-  const isUnread = isMuchUnread(incoming)
-  if (isLast || isUnread || status === 408) fields.push('connection', 'close')
+  const isUnread = isTooLongToDiscard(incoming)
+  if (closesConnection || isUnread || status === 408) fields.push('connection', 'close')
   outgoing.writeHead(status, fields)
   if (!isUnread) {
     if (typeof bytes === 'string') outgoing.end(bytes, 'latin1')
-    else if (bytes && bytes.length <= joinedBytes) outgoing.end(latin1Of(bytes), 'latin1')
+    else if (bytes && bytes.length <= singleWriteBytes) outgoing.end(toLatin1(bytes), 'latin1')
     else outgoing.end(bytes)
     if (!incoming.complete) incoming.resume()
     return undefined
@@ -139,7 +139,7 @@ function writeWhole(
   // The client has the whole answer now; the connection closes when it has sent the rest, or too much of it.
   if (bytes === undefined || bytes.length === 0 || isHead) outgoing.flushHeaders()
   else outgoing.write(bytes)
-  dropRest(incoming).then(() => outgoing.end())
+  discardBody(incoming).then(() => outgoing.end())
   return undefined
 }
 
@@ -161,6 +161,6 @@ function isAscii(text: string): boolean {
   return Buffer.byteLength(text) === text.length
 }
 
-function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
+function toLatin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('latin1')
 }

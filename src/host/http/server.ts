@@ -2,10 +2,16 @@ import { createServer as createHttpServer, type IncomingMessage, type Server, ty
 import type { AddressInfo, Socket } from 'node:net'
 import { StartupError } from '../../errors.ts'
 import type { Certificate } from './certificate.ts'
-import { maxHeaderFields, refusalOf } from './check-request.ts'
-import { adopt, afterAnswers, Following, Unanswered, withoutUpgrade } from './detached-socket.ts'
-import { dropRest, endWith, maxHeadBytes, refuse, refuseUnreadable, tunnelRefused } from './refusal.ts'
-import { UnreadAnswers } from './unread-responses.ts'
+import { checkRequest, maxHeaderFields } from './check-request.ts'
+import {
+  afterResponses,
+  forwardSocketEvents,
+  InputBuffer,
+  PendingResponses,
+  withoutUpgrade,
+} from './detached-socket.ts'
+import { discardInput, maxHeadBytes, refuse, refuseAndClose, refuseUnreadable, tunnelRefused } from './refusal.ts'
+import { UnreadResponses } from './unread-responses.ts'
 
 const serverOptions = {
   // Longer than the load balancers in front (Azure 230 s for an answer, 60 s idle), short enough to end forgotten ones.
@@ -34,7 +40,7 @@ export class HttpServer {
   readonly #silent = new Set<Socket>()
   /** Those that requests come by. */
   readonly #open = new Set<Socket>()
-  readonly #unanswered = new Unanswered()
+  readonly #unanswered = new PendingResponses()
 
   constructor(certificate: Certificate | undefined, onRequest: OnRequest) {
     // TLS is loaded only where there is a certificate: it takes 5 ms of a start.
@@ -48,7 +54,7 @@ export class HttpServer {
     const receive: OnRequest = (incoming, outgoing, expectsContinue) => {
       this.#silent.delete(incoming.socket)
       this.#unanswered.add(incoming.socket, outgoing)
-      const refusal = refusalOf(incoming)
+      const refusal = checkRequest(incoming)
       if (refusal) refuse(outgoing, refusal)
       else onRequest(incoming, outgoing, expectsContinue)
     }
@@ -67,13 +73,13 @@ export class HttpServer {
     const connection = certificate ? 'secureConnection' : 'connection'
     server.on('connect', (_, duplex) => {
       const socket = duplex as Socket
-      dropRest(socket)
-      this.#afterAnswers(socket, () => endWith(socket, tunnelRefused()))
+      discardInput(socket)
+      this.#afterResponses(socket, () => refuseAndClose(socket, tunnelRefused()))
     })
     server.on('upgrade', (incoming, duplex, rest) => {
       const socket = duplex as Socket
-      const following = new Following(socket)
-      this.#afterAnswers(socket, () => {
+      const following = new InputBuffer(socket)
+      this.#afterResponses(socket, () => {
         socket.setTimeout(0) // that of a connection at rest
         following.putBack(withoutUpgrade(incoming, rest))
         server.emit(connection, socket)
@@ -112,19 +118,19 @@ export class HttpServer {
   }
 
   /** Node.js has let go of the connection, which may owe answers still; once they are sent, it is ours. */
-  #afterAnswers(socket: Socket, then: () => void): void {
+  #afterResponses(socket: Socket, then: () => void): void {
     const owed = this.#unanswered.of(socket)
     if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore)
-    const release = adopt(socket, owed)
-    afterAnswers(owed, () => {
+    const release = forwardSocketEvents(socket, owed)
+    afterResponses(owed, () => {
       release()
       if (!socket.destroyed) then()
     })
   }
 
   /** From now on clients are let go of that take no byte of their answer for so long. */
-  endUnreadAfter(longestMs: number): void {
-    new UnreadAnswers(this.#open, longestMs).start()
+  dropUnreadAfter(unreadMs: number): void {
+    new UnreadResponses(this.#open, unreadMs).start()
   }
 
   /** Stops accepting, closes what is idle, and waits for requests in flight, but no longer than `maxMs`. */

@@ -11,26 +11,26 @@ interface Taken {
  * Lets go of clients that take no byte of their answers. Who reads slowly is not let go of: what the system still has to
  * send is looked at too, where it tells (Linux), because it takes megabytes from us at a time.
  */
-export class UnreadAnswers {
+export class UnreadResponses {
   readonly #sockets: Iterable<Socket>
-  readonly #longestMs: number
+  readonly #unreadMs: number
   readonly #taken = new WeakMap<Socket, Taken>()
 
-  /** @param longestMs  without a byte */
-  constructor(sockets: Iterable<Socket>, longestMs: number) {
+  /** @param unreadMs  without a byte */
+  constructor(sockets: Iterable<Socket>, unreadMs: number) {
     this.#sockets = sockets
-    this.#longestMs = longestMs
+    this.#unreadMs = unreadMs
   }
 
   start(): void {
-    const look = async () => {
-      await this.#look(performance.now())
+    const check = async () => {
+      await this.#check(performance.now())
       this.start()
     }
-    setTimeout(look, this.#longestMs / 4).unref()
+    setTimeout(check, this.#unreadMs / 4).unref()
   }
 
-  async #look(now: number): Promise<void> {
+  async #check(now: number): Promise<void> {
     const full = [...this.#sockets].filter(socket => socket.writableLength > 0)
     const unsent = full.length > 0 ? await unsentBytes() : undefined
     for (const socket of full) {
@@ -38,7 +38,7 @@ export class UnreadAnswers {
       const progress = `${bytesWritten - writableLength} ${unsent?.get(`${localPort} ${remotePort}`)}`
       const before = this.#taken.get(socket)
       if (writableLength === 0 || before?.progress !== progress) this.#taken.set(socket, { progress, at: now })
-      else if (now - before.at >= this.#longestMs) socket.destroy()
+      else if (now - before.at >= this.#unreadMs) socket.destroy()
     }
   }
 }

@@ -41,7 +41,7 @@ class AzureQueue implements Queue {
         nextVisibleAt: item.nextVisibleOn,
       }))
     } catch (error) {
-      if (['QueueNotFound', 'QueueBeingDeleted', 'QueueDisabled'].includes(codeOf(error))) return []
+      if (['QueueNotFound', 'QueueBeingDeleted', 'QueueDisabled'].includes(errorCode(error))) return []
       throw asStorageFault(error)
     }
   }
@@ -67,7 +67,7 @@ class AzureQueue implements Queue {
     try {
       await this.#client.sendMessage(text)
     } catch (error) {
-      if (codeOf(error) !== 'QueueNotFound') throw asStorageFault(error)
+      if (errorCode(error) !== 'QueueNotFound') throw asStorageFault(error)
       await this.#client.createIfNotExists().catch(rethrow)
       await this.#client.sendMessage(text).catch(rethrow)
     }
@@ -76,7 +76,7 @@ class AzureQueue implements Queue {
 
 /** The message is gone, or was handed to somebody else meanwhile. */
 function isLost(error: unknown): boolean {
-  return statusOf(error) === 404 || codeOf(error) === 'PopReceiptMismatch'
+  return httpStatus(error) === 404 || errorCode(error) === 'PopReceiptMismatch'
 }
 
 /** The service counts whole seconds. */
@@ -94,7 +94,7 @@ export class StorageFault extends Error {
 
 export function asStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error
-  const facts = [statusOf(error), codeOf(error)].filter(fact => fact !== undefined && fact !== '')
+  const facts = [httpStatus(error), errorCode(error)].filter(fact => fact !== undefined && fact !== '')
   return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
 }
 
@@ -104,11 +104,11 @@ export function rethrow(error: unknown): never {
 }
 
 /** HTTP status of the answer; undefined when there was none. */
-export function statusOf(error: unknown): number | undefined {
+export function httpStatus(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode
 }
 
 /** e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none. */
-export function codeOf(error: unknown): string {
+export function errorCode(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '')
 }

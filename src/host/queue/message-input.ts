@@ -30,7 +30,7 @@ export function handlerInput(text: string): unknown {
 }
 
 /** What the context of a queue-triggered function tells of its message. (lib fromRpcTriggerMetadata) */
-export function triggerMetadataOf(message: QueueMessage, text: string): TriggerMetadata {
+export function triggerMetadata(message: QueueMessage, text: string): TriggerMetadata {
   return {
     queueTrigger: camelCased(handlerInput(text)),
     id: message.id,

@@ -72,7 +72,8 @@ export class QueueListener {
       this.#isReachable = true
       return messages
     } catch (error) {
-      if (this.#isReachable) warn(`Queue '${queue.name}' cannot be read: ${messageOf(error)}. Trying again and again.`)
+      if (this.#isReachable)
+        warn(`Queue '${queue.name}' cannot be read: ${describeFailure(error)}. Trying again and again.`)
       this.#isReachable = false
       return []
     }
@@ -82,7 +83,7 @@ export class QueueListener {
     const { queue, warn } = this.#options
     const run = handleMessage(message, this.#options)
       .catch(error => {
-        warn(`Message ${message.id} of queue '${queue.name}' comes back later: ${messageOf(error)}.`)
+        warn(`Message ${message.id} of queue '${queue.name}' comes back later: ${describeFailure(error)}.`)
       })
       .then(() => {
         this.#running.delete(run)
@@ -114,11 +115,11 @@ export class QueueListener {
   }
 }
 
-function messageOf(error: unknown): string {
+function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-const leastMs = 100
+const minDelayMs = 100
 
 /** Pauses between looks into an empty queue, randomized and growing. (sdk RandomizedExponentialBackoffStrategy) */
 export class PollingDelay {
@@ -137,10 +138,10 @@ export class PollingDelay {
   nextMs(hasFound: boolean): number {
     if (hasFound) {
       this.#exponent = 1
-      this.#current = Math.min(leastMs, this.#maxMs)
+      this.#current = Math.min(minDelayMs, this.#maxMs)
     } else if (this.#current !== this.#maxMs) {
-      const growth = this.#exponent === 0 ? 0 : 2 ** (this.#exponent - 1) * leastMs * (0.8 + 0.4 * this.#random())
-      this.#current = Math.min(this.#maxMs, leastMs + growth)
+      const growth = this.#exponent === 0 ? 0 : 2 ** (this.#exponent - 1) * minDelayMs * (0.8 + 0.4 * this.#random())
+      this.#current = Math.min(this.#maxMs, minDelayMs + growth)
       this.#exponent++
     }
     return this.#current

@@ -3,7 +3,7 @@ import { findStorageConnection, resolveSettings } from '../app/binding-settings.
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
-import { handlerInput, triggerMetadataOf } from './message-input.ts'
+import { handlerInput, triggerMetadata } from './message-input.ts'
 import type { Queue } from './queue.ts'
 import { QueueListener } from './queue-listener.ts'
 import type { QueueSettings } from './queue-settings.ts'
@@ -19,7 +19,10 @@ export interface QueueTrigger {
  * @returns the reason when there is no storage for it
  * @throws StartupError when the binding is wrong
  */
-export function planQueueTrigger(trigger: Trigger, environment: NodeJS.ProcessEnv): QueueTrigger | { whyNot: string } {
+export function planQueueTrigger(
+  trigger: Trigger,
+  environment: NodeJS.ProcessEnv,
+): QueueTrigger | { skipReason: string } {
   const { name } = trigger.fn
   const given = trigger.binding.queueName
   if (typeof given !== 'string') throw new StartupError(`function "${name}": queueName must be a string`)
@@ -29,7 +32,7 @@ export function planQueueTrigger(trigger: Trigger, environment: NodeJS.ProcessEn
     throw new StartupError(`function "${name}": "${queueName}" is no name for a queue (${rule})`)
   }
   const connection = findStorageConnection(trigger.binding.connection, environment)
-  return 'whyNot' in connection ? connection : { trigger, queueName, ...connection }
+  return 'skipReason' in connection ? connection : { trigger, queueName, ...connection }
 }
 
 const longestName = 63
@@ -40,7 +43,7 @@ export function poisonQueueName(queueName: string): string | undefined {
   return queueName.endsWith(suffix) || queueName.length + suffix.length > longestName ? undefined : queueName + suffix
 }
 
-export interface QueueListenerSurroundings {
+export interface QueueContext {
   readonly openQueue: (name: string) => Queue
   readonly settings: QueueSettings
   readonly invisibleMs: number
@@ -50,12 +53,8 @@ export interface QueueListenerSurroundings {
   readonly onWritten: (queueName: string) => void
 }
 
-export function listenToQueue(
-  queueName: string,
-  runner: FunctionRunner,
-  around: QueueListenerSurroundings,
-): QueueListener {
-  const { openQueue, settings, invisibleMs, clock, warn, onWritten } = around
+export function listenToQueue(queueName: string, runner: FunctionRunner, context: QueueContext): QueueListener {
+  const { openQueue, settings, invisibleMs, clock, warn, onWritten } = context
   const poison = poisonQueueName(queueName)
   return new QueueListener({
     queue: openQueue(queueName),
@@ -70,7 +69,7 @@ export function listenToQueue(
       runner.run({
         reason: `New queue message detected on '${queueName}'.`,
         input: handlerInput(text),
-        triggerMetadata: triggerMetadataOf(message, text),
+        triggerMetadata: triggerMetadata(message, text),
       }),
   })
 }

@@ -50,7 +50,7 @@ function parseInterval(text: string): TimerSchedule | undefined {
 function parseCron(text: string): TimerSchedule | undefined {
   const fields = text.trim().split(/\s+/)
   if (fields.length !== 5 && fields.length !== 6) return undefined
-  if (!fields.every(field => /^[\dA-Za-z*,/-]+$/.test(field)) || /[7-9]/.test(daysOf(fields))) return undefined
+  if (!fields.every(field => /^[\dA-Za-z*,/-]+$/.test(field)) || /[7-9]/.test(daysOfWeek(fields))) return undefined
   let hasForeignName = false
   const pattern = fields.join(' ').replace(/[A-Za-z]+/g, word => {
     const name = names.find(each => word.length >= 3 && each.toLowerCase().startsWith(word.toLowerCase()))
@@ -67,7 +67,7 @@ function parseCron(text: string): TimerSchedule | undefined {
 }
 
 /** Days of the week that the expression names; the number after a slash is a step. */
-function daysOf(fields: readonly string[]): string {
+function daysOfWeek(fields: readonly string[]): string {
   return (fields.at(-1) ?? '').replace(/\/\d+/g, '')
 }
 

@@ -3,13 +3,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
-import { startAzurite, wantsLocalStorage } from '../../../src/host/azurite/local-storage.ts'
+import { startAzurite, usesLocalStorage } from '../../../src/host/azurite/local-storage.ts'
 import { openAzureQueue } from '../../../src/host/queue/azure-queue.ts'
 import { skipFor } from '../../support/skip-for.ts'
 import { send } from '../host-child.ts'
 
 /** How a storage service calls itself; the request has no credentials, so it is refused. */
-async function serverOf(url: string): Promise<string> {
+async function readServerName(url: string): Promise<string> {
   const { port, pathname } = new URL(url)
   const { headers } = await send({ port: Number(port) }, `${pathname}?comp=list`)
   return String(headers.server)
@@ -38,13 +38,13 @@ describe('startAzurite', () => {
       ),
     ]
     assert.equal(urls.length, 3)
-    assert.equal(storage.isKept, true)
-    for (const [, url] of urls) assert.match(await serverOf(url!), /Azurite/)
+    assert.equal(storage.isPersistent, true)
+    for (const [, url] of urls) assert.match(await readServerName(url!), /Azurite/)
 
     const second = await startAzurite(location, () => {})
-    assert.equal(second.isKept, false)
+    assert.equal(second.isPersistent, false)
     assert.deepEqual(await Promise.all([second.stop(), storage.stop()]), ['ended', 'ended'])
-    for (const [, url] of urls) await assert.rejects(serverOf(url!))
+    for (const [, url] of urls) await assert.rejects(readServerName(url!))
   })
 
   it('starts again on the same ports with the same data when it is killed', skipFor(noProc), async test => {
@@ -80,11 +80,11 @@ describe('startAzurite', () => {
   })
 })
 
-describe('wantsLocalStorage', () => {
+describe('usesLocalStorage', () => {
   it('is true without a connection string and for development storage', () => {
-    assert.equal(wantsLocalStorage({}), true)
-    assert.equal(wantsLocalStorage({ AzureWebJobsStorage: '' }), true)
-    assert.equal(wantsLocalStorage({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' }), true)
-    assert.equal(wantsLocalStorage({ AzureWebJobsStorage: 'AccountName=mine;AccountKey=x' }), false)
+    assert.equal(usesLocalStorage({}), true)
+    assert.equal(usesLocalStorage({ AzureWebJobsStorage: '' }), true)
+    assert.equal(usesLocalStorage({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' }), true)
+    assert.equal(usesLocalStorage({ AzureWebJobsStorage: 'AccountName=mine;AccountKey=x' }), false)
   })
 })

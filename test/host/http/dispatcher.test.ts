@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { dial, type Host, send, sendRaw, startHost } from '../host-child.ts'
 
-describe('HttpFront', () => {
+describe('HttpDispatcher', () => {
   let host: Host
   beforeAll(async () => {
     host = await startHost(undefined, 'plain')

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import { RouteTable } from '../../../src/host/http/route-table.ts'
 
 /** A table whose targets are the templates themselves. */
-function tableOf(routes: (string | [string, ...string[]])[], prefix = ''): RouteTable<string> {
+function makeTable(routes: (string | [string, ...string[]])[], prefix = ''): RouteTable<string> {
   const entries = routes.map(each => {
     const [route, ...methods] = typeof each === 'string' ? [each, 'GET'] : each
     return { functionName: 'f', route, methods, target: route }
@@ -19,7 +19,7 @@ function find(table: RouteTable<string>, path: string, method = 'GET') {
 
 /** Parameters that one template finds in a path, or undefined. */
 function match(template: string, path: string) {
-  const found = find(tableOf([template]), path)
+  const found = find(makeTable([template]), path)
   return typeof found === 'object' ? found.params : found
 }
 
@@ -53,22 +53,22 @@ describe('RouteTable', () => {
   }
 
   it('tries literals first, then parameters, and longer routes before shorter', () => {
-    const table = tableOf(['{a}', '{*rest}', 'items', 'items/{id}', 'items/all'])
-    const targetOf = (path: string) => (find(table, path) as { target: string }).target
-    assert.equal(targetOf('/items'), 'items')
-    assert.equal(targetOf('/seven'), '{a}')
-    assert.equal(targetOf('/items/ALL'), 'items/all')
-    assert.equal(targetOf('/items/x'), 'items/{id}')
-    assert.equal(targetOf('/items/x/y'), '{*rest}')
+    const table = makeTable(['{a}', '{*rest}', 'items', 'items/{id}', 'items/all'])
+    const findTarget = (path: string) => (find(table, path) as { target: string }).target
+    assert.equal(findTarget('/items'), 'items')
+    assert.equal(findTarget('/seven'), '{a}')
+    assert.equal(findTarget('/items/ALL'), 'items/all')
+    assert.equal(findTarget('/items/x'), 'items/{id}')
+    assert.equal(findTarget('/items/x/y'), '{*rest}')
   })
 
   it('gives the root to a catch-all, which is the longer route, as Azure Functions does', () => {
-    assert.deepEqual(find(tableOf(['/', '{*rest}']), '/'), { target: '{*rest}', params: {} })
-    assert.deepEqual(find(tableOf(['/', '{first}/{*rest}']), '/'), { target: '/', params: {} })
+    assert.deepEqual(find(makeTable(['/', '{*rest}']), '/'), { target: '{*rest}', params: {} })
+    assert.deepEqual(find(makeTable(['/', '{first}/{*rest}']), '/'), { target: '/', params: {} })
   })
 
   it('goes on to the next route when the method is another', () => {
-    const table = tableOf([
+    const table = makeTable([
       ['a', 'GET'],
       ['a', 'POST'],
       ['{p}', 'DELETE'],
@@ -80,12 +80,12 @@ describe('RouteTable', () => {
   })
 
   it('puts the prefix before every route', () => {
-    assert.deepEqual(find(tableOf(['x/{p}'], 'api'), '/API/x/1'), { target: 'x/{p}', params: { p: '1' } })
-    assert.equal(find(tableOf(['x/{p}'], 'api'), '/x/1'), undefined)
+    assert.deepEqual(find(makeTable(['x/{p}'], 'api'), '/API/x/1'), { target: 'x/{p}', params: { p: '1' } })
+    assert.equal(find(makeTable(['x/{p}'], 'api'), '/x/1'), undefined)
   })
 
   it('tells a path with broken escapes', () => {
-    const table = tableOf(['{*rest}'])
+    const table = makeTable(['{*rest}'])
     for (const path of ['/%', '/%zz', '/%C3', '/a%2']) assert.equal(find(table, path), 'malformed')
   })
 
@@ -109,7 +109,7 @@ describe('RouteTable', () => {
   ] as const)('refuses the route "%s", and names its function and what is supported', (template, reason) => {
     const start = `function "f": route "${template}" is not supported: `
     assert.throws(
-      () => tableOf([template]),
+      () => makeTable([template]),
       (failure: Error) =>
         failure.name === 'StartupError' && failure.message.startsWith(start) && reason.test(failure.message),
     )
@@ -117,11 +117,11 @@ describe('RouteTable', () => {
 
   it('refuses a leading slash behind a prefix, as Azure does', () => {
     const message = /^function "f": route "\/x" .* because host\.json sets the route prefix "api"$/
-    assert.throws(() => tableOf(['/x'], 'api'), { name: 'StartupError', message })
+    assert.throws(() => makeTable(['/x'], 'api'), { name: 'StartupError', message })
   })
 
   it('never throws, whatever the path', () => {
-    const table = tableOf(['a/{b}/{*c}', 'a', '{x}', '{y}/{*z}'])
+    const table = makeTable(['a/{b}/{*c}', 'a', '{x}', '{y}/{*z}'])
     const piece = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom('/', '%', '%2F', '..', '.', '?', 'a', '1', '//'),
@@ -136,7 +136,7 @@ describe('RouteTable', () => {
   })
 
   it('finds every value again that was put into a path', () => {
-    const table = tableOf(['x/{p}/y'])
+    const table = makeTable(['x/{p}/y'])
     const value = fc.string({ minLength: 1, unit: 'grapheme' }).filter(text => !/[/\\]|^\.\.?$/.test(text))
     fc.assert(
       fc.property(value, p => {
