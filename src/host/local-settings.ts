@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from '../errors.ts'
+import { parseJsonObject } from './json-file.ts'
 
 const initial = {
   IsEncrypted: false,
@@ -23,7 +24,7 @@ export interface LocalSettings {
  */
 export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEnv): LocalSettings {
   const path = join(appRoot, 'local.settings.json')
-  const file = parse(readOrMake(path), path)
+  const file = parseJsonObject(readOrMake(path), path) as Record<string, unknown>
   if (file.IsEncrypted === true) {
     throw new StartupError(`${path} is encrypted; decrypt it with "func settings decrypt"`)
   }
@@ -58,25 +59,6 @@ function readOrMake(path: string): string {
     // a read-only folder, or another host was faster: what it would say holds all the same
   }
   return text
-}
-
-function parse(text: string, path: string): Record<string, unknown> {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch (cause) {
-    // V8's message may quote the text, and that is where secrets stand.
-    throw new StartupError(`${path} is not valid JSON${errorPosition(cause as Error)}`, { cause: undefined })
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new StartupError(`${path} must hold a JSON object`)
-  }
-  return parsed as Record<string, unknown>
-}
-
-function errorPosition({ message }: Error): string {
-  const place = /line \d+ column \d+/.exec(message)
-  return place ? ` (${place[0]})` : ''
 }
 
 function objectAt(file: Record<string, unknown>, key: string, path: string): Record<string, unknown> {
