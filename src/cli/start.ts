@@ -141,10 +141,9 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
 function printFunctions({ url, functions }: Listening): void {
   if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
   else console.log('\nFunctions:\n')
-  for (const { name, type, methods, path, isRun, skipReason } of functions) {
-    const what = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
-    console.log(
-      `\t${name}: ${what}${isRun ? '' : ` (${skipReason ? `not run: ${skipReason}` : 'not run by this host yet'})`}\n`,
-    )
+  for (const { name, type, methods, path, isRunning, skipReason } of functions) {
+    const trigger = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
+    const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not run by this host yet)'
+    console.log(`\t${name}: ${trigger}${state}\n`)
   }
 }

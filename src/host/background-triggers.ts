@@ -2,39 +2,39 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { FunctionRunner, type HostContext } from './app/function-runner.ts'
 import type { Trigger } from './app/triggers.ts'
 import { systemClock } from './clock.ts'
-import type { HostTimes } from './host-times.ts'
 import type { QueueListener } from './queue/queue-listener.ts'
 import type { QueueSettings } from './queue/queue-settings.ts'
 import { listenToQueue, planQueueTrigger, type QueueTrigger } from './queue/queue-trigger.ts'
 import { listenToTimer, planTimerTrigger, type TimerTrigger } from './timer/timer-trigger.ts'
 
-/** Queue and timer triggers: those that can run, and why the others do not. */
+/** The queue and timer triggers that can run, and why others cannot. */
 export interface BackgroundPlan {
   readonly queues: readonly QueueTrigger[]
   readonly timers: readonly TimerTrigger[]
   /** By the name of the function. */
-  readonly skipReason: ReadonlyMap<string, string>
+  readonly skipReasons: ReadonlyMap<string, string>
 }
 
 /** @throws StartupError when a binding is wrong */
 export function planBackgroundTriggers(triggers: readonly Trigger[], environment: NodeJS.ProcessEnv): BackgroundPlan {
-  const skipReason = new Map<string, string>()
   const withType = (type: string) => triggers.filter(trigger => trigger.type.toLowerCase() === type)
-  const queues = withType('queuetrigger').flatMap(trigger => {
-    const planned = planQueueTrigger(trigger, environment)
-    if (!('skipReason' in planned)) return [planned]
-    skipReason.set(trigger.fn.name, planned.skipReason)
-    return []
-  })
+  const queues: QueueTrigger[] = []
+  const skipReasons = new Map<string, string>()
+  for (const trigger of withType('queuetrigger')) {
+    const plan = planQueueTrigger(trigger, environment)
+    if (plan.kind === 'runs') queues.push(plan)
+    else skipReasons.set(trigger.fn.name, plan.reason)
+  }
   const now = new Date(systemClock.wallMs())
-  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), skipReason }
+  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), skipReasons }
 }
 
 export interface BackgroundOptions {
   readonly plan: BackgroundPlan
   readonly host: HostContext
   readonly settings: QueueSettings
-  readonly times: HostTimes
+  /** How long a received message is invisible to others. */
+  readonly invisibleMs: number
 }
 
 interface Listener {
@@ -45,7 +45,7 @@ interface Listener {
 /** Runs queue and timer triggers until it is stopped. */
 export class BackgroundTriggers {
   readonly #listeners: Listener[] = []
-  /** By account and name; some functions may share a queue. */
+  /** By account and name; several functions may share a queue. */
   readonly #byQueue = new Map<string, QueueListener[]>()
   #isStopping = false
 
@@ -59,16 +59,16 @@ export class BackgroundTriggers {
     for (const listener of this.#listeners) listener.start()
   }
 
-  async #addQueues({ plan, host, settings, times }: BackgroundOptions): Promise<void> {
-    const storage = await loadAzureStorage()
+  async #addQueues({ plan, host, settings, invisibleMs }: BackgroundOptions): Promise<void> {
+    const { openAzureQueue } = await loadQueueClient()
     for (const { trigger, queueName, connectionString } of plan.queues) {
       const queueKey = (name: string) => `${connectionString}\n${name}`
       const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
         clock: systemClock,
-        warn: text => host.log.write('warning', 'system', text),
-        openQueue: name => storage.openAzureQueue(connectionString, name),
+        warn: text => host.log.system('warning', text),
+        openQueue: name => openAzureQueue(connectionString, name),
         settings,
-        invisibleMs: times.invisibleMs,
+        invisibleMs,
         onWritten: name => this.#wake(queueKey(name)),
       })
       this.#byQueue.set(queueKey(queueName), [...(this.#byQueue.get(queueKey(queueName)) ?? []), listener])
@@ -76,7 +76,7 @@ export class BackgroundTriggers {
     }
   }
 
-  /** Starts no more runs, and waits for those that go on, but no longer than `maxMs`; their messages come back later. */
+  /** Starts no more runs, and waits at most `maxMs` for the current ones. The messages of later ones are delivered again. */
   async stop(maxMs: number): Promise<void> {
     this.#isStopping = true
     const stopped = Promise.all(this.#listeners.map(listener => listener.stop()))
@@ -88,13 +88,8 @@ export class BackgroundTriggers {
   }
 }
 
-/** The bundle beside this one, or the source when run from source. */
-const entry = new URL(
-  import.meta.url.endsWith('.ts') ? './queue/azure-queue.ts' : './host-storage.cjs',
-  import.meta.url,
-)
-
-/** Loads Azure's SDKs for storage: only an app with a queue trigger pays for them. */
-async function loadAzureStorage(): Promise<typeof import('./queue/azure-queue.ts')> {
-  return import(entry.href)
+/** Loads Azure's SDK for queues, in a bundle of its own, so that only an app with a queue trigger pays for it. */
+async function loadQueueClient(): Promise<typeof import('./queue/azure-queue.ts')> {
+  const file = import.meta.url.endsWith('.ts') ? './queue/azure-queue.ts' : './host-storage.cjs'
+  return import(new URL(file, import.meta.url).href)
 }

@@ -1,33 +1,47 @@
 import { StartupError } from '../errors.ts'
 
-/** Times that are fixed in the real host, in milliseconds. */
-export interface HostTimes {
-  /** How long a received message is invisible to others. */
+/** Settings of this host from environment variables. The real host fixes all of them but `maxBodyBytes`. */
+export interface HostSettings {
+  /** How long a received queue message is invisible to others. */
   readonly invisibleMs: number
-  /** Longest pause between looks into a queue; undefined: what host.json says. */
+  /** Longest pause between two polls of a queue; undefined: as host.json says. */
   readonly maxPollingMs: number | undefined
-  /** A client that takes no byte of its answer for so long is let go of. */
+  /** A client that takes no byte of its response for this long is disconnected. */
   readonly unreadResponseMs: number
+  readonly maxBodyBytes: number
 }
 
+const maxVisibilityMs = 7 * 24 * 3600 * 1000
+
 /**
- * The times of the real host, or those of variables that are **for tests and development only**: with short ones a message
- * whose process was killed comes back in seconds. They are read by this host alone, never in Azure.
+ * Reads the settings. Those that begin with `SCORING_HOST_` are **for tests and development only**: with short times, the
+ * message of a killed process is delivered again within seconds. Azure's host does not read them.
  *
- * @throws StartupError when one of them is no time
+ * @throws StartupError that names the variable and what it may be
  */
-export function readHostTimes(environment: NodeJS.ProcessEnv): HostTimes {
+export function readHostSettings(environment: NodeJS.ProcessEnv): HostSettings {
+  const readMs = (name: string, min: number, max: number) =>
+    readNumber(environment, name, { min, max, unit: 'milliseconds' })
+  const maxBody = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' }
   return {
-    invisibleMs: read(environment, 'SCORING_HOST_QUEUE_INVISIBILITY_MS', 1000, 604_800_000) ?? 600_000,
-    unreadResponseMs: read(environment, 'SCORING_HOST_UNREAD_ANSWER_MS', 100, 600_000) ?? 60_000,
-    maxPollingMs: read(environment, 'SCORING_HOST_QUEUE_MAX_POLLING_MS', 10, 600_000),
+    invisibleMs: readMs('SCORING_HOST_QUEUE_INVISIBILITY_MS', 1000, maxVisibilityMs) ?? 600_000,
+    maxPollingMs: readMs('SCORING_HOST_QUEUE_MAX_POLLING_MS', 10, 600_000),
+    unreadResponseMs: readMs('SCORING_HOST_UNREAD_ANSWER_MS', 100, 600_000) ?? 60_000,
+    maxBodyBytes: readNumber(environment, 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT', maxBody) ?? 104_857_600,
   }
 }
 
-function read(environment: NodeJS.ProcessEnv, name: string, least: number, most: number): number | undefined {
+interface Limits {
+  readonly min: number
+  readonly max: number
+  readonly unit: string
+}
+
+function readNumber(environment: NodeJS.ProcessEnv, name: string, { min, max, unit }: Limits): number | undefined {
   const text = environment[name]
   if (text === undefined || text === '') return undefined
-  const ms = Number(text)
-  if (Number.isInteger(ms) && ms >= least && ms <= most) return ms
-  throw new StartupError(`${name} must be a whole number of milliseconds, ${least} to ${most}`)
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value
+  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`
+  throw new StartupError(`${name} is "${text}", and must be a whole number of ${unit}, ${range}`)
 }

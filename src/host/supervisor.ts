@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Ending } from './crash.ts'
 import type { Listening } from './host-process.ts'
+import type { Ending } from './process-end.ts'
 
 export interface SupervisorOptions {
   /** Script of the host process. */

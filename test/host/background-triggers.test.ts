@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import type { Binding, RegisteredFunction } from '../../src/host/app/functions-core.ts'
 import { listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
 import { planBackgroundTriggers } from '../../src/host/background-triggers.ts'
-import { readHostTimes } from '../../src/host/host-times.ts'
+import { readHostSettings } from '../../src/host/host-settings.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
 
 const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
@@ -44,14 +44,14 @@ describe('planBackgroundTriggers', () => {
       [{ connection: 'X' }, environment, 'AzureWebJobsX or X is not set'],
       [{}, { AzureWebJobsStorage: 'AccountKey=c2VjcmV0' }, 'AzureWebJobsStorage is no connection string'],
     ] as const) {
-      const { queues, skipReason: reasons } = planQueue(binding, settings)
-      assert.deepEqual([queues, reasons.get('f')], [[], skipReason])
+      const { queues, skipReasons } = planQueue(binding, settings)
+      assert.deepEqual([queues, skipReasons.get('f')], [[], skipReason])
     }
   })
 
   it('runs a timer without storage', () => {
-    const { timers, skipReason } = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
-    assert.deepEqual([timers.length, skipReason.size], [1, 0])
+    const { timers, skipReasons } = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
+    assert.deepEqual([timers.length, skipReasons.size], [1, 0])
   })
 
   for (const [binding, settings, message] of [
@@ -90,22 +90,22 @@ describe('unservedBindings', () => {
     assert.deepEqual(unservedBindings(triggersWith({ http, $return: { type: 'http', direction: 'out' } })), [])
     const others = { out: { type: 'queue', direction: 'out' }, in: { type: 'blob', direction: 'in' } } as const
     assert.deepEqual(unservedBindings(triggersWith({ http, ...others })), [
-      "Function 'f' has an output of type queue: nothing is written to it, because this host runs triggers alone.",
-      "Function 'f' has an input of type blob: it stays undefined, because this host runs triggers alone.",
+      "Function 'f' has an output of type queue: nothing is written to it, because this host serves triggers only.",
+      "Function 'f' has an input of type blob: it stays undefined, because this host serves triggers only.",
     ])
   })
 })
 
-describe('readHostTimes', () => {
+describe('readHostSettings', () => {
   it('has the times of the real host', () => {
-    const times = { invisibleMs: 600_000, maxPollingMs: undefined, unreadResponseMs: 60_000 }
-    assert.deepEqual(readHostTimes({}), times)
+    const settings = { invisibleMs: 600_000, maxPollingMs: undefined, unreadResponseMs: 60_000 }
+    assert.deepEqual(readHostSettings({}), { ...settings, maxBodyBytes: 104_857_600 })
   })
 
   it('refuses what is no time', () => {
     for (const text of ['1', '2s', '15000.5']) {
-      const message = 'SCORING_HOST_UNREAD_ANSWER_MS must be a whole number of milliseconds, 100 to 600000'
-      assert.throws(() => readHostTimes({ SCORING_HOST_UNREAD_ANSWER_MS: text }), { name: 'StartupError', message })
+      const message = `SCORING_HOST_UNREAD_ANSWER_MS is "${text}", and must be a whole number of milliseconds, 100 to 600000`
+      assert.throws(() => readHostSettings({ SCORING_HOST_UNREAD_ANSWER_MS: text }), { name: 'StartupError', message })
     }
   })
 })

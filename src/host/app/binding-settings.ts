@@ -1,21 +1,23 @@
+/** The settings that a binding refers to: values in its texts, and its storage account. */
 import { StartupError } from '../../errors.ts'
 
 /**
- * Puts the values of settings where `%NAME%` stands in a binding.
+ * Replaces each `%NAME%` in a binding's text by the value of that setting.
  *
- * @param what  the setting of the binding, for the message
+ * @param label  names the text in the message
  * @throws StartupError when there is no such setting
  */
-export function resolveSettings(text: string, what: string, environment: NodeJS.ProcessEnv): string {
+export function resolveSettings(text: string, label: string, environment: NodeJS.ProcessEnv): string {
   return text.replace(/%([^%]+)%/g, (_, name: string) => {
     const value = environment[name]
-    if (!value) throw new StartupError(`${what} is "${text}", and setting ${name} is not set`)
+    if (!value) throw new StartupError(`${label} is "${text}", and setting ${name} is not set`)
     return value
   })
 }
 
-/** Where an account is, or why it cannot be used. */
-export type StorageConnection = { readonly connectionString: string } | { readonly skipReason: string }
+export type StorageConnection =
+  | { readonly kind: 'found'; readonly connectionString: string }
+  | { readonly kind: 'missing'; readonly reason: string }
 
 const identitySuffixes = ['accountName', 'serviceUri', 'queueServiceUri', 'blobServiceUri', 'tableServiceUri']
 
@@ -30,10 +32,8 @@ export function findStorageConnection(name: unknown, environment: NodeJS.Process
   const settings = given.startsWith('AzureWebJobs') ? [given] : [`AzureWebJobs${given}`, given]
   for (const setting of settings) {
     const value = environment[setting]
-    if (value)
-      return isConnectionString(value)
-        ? { connectionString: value }
-        : { skipReason: `${setting} is no connection string` }
+    if (value && isConnectionString(value)) return { kind: 'found', connectionString: value }
+    if (value) return { kind: 'missing', reason: `${setting} is no connection string` }
     const [byIdentity] = identitySuffixes.map(suffix => `${setting}__${suffix}`).filter(each => environment[each])
     if (!byIdentity) continue
     throw new StartupError(
@@ -41,7 +41,7 @@ export function findStorageConnection(name: unknown, environment: NodeJS.Process
         `set ${setting} to a connection string here, e.g. UseDevelopmentStorage=true`,
     )
   }
-  return { skipReason: `${settings.join(' or ')} is not set` }
+  return { kind: 'missing', reason: `${settings.join(' or ')} is not set` }
 }
 
 function isConnectionString(text: string): boolean {

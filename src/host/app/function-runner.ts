@@ -1,14 +1,12 @@
 import type { EffectiveFunctionOptions, TriggerMetadata } from '@azure/functions'
 import { describe, type HostLog } from '../host-log.ts'
 import type { FunctionTimeout } from './function-timeout.ts'
-import type { FunctionHandler, FunctionsCore, RegisteredFunction } from './functions-core.ts'
+import type { RegisteredFunction } from './functions-core.ts'
 import { EmbeddedInvocationContext, effectiveOptions } from './invocation-context.ts'
-import { invokeWithHooks } from './invocation-hooks.ts'
+import { type AppHooks, invokeWithHooks } from './invocation-hooks.ts'
 
-/** What every invocation of the process shares. */
-export interface HostContext {
-  readonly hooks: FunctionsCore['hooks']
-  readonly appHookData: object
+/** What all invocations of the process share. */
+export interface HostContext extends AppHooks {
   readonly timeout: FunctionTimeout
   readonly log: HostLog
 }
@@ -20,40 +18,55 @@ export interface Invocation {
   readonly triggerMetadata?: TriggerMetadata
 }
 
-/** Runs one function that no request waits for: with hooks, and with the log lines of the real host. */
+/** Runs one function for triggers other than HTTP: with hooks, and with the log lines of the real host. */
 export class FunctionRunner {
-  readonly #name: string
-  readonly #handler: FunctionHandler
+  readonly #fn: RegisteredFunction
   readonly #options: EffectiveFunctionOptions
   readonly #host: HostContext
 
   constructor(fn: RegisteredFunction, host: HostContext) {
-    this.#name = fn.name
-    this.#handler = fn.handler
+    this.#fn = fn
     this.#options = effectiveOptions(fn)
     this.#host = host
   }
 
-  /** @returns whether it succeeded; a failure is in the log then, with its error */
+  /** @returns whether it succeeded; a failure has been logged with its error */
   async run({ reason, input, triggerMetadata }: Invocation): Promise<boolean> {
-    const { hooks, appHookData, timeout, log } = this.#host
-    const context = new EmbeddedInvocationContext(this.#name, this.#options, log)
+    const { timeout, log } = this.#host
+    const { name, handler } = this.#fn
+    const context = new EmbeddedInvocationContext(name, this.#options, log)
     context.triggerMetadata = triggerMetadata
-    const id = context.invocationId
     const startedAt = performance.now()
-    const outcome = (how: string) =>
-      `Executed 'Functions.${this.#name}' (${how}, Id=${id}, Duration=${Math.round(performance.now() - startedAt)}ms)`
-    log.write('debug', 'system', `Executing 'Functions.${this.#name}' (Reason='${reason}', Id=${id})`, context)
+    log.system('debug', startLine(context, reason), context)
     timeout.begin(context)
     try {
-      await invokeWithHooks(hooks, this.#handler, input, context, appHookData)
-      log.write('debug', 'system', outcome('Succeeded'), context)
+      await invokeWithHooks(this.#host, { handler, input, context })
+      log.system('debug', endLine(context, 'Succeeded', startedAt), context)
       return true
     } catch (error) {
-      log.write('error', 'system', `${outcome('Failed')}\n${describe(error)}`, context)
+      log.system('error', `${endLine(context, 'Failed', startedAt)}\n${describe(error)}`, context)
       return false
     } finally {
       timeout.end(context)
     }
   }
+}
+
+/** The line of the real host for an invocation that starts. */
+export function startLine({ functionName, invocationId }: EmbeddedInvocationContext, reason: string): string {
+  return `Executing 'Functions.${functionName}' (Reason='${reason}', Id=${invocationId})`
+}
+
+/**
+ * The line of the real host for an invocation that has ended.
+ *
+ * @param startedAt  as `performance.now()`
+ */
+export function endLine(
+  { functionName, invocationId }: EmbeddedInvocationContext,
+  outcome: 'Succeeded' | 'Failed',
+  startedAt: number,
+): string {
+  const durationMs = Math.round(performance.now() - startedAt)
+  return `Executed 'Functions.${functionName}' (${outcome}, Id=${invocationId}, Duration=${durationMs}ms)`
 }

@@ -66,7 +66,7 @@ export class FunctionsCore {
       getProgrammingModel: () => this.#programmingModel,
       registerFunction: (metadata: FunctionMetadata, handler: FunctionHandler) => this.#register(metadata, handler),
       registerHook: (name: string, callback: HookCallback) => this.#hook(name, callback),
-      log: (level: LogLevel, category: LogCategory, message: string) => this.#log.write(level, category, message),
+      log: (level: LogLevel, category: LogCategory, message: string) => this.#log.write({ level, category, message }),
     }
   }
 

@@ -74,7 +74,7 @@ export class EmbeddedInvocationContext implements InvocationContext {
   }
 
   #write(level: LogLevel, args: unknown[]): void {
-    this.#log.writeUser(level, args, this)
+    this.#log.user(level, args, this)
   }
 }
 

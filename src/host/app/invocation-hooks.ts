@@ -1,4 +1,16 @@
-import type { FunctionHandler, HookCallback } from './functions-core.ts'
+import type { FunctionHandler, FunctionsCore, HookCallback } from './functions-core.ts'
+
+/** The app's hooks, and the data that they share for as long as the process runs. */
+export interface AppHooks {
+  readonly hooks: FunctionsCore['hooks']
+  readonly appHookData: object
+}
+
+export interface HookedCall {
+  readonly handler: FunctionHandler
+  readonly input: unknown
+  readonly context: object
+}
 
 /**
  * Runs a handler between the app's `preInvocation` and `postInvocation` hooks, as the worker does: the first may replace
@@ -6,20 +18,16 @@ import type { FunctionHandler, HookCallback } from './functions-core.ts'
  *
  * @throws what a hook throws, or the error that is left after the last hook
  */
-export async function invokeWithHooks(
-  hooks: { readonly preInvocation: readonly HookCallback[]; readonly postInvocation: readonly HookCallback[] },
-  handler: FunctionHandler,
-  input: unknown,
-  invocationContext: object,
-  appHookData: object,
-): Promise<unknown> {
-  const shared = readOnly({ hookData: {}, appHookData, invocationContext })
-  const before = withShared(shared, { functionCallback: handler, inputs: [input] })
+export async function invokeWithHooks({ hooks, appHookData }: AppHooks, call: HookedCall): Promise<unknown> {
+  const { handler, input, context } = call
+  const shared = readOnly({ hookData: {}, appHookData, invocationContext: context })
+  const before = Object.defineProperties({ functionCallback: handler, inputs: [input] }, shared)
   for (const hook of hooks.preInvocation) await hook(before)
 
-  const after = withShared(shared, { inputs: before.inputs, result: null as unknown, error: null as unknown })
+  const outcome = { inputs: before.inputs, result: null as unknown, error: null as unknown }
+  const after = Object.defineProperties(outcome, shared)
   try {
-    after.result = await before.functionCallback(...before.inputs, invocationContext)
+    after.result = await before.functionCallback(...before.inputs, context)
   } catch (error) {
     after.error = error
   }
@@ -28,7 +36,12 @@ export async function invokeWithHooks(
   return after.result
 }
 
-/** Properties that hooks may look into but not replace. */
+/** Runs the hooks of the app's start or end, one after the other. */
+export async function runAppHooks(hooks: readonly HookCallback[], context: object): Promise<void> {
+  for (const hook of hooks) await hook(context)
+}
+
+/** Properties that hooks may read but not replace. */
 export function readOnly(values: Readonly<Record<string, object>>): PropertyDescriptorMap {
   const properties: PropertyDescriptorMap = {}
   for (const [name, value] of Object.entries(values)) {
@@ -41,8 +54,4 @@ export function readOnly(values: Readonly<Record<string, object>>): PropertyDesc
     }
   }
   return properties
-}
-
-function withShared<T extends object>(shared: PropertyDescriptorMap, own: T): T {
-  return Object.defineProperties(own, shared)
 }

@@ -2,7 +2,7 @@ import { StartupError } from '../../errors.ts'
 import type { Binding, RegisteredFunction } from './functions-core.ts'
 import { isTrigger } from './invocation-context.ts'
 
-/** A registered function and what starts it; each part of the host takes the types that it serves. */
+/** A registered function and its trigger. */
 export interface Trigger {
   readonly fn: RegisteredFunction
   /** e.g. `httpTrigger`, `queueTrigger` */
@@ -11,19 +11,19 @@ export interface Trigger {
 }
 
 export interface HttpTrigger extends Trigger {
-  /** Template after the route prefix. */
+  /** Without the route prefix. */
   readonly route: string
   /** In upper case. */
   readonly methods: readonly string[]
 }
 
-/** What the start banner says of a function. */
+/** A function as the start screen lists it. */
 export interface ListedFunction {
   readonly name: string
   readonly type: string
-  readonly isRun: boolean
-  /** Why it is not run, where that can be mended. */
-  readonly skipReason?: string
+  readonly isRunning: boolean
+  /** Why it does not run, where that can be changed. */
+  readonly skipReason?: string | undefined
   readonly methods?: readonly string[]
   /** Path with its parameters, e.g. `/api/items/{id}`. */
   readonly path?: string
@@ -50,45 +50,47 @@ export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   })
 }
 
-/**
- * HTTP first, as `func start` lists them.
- *
- * @param run     names of the functions without HTTP that this host runs
- * @param skipReason  by the name of the function
- */
+/** What becomes of the functions that no HTTP request starts, by name. */
+export interface BackgroundState {
+  readonly running: ReadonlySet<string>
+  readonly skipReasons: ReadonlyMap<string, string>
+}
+
+/** Lists the functions in the order of `func start`: HTTP first. */
 export function listFunctions(
   triggers: readonly Trigger[],
   routePrefix: string,
-  run: ReadonlySet<string>,
-  skipReason: ReadonlyMap<string, string>,
+  { running, skipReasons }: BackgroundState,
 ): ListedFunction[] {
   const http = httpTriggers(triggers).map(({ fn, type, methods, route }) => ({
     name: fn.name,
     type,
-    isRun: true,
+    isRunning: true,
     methods,
     path: `/${[routePrefix, route.replace(/^\//, '')].filter(part => part !== '').join('/')}`,
   }))
   const others = triggers
     .filter(trigger => !isHttp(trigger))
-    .map(({ fn: { name }, type }) => {
-      const reason = skipReason.get(name)
-      return { name, type, isRun: run.has(name), ...(reason === undefined ? {} : { skipReason: reason }) }
-    })
+    .map(({ fn: { name }, type }) => ({
+      name,
+      type,
+      isRunning: running.has(name),
+      skipReason: skipReasons.get(name),
+    }))
   return [...http, ...others]
 }
 
-/** One sentence for each input and output that a function registers and nobody will fill or write. */
+/** Returns one sentence for each input and output that a function registers and this host does not serve. */
 export function unservedBindings(triggers: readonly Trigger[]): string[] {
   return triggers.flatMap(({ fn }) =>
     Object.entries(fn.metadata.bindings)
       .filter(([name, binding]) => !isTrigger(binding) && !(name === '$return' && binding.type === 'http'))
       .map(([, { type, direction }]) => {
-        const what =
+        const consequence =
           direction === 'in'
             ? `an input of type ${type}: it stays undefined`
             : `an output of type ${type}: nothing is written to it`
-        return `Function '${fn.name}' has ${what}, because this host runs triggers alone.`
+        return `Function '${fn.name}' has ${consequence}, because this host serves triggers only.`
       }),
   )
 }

@@ -12,20 +12,15 @@ export function readClientPrincipal(headers: { get(name: string): string | null 
   }
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return null
   const claimsPrincipalData = claims as Record<string, unknown>
-  if (claimsPrincipalData.identityProvider) {
-    const { userId, userDetails, identityProvider } = claimsPrincipalData as Record<string, string>
-    return user('StaticWebApps', userId, userDetails, identityProvider, claimsPrincipalData)
+  const { identityProvider } = claimsPrincipalData
+  const [userId, userDetails, provider] = identityProvider
+    ? [claimsPrincipalData.userId, claimsPrincipalData.userDetails, identityProvider]
+    : ['id', 'name', 'idp'].map(name => headers.get(`x-ms-client-principal-${name}`))
+  return {
+    type: identityProvider ? 'StaticWebApps' : 'AppService',
+    id: (userId as string | null) ?? '',
+    username: (userDetails as string | null) ?? '',
+    identityProvider: (provider as string | null) ?? '',
+    claimsPrincipalData,
   }
-  const [id, name, provider] = ['id', 'name', 'idp'].map(each => headers.get(`x-ms-client-principal-${each}`))
-  return user('AppService', id, name, provider, claimsPrincipalData)
-}
-
-function user(
-  type: HttpRequestUser['type'],
-  id: string | null | undefined,
-  username: string | null | undefined,
-  identityProvider: string | null | undefined,
-  claimsPrincipalData: Record<string, unknown>,
-): HttpRequestUser {
-  return { type, id: id ?? '', username: username ?? '', identityProvider: identityProvider ?? '', claimsPrincipalData }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EffectiveFunctionOptions } from '@azure/functions'
-import type { HostContext } from '../app/function-runner.ts'
+import { endLine, type HostContext, startLine } from '../app/function-runner.ts'
 import type { FunctionHandler } from '../app/functions-core.ts'
 import { EmbeddedInvocationContext, effectiveOptions } from '../app/invocation-context.ts'
 import { invokeWithHooks } from '../app/invocation-hooks.ts'
@@ -22,12 +22,23 @@ export interface DispatcherOptions extends HostContext {
   readonly settings: RequestSettings
 }
 
+/** One request on its way through its function. */
+interface Call {
+  readonly handler: FunctionHandler
+  readonly request: EmbeddedHttpRequest
+  readonly context: EmbeddedInvocationContext
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  /** As `performance.now()`. */
+  readonly startedAt: number
+}
+
 /**
- * From request to answer: finds the function, calls its handler directly and writes what it returned. Every request is
- * answered, whatever its function does; authorization levels are not enforced, as with `func start`.
+ * Takes a request to its response: finds the function, calls its handler and writes the result. Every request gets a
+ * response, whatever its function does. Authorization levels are not enforced, as with `func start`.
  */
 export class HttpDispatcher {
-  /** The host is going down: each answer is the last of its connection. */
+  /** The host is stopping: each response closes its connection. */
   isStopping = false
   readonly #options: DispatcherOptions
   readonly #table: RouteTable<Target>
@@ -48,99 +59,61 @@ export class HttpDispatcher {
   handle(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void {
     const found = this.#table.find(incoming.method as string, incoming.url as string)
     if (found === undefined || found === RouteTable.malformed) {
-      const exchange = {
-        incoming,
-        outgoing,
-        isBodyRequested: false,
-        closesConnection: this.isStopping || expectsContinue,
-      }
-      writeEmpty(exchange, found === undefined ? 404 : 400)
+      const closesConnection = this.isStopping || expectsContinue
+      writeEmpty({ incoming, outgoing, isBodyRequested: false, closesConnection }, found === undefined ? 404 : 400)
       return
     }
     const { hooks, settings, log } = this.#options
     const { target, params } = found
-    const request = new EmbeddedHttpRequest(incoming, outgoing, params, settings, expectsContinue)
+    const request = new EmbeddedHttpRequest({ incoming, outgoing, params, settings, expectsContinue })
     const context = new EmbeddedInvocationContext(target.name, target.options, log)
-    if (hooks.preInvocation.length > 0 || hooks.postInvocation.length > 0 || log.isVerbose) {
-      this.#answerObserved(incoming, outgoing, request, context, target)
-    } else {
-      this.#answer(incoming, outgoing, request, context, target)
-    }
+    const call = { handler: target.handler, request, context, incoming, outgoing, startedAt: performance.now() }
+    const isObserved = hooks.preInvocation.length > 0 || hooks.postInvocation.length > 0 || log.isVerbose
+    if (isObserved) this.#runObserved(call)
+    else this.#run(call)
   }
 
-  async #answer(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    request: EmbeddedHttpRequest,
-    context: EmbeddedInvocationContext,
-    target: Target,
-  ): Promise<void> {
-    const startedAt = performance.now()
-    this.#options.timeout.begin(context)
+  async #run(call: Call): Promise<void> {
+    const { timeout } = this.#options
+    timeout.begin(call.context)
     try {
-      const result = await target.handler(request, context)
-      // What follows takes as long as the client takes to read.
-      this.#options.timeout.end(context)
-      const written = writeResult(this.#exchange(incoming, outgoing, request), result)
+      const result = await call.handler(call.request, call.context)
+      // Writing takes as long as the client takes to read, which is not the function's time.
+      timeout.end(call.context)
+      const written = writeResult(this.#exchange(call), result)
       if (written) await written
     } catch (error) {
-      this.#fail(incoming, outgoing, request, context, error, startedAt)
+      this.#fail(call, error)
     }
   }
 
-  /** With hooks, and with the lines that `--verbose` prints. */
-  async #answerObserved(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    request: EmbeddedHttpRequest,
-    context: EmbeddedInvocationContext,
-    target: Target,
-  ): Promise<void> {
-    const { hooks, appHookData, timeout, log } = this.#options
-    const { name } = target
-    const startedAt = performance.now()
-    const id = context.invocationId
-    log.write('debug', 'system', `Executing 'Functions.${name}' (Reason='HTTP request', Id=${id})`, context)
+  /** Runs with hooks, and with the lines that `--verbose` prints. */
+  async #runObserved(call: Call): Promise<void> {
+    const { timeout, log } = this.#options
+    const { handler, request, context } = call
+    log.system('debug', startLine(context, 'HTTP request'), context)
     timeout.begin(context)
     try {
-      const result = await invokeWithHooks(hooks, target.handler, request, context, appHookData)
+      const result = await invokeWithHooks(this.#options, { handler, input: request, context })
       timeout.end(context)
-      await writeResult(this.#exchange(incoming, outgoing, request), result)
-      const duration = Math.round(performance.now() - startedAt)
-      log.write(
-        'debug',
-        'system',
-        `Executed 'Functions.${name}' (Succeeded, Id=${id}, Duration=${duration}ms)`,
-        context,
-      )
+      await writeResult(this.#exchange(call), result)
+      log.system('debug', endLine(context, 'Succeeded', call.startedAt), context)
     } catch (error) {
-      this.#fail(incoming, outgoing, request, context, error, startedAt)
+      this.#fail(call, error)
     }
   }
 
-  #exchange(incoming: IncomingMessage, outgoing: ServerResponse, request: EmbeddedHttpRequest): Exchange {
-    return {
-      incoming,
-      outgoing,
-      isBodyRequested: request.isBodyRequested,
-      closesConnection: this.isStopping || request.isContinueOwed,
-    }
+  #exchange({ incoming, outgoing, request }: Call): Exchange {
+    const closesConnection = this.isStopping || request.isContinueOwed
+    return { incoming, outgoing, isBodyRequested: request.isBodyRequested, closesConnection }
   }
 
-  #fail(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    request: EmbeddedHttpRequest,
-    context: EmbeddedInvocationContext,
-    error: unknown,
-    startedAt: number,
-  ): void {
-    const { functionName: name, invocationId: id } = context
-    this.#options.timeout.end(context)
-    const duration = Math.round(performance.now() - startedAt)
-    const line = `Executed 'Functions.${name}' (Failed, Id=${id}, Duration=${duration}ms)`
-    this.#options.log.write('error', 'system', `${line}\n${describe(error)}`, context)
+  #fail(call: Call, error: unknown): void {
+    const { context, outgoing, startedAt } = call
+    const { timeout, log } = this.#options
+    timeout.end(context)
+    log.system('error', `${endLine(context, 'Failed', startedAt)}\n${describe(error)}`, context)
     if (outgoing.headersSent) outgoing.destroy()
-    else writeEmpty(this.#exchange(incoming, outgoing, request), 500)
+    else writeEmpty(this.#exchange(call), 500)
   }
 }

@@ -13,6 +13,16 @@ export interface RequestSettings {
   readonly maxBodyBytes: number
 }
 
+export interface ReceivedRequest {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+  /** From the route, decoded. */
+  readonly params: HttpRequestParams
+  readonly settings: RequestSettings
+  /** The client waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean
+}
+
 const utf8 = new TextDecoder()
 
 /**
@@ -21,28 +31,20 @@ const utf8 = new TextDecoder()
  */
 export class EmbeddedHttpRequest implements HttpRequest {
   readonly params: HttpRequestParams
+  readonly #received: ReceivedRequest
   readonly #incoming: IncomingMessage
   readonly #outgoing: ServerResponse
-  readonly #settings: RequestSettings
-  readonly #expectsContinue: boolean
   #headers: RequestHeaders | undefined
   #query: URLSearchParams | undefined
   #user: HttpRequestUser | null | undefined
   #native: Request | undefined
   #isRead = false
 
-  constructor(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    params: HttpRequestParams,
-    settings: RequestSettings,
-    expectsContinue: boolean,
-  ) {
-    this.#incoming = incoming
-    this.#outgoing = outgoing
-    this.params = params
-    this.#settings = settings
-    this.#expectsContinue = expectsContinue
+  constructor(received: ReceivedRequest) {
+    this.#received = received
+    this.#incoming = received.incoming
+    this.#outgoing = received.outgoing
+    this.params = received.params
   }
 
   get method(): string {
@@ -52,7 +54,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
   get url(): string {
     const target = this.#incoming.url as string
     if (!target.startsWith('/')) return target
-    return `${this.#settings.scheme}://${this.#incoming.headers.host || this.#settings.defaultHost}${target}`
+    return `${this.#received.settings.scheme}://${this.#incoming.headers.host || this.#received.settings.defaultHost}${target}`
   }
 
   get headers(): Headers {
@@ -89,7 +91,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
 
   /** The client waits to be asked for the body and was not: whether it will send it now, nobody knows. */
   get isContinueOwed(): boolean {
-    return this.#expectsContinue && !this.isBodyRequested
+    return this.#received.expectsContinue && !this.isBodyRequested
   }
 
   /** The body as it comes, once. @throws BodyTooLarge, BodyAborted while it is read */
@@ -121,7 +123,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
     this.#isRead = true
     if (!hasBody(this.#incoming)) return new ArrayBuffer(0)
     this.#continue()
-    return readBody(this.#incoming, this.#settings.maxBodyBytes)
+    return readBody(this.#incoming, this.#received.settings.maxBodyBytes)
   }
 
   async text(): Promise<string> {
@@ -141,7 +143,8 @@ export class EmbeddedHttpRequest implements HttpRequest {
   }
 
   clone(): EmbeddedHttpRequest {
-    const copy = new EmbeddedHttpRequest(this.#incoming, this.#outgoing, { ...this.params }, this.#settings, false)
+    const params = { ...this.params }
+    const copy = new EmbeddedHttpRequest({ ...this.#received, params, expectsContinue: false })
     copy.#native = this.#asNative().clone()
     return copy
   }
@@ -160,7 +163,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
   async *#pieces(): AsyncGenerator<Uint8Array> {
     if (!hasBody(this.#incoming)) return
     this.#continue()
-    yield* streamBody(this.#incoming, this.#settings.maxBodyBytes)
+    yield* streamBody(this.#incoming, this.#received.settings.maxBodyBytes)
   }
 
   #refuseSecondRead(): void {
@@ -169,6 +172,6 @@ export class EmbeddedHttpRequest implements HttpRequest {
 
   /** A client that sent `Expect: 100-continue` sends the body when it is asked for. */
   #continue(): void {
-    if (this.#expectsContinue && !this.#outgoing.headersSent) this.#outgoing.writeContinue()
+    if (this.#received.expectsContinue && !this.#outgoing.headersSent) this.#outgoing.writeContinue()
   }
 }

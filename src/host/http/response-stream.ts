@@ -1,54 +1,49 @@
 import type { ServerResponse } from 'node:http'
 import { discardBody, isTooLongToDiscard } from './request-body.ts'
-import type { Exchange } from './response.ts'
+import type { Exchange, Head } from './response.ts'
 
 /**
- * Writes a body as it comes, no faster than the client takes it.
+ * Writes a body as it comes, no faster than the client reads it.
  *
- * @param length  what the function says of the body's length
- * @throws what the stream throws; TypeError before anything is written when it was read already
+ * @throws what the stream throws; TypeError, before anything is written, when the stream has been read already
  */
-export async function writeStream(
-  exchange: Exchange,
-  status: number,
-  fields: string[],
-  body: AsyncIterable<unknown>,
-  length: string | undefined,
-): Promise<void> {
+export async function writeStream(exchange: Exchange, head: Head, body: AsyncIterable<unknown>): Promise<void> {
   const { incoming, outgoing, closesConnection, isBodyRequested } = exchange
+  const { status, fields, contentLength } = head
   if ((body as { locked?: boolean }).locked) throw new TypeError('the body of the response was read already')
-  const isUnread = isTooLongToDiscard(incoming)
-  if (closesConnection || isUnread || status === 408) fields.push('connection', 'close')
-  if (length !== undefined) {
-    outgoing.strictContentLength = true // a wrong one would garble the next answer
-    fields.push('content-length', length)
+  const isTooLong = isTooLongToDiscard(incoming)
+  if (closesConnection || isTooLong || status === 408) fields.push('connection', 'close')
+  if (contentLength !== undefined) {
+    outgoing.strictContentLength = true // a wrong length would garble the next response
+    fields.push('content-length', contentLength)
   }
   outgoing.writeHead(status, fields)
   outgoing.flushHeaders()
-  // The answer may be made of the request's body, so only one that nobody reads is dropped meanwhile.
+  // A function may make the response from the request's body, so only a body that it does not read is discarded here.
   if (!incoming.complete && !isBodyRequested) discardBody(incoming)
   const source = openSource(body)
   if (outgoing.destroyed) source.stop()
   else outgoing.once('close', source.stop)
   try {
     for await (const chunk of source.chunks) {
-      if (outgoing.destroyed) return // the client has left; ending the loop ends the stream
+      if (outgoing.destroyed) return // the client has left; leaving the loop ends the stream
       if (!outgoing.write(encodeChunk(chunk))) await drained(outgoing)
     }
   } catch (failure) {
-    if (outgoing.destroyed && (failure as { code?: string }).code === 'ERR_STREAM_PREMATURE_CLOSE') return // we ended it
+    const isStopped = outgoing.destroyed && (failure as { code?: string }).code === 'ERR_STREAM_PREMATURE_CLOSE'
+    if (isStopped) return
     throw failure
   } finally {
     outgoing.off('close', source.stop)
   }
   if (outgoing.destroyed) return
-  if (!incoming.complete && isUnread) await discardBody(incoming)
+  if (!incoming.complete && isTooLong) await discardBody(incoming)
   outgoing.end()
 }
 
-/** A stream, and what ends it while it is waited for: the next chunk may never come. */
 interface Source {
   readonly chunks: AsyncIterable<unknown>
+  /** Ends the stream, also while its next chunk is awaited, which may never come. */
   readonly stop: () => void
 }
 
@@ -71,13 +66,16 @@ async function* readChunks(reader: ReadableStreamDefaultReader<unknown>, stop: (
   }
 }
 
-const pieceBytes = 65_536
+const segmentBytes = 65_536
 
+/** Yields views of the bytes, one segment after the other. */
 export async function* splitBody(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
+  for (let offset = 0; offset < bytes.byteLength; offset += segmentBytes) {
+    yield bytes.subarray(offset, offset + segmentBytes)
+  }
 }
 
-/** Resolves when the client has taken what was written, or has left. */
+/** Resolves when the client has read what was written, or has left. */
 function drained(outgoing: ServerResponse): Promise<void> {
   return new Promise(resolve => {
     const finish = () => {
@@ -96,14 +94,14 @@ function encodeChunk(chunk: unknown): string | Uint8Array {
   return bytes
 }
 
-/** The bytes of whatever holds bytes. */
+/** @returns the bytes of a buffer or a view; undefined for anything else */
 export function asBytes(body: unknown): Uint8Array | undefined {
   if (body instanceof Uint8Array) return body
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength)
   return body instanceof ArrayBuffer || body instanceof SharedArrayBuffer ? new Uint8Array(body) : undefined
 }
 
-/** Lets go of a body that nobody gets. */
+/** Releases a body that is not sent. */
 export function cancel(body: unknown): void {
   if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {})
   else if (typeof (body as { destroy?: unknown } | undefined)?.destroy === 'function') {

@@ -8,21 +8,22 @@ import type { Queue } from './queue.ts'
 import { QueueListener } from './queue-listener.ts'
 import type { QueueSettings } from './queue-settings.ts'
 
-/** A queue trigger with its place. */
+/** A queue trigger with its queue. */
 export interface QueueTrigger {
+  readonly kind: 'runs'
   readonly trigger: Trigger
   readonly queueName: string
   readonly connectionString: string
 }
 
 /**
- * @returns the reason when there is no storage for it
+ * @returns the reason when there is no storage for the trigger
  * @throws StartupError when the binding is wrong
  */
 export function planQueueTrigger(
   trigger: Trigger,
   environment: NodeJS.ProcessEnv,
-): QueueTrigger | { skipReason: string } {
+): QueueTrigger | { readonly kind: 'skipped'; readonly reason: string } {
   const { name } = trigger.fn
   const given = trigger.binding.queueName
   if (typeof given !== 'string') throw new StartupError(`function "${name}": queueName must be a string`)
@@ -32,15 +33,17 @@ export function planQueueTrigger(
     throw new StartupError(`function "${name}": "${queueName}" is no name for a queue (${rule})`)
   }
   const connection = findStorageConnection(trigger.binding.connection, environment)
-  return 'skipReason' in connection ? connection : { trigger, queueName, ...connection }
+  if (connection.kind === 'missing') return { kind: 'skipped', reason: connection.reason }
+  return { kind: 'runs', trigger, queueName, connectionString: connection.connectionString }
 }
 
-const longestName = 63
+const maxNameLength = 63
 const suffix = '-poison'
 
-/** @returns undefined for a queue that is one, and for a name that would be too long */
+/** @returns undefined for a poison queue, and for a name that would be too long */
 export function poisonQueueName(queueName: string): string | undefined {
-  return queueName.endsWith(suffix) || queueName.length + suffix.length > longestName ? undefined : queueName + suffix
+  const name = queueName + suffix
+  return queueName.endsWith(suffix) || name.length > maxNameLength ? undefined : name
 }
 
 export interface QueueContext {
@@ -49,21 +52,18 @@ export interface QueueContext {
   readonly invisibleMs: number
   readonly clock: Clock
   readonly warn: (text: string) => void
-  /** A message was written to this queue. */
+  /** Called when a message was written to this queue. */
   readonly onWritten: (queueName: string) => void
 }
 
 export function listenToQueue(queueName: string, runner: FunctionRunner, context: QueueContext): QueueListener {
-  const { openQueue, settings, invisibleMs, clock, warn, onWritten } = context
+  const { openQueue, onWritten, ...rest } = context
   const poison = poisonQueueName(queueName)
   return new QueueListener({
+    ...rest,
     queue: openQueue(queueName),
     poison: poison === undefined ? undefined : openQueue(poison),
-    settings,
-    invisibleMs,
-    clock,
     random: Math.random,
-    warn,
     onPoison: () => poison !== undefined && onWritten(poison),
     run: (message, text) =>
       runner.run({
