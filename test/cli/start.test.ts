@@ -101,7 +101,7 @@ describe('start', () => {
     assert.equal(what, 'lookup')
     assert.equal(execFileSync('sh', ['-c', `${line} --silent`], { encoding: 'utf8' }), '[[2.0, 3.0]]')
     const [, form, formLine] = await shown({ 'a-form/service.json': {}, 'a-form/1/model.onnx': unlikeSizes })
-    assert.equal(form, 'a-form, with values in place of these, which only show the form')
+    assert.equal(form, 'a-form (replace the values: these only show the form)')
     assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.0,0\.0\]\],"w":\[\[0\.0\]\]\}\}'$/)
   })
 
