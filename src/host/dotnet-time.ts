@@ -1,10 +1,9 @@
 const pattern = /^(?:(\d{1,8})\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,7}))?)?$/
 
 /**
- * Reads a span of time as .NET writes it: `hh:mm:ss`, also with days before it and a fraction after it, e.g.
- * `1.12:00:00.5`.
+ * Parses a time span as .NET writes it: `hh:mm:ss`, also with days before it and a fraction after it, e.g. `1.12:00:00.5`.
  *
- * @returns milliseconds; undefined when it is no such text
+ * @returns milliseconds; undefined when the text is no time span
  */
 export function parseTimeSpan(text: string): number | undefined {
   const found = pattern.exec(text)
@@ -15,7 +14,7 @@ export function parseTimeSpan(text: string): number | undefined {
   return whole * 1000 + Math.round(Number(`0.${fraction}`) * 1000)
 }
 
-/** e.g. `00:10:00` for 600 000 ms. */
+/** Writes a time span as .NET does, e.g. `00:10:00` for 600,000 ms. */
 export function formatTimeSpan(ms: number): string {
   const seconds = Math.floor(ms / 1000)
   const [days, rest] = [Math.floor(seconds / 86_400), seconds % 86_400]
@@ -26,7 +25,7 @@ export function formatTimeSpan(ms: number): string {
   return `${days === 0 ? '' : `${days}.`}${parts.join(':')}${fraction}`
 }
 
-/** As .NET writes a moment, e.g. `2026-01-01T10:00:00+00:00`. */
-export function dateTimeOffset(moment: Date): string {
+/** Writes a time as .NET does, e.g. `2026-01-01T10:00:00+00:00`. */
+export function formatDateTimeOffset(moment: Date): string {
   return moment.toISOString().replace(/(?:\.000)?Z$/, '+00:00')
 }

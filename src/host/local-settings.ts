@@ -9,7 +9,7 @@ const initial = {
 }
 
 export interface LocalSettings {
-  /** Variables of `Values` that are not set yet. */
+  /** Variables of `Values` that the environment does not have. */
   readonly values: Readonly<Record<string, string>>
   readonly port: number | undefined
   readonly address: string | undefined
@@ -17,10 +17,10 @@ export interface LocalSettings {
 }
 
 /**
- * Reads `local.settings.json` by the rules of `func start`: a variable that exists wins, null is skipped. Makes the file
- * when there is none.
+ * Reads `local.settings.json` by the rules of `func start`: a variable of the environment wins, null is skipped. Creates the
+ * file when there is none.
  *
- * @throws StartupError when it is no JSON, encrypted, or has values of another kind
+ * @throws StartupError when the file is no JSON, is encrypted, or has values of another type
  */
 export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEnv): LocalSettings {
   const path = join(appRoot, 'local.settings.json')
@@ -37,7 +37,7 @@ export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEn
     if (environment[name] !== undefined) {
       warnings.push(`Skipping '${name}' from local settings as it's already defined in current environment variables.`)
     } else if (name === '' || /[=\0]/.test(name)) {
-      throw new StartupError(`${path}: "${name}" is no name for a variable`)
+      throw new StartupError(`${path}: "${name}" is not a valid name for a variable`)
     } else {
       values[name] = String(value)
     }
@@ -56,7 +56,7 @@ function readOrMake(path: string): string {
   try {
     writeFileSync(path, text, { flag: 'wx' })
   } catch {
-    // a read-only folder, or another host was faster: what it would say holds all the same
+    // The folder is read-only, or another host has created the file: its content would be the same.
   }
   return text
 }
@@ -71,7 +71,9 @@ function readPort(value: unknown, path: string): number | undefined {
   if (value === undefined || value === null) return undefined
   const port = Number(value)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new StartupError(`${path}: Host.LocalHttpPort must be a port, from 0 to 65535`)
+    throw new StartupError(
+      `${path}: Host.LocalHttpPort is ${JSON.stringify(value)}, and must be a number from 0 to 65535`,
+    )
   }
   return port
 }

@@ -12,24 +12,24 @@ export interface SupervisorOptions {
   readonly args: readonly string[]
   readonly port: number
   readonly environment: NodeJS.ProcessEnv
-  /** Called once, when the host serves for the first time. */
+  /** Called once, when the host first serves. */
   readonly onListening: (listening: Listening) => void
   readonly log: (line: string) => void
   readonly restarts?: RestartPolicy
 }
 
 /**
- * A host that crashes is started again at once the first few times, then after pauses that double from the first to the
- * longest; `resetAfterMs` of life forget earlier crashes.
+ * When a crashed host is restarted: the first few times at once, then after delays that double from the first to the
+ * longest. A host that has run for `resetAfterMs` starts over.
  */
 export interface RestartPolicy {
   readonly immediateRestarts: number
   readonly firstDelayMs: number
   readonly maxDelayMs: number
   readonly resetAfterMs: number
-  /** Crashes in a row, each before it served, after which it is given up: one that has served comes back however often. */
+  /** Most crashes in a row during start. A host that has served is restarted without limit. */
   readonly maxStartCrashes: number
-  /** A host that has crashed and still is there after so long is killed. */
+  /** A host that has crashed and has not ended after this time is killed. */
   readonly killAfterCrashMs: number
 }
 
@@ -42,16 +42,16 @@ const defaultRestarts: RestartPolicy = {
   killAfterCrashMs: 5000,
 }
 
-/** npm passes a Ctrl-C on that the terminal has sent us already: so soon it is the same one. */
+/** npm forwards a Ctrl-C that the terminal has sent to this process too: within this time it is the same one. */
 const repeatedSignalMs = 500
-/** A host that has not stopped by then (it takes 30 s for requests and 10 s for its hooks at most) is killed. */
+/** A host that has not stopped by then is killed. It needs at most 30 s for requests and 10 s for hooks. */
 const stopTimeoutMs = 45_000
 
 /**
- * Runs the host in a child process and starts it again when it crashes, on the same port. SIGINT, SIGTERM and SIGHUP stop
- * it once it has answered what is in flight; a second one stops it at once.
+ * Runs the host in a child process, and restarts it on the same port when it crashes. SIGINT, SIGTERM and SIGHUP stop it
+ * after the requests in progress; a second signal stops it at once.
  *
- * @returns the exit code to end with
+ * @returns the exit code
  */
 export async function superviseHost(options: SupervisorOptions): Promise<number> {
   const supervisor = new Supervisor(options)
@@ -100,13 +100,13 @@ class Supervisor {
       const startedAt = performance.now()
       const { code, signal, isServing } = await this.#runOnce()
       if (this.#stoppedAt !== undefined) return code ?? 1
-      if (code === 0 || (code === 1 && !isServing)) return code // ended by itself, or it cannot start
+      if (code === 0 || (code === 1 && !isServing)) return code // it ended by itself, or cannot start
       quickCrashes = performance.now() - startedAt >= resetAfterMs ? 1 : quickCrashes + 1
       crashesBeforeServing = isServing ? 0 : crashesBeforeServing + 1
       const how = signal ?? `exit ${code}`
       if (crashesBeforeServing > maxStartCrashes) {
         this.#options.log(
-          `The host crashed ${crashesBeforeServing} times in a row as it started (last: ${how}): giving up.`,
+          `The host crashed ${crashesBeforeServing} times in a row during start (last: ${how}); giving up.`,
         )
         return 1
       }
@@ -115,8 +115,8 @@ class Supervisor {
           ? 0
           : Math.min(maxDelayMs, firstDelayMs * 2 ** (quickCrashes - immediateRestarts - 1))
       const when = pauseMs === 0 ? 'at once' : `in ${pauseMs / 1000} s`
-      this.#options.log(`The host crashed (${how}); starting it again ${when}.`)
-      await delay(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted: we stop
+      this.#options.log(`The host crashed (${how}); restarting it ${when}.`)
+      await delay(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted when the host is stopped
     }
     return 0
   }
@@ -127,7 +127,7 @@ class Supervisor {
     const child = spawn(process.execPath, [fileURLToPath(entry), ...args, '--port', String(this.#port)], {
       env: environment,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      detached: process.platform !== 'win32', // Ctrl-C reaches us alone, and we pass it on once
+      detached: process.platform !== 'win32', // Ctrl-C reaches this process only, which forwards it once
       windowsHide: true,
     })
     this.#child = child

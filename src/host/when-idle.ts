@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const sampleMs = 100
-/** Processors that a process in which nothing happens may keep busy. */
+/** Most processors that an idle process keeps busy. */
 const idleCpuShare = 0.05
 
 /**
- * Waits until the threads of this process have little to do, but no longer than `maxMs`. What an app begins when it
- * starts, e.g. to load models in threads of its own, is done then.
+ * Waits until the threads of this process are idle, but at most `maxMs`: until then an app may still do what it began at its
+ * start, e.g. load models in threads of its own.
  */
 export async function whenIdle(maxMs: number): Promise<void> {
   const until = performance.now() + maxMs

@@ -113,7 +113,7 @@ describe('start', () => {
     ] as const) {
       const before = await fetchPid(host)
       await assert.rejects(send(host, `/api/${how}`))
-      await host.see(new RegExp(`The host crashed \\(${told}\\); starting it again at once\\.`))
+      await host.see(new RegExp(`The host crashed \\(${told}\\); restarting it at once\\.`))
       const after = await untilServed(host)
       assert.notEqual(after, before)
     }
@@ -175,7 +175,7 @@ describe('start', () => {
       const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*\[sut\] ready/)
       assert.match(
         child.output,
-        /^local storage \(Azurite\) did not start: [\s\S]*Scoring does without storage; batch jobs are answered with 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
+        /^local storage \(Azurite\) did not start: [\s\S]*Scoring works without storage; batch jobs get 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
       )
       const { primary } = JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8')).sut
       const headers = { authorization: `Bearer ${primary}`, 'content-type': 'application/json' }
@@ -190,10 +190,10 @@ describe('start', () => {
   for (const [args, message] of [
     [['frobnicate'], /^error: unknown command "frobnicate"; see --help\n$/],
     [['start', '--frobnicate'], /^error: Unknown option '--frobnicate'; see --help\n$/],
-    [['--port', '70000'], /^error: --port takes a number from 0 to 65535, not "70000"\n$/],
+    [['--port', '70000'], /^error: --port is "70000", and must be a number from 0 to 65535\n$/],
     [['--port'], /^error: .*--port.*; see --help\n$/],
-    [['--models', '/nonexistent/folder'], /^error: --models: there is no folder \/nonexistent\/folder\n$/],
-    [['--cert', 'x.pem'], /^error: --cert and --key go together\n$/],
+    [['--models', '/nonexistent/folder'], /^error: --models: folder \/nonexistent\/folder does not exist\n$/],
+    [['--cert', 'x.pem'], /^error: --cert needs --key\n$/],
     [['start', 'extra'], /^error: Unexpected argument 'extra'; see --help\n$/],
   ] as const) {
     it(`answers ${args.join(' ')} with one line`, async test => {

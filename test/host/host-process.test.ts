@@ -55,7 +55,7 @@ describe('host-process', () => {
 
   for (const [app, environment, message] of [
     ['throwing', {}, /^error: Worker was unable to load entry point "index.cjs": Error: thrown while loading\n\s+at /m],
-    ['empty', {}, /^error: "main" in package\.json found zero files: dist\/\*\.js/m],
+    ['empty', {}, /^error: "main" in package\.json is "dist\/\*\.js", and .* has no such file \(is the app built\?\)/m],
     ['startup-error', {}, /^error: setting X: expected a number\n$/],
     ['startup-error', { STARTUP_NAME: 'TypeError' }, /^error: TypeError: setting X: expected a number\n\s+at /m],
     ['plain', { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: 'lots' }, /^error: FUNCTIONS_REQUEST_BODY_SIZE_LIMIT/m],

@@ -83,7 +83,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
         host.output.match(/Executed 'Functions.work' \(Failed, .*\)\nError: it failed on purpose\n\s+at /g)?.length,
         2,
       )
-      await host.see(/Message \S+ in queue 'work-\d+' is not encoded as base64; it goes to queue 'work-\d+-poison'/)
+      await host.see(/Message \S+ in queue 'work-\d+' is not encoded as base64; it is moved to queue 'work-\d+-poison'/)
       await host.see(/Message \S+ in queue 'work-\d+-poison' is not encoded as base64; there is no poison queue for it/)
       await untilEmpty(queue)
       await untilHolds(poison, 1)
@@ -152,7 +152,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
       const environment = { ...setUpQueues().environment, TICK: '0 0 L * * *' }
       const child = spawnHost(test, 'triggers', ['--no-local-settings'], environment)
       assert.equal(await child.ended(), 1)
-      assert.match(child.output, /^error: function "tick": the schedule is "0 0 L \* \* \*": that is neither .*\n$/)
+      assert.match(child.output, /^error: function "tick": schedule is "0 0 L \* \* \*", and must be an NCRONTAB expression, .*\n$/)
     })
   })
 })

@@ -37,7 +37,7 @@ describe('superviseHost', () => {
     assert.deepEqual(lines, [
       'listening on 4711',
       ...['at once', 'at once', ...['0.001', '0.002', '0.004', '0.004'].map(s => `in ${s} s`)].map(
-        when => `The host crashed (exit 70); starting it again ${when}.`,
+        when => `The host crashed (exit 70); restarting it ${when}.`,
       ),
     ])
   })
@@ -45,7 +45,7 @@ describe('superviseHost', () => {
   it('gives up on a host that crashes whenever it starts', async () => {
     const { code, lines } = await supervise('crashes-starting.mjs')
     assert.equal(code, 1)
-    assert.equal(lines.at(-1), 'The host crashed 5 times in a row as it started (last: exit 70): giving up.')
+    assert.equal(lines.at(-1), 'The host crashed 5 times in a row during start (last: exit 70); giving up.')
   })
 
   it('kills a host that has crashed and does not get to its end', async test => {
@@ -53,7 +53,7 @@ describe('superviseHost', () => {
     test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('hangs.mjs', { CRASHES: join(folder, 'crashes') })
     assert.equal(code, 0)
-    assert.equal(lines[1], 'The host crashed (SIGKILL); starting it again at once.')
+    assert.equal(lines[1], 'The host crashed (SIGKILL); restarting it at once.')
   })
 
   it('does not start again what could not start, or ended by itself', async () => {

@@ -10,8 +10,8 @@ export interface NamedInvocation {
 const maxTimerMs = 2 ** 31 - 1
 
 /**
- * Notices an invocation that takes longer than host.json allows (`functionTimeout`). One timer serves all of them: they
- * began in the order in which they stand in the map.
+ * Reports an invocation that runs longer than host.json allows (`functionTimeout`). One timer serves all of them, because the
+ * map holds them in the order in which they began.
  */
 export class FunctionTimeout {
   readonly #limitMs: number | undefined
@@ -20,7 +20,7 @@ export class FunctionTimeout {
   readonly #startedAt = new Map<NamedInvocation, number>()
   #isWaiting = false
 
-  /** @param limitMs  undefined: none is too long */
+  /** @param limitMs  undefined: no limit */
   constructor(limitMs: number | undefined, clock: Clock, onExceeded: (invocation: NamedInvocation) => void) {
     this.#limitMs = limitMs
     this.#clock = clock

@@ -8,7 +8,7 @@ export interface Binding {
   readonly [setting: string]: unknown
 }
 
-/** What `app.http(...)` and the like hand to the host. */
+/** The registration that `app.http(...)` and the like pass to the host. */
 export interface FunctionMetadata {
   readonly name: string
   readonly functionId?: string
@@ -28,8 +28,8 @@ export type HookName = 'appStart' | 'appTerminate' | 'preInvocation' | 'postInvo
 export type HookCallback = (context: object) => unknown
 
 /**
- * What the module `@azure/functions-core` offers inside Azure's Node worker (it is on no registry), for one app per
- * process: it collects the functions and hooks that the app registers. (lib types-core, worker setupCoreModule.ts)
+ * The module `@azure/functions-core` of Azure's Node worker (it is on no registry), for one app per process: it collects the
+ * functions and hooks that the app registers. (lib types-core, worker setupCoreModule.ts)
  */
 export class FunctionsCore {
   readonly functions = new Map<string, RegisteredFunction>()
@@ -49,12 +49,12 @@ export class FunctionsCore {
     log.hooks = this.hooks.log
   }
 
-  /** From now on no function can be registered, as in the worker. */
+  /** Refuses registrations from now on, as the worker does. */
   finishStart(): void {
     this.#isStarted = true
   }
 
-  /** The module itself. */
+  /** The exports of the module. */
   get module(): object {
     return {
       version: '3.14.0',
@@ -75,7 +75,7 @@ export class FunctionsCore {
     const { name } = metadata
     const id = metadata.functionId ?? name
     if (this.functions.has(id)) {
-      throw asSystemError(new Error(`A function with the name "${name}" is registered already; names are unique.`))
+      throw asSystemError(new Error(`A function with the name "${name}" is already registered; names must be unique.`))
     }
     this.functions.set(id, { name, metadata, handler })
     return new Disposable(() => {
@@ -96,8 +96,8 @@ export class FunctionsCore {
 }
 
 /**
- * Hands out the module to whatever asks for it from now on: by wrapping `require`, as the worker does. It has to happen
- * before the app is loaded, because the library asks once and remembers also that it got nothing.
+ * Supplies the module to every later `require`, by wrapping it as the worker does. This has to happen before the app is
+ * loaded, because the library requires it once and remembers a failure.
  */
 export function supplyFunctionsCore(core: FunctionsCore): void {
   const { module } = core

@@ -14,8 +14,8 @@ import type { HostLog, LogLevel } from '../host-log.ts'
 import type { Binding, RegisteredFunction } from './functions-core.ts'
 
 /**
- * The context that a handler gets. Shaped like the library's InvocationContext, which costs more to make than
- * everything else the host does for a request, and which a bundled app keeps to itself.
+ * The context that a handler gets. It has the shape of the library's InvocationContext, which costs more to make than
+ * everything else that the host does for a request, and which a bundled app does not export.
  */
 export class EmbeddedInvocationContext implements InvocationContext {
   readonly functionName: string
@@ -78,7 +78,7 @@ export class EmbeddedInvocationContext implements InvocationContext {
   }
 }
 
-/** The bindings of a function as its context shows them; made once per function. */
+/** The bindings of a function as its context shows them. */
 export function effectiveOptions({ metadata }: RegisteredFunction): EffectiveFunctionOptions {
   const bindings = Object.entries(metadata.bindings).map(([name, binding]) => ({ ...binding, name }))
   const others = bindings.filter(binding => !isTrigger(binding) && binding.name !== '$return')

@@ -14,15 +14,18 @@ interface Package {
 /**
  * Loads the files that `main` in package.json names (a path, glob or brace pattern), as Azure's Node worker does.
  *
- * @throws StartupError when there is nothing to load, or when a file throws (with its stack: it is the app's)
+ * @throws StartupError when there is nothing to load; AppLoadError when a file throws
  */
 export async function loadApp(appRoot: string): Promise<void> {
   const { main, type } = readJsonFile<Package>(join(appRoot, 'package.json'))
-  if (!main) throw new StartupError(`${join(appRoot, 'package.json')} has no "main": the files that register functions`)
-  // Most name one file, and looking it up as a pattern takes 10 ms of a cold start.
+  if (!main)
+    throw new StartupError(
+      `${join(appRoot, 'package.json')} has no "main", which names the files that register functions`,
+    )
+  // Most apps name one file, and looking it up as a pattern takes 10 ms of a cold start.
   const files = existsSync(join(appRoot, main)) ? [main] : globSync(main, { cwd: appRoot }).sort()
   if (files.length === 0) {
-    throw new StartupError(`"main" in package.json found zero files: ${main} in ${appRoot} (is the app built?)`)
+    throw new StartupError(`"main" in package.json is "${main}", and ${appRoot} has no such file (is the app built?)`)
   }
   for (const file of files) {
     try {
@@ -33,7 +36,7 @@ export async function loadApp(appRoot: string): Promise<void> {
   }
 }
 
-/** A file of the app threw while it was loaded; `cause` is what it threw. */
+/** A file of the app threw while it was loaded; `cause` is the error. */
 export class AppLoadError extends Error {
   constructor(file: string, cause: unknown) {
     super(`Worker was unable to load entry point "${file}"`, { cause })

@@ -6,14 +6,14 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { StartupError } from '../../errors.ts'
 
-/** The three services of Azurite, in this order. */
+/** The services of Azurite, in the order of ports and URLs below. */
 export const azuriteServices = ['blob', 'queue', 'table'] as const
 
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 5_000
 /**
- * Azurite has no way to notice that its parent was killed; this, loaded into it, ends it when the channel breaks. It ends
- * by itself once its servers are closed, so the channel must not keep it.
+ * Azurite does not notice that its parent was killed: this script, loaded into it, ends it when the IPC channel breaks. The
+ * channel is unreferenced, because Azurite ends once its servers are closed.
  */
 const endWithParent =
   "data:text/javascript,process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
@@ -23,11 +23,11 @@ export function hasAzurite(): boolean {
   return azuriteScript() !== undefined
 }
 
-/** One Azurite, from its start to its end. */
+/** One process of Azurite, from its start to its end. */
 export class AzuriteProcess {
   /** Loopback addresses of the services. */
   readonly urls: readonly URL[]
-  /** Resolves when it has ended, with how: a signal or an exit code. */
+  /** Resolves when the process has ended, with the signal or `exit <code>`. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
 
@@ -38,9 +38,9 @@ export class AzuriteProcess {
   }
 
   /**
-   * @param dataArgs  its flags that say where its data is
-   * @param ports  of the services; 0 takes a free one
-   * @throws StartupError when it does not start
+   * @param dataArgs  flags that say where the data is
+   * @param ports     of the services; 0 picks a free one
+   * @throws StartupError when Azurite does not start
    */
   static async start(dataArgs: readonly string[], ports: readonly number[]): Promise<AzuriteProcess> {
     const script = azuriteScript()
@@ -54,7 +54,7 @@ export class AzuriteProcess {
     const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
     const child = spawn(process.execPath, ['--import', endWithParent, script, ...dataArgs, ...listen, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until it has stopped
+      detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until the host has stopped
       windowsHide: true,
     })
     try {
@@ -65,7 +65,7 @@ export class AzuriteProcess {
     }
   }
 
-  /** @returns whether it ended when asked to, or had to be killed */
+  /** @returns whether Azurite ended on SIGTERM, or had to be killed */
   end(): Promise<'ended' | 'killed'> {
     return end(this.#child)
   }
@@ -81,18 +81,21 @@ function azuriteScript(): string | undefined {
   }
 }
 
-/** It prints one line per service, e.g. `Azurite Blob service successfully listening at http://127.0.0.1:40123`. */
+/** Azurite prints one line per service, e.g. `Azurite Blob service successfully listening at http://127.0.0.1:40123`. */
 function readUrls(child: ChildProcess): Promise<URL[]> {
   return new Promise((resolve, reject) => {
     const urls = new Map<string, URL>()
-    let complaints = ''
+    let stderr = ''
     const fail = (why: string) => {
       clearTimeout(timer)
-      reject(new StartupError(`local storage (Azurite) did not start: ${why}${complaints && `\n${complaints}`}`))
+      reject(new StartupError(`local storage (Azurite) did not start: ${why}${stderr && `\n${stderr}`}`))
     }
-    const timer = setTimeout(() => fail(`no answer within ${startTimeoutMs / 1000} s`), startTimeoutMs)
+    const timer = setTimeout(
+      () => fail(`its services did not listen within ${startTimeoutMs / 1000} s`),
+      startTimeoutMs,
+    )
     child.stderr!.setEncoding('utf8').on('data', text => {
-      complaints = (complaints + text).slice(-2000)
+      stderr = (stderr + text).slice(-2000)
     })
     createInterface({ input: child.stdout! }).on('line', line => {
       const [, service, url] = /Azurite (\w+) service (?:is )?successfully listening at (\S+)/.exec(line) ?? []
@@ -103,7 +106,7 @@ function readUrls(child: ChildProcess): Promise<URL[]> {
       resolve(azuriteServices.map(each => urls.get(each) as URL))
     })
     child.on('error', error => fail(error.message))
-    child.on('exit', (code, signal) => fail(`it ended with ${signal ?? code}`))
+    child.on('exit', (code, signal) => fail(`it ended with ${signal ?? `exit code ${code}`}`))
   })
 }
 

@@ -5,16 +5,16 @@ import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
-/** Something that is ours until released, or until this process ends, however it ends. */
+/** Held until it is released, or until this process ends, however it ends. */
 export interface FolderLock {
   release(): void
 }
 
 /**
- * Takes a folder for this process. The lock is a listening socket: unlike a file with a process id it cannot outlive its
- * owner, nor be taken for somebody else's.
+ * Locks a folder for this process. The lock is a listening socket: unlike a file with a process id it cannot outlive its
+ * owner, nor be mistaken for the lock of another process.
  *
- * @returns undefined when another process has it
+ * @returns undefined when another process holds the lock
  */
 export async function lockFolder(folder: string): Promise<FolderLock | undefined> {
   const name = `scoring-functions-${createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16)}`

@@ -7,40 +7,45 @@ import { lockFolder } from './folder-lock.ts'
 /** Storage for this machine only. */
 export interface LocalStorage {
   readonly connectionString: string
-  /** Whether what is stored is still there after the next start. */
+  /** Whether the data is still there after the next start. */
   readonly isPersistent: boolean
-  /** @returns whether it ended when asked to, or had to be killed */
+  /** @returns whether Azurite ended on SIGTERM, or had to be killed */
   stop(): Promise<'ended' | 'killed'>
 }
 
-/** Azurite's account, the same everywhere and published in its documentation. */
+/** Azurite's account, which is the same everywhere and published in its documentation. */
 const account = 'devstoreaccount1'
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
 
-/** Pauses between attempts to start it again double from the first to the longest. */
+/** The delay before a restart doubles from the first value up to the other. */
 const firstRetryDelayMs = 200
 const maxRetryDelayMs = 10_000
 
-/** Whether the app asks for local storage; `environment` with local.settings.json in it. */
+/**
+ * Whether the app is to use local storage.
+ *
+ * @param environment  with the values of local.settings.json
+ */
 export function usesLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): boolean {
   return !AzureWebJobsStorage || /^\s*UseDevelopmentStorage=true;?\s*$/i.test(AzureWebJobsStorage)
 }
 
-/** What to do where its files cannot be read, which it says of a byte of a file that it does not name. */
+/** Advice for damaged files: Azurite's own message names no file. */
 export function damageAdvice(folder: string): string {
   return `If its files in ${folder} are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results.`
 }
 
 /**
- * Starts Azurite on free loopback ports, and again on the same ones when it dies, so that the connection string stays good.
+ * Starts Azurite on free loopback ports, and restarts it on the same ports when it dies, so that the connection string stays
+ * valid.
  *
- * @param location  folder for its data; when another host uses it, everything stays in memory
- * @param log       takes a line when it has died, and when it is there again
- * @throws StartupError when it does not start the first time, or has no folder
+ * @param location  folder for the data; when another host uses it, the data is in memory only
+ * @param log       takes a line when Azurite has died, and when it is running again
+ * @throws StartupError when Azurite does not start the first time, or the folder cannot be created
  */
 export async function startAzurite(location: string, log: (line: string) => void): Promise<LocalStorage> {
   makeFolder(location)
-  const lock = await lockFolder(location) // two of them over the same files would spoil them
+  const lock = await lockFolder(location) // two processes would damage each other's files
   const dataArgs = lock ? ['--location', location] : ['--inMemoryPersistence']
   const supervisor = new AzuriteSupervisor(dataArgs, lock ? damageAdvice(location) : undefined, log)
   try {
@@ -63,10 +68,13 @@ function makeFolder(location: string): void {
     mkdirSync(location, { recursive: true })
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    throw new StartupError(`local storage (Azurite) did not start: ${location} cannot be made (${code})`, { cause })
+    throw new StartupError(`local storage (Azurite) did not start: folder ${location} cannot be created (${code})`, {
+      cause,
+    })
   }
 }
 
+/** Keeps one Azurite running on the same ports. */
 class AzuriteSupervisor {
   urls: readonly URL[] = []
   readonly #dataArgs: readonly string[]
@@ -98,18 +106,16 @@ class AzuriteSupervisor {
   }
 
   async #startAgain(how: string): Promise<void> {
-    const loss = this.#dataArgs.includes('--location')
-      ? 'what it wrote in its last seconds may be lost'
-      : 'its data is lost'
-    this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Starting it again.`)
+    const loss = this.#dataArgs.includes('--location') ? 'writes of its last seconds may be lost' : 'its data is lost'
+    this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Restarting it.`)
     const ports = this.urls.map(({ port }) => Number(port))
     for (let pauseMs = firstRetryDelayMs; ; pauseMs = Math.min(maxRetryDelayMs, pauseMs * 2)) {
-      // Aborted: we stop.
+      // The wait ends early when the host stops.
       await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
       if (this.#stopping.signal.aborted) return
       try {
         await this.start(ports)
-        this.#log('Local storage (Azurite) runs again.')
+        this.#log('Local storage (Azurite) is running again.')
         return
       } catch (error) {
         this.#log([(error as Error).message, this.#advice, 'Trying again.'].filter(Boolean).join('\n'))

@@ -1,6 +1,10 @@
 import type { HttpRequestUser } from '@azure/functions'
 
-/** Who is signed in, as App Service and Static Web Apps tell it in headers; null when nobody is, or it cannot be read. */
+/**
+ * Reads who is signed in from the headers of App Service and Static Web Apps.
+ *
+ * @returns null when there is no such header, or it cannot be read
+ */
 export function readClientPrincipal(headers: { get(name: string): string | null }): HttpRequestUser | null {
   const encoded = headers.get('x-ms-client-principal')
   if (!encoded) return null

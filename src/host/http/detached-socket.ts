@@ -1,69 +1,74 @@
+/**
+ * Node.js detaches a socket from its HTTP parser when it meets something other than a request: an upgrade, CONNECT, or
+ * bytes that it cannot read. The responses that the connection still owes go first; what follows waits for them.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The answers that each connection owes, in the order of its requests (RFC 9112, section 9.3.2). */
+/** The responses that each connection owes, in the order of its requests (RFC 9112, section 9.3.2). */
 export class PendingResponses {
-  readonly #answers = new WeakMap<Socket, ServerResponse[]>()
+  readonly #responses = new WeakMap<Socket, ServerResponse[]>()
 
-  add(socket: Socket, answer: ServerResponse): void {
-    this.#answers.set(socket, [...this.of(socket), answer])
+  add(socket: Socket, response: ServerResponse): void {
+    this.#responses.set(socket, [...this.get(socket), response])
   }
 
-  of(socket: Socket): ServerResponse[] {
-    return this.#answers.get(socket)?.filter(answer => !isDone(answer)) ?? []
+  get(socket: Socket): ServerResponse[] {
+    return this.#responses.get(socket)?.filter(response => !isDone(response)) ?? []
   }
 }
 
 /**
- * Calls back when the client has these answers, or has left: at once where there are none.
+ * Calls back when the client has these responses, or has left; at once when there are none.
  *
- * @param answers  of one connection, in order
+ * @param responses  of one connection, in order
  */
-export function afterResponses(answers: readonly ServerResponse[], then: () => void): void {
-  const last = answers.at(-1)
+export function afterResponses(responses: readonly ServerResponse[], then: () => void): void {
+  const last = responses.at(-1)
   if (last) last.once('close', then)
   else then()
 }
 
 /**
- * Node.js has let go of the connection, whose parser met something else than a request, and of the answers that are not
- * sent yet: they hear no more that the client takes what is written, or has left. This tells them.
+ * Passes `drain` and `close` of a detached socket on to its pending responses, which Node.js no longer does.
+ *
+ * @returns a function that stops it
  */
-export function forwardSocketEvents(socket: Socket, answers: readonly ServerResponse[]): () => void {
-  const onDrain = () => answers.find(answer => !isDone(answer))?.emit('drain')
+export function forwardSocketEvents(socket: Socket, responses: readonly ServerResponse[]): () => void {
+  const onDrain = () => responses.find(response => !isDone(response))?.emit('drain')
   const onClose = () => {
-    for (const answer of answers) {
-      if (isDone(answer)) continue
-      answer.destroyed = true
-      answer.emit('close')
+    for (const response of responses) {
+      if (isDone(response)) continue
+      response.destroyed = true
+      response.emit('close')
     }
   }
   socket.on('drain', onDrain).on('close', onClose)
   return () => socket.off('drain', onDrain).off('close', onClose)
 }
 
-function isDone(answer: ServerResponse): boolean {
-  return answer.writableFinished || answer.destroyed
+function isDone(response: ServerResponse): boolean {
+  return response.writableFinished || response.destroyed
 }
 
 /**
- * The request again, without the wish for another protocol: a server may ignore that (RFC 9110, section 7.8). Node.js takes
- * what comes after such a head for the other protocol, and drops it where nobody speaks that.
+ * Encodes a request again without its Upgrade, which a server may ignore (RFC 9110, section 7.8). Node.js takes everything
+ * after such a head for the other protocol.
  *
- * @param rest  what came after the head
- * @returns bytes to be read as if they had just come
+ * @param following  the bytes that came after the head
+ * @returns bytes to parse as if they had just come
  */
-export function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage, rest: Buffer): Buffer {
+export function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage, following: Buffer): Buffer {
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] as string
-    const value = rawHeaders[at + 1] as string
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string
+    const value = rawHeaders[index + 1] as string
     const key = name.toLowerCase()
     if (key === 'upgrade') continue
-    const kept = key === 'connection' ? withoutUpgradeOption(value) : value
-    if (kept !== undefined) lines.push(`${name}: ${kept}`)
+    const rest = key === 'connection' ? withoutUpgradeOption(value) : value
+    if (rest !== undefined) lines.push(`${name}: ${rest}`)
   }
-  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), rest])
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), following])
 }
 
 function withoutUpgradeOption(value: string): string | undefined {
@@ -71,36 +76,36 @@ function withoutUpgradeOption(value: string): string | undefined {
   return options.length > 0 ? options.join(',').trim() : undefined
 }
 
-/** What comes meanwhile is kept up to this: a connection that nobody reads would not tell that its client has left. */
+/** Reading goes on up to this size, because a connection that is not read does not report that its client has left. */
 const maxBufferedBytes = 65_536
 
-/** What follows on a connection that waits until the answers before are sent. */
+/** Buffers what comes on a connection that waits for its pending responses. */
 export class InputBuffer {
   readonly #socket: Socket
-  readonly #pieces: Buffer[] = []
+  readonly #chunks: Buffer[] = []
   #bytes = 0
 
   constructor(socket: Socket) {
     this.#socket = socket
-    socket.on('data', this.#keep).on('end', this.#leave).resume()
+    socket.on('data', this.#buffer).on('end', this.#close).resume()
   }
 
-  /** Everything is there to be read again, after these bytes. */
+  /** Puts everything back into the socket, after these bytes, for the parser to read. */
   putBack(before: Buffer): void {
     const socket = this.#socket
-    socket.off('data', this.#keep).off('end', this.#leave).pause()
-    ;(socket as { readableFlowing: boolean | null }).readableFlowing = null // who listens next begins to read
-    socket.unshift(Buffer.concat([before, ...this.#pieces]))
+    socket.off('data', this.#buffer).off('end', this.#close).pause()
+    ;(socket as { readableFlowing: boolean | null }).readableFlowing = null // the next listener starts the flow again
+    socket.unshift(Buffer.concat([before, ...this.#chunks]))
   }
 
-  readonly #keep = (piece: Buffer) => {
-    this.#pieces.push(piece)
-    this.#bytes += piece.length
+  readonly #buffer = (chunk: Buffer) => {
+    this.#chunks.push(chunk)
+    this.#bytes += chunk.length
     if (this.#bytes >= maxBufferedBytes) this.#socket.pause()
   }
 
-  /** As Node.js takes it: who sends no more wants no more. */
-  readonly #leave = () => {
+  /** A client that sends no more gets no more, as with Node.js. */
+  readonly #close = () => {
     this.#socket.destroy()
   }
 }

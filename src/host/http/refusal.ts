@@ -3,32 +3,32 @@ import type { Socket } from 'node:net'
 import { type ErrorCode, ScoringError } from '../../errors.ts'
 import { afterResponses } from './detached-socket.ts'
 
-/** What is refused before any function is asked, in the words that the functions use: JSON, and the connection ends. */
+/** Refuses a request that reaches no function: JSON as the app's own errors, and the connection is closed. */
 export function refuse(outgoing: ServerResponse, refusal: ScoringError): void {
   const { status, headers, body } = encodeRefusal(refusal)
   outgoing.writeHead(status, headers).end(body)
 }
 
 /**
- * Answers what Node's parser could not read, or waited for in vain, when the requests before it are answered. Whoever is
- * gone, or has the beginning of an answer to this very request, gets none.
+ * Refuses what Node's parser could not read, or did not get in time, once the requests before it have their responses.
+ * A client that has left, or has the beginning of a response to this very request, gets none.
  *
- * @param unanswered  what the connection owes
+ * @param pending  the responses that the connection owes
  */
 export function refuseUnreadable(
   socket: Socket,
   fault: Error & { code?: string },
-  unanswered: readonly ServerResponse[],
+  pending: readonly ServerResponse[],
 ): void {
   if (!socket.writable || fault.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
   discardInput(socket)
-  // It began well where what cannot be read is its body.
-  const begun = unanswered.find(({ req }) => !req.complete)
+  // When the unreadable part is the body, the request has a response already.
+  const begun = pending.find(({ req }) => !req.complete)
   afterResponses(
-    unanswered.filter(answer => answer !== begun),
+    pending.filter(response => response !== begun),
     () => {
       if (begun?.headersSent) socket.destroy()
       else refuseAndClose(socket, explainFault(fault))
@@ -36,7 +36,7 @@ export function refuseUnreadable(
   )
 }
 
-/** Says why it is the last that the connection hears, and ends it. */
+/** Sends the refusal, and closes the connection. */
 export function refuseAndClose(socket: Socket, refusal: ScoringError): void {
   if (!socket.writable) {
     socket.destroy()
@@ -45,34 +45,34 @@ export function refuseAndClose(socket: Socket, refusal: ScoringError): void {
   const { status, headers, body } = encodeRefusal(refusal)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
-  // Closing at once would reset the connection before the client reads the answer.
+  // Closing at once would reset the connection before the client reads the response.
   const timer = setTimeout(() => socket.destroy(), lingerMs)
   socket.once('close', () => clearTimeout(timer))
 }
 
-/** Reads and drops what a client still sends. */
+/** Reads and discards what a client still sends. */
 export function discardInput(socket: Socket): void {
-  socket.removeAllListeners('data') // Node's parser would complain about each piece anew
+  socket.removeAllListeners('data') // Node's parser would report each chunk again
   socket.on('data', () => {}).resume()
 }
 
 const lingerMs = 2000
 
-/** Bytes of a request's line and headers together, as Kestrel takes them, on which Azure Functions runs. */
+/** Largest request line and headers together: the limit of Kestrel, on which Azure Functions runs. */
 export const maxHeadBytes = 32_768
 
 export function tunnelRefused(): ScoringError {
-  return new ScoringError('PATH_UNKNOWN', 'This server opens no tunnels: it takes no CONNECT.')
+  return new ScoringError('PATH_UNKNOWN', 'This server opens no tunnels: CONNECT is not supported.')
 }
 
-/** The parser's own text names what is wrong and quotes nothing. */
+/** Uses the parser's own text where there is one: it names the fault and quotes nothing of the request. */
 function explainFault(fault: Error & { code?: string; reason?: string }): ScoringError {
   const malformed: ErrorCode = 'REQUEST_MALFORMED'
   switch (fault.code) {
     case 'HPE_HEADER_OVERFLOW':
       return new ScoringError(
         'HEADERS_TOO_LARGE',
-        `The request line and the headers may have ${maxHeadBytes} bytes at most, together.`,
+        `The request line and the headers together may have at most ${maxHeadBytes} bytes.`,
       )
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ScoringError('REQUEST_TIMEOUT', 'The request was not complete in time.')

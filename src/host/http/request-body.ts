@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BodyTooLarge } from '../../errors.ts'
 
-/** The client was gone before the body was complete. */
+/** The client left before the body was complete. */
 export class BodyAborted extends Error {
   constructor() {
     super('the client closed the connection before the request body was complete')
@@ -9,10 +9,10 @@ export class BodyAborted extends Error {
   }
 }
 
-/** Memory for a body is set aside at once up to this size; beyond it, as it arrives: a length is only a promise. */
+/** Memory for a body is allocated ahead up to this size, and then as the body arrives: its length is only declared. */
 const preallocatedBytes = 2 ** 20
 
-/** GET and HEAD have no body, whatever follows them: the library drops it as well. */
+/** Whether a request has a body. GET and HEAD have none, whatever follows them, as in the library. */
 export function hasBody(incoming: IncomingMessage): boolean {
   if (incoming.method === 'GET' || incoming.method === 'HEAD') return false
   const { headers } = incoming
@@ -50,7 +50,7 @@ export function readBody(incoming: IncomingMessage, limitBytes: number): Promise
     }
     const abort = () => {
       finish()
-      incoming.on('error', () => {}) // may still come
+      incoming.on('error', () => {}) // one may still come
       reject(new BodyAborted())
     }
     if (incoming.destroyed && !incoming.complete) return abort()
@@ -58,7 +58,11 @@ export function readBody(incoming: IncomingMessage, limitBytes: number): Promise
   })
 }
 
-/** The body piece by piece, for streams; the connection stays usable when the reader stops early. */
+/**
+ * Yields the body as it arrives. The connection stays usable when the reader stops early.
+ *
+ * @throws BodyTooLarge, BodyAborted
+ */
 export async function* streamBody(incoming: IncomingMessage, limitBytes: number): AsyncGenerator<Uint8Array> {
   let size = 0
   try {
@@ -72,29 +76,29 @@ export async function* streamBody(incoming: IncomingMessage, limitBytes: number)
   }
 }
 
-/** Bytes that are promised; undefined when the body is chunked. */
-export function declaredLength(incoming: IncomingMessage): number | undefined {
+/** @returns bytes; undefined when the body is chunked */
+function declaredLength(incoming: IncomingMessage): number | undefined {
   const { headers } = incoming
   if (headers['transfer-encoding'] !== undefined) return undefined
   return Number(headers['content-length'] ?? 0)
 }
 
-function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, most: number): Uint8Array<ArrayBuffer> {
-  const capacity = Math.min(Math.max(needed, bytes.length * 2, 16_384), Math.max(needed, most))
+function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, limitBytes: number): Uint8Array<ArrayBuffer> {
+  const capacity = Math.min(Math.max(needed, bytes.length * 2, 16_384), Math.max(needed, limitBytes))
   return new Uint8Array(bytes.buffer.transfer(capacity))
 }
 
-/** Unread bytes that are read and dropped to keep a connection; with more to come it is closed after the answer. */
+/** Up to this size the rest of a body is read and discarded to keep the connection; a longer one closes it. */
 const maxDiscardBytes = 256 * 1024
-/** How long and how much a client may go on sending after it was answered, so that it gets to read the answer. */
+/** How long and how much a client may go on sending after its response, so that it gets to read the response. */
 const linger = { maxMs: 10_000, maxBytes: 2 ** 30 }
 
-/** Whether more of the request may still come than is worth reading to keep the connection. */
+/** Whether more of the request may still come than is worth discarding to keep the connection. */
 export function isTooLongToDiscard(incoming: IncomingMessage): boolean {
   return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > maxDiscardBytes
 }
 
-/** Reads and drops what the client still sends. */
+/** Reads and discards the rest of the body. */
 export function discardBody(incoming: IncomingMessage): Promise<void> {
   return new Promise(resolve => {
     let size = 0

@@ -1,14 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** The headers of a request as `Headers` shows them, read-only, over what Node has parsed already. */
+/** The headers of a request with the interface of `Headers`, read-only, over what Node has parsed already. */
 export class RequestHeaders {
   readonly #headers: IncomingHttpHeaders
-
   readonly #raw: readonly string[]
 
   /**
-   * @param headers  as Node has parsed them
-   * @param raw      as they came: name, value, name, value …
+   * @param headers  parsed by Node
+   * @param raw      as received: name, value, name, value …
    */
   constructor(headers: IncomingHttpHeaders, raw: readonly string[]) {
     this.#headers = headers
@@ -23,13 +22,13 @@ export class RequestHeaders {
     return Array.isArray(value) ? value.join(', ') : null
   }
 
-  /** Node drops the second one without a word; `Headers`, and Azure's host, show both. */
+  /** Joins several values, as `Headers` and Azure's host do; Node drops all but the first. */
   #authorization(): string | null {
     let joined: string | null = null
-    for (let at = 0; at < this.#raw.length; at += 2) {
-      const name = this.#raw[at] as string
+    for (let index = 0; index < this.#raw.length; index += 2) {
+      const name = this.#raw[index] as string
       if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue
-      const value = this.#raw[at + 1] as string
+      const value = this.#raw[index + 1] as string
       joined = joined === null ? value : `${joined}, ${value}`
     }
     return joined
@@ -43,7 +42,7 @@ export class RequestHeaders {
     return [...(this.#headers['set-cookie'] ?? [])]
   }
 
-  /** Sorted by name, in lower case. */
+  /** Yields names in lower case, sorted. */
   *entries(): HeadersIterator<[string, string]> {
     for (const name of Object.keys(this.#headers).sort()) {
       if (name === 'set-cookie') for (const each of this.getSetCookie()) yield [name, each]

@@ -5,10 +5,10 @@ import { readClientPrincipal } from './client-principal.ts'
 import { hasBody, readBody, streamBody } from './request-body.ts'
 import { RequestHeaders } from './request-headers.ts'
 
-/** What a dispatcher knows about all its requests. */
+/** What all requests of a host share. */
 export interface RequestSettings {
   readonly scheme: 'http' | 'https'
-  /** Host and port for requests that name none. */
+  /** Host and port for requests that have no Host header. */
   readonly defaultHost: string
   readonly maxBodyBytes: number
 }
@@ -26,8 +26,8 @@ export interface ReceivedRequest {
 const utf8 = new TextDecoder()
 
 /**
- * A `HttpRequest` of `@azure/functions` that makes nothing before it is asked for: a request costs what its function
- * looks at. Bodies go through a fetch `Request` only for streams, forms, blobs and copies.
+ * A `HttpRequest` of `@azure/functions` that builds its parts when they are first read: a request costs what its function
+ * uses. Bodies go through a fetch `Request` only for streams, forms, blobs and copies.
  */
 export class EmbeddedHttpRequest implements HttpRequest {
   readonly params: HttpRequestParams
@@ -74,34 +74,38 @@ export class EmbeddedHttpRequest implements HttpRequest {
     return this.#user
   }
 
-  /** Whether the client closed the connection before it was answered: nobody waits for this request. */
+  /** Whether the client closed the connection before it had the response. */
   get isAbandoned(): boolean {
     return this.#incoming.socket.destroyed && !this.#outgoing.writableFinished
   }
 
-  /** The address at the other end of the connection: nobody can make it up, as they can a header. */
+  /** The address at the other end of the connection, which cannot be forged as a header can. */
   get clientAddress(): string {
     return this.#incoming.socket.remoteAddress ?? ''
   }
 
-  /** Whether somebody reads the body, or has begun to. */
+  /** Whether the function reads the body, or has begun to. */
   get isBodyRequested(): boolean {
     return this.#isRead || this.#native !== undefined
   }
 
-  /** The client waits to be asked for the body and was not: whether it will send it now, nobody knows. */
+  /** Whether the client still waits for `100 Continue`: it may or may not send the body now. */
   get isContinueOwed(): boolean {
     return this.#received.expectsContinue && !this.isBodyRequested
   }
 
-  /** The body as it comes, once. @throws BodyTooLarge, BodyAborted while it is read */
+  /**
+   * The body as it arrives; to be read once.
+   *
+   * @throws BodyTooLarge, BodyAborted while it is read
+   */
   pieces(): AsyncIterable<Uint8Array> {
     this.#refuseSecondRead()
     this.#isRead = true
     return this.#pieces()
   }
 
-  /** Calls back when the client has the answer, as far as this machine can tell, or has left. */
+  /** Calls back when the client has the response, as far as this machine can tell, or has left. */
   whenAnswered(then: () => void): void {
     if (this.#outgoing.closed) then()
     else this.#outgoing.once('close', then)
@@ -153,7 +157,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
     if (this.#native) return this.#native
     this.#refuseSecondRead()
     const headers = [...this.headers.entries()] as [string, string][]
-    // Methods that a fetch Request refuses (TRACE, CONNECT) matter to nobody who reads its body.
+    // A fetch Request refuses some methods (TRACE, CONNECT); its body is the same with another one.
     const method = /^(TRACE|TRACK|CONNECT)$/i.test(this.method) ? 'POST' : this.method
     const body = hasBody(this.#incoming) ? ReadableStream.from(this.#pieces()) : undefined
     this.#native = new Request(this.url, { method, headers, body, duplex: 'half' } as RequestInit)
@@ -170,7 +174,7 @@ export class EmbeddedHttpRequest implements HttpRequest {
     if (this.#isRead || this.#native) throw new TypeError('Body is unusable: Body has already been read')
   }
 
-  /** A client that sent `Expect: 100-continue` sends the body when it is asked for. */
+  /** Asks a client that sent `Expect: 100-continue` for the body. */
   #continue(): void {
     if (this.#received.expectsContinue && !this.#outgoing.headersSent) this.#outgoing.writeContinue()
   }

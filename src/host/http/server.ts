@@ -14,46 +14,52 @@ import { discardInput, maxHeadBytes, refuse, refuseAndClose, refuseUnreadable, t
 import { UnreadResponses } from './unread-responses.ts'
 
 const serverOptions = {
-  // Longer than the load balancers in front (Azure 230 s for an answer, 60 s idle), short enough to end forgotten ones.
+  // Longer than the limits of Azure's load balancers (230 s for a response, 60 s idle), short enough to end forgotten ones.
   requestTimeout: 300_000,
   headersTimeout: 60_000,
   keepAliveTimeout: 72_000,
   maxHeaderSize: maxHeadBytes,
-  requireHostHeader: false, // Node's own answer would have no body
+  requireHostHeader: false, // Node's own refusal would have no body
   noDelay: true,
 }
 
-/** A TLS handshake that takes longer is given up. */
-const handshakeTimeout = 10_000
+/** Deadline for a TLS handshake. */
+const handshakeTimeoutMs = 10_000
 
 /** Connections that may wait to be accepted. */
 const backlog = 4096
 
 export type OnRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => void
 
-/** A server that speaks HTTPS when it has a certificate; `onRequest` gets every request, whatever its method. */
+/**
+ * A server for HTTP, or for HTTPS when it has a certificate. It refuses what is no HTTP/1.1 request; `onRequest` gets every
+ * other request, whatever its method.
+ */
 export class HttpServer {
   readonly #server: Server
   /** Every connection, also those in a TLS handshake, which Node's own list lacks. */
   readonly #sockets = new Set<Socket>()
   /** Connections without a request yet: Node counts them as busy. */
   readonly #silent = new Set<Socket>()
-  /** Those that requests come by. */
+  /** Connections that requests come by: with TLS, those whose handshake is complete. */
   readonly #open = new Set<Socket>()
-  readonly #unanswered = new PendingResponses()
+  readonly #pending = new PendingResponses()
 
   constructor(certificate: Certificate | undefined, onRequest: OnRequest) {
-    // TLS is loaded only where there is a certificate: it takes 5 ms of a start.
+    // TLS takes 5 ms of a start, so it is loaded only for a certificate.
     const server = certificate
-      ? process
-          .getBuiltinModule('node:https')
-          .createServer({ ...serverOptions, ...certificate, minVersion: 'TLSv1.2', handshakeTimeout })
+      ? process.getBuiltinModule('node:https').createServer({
+          ...serverOptions,
+          ...certificate,
+          minVersion: 'TLSv1.2',
+          handshakeTimeout: handshakeTimeoutMs,
+        })
       : createHttpServer(serverOptions)
     server.maxRequestsPerSocket = 0
-    server.maxHeadersCount = maxHeaderFields + 1 // one more than is taken shows that there were too many
+    server.maxHeadersCount = maxHeaderFields + 1 // one more than allowed shows that there are too many
     const receive: OnRequest = (incoming, outgoing, expectsContinue) => {
       this.#silent.delete(incoming.socket)
-      this.#unanswered.add(incoming.socket, outgoing)
+      this.#pending.add(incoming.socket, outgoing)
       const refusal = checkRequest(incoming)
       if (refusal) refuse(outgoing, refusal)
       else onRequest(incoming, outgoing, expectsContinue)
@@ -63,9 +69,9 @@ export class HttpServer {
     const refused = new WeakSet<Socket>()
     server.on('clientError', (fault, duplex) => {
       const socket = duplex as Socket
-      if (refused.has(socket)) return // it ends already
+      if (refused.has(socket)) return // it is being closed already
       refused.add(socket)
-      refuseUnreadable(socket, fault, this.#unanswered.of(socket))
+      refuseUnreadable(socket, fault, this.#pending.get(socket))
     })
     server.on('checkExpectation', (_, outgoing: ServerResponse) => {
       outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
@@ -78,16 +84,16 @@ export class HttpServer {
     })
     server.on('upgrade', (incoming, duplex, rest) => {
       const socket = duplex as Socket
-      const following = new InputBuffer(socket)
+      const input = new InputBuffer(socket)
       this.#afterResponses(socket, () => {
-        socket.setTimeout(0) // that of a connection at rest
-        following.putBack(withoutUpgrade(incoming, rest))
+        socket.setTimeout(0) // the timeout of an idle connection
+        input.putBack(withoutUpgrade(incoming, rest))
         server.emit(connection, socket)
       })
     })
     const track = (...sets: Set<Socket>[]) => {
       return (socket: Socket) => {
-        if (sets[0]?.has(socket)) return // an upgrade was ignored
+        if (sets[0]?.has(socket)) return // known already: an upgrade was ignored
         for (const sockets of sets) sockets.add(socket)
         socket.once('close', () => {
           for (const sockets of sets) sockets.delete(socket)
@@ -100,9 +106,9 @@ export class HttpServer {
   }
 
   /**
-   * @param port  0 takes a free one
+   * @param port  0 picks a free one
    * @returns the port
-   * @throws StartupError when the port or the address cannot be had
+   * @throws StartupError when the port or the address cannot be used
    */
   async listen(port: number, address: string): Promise<number> {
     const server = this.#server
@@ -117,23 +123,23 @@ export class HttpServer {
     return (server.address() as AddressInfo).port
   }
 
-  /** Node.js has let go of the connection, which may owe answers still; once they are sent, it is ours. */
+  /** Calls back once the responses that a detached connection still owes are sent, unless its client has left. */
   #afterResponses(socket: Socket, then: () => void): void {
-    const owed = this.#unanswered.of(socket)
+    const pending = this.#pending.get(socket)
     if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore)
-    const release = forwardSocketEvents(socket, owed)
-    afterResponses(owed, () => {
+    const release = forwardSocketEvents(socket, pending)
+    afterResponses(pending, () => {
       release()
       if (!socket.destroyed) then()
     })
   }
 
-  /** From now on clients are let go of that take no byte of their answer for so long. */
+  /** From now on, disconnects clients that take no byte of their response for `unreadMs`. */
   dropUnreadAfter(unreadMs: number): void {
     new UnreadResponses(this.#open, unreadMs).start()
   }
 
-  /** Stops accepting, closes what is idle, and waits for requests in flight, but no longer than `maxMs`. */
+  /** Accepts no more connections, closes the idle ones, and waits at most `maxMs` for requests in progress. */
   async drain(maxMs: number): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve))
     const sweep = () => {
@@ -141,7 +147,7 @@ export class HttpServer {
       this.#server.closeIdleConnections()
     }
     sweep()
-    const idleSweep = setInterval(sweep, 50) // a TLS handshake may end only now
+    const idleSweep = setInterval(sweep, 50) // a TLS handshake may complete only now
     const deadline = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy()
     }, maxMs)
@@ -151,14 +157,15 @@ export class HttpServer {
   }
 }
 
-/** Of a connection: the client has left, which its end tells as well. */
+/** Ignores an error of a connection: `close` follows, which is listened to. */
 const ignore = () => {}
 
 function listenFault({ code, message }: NodeJS.ErrnoException, port: number, address: string): string {
   if (code === 'EADDRINUSE') {
     return `Port ${port} is unavailable. Close the process using that port, or specify another port using --port [-p].`
   }
-  if (code === 'EACCES') return `Port ${port} may not be used by this user; specify another port using --port [-p].`
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `Address ${address} is not one of this machine.`
+  if (code === 'EACCES')
+    return `Port ${port} needs more rights than this user has; specify another port using --port [-p].`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `Address ${address} is not an address of this machine.`
   return `cannot listen on ${address}:${port}: ${message}`
 }

@@ -4,9 +4,9 @@ const name = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const attribute = /^[\u0020-\u003a\u003c-\u007e]*$/
 
 /**
- * A `Set-Cookie` header (RFC 6265, section 4.1.1); the value is percent-encoded as the library does.
+ * Encodes a `Set-Cookie` header (RFC 6265, section 4.1.1); the value is percent-encoded, as in the library.
  *
- * @throws TypeError when a part would break out of its place
+ * @throws TypeError when a part has a character that would end it
  */
 export function encodeSetCookie(cookie: Cookie): string {
   if (!name.test(cookie.name)) throw new TypeError('cookie: the name is not a token')
@@ -16,7 +16,7 @@ export function encodeSetCookie(cookie: Cookie): string {
   if (cookie.path) parts.push(`Path=${checked('path', cookie.path)}`)
   if (cookie.expires !== undefined && cookie.expires !== null) {
     const expires = new Date(cookie.expires)
-    if (Number.isNaN(expires.getTime())) throw new TypeError('cookie: expires is no date')
+    if (Number.isNaN(expires.getTime())) throw new TypeError('cookie: expires is not a date')
     parts.push(`Expires=${expires.toUTCString()}`)
   }
   if (cookie.httpOnly) parts.push('HttpOnly')

@@ -1,16 +1,16 @@
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
 import type { Queue, QueueMessage } from './queue.ts'
 
-/** The only retries there are: those who call do not try again, except that they look into a queue again and again. */
-export const clientOptions = {
+/** Callers retry no call but the polls of a queue, so the SDK does. */
+const clientOptions = {
   retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
 }
 
 /** @throws Error for a connection string that the SDK cannot read */
 export function openAzureQueue(connectionString: string, name: string): Queue {
   const client = QueueServiceClient.fromConnectionString(connectionString, clientOptions).getQueueClient(name)
-  // The SDK writes names into URLs, where `..` climbs.
-  if (client.name !== name) throw new Error(`the queue "${name}" leads to another one, "${client.name}"`)
+  // The SDK writes names into URLs, where `..` leads to another path.
+  if (client.name !== name) throw new Error(`the queue name "${name}" leads to another queue, "${client.name}"`)
   return new AzureQueue(client)
 }
 
@@ -74,41 +74,41 @@ class AzureQueue implements Queue {
   }
 }
 
-/** The message is gone, or was handed to somebody else meanwhile. */
+/** Whether the message is gone, or was delivered to another process meanwhile. */
 function isLost(error: unknown): boolean {
   return httpStatus(error) === 404 || errorCode(error) === 'PopReceiptMismatch'
 }
 
-/** The service counts whole seconds. */
+/** The service takes whole seconds. */
 function seconds(ms: number): number {
   return Math.ceil(ms / 1000)
 }
 
-/** A call to storage that failed; the message may be logged: it has no addresses with signatures, and no headers. */
-export class StorageFault extends Error {
+/** A failed call to storage. The message may be logged: it has no signed URLs and no headers. */
+class StorageFault extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'StorageFault'
   }
 }
 
-export function asStorageFault(error: unknown): StorageFault {
+function asStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error
   const facts = [httpStatus(error), errorCode(error)].filter(fact => fact !== undefined && fact !== '')
   return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
 }
 
 /** For `catch`. */
-export function rethrow(error: unknown): never {
+function rethrow(error: unknown): never {
   throw asStorageFault(error)
 }
 
-/** HTTP status of the answer; undefined when there was none. */
-export function httpStatus(error: unknown): number | undefined {
+/** @returns undefined when there was no response */
+function httpStatus(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode
 }
 
-/** e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none. */
-export function errorCode(error: unknown): string {
+/** @returns e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none */
+function errorCode(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '')
 }

@@ -5,36 +5,36 @@ import type { QueueSettings } from './queue-settings.ts'
 
 export interface MessageHandling {
   readonly queue: Queue
-  /** Where messages go that fail too often; undefined: nowhere. */
+  /** Takes messages that fail too often; undefined: such messages stay. */
   readonly poison: Queue | undefined
   readonly settings: QueueSettings
-  /** How long a message that was received is invisible to others. */
+  /** How long a received message is invisible to others. */
   readonly invisibleMs: number
   readonly clock: Clock
   /** Runs the function with the decoded text; never throws. @returns whether it succeeded */
   readonly run: (message: QueueMessage, text: string) => Promise<boolean>
   readonly warn: (text: string) => void
-  /** There is a new message in the poison queue. */
+  /** Called when a message was moved to the poison queue. */
   readonly onPoison: () => void
 }
 
 /**
- * What becomes of a message: it is deleted after a run that succeeded, rests after one that failed, and goes to the poison
- * queue after the last one. Without a poison queue a message whose run failed stays invisible for the rest of its time,
- * and comes back for ever. (sdk QueueProcessor)
+ * Handles a message: deletes it after a run that succeeded, hides it for `visibilityTimeout` after one that failed, and moves
+ * it to the poison queue after the last one. Without a poison queue, a message whose run failed stays invisible for the rest
+ * of its time, and is delivered again and again. (sdk QueueProcessor)
  *
- * @throws StorageFault; the message comes back later then
+ * @throws StorageFault; the message is delivered again later
  */
 export async function handleMessage(message: QueueMessage, handling: MessageHandling): Promise<void> {
   const { queue, poison, settings, invisibleMs, clock, run, warn } = handling
   const { id, popReceipt, dequeueCount } = message
-  // A message that takes the process down with it never gets to the end of a run: this is where it ends.
+  // The run of a message that crashes the process never ends, so its count is checked before a run as well.
   if (poison && dequeueCount > settings.maxDequeueCount) return moveToPoison(message, popReceipt, poison, handling)
 
   const text = decodeMessageText(message.text, settings.messageEncoding)
   if (text === undefined) {
-    const place = poison ? `it goes to queue '${poison.name}'` : 'there is no poison queue for it'
-    warn(`Message ${id} in queue '${queue.name}' is not encoded as ${settings.messageEncoding}; ${place}.`)
+    const consequence = poison ? `it is moved to queue '${poison.name}'` : 'there is no poison queue for it'
+    warn(`Message ${id} in queue '${queue.name}' is not encoded as ${settings.messageEncoding}; ${consequence}.`)
     if (poison) await move(message, popReceipt, poison, handling)
     return
   }
@@ -56,7 +56,7 @@ function moveToPoison(message: QueueMessage, popReceipt: string, poison: Queue, 
   return move(message, popReceipt, poison, handling)
 }
 
-/** First there, then no longer here: a crash between the two leaves it in both rather than in none. */
+/** Sends before it deletes: a crash between the two leaves the message in both queues rather than in none. */
 async function move(message: QueueMessage, popReceipt: string, poison: Queue, { queue, onPoison }: MessageHandling) {
   await poison.send(message.text)
   onPoison()
@@ -64,11 +64,11 @@ async function move(message: QueueMessage, popReceipt: string, poison: Queue, { 
 }
 
 /**
- * Keeps a message invisible while its function runs: for the whole time again at half of it, and sooner after a failure,
- * but never sooner than after a tenth (10 min: every 5 min, no less than 1 min). It ends when the message is no longer
- * ours. (sdk UpdateQueueMessageVisibilityCommand, LinearSpeedupStrategy)
+ * Keeps a message invisible while its function runs: renews the time at half of it, and after a failure sooner, but not
+ * before a tenth of it (10 min: every 5 min, at least 1 min). It ends when another process has the message. (sdk
+ * UpdateQueueMessageVisibilityCommand, LinearSpeedupStrategy)
  */
-export class MessageRenewal {
+class MessageRenewal {
   readonly #queue: Queue
   readonly #id: string
   readonly #invisibleMs: number
@@ -89,7 +89,7 @@ export class MessageRenewal {
     this.#wait()
   }
 
-  /** @returns the newest pop receipt, also when it is no longer good */
+  /** @returns the newest pop receipt, which may be outdated */
   async stop(): Promise<string> {
     this.#hasEnded = true
     this.#cancel()

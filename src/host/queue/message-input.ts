@@ -1,11 +1,11 @@
 import type { TriggerMetadata } from '@azure/functions'
-import { dateTimeOffset } from '../dotnet-time.ts'
+import { formatDateTimeOffset } from '../dotnet-time.ts'
 import type { QueueMessage } from './queue.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The text that was sent.
+ * Decodes the text that was sent.
  *
  * @returns undefined when the body is not in that encoding, or not UTF-8
  */
@@ -20,7 +20,7 @@ export function decodeMessageText(body: string, encoding: 'base64' | 'none'): st
   }
 }
 
-/** What a handler gets for a text: its JSON value, or the text when it is none. (lib fromRpcTypedData) */
+/** @returns the input of a handler: the JSON value of the text, or the text when it is no JSON (lib fromRpcTypedData) */
 export function handlerInput(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -29,30 +29,30 @@ export function handlerInput(text: string): unknown {
   }
 }
 
-/** What the context of a queue-triggered function tells of its message. (lib fromRpcTriggerMetadata) */
+/** Makes the `triggerMetadata` of a queue-triggered function. (lib fromRpcTriggerMetadata) */
 export function triggerMetadata(message: QueueMessage, text: string): TriggerMetadata {
   return {
     queueTrigger: camelCased(handlerInput(text)),
     id: message.id,
     popReceipt: message.popReceipt,
     dequeueCount: message.dequeueCount,
-    insertionTime: dateTimeOffset(message.insertedAt),
-    expirationTime: dateTimeOffset(message.expiresAt),
-    nextVisibleTime: dateTimeOffset(message.nextVisibleAt),
+    insertionTime: formatDateTimeOffset(message.insertedAt),
+    expirationTime: formatDateTimeOffset(message.expiresAt),
+    nextVisibleTime: formatDateTimeOffset(message.nextVisibleAt),
   }
 }
 
-/** A message that is nested too deeply for it stays as it is, so that its function can say what is wrong with it. */
+/** Leaves a message that is nested too deeply as it is, so that its function can report that. */
 function camelCased(value: unknown): unknown {
   try {
     return withCamelCaseKeys(value)
   } catch (failure) {
-    if (failure instanceof RangeError) return value // of the stack of calls
+    if (failure instanceof RangeError) return value // the call stack was exceeded
     throw failure
   }
 }
 
-/** The library does this to metadata, and not to the input itself. */
+/** The library renames keys of metadata so, and not those of the input itself. */
 function withCamelCaseKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(withCamelCaseKeys)

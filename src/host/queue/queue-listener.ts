@@ -7,8 +7,8 @@ export interface QueueListenerOptions extends MessageHandling {
 }
 
 /**
- * Looks into a queue and runs what it finds: all messages of a batch at once, and the next batch when no more than
- * `newBatchThreshold` run. Between looks at an empty queue it pauses for longer and longer. (sdk QueueListener)
+ * Polls a queue and runs its messages: all messages of a batch at once, and the next batch when no more than
+ * `newBatchThreshold` are running. The pauses between polls of an empty queue grow. (sdk QueueListener)
  */
 export class QueueListener {
   readonly #options: QueueListenerOptions
@@ -30,13 +30,13 @@ export class QueueListener {
     this.#polling = this.#poll()
   }
 
-  /** There may be a message: look now. */
+  /** Polls now, because there may be a message. */
   wake(): void {
     this.#isWoken = true
     this.#endPause()
   }
 
-  /** Takes no more messages, and waits until those that run have ended. */
+  /** Receives no more messages, and waits for the runs in progress. */
   async stop(): Promise<void> {
     this.#isStopping = true
     this.wake()
@@ -51,7 +51,7 @@ export class QueueListener {
     while (!this.#isStopping) {
       this.#isWoken = false
       const messages = await this.#receive(batchSize)
-      if (this.#isStopping) return this.#giveBack(messages)
+      if (this.#isStopping) return this.#release(messages)
       if (messages.length === 0) {
         await this.#pause(this.#delay.nextMs(hasFound))
         hasFound = false
@@ -63,7 +63,7 @@ export class QueueListener {
     }
   }
 
-  /** An outage is told once, when it begins and when it is over. */
+  /** Warns once when an outage begins, and once when it is over. */
   async #receive(batchSize: number): Promise<readonly QueueMessage[]> {
     const { queue, invisibleMs, warn } = this.#options
     try {
@@ -73,7 +73,7 @@ export class QueueListener {
       return messages
     } catch (error) {
       if (this.#isReachable)
-        warn(`Queue '${queue.name}' cannot be read: ${describeFailure(error)}. Trying again and again.`)
+        warn(`Queue '${queue.name}' cannot be read: ${describeFailure(error)}. Retrying until it can.`)
       this.#isReachable = false
       return []
     }
@@ -83,7 +83,7 @@ export class QueueListener {
     const { queue, warn } = this.#options
     const run = handleMessage(message, this.#options)
       .catch(error => {
-        warn(`Message ${message.id} of queue '${queue.name}' comes back later: ${describeFailure(error)}.`)
+        warn(`Message ${message.id} of queue '${queue.name}' will be delivered again: ${describeFailure(error)}.`)
       })
       .then(() => {
         this.#running.delete(run)
@@ -92,8 +92,8 @@ export class QueueListener {
     this.#running.add(run)
   }
 
-  /** Received while the host was told to stop: others need not wait for them. */
-  async #giveBack(messages: readonly QueueMessage[]): Promise<void> {
+  /** Makes messages visible again that were received while the host began to stop. */
+  async #release(messages: readonly QueueMessage[]): Promise<void> {
     for (const { id, popReceipt } of messages) await this.#options.queue.hide(id, popReceipt, 0).catch(() => undefined)
   }
 
@@ -121,7 +121,7 @@ function describeFailure(error: unknown): string {
 
 const minDelayMs = 100
 
-/** Pauses between looks into an empty queue, randomized and growing. (sdk RandomizedExponentialBackoffStrategy) */
+/** Pauses between polls of an empty queue, randomized and growing. (sdk RandomizedExponentialBackoffStrategy) */
 export class PollingDelay {
   readonly #maxMs: number
   readonly #random: () => number

@@ -3,7 +3,7 @@ import { resolveSettings } from '../app/binding-settings.ts'
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
-import { dateTimeOffset } from '../dotnet-time.ts'
+import { formatDateTimeOffset } from '../dotnet-time.ts'
 import { parseSchedule, type TimerSchedule } from './timer-schedule.ts'
 
 /** A timer trigger with its schedule. */
@@ -56,8 +56,9 @@ export class TimerListener {
   }
 
   start(): void {
-    if (this.#options.runOnStartup) this.#fire()
-    else this.#waitForNext()
+    const { schedule, runOnStartup } = this.#options
+    if (runOnStartup) this.#fire()
+    else this.#wait(schedule.next(this.#now()))
   }
 
   /** Fires no more, and waits for a run that has begun. */
@@ -65,10 +66,6 @@ export class TimerListener {
     this.#isStopped = true
     this.#cancel()
     await this.#run
-  }
-
-  #waitForNext(): void {
-    this.#wait(this.#options.schedule.next(this.#now()))
   }
 
   #wait(next: Date): void {
@@ -84,7 +81,9 @@ export class TimerListener {
     const { schedule, run } = this.#options
     const firedAt = this.#now()
     const timer = { schedule: { adjustForDST: schedule.adjustForDST }, scheduleStatus: null, isPastDue: false }
-    this.#run = run(`Timer fired at ${dateTimeOffset(firedAt)}`, timer).then(() => this.#wait(schedule.next(firedAt)))
+    this.#run = run(`Timer fired at ${formatDateTimeOffset(firedAt)}`, timer).then(() =>
+      this.#wait(schedule.next(firedAt)),
+    )
   }
 
   #now(): Date {

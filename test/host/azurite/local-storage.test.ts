@@ -70,9 +70,9 @@ describe('startAzurite', () => {
     }
     assert.match(
       lines[0]!,
-      /^Local storage \(Azurite\) ended \(SIGKILL\), and what it wrote in its last seconds may be lost/,
+      /^Local storage \(Azurite\) ended \(SIGKILL\), and writes of its last seconds may be lost/,
     )
-    assert.equal(lines[1], 'Local storage (Azurite) runs again.')
+    assert.equal(lines[1], 'Local storage (Azurite) is running again.')
     assert.deepEqual(
       (await openAzureQueue(storage.connectionString, 'kept').receive(1, 1000)).map(({ text }) => text),
       ['before'],

@@ -50,13 +50,13 @@ describe('parseSchedule', () => {
     it(`refuses "${text}"`, () => {
       assert.throws(() => parse(text), {
         name: 'StartupError',
-        message: /^function "f": the schedule is ".*": that is neither/,
+        message: /^function "f": schedule is ".*", and must be an NCRONTAB/,
       })
     })
   }
 
   it('refuses a day that never comes', () => {
-    assert.throws(() => parse('0 0 0 31 2 *'), /it never comes/)
+    assert.throws(() => parse('0 0 0 31 2 *'), /schedule is "0 0 0 31 2 \*", which never comes/)
   })
 })
 
