@@ -29,7 +29,7 @@ import { type LocalSettings, readLocalSettings } from './local-settings.ts'
 import { endCrashed, endOnUncaughtErrors, explain, stopOnSignals } from './process-end.ts'
 import { whenIdle } from './when-idle.ts'
 
-/** What the child tells its supervisor once it serves. */
+/** The message of the child to its supervisor once it serves. */
 export interface Listening {
   readonly type: 'listening'
   readonly url: string

@@ -5,7 +5,7 @@ import type { RegisteredFunction } from './functions-core.ts'
 import { EmbeddedInvocationContext, effectiveOptions } from './invocation-context.ts'
 import { type AppHooks, invokeWithHooks } from './invocation-hooks.ts'
 
-/** What all invocations of the process share. */
+/** Shared by all invocations of the process. */
 export interface HostContext extends AppHooks {
   readonly timeout: FunctionTimeout
   readonly log: HostLog

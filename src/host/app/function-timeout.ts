@@ -39,10 +39,10 @@ export class FunctionTimeout {
 
   #wait(ms: number): void {
     this.#isWaiting = true
-    this.#clock.after(Math.min(ms, maxTimerMs), () => this.#look(this.#limitMs as number))
+    this.#clock.after(Math.min(ms, maxTimerMs), () => this.#check(this.#limitMs as number))
   }
 
-  #look(limitMs: number): void {
+  #check(limitMs: number): void {
     this.#isWaiting = false
     const [oldest] = this.#startedAt
     if (!oldest) return

@@ -50,7 +50,7 @@ export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   })
 }
 
-/** What becomes of the functions that no HTTP request starts, by name. */
+/** Which functions without an HTTP trigger run, and why others do not; by name. */
 export interface BackgroundState {
   readonly running: ReadonlySet<string>
   readonly skipReasons: ReadonlyMap<string, string>

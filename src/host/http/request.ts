@@ -5,7 +5,7 @@ import { readClientPrincipal } from './client-principal.ts'
 import { hasBody, readBody, streamBody } from './request-body.ts'
 import { RequestHeaders } from './request-headers.ts'
 
-/** What all requests of a host share. */
+/** Shared by all requests of a host. */
 export interface RequestSettings {
   readonly scheme: 'http' | 'https'
   /** Host and port for requests that have no Host header. */

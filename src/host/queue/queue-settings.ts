@@ -16,7 +16,7 @@ export interface QueueSettings {
   readonly messageEncoding: 'base64' | 'none'
 }
 
-/** What the defaults depend on. */
+/** The facts on which the defaults depend. */
 export interface QueueDefaults {
   readonly isDevelopment: boolean
   readonly processorCount: number
