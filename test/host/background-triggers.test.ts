@@ -24,7 +24,7 @@ const planQueue = (binding: object, settings?: NodeJS.ProcessEnv) =>
   plan({ type: 'queueTrigger', queueName: 'work', ...binding }, settings)
 
 describe('planBackgroundTriggers', () => {
-  it('finds queue and account', () => {
+  it('finds the queue and its account', () => {
     for (const [binding, queueName, connectionString] of [
       [{}, 'work', storage],
       [{ connection: '' }, 'work', storage],
@@ -38,7 +38,7 @@ describe('planBackgroundTriggers', () => {
     }
   })
 
-  it('says why a function is not run when there is no account for it, and no value of a setting', () => {
+  it('says why a function does not run when its account is missing, and quotes no value of a setting', () => {
     for (const [binding, settings, skipReason] of [
       [{}, {}, 'AzureWebJobsStorage is not set'],
       [{ connection: 'X' }, environment, 'AzureWebJobsX or X is not set'],
@@ -54,7 +54,7 @@ describe('planBackgroundTriggers', () => {
     assert.deepEqual([timers.length, skipReasons.size], [1, 0])
   })
 
-  for (const [binding, settings, message] of [
+  it.each([
     [{ queueName: '%NONE%' }, {}, 'queueName of function "f" is "%NONE%", and setting NONE is not set'],
     [{ queueName: 'Work' }, {}, /^function "f": "Work" is no name for a queue \(3 to 63 of/],
     [{ queueName: 'a--b' }, {}, /"a--b" is no name/],
@@ -68,15 +68,13 @@ describe('planBackgroundTriggers', () => {
       { X__queueServiceUri: 'https://x' },
       /^setting X__queueServiceUri asks .* set X to a connection string/,
     ],
-  ] as const) {
-    it(`refuses ${JSON.stringify({ ...binding, ...settings })}`, () => {
-      assert.throws(() => planQueue(binding, settings), { name: 'StartupError', message })
-    })
-  }
+  ] as const)('refuses %j with the settings %j', (binding, settings, message) => {
+    assert.throws(() => planQueue(binding, settings), { name: 'StartupError', message })
+  })
 })
 
 describe('poisonQueueName', () => {
-  it('is the name and -poison, unless the queue is one or the name would be longer than 63', () => {
+  it('appends -poison, except to a poison queue or where the name would exceed 63 characters', () => {
     assert.equal(poisonQueueName('work'), 'work-poison')
     assert.equal(poisonQueueName('work-poison'), undefined)
     assert.equal(poisonQueueName('a'.repeat(56)), `${'a'.repeat(56)}-poison`)
@@ -85,7 +83,7 @@ describe('poisonQueueName', () => {
 })
 
 describe('unservedBindings', () => {
-  it('names inputs and outputs that nobody serves', () => {
+  it('names inputs and outputs that the host does not serve', () => {
     const http = { type: 'httpTrigger', direction: 'in' } as const
     assert.deepEqual(unservedBindings(triggersWith({ http, $return: { type: 'http', direction: 'out' } })), [])
     const others = { out: { type: 'queue', direction: 'out' }, in: { type: 'blob', direction: 'in' } } as const
@@ -97,12 +95,12 @@ describe('unservedBindings', () => {
 })
 
 describe('readHostSettings', () => {
-  it('has the times of the real host', () => {
+  it('defaults to the values of the real host', () => {
     const settings = { invisibleMs: 600_000, maxPollingMs: undefined, unreadResponseMs: 60_000 }
     assert.deepEqual(readHostSettings({}), { ...settings, maxBodyBytes: 104_857_600 })
   })
 
-  it('refuses what is no time', () => {
+  it('refuses what is not a time in range', () => {
     for (const text of ['1', '2s', '15000.5']) {
       const message = `SCORING_HOST_UNREAD_ANSWER_MS is "${text}", and must be a whole number of milliseconds, 100 to 600000`
       assert.throws(() => readHostSettings({ SCORING_HOST_UNREAD_ANSWER_MS: text }), { name: 'StartupError', message })

@@ -15,7 +15,7 @@ afterAll(async () => {
   for (const cleanUp of cleanUps) await cleanUp()
 })
 
-/** Its own queue; the timer does not fire unless asked to. */
+/** Settings with a queue of their own; the timer does not fire by default. */
 function setUpQueues() {
   const name = `work-${++count}`
   const environment = {
@@ -38,16 +38,16 @@ const countMessages = async (queue: ReturnType<typeof setUpQueues>['queue']) =>
   (await queue.getProperties()).approximateMessagesCount
 
 /** A message is removed a little after its function has ended. */
-async function untilHolds(queue: ReturnType<typeof setUpQueues>['queue'], count: number): Promise<void> {
+async function waitForCount(queue: ReturnType<typeof setUpQueues>['queue'], count: number): Promise<void> {
   while ((await countMessages(queue)) !== count) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
-const untilEmpty = (queue: ReturnType<typeof setUpQueues>['queue']) => untilHolds(queue, 0)
+const waitUntilEmpty = (queue: ReturnType<typeof setUpQueues>['queue']) => waitForCount(queue, 0)
 
-// They wait more than they work.
-describe('host-process on Azurite', { concurrent: true }, () => {
+// These tests wait more than they compute.
+describe('BackgroundTriggers on Azurite', { concurrent: true }, () => {
   describe('queue triggers', { concurrent: true }, () => {
-    it('give the function JSON values and texts with what is known of the message, and delete it', async test => {
+    it('give the function the JSON value or text of a message with its metadata, and delete the message', async test => {
       const { environment, queue } = setUpQueues()
       const host = await start(test, environment, ['--verbose']) // there is no queue yet
       await queue.create()
@@ -68,10 +68,10 @@ describe('host-process on Azurite', { concurrent: true }, () => {
       await host.see(/Executed 'Functions.work' \(Succeeded, Id=[-0-9a-f]{36}, Duration=\d+ms\)/)
       await queue.sendMessage(base64('{"wish":"replace"}'))
       await host.see(/^got \{"replaced":true\}[\s\S]*^after "work"$/m)
-      await untilEmpty(queue)
+      await waitUntilEmpty(queue)
     })
 
-    it('run again what failed, with its error in the log, and give it to the function of the poison queue in the end', async test => {
+    it('retry what failed, log its error, and pass it to the function of the poison queue in the end', async test => {
       const { environment, queue, poison } = setUpQueues()
       await queue.create()
       await queue.sendMessage(base64('{"wish":"fail"}'))
@@ -85,11 +85,11 @@ describe('host-process on Azurite', { concurrent: true }, () => {
       )
       await host.see(/Message \S+ in queue 'work-\d+' is not encoded as base64; it is moved to queue 'work-\d+-poison'/)
       await host.see(/Message \S+ in queue 'work-\d+-poison' is not encoded as base64; there is no poison queue for it/)
-      await untilEmpty(queue)
-      await untilHolds(poison, 1)
+      await waitUntilEmpty(queue)
+      await waitForCount(poison, 1)
     })
 
-    it('bring a message back when its host is killed half-way', async test => {
+    it('deliver a message again when its host is killed during the run', async test => {
       const { environment, queue } = setUpQueues()
       await queue.create()
       await queue.sendMessage(base64('{"wish":"hang once"}'))
@@ -98,10 +98,10 @@ describe('host-process on Azurite', { concurrent: true }, () => {
       await first.kill()
       const second = await start(test, environment)
       await second.see(/^done /m)
-      await untilEmpty(queue)
+      await waitUntilEmpty(queue)
     })
 
-    it('end what runs before the host ends, and leave the rest in the queue', async test => {
+    it('complete runs in progress before the host ends, and leave the rest in the queue', async test => {
       const { environment, queue } = setUpQueues()
       await queue.create()
       await queue.sendMessage(base64('{"wish":"wait for the end"}'))
@@ -116,7 +116,7 @@ describe('host-process on Azurite', { concurrent: true }, () => {
   })
 
   describe('timer triggers', { concurrent: true }, () => {
-    it('fire again and again, without storage too', async test => {
+    it('fire repeatedly, also without storage', async test => {
       const environment = { ...setUpQueues().environment, AzureWebJobsStorage: '', TICK: '* * * * * *' }
       const host = await start(test, environment)
       await host.see(/^tick in \d+ \{"schedule":\{"adjustForDST":true\},"scheduleStatus":null,"isPastDue":false\}$/m)
@@ -125,14 +125,14 @@ describe('host-process on Azurite', { concurrent: true }, () => {
       assert.equal(await host.ended(), 0)
     })
 
-    it('fire at the start where they are told to', async test => {
+    it('fire at the start with runOnStartup', async test => {
       const host = await start(test, { ...setUpQueues().environment, TICK_AT_START: 'yes' })
       await host.see(/^tick in \d+/m)
     })
   })
 
-  describe('functionTimeout', () => {
-    it('ends the host as a crash does when an invocation outlives it', async test => {
+  describe('FunctionTimeout', () => {
+    it('ends the host as crashed when an invocation exceeds it', async test => {
       const { environment, queue } = setUpQueues()
       await queue.create()
       const host = await startHost(test, 'short-timeout', { args: ['--no-local-settings'], environment })
@@ -147,12 +147,15 @@ describe('host-process on Azurite', { concurrent: true }, () => {
     })
   })
 
-  describe('a trigger that cannot be served', () => {
-    it('ends the start with one line', async test => {
+  describe('planBackgroundTriggers', () => {
+    it('ends the start with one line when a trigger is wrong', async test => {
       const environment = { ...setUpQueues().environment, TICK: '0 0 L * * *' }
       const child = spawnHost(test, 'triggers', ['--no-local-settings'], environment)
       assert.equal(await child.ended(), 1)
-      assert.match(child.output, /^error: function "tick": schedule is "0 0 L \* \* \*", and must be an NCRONTAB expression, .*\n$/)
+      assert.match(
+        child.output,
+        /^error: function "tick": schedule is "0 0 L \* \* \*", and must be an NCRONTAB expression, .*\n$/,
+      )
     })
   })
 })

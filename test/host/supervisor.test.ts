@@ -29,7 +29,7 @@ async function supervise(script: string, environment: Record<string, string> = {
 }
 
 describe('superviseHost', () => {
-  it('brings back a host that has served, however often it crashes: at once, then with longer and longer pauses', async test => {
+  it('restarts a host that has served, however often it crashes: at once, then after growing delays', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
     test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('crashes-six-times.mjs', { CRASHES: join(folder, 'crashes') })
@@ -42,13 +42,13 @@ describe('superviseHost', () => {
     ])
   })
 
-  it('gives up on a host that crashes whenever it starts', async () => {
+  it('gives up on a host that crashes during each start', async () => {
     const { code, lines } = await supervise('crashes-starting.mjs')
     assert.equal(code, 1)
     assert.equal(lines.at(-1), 'The host crashed 5 times in a row during start (last: exit 70); giving up.')
   })
 
-  it('kills a host that has crashed and does not get to its end', async test => {
+  it('kills a host that has crashed and does not end', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
     test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('hangs.mjs', { CRASHES: join(folder, 'crashes') })
@@ -56,7 +56,7 @@ describe('superviseHost', () => {
     assert.equal(lines[1], 'The host crashed (SIGKILL); restarting it at once.')
   })
 
-  it('does not start again what could not start, or ended by itself', async () => {
+  it('does not restart a host that could not start, or ended by itself', async () => {
     assert.deepEqual(await supervise('cannot-start.mjs'), { code: 1, lines: [] })
     assert.deepEqual(await supervise('ends.mjs'), { code: 0, lines: [] })
   })

@@ -18,7 +18,7 @@ function setUp(limitMs: number | undefined) {
 }
 
 describe('FunctionTimeout', () => {
-  it('tells of an invocation that takes too long, when it does, and of no other', async () => {
+  it('reports an invocation that runs too long, at its limit, and no other', async () => {
     const { clock, exceeded, begin } = setUp(1000)
     const end = begin('quick')
     await clock.advance(400)
@@ -34,7 +34,7 @@ describe('FunctionTimeout', () => {
     assert.equal(clock.timerCount, 0)
   })
 
-  it('lets all of them run for ever without a limit', async () => {
+  it('reports nothing without a limit', async () => {
     const { clock, exceeded, begin } = setUp(undefined)
     begin('endless')
     await clock.advance(10 ** 9)

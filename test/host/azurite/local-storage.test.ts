@@ -8,7 +8,7 @@ import { openAzureQueue } from '../../../src/host/queue/azure-queue.ts'
 import { skipFor } from '../../support/skip-for.ts'
 import { send } from '../host-child.ts'
 
-/** How a storage service calls itself; the request has no credentials, so it is refused. */
+/** The Server header of a storage service; the request has no credentials, so it is refused. */
 async function readServerName(url: string): Promise<string> {
   const { port, pathname } = new URL(url)
   const { headers } = await send({ port: Number(port) }, `${pathname}?comp=list`)
@@ -28,7 +28,7 @@ async function childWith(location: string): Promise<number> {
 }
 
 describe('startAzurite', () => {
-  it('serves blobs, queues and tables until it is stopped, and keeps its folder to itself meanwhile', async test => {
+  it('serves blobs, queues and tables until it is stopped, and locks its folder meanwhile', async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
     test.onTestFinished(() => rm(location, { recursive: true, force: true }))
     const storage = await startAzurite(location, () => {})
@@ -47,11 +47,11 @@ describe('startAzurite', () => {
     for (const [, url] of urls) await assert.rejects(readServerName(url!))
   })
 
-  it('starts again on the same ports with the same data when it is killed', skipFor(noProc), async test => {
+  it('restarts on the same ports with the same data when it is killed', skipFor(noProc), async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
     test.onTestFinished(() => rm(location, { recursive: true, force: true }))
     const before = await startAzurite(location, () => {})
-    await openAzureQueue(before.connectionString, 'kept').send('before')
+    await openAzureQueue(before.connectionString, 'stored').send('before')
     await before.stop() // it saves what it has when it ends, and otherwise only now and then
     const lines: string[] = []
     let onLine = () => {}
@@ -68,13 +68,10 @@ describe('startAzurite', () => {
         onLine = resolve
       })
     }
-    assert.match(
-      lines[0]!,
-      /^Local storage \(Azurite\) ended \(SIGKILL\), and writes of its last seconds may be lost/,
-    )
+    assert.match(lines[0]!, /^Local storage \(Azurite\) ended \(SIGKILL\), and writes of its last seconds may be lost/)
     assert.equal(lines[1], 'Local storage (Azurite) is running again.')
     assert.deepEqual(
-      (await openAzureQueue(storage.connectionString, 'kept').receive(1, 1000)).map(({ text }) => text),
+      (await openAzureQueue(storage.connectionString, 'stored').receive(1, 1000)).map(({ text }) => text),
       ['before'],
     )
   })

@@ -11,36 +11,33 @@ describe('HttpDispatcher', () => {
   afterAll(() => host.kill())
   const get = (path: string) => send(host, `/api/${path}`)
 
-  it('answers with status, headers and body', async () => {
+  it('sends status, headers and body', async () => {
     const { status, headers, body } = await get('empty')
     assert.deepEqual([status, headers['content-type'], headers['content-length'], body], [200, 'text/plain', '2', 'ok'])
     assert.equal((await get('empty-bytes')).body, 'ok')
     assert.equal((await get('sync')).body, 'ok')
   })
 
-  for (const path of ['throws', 'rejects', 'rejects-undefined', 'number', 'text', 'bad-status', 'bad-header']) {
-    it(`answers 500 without a body, and logs, when the function is "${path}"`, async () => {
+  it.each(['throws', 'rejects', 'rejects-undefined', 'number', 'text', 'bad-status', 'bad-header'])(
+    'sends 500 without a body, and logs, when the function is "%s"',
+    async path => {
       const { status, body, headers } = await get(path)
       assert.deepEqual([status, body, headers['content-length']], [500, '', '0'])
       await host.see(new RegExp(`Executed 'Functions.${path}' \\(Failed, Id=[-0-9a-f]{36}, Duration=\\d+ms\\)`))
-    })
-  }
+    },
+  )
 
-  for (const path of ['nothing', 'null']) {
-    it(`answers 204 when the function returns ${path}`, async () => {
-      const { status, body, headers } = await get(path)
-      assert.deepEqual([status, body, headers['content-length']], [204, '', undefined])
-    })
-  }
+  it.each(['nothing', 'null'])('sends 204 when the function returns %s', async path => {
+    const { status, body, headers } = await get(path)
+    assert.deepEqual([status, body, headers['content-length']], [204, '', undefined])
+  })
 
-  for (const status of [204, 205, 304]) {
-    it(`sends no body with ${status}`, async () => {
-      const answer = await get(`late-status?status=${status}`)
-      assert.deepEqual([answer.status, answer.body], [status, ''])
-    })
-  }
+  it.each([204, 205, 304])('sends no body with %i', async status => {
+    const answer = await get(`late-status?status=${status}`)
+    assert.deepEqual([answer.status, answer.body], [status, ''])
+  })
 
-  it('answers 404 without a body for other paths and other methods', async () => {
+  it('sends 404 without a body for other paths and other methods', async () => {
     for (const answer of [
       await get('nosuch'),
       await send(host, '/'),
@@ -53,7 +50,7 @@ describe('HttpDispatcher', () => {
     }
   })
 
-  it('keeps no connection whose request did not come in time', async test => {
+  it('closes the connection after a 408', async test => {
     const answer = await sendRaw(test, host, 'GET /api/late-status?status=408 HTTP/1.1\r\nHost: a\r\n\r\n')
     assert.match(answer, /^HTTP\/1\.1 408 [\s\S]*\r\nconnection: close\r\n/)
   })
@@ -67,11 +64,11 @@ describe('HttpDispatcher', () => {
     assert.deepEqual(JSON.parse((await get('Items/7/a/b%20c/')).body), { id: '7', rest: 'a/b c' })
   })
 
-  it('answers 400 for broken percent escapes', async () => {
+  it('sends 400 for broken percent escapes', async () => {
     assert.equal((await get('items/%zz')).status, 400)
   })
 
-  it('answers HEAD with the headers of the body alone', async () => {
+  it('answers HEAD with the headers of the body only', async () => {
     const { status, headers, body } = await send(host, '/api/empty', { method: 'HEAD' })
     assert.deepEqual([status, headers['content-length'], body], [200, '2', ''])
     const stream = await send(host, '/api/bodies?kind=web', { method: 'HEAD' })
@@ -79,7 +76,7 @@ describe('HttpDispatcher', () => {
     assert.deepEqual([stream.status, stream.headers['content-length'], stream.body], [200, undefined, ''])
   })
 
-  it('survives TRACE, CONNECT and methods it never heard of', async test => {
+  it('survives TRACE, CONNECT and unknown methods', async test => {
     assert.equal((await send(host, '/api/empty', { method: 'TRACE' })).status, 200)
     const start = async (bytes: string) => (await sendRaw(test, host, bytes)).slice(0, 12)
     assert.equal(await start('CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'), 'HTTP/1.1 404')
@@ -94,20 +91,20 @@ describe('HttpDispatcher', () => {
     assert.equal((await get('empty')).status, 200)
   })
 
-  it('says in JSON why a request cannot be read, and closes', async test => {
-    const answerTo = async (bytes: string) => {
+  it('says in JSON why a request cannot be parsed, and closes the connection', async test => {
+    const fetchRefusal = async (bytes: string) => {
       const [head = '', body = ''] = (await sendRaw(test, host, bytes)).split('\r\n\r\n')
       assert.match(head, /\r\nconnection: close/i)
       return [head.slice(9, 12), (JSON.parse(body) as { code: string }).code]
     }
-    assert.deepEqual(await answerTo('NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n'), ['400', 'REQUEST_MALFORMED'])
-    assert.deepEqual(await answerTo('GET /api/empty HTTP/1.1\r\n\r\n'), ['400', 'REQUEST_MALFORMED'])
+    assert.deepEqual(await fetchRefusal('NONSENSE / HTTP/1.1\r\nHost: a\r\n\r\n'), ['400', 'REQUEST_MALFORMED'])
+    assert.deepEqual(await fetchRefusal('GET /api/empty HTTP/1.1\r\n\r\n'), ['400', 'REQUEST_MALFORMED'])
     const chunked = 'POST /api/empty HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'
-    assert.deepEqual(await answerTo(chunked), ['400', 'REQUEST_MALFORMED'])
+    assert.deepEqual(await fetchRefusal(chunked), ['400', 'REQUEST_MALFORMED'])
     const tooLong = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`
-    assert.deepEqual(await answerTo(tooLong), ['431', 'HEADERS_TOO_LARGE'])
+    assert.deepEqual(await fetchRefusal(tooLong), ['431', 'HEADERS_TOO_LARGE'])
     const tooMany = `GET / HTTP/1.1\r\nHost: a\r\n${'x: 1\r\n'.repeat(3000)}\r\n`
-    assert.deepEqual(await answerTo(tooMany), ['431', 'HEADERS_TOO_LARGE'])
+    assert.deepEqual(await fetchRefusal(tooMany), ['431', 'HEADERS_TOO_LARGE'])
   })
 
   it('shows the request as @azure/functions does', async () => {
@@ -166,13 +163,13 @@ describe('HttpDispatcher', () => {
     assert.equal((await get('sync')).headers['content-type'], type)
   })
 
-  it('keeps the length of a body right, whatever the function says', async () => {
+  it('sends the right length of a body, whatever the function says', async () => {
     const { headers, body } = await get('own-length')
     assert.deepEqual([headers['content-length'], headers['transfer-encoding'], body], ['2', undefined, 'ok'])
   })
 
   const floats = Buffer.from(new Float32Array([1]).buffer).toString()
-  for (const [kind, body, type] of [
+  it.each([
     ['string', 'grüße', 'text/plain;charset=UTF-8'],
     ['bytes', '\u0001\u0002\u0003', undefined],
     ['floats', floats, undefined],
@@ -186,13 +183,11 @@ describe('HttpDispatcher', () => {
     ['object', 'its own text', 'text/plain;charset=UTF-8'],
     ['number', '5', 'text/plain;charset=UTF-8'],
     ['none', '', undefined],
-  ] as const) {
-    it(`writes a body of kind "${kind}"`, async () => {
-      const answer = await get(`bodies?kind=${kind}`)
-      assert.equal(answer.body, kind === 'floats' ? Buffer.from(body).toString() : body)
-      assert.equal(answer.headers['content-type'], type)
-    })
-  }
+  ] as const)('writes a body of kind "%s"', async (kind, body, type) => {
+    const answer = await get(`bodies?kind=${kind}`)
+    assert.equal(answer.body, kind === 'floats' ? Buffer.from(body).toString() : body)
+    assert.equal(answer.headers['content-type'], type)
+  })
 
   it('writes a form', async () => {
     const { headers, body } = await get('bodies?kind=form')
@@ -200,7 +195,7 @@ describe('HttpDispatcher', () => {
     assert.equal((await response.formData()).get('field'), 'value')
   })
 
-  it('writes a large stream as fast as it is read, and ends it when the client leaves', async test => {
+  it('writes a large stream as fast as the client reads, and ends it when the client leaves', async test => {
     assert.equal((await get('bodies?kind=large')).body.length, 30_000_000)
     const socket = await dial(test, host)
     socket.write('GET /api/bodies?kind=endless HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -210,7 +205,7 @@ describe('HttpDispatcher', () => {
     assert.doesNotMatch(host.output, /Warning/)
   })
 
-  it('ends a stream that gives nothing any more when the client leaves', async test => {
+  it('ends a stream that yields nothing more when the client leaves', async test => {
     for (const [kind, line] of [
       ['silent', /silent stream ended/],
       ['silent-readable', /silent readable ended/],
@@ -225,19 +220,19 @@ describe('HttpDispatcher', () => {
     assert.doesNotMatch(host.output, /'Functions\.bodies' \(Failed/)
   })
 
-  it('keeps the length that a function gives for a stream, and breaks the connection when it is wrong', async () => {
+  it('sends the length that a function gives for a stream, and breaks the connection when it is wrong', async () => {
     const { headers, body } = await get('length-of-stream?length=5')
     assert.deepEqual([headers['content-length'], headers['transfer-encoding'], body], ['5', undefined, '12345'])
     await assert.rejects(get('length-of-stream?length=3'))
     await assert.rejects(get('length-of-stream?length=7'))
   })
 
-  it('breaks the connection when the stream of a body fails half-way', async () => {
+  it('breaks the connection when the stream of a body fails midway', async () => {
     await assert.rejects(get('bodies?kind=failing'), { code: 'ECONNRESET' })
     assert.equal((await get('empty')).status, 200)
   })
 
-  it('writes a line for every request when verbose, and none otherwise', async test => {
+  it('logs every request when verbose, and none otherwise', async test => {
     const verbose = await startHost(test, 'plain', { args: ['--verbose'] })
     await send(verbose, '/api/empty')
     await verbose.see(

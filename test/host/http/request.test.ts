@@ -28,7 +28,7 @@ describe('EmbeddedHttpRequest', () => {
     assert.equal(body, pieces.join(''))
   })
 
-  it('refuses what is over the limit, announced or chunked, and takes what is not', async () => {
+  it('refuses a body over the limit, declared or chunked, and accepts one at the limit', async () => {
     const refused = { name: 'BodyTooLarge', limitBytes: limit }
     for (const how of ['arrayBuffer', 'text', 'json', 'stream', 'blob']) {
       const announced = await read(how, 'x'.repeat(limit + 1))
@@ -51,16 +51,16 @@ describe('EmbeddedHttpRequest', () => {
     assert.equal((await read('echo', 'e'.repeat(limit))).body.length, limit)
   })
 
-  it('refuses to read twice', async () => {
+  it('refuses a second read', async () => {
     assert.equal(JSON.parse((await read('twice', 'once')).body).name, 'TypeError')
   })
 
-  it('has no body for GET, whatever is sent', async () => {
+  it('has no body for GET, whatever the client sends', async () => {
     const { body } = await send(host, '/api/read?how=text', { method: 'GET', body: 'dropped' })
     assert.equal(body, '')
   })
 
-  it('rejects with BodyAborted when the client leaves half-way', async test => {
+  it('rejects with BodyAborted when the client leaves before the end', async test => {
     const socket = await dial(test, host)
     socket.write('POST /api/aborted HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
     await host.see(/reading/)
@@ -68,16 +68,16 @@ describe('EmbeddedHttpRequest', () => {
     await host.see(/read failed: BodyAborted/)
   })
 
-  it('knows when nobody waits for the answer any more', async test => {
+  it('reports that the client has left', async test => {
     const socket = await dial(test, host)
     socket.write('GET /api/wait-for-leaver HTTP/1.1\r\nHost: a\r\n\r\n')
     await host.see(/waiting/)
     socket.destroy()
     await host.see(/abandoned/)
-    assert.equal((await send(host, '/api/empty')).status, 200) // the answer to nobody did no harm
+    assert.equal((await send(host, '/api/empty')).status, 200) // the response without a client did no harm
   })
 
-  it('keeps the connection when a small body was not read', async test => {
+  it('reuses the connection after a small body that the function did not read', async test => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     test.onTestFinished(() => void agent.destroy())
     const sockets = new Set<unknown>()
@@ -89,7 +89,7 @@ describe('EmbeddedHttpRequest', () => {
     }
   })
 
-  it('lets a client that first sends everything read the answer to a body that nobody read', async test => {
+  it('lets a client that sends everything first read the response to a body that was not read', async test => {
     const size = 30_000_000
     const socket = await dial(test, host)
     socket.write(`POST /api/unread HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`)
@@ -121,8 +121,8 @@ describe('EmbeddedHttpRequest', () => {
   })
 })
 
-describe('the embedded host', () => {
-  it('answers 2,000 connections at once', async test => {
+describe('HttpServer', () => {
+  it('serves 2,000 connections at once', async test => {
     const host = await startHost(test, 'plain')
     const sockets = await Promise.all(Array.from({ length: 2000 }, () => dial(test, host)))
     const answers = sockets.map(socket => once(socket, 'data'))

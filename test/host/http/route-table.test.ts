@@ -46,11 +46,9 @@ describe('RouteTable', () => {
     ['x/{p}', 'http://somewhere/x/y?z', { p: 'y' }],
     ['', '/', {}],
   ]
-  for (const [template, path, params] of examples) {
-    it(`finds ${JSON.stringify(params)} in ${path} for "${template}"`, () => {
-      assert.deepEqual(match(template, path), params)
-    })
-  }
+  it.each(examples)('matches "%s" with %s: %j', (template, path, params) => {
+    assert.deepEqual(match(template, path), params)
+  })
 
   it('tries literals first, then parameters, and longer routes before shorter', () => {
     const table = makeTable(['{a}', '{*rest}', 'items', 'items/{id}', 'items/all'])
@@ -67,7 +65,7 @@ describe('RouteTable', () => {
     assert.deepEqual(find(makeTable(['/', '{first}/{*rest}']), '/'), { target: '/', params: {} })
   })
 
-  it('goes on to the next route when the method is another', () => {
+  it('tries the next route when the method does not match', () => {
     const table = makeTable([
       ['a', 'GET'],
       ['a', 'POST'],
@@ -79,12 +77,12 @@ describe('RouteTable', () => {
     assert.equal(find(table, '/a', 'HEAD'), undefined)
   })
 
-  it('puts the prefix before every route', () => {
+  it('prepends the prefix to every route', () => {
     assert.deepEqual(find(makeTable(['x/{p}'], 'api'), '/API/x/1'), { target: 'x/{p}', params: { p: '1' } })
     assert.equal(find(makeTable(['x/{p}'], 'api'), '/x/1'), undefined)
   })
 
-  it('tells a path with broken escapes', () => {
+  it('reports a path with broken escapes', () => {
     const table = makeTable(['{*rest}'])
     for (const path of ['/%', '/%zz', '/%C3', '/a%2']) assert.equal(find(table, path), 'malformed')
   })
@@ -135,7 +133,7 @@ describe('RouteTable', () => {
     )
   })
 
-  it('finds every value again that was put into a path', () => {
+  it('decodes every value that was encoded into a path', () => {
     const table = makeTable(['x/{p}/y'])
     const value = fc.string({ minLength: 1, unit: 'grapheme' }).filter(text => !/[/\\]|^\.\.?$/.test(text))
     fc.assert(

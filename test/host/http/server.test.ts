@@ -8,6 +8,9 @@ import { skipFor } from '../../support/skip-for.ts'
 import { makeCertificates, noOpenssl } from '../certificates.ts'
 import { dial, type Host, readAll, send, sendRaw, startHost } from '../host-child.ts'
 
+/** What the system has sent is read in /proc. */
+const noProc = process.platform !== 'linux' && 'needs /proc'
+
 const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(match => Number(match[1]))
 
 describe('HttpServer', () => {
@@ -25,7 +28,7 @@ describe('HttpServer', () => {
   }
   const malformed = [400, 'REQUEST_MALFORMED']
 
-  it('takes each Host that RFC 3986 knows, and none more than once', async test => {
+  it('accepts each form of Host in RFC 3986, and only one Host header', async test => {
     const ask = (hosts: string) => `GET /api/look HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`
     for (const given of [
       'a',
@@ -67,7 +70,7 @@ describe('HttpServer', () => {
     assert.deepEqual(await refusal(test, 'GET /api/empty HTTP/1.0\r\nHost: [\r\n\r\n'), malformed)
   })
 
-  it('takes a path, an http address, or * for OPTIONS as the target', async test => {
+  it('accepts a path, an http URL, or * for OPTIONS as the target', async test => {
     const ask = (line: string) => `${line} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
     for (const line of ['GET /api/look', 'GET http://b/api/look', 'GET //api/look', 'OPTIONS *'])
       assert.notEqual(statusesIn(await sendRaw(test, host, ask(line)))[0], 400, line)
@@ -75,7 +78,7 @@ describe('HttpServer', () => {
       assert.deepEqual(await refusal(test, ask(line)), malformed, line)
   })
 
-  it('speaks HTTP/1.1 and 1.0 only', async test => {
+  it('accepts HTTP/1.1 and 1.0 only', async test => {
     const unsupported = [505, 'HTTP_VERSION_UNSUPPORTED']
     assert.deepEqual(await refusal(test, 'GET /api/empty HTTP/2.0\r\nHost: a\r\n\r\n'), unsupported)
     assert.deepEqual(await refusal(test, 'GET /api/empty\r\n\r\n'), malformed)
@@ -83,7 +86,7 @@ describe('HttpServer', () => {
     assert.deepEqual(await refusal(test, 'GET /api/empty HTTP/1.2\r\nHost: a\r\n\r\n'), malformed)
   })
 
-  it('answers what came before it, in order, and then refuses what cannot be read', async test => {
+  it('answers earlier requests, in order, before it refuses what cannot be parsed', async test => {
     const slow = (ms: number) => `GET /api/slow?ms=${ms} HTTP/1.1\r\nHost: a\r\n\r\n`
     const post = 'POST /api/read?how=text HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody'
     const badBody = 'POST /api/read?how=text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'
@@ -103,7 +106,7 @@ describe('HttpServer', () => {
   const last = 'GET /api/read?how=text HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
   const upgrade =
     'Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
-  for (const [what, request, answer] of [
+  it.for([
     ['without a body', `GET /api/empty HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`, /\r\n\r\nok/],
     [
       'with a body',
@@ -115,27 +118,25 @@ describe('HttpServer', () => {
       `POST /api/read?how=text HTTP/1.1\r\nHost: a\r\n${upgrade}Transfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n`,
       /\r\n\r\nbody/,
     ],
-  ] as const) {
-    it(`ignores the wish to upgrade of a request ${what}, and answers what follows`, async test => {
-      const together = await sendRaw(test, host, `${request}${request}${last}`)
-      assert.deepEqual(statusesIn(together), [200, 200, 200])
-      assert.match(together, answer)
-      const behind = await sendRaw(test, host, `GET /api/slow?ms=50 HTTP/1.1\r\nHost: a\r\n\r\n${request}${last}`)
-      assert.deepEqual(statusesIn(behind), [200, 200, 200])
-      assert.match(behind, /slow but sure[\s\S]*HTTP/)
-      const large = `GET /api/bodies?kind=large HTTP/1.1\r\nHost: a\r\n\r\n${request}${last}`
-      assert.deepEqual(statusesIn(await sendRaw(test, host, large)), [200, 200, 200])
-      const socket = await dial(test, host)
-      const all = readAll(socket)
-      for (const byte of `${request}${last}`) {
-        socket.write(byte)
-        await new Promise(done => setImmediate(done))
-      }
-      assert.deepEqual(statusesIn(await all), [200, 200])
-    })
-  }
+  ] as const)('ignores the Upgrade of a request %s, and answers what follows', async ([, request, answer], test) => {
+    const together = await sendRaw(test, host, `${request}${request}${last}`)
+    assert.deepEqual(statusesIn(together), [200, 200, 200])
+    assert.match(together, answer)
+    const behind = await sendRaw(test, host, `GET /api/slow?ms=50 HTTP/1.1\r\nHost: a\r\n\r\n${request}${last}`)
+    assert.deepEqual(statusesIn(behind), [200, 200, 200])
+    assert.match(behind, /slow but sure[\s\S]*HTTP/)
+    const large = `GET /api/bodies?kind=large HTTP/1.1\r\nHost: a\r\n\r\n${request}${last}`
+    assert.deepEqual(statusesIn(await sendRaw(test, host, large)), [200, 200, 200])
+    const socket = await dial(test, host)
+    const all = readAll(socket)
+    for (const byte of `${request}${last}`) {
+      socket.write(byte)
+      await new Promise(done => setImmediate(done))
+    }
+    assert.deepEqual(statusesIn(await all), [200, 200])
+  })
 
-  it('lets a client that wishes to upgrade use one connection for long', async test => {
+  it('lets a client that asks for an upgrade use one connection for long', async test => {
     const socket = await dial(test, host)
     for (let round = 0; round < 30; round++) {
       socket.write(`GET /api/empty HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`)
@@ -144,7 +145,7 @@ describe('HttpServer', () => {
     assert.doesNotMatch(host.output, /Warning/)
   })
 
-  it('shows the function the request without that wish', async test => {
+  it('shows the function the request without its Upgrade', async test => {
     const text = await sendRaw(
       test,
       host,
@@ -154,7 +155,7 @@ describe('HttpServer', () => {
     assert.deepEqual([headers, url], [{ host: 'a', 'x-id': '1', connection: 'close' }, 'http://a/api/look?a=%2F'])
   })
 
-  it('tells the function when a client leaves whose next request wished to upgrade', async test => {
+  it('reports to the function that a client has left whose next request asks for an upgrade', async test => {
     const socket = await dial(test, host)
     socket.write(
       `GET /api/wait-for-leaver HTTP/1.1\r\nHost: a\r\n\r\nGET /api/empty HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`,
@@ -165,7 +166,7 @@ describe('HttpServer', () => {
     assert.equal((await send(host, '/api/empty')).status, 200)
   })
 
-  it('ignores it over TLS too', skipFor(noOpenssl), async test => {
+  it('ignores an Upgrade over TLS too', skipFor(noOpenssl), async test => {
     const { cert, key } = makeCertificates(test)
     const secure = await startHost(test, 'plain', { args: ['--cert', cert, '--key', key] })
     const socket = connectTls({ port: secure.port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -174,7 +175,7 @@ describe('HttpServer', () => {
   })
 })
 
-describe('a client that does not read', () => {
+describe('UnreadResponses', () => {
   const unreadMs = 400
   const environment = { SCORING_HOST_UNREAD_ANSWER_MS: String(unreadMs) }
   const ask = (socket: Socket, path: string) => {
@@ -182,7 +183,7 @@ describe('a client that does not read', () => {
     socket.write(`GET /api/${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
   }
 
-  it('is let go of, whether its answer is a stream or was there at once', async test => {
+  it('disconnects a client that does not read, whether its response is a stream or was complete at once', async test => {
     const host = await startHost(test, 'plain', { environment })
     ask(await dial(test, host), 'bodies?kind=endless')
     await host.see(/stream ended/)
@@ -191,7 +192,7 @@ describe('a client that does not read', () => {
     assert.equal((await send(host, '/api/empty')).status, 200)
   })
 
-  it('is let go of over TLS too', skipFor(noOpenssl), async test => {
+  it('disconnects such a client over TLS too', skipFor(noOpenssl), async test => {
     const { cert, key } = makeCertificates(test)
     const host = await startHost(test, 'plain', { environment, args: ['--cert', cert, '--key', key] })
     const socket = connectTls({ port: host.port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -202,11 +203,9 @@ describe('a client that does not read', () => {
     await host.see(/large: over/)
   })
 
-  it('is waited for while it reads slowly, or while the answer is not there', {
-    skip: process.platform !== 'linux',
-  }, async test => {
+  it('waits for a client that reads slowly, or has no response yet', skipFor(noProc), async test => {
     const host = await startHost(test, 'plain', { environment })
-    const patient = send(host, `/api/slow?ms=${unreadMs * 4}`)
+    const waiting = send(host, `/api/slow?ms=${unreadMs * 4}`)
     const slow = await dial(test, host)
     ask(slow, 'large')
     const until = performance.now() + unreadMs * 6
@@ -222,6 +221,6 @@ describe('a client that does not read', () => {
       if (piece === null) await once(slow, 'readable')
     }
     await host.see(/large: over/)
-    assert.equal((await patient).body, 'slow but sure')
+    assert.equal((await waiting).body, 'slow but sure')
   })
 })

@@ -15,12 +15,12 @@ describe('triggerMetadata', () => {
   }
   const queueTriggerInput = (text: string) => triggerMetadata(message, text).queueTrigger
 
-  it('has keys that begin with a small letter', () => {
+  it('has keys that begin in lower case', () => {
     assert.deepEqual(queueTriggerInput('{"JobId": [{"A": 1}]}'), { jobId: [{ a: 1 }] })
     assert.equal(queueTriggerInput('no JSON'), 'no JSON')
   })
 
-  it('leaves a message to its function that is nested as deeply as a queue takes', () => {
+  it('leaves a message unchanged that is nested as deeply as a queue allows', () => {
     const depth = 32_000 // 64 KiB
     assert.ok(Array.isArray(queueTriggerInput('['.repeat(depth) + ']'.repeat(depth))))
   })

@@ -51,7 +51,7 @@ function setUp(changes: Partial<QueueListenerOptions> = {}) {
 }
 
 describe('PollingDelay', () => {
-  it('begins with 100 ms, grows to the longest, and begins anew after a find', () => {
+  it('begins with 100 ms, grows to the maximum, and starts over after a message', () => {
     const delay = new PollingDelay(2000, () => 0.5)
     const next = (hasFound = false) => delay.nextMs(hasFound)
     assert.deepEqual(
@@ -80,7 +80,7 @@ describe('QueueListener', () => {
     assert.deepEqual([queue.texts, poison.texts], [[], []])
   })
 
-  it('lets a message rest for visibilityTimeout after a run that failed, and sends it to the poison queue after the last', async () => {
+  it('hides a message for visibilityTimeout after a run that failed, and moves it to the poison queue after the last', async () => {
     const { clock, queue, poison, listener, runs, end, warnings, poisonCount } = setUp()
     await queue.send('one')
     listener.start()
@@ -98,7 +98,7 @@ describe('QueueListener', () => {
     assert.match(warnings[0]!, /has reached MaxDequeueCount of 3. Moving message to queue 'work-poison'\.$/)
   })
 
-  it('keeps a message invisible for as long as its function runs', async () => {
+  it('renews the invisibility of a message while its function runs', async () => {
     const { clock, queue, listener, runs, end } = setUp()
     await queue.send('one')
     listener.start()
@@ -108,7 +108,7 @@ describe('QueueListener', () => {
     assert.deepEqual(queue.texts, [])
   })
 
-  it('brings a message back ten minutes after its host died, and poisons one that killed its host too often without a run', async () => {
+  it('delivers a message again ten minutes after its host died, and moves one that killed its host too often to the poison queue without a run', async () => {
     const clock = new VirtualClock()
     const queue = new MemoryQueue('work', clock)
     const poison = new MemoryQueue('work-poison', clock)
@@ -134,7 +134,7 @@ describe('QueueListener', () => {
     assert.ok(runAt[1]! >= 10 && runAt[1]! <= 12)
   })
 
-  it('starts a batch at once, and the next when newBatchThreshold run', async () => {
+  it('runs a batch at once, and the next when newBatchThreshold are running', async () => {
     const { clock, queue, listener, texts, end } = setUp()
     for (const text of ['a', 'b', 'c', 'd', 'e']) await queue.send(text)
     listener.start()
@@ -148,7 +148,7 @@ describe('QueueListener', () => {
     assert.deepEqual(texts(), ['c', 'e'])
   })
 
-  it('looks at once when it is woken', async () => {
+  it('polls at once when it is woken', async () => {
     const { clock, queue, listener, texts } = setUp()
     listener.start()
     await clock.advance(10 * minute) // the pauses are a minute long now
@@ -160,7 +160,7 @@ describe('QueueListener', () => {
     assert.deepEqual(texts(), ['one'])
   })
 
-  it('sends a body that does not decode to the poison queue as it is, without a run', async () => {
+  it('moves a body that does not decode to the poison queue unchanged, without a run', async () => {
     const { clock, queue, poison, listener, texts, warnings } = setUp({
       settings: { ...settings, messageEncoding: 'base64' },
     })
@@ -171,7 +171,7 @@ describe('QueueListener', () => {
     assert.deepEqual([texts(), poison.texts, warnings.length], [['ab'], ['{"a":1}', 'YQ', latin1], 3])
   })
 
-  it('leaves a message where it is when another host has it meanwhile', async () => {
+  it('leaves a message in the queue when another host has it meanwhile', async () => {
     const { clock, queue, poison, listener, runs, end } = setUp()
     await queue.send('one')
     listener.start()
@@ -183,7 +183,7 @@ describe('QueueListener', () => {
     assert.deepEqual([runs.length, runs[0]?.dequeueCount], [1, 2])
   })
 
-  it('repeats for ever, every ten minutes, what fails in a queue without a poison queue', async () => {
+  it('retries without end, every ten minutes, what fails in a queue without a poison queue', async () => {
     const { clock, queue, listener, runs, end } = setUp({ poison: undefined })
     await queue.send('one')
     listener.start()
@@ -196,7 +196,7 @@ describe('QueueListener', () => {
     }
   })
 
-  it('takes nothing more when it stops, and waits for what runs', async () => {
+  it('receives nothing more when it stops, and waits for runs in progress', async () => {
     const { clock, queue, listener, texts, end } = setUp()
     await queue.send('one')
     listener.start()
@@ -212,7 +212,7 @@ describe('QueueListener', () => {
     assert.deepEqual([hasStopped, queue.texts], [true, ['two']])
   })
 
-  it('gives back at once what it receives while it is told to stop', async () => {
+  it('makes messages visible again that it receives while it begins to stop', async () => {
     const clock = new VirtualClock()
     class Slow extends MemoryQueue {
       override async receive(...args: Parameters<MemoryQueue['receive']>) {
@@ -233,7 +233,7 @@ describe('QueueListener', () => {
     assert.deepEqual([runs.length, (await received).map(({ text }) => text)], [0, ['one']])
   })
 
-  it('tells an outage once, and goes on when it is over', async () => {
+  it('warns once of an outage, and goes on when it is over', async () => {
     const clock = new VirtualClock()
     let isDown = true
     class Unreliable extends MemoryQueue {

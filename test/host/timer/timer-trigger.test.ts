@@ -10,7 +10,7 @@ const now = new Date(2026, 0, 1, 10, 0, 30)
 const parse = (text: string) => parseSchedule(text, 'f', now)
 
 describe('parseSchedule', () => {
-  for (const [text, ...next] of [
+  it.each([
     ['0 */5 * * * *', [2026, 0, 1, 10, 5], [2026, 0, 1, 10, 10]],
     ['0 0 * * * *', [2026, 0, 1, 11], [2026, 0, 1, 12]],
     ['30 0 10 * * *', [2026, 0, 2, 10, 0, 30], [2026, 0, 3, 10, 0, 30]], // not now, but after it
@@ -23,18 +23,16 @@ describe('parseSchedule', () => {
     ['0 12 * * *', [2026, 0, 1, 12], [2026, 0, 2, 12]], // five fields: no seconds
     ['0 0 0 1 * 1', [2026, 5, 1], [2027, 1, 1]], // a first that is a Monday: both have to match
     ['00:10:00', [2026, 0, 1, 10, 10, 30], [2026, 0, 1, 10, 20, 30]],
-  ] as [string, ...number[][]][]) {
-    it(`counts "${text}" as NCRONTAB does`, () => {
-      const schedule = parse(text)
-      let moment = now
-      for (const [year, month, day, ...time] of next) {
-        moment = schedule.next(moment)
-        assert.equal(moment.toISOString(), new Date(year!, month!, day!, ...(time as [number])).toISOString())
-      }
-    })
-  }
+  ] as [string, ...number[][]][])('gives the next times of "%s" as NCRONTAB does', (text, ...next) => {
+    const schedule = parse(text)
+    let moment = now
+    for (const [year, month, day, ...time] of next) {
+      moment = schedule.next(moment)
+      assert.equal(moment.toISOString(), new Date(year!, month!, day!, ...(time as [number])).toISOString())
+    }
+  })
 
-  for (const text of [
+  it.each([
     '',
     '* * * *',
     '0 0 0 * * 7',
@@ -46,14 +44,12 @@ describe('parseSchedule', () => {
     '2030-01-01T00:00:00',
     '0 0 0 * Foo *',
     '00:00:00',
-  ]) {
-    it(`refuses "${text}"`, () => {
-      assert.throws(() => parse(text), {
-        name: 'StartupError',
-        message: /^function "f": schedule is ".*", and must be an NCRONTAB/,
-      })
+  ])('refuses "%s"', text => {
+    assert.throws(() => parse(text), {
+      name: 'StartupError',
+      message: /^function "f": schedule is ".*", and must be an NCRONTAB/,
     })
-  }
+  })
 
   it('refuses a day that never comes', () => {
     assert.throws(() => parse('0 0 0 31 2 *'), /schedule is "0 0 0 31 2 \*", which never comes/)
@@ -77,7 +73,7 @@ function setUp(changes: Partial<TimerListenerOptions> = {}) {
 }
 
 describe('TimerListener', () => {
-  it('fires at each moment of the schedule, until it is stopped', async () => {
+  it('fires at each time of the schedule, until it is stopped', async () => {
     const { clock, fired, listener } = setUp()
     listener.start()
     await clock.advance(15 * minute)
@@ -90,14 +86,14 @@ describe('TimerListener', () => {
     assert.equal(fired.length, 3)
   })
 
-  it('fires at the start where it is told to, and then as planned', async () => {
+  it('fires at the start with runOnStartup, and then by the schedule', async () => {
     const { clock, fired, listener } = setUp({ runOnStartup: true })
     listener.start()
     await clock.advance(5 * minute)
     assert.deepEqual(fired, [0, 4.5 * minute])
   })
 
-  it('lets a run end before the next, and skips what it slept through', async () => {
+  it('lets a run end before the next, and skips the times between', async () => {
     const clock = new VirtualClock()
     clock.wallOffset = now.getTime()
     let count = 0
@@ -113,7 +109,7 @@ describe('TimerListener', () => {
     assert.equal(count, 2)
   })
 
-  it('notices within a minute that the clock was set', async () => {
+  it('notices within a minute that the system clock was changed', async () => {
     const { clock, fired, listener } = setUp({ schedule: parse('0 0 12 * * *') })
     listener.start()
     clock.wallOffset += 2 * 3600 * 1000
