@@ -111,7 +111,8 @@ function readFolder(path: string | undefined): string | undefined {
 
 function readCertificatePaths({ cert, key }: { cert?: string; key?: string }) {
   if (cert === undefined && key === undefined) return undefined
-  if (cert === undefined || key === undefined) throw new StartupError(cert === undefined ? '--key needs --cert' : '--cert needs --key')
+  if (cert === undefined || key === undefined)
+    throw new StartupError(cert === undefined ? '--key needs --cert' : '--cert needs --key')
   readCertificate(cert, key) // reports a wrong one before anything starts
   return { cert: resolve(cert), key: resolve(key) }
 }
@@ -120,7 +121,9 @@ function readCertificatePaths({ cert, key }: { cert?: string; key?: string }) {
 async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<LocalStorage | undefined> {
   if (!usesLocalStorage(environment)) return undefined
   if (!hasAzurite()) {
-    console.error('No local storage: azurite is not installed ("npm ci" installs it). Anything that needs storage will fail.')
+    console.error(
+      'No local storage: azurite is not installed ("npm ci" installs it). Anything that needs storage will fail.',
+    )
     return undefined
   }
   let storage: LocalStorage
