@@ -3,7 +3,7 @@ import type { InferenceRequest } from './inference-request.ts'
 import { type Failure, failure, type InferenceResult } from './inference-result.ts'
 
 /** How long a caller waits for its answer. */
-export interface Patience {
+export interface CallDeadline {
   readonly timeoutMs: number
   /** As `performance.now()`. */
   readonly since: number

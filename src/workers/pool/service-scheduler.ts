@@ -6,7 +6,7 @@ import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
 import { type Company, RequestQueue, type Taker } from '../../scheduling/request-queue.ts'
 import { RunPermits, type RunShare } from '../../scheduling/run-permits.ts'
-import { type Patience, stopping, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import { type CallDeadline, stopping, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerHandle } from './worker-handle.ts'
@@ -116,7 +116,7 @@ export class ServiceScheduler {
   submit(
     request: InferenceRequest,
     isAbandoned: () => boolean = () => false,
-    patience?: Patience,
+    patience?: CallDeadline,
   ): Promise<InferenceResult> {
     const now = this.#now()
     const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes, progress } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
@@ -10,17 +11,17 @@ import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
 import type { ProgressBoard } from '../transport/messages.ts'
-import { DispatchAnswers, type PostFromThread } from './dispatch-results.ts'
+import type { Codec } from './codec.ts'
+import { DispatchResults, type PostFromThread } from './dispatch-results.ts'
 import type { LoadedService } from './load-service.ts'
-import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
 import { SlicedRequest } from './sliced-request.ts'
-import { wholeInputOf } from './whole-input.ts'
 
 /** A script whose runs may hold the rows of several requests. */
 type JoiningScript = RowScript | HeadedScript
 
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
+  readonly codec: Codec
   readonly headers: RequestHeaders | undefined
   /** Its owner has it no more, and cannot hand it over again. */
   readonly isMoved: boolean
@@ -45,7 +46,7 @@ export class DispatchRunner {
   readonly #service: LoadedService
   readonly #board: ProgressBoard
   readonly #post: PostFromThread
-  readonly #answers: DispatchAnswers
+  readonly #results: DispatchResults
   /** Requests that run in slices, whose turn it is first. */
   readonly #sliced: SlicedRequest<DecodedRow>[] = []
   #isSlicing = false
@@ -55,11 +56,11 @@ export class DispatchRunner {
     this.#service = service
     this.#board = board
     this.#post = post
-    this.#answers = new DispatchAnswers(board, service, post)
+    this.#results = new DispatchResults(board, service, post)
   }
 
   async run(requests: readonly InferenceRequest[]): Promise<void> {
-    this.#answers.expect(requests.length)
+    this.#results.expect(requests.length)
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests.entries())
     else if (script.kind === 'headed') await this.#runHeaded(script, requests)
@@ -67,21 +68,26 @@ export class DispatchRunner {
   }
 
   async #runAlone(script: WholeScript, index: number, request: InferenceRequest): Promise<void> {
-    if (!this.#answers.begin(index)) return
+    if (!this.#results.begin(index)) return
     try {
       const begunAt = performance.now()
-      const input = wholeInputOf(script, request, this.#service)
+      const codec = this.#codec(request)
+      const input = codec.decodeWhole(request, script, this.#service)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
         headersOf(request),
       )
-      const execMs = performance.now() - startedAt
-      this.#answers.ran(1, 0, execMs)
-      await this.#answers.add(index, result, execMs, startedAt - begunAt)
+      const runMs = performance.now() - startedAt
+      this.#results.ran(1, 0, runMs)
+      await this.#results.add(index, { codec, result, runMs, decodeMs: startedAt - begunAt })
     } catch (failure) {
-      this.#answers.fail(index, failure)
+      this.#results.fail(index, failure)
     }
+  }
+
+  #codec({ codec }: InferenceRequest): Codec {
+    return this.#service.codecs[codec] as Codec
   }
 
   /** The first stage makes the rows of each request, the others score the rows of all. */
@@ -89,7 +95,10 @@ export class DispatchRunner {
     const own = requests.map((request, index) => ({
       index,
       request,
-      feeds: () => decodeHeadedRows(this.#service, script, request, headersOf(request)),
+      feeds: async () => {
+        const input = this.#codec(request).decodeWhole(request, script.head, this.#service)
+        return this.#limited(script, await script.feedsOf(input, headersOf(request)))
+      },
     }))
     await this.#runOwn(script, own, [])
   }
@@ -98,18 +107,19 @@ export class DispatchRunner {
     const decoded: DecodedRow[] = []
     const own: OwnRows[] = []
     for (const [index, request] of requests) {
-      const media = ownMediaFor(script, request)
-      if (media) {
-        own.push({ index, request, feeds: () => decodeOwnRows(this.#service, script, media, request) })
+      const codec = this.#codec(request)
+      const decodeByScript = codec.decodeByScript(request, script)
+      if (decodeByScript) {
+        own.push({ index, request, feeds: async () => this.#limited(script, await decodeByScript()) })
         continue
       }
-      if (!this.#answers.begin(index)) continue
+      if (!this.#results.begin(index)) continue
       try {
         const begunAt = performance.now()
-        const feeds = decodeRows(this.#service, script, request)
+        const feeds = this.#limited(script, codec.decodeRows(request, script, this.#service))
         decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
-        this.#answers.fail(index, failure)
+        this.#results.fail(index, failure)
       }
     }
     if (own.length > 0) return this.#runOwn(script, own, decoded)
@@ -128,31 +138,44 @@ export class DispatchRunner {
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
-      if (!this.#board.change(index, progress.decoding, progress.running)) this.#answers.withdrawn()
-      else if (result.status === 'rejected') this.#answers.fail(index, result.reason)
+      if (!this.#board.change(index, progress.decoding, progress.running)) this.#results.withdrawn()
+      else if (result.status === 'rejected') this.#results.fail(index, result.reason)
       else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
         const next = own.shift() as OwnRows
-        if (!this.#answers.begin(next.index)) continue
+        if (!this.#results.begin(next.index)) continue
         const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
         decoding.add(done)
       }
       if (decoded.length > 0) await this.#runBatches(script, decoded.splice(0))
       else if (decoding.size === 0) return
       else {
-        this.#answers.flush() // nobody's answer waits for what may never be ready
+        this.#results.flush() // nobody's answer waits for what may never be ready
         await Promise.race(decoding)
         await nextTurn() // those that end in the same turn of the event loop share a run
       }
     }
   }
 
+  /** @throws ScoringError TOO_MANY_ROWS */
+  #limited({ hasRowAxis }: JoiningScript, feeds: Feeds): Feeds {
+    const limit = this.#service.maxRows
+    if (hasRowAxis && rowCountOf(feeds) > limit) {
+      throw new ScoringError(
+        'TOO_MANY_ROWS',
+        `the request has ${rowCountOf(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+      )
+    }
+    return feeds
+  }
+
   #decoded(index: number, request: InferenceRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
     return {
       index,
+      codec: this.#codec(request),
       feeds,
       rowCount: rowCountOf(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),
@@ -203,7 +226,7 @@ export class DispatchRunner {
   }
 
   async #askForMore(): Promise<[number, InferenceRequest][]> {
-    this.#answers.flush()
+    this.#results.flush()
     const { promise, resolve } = Promise.withResolvers<[number, InferenceRequest][]>()
     this.#takeIn = resolve
     this.#post({ type: 'room' }, [])
@@ -212,7 +235,7 @@ export class DispatchRunner {
 
   /** What `room` was answered with. */
   takeIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    this.#answers.expectAlso(indexes)
+    this.#results.expectAlso(indexes)
     this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
 
@@ -220,24 +243,24 @@ export class DispatchRunner {
   async #runSlice(script: JoiningScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
     const { request } = sliced
     const { index } = request
-    if (!this.#answers.begin(index)) return false
+    if (!this.#results.begin(index)) return false
     const startedAt = performance.now()
     try {
       const result = await script.run(sliced.next as Feeds, request.headers)
       const runMs = performance.now() - startedAt
-      this.#answers.ran(1, sliced.nextRowCount, runMs)
+      this.#results.ran(1, sliced.nextRowCount, runMs)
       sliced.add(result, runMs)
     } catch (failure) {
-      this.#answers.fail(index, failure)
+      this.#results.fail(index, failure)
       return false
     }
     if (sliced.next) {
       this.#board.set(index, progress.waiting)
       return true
     }
-    const { execMs } = sliced
+    const { runMs } = sliced
     const result = this.#joined(sliced)
-    if (result !== undefined) await this.#answers.add(index, result, execMs, request.decodeMs)
+    if (result !== undefined) await this.#results.add(index, { ...request, result, runMs })
     else {
       this.#board.set(index, progress.waiting)
       await this.#runBatch(script, [request])
@@ -255,7 +278,7 @@ export class DispatchRunner {
   }
 
   async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
-    const batch = planned.filter(({ index }) => this.#answers.begin(index))
+    const batch = planned.filter(({ index }) => this.#results.begin(index))
     if (batch.length === 0) return
     const startedAt = performance.now()
     let result: unknown
@@ -265,14 +288,16 @@ export class DispatchRunner {
     } catch (failure) {
       return this.#runApart(script, batch, failure)
     }
-    const execMs = performance.now() - startedAt
-    this.#answers.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
+    const runMs = performance.now() - startedAt
+    this.#results.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, runMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answers.add(only.index, result, execMs, only.decodeMs)
+    if (batch.length === 1 && only) return this.#results.add(only.index, { ...only, result, runMs })
     const results = this.#cut(result, batch)
     if (!results) return this.#runApart(script, batch, undefined)
-    for (const [at, { index, decodeMs }] of batch.entries())
-      await this.#answers.add(index, results[at], execMs, decodeMs)
+    for (const [at, request] of batch.entries()) {
+      const encoding = this.#results.add(request.index, { ...request, result: results[at], runMs })
+      if (encoding) await encoding
+    }
   }
 
   /** @returns undefined when the result does not follow the rows, or not even lets itself be looked at */
@@ -288,8 +313,8 @@ export class DispatchRunner {
   /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */
   async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answers.fail(only.index, failure)
-    this.#answers.bisected()
+    if (batch.length === 1 && only) return this.#results.fail(only.index, failure)
+    this.#results.bisected()
     for (const request of batch) this.#board.set(request.index, progress.waiting)
     const half = Math.ceil(batch.length / 2)
     await this.#runBatch(script, batch.slice(0, half))

@@ -17,6 +17,7 @@ export const report: LoadReport = {
 }
 
 export const requestOf = (text: string): InferenceRequest => ({
+  codec: 'azureml',
   body: new TextEncoder().encode(text),
   contentType: undefined,
 })

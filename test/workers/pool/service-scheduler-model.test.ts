@@ -159,7 +159,7 @@ class World {
       answers: [],
     }
     this.callers.push(caller)
-    return { caller, request: { body: new TextEncoder().encode(text), contentType: undefined } }
+    return { caller, request: { codec: 'azureml', body: new TextEncoder().encode(text), contentType: undefined } }
   }
 
   /** Oldest first, and nothing that nobody waits for; online first, unless a job has had nothing for long. */
