@@ -95,7 +95,7 @@ class AzuriteSupervisor {
     this.#process = started
     this.urls = started.urls
     started.ended.then(how => {
-      if (!this.#stopping.signal.aborted) this.#restart = this.#startAgain(how)
+      if (!this.#stopping.signal.aborted) this.#restart = this.#restartAfter(how)
     })
   }
 
@@ -105,13 +105,13 @@ class AzuriteSupervisor {
     return (await this.#process?.end()) ?? 'ended'
   }
 
-  async #startAgain(how: string): Promise<void> {
+  async #restartAfter(how: string): Promise<void> {
     const loss = this.#dataArgs.includes('--location') ? 'writes of its last seconds may be lost' : 'its data is lost'
     this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Restarting it.`)
     const ports = this.urls.map(({ port }) => Number(port))
-    for (let pauseMs = firstRetryDelayMs; ; pauseMs = Math.min(maxRetryDelayMs, pauseMs * 2)) {
+    for (let delayMs = firstRetryDelayMs; ; delayMs = Math.min(maxRetryDelayMs, delayMs * 2)) {
       // The wait ends early when the host stops.
-      await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      await delay(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
       if (this.#stopping.signal.aborted) return
       try {
         await this.start(ports)

@@ -46,17 +46,8 @@ export class HttpServer {
   readonly #pending = new PendingResponses()
 
   constructor(certificate: Certificate | undefined, onRequest: OnRequest) {
-    // TLS takes 5 ms of a start, so it is loaded only for a certificate.
-    const server = certificate
-      ? process.getBuiltinModule('node:https').createServer({
-          ...serverOptions,
-          ...certificate,
-          minVersion: 'TLSv1.2',
-          handshakeTimeout: handshakeTimeoutMs,
-        })
-      : createHttpServer(serverOptions)
-    server.maxRequestsPerSocket = 0
-    server.maxHeadersCount = maxHeaderFields + 1 // one more than allowed shows that there are too many
+    const server = createServer(certificate)
+    this.#server = server
     const receive: OnRequest = (incoming, outgoing, expectsContinue) => {
       this.#silent.delete(incoming.socket)
       this.#pending.add(incoming.socket, outgoing)
@@ -76,12 +67,12 @@ export class HttpServer {
     server.on('checkExpectation', (_, outgoing: ServerResponse) => {
       outgoing.writeHead(417, { 'content-length': 0, connection: 'close' }).end()
     })
-    const connection = certificate ? 'secureConnection' : 'connection'
     server.on('connect', (_, duplex) => {
       const socket = duplex as Socket
       discardInput(socket)
       this.#afterResponses(socket, () => refuseAndClose(socket, tunnelRefused()))
     })
+    const connection = certificate ? 'secureConnection' : 'connection'
     server.on('upgrade', (incoming, duplex, rest) => {
       const socket = duplex as Socket
       const input = new InputBuffer(socket)
@@ -91,18 +82,8 @@ export class HttpServer {
         server.emit(connection, socket)
       })
     })
-    const track = (...sets: Set<Socket>[]) => {
-      return (socket: Socket) => {
-        if (sets[0]?.has(socket)) return // known already: an upgrade was ignored
-        for (const sockets of sets) sockets.add(socket)
-        socket.once('close', () => {
-          for (const sockets of sets) sockets.delete(socket)
-        })
-      }
-    }
     server.on('connection', track(this.#sockets))
     server.on(connection, track(this.#open, this.#silent))
-    this.#server = server
   }
 
   /**
@@ -154,6 +135,32 @@ export class HttpServer {
     await closed
     clearInterval(idleSweep)
     clearTimeout(deadline)
+  }
+}
+
+function createServer(certificate: Certificate | undefined): Server {
+  // TLS takes 5 ms of a start, so it is loaded only for a certificate.
+  const server = certificate
+    ? process.getBuiltinModule('node:https').createServer({
+        ...serverOptions,
+        ...certificate,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: handshakeTimeoutMs,
+      })
+    : createHttpServer(serverOptions)
+  server.maxRequestsPerSocket = 0
+  server.maxHeadersCount = maxHeaderFields + 1 // one more than allowed shows that there are too many
+  return server
+}
+
+/** @returns a listener that adds each new connection to the sets, and removes it when it closes */
+function track(...sets: [Set<Socket>, ...Set<Socket>[]]): (socket: Socket) => void {
+  return socket => {
+    if (sets[0].has(socket)) return // known already: an upgrade was ignored
+    for (const sockets of sets) sockets.add(socket)
+    socket.once('close', () => {
+      for (const sockets of sets) sockets.delete(socket)
+    })
   }
 }
 

@@ -11,7 +11,11 @@ export interface MessageHandling {
   /** How long a received message is invisible to others. */
   readonly invisibleMs: number
   readonly clock: Clock
-  /** Runs the function with the decoded text; never throws. @returns whether it succeeded */
+  /**
+   * Runs the function with the decoded text; never throws.
+   *
+   * @returns whether it succeeded
+   */
   readonly run: (message: QueueMessage, text: string) => Promise<boolean>
   readonly warn: (text: string) => void
   /** Called when a message was moved to the poison queue. */
@@ -26,41 +30,37 @@ export interface MessageHandling {
  * @throws StorageFault; the message is delivered again later
  */
 export async function handleMessage(message: QueueMessage, handling: MessageHandling): Promise<void> {
-  const { queue, poison, settings, invisibleMs, clock, run, warn } = handling
+  const { queue, poison, settings, run, warn, onPoison } = handling
   const { id, popReceipt, dequeueCount } = message
-  // The run of a message that crashes the process never ends, so its count is checked before a run as well.
-  if (poison && dequeueCount > settings.maxDequeueCount) return moveToPoison(message, popReceipt, poison, handling)
+  const { maxDequeueCount, messageEncoding } = settings
+  const label = `Message ${id} in queue '${queue.name}'`
+  const move = async (target: Queue, receipt: string) => {
+    // Sends before it deletes: a crash between the two leaves the message in both queues rather than in none.
+    await target.send(message.text)
+    onPoison()
+    await queue.delete(id, receipt)
+  }
+  const moveExhausted = (target: Queue, receipt: string) => {
+    warn(`${label} has reached MaxDequeueCount of ${maxDequeueCount}. Moving message to queue '${target.name}'.`)
+    return move(target, receipt)
+  }
 
-  const text = decodeMessageText(message.text, settings.messageEncoding)
+  // The run of a message that crashes the process never ends, so its count is checked before a run as well.
+  if (poison && dequeueCount > maxDequeueCount) return moveExhausted(poison, popReceipt)
+  const text = decodeMessageText(message.text, messageEncoding)
   if (text === undefined) {
     const consequence = poison ? `it is moved to queue '${poison.name}'` : 'there is no poison queue for it'
-    warn(`Message ${id} in queue '${queue.name}' is not encoded as ${settings.messageEncoding}; ${consequence}.`)
-    if (poison) await move(message, popReceipt, poison, handling)
+    warn(`${label} is not encoded as ${messageEncoding}; ${consequence}.`)
+    if (poison) await move(poison, popReceipt)
     return
   }
 
-  const renewal = new MessageRenewal(queue, message, invisibleMs, clock)
+  const renewal = new MessageRenewal(message, handling)
   const hasSucceeded = await run(message, text)
-  const newest = await renewal.stop()
-  if (hasSucceeded) await queue.delete(id, newest)
-  else if (poison && dequeueCount >= settings.maxDequeueCount) await moveToPoison(message, newest, poison, handling)
-  else if (poison) await queue.hide(id, newest, settings.visibilityTimeoutMs)
-}
-
-function moveToPoison(message: QueueMessage, popReceipt: string, poison: Queue, handling: MessageHandling) {
-  const { maxDequeueCount } = handling.settings
-  handling.warn(
-    `Message ${message.id} in queue '${handling.queue.name}' has reached MaxDequeueCount of ${maxDequeueCount}. ` +
-      `Moving message to queue '${poison.name}'.`,
-  )
-  return move(message, popReceipt, poison, handling)
-}
-
-/** Sends before it deletes: a crash between the two leaves the message in both queues rather than in none. */
-async function move(message: QueueMessage, popReceipt: string, poison: Queue, { queue, onPoison }: MessageHandling) {
-  await poison.send(message.text)
-  onPoison()
-  await queue.delete(message.id, popReceipt)
+  const newestReceipt = await renewal.stop()
+  if (hasSucceeded) await queue.delete(id, newestReceipt)
+  else if (poison && dequeueCount >= maxDequeueCount) await moveExhausted(poison, newestReceipt)
+  else if (poison) await queue.hide(id, newestReceipt, settings.visibilityTimeoutMs)
 }
 
 /**
@@ -79,7 +79,7 @@ class MessageRenewal {
   #update: Promise<void> = Promise.resolve()
   #hasEnded = false
 
-  constructor(queue: Queue, { id, popReceipt }: QueueMessage, invisibleMs: number, clock: Clock) {
+  constructor({ id, popReceipt }: QueueMessage, { queue, invisibleMs, clock }: MessageHandling) {
     this.#queue = queue
     this.#id = id
     this.#popReceipt = popReceipt
