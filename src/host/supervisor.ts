@@ -93,7 +93,7 @@ class Supervisor {
   }
 
   async run(): Promise<number> {
-    const { immediateRestarts, firstDelayMs, maxDelayMs, resetAfterMs, maxStartCrashes } = this.#restarts
+    const { resetAfterMs, maxStartCrashes } = this.#restarts
     let quickCrashes = 0
     let crashesBeforeServing = 0
     while (this.#stoppedAt === undefined) {
@@ -110,13 +110,10 @@ class Supervisor {
         )
         return 1
       }
-      const pauseMs =
-        quickCrashes <= immediateRestarts
-          ? 0
-          : Math.min(maxDelayMs, firstDelayMs * 2 ** (quickCrashes - immediateRestarts - 1))
-      const when = pauseMs === 0 ? 'at once' : `in ${pauseMs / 1000} s`
+      const delayMs = restartDelay(quickCrashes, this.#restarts)
+      const when = delayMs === 0 ? 'at once' : `in ${delayMs / 1000} s`
       this.#options.log(`The host crashed (${how}); restarting it ${when}.`)
-      await delay(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted when the host is stopped
+      await delay(delayMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted when the host is stopped
     }
     return 0
   }
@@ -143,4 +140,13 @@ class Supervisor {
     this.#child = undefined
     return { code, signal, isServing }
   }
+}
+
+/**
+ * @param crashCount  since the host last ran for long
+ * @returns milliseconds
+ */
+function restartDelay(crashCount: number, { immediateRestarts, firstDelayMs, maxDelayMs }: RestartPolicy): number {
+  if (crashCount <= immediateRestarts) return 0
+  return Math.min(maxDelayMs, firstDelayMs * 2 ** (crashCount - immediateRestarts - 1))
 }

@@ -20,8 +20,8 @@ const openMemoryQueue = () => new MemoryQueue('queue', systemClock)
 const openQueueOnAzurite = () => openAzureQueue(connectionString, `q-${randomUUID()}`)
 
 for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
-  describe(`a queue: ${open.name}`, () => {
-    it('is empty while there is none, and made by the first message', async () => {
+  describe(`Queue by ${open.name}`, () => {
+    it('is empty while it does not exist, and created by the first message', async () => {
       const queue = open()
       assert.deepEqual(await queue.receive(4, 5000), [])
       await queue.send('grüße & <b>')
@@ -30,7 +30,7 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
       assert.deepEqual(await queue.receive(4, 5000), [], 'it is invisible now')
     })
 
-    it('shows a message again with its text when it is told to, counts, and takes the newest receipt alone', async () => {
+    it('makes a message visible again on request, counts deliveries, and accepts the newest receipt only', async () => {
       const queue = open()
       await queue.send('one')
       const [message] = await queue.receive(1, 5000)
@@ -44,7 +44,7 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
       assert.notEqual(await queue.hide(id, again!.popReceipt, 5000).then(Boolean), false, 'still there')
     })
 
-    it('deletes with the newest receipt, and does nothing for a message that is gone', async () => {
+    it('deletes with the newest receipt, and ignores a message that is gone', async () => {
       const queue = open()
       await queue.send('one')
       const [message] = await queue.receive(1, 5000)

@@ -56,8 +56,8 @@ describe('planBackgroundTriggers', () => {
 
   it.each([
     [{ queueName: '%NONE%' }, {}, 'queueName of function "f" is "%NONE%", and setting NONE is not set'],
-    [{ queueName: 'Work' }, {}, /^function "f": "Work" is no name for a queue \(3 to 63 of/],
-    [{ queueName: 'a--b' }, {}, /"a--b" is no name/],
+    [{ queueName: 'Work' }, {}, /^function "f": queueName is "Work", and must be 3 to 63 characters of/],
+    [{ queueName: 'a--b' }, {}, /queueName is "a--b", and must be/],
     [
       {},
       { AzureWebJobsStorage__accountName: 'mine' },

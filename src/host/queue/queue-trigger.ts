@@ -26,11 +26,12 @@ export function planQueueTrigger(
 ): QueueTrigger | { readonly kind: 'skipped'; readonly reason: string } {
   const { name } = trigger.fn
   const given = trigger.binding.queueName
-  if (typeof given !== 'string') throw new StartupError(`function "${name}": queueName must be a string`)
+  if (typeof given !== 'string')
+    throw new StartupError(`function "${name}": queueName is ${JSON.stringify(given)}, and must be a string`)
   const queueName = resolveSettings(given, `queueName of function "${name}"`, environment)
   if (!/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(queueName)) {
-    const rule = '3 to 63 of a-z, 0-9 and single "-" inside'
-    throw new StartupError(`function "${name}": "${queueName}" is no name for a queue (${rule})`)
+    const rule = '3 to 63 characters of a-z, 0-9 and single "-" between them'
+    throw new StartupError(`function "${name}": queueName is "${queueName}", and must be ${rule}`)
   }
   const connection = findStorageConnection(trigger.binding.connection, environment)
   if (connection.kind === 'missing') return { kind: 'skipped', reason: connection.reason }

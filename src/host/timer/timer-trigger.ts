@@ -17,7 +17,8 @@ export interface TimerTrigger {
 export function planTimerTrigger(trigger: Trigger, environment: NodeJS.ProcessEnv, now: Date): TimerTrigger {
   const { name } = trigger.fn
   const { schedule: text, runOnStartup } = trigger.binding
-  if (typeof text !== 'string') throw new StartupError(`function "${name}": schedule must be a string`)
+  if (typeof text !== 'string')
+    throw new StartupError(`function "${name}": schedule is ${JSON.stringify(text)}, and must be a string`)
   const schedule = parseSchedule(resolveSettings(text, `schedule of function "${name}"`, environment), name, now)
   return { trigger, schedule, runOnStartup: runOnStartup === true }
 }
