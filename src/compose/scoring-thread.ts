@@ -40,7 +40,7 @@ installImageDecoder(decodeImageWithSharp)
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
 const post: PostFromThread = (message, transfer) => {
-  if (message.type === 'results' && message.isLast) traceEnd()
+  if (message.type === 'results' && message.isLast) traceEnd(message.yielded)
   port.postMessage(message, transfer)
 }
 
@@ -79,9 +79,8 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
 
 async function score(runner: DispatchRunner, packed: ToThread): Promise<void> {
   const requests = unpackRequests(packed)
-  traceDispatch(requests, packed.indexes)
-  if (packed.indexes) runner.takeIn(requests, packed.indexes)
-  else await runner.run(requests)
+  traceDispatch(requests, packed.resumed)
+  await runner.run(requests, packed.resumed)
 }
 
 /** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the dispatch. */

@@ -1,7 +1,7 @@
 import type { Attempt } from '../auth/authorizer.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
-import type { CallDeadline } from '../scheduling/waiting-request.ts'
+import type { CallDeadline } from '../scheduling/request-queue.ts'
 
 /** One call of a service, as any protocol brings it. */
 export interface Call {

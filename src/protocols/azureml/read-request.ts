@@ -2,7 +2,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceRequest, TensorLayout } from '../../scheduling/inference-request.ts'
-import type { CallDeadline } from '../../scheduling/waiting-request.ts'
+import type { CallDeadline } from '../../scheduling/request-queue.ts'
 import { isJson } from '../http/media-type.ts'
 import { type BodyAccount, readBody } from '../http/read-body.ts'
 import type { WireRequest } from '../http/wire.ts'

@@ -53,11 +53,16 @@ export class DispatchResults {
     this.#cameAt.fill(this.#flushedAt)
   }
 
-  /** Requests have joined it. */
-  expectAlso(indexes: readonly number[]): void {
-    this.#left += indexes.length
-    const now = performance.now()
-    for (const index of indexes) this.#cameAt[index] = now
+  /** @returns when the request came; with `time`, a resumed request came with an earlier dispatch */
+  cameAt(index: number, time?: number): number {
+    if (time !== undefined) this.#cameAt[index] = time
+    return this.#cameAt[index] as number
+  }
+
+  /** Ends the dispatch although these requests are not answered: a further dispatch may resume them. */
+  yield(indexes: readonly number[]): void {
+    this.#left = 0
+    this.#flush(indexes)
   }
 
   /** @returns false when the request was taken back meanwhile */
@@ -114,7 +119,10 @@ export class DispatchResults {
   }
 
   flush(): void {
-    if (this.#results.length === 0 && this.#left > 0) return
+    if (this.#results.length > 0 || this.#left === 0) this.#flush()
+  }
+
+  #flush(yielded?: readonly number[]): void {
     const results = this.#results
     const indexes = this.#indexes
     const stats = { runs: this.#runs, bisected: this.#bisected }
@@ -126,7 +134,7 @@ export class DispatchResults {
     const crossing = results.map(withPort)
     const transfer = crossing.flatMap(result => (result.kind === 'response' ? [movableOf(result.body)] : []))
     this.#post(
-      { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, ...stats },
+      { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, yielded, ...stats },
       transfer,
     )
   }

@@ -22,14 +22,18 @@ type JoiningScript = RowScript | HeadedScript
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
   readonly codec: Codec
+  /** The index in the dispatch, which changes when a further dispatch resumes the request. */
+  index: number
+  /** When the worker got the request, as `performance.now()`. */
+  readonly cameAt: number
   readonly headers: RequestHeaders | undefined
   /** Its owner has it no more, and cannot hand it over again. */
   readonly isMoved: boolean
   readonly decodeMs: number
 }
 
-/** Milliseconds of slices after which others get their turn. Asking for them takes 0.1 ms. */
-const askAfterMs = 10
+/** A dispatch ends after so many milliseconds of slices; the next one goes on with the rest, beside what was queued meanwhile. */
+const yieldAfterMs = 10
 
 /** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
 const maxDecoding = 4
@@ -45,26 +49,39 @@ interface OwnRows {
 export class DispatchRunner {
   readonly #service: LoadedService
   readonly #board: ProgressBoard
-  readonly #post: PostFromThread
   readonly #results: DispatchResults
-  /** Requests that run in slices, whose turn it is first. */
-  readonly #sliced: SlicedRequest<DecodedRow>[] = []
-  #isSlicing = false
-  #takeIn: (requests: [number, InferenceRequest][]) => void = () => {}
+  /** Requests that run in slices, in turn. Between dispatches: those that the next one may resume. */
+  #sliced: SlicedRequest<DecodedRow>[] = []
 
   constructor(service: LoadedService, board: ProgressBoard, post: PostFromThread) {
     this.#service = service
     this.#board = board
-    this.#post = post
     this.#results = new DispatchResults(board, service, post)
   }
 
-  async run(requests: readonly InferenceRequest[]): Promise<void> {
-    this.#results.expect(requests.length)
+  /**
+   * Scores the requests of a dispatch. Requests that the dispatch before it yielded come first in it, under new indexes.
+   *
+   * @param resumed  their positions among those yielded; the rest of these is dropped
+   */
+  async run(requests: readonly InferenceRequest[], resumed: readonly number[] = []): Promise<void> {
+    this.#results.expect(resumed.length + requests.length)
+    this.#resume(resumed)
+    if (resumed.length + requests.length === 0) return this.#results.flush()
     const { script } = this.#service
-    if (script.kind === 'rows') await this.#runRows(script, requests.entries())
+    if (script.kind === 'rows') await this.#runRows(script, requests, resumed.length)
     else if (script.kind === 'headed') await this.#runHeaded(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
+  }
+
+  #resume(positions: readonly number[]): void {
+    const yielded = this.#sliced
+    this.#sliced = positions.map((position, index) => {
+      const sliced = yielded[position] as SlicedRequest<DecodedRow>
+      sliced.request.index = index
+      this.#results.cameAt(index, sliced.request.cameAt)
+      return sliced
+    })
   }
 
   async #runAlone(script: WholeScript, index: number, request: InferenceRequest): Promise<void> {
@@ -103,10 +120,12 @@ export class DispatchRunner {
     await this.#runOwn(script, own, [])
   }
 
-  async #runRows(script: RowScript, requests: Iterable<readonly [number, InferenceRequest]>): Promise<void> {
+  /** @param firstIndex  of `requests` in the dispatch */
+  async #runRows(script: RowScript, requests: readonly InferenceRequest[], firstIndex: number): Promise<void> {
     const decoded: DecodedRow[] = []
     const own: OwnRows[] = []
-    for (const [index, request] of requests) {
+    for (const [position, request] of requests.entries()) {
+      const index = firstIndex + position
       const codec = this.#codec(request)
       const decodeByScript = codec.decodeByScript(request, script)
       if (decodeByScript) {
@@ -180,6 +199,7 @@ export class DispatchRunner {
       rowCount: rowCountOf(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),
       byteCount: byteCountOf(feeds),
+      cameAt: this.#results.cameAt(index),
       headers: headersOf(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
@@ -193,13 +213,7 @@ export class DispatchRunner {
       if (only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits, this.#axes))
       else await this.#runBatch(script, batch)
     }
-    if (this.#isSlicing) return // what brought these here goes on with all slices
-    this.#isSlicing = true
-    try {
-      await this.#runSlices(script)
-    } finally {
-      this.#isSlicing = false
-    }
+    await this.#runSlices(script)
   }
 
   /** Where answers have their rows. */
@@ -208,35 +222,20 @@ export class DispatchRunner {
     return sharing.kind === 'shared' ? sharing.axes : undefined
   }
 
-  /** A slice of each in turn, and in between whatever came meanwhile: nobody waits for all slices of another one. */
+  /** Runs a slice of each in turn, and yields where that takes long: small requests do not wait for all slices of a large one. */
   async #runSlices(script: JoiningScript): Promise<void> {
-    let askedAt = performance.now()
+    const startedAt = performance.now()
     for (let next = this.#sliced.shift(); next; next = this.#sliced.shift()) {
       if (await this.#runSlice(script, next)) this.#sliced.push(next)
-      if (this.#sliced.length === 0 || performance.now() - askedAt < askAfterMs || !this.#mayAsk(script)) continue
-      await this.#runRows(script, await this.#askForMore())
-      askedAt = performance.now()
+      if (this.#sliced.length > 0 && performance.now() - startedAt >= yieldAfterMs && this.#mayYield(script))
+        return this.#results.yield(this.#sliced.map(({ request }) => request.index))
     }
   }
 
-  /** What a script decodes may never be ready, and a body that was moved here must not be lost to another's fault. */
-  #mayAsk(script: JoiningScript): script is RowScript {
+  /** What a script decodes may never be ready, and a body that was moved here must not be lost to another request's fault. */
+  #mayYield(script: JoiningScript): boolean {
     if (script.kind !== 'rows' || script.ownMedia) return false
     return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
-  }
-
-  async #askForMore(): Promise<[number, InferenceRequest][]> {
-    this.#results.flush()
-    const { promise, resolve } = Promise.withResolvers<[number, InferenceRequest][]>()
-    this.#takeIn = resolve
-    this.#post({ type: 'room' }, [])
-    return promise
-  }
-
-  /** What `room` was answered with. */
-  takeIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    this.#results.expectAlso(indexes)
-    this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
 
   /** @returns whether there is more to run: it may have been taken back meanwhile, as its time may be up */
