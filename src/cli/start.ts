@@ -146,7 +146,7 @@ function printFunctions({ url, functions }: Listening): void {
   else console.log('\nFunctions:\n')
   for (const { name, type, methods, path, isRunning, skipReason } of functions) {
     const trigger = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
-    const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not run by this host yet)'
+    const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not supported by this host)'
     console.log(`\t${name}: ${trigger}${state}\n`)
   }
 }

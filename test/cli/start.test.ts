@@ -81,7 +81,7 @@ describe('start', () => {
     const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
     await child.see(/secret sut-primary-key\n[\s\S]*curl .*Bearer <key>/)
     assert.doesNotMatch(child.output, new RegExp(`${old}|of-the-vault`))
-    assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not run by this host yet\)\n/)
+    assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not supported by this host\)\n/)
   })
 
   it('shows a request that scores, or says that it only shows the form', {
