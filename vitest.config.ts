@@ -29,6 +29,9 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
   },
 })
 
+const unit = project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos, 'test/readme.test.ts'])
+const typecheck = { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: 'test/types/tsconfig.json' }
+
 export default defineConfig({
   test: {
     // Real threads, processes and storage: a file has a process of its own. They wait more than they compute, so that three share
@@ -40,7 +43,7 @@ export default defineConfig({
     reporters: ['default', new SummaryReporter()],
     coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['text-summary', 'html'] },
     projects: [
-      project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos, 'test/readme.test.ts']),
+      { ...unit, test: { ...unit.test, typecheck } },
       project('functions', functions),
       project('clients', clients),
       project('browser', browser),
