@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { SlowFirstSequencer } from './test/support/slow-first.ts'
 import { SummaryReporter } from './test/support/summary-reporter.ts'
 
 /** Tests that start the whole app, or need more than Node.js. */
@@ -38,6 +39,7 @@ export default defineConfig({
     // the two cores of a small machine.
     pool: 'forks',
     maxWorkers: 3,
+    sequence: { sequencer: SlowFirstSequencer },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', new SummaryReporter()],
