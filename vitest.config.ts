@@ -17,7 +17,7 @@ const browser = ['test/browser/**']
 const chaos = ['test/chaos/**']
 
 // Threads and processes that a test starts run src/ as it is. With this cache Node.js strips and compiles a file once instead of in
-// each of them, which is half of the CPU time of test/adapters. V8's coverage is less exact with code from a cache.
+// each of them, which is half of the CPU time of test/workers. V8's coverage is less exact with code from a cache.
 if (!process.argv.some(argument => argument.startsWith('--coverage')))
   process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/node-compile')
 
