@@ -156,7 +156,7 @@ describe('a client written for an Azure Machine Learning web service', () => {
         const key = await app.keyOf(client.service)
         await scores(command, scoringUri, key, certificate)
 
-        // Whoever has not been told to trust the certificate sends nothing: the answer above came over a checked one.
+        // A client that has not been told to trust the certificate sends nothing: the answer above came over a checked one.
         const untold = await runCommand(command, scoringUri, key)
         assert.notEqual(untold.code, 0)
         assert.doesNotMatch(untold.stdout, /217/)

@@ -1,6 +1,6 @@
 /**
- * A client that nobody wrote: OpenAPI Generator (openapi-generator.tech, a Java program from Maven Central) makes it from
- * the document of the service, in each version.
+ * Clients that OpenAPI Generator (openapi-generator.tech, a Java program from Maven Central) makes from the document of the
+ * service, in each version.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'

@@ -88,7 +88,7 @@ describe('a service that has all it can take', () => {
     assert.equal(await (await app.score('idle', 'x')).text(), '1')
   })
 
-  it('answers all that it has let in', async () => {
+  it('answers all that it has admitted', async () => {
     await writeFile(file, '')
     cleanUps.push(() => rm(file))
     const answers = await Promise.all(

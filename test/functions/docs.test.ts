@@ -88,11 +88,11 @@ describe('the page of a service', () => {
   })
 
   it('tells nothing but the name when the document is for callers with a key', async () => {
-    const locked = await call('/api/v1/service/private/docs')
+    const page = await call('/api/v1/service/private/docs')
     const expected = String((await call(named)).body)
       .replaceAll('first', 'private')
       .replace('<body>', '<body data-locked>')
-    assert.deepEqual([locked.status, String(locked.body)], [200, expected])
+    assert.deepEqual([page.status, String(page.body)], [200, expected])
     assert.deepEqual(codeOf(await call('/api/v1/service/private/swagger.json')), [401, 'BEARER_MISSING'])
   })
 

@@ -50,7 +50,7 @@ describe('an app with services that cannot be loaded', () => {
     assert.equal((await fetch(`${app.url}/health/live`)).status, 200)
   })
 
-  it('asks for no vault because of them, and lets nobody in', async test => {
+  it('asks for no vault because of them, and authorizes no request', async test => {
     const app = await runApp(
       test,
       {

@@ -165,7 +165,7 @@ describe('batch jobs', () => {
     assert.equal((await call('DELETE', 'iris/jobs/none')).status, 404)
   })
 
-  it('lets nobody in without the key of the service, before the body is read', async () => {
+  it('refuses a request without the key of the service, before the body is read', async () => {
     const wrong = { authorization: `Bearer ${await app.keyOf('iris')}` }
     for (const [method, path] of [
       ['POST', 'diabetes/jobs'],

@@ -42,7 +42,7 @@ describe('the document of a service', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const call = async (service: string, path: string, body?: string) => {
-    const key = service === 'several' ? undefined : await app.keyOf(service) // that one is open to everybody
+    const key = service === 'several' ? undefined : await app.keyOf(service) // that one is public
     return fetch(`${app.url}/api/v1/service/${service}/${path}`, {
       headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
       ...(body !== undefined && { method: 'POST', body }),

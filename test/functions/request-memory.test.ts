@@ -72,7 +72,7 @@ describe('the memory of the app', skipFor(process.platform !== 'linux' && 'needs
       assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
       for (const outcome of outcomes.keys())
         assert.ok(['400,BODY_NOT_JSON,false', '503,QUEUE_FULL,true'].includes(outcome), outcome)
-      assert.ok(outcomes.has('400,BODY_NOT_JSON,false'), 'some are let in')
+      assert.ok(outcomes.has('400,BODY_NOT_JSON,false'), 'some are admitted')
     })
   }
 
@@ -104,7 +104,7 @@ describe('the memory of the app', skipFor(process.platform !== 'linux' && 'needs
     for (const socket of sockets) socket.destroy() // the app would wait for it when it stops
     assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
     for (const answer of answers) assert.match(answer, /^all sent$|^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: 1\r\n/)
-    assert.ok(answers.includes('all sent'), 'one is let in')
+    assert.ok(answers.includes('all sent'), 'one is admitted')
   })
 })
 

@@ -12,7 +12,7 @@ const score = `
   let open = Promise.withResolvers()
   const encoder = new TextEncoder()
   const kinds = {
-    // One piece, and the next one when somebody asks for "go on".
+    // One piece, and the next one when the client asks for "go on".
     async *steps() { yield encoder.encode('one '); await open.promise; yield 'two '; yield encoder.encode('three') },
     async *breaks() { yield 'one'; await sleep(20); throw new Error('boom') },
     async *idles() { yield 'one'; await new Promise(() => {}) },
