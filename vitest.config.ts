@@ -40,6 +40,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 3,
     sequence: { sequencer: SlowFirstSequencer },
+    taskTitleValueFormatTruncate: 0, // rows of tables keep their whole names
     testTimeout: 120_000,
     hookTimeout: 120_000,
     reporters: ['default', new SummaryReporter()],
