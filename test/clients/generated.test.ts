@@ -71,25 +71,28 @@ describe('a client generated from the document of a service', () => {
     return { jar: tool.jar, clients: new Map(clients) }
   }
 
-  for (const toolVersion of generatorVersions) {
+  const clients = generatorVersions.flatMap(toolVersion => {
     const generated = once(() => generate(toolVersion))
-    for (const version of versions)
-      it(`scores the two published rows: OpenAPI Generator ${toolVersion}, Python, version ${version}`, async test => {
-        const made = await generated()
-        if ('missing' in made) return test.skip(made.missing)
-        const client = made.clients.get(version) as string
-        if (toolVersion === generatorVersions[0]) {
-          const validated = await run('java', ...java, made.jar, 'validate', '--input-spec', `${client}.json`)
-          assert.match(validated.stdout, /No validation issues detected/, validated.stdout + validated.stderr)
-        }
-        const tools = await pythonWith(join(client, 'requirements.txt'))
-        if ('missing' in tools) return test.skip(tools.missing)
-        const key = await app.keyOf('diabetes')
-        const scored = await run(tools.python, program, client, app.url, key)
-        assert.equal(scored.stderr, '')
-        assert.deepEqual(scored.stdout.trim().split('\n'), ['Healthy', '[217.67978776218715, 224.78937091757172]'])
-        const refused = await run(tools.python, program, client, app.url, `${key.slice(0, -4)}nope`)
-        assert.deepEqual([refused.code, refused.stderr.trim()], [1, '401 BEARER_REJECTED'])
-      })
-  }
+    return versions.map(version => [toolVersion, version, generated] as const)
+  })
+  it.for(clients)(
+    'scores the two published rows: OpenAPI Generator $0, Python, version $1',
+    async ([toolVersion, version, generated], test) => {
+      const made = await generated()
+      if ('missing' in made) return test.skip(made.missing)
+      const client = made.clients.get(version) as string
+      if (toolVersion === generatorVersions[0]) {
+        const validated = await run('java', ...java, made.jar, 'validate', '--input-spec', `${client}.json`)
+        assert.match(validated.stdout, /No validation issues detected/, validated.stdout + validated.stderr)
+      }
+      const tools = await pythonWith(join(client, 'requirements.txt'))
+      if ('missing' in tools) return test.skip(tools.missing)
+      const key = await app.keyOf('diabetes')
+      const scored = await run(tools.python, program, client, app.url, key)
+      assert.equal(scored.stderr, '')
+      assert.deepEqual(scored.stdout.trim().split('\n'), ['Healthy', '[217.67978776218715, 224.78937091757172]'])
+      const refused = await run(tools.python, program, client, app.url, `${key.slice(0, -4)}nope`)
+      assert.deepEqual([refused.code, refused.stderr.trim()], [1, '401 BEARER_REJECTED'])
+    },
+  )
 })

@@ -135,15 +135,13 @@ describe('GET /health/ready', () => {
     ['none failed', 'all', good, [200, 'ready', undefined]],
     ['all failed', 'any', broken, [503, 'not ready', 1]],
   ]
-  for (const [what, when, services, expected] of states) {
-    it(`says ${expected[0]} where ${what} and SCORING_READY_WHEN is ${when}`, async test => {
-      const app = await runApp(test, services, { SCORING_READY_WHEN: when })
-      await app.settled()
-      const response = await fetch(`${app.url}/health/ready`)
-      const { status, unavailable } = (await response.json()) as { status: string; unavailable?: number }
-      assert.deepEqual([response.status, status, unavailable], expected)
-    })
-  }
+  it.for(states)('says $3 where $0 and SCORING_READY_WHEN is $1', async ([, when, services, expected], test) => {
+    const app = await runApp(test, services, { SCORING_READY_WHEN: when })
+    await app.settled()
+    const response = await fetch(`${app.url}/health/ready`)
+    const { status, unavailable } = (await response.json()) as { status: string; unavailable?: number }
+    assert.deepEqual([response.status, status, unavailable], expected)
+  })
 
   it('tells strangers how many services failed, and not which', async test => {
     const app = await runApp(
@@ -263,16 +261,17 @@ describe('a start that cannot succeed', () => {
       /error: outside Development the keys live in Azure Key Vault/,
     ],
   ]
-  for (const [what, services, environment, message] of refusals) {
-    it(`because of ${what} ends with one line and exit code 1`, async test => {
+  it.for(refusals)(
+    'because of $0 ends with one line and exit code 1',
+    async ([, services, environment, message], test) => {
       await assert.rejects(runApp(test, services, environment), (error: Error) => {
         assert.match(error.message, /^the host ended with 1:/)
         assert.match(error.message, message)
         assert.doesNotMatch(error.message, /\n\s+at /)
         return true
       })
-    })
-  }
+    },
+  )
 })
 
 describe('a fault of a script that ends the whole process', () => {

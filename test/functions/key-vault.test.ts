@@ -170,28 +170,24 @@ describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
     [{ AZURE_FUNCTIONS_ENVIRONMENT: ' Development' }, /outside Development the keys live in Azure Key Vault/],
     [{ AZURE_FUNCTIONS_ENVIRONMENT: '' }, /outside Development the keys live in Azure Key Vault/],
   ] as const
-  for (const [environment, message] of mistakes) {
-    it(`does not start with ${JSON.stringify(environment)}`, async test => {
-      await refused(runApp(test, files, { AZURE_FUNCTIONS_ENVIRONMENT: 'Production', ...environment }), message)
-    })
-  }
+  it.for(mistakes)('does not start with %j', async ([environment, message], test) => {
+    await refused(runApp(test, files, { AZURE_FUNCTIONS_ENVIRONMENT: 'Production', ...environment }), message)
+  })
 
-  for (const [value, message] of [
+  it.for([
     ['', /secret sut-primary-key is empty/],
     ['k'.repeat(31), /secret sut-primary-key is shorter than 32 characters/],
     ['@Microsoft.KeyVault(SecretUri=https://a.vault.azure.net/secrets/b)', /is a reference nobody resolved/],
-  ] as const) {
-    it(`does not start when a key is ${JSON.stringify(value)}`, async test => {
-      const vault = await startKeyVaultDouble(test)
-      vault.set('sut-primary-key', value)
-      vault.set('sut-secondary-key', keyOf('sut', 'secondary'))
-      const error = await refused(
-        runApp(test, files, { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }),
-        message,
-      )
-      assert.doesNotMatch(error, /kkk|SecretUri/)
-    })
-  }
+  ] as const)('does not start when a key is %j', async ([value, message], test) => {
+    const vault = await startKeyVaultDouble(test)
+    vault.set('sut-primary-key', value)
+    vault.set('sut-secondary-key', keyOf('sut', 'secondary'))
+    const error = await refused(
+      runApp(test, files, { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }),
+      message,
+    )
+    assert.doesNotMatch(error, /kkk|SecretUri/)
+  })
 })
 
 /** One line that says why, no stack, and an exit code for what watches the process. */

@@ -52,29 +52,27 @@ async function whileOthersAsk<T>(app: RunningApp, attack: Promise<T>): Promise<T
 
 describe('the memory of the app', skipFor(process.platform !== 'linux' && 'needs /proc'), () => {
   const spaces = Buffer.alloc(largest, ' ')
-  for (const [coding, count, bomb] of [
+  it.for([
     ['gzip', 60, gzipSync(spaces, { level: 9 })],
     ['br', 40, brotliCompressSync(spaces, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })],
-  ] as const) {
-    it(`stays bounded under ${count} bodies of 50 MB that are small as ${coding}`, async test => {
-      const app = await startApp(test)
-      const before = await peakBytes(app)
-      const headers = { 'content-encoding': coding }
-      const answers = Promise.all(
-        Array.from({ length: count }, async () => {
-          const response = await app.score('attacked', bomb as Uint8Array<ArrayBuffer>, headers)
-          const { code } = (await response.json()) as { code: string }
-          return [response.status, code, response.headers.has('retry-after')]
-        }),
-      )
-      const outcomes = Map.groupBy(await whileOthersAsk(app, answers), String)
-      const taken = (await peakBytes(app)) - before
-      assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
-      for (const outcome of outcomes.keys())
-        assert.ok(['400,BODY_NOT_JSON,false', '503,QUEUE_FULL,true'].includes(outcome), outcome)
-      assert.ok(outcomes.has('400,BODY_NOT_JSON,false'), 'some are admitted')
-    })
-  }
+  ] as const)('stays bounded under $1 bodies of 50 MB that are small as $0', async ([coding, count, bomb], test) => {
+    const app = await startApp(test)
+    const before = await peakBytes(app)
+    const headers = { 'content-encoding': coding }
+    const answers = Promise.all(
+      Array.from({ length: count }, async () => {
+        const response = await app.score('attacked', bomb as Uint8Array<ArrayBuffer>, headers)
+        const { code } = (await response.json()) as { code: string }
+        return [response.status, code, response.headers.has('retry-after')]
+      }),
+    )
+    const outcomes = Map.groupBy(await whileOthersAsk(app, answers), String)
+    const taken = (await peakBytes(app)) - before
+    assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
+    for (const outcome of outcomes.keys())
+      assert.ok(['400,BODY_NOT_JSON,false', '503,QUEUE_FULL,true'].includes(outcome), outcome)
+    assert.ok(outcomes.has('400,BODY_NOT_JSON,false'), 'some are admitted')
+  })
 
   it('stays bounded under 40 uploads of 49 MB that are never finished', async test => {
     const app = await startApp(test)

@@ -97,27 +97,25 @@ describe('the OpenAPI documents, in the hands of Schemathesis', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  for (const [service, version] of documents) {
-    it(`hold for ${service}, version ${version}`, async test => {
-      if ('missing' in schemathesis) return test.skip(schemathesis.missing)
-      const [program, ...options] = schemathesis
-      const key = service === 'people' ? '' : await app.keyOf(service)
-      const { code, output } = await run(
-        program,
-        [
-          ...options,
-          '--config-file',
-          here('schemathesis.toml'),
-          'run',
-          `${app.url}/api/v1/service/${service}/swagger.json?version=${version}`,
-        ]
-          .concat(['--url', app.url, '--phases', 'examples,coverage,fuzzing', '--max-examples', '40'])
-          .concat(['--max-time', String(secondsPerDocument), '--seed', '1', '--no-color']),
-        { SCORING_KEY: key },
-      )
-      assert.equal(code, 0, output)
-    })
-  }
+  it.for(documents)('hold for $0, version $1', async ([service, version], test) => {
+    if ('missing' in schemathesis) return test.skip(schemathesis.missing)
+    const [program, ...options] = schemathesis
+    const key = service === 'people' ? '' : await app.keyOf(service)
+    const { code, output } = await run(
+      program,
+      [
+        ...options,
+        '--config-file',
+        here('schemathesis.toml'),
+        'run',
+        `${app.url}/api/v1/service/${service}/swagger.json?version=${version}`,
+      ]
+        .concat(['--url', app.url, '--phases', 'examples,coverage,fuzzing', '--max-examples', '40'])
+        .concat(['--max-time', String(secondsPerDocument), '--seed', '1', '--no-color']),
+      { SCORING_KEY: key },
+    )
+    assert.equal(code, 0, output)
+  })
 
   it('leave the server as it was: the published rows score as before', async test => {
     if ('missing' in schemathesis) return test.skip(schemathesis.missing)
