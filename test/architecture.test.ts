@@ -62,7 +62,7 @@ function roomOf(path: string): string {
   return room === 'protocols' || room === 'models' || room === 'workers' ? `${room}/${inner}` : room
 }
 
-describe('the rooms', () => {
+describe('the rooms of src/', () => {
   it('import each other in one direction only', () => {
     for (const file of globSync('src/*/**/*.ts')) {
       const allowed = mayImport[roomOf(file)]

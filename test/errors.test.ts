@@ -8,7 +8,7 @@ import { BlobChanged, BlobGone, StorageError } from '../src/jobs/blob-store.ts'
 const copyOf = (file: string): Promise<Record<string, new (...parameters: string[]) => Error>> =>
   import(`${new URL(`../src/${file}`, import.meta.url).href}?copy`)
 
-describe('an error of ours', () => {
+describe('ScoringError and the other classes: an error of ours', () => {
   it('is known in every bundle, by a class that has a copy there', async () => {
     const errors = await copyOf('errors.ts')
     const blobs = await copyOf('jobs/blob-store.ts')

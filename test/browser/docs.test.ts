@@ -22,7 +22,7 @@ const skip = executablePath === undefined && 'chromium is not installed'
 /** What Azure Machine Learning's documentation prints for the two rows of the sample. */
 const published = ['217.67978776218715', '224.78937091757172']
 
-describe('the interactive page in a browser', skipFor(skip), () => {
+describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   const cleanUps: (() => unknown)[] = []
   const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let app: RunningApp

@@ -109,7 +109,7 @@ if (newestSdk) {
   })
 }
 
-describe('a client written for an Azure Machine Learning web service', () => {
+describe('POST /score: a client written for an Azure Machine Learning web service', () => {
   let models: string
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'clients-'))

@@ -22,7 +22,7 @@ const compileLess = '-XX:TieredStopAtLevel=1'
 const java = [compileLess, '-jar']
 const program = join(import.meta.dirname, 'generated/score.py')
 
-describe('a client generated from the document of a service', () => {
+describe('OpenAPI Generator: a client generated from the document of a service', () => {
   let app: RunningApp
   let built: string
   const cleanUps: (() => unknown)[] = []

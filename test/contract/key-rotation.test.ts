@@ -10,7 +10,7 @@ import { storeOfDouble } from '../support/store-of-double.ts'
 
 const caller = { clientAddress: () => '203.0.113.7', isProbe: false }
 
-describe('keys in a vault, read with the real client', skipFor(noOpenssl), () => {
+describe('KeyVaultSecretStore: keys in a vault, read with the real client', skipFor(noOpenssl), () => {
   it('rotate a hundred times under load without a 401, and outlive every kind of outage', async test => {
     const vault = await startKeyVaultDouble(test)
     const current = { primary: 'p'.repeat(40), secondary: 's'.repeat(40) }

@@ -37,7 +37,7 @@ function near(actual: unknown, expected: unknown): void {
   }
 }
 
-describe('services on a GPU', skipFor(withoutSwiftShader), () => {
+describe('accelerator webgpu: services on a GPU', skipFor(withoutSwiftShader), () => {
   const cleanUps: (() => unknown)[] = []
   const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let app: RunningApp

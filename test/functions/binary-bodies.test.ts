@@ -26,7 +26,7 @@ const failureOf = async (response: Response) => {
 }
 const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer)
 
-describe('tensors that come as bytes', () => {
+describe('POST /score: tensors that come as bytes', () => {
   let app: RunningApp
   beforeAll(async () => {
     app = await runApp(file, {
@@ -155,7 +155,7 @@ describe('tensors that come as bytes', () => {
   })
 })
 
-describe('the digits service', () => {
+describe('POST /score: the digits service', () => {
   let app: RunningApp
   let images: Image[]
   beforeAll(async () => {

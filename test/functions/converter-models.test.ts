@@ -71,7 +71,7 @@ export async function run(text) {
   return { classes: probability.classes, first: probability.data[0], probability }
 }`
 
-describe('models as converters write them', () => {
+describe('POST /score: models as converters write them', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   beforeAll(async () => {

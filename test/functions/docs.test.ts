@@ -32,7 +32,7 @@ interface Answer {
   readonly body: Buffer
 }
 
-describe('the page of a service', () => {
+describe('GET /docs: the page of a service', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {

@@ -162,7 +162,7 @@ describe('GET /health/ready', () => {
   })
 })
 
-describe('a script that prints', () => {
+describe('the log of a service: a script that prints', () => {
   it('does so under the name of its service, whatever it prints', async test => {
     const app = await runApp(test, {
       ...good,
@@ -184,7 +184,7 @@ describe('a script that prints', () => {
   })
 })
 
-describe('authorization', () => {
+describe('auth.mode: authorization', () => {
   it('is off only for a service that says so', async test => {
     const app = await runApp(test, {
       ...good,
@@ -203,7 +203,7 @@ describe('authorization', () => {
   })
 })
 
-describe('the default service', () => {
+describe('SCORING_DEFAULT_SERVICE: the default service', () => {
   it('is the only one there is', async test => {
     const app = await runApp(test, good)
     await app.settled()
@@ -227,7 +227,7 @@ describe('the default service', () => {
   })
 })
 
-describe('a start that cannot succeed', () => {
+describe('host-process: a start that cannot succeed', () => {
   const refusals: [string, Parameters<typeof runApp>[1], Record<string, string>, RegExp][] = [
     ['no service', { 'empty/readme.txt': '' }, {}, /error: no service in /],
     [
@@ -274,7 +274,7 @@ describe('a start that cannot succeed', () => {
   )
 })
 
-describe('a fault of a script that ends the whole process', () => {
+describe('host-process: a fault of a script that ends the whole process', () => {
   it('is followed by another process at once, which names the service and the request', async test => {
     const services = {
       'fatal/service.json': { entryScript: 'score.js' },

@@ -18,7 +18,7 @@ interface Job {
 const cleanUps: (() => unknown)[] = []
 const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
 
-describe('batch jobs', () => {
+describe('POST /jobs: batch jobs', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient
@@ -215,7 +215,7 @@ describe('batch jobs', () => {
   })
 })
 
-describe('batch jobs of an app without storage', () => {
+describe('POST /jobs: batch jobs of an app without storage', () => {
   it('are refused with a sentence', async test => {
     const app = await runApp(test)
     const response = await fetch(`${app.url}/api/v1/service/iris/jobs`, {

@@ -54,7 +54,7 @@ async function appWithVault(test: TestContext, fault?: Fault, more: Record<strin
   return { vault, app, ask, score, ready, check }
 }
 
-describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
+describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
   it('takes both keys of the vault, and a new one at its first request', async test => {
     const { vault, score, ready, check } = await appWithVault(test)
     await ready()

@@ -52,7 +52,7 @@ async function sendRaw(url: string, headers: string): Promise<string> {
 
 const codeOf = ({ body }: { body: string }) => JSON.parse(body).code as string
 
-describe('a service with keys', () => {
+describe('KeyAuthorizer in the app: a service with keys', () => {
   it('opens with either key, and with no other', async test => {
     const { watch, keys, score, check, sut } = await start(test)
     assert.equal((await score(sut.primary)).status, 200)

@@ -18,7 +18,7 @@ const names = Object.keys(describedServices)
   .map(file => file.slice(0, file.indexOf('/')))
 const versions = ['2', '3', '3.1'] as const
 
-describe('the document of a service', () => {
+describe('GET /swagger.json: the document of a service', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   const documents: { readonly of: string; readonly service: string; readonly document: Document }[] = []

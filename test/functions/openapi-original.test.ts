@@ -14,7 +14,7 @@ type Schemas = Record<'ServiceInput' | 'ServiceOutput' | 'ErrorResponse', Json>
 
 const recorded = join(import.meta.dirname, '../fixtures/azureml-swagger')
 
-describe('a document, beside the one that Azure Machine Learning writes for the same script,', () => {
+describe('GET /swagger.json: a document, beside the one that Azure Machine Learning writes for the same script,', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {

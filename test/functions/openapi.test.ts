@@ -92,7 +92,7 @@ export const run = () => { throw new Error('no') }`,
     'export const init = () => new Promise(done => setTimeout(done, 60000))\nexport const run = () => 1\n',
 }
 
-describe('swagger.json', () => {
+describe('GET /swagger.json', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {

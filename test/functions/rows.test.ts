@@ -40,7 +40,7 @@ const labelled = (values: readonly unknown[]) =>
 const byColumn = `{${names.map(name => `"${name}": ${labelled(columns[name] as unknown[])}`).join(', ')}}`
 const byIndex = labelled(records.map(record => JSON.stringify(record)))
 
-describe('rows of a request', () => {
+describe('POST /score: rows of a request', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -291,7 +291,7 @@ describe('rows of a request', () => {
     [{ rows: records }, 'INPUT_MISSING', "A value is not provided for the 'data' parameter."],
   ]
   it.each(wrongRows)(
-    'that are wrong are refused with what came and what a right row is: %j',
+    'that are wrong are refused with what came and what a right row is: $2',
     async (body, code, message) => {
       assert.deepEqual(await refusalOf('titanic', body), [400, code, message])
     },

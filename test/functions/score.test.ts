@@ -25,7 +25,7 @@ function postPath(url: string, path: string): Promise<[status: number | undefine
   })
 }
 
-describe('the sample services', () => {
+describe('POST /score: the sample services', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {

@@ -43,7 +43,7 @@ const score = `
     return new Response(body, { status: 201, headers: { 'content-type': 'text/plain' } })
   }`
 
-describe('a script that answers with a stream', () => {
+describe('POST /score: a script that answers with a stream', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {

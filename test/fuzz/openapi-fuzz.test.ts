@@ -81,7 +81,7 @@ const documents: [service: string, version: string][] = [
   ['text', '3.1'],
 ]
 
-describe('the OpenAPI documents, in the hands of Schemathesis', () => {
+describe('GET /swagger.json: the OpenAPI documents, tested by Schemathesis', () => {
   const cleanUps: (() => unknown)[] = []
   let app: RunningApp
   let schemathesis: Awaited<ReturnType<typeof findSchemathesis>>
