@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { RoomCoverageReporter } from './test/support/room-coverage.ts'
 import { SlowFirstSequencer } from './test/support/slow-first.ts'
 import { SummaryReporter } from './test/support/summary-reporter.ts'
 
@@ -43,8 +44,8 @@ export default defineConfig({
     taskTitleValueFormatTruncate: 0, // rows of tables keep their whole names
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    reporters: ['default', new SummaryReporter()],
-    coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['text-summary', 'html'] },
+    reporters: ['default', new RoomCoverageReporter(), new SummaryReporter()],
+    coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['html'] },
     projects: [
       { ...unit, test: { ...unit.test, typecheck } },
       project('functions', functions),
