@@ -1,5 +1,7 @@
 /** One request as it crosses to a worker: the bytes of a body and what is needed to read them. */
 export interface InferenceRequest {
+  /** The codec that reads the body and writes the answer, e.g. `azureml`. */
+  readonly codec: string
   readonly body: Uint8Array
   readonly contentType: string | undefined
   /** The log names the request by it: the `x-request-id` of its answer. Absent: it is part of a batch job. */

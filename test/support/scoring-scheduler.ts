@@ -33,7 +33,7 @@ export async function serve(test: TestContext, files: ServiceFiles) {
   const [name] = await store.listServices()
   const { scheduler, loaded } = startScheduler(test, await store.openService(name as string))
   const report = await loaded
-  const sendAs = (contentType: string, body: Uint8Array) => scheduler.submit({ body, contentType })
+  const sendAs = (contentType: string, body: Uint8Array) => scheduler.submit({ codec: 'azureml', body, contentType })
   const send = (body: unknown) =>
     sendAs('application/json', new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)))
   return { scheduler, report, send, sendAs }

@@ -4,10 +4,10 @@
  * different kinds leave it open what an entry is.
  */
 
+import { isResponse } from '../../scripts/is-response.ts'
 import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
-import { isResponse } from '../http/is-response.ts'
 import type { JsonSchema } from './dialect.ts'
 import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
 

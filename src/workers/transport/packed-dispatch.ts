@@ -13,7 +13,8 @@ export interface PackedRequests {
   /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
   readonly lengths: readonly number[]
   readonly moved: readonly Uint8Array[]
-  /** One for all, or one for each. */
+  /** One for all, or one for each; as with `contentType`. */
+  readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
   /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
@@ -37,13 +38,15 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     small.set(body, offset)
     offset += aligned(body.length)
   }
-  const first = requests[0]?.contentType
-  const isAlike = requests.every(({ contentType }) => contentType === first)
+  const first = requests[0]
+  const isAlike = requests.every(({ contentType }) => contentType === first?.contentType)
+  const hasOneCodec = requests.every(({ codec }) => codec === first?.codec)
   return {
     small,
     lengths,
     moved,
-    contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
+    codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
+    contentType: isAlike ? first?.contentType : requests.map(({ contentType }) => contentType),
     details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
     ids: requests.map(({ id }) => id ?? '').join('\n'),
   }
@@ -64,6 +67,7 @@ export function unpackRequests({
   small,
   lengths,
   moved,
+  codec,
   contentType,
   details,
   ids,
@@ -75,6 +79,7 @@ export function unpackRequests({
     const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
     if (length > 0) offset += aligned(length)
     return {
+      codec: Array.isArray(codec) ? codec[index] : codec,
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
       details: details?.[index],

@@ -17,8 +17,6 @@ export function readFromThread(message: unknown, isInHand: (index: number) => bo
       return isReport(message.report) ? (message as unknown as FromThread) : undefined
     case 'load-failed':
       return typeof message.reason === 'string' ? (message as unknown as FromThread) : undefined
-    case 'room':
-      return { type: 'room' }
     case 'results':
       return isResults(message, isInHand) ? (message as unknown as FromThread) : undefined
     default:
@@ -55,14 +53,15 @@ function isShape(shape: unknown): boolean {
 }
 
 function isResults(
-  { indexes, results, isLast, runs, bisected }: Fields,
+  { indexes, results, isLast, yielded = [], runs, bisected }: Fields,
   isInHand: (index: number) => boolean,
 ): boolean {
   if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
   const { texts, others } = results
   if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
-  const said = new Set(indexes)
-  if (said.size !== indexes.length || !indexes.every(index => Number.isInteger(index) && isInHand(index))) return false
+  if (!Array.isArray(yielded) || (yielded.length > 0 && !isLast)) return false
+  const all = [...indexes, ...yielded]
+  if (new Set(all).size !== all.length || !all.every(index => Number.isInteger(index) && isInHand(index))) return false
   const isOther = new Set<unknown>()
   for (const other of others) {
     if (!Array.isArray(other) || !isOtherResult(other[1])) return false
