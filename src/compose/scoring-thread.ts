@@ -1,7 +1,6 @@
 /** What one worker thread runs: loads its service, then scores one dispatch after the other. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
-import { CachedModels } from '../adapters/model-cache/cached-models.ts'
 import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-binding.ts'
 import { loadOnnxModel } from '../adapters/onnxruntime/load-onnx-model.ts'
 import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
@@ -16,6 +15,7 @@ import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
 import { loadService, type WorkerParts } from '../workers/runtime/load-service.ts'
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
+import { tensorCodec } from '../workers/runtime/tensor-codec.ts'
 import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from '../workers/transport/messages.ts'
 import { NativeGate } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
@@ -44,19 +44,15 @@ const post: PostFromThread = (message, transfer) => {
   port.postMessage(message, transfer)
 }
 
-function parts(cacheFolder: string | undefined): WorkerParts {
-  const cached = new CachedModels(cacheFolder)
-  return {
-    codecs: { azureml: azuremlCodec },
-    processorCount: availableProcessors(),
-    openModel: (model, accelerator) => loadOnnxModel(model, accelerator, cached),
-    uncachedModels: () => cached.missing,
-    describeInput: declared => jsonSchemaOf(declared, 'input'),
-    describeOutput,
-  }
+const parts: WorkerParts = {
+  codecs: { azureml: azuremlCodec, tensors: tensorCodec },
+  processorCount: availableProcessors(),
+  openModel: loadOnnxModel,
+  describeInput: declared => jsonSchemaOf(declared, 'input'),
+  describeOutput,
 }
 
-async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): Promise<void> {
+async function main({ spec, board: memory, trace }: ThreadStart): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
@@ -66,7 +62,7 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
     }
     const board = new ProgressBoard(memory)
     if (trace) openRunTrace(trace, spec.service, board)
-    const { service, report } = await loadService(spec, parts(cacheFolder))
+    const { service, report } = await loadService(spec, parts)
     const runner = new DispatchRunner(service, board, post)
     port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])

@@ -1,6 +1,6 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { maxDispatchSize, movedFromBytes } from './dispatch.ts'
-import type { InferenceRequest } from './inference-request.ts'
+import { countBytes, type InferenceRequest } from './inference-request.ts'
 import { type Failure, failure, type InferenceResult } from './inference-result.ts'
 
 /** How long a caller waits for its answer. */
@@ -58,7 +58,7 @@ const bytesPerWork = 2048
 
 /** What a request costs, in requests without a body: its rows are not known before a thread decodes it, but its bytes are. */
 export function workOf({ request }: WaitingRequest): number {
-  return 1 + request.body.byteLength / bytesPerWork
+  return 1 + countBytes(request) / bytesPerWork
 }
 
 /** Of a request as the log calls it. */
@@ -141,7 +141,7 @@ export class WaitingQueue {
   }
 
   #count(waiting: WaitingRequest, sign: 1 | -1): void {
-    this.#bytes += sign * waiting.request.body.byteLength
+    this.#bytes += sign * countBytes(waiting.request)
     this.#work += sign * workOf(waiting)
     if (runsAlone(waiting)) this.#loners += sign
   }
@@ -271,7 +271,7 @@ export class RequestQueue {
       this.online.shift()
       if (this.#isDropped(next, now)) continue
       batch.push(next)
-      bytes += next.request.body.byteLength
+      bytes += countBytes(next.request)
       if (runsAlone(next)) break
     }
     return batch

@@ -3,11 +3,11 @@ import { type AdmissionLimits, refusalOf } from '../../scheduling/admission.ts'
 import { RunPermits, type RunShare } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
-import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { countBytes, type InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
 import {
-  type Company,
   type CallDeadline,
+  type Company,
   RequestQueue,
   stopping,
   type Taker,
@@ -132,7 +132,7 @@ export class ServiceScheduler {
       this.#metrics.dropped('expired', 0)
       return Promise.resolve(timedOut(timeoutMs))
     }
-    const refusal = this.refusalOf(request.body.byteLength, deadline - now)
+    const refusal = this.refusalOf(countBytes(request), deadline - now)
     if (refusal) {
       this.#metrics.rejected(refusal.code)
       return Promise.resolve(refusal)
