@@ -8,7 +8,7 @@ import { type RunningApp, runApp } from '../support/running-app.ts'
 const services = {
   'good/service.json': {},
   'good/1/model.onnx': identityModel('float32'),
-  'moody/service.json': { entryScript: 'score.js', limits: { timeoutMs: 700 } },
+  'moody/service.json': { entryScript: 'score.js', limits: { timeoutMs: 1500 } },
   'moody/score.js': `
     export const init = () => {}
     export const run = text => {
