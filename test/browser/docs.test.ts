@@ -46,7 +46,7 @@ describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   it.for([
     ['of a service', '/api/v1/service/diabetes/docs'],
     ['of the default service', '/docs'],
-  ] as const)('$0 scores the sample with a pasted key, and says nothing to anybody else', async ([, path], test) => {
+  ] as const)('$0 scores the sample with a pasted key, and calls no other origin', async ([, path], test) => {
     const visit = await open(test, browser, app.url + path)
     await authorize(visit.page, await app.keyOf('diabetes'))
     await score(visit.page)

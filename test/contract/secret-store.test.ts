@@ -49,7 +49,7 @@ for (const vault of vaults) {
       for (const cleanUp of cleanUps.reverse()) await cleanUp()
     })
 
-    it('knows nothing of a secret that nobody has written', async () => {
+    it('knows nothing of a secret that was never written', async () => {
       assert.equal(await read('never-written'), undefined)
     })
 

@@ -118,7 +118,7 @@ describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
     check()
   })
 
-  it('asks the vault once for a flood of wrong keys, lets valid ones in meanwhile, and repeats none', async test => {
+  it('asks the vault once for a flood of wrong keys, authorizes valid ones meanwhile, and repeats none', async test => {
     const { vault, ask, score, ready, check } = await appWithVault(test)
     await ready()
     vault.askedNames.length = 0

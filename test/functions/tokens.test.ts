@@ -35,7 +35,7 @@ async function outcomeOf(response: Response): Promise<unknown[]> {
 }
 
 describe('TokenAuthorizer in the app: a service that takes tokens', () => {
-  it('lets in callers with its role, and tells others what they lack (RFC 6750, section 3)', async test => {
+  it('authorizes callers with its role, and tells others what they lack (RFC 6750, section 3)', async test => {
     const authority = await new Authority(key).start(test)
     const app = await runApp(test, services, { AZURE_AUTHORITY_HOST: authority.url })
     await app.settled()
