@@ -1,8 +1,8 @@
 /** The port to the queues that drive jobs. A message is a hint: it may be lost, doubled, late, or come in any order. */
 import * as z from 'zod'
 import { serviceNamePattern } from '../models/definition/definition.ts'
-import { type JobFolder, jobFolder, oldJobFolder } from './job-layout.ts'
-import { jobIdPattern } from './job-spec.ts'
+import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
+import { jobIdPattern } from './spec.ts'
 
 /** Queues of the app; each has a `-poison` beside it, which the host fills. */
 export const jobQueues = {

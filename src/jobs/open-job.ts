@@ -1,11 +1,11 @@
 import type { BlobStore } from './blob-store.ts'
-import { JobStopped } from './job-failure.ts'
-import type { JobFolder } from './job-layout.ts'
-import { ensureState, readSpec, readState } from './job-records.ts'
-import type { JobSpec } from './job-spec.ts'
-import type { JobState } from './job-state.ts'
-import type { JobTools } from './job-tools.ts'
+import { JobStopped } from './failure.ts'
+import type { JobFolder } from './layout.ts'
 import { JobMessage } from './message-queues.ts'
+import { ensureState, readSpec, readState } from './records.ts'
+import type { JobSpec } from './spec.ts'
+import type { JobState } from './state.ts'
+import type { JobTools } from './tools.ts'
 
 export interface OpenJob {
   readonly spec: JobSpec

@@ -1,7 +1,7 @@
 /** The plan of a job: which rows are in which chunk. Committed in parts, in order, each written once. */
 import type { BlobStore } from './blob-store.ts'
-import type { PlanCursor, PlannedChunk } from './input/planned-chunk.ts'
-import { type JobFolder, jobsContainer, numberOf, planPlace, planPrefix } from './job-layout.ts'
+import { type JobFolder, jobsContainer, numberOf, planPlace, planPrefix } from './layout.ts'
+import type { PlanCursor, PlannedChunk } from './planned-chunk.ts'
 
 /** A pure function of the pinned input and of the part before, so whoever writes it writes the same bytes. */
 export interface PlanPart {

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '../engine/model-session.ts'
-import type { MissingOptions } from './input/missing-value.ts'
+import type { MissingOptions } from './formats/missing-value.ts'
 
 /** What came of one row. */
 export type RowResult =

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { FolderServiceFiles } from '../../src/adapters/local/folder-service-files.ts'
-import { ModelDigests } from '../../src/jobs/model-digest.ts'
+import { ModelDigests } from '../../src/jobs/score/model-digest.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 

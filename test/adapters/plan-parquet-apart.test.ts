@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'vitest'
 import { planParquetApart } from '../../src/adapters/child-process/plan-parquet-apart.ts'
 import { BlobChanged } from '../../src/jobs/blob-store.ts'
-import { planChunks } from '../../src/jobs/input/plan-chunks.ts'
-import { InputUnreadable, planStart } from '../../src/jobs/input/planned-chunk.ts'
-import type { ReadInput } from '../../src/jobs/input/text-source.ts'
-import { optionsFor, plan, readerOf, type Tried } from '../jobs/input/support.ts'
+import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
+import { planChunks } from '../../src/jobs/plan/plan-chunks.ts'
+import { InputUnreadable, planStart } from '../../src/jobs/planned-chunk.ts'
+import { optionsFor, plan, readerOf, type Tried } from '../jobs/inputs.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url))
 const here: Tried = { format: 'parquet', miniBatchSize: 7, sizes: [1000, 3] }

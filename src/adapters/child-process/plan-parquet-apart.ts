@@ -1,4 +1,4 @@
-import type { PlanParquet } from '../../jobs/input/plan-chunks.ts'
+import type { PlanParquet } from '../../jobs/plan/plan-chunks.ts'
 import { halfOfMemoryMb } from '../local/half-of-memory.ts'
 import { PlanningProcess, type ProcessLimits } from './planning-process.ts'
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { ByteRange } from '../../jobs/blob-store.ts'
-import type { NextChunk } from '../../jobs/input/open-chunk.ts'
-import type { PlanOptions } from '../../jobs/input/plan-chunks.ts'
-import { InputUnreadable, type PlanCursor } from '../../jobs/input/planned-chunk.ts'
-import type { ReadInput } from '../../jobs/input/text-source.ts'
+import type { ReadInput } from '../../jobs/formats/text-source.ts'
+import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
+import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
+import { InputUnreadable, type PlanCursor } from '../../jobs/planned-chunk.ts'
 import { memoryOfProcess } from './memory-of-process.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 

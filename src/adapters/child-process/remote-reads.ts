@@ -1,5 +1,5 @@
 import type { ByteRange } from '../../jobs/blob-store.ts'
-import type { ReadInput } from '../../jobs/input/text-source.ts'
+import type { ReadInput } from '../../jobs/formats/text-source.ts'
 
 interface OpenRead {
   readonly pieces: Uint8Array[]

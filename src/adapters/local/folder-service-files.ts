@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { ScoringError } from '../../errors.ts'
-import type { ServiceFiles } from '../../jobs/model-digest.ts'
+import type { ServiceFiles } from '../../jobs/score/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 
 /**

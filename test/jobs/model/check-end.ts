@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
-import { placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
+import { placeOf, resultPlace } from '../../../src/jobs/layout.ts'
 import { folder, type JobWorld, outputBlob } from './job-world.ts'
 import { foreignText } from './people.ts'
 import type { RowKind, Scenario } from './scenario.ts'

@@ -1,7 +1,7 @@
 /** What people do to jobs, by processes of the app or behind its back. */
-import { activePlace, placeOf, specPlace } from '../../../src/jobs/job-layout.ts'
-import { changeState, ensureState } from '../../../src/jobs/job-records.ts'
-import { hasEnded } from '../../../src/jobs/job-state.ts'
+import { activePlace, placeOf, specPlace } from '../../../src/jobs/layout.ts'
+import { changeState, ensureState } from '../../../src/jobs/records.ts'
+import { hasEnded } from '../../../src/jobs/state.ts'
 import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.ts'
 
 export const foreignText = 'written by somebody else'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { placeOf } from '../../../src/jobs/job-layout.ts'
-import type { JobSpec } from '../../../src/jobs/job-spec.ts'
+import { placeOf } from '../../../src/jobs/layout.ts'
+import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { checkEnd } from './check-end.ts'
 import { folder, inputBlob, JobWorld, job, outputBlob } from './job-world.ts'
 import { type Scenario, scenarios } from './scenario.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { JobSpec } from '../../../src/jobs/job-spec.ts'
+import type { JobSpec } from '../../../src/jobs/spec.ts'
 
 /** What scoring a row does: answers, fails, ends the process that does it; or the row cannot be read. */
 export const rowKinds = ['ok', 'fails', 'poison', 'broken'] as const

@@ -1,0 +1,86 @@
+import { chunkResultPlace, type JobFolder, jobsContainer, joinedPlace, joinedPrefix } from '../layout.ts'
+import { type JobLimits, partOf } from '../limits.ts'
+import type { JobSpec } from '../spec.ts'
+import type { JobTools } from '../tools.ts'
+import type { ListedResult } from './done-parts.ts'
+import { blockId, resultsMissing, stageForOutput } from './output-blocks.ts'
+
+/**
+ * Stages results again, as many together as make a good block, and remembers each, so that another run goes on.
+ *
+ * @returns ids of the blocks, in order; undefined: the time is up
+ * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
+ */
+export async function joinResults(
+  tools: JobTools,
+  spec: JobSpec,
+  results: readonly ListedResult[],
+): Promise<string[] | undefined> {
+  const { store, clock, limits } = tools
+  const { folder } = spec
+  const deadline = clock.monotonicMs() + limits.budgetMs
+  const known = new Map<string, string>()
+  for await (const { path, metadata } of store.list(jobsContainer, joinedPrefix(folder))) {
+    known.set(path, metadata.block as string)
+  }
+  const blocks: string[] = []
+  let stagedCount = 0
+  for (const group of groupsOf(results, limits)) {
+    const place = joinedPlace(folder, group.from, group.to)
+    let block = known.get(place.path)
+    if (!block) {
+      // Every run stages one at least, however slow it is.
+      if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
+      const content = await readResults(tools, folder, group)
+      block = blockId('j', group.from, content)
+      await stageForOutput(tools, spec, block, content)
+      await store.create(place, '', { block })
+    }
+    blocks.push(block)
+  }
+  return blocks
+}
+
+/** After the blocks have vanished. */
+export async function forgetJoined({ store }: JobTools, { folder }: JobSpec): Promise<void> {
+  for await (const { path } of store.list(jobsContainer, joinedPrefix(folder))) {
+    await store.remove({ container: jobsContainer, path })
+  }
+}
+
+/** Chunks from `from` up to but not with `to`; a pure function of the results, so every run has the same groups. */
+interface ResultGroup {
+  readonly from: number
+  readonly to: number
+}
+
+function groupsOf(results: readonly ListedResult[], { joinedBytes, maxBlocks }: JobLimits): ResultGroup[] {
+  const total = results.reduce((sum, { bytes }) => sum + bytes, 0)
+  // One group is left over at the end, whatever the sizes are.
+  const enough = Math.max(joinedBytes, Math.ceil(total / Math.max(1, maxBlocks - 1)))
+  const groups: ResultGroup[] = []
+  let from = 0
+  let bytes = 0
+  for (const [index, result] of results.entries()) {
+    bytes += result.bytes
+    if (bytes < enough && index + 1 < results.length) continue
+    groups.push({ from, to: index + 1 })
+    from = index + 1
+    bytes = 0
+  }
+  return groups
+}
+
+async function readResults(
+  { store, limits }: JobTools,
+  folder: JobFolder,
+  { from, to }: ResultGroup,
+): Promise<Uint8Array> {
+  const contents: Uint8Array[] = []
+  for (let chunk = from; chunk < to; chunk++) {
+    const blob = await store.readWhole(chunkResultPlace(folder, partOf(chunk, limits), chunk))
+    if (!blob) throw resultsMissing()
+    contents.push(blob.content)
+  }
+  return Buffer.concat(contents)
+}

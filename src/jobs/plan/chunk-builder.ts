@@ -1,0 +1,62 @@
+import type { PlanCursor, PlannedChunk } from '../planned-chunk.ts'
+
+export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
+
+export interface ChunkLimits {
+  /** Rows of a chunk. */
+  readonly miniBatchSize: number
+  /** A chunk ends with the row that brings its text to this size. */
+  readonly maxChunkBytes: number
+}
+
+/** Stands for a row that is too large in a chunk's own text. Not UTF-8, so no row that can be read is taken for it. */
+export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
+
+/** The chunk that is being planned, and then the one after it. */
+export class OpenChunk {
+  #rowCount = 0
+  #start = 0
+  #end = 0
+  #text: Uint8Array[] = []
+  #cursor: PlanCursor
+  readonly #limits: ChunkLimits
+  readonly #separator: Uint8Array | undefined
+
+  /** @param separator  what stands between rows of the chunk's own text; undefined: it has none */
+  constructor(limits: ChunkLimits, cursor: PlanCursor, separator: string | undefined) {
+    this.#limits = limits
+    this.#cursor = cursor
+    this.#separator = separator === undefined ? undefined : Buffer.from(separator)
+  }
+
+  get hasRows(): boolean {
+    return this.#rowCount > 0
+  }
+
+  /**
+   * @param start  where the row begins in the text, in bytes
+   * @param row  its own bytes, if they are kept; undefined: it is too large for that
+   * @returns whether the chunk is full
+   */
+  add(start: number, end: number, row: Uint8Array | undefined): boolean {
+    if (this.#rowCount === 0) this.#start = start
+    if (this.#separator) {
+      if (this.#rowCount > 0) this.#text.push(this.#separator)
+      this.#text.push(row ?? tooLargeRow)
+    }
+    this.#rowCount++
+    this.#end = end
+    return this.#rowCount === this.#limits.miniBatchSize || end - this.#start >= this.#limits.maxChunkBytes
+  }
+
+  close(): NextChunk {
+    const { chunk, row } = this.#cursor
+    const [start, end, rowCount] = [this.#start, this.#end, this.#rowCount]
+    // At a row's end stands a line end or a comma, where every scanner can begin.
+    this.#cursor = { ...this.#cursor, chunk: chunk + 1, row: row + rowCount, offset: end }
+    const content = this.#separator && { content: Buffer.concat(this.#text) }
+    this.#rowCount = 0
+    this.#text = []
+    return { chunk, firstRow: row, rowCount, start, end, ...content, next: this.#cursor }
+  }
+}

@@ -1,0 +1,150 @@
+import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
+import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-file.ts'
+import { encoderOf, type SchemaWords } from '../formats/parquet-json.ts'
+import { repeatedName } from '../formats/repeated-name.ts'
+import { rowShapeOf } from '../formats/row-shape.ts'
+import type { ReadInput } from '../formats/text-source.ts'
+import { InputUnreadable, type PlanCursor, tooLarge } from '../planned-chunk.ts'
+import { type NextChunk, OpenChunk } from './chunk-builder.ts'
+import type { PlanOptions } from './plan-chunks.ts'
+
+const defaultSliceBytes = 32 * 1024 ** 2
+/** Columns that are fetched at the same time. */
+const parallelColumns = 4
+
+/**
+ * A `PlanParquet` on this thread, which a damaged file may stop for a minute, or end with its memory: the run lengths that
+ * it names are believed. Reads only the columns that make a row, some thousand rows at once.
+ *
+ * @param sliceBytes  about what the columns of the rows that are read at once take; it makes no difference to the chunks
+ * @throws InputUnreadable after the chunks before the fault; what `read` throws
+ */
+export async function* planParquet(
+  read: ReadInput,
+  options: PlanOptions,
+  cursor: PlanCursor,
+  sliceBytes = defaultSliceBytes,
+): AsyncGenerator<NextChunk> {
+  const { bytes, maxRowBytes, maxInputBytes } = options
+  const file = new ParquetFile(read, bytes)
+  const chunk = new OpenChunk(options, cursor, '\n')
+  let start = cursor.offset
+  try {
+    for await (const rows of rowsOf(file, options, cursor.row, sliceBytes)) {
+      for (const text of rows) {
+        const row = Buffer.from(text)
+        const end = start + row.length
+        if (end > maxInputBytes) throw tooLarge(maxInputBytes)
+        if (chunk.add(start, end, row.length > maxRowBytes ? undefined : row)) yield chunk.close()
+        start = end
+      }
+    }
+  } catch (cause) {
+    const failure = file.failure ?? cause
+    const isFault = !file.failure || failure instanceof InputUnreadable
+    if (isFault && chunk.hasRows) yield chunk.close()
+    if (!isFault || failure instanceof InputUnreadable) throw failure
+    throw new InputUnreadable('INPUT_NOT_PARQUET', 'the input cannot be read as a Parquet file', { cause })
+  }
+  if (chunk.hasRows) yield chunk.close()
+}
+
+/** JSON text of the rows from that one on, as many at once as are read at once. */
+async function* rowsOf(
+  file: ParquetFile,
+  options: PlanOptions,
+  firstRow: number,
+  sliceBytes: number,
+): AsyncGenerator<Iterable<string>> {
+  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, words, compressors] = await Promise.all([
+    import('hyparquet'),
+    import('hyparquet/src/schema.js'),
+    parquetCodecs(),
+  ])
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false })
+  const schema = parquetSchema(metadata)
+  checkRowGroups(metadata, words.getPhysicalColumns(schema))
+  const { children } = schema
+  const names = namesOf(children)
+  const isList = children.map(each => words.isListLike(each) || each.element.repetition_type === 'REPEATED')
+  const shape = rowShapeOf(names, options.inputs, options, isList)
+  const columns = shape.cells.map(({ column, name, dtype }) => {
+    // Only where floats are declared do others than finite ones have a place.
+    const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
+    const encode = encoderOf(children[column] as SchemaTree, words, hasWords)
+    if (!encode)
+      throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not read`)
+    return { name, encode }
+  })
+  if (columns.length === 0) return
+  const scan = await parquetScan({
+    file,
+    metadata: rawMetadata(metadata, children, words),
+    compressors,
+    utf8: false,
+    parsers,
+  })
+  const sliceRows = rowsOfSlice(metadata, columns.length, sliceBytes)
+  for (const { rowStart, rowEnd } of scan.ranges) {
+    for (let row = Math.max(rowStart, firstRow); row < rowEnd; row += sliceRows) {
+      const slice = { rowStart: row, rowEnd: Math.min(row + sliceRows, rowEnd) }
+      const values = await readColumns(
+        scan,
+        columns.map(({ name }) => name),
+        slice,
+      )
+      yield textsOf(slice.rowEnd - slice.rowStart, at =>
+        shape.rowOf(columns.map(({ encode }, index) => encode(values[index]?.[at]))),
+      )
+    }
+  }
+}
+
+function* textsOf(rowCount: number, textOf: (row: number) => string): Generator<string> {
+  for (let row = 0; row < rowCount; row++) yield textOf(row)
+}
+
+async function readColumns(scan: ParquetScan, names: readonly string[], slice: { rowStart: number; rowEnd: number }) {
+  const values: ArrayLike<unknown>[] = []
+  for (let at = 0; at < names.length; at += parallelColumns) {
+    const some = names.slice(at, at + parallelColumns)
+    values.push(...(await Promise.all(some.map(column => scan.readColumn({ column, ...slice })))))
+  }
+  const short = values.findIndex(({ length }) => length !== slice.rowEnd - slice.rowStart)
+  if (short >= 0)
+    throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${names[short]}" has fewer rows than the file says`)
+  return values
+}
+
+function namesOf(columns: readonly SchemaTree[]): string[] {
+  const names = columns.map(({ element }) => element.name)
+  const twice = repeatedName(names)
+  if (twice === undefined) return names
+  throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the Parquet file has two columns named "${twice}"`)
+}
+
+function rowsOfSlice({ row_groups, num_rows }: FileMetaData, columnCount: number, sliceBytes: number): number {
+  const bytes = row_groups.reduce((sum, group) => sum + Number(group.total_byte_size), 0)
+  return Math.max(1, Math.floor(sliceBytes / Math.max(bytes / Number(num_rows), 8 * columnCount)))
+}
+
+/** hyparquet makes dates of timestamps and doubles of decimals, and so loses digits; without their types it hands out what is stored. */
+function rawMetadata(metadata: FileMetaData, columns: readonly SchemaTree[], words: SchemaWords): FileMetaData {
+  const keys = new Set<SchemaElement>()
+  const visit = (node: SchemaTree) => {
+    // It makes objects of maps itself, and needs their keys as text.
+    const [key] = words.isMapLike(node) ? (node.children[0]?.children ?? []) : []
+    if (key) keys.add(key.element)
+    node.children.forEach(visit)
+  }
+  columns.forEach(visit)
+  const raw = (element: SchemaElement): SchemaElement => {
+    if (!element.type || keys.has(element)) return element
+    const { converted_type, logical_type, ...stored } = element
+    return stored
+  }
+  return { ...metadata, schema: metadata.schema.map(raw) }
+}
+
+/** What it does with an INT96 even so. */
+const parsers: Partial<ParquetParsers> = { timestampFromNanoseconds: nanoseconds => nanoseconds }

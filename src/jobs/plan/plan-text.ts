@@ -1,0 +1,33 @@
+import { RowCutter } from '../formats/row-reader.ts'
+import type { RowScanner } from '../formats/row-scanner.ts'
+import { InputUnreadable, type PlanCursor } from '../planned-chunk.ts'
+import { type ChunkLimits, type NextChunk, OpenChunk } from './chunk-builder.ts'
+
+/**
+ * Cuts a text into chunks of whole rows. Looks at each byte once and makes nothing per row, unless the text is kept.
+ *
+ * @param rows  a scanner, or a cutter: then each chunk carries its text
+ * @param separator  between rows of that text
+ */
+export async function* planText(
+  pieces: AsyncIterable<Uint8Array>,
+  rows: RowScanner | RowCutter,
+  separator: string,
+  limits: ChunkLimits,
+  cursor: PlanCursor,
+): AsyncGenerator<NextChunk> {
+  const cutter = rows instanceof RowCutter ? rows : undefined
+  const chunk = new OpenChunk(limits, cursor, cutter && separator)
+  try {
+    for await (const piece of pieces) {
+      rows.feed(piece)
+      while (rows.next()) if (chunk.add(rows.start, rows.end, cutter?.row)) yield chunk.close()
+    }
+    if (rows.finish()) chunk.add(rows.start, rows.end, cutter?.row)
+  } catch (failure) {
+    // What was read before the fault is as good as ever.
+    if (failure instanceof InputUnreadable && chunk.hasRows) yield chunk.close()
+    throw failure
+  }
+  if (chunk.hasRows) yield chunk.close()
+}

@@ -1,0 +1,523 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import type { LoadReport } from '../../../src/engine/dispatch.ts'
+import { type ErrorCode, ScoringError } from '../../../src/errors.ts'
+import { ScoringService } from '../../../src/inference/scoring-service.ts'
+import { activePlace, jobFolder, placeOf, signaturePlace, specPlace, statePlace } from '../../../src/jobs/layout.ts'
+import { changeState, readSpec } from '../../../src/jobs/records.ts'
+import { StorageJobDesk } from '../../../src/jobs/requests/job-service.ts'
+import type { JobView } from '../../../src/jobs/requests/job-view.ts'
+import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
+import { MemoryBlobStore } from '../../support/memory-blob-store.ts'
+import { MemoryQueues } from '../../support/memory-queues.ts'
+
+const definition = ServiceDefinition.parse({})
+const startedAt = Date.UTC(2026, 10, 21, 7)
+/** Of a job of `diabetes`. */
+const folderOf = (jobId: string) => jobFolder('diabetes', jobId)
+const csv = { input: { blob: 'input/patients.csv' } }
+
+/** A desk over memory, with services `diabetes`, `iris` and `web`, which takes whole requests. */
+function openDesk({
+  maxActiveJobs = 100,
+  containers = ['input', 'output'],
+  modelDigest = async (service: string) => `digest of ${service}`,
+} = {}) {
+  let now = startedAt
+  let ids = 0
+  const store = new MemoryBlobStore({ now: () => now, random: () => 0 })
+  const queues = new MemoryQueues()
+  const lines: string[] = []
+  const services = new Map(
+    ['diabetes', 'iris', 'web'].map(name => {
+      const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
+      const scheduler = { report } as never
+      return [name, new ScoringService({ name, definition, authorizer: undefined, scheduler })]
+    }),
+  )
+  const desk = new StorageJobDesk({
+    store,
+    queues,
+    find: name => {
+      const service = services.get(name)
+      if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
+      return service
+    },
+    scorer: { modelDigest },
+    containers,
+    inputHosts: ['data.example'],
+    maxInputBytes: 1000,
+    maxActiveJobs,
+    now: () => now++,
+    newId: () => `id-${++ids}`,
+    log: line => lines.push(line),
+  })
+  const sent = (queue: string) => {
+    const messages: unknown[] = []
+    for (let next = queues.receive(queue, 3600); next; next = queues.receive(queue, 3600))
+      messages.push(JSON.parse(next.text))
+    return messages
+  }
+  const put = (blob: string, content: string) => store.create(placeOf(blob), content)
+  return { desk, store, queues, sent, put, lines }
+}
+
+const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegExp) =>
+  assert.rejects(promise, failure => {
+    assert.ok(failure instanceof ScoringError, String(failure))
+    assert.equal(failure.code, code, failure.message)
+    assert.match(failure.message, message)
+    return true
+  })
+
+describe('StorageJobDesk.submit', () => {
+  it('pins the input and the model, and sends the job on its way', async () => {
+    const { desk, store, sent, put } = openDesk()
+    await put('input/patients.csv', 'age,sex\n1,2\n')
+    const view = await desk.submit('diabetes', { jobId: 'nightly-1', ...csv, output: { blob: 'output/p.csv' } })
+    assert.deepEqual(view, {
+      jobId: 'nightly-1',
+      service: 'diabetes',
+      status: 'NotStarted',
+      progress: { rows: 0, succeeded: 0, failed: 0, chunks: 0, chunksDone: 0, percent: 0 },
+      createdAt: '2026-11-21T07:00:00.000Z',
+      output: { blob: 'output/p.csv', format: 'csv' },
+    })
+    const { fingerprint, ...spec } = (await readSpec(store, folderOf('nightly-1')))!
+    assert.match(fingerprint, /^[0-9a-f]{64}$/)
+    assert.deepEqual(spec, {
+      jobId: 'nightly-1',
+      folder: 'diabetes/nightly-1',
+      service: 'diabetes',
+      modelDigest: 'digest of diabetes',
+      input: {
+        place: { blob: 'input/patients.csv' },
+        etag: (await store.head(placeOf('input/patients.csv')))?.etag,
+        bytes: 12,
+        format: 'csv',
+        isGzip: false,
+      },
+      output: { blob: 'output/p.csv', format: 'csv' },
+      miniBatchSize: 1000,
+      errorThreshold: -1,
+      maxRetries: 3,
+      createdAt: '2026-11-21T07:00:00.000Z',
+    })
+    assert.ok(await store.head(activePlace(folderOf('nightly-1'))))
+    assert.deepEqual(sent('scoring-job-split'), [{ service: 'diabetes', jobId: 'nightly-1' }])
+  })
+
+  it('keeps rows that come inline in a blob, whole numbers beyond 2^53 as they came', async () => {
+    const { desk, store } = openDesk()
+    const { jobId } = await desk.submit('diabetes', { input: { rows: [[1.5, 9007199254740993n], { a: 'é' }, null] } })
+    const { place } = (await readSpec(store, folderOf(jobId)))!.input
+    assert.ok('blob' in place)
+    const { content } = (await store.readWhole(placeOf(place.blob)))!
+    assert.equal(Buffer.from(content).toString(), '[1.5, 9007199254740993]\n{"a": "\\u00e9"}\nnull\n')
+  })
+
+  it('is the same job for the same id and content, however it is spelt, and also when its output is there', async () => {
+    const { desk, put } = openDesk()
+    await put('input/patients.csv', 'a\n1\n')
+    const order = { jobId: 'one', ...csv, output: { blob: 'output/p.jsonl' } }
+    const first = await desk.submit('diabetes', order)
+    await put('output/p.jsonl', '{}')
+    const again = { maxRetries: 3, output: { format: 'jsonl', blob: 'output/p.jsonl' }, service: 'diabetes', ...csv }
+    assert.deepEqual(await desk.submit('diabetes', { ...again, jobId: 'one' }), first)
+    await refused(desk.submit('diabetes', { ...again, jobId: 'one', maxRetries: 1 }), 'JOB_ID_TAKEN', /"one"/)
+  })
+
+  it('knows ids within their service only: two services have a job of the same id, and neither learns of the other', async () => {
+    const { desk, store, sent } = openDesk()
+    const mine = await desk.submit('diabetes', { jobId: 'weekly', input: { rows: [[1]] } })
+    await refused(desk.status('iris', 'weekly'), 'JOB_UNKNOWN', /./)
+    await refused(desk.cancel('iris', 'weekly'), 'JOB_UNKNOWN', /./)
+    const theirs = await desk.submit('iris', { jobId: 'weekly', input: { rows: [[2], [3]] } })
+    assert.equal(mine.output?.blob, 'jobs/diabetes/weekly/predictions.jsonl')
+    assert.equal(theirs.output?.blob, 'jobs/iris/weekly/predictions.jsonl')
+    assert.deepEqual(sent('scoring-job-split'), [
+      { service: 'diabetes', jobId: 'weekly' },
+      { service: 'iris', jobId: 'weekly' },
+    ])
+    await desk.cancel('diabetes', 'weekly')
+    assert.deepEqual(sent('scoring-job-finish'), [{ service: 'diabetes', jobId: 'weekly' }])
+    assert.equal((await desk.status('iris', 'weekly')).status, 'NotStarted')
+    const folders = store.names().filter(name => name.endsWith('/spec.json'))
+    assert.deepEqual(folders, ['jobs/diabetes/weekly/spec.json', 'jobs/iris/weekly/spec.json'])
+    assert.deepEqual(
+      (await desk.list('iris', 10)).jobs.map(({ jobId }) => jobId),
+      ['weekly'],
+    )
+  })
+
+  it('still knows jobs from before ids belonged to services, each for its own service only', async () => {
+    const { desk, store, sent } = openDesk()
+    await desk.submit('diabetes', { jobId: 'old', input: { rows: [[1]] } })
+    for (const name of ['spec.json', 'state.json']) {
+      const { content } = (await store.readWhole({ container: 'jobs', path: `diabetes/old/${name}` }))!
+      await store.create({ container: 'jobs', path: `old/${name}` }, content)
+      await store.remove({ container: 'jobs', path: `diabetes/old/${name}` })
+    }
+    assert.equal((await desk.status('diabetes', 'old')).status, 'NotStarted')
+    assert.deepEqual(
+      (await desk.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      ['old'],
+    )
+    await refused(desk.status('iris', 'old'), 'JOB_UNKNOWN', /./)
+    await refused(desk.submit('diabetes', { jobId: 'old', input: { rows: [[2]] } }), 'JOB_ID_TAKEN', /./)
+    await desk.submit('iris', { jobId: 'old', input: { rows: [[2]] } })
+    await desk.cancel('diabetes', 'old')
+    assert.deepEqual(sent('scoring-job-finish'), [{ jobId: 'old' }])
+  })
+
+  it('refuses the same id for an input that has changed since, whatever has become of the job', async () => {
+    const { desk, store, put } = openDesk()
+    const order = { jobId: 'nightly', ...csv }
+    await put('input/patients.csv', 'a\n1\n')
+    const first = await desk.submit('diabetes', order)
+    assert.deepEqual(await desk.submit('diabetes', order), first)
+    store.put(placeOf('input/patients.csv'), 'a\n2\n')
+    const changed =
+      /^jobId: the job "nightly" of 2026-11-21T07:00:00.000Z .* input\/patients.csv, which has changed since; choose/
+    await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
+    for (const to of ['Running', 'Finalizing', 'Completed'] as const) {
+      await changeState(store, folderOf('nightly'), ['NotStarted', 'Running', 'Finalizing'], to)
+      await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
+    }
+    assert.equal((await desk.status('diabetes', 'nightly')).status, 'Completed')
+    await store.remove(placeOf('input/patients.csv'))
+    assert.equal((await desk.submit('diabetes', order)).status, 'Completed', 'there is nothing else to be scored')
+  })
+
+  it('makes the id of an Idempotency-Key and the service', async () => {
+    const { desk, put } = openDesk()
+    await put('input/patients.csv', 'a\n1\n')
+    const { jobId } = await desk.submit('diabetes', csv, 'tonight')
+    assert.equal((await desk.submit('diabetes', csv, 'tonight')).jobId, jobId)
+    assert.notEqual((await desk.submit('iris', csv, 'tonight')).jobId, jobId)
+    assert.equal((await desk.submit('iris', { jobId: 'x', ...csv }, 'x')).jobId, 'x')
+    await refused(desk.submit('diabetes', { jobId: 'a', ...csv }, 'b'), 'JOB_INVALID', /Idempotency-Key/)
+    await refused(desk.submit('diabetes', csv, ''), 'JOB_INVALID', /Idempotency-Key/)
+  })
+
+  it('goes on where a submission broke off, at whatever call to the storage', async () => {
+    const order = { jobId: 'one', input: { rows: [[1], [2]] } }
+    const { desk: calm, store: unbroken } = openDesk()
+    await calm.submit('diabetes', order)
+    const calls = [...unbroken.hooks.counts.values()].reduce((sum, count) => sum + count, 0)
+    for (let broken = 0; broken < calls; broken++) {
+      for (const when of ['before', 'after'] as const) {
+        const { desk, store, sent } = openDesk()
+        store.hooks[when] = ({ number }) => {
+          if (number === broken) throw new Error('the process died')
+        }
+        await desk.submit('diabetes', order).catch(() => {})
+        const view = await desk.submit('diabetes', order)
+        assert.equal(view.status, 'NotStarted')
+        assert.ok(await store.head(activePlace(folderOf('one'))))
+        assert.deepEqual(await desk.list('diabetes', 10), { jobs: [view] })
+        assert.deepEqual(sent('scoring-job-split').at(-1), { service: 'diabetes', jobId: 'one' })
+      }
+    }
+  })
+
+  it('names what is wrong with a submission, what came and what would work', async () => {
+    const { desk, put } = openDesk()
+    await put('input/patients.csv', 'a\n1\n')
+    const cases: [unknown, ErrorCode, RegExp][] = [
+      [undefined, 'JOB_INVALID', /^the submission: expected object/],
+      [{}, 'JOB_INVALID', /^input: expected object/],
+      [{ ...csv, rows: 1 }, 'JOB_INVALID', /^the submission: unrecognized "rows"/],
+      [{ ...csv, jobId: '../x' }, 'JOB_INVALID', /^jobId: must be 1 to 128 letters.*, came "\.\.\/x"/],
+      [{ ...csv, miniBatchSize: 0 }, 'JOB_INVALID', /^miniBatchSize: .*>=1, came 0/],
+      [{ ...csv, errorThreshold: '1' }, 'JOB_INVALID', /^errorThreshold: expected number, received string/],
+      [{ ...csv, service: 'iris' }, 'JOB_INVALID', /^service: is "iris", the path names "diabetes"/],
+      [{ input: { blob: 'patients.csv' } }, 'JOB_INVALID', /^input\.blob: must be "<container>\/<path>"/],
+      [{ input: { blob: 'input/../x.csv' } }, 'JOB_INVALID', /^input\.blob: must be/],
+      [{ input: { blob: 'input/patients' } }, 'JOB_INVALID', /^input\.format: /],
+      [{ input: { ...csv.input, rows: [] } }, 'JOB_INVALID', /^input: must have exactly one of/],
+      [{ input: { rows: [], format: 'csv' } }, 'JOB_INVALID', /^input\.format: /],
+      [{ input: { blob: 'input/none.csv' } }, 'JOB_INPUT_MISSING', /no blob "input\/none\.csv"/],
+      [{ input: { blob: 'secrets/x.csv' } }, 'JOB_INPUT_NOT_ALLOWED', /"secrets".*"input", "output" \(SCORING_JOB_CON/],
+      [{ input: { blob: 'jobs/other/predictions.jsonl' } }, 'JOB_INPUT_NOT_ALLOWED', /copy the blob/],
+      [{ ...csv, output: { blob: 'secrets/x.csv' } }, 'JOB_OUTPUT_NOT_ALLOWED', /"secrets"/],
+      [
+        { ...csv, jobId: 'a', output: { blob: 'jobs/diabetes/b/predictions.csv' } },
+        'JOB_OUTPUT_NOT_ALLOWED',
+        /"jobs\/diabetes\/a\/pred/,
+      ],
+      [
+        { ...csv, jobId: 'a', output: { blob: 'jobs/diabetes/a/spec.json' } },
+        'JOB_OUTPUT_NOT_ALLOWED',
+        /"jobs\/diabetes\/a\/pred/,
+      ],
+      [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: is the input itself/],
+    ]
+    for (const [submission, code, message] of cases) await refused(desk.submit('diabetes', submission), code, message)
+    await refused(desk.submit('web', csv), 'JOB_INVALID', /^service: "web" takes whole HTTP requests/)
+    await refused(desk.submit('nobody', csv), 'SERVICE_UNKNOWN', /no such service/)
+  })
+
+  it('never lets a job into the containers of the host, whatever the settings say', async () => {
+    const containers = ['azure-webjobs-secrets', 'jobs']
+    const { desk } = openDesk({ containers })
+    for (const container of containers)
+      await refused(desk.submit('diabetes', { input: { blob: `${container}/a.csv` } }), 'JOB_INPUT_NOT_ALLOWED', /./)
+  })
+
+  it('writes over nothing', async () => {
+    const { desk, put } = openDesk()
+    await put('input/patients.csv', 'a\n1\n')
+    await put('output/p.jsonl', 'precious')
+    const order = { ...csv, output: { blob: 'output/p.jsonl' } }
+    await refused(desk.submit('diabetes', order), 'JOB_OUTPUT_EXISTS', /"output\/p\.jsonl"/)
+  })
+
+  it('takes no bytes as no rows where a format allows it, and refuses more than the limit', async () => {
+    const { desk, put } = openDesk()
+    for (const name of ['empty.csv', 'empty.jsonl', 'empty.json', 'empty.csv.gz', 'empty.parquet'])
+      await put(`input/${name}`, '')
+    await put('input/large.csv', 'x'.repeat(1001))
+    for (const name of ['empty.csv', 'empty.jsonl']) await desk.submit('diabetes', { input: { blob: `input/${name}` } })
+    await desk.submit('diabetes', { input: { rows: [] } })
+    for (const name of ['empty.json', 'empty.csv.gz', 'empty.parquet'])
+      await refused(desk.submit('diabetes', { input: { blob: `input/${name}` } }), 'JOB_INPUT_EMPTY', /no bytes/)
+    await refused(desk.submit('diabetes', { input: { blob: 'input/large.csv' } }), 'JOB_INPUT_TOO_LARGE', /1001.*1000/)
+  })
+
+  it('keeps the signature of a URL apart, and takes a renewed one for the same job', async () => {
+    const { desk, store } = openDesk()
+    const order = (signature: string) => ({
+      jobId: 'far',
+      input: { url: `https://data.example/c/rows.csv${signature}` },
+    })
+    const head = store.head.bind(store)
+    store.head = async place => ('url' in place ? head({ container: 'far', path: 'rows.csv' }) : head(place))
+    await store.create({ container: 'far', path: 'rows.csv' }, 'a\n1\n')
+    await desk.submit('diabetes', order('?sig=SECRET'))
+    const text = Buffer.from((await store.readWhole(specPlace(folderOf('far'))))!.content).toString()
+    assert.doesNotMatch(text, /SECRET/)
+    assert.equal(
+      Buffer.from((await store.readWhole(signaturePlace(folderOf('far'))))!.content).toString(),
+      '?sig=SECRET',
+    )
+    await desk.submit('diabetes', order('?sig=RENEWED'))
+    const elsewhere = { input: { url: 'https://evil.example/rows.csv?sig=SECRET' } }
+    await refused(desk.submit('diabetes', elsewhere), 'JOB_INPUT_NOT_ALLOWED', /^((?!SECRET).)*$/)
+  })
+
+  it('takes no more jobs of one service than may be active', async () => {
+    const { desk, store } = openDesk({ maxActiveJobs: 2 })
+    const order = { input: { rows: [[1]] } }
+    const { jobId } = await desk.submit('diabetes', order)
+    await desk.submit('diabetes', order)
+    await refused(desk.submit('diabetes', order), 'TOO_MANY_JOBS', /^2 jobs/)
+    await desk.submit('iris', order)
+    await store.remove(activePlace(folderOf(jobId)))
+    await desk.submit('diabetes', order)
+  })
+})
+
+describe('StorageJobDesk.submitMessage', () => {
+  const order = { jobId: 'by-queue', service: 'diabetes', input: { rows: [[1], [2]] } }
+  const json = JSON.stringify(order)
+  const spellings: [string, unknown][] = [
+    ['JSON', json],
+    ['base64 of JSON', Buffer.from(json).toString('base64')],
+    ['what a host has parsed', order],
+  ]
+  for (const [name, text] of spellings) {
+    it(`takes ${name}`, async () => {
+      const { desk, sent } = openDesk()
+      await desk.submitMessage(text, 'm-1')
+      await desk.submitMessage(text, 'm-1') // delivered twice
+      assert.equal((await desk.status('diabetes', 'by-queue')).status, 'NotStarted')
+      assert.deepEqual(sent('scoring-job-split'), [
+        { service: 'diabetes', jobId: 'by-queue' },
+        { service: 'diabetes', jobId: 'by-queue' },
+      ])
+    })
+  }
+
+  it('gives a message without id one job, however often it is delivered', async () => {
+    const { desk } = openDesk()
+    const text = JSON.stringify({ service: 'diabetes', input: { rows: [] } })
+    for (let n = 0; n < 2; n++) await desk.submitMessage(text, 'm-7')
+    assert.deepEqual(
+      (await desk.list('diabetes', 10)).jobs.map(({ jobId }) => jobId),
+      ['message-m-7'],
+    )
+  })
+
+  it('takes a byte order mark before it, and line ends of any kind in base64', async () => {
+    const { desk } = openDesk()
+    const lines = (
+      Buffer.from(json)
+        .toString('base64')
+        .match(/.{1,76}/g) as string[]
+    ).join('\r\n')
+    for (const [index, text] of [`\uFEFF${json}`, lines, Buffer.from(`\uFEFF${json}`).toString('base64')].entries()) {
+      await desk.submitMessage(text, `m-${index}`)
+    }
+    assert.deepEqual(
+      (await desk.list('diabetes', 10)).jobs.map(({ status }) => status),
+      ['NotStarted'],
+    )
+  })
+
+  it('lets a message wait where there are too many jobs, as often as it takes, and makes one job of it', async () => {
+    const { desk, store, queues } = openDesk({ maxActiveJobs: 1 })
+    await desk.submit('diabetes', { jobId: 'long', input: { rows: [] } })
+    const text = '{"service": "diabetes", "input": {"rows": [[9007199254740993, 1.50]]}}'
+    await desk.submitMessage(Buffer.from(text).toString('base64'), 'm-1')
+    const next = () => {
+      const [message, ...others] = queues.peek('scoring-jobs')
+      assert.deepEqual(others, [])
+      queues.lose('scoring-jobs', message!.id)
+      return message!
+    }
+    let waiting = next()
+    for (let times = 0; times < 20; times++) {
+      assert.ok(waiting.visibleAt >= 15_000 && waiting.visibleAt <= 300_000)
+      await desk.submitMessage(waiting.text, `m-${times + 2}`, times % 2 === 1)
+      waiting = next()
+    }
+    assert.equal((await desk.list('diabetes', 10)).jobs.length, 1)
+    await store.remove(activePlace(folderOf('long')))
+    for (const id of ['m-30', 'm-31']) await desk.submitMessage(waiting.text, id) // delivered twice
+    assert.deepEqual(queues.peek('scoring-jobs'), [])
+    const { status } = await desk.status('diabetes', 'message-m-1')
+    assert.equal(status, 'NotStarted')
+    const { place } = (await readSpec(store, folderOf('message-m-1')))!.input
+    assert.ok('blob' in place)
+    assert.equal(store.text(placeOf(place.blob)), '[9007199254740993, 1.5]\n')
+  })
+
+  it('fails a message after it has waited for a week', async () => {
+    const { desk, queues } = openDesk({ maxActiveJobs: 0 })
+    await desk.submitMessage(json, 'm-1')
+    const [message] = queues.peek('scoring-jobs')
+    const { waiting, submission } = JSON.parse(message!.text)
+    waiting.since -= 7 * 24 * 3_600_000
+    await desk.submitMessage(JSON.stringify({ waiting, submission }), 'm-2')
+    assert.equal((await desk.status('diabetes', 'by-queue')).error?.code, 'TOO_MANY_JOBS')
+  })
+
+  it('tells of a message whose input has changed since by a job of its own; one that is delivered again is no such message', async () => {
+    const { desk, store, put } = openDesk()
+    await put('input/patients.csv', 'a\n1\n')
+    const text = JSON.stringify({ jobId: 'nightly', service: 'diabetes', ...csv })
+    await desk.submitMessage(text, 'm-1')
+    store.put(placeOf('input/patients.csv'), 'a\n2\n')
+    await desk.submitMessage(text, 'm-1')
+    assert.equal((await desk.list('diabetes', 10)).jobs.length, 1)
+    await desk.submitMessage(text, 'm-2')
+    const { status, error } = await desk.status('diabetes', 'message-m-2')
+    assert.deepEqual([status, error?.code], ['Failed', 'JOB_INPUT_CHANGED'])
+    assert.equal((await desk.status('diabetes', 'nightly')).status, 'NotStarted')
+  })
+
+  it('keeps what is wrong as a failed job that says why', async () => {
+    const { desk, lines, sent } = openDesk()
+    const failureOf = async (service: string, jobId: string) => {
+      const { status, error } = await desk.status(service, jobId)
+      assert.equal(status, 'Failed')
+      return `${error?.code}: ${error?.message}`
+    }
+    const cases: [unknown, RegExp][] = [
+      ['hello', /^JOB_INVALID: The message is neither JSON \(Expecting value: line 1 column 1 \(char 0\)\) nor base64/],
+      [Buffer.from('hello!').toString('base64'), /^JOB_INVALID: The message is base64 of what is no JSON/],
+      [Buffer.from([0xff, 0xfe, 0xfd]).toString('base64'), /neither JSON/],
+      ['['.repeat(65_000), /nested too deeply/],
+      [7, /^JOB_INVALID: the submission: expected object/],
+      [null, /^JOB_INVALID/],
+      [{ input: { rows: [] } }, /^JOB_INVALID: service: is missing/],
+      [{ service: 'nobody', input: { rows: [] } }, /^SERVICE_UNKNOWN/],
+      [{ service: 'diabetes', input: { rows: [] }, jobId: '../x' }, /^JOB_INVALID: jobId/],
+      [{ service: 'diabetes', input: { blob: 'input/none.csv' } }, /^JOB_INPUT_MISSING/],
+      [{ service: 'diabetes', input: { url: 'https://data.example/a.csv?sig=SECRET' } }, /^JOB_INVALID: input\.url/],
+    ]
+    for (const [index, [text, expected]] of cases.entries()) {
+      await desk.submitMessage(text, `m-${index}`)
+      await desk.submitMessage(text, `m-${index}`)
+      assert.match(await failureOf('diabetes', `message-m-${index}`), expected)
+    }
+    assert.equal(lines.length, cases.length)
+    assert.doesNotMatch(lines.join(), /SECRET/)
+    assert.deepEqual(sent('scoring-job-split'), [])
+  })
+
+  it('keeps it under the id that was asked for, unless that is taken', async () => {
+    const { desk } = openDesk()
+    await desk.submitMessage({ ...order, maxRetries: -1 }, 'm-1')
+    assert.equal((await desk.status('diabetes', 'by-queue')).status, 'Failed')
+    await refused(desk.submit('diabetes', order), 'JOB_ID_TAKEN', /./)
+    await desk.submitMessage(json, 'm-2')
+    assert.equal((await desk.status('diabetes', 'message-m-2')).error?.code, 'JOB_ID_TAKEN')
+    assert.equal((await desk.list('diabetes', 10)).jobs.length, 2)
+    await refused(desk.cancel('diabetes', 'by-queue'), 'JOB_NOT_CANCELLABLE', /Failed/)
+  })
+
+  it('throws what may pass, so that the queue brings it again, but for the last time', async () => {
+    const unavailable = new ScoringError('SERVICE_UNAVAILABLE', 'The files of the service cannot be read.')
+    const { desk } = openDesk({ modelDigest: () => Promise.reject(unavailable) })
+    await refused(desk.submitMessage(json, 'm-1'), 'SERVICE_UNAVAILABLE', /./)
+    await desk.submitMessage(json, 'm-1', true)
+    assert.equal((await desk.status('diabetes', 'by-queue')).error?.code, 'SERVICE_UNAVAILABLE')
+  })
+})
+
+describe('StorageJobDesk', () => {
+  it('shows a job to its own service only', async () => {
+    const { desk } = openDesk()
+    await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    for (const jobId of ['one', 'none', '../one', 'a'.repeat(200), '_active'])
+      await refused(desk.status('iris', jobId), 'JOB_UNKNOWN', /./)
+  })
+
+  it('lists jobs newest first, page by page', async () => {
+    const { desk } = openDesk()
+    for (const jobId of ['a', 'b', 'c', 'd', 'e']) await desk.submit('diabetes', { jobId, input: { rows: [] } })
+    await desk.submit('iris', { jobId: 'z', input: { rows: [] } })
+    const pages: string[][] = []
+    let marker: string | undefined
+    do {
+      const page: { jobs: JobView[]; nextMarker?: string } = await desk.list('diabetes', 2, marker)
+      pages.push(page.jobs.map(({ jobId }) => jobId))
+      marker = page.nextMarker
+    } while (marker !== undefined)
+    assert.deepEqual(pages, [['e', 'd'], ['c', 'b'], ['a']])
+    await refused(desk.list('diabetes', 2, '../../x'), 'JOB_LIST_MARKER_INVALID', /nextMarker/)
+  })
+
+  it('asks for a cancellation once and again, until the job has ended', async () => {
+    const { desk, store, sent } = openDesk()
+    await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    for (let n = 0; n < 2; n++) assert.equal((await desk.cancel('diabetes', 'one')).status, 'CancelRequested')
+    assert.deepEqual(sent('scoring-job-finish'), [
+      { service: 'diabetes', jobId: 'one' },
+      { service: 'diabetes', jobId: 'one' },
+    ])
+    await changeState(store, folderOf('one'), ['CancelRequested'], 'Canceled')
+    const { status, output } = await desk.cancel('diabetes', 'one')
+    assert.deepEqual([status, output?.partial], ['Canceled', 'jobs/diabetes/one/out/'])
+    assert.deepEqual(sent('scoring-job-finish'), [])
+  })
+
+  it('cancels nothing whose output may be there', async () => {
+    const { desk, store } = openDesk()
+    await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    await changeState(store, folderOf('one'), ['NotStarted'], 'Running')
+    await changeState(store, folderOf('one'), ['Running'], 'Finalizing')
+    await refused(desk.cancel('diabetes', 'one'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
+    await refused(desk.cancel('iris', 'one'), 'JOB_UNKNOWN', /./)
+  })
+
+  it('knows a job whose submission died before its state was written', async () => {
+    const { desk, store } = openDesk()
+    await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
+    await store.remove(statePlace(folderOf('one')))
+    assert.equal((await desk.status('diabetes', 'one')).status, 'NotStarted')
+    assert.equal((await desk.cancel('diabetes', 'one')).status, 'CancelRequested')
+  })
+})

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { folder, JobBench, job } from '../job-bench.ts'
+
+const killers = (...rows: number[]) => new Set(rows.map(String))
+
+/** Delivers chunk 0 to one instance after the other, each of which dies on a row that kills. @returns how many died */
+async function deliverUntilDone(bench: JobBench, killing: ReadonlySet<string>): Promise<number> {
+  for (let deaths = 0; ; deaths++) {
+    assert.ok(deaths < 100)
+    const death = new Promise<'died'>(resolve => {
+      bench.answer = json => {
+        if (!killing.has(json)) return { prediction: json }
+        resolve('died')
+        return new Promise(() => {}) // nothing of it goes on
+      }
+    })
+    const done = bench.restarted().chunk({ ...job, chunk: 0 }, deaths + 1)
+    if ((await Promise.race([done, death])) !== 'died') return deaths
+    await bench.clock.advance(61_000)
+  }
+}
+
+async function chunkOf(count: number): Promise<JobBench> {
+  const bench = new JobBench()
+  await bench.accept(Array.from({ length: count }, (_, row) => `${row}\n`).join(''), { miniBatchSize: count })
+  await bench.steps.split(job)
+  return bench
+}
+
+const linesOf = (count: number, guilty: ReadonlySet<string>) =>
+  Array.from({ length: count }, (_, row) =>
+    guilty.has(String(row))
+      ? `{"index": ${row}, "error": {"code": "ROW_ENDED_PROCESS", "message": "The process that scored this row alone ended, 3 times."}}\n`
+      : `{"index": ${row}, "prediction": ${row}}\n`,
+  ).join('')
+
+describe('a chunk whose process died', () => {
+  it('comes down to the row that kills, which alone fails', async () => {
+    const bench = await chunkOf(64)
+    // Once without care; 64, 32, 16, 8, 4 and 2 rows; and three times the row alone.
+    assert.equal(await deliverUntilDone(bench, killers(41)), 1 + 6 + 3)
+    await bench.deliverAll()
+    assert.equal(bench.output, linesOf(64, killers(41)))
+    assert.equal(bench.state.progress?.failed, 1)
+  })
+
+  it('finds several such rows, also the only ones', async () => {
+    for (const [count, guilty] of [
+      [9, killers(0, 4, 8)],
+      [2, killers(0, 1)],
+      [1, killers(0)],
+    ] as const) {
+      const bench = await chunkOf(count)
+      await deliverUntilDone(bench, guilty)
+      await bench.deliverAll()
+      assert.equal(bench.output, linesOf(count, guilty))
+    }
+  })
+
+  it('does not score again what was scored with care', async () => {
+    const bench = await chunkOf(64)
+    await deliverUntilDone(bench, killers(63))
+    const first = bench.scored.filter(rows => rows.includes('0'))
+    assert.deepEqual(
+      first.map(rows => rows.length),
+      [64, 64, 32],
+    )
+  })
+
+  it('blames no row for failures that the process survives', async () => {
+    const bench = await chunkOf(1)
+    bench.answer = () => {
+      throw new Error('not now')
+    }
+    for (let attempt = 1; attempt < 10; attempt++) {
+      await assert.rejects(bench.steps.chunk({ ...job, chunk: 0 }, attempt), /not now/)
+    }
+    bench.answer = json => ({ prediction: json })
+    await bench.steps.chunk({ ...job, chunk: 0 }, 10)
+    await bench.deliverAll()
+    assert.equal(bench.output, linesOf(1, killers()))
+  })
+
+  it('goes on after an attempt was withdrawn and a later one died', async () => {
+    const bench = await chunkOf(1)
+    await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/begun-0-1-2` }, '')
+    await bench.clock.advance(61_000)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 2)
+    await bench.deliverAll()
+    assert.equal(bench.output, '{"index": 0, "prediction": [0]}\n')
+  })
+
+  it('takes nobody for dead who may be scoring the same row at this moment, and comes again later', async () => {
+    const bench = await chunkOf(1)
+    while (bench.take('chunk'));
+    let answer = (_: { prediction: string }) => {}
+    bench.answer = () => new Promise(resolve => (answer = resolve))
+    const slow = bench.steps.chunk({ ...job, chunk: 0 }, 2)
+    for (let copy = 0; copy < 5; copy++) await bench.restarted().chunk({ ...job, chunk: 0 }, 2)
+    assert.equal(bench.scored.length, 1)
+    assert.equal(bench.messages('chunk').length, 5)
+    answer({ prediction: '0' })
+    await slow
+    await bench.deliverAll()
+    assert.equal(bench.output, linesOf(1, killers()))
+  })
+})

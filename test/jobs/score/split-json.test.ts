@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { cutArray, cutObject, cutRows } from '../../../src/jobs/score/split-json.ts'
+
+describe('cutArray', () => {
+  it('gives the text of each element, which parses to what the whole parses to', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), fc.integer({ min: 0, max: 3 }), (list, indent) => {
+        const pieces = cutArray(JSON.stringify(list, null, indent)) as string[]
+        assert.deepEqual(
+          pieces.map(piece => JSON.parse(piece)),
+          JSON.parse(JSON.stringify(list)),
+        )
+      }),
+    )
+  })
+
+  it('keeps the spelling of numbers', () => {
+    assert.deepEqual(cutArray('[1.0, 9007199254740993, 1e400, NaN, [2.50]]'), [
+      '1.0',
+      '9007199254740993',
+      '1e400',
+      'NaN',
+      '[2.50]',
+    ])
+  })
+
+  it('knows what is no array', () => {
+    for (const text of ['{}', '1', '"[1]"', 'null']) assert.equal(cutArray(text), undefined)
+  })
+})
+
+describe('cutObject', () => {
+  it('gives the text of each member, which parses to what the whole parses to', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.integer({ min: 0, max: 3 }), (object, indent) => {
+        const members = cutObject(JSON.stringify(object, null, indent)) as Map<string, string>
+        const expected = JSON.parse(JSON.stringify(object))
+        assert.deepEqual([...members.keys()].sort(), Object.keys(expected).sort())
+        for (const [name, piece] of members) assert.deepEqual(JSON.parse(piece), expected[name])
+      }),
+    )
+  })
+})
+
+describe('cutRows', () => {
+  it('gives each row its own part of every output', () => {
+    assert.deepEqual(cutRows('{"label": ["a", "b"], "scores": {"p": [[0.10], [0.2]]}}', 2), [
+      '{"label": "a", "scores": {"p": [0.10]}}',
+      '{"label": "b", "scores": {"p": [0.2]}}',
+    ])
+  })
+
+  it('cuts a list of tensors inside each of them, also where it is as long as there are rows', () => {
+    const targets = '[[[0.1, 0.9], [0.2, 0.8]], [[1.0], [2.0]]]'
+    assert.deepEqual(cutRows(`{"label": ["a", "b"], "scores": ${targets}}`, 2, ['scores']), [
+      '{"label": "a", "scores": [[0.1, 0.9], [1.0]]}',
+      '{"label": "b", "scores": [[0.2, 0.8], [2.0]]}',
+    ])
+    assert.deepEqual(cutRows(targets, 2, ['']), ['[[0.1, 0.9], [1.0]]', '[[0.2, 0.8], [2.0]]'])
+    assert.equal(cutRows('[[1, 2], [1]]', 2, ['']), undefined)
+    assert.equal(cutRows('{"scores": 1}', 2, ['scores']), undefined)
+  })
+
+  it('refuses what does not follow the rows', () => {
+    for (const answer of ['[1, 2, 3]', '{"a": [1, 2], "b": 7}', '"two"', '{"a": [1]}']) {
+      assert.equal(cutRows(answer, 2), undefined, answer)
+    }
+  })
+})
