@@ -1,14 +1,14 @@
 /** What batch jobs are made of: a bundle of its own, so that a start, and scoring, do not even read its code. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
-import { planParquetApart } from '../adapters/child-process/plan-parquet-apart.ts'
+import { planParquetInProcess } from '../adapters/child-process/plan-parquet-apart.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import type { ThreadSpec } from '../engine/thread-spec.ts'
-import { KnownJobs } from '../jobs/job-cache.ts'
+import { JobCache } from '../jobs/job-cache.ts'
 import { limitsFor } from '../jobs/limits.ts'
-import { StorageJobDesk } from '../jobs/requests/job-service.ts'
-import type { JobDesk, JobSteps } from '../jobs/requests/job-view.ts'
+import { StorageJobService } from '../jobs/requests/job-service.ts'
+import type { JobService, JobSteps } from '../jobs/requests/job-view.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
 import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
@@ -26,7 +26,7 @@ export interface JobsParts {
 }
 
 export interface Jobs {
-  readonly desk: JobDesk
+  readonly desk: JobService
   readonly steps: JobSteps
 }
 
@@ -36,12 +36,12 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,
-    modelDigest: service => digests.digestOf(service),
+    modelDigest: service => digests.readDigest(service),
     // One more than there are threads: none waits for the next request.
     requestsUnderWay: settings.maxThreads + 1,
   })
   return {
-    desk: new StorageJobDesk({
+    desk: new StorageJobService({
       ...settings.jobs,
       store: blobs,
       queues,
@@ -55,11 +55,11 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       store: blobs,
       queues,
       scorer,
-      planParquet: planParquetApart(),
+      planParquet: planParquetInProcess(),
       clock: systemClock,
       limits: limitsFor(settings.jobs),
       lock: new ScoringLock(),
-      known: new KnownJobs(),
+      known: new JobCache(),
       stopping,
       log,
     }),

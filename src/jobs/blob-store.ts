@@ -2,14 +2,14 @@
 import { brand } from '../errors.ts'
 
 /** A blob of the app's own storage account. */
-export interface BlobPlace {
+export interface BlobReference {
   readonly container: string
   /** e.g. `nightly-1/out/000000/000041` */
   readonly path: string
 }
 
 /** What a job may read: a blob of the app's account, or one elsewhere by a URL with its own permission (SAS). */
-export type ReadablePlace = BlobPlace | { readonly url: string }
+export type ReadableReference = BlobReference | { readonly url: string }
 
 export interface BlobHead {
   readonly bytes: number
@@ -34,7 +34,7 @@ export interface ByteRange {
 
 export interface BlobStore {
   /** @returns undefined: there is none */
-  head(place: ReadablePlace): Promise<BlobHead | undefined>
+  head(place: ReadableReference): Promise<BlobHead | undefined>
 
   /**
    * The bytes in pieces; memory does not grow with the blob. A connection that breaks is taken up where it broke.
@@ -42,10 +42,10 @@ export interface BlobStore {
    * @param etag  the version that is wanted
    * @throws BlobGone, BlobChanged
    */
-  read(place: ReadablePlace, etag: string, range?: ByteRange): AsyncIterable<Uint8Array>
+  read(place: ReadableReference, etag: string, range?: ByteRange): AsyncIterable<Uint8Array>
 
   /** A small blob as a whole. @returns undefined: there is none */
-  readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined>
+  readWhole(place: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined>
 
   /**
    * Writes a blob that is not there yet; makes the container when it is missing. Told `false` after a broken connection
@@ -53,19 +53,19 @@ export interface BlobStore {
    *
    * @returns false: there is one already, which stays as it is
    */
-  create(place: BlobPlace, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
+  create(place: BlobReference, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
 
   /** Writes over the version that `etag` names. @returns false: it is another version by now, or gone */
-  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean>
+  replace(place: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean>
 
   /** Does nothing when there is none. */
-  remove(place: BlobPlace): Promise<void>
+  remove(place: BlobReference): Promise<void>
 
   /** In the order of their paths (by code units), with metadata; nothing when the container is missing. */
   list(container: string, prefix: string): AsyncIterable<ListedBlob>
 
   /** Puts a block beside a blob, to be committed later; the blob need not be there yet, and is not changed. */
-  stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void>
+  stageBlock(place: BlobReference, blockId: string, content: Uint8Array): Promise<void>
 
   /**
    * Makes a blob that is not there yet of blocks that were staged.
@@ -74,7 +74,7 @@ export interface BlobStore {
    * @returns `exists`: there is a blob, which stays as it is; `missing`: a block is not there (any more)
    */
   commitBlocks(
-    place: BlobPlace,
+    place: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
   ): Promise<'committed' | 'exists' | 'missing'>

@@ -7,7 +7,7 @@ import type { JobSpec } from './spec.ts'
 const mostSpecs = 64
 const mostParts = 32
 
-export class KnownJobs {
+export class JobCache {
   readonly #specs = new Map<string, JobSpec>()
   readonly #parts = new Map<string, PlanPart>()
 
@@ -16,7 +16,7 @@ export class KnownJobs {
     return this.#specs.get(folder)
   }
 
-  keepSpec(spec: JobSpec): void {
+  storeSpec(spec: JobSpec): void {
     keep(this.#specs, spec.folder, spec, mostSpecs)
   }
 

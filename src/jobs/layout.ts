@@ -19,11 +19,11 @@
  *     _services/<service>/<time>_<jobId>  for lists, newest first
  *     _messages/<jobId>/spec.json       what came of a message that names no service that there is
  */
-import type { BlobPlace } from './blob-store.ts'
+import type { BlobReference } from './blob-store.ts'
 
 export const jobsContainer = 'jobs'
 
-const inJobs = (path: string): BlobPlace => ({ container: jobsContainer, path })
+const inJobs = (path: string): BlobReference => ({ container: jobsContainer, path })
 const numbered = (n: number): string => String(n).padStart(7, '0')
 const inPart = (part: number, chunk: number): string => `${numbered(part)}/${numbered(chunk)}`
 
@@ -38,47 +38,47 @@ export const oldJobFolder = (jobId: string): JobFolder => jobId as JobFolder
 /** Services begin with a letter. */
 export const messageFolder = (jobId: string): JobFolder => `_messages/${jobId}` as JobFolder
 
-export const specPlace = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
-export const statePlace = (folder: JobFolder) => inJobs(`${folder}/state.json`)
-export const inlineRowsPlace = (folder: JobFolder, hash: string) => inJobs(`${folder}/rows-${hash}.jsonl`)
-export const signaturePlace = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
+export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
+export const stateBlob = (folder: JobFolder) => inJobs(`${folder}/state.json`)
+export const inlineRowsBlob = (folder: JobFolder, hash: string) => inJobs(`${folder}/rows-${hash}.jsonl`)
+export const signatureBlob = (folder: JobFolder) => inJobs(`${folder}/input-signature`)
 export const planPrefix = (folder: JobFolder) => `${folder}/plan/`
-export const planPlace = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
-export const chunkInputPlace = (folder: JobFolder, part: number, chunk: number) =>
+export const planPartBlob = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
+export const chunkInputBlob = (folder: JobFolder, part: number, chunk: number) =>
   inJobs(`${folder}/in/${inPart(part, chunk)}`)
 /** Of all parts, or of one. */
 export const resultsPrefix = (folder: JobFolder, part?: number) =>
   part === undefined ? `${folder}/out/` : `${folder}/out/${numbered(part)}/`
-export const chunkResultPlace = (folder: JobFolder, part: number, chunk: number) =>
+export const chunkResultBlob = (folder: JobFolder, part: number, chunk: number) =>
   inJobs(`${folder}/out/${inPart(part, chunk)}`)
 export const donePrefix = (folder: JobFolder) => `${folder}/done/`
-export const donePlace = (folder: JobFolder, part: number) => inJobs(donePrefix(folder) + numbered(part))
-const carefulPrefix = (folder: JobFolder, part: number, chunk: number) => `${folder}/careful/${inPart(part, chunk)}/`
-export const carefulPlace = (folder: JobFolder, part: number, chunk: number, name: string) =>
-  inJobs(carefulPrefix(folder, part, chunk) + name)
+export const donePartBlob = (folder: JobFolder, part: number) => inJobs(donePrefix(folder) + numbered(part))
+const attemptPrefix = (folder: JobFolder, part: number, chunk: number) => `${folder}/careful/${inPart(part, chunk)}/`
+export const attemptBlob = (folder: JobFolder, part: number, chunk: number, name: string) =>
+  inJobs(attemptPrefix(folder, part, chunk) + name)
 export const joinedPrefix = (folder: JobFolder) => `${folder}/joined/`
-export const joinedPlace = (folder: JobFolder, from: number, to: number) =>
+export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
   inJobs(`${joinedPrefix(folder)}${numbered(from)}-${numbered(to)}`)
-export const sweepPlace = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
-export const resultPlace = (folder: JobFolder) => inJobs(`${folder}/result.json`)
+export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
+export const finalCountsBlob = (folder: JobFolder) => inJobs(`${folder}/result.json`)
 export const activePrefix = '_active/'
 /** Of the jobs of one service. */
-export const activePrefixOf = (service: string) => `${activePrefix}${service}/`
-export const activePlace = (folder: JobFolder) => inJobs(activePrefix + folder)
-export const sweepClockPlace = inJobs('_sweep')
+export const activePrefixFor = (service: string) => `${activePrefix}${service}/`
+export const activeBlob = (folder: JobFolder) => inJobs(activePrefix + folder)
+export const sweepClockBlob = inJobs('_sweep')
 export const listPrefix = (service: string) => `_services/${service}/`
 /** Newest first, because blobs are listed by name. @param createdAt  milliseconds since 1970 */
-export const listedPlace = (service: string, createdAt: number, jobId: string) =>
+export const listEntryBlob = (service: string, createdAt: number, jobId: string) =>
   inJobs(`${listPrefix(service)}${String(9_999_999_999_999 - createdAt).padStart(13, '0')}_${jobId}`)
 
 /** @param path  of an entry under `_active/` */
-export const folderOfActive = (path: string): JobFolder => path.slice(activePrefix.length) as JobFolder
+export const activeJobFolder = (path: string): JobFolder => path.slice(activePrefix.length) as JobFolder
 
 /** The number at the end of a path: of a part, or of a chunk. */
-export const numberOf = (path: string): number => Number(path.slice(path.lastIndexOf('/') + 1))
+export const lastNumber = (path: string): number => Number(path.slice(path.lastIndexOf('/') + 1))
 
 /** @param blob  `<container>/<path>` */
-export function placeOf(blob: string): BlobPlace {
+export function parseBlobReference(blob: string): BlobReference {
   const slash = blob.indexOf('/')
   return { container: blob.slice(0, slash), path: blob.slice(slash + 1) }
 }

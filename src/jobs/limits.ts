@@ -19,7 +19,7 @@ export interface JobLimits {
   /** A single row that was begun so short a time ago is probably being scored at this moment. */
   readonly rowGraceMs: number
   /** Between two looks whether the job still wants to be scored. */
-  readonly lookMs: number
+  readonly pollMs: number
   /** Blocks that one blob can have. */
   readonly maxBlocks: number
   /** Where results are staged again: so many bytes of them become one block. */
@@ -37,7 +37,7 @@ export const jobLimits: JobLimits = {
   longestPauseMs: 600_000,
   orphanMs: 600_000,
   rowGraceMs: 60_000,
-  lookMs: 3_000,
+  pollMs: 3_000,
   // Azure: Put Block List.
   maxBlocks: 50_000,
   joinedBytes: 8 * 2 ** 20,
@@ -49,6 +49,6 @@ export function limitsFor({ stallMs, maxInputBytes }: Pick<JobLimits, 'stallMs' 
 }
 
 /** @returns the part of the plan that has this chunk, whether it has been planned yet or not */
-export function partOf(chunk: number, { chunksPerPart }: JobLimits): number {
+export function partNumber(chunk: number, { chunksPerPart }: JobLimits): number {
   return Math.floor(chunk / chunksPerPart)
 }

@@ -31,12 +31,12 @@ export const JobMessage = z.strictObject({
 })
 export type JobMessage = z.infer<typeof JobMessage>
 
-export function messageOf(folder: JobFolder): JobMessage {
+export function jobMessage(folder: JobFolder): JobMessage {
   const [jobId = '', service] = folder.split('/').reverse()
   return service === undefined ? { jobId } : { service, jobId }
 }
 
-export function folderOf({ service, jobId }: JobMessage): JobFolder {
+export function messageJobFolder({ service, jobId }: JobMessage): JobFolder {
   return service === undefined ? oldJobFolder(jobId) : jobFolder(service, jobId)
 }
 

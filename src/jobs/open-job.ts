@@ -14,12 +14,12 @@ export interface OpenJob {
 
 /** @returns undefined: there is no such job, which one line tells; its messages mean nothing any more */
 export async function openJob({ store, known, log }: JobTools, folder: JobFolder): Promise<OpenJob | undefined> {
-  const kept = await openKept(store, known.spec(folder))
+  const kept = await openCached(store, known.spec(folder))
   if (kept) return kept
   const spec = await readSpec(store, folder)
   const state = spec && (await ensureState(store, spec))
   if (spec && state) {
-    known.keepSpec(spec)
+    known.storeSpec(spec)
     return { spec, state }
   }
   log(`job ${folder}: is gone; a message for it is dropped`)
@@ -27,7 +27,7 @@ export async function openJob({ store, known, log }: JobTools, folder: JobFolder
 }
 
 /** @returns undefined: its spec is not known here, or is that of a job of the same id that was removed */
-async function openKept(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
+async function openCached(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
   const state = spec && (await readState(store, spec.folder))
   return state && state.createdAt === spec.createdAt ? { spec, state } : undefined
 }
@@ -49,7 +49,7 @@ function parsed(text: string): unknown {
 }
 
 /** @returns whether its chunks are still to be planned and scored */
-export function isWanted(state: JobState | undefined): boolean {
+export function isActive(state: JobState | undefined): boolean {
   return state?.status === 'NotStarted' || state?.status === 'Running'
 }
 
@@ -58,7 +58,7 @@ export function isWanted(state: JobState | undefined): boolean {
  *
  * @throws JobStopped: it is not; what `work` throws
  */
-export async function whileWanted<T>(
+export async function whileActive<T>(
   { store, clock, limits, stopping }: JobTools,
   folder: JobFolder,
   work: (signal: AbortSignal) => Promise<T>,
@@ -72,16 +72,16 @@ export async function whileWanted<T>(
     // A look that fails is taken again later; whether the storage is down, the work itself will find out.
     const state = await readState(store, folder).catch(() => 'unknown' as const)
     if (isOver) return
-    if (state === 'unknown' || isWanted(state)) return lookLater()
+    if (state === 'unknown' || isActive(state)) return pollLater()
     isUnwanted = true
     abort.abort()
   }
-  const lookLater = () => {
-    forget = clock.after(limits.lookMs, () => void look())
+  const pollLater = () => {
+    forget = clock.after(limits.pollMs, () => void look())
   }
   stopping.addEventListener('abort', stop)
   if (stopping.aborted) stop()
-  lookLater()
+  pollLater()
   try {
     return await work(abort.signal)
   } catch (failure) {

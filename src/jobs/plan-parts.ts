@@ -1,6 +1,6 @@
 /** The plan of a job: which rows are in which chunk. Committed in parts, in order, each written once. */
 import type { BlobStore } from './blob-store.ts'
-import { type JobFolder, jobsContainer, numberOf, planPlace, planPrefix } from './layout.ts'
+import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
 import type { PlanCursor, PlannedChunk } from './planned-chunk.ts'
 
 /** A pure function of the pinned input and of the part before, so whoever writes it writes the same bytes. */
@@ -26,7 +26,7 @@ export interface ListedPart {
 /** @returns false: it is there already, and is the same */
 export async function commitPart(store: BlobStore, folder: JobFolder, part: PlanPart): Promise<boolean> {
   const { chunks, next, isLast } = part
-  return store.create(planPlace(folder, part.part), JSON.stringify(part), {
+  return store.create(planPartBlob(folder, part.part), JSON.stringify(part), {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
     offset: String(next.offset),
@@ -36,7 +36,7 @@ export async function commitPart(store: BlobStore, folder: JobFolder, part: Plan
 
 /** @returns undefined: not planned yet */
 export async function readPart(store: BlobStore, folder: JobFolder, part: number): Promise<PlanPart | undefined> {
-  const blob = await store.readWhole(planPlace(folder, part))
+  const blob = await store.readWhole(planPartBlob(folder, part))
   return blob && (JSON.parse(Buffer.from(blob.content).toString()) as PlanPart)
 }
 
@@ -45,7 +45,7 @@ export async function listPlan(store: BlobStore, folder: JobFolder): Promise<Lis
   const parts: ListedPart[] = []
   for await (const { path, metadata, modifiedAt } of store.list(jobsContainer, planPrefix(folder))) {
     parts.push({
-      part: numberOf(path),
+      part: lastNumber(path),
       chunkCount: Number(metadata.chunks),
       rows: Number(metadata.rows),
       offset: Number(metadata.offset),

@@ -8,7 +8,7 @@ export interface PlannedChunk {
   /** Bytes of the input text (unpacked, if it is packed; as JSON Lines, if it is Parquet): from `start`, up to but not with `end`. */
   readonly start: number
   readonly end: number
-  /** The chunk's own text, where the input cannot be read in ranges (packed, Parquet): in the format `chunkFormatOf` tells. */
+  /** The chunk's own text, where the input cannot be read in ranges (packed, Parquet): in the format `textFormat` tells. */
   readonly content?: Uint8Array
 }
 

@@ -1,12 +1,12 @@
 /** Reading what a job is, and changing how it stands. */
 import type { BlobStore } from './blob-store.ts'
-import { type JobFolder, specPlace, statePlace } from './layout.ts'
+import { type JobFolder, specBlob, stateBlob } from './layout.ts'
 import type { JobSpec } from './spec.ts'
 import { type JobState, type JobStatus, transitions } from './state.ts'
 
 /** @returns undefined: there is no such job, or not yet, or not any more; or it was refused, and is kept to say so */
 export async function readSpec(store: BlobStore, folder: JobFolder): Promise<JobSpec | undefined> {
-  const blob = await store.readWhole(specPlace(folder))
+  const blob = await store.readWhole(specBlob(folder))
   const spec = blob && (JSON.parse(Buffer.from(blob.content).toString()) as JobSpec)
   return spec?.input && { ...spec, folder }
 }
@@ -24,7 +24,7 @@ export function firstState({ createdAt }: JobSpec): JobState {
 export async function ensureState(store: BlobStore, spec: JobSpec): Promise<JobState | undefined> {
   const state = await readState(store, spec.folder)
   if (state) return state
-  await store.create(statePlace(spec.folder), JSON.stringify(firstState(spec)))
+  await store.create(stateBlob(spec.folder), JSON.stringify(firstState(spec)))
   return readState(store, spec.folder)
 }
 
@@ -50,7 +50,7 @@ export async function changeState(
     // A swap that looked lost over a broken connection may have been ours: then it is there now.
     if (!from.includes(state.status) || !transitions[state.status].includes(to)) return state
     const next: JobState = { ...state, ...change, status: to }
-    if (await store.replace(statePlace(folder), JSON.stringify(next), etag)) return next
+    if (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) return next
   }
 }
 
@@ -58,6 +58,6 @@ async function readVersion(
   store: BlobStore,
   folder: JobFolder,
 ): Promise<{ state: JobState; etag: string } | undefined> {
-  const blob = await store.readWhole(statePlace(folder))
+  const blob = await store.readWhole(stateBlob(folder))
   return blob && { state: JSON.parse(Buffer.from(blob.content).toString()) as JobState, etag: blob.etag }
 }

@@ -1,4 +1,4 @@
-import { folderOf, type JobMessage } from './message-queues.ts'
+import { type JobMessage, messageJobFolder } from './message-queues.ts'
 import { readMessage } from './open-job.ts'
 import { finishJob } from './output/finish-job.ts'
 import { splitInput } from './plan/split-job.ts'
@@ -25,7 +25,7 @@ export function createJobSteps(tools: JobTools): JobSteps {
     async (message: unknown, attempt = 1): Promise<void> => {
       const known = readMessage(tools, message)
       if (known && hasChunk(known)) await step(tools, known, attempt)
-      else if (known) tools.log(`job ${folderOf(known)}: a message names no chunk; it is dropped`)
+      else if (known) tools.log(`job ${messageJobFolder(known)}: a message names no chunk; it is dropped`)
     }
   const poisoned = { split: on(poisonedSplit), chunk: onChunk(poisonedChunk), finish: on(poisonedFinish) }
   return {

@@ -1,5 +1,5 @@
 import type { BlobStore } from './blob-store.ts'
-import type { KnownJobs } from './job-cache.ts'
+import type { JobCache } from './job-cache.ts'
 import type { JobLimits } from './limits.ts'
 import type { MessageQueues } from './message-queues.ts'
 import type { PlanParquet } from './plan/plan-chunks.ts'
@@ -28,7 +28,7 @@ export interface JobTools {
   /** Who may score at the same time; one for the process. */
   readonly lock: ScoringLock
   /** One for the process. */
-  readonly known: KnownJobs
+  readonly known: JobCache
   /** The app stops: what is being scored is left to others. */
   readonly stopping: AbortSignal
   /** One line for the operator. */

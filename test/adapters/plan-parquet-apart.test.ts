@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'vitest'
-import { planParquetApart } from '../../src/adapters/child-process/plan-parquet-apart.ts'
+import { planParquetInProcess } from '../../src/adapters/child-process/plan-parquet-apart.ts'
 import { BlobChanged } from '../../src/jobs/blob-store.ts'
 import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
 import { planChunks } from '../../src/jobs/plan/plan-chunks.ts'
@@ -11,7 +11,7 @@ import { optionsFor, plan, readerOf, type Tried } from '../jobs/inputs.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url))
 const here: Tried = { format: 'parquet', miniBatchSize: 7, sizes: [1000, 3] }
-const apart: Tried = { ...here, planParquet: planParquetApart() }
+const apart: Tried = { ...here, planParquet: planParquetInProcess() }
 
 /** The first page of the file says that one definition level, 1, is repeated two thousand million times. */
 function endless(): Buffer {
@@ -27,7 +27,7 @@ async function processesLeft(): Promise<number> {
   return process.getActiveResourcesInfo().filter(kind => kind === 'ProcessWrap').length
 }
 
-describe('planParquetApart', () => {
+describe('planParquetInProcess', () => {
   it('plans the chunks that are planned here', async () => {
     for (const name of [
       'types',
@@ -77,7 +77,7 @@ describe('planParquetApart', () => {
       yield* readerOf(bytes)(range)
       turnsWhenRead = turns
     }
-    const planParquet = planParquetApart({ stepMs: 1500, maxMemoryMb: 16_384 })
+    const planParquet = planParquetInProcess({ stepMs: 1500, maxMemoryMb: 16_384 })
     const chunks = planChunks(read, optionsFor(bytes, { ...here, planParquet }), planStart)
     await assert.rejects(chunks.next(), {
       name: 'InputUnreadable',
@@ -91,7 +91,7 @@ describe('planParquetApart', () => {
   })
 
   it('ends a file that takes too much memory', async () => {
-    const planParquet = planParquetApart({ stepMs: 60_000, maxMemoryMb: 192 })
+    const planParquet = planParquetInProcess({ stepMs: 60_000, maxMemoryMb: 192 })
     const { fault } = await plan(endless(), { ...here, planParquet })
     assert.ok(fault instanceof InputUnreadable)
     assert.equal(fault.code, 'INPUT_TOO_COSTLY')
@@ -104,7 +104,7 @@ describe('planParquetApart', () => {
       await sleep(1300)
       yield* readerOf(fixture('iris-none'))(range)
     }
-    const planParquet = planParquetApart({ stepMs: 1000, maxMemoryMb: 1024 })
+    const planParquet = planParquetInProcess({ stepMs: 1000, maxMemoryMb: 1024 })
     const chunks = planChunks(slow, optionsFor(fixture('iris-none'), { ...here, planParquet }), planStart)
     assert.equal((await chunks.next()).value?.rowCount, 7)
     await chunks.return(undefined)

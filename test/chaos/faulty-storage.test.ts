@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { Storage } from '../../src/adapters/azure/open-storage.ts'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
-import type { BlobPlace, BlobStore } from '../../src/jobs/blob-store.ts'
+import type { BlobReference, BlobStore } from '../../src/jobs/blob-store.ts'
 import { StorageError } from '../../src/jobs/blob-store.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { type FaultyStorage, faultKinds, startFaultyStorage } from './faulty-storage.ts'
@@ -20,12 +20,12 @@ describe('storage with faults', () => {
   let truth: BlobStore
   let owner: QueueServiceClient
   let count = 0
-  const fresh = (): BlobPlace => ({ container: 'faults', path: `blob-${++count}` })
-  const textOf = async (place: BlobPlace) => {
+  const fresh = (): BlobReference => ({ container: 'faults', path: `blob-${++count}` })
+  const textOf = async (place: BlobReference) => {
     const whole = await truth.readWhole(place)
     return whole && Buffer.from(whole.content).toString()
   }
-  const read = async (place: BlobPlace, etag: string) => {
+  const read = async (place: BlobReference, etag: string) => {
     const pieces: Uint8Array[] = []
     for await (const piece of app.blobs.read(place, etag)) pieces.push(piece)
     return Buffer.concat(pieces).toString()
@@ -158,7 +158,7 @@ describe('storage with faults', () => {
   })
 
   /** Nobody else writes the blob, so what may be there after a call follows from what was there before. @returns whether there was an answer */
-  async function keepsPromise(kind: string, place: BlobPlace): Promise<boolean> {
+  async function keepsPromise(kind: string, place: BlobReference): Promise<boolean> {
     const old = await truth.readWhole(place)
     const [oldText, etag] = [await textOf(place), old?.etag ?? '"0x8D0000000000000"']
     const mine = `${kind} ${++count} ${'.'.repeat(2000)}`

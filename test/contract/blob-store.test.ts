@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
-import { BlobChanged, BlobGone, type BlobPlace, type BlobStore, type ByteRange } from '../../src/jobs/blob-store.ts'
+import { BlobChanged, BlobGone, type BlobReference, type BlobStore, type ByteRange } from '../../src/jobs/blob-store.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 
@@ -42,10 +42,11 @@ for (const { name, open } of stores) {
     let store: BlobStore
     let count = 0
     /** A blob that no other fact uses. */
-    const fresh = (path = 'blob'): BlobPlace => ({ container: 'facts', path: `${++count}/${path}` })
-    const etagOf = async (place: BlobPlace) => (await store.head(place))!.etag
-    const textOf = async (place: BlobPlace) => Buffer.from((await store.readWhole(place))!.content).toString()
-    const read = async (place: BlobPlace, range?: ByteRange) => gather(store.read(place, await etagOf(place), range))
+    const fresh = (path = 'blob'): BlobReference => ({ container: 'facts', path: `${++count}/${path}` })
+    const etagOf = async (place: BlobReference) => (await store.head(place))!.etag
+    const textOf = async (place: BlobReference) => Buffer.from((await store.readWhole(place))!.content).toString()
+    const read = async (place: BlobReference, range?: ByteRange) =>
+      gather(store.read(place, await etagOf(place), range))
     beforeAll(async () => {
       store = await open()
     })

@@ -5,7 +5,7 @@ import type { NextChunk } from '../../src/jobs/plan/chunk-builder.ts'
 import { defaultPlanLimits, type PlanOptions, planChunks } from '../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { type PlanCursor, planStart } from '../../src/jobs/planned-chunk.ts'
-import { chunkFormatOf } from '../../src/jobs/requests/input-format.ts'
+import { textFormat } from '../../src/jobs/requests/input-format.ts'
 import type { Row } from '../../src/jobs/row-scorer.ts'
 
 export type Bytes = string | Uint8Array
@@ -64,7 +64,7 @@ export async function rowsOf(content: Bytes, tried: Tried, chunks: readonly Next
     const text = chunk.content ? readerOf(chunk.content, tried.sizes)() : read(chunk)
     const { columns } = chunk.next
     rows.push(
-      ...(await readRows(text, chunk, { format: chunkFormatOf(format), columns, inputs, maxRowBytes, names, missing })),
+      ...(await readRows(text, chunk, { format: textFormat(format), columns, inputs, maxRowBytes, names, missing })),
     )
   }
   return rows

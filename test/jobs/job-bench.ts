@@ -1,5 +1,5 @@
-import { KnownJobs } from '../../src/jobs/job-cache.ts'
-import { activePlace, jobFolder, placeOf, specPlace, statePlace } from '../../src/jobs/layout.ts'
+import { JobCache } from '../../src/jobs/job-cache.ts'
+import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
 import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
 import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
@@ -19,7 +19,7 @@ const jobId = 'nightly-1'
 /** As messages name it. */
 export const job = { service: 'iris', jobId }
 export const folder = jobFolder(job.service, jobId)
-export const outputPlace = placeOf('output/predictions')
+export const outputReference = parseBlobReference('output/predictions')
 
 type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
   readonly format?: JobSpec['input']['format']
@@ -61,7 +61,7 @@ export class JobBench {
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
       lock: new ScoringLock(),
-      known: new KnownJobs(),
+      known: new JobCache(),
       stopping: new AbortController().signal,
       log: line => this.log.push(line),
     }
@@ -70,13 +70,13 @@ export class JobBench {
 
   /** Another instance with other memory over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps({ ...this.tools, lock: new ScoringLock(), known: new KnownJobs() })
+    return createJobSteps({ ...this.tools, lock: new ScoringLock(), known: new JobCache() })
   }
 
   /** What the desk leaves behind, but for the message. */
   async accept(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
     const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', ...rest } = change
-    const place = placeOf('input/rows')
+    const place = parseBlobReference('input/rows')
     this.store.put(place, input)
     const head = await this.store.head(place)
     if (!head) throw new Error('no input')
@@ -93,18 +93,18 @@ export class JobBench {
       createdAt: '2026-01-01T00:00:00.000Z',
       ...rest,
     }
-    await this.store.create(activePlace(folder), '')
-    await this.store.create(specPlace(folder), JSON.stringify(spec))
-    await this.store.create(statePlace(folder), JSON.stringify(firstState(spec)))
+    await this.store.create(activeBlob(folder), '')
+    await this.store.create(specBlob(folder), JSON.stringify(spec))
+    await this.store.create(stateBlob(folder), JSON.stringify(firstState(spec)))
     return spec
   }
 
   get state(): JobState {
-    return JSON.parse(this.store.text(statePlace(folder)) ?? '{}') as JobState
+    return JSON.parse(this.store.text(stateBlob(folder)) ?? '{}') as JobState
   }
 
   get output(): string | undefined {
-    return this.store.text(outputPlace)
+    return this.store.text(outputReference)
   }
 
   messages(queue: JobQueue): JobMessage[] {

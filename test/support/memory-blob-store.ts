@@ -4,11 +4,11 @@ import {
   BlobGone,
   type BlobHead,
   type BlobMetadata,
-  type BlobPlace,
+  type BlobReference,
   type BlobStore,
   type ByteRange,
   type ListedBlob,
-  type ReadablePlace,
+  type ReadableReference,
 } from '../../src/jobs/blob-store.ts'
 import { StorageHooks } from './storage-hooks.ts'
 
@@ -50,7 +50,7 @@ export class MemoryBlobStore implements BlobStore {
     this.#random = random
   }
 
-  head(place: ReadablePlace): Promise<BlobHead | undefined> {
+  head(place: ReadableReference): Promise<BlobHead | undefined> {
     const name = nameOf(place)
     return this.hooks.around('head', name, () => {
       const blob = this.#blobs.get(name)
@@ -58,7 +58,7 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  async *read(place: ReadablePlace, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
+  async *read(place: ReadableReference, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
     const name = nameOf(place)
     const current = () => {
       const blob = this.#blobs.get(name)
@@ -82,7 +82,7 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
+  readWhole(place: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
     const name = nameOf(place)
     return this.hooks.around('readWhole', name, () => {
       const blob = this.#blobs.get(name)
@@ -90,7 +90,7 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  async create(place: BlobPlace, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+  async create(place: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
     checkMetadata(metadata)
     const name = nameOf(place)
     return this.hooks.around('create', name, () => {
@@ -100,7 +100,7 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean> {
+  replace(place: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean> {
     const name = nameOf(place)
     return this.hooks.around('replace', name, () => {
       if (this.#blobs.get(name)?.etag !== etag) return false
@@ -109,7 +109,7 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  remove(place: BlobPlace): Promise<void> {
+  remove(place: BlobReference): Promise<void> {
     const name = nameOf(place)
     return this.hooks.around('remove', name, () => {
       if (this.#blobs.delete(name)) this.#staged.delete(name)
@@ -126,7 +126,7 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  async stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void> {
+  async stageBlock(place: BlobReference, blockId: string, content: Uint8Array): Promise<void> {
     assert.match(blockId, /^[A-Za-z0-9+/]+={0,2}$/, 'a block id is base64')
     assert.ok(Buffer.from(blockId, 'base64').length <= 64, 'a block id is 64 bytes at most')
     assert.ok(content.length > 0, 'a block is not empty')
@@ -143,7 +143,7 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async commitBlocks(
-    place: BlobPlace,
+    place: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
   ): Promise<'committed' | 'exists' | 'missing'> {
@@ -161,7 +161,7 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   /** A blob elsewhere, or of people: written over, whatever is there. */
-  put(place: ReadablePlace, content: Uint8Array | string, metadata: BlobMetadata = {}): void {
+  put(place: ReadableReference, content: Uint8Array | string, metadata: BlobMetadata = {}): void {
     this.#write(nameOf(place), bytesOf(content), metadata)
   }
 
@@ -171,13 +171,13 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   /** Text of a blob, without an operation. */
-  text(place: ReadablePlace): string | undefined {
+  text(place: ReadableReference): string | undefined {
     const blob = this.#blobs.get(nameOf(place))
     return blob && Buffer.from(blob.content).toString()
   }
 
   /** Storage throws blocks away that nobody committed for a week, and may be made to do so earlier. */
-  dropStagedBlocks(place: BlobPlace): void {
+  dropStagedBlocks(place: BlobReference): void {
     this.#staged.delete(nameOf(place))
   }
 
@@ -209,7 +209,7 @@ export class MemoryBlobStore implements BlobStore {
   }
 }
 
-function nameOf(place: ReadablePlace): string {
+function nameOf(place: ReadableReference): string {
   return 'url' in place ? place.url : `${place.container}/${place.path}`
 }
 

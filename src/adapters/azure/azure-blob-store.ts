@@ -10,25 +10,25 @@ import {
 import {
   type BlobHead,
   type BlobMetadata,
-  type BlobPlace,
+  type BlobReference,
   type BlobStore,
   type ByteRange,
   type ListedBlob,
-  type ReadablePlace,
+  type ReadableReference,
   StorageError,
 } from '../../jobs/blob-store.ts'
 import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
-import { remoteUrl, type SignatureOf } from './remote-url.ts'
+import { type FindSignature, remoteUrl } from './remote-url.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf, statusOf } from './storage-failure.ts'
+import { errorCode, httpStatus } from './storage-failure.ts'
 
 silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
-const blobExists = (failure: unknown) => (codeOf(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
+const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
 /** There is no such blob, or no such container. */
-const isAbsent = (failure: unknown) => (statusOf(failure) === 404 ? { is: undefined } : undefined)
+const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
 
 /**
  * Blobs in Azure Storage, block blobs all of them. What is written is checked by TLS on its way and by its length, so
@@ -36,41 +36,41 @@ const isAbsent = (failure: unknown) => (statusOf(failure) === 404 ? { is: undefi
  */
 export class AzureBlobStore implements BlobStore {
   readonly #service: BlobServiceClient
-  readonly #signatureOf: SignatureOf
+  readonly #findSignature: FindSignature
   readonly #calls: StorageCallOptions
   readonly #remoteOptions: object
 
   /**
-   * @param signatureOf    what may be read elsewhere, see `remote-url.ts`
+   * @param findSignature    what may be read elsewhere, see `remote-url.ts`
    * @param remoteOptions  of the connection to there; tests bring certificates of their own
    */
   constructor(
     service: BlobServiceClient,
-    signatureOf: SignatureOf,
+    findSignature: FindSignature,
     calls: StorageCallOptions = usualCalls,
     remoteOptions: object = {},
   ) {
     this.#service = service
-    this.#signatureOf = signatureOf
+    this.#findSignature = findSignature
     this.#calls = calls
     this.#remoteOptions = { ...clientOptions(calls), ...remoteOptions }
   }
 
-  async head(place: ReadablePlace): Promise<BlobHead | undefined> {
+  async head(place: ReadableReference): Promise<BlobHead | undefined> {
     const { blob, name } = await this.#readable(place)
     return headBlob(blob, name, this.#calls)
   }
 
-  async *read(place: ReadablePlace, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
+  async *read(place: ReadableReference, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
     const { blob, name } = await this.#readable(place)
     yield* readBlob(blob, name, etag, range, this.#calls)
   }
 
-  async readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
+  async readWhole(place: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
     return readWholeBlob(this.#blob(place), nameOf(place), this.#calls)
   }
 
-  create(place: BlobPlace, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+  create(place: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
     const bytes = bytesOf(content)
     return this.#inContainer(place, `create the blob ${nameOf(place)}`, blobExists, async (blob, abortSignal) => {
       await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })
@@ -78,9 +78,9 @@ export class AzureBlobStore implements BlobStore {
     })
   }
 
-  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean> {
+  replace(place: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean> {
     const bytes = bytesOf(content)
-    const isOther = (failure: unknown) => ([404, 412].includes(statusOf(failure) ?? 0) ? { is: false } : undefined)
+    const isOther = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? { is: false } : undefined)
     const upload = async (abortSignal: AbortSignal) => {
       await this.#blob(place).upload(bytes, bytes.length, { abortSignal, conditions: { ifMatch: etag } })
       return true
@@ -88,7 +88,7 @@ export class AzureBlobStore implements BlobStore {
     return storageCall(`replace the blob ${nameOf(place)}`, this.#calls, upload, isOther)
   }
 
-  async remove(place: BlobPlace): Promise<void> {
+  async remove(place: BlobReference): Promise<void> {
     const remove = (abortSignal: AbortSignal) => this.#blob(place).delete({ abortSignal, deleteSnapshots: 'include' })
     await storageCall(`remove the blob ${nameOf(place)}`, this.#calls, remove, isAbsent)
   }
@@ -112,20 +112,20 @@ export class AzureBlobStore implements BlobStore {
     } while (continuationToken)
   }
 
-  async stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void> {
+  async stageBlock(place: BlobReference, blockId: string, content: Uint8Array): Promise<void> {
     const stage = (blob: BlockBlobClient, abortSignal: AbortSignal) =>
       blob.stageBlock(blockId, bytesOf(content), content.length, { abortSignal })
     await this.#inContainer(place, `take a block of the blob ${nameOf(place)}`, () => undefined, stage)
   }
 
   async commitBlocks(
-    place: BlobPlace,
+    place: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
   ): Promise<'committed' | 'exists' | 'missing'> {
     type Outcome = 'committed' | 'exists' | 'missing'
     const known = (failure: unknown): { is: Outcome } | undefined => {
-      const code = codeOf(failure)
+      const code = errorCode(failure)
       if (code === 'BlobAlreadyExists') return { is: 'exists' }
       return code === 'InvalidBlockList' ? { is: 'missing' } : undefined
     }
@@ -140,7 +140,7 @@ export class AzureBlobStore implements BlobStore {
 
   /** A write that makes the container when it is missing. */
   #inContainer<Result>(
-    place: BlobPlace,
+    place: BlobReference,
     what: string,
     known: (failure: unknown) => { readonly is: Result } | undefined,
     write: (blob: BlockBlobClient, signal: AbortSignal) => Promise<Result>,
@@ -149,7 +149,7 @@ export class AzureBlobStore implements BlobStore {
       try {
         return await write(this.#blob(place), signal)
       } catch (failure) {
-        if (codeOf(failure) !== 'ContainerNotFound') throw failure
+        if (errorCode(failure) !== 'ContainerNotFound') throw failure
         await this.#container(place.container).createIfNotExists({ abortSignal: signal })
         return await write(this.#blob(place), signal)
       }
@@ -157,7 +157,7 @@ export class AzureBlobStore implements BlobStore {
     return storageCall(what, this.#calls, work, known)
   }
 
-  #blob({ container, path }: BlobPlace): BlockBlobClient {
+  #blob({ container, path }: BlobReference): BlockBlobClient {
     const blob = asBlob(() => this.#container(container).getBlockBlobClient(path))
     if (blob.containerName === container && blob.name === path) return blob
     throw otherBlob()
@@ -169,9 +169,9 @@ export class AzureBlobStore implements BlobStore {
     throw otherBlob()
   }
 
-  async #readable(place: ReadablePlace): Promise<{ blob: BlobClient; name: string }> {
+  async #readable(place: ReadableReference): Promise<{ blob: BlobClient; name: string }> {
     if (!('url' in place)) return { blob: this.#blob(place), name: nameOf(place) }
-    const { url, name } = await remoteUrl(place.url, this.#signatureOf)
+    const { url, name } = await remoteUrl(place.url, this.#findSignature)
     const blob = new BlobClient(url, new AnonymousCredential(), this.#remoteOptions)
     if (!isAt(blob.url, name)) throw new StorageError(`the blob ${name} is not what its URL leads to`, 'other-blob')
     return { blob, name }
@@ -204,7 +204,7 @@ function bytesOf(content: Uint8Array | string): Buffer {
   return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
 }
 
-function nameOf({ container, path }: BlobPlace): string {
+function nameOf({ container, path }: BlobReference): string {
   return `${container}/${path}`
 }
 

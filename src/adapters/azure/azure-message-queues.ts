@@ -9,7 +9,7 @@ import {
 } from '../../jobs/message-queues.ts'
 import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf } from './storage-failure.ts'
+import { errorCode } from './storage-failure.ts'
 
 silence(logger)
 
@@ -56,7 +56,7 @@ async function sendTo(
   try {
     await client.sendMessage(text, options)
   } catch (failure) {
-    if (codeOf(failure) !== 'QueueNotFound') throw failure
+    if (errorCode(failure) !== 'QueueNotFound') throw failure
     await client.createIfNotExists({ abortSignal: options.abortSignal })
     await client.sendMessage(text, options)
   }

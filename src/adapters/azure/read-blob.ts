@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { BlobClient, BlobDownloadResponseParsed } from '@azure/storage-blob'
 import { BlobChanged, BlobGone, type BlobHead, type ByteRange, StorageError } from '../../jobs/blob-store.ts'
 import { maxTries, pauseAfter, type StorageCallOptions, storageCall } from './storage-calls.ts'
-import { statusOf, storageError } from './storage-failure.ts'
+import { httpStatus, storageError } from './storage-failure.ts'
 
 /** So long is one request at most: a reader that takes its time does not keep a connection open for an hour. */
 const maxRequestBytes = 16 * 1024 * 1024
@@ -55,7 +55,7 @@ export async function readWholeBlob(
       what,
       calls,
       abortSignal => blob.download(0, undefined, { abortSignal, maxRetryRequests: 0 }),
-      failure => (statusOf(failure) === 404 ? { is: undefined } : undefined),
+      failure => (httpStatus(failure) === 404 ? { is: undefined } : undefined),
     )
     if (!response) return undefined
     try {
@@ -76,7 +76,7 @@ export async function headBlob(
   calls: StorageCallOptions,
 ): Promise<BlobHead | undefined> {
   const ask = (abortSignal: AbortSignal) => blob.getProperties({ abortSignal })
-  const isAbsent = (failure: unknown) => (statusOf(failure) === 404 ? { is: undefined } : undefined)
+  const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
   const answer = await storageCall(`tell of the blob ${name}`, calls, ask, isAbsent)
   return answer && headOf(name, answer)
 }
@@ -115,7 +115,7 @@ async function openRange(
     calls,
     abortSignal => blob.download(at, bytes, { abortSignal, maxRetryRequests: 0, conditions: { ifMatch: etag } }),
     failure => {
-      const status = statusOf(failure)
+      const status = httpStatus(failure)
       return status === 404 || status === 412 || status === 416 ? { is: undefined } : undefined
     },
   )

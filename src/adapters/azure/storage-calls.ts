@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoragePipelineOptions } from '@azure/storage-blob'
-import { statusOf, storageError } from './storage-failure.ts'
+import { httpStatus, storageError } from './storage-failure.ts'
 
 /** How calls of the storage are made. */
 export interface StorageCallOptions {
@@ -64,7 +64,7 @@ async function tryWhileThrottled<Result>(calls: StorageCallOptions, work: () => 
     try {
       return await work()
     } catch (failure) {
-      if (statusOf(failure) !== 429 || tries === maxTries) throw failure
+      if (httpStatus(failure) !== 429 || tries === maxTries) throw failure
       await pauseAfter(tries, calls)
     }
   }

@@ -29,21 +29,21 @@ const hints: Readonly<Record<string, string>> = {
 export function storageError(what: string, failure: unknown, signal?: AbortSignal): StorageError {
   if (failure instanceof StorageError) return failure
   if (signal?.aborted) return new StorageError(`the storage did not ${what}: no answer in time`, 'timeout')
-  const code = codeOf(failure) ?? 'unknown'
-  const status = statusOf(failure)
+  const code = errorCode(failure) ?? 'unknown'
+  const status = httpStatus(failure)
   const facts = [status === undefined ? undefined : `status ${status}`, code].filter(fact => fact !== undefined)
   const hint = Object.hasOwn(hints, code) ? `: ${hints[code]}` : ''
   return new StorageError(`the storage did not ${what}: ${facts.join(', ')}${hint}`, code)
 }
 
 /** HTTP status of the answer; undefined: there was none. */
-export function statusOf(failure: unknown): number | undefined {
+export function httpStatus(failure: unknown): number | undefined {
   const { statusCode } = (failure ?? {}) as Failure
   return typeof statusCode === 'number' ? statusCode : undefined
 }
 
 /** `BlobNotFound`, `ECONNRESET`, `CredentialUnavailableError`: what looks like a code, and no text. */
-export function codeOf(failure: unknown): string | undefined {
+export function errorCode(failure: unknown): string | undefined {
   const { response, code, name } = (failure ?? {}) as Failure
   const header = response?.headers?.get('x-ms-error-code')
   return [header, code, name].find((each): each is string => typeof each === 'string' && /^[A-Za-z_]{2,60}$/.test(each))

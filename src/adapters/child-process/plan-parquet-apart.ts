@@ -13,7 +13,7 @@ const defaultLimits: ProcessLimits = { stepMs: 60_000, maxMemoryMb: Math.min(102
  *
  * @throws InputUnreadable INPUT_TOO_COSTLY for a file that takes more than that
  */
-export function planParquetApart(limits: ProcessLimits = defaultLimits): PlanParquet {
+export function planParquetInProcess(limits: ProcessLimits = defaultLimits): PlanParquet {
   return async function* (read, { planParquet: _, ...options }, cursor) {
     const process = new PlanningProcess(read, limits)
     try {

@@ -4,7 +4,7 @@ import type { ReadInput } from '../../jobs/formats/text-source.ts'
 import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
 import { InputUnreadable, type PlanCursor } from '../../jobs/planned-chunk.ts'
-import { memoryOfProcess } from './memory-of-process.ts'
+import { processMemoryMb } from './memory-of-process.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 
 export interface ProcessLimits {
@@ -148,7 +148,7 @@ export class PlanningProcess {
       if (this.#hasBegun && this.#fetching === 0) spentMs += watchEveryMs
       if (spentMs > this.#limits.stepMs) return this.#fail(this.#tooMuchTime())
       const { pid } = this.#child
-      const memoryMb = pid === undefined ? undefined : await memoryOfProcess(pid)
+      const memoryMb = pid === undefined ? undefined : await processMemoryMb(pid)
       if (memoryMb !== undefined && memoryMb > this.#limits.maxMemoryMb) this.#fail(this.#tooMuchMemory())
     }, watchEveryMs)
   }

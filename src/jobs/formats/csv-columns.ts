@@ -3,7 +3,7 @@ import { InputUnreadable } from '../planned-chunk.ts'
 import { cellJson } from './cell-json.ts'
 import { readHeader } from './csv-header.ts'
 import { nonFiniteWord } from './missing-value.ts'
-import { namesByPlace, placesOf, type TableNames } from './row-shape.ts'
+import { namedValues, namesByPosition, type TableNames } from './row-shape.ts'
 import type { TextSource } from './text-source.ts'
 
 export interface CsvOptions extends TableNames {
@@ -27,7 +27,7 @@ export async function csvColumns(
   if (!first) return undefined
   const { header, inputs, fileColumns } = options
   if (header === false)
-    return { columns: fileColumns ?? namesByPlace(first.columns.length, inputs, options), offset: 0 }
+    return { columns: fileColumns ?? namesByPosition(first.columns.length, inputs, options), offset: 0 }
   if (header === undefined && looksLikeRow(first.columns, options)) {
     throw new InputUnreadable(
       'INPUT_HAS_NO_HEADER',
@@ -39,7 +39,7 @@ export async function csvColumns(
 
 /** Numbers or missing values where the service takes numbers, one at least, and no name that it knows. */
 function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): boolean {
-  const places = inputs && inputs.length > 1 ? placesOf(inputs) : undefined
+  const places = inputs && inputs.length > 1 ? namedValues(inputs) : undefined
   const known = names ?? places?.map(({ name }) => name) ?? []
   const given = new Set(cells)
   if (known.some(name => given.has(name)) || (places && places.length !== cells.length)) return false

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { InputUnreadable } from '../planned-chunk.ts'
-import { cellsOf } from './csv-record.ts'
+import { splitRecord } from './csv-record.ts'
 import { CsvScanner } from './csv-scanner.ts'
-import { RowCutter } from './row-reader.ts'
+import { RowReader } from './row-reader.ts'
 import { openText, type TextSource } from './text-source.ts'
 
 const maxHeaderBytes = 1024 ** 2
@@ -15,7 +15,7 @@ const maxHeaderBytes = 1024 ** 2
  */
 export async function readHeader(source: TextSource): Promise<{ columns: string[]; offset: number } | undefined> {
   const { pieces, offset } = await openText(source, 0)
-  const rows = new RowCutter(new CsvScanner(offset), offset, maxHeaderBytes)
+  const rows = new RowReader(new CsvScanner(offset), offset, maxHeaderBytes)
   for await (const piece of pieces) {
     rows.feed(piece)
     if (rows.next()) return { columns: namesIn(rows.row), offset: rows.end }
@@ -28,7 +28,7 @@ function namesIn(header: Uint8Array | undefined): string[] {
   if (!header) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
   if (!isUtf8(header)) throw new InputUnreadable('INPUT_NOT_UTF8', "the CSV's header is not UTF-8")
   const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString().replace(/\r$/, '')
-  const columns = cellsOf(text)
+  const columns = splitRecord(text)
   if (!columns) throw headerFault('has text after the closing quote of a name')
   // Lines of old Macs would make the whole file one header.
   if (/\r(?!\n)/.test(text))

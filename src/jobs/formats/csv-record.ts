@@ -3,7 +3,7 @@
  *
  * @returns undefined: text follows a closing quote, or a quote is not closed
  */
-export function cellsOf(record: string): string[] | undefined {
+export function splitRecord(record: string): string[] | undefined {
   if (!record.includes('"')) return record.split(',')
   const cells: string[] = []
   let at = 0

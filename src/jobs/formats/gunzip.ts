@@ -25,7 +25,7 @@ export async function* unpack(packed: AsyncIterable<Uint8Array>, maxBytes: numbe
   let bytes = 0
   try {
     // How much comes out before a fault depends on how the input was cut: always the same way, so the plan is always the same.
-    for await (const piece of inPiecesOf(pieceBytes, packed)) {
+    for await (const piece of inPieces(pieceBytes, packed)) {
       await Promise.race([new Promise<void>(resolve => gunzip.write(piece, () => resolve())), over])
       for (const text of unpacked.splice(0)) {
         bytes += text.length
@@ -54,7 +54,7 @@ function unreadable(cause: NodeJS.ErrnoException, bytes: number): InputUnreadabl
 }
 
 /** The same bytes in pieces of one size; the last may be shorter. */
-async function* inPiecesOf(size: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+async function* inPieces(size: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let open = Buffer.allocUnsafe(size)
   let filled = 0
   for await (const piece of pieces) {

@@ -6,7 +6,7 @@ const [minus, plus, point, comma, zero, nine] = [0x2d, 0x2b, 0x2e, 0x2c, 0x30, 0
  *
  * @returns how many there are; 0: the record holds something else
  */
-export function numbersIn(record: string): number {
+export function countNumbers(record: string): number {
   let count = 0
   for (let at = 0; ; at++) {
     if (record.charCodeAt(at) === minus) at++

@@ -22,7 +22,7 @@ export interface SchemaWords {
  * @param hasNonFinite  NaN and infinities are words; else null, which is all that JSON has for them
  * @returns undefined: a type that is not read
  */
-export function encoderOf(node: SchemaTree, words: SchemaWords, hasNonFinite = false): Encode | undefined {
+export function createEncoder(node: SchemaTree, words: SchemaWords, hasNonFinite = false): Encode | undefined {
   const encode = valueEncoder(node, words, hasNonFinite)
   if (!encode) return undefined
   // A repeated field outside of a list is a list of its own.
@@ -38,17 +38,17 @@ function valueEncoder(node: SchemaTree, words: SchemaWords, hasNonFinite: boolea
   if (words.isListLike(node)) {
     const item =
       inner.children.length === 1
-        ? encoderOf(inner.children[0] as SchemaTree, words, hasNonFinite)
+        ? createEncoder(inner.children[0] as SchemaTree, words, hasNonFinite)
         : leafEncoder(inner.element, hasNonFinite)
     return item && listOf(orNull(item))
   }
   if (words.isMapLike(node)) {
-    const member = encoderOf(inner.children[1] as SchemaTree, words, hasNonFinite)
+    const member = createEncoder(inner.children[1] as SchemaTree, words, hasNonFinite)
     return member && objectOf(() => member)
   }
   const members = new Map<string, Encode>()
   for (const child of children) {
-    const member = encoderOf(child, words, hasNonFinite)
+    const member = createEncoder(child, words, hasNonFinite)
     if (!member) return undefined
     members.set(child.element.name, member)
   }
@@ -99,14 +99,14 @@ function isUnsigned({ converted_type: converted, logical_type: logical }: Schema
   return converted?.startsWith('UINT_') || (logical?.type === 'INTEGER' && !logical.isSigned)
 }
 
-const digitsOf = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const
+const unitDigits = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const
 
 function int64Encoder(element: SchemaElement): Encode {
   const { converted_type: converted, logical_type: logical } = element
   if (logical?.type === 'TIMESTAMP') {
-    return value => timestamp(value as bigint, digitsOf[logical.unit], logical.isAdjustedToUTC)
+    return value => timestamp(value as bigint, unitDigits[logical.unit], logical.isAdjustedToUTC)
   }
-  if (logical?.type === 'TIME') return value => time(value as bigint, digitsOf[logical.unit])
+  if (logical?.type === 'TIME') return value => time(value as bigint, unitDigits[logical.unit])
   if (converted === 'TIMESTAMP_MILLIS') return value => timestamp(value as bigint, 3, true)
   if (converted === 'TIMESTAMP_MICROS') return value => timestamp(value as bigint, 6, true)
   if (converted === 'TIME_MICROS') return value => time(value as bigint, 6)

@@ -9,15 +9,15 @@ import type { PlannedChunk } from '../planned-chunk.ts'
 import type { ChunkFormat } from '../requests/input-format.ts'
 import type { Row } from '../row-scorer.ts'
 import { cellJson } from './cell-json.ts'
-import { cellsOf } from './csv-record.ts'
+import { splitRecord } from './csv-record.ts'
 import { isMissingText, type MissingOptions } from './missing-value.ts'
-import { numbersIn } from './number-record.ts'
-import { RowCutter } from './row-reader.ts'
-import { chunkScannerOf } from './row-scanner.ts'
-import { type RowShape, rowShapeOf, type TableNames } from './row-shape.ts'
+import { countNumbers } from './number-record.ts'
+import { RowReader } from './row-reader.ts'
+import { createChunkScanner } from './row-scanner.ts'
+import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
 
 export interface ReadOptions extends TableNames, MissingOptions {
-  /** Of the chunk's bytes (`chunkFormatOf`). */
+  /** Of the chunk's bytes (`textFormat`). */
   readonly format: ChunkFormat
   /** Header of a CSV: `columns` of the plan's cursor. */
   readonly columns?: readonly string[] | undefined
@@ -52,10 +52,10 @@ export async function readRows(
   options: ReadOptions,
 ): Promise<Row[]> {
   const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options
-  const shape = format === 'csv' && columns ? rowShapeOf(columns, inputs, options) : undefined
+  const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
   const read = (text: Buffer) =>
     shape && columns ? csvRow(text.toString(), shape, columns.length, missing) : jsonRow(text, options)
-  const cutter = new RowCutter(chunkScannerOf(format), 0, maxRowBytes)
+  const cutter = new RowReader(createChunkScanner(format), 0, maxRowBytes)
   const rows: Row[] = []
   const add = (bytes: Uint8Array | undefined) => {
     if (!bytes || isTooLargeMark(bytes)) {
@@ -128,8 +128,8 @@ function isWhiteSpace(byte: number | undefined): boolean {
 
 function csvRow(line: string, shape: RowShape, columnCount: number, missing: 'nan' | 'error'): Row {
   const record = line.endsWith('\r') ? line.slice(0, -1) : line
-  if (shape.isNumberList && numbersIn(record) === columnCount) return { json: `[${record}]` }
-  const cells = cellsOf(record)
+  if (shape.isNumberList && countNumbers(record) === columnCount) return { json: `[${record}]` }
+  const cells = splitRecord(record)
   if (!cells) return failed('ROW_NOT_CSV', 'the row has text after the closing quote of a cell')
   if (cells.length !== columnCount) {
     return failed('ROW_RAGGED', `the row has ${cells.length} cell(s), the header names ${columnCount} column(s)`)

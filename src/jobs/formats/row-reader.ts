@@ -1,7 +1,7 @@
 import type { RowScanner } from './row-scanner.ts'
 
 /** A scanner that also hands out each row's bytes; holds one row at most, and never one that is too large. */
-export class RowCutter implements RowScanner {
+export class RowReader implements RowScanner {
   readonly #scanner: RowScanner
   readonly #maxRowBytes: number
   #piece: Uint8Array = new Uint8Array()

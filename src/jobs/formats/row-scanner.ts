@@ -28,13 +28,13 @@ export interface RowScanner {
  * @param offset  where in the text the first piece begins: at its beginning (after a byte order mark), or at the end of a row
  * @param isResumed  at the end of a row
  */
-export function scannerOf(format: ChunkFormat, offset: number, isResumed: boolean): RowScanner {
+export function createScanner(format: ChunkFormat, offset: number, isResumed: boolean): RowScanner {
   if (format === 'csv') return new CsvScanner(offset)
   if (format === 'json') return new JsonArrayScanner(offset, isResumed ? 'rest' : 'array')
   return new JsonLinesScanner(offset)
 }
 
 /** For the text of one chunk, which has elements of a JSON array without its brackets. */
-export function chunkScannerOf(format: ChunkFormat): RowScanner {
-  return format === 'json' ? new JsonArrayScanner(0, 'elements') : scannerOf(format, 0, true)
+export function createChunkScanner(format: ChunkFormat): RowScanner {
+  return format === 'json' ? new JsonArrayScanner(0, 'elements') : createScanner(format, 0, true)
 }

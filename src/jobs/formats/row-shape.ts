@@ -36,7 +36,7 @@ export interface TableNames {
  * @param isList  by column: its cells are lists
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT: columns that no row of could be scored, with what would work
  */
-export function rowShapeOf(
+export function chooseRowShape(
   columns: readonly string[],
   inputs: readonly TensorInfo[] | undefined,
   { names }: TableNames = {},
@@ -49,7 +49,7 @@ export function rowShapeOf(
   const known = names ?? ownName(inputs, columns)
   const taken = known ? columnsNamed(known, columns) : columns.map((_, column) => column)
   if (!inputs || !only) return objectShape(taken, columns)
-  const places = placesIn(columns)
+  const places = columnIndexes(columns)
   const fillings = inputs.map(input => {
     const own = inputs.length === 1 ? taken : columnsFor(input, columns, places)
     const isWhole = own.length === 1 && isList[own[0] as number] === true
@@ -81,21 +81,21 @@ export function rowShapeOf(
  * @param count  of them
  * @throws InputUnreadable INPUT_COLUMNS_UNFIT: it takes names to tell which is which
  */
-export function namesByPlace(
+export function namesByPosition(
   count: number,
   inputs: readonly TensorInfo[] | undefined,
   { names }: TableNames,
 ): readonly string[] {
   if (names) return names
   if (inputs?.length === 1) return Array.from({ length: count }, (_, index) => `column ${index + 1}`)
-  const places = inputs && placesOf(inputs)
+  const places = inputs && namedValues(inputs)
   if (places) return places.map(({ name }) => name)
   const why = inputs ? 'how many columns fill each input is open' : 'the service takes rows by name'
   throw unfit(`there is no header, and ${why}; say "columns" in the input of the job`)
 }
 
 /** Each value of a row in its order, under the name that its column has. @returns undefined: an input is open, or of any shape */
-export function placesOf(inputs: readonly TensorInfo[]): { name: string; dtype: Dtype }[] | undefined {
+export function namedValues(inputs: readonly TensorInfo[]): { name: string; dtype: Dtype }[] | undefined {
   const places: { name: string; dtype: Dtype }[] = []
   for (const { name, shape, dtype } of inputs) {
     if (!shape) return undefined
@@ -112,7 +112,7 @@ export function placesOf(inputs: readonly TensorInfo[]): { name: string; dtype: 
 function ownName(inputs: readonly TensorInfo[] | undefined, columns: readonly string[]): string[] | undefined {
   const [only] = inputs ?? []
   if (!inputs || !only || inputs.length > 1 || columns.length === 1) return undefined
-  return columns.includes(only.name) && placesOf(inputs)?.length === 1 ? [only.name] : undefined
+  return columns.includes(only.name) && namedValues(inputs)?.length === 1 ? [only.name] : undefined
 }
 
 /** An object of the columns. */
@@ -129,16 +129,16 @@ function objectShape(taken: readonly number[], columns: readonly string[]): RowS
 }
 
 /** Where each column is; of two with the same name, the last. */
-function placesIn(columns: readonly string[]): ReadonlyMap<string, number> {
+function columnIndexes(columns: readonly string[]): ReadonlyMap<string, number> {
   return new Map(columns.map((name, column) => [name, column]))
 }
 
 /** @returns where each of the names is */
 function columnsNamed(names: readonly string[], columns: readonly string[]): number[] {
-  const places = placesIn(columns)
+  const places = columnIndexes(columns)
   const missing = names.filter(name => !places.has(name))
   if (missing.length > 0) throw noColumn(missing, names, columns)
-  mustBeOnce(names, columns)
+  requireOnce(names, columns)
   return names.map(name => places.get(name) as number)
 }
 
@@ -161,7 +161,7 @@ function listed(names: readonly string[], write: (name: string) => string): stri
   return names.length > maxListed ? `${shown} and ${names.length - maxListed} more` : shown
 }
 
-function mustBeOnce(taken: readonly string[], columns: readonly string[]): void {
+function requireOnce(taken: readonly string[], columns: readonly string[]): void {
   const seen = new Set<string>()
   const wanted = new Set(taken)
   for (const name of columns) {
@@ -189,7 +189,7 @@ function columnsFor({ name }: TensorInfo, columns: readonly string[], places: Re
     const meant = nearest === undefined ? '' : `; is it "${nearest}"?`
     throw unfit(`no column is named "${name}" (or "${name}[0]", "${name}[1]", …), which the service takes${meant}`)
   }
-  mustBeOnce(
+  requireOnce(
     taken.map(column => columns[column] as string),
     columns,
   )

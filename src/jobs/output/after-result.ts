@@ -1,14 +1,14 @@
 import { JobFailure } from '../failure.ts'
-import { partOf } from '../limits.ts'
-import { messageOf } from '../message-queues.ts'
+import { partNumber } from '../limits.ts'
+import { jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { headResult } from './chunk-result.ts'
-import { closePart, sumsWhenAllDone } from './done-parts.ts'
+import { closePart, totalsWhenAllDone } from './done-parts.ts'
 import { failJob } from './end-job.ts'
-import { tallyOf } from './progress.ts'
+import { readProgress } from './progress.ts'
 
 export interface CommittedResult {
   readonly chunk: number
@@ -34,9 +34,9 @@ export async function afterResult(
   const next = chunk + limits.window
   const isNext = handsOn !== 'never' && isPlannable(next, part)
   if (isNext && (handsOn === 'always' || !(await headResult(tools, folder, next)))) {
-    await queues.send('chunk', { ...messageOf(folder), chunk: next })
+    await queues.send('chunk', { ...jobMessage(folder), chunk: next })
     // Whoever commits that one, or finds it committed, lists after this one was.
-    if (partOf(next, limits) === part.part) return
+    if (partNumber(next, limits) === part.part) return
   }
   await closePartOf(tools, job.spec, part.part, part.chunks.length)
 }
@@ -49,7 +49,7 @@ async function closePartOf(
   chunkCount: number,
 ): Promise<void> {
   if (!(await closePart(store, folder, part, chunkCount))) return
-  if (await sumsWhenAllDone(store, folder)) await queues.send('finish', messageOf(folder))
+  if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
 }
 
 /** Some chunk may be in a part that is not planned yet; whoever gets its message finds out. */
@@ -60,7 +60,7 @@ function isPlannable(chunk: number, { isLast, next }: PlanPart): boolean {
 /** More rows may have failed by then than had to: at most those of the chunks that are under way. @returns whether it did */
 async function failAboveThreshold(tools: JobTools, job: OpenJob): Promise<boolean> {
   if (job.spec.errorThreshold < 0) return false
-  const { failed } = await tallyOf(tools.store, job.spec, job.state)
+  const { failed } = await readProgress(tools.store, job.spec, job.state)
   if (!isAboveThreshold(job.spec, failed)) return false
   await failJob(tools, job, thresholdExceeded(job.spec, failed))
   return true

@@ -1,6 +1,6 @@
 import type { BlobHead } from '../blob-store.ts'
-import { chunkResultPlace, type JobFolder } from '../layout.ts'
-import { partOf } from '../limits.ts'
+import { chunkResultBlob, type JobFolder } from '../layout.ts'
+import { partNumber } from '../limits.ts'
 import type { PlannedChunk } from '../planned-chunk.ts'
 import type { RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
@@ -25,7 +25,7 @@ export async function writeResult(
   const content = Buffer.from(header + encodeLines(spec.output.format, firstRow, results))
   const block = blockId('c', chunk, content)
   await stageForOutput(tools, spec, block, content)
-  return tools.store.create(chunkResultPlace(spec.folder, partOf(chunk, tools.limits), chunk), content, {
+  return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), content, {
     rows: String(rowCount),
     failed: String(results.filter(result => 'code' in result).length),
     first: String(firstRow),
@@ -39,5 +39,5 @@ export function headResult(
   folder: JobFolder,
   chunk: number,
 ): Promise<BlobHead | undefined> {
-  return store.head(chunkResultPlace(folder, partOf(chunk, limits), chunk))
+  return store.head(chunkResultBlob(folder, partNumber(chunk, limits), chunk))
 }

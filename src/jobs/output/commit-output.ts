@@ -1,10 +1,10 @@
-import { placeOf } from '../layout.ts'
-import { messageOf } from '../message-queues.ts'
+import { parseBlobReference } from '../layout.ts'
+import { jobMessage } from '../message-queues.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { type ListedResult, listResults, type Sums } from './done-parts.ts'
-import { forgetJoined, joinResults } from './join-results.ts'
-import { blockId, isOutputOf, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
+import { type ListedResult, listResults, type ResultTotals } from './done-parts.ts'
+import { joinResults, removeJoined } from './join-results.ts'
+import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, stageForOutput } from './output-blocks.ts'
 import { csvHeader } from './result-lines.ts'
 
 /**
@@ -14,22 +14,25 @@ import { csvHeader } from './result-lines.ts'
  * @returns false: another run goes on
  * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
  */
-export async function commitOutput(tools: JobTools, spec: JobSpec, sums: Sums): Promise<boolean> {
+export async function commitOutput(tools: JobTools, spec: JobSpec, sums: ResultTotals): Promise<boolean> {
   const results: ListedResult[] = []
   for await (const result of listResults(tools.store, spec.folder)) results.push(result)
-  mustBeEveryRowOnce(results, sums)
-  if (results.length <= tools.limits.maxBlocks && (await commit(tools, spec, await blocksOf(tools, spec, results)))) {
+  requireEveryRowOnce(results, sums)
+  if (
+    results.length <= tools.limits.maxBlocks &&
+    (await commit(tools, spec, await outputBlockIds(tools, spec, results)))
+  ) {
     return true
   }
   const joined = await joinResults(tools, spec, results)
   if (joined && (await commit(tools, spec, joined))) return true
-  if (joined) await forgetJoined(tools, spec)
-  await tools.queues.send('finish', messageOf(spec.folder))
+  if (joined) await removeJoined(tools, spec)
+  await tools.queues.send('finish', jobMessage(spec.folder))
   return false
 }
 
 /** The last look before the promise is kept: somebody may have removed results of a running job. */
-function mustBeEveryRowOnce(results: readonly ListedResult[], sums: Sums): void {
+function requireEveryRowOnce(results: readonly ListedResult[], sums: ResultTotals): void {
   let rows = 0
   for (const [index, { chunk, first, rows: count }] of results.entries()) {
     if (chunk !== index || first !== rows) throw resultsMissing()
@@ -38,7 +41,7 @@ function mustBeEveryRowOnce(results: readonly ListedResult[], sums: Sums): void 
   if (results.length !== sums.chunks || rows !== sums.rows) throw resultsMissing()
 }
 
-async function blocksOf(tools: JobTools, spec: JobSpec, results: readonly ListedResult[]): Promise<string[]> {
+async function outputBlockIds(tools: JobTools, spec: JobSpec, results: readonly ListedResult[]): Promise<string[]> {
   if (results.length > 0 || spec.output.format !== 'csv') return results.map(({ block }) => block)
   const header = Buffer.from(csvHeader)
   const block = blockId('h', 0, header)
@@ -51,11 +54,11 @@ async function blocksOf(tools: JobTools, spec: JobSpec, results: readonly Listed
  *   output and removed it again
  */
 async function commit({ store }: JobTools, spec: JobSpec, blocks: readonly string[]): Promise<boolean> {
-  const place = placeOf(spec.output.blob)
+  const place = parseBlobReference(spec.output.blob)
   const outcome = await store.commitBlocks(place, blocks, outputMetadata(spec))
   if (outcome !== 'exists') return outcome === 'committed'
   const head = await store.head(place)
   if (!head) throw new Error(`job ${spec.folder}: the output was removed at this moment`)
-  if (!isOutputOf(spec, head)) throw outputExists(spec)
+  if (!isOwnOutput(spec, head)) throw outputExists(spec)
   return true // by somebody who did the same, or by our own first try
 }

@@ -1,6 +1,6 @@
 /** Which results are there. Whoever commits one lists afterwards, so whoever commits the last one sees all of them. */
 import type { BlobStore } from '../blob-store.ts'
-import { donePlace, donePrefix, type JobFolder, jobsContainer, numberOf, resultsPrefix } from '../layout.ts'
+import { donePartBlob, donePrefix, type JobFolder, jobsContainer, lastNumber, resultsPrefix } from '../layout.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
 
 /** The result of one chunk, as the listing tells of it. */
@@ -17,7 +17,7 @@ export interface ListedResult {
 }
 
 /** Counts of several results. */
-export interface Sums {
+export interface ResultTotals {
   readonly chunks: number
   readonly rows: number
   readonly failed: number
@@ -28,7 +28,7 @@ export interface Sums {
 export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
   for await (const { path, metadata, bytes, modifiedAt } of store.list(jobsContainer, resultsPrefix(folder, part))) {
     yield {
-      chunk: numberOf(path),
+      chunk: lastNumber(path),
       rows: Number(metadata.rows),
       failed: Number(metadata.failed),
       bytes,
@@ -39,9 +39,9 @@ export async function* listResults(store: BlobStore, folder: JobFolder, part?: n
   }
 }
 
-export const noSums: Sums = { chunks: 0, rows: 0, failed: 0, bytes: 0 }
+export const noResults: ResultTotals = { chunks: 0, rows: 0, failed: 0, bytes: 0 }
 
-export function addSums(one: Sums, { chunks, rows, failed, bytes }: Sums): Sums {
+export function addTotals(one: ResultTotals, { chunks, rows, failed, bytes }: ResultTotals): ResultTotals {
   return {
     chunks: one.chunks + chunks,
     rows: one.rows + rows,
@@ -50,18 +50,18 @@ export function addSums(one: Sums, { chunks, rows, failed, bytes }: Sums): Sums 
   }
 }
 
-export async function sumOfPart(store: BlobStore, folder: JobFolder, part: number): Promise<Sums> {
-  let sums = noSums
-  for await (const result of listResults(store, folder, part)) sums = addSums(sums, { ...result, chunks: 1 })
+export async function totalPart(store: BlobStore, folder: JobFolder, part: number): Promise<ResultTotals> {
+  let sums = noResults
+  for await (const result of listResults(store, folder, part)) sums = addTotals(sums, { ...result, chunks: 1 })
   return sums
 }
 
 /** By the number of the part. */
-export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map<number, Sums>> {
-  const done = new Map<number, Sums>()
+export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map<number, ResultTotals>> {
+  const done = new Map<number, ResultTotals>()
   for await (const { path, metadata } of store.list(jobsContainer, donePrefix(folder))) {
     const [chunks, rows, failed, bytes] = [metadata.chunks, metadata.rows, metadata.failed, metadata.bytes].map(Number)
-    done.set(numberOf(path), { chunks, rows, failed, bytes } as Sums)
+    done.set(lastNumber(path), { chunks, rows, failed, bytes } as ResultTotals)
   }
   return done
 }
@@ -73,10 +73,10 @@ export async function closePart(
   part: number,
   chunkCount: number,
 ): Promise<boolean> {
-  const sums = await sumOfPart(store, folder, part)
+  const sums = await totalPart(store, folder, part)
   if (sums.chunks < chunkCount) return false
   const metadata = Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, String(value)]))
-  await store.create(donePlace(folder, part), '', metadata)
+  await store.create(donePartBlob(folder, part), '', metadata)
   return true
 }
 
@@ -86,14 +86,14 @@ export async function closePart(
  *
  * @returns undefined: not all of them
  */
-export async function sumsWhenAllDone(store: BlobStore, folder: JobFolder): Promise<Sums | undefined> {
+export async function totalsWhenAllDone(store: BlobStore, folder: JobFolder): Promise<ResultTotals | undefined> {
   const done = await listDone(store, folder)
   const plan = await listPlan(store, folder)
   if (!plan.at(-1)?.isLast || !plan.every(part => isDone(part, done))) return undefined
-  return [...done.values()].reduce(addSums, noSums)
+  return [...done.values()].reduce(addTotals, noResults)
 }
 
 /** A part without chunks has nobody who would write its sums. */
-export function isDone({ part, chunkCount }: ListedPart, done: ReadonlyMap<number, Sums>): boolean {
+export function isDone({ part, chunkCount }: ListedPart, done: ReadonlyMap<number, ResultTotals>): boolean {
   return chunkCount === 0 || done.has(part)
 }

@@ -1,11 +1,11 @@
 import type { JobFailure } from '../failure.ts'
-import { activePlace, signaturePlace } from '../layout.ts'
+import { activeBlob, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
 import { changeState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
 import { hasEnded, type JobStatus } from '../state.ts'
 import type { JobTools } from '../tools.ts'
-import { tallyOf } from './progress.ts'
+import { readProgress } from './progress.ts'
 
 /**
  * Ends a job for a reason, if it still stands at one of `from`: one that shall be cancelled is cancelled instead, and one
@@ -31,7 +31,7 @@ export async function endJob(
   to: JobStatus,
   error?: { readonly code: string; readonly message: string },
 ): Promise<void> {
-  const progress = await tallyOf(tools.store, spec, state)
+  const progress = await readProgress(tools.store, spec, state)
   const endedAt = new Date(tools.clock.wallMs()).toISOString()
   const now = await changeState(tools.store, spec.folder, from, to, { endedAt, progress, ...(error && { error }) })
   if (now && hasEnded(now.status)) await cleanUp(tools, spec)
@@ -39,6 +39,6 @@ export async function endJob(
 
 /** What only a job that has not ended needs. The entry goes last: as long as it is there, the sweeper calls this again. */
 export async function cleanUp({ store }: JobTools, { folder }: JobSpec): Promise<void> {
-  await store.remove(signaturePlace(folder))
-  await store.remove(activePlace(folder))
+  await store.remove(signatureBlob(folder))
+  await store.remove(activeBlob(folder))
 }

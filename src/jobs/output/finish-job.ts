@@ -1,6 +1,6 @@
 import { asJobFailure } from '../failure.ts'
-import { resultPlace } from '../layout.ts'
-import { folderOf, type JobMessage } from '../message-queues.ts'
+import { finalCountsBlob } from '../layout.ts'
+import { type JobMessage, messageJobFolder } from '../message-queues.ts'
 import { type OpenJob, openJob } from '../open-job.ts'
 import { changeState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
@@ -8,7 +8,7 @@ import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { isAboveThreshold, thresholdExceeded } from './after-result.ts'
 import { commitOutput } from './commit-output.ts'
-import { type Sums, sumsWhenAllDone } from './done-parts.ts'
+import { type ResultTotals, totalsWhenAllDone } from './done-parts.ts'
 import { cleanUp, endJob, failJob } from './end-job.ts'
 
 /**
@@ -17,13 +17,13 @@ import { cleanUp, endJob, failJob } from './end-job.ts'
  * @throws what a retry may heal
  */
 export async function finishJob(tools: JobTools, message: JobMessage): Promise<void> {
-  const folder = folderOf(message)
+  const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
   if (!job) return
   const { status } = job.state
   if (hasEnded(status)) return cleanUp(tools, job.spec)
   if (status === 'CancelRequested') return endJob(tools, job, ['CancelRequested'], 'Canceled')
-  const sums = await sumsWhenAllDone(tools.store, folder)
+  const sums = await totalsWhenAllDone(tools.store, folder)
   if (!sums) return
   if (status === 'Running' && isAboveThreshold(job.spec, sums.failed)) {
     return failJob(tools, job, thresholdExceeded(job.spec, sums.failed))
@@ -37,22 +37,22 @@ export async function finishJob(tools: JobTools, message: JobMessage): Promise<v
 // Two may finish at the same time. Where somebody else's output is there for one and gone for the other, the job may say
 // that it failed beside an output that is complete: nothing compares two blobs at once, and removing what may be somebody
 // else's by now would be worse.
-async function finalize(tools: JobTools, job: OpenJob, sums: Sums): Promise<void> {
+async function finalize(tools: JobTools, job: OpenJob, sums: ResultTotals): Promise<void> {
   const { store } = tools
   const { spec } = job
   try {
     // Written after the output. So its owner may take the output away as soon as it is there.
-    const isCommitted = (await store.head(resultPlace(spec.folder))) || (await commitOutput(tools, spec, sums))
+    const isCommitted = (await store.head(finalCountsBlob(spec.folder))) || (await commitOutput(tools, spec, sums))
     if (!isCommitted) return
   } catch (failure) {
     const fatal = asJobFailure(failure, spec)
     if (!fatal) throw failure
     return failJob(tools, job, fatal, ['Finalizing'])
   }
-  await store.create(resultPlace(spec.folder), JSON.stringify(finalCounts(spec, sums)))
+  await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, sums)))
   await endJob(tools, job, ['Finalizing'], 'Completed')
 }
 
-function finalCounts({ jobId, fingerprint, output }: JobSpec, { chunks, rows, failed, bytes }: Sums) {
+function finalCounts({ jobId, fingerprint, output }: JobSpec, { chunks, rows, failed, bytes }: ResultTotals) {
   return { jobId, fingerprint, output, chunks, rows, succeeded: rows - failed, failed, bytes }
 }

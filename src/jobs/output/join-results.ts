@@ -1,5 +1,5 @@
-import { chunkResultPlace, type JobFolder, jobsContainer, joinedPlace, joinedPrefix } from '../layout.ts'
-import { type JobLimits, partOf } from '../limits.ts'
+import { chunkResultBlob, type JobFolder, jobsContainer, joinedBlob, joinedPrefix } from '../layout.ts'
+import { type JobLimits, partNumber } from '../limits.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import type { ListedResult } from './done-parts.ts'
@@ -25,8 +25,8 @@ export async function joinResults(
   }
   const blocks: string[] = []
   let stagedCount = 0
-  for (const group of groupsOf(results, limits)) {
-    const place = joinedPlace(folder, group.from, group.to)
+  for (const group of groupResults(results, limits)) {
+    const place = joinedBlob(folder, group.from, group.to)
     let block = known.get(place.path)
     if (!block) {
       // Every run stages one at least, however slow it is.
@@ -42,7 +42,7 @@ export async function joinResults(
 }
 
 /** After the blocks have vanished. */
-export async function forgetJoined({ store }: JobTools, { folder }: JobSpec): Promise<void> {
+export async function removeJoined({ store }: JobTools, { folder }: JobSpec): Promise<void> {
   for await (const { path } of store.list(jobsContainer, joinedPrefix(folder))) {
     await store.remove({ container: jobsContainer, path })
   }
@@ -54,7 +54,7 @@ interface ResultGroup {
   readonly to: number
 }
 
-function groupsOf(results: readonly ListedResult[], { joinedBytes, maxBlocks }: JobLimits): ResultGroup[] {
+function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks }: JobLimits): ResultGroup[] {
   const total = results.reduce((sum, { bytes }) => sum + bytes, 0)
   // One group is left over at the end, whatever the sizes are.
   const enough = Math.max(joinedBytes, Math.ceil(total / Math.max(1, maxBlocks - 1)))
@@ -78,7 +78,7 @@ async function readResults(
 ): Promise<Uint8Array> {
   const contents: Uint8Array[] = []
   for (let chunk = from; chunk < to; chunk++) {
-    const blob = await store.readWhole(chunkResultPlace(folder, partOf(chunk, limits), chunk))
+    const blob = await store.readWhole(chunkResultBlob(folder, partNumber(chunk, limits), chunk))
     if (!blob) throw resultsMissing()
     contents.push(blob.content)
   }

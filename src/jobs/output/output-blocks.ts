@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { BlobHead, BlobMetadata } from '../blob-store.ts'
 import { JobFailure } from '../failure.ts'
-import { placeOf } from '../layout.ts'
+import { parseBlobReference } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 
@@ -22,7 +22,7 @@ export function outputMetadata({ jobId, fingerprint, createdAt }: JobSpec): Blob
   return { scoringjob: jobId, fingerprint, created: createdAt }
 }
 
-export function isOutputOf(spec: JobSpec, { metadata }: BlobHead): boolean {
+export function isOwnOutput(spec: JobSpec, { metadata }: BlobHead): boolean {
   return Object.entries(outputMetadata(spec)).every(([name, value]) => metadata[name] === value)
 }
 
@@ -33,13 +33,13 @@ export async function stageForOutput(
   block: string,
   content: Uint8Array,
 ): Promise<void> {
-  const place = placeOf(spec.output.blob)
+  const place = parseBlobReference(spec.output.blob)
   try {
     await store.stageBlock(place, block, content)
   } catch (failure) {
     // Beside a blob of another kind, or with ids of another length, no block of ours can be staged, however often.
     const head = await store.head(place)
-    throw head && !isOutputOf(spec, head) ? outputExists(spec) : failure
+    throw head && !isOwnOutput(spec, head) ? outputExists(spec) : failure
   }
 }
 

@@ -4,13 +4,13 @@ import { isCopied } from '../plan/job-input.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobProgress, JobState } from '../state.ts'
-import { addSums, isDone, listDone, noSums, type Sums, sumOfPart } from './done-parts.ts'
+import { addTotals, isDone, listDone, noResults, type ResultTotals, totalPart } from './done-parts.ts'
 
 /** How far a job has come: derived from what is committed, never counted up; when it has ended, as it was then. */
-export async function tallyOf(store: BlobStore, spec: JobSpec, state: JobState): Promise<JobProgress> {
+export async function readProgress(store: BlobStore, spec: JobSpec, state: JobState): Promise<JobProgress> {
   if (state.progress) return state.progress
   const plan = await listPlan(store, spec.folder)
-  const sums = await sumsSoFar(store, spec.folder, plan)
+  const sums = await totalsSoFar(store, spec.folder, plan)
   const rows = plan.reduce((sum, part) => sum + part.rows, 0)
   return {
     rows,
@@ -18,24 +18,24 @@ export async function tallyOf(store: BlobStore, spec: JobSpec, state: JobState):
     failed: sums.failed,
     chunks: plan.reduce((sum, part) => sum + part.chunkCount, 0),
     chunksDone: sums.chunks,
-    percent: percentOf(spec, plan, rows, sums.rows),
+    percent: percentDone(spec, plan, rows, sums.rows),
   }
 }
 
-async function sumsSoFar(store: BlobStore, folder: JobFolder, plan: readonly ListedPart[]): Promise<Sums> {
+async function totalsSoFar(store: BlobStore, folder: JobFolder, plan: readonly ListedPart[]): Promise<ResultTotals> {
   const done = await listDone(store, folder)
-  let sums = [...done.values()].reduce(addSums, noSums)
+  let sums = [...done.values()].reduce(addTotals, noResults)
   for (const part of plan.filter(each => !isDone(each, done))) {
-    const begun = await sumOfPart(store, folder, part.part)
+    const begun = await totalPart(store, folder, part.part)
     // No result of a part, none of those after it: each slot of the window goes through all parts in order.
     if (begun.chunks === 0) break
-    sums = addSums(sums, begun)
+    sums = addTotals(sums, begun)
   }
   return sums
 }
 
 /** By rows once they have been counted; before that by the share of the input that has been planned. */
-function percentOf({ input }: JobSpec, plan: readonly ListedPart[], rows: number, rowsDone: number): number {
+function percentDone({ input }: JobSpec, plan: readonly ListedPart[], rows: number, rowsDone: number): number {
   const last = plan.at(-1)
   if (!last) return 0
   const share = rows === 0 ? 1 : rowsDone / rows

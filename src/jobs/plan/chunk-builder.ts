@@ -13,7 +13,7 @@ export interface ChunkLimits {
 export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
 
 /** The chunk that is being planned, and then the one after it. */
-export class OpenChunk {
+export class ChunkBuilder {
   #rowCount = 0
   #start = 0
   #end = 0

@@ -1,12 +1,12 @@
-import type { ReadablePlace } from '../blob-store.ts'
+import type { ReadableReference } from '../blob-store.ts'
 import type { MissingOptions } from '../formats/missing-value.ts'
 import { readRows } from '../formats/read-rows.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
-import { chunkInputPlace, type JobFolder, placeOf, signaturePlace } from '../layout.ts'
+import { chunkInputBlob, type JobFolder, parseBlobReference, signatureBlob } from '../layout.ts'
 import type { PlanPart } from '../plan-parts.ts'
 import type { PlannedChunk } from '../planned-chunk.ts'
-import { chunkFormatOf } from '../requests/input-format.ts'
+import { textFormat } from '../requests/input-format.ts'
 import type { Row } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -54,7 +54,7 @@ export async function readChunkRows(
     ? readCopy(tools, spec.folder, part, planned.chunk)
     : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
   return readRows(content, planned, {
-    format: chunkFormatOf(spec.input.format),
+    format: textFormat(spec.input.format),
     ...tableOptions(tools.scorer, spec),
     columns: next.columns,
     inputs: await tools.scorer.inputs(spec.service, signal),
@@ -68,14 +68,14 @@ async function* readCopy(
   part: number,
   chunk: number,
 ): AsyncGenerator<Uint8Array> {
-  const blob = await store.readWhole(chunkInputPlace(folder, part, chunk))
+  const blob = await store.readWhole(chunkInputBlob(folder, part, chunk))
   if (!blob) throw new Error(`the copied text of chunk ${chunk} was removed`)
   yield blob.content
 }
 
-async function readablePlace({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadablePlace> {
-  if ('blob' in input.place) return placeOf(input.place.blob)
+async function readablePlace({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadableReference> {
+  if ('blob' in input.place) return parseBlobReference(input.place.blob)
   // A secret, so it is not in the spec; with its question mark.
-  const signature = await store.readWhole(signaturePlace(folder))
+  const signature = await store.readWhole(signatureBlob(folder))
   return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
 }

@@ -1,8 +1,8 @@
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import type { MissingOptions } from '../formats/missing-value.ts'
-import { RowCutter } from '../formats/row-reader.ts'
-import { scannerOf } from '../formats/row-scanner.ts'
-import { rowShapeOf } from '../formats/row-shape.ts'
+import { RowReader } from '../formats/row-reader.ts'
+import { createScanner } from '../formats/row-scanner.ts'
+import { chooseRowShape } from '../formats/row-shape.ts'
 import { openText, type ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../planned-chunk.ts'
 import type { InputFormat } from '../spec.ts'
@@ -60,9 +60,9 @@ export async function* planChunks(
     if (!found) return
     begin = { ...cursor, columns: found.columns, offset: Math.max(cursor.offset, found.offset) }
   }
-  if (begin.columns) rowShapeOf(begin.columns, inputs, options)
+  if (begin.columns) chooseRowShape(begin.columns, inputs, options)
   const { pieces, offset } = await openText(source, begin.offset)
-  const scanner = scannerOf(format, offset, cursor.chunk > 0)
-  const rows = isGzip ? new RowCutter(scanner, offset, maxRowBytes) : scanner
+  const scanner = createScanner(format, offset, cursor.chunk > 0)
+  const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
   yield* planText(pieces, rows, format === 'json' ? ',' : '\n', options, begin)
 }

@@ -1,11 +1,11 @@
 import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
 import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-file.ts'
-import { encoderOf, type SchemaWords } from '../formats/parquet-json.ts'
+import { createEncoder, type SchemaWords } from '../formats/parquet-json.ts'
 import { repeatedName } from '../formats/repeated-name.ts'
-import { rowShapeOf } from '../formats/row-shape.ts'
+import { chooseRowShape } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { InputUnreadable, type PlanCursor, tooLarge } from '../planned-chunk.ts'
-import { type NextChunk, OpenChunk } from './chunk-builder.ts'
+import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
@@ -27,7 +27,7 @@ export async function* planParquet(
 ): AsyncGenerator<NextChunk> {
   const { bytes, maxRowBytes, maxInputBytes } = options
   const file = new ParquetFile(read, bytes)
-  const chunk = new OpenChunk(options, cursor, '\n')
+  const chunk = new ChunkBuilder(options, cursor, '\n')
   let start = cursor.offset
   try {
     for await (const rows of rowsOf(file, options, cursor.row, sliceBytes)) {
@@ -67,11 +67,11 @@ async function* rowsOf(
   const { children } = schema
   const names = namesOf(children)
   const isList = children.map(each => words.isListLike(each) || each.element.repetition_type === 'REPEATED')
-  const shape = rowShapeOf(names, options.inputs, options, isList)
+  const shape = chooseRowShape(names, options.inputs, options, isList)
   const columns = shape.cells.map(({ column, name, dtype }) => {
     // Only where floats are declared do others than finite ones have a place.
     const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
-    const encode = encoderOf(children[column] as SchemaTree, words, hasWords)
+    const encode = createEncoder(children[column] as SchemaTree, words, hasWords)
     if (!encode)
       throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not read`)
     return { name, encode }
@@ -84,7 +84,7 @@ async function* rowsOf(
     utf8: false,
     parsers,
   })
-  const sliceRows = rowsOfSlice(metadata, columns.length, sliceBytes)
+  const sliceRows = sliceRowCount(metadata, columns.length, sliceBytes)
   for (const { rowStart, rowEnd } of scan.ranges) {
     for (let row = Math.max(rowStart, firstRow); row < rowEnd; row += sliceRows) {
       const slice = { rowStart: row, rowEnd: Math.min(row + sliceRows, rowEnd) }
@@ -123,7 +123,7 @@ function namesOf(columns: readonly SchemaTree[]): string[] {
   throw new InputUnreadable('INPUT_COLUMNS_UNFIT', `the Parquet file has two columns named "${twice}"`)
 }
 
-function rowsOfSlice({ row_groups, num_rows }: FileMetaData, columnCount: number, sliceBytes: number): number {
+function sliceRowCount({ row_groups, num_rows }: FileMetaData, columnCount: number, sliceBytes: number): number {
   const bytes = row_groups.reduce((sum, group) => sum + Number(group.total_byte_size), 0)
   return Math.max(1, Math.floor(sliceBytes / Math.max(bytes / Number(num_rows), 8 * columnCount)))
 }

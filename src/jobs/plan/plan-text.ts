@@ -1,7 +1,7 @@
-import { RowCutter } from '../formats/row-reader.ts'
+import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
 import { InputUnreadable, type PlanCursor } from '../planned-chunk.ts'
-import { type ChunkLimits, type NextChunk, OpenChunk } from './chunk-builder.ts'
+import { ChunkBuilder, type ChunkLimits, type NextChunk } from './chunk-builder.ts'
 
 /**
  * Cuts a text into chunks of whole rows. Looks at each byte once and makes nothing per row, unless the text is kept.
@@ -11,13 +11,13 @@ import { type ChunkLimits, type NextChunk, OpenChunk } from './chunk-builder.ts'
  */
 export async function* planText(
   pieces: AsyncIterable<Uint8Array>,
-  rows: RowScanner | RowCutter,
+  rows: RowScanner | RowReader,
   separator: string,
   limits: ChunkLimits,
   cursor: PlanCursor,
 ): AsyncGenerator<NextChunk> {
-  const cutter = rows instanceof RowCutter ? rows : undefined
-  const chunk = new OpenChunk(limits, cursor, cutter && separator)
+  const cutter = rows instanceof RowReader ? rows : undefined
+  const chunk = new ChunkBuilder(limits, cursor, cutter && separator)
   try {
     for await (const piece of pieces) {
       rows.feed(piece)

@@ -1,8 +1,8 @@
 import { asJobFailure } from '../failure.ts'
-import { activePlace, chunkInputPlace, type JobFolder } from '../layout.ts'
-import { folderOf, type JobMessage, messageOf } from '../message-queues.ts'
-import { isWanted, type OpenJob, openJob } from '../open-job.ts'
-import { sumsWhenAllDone } from '../output/done-parts.ts'
+import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
+import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
+import { isActive, type OpenJob, openJob } from '../open-job.ts'
+import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
 import { commitPart, listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import { type PlannedChunk, planStart } from '../planned-chunk.ts'
@@ -18,16 +18,16 @@ import { planChunks } from './plan-chunks.ts'
  */
 export async function splitInput(tools: JobTools, message: JobMessage): Promise<void> {
   const { store, queues, clock } = tools
-  const folder = folderOf(message)
+  const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
   if (!job) return
   const startedAt = new Date(clock.wallMs()).toISOString()
   const state = await changeState(store, folder, ['NotStarted'], 'Running', { startedAt })
   if (state?.status !== 'Running') return
   // Without it nobody would bring back what is lost from here on.
-  await store.create(activePlace(folder), '', { service: job.spec.service })
+  await store.create(activeBlob(folder), '', { service: job.spec.service })
   try {
-    const isComplete = await planOn(tools, { spec: job.spec, state })
+    const isComplete = await continuePlan(tools, { spec: job.spec, state })
     if (!isComplete) return
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
@@ -35,11 +35,11 @@ export async function splitInput(tools: JobTools, message: JobMessage): Promise<
     return failJob(tools, job, fatal)
   }
   // The end of the plan may be known only after all its chunks are done; and without chunks nobody else looks.
-  if (await sumsWhenAllDone(store, folder)) await queues.send('finish', messageOf(folder))
+  if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
 }
 
 /** @returns whether the plan is complete; otherwise somebody goes on, or the job is not wanted any more */
-async function planOn(tools: JobTools, { spec }: OpenJob): Promise<boolean> {
+async function continuePlan(tools: JobTools, { spec }: OpenJob): Promise<boolean> {
   const { store, queues, clock, limits } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
@@ -50,10 +50,10 @@ async function planOn(tools: JobTools, { spec }: OpenJob): Promise<boolean> {
     if (part.isLast) return true
     // Looked at only after a part: every run makes the plan longer, however slow the input is.
     if (clock.monotonicMs() >= deadline) {
-      await queues.send('split', messageOf(folder))
+      await queues.send('split', jobMessage(folder))
       return false
     }
-    if (!isWanted(await readState(store, folder))) return false
+    if (!isActive(await readState(store, folder))) return false
   }
   return true
 }
@@ -71,7 +71,7 @@ async function* partsToPlan(tools: JobTools, spec: OpenJob['spec']): AsyncGenera
   let chunks: PlannedChunk[] = []
   for await (const { content, next: after, ...chunk } of planChunks(read, options, next)) {
     // Before the plan names it.
-    if (content) await store.create(chunkInputPlace(folder, part, chunk.chunk), content)
+    if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
     chunks.push(chunk)
     if (chunks.length < limits.chunksPerPart) continue
@@ -89,5 +89,5 @@ async function sendFirstChunks(
   { isLast, next }: PlanPart,
 ): Promise<void> {
   const count = isLast ? Math.min(limits.window, next.chunk) : limits.window
-  for (let chunk = 0; chunk < count; chunk++) await queues.send('chunk', { ...messageOf(folder), chunk })
+  for (let chunk = 0; chunk < count; chunk++) await queues.send('chunk', { ...jobMessage(folder), chunk })
 }

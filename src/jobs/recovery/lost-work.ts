@@ -1,12 +1,12 @@
-import { carefulPlace, type JobFolder } from '../layout.ts'
-import { partOf } from '../limits.ts'
-import { messageOf } from '../message-queues.ts'
-import { isWanted, type OpenJob } from '../open-job.ts'
+import { attemptBlob, type JobFolder } from '../layout.ts'
+import { partNumber } from '../limits.ts'
+import { jobMessage } from '../message-queues.ts'
+import { isActive, type OpenJob } from '../open-job.ts'
 import { headResult } from '../output/chunk-result.ts'
-import { closePart, isDone, listDone, listResults, sumsWhenAllDone } from '../output/done-parts.ts'
+import { closePart, isDone, listDone, listResults, totalsWhenAllDone } from '../output/done-parts.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
 import type { JobTools } from '../tools.ts'
-import type { Revival } from './sweep-memory.ts'
+import type { LostMessage } from './sweep-memory.ts'
 
 /**
  * What of a job that has not ended stands still for so long that its message was probably lost.
@@ -14,34 +14,39 @@ import type { Revival } from './sweep-memory.ts'
  * @param changedAt  when the state was changed last
  * @param now  each by the clock of the storage
  */
-export async function findLostWork(tools: JobTools, job: OpenJob, changedAt: number, now: number): Promise<Revival[]> {
+export async function findLostWork(
+  tools: JobTools,
+  job: OpenJob,
+  changedAt: number,
+  now: number,
+): Promise<LostMessage[]> {
   const { store, limits } = tools
   const { folder } = job.spec
   const { status } = job.state
   const stands = (since: number) => now - since >= limits.stallMs
-  const finish: Revival = { queue: 'finish', message: messageOf(folder), subject: 'finish', stage: status }
-  if (!isWanted(job.state)) return stands(changedAt) ? [finish] : []
+  const finish: LostMessage = { queue: 'finish', message: jobMessage(folder), subject: 'finish', stage: status }
+  if (!isActive(job.state)) return stands(changedAt) ? [finish] : []
   const plan = await listPlan(store, folder)
   const last = plan.at(-1)
-  const lost: Revival[] = []
+  const lost: LostMessage[] = []
   if (status === 'NotStarted' || !last?.isLast) {
-    const split: Revival = { queue: 'split', message: messageOf(folder), subject: 'split', stage: plan.length }
+    const split: LostMessage = { queue: 'split', message: jobMessage(folder), subject: 'split', stage: plan.length }
     if (stands(last?.modifiedAt ?? changedAt)) lost.push(split)
   }
   const { slots, usualMs } = await openSlots(tools, folder, plan)
   // Where chunks take long, because they are slow or the queue is deep, one that takes three times as long is no sign yet.
   const patienceMs = Math.max(limits.stallMs, Math.min(3 * usualMs, limits.longestPauseMs))
   for (const { chunk, since } of slots) {
-    const message = { ...messageOf(folder), chunk, isRevival: true }
-    const revival: Revival = { queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk }
+    const message = { ...jobMessage(folder), chunk, isRevival: true }
+    const revival: LostMessage = { queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk }
     const stands = async () => now - (await lastKeptAt(tools, folder, chunk)) >= patienceMs
     if (now - since >= patienceMs && (await stands())) lost.push(revival)
   }
-  if (await sumsWhenAllDone(store, folder)) lost.push(finish)
+  if (await totalsWhenAllDone(store, folder)) lost.push(finish)
   return lost
 }
 
-interface OpenChunk {
+interface ChunkBuilder {
   readonly chunk: number
   /** Since when it could have been scored. */
   readonly since: number
@@ -56,11 +61,11 @@ async function openSlots(
   tools: JobTools,
   folder: JobFolder,
   plan: readonly ListedPart[],
-): Promise<{ slots: OpenChunk[]; usualMs: number }> {
+): Promise<{ slots: ChunkBuilder[]; usualMs: number }> {
   const { store, limits } = tools
   const done = await listDone(store, folder)
   const committedAt = new Map<number, number>()
-  const slots = new Map<number, OpenChunk>()
+  const slots = new Map<number, ChunkBuilder>()
   for (const part of plan.filter(each => !isDone(each, done))) {
     let count = 0
     for await (const { chunk, modifiedAt } of listResults(store, folder, part.part)) {
@@ -83,7 +88,7 @@ async function openSlots(
 
 /** When a chunk that takes several runs has last come further; 0 for others. */
 async function lastKeptAt({ store, limits }: JobTools, folder: JobFolder, chunk: number): Promise<number> {
-  const { container, path } = carefulPlace(folder, partOf(chunk, limits), chunk, 'lines-')
+  const { container, path } = attemptBlob(folder, partNumber(chunk, limits), chunk, 'lines-')
   let keptAt = 0
   for await (const { modifiedAt } of store.list(container, path)) keptAt = Math.max(keptAt, modifiedAt)
   return keptAt

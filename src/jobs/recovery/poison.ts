@@ -1,15 +1,15 @@
 /** What becomes of messages that failed again and again: the job ends all the same. */
 
 import { asJobFailure, JobFailure } from '../failure.ts'
-import { partOf } from '../limits.ts'
-import { folderOf, type JobMessage } from '../message-queues.ts'
-import { isWanted, type OpenJob, openJob } from '../open-job.ts'
+import { partNumber } from '../limits.ts'
+import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { readPart } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
-import { CarefulTrail } from '../score/attempt-log.ts'
+import { AttemptLog } from '../score/attempt-log.ts'
 import type { ChunkMessage } from '../score/score-chunk.ts'
 import type { JobTools } from '../tools.ts'
 
@@ -23,12 +23,12 @@ const poisonedRow: RowResult = {
 
 export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Promise<void> {
   const { chunk } = message
-  const folder = folderOf(message)
+  const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
-  if (!job || !isWanted(job.state)) return
-  const part = partOf(chunk, tools.limits)
+  if (!job || !isActive(job.state)) return
+  const part = partNumber(chunk, tools.limits)
   // Each death on the way to a bad row has brought the search further: it counts for the chunk, not against it.
-  const trail = new CarefulTrail(tools.store, folder, part, chunk)
+  const trail = new AttemptLog(tools.store, folder, part, chunk)
   await trail.read()
   const times = timesPoisoned(message) - trail.deaths
   const again = { ...message, poisoned: timesPoisoned(message), isRevival: true }
@@ -44,7 +44,7 @@ export async function poisonedChunk(tools: JobTools, message: ChunkMessage): Pro
 }
 
 async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<void> {
-  const part = await readPart(tools.store, job.spec.folder, partOf(chunk, tools.limits))
+  const part = await readPart(tools.store, job.spec.folder, partNumber(chunk, tools.limits))
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return // the sweeper asks for it once it is planned
   tools.log(`job ${job.spec.folder}: chunk ${chunk} is given up: all its rows have failed`)
@@ -54,20 +54,20 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
 }
 
 export async function poisonedSplit(tools: JobTools, message: JobMessage): Promise<void> {
-  const job = await openJob(tools, folderOf(message))
-  if (!job || !isWanted(job.state)) return
+  const job = await openJob(tools, messageJobFolder(message))
+  if (!job || !isActive(job.state)) return
   const times = timesPoisoned(message)
   if (times < mostPoisoned) return tools.queues.send('split', { ...message, poisoned: times }, delayAfter(times))
   await failJob(tools, job, jobPoisoned('dividing its input'))
 }
 
 export async function poisonedFinish(tools: JobTools, message: JobMessage): Promise<void> {
-  const job = await openJob(tools, folderOf(message))
+  const job = await openJob(tools, messageJobFolder(message))
   if (!job) return
   const times = timesPoisoned(message)
   // One that is being finalized has all its results, and may have its output at any moment: it cannot be said to have
   // failed. It is tried until it works, as is one that only has to be cancelled.
-  if (times < mostPoisoned || !isWanted(job.state)) {
+  if (times < mostPoisoned || !isActive(job.state)) {
     return tools.queues.send('finish', { ...message, poisoned: times }, delayAfter(times))
   }
   await failJob(tools, job, jobPoisoned('counting its results'))

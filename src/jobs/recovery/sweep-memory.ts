@@ -1,10 +1,10 @@
 import type { BlobStore } from '../blob-store.ts'
-import { type JobFolder, sweepPlace } from '../layout.ts'
+import { type JobFolder, sweepBlob } from '../layout.ts'
 import type { JobLimits } from '../limits.ts'
 import type { JobMessage, JobQueue } from '../message-queues.ts'
 
 /** A message that the sweeper thinks was lost. */
-export interface Revival {
+export interface LostMessage {
   readonly queue: JobQueue
   readonly message: JobMessage
   /** What it brings on: one such thing is asked for at a time, e.g. `slot 3`. */
@@ -29,11 +29,11 @@ interface Remembered {
 export async function chooseDue(
   store: BlobStore,
   folder: JobFolder,
-  revivals: readonly Revival[],
+  revivals: readonly LostMessage[],
   now: number,
   limits: JobLimits,
-): Promise<Revival[]> {
-  const blob = await store.readWhole(sweepPlace(folder))
+): Promise<LostMessage[]> {
+  const blob = await store.readWhole(sweepBlob(folder))
   const memory: Record<string, Remembered> = blob ? JSON.parse(Buffer.from(blob.content).toString()) : {}
   const due = revivals.filter(({ subject, stage }) => {
     const known = memory[subject]
@@ -45,7 +45,7 @@ export async function chooseDue(
     memory[subject] = { stage, times: known?.stage === stage ? known.times + 1 : 1, at: now }
   }
   const text = JSON.stringify(memory)
-  const place = sweepPlace(folder)
+  const place = sweepBlob(folder)
   const isOurs = blob ? await store.replace(place, text, blob.etag) : await store.create(place, text)
   return isOurs ? due : []
 }

@@ -6,7 +6,7 @@ import type { OutputFormat } from '../spec.ts'
 const reserved = /^(azure-webjobs-|scm-releases$|function-releases$|app-package)/
 
 /** @returns `blob`  @throws ScoringError JOB_INPUT_NOT_ALLOWED */
-export function inputBlob(blob: string, containers: readonly string[]): string {
+export function allowInputBlob(blob: string, containers: readonly string[]): string {
   const [container = ''] = blob.split('/', 1)
   // What other jobs left there may be of services that this caller may not use.
   if (container === jobsContainer) {
@@ -18,7 +18,7 @@ export function inputBlob(blob: string, containers: readonly string[]): string {
 }
 
 /** Where the predictions go that nobody gave another place. */
-export function ownOutput(folder: JobFolder, format: OutputFormat): string {
+export function defaultOutput(folder: JobFolder, format: OutputFormat): string {
   return `${jobsContainer}/${folder}/predictions.${format}`
 }
 
@@ -28,7 +28,7 @@ export function ownOutput(folder: JobFolder, format: OutputFormat): string {
  *
  * @returns `blob`  @throws ScoringError JOB_OUTPUT_NOT_ALLOWED
  */
-export function outputBlob(blob: string, folder: JobFolder, containers: readonly string[]): string {
+export function allowOutputBlob(blob: string, folder: JobFolder, containers: readonly string[]): string {
   const own = `${jobsContainer}/${folder}/predictions`
   const [container = ''] = blob.split('/', 1)
   if (container !== jobsContainer) {

@@ -15,7 +15,7 @@ const formatOfEnding: Readonly<Record<string, InputFormat>> = {
  * @param name  path of the blob or of the URL, e.g. `input/patients.csv.gz`
  * @throws ScoringError JOB_INVALID: neither tells, or a packed Parquet file
  */
-export function formatOf(
+export function chooseInputFormat(
   name: string,
   given: { readonly format?: InputFormat | undefined; readonly isGzip?: boolean | undefined } = {},
 ): { format: InputFormat; isGzip: boolean } {
@@ -41,7 +41,7 @@ export function formatOf(
 }
 
 /** In which format the bytes of one chunk are. */
-export function chunkFormatOf(format: InputFormat): ChunkFormat {
+export function textFormat(format: InputFormat): ChunkFormat {
   return format === 'parquet' ? 'jsonl' : format
 }
 

@@ -8,7 +8,7 @@ import { sha256 } from './job-request.ts'
  * @returns undefined: the caller gave none
  * @throws ScoringError JOB_INVALID when both are given and differ
  */
-export function givenJobId(
+export function chooseJobId(
   service: string,
   jobId: string | undefined,
   idempotencyKey: string | undefined,

@@ -3,24 +3,24 @@ import { ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
 import type { JobSpec, JobSubmission } from '../spec.ts'
-import { inputBlob, outputBlob, ownOutput } from './allowed-blobs.ts'
+import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
-import { formatOf } from './input-format.ts'
-import { outputFormatOf } from './output-format.ts'
+import { chooseInputFormat } from './input-format.ts'
+import { chooseOutputFormat } from './output-format.ts'
 
 /** What is asked for, before anything is looked up: a submission with its defaults, and where its rows come from. */
-export interface Order extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
   readonly jobId: string
   readonly folder: JobFolder
   readonly service: string
-  readonly source: OrderSource
+  readonly source: RowSource
   /** Of the message that asks; absent: it came over HTTP. */
   readonly messageId?: string
   /** SHA-256 of all that is asked for, in one spelling. A signature is no part of it: that may be renewed. */
   readonly fingerprint: string
 }
 
-export type OrderSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
+export type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
   (
     | { readonly blob: string }
     | { readonly url: string; readonly signature: string }
@@ -28,7 +28,7 @@ export type OrderSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' 
     | { readonly rows: string; readonly hash: string }
   )
 
-export interface OrderLimits {
+export interface RequestLimits {
   /** Containers that jobs may read from and write to. */
   readonly containers: readonly string[]
   /** Hosts that jobs may read from by URL. */
@@ -36,13 +36,18 @@ export interface OrderLimits {
 }
 
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
-export function orderOf(service: string, jobId: string, submission: JobSubmission, limits: OrderLimits): Order {
+export function parseJobRequest(
+  service: string,
+  jobId: string,
+  submission: JobSubmission,
+  limits: RequestLimits,
+): JobRequest {
   const { miniBatchSize, errorThreshold, maxRetries } = submission
   const folder = jobFolder(service, jobId)
   const source = sourceOf(submission.input, limits)
-  const named = submission.output.blob && outputBlob(submission.output.blob, folder, limits.containers)
-  const format = outputFormatOf(named, submission.output.format)
-  const output = { blob: named ?? ownOutput(folder, format), format }
+  const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
+  const format = chooseOutputFormat(named, submission.output.format)
+  const output = { blob: named ?? defaultOutput(folder, format), format }
   if ('blob' in source && source.blob === output.blob) {
     throw new ScoringError('JOB_INVALID', `output.blob: is the input itself, "${output.blob}"; choose another name`)
   }
@@ -50,14 +55,17 @@ export function orderOf(service: string, jobId: string, submission: JobSubmissio
   return { ...asked, jobId, folder, source, fingerprint: sha256(canonical(asked)) }
 }
 
-function sourceOf(input: JobSubmission['input'], limits: OrderLimits): OrderSource {
+function sourceOf(input: JobSubmission['input'], limits: RequestLimits): RowSource {
   const { blob, url, rows, format, isGzip } = input
   if (blob !== undefined) {
-    return { blob: inputBlob(blob, limits.containers), ...tableOf(input, formatOf(blob, { format, isGzip })) }
+    return {
+      blob: allowInputBlob(blob, limits.containers),
+      ...tableOf(input, chooseInputFormat(blob, { format, isGzip })),
+    }
   }
   if (url !== undefined) {
     const { place, signature } = allowedUrl(url, limits.inputHosts)
-    const found = formatOf(new URL(place.url).pathname, { format, isGzip })
+    const found = chooseInputFormat(new URL(place.url).pathname, { format, isGzip })
     return { url: place.url, signature, ...tableOf(input, found) }
   }
   if (isGzip === true || (format !== undefined && format !== 'jsonl')) {
@@ -69,10 +77,10 @@ function sourceOf(input: JobSubmission['input'], limits: OrderLimits): OrderSour
 }
 
 /** @throws ScoringError JOB_INVALID: the input is no table */
-function tableOf<Format extends Pick<OrderSource, 'format' | 'isGzip'>>(
+function tableOf<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   { header, columns }: JobSubmission['input'],
   format: Format,
-): Format & Pick<OrderSource, 'header' | 'columns'> {
+): Format & Pick<RowSource, 'header' | 'columns'> {
   if (header !== undefined && format.format !== 'csv') {
     throw new ScoringError('JOB_INVALID', `input.header: is for CSV only; the input is ${format.format}`)
   }
@@ -92,7 +100,7 @@ function lineOf(row: unknown): string {
 }
 
 /** The source as it is compared: rows by what they hold, a URL without its signature. */
-function nameOf(source: OrderSource): object {
+function nameOf(source: RowSource): object {
   if ('rows' in source) return { rows: source.hash }
   if ('blob' in source) return source
   const { signature: _, ...named } = source

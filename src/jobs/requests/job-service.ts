@@ -1,19 +1,19 @@
 import { ScoringError } from '../../errors.ts'
 import { messageFolder } from '../layout.ts'
-import { maxMessageBytes, messageOf } from '../message-queues.ts'
+import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
 import { jobIdPattern } from '../spec.ts'
-import { givenJobId } from './job-ids.ts'
-import { type OrderLimits, orderOf } from './job-request.ts'
-import { JobIntake, type JobIntakeOptions } from './job-store.ts'
-import type { JobDesk, JobView } from './job-view.ts'
+import { chooseJobId } from './job-ids.ts'
+import { parseJobRequest, type RequestLimits } from './job-request.ts'
+import { JobStore, type JobStoreOptions } from './job-store.ts'
+import type { JobService, JobView } from './job-view.ts'
 import { listJobs } from './list-jobs.ts'
 import { type ReadMessage, readMessage, waitingMessage } from './read-message.ts'
-import { keepRefused, messageJobId } from './refused-jobs.ts'
-import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+import { messageJobId, storeRefusedJob } from './refused-jobs.ts'
+import { findJob, isRefused, readJob, readJobView, type StoredJob } from './stored-job.ts'
 import { readSubmission } from './submission.ts'
 
-export interface StorageJobDeskOptions extends JobIntakeOptions, OrderLimits {
+export interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** e.g. a UUID */
   newId(): string
   log(line: string): void
@@ -23,13 +23,13 @@ export interface StorageJobDeskOptions extends JobIntakeOptions, OrderLimits {
 const longestWaitMs = 7 * 24 * 3_600_000
 
 /** Takes jobs in, tells of them and cancels them: all it knows is in blobs. */
-export class StorageJobDesk implements JobDesk {
-  readonly #options: StorageJobDeskOptions
-  readonly #intake: JobIntake
+export class StorageJobService implements JobService {
+  readonly #options: JobServiceOptions
+  readonly #intake: JobStore
 
-  constructor(options: StorageJobDeskOptions) {
+  constructor(options: JobServiceOptions) {
     this.#options = options
-    this.#intake = new JobIntake(options)
+    this.#intake = new JobStore(options)
   }
 
   async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
@@ -37,8 +37,8 @@ export class StorageJobDesk implements JobDesk {
     if (read.service !== undefined && read.service !== service) {
       throw new ScoringError('JOB_INVALID', `service: is "${read.service}", the path names "${service}"; leave it out`)
     }
-    const jobId = givenJobId(service, read.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#intake.accept(orderOf(service, jobId, read, this.#options))
+    const jobId = chooseJobId(service, read.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
+    return this.#intake.accept(parseJobRequest(service, jobId, read, this.#options))
   }
 
   async submitMessage(text: unknown, messageId: string, isLastTry = false): Promise<void> {
@@ -58,7 +58,7 @@ export class StorageJobDesk implements JobDesk {
   }
 
   async status(service: string, jobId: string): Promise<JobView> {
-    return viewOf(this.#options.store, await this.#find(service, jobId))
+    return readJobView(this.#options.store, await this.#find(service, jobId))
   }
 
   list(service: string, limit: number, marker?: string): Promise<{ jobs: JobView[]; nextMarker?: string }> {
@@ -71,9 +71,9 @@ export class StorageJobDesk implements JobDesk {
     if (isRefused(job)) throw notCancellable('Failed')
     await ensureState(store, job)
     const state = await changeState(store, job.folder, ['NotStarted', 'Running'], 'CancelRequested')
-    if (state?.status === 'CancelRequested') await queues.send('finish', messageOf(job.folder))
+    if (state?.status === 'CancelRequested') await queues.send('finish', jobMessage(job.folder))
     else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
-    return viewOf(store, job)
+    return readJobView(store, job)
   }
 
   async #acceptMessage({ submission }: ReadMessage, messageId: string): Promise<void> {
@@ -85,7 +85,7 @@ export class StorageJobDesk implements JobDesk {
     }
     // The same message, delivered twice, is the same job.
     const jobId = read.jobId ?? messageJobId(messageId)
-    await this.#intake.accept({ ...orderOf(service, jobId, read, this.#options), messageId })
+    await this.#intake.accept({ ...parseJobRequest(service, jobId, read, this.#options), messageId })
   }
 
   /**
@@ -119,7 +119,7 @@ export class StorageJobDesk implements JobDesk {
     const { store, now, log } = this.#options
     const { service } = (asked ?? {}) as { service?: unknown }
     const known = typeof service === 'string' && this.#isKnown(service) ? service : undefined
-    const jobId = await keepRefused(store, asked, messageId, known, failure, new Date(now()).toISOString())
+    const jobId = await storeRefusedJob(store, asked, messageId, known, failure, new Date(now()).toISOString())
     if (jobId !== undefined) log(`job ${jobId} of a message failed: ${failure.code}: ${failure.message}`)
   }
 

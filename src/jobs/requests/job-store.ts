@@ -1,17 +1,17 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { activePlace, activePrefixOf, jobsContainer, listedPlace, placeOf, specPlace } from '../layout.ts'
-import { type MessageQueues, messageOf } from '../message-queues.ts'
+import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
+import { jobMessage, type MessageQueues } from '../message-queues.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
-import type { Order } from './job-request.ts'
+import type { JobRequest } from './job-request.ts'
 import type { JobView } from './job-view.ts'
-import { acceptInput, etagNow } from './pin-input.ts'
-import { findJob, isRefused, readJob, type StoredJob, viewOf } from './stored-job.ts'
+import { currentEtag, pinInput } from './pin-input.ts'
+import { findJob, isRefused, readJob, readJobView, type StoredJob } from './stored-job.ts'
 
-export interface JobIntakeOptions {
+export interface JobStoreOptions {
   readonly store: BlobStore
   readonly queues: MessageQueues
   /** @throws ScoringError SERVICE_UNKNOWN */
@@ -25,10 +25,10 @@ export interface JobIntakeOptions {
 }
 
 /** Makes jobs of orders. Whatever dies on the way, whoever asks for the same again goes on from there. */
-export class JobIntake {
-  readonly #options: JobIntakeOptions
+export class JobStore {
+  readonly #options: JobStoreOptions
 
-  constructor(options: JobIntakeOptions) {
+  constructor(options: JobStoreOptions) {
     this.#options = options
   }
 
@@ -36,20 +36,20 @@ export class JobIntake {
    * @returns the job, also when it was there already
    * @throws ScoringError JOB_ID_TAKEN, JOB_INPUT_CHANGED, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
    */
-  async accept(order: Order): Promise<JobView> {
+  async accept(order: JobRequest): Promise<JobView> {
     const { store } = this.#options
     const known = await findJob(store, order.service, order.jobId)
-    if (known) return this.#goOn(order, known, () => etagNow(store, order))
+    if (known) return this.#goOn(order, known, () => currentEtag(store, order))
     const spec = await this.#accepted(order)
     const { jobId, folder, service, createdAt } = spec
     // Once there is a spec there is a job; so whatever finds it later is there before.
-    await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
-    const isFirst = await store.create(specPlace(folder), JSON.stringify(spec))
+    await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
+    const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
     return this.#goOn(order, isFirst ? spec : ((await readJob(store, folder)) ?? spec), async () => spec.input.etag)
   }
 
   /** What is asked for, checked against what there is. */
-  async #accepted(order: Order): Promise<JobSpec> {
+  async #accepted(order: JobRequest): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
     const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } = order
     const scoring = this.#options.find(service)
@@ -59,13 +59,13 @@ export class JobIntake {
       throw new ScoringError('JOB_INVALID', `service: "${service}" ${why}; call it over HTTP`)
     }
     const modelDigest = await scorer.modelDigest(service)
-    if (await store.head(placeOf(output.blob))) {
+    if (await store.head(parseBlobReference(output.blob))) {
       const advice = 'a job writes over nothing; choose another name, or remove it'
       throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: there is a blob "${output.blob}" already; ${advice}`)
     }
     await this.#requireRoom(service)
-    const input = await acceptInput(store, order, maxInputBytes)
-    await store.create(activePlace(folder), '', { service })
+    const input = await pinInput(store, order, maxInputBytes)
+    await store.create(activeBlob(folder), '', { service })
     const createdAt = new Date(now()).toISOString()
     return {
       jobId,
@@ -88,7 +88,7 @@ export class JobIntake {
    *
    * @param etag  of the input as the order finds it
    */
-  async #goOn(order: Order, job: StoredJob, etag: () => Promise<string | undefined>): Promise<JobView> {
+  async #goOn(order: JobRequest, job: StoredJob, etag: () => Promise<string | undefined>): Promise<JobView> {
     const { store, queues } = this.#options
     if (isRefused(job) || job.fingerprint !== order.fingerprint) {
       const advice = 'the same id is for the same job only; choose another one'
@@ -99,16 +99,16 @@ export class JobIntake {
     if (!isAgain) requireSameInput(job, await etag())
     const state = await ensureState(store, job)
     if (state?.status === 'NotStarted') {
-      await store.create(activePlace(job.folder), '', { service: job.service })
-      await queues.send('split', messageOf(job.folder))
+      await store.create(activeBlob(job.folder), '', { service: job.service })
+      await queues.send('split', jobMessage(job.folder))
     }
-    return viewOf(store, job)
+    return readJobView(store, job)
   }
 
   async #requireRoom(service: string): Promise<void> {
     const { store, maxActiveJobs } = this.#options
     let active = 0
-    for await (const _ of store.list(jobsContainer, activePrefixOf(service))) active++
+    for await (const _ of store.list(jobsContainer, activePrefixFor(service))) active++
     if (active < maxActiveJobs) return
     throw new ScoringError(
       'TOO_MANY_JOBS',

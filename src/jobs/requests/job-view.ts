@@ -22,7 +22,7 @@ export interface JobView {
 }
 
 /** What people do with jobs. */
-export interface JobDesk {
+export interface JobService {
   /**
    * @param submission  as it came, not checked yet
    * @param idempotencyKey  stands for `jobId`

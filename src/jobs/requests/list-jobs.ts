@@ -1,10 +1,10 @@
 import { ScoringError } from '../../errors.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { jobsContainer, listedPlace, listPrefix } from '../layout.ts'
+import { jobsContainer, listEntryBlob, listPrefix } from '../layout.ts'
 import type { JobView } from './job-view.ts'
-import { findJob, viewOf } from './stored-job.ts'
+import { findJob, readJobView } from './stored-job.ts'
 
-/** As `listedPlace` makes names: time, then id. */
+/** As `listEntryBlob` makes names: time, then id. */
 const markerPattern = /^\d{13}_[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
 /**
@@ -28,25 +28,25 @@ export async function listJobs(
     const name = path.slice(prefix.length)
     if (name <= marker) continue
     if (names.length === limit) {
-      return { jobs: await viewsOf(store, service, names), nextMarker: names.at(-1) as string }
+      return { jobs: await readJobViews(store, service, names), nextMarker: names.at(-1) as string }
     }
     names.push(name)
   }
-  return { jobs: await viewsOf(store, service, names) }
+  return { jobs: await readJobViews(store, service, names) }
 }
 
-async function viewsOf(store: BlobStore, service: string, names: readonly string[]): Promise<JobView[]> {
+async function readJobViews(store: BlobStore, service: string, names: readonly string[]): Promise<JobView[]> {
   const views = await Promise.all(
     names.map(async name => {
       const job = await findJob(store, service, name.slice(name.indexOf('_') + 1))
       // A submission that came to nothing has left its name, too.
       const isIts = job?.service === service && name === nameOf(service, job.createdAt, job.jobId)
-      return isIts ? viewOf(store, job) : undefined
+      return isIts ? readJobView(store, job) : undefined
     }),
   )
   return views.filter(view => view !== undefined)
 }
 
 function nameOf(service: string, createdAt: string, jobId: string): string {
-  return listedPlace(service, Date.parse(createdAt), jobId).path.slice(listPrefix(service).length)
+  return listEntryBlob(service, Date.parse(createdAt), jobId).path.slice(listPrefix(service).length)
 }

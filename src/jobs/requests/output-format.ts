@@ -16,7 +16,7 @@ const otherFormats = new Set(
  *
  * @throws ScoringError JOB_INVALID: the ending promises another one
  */
-export function outputFormatOf(blob: string | undefined, given: OutputFormat | undefined): OutputFormat {
+export function chooseOutputFormat(blob: string | undefined, given: OutputFormat | undefined): OutputFormat {
   const ending = /\.([a-z0-9]+)$/.exec(blob?.toLowerCase() ?? '')?.[1] ?? ''
   const promised = Object.hasOwn(formatOfEnding, ending) ? formatOfEnding[ending] : undefined
   if (otherFormats.has(ending) || (promised !== undefined && given !== undefined && given !== promised)) {

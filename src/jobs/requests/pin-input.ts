@@ -1,8 +1,8 @@
 import { ScoringError } from '../../errors.ts'
 import { type BlobHead, type BlobStore, StorageError } from '../blob-store.ts'
-import { inlineRowsPlace, placeOf, signaturePlace } from '../layout.ts'
+import { inlineRowsBlob, parseBlobReference, signatureBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
-import type { Order } from './job-request.ts'
+import type { JobRequest } from './job-request.ts'
 
 /** Formats in which no bytes are no rows; those of the others begin with something. */
 const mayBeEmpty = new Set(['jsonl', 'csv'])
@@ -13,15 +13,15 @@ const mayBeEmpty = new Set(['jsonl', 'csv'])
  *
  * @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE
  */
-export async function acceptInput(
+export async function pinInput(
   store: BlobStore,
-  { folder, source }: Order,
+  { folder, source }: JobRequest,
   maxBytes: number,
 ): Promise<JobSpec['input']> {
   const { format, isGzip, header, columns } = source
   const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
   if ('rows' in source) {
-    const place = inlineRowsPlace(folder, source.hash)
+    const place = inlineRowsBlob(folder, source.hash)
     await store.create(place, source.rows)
     const head = await store.head(place)
     if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be kept; try again.')
@@ -38,7 +38,7 @@ export async function acceptInput(
   if (bytes === 0 && (isGzip || !mayBeEmpty.has(format))) {
     throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes at all, so it is no ${isGzip ? 'gzip' : format}`)
   }
-  if ('signature' in source && source.signature !== '') await store.create(signaturePlace(folder), source.signature)
+  if ('signature' in source && source.signature !== '') await store.create(signatureBlob(folder), source.signature)
   return { place, etag, bytes, ...table }
 }
 
@@ -47,9 +47,9 @@ export async function acceptInput(
  *
  * @returns undefined: that cannot be told, or there is nothing to change
  */
-export async function etagNow(store: BlobStore, { source }: Order): Promise<string | undefined> {
+export async function currentEtag(store: BlobStore, { source }: JobRequest): Promise<string | undefined> {
   if ('rows' in source) return undefined
-  if ('blob' in source) return (await store.head(placeOf(source.blob)))?.etag
+  if ('blob' in source) return (await store.head(parseBlobReference(source.blob)))?.etag
   // A signature may have ended since; that makes no other job of it.
   return (await remoteOf(store, source).catch(() => undefined))?.head?.etag
 }
@@ -62,7 +62,11 @@ interface Found {
 }
 
 async function blobOf(store: BlobStore, blob: string): Promise<Found> {
-  return { head: await store.head(placeOf(blob)), name: `input.blob: there is no blob "${blob}"`, place: { blob } }
+  return {
+    head: await store.head(parseBlobReference(blob)),
+    name: `input.blob: there is no blob "${blob}"`,
+    place: { blob },
+  }
 }
 
 async function remoteOf(store: BlobStore, { url, signature }: { url: string; signature: string }): Promise<Found> {

@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
-import { cutObject } from '../score/split-json.ts'
+import { splitObject } from '../score/split-json.ts'
 
 /** A message that came before, when its service had too many jobs. */
 const Waiting = z.strictObject({ messageId: z.string(), since: z.int().min(0) })
@@ -31,7 +31,7 @@ export function readMessage(content: unknown): ReadMessage {
       : { value: content, json: JSON.stringify(content) }
   const { data } = WaitingMessage.safeParse(value)
   if (!data) return { submission: value, json }
-  return { submission: data.submission, json: cutObject(json)?.get('submission') as string, waiting: data.waiting }
+  return { submission: data.submission, json: splitObject(json)?.get('submission') as string, waiting: data.waiting }
 }
 
 /** The message that will be read again. */

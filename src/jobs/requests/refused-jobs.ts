@@ -1,6 +1,6 @@
 import type { ScoringError } from '../../errors.ts'
 import type { BlobStore } from '../blob-store.ts'
-import { jobFolder, listedPlace, messageFolder, specPlace } from '../layout.ts'
+import { jobFolder, listEntryBlob, messageFolder, specBlob } from '../layout.ts'
 import { jobIdPattern } from '../spec.ts'
 import { sha256 } from './job-request.ts'
 import { findJob, isRefused, type RefusedJob, readJob } from './stored-job.ts'
@@ -14,7 +14,7 @@ import { findJob, isRefused, type RefusedJob, readJob } from './stored-job.ts'
  * @param service  that it names, if there is such a one
  * @returns the job's id; undefined: it is kept already
  */
-export async function keepRefused(
+export async function storeRefusedJob(
   store: BlobStore,
   asked: unknown,
   messageId: string,
@@ -30,8 +30,8 @@ export async function keepRefused(
     if (known) continue
     const named = service === undefined ? {} : { service }
     const job: RefusedJob = { jobId, folder, ...named, messageId, createdAt, refused: { code, message } }
-    if (service !== undefined) await store.create(listedPlace(service, Date.parse(createdAt), jobId), '')
-    if (await store.create(specPlace(folder), JSON.stringify(job))) return jobId
+    if (service !== undefined) await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
+    if (await store.create(specBlob(folder), JSON.stringify(job))) return jobId
   }
   return undefined
 }

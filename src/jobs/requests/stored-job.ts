@@ -1,6 +1,6 @@
 import type { BlobStore } from '../blob-store.ts'
-import { type JobFolder, jobFolder, oldJobFolder, resultsPrefix, specPlace } from '../layout.ts'
-import { tallyOf } from '../output/progress.ts'
+import { type JobFolder, jobFolder, oldJobFolder, resultsPrefix, specBlob } from '../layout.ts'
+import { readProgress } from '../output/progress.ts'
 import { readState } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobProgress, JobState } from '../state.ts'
@@ -28,7 +28,7 @@ export function isRefused(job: StoredJob): job is RefusedJob {
 
 /** @returns undefined: there is no such job */
 export async function readJob(store: BlobStore, folder: JobFolder): Promise<StoredJob | undefined> {
-  const blob = await store.readWhole(specPlace(folder))
+  const blob = await store.readWhole(specBlob(folder))
   return blob && { ...(JSON.parse(Buffer.from(blob.content).toString()) as StoredJob), folder }
 }
 
@@ -41,7 +41,7 @@ export async function findJob(store: BlobStore, service: string, jobId: string):
 }
 
 /** The job as its owner sees it now. */
-export async function viewOf(store: BlobStore, job: StoredJob): Promise<JobView> {
+export async function readJobView(store: BlobStore, job: StoredJob): Promise<JobView> {
   if (isRefused(job)) return refusedView(job)
   const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
   const { status, createdAt, startedAt, endedAt, error } = state
@@ -50,7 +50,7 @@ export async function viewOf(store: BlobStore, job: StoredJob): Promise<JobView>
     jobId: job.jobId,
     service: job.service,
     status,
-    progress: status === 'NotStarted' ? nothing : await tallyOf(store, job, state),
+    progress: status === 'NotStarted' ? nothing : await readProgress(store, job, state),
     createdAt,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(endedAt === undefined ? {} : { endedAt }),

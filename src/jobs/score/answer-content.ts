@@ -15,7 +15,7 @@ export interface RequestFailure {
  * JSON text of what the service answered, on one line. A `json-string` is unpacked: it is how older clients have JSON
  * packed, and nobody wants that in a file.
  */
-export function contentOf(
+export function answerContent(
   answer: WholeAnswer,
   encoding: ServiceDefinition['response']['encoding'],
 ): string | RequestFailure {
@@ -26,7 +26,7 @@ export function contentOf(
   if ('json' in answer) return encoding === 'json-string' ? JSON.parse(answer.json) : answer.json
   const { status, headers, body } = answer
   const text = textOf(body)
-  if (status >= 400) return { ...refusalIn(status, text), mayPass: status >= 500 }
+  if (status >= 400) return { ...describeRefusal(status, text), mayPass: status >= 500 }
   if (text === undefined) {
     const message = `The service answered with ${body.byteLength} bytes that are no text, and so no prediction.`
     return { code: 'OUTPUT_NOT_SERIALISABLE', message, mayPass: false }
@@ -38,7 +38,7 @@ export function contentOf(
 }
 
 /** A script that answers by itself has words of its own, and a code perhaps. */
-function refusalIn(status: number, text: string | undefined): { code: string; message: string } {
+function describeRefusal(status: number, text: string | undefined): { code: string; message: string } {
   const { code, message } = (parse(text ?? '')?.value ?? {}) as { code?: unknown; message?: unknown }
   return {
     code: typeof code === 'string' ? code : `HTTP_${status}`,

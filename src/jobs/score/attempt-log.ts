@@ -1,6 +1,6 @@
 /** What is known of the attempts at a chunk whose process has died, or that takes long: the blobs under `careful/`. */
 import type { BlobStore } from '../blob-store.ts'
-import { carefulPlace, type JobFolder } from '../layout.ts'
+import { attemptBlob, type JobFolder } from '../layout.ts'
 import type { RowResult } from '../row-scorer.ts'
 
 /** Rows of a chunk, by their place in it: from `from`, up to but not with `to`. */
@@ -14,7 +14,7 @@ export interface Attempt extends RowRange {
   readonly number: number
 }
 
-interface RangeTrail {
+interface RangeAttempts {
   /** Attempts of which nobody has seen an end. */
   begun: number
   /** Number of the last of them: withdrawn ones leave gaps. */
@@ -24,10 +24,10 @@ interface RangeTrail {
   isScored: boolean
 }
 
-export class CarefulTrail {
+export class AttemptLog {
   readonly #store: BlobStore
-  readonly #place: (name: string) => ReturnType<typeof carefulPlace>
-  readonly #ranges = new Map<string, RangeTrail>()
+  readonly #place: (name: string) => ReturnType<typeof attemptBlob>
+  readonly #ranges = new Map<string, RangeAttempts>()
   readonly #results = new Map<number, RowResult>()
   /** Rows whose results are in blobs. */
   readonly #kept = new Set<number>()
@@ -35,7 +35,7 @@ export class CarefulTrail {
   /** Of a chunk of which nothing is known yet, or nothing wanted. */
   constructor(store: BlobStore, folder: JobFolder, part: number, chunk: number) {
     this.#store = store
-    this.#place = name => carefulPlace(folder, part, chunk, name)
+    this.#place = name => attemptBlob(folder, part, chunk, name)
   }
 
   /** What others have left, with the results of rows. */
@@ -74,11 +74,11 @@ export class CarefulTrail {
   }
 
   /** @returns those without a result, by their place in the chunk */
-  openRows({ from, to }: RowRange): number[] {
+  pendingRows({ from, to }: RowRange): number[] {
     return Array.from({ length: to - from }, (_, index) => from + index).filter(row => !this.#results.has(row))
   }
 
-  of({ from, to }: RowRange): RangeTrail {
+  of({ from, to }: RowRange): RangeAttempts {
     const key = `${from}-${to}`
     const known = this.#ranges.get(key) ?? { begun: 0, last: 0, begunAt: Number.NEGATIVE_INFINITY, isScored: false }
     this.#ranges.set(key, known)
@@ -112,8 +112,8 @@ export class CarefulTrail {
    * Keeps what was found out in the range, for the next one who goes on; where that is all of it, in one blob that says so.
    * Written once; somebody else's results are as good.
    */
-  async keepResults({ from, to }: RowRange): Promise<void> {
-    const isAll = this.openRows({ from, to }).length === 0
+  async storeResults({ from, to }: RowRange): Promise<void> {
+    const isAll = this.pendingRows({ from, to }).length === 0
     let begin = from
     for (let row = from; row <= to; row++) {
       if (row < to && this.#results.has(row) && (isAll || !this.#kept.has(row))) continue

@@ -26,7 +26,7 @@ export class ModelDigests {
    *
    * @throws ScoringError SERVICE_UNKNOWN
    */
-  digestOf(service: string): Promise<string> {
+  readDigest(service: string): Promise<string> {
     const known = this.#digests.get(service)
     if (known) return known
     const digest = this.#compute(service)

@@ -1,7 +1,7 @@
 import { asJobFailure, JobFailure, JobStopped } from '../failure.ts'
-import { partOf } from '../limits.ts'
-import { folderOf, type JobMessage } from '../message-queues.ts'
-import { isWanted, type OpenJob, openJob, whileWanted } from '../open-job.ts'
+import { partNumber } from '../limits.ts'
+import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
@@ -11,8 +11,8 @@ import type { PlannedChunk } from '../planned-chunk.ts'
 import type { Row, RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { CarefulTrail } from './attempt-log.ts'
-import { SomebodyIsAtIt, scoreCarefully, scoreOpenRows } from './isolation.ts'
+import { AttemptLog } from './attempt-log.ts'
+import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
 
 export type ChunkMessage = JobMessage & { readonly chunk: number }
 
@@ -25,22 +25,22 @@ export type ChunkMessage = JobMessage & { readonly chunk: number }
 export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt: number): Promise<void> {
   const { store, limits, known } = tools
   const { chunk } = message
-  const folder = folderOf(message)
+  const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
-  if (!job || !isWanted(job.state)) return
+  if (!job || !isActive(job.state)) return
   const result = await headResult(tools, folder, chunk)
   // A duplicate; but who received it before may have died between the result and what follows from it.
   if (result && attempt === 1) return
-  const at = partOf(chunk, limits)
+  const at = partNumber(chunk, limits)
   const part = await known.part(job.spec, at, () => readPart(store, folder, at))
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
   if (result) return afterResult(tools, job, { chunk, failed: Number(result.metadata.failed), part }, 'unlessDone')
   try {
-    const isCareful = attempt > 1 || message.isRevival === true
-    const results = await scoreRows(tools, job.spec, part, planned, { isCareful, isContinued: message.isContinued })
+    const isIsolated = attempt > 1 || message.isRevival === true
+    const results = await scoreRows(tools, job.spec, part, planned, { isIsolated, isContinued: message.isContinued })
     // A message of its own, because nothing has failed. The process may have died before, and may do so again.
-    if (!results) return await tools.queues.send('chunk', { ...message, isRevival: isCareful, isContinued: true })
+    if (!results) return await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
     const isOurs = await writeResult(tools, job.spec, planned, results)
     const failed = results.filter(each => 'code' in each).length
     // Of two who did the same, one hands on.
@@ -57,7 +57,7 @@ async function scoreRows(
   spec: JobSpec,
   part: PlanPart,
   planned: PlannedChunk,
-  { isCareful, isContinued }: { readonly isCareful: boolean; readonly isContinued: boolean | undefined },
+  { isIsolated, isContinued }: { readonly isIsolated: boolean; readonly isContinued: boolean | undefined },
 ): Promise<RowResult[] | undefined> {
   const { scorer, lock, store, clock, limits } = tools
   const { folder, service, maxRetries } = spec
@@ -67,8 +67,8 @@ async function scoreRows(
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== spec.modelDigest) throw modelChanged(spec)
     const rows = await readChunkRows(tools, spec, part, planned, signal)
-    const trail = new CarefulTrail(store, folder, part.part, planned.chunk)
-    if (isCareful || isContinued) await trail.read()
+    const trail = new AttemptLog(store, folder, part.part, planned.chunk)
+    if (isIsolated || isContinued) await trail.read()
     const all = { from: 0, to: rows.length }
     const score = (some: readonly number[]) =>
       scorer.score(
@@ -78,22 +78,22 @@ async function scoreRows(
         signal,
         isTimeUp,
       )
-    const isScored = isCareful
-      ? await scoreCarefully(tools, trail, all, score, isTimeUp)
-      : await scoreOpenRows(trail, all, score)
+    const isScored = isIsolated
+      ? await scoreInIsolation(tools, trail, all, score, isTimeUp)
+      : await scorePendingRows(trail, all, score)
     if (isScored) return trail.resultsOf(all)
-    if (!isCareful) await trail.keepResults(all)
+    if (!isIsolated) await trail.storeResults(all)
     return undefined
   }
   // Reading is work that a process may die of, too.
-  const run = () => whileWanted(tools, folder, work)
-  return isCareful ? lock.alone(run) : lock.shared(run)
+  const run = () => whileActive(tools, folder, work)
+  return isIsolated ? lock.alone(run) : lock.shared(run)
 }
 
 /** A window begins before the plan is complete: either the plan comes this far, or there is no such chunk. */
 async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): Promise<void> {
   const { chunk } = message
-  const folder = folderOf(message)
+  const folder = messageJobFolder(message)
   const plan = await listPlan(store, folder)
   const planned = plan.reduce((sum, { chunkCount }) => sum + chunkCount, 0)
   if (plan.at(-1)?.isLast && chunk >= planned) return
@@ -103,7 +103,7 @@ async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): 
 
 async function endOrRetry(tools: JobTools, job: OpenJob, message: ChunkMessage, failure: unknown): Promise<void> {
   if (failure instanceof JobStopped) return
-  if (failure instanceof SomebodyIsAtIt) {
+  if (failure instanceof RowInProgress) {
     // A new message, because nothing has failed: this one would come nearer to the poison queue.
     const delaySeconds = Math.ceil(tools.limits.rowGraceMs / 2000)
     return tools.queues.send('chunk', { ...message, isRevival: true }, delaySeconds)

@@ -4,9 +4,9 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { bodyTooLarge } from '../../protocols/http/read-body.ts'
 import type { Row, RowResult } from '../row-scorer.ts'
-import { contentOf, type RequestFailure } from './answer-content.ts'
+import { answerContent, type RequestFailure } from './answer-content.ts'
 import type { RequestSize } from './request-size.ts'
-import { type RowForm, rowFormOf } from './row-form.ts'
+import { chooseRowForm, type RowForm } from './row-form.ts'
 
 /** Between one try of a row and the next, in milliseconds; doubled each time. */
 const firstRetryMs = 100
@@ -20,14 +20,14 @@ const notTold: RequestFailure = {
 }
 
 /** One row on its way; `index` is its place among the results. */
-interface PlacedRow {
+interface IndexedRow {
   readonly index: number
   readonly json: string
 }
 
 /** A row whose run failed, and may fare better later. */
 interface FailedRow {
-  readonly row: PlacedRow
+  readonly row: IndexedRow
   readonly failure: RequestFailure
   readonly tries: number
   /** By `performance.now()`. */
@@ -47,7 +47,7 @@ export class ScoringRun {
   readonly #service: ScoringService
   readonly #report: LoadReport
   readonly #form: RowForm
-  readonly #rows: readonly PlacedRow[]
+  readonly #rows: readonly IndexedRow[]
   readonly #options: ScoringRunOptions
   /** In the order in which they failed. */
   #failed: FailedRow[] = []
@@ -57,7 +57,7 @@ export class ScoringRun {
   constructor(service: ScoringService, report: LoadReport, rows: readonly Row[], options: ScoringRunOptions) {
     this.#service = service
     this.#report = report
-    this.#form = rowFormOf(report)
+    this.#form = chooseRowForm(report)
     this.results = rows.map(row => ('json' in row ? undefined : row))
     this.#rows = rows.flatMap((row, index) => ('json' in row ? [{ index, json: row.json }] : []))
     this.#hasResult = this.#rows.length < rows.length
@@ -82,17 +82,17 @@ export class ScoringRun {
   }
 
   /** The rows of the next request; none when all are taken. */
-  #take(): readonly PlacedRow[] {
+  #take(): readonly IndexedRow[] {
     const start = this.#next
     const most = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
     const rows = this.#rows.slice(start, start + most)
-    const stranger = rows.findIndex(({ json }) => !this.#form.joins(json))
+    const stranger = rows.findIndex(({ json }) => !this.#form.canShareRequest(json))
     const taken = stranger < 0 ? rows : rows.slice(0, Math.max(1, stranger))
     this.#next += taken.length
     return taken
   }
 
-  async #score(rows: readonly PlacedRow[]): Promise<void> {
+  async #score(rows: readonly IndexedRow[]): Promise<void> {
     const failure = await this.#try(rows)
     if (failure === undefined) return
     const [only, ...others] = rows
@@ -122,7 +122,7 @@ export class ScoringRun {
     if (failure) this.#failOrWait(row, failure, tries + 1)
   }
 
-  #failOrWait(row: PlacedRow, failure: RequestFailure, tries: number): void {
+  #failOrWait(row: IndexedRow, failure: RequestFailure, tries: number): void {
     if (failure.mayPass && tries <= this.#options.maxRetries) {
       this.#failed.push({ row, failure, tries, dueAt: performance.now() + firstRetryMs * 2 ** (tries - 1) })
     } else {
@@ -130,23 +130,23 @@ export class ScoringRun {
     }
   }
 
-  #know({ index }: PlacedRow, result: RowResult): void {
+  #know({ index }: IndexedRow, result: RowResult): void {
     this.results[index] = result
     this.#hasResult = true
   }
 
   /** @returns why the rows have no results yet */
-  async #try(rows: readonly PlacedRow[]): Promise<RequestFailure | undefined> {
+  async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
     const { definition } = this.#service
     const texts = rows.map(({ json }) => json)
     const answer = await this.#ask(this.#form.bodyOf(texts))
-    const content = contentOf(answer, definition.response.encoding)
+    const content = answerContent(answer, definition.response.encoding)
     if (typeof content !== 'string') {
       // Else one row that takes for ever would have many beside it again and again.
       if (content.code === 'SCORING_TIMEOUT') this.#options.size.ran(rows.length, definition.limits.timeoutMs)
       return content
     }
-    const predictions = this.#form.predictionsOf(content, texts)
+    const predictions = this.#form.splitPredictions(content, texts)
     if (!predictions) return notTold
     if ('execMs' in answer) this.#options.size.ran(rows.length, answer.execMs)
     for (const [at, row] of rows.entries()) this.#know(row, { prediction: predictions[at] as string })

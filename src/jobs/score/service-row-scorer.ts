@@ -5,7 +5,7 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { Row, RowResult, RowScorer, RowSettings } from '../row-scorer.ts'
 import { RequestSize } from './request-size.ts'
-import { tensorsOf } from './row-form.ts'
+import { tensorInputs } from './row-form.ts'
 import { ScoringRun } from './scoring-run.ts'
 
 export interface ServiceRowScorerOptions {
@@ -37,7 +37,7 @@ export class ServiceRowScorer implements RowScorer {
   }
 
   async inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined> {
-    return tensorsOf(await readyReport(this.#options.find(service), signal))
+    return tensorInputs(await readyReport(this.#options.find(service), signal))
   }
 
   rowSettings(service: string): RowSettings {

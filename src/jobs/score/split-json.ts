@@ -9,18 +9,18 @@ const comma = 0x2c
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** @returns text of each element, in order; undefined: it is no array */
-export function cutArray(text: string): string[] | undefined {
+export function splitArray(text: string): string[] | undefined {
   const trimmed = text.trim()
   if (!trimmed.startsWith('[') || !trimmed.endsWith(']')) return undefined
-  return cutInside(trimmed)
+  return splitElements(trimmed)
 }
 
 /** @returns text of each member by its name, the last one where a name is there twice; undefined: it is no object */
-export function cutObject(text: string): Map<string, string> | undefined {
+export function splitObject(text: string): Map<string, string> | undefined {
   const trimmed = text.trim()
   if (!trimmed.startsWith('{') || !trimmed.endsWith('}')) return undefined
   const members = new Map<string, string>()
-  for (const member of cutInside(trimmed)) {
+  for (const member of splitElements(trimmed)) {
     const nameEnd = endOfString(member, 0)
     members.set(JSON.parse(member.slice(0, nameEnd)), member.slice(member.indexOf(':', nameEnd) + 1).trim())
   }
@@ -34,29 +34,29 @@ export function cutObject(text: string): Map<string, string> | undefined {
  * @param lists  names of members that are lists of which each entry has all rows; '': the answer is one
  * @returns `rowCount` texts; undefined: the answer does not follow the rows
  */
-export function cutRows(answer: string, rowCount: number, lists: readonly string[] = []): string[] | undefined {
-  if (lists.includes('')) return cutList(answer, rowCount)
-  const elements = cutArray(answer)
+export function splitAnswer(answer: string, rowCount: number, lists: readonly string[] = []): string[] | undefined {
+  if (lists.includes('')) return splitList(answer, rowCount)
+  const elements = splitArray(answer)
   if (elements) return elements.length === rowCount ? elements : undefined
-  const members = cutObject(answer)
+  const members = splitObject(answer)
   if (!members) return undefined
   const rows: string[][] = Array.from({ length: rowCount }, () => [])
   for (const [name, member] of members) {
-    const parts = lists.includes(name) ? cutList(member, rowCount) : cutRows(member, rowCount)
+    const parts = lists.includes(name) ? splitList(member, rowCount) : splitAnswer(member, rowCount)
     if (!parts) return undefined
     for (const [index, part] of parts.entries()) rows[index]?.push(`${JSON.stringify(name)}: ${part}`)
   }
   return rows.map(parts => `{${parts.join(', ')}}`)
 }
 
-function cutList(text: string, rowCount: number): string[] | undefined {
-  const entries = cutArray(text)?.map(entry => cutRows(entry, rowCount))
+function splitList(text: string, rowCount: number): string[] | undefined {
+  const entries = splitArray(text)?.map(entry => splitAnswer(entry, rowCount))
   if (!entries || entries.includes(undefined)) return undefined
   return Array.from({ length: rowCount }, (_, row) => `[${entries.map(rows => rows?.[row]).join(', ')}]`)
 }
 
 /** The pieces between the commas of the outermost brackets. */
-function cutInside(text: string): string[] {
+function splitElements(text: string): string[] {
   const pieces: string[] = []
   let depth = 0
   let start = 1

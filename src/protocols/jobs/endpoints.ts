@@ -2,7 +2,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
-import type { JobDesk, JobView } from '../../jobs/requests/job-view.ts'
+import type { JobService, JobView } from '../../jobs/requests/job-view.ts'
 import { hasEnded } from '../../jobs/state.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeEmpty } from '../azureml/answer.ts'
@@ -19,7 +19,7 @@ export interface JobsSource {
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(): Promise<ScoringService>
   /** @returns undefined: the app has no storage, and so no jobs */
-  desk(): Promise<JobDesk | undefined>
+  desk(): Promise<JobService | undefined>
 }
 
 /** Rows inline are for small jobs; larger inputs are blobs. */
@@ -30,7 +30,7 @@ const maxListed = 100
 const retryAfterSeconds = 5
 
 type Headers = Record<string, string>
-type Handler = (desk: JobDesk, service: ScoringService, headers: Headers) => Promise<WireResponse>
+type Handler = (desk: JobService, service: ScoringService, headers: Headers) => Promise<WireResponse>
 
 /** `…/jobs`: POST submits one, GET lists them, newest first. */
 export function answerJobs(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { rowShapeOf } from '../../../src/jobs/formats/row-shape.ts'
+import { chooseRowShape } from '../../../src/jobs/formats/row-shape.ts'
 import { readTable } from '../../../src/scripts/table.ts'
 import { plan } from '../inputs.ts'
 
@@ -9,9 +9,9 @@ const names = Array.from({ length: 200_000 }, (_, index) => index.toString(36))
 
 describe('columns that a stranger names', { timeout: 20_000 }, () => {
   it('are read once each: an object of them', () => {
-    const { cells } = rowShapeOf(names, undefined)
+    const { cells } = chooseRowShape(names, undefined)
     assert.equal(cells.length, 200_000)
-    assert.throws(() => rowShapeOf([...names, '5'], undefined), { code: 'INPUT_COLUMNS_UNFIT', message: /"5"/ })
+    assert.throws(() => chooseRowShape([...names, '5'], undefined), { code: 'INPUT_COLUMNS_UNFIT', message: /"5"/ })
   })
 
   it('are read once each: those that fill one of several inputs', () => {
@@ -20,14 +20,14 @@ describe('columns that a stranger names', { timeout: 20_000 }, () => {
       { name: 'x', dtype: 'float32', shape: ['n', 200_000] },
       { name: 'y', dtype: 'float32', shape: ['n'] },
     ] as const
-    const { cells } = rowShapeOf(columns, inputs)
+    const { cells } = chooseRowShape(columns, inputs)
     assert.deepEqual([cells[199_999]?.column, cells[200_000]?.column], [199_999, 200_000])
   })
 
   it('are read once each: none of those that the service takes', () => {
     const wanted = names.map(name => `feature_${name}`)
     const input = { name: 'x', dtype: 'float32', shape: ['n', 200_000] } as const
-    assert.throws(() => rowShapeOf(names, [input], { names: wanted }), {
+    assert.throws(() => chooseRowShape(names, [input], { names: wanted }), {
       message: /missing: "feature_0", .* and 199990 more; unknown: "0", "1", .* and 199990 more$/,
     })
   })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
-import { placeOf, resultPlace } from '../../../src/jobs/layout.ts'
+import { finalCountsBlob, parseBlobReference } from '../../../src/jobs/layout.ts'
 import { folder, type JobWorld, outputBlob } from './job-world.ts'
 import { foreignText } from './people.ts'
 import type { RowKind, Scenario } from './scenario.ts'
@@ -43,7 +43,7 @@ export function checkEnd(world: JobWorld): string[] {
   const { scenario, state, store, host, fates, seen } = world
   assert.ok(state)
   assert.ok(!world.isActive)
-  const output = store.text(placeOf(outputBlob))
+  const output = store.text(parseBlobReference(outputBlob))
   const isOurs = output !== undefined && output !== foreignText
   // Of two finishers one saw the intruder and one saw him gone: what is there is right, though the job has failed.
   const isLate = isOurs && state.error?.code === 'OUTPUT_EXISTS' && scenario.intruder?.leavesAt !== undefined
@@ -100,7 +100,7 @@ function checkCounts({ scenario, state, store }: JobWorld, rows: readonly Output
   const chunks = Math.ceil(rows.length / scenario.miniBatchSize)
   const counts = { rows: rows.length, succeeded: rows.length - failed, failed, chunks }
   assert.deepEqual(state?.progress, { ...counts, chunksDone: chunks, percent: 100 })
-  const result = JSON.parse(store.text(resultPlace(folder)) as string) as Record<string, unknown>
+  const result = JSON.parse(store.text(finalCountsBlob(folder)) as string) as Record<string, unknown>
   assert.deepEqual({ ...result, ...counts }, result)
 }
 

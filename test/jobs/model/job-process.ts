@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
-import type { BlobPlace, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
-import { KnownJobs } from '../../../src/jobs/job-cache.ts'
+import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import { JobCache } from '../../../src/jobs/job-cache.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
@@ -24,7 +24,7 @@ export interface Call {
 }
 
 const nameOf = (place: object) =>
-  'url' in place ? String(place.url) : `${(place as BlobPlace).container}/${(place as BlobPlace).path}`
+  'url' in place ? String(place.url) : `${(place as BlobReference).container}/${(place as BlobReference).path}`
 
 /** An instance of the app: the real steps over the world's storage. When it is dead, nothing of it goes on. */
 export class JobProcess {
@@ -52,7 +52,7 @@ export class JobProcess {
       },
       limits,
       lock: new ScoringLock(),
-      known: new KnownJobs(),
+      known: new JobCache(),
       stopping: new AbortController().signal,
       log: () => {},
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { activePlace, jobFolder, placeOf, statePlace } from '../../../src/jobs/layout.ts'
+import { activeBlob, jobFolder, parseBlobReference, stateBlob } from '../../../src/jobs/layout.ts'
 import type { JobMessage } from '../../../src/jobs/message-queues.ts'
 import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { hasEnded, type JobState, type JobStatus, transitions } from '../../../src/jobs/state.ts'
@@ -47,19 +47,19 @@ export class JobWorld {
     this.random = new Random(scenario.seed)
     this.store = new MemoryBlobStore({ now: () => this.now, random: () => 0.99 })
     this.queues = new MemoryQueues({ now: () => this.now, random: this.random.next })
-    this.store.put(placeOf(inputBlob), input)
+    this.store.put(parseBlobReference(inputBlob), input)
     this.host = new JobHost(this)
     this.fates = new Fates(scenario, this.random)
     this.processes = Array.from({ length: scenario.processCount }, () => new JobProcess(this))
   }
 
   get state(): JobState | undefined {
-    const text = this.store.text(statePlace(folder))
+    const text = this.store.text(stateBlob(folder))
     return text === undefined ? undefined : (JSON.parse(text) as JobState)
   }
 
   get isActive(): boolean {
-    return this.store.text(activePlace(folder)) !== undefined
+    return this.store.text(activeBlob(folder)) !== undefined
   }
 
   after(ms: number, callback: () => void): () => void {
@@ -172,7 +172,7 @@ export class JobWorld {
   /** What has to hold after every turn: what has ended stays as it is, to the letter. */
   #check(): void {
     this.seen.waitingChunks = Math.max(this.seen.waitingChunks, this.host.waitingChunks)
-    const text = this.store.text(statePlace(folder))
+    const text = this.store.text(stateBlob(folder))
     if (text === undefined || text === this.#lastState) return
     const { status } = JSON.parse(text) as JobState
     const before = this.#lastState === undefined ? undefined : (JSON.parse(this.#lastState) as JobState)

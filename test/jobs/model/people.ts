@@ -1,5 +1,5 @@
 /** What people do to jobs, by processes of the app or behind its back. */
-import { activePlace, placeOf, specPlace } from '../../../src/jobs/layout.ts'
+import { activeBlob, parseBlobReference, specBlob } from '../../../src/jobs/layout.ts'
 import { changeState, ensureState } from '../../../src/jobs/records.ts'
 import { hasEnded } from '../../../src/jobs/state.ts'
 import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.ts'
@@ -10,11 +10,11 @@ export const foreignText = 'written by somebody else'
 export function submit({ random, processes, spec }: JobWorld): void {
   const { store, queues } = random.pick(processes).tools
   const work = async () => {
-    await store.create(activePlace(folder), '')
-    await store.create(specPlace(folder), JSON.stringify(spec))
+    await store.create(activeBlob(folder), '')
+    await store.create(specBlob(folder), JSON.stringify(spec))
     const state = await ensureState(store, spec)
     if (state?.status !== 'NotStarted') return
-    await store.create(activePlace(folder), '') // it may have waited so long that the sweeper took it for an orphan
+    await store.create(activeBlob(folder), '') // it may have waited so long that the sweeper took it for an orphan
     await queues.send('split', job)
   }
   work().catch(() => {})
@@ -36,11 +36,11 @@ export function cancel({ random, processes, state }: JobWorld): boolean {
 export async function meddle(world: JobWorld, turn: number): Promise<void> {
   const { store, scenario, seen } = world
   const { cancelAt, changeInputAt, intruder, dropBlocksAt } = scenario
-  const output = placeOf(outputBlob)
+  const output = parseBlobReference(outputBlob)
   if (turn === cancelAt && cancel(world)) seen.cancels++
   if (turn === changeInputAt) {
     seen.inputChanges++
-    store.put(placeOf(inputBlob), '{"id":99,"kind":"ok"}\n')
+    store.put(parseBlobReference(inputBlob), '{"id":99,"kind":"ok"}\n')
   }
   if (turn === intruder?.at && store.text(output) === undefined) {
     seen.intruders++

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { placeOf } from '../../../src/jobs/layout.ts'
+import { parseBlobReference } from '../../../src/jobs/layout.ts'
 import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { checkEnd } from './check-end.ts'
 import { folder, inputBlob, JobWorld, job, outputBlob } from './job-world.ts'
@@ -18,7 +18,7 @@ export async function runScenarios(count: number, seed?: number): Promise<Record
 async function runScenario(scenario: Scenario): Promise<string[]> {
   const input = inputOf(scenario)
   const world = new JobWorld(scenario, specOf(scenario, input), input)
-  const head = await world.store.head(placeOf(inputBlob))
+  const head = await world.store.head(parseBlobReference(inputBlob))
   Object.assign(world.spec.input, { etag: head?.etag })
   await world.run()
   return checkEnd(world)

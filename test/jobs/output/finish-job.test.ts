@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import {
-  activePlace,
-  chunkResultPlace,
+  activeBlob,
+  chunkResultBlob,
+  finalCountsBlob,
   oldJobFolder,
-  resultPlace,
-  signaturePlace,
-  specPlace,
-  statePlace,
+  signatureBlob,
+  specBlob,
+  stateBlob,
 } from '../../../src/jobs/layout.ts'
 import type { JobLimits } from '../../../src/jobs/limits.ts'
 import { changeState } from '../../../src/jobs/records.ts'
-import { folder, JobBench, job, outputPlace } from '../job-bench.ts'
+import { folder, JobBench, job, outputReference } from '../job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
 const lines = (count: number) =>
@@ -39,29 +39,29 @@ describe('finishing a job', () => {
       await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
     }
     const old = oldJobFolder(job.jobId)
-    await bench.store.create(activePlace(old), '', { service: job.service })
-    await bench.store.create(specPlace(old), JSON.stringify(spec))
+    await bench.store.create(activeBlob(old), '', { service: job.service })
+    await bench.store.create(specBlob(old), JSON.stringify(spec))
     await bench.steps.sweep()
     await bench.clock.advance(90_000)
     await bench.steps.sweep()
     assert.deepEqual(bench.messages('split'), [{ jobId: job.jobId }])
     await bench.deliverAll()
     assert.equal(bench.output, lines(9))
-    assert.equal((JSON.parse(bench.store.text(statePlace(old)) ?? '') as { status: string }).status, 'Completed')
-    assert.equal(bench.store.text(activePlace(old)), undefined)
+    assert.equal((JSON.parse(bench.store.text(stateBlob(old)) ?? '') as { status: string }).status, 'Completed')
+    assert.equal(bench.store.text(activeBlob(old)), undefined)
   })
 
   it('commits the output in the order of the rows, counts it, and leaves nothing active', async () => {
     const bench = await scoredBench(7)
-    await bench.store.create(signaturePlace(folder), '?sig=secret')
+    await bench.store.create(signatureBlob(folder), '?sig=secret')
     await bench.steps.finish(job)
     assert.equal(bench.output, lines(7))
     const counts = { rows: 7, succeeded: 7, failed: 0, chunks: 4 }
     assert.deepEqual(bench.state.progress, { ...counts, chunksDone: 4, percent: 100 })
     assert.equal(bench.state.status, 'Completed')
-    const result = JSON.parse(bench.store.text(resultPlace(folder)) ?? '') as object
+    const result = JSON.parse(bench.store.text(finalCountsBlob(folder)) ?? '') as object
     assert.deepEqual(result, { ...result, ...counts, bytes: lines(7).length })
-    for (const place of [activePlace(folder), signaturePlace(folder)]) assert.equal(bench.store.text(place), undefined)
+    for (const place of [activeBlob(folder), signatureBlob(folder)]) assert.equal(bench.store.text(place), undefined)
   })
 
   it('does nothing before all results are there, and nothing when it is done', async () => {
@@ -73,7 +73,7 @@ describe('finishing a job', () => {
     const late = await scoredBench(7)
     await late.steps.finish(job)
     const { state } = late
-    await late.store.remove(outputPlace) // its owner took it away
+    await late.store.remove(outputReference) // its owner took it away
     await late.steps.finish(job)
     assert.deepEqual(late.state, state)
     assert.equal(late.output, undefined)
@@ -88,19 +88,19 @@ describe('finishing a job', () => {
     await Promise.all([bench.steps.chunk({ ...job, chunk: 0 }, 1), bench.restarted().chunk({ ...job, chunk: 0 }, 1)])
     assert.equal(calls, 4)
     await bench.deliverAll()
-    assert.equal(bench.output, bench.store.text(chunkResultPlace(folder, 0, 0)))
+    assert.equal(bench.output, bench.store.text(chunkResultBlob(folder, 0, 0)))
     assert.equal(bench.state.status, 'Completed')
   })
 
   it('writes over nothing that the job did not write, not even by an earlier job of its name', async () => {
     const strange = await scoredBench(3)
-    strange.store.put(outputPlace, 'precious')
+    strange.store.put(outputReference, 'precious')
     await strange.steps.finish(job)
     assert.equal(strange.output, 'precious')
     assert.equal(strange.state.error?.code, 'OUTPUT_EXISTS')
     const earlier = await scoredBench(3)
     const metadata = { scoringjob: job.jobId, fingerprint: 'f00d', created: '2025-01-01T00:00:00.000Z' }
-    earlier.store.put(outputPlace, 'of an earlier job', metadata)
+    earlier.store.put(outputReference, 'of an earlier job', metadata)
     await earlier.steps.finish(job)
     assert.equal(earlier.output, 'of an earlier job')
     assert.equal(earlier.state.status, 'Failed')
@@ -108,7 +108,7 @@ describe('finishing a job', () => {
 
   it('puts the output together from the results when its blocks are gone', async () => {
     const bench = await scoredBench(7, { joinedBytes: 100 })
-    bench.store.dropStagedBlocks(outputPlace)
+    bench.store.dropStagedBlocks(outputReference)
     await bench.steps.finish(job)
     assert.equal(bench.output, lines(7))
     assert.equal(bench.state.status, 'Completed')
@@ -129,7 +129,7 @@ describe('finishing a job', () => {
     const bench = await scoredBench(40, { maxBlocks: 3, joinedBytes: 1, budgetMs: 0 })
     await bench.steps.finish(job)
     await bench.steps.finish(job)
-    bench.store.dropStagedBlocks(outputPlace)
+    bench.store.dropStagedBlocks(outputReference)
     await bench.deliverAll()
     assert.equal(bench.output, lines(40))
   })

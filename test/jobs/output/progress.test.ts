@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { tallyOf } from '../../../src/jobs/output/progress.ts'
+import { readProgress } from '../../../src/jobs/output/progress.ts'
 import { JobBench, job } from '../job-bench.ts'
 
-describe('tallyOf', () => {
+describe('readProgress', () => {
   it('counts what is committed: before, while and after a job is scored', async () => {
     const bench = new JobBench({ budgetMs: 0 })
     const rows = ['0', '"fails"', '2', '3', '4', '5', '6', '7', '8', '9'] // 2 a chunk, 2 chunks a part
     const spec = await bench.accept(`${rows.join('\n')}\n`)
-    const tally = () => tallyOf(bench.store, spec, bench.state)
+    const tally = () => readProgress(bench.store, spec, bench.state)
     const none = { rows: 0, succeeded: 0, failed: 0, chunks: 0, chunksDone: 0, percent: 0 }
     assert.deepEqual(await tally(), none)
     await bench.steps.split(job)

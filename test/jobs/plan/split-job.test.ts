@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { gzipSync } from 'node:zlib'
 import { describe, it } from 'vitest'
-import { planPlace } from '../../../src/jobs/layout.ts'
+import { planPartBlob } from '../../../src/jobs/layout.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
@@ -14,12 +14,12 @@ describe('splitting an input', () => {
     await bench.accept(rows(5))
     await bench.steps.split(job)
     const part = (number: number) =>
-      JSON.parse(bench.store.text(planPlace(folder, number)) ?? '') as { chunks: object[] }
+      JSON.parse(bench.store.text(planPartBlob(folder, number)) ?? '') as { chunks: object[] }
     assert.deepEqual(part(0).chunks, [
       { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3 },
       { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7 },
     ])
-    const head = await bench.store.head(planPlace(folder, 1))
+    const head = await bench.store.head(planPartBlob(folder, 1))
     assert.deepEqual(head?.metadata, { chunks: '1', rows: '1', offset: '9', last: 'true' })
     assert.equal(bench.state.status, 'Running')
   })
@@ -30,9 +30,9 @@ describe('splitting an input', () => {
     await inOneGo.steps.split(job)
     // After each part it sends itself on; here twice each time.
     for (let run = 0; run < 4; run++) await Promise.all([inMany.steps.split(job), inMany.restarted().split(job)])
-    const planOf = ({ store }: JobBench) => [0, 1, 2, 3].map(part => store.text(planPlace(folder, part)))
+    const planOf = ({ store }: JobBench) => [0, 1, 2, 3].map(part => store.text(planPartBlob(folder, part)))
     assert.deepEqual(planOf(inMany), planOf(inOneGo))
-    assert.equal(inMany.store.text(planPlace(folder, 4)), undefined)
+    assert.equal(inMany.store.text(planPartBlob(folder, 4)), undefined)
   })
 
   it('sends messages for one window of chunks only, and none for chunks that there are not', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { activePlace, jobFolder, statePlace } from '../../../src/jobs/layout.ts'
+import { activeBlob, jobFolder, stateBlob } from '../../../src/jobs/layout.ts'
 import { changeState } from '../../../src/jobs/records.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
@@ -22,7 +22,7 @@ describe('the sweeper', () => {
   it('goes on with a job whose submission died before the state or the message', async () => {
     const bench = new JobBench()
     await bench.accept(rows(3))
-    await bench.store.remove(statePlace(folder))
+    await bench.store.remove(stateBlob(folder))
     await bench.steps.sweep()
     assert.equal(bench.state.status, 'NotStarted')
     await bench.clock.advance(stallMs)
@@ -122,22 +122,22 @@ describe('the sweeper', () => {
   it('removes entries of jobs that have ended, or never came to be', async () => {
     const ended = new JobBench()
     await ended.runJob(rows(2))
-    await ended.store.create(activePlace(folder), '')
+    await ended.store.create(activeBlob(folder), '')
     await ended.steps.sweep()
-    assert.equal(ended.store.text(activePlace(folder)), undefined)
+    assert.equal(ended.store.text(activeBlob(folder)), undefined)
     const orphan = new JobBench()
-    await orphan.store.create(activePlace(jobFolder('iris', 'never')), '')
+    await orphan.store.create(activeBlob(jobFolder('iris', 'never')), '')
     await orphan.steps.sweep()
-    assert.equal(orphan.store.text(activePlace(jobFolder('iris', 'never'))), '', 'it may still be on the way')
+    assert.equal(orphan.store.text(activeBlob(jobFolder('iris', 'never'))), '', 'it may still be on the way')
     await orphan.clock.advance(600_000)
     await orphan.steps.sweep()
-    assert.equal(orphan.store.text(activePlace(jobFolder('iris', 'never'))), undefined)
+    assert.equal(orphan.store.text(activeBlob(jobFolder('iris', 'never'))), undefined)
   })
 
   it('looks after the others when one job cannot be looked after, and whatever the own clock says', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
-    await bench.store.create(activePlace(jobFolder('iris', 'broken')), '')
+    await bench.store.create(activeBlob(jobFolder('iris', 'broken')), '')
     await bench.store.create({ container: 'jobs', path: 'iris/broken/spec.json' }, 'no JSON')
     await bench.clock.advance(stallMs)
     const lost = new JobBench() // a clock of its own, which stands at the beginning of the year

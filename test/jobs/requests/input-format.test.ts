@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { formatOf } from '../../../src/jobs/requests/input-format.ts'
+import { chooseInputFormat } from '../../../src/jobs/requests/input-format.ts'
 
-describe('formatOf', () => {
+describe('chooseInputFormat', () => {
   it('goes by the ending of the name', () => {
     const endings = {
       'input/a.jsonl': { format: 'jsonl', isGzip: false },
@@ -11,23 +11,30 @@ describe('formatOf', () => {
       'input/a.json.GZ': { format: 'json', isGzip: true },
       '/input/a.parquet': { format: 'parquet', isGzip: false },
     } as const
-    for (const [name, expected] of Object.entries(endings)) assert.deepEqual(formatOf(name), expected, name)
+    for (const [name, expected] of Object.entries(endings)) assert.deepEqual(chooseInputFormat(name), expected, name)
   })
 
   it('goes by what the submission says before that', () => {
-    assert.deepEqual(formatOf('input/a.csv.gz', { format: 'jsonl' }), { format: 'jsonl', isGzip: true })
-    assert.deepEqual(formatOf('input/a.csv.gz', { isGzip: false }), { format: 'csv', isGzip: false })
-    assert.deepEqual(formatOf('input/rows', { format: 'json', isGzip: true }), { format: 'json', isGzip: true })
+    assert.deepEqual(chooseInputFormat('input/a.csv.gz', { format: 'jsonl' }), { format: 'jsonl', isGzip: true })
+    assert.deepEqual(chooseInputFormat('input/a.csv.gz', { isGzip: false }), { format: 'csv', isGzip: false })
+    assert.deepEqual(chooseInputFormat('input/rows', { format: 'json', isGzip: true }), {
+      format: 'json',
+      isGzip: true,
+    })
   })
 
   it('asks for the format when neither tells', () => {
     for (const name of ['input/rows', 'input/rows.txt', 'input/rows.gz', 'input.csv/rows', '']) {
-      assert.throws(() => formatOf(name), { code: 'JOB_INVALID', message: /^input\.format: .*"parquet"$/ }, name)
+      assert.throws(
+        () => chooseInputFormat(name),
+        { code: 'JOB_INVALID', message: /^input\.format: .*"parquet"$/ },
+        name,
+      )
     }
   })
 
   it('refuses a Parquet file in gzip, which could not be read in ranges', () => {
-    assert.throws(() => formatOf('input/a.parquet.gz'), { code: 'JOB_INVALID', message: /\.parquet file/ })
-    assert.throws(() => formatOf('input/a.gz', { format: 'parquet' }), { code: 'JOB_INVALID' })
+    assert.throws(() => chooseInputFormat('input/a.parquet.gz'), { code: 'JOB_INVALID', message: /\.parquet file/ })
+    assert.throws(() => chooseInputFormat('input/a.gz', { format: 'parquet' }), { code: 'JOB_INVALID' })
   })
 })

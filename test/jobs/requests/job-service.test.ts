@@ -3,9 +3,16 @@ import { describe, it } from 'vitest'
 import type { LoadReport } from '../../../src/engine/dispatch.ts'
 import { type ErrorCode, ScoringError } from '../../../src/errors.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
-import { activePlace, jobFolder, placeOf, signaturePlace, specPlace, statePlace } from '../../../src/jobs/layout.ts'
+import {
+  activeBlob,
+  jobFolder,
+  parseBlobReference,
+  signatureBlob,
+  specBlob,
+  stateBlob,
+} from '../../../src/jobs/layout.ts'
 import { changeState, readSpec } from '../../../src/jobs/records.ts'
-import { StorageJobDesk } from '../../../src/jobs/requests/job-service.ts'
+import { StorageJobService } from '../../../src/jobs/requests/job-service.ts'
 import type { JobView } from '../../../src/jobs/requests/job-view.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import { MemoryBlobStore } from '../../support/memory-blob-store.ts'
@@ -35,7 +42,7 @@ function openDesk({
       return [name, new ScoringService({ name, definition, authorizer: undefined, scheduler })]
     }),
   )
-  const desk = new StorageJobDesk({
+  const desk = new StorageJobService({
     store,
     queues,
     find: name => {
@@ -58,7 +65,7 @@ function openDesk({
       messages.push(JSON.parse(next.text))
     return messages
   }
-  const put = (blob: string, content: string) => store.create(placeOf(blob), content)
+  const put = (blob: string, content: string) => store.create(parseBlobReference(blob), content)
   return { desk, store, queues, sent, put, lines }
 }
 
@@ -70,7 +77,7 @@ const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegE
     return true
   })
 
-describe('StorageJobDesk.submit', () => {
+describe('StorageJobService.submit', () => {
   it('pins the input and the model, and sends the job on its way', async () => {
     const { desk, store, sent, put } = openDesk()
     await put('input/patients.csv', 'age,sex\n1,2\n')
@@ -92,7 +99,7 @@ describe('StorageJobDesk.submit', () => {
       modelDigest: 'digest of diabetes',
       input: {
         place: { blob: 'input/patients.csv' },
-        etag: (await store.head(placeOf('input/patients.csv')))?.etag,
+        etag: (await store.head(parseBlobReference('input/patients.csv')))?.etag,
         bytes: 12,
         format: 'csv',
         isGzip: false,
@@ -103,7 +110,7 @@ describe('StorageJobDesk.submit', () => {
       maxRetries: 3,
       createdAt: '2026-11-21T07:00:00.000Z',
     })
-    assert.ok(await store.head(activePlace(folderOf('nightly-1'))))
+    assert.ok(await store.head(activeBlob(folderOf('nightly-1'))))
     assert.deepEqual(sent('scoring-job-split'), [{ service: 'diabetes', jobId: 'nightly-1' }])
   })
 
@@ -112,7 +119,7 @@ describe('StorageJobDesk.submit', () => {
     const { jobId } = await desk.submit('diabetes', { input: { rows: [[1.5, 9007199254740993n], { a: 'é' }, null] } })
     const { place } = (await readSpec(store, folderOf(jobId)))!.input
     assert.ok('blob' in place)
-    const { content } = (await store.readWhole(placeOf(place.blob)))!
+    const { content } = (await store.readWhole(parseBlobReference(place.blob)))!
     assert.equal(Buffer.from(content).toString(), '[1.5, 9007199254740993]\n{"a": "\\u00e9"}\nnull\n')
   })
 
@@ -176,7 +183,7 @@ describe('StorageJobDesk.submit', () => {
     await put('input/patients.csv', 'a\n1\n')
     const first = await desk.submit('diabetes', order)
     assert.deepEqual(await desk.submit('diabetes', order), first)
-    store.put(placeOf('input/patients.csv'), 'a\n2\n')
+    store.put(parseBlobReference('input/patients.csv'), 'a\n2\n')
     const changed =
       /^jobId: the job "nightly" of 2026-11-21T07:00:00.000Z .* input\/patients.csv, which has changed since; choose/
     await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
@@ -185,7 +192,7 @@ describe('StorageJobDesk.submit', () => {
       await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
     }
     assert.equal((await desk.status('diabetes', 'nightly')).status, 'Completed')
-    await store.remove(placeOf('input/patients.csv'))
+    await store.remove(parseBlobReference('input/patients.csv'))
     assert.equal((await desk.submit('diabetes', order)).status, 'Completed', 'there is nothing else to be scored')
   })
 
@@ -214,7 +221,7 @@ describe('StorageJobDesk.submit', () => {
         await desk.submit('diabetes', order).catch(() => {})
         const view = await desk.submit('diabetes', order)
         assert.equal(view.status, 'NotStarted')
-        assert.ok(await store.head(activePlace(folderOf('one'))))
+        assert.ok(await store.head(activeBlob(folderOf('one'))))
         assert.deepEqual(await desk.list('diabetes', 10), { jobs: [view] })
         assert.deepEqual(sent('scoring-job-split').at(-1), { service: 'diabetes', jobId: 'one' })
       }
@@ -295,10 +302,10 @@ describe('StorageJobDesk.submit', () => {
     store.head = async place => ('url' in place ? head({ container: 'far', path: 'rows.csv' }) : head(place))
     await store.create({ container: 'far', path: 'rows.csv' }, 'a\n1\n')
     await desk.submit('diabetes', order('?sig=SECRET'))
-    const text = Buffer.from((await store.readWhole(specPlace(folderOf('far'))))!.content).toString()
+    const text = Buffer.from((await store.readWhole(specBlob(folderOf('far'))))!.content).toString()
     assert.doesNotMatch(text, /SECRET/)
     assert.equal(
-      Buffer.from((await store.readWhole(signaturePlace(folderOf('far'))))!.content).toString(),
+      Buffer.from((await store.readWhole(signatureBlob(folderOf('far'))))!.content).toString(),
       '?sig=SECRET',
     )
     await desk.submit('diabetes', order('?sig=RENEWED'))
@@ -313,12 +320,12 @@ describe('StorageJobDesk.submit', () => {
     await desk.submit('diabetes', order)
     await refused(desk.submit('diabetes', order), 'TOO_MANY_JOBS', /^2 jobs/)
     await desk.submit('iris', order)
-    await store.remove(activePlace(folderOf(jobId)))
+    await store.remove(activeBlob(folderOf(jobId)))
     await desk.submit('diabetes', order)
   })
 })
 
-describe('StorageJobDesk.submitMessage', () => {
+describe('StorageJobService.submitMessage', () => {
   const order = { jobId: 'by-queue', service: 'diabetes', input: { rows: [[1], [2]] } }
   const json = JSON.stringify(order)
   const spellings: [string, unknown][] = [
@@ -383,14 +390,14 @@ describe('StorageJobDesk.submitMessage', () => {
       waiting = next()
     }
     assert.equal((await desk.list('diabetes', 10)).jobs.length, 1)
-    await store.remove(activePlace(folderOf('long')))
+    await store.remove(activeBlob(folderOf('long')))
     for (const id of ['m-30', 'm-31']) await desk.submitMessage(waiting.text, id) // delivered twice
     assert.deepEqual(queues.peek('scoring-jobs'), [])
     const { status } = await desk.status('diabetes', 'message-m-1')
     assert.equal(status, 'NotStarted')
     const { place } = (await readSpec(store, folderOf('message-m-1')))!.input
     assert.ok('blob' in place)
-    assert.equal(store.text(placeOf(place.blob)), '[9007199254740993, 1.5]\n')
+    assert.equal(store.text(parseBlobReference(place.blob)), '[9007199254740993, 1.5]\n')
   })
 
   it('fails a message after it has waited for a week', async () => {
@@ -408,7 +415,7 @@ describe('StorageJobDesk.submitMessage', () => {
     await put('input/patients.csv', 'a\n1\n')
     const text = JSON.stringify({ jobId: 'nightly', service: 'diabetes', ...csv })
     await desk.submitMessage(text, 'm-1')
-    store.put(placeOf('input/patients.csv'), 'a\n2\n')
+    store.put(parseBlobReference('input/patients.csv'), 'a\n2\n')
     await desk.submitMessage(text, 'm-1')
     assert.equal((await desk.list('diabetes', 10)).jobs.length, 1)
     await desk.submitMessage(text, 'm-2')
@@ -467,7 +474,7 @@ describe('StorageJobDesk.submitMessage', () => {
   })
 })
 
-describe('StorageJobDesk', () => {
+describe('StorageJobService', () => {
   it('shows a job to its own service only', async () => {
     const { desk } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
@@ -516,7 +523,7 @@ describe('StorageJobDesk', () => {
   it('knows a job whose submission died before its state was written', async () => {
     const { desk, store } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
-    await store.remove(statePlace(folderOf('one')))
+    await store.remove(stateBlob(folderOf('one')))
     assert.equal((await desk.status('diabetes', 'one')).status, 'NotStarted')
     assert.equal((await desk.cancel('diabetes', 'one')).status, 'CancelRequested')
   })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { ScoringError } from '../../../src/errors.ts'
-import { chunkResultPlace, statePlace } from '../../../src/jobs/layout.ts'
+import { chunkResultBlob, stateBlob } from '../../../src/jobs/layout.ts'
 import { changeState } from '../../../src/jobs/records.ts'
 import { settle } from '../../support/virtual-clock.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
@@ -20,7 +20,7 @@ describe('a chunk message', () => {
     const bench = await splitBench('0\n"fails"\n2\n3\n4\n{oops\n')
     while (bench.take('chunk'));
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
-    const place = chunkResultPlace(folder, 0, 0)
+    const place = chunkResultBlob(folder, 0, 0)
     assert.equal(
       bench.store.text(place),
       '{"index": 0, "prediction": [0]}\n{"index": 1, "error": {"code": "MODEL_RUN_FAILED", "message": "no"}}\n',
@@ -139,7 +139,7 @@ describe('a chunk message', () => {
     await bench.clock.advance(3000)
     answer({ prediction: '0' })
     await done
-    assert.equal(bench.store.text(chunkResultPlace(folder, 0, 0)), undefined)
+    assert.equal(bench.store.text(chunkResultBlob(folder, 0, 0)), undefined)
     assert.equal(bench.clock.timerCount, 0)
   })
 
@@ -165,7 +165,7 @@ describe('a chunk message', () => {
     await bench.steps.chunk('not JSON', 1)
     await bench.steps.chunk({ jobId: '../other', chunk: 0 }, 1)
     assert.equal(bench.log.length, 6)
-    assert.equal(bench.store.text(statePlace(folder)), undefined)
+    assert.equal(bench.store.text(stateBlob(folder)), undefined)
     assert.equal(bench.scored.length, 0)
   })
 })

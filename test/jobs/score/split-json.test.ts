@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { cutArray, cutObject, cutRows } from '../../../src/jobs/score/split-json.ts'
+import { splitAnswer, splitArray, splitObject } from '../../../src/jobs/score/split-json.ts'
 
-describe('cutArray', () => {
+describe('splitArray', () => {
   it('gives the text of each element, which parses to what the whole parses to', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue()), fc.integer({ min: 0, max: 3 }), (list, indent) => {
-        const pieces = cutArray(JSON.stringify(list, null, indent)) as string[]
+        const pieces = splitArray(JSON.stringify(list, null, indent)) as string[]
         assert.deepEqual(
           pieces.map(piece => JSON.parse(piece)),
           JSON.parse(JSON.stringify(list)),
@@ -17,7 +17,7 @@ describe('cutArray', () => {
   })
 
   it('keeps the spelling of numbers', () => {
-    assert.deepEqual(cutArray('[1.0, 9007199254740993, 1e400, NaN, [2.50]]'), [
+    assert.deepEqual(splitArray('[1.0, 9007199254740993, 1e400, NaN, [2.50]]'), [
       '1.0',
       '9007199254740993',
       '1e400',
@@ -27,15 +27,15 @@ describe('cutArray', () => {
   })
 
   it('knows what is no array', () => {
-    for (const text of ['{}', '1', '"[1]"', 'null']) assert.equal(cutArray(text), undefined)
+    for (const text of ['{}', '1', '"[1]"', 'null']) assert.equal(splitArray(text), undefined)
   })
 })
 
-describe('cutObject', () => {
+describe('splitObject', () => {
   it('gives the text of each member, which parses to what the whole parses to', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.integer({ min: 0, max: 3 }), (object, indent) => {
-        const members = cutObject(JSON.stringify(object, null, indent)) as Map<string, string>
+        const members = splitObject(JSON.stringify(object, null, indent)) as Map<string, string>
         const expected = JSON.parse(JSON.stringify(object))
         assert.deepEqual([...members.keys()].sort(), Object.keys(expected).sort())
         for (const [name, piece] of members) assert.deepEqual(JSON.parse(piece), expected[name])
@@ -44,9 +44,9 @@ describe('cutObject', () => {
   })
 })
 
-describe('cutRows', () => {
+describe('splitAnswer', () => {
   it('gives each row its own part of every output', () => {
-    assert.deepEqual(cutRows('{"label": ["a", "b"], "scores": {"p": [[0.10], [0.2]]}}', 2), [
+    assert.deepEqual(splitAnswer('{"label": ["a", "b"], "scores": {"p": [[0.10], [0.2]]}}', 2), [
       '{"label": "a", "scores": {"p": [0.10]}}',
       '{"label": "b", "scores": {"p": [0.2]}}',
     ])
@@ -54,18 +54,18 @@ describe('cutRows', () => {
 
   it('cuts a list of tensors inside each of them, also where it is as long as there are rows', () => {
     const targets = '[[[0.1, 0.9], [0.2, 0.8]], [[1.0], [2.0]]]'
-    assert.deepEqual(cutRows(`{"label": ["a", "b"], "scores": ${targets}}`, 2, ['scores']), [
+    assert.deepEqual(splitAnswer(`{"label": ["a", "b"], "scores": ${targets}}`, 2, ['scores']), [
       '{"label": "a", "scores": [[0.1, 0.9], [1.0]]}',
       '{"label": "b", "scores": [[0.2, 0.8], [2.0]]}',
     ])
-    assert.deepEqual(cutRows(targets, 2, ['']), ['[[0.1, 0.9], [1.0]]', '[[0.2, 0.8], [2.0]]'])
-    assert.equal(cutRows('[[1, 2], [1]]', 2, ['']), undefined)
-    assert.equal(cutRows('{"scores": 1}', 2, ['scores']), undefined)
+    assert.deepEqual(splitAnswer(targets, 2, ['']), ['[[0.1, 0.9], [1.0]]', '[[0.2, 0.8], [2.0]]'])
+    assert.equal(splitAnswer('[[1, 2], [1]]', 2, ['']), undefined)
+    assert.equal(splitAnswer('{"scores": 1}', 2, ['scores']), undefined)
   })
 
   it('refuses what does not follow the rows', () => {
     for (const answer of ['[1, 2, 3]', '{"a": [1, 2], "b": 7}', '"two"', '{"a": [1]}']) {
-      assert.equal(cutRows(answer, 2), undefined, answer)
+      assert.equal(splitAnswer(answer, 2), undefined, answer)
     }
   })
 })
