@@ -1,4 +1,4 @@
-import type { ScoringAnswer, WholeAnswer } from '../engine/dispatch.ts'
+import type { ScoringAnswer, WholeAnswer } from '../scheduling/dispatch.ts'
 
 /** The answer with its body, of which the rest may still have to come: for those who cannot pass it on as it comes. */
 export async function wholeAnswer(answer: ScoringAnswer): Promise<WholeAnswer> {

@@ -1,4 +1,4 @@
-import { outputsOfGraph, type TensorInfo } from '../engine/model-session.ts'
+import { outputsOfGraph, type TensorInfo } from '../models/session/model-session.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
 

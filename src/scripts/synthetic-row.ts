@@ -1,4 +1,4 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { allocate, type Dtype } from '../tensor/dtype.ts'
 import { elementCount } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'

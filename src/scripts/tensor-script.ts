@@ -1,5 +1,5 @@
-import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import type { Feeds, ModelSession, TensorInfo } from '../models/session/model-session.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
 import { modelAnswer } from './model-answer.ts'

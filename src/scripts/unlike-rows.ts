@@ -1,5 +1,5 @@
 /** Rows that are as unlike as a model lets them be, so that one that shows in the answer to another is seen. */
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { allocate, type Dtype, type TensorData } from '../tensor/dtype.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { elementCount, isOpen } from '../tensor/shape.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { Feeds, ModelSession } from '../../src/engine/model-session.ts'
+import type { Feeds, ModelSession } from '../../src/models/session/model-session.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { warmUp } from '../../src/scripts/warm-up.ts'
 import { arrayOf, type Dtype } from '../../src/tensor/dtype.ts'

@@ -1,7 +1,7 @@
-import type { WholeAnswer } from '../../engine/dispatch.ts'
 import { statusOf } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { isJson } from '../../protocols/http/media-type.ts'
+import type { WholeAnswer } from '../../scheduling/dispatch.ts'
 
 /** Why a request gave no predictions. */
 export interface RequestFailure {

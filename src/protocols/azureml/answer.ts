@@ -1,6 +1,7 @@
 /** The wire of an Azure ML web service: what its clients send and what they get back. */
-import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../../engine/dispatch.ts'
+
 import { runFailures, ScoringError } from '../../errors.ts'
+import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../../scheduling/dispatch.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { isJson } from '../http/media-type.ts'
 import { type BodyAccount, readBody } from '../http/read-body.ts'

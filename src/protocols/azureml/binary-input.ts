@@ -1,6 +1,6 @@
-import type { ScoringRequest, TensorLayout } from '../../engine/dispatch.ts'
-import type { TensorInfo } from '../../engine/model-session.ts'
 import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
+import type { ScoringRequest, TensorLayout } from '../../scheduling/dispatch.ts'
 import { type Dtype, isDtype } from '../../tensor/dtype.ts'
 import { type BinaryDtype, decodeElements, elementSize } from '../../tensor/element-bytes.ts'
 import { convertExactly, isExact } from '../../tensor/exact-conversion.ts'

@@ -1,10 +1,10 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
 import { challenge } from '../../auth/bearer.ts'
 import { RoleMissing } from '../../auth/token-errors.ts'
-import type { LoadReport, ScoringAnswer } from '../../engine/dispatch.ts'
-import type { Patience } from '../../engine/waiting-request.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport, ScoringAnswer } from '../../scheduling/dispatch.ts'
+import type { Patience } from '../../scheduling/waiting-request.ts'
 import { attemptOf } from '../http/client-address.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'

@@ -1,5 +1,5 @@
-import type { ScoringAnswer } from '../../engine/dispatch.ts'
 import { ScoringError } from '../../errors.ts'
+import type { ScoringAnswer } from '../../scheduling/dispatch.ts'
 import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { isResponse } from '../http/is-response.ts'

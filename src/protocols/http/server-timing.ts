@@ -1,4 +1,4 @@
-import type { ScoringAnswer } from '../../engine/dispatch.ts'
+import type { ScoringAnswer } from '../../scheduling/dispatch.ts'
 
 /**
  * `Server-Timing` of an answer: milliseconds in the queue, in the dispatch to a thread while others had their turn,

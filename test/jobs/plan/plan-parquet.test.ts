@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
-import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import { planChunks } from '../../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import { planStart } from '../../../src/jobs/planned-chunk.ts'
+import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { optionsFor, plan, read, readerOf, type Tried } from '../inputs.ts'
 
 /** Written by pyarrow: test/fixtures/parquet/write.py */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { LoadReport } from '../../../src/engine/dispatch.ts'
 import { type ErrorCode, ScoringError } from '../../../src/errors.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import {
@@ -15,6 +14,7 @@ import { changeState, readSpec } from '../../../src/jobs/records.ts'
 import { StorageJobService } from '../../../src/jobs/requests/job-service.ts'
 import type { JobView } from '../../../src/jobs/requests/job-view.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
+import type { LoadReport } from '../../../src/scheduling/dispatch.ts'
 import { MemoryBlobStore } from '../../support/memory-blob-store.ts'
 import { MemoryQueues } from '../../support/memory-queues.ts'
 

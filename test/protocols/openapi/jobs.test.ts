@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
-import type { LoadReport } from '../../../src/engine/dispatch.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { JobSubmission } from '../../../src/jobs/spec.ts'
 import { jobStatuses } from '../../../src/jobs/state.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import { jobsDocument } from '../../../src/protocols/openapi/jobs.ts'
+import type { LoadReport } from '../../../src/scheduling/dispatch.ts'
 
 const service = new ScoringService({
   name: 'sut',

@@ -1,0 +1,27 @@
+import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
+import type { RequestDetails, ScoringRequest } from '../../scheduling/dispatch.ts'
+import type { WholeScript } from '../../scripts/script.ts'
+import { wholeRequest } from '../../scripts/whole-request.ts'
+
+/**
+ * What a script of its own kind gets of a request: text, checked members, or the request itself.
+ *
+ * @throws ScoringError 4xx naming what is wrong with the body
+ */
+export function wholeInputOf(
+  script: WholeScript,
+  { body, contentType, details }: ScoringRequest,
+  { takesTokens }: { readonly takesTokens: boolean },
+): unknown {
+  switch (script.kind) {
+    case 'raw':
+      return decodeText(body)
+    case 'object':
+      return script.decode(decodeJsonBody(body, contentType, { hasExactIntegers: false, takesTokens }).parameters)
+    case 'rawHttp': {
+      const { method, url, headers } = (details as RequestDetails).http as NonNullable<RequestDetails['http']>
+      const init = { method, headers: headers as [string, string][] }
+      return wholeRequest(url, init, body as Uint8Array<ArrayBuffer>)
+    }
+  }
+}

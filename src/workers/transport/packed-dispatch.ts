@@ -1,0 +1,125 @@
+import { MessagePort } from 'node:worker_threads'
+import {
+  movedFromBytes,
+  type RequestDetails,
+  type ResponseAnswer,
+  type ScoringAnswer,
+  type ScoringRequest,
+  type StageTimes,
+  type WholeAnswer,
+} from '../../scheduling/dispatch.ts'
+
+/**
+ * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
+ * allocated anew, so small bodies share one buffer and what is alike is said once.
+ */
+export interface PackedRequests {
+  /** The small bodies, one after the other, each at a multiple of 8 bytes, so that numbers in it can be read in place. */
+  readonly small: Uint8Array
+  /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
+  readonly lengths: readonly number[]
+  readonly moved: readonly Uint8Array[]
+  /** One for all, or one for each. */
+  readonly contentType: string | undefined | readonly (string | undefined)[]
+  readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
+  readonly ids: string
+}
+
+export function packRequests(requests: readonly ScoringRequest[]): PackedRequests {
+  let bytes = 0
+  const lengths: number[] = []
+  const moved: Uint8Array[] = []
+  for (const { body } of requests) {
+    const isMoved = body.length >= movedFromBytes
+    lengths.push(isMoved ? -1 : body.length)
+    if (isMoved) moved.push(body)
+    else bytes += aligned(body.length)
+  }
+  const small = new Uint8Array(bytes)
+  let offset = 0
+  for (const { body } of requests) {
+    if (body.length >= movedFromBytes) continue
+    small.set(body, offset)
+    offset += aligned(body.length)
+  }
+  const first = requests[0]?.contentType
+  const isAlike = requests.every(({ contentType }) => contentType === first)
+  return {
+    small,
+    lengths,
+    moved,
+    contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
+    details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
+    ids: requests.map(({ id }) => id ?? '').join('\n'),
+  }
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / 8) * 8
+}
+
+/** Buffers to move rather than copy. */
+export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
+  const bodies = moved.map(body => body.buffer as ArrayBuffer)
+  // `small` is a copy already, that nobody else needs; moving pays from some size on.
+  return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
+}
+
+export function unpackRequests({ small, lengths, moved, contentType, details, ids }: PackedRequests): ScoringRequest[] {
+  let offset = 0
+  let nextMoved = 0
+  const names = ids.split('\n')
+  return lengths.map((length, index) => {
+    const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
+    if (length > 0) offset += aligned(length)
+    return {
+      body,
+      contentType: Array.isArray(contentType) ? contentType[index] : contentType,
+      details: details?.[index],
+      id: names[index] || undefined,
+    } as ScoringRequest
+  })
+}
+
+/** An answer as it crosses: a body that is still to come has a port of its own. */
+export type CrossingAnswer = WholeAnswer | ResponseAnswer<MessagePort>
+
+/** Answers on their way back: JSON, which most are, as a list; their times are on the progress board. */
+export interface PackedAnswers {
+  readonly json: readonly (string | undefined)[]
+  /** Those that are not JSON, by their place. */
+  readonly others: readonly (readonly [place: number, answer: CrossingAnswer])[]
+}
+
+export function packAnswers(answers: readonly CrossingAnswer[]): PackedAnswers {
+  const json: (string | undefined)[] = []
+  const others: [number, CrossingAnswer][] = []
+  for (const [place, answer] of answers.entries()) {
+    const isJson = 'json' in answer
+    json.push(isJson ? answer.json : undefined)
+    if (!isJson) others.push([place, answer])
+  }
+  return { json, others }
+}
+
+/**
+ * @param timesOf     times of the answer at a place; `execMs` apart
+ * @param receiveBody makes a stream of the port that a body comes over
+ */
+export function unpackAnswers(
+  { json, others }: PackedAnswers,
+  timesOf: (place: number) => { execMs: number; times: StageTimes },
+  receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>,
+): ScoringAnswer[] {
+  const answers = json.map((text, place) => {
+    const { execMs, times } = timesOf(place)
+    return { json: text, execMs, times } as ScoringAnswer
+  })
+  for (const [place, answer] of others) {
+    const whole =
+      'body' in answer && answer.body instanceof MessagePort ? { ...answer, body: receiveBody(answer.body) } : answer
+    answers[place] = 'code' in whole ? whole : ({ ...whole, ...timesOf(place) } as ScoringAnswer)
+  }
+  return answers
+}

@@ -1,0 +1,130 @@
+import { type LoadReport, progress, type ScoringAnswer, type ScoringRequest } from '../../../src/scheduling/dispatch.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
+
+export const report: LoadReport = {
+  scriptKind: 'typed',
+  executionProvider: 'cpu',
+  inputs: [],
+  outputs: [],
+  takesHeaders: false,
+  isBatchable: true,
+  notes: [],
+  loadMs: 1,
+  warmUpMs: 1,
+}
+
+export const requestOf = (text: string): ScoringRequest => ({
+  body: new TextEncoder().encode(text),
+  contentType: undefined,
+})
+const textOf = (request: ScoringRequest) => new TextDecoder().decode(request.body)
+
+/** A thread whose every step the test takes: nothing happens by itself. */
+export class FakeThread implements ScoringThread {
+  readonly events: ThreadEvents
+  readonly dispatches: string[][] = []
+  readonly states: number[] = []
+  startedAt = Date.now()
+  isEnded = false
+  isStreaming = false
+  /** Time in which it computed nothing. */
+  waitedMs = 0
+
+  constructor(events: ThreadEvents) {
+    this.events = events
+  }
+
+  dispatch(requests: readonly ScoringRequest[]): void {
+    this.dispatches.push(requests.map(textOf))
+    this.startedAt = Date.now()
+    this.states.length = 0
+    for (const _ of requests) this.states.push(progress.waiting)
+  }
+
+  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+    for (const [at, index] of indexes.entries()) {
+      this.current[index] = textOf(requests[at] as ScoringRequest)
+      this.states[index] = progress.waiting
+    }
+  }
+
+  get current(): string[] {
+    return this.dispatches.at(-1) ?? []
+  }
+
+  /** Answers all that is in hand with its own text, and is free. */
+  finish(): void {
+    const answers: ScoringAnswer[] = this.current.map(text => ({ json: text, execMs: 1 }))
+    this.events.onAnswers([...answers.keys()], answers)
+    this.events.onIdle()
+  }
+
+  answer(index: number): void {
+    this.states[index] = progress.answered
+    this.events.onAnswers([index], [{ json: this.current[index] as string, execMs: 1 }])
+  }
+
+  /** Has run it, and the answer is on its way. */
+  hasRun(index: number): void {
+    this.states[index] = progress.answered
+  }
+
+  begin(...indexes: number[]): void {
+    this.startedAt = Date.now()
+    for (const index of indexes) this.states[index] = progress.running
+  }
+
+  /** The script decodes these bodies, and does not keep the thread. */
+  decode(...indexes: number[]): void {
+    for (const index of indexes) this.states[index] = progress.decoding
+  }
+
+  /** Has decoded it, and not begun its run. */
+  waitForRun(index: number): void {
+    this.states[index] = progress.waiting
+  }
+
+  isWithdrawn(index: number): boolean {
+    return this.states[index] === progress.withdrawn
+  }
+
+  die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.events.onEnd(end)
+  }
+
+  isRunning(index: number): boolean {
+    return this.states[index] === progress.running
+  }
+
+  isDecoding(index: number): boolean {
+    return this.states[index] === progress.decoding
+  }
+
+  isAnswered(index: number): boolean {
+    return this.states[index] === progress.answered
+  }
+
+  withdraw(index: number): boolean {
+    if (this.isRunning(index) || this.isAnswered(index)) return false
+    this.states[index] = progress.withdrawn
+    return true
+  }
+
+  runningSince(): number {
+    return this.startedAt
+  }
+
+  computedMs(): number {
+    return Date.now() - this.waitedMs
+  }
+
+  async memoryMb(): Promise<number | undefined> {
+    return undefined
+  }
+
+  async end(): Promise<void> {
+    setImmediate(() => this.die({ kind: 'ended', detail: 'exit code 1' }))
+  }
+}
