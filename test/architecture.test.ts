@@ -28,16 +28,18 @@ const mayImport: Record<string, readonly string[]> = {
     'models/definition',
   ],
   'protocols/ops': ['protocols/azureml', 'protocols/http', 'models/catalogue', 'inference', 'scheduling', 'auth'],
-  jobs: [
-    'protocols/azureml',
-    'protocols/http',
-    'inference',
-    'scheduling',
-    'models/session',
-    'models/repository',
-    'models/definition',
+  jobs: ['models/session', 'models/definition'],
+  'jobs/formats': ['jobs', 'protocols/azureml', 'models/session'],
+  'jobs/output': ['jobs'],
+  'jobs/plan': ['jobs/output', 'jobs/formats', 'jobs'],
+  'jobs/score': [
+    ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'protocols/http', 'inference', 'scheduling'],
+    ...['models/session', 'models/definition'],
   ],
-  'protocols/jobs': ['jobs', 'protocols/azureml', 'protocols/http', 'inference'],
+  'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],
+  'jobs/requests': ['jobs/output', 'jobs/formats', 'jobs', 'protocols/azureml', 'inference', 'models/definition'],
+  'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
+  'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
@@ -47,9 +49,10 @@ const importsOf = (file: string): string[] =>
     match => (match[1] ?? match[2]) as string,
   )
 
-/** A folder under `src/`; those of protocols, models and workers are rooms of their own. */
+/** A folder under `src/`. Those of protocols, models, workers and jobs are rooms of their own; so is `jobs/steps.ts`, which uses the others. */
 function roomOf(path: string): string {
-  const [, room = '', inner = ''] = path.split(sep)
+  const [, room = '', inner = '', file] = path.split(sep)
+  if (room === 'jobs') return file === undefined && inner !== 'steps.ts' ? 'jobs' : `jobs/${inner}`
   return room === 'protocols' || room === 'models' || room === 'workers' ? `${room}/${inner}` : room
 }
 

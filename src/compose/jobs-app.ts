@@ -6,12 +6,11 @@ import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { JobCache } from '../jobs/job-cache.ts'
 import { limitsFor } from '../jobs/limits.ts'
-import { StorageJobService } from '../jobs/requests/job-service.ts'
-import type { JobService, JobSteps } from '../jobs/requests/job-view.ts'
+import { JobService } from '../jobs/requests/job-service.ts'
 import { ModelDigests } from '../jobs/score/model-digest.ts'
 import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
-import { createJobSteps } from '../jobs/steps.ts'
+import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { ThreadSpec } from '../models/repository/service-spec.ts'
 import type { Settings } from './settings.ts'
@@ -41,7 +40,7 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
     requestsUnderWay: settings.maxThreads + 1,
   })
   return {
-    desk: new StorageJobService({
+    desk: new JobService({
       ...settings.jobs,
       store: blobs,
       queues,

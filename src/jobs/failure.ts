@@ -1,7 +1,36 @@
 import { ScoringError } from '../errors.ts'
 import { BlobChanged, BlobGone } from './blob-store.ts'
-import { InputUnreadable } from './planned-chunk.ts'
 import type { JobSpec } from './spec.ts'
+
+export type InputFault =
+  | 'INPUT_TOO_LARGE'
+  | 'INPUT_TOO_COSTLY'
+  | 'INPUT_NOT_UTF8'
+  | 'INPUT_NOT_GZIP'
+  | 'INPUT_TRUNCATED'
+  | 'INPUT_NOT_CSV'
+  | 'INPUT_NOT_JSON_ARRAY'
+  | 'INPUT_NOT_PARQUET'
+  | 'INPUT_COLUMNS_UNFIT'
+  | 'INPUT_HAS_NO_HEADER'
+
+/** The input cannot be read as what it is said to be; rows before that are fine. */
+export class InputUnreadable extends Error {
+  override readonly name = 'InputUnreadable'
+  readonly code: InputFault
+
+  constructor(code: InputFault, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+export function tooLarge(maxInputBytes: number): InputUnreadable {
+  return new InputUnreadable(
+    'INPUT_TOO_LARGE',
+    `the input has more than ${maxInputBytes} bytes of unpacked text (SCORING_JOB_MAX_INPUT_BYTES); cut it into several`,
+  )
+}
 
 /** What no retry heals: it ends the job. The message is for its owner: no rows, no secrets. */
 export class JobFailure extends Error {

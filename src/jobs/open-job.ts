@@ -1,7 +1,6 @@
 import type { BlobStore } from './blob-store.ts'
 import { JobStopped } from './failure.ts'
 import type { JobFolder } from './layout.ts'
-import { JobMessage } from './message-queues.ts'
 import { ensureState, readSpec, readState } from './records.ts'
 import type { JobSpec } from './spec.ts'
 import type { JobState } from './state.ts'
@@ -30,22 +29,6 @@ export async function openJob({ store, known, log }: JobTools, folder: JobFolder
 async function openCached(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
   const state = spec && (await readState(store, spec.folder))
   return state && state.createdAt === spec.createdAt ? { spec, state } : undefined
-}
-
-/** @returns undefined: one line was logged; no retry makes such a message better, so nothing is thrown */
-export function readMessage({ log }: JobTools, message: unknown): JobMessage | undefined {
-  const { data } = JobMessage.safeParse(typeof message === 'string' ? parsed(message) : message)
-  if (data) return data
-  log('a message on a queue of jobs is none of ours; it is dropped')
-  return undefined
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** @returns whether its chunks are still to be planned and scored */

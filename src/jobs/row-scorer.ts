@@ -1,5 +1,4 @@
 import type { TensorInfo } from '../models/session/model-session.ts'
-import type { MissingOptions } from './formats/missing-value.ts'
 
 /** What came of one row. */
 export type RowResult =
@@ -8,6 +7,11 @@ export type RowResult =
 
 /** One row of an input: JSON text (an array, an object, or a single value), or why it is none. */
 export type Row = { readonly json: string } | { readonly code: string; readonly message: string }
+
+export interface MissingOptions {
+  /** What a missing number is to a floating-point input: NaN (default), or a fault of the row, as infinities are then. */
+  readonly missing?: 'nan' | 'error' | undefined
+}
 
 /** What `service.json` says of rows. */
 export interface RowSettings extends MissingOptions {

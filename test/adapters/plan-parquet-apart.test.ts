@@ -6,7 +6,8 @@ import { planParquetInProcess } from '../../src/adapters/child-process/plan-parq
 import { BlobChanged } from '../../src/jobs/blob-store.ts'
 import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
 import { planChunks } from '../../src/jobs/plan/plan-chunks.ts'
-import { InputUnreadable, planStart } from '../../src/jobs/planned-chunk.ts'
+import { InputUnreadable } from '../../src/jobs/failure.ts'
+import { planStart } from '../../src/jobs/planned-chunk.ts'
 import { optionsFor, plan, readerOf, type Tried } from '../jobs/inputs.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url))

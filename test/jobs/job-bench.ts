@@ -4,13 +4,11 @@ import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
 import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { firstState } from '../../src/jobs/records.ts'
-import type { JobSteps } from '../../src/jobs/requests/job-view.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
 import type { JobSpec } from '../../src/jobs/spec.ts'
 import type { JobState } from '../../src/jobs/state.ts'
-import { createJobSteps } from '../../src/jobs/steps.ts'
-import type { JobTools } from '../../src/jobs/tools.ts'
+import { createJobSteps, type JobSteps, type StepTools } from '../../src/jobs/steps.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -39,11 +37,11 @@ export class JobBench {
   /** Stands in for the service; throws what the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
-  readonly tools: JobTools
+  readonly tools: StepTools
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: JobTools['scorer']['score'] = async (_, rows, __, signal, isTimeUp) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, __, signal, isTimeUp) => {
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '../../models/session/model-session.ts'
-import { InputUnreadable } from '../planned-chunk.ts'
+import { InputUnreadable } from '../failure.ts'
 import { cellJson } from './cell-json.ts'
 import { readHeader } from './csv-header.ts'
 import { nonFiniteWord } from './missing-value.ts'

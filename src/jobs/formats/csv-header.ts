@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { InputUnreadable } from '../planned-chunk.ts'
+import { InputUnreadable } from '../failure.ts'
 import { splitRecord } from './csv-record.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { RowReader } from './row-reader.ts'

@@ -1,4 +1,4 @@
-import { InputUnreadable } from '../planned-chunk.ts'
+import { InputUnreadable } from '../failure.ts'
 import type { RowScanner } from './row-scanner.ts'
 
 const [lineFeed, carriageReturn, comma, quote] = [0x0a, 0x0d, 0x2c, 0x22]

@@ -1,5 +1,5 @@
 import { createGunzip } from 'node:zlib'
-import { InputUnreadable, tooLarge } from '../planned-chunk.ts'
+import { InputUnreadable, tooLarge } from '../failure.ts'
 
 /** Of packed bytes; what one unpacks to is held at once, which is at most about a thousand times as much (deflate's best). */
 const pieceBytes = 16 * 1024

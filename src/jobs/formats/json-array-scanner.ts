@@ -1,4 +1,4 @@
-import { InputUnreadable } from '../planned-chunk.ts'
+import { InputUnreadable } from '../failure.ts'
 import type { RowScanner } from './row-scanner.ts'
 
 const [quote, comma, openBracket, backslash, closeBracket, openBrace, closeBrace] = [

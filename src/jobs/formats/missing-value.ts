@@ -1,10 +1,5 @@
 /** What stands in tables for a number that is missing, or infinite. */
 
-export interface MissingOptions {
-  /** What a missing number is to a floating-point input: NaN (default), or a fault of the row, as infinities are then. */
-  readonly missing?: 'nan' | 'error' | undefined
-}
-
 /** `na_values` of `pandas.read_csv`, as they are by default. */
 const missingTexts: ReadonlySet<string> = new Set([
   ...['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA'],

@@ -1,5 +1,5 @@
 import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet'
-import { InputUnreadable } from '../planned-chunk.ts'
+import { InputUnreadable } from '../failure.ts'
 import type { ReadInput } from './text-source.ts'
 
 /** Of one column in one row group, packed; and of one page, unpacked. */

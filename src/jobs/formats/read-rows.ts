@@ -4,16 +4,13 @@ import { isNestedDeeper } from '../../protocols/azureml/json-depth.ts'
 import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
-import { tooLargeRow } from '../plan/chunk-builder.ts'
-import type { PlannedChunk } from '../planned-chunk.ts'
-import type { ChunkFormat } from '../requests/input-format.ts'
-import type { Row } from '../row-scorer.ts'
+import type { MissingOptions, Row } from '../row-scorer.ts'
 import { cellJson } from './cell-json.ts'
 import { splitRecord } from './csv-record.ts'
-import { isMissingText, type MissingOptions } from './missing-value.ts'
+import { isMissingText } from './missing-value.ts'
 import { countNumbers } from './number-record.ts'
 import { RowReader } from './row-reader.ts'
-import { createChunkScanner } from './row-scanner.ts'
+import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
 import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
 
 export interface ReadOptions extends TableNames, MissingOptions {
@@ -25,6 +22,9 @@ export interface ReadOptions extends TableNames, MissingOptions {
   readonly inputs: readonly TensorInfo[] | undefined
   readonly maxRowBytes: number
 }
+
+/** Stands for a row that is too large in a chunk's own text. Not UTF-8, so no row that can be read is taken for it. */
+export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
 
 /** As requests may be, less what a row is put into. */
 const maxDepth = 990
@@ -48,7 +48,7 @@ export type RowFault =
  */
 export async function readRows(
   content: AsyncIterable<Uint8Array>,
-  chunk: Pick<PlannedChunk, 'chunk' | 'rowCount'>,
+  chunk: { readonly chunk: number; readonly rowCount: number },
   options: ReadOptions,
 ): Promise<Row[]> {
   const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options

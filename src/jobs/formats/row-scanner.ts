@@ -1,4 +1,4 @@
-import type { ChunkFormat } from '../requests/input-format.ts'
+import type { InputFormat } from '../spec.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import { JsonArrayScanner } from './json-array-scanner.ts'
 import { JsonLinesScanner } from './json-lines-scanner.ts'
@@ -38,3 +38,11 @@ export function createScanner(format: ChunkFormat, offset: number, isResumed: bo
 export function createChunkScanner(format: ChunkFormat): RowScanner {
   return format === 'json' ? new JsonArrayScanner(0, 'elements') : createScanner(format, 0, true)
 }
+
+/** In which format the bytes of one chunk are. */
+export function textFormat(format: InputFormat): ChunkFormat {
+  return format === 'parquet' ? 'jsonl' : format
+}
+
+/** JSON Lines; records of a CSV without its header; elements of a JSON array with the commas between them. */
+export type ChunkFormat = Exclude<InputFormat, 'parquet'>

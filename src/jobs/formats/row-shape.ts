@@ -1,7 +1,7 @@
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
-import { InputUnreadable } from '../planned-chunk.ts'
+import { InputUnreadable } from '../failure.ts'
 import { nearestName } from './nearest-name.ts'
 import { repeatedName } from './repeated-name.ts'
 

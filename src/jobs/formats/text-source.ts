@@ -1,5 +1,5 @@
 import type { ByteRange } from '../blob-store.ts'
-import { InputUnreadable, tooLarge } from '../planned-chunk.ts'
+import { InputUnreadable, tooLarge } from '../failure.ts'
 import { unpack } from './gunzip.ts'
 
 /** What begins so is no text at all, and each of its lines would be a failed row. */

@@ -1,8 +1,7 @@
 import type { BlobStore } from '../blob-store.ts'
 import type { JobFolder } from '../layout.ts'
-import { isCopied } from '../plan/job-input.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
-import type { JobSpec } from '../spec.ts'
+import { isCopied, type JobSpec } from '../spec.ts'
 import type { JobProgress, JobState } from '../state.ts'
 import { addTotals, isDone, listDone, noResults, type ResultTotals, totalPart } from './done-parts.ts'
 

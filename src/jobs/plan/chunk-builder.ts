@@ -1,3 +1,4 @@
+import { tooLargeRow } from '../formats/read-rows.ts'
 import type { PlanCursor, PlannedChunk } from '../planned-chunk.ts'
 
 export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
@@ -8,9 +9,6 @@ export interface ChunkLimits {
   /** A chunk ends with the row that brings its text to this size. */
   readonly maxChunkBytes: number
 }
-
-/** Stands for a row that is too large in a chunk's own text. Not UTF-8, so no row that can be read is taken for it. */
-export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
 
 /** The chunk that is being planned, and then the one after it. */
 export class ChunkBuilder {

@@ -1,10 +1,11 @@
 import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTree } from 'hyparquet'
+import { InputUnreadable, tooLarge } from '../failure.ts'
 import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-file.ts'
 import { createEncoder, type SchemaWords } from '../formats/parquet-json.ts'
 import { repeatedName } from '../formats/repeated-name.ts'
 import { chooseRowShape } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
-import { InputUnreadable, type PlanCursor, tooLarge } from '../planned-chunk.ts'
+import type { PlanCursor } from '../planned-chunk.ts'
 import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 

@@ -1,6 +1,7 @@
+import { InputUnreadable } from '../failure.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
-import { InputUnreadable, type PlanCursor } from '../planned-chunk.ts'
+import type { PlanCursor } from '../planned-chunk.ts'
 import { ChunkBuilder, type ChunkLimits, type NextChunk } from './chunk-builder.ts'
 
 /**

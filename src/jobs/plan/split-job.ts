@@ -7,8 +7,7 @@ import { failJob } from '../output/end-job.ts'
 import { commitPart, listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import { type PlannedChunk, planStart } from '../planned-chunk.ts'
 import { changeState, readState } from '../records.ts'
-import type { JobTools } from '../tools.ts'
-import { openInput, planOptions } from './job-input.ts'
+import { openInput, type PlanTools, planOptions } from './job-input.ts'
 import { planChunks } from './plan-chunks.ts'
 
 /**
@@ -16,7 +15,7 @@ import { planChunks } from './plan-chunks.ts'
  *
  * @throws what a retry may heal
  */
-export async function splitInput(tools: JobTools, message: JobMessage): Promise<void> {
+export async function splitInput(tools: PlanTools, message: JobMessage): Promise<void> {
   const { store, queues, clock } = tools
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
@@ -39,7 +38,7 @@ export async function splitInput(tools: JobTools, message: JobMessage): Promise<
 }
 
 /** @returns whether the plan is complete; otherwise somebody goes on, or the job is not wanted any more */
-async function continuePlan(tools: JobTools, { spec }: OpenJob): Promise<boolean> {
+async function continuePlan(tools: PlanTools, { spec }: OpenJob): Promise<boolean> {
   const { store, queues, clock, limits } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
@@ -59,7 +58,7 @@ async function continuePlan(tools: JobTools, { spec }: OpenJob): Promise<boolean
 }
 
 /** The rest of the plan. Which chunks are in which part depends on the input only, not on who began where. */
-async function* partsToPlan(tools: JobTools, spec: OpenJob['spec']): AsyncGenerator<PlanPart> {
+async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGenerator<PlanPart> {
   const { store, limits } = tools
   const { folder } = spec
   const known = (await listPlan(store, folder)).at(-1)
@@ -84,7 +83,7 @@ async function* partsToPlan(tools: JobTools, spec: OpenJob['spec']): AsyncGenera
 
 /** Each hands on to the one that is a window later. */
 async function sendFirstChunks(
-  { queues, limits }: JobTools,
+  { queues, limits }: PlanTools,
   folder: JobFolder,
   { isLast, next }: PlanPart,
 ): Promise<void> {

@@ -39,11 +39,3 @@ export function chooseInputFormat(
   }
   return { format, isGzip }
 }
-
-/** In which format the bytes of one chunk are. */
-export function textFormat(format: InputFormat): ChunkFormat {
-  return format === 'parquet' ? 'jsonl' : format
-}
-
-/** JSON Lines; records of a CSV without its header; elements of a JSON array with the commas between them. */
-export type ChunkFormat = Exclude<InputFormat, 'parquet'>

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto'
 import { ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
-import type { JobSpec, JobSubmission } from '../spec.ts'
+import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { chooseInputFormat } from './input-format.ts'
 import { chooseOutputFormat } from './output-format.ts'
+import type { JobSubmission } from './submission.ts'
 
 /** What is asked for, before anything is looked up: a submission with its defaults, and where its rows come from. */
 export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {

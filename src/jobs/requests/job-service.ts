@@ -6,11 +6,11 @@ import { jobIdPattern } from '../spec.ts'
 import { chooseJobId } from './job-ids.ts'
 import { parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
-import type { JobService, JobView } from './job-view.ts'
+import { type JobView, readJobView } from './job-view.ts'
 import { listJobs } from './list-jobs.ts'
 import { type ReadMessage, readMessage, waitingMessage } from './read-message.ts'
 import { messageJobId, storeRefusedJob } from './refused-jobs.ts'
-import { findJob, isRefused, readJob, readJobView, type StoredJob } from './stored-job.ts'
+import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
 import { readSubmission } from './submission.ts'
 
 export interface JobServiceOptions extends JobStoreOptions, RequestLimits {
@@ -23,7 +23,7 @@ export interface JobServiceOptions extends JobStoreOptions, RequestLimits {
 const longestWaitMs = 7 * 24 * 3_600_000
 
 /** Takes jobs in, tells of them and cancels them: all it knows is in blobs. */
-export class StorageJobService implements JobService {
+export class JobService {
   readonly #options: JobServiceOptions
   readonly #intake: JobStore
 
@@ -32,6 +32,12 @@ export class StorageJobService implements JobService {
     this.#intake = new JobStore(options)
   }
 
+  /**
+   * @param submission  as it came, not checked yet
+   * @param idempotencyKey  stands for `jobId`
+   * @returns the job, also when it was there already with the same content
+   * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
+   */
   async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
     const read = readSubmission(submission)
     if (read.service !== undefined && read.service !== service) {
@@ -41,6 +47,14 @@ export class StorageJobService implements JobService {
     return this.#intake.accept(parseJobRequest(service, jobId, read, this.#options))
   }
 
+  /**
+   * A message on `scoring-jobs`: its fault becomes a failed job that says why. Where its service has too many jobs, it goes
+   * back and comes again.
+   *
+   * @param text  JSON, base64 of JSON, or what a host made of it
+   * @param messageId  names a failed job without an id that is free
+   * @param isLastTry  what may pass becomes a failed job as well, where it throws otherwise, to be tried again
+   */
   async submitMessage(text: unknown, messageId: string, isLastTry = false): Promise<void> {
     let message: ReadMessage | undefined
     try {
@@ -57,14 +71,17 @@ export class StorageJobService implements JobService {
     }
   }
 
+  /** @throws ScoringError JOB_UNKNOWN */
   async status(service: string, jobId: string): Promise<JobView> {
     return readJobView(this.#options.store, await this.#find(service, jobId))
   }
 
+  /** Newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
   list(service: string, limit: number, marker?: string): Promise<{ jobs: JobView[]; nextMarker?: string }> {
     return listJobs(this.#options.store, service, limit, marker)
   }
 
+  /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */
   async cancel(service: string, jobId: string): Promise<JobView> {
     const { store, queues } = this.#options
     const job = await this.#find(service, jobId)

@@ -7,9 +7,9 @@ import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
-import type { JobView } from './job-view.ts'
+import { type JobView, readJobView } from './job-view.ts'
 import { currentEtag, pinInput } from './pin-input.ts'
-import { findJob, isRefused, readJob, readJobView, type StoredJob } from './stored-job.ts'
+import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
 
 export interface JobStoreOptions {
   readonly store: BlobStore

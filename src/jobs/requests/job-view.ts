@@ -1,4 +1,9 @@
-import type { JobProgress, JobStatus } from '../state.ts'
+import type { BlobStore } from '../blob-store.ts'
+import { resultsPrefix } from '../layout.ts'
+import { readProgress } from '../output/progress.ts'
+import { readState } from '../records.ts'
+import type { JobProgress, JobState, JobStatus } from '../state.ts'
+import { isRefused, type RefusedJob, type StoredJob } from './stored-job.ts'
 
 /** A job as its owner sees it (design: batch jobs). */
 export interface JobView {
@@ -21,40 +26,35 @@ export interface JobView {
   readonly error?: { readonly code: string; readonly message: string }
 }
 
-/** What people do with jobs. */
-export interface JobService {
-  /**
-   * @param submission  as it came, not checked yet
-   * @param idempotencyKey  stands for `jobId`
-   * @returns the job, also when it was there already with the same content
-   * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
-   */
-  submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView>
-  /**
-   * A message on `scoring-jobs`: its fault becomes a failed job that says why. Where its service has too many jobs, it goes
-   * back and comes again.
-   *
-   * @param text  JSON, base64 of JSON, or what a host made of it
-   * @param messageId  names a failed job without an id that is free
-   * @param isLastTry  what may pass becomes a failed job as well, where it throws otherwise, to be tried again
-   */
-  submitMessage(text: unknown, messageId: string, isLastTry?: boolean): Promise<void>
-  /** @throws ScoringError JOB_UNKNOWN */
-  status(service: string, jobId: string): Promise<JobView>
-  /** Newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
-  list(service: string, limit: number, marker?: string): Promise<{ jobs: JobView[]; nextMarker?: string }>
-  /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */
-  cancel(service: string, jobId: string): Promise<JobView>
+/** The job as its owner sees it now. */
+export async function readJobView(store: BlobStore, job: StoredJob): Promise<JobView> {
+  if (isRefused(job)) return refusedView(job)
+  const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
+  const { status, createdAt, startedAt, endedAt, error } = state
+  const isPartial = status === 'Failed' || status === 'Canceled'
+  return {
+    jobId: job.jobId,
+    service: job.service,
+    status,
+    progress: status === 'NotStarted' ? nothing : await readProgress(store, job, state),
+    createdAt,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+    output: { ...job.output, ...(isPartial ? { partial: `jobs/${resultsPrefix(job.folder)}` } : {}) },
+    ...(error === undefined ? {} : { error }),
+  }
 }
 
-/** What moves jobs on: one method per queue, each safe to be called twice, late, and in any order. */
-export interface JobSteps {
-  split(message: unknown): Promise<void>
-  /** @param attempt  how often the message has been received, from 1 */
-  chunk(message: unknown, attempt: number): Promise<void>
-  finish(message: unknown): Promise<void>
-  /** A message that came to the poison queue of `step`. */
-  poisoned(step: 'split' | 'chunk' | 'finish', message: unknown): Promise<void>
-  /** Brings back what was dropped. */
-  sweep(): Promise<void>
+const nothing: JobProgress = { rows: 0, succeeded: 0, failed: 0, chunks: 0, chunksDone: 0, percent: 0 }
+
+function refusedView({ jobId, service, createdAt, refused }: RefusedJob): JobView {
+  const times = { createdAt, endedAt: createdAt }
+  return {
+    jobId,
+    ...(service === undefined ? {} : { service }),
+    status: 'Failed',
+    progress: nothing,
+    ...times,
+    error: refused,
+  }
 }

@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
-import { splitObject } from '../score/split-json.ts'
+import { splitObject } from '../formats/split-json.ts'
 
 /** A message that came before, when its service had too many jobs. */
 const Waiting = z.strictObject({ messageId: z.string(), since: z.int().min(0) })

@@ -1,10 +1,6 @@
 import type { BlobStore } from '../blob-store.ts'
-import { type JobFolder, jobFolder, oldJobFolder, resultsPrefix, specBlob } from '../layout.ts'
-import { readProgress } from '../output/progress.ts'
-import { readState } from '../records.ts'
+import { type JobFolder, jobFolder, oldJobFolder, specBlob } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
-import type { JobProgress, JobState } from '../state.ts'
-import type { JobView } from './job-view.ts'
 
 /**
  * What stands in place of a spec where a message asked for what cannot be: nobody waited for an answer, so it is kept for
@@ -38,37 +34,4 @@ export async function findJob(store: BlobStore, service: string, jobId: string):
   if (job) return job
   const old = await readJob(store, oldJobFolder(jobId))
   return old?.service === service ? old : undefined
-}
-
-/** The job as its owner sees it now. */
-export async function readJobView(store: BlobStore, job: StoredJob): Promise<JobView> {
-  if (isRefused(job)) return refusedView(job)
-  const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }
-  const { status, createdAt, startedAt, endedAt, error } = state
-  const isPartial = status === 'Failed' || status === 'Canceled'
-  return {
-    jobId: job.jobId,
-    service: job.service,
-    status,
-    progress: status === 'NotStarted' ? nothing : await readProgress(store, job, state),
-    createdAt,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(endedAt === undefined ? {} : { endedAt }),
-    output: { ...job.output, ...(isPartial ? { partial: `jobs/${resultsPrefix(job.folder)}` } : {}) },
-    ...(error === undefined ? {} : { error }),
-  }
-}
-
-const nothing: JobProgress = { rows: 0, succeeded: 0, failed: 0, chunks: 0, chunksDone: 0, percent: 0 }
-
-function refusedView({ jobId, service, createdAt, refused }: RefusedJob): JobView {
-  const times = { createdAt, endedAt: createdAt }
-  return {
-    jobId,
-    ...(service === undefined ? {} : { service }),
-    status: 'Failed',
-    progress: nothing,
-    ...times,
-    error: refused,
-  }
 }

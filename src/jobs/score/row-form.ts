@@ -1,6 +1,6 @@
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { LoadReport } from '../../scheduling/dispatch.ts'
-import { splitAnswer, splitArray, splitObject } from './split-json.ts'
+import { splitAnswer, splitArray, splitObject } from '../formats/split-json.ts'
 
 /** How the rows of a job go to their service, and come back. Rows, bodies and answers are JSON text. */
 export interface RowForm {

@@ -5,14 +5,20 @@ import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
-import { readChunkRows } from '../plan/job-input.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { PlannedChunk } from '../planned-chunk.ts'
 import type { Row, RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
+import { readChunkRows } from './chunk-rows.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
+import type { ScoringLock } from './scoring-lock.ts'
+
+export interface ScoreTools extends JobTools {
+  /** Who may score at the same time; one for the process. */
+  readonly lock: ScoringLock
+}
 
 export type ChunkMessage = JobMessage & { readonly chunk: number }
 
@@ -22,7 +28,7 @@ export type ChunkMessage = JobMessage & { readonly chunk: number }
  * @param attempt  how often the message has been received, from 1
  * @throws what a retry may heal
  */
-export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt: number): Promise<void> {
+export async function scoreChunk(tools: ScoreTools, message: ChunkMessage, attempt: number): Promise<void> {
   const { store, limits, known } = tools
   const { chunk } = message
   const folder = messageJobFolder(message)
@@ -53,7 +59,7 @@ export async function scoreChunk(tools: JobTools, message: ChunkMessage, attempt
 
 /** @returns undefined: it takes longer than one run may; what is scored is kept for the next one */
 async function scoreRows(
-  tools: JobTools,
+  tools: ScoreTools,
   spec: JobSpec,
   part: PlanPart,
   planned: PlannedChunk,

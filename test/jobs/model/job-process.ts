@@ -5,11 +5,9 @@ import { JobCache } from '../../../src/jobs/job-cache.ts'
 import { jobLimits } from '../../../src/jobs/limits.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
-import type { JobSteps } from '../../../src/jobs/requests/job-view.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
 import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
-import { createJobSteps } from '../../../src/jobs/steps.ts'
-import type { JobTools } from '../../../src/jobs/tools.ts'
+import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
 import type { JobWorld } from './job-world.ts'
 
 /** One call of a process to the world, which waits until the world lets it happen. */
@@ -32,7 +30,7 @@ export class JobProcess {
   /** Messages that it has in hand. */
   busy = 0
   readonly steps: JobSteps
-  readonly tools: JobTools
+  readonly tools: StepTools
   readonly #world: JobWorld
 
   constructor(world: JobWorld) {

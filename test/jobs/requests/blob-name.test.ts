@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { AzureBlobStore } from '../../../src/adapters/azure/azure-blob-store.ts'
 import { blobNameFault } from '../../../src/jobs/requests/blob-name.ts'
-import { JobInput, JobOutput } from '../../../src/jobs/spec.ts'
+import { JobSubmission } from '../../../src/jobs/requests/submission.ts'
 
 /** Makes clients only: nothing is asked of the account. */
 const service = new BlobServiceClient('https://account.blob.core.windows.net')
@@ -53,8 +53,11 @@ describe('blobNameFault', () => {
     for (const segment of climbs) {
       for (const path of [segment, `${segment}/x`, `x/${segment}`, `x/${segment}/y`]) {
         assert.notEqual(blobNameFault(`input/${path}`), undefined, JSON.stringify(path))
-        assert.equal(JobInput.safeParse({ blob: `input/${path}` }).success, false)
-        assert.equal(JobOutput.safeParse({ blob: `output/${path}` }).success, false)
+        assert.equal(JobSubmission.safeParse({ input: { blob: `input/${path}` } }).success, false)
+        assert.equal(
+          JobSubmission.safeParse({ input: { rows: [] }, output: { blob: `output/${path}` } }).success,
+          false,
+        )
       }
     }
     const containers = ['..', 'In', 'a', 'a--b', '-ab', 'ab-', '$root', 'a'.repeat(64), 'in.put', 'input\u2028', '']

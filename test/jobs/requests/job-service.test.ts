@@ -11,7 +11,7 @@ import {
   stateBlob,
 } from '../../../src/jobs/layout.ts'
 import { changeState, readSpec } from '../../../src/jobs/records.ts'
-import { StorageJobService } from '../../../src/jobs/requests/job-service.ts'
+import { JobService } from '../../../src/jobs/requests/job-service.ts'
 import type { JobView } from '../../../src/jobs/requests/job-view.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import type { LoadReport } from '../../../src/scheduling/dispatch.ts'
@@ -42,7 +42,7 @@ function openDesk({
       return [name, new ScoringService({ name, definition, authorizer: undefined, scheduler })]
     }),
   )
-  const desk = new StorageJobService({
+  const desk = new JobService({
     store,
     queues,
     find: name => {
@@ -77,7 +77,7 @@ const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegE
     return true
   })
 
-describe('StorageJobService.submit', () => {
+describe('JobService.submit', () => {
   it('pins the input and the model, and sends the job on its way', async () => {
     const { desk, store, sent, put } = openDesk()
     await put('input/patients.csv', 'age,sex\n1,2\n')
@@ -325,7 +325,7 @@ describe('StorageJobService.submit', () => {
   })
 })
 
-describe('StorageJobService.submitMessage', () => {
+describe('JobService.submitMessage', () => {
   const order = { jobId: 'by-queue', service: 'diabetes', input: { rows: [[1], [2]] } }
   const json = JSON.stringify(order)
   const spellings: [string, unknown][] = [
@@ -474,7 +474,7 @@ describe('StorageJobService.submitMessage', () => {
   })
 })
 
-describe('StorageJobService', () => {
+describe('JobService', () => {
   it('shows a job to its own service only', async () => {
     const { desk } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })

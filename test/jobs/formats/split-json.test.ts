@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { splitAnswer, splitArray, splitObject } from '../../../src/jobs/score/split-json.ts'
+import { splitAnswer, splitArray, splitObject } from '../../../src/jobs/formats/split-json.ts'
 
 describe('splitArray', () => {
   it('gives the text of each element, which parses to what the whole parses to', () => {
