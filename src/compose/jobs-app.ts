@@ -1,4 +1,4 @@
-/** What batch jobs are made of: a bundle of its own, so that a start, and scoring, do not even read its code. */
+/** Wires batch jobs. A bundle of its own, so that the start of the app and scoring do not read its code. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-apart.ts'
@@ -18,14 +18,14 @@ import type { Settings } from './settings.ts'
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
-  /** Of the services that could be opened, by name. */
+  /** Services that could be opened, by name. */
   readonly specs: ReadonlyMap<string, ThreadSpec>
-  /** The app stops. */
+  /** Aborted when the app stops. */
   readonly stopping: AbortSignal
 }
 
 export interface Jobs {
-  readonly desk: JobService
+  readonly service: JobService
   readonly steps: JobSteps
 }
 
@@ -36,11 +36,11 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
   const scorer = new ServiceRowScorer({
     find,
     modelDigest: service => digests.readDigest(service),
-    // One more than there are threads: none waits for the next request.
-    requestsUnderWay: settings.maxThreads + 1,
+    // One more than there are workers, so that none waits for the next request.
+    concurrency: settings.maxThreads + 1,
   })
   return {
-    desk: new JobService({
+    service: new JobService({
       ...settings.jobs,
       store: blobs,
       queues,
@@ -58,7 +58,7 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       clock: systemClock,
       limits: limitsFor(settings.jobs),
       lock: new ScoringLock(),
-      known: new JobCache(),
+      cache: new JobCache(),
       stopping,
       log,
     }),

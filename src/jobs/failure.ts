@@ -1,6 +1,6 @@
 import { ScoringError } from '../errors.ts'
 import { BlobChanged, BlobGone } from './blob-store.ts'
-import type { JobSpec } from './spec.ts'
+import { inputName, type JobSpec } from './spec.ts'
 
 export type InputFault =
   | 'INPUT_TOO_LARGE'
@@ -14,7 +14,7 @@ export type InputFault =
   | 'INPUT_COLUMNS_UNFIT'
   | 'INPUT_HAS_NO_HEADER'
 
-/** The input cannot be read as what it is said to be; rows before that are fine. */
+/** The input cannot be read in its format. Chunks before the fault are valid. */
 export class InputUnreadable extends Error {
   override readonly name = 'InputUnreadable'
   readonly code: InputFault
@@ -28,11 +28,11 @@ export class InputUnreadable extends Error {
 export function tooLarge(maxInputBytes: number): InputUnreadable {
   return new InputUnreadable(
     'INPUT_TOO_LARGE',
-    `the input has more than ${maxInputBytes} bytes of unpacked text (SCORING_JOB_MAX_INPUT_BYTES); cut it into several`,
+    `the decompressed input has more than ${maxInputBytes} bytes (SCORING_JOB_MAX_INPUT_BYTES); split it into several`,
   )
 }
 
-/** What no retry heals: it ends the job. The message is for its owner: no rows, no secrets. */
+/** A failure that ends the job, because no retry can help. Its message is for the owner, without rows and secrets. */
 export class JobFailure extends Error {
   override readonly name = 'JobFailure'
   readonly code: string
@@ -43,23 +43,23 @@ export class JobFailure extends Error {
   }
 }
 
-/** The job does not want to be scored any more: it has ended, or shall be cancelled, or is gone. */
+/** The job is no longer active: it has ended, is being cancelled, or is gone. */
 export class JobStopped extends Error {
   override readonly name = 'JobStopped'
 }
 
-/** @returns undefined: a retry may heal it */
+/** @returns undefined when a retry may succeed */
 export function asJobFailure(failure: unknown, { input, service }: JobSpec): JobFailure | undefined {
   if (failure instanceof JobFailure) return failure
   if (failure instanceof InputUnreadable) return new JobFailure(failure.code, failure.message, { cause: failure.cause })
-  const name = 'blob' in input.place ? input.place.blob : input.place.url
-  // Only the input is read by version.
+  // The input is the only blob that is read by version.
   if (failure instanceof BlobChanged) {
-    return new JobFailure('INPUT_CHANGED', `the input ${name} is another version now than when the job was submitted`)
+    return new JobFailure('INPUT_CHANGED', `the input ${inputName(input)} has changed since the job was submitted`)
   }
-  if (failure instanceof BlobGone) return new JobFailure('INPUT_MISSING', `the input ${name} is not there any more`)
+  if (failure instanceof BlobGone)
+    return new JobFailure('INPUT_MISSING', `the input ${inputName(input)} no longer exists`)
   if (failure instanceof ScoringError && failure.code === 'SERVICE_UNKNOWN') {
-    return new JobFailure('SERVICE_UNKNOWN', `there is no service "${service}" any more`)
+    return new JobFailure('SERVICE_UNKNOWN', `the service "${service}" no longer exists`)
   }
   return undefined
 }

@@ -1,23 +1,23 @@
 /**
- * Where a job keeps what it knows, in its folder `<service>/<jobId>` of the container `jobs`:
+ * The blobs of a job, in its folder `<service>/<jobId>` of the container `jobs`:
  *
- *     <folder>/spec.json                what was asked for; written once
- *     <folder>/state.json               how it stands; changed by comparing versions
- *     <folder>/rows-<hash>.jsonl        rows that came inline
- *     <folder>/input-signature          query of an input URL (a secret); removed when the job ends
- *     <folder>/plan/<part>              chunks of the input, `chunksPerPart` each; written once
- *     <folder>/in/<part>/<chunk>        the chunk's input, where the input cannot be read in ranges; written once
- *     <folder>/out/<part>/<chunk>       the chunk's lines; written once, with its counts as metadata
- *     <folder>/done/<part>              sums of a part whose chunks are all there; written once
- *     <folder>/careful/<part>/<chunk>/… trail of a chunk whose process has died before, or that takes long
- *     <folder>/joined/<from>-<to>       results that were staged again as one block of the output; written once
- *     <folder>/sweep.json               what the sweeper sent again, and when
- *     <folder>/result.json              the final counts; written once
- *     <folder>/predictions.jsonl        the output, unless another place was asked for
- *     _active/<folder>                  there while the job has not ended: what the sweeper looks at
- *     _sweep                            written by each sweep, to learn the time of the storage
- *     _services/<service>/<time>_<jobId>  for lists, newest first
- *     _messages/<jobId>/spec.json       what came of a message that names no service that there is
+ *     <folder>/spec.json                the validated request; written once
+ *     <folder>/state.json               status and times; replaced by compare and swap
+ *     <folder>/rows-<hash>.jsonl        inline rows
+ *     <folder>/input-signature          query of an input URL, a secret; removed when the job ends
+ *     <folder>/plan/<part>              `chunksPerPart` chunks of the input; written once
+ *     <folder>/in/<part>/<chunk>        text of the chunk, if the input cannot be read in ranges; written once
+ *     <folder>/out/<part>/<chunk>       result lines of the chunk, with counts as metadata; written once
+ *     <folder>/done/<part>              totals of a part whose chunks are all done; written once
+ *     <folder>/careful/<part>/<chunk>/… attempt log of a chunk: results of its first rows, and attempts that may have ended a process
+ *     <folder>/joined/<from>-<to>       results that were staged as one block of the output; written once
+ *     <folder>/sweep.json               messages that the sweeper has re-enqueued, and when
+ *     <folder>/result.json              final counts; written once
+ *     <folder>/predictions.jsonl        the output, unless the request names another blob
+ *     _active/<folder>                  exists while the job has not ended; read by the sweeper
+ *     _sweep                            written by each sweep to read the clock of the storage
+ *     _services/<service>/<time>_<jobId>  list entry; newest first
+ *     _messages/<jobId>/spec.json       failed job of a message that names no existing service
  */
 import type { BlobReference } from './blob-store.ts'
 
@@ -27,15 +27,15 @@ const inJobs = (path: string): BlobReference => ({ container: jobsContainer, pat
 const numbered = (n: number): string => String(n).padStart(7, '0')
 const inPart = (part: number, chunk: number): string => `${numbered(part)}/${numbered(chunk)}`
 
-/** Of one job; no other has the same. */
+/** `<service>/<jobId>`, unique for each job. */
 export type JobFolder = string & { readonly [isFolder]: true }
 declare const isFolder: unique symbol
 
-/** Ids are the callers' own, so two services may use the same one. */
+/** Callers choose ids, so two services may use the same one. */
 export const jobFolder = (service: string, jobId: string): JobFolder => `${service}/${jobId}` as JobFolder
-/** Of a job from before ids belonged to services (0.1.0): such jobs still come to their end. */
+/** Folder of a job of version 0.1.0, whose ids did not belong to a service. Such jobs are still completed. */
 export const oldJobFolder = (jobId: string): JobFolder => jobId as JobFolder
-/** Services begin with a letter. */
+/** Names of services begin with a letter, so no service is called `_messages`. */
 export const messageFolder = (jobId: string): JobFolder => `_messages/${jobId}` as JobFolder
 
 export const specBlob = (folder: JobFolder) => inJobs(`${folder}/spec.json`)
@@ -46,7 +46,7 @@ export const planPrefix = (folder: JobFolder) => `${folder}/plan/`
 export const planPartBlob = (folder: JobFolder, part: number) => inJobs(planPrefix(folder) + numbered(part))
 export const chunkInputBlob = (folder: JobFolder, part: number, chunk: number) =>
   inJobs(`${folder}/in/${inPart(part, chunk)}`)
-/** Of all parts, or of one. */
+/** Prefix of all results, or of those of one part. */
 export const resultsPrefix = (folder: JobFolder, part?: number) =>
   part === undefined ? `${folder}/out/` : `${folder}/out/${numbered(part)}/`
 export const chunkResultBlob = (folder: JobFolder, part: number, chunk: number) =>
@@ -62,19 +62,19 @@ export const joinedBlob = (folder: JobFolder, from: number, to: number) =>
 export const sweepBlob = (folder: JobFolder) => inJobs(`${folder}/sweep.json`)
 export const finalCountsBlob = (folder: JobFolder) => inJobs(`${folder}/result.json`)
 export const activePrefix = '_active/'
-/** Of the jobs of one service. */
+/** Prefix of the active jobs of one service. */
 export const activePrefixFor = (service: string) => `${activePrefix}${service}/`
 export const activeBlob = (folder: JobFolder) => inJobs(activePrefix + folder)
 export const sweepClockBlob = inJobs('_sweep')
 export const listPrefix = (service: string) => `_services/${service}/`
-/** Newest first, because blobs are listed by name. @param createdAt  milliseconds since 1970 */
+/** Sorts newest first, because blobs are listed by name. @param createdAt  milliseconds since 1970 */
 export const listEntryBlob = (service: string, createdAt: number, jobId: string) =>
   inJobs(`${listPrefix(service)}${String(9_999_999_999_999 - createdAt).padStart(13, '0')}_${jobId}`)
 
 /** @param path  of an entry under `_active/` */
 export const activeJobFolder = (path: string): JobFolder => path.slice(activePrefix.length) as JobFolder
 
-/** The number at the end of a path: of a part, or of a chunk. */
+/** The number of a part or chunk at the end of a path. */
 export const lastNumber = (path: string): number => Number(path.slice(path.lastIndexOf('/') + 1))
 
 /** @param blob  `<container>/<path>` */

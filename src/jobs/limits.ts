@@ -1,28 +1,28 @@
-/** Numbers that say how jobs are cut, paced and watched; tests take smaller ones. */
+/** Sizes and times of jobs. Tests use smaller ones. */
 export interface JobLimits {
-  /** Of the text of an input, unpacked. */
+  /** Largest text of an input after decompression. */
   readonly maxInputBytes: number
-  /** Chunk messages of one job that are in the queue together, so that a small job gets its turn beside a huge one. */
+  /** Chunk messages that a job has in the queue at a time, so that a small job is not stuck behind a huge one. */
   readonly window: number
-  /** Chunks of one plan part: what one commit of a plan covers, and what one listing of results shows. */
+  /** Chunks in one part of the plan. A part is planned in one commit, and its results are listed together. */
   readonly chunksPerPart: number
-  /** How long one splitter, or one finisher, works before it hands over to another run of itself. */
+  /** How long a split or finish step works before it continues in a new message. */
   readonly budgetMs: number
-  /** The same of one chunk: shorter, because the chunks of other jobs wait for it, and only slow services take so long. */
+  /** The same for a chunk. It is shorter, because chunks of other jobs wait behind it. */
   readonly chunkBudgetMs: number
-  /** So long nothing has happened: the message was probably lost. */
+  /** After this long without progress, the message is assumed lost. */
   readonly stallMs: number
-  /** Longest pause between two messages that the sweeper sends for the same thing. */
+  /** Longest pause before the sweeper re-enqueues the same step again. */
   readonly longestPauseMs: number
-  /** An entry of an active job without a job stays so long: its submission may still be on the way. */
+  /** How long the entry of an active job is kept without a job, whose submission may still be in progress. */
   readonly orphanMs: number
-  /** A single row that was begun so short a time ago is probably being scored at this moment. */
+  /** For this long after its attempt began, a single row is assumed to be in progress elsewhere. */
   readonly rowGraceMs: number
-  /** Between two looks whether the job still wants to be scored. */
+  /** Interval at which a running step checks that the job is still active. */
   readonly pollMs: number
-  /** Blocks that one blob can have. */
+  /** Most blocks of one blob. */
   readonly maxBlocks: number
-  /** Where results are staged again: so many bytes of them become one block. */
+  /** When results are joined, the size of one block. */
   readonly joinedBytes: number
 }
 
@@ -43,12 +43,12 @@ export const jobLimits: JobLimits = {
   joinedBytes: 8 * 2 ** 20,
 }
 
-/** @param stallMs  after which a step is taken up again; a row that is being scored is let alone two thirds of that */
+/** A row is assumed to be in progress for two thirds of `stallMs`. */
 export function limitsFor({ stallMs, maxInputBytes }: Pick<JobLimits, 'stallMs' | 'maxInputBytes'>): JobLimits {
   return { ...jobLimits, maxInputBytes, stallMs, rowGraceMs: Math.ceil((stallMs * 2) / 3) }
 }
 
-/** @returns the part of the plan that has this chunk, whether it has been planned yet or not */
+/** The part of the plan that holds a chunk, planned or not. */
 export function partNumber(chunk: number, { chunksPerPart }: JobLimits): number {
   return Math.floor(chunk / chunksPerPart)
 }

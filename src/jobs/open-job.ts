@@ -11,35 +11,35 @@ export interface OpenJob {
   readonly state: JobState
 }
 
-/** @returns undefined: there is no such job, which one line tells; its messages mean nothing any more */
-export async function openJob({ store, known, log }: JobTools, folder: JobFolder): Promise<OpenJob | undefined> {
-  const kept = await openCached(store, known.spec(folder))
-  if (kept) return kept
+/** @returns undefined when there is no such job, which is logged; its message is to be dropped */
+export async function openJob({ store, cache, log }: JobTools, folder: JobFolder): Promise<OpenJob | undefined> {
+  const cached = await openCached(store, cache.spec(folder))
+  if (cached) return cached
   const spec = await readSpec(store, folder)
   const state = spec && (await ensureState(store, spec))
   if (spec && state) {
-    known.storeSpec(spec)
+    cache.storeSpec(spec)
     return { spec, state }
   }
-  log(`job ${folder}: is gone; a message for it is dropped`)
+  log(`job ${folder}: does not exist; its message is dropped`)
   return undefined
 }
 
-/** @returns undefined: its spec is not known here, or is that of a job of the same id that was removed */
+/** @returns undefined when the spec is not cached, or is that of a removed job with the same id */
 async function openCached(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
   const state = spec && (await readState(store, spec.folder))
   return state && state.createdAt === spec.createdAt ? { spec, state } : undefined
 }
 
-/** @returns whether its chunks are still to be planned and scored */
+/** Whether the chunks of a job are still to be planned and scored. */
 export function isActive(state: JobState | undefined): boolean {
   return state?.status === 'NotStarted' || state?.status === 'Running'
 }
 
 /**
- * Does long work of a job, and aborts it soon after the job is not wanted any more.
+ * Runs long work of a job, and aborts it within `pollMs` after the job is no longer active.
  *
- * @throws JobStopped: it is not; what `work` throws
+ * @throws JobStopped when the job is no longer active; what `work` throws
  */
 export async function whileActive<T>(
   { store, clock, limits, stopping }: JobTools,
@@ -48,19 +48,19 @@ export async function whileActive<T>(
 ): Promise<T> {
   const abort = new AbortController()
   const stop = () => abort.abort(stopping.reason)
-  let isUnwanted = false
+  let isInactive = false
   let isOver = false
-  let forget = () => {}
-  const look = async () => {
-    // A look that fails is taken again later; whether the storage is down, the work itself will find out.
+  let cancelPoll = () => {}
+  const poll = async () => {
+    // A failed poll is repeated later. If the storage is down, the work itself will fail.
     const state = await readState(store, folder).catch(() => 'unknown' as const)
     if (isOver) return
     if (state === 'unknown' || isActive(state)) return pollLater()
-    isUnwanted = true
+    isInactive = true
     abort.abort()
   }
   const pollLater = () => {
-    forget = clock.after(limits.pollMs, () => void look())
+    cancelPoll = clock.after(limits.pollMs, () => void poll())
   }
   stopping.addEventListener('abort', stop)
   if (stopping.aborted) stop()
@@ -68,11 +68,11 @@ export async function whileActive<T>(
   try {
     return await work(abort.signal)
   } catch (failure) {
-    throw isUnwanted ? new JobStopped() : failure
+    throw isInactive ? new JobStopped() : failure
   } finally {
     isOver = true
-    forget()
-    // Signals that depend on one that lives as long as the process would pile up there.
+    cancelPoll()
+    // Listeners would pile up on a signal that lives as long as the process.
     stopping.removeEventListener('abort', stop)
   }
 }

@@ -1,10 +1,10 @@
-/** Reading what a job is, and changing how it stands. */
+/** Reads what a job is, and changes its state. */
 import type { BlobStore } from './blob-store.ts'
 import { type JobFolder, specBlob, stateBlob } from './layout.ts'
 import type { JobSpec } from './spec.ts'
 import { type JobState, type JobStatus, transitions } from './state.ts'
 
-/** @returns undefined: there is no such job, or not yet, or not any more; or it was refused, and is kept to say so */
+/** @returns undefined when there is no such job, or only one that was refused */
 export async function readSpec(store: BlobStore, folder: JobFolder): Promise<JobSpec | undefined> {
   const blob = await store.readWhole(specBlob(folder))
   const spec = blob && (JSON.parse(Buffer.from(blob.content).toString()) as JobSpec)
@@ -15,12 +15,12 @@ export async function readState(store: BlobStore, folder: JobFolder): Promise<Jo
   return (await readVersion(store, folder))?.state
 }
 
-/** How a job stands that nothing has been done for. */
+/** The state of a job on which no step has worked. */
 export function firstState({ createdAt }: JobSpec): JobState {
   return { status: 'NotStarted', createdAt }
 }
 
-/** The state of a job that has a spec: who submitted it may have died before writing the state. @returns undefined: gone */
+/** Reads the state, and writes it first if an interrupted submission left none. @returns undefined when the job is gone */
 export async function ensureState(store: BlobStore, spec: JobSpec): Promise<JobState | undefined> {
   const state = await readState(store, spec.folder)
   if (state) return state
@@ -28,28 +28,30 @@ export async function ensureState(store: BlobStore, spec: JobSpec): Promise<JobS
   return readState(store, spec.folder)
 }
 
+/** A change of status, with what else changes in the state. */
+export interface StateChange extends Omit<Partial<JobState>, 'status' | 'createdAt'> {
+  /** Statuses that may change, as far as `transitions` allows. */
+  readonly from: readonly JobStatus[]
+  readonly to: JobStatus
+}
+
 /**
- * Moves a job on, if it stands where it may come from; compared and swapped, so of two who move it to different ends
- * one wins, and what has ended stays as it is.
+ * Changes the status by compare and swap, so that one of two concurrent changes wins, and a job that has ended stays as it is.
  *
- * @param from  where it may come from, also by `transitions`
- * @param change  what else is said of the new state
- * @returns how it stands afterwards, whoever moved it; undefined: it is gone
+ * @returns the state afterwards, whoever changed it; undefined when the job is gone
  */
 export async function changeState(
   store: BlobStore,
   folder: JobFolder,
-  from: readonly JobStatus[],
-  to: JobStatus,
-  change: Omit<Partial<JobState>, 'status' | 'createdAt'> = {},
+  { from, to, ...details }: StateChange,
 ): Promise<JobState | undefined> {
   for (;;) {
     const current = await readVersion(store, folder)
     if (!current) return undefined
     const { state, etag } = current
-    // A swap that looked lost over a broken connection may have been ours: then it is there now.
+    // After a broken connection, a swap that seemed lost may have been ours. Then `state` shows it now.
     if (!from.includes(state.status) || !transitions[state.status].includes(to)) return state
-    const next: JobState = { ...state, ...change, status: to }
+    const next: JobState = { ...state, ...details, status: to }
     if (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) return next
   }
 }

@@ -1,6 +1,6 @@
 import type { JobFolder } from './layout.ts'
 
-/** Also the name of a folder, see `layout.ts`. */
+/** An id is also the name of a folder, see `layout.ts`. */
 export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
 
 export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
@@ -9,18 +9,18 @@ export type InputFormat = (typeof inputFormats)[number]
 export const outputFormats = ['jsonl', 'csv'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
-/** A job as it was accepted; never changed. What it reads is pinned by version, what it scores with by digest. */
+/** A job as it was submitted; it never changes. The input is pinned by version, the model by digest. Stored as `spec.json`. */
 export interface JobSpec {
   readonly jobId: string
-  /** Where all that belongs to it is. */
+  /** The folder of its blobs. */
   readonly folder: JobFolder
   readonly service: string
-  /** SHA-256 of the submission in one spelling: the same id with another one is a conflict. */
+  /** SHA-256 of the submission in a canonical spelling. The same id with another fingerprint is a conflict. */
   readonly fingerprint: string
-  /** Of the model files, entry script and service.json: what decides about the answers. */
+  /** Digest of the model files, entry script and service.json. */
   readonly modelDigest: string
   readonly input: {
-    /** `url` without its query, which is kept apart; inline rows were written to a blob of the job. */
+    /** Reference to the input. Inline rows are in a blob of the job; the query of a URL is in `input-signature`. */
     readonly place: { readonly blob: string } | { readonly url: string }
     readonly etag: string
     readonly bytes: number
@@ -36,11 +36,16 @@ export interface JobSpec {
   readonly maxRetries: number
   /** ISO 8601 */
   readonly createdAt: string
-  /** Of the message that asked for it; absent: it came over HTTP. */
+  /** Id of the queue message; absent for a job that came over HTTP. */
   readonly messageId?: string
 }
 
-/** @returns whether each chunk's text is kept apart, because the input cannot be read in ranges of it */
+/** Whether the text of each chunk is stored apart, because the input cannot be read in ranges. */
 export function isCopied({ format, isGzip }: JobSpec['input']): boolean {
   return isGzip || format === 'parquet'
+}
+
+/** The input's blob or URL, for messages. It has no signature. */
+export function inputName({ place }: JobSpec['input']): string {
+  return 'blob' in place ? place.blob : place.url
 }

@@ -1,4 +1,4 @@
-/** Azure ML's words for how a job stands. */
+/** Job statuses of Azure Machine Learning. */
 export const jobStatuses = [
   'NotStarted',
   'Running',
@@ -10,21 +10,21 @@ export const jobStatuses = [
 ] as const
 export type JobStatus = (typeof jobStatuses)[number]
 
-/** The one blob of a job that changes, each time by comparing its version first. */
+/** The only blob of a job that changes, by compare and swap. */
 export interface JobState {
   readonly status: JobStatus
-  /** ISO 8601, each. */
+  /** ISO 8601, like the other times. */
   readonly createdAt: string
   readonly startedAt?: string
   readonly endedAt?: string
-  /** Why it failed. */
+  /** The reason of a failed job. */
   readonly error?: { readonly code: string; readonly message: string }
-  /** What was counted when it ended. */
+  /** Final progress of a job that has ended. */
   readonly progress?: JobProgress
 }
 
 export interface JobProgress {
-  /** Rows of the input, as far as they have been counted. */
+  /** Rows of the input that have been planned so far. */
   readonly rows: number
   readonly succeeded: number
   readonly failed: number
@@ -34,11 +34,11 @@ export interface JobProgress {
   readonly percent: number
 }
 
-/** From where a job may go to where. What has ended stays as it is. */
+/** Allowed changes of status. A job that has ended does not change. */
 export const transitions: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
   NotStarted: ['Running', 'CancelRequested', 'Failed'],
   Running: ['Finalizing', 'CancelRequested', 'Failed'],
-  // Its output may be there already: too late to cancel.
+  // The output may exist already, so it is too late to cancel.
   Finalizing: ['Completed', 'Failed'],
   CancelRequested: ['Canceled', 'Failed'],
   Completed: [],

@@ -5,40 +5,38 @@ import { splitInput } from './plan/split-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './recovery/poison.ts'
 import { sweepJobs } from './recovery/sweep.ts'
 import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
-import type { JobTools } from './tools.ts'
 
-/** What moves jobs on: one method per queue, each safe to be called twice, late, and in any order. */
+/** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */
 export interface JobSteps {
   split(message: unknown): Promise<void>
-  /** @param attempt  how often the message has been received, from 1 */
-  chunk(message: unknown, attempt: number): Promise<void>
+  /** @param deliveryCount  how often the message has been received, from 1 */
+  chunk(message: unknown, deliveryCount: number): Promise<void>
   finish(message: unknown): Promise<void>
-  /** A message that came to the poison queue of `step`. */
+  /** Handles a message on the poison queue of `step`. */
   poisoned(step: 'split' | 'chunk' | 'finish', message: unknown): Promise<void>
-  /** Brings back what was dropped. */
+  /** Re-enqueues the messages of steps that stand still. */
   sweep(): Promise<void>
 }
 
 export type StepTools = PlanTools & ScoreTools
 
-/** The steps of jobs, over whatever stores, queues and scores. */
 export function createJobSteps(tools: StepTools): JobSteps {
   const { window, chunksPerPart } = tools.limits
-  // Else a part could be without results though a later one has some, and what is derived from listings would be wrong.
+  // In a wider window, a part could have no results while a later one has some. Progress relies on the opposite.
   if (window > chunksPerPart) throw new Error(`a window of ${window} chunks is wider than a part of ${chunksPerPart}`)
 
   const on =
     (step: (tools: StepTools, message: JobMessage) => Promise<void>) =>
-    async (message: unknown): Promise<void> => {
-      const known = readMessage(tools, message)
-      if (known) await step(tools, known)
+    async (content: unknown): Promise<void> => {
+      const message = parseMessage(tools, content)
+      if (message) await step(tools, message)
     }
   const onChunk =
-    (step: (tools: StepTools, message: ChunkMessage, attempt: number) => Promise<void>) =>
-    async (message: unknown, attempt = 1): Promise<void> => {
-      const known = readMessage(tools, message)
-      if (known && hasChunk(known)) await step(tools, known, attempt)
-      else if (known) tools.log(`job ${messageJobFolder(known)}: a message names no chunk; it is dropped`)
+    (step: (tools: StepTools, message: ChunkMessage, deliveryCount: number) => Promise<void>) =>
+    async (content: unknown, deliveryCount = 1): Promise<void> => {
+      const message = parseMessage(tools, content)
+      if (message && hasChunk(message)) await step(tools, message, deliveryCount)
+      else if (message) tools.log(`job ${messageJobFolder(message)}: dropped a chunk message without a chunk number`)
     }
   const poisoned = { split: on(poisonedSplit), chunk: onChunk(poisonedChunk), finish: on(poisonedFinish) }
   return {
@@ -54,15 +52,15 @@ function hasChunk(message: JobMessage): message is ChunkMessage {
   return message.chunk !== undefined
 }
 
-/** @returns undefined: one line was logged; no retry makes such a message better, so nothing is thrown */
-function readMessage({ log }: JobTools, message: unknown): JobMessage | undefined {
-  const { data } = JobMessage.safeParse(typeof message === 'string' ? parsed(message) : message)
+/** @returns undefined when it is not a message of the app, which is logged. No retry would help, so nothing is thrown. */
+function parseMessage({ log }: StepTools, content: unknown): JobMessage | undefined {
+  const { data } = JobMessage.safeParse(typeof content === 'string' ? parseJson(content) : content)
   if (data) return data
-  log('a message on a queue of jobs is none of ours; it is dropped')
+  log('dropped a message on a job queue that the app did not send')
   return undefined
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -41,7 +41,7 @@ export class JobBench {
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: StepTools['scorer']['score'] = async (_, rows, __, signal, isTimeUp) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp }) => {
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
@@ -59,7 +59,7 @@ export class JobBench {
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
       lock: new ScoringLock(),
-      known: new JobCache(),
+      cache: new JobCache(),
       stopping: new AbortController().signal,
       log: line => this.log.push(line),
     }
@@ -68,7 +68,7 @@ export class JobBench {
 
   /** Another instance with other memory over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps({ ...this.tools, lock: new ScoringLock(), known: new JobCache() })
+    return createJobSteps({ ...this.tools, lock: new ScoringLock(), cache: new JobCache() })
   }
 
   /** What the desk leaves behind, but for the message. */

@@ -1,7 +1,7 @@
 import type { ByteRange } from '../../jobs/blob-store.ts'
+import type { InputFault } from '../../jobs/failure.ts'
 import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
-import type { InputFault } from '../../jobs/failure.ts'
 import type { PlanCursor } from '../../jobs/planned-chunk.ts'
 
 /** What the owner of a process that plans says to it: `plan` first, then `next` for each chunk. */

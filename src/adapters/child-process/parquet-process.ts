@@ -1,6 +1,7 @@
 /** What the process runs that plans one Parquet file: it asks its owner for the bytes, and gives a chunk when asked for one. */
-import { planParquet } from '../../jobs/plan/plan-parquet.ts'
+
 import { InputUnreadable } from '../../jobs/failure.ts'
+import { planParquet } from '../../jobs/plan/plan-parquet.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 import { RemoteReads } from './remote-reads.ts'
 

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import type { ByteRange } from '../../jobs/blob-store.ts'
+import { InputUnreadable } from '../../jobs/failure.ts'
 import type { ReadInput } from '../../jobs/formats/text-source.ts'
 import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
-import { InputUnreadable } from '../../jobs/failure.ts'
-import { type PlanCursor } from '../../jobs/planned-chunk.ts'
-import { processMemoryMb } from './memory-of-process.ts'
+import type { PlanCursor } from '../../jobs/planned-chunk.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 
 export interface ProcessLimits {
@@ -172,4 +172,14 @@ export class PlanningProcess {
 function tooCostly(what: string): InputUnreadable {
   const hint = 'it may be damaged; if it is not, write it with smaller row groups and pages'
   return new InputUnreadable('INPUT_TOO_COSTLY', `the Parquet file ${what}: ${hint}`)
+}
+
+/** @returns MiB that a process holds in memory, buffers included; undefined where only Linux could tell, or it has ended */
+export async function processMemoryMb(id: number): Promise<number | undefined> {
+  try {
+    const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${id}/status`, 'utf8')) ?? []
+    return kib === undefined ? undefined : Number(kib) / 1024
+  } catch {
+    return undefined
+  }
 }

@@ -2,8 +2,7 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { InputUnreadable } from '../failure.ts'
-import { nearestName } from './nearest-name.ts'
-import { repeatedName } from './repeated-name.ts'
+import { nearestName, repeatedName } from './column-names.ts'
 
 /** How rows are made of the columns of a CSV or Parquet file. */
 export interface RowShape {

@@ -13,51 +13,49 @@ import { readProgress } from './progress.ts'
 export interface CommittedResult {
   readonly chunk: number
   readonly failed: number
-  /** Of the plan, that has the chunk. */
+  /** The part of the plan that holds the chunk. */
   readonly part: PlanPart
 }
 
-/**
- * What follows from a result that is committed. Safe to be done again: where somebody died half-way, somebody goes on.
- *
- * @param handsOn  whether to send the message for the next chunk of the slot; `unlessDone`: unless that has a result
- */
+/** Whether to enqueue the next chunk of the window; `unlessDone`: only if it has no result. */
+export type NextChunk = 'always' | 'unlessDone' | 'never'
+
+/** Does what follows from a committed result. It may be repeated, and so completes what a dead process left undone. */
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
   { chunk, failed, part }: CommittedResult,
-  handsOn: 'always' | 'unlessDone' | 'never',
+  nextChunk: NextChunk,
 ): Promise<void> {
   const { queues, limits } = tools
   const { folder } = job.spec
   if (failed > 0 && (await failAboveThreshold(tools, job))) return
   const next = chunk + limits.window
-  const isNext = handsOn !== 'never' && isPlannable(next, part)
-  if (isNext && (handsOn === 'always' || !(await headResult(tools, folder, next)))) {
+  const mayEnqueue = nextChunk !== 'never' && isPlannable(next, part)
+  if (mayEnqueue && (nextChunk === 'always' || !(await headResult(tools, folder, next)))) {
     await queues.send('chunk', { ...jobMessage(folder), chunk: next })
-    // Whoever commits that one, or finds it committed, lists after this one was.
+    // The process that commits or finds the next result lists the part after this one, and so sees it.
     if (partNumber(next, limits) === part.part) return
   }
-  await closePartOf(tools, job.spec, part.part, part.chunks.length)
+  await closePartAndJob(tools, job.spec, part)
 }
 
-/** Commit, then list: whoever commits the last result of a part, and the last part, sees that it is the last. */
-async function closePartOf(
+/** Commits first and lists then, so that the process that commits the last result sees that it is the last. */
+async function closePartAndJob(
   { store, queues }: JobTools,
   { folder }: JobSpec,
-  part: number,
-  chunkCount: number,
+  { part, chunks }: PlanPart,
 ): Promise<void> {
-  if (!(await closePart(store, folder, part, chunkCount))) return
+  if (!(await closePart(store, folder, { part, chunkCount: chunks.length }))) return
   if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
 }
 
-/** Some chunk may be in a part that is not planned yet; whoever gets its message finds out. */
+/** A chunk may lie in a part that is not planned yet. Its receiver finds out. */
 function isPlannable(chunk: number, { isLast, next }: PlanPart): boolean {
   return !isLast || chunk < next.chunk
 }
 
-/** More rows may have failed by then than had to: at most those of the chunks that are under way. @returns whether it did */
+/** Chunks in progress may still add failed rows beyond the threshold. @returns whether the job was failed */
 async function failAboveThreshold(tools: JobTools, job: OpenJob): Promise<boolean> {
   if (job.spec.errorThreshold < 0) return false
   const { failed } = await readProgress(tools.store, job.spec, job.state)

@@ -9,10 +9,10 @@ import { blockId, stageForOutput } from './output-blocks.ts'
 import { csvHeader, encodeLines } from './result-lines.ts'
 
 /**
- * Commits what came of a chunk. Its lines are staged for the output first, so that the output can be put together
- * without reading them again, and then written once: which of two results is the chunk's is decided there.
+ * Commits the result of a chunk. Its lines are first staged as a block of the output, so that the output can be committed
+ * without reading them again. Then the result is created, which decides between concurrent results of the same chunk.
  *
- * @returns false: somebody else's is there, and counts
+ * @returns false when another process's result exists, which counts
  */
 export async function writeResult(
   tools: JobTools,
@@ -24,7 +24,7 @@ export async function writeResult(
   const header = chunk === 0 && spec.output.format === 'csv' ? csvHeader : ''
   const content = Buffer.from(header + encodeLines(spec.output.format, firstRow, results))
   const block = blockId('c', chunk, content)
-  await stageForOutput(tools, spec, block, content)
+  await stageForOutput(tools, spec, { id: block, content })
   return tools.store.create(chunkResultBlob(spec.folder, partNumber(chunk, tools.limits), chunk), content, {
     rows: String(rowCount),
     failed: String(results.filter(result => 'code' in result).length),
@@ -33,7 +33,7 @@ export async function writeResult(
   })
 }
 
-/** @returns undefined: there is none yet */
+/** @returns undefined when the chunk has no result yet */
 export function headResult(
   { store, limits }: JobTools,
   folder: JobFolder,

@@ -8,16 +8,16 @@ import { blockId, isOwnOutput, outputExists, outputMetadata, resultsMissing, sta
 import { csvHeader } from './result-lines.ts'
 
 /**
- * Makes the output of the blocks that were staged with the results, without reading them; or, where these are too many or
- * not there any more, of larger blocks that are staged from the results.
+ * Commits the output from the blocks that were staged with the results, without reading them. If these are too many, or have
+ * expired, the results are staged again as larger blocks.
  *
- * @returns false: another run goes on
+ * @returns false when another run has to continue
  * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
  */
-export async function commitOutput(tools: JobTools, spec: JobSpec, sums: ResultTotals): Promise<boolean> {
+export async function commitOutput(tools: JobTools, spec: JobSpec, totals: ResultTotals): Promise<boolean> {
   const results: ListedResult[] = []
   for await (const result of listResults(tools.store, spec.folder)) results.push(result)
-  requireEveryRowOnce(results, sums)
+  requireEveryRowOnce(results, totals)
   if (
     results.length <= tools.limits.maxBlocks &&
     (await commit(tools, spec, await outputBlockIds(tools, spec, results)))
@@ -31,34 +31,33 @@ export async function commitOutput(tools: JobTools, spec: JobSpec, sums: ResultT
   return false
 }
 
-/** The last look before the promise is kept: somebody may have removed results of a running job. */
-function requireEveryRowOnce(results: readonly ListedResult[], sums: ResultTotals): void {
+/** Checks that every row is there once, in order: a user may have removed results of a running job. */
+function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTotals): void {
   let rows = 0
   for (const [index, { chunk, first, rows: count }] of results.entries()) {
     if (chunk !== index || first !== rows) throw resultsMissing()
     rows += count
   }
-  if (results.length !== sums.chunks || rows !== sums.rows) throw resultsMissing()
+  if (results.length !== totals.chunks || rows !== totals.rows) throw resultsMissing()
 }
 
 async function outputBlockIds(tools: JobTools, spec: JobSpec, results: readonly ListedResult[]): Promise<string[]> {
   if (results.length > 0 || spec.output.format !== 'csv') return results.map(({ block }) => block)
   const header = Buffer.from(csvHeader)
   const block = blockId('h', 0, header)
-  await stageForOutput(tools, spec, block, header)
+  await stageForOutput(tools, spec, { id: block, content: header })
   return [block]
 }
 
 /**
- * @returns false: blocks are missing, because nobody has staged one for a week, or because somebody else has written the
- *   output and removed it again
+ * @returns false when blocks are missing: they expire after a week, and when another program writes the output and removes it
  */
 async function commit({ store }: JobTools, spec: JobSpec, blocks: readonly string[]): Promise<boolean> {
-  const place = parseBlobReference(spec.output.blob)
-  const outcome = await store.commitBlocks(place, blocks, outputMetadata(spec))
+  const output = parseBlobReference(spec.output.blob)
+  const outcome = await store.commitBlocks(output, blocks, outputMetadata(spec))
   if (outcome !== 'exists') return outcome === 'committed'
-  const head = await store.head(place)
-  if (!head) throw new Error(`job ${spec.folder}: the output was removed at this moment`)
+  const head = await store.head(output)
+  if (!head) throw new Error(`job ${spec.folder}: the output was removed while it was checked`)
   if (!isOwnOutput(spec, head)) throw outputExists(spec)
-  return true // by somebody who did the same, or by our own first try
+  return true // committed by another process, or by a call of ours whose answer was lost
 }

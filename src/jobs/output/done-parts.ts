@@ -1,9 +1,9 @@
-/** Which results are there. Whoever commits one lists afterwards, so whoever commits the last one sees all of them. */
+/** The results of a job. A process lists them after it has committed one, so the last one to commit sees all of them. */
 import type { BlobStore } from '../blob-store.ts'
 import { donePartBlob, donePrefix, type JobFolder, jobsContainer, lastNumber, resultsPrefix } from '../layout.ts'
 import { type ListedPart, listPlan } from '../plan-parts.ts'
 
-/** The result of one chunk, as the listing tells of it. */
+/** The result of one chunk as its listing shows it. */
 export interface ListedResult {
   readonly chunk: number
   readonly rows: number
@@ -11,12 +11,12 @@ export interface ListedResult {
   readonly bytes: number
   /** Index of its first row in the whole input. */
   readonly first: number
-  /** Under which it was staged for the output. */
+  /** Id of its block of the output. */
   readonly block: string
   readonly modifiedAt: number
 }
 
-/** Counts of several results. */
+/** Totals over several results. */
 export interface ResultTotals {
   readonly chunks: number
   readonly rows: number
@@ -24,7 +24,7 @@ export interface ResultTotals {
   readonly bytes: number
 }
 
-/** In the order of the chunks. @param part  undefined: of all parts */
+/** Lists results in the order of the chunks. @param part  undefined lists all parts */
 export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
   for await (const { path, metadata, bytes, modifiedAt } of store.list(jobsContainer, resultsPrefix(folder, part))) {
     yield {
@@ -51,12 +51,12 @@ export function addTotals(one: ResultTotals, { chunks, rows, failed, bytes }: Re
 }
 
 export async function totalPart(store: BlobStore, folder: JobFolder, part: number): Promise<ResultTotals> {
-  let sums = noResults
-  for await (const result of listResults(store, folder, part)) sums = addTotals(sums, { ...result, chunks: 1 })
-  return sums
+  let totals = noResults
+  for await (const result of listResults(store, folder, part)) totals = addTotals(totals, { ...result, chunks: 1 })
+  return totals
 }
 
-/** By the number of the part. */
+/** Reads the totals of all closed parts, by part number. */
 export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map<number, ResultTotals>> {
   const done = new Map<number, ResultTotals>()
   for await (const { path, metadata } of store.list(jobsContainer, donePrefix(folder))) {
@@ -66,25 +66,24 @@ export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map
   return done
 }
 
-/** Writes the sums of a part whose results are all there. @returns whether they are */
+/** Writes the totals of a part if all its results exist. @returns whether they do */
 export async function closePart(
   store: BlobStore,
   folder: JobFolder,
-  part: number,
-  chunkCount: number,
+  { part, chunkCount }: Pick<ListedPart, 'part' | 'chunkCount'>,
 ): Promise<boolean> {
-  const sums = await totalPart(store, folder, part)
-  if (sums.chunks < chunkCount) return false
-  const metadata = Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, String(value)]))
+  const totals = await totalPart(store, folder, part)
+  if (totals.chunks < chunkCount) return false
+  const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
   await store.create(donePartBlob(folder, part), '', metadata)
   return true
 }
 
 /**
- * The sums of a job whose plan is complete and whose results are all there. What is listed never shrinks, and everybody who
- * adds to it lists afterwards: the end of the plan may come after all results.
+ * The totals of a job whose plan is complete and whose results all exist. Listings never shrink, and every process that adds to
+ * them lists afterwards, so one of them sees the end, also if the plan is completed after all results.
  *
- * @returns undefined: not all of them
+ * @returns undefined when something is missing
  */
 export async function totalsWhenAllDone(store: BlobStore, folder: JobFolder): Promise<ResultTotals | undefined> {
   const done = await listDone(store, folder)
@@ -93,7 +92,7 @@ export async function totalsWhenAllDone(store: BlobStore, folder: JobFolder): Pr
   return [...done.values()].reduce(addTotals, noResults)
 }
 
-/** A part without chunks has nobody who would write its sums. */
+/** A part without chunks is never closed: no chunk would do it. */
 export function isDone({ part, chunkCount }: ListedPart, done: ReadonlyMap<number, ResultTotals>): boolean {
   return chunkCount === 0 || done.has(part)
 }

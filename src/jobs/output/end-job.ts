@@ -8,8 +8,8 @@ import type { JobTools } from '../tools.ts'
 import { readProgress } from './progress.ts'
 
 /**
- * Ends a job for a reason, if it still stands at one of `from`: one that shall be cancelled is cancelled instead, and one
- * whose output may be there already fails only where that is known not to be so.
+ * Fails a job if its status is one of `from`. By default that excludes a job that is being cancelled, which ends as cancelled,
+ * and one that is being finalized, whose output may exist.
  */
 export async function failJob(
   tools: JobTools,
@@ -20,24 +20,24 @@ export async function failJob(
   if (!from.includes(state.status)) return
   const why = cause instanceof Error ? ` (${cause.message})` : ''
   tools.log(`job ${spec.folder}: failed: ${code}: ${message}${why}`)
-  await endJob(tools, { spec, state }, from, 'Failed', { code, message })
+  await endJob(tools, { spec, state }, { from, to: 'Failed', error: { code, message } })
 }
 
-/** Freezes what was counted, and cleans up when the job has ended, whoever ended it. */
-export async function endJob(
-  tools: JobTools,
-  { spec, state }: OpenJob,
-  from: readonly JobStatus[],
-  to: JobStatus,
-  error?: { readonly code: string; readonly message: string },
-): Promise<void> {
+export interface JobEnd {
+  readonly from: readonly JobStatus[]
+  readonly to: JobStatus
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
+/** Freezes the progress, and cleans up if the job has ended, whoever ended it. */
+export async function endJob(tools: JobTools, { spec, state }: OpenJob, end: JobEnd): Promise<void> {
   const progress = await readProgress(tools.store, spec, state)
   const endedAt = new Date(tools.clock.wallMs()).toISOString()
-  const now = await changeState(tools.store, spec.folder, from, to, { endedAt, progress, ...(error && { error }) })
+  const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
   if (now && hasEnded(now.status)) await cleanUp(tools, spec)
 }
 
-/** What only a job that has not ended needs. The entry goes last: as long as it is there, the sweeper calls this again. */
+/** Removes what only active jobs need. The entry goes last: while it exists, the sweeper calls this again. */
 export async function cleanUp({ store }: JobTools, { folder }: JobSpec): Promise<void> {
   await store.remove(signatureBlob(folder))
   await store.remove(activeBlob(folder))

@@ -12,9 +12,9 @@ import { type ResultTotals, totalsWhenAllDone } from './done-parts.ts'
 import { cleanUp, endJob, failJob } from './end-job.ts'
 
 /**
- * Ends a job: cancels it where that was asked for, commits its output once all results are there.
+ * Ends a job: cancels it if that was requested, or commits its output once all results exist.
  *
- * @throws what a retry may heal
+ * @throws failures after which a retry may succeed
  */
 export async function finishJob(tools: JobTools, message: JobMessage): Promise<void> {
   const folder = messageJobFolder(message)
@@ -22,35 +22,35 @@ export async function finishJob(tools: JobTools, message: JobMessage): Promise<v
   if (!job) return
   const { status } = job.state
   if (hasEnded(status)) return cleanUp(tools, job.spec)
-  if (status === 'CancelRequested') return endJob(tools, job, ['CancelRequested'], 'Canceled')
-  const sums = await totalsWhenAllDone(tools.store, folder)
-  if (!sums) return
-  if (status === 'Running' && isAboveThreshold(job.spec, sums.failed)) {
-    return failJob(tools, job, thresholdExceeded(job.spec, sums.failed))
+  if (status === 'CancelRequested') return endJob(tools, job, { from: ['CancelRequested'], to: 'Canceled' })
+  const totals = await totalsWhenAllDone(tools.store, folder)
+  if (!totals) return
+  if (status === 'Running' && isAboveThreshold(job.spec, totals.failed)) {
+    return failJob(tools, job, thresholdExceeded(job.spec, totals.failed))
   }
-  // From here on it can no longer be cancelled: of the two who change the state, one was first.
-  const state = await changeState(tools.store, folder, ['Running'], 'Finalizing')
-  if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, sums)
-  // Cancelled, or ended, at this very moment: whoever did that sends a message of its own.
+  // From here on it can no longer be cancelled.
+  const state = await changeState(tools.store, folder, { from: ['Running'], to: 'Finalizing' })
+  if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, totals)
+  // Otherwise it was cancelled or ended just now, which has sent a message of its own.
 }
 
-// Two may finish at the same time. Where somebody else's output is there for one and gone for the other, the job may say
-// that it failed beside an output that is complete: nothing compares two blobs at once, and removing what may be somebody
-// else's by now would be worse.
-async function finalize(tools: JobTools, job: OpenJob, sums: ResultTotals): Promise<void> {
+// Two processes may finalize at a time. If a foreign output exists for one of them and is gone for the other, the job may be
+// Failed beside a complete output. The storage cannot compare two blobs at once, and to remove an output that may be foreign
+// by now would be worse.
+async function finalize(tools: JobTools, job: OpenJob, totals: ResultTotals): Promise<void> {
   const { store } = tools
   const { spec } = job
   try {
-    // Written after the output. So its owner may take the output away as soon as it is there.
-    const isCommitted = (await store.head(finalCountsBlob(spec.folder))) || (await commitOutput(tools, spec, sums))
+    // The final counts are written after the output, so its owner may remove the output as soon as it exists.
+    const isCommitted = (await store.head(finalCountsBlob(spec.folder))) || (await commitOutput(tools, spec, totals))
     if (!isCommitted) return
   } catch (failure) {
     const fatal = asJobFailure(failure, spec)
     if (!fatal) throw failure
     return failJob(tools, job, fatal, ['Finalizing'])
   }
-  await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, sums)))
-  await endJob(tools, job, ['Finalizing'], 'Completed')
+  await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, totals)))
+  await endJob(tools, job, { from: ['Finalizing'], to: 'Completed' })
 }
 
 function finalCounts({ jobId, fingerprint, output }: JobSpec, { chunks, rows, failed, bytes }: ResultTotals) {

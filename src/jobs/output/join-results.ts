@@ -6,9 +6,9 @@ import type { ListedResult } from './done-parts.ts'
 import { blockId, resultsMissing, stageForOutput } from './output-blocks.ts'
 
 /**
- * Stages results again, as many together as make a good block, and remembers each, so that another run goes on.
+ * Stages results again, several in each block. Every staged block is recorded, so that another run can continue.
  *
- * @returns ids of the blocks, in order; undefined: the time is up
+ * @returns ids of the blocks, in order; undefined when the time is up
  * @throws JobFailure OUTPUT_EXISTS, RESULTS_MISSING
  */
 export async function joinResults(
@@ -19,36 +19,36 @@ export async function joinResults(
   const { store, clock, limits } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
-  const known = new Map<string, string>()
+  const recorded = new Map<string, string>()
   for await (const { path, metadata } of store.list(jobsContainer, joinedPrefix(folder))) {
-    known.set(path, metadata.block as string)
+    recorded.set(path, metadata.block as string)
   }
   const blocks: string[] = []
   let stagedCount = 0
   for (const group of groupResults(results, limits)) {
-    const place = joinedBlob(folder, group.from, group.to)
-    let block = known.get(place.path)
+    const record = joinedBlob(folder, group.from, group.to)
+    let block = recorded.get(record.path)
     if (!block) {
-      // Every run stages one at least, however slow it is.
+      // Every run stages at least one, so that slow ones make progress too.
       if (stagedCount++ > 0 && clock.monotonicMs() >= deadline) return undefined
       const content = await readResults(tools, folder, group)
       block = blockId('j', group.from, content)
-      await stageForOutput(tools, spec, block, content)
-      await store.create(place, '', { block })
+      await stageForOutput(tools, spec, { id: block, content })
+      await store.create(record, '', { block })
     }
     blocks.push(block)
   }
   return blocks
 }
 
-/** After the blocks have vanished. */
+/** Removes the records of blocks that have expired. */
 export async function removeJoined({ store }: JobTools, { folder }: JobSpec): Promise<void> {
   for await (const { path } of store.list(jobsContainer, joinedPrefix(folder))) {
     await store.remove({ container: jobsContainer, path })
   }
 }
 
-/** Chunks from `from` up to but not with `to`; a pure function of the results, so every run has the same groups. */
+/** Chunks from `from` up to but not including `to`: a pure function of the results, so that every run has the same groups. */
 interface ResultGroup {
   readonly from: number
   readonly to: number
@@ -56,14 +56,14 @@ interface ResultGroup {
 
 function groupResults(results: readonly ListedResult[], { joinedBytes, maxBlocks }: JobLimits): ResultGroup[] {
   const total = results.reduce((sum, { bytes }) => sum + bytes, 0)
-  // One group is left over at the end, whatever the sizes are.
-  const enough = Math.max(joinedBytes, Math.ceil(total / Math.max(1, maxBlocks - 1)))
+  // One less than the limit, because the last group may be small.
+  const groupBytes = Math.max(joinedBytes, Math.ceil(total / Math.max(1, maxBlocks - 1)))
   const groups: ResultGroup[] = []
   let from = 0
   let bytes = 0
   for (const [index, result] of results.entries()) {
     bytes += result.bytes
-    if (bytes < enough && index + 1 < results.length) continue
+    if (bytes < groupBytes && index + 1 < results.length) continue
     groups.push({ from, to: index + 1 })
     from = index + 1
     bytes = 0

@@ -1,5 +1,4 @@
-/** The output: one line per row of the input, in its order. */
-
+/** The output format: one line per row of the input, in order. */
 import type { RowResult } from '../row-scorer.ts'
 import type { OutputFormat } from '../spec.ts'
 
@@ -7,14 +6,14 @@ export const csvHeader = 'index,prediction,error_code,error_message\n'
 
 /**
  * @param firstRow  index of the first of these rows in the whole input
- * @returns lines, each with its end; for CSV without the header
+ * @returns lines with their line ends; CSV without the header
  */
 export function encodeLines(format: OutputFormat, firstRow: number, results: readonly RowResult[]): string {
   const encode = format === 'csv' ? csvLine : jsonLine
   return results.map((result, row) => encode(firstRow + row, result)).join('')
 }
 
-// The prediction is put in as it is: reading and writing it again could change its numbers.
+// The text of the prediction is copied, because parsing it could change its numbers.
 function jsonLine(index: number, result: RowResult): string {
   if ('prediction' in result) return `{"index": ${index}, "prediction": ${oneLine(result.prediction)}}\n`
   const { code, message } = result
@@ -26,17 +25,17 @@ function csvLine(index: number, result: RowResult): string {
   return `${[String(index), ...cells.map(quoted)].join(',')}\n`
 }
 
-/** A string as its characters, everything else as its JSON. */
+/** The characters of a JSON string; any other value as JSON. */
 function plainText(json: string): string {
   return json.startsWith('"') ? (JSON.parse(json) as string) : oneLine(json)
 }
 
-// In JSON text a line end stands between values only; inside a string it is written as \n.
+// In JSON text a line end stands between values only; inside a string it is escaped.
 function oneLine(json: string): string {
   return json.replace(/[\r\n]+/g, ' ')
 }
 
-/** RFC 4180; spaces around are quoted too, because many readers cut them off. */
+/** Quotes as RFC 4180 says, and also where spaces are at an end, because many readers trim them. */
 function quoted(cell: string): string {
   return /[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell
 }

@@ -4,13 +4,13 @@ import type { PlanCursor, PlannedChunk } from '../planned-chunk.ts'
 export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
 
 export interface ChunkLimits {
-  /** Rows of a chunk. */
+  /** Most rows of a chunk. */
   readonly miniBatchSize: number
   /** A chunk ends with the row that brings its text to this size. */
   readonly maxChunkBytes: number
 }
 
-/** The chunk that is being planned, and then the one after it. */
+/** Collects rows into chunks, one after the other. */
 export class ChunkBuilder {
   #rowCount = 0
   #start = 0
@@ -20,7 +20,7 @@ export class ChunkBuilder {
   readonly #limits: ChunkLimits
   readonly #separator: Uint8Array | undefined
 
-  /** @param separator  what stands between rows of the chunk's own text; undefined: it has none */
+  /** @param separator  separates rows in the chunk's own text; undefined when chunks have no text of their own */
   constructor(limits: ChunkLimits, cursor: PlanCursor, separator: string | undefined) {
     this.#limits = limits
     this.#cursor = cursor
@@ -33,7 +33,7 @@ export class ChunkBuilder {
 
   /**
    * @param start  where the row begins in the text, in bytes
-   * @param row  its own bytes, if they are kept; undefined: it is too large for that
+   * @param row  bytes of the row for the chunk's own text; undefined when the row is too large
    * @returns whether the chunk is full
    */
   add(start: number, end: number, row: Uint8Array | undefined): boolean {
@@ -50,7 +50,7 @@ export class ChunkBuilder {
   close(): NextChunk {
     const { chunk, row } = this.#cursor
     const [start, end, rowCount] = [this.#start, this.#end, this.#rowCount]
-    // At a row's end stands a line end or a comma, where every scanner can begin.
+    // A row ends at a line end or comma, where every scanner can begin.
     this.#cursor = { ...this.#cursor, chunk: chunk + 1, row: row + rowCount, offset: end }
     const content = this.#separator && { content: Buffer.concat(this.#text) }
     this.#rowCount = 0

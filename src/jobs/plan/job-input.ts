@@ -8,14 +8,14 @@ import type { JobTools } from '../tools.ts'
 import { defaultPlanLimits, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
 
 export interface PlanTools extends JobTools {
-  /** Apart from the process that serves HTTP: a damaged file can take all its time and memory. */
+  /** Runs in a process of its own, because a damaged file can take all time and memory. */
   readonly planParquet: PlanParquet
 }
 
-/** @returns reads the version of the input that the job was submitted with; throws BlobGone, BlobChanged */
+/** @returns a function that reads the pinned version of the input, and throws BlobGone, BlobChanged */
 export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInput> {
-  const place = await readablePlace(tools, spec)
-  return range => tools.store.read(place, spec.input.etag, range)
+  const reference = await inputReference(tools, spec)
+  return range => tools.store.read(reference, spec.input.etag, range)
 }
 
 export async function planOptions(
@@ -30,16 +30,16 @@ export async function planOptions(
   return { ...defaultPlanLimits, maxInputBytes, format, isGzip, bytes, ...table, miniBatchSize, planParquet }
 }
 
-/** How its columns are found, and what their missing values are. */
+/** Options for the columns of CSV and Parquet. */
 export function tableOptions(scorer: JobTools['scorer'], { service, input }: JobSpec): TableNames & MissingOptions {
   const { columns, missing } = scorer.rowSettings(service)
   if (input.header === false) return { names: columns, fileColumns: input.columns, missing }
   return { names: input.columns ?? columns, missing }
 }
 
-async function readablePlace({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadableReference> {
+async function inputReference({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadableReference> {
   if ('blob' in input.place) return parseBlobReference(input.place.blob)
-  // A secret, so it is not in the spec; with its question mark.
+  // The signature is a secret, so it is not in the spec. It begins with a question mark.
   const signature = await store.readWhole(signatureBlob(folder))
   return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
 }

@@ -12,19 +12,19 @@ import { planText } from './plan-text.ts'
 export interface PlanOptions extends ChunkLimits, CsvOptions, MissingOptions {
   readonly format: InputFormat
   readonly isGzip: boolean
-  /** Of the input as it lies there. */
+  /** Size of the input as stored. */
   readonly bytes: number
-  /** A larger row is planned as a row, but never held. */
+  /** A larger row is counted, but never held in memory. */
   readonly maxRowBytes: number
-  /** Of the unpacked text. */
+  /** Largest decompressed text. */
   readonly maxInputBytes: number
-  /** Needed where the input is Parquet. */
+  /** Required for Parquet. */
   readonly planParquet?: PlanParquet
 }
 
 /**
- * Writes the rows of a Parquet file as JSON Lines, in chunks. Its reader cannot be trusted with any file's time and memory:
- * the app has it in a process of its own.
+ * Writes the rows of a Parquet file as JSON Lines, in chunks. The app runs it in a process of its own, because a damaged file can
+ * take all time and memory.
  *
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
@@ -36,10 +36,10 @@ export const defaultPlanLimits = {
 } as const
 
 /**
- * Cuts an input into chunks of whole rows. The same bytes and options give the same chunks, wherever it was begun. Memory
- * does not grow with the input or a row: the text of one chunk at most, and for Parquet the columns of some thousand rows.
+ * Divides an input into chunks of whole rows. The same bytes and options give the same chunks, whatever the cursor. Memory does not
+ * grow with the input or a row: it holds at most the text of one chunk, and for Parquet the columns of some thousand rows.
  *
- * @param cursor  `next` of the last chunk that is known, or `planStart`
+ * @param cursor  `next` of the last planned chunk, or `planStart`
  * @returns chunks of at least one row each; none when the input has no rows (a CSV: nothing after its header)
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
@@ -50,7 +50,7 @@ export async function* planChunks(
 ): AsyncGenerator<NextChunk> {
   const { format, isGzip, inputs, maxRowBytes, planParquet } = options
   if (format === 'parquet') {
-    if (!planParquet) throw new TypeError('planChunks was given a Parquet file, but nothing that reads one')
+    if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
     return yield* planParquet(read, options, cursor)
   }
   const source = { ...options, read }
@@ -64,5 +64,5 @@ export async function* planChunks(
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = createScanner(format, offset, cursor.chunk > 0)
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
-  yield* planText(pieces, rows, format === 'json' ? ',' : '\n', options, begin)
+  yield* planText(pieces, rows, { separator: format === 'json' ? ',' : '\n', limits: options, cursor: begin })
 }

@@ -4,29 +4,33 @@ import type { RowScanner } from '../formats/row-scanner.ts'
 import type { PlanCursor } from '../planned-chunk.ts'
 import { ChunkBuilder, type ChunkLimits, type NextChunk } from './chunk-builder.ts'
 
+export interface TextPlan {
+  /** Separates rows in the chunks' own text. */
+  readonly separator: string
+  readonly limits: ChunkLimits
+  readonly cursor: PlanCursor
+}
+
 /**
- * Cuts a text into chunks of whole rows. Looks at each byte once and makes nothing per row, unless the text is kept.
+ * Divides a text into chunks of whole rows. Reads each byte once, and allocates nothing per row unless `rows` is a reader.
  *
- * @param rows  a scanner, or a cutter: then each chunk carries its text
- * @param separator  between rows of that text
+ * @param rows  a scanner, or a reader: then each chunk has its own text
  */
 export async function* planText(
   pieces: AsyncIterable<Uint8Array>,
   rows: RowScanner | RowReader,
-  separator: string,
-  limits: ChunkLimits,
-  cursor: PlanCursor,
+  { separator, limits, cursor }: TextPlan,
 ): AsyncGenerator<NextChunk> {
-  const cutter = rows instanceof RowReader ? rows : undefined
-  const chunk = new ChunkBuilder(limits, cursor, cutter && separator)
+  const reader = rows instanceof RowReader ? rows : undefined
+  const chunk = new ChunkBuilder(limits, cursor, reader && separator)
   try {
     for await (const piece of pieces) {
       rows.feed(piece)
-      while (rows.next()) if (chunk.add(rows.start, rows.end, cutter?.row)) yield chunk.close()
+      while (rows.next()) if (chunk.add(rows.start, rows.end, reader?.row)) yield chunk.close()
     }
-    if (rows.finish()) chunk.add(rows.start, rows.end, cutter?.row)
+    if (rows.finish()) chunk.add(rows.start, rows.end, reader?.row)
   } catch (failure) {
-    // What was read before the fault is as good as ever.
+    // Rows before the fault are valid.
     if (failure instanceof InputUnreadable && chunk.hasRows) yield chunk.close()
     throw failure
   }

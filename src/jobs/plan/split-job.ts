@@ -11,9 +11,9 @@ import { openInput, type PlanTools, planOptions } from './job-input.ts'
 import { planChunks } from './plan-chunks.ts'
 
 /**
- * Plans the chunks of a job, from where the plan ends on. Two who split at the same time write the same bytes.
+ * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
  *
- * @throws what a retry may heal
+ * @throws failures after which a retry may succeed
  */
 export async function splitInput(tools: PlanTools, message: JobMessage): Promise<void> {
   const { store, queues, clock } = tools
@@ -21,9 +21,9 @@ export async function splitInput(tools: PlanTools, message: JobMessage): Promise
   const job = await openJob(tools, folder)
   if (!job) return
   const startedAt = new Date(clock.wallMs()).toISOString()
-  const state = await changeState(store, folder, ['NotStarted'], 'Running', { startedAt })
+  const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
   if (state?.status !== 'Running') return
-  // Without it nobody would bring back what is lost from here on.
+  // Without this entry the sweeper would not see the job.
   await store.create(activeBlob(folder), '', { service: job.spec.service })
   try {
     const isComplete = await continuePlan(tools, { spec: job.spec, state })
@@ -33,21 +33,21 @@ export async function splitInput(tools: PlanTools, message: JobMessage): Promise
     if (!fatal) throw failure
     return failJob(tools, job, fatal)
   }
-  // The end of the plan may be known only after all its chunks are done; and without chunks nobody else looks.
+  // All chunks may be done before the end of the plan is known. A job without chunks has no other step to finish it.
   if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
 }
 
-/** @returns whether the plan is complete; otherwise somebody goes on, or the job is not wanted any more */
+/** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
 async function continuePlan(tools: PlanTools, { spec }: OpenJob): Promise<boolean> {
   const { store, queues, clock, limits } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   for await (const part of partsToPlan(tools, spec)) {
     const isOurs = await commitPart(store, folder, part)
-    // Of two splitters one begins; where it died in between, the sweeper does.
+    // Only the planner that commits the first part sends the first chunks. If it dies in between, the sweeper does.
     if (isOurs && part.part === 0) await sendFirstChunks(tools, folder, part)
     if (part.isLast) return true
-    // Looked at only after a part: every run makes the plan longer, however slow the input is.
+    // Checked only after a part, so that every run makes the plan longer, however slow the input is.
     if (clock.monotonicMs() >= deadline) {
       await queues.send('split', jobMessage(folder))
       return false
@@ -57,19 +57,19 @@ async function continuePlan(tools: PlanTools, { spec }: OpenJob): Promise<boolea
   return true
 }
 
-/** The rest of the plan. Which chunks are in which part depends on the input only, not on who began where. */
+/** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
 async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGenerator<PlanPart> {
   const { store, limits } = tools
   const { folder } = spec
-  const known = (await listPlan(store, folder)).at(-1)
-  if (known?.isLast) return
-  let part = known ? known.part + 1 : 0
-  let next = (known && (await readPart(store, folder, known.part)))?.next ?? planStart
+  const lastPart = (await listPlan(store, folder)).at(-1)
+  if (lastPart?.isLast) return
+  let part = lastPart ? lastPart.part + 1 : 0
+  let next = (lastPart && (await readPart(store, folder, lastPart.part)))?.next ?? planStart
   const read = await openInput(tools, spec)
   const options = await planOptions(tools, spec)
   let chunks: PlannedChunk[] = []
   for await (const { content, next: after, ...chunk } of planChunks(read, options, next)) {
-    // Before the plan names it.
+    // The text must exist before the plan names the chunk.
     if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
     next = after
     chunks.push(chunk)
@@ -81,7 +81,7 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   yield { part, chunks, next, isLast: true }
 }
 
-/** Each hands on to the one that is a window later. */
+/** Enqueues the chunks of the first window. Each enqueues the chunk that is a window later. */
 async function sendFirstChunks(
   { queues, limits }: PlanTools,
   folder: JobFolder,

@@ -9,100 +9,100 @@ import type { JobTools } from '../tools.ts'
 import type { LostMessage } from './sweep-memory.ts'
 
 /**
- * What of a job that has not ended stands still for so long that its message was probably lost.
+ * Finds steps of a job that have made no progress for so long that their message was probably lost.
  *
- * @param changedAt  when the state was changed last
- * @param now  each by the clock of the storage
+ * @param changedAt  last change of the state
+ * @param now  both by the clock of the storage
  */
 export async function findLostWork(
   tools: JobTools,
   job: OpenJob,
-  changedAt: number,
-  now: number,
+  { changedAt, now }: { readonly changedAt: number; readonly now: number },
 ): Promise<LostMessage[]> {
   const { store, limits } = tools
   const { folder } = job.spec
   const { status } = job.state
-  const stands = (since: number) => now - since >= limits.stallMs
+  const isStalled = (since: number) => now - since >= limits.stallMs
   const finish: LostMessage = { queue: 'finish', message: jobMessage(folder), subject: 'finish', stage: status }
-  if (!isActive(job.state)) return stands(changedAt) ? [finish] : []
+  if (!isActive(job.state)) return isStalled(changedAt) ? [finish] : []
   const plan = await listPlan(store, folder)
   const last = plan.at(-1)
   const lost: LostMessage[] = []
   if (status === 'NotStarted' || !last?.isLast) {
     const split: LostMessage = { queue: 'split', message: jobMessage(folder), subject: 'split', stage: plan.length }
-    if (stands(last?.modifiedAt ?? changedAt)) lost.push(split)
+    if (isStalled(last?.modifiedAt ?? changedAt)) lost.push(split)
   }
-  const { slots, usualMs } = await openSlots(tools, folder, plan)
-  // Where chunks take long, because they are slow or the queue is deep, one that takes three times as long is no sign yet.
-  const patienceMs = Math.max(limits.stallMs, Math.min(3 * usualMs, limits.longestPauseMs))
-  for (const { chunk, since } of slots) {
+  const { chunks, usualMs } = await findNextChunks(tools, folder, plan)
+  // Where chunks take long, because the service is slow or the queue deep, three times the usual time is not a loss yet.
+  const timeoutMs = Math.max(limits.stallMs, Math.min(3 * usualMs, limits.longestPauseMs))
+  for (const { chunk, since } of chunks) {
     const message = { ...jobMessage(folder), chunk, isRevival: true }
-    const revival: LostMessage = { queue: 'chunk', message, subject: `slot ${chunk % limits.window}`, stage: chunk }
-    const stands = async () => now - (await lastKeptAt(tools, folder, chunk)) >= patienceMs
-    if (now - since >= patienceMs && (await stands())) lost.push(revival)
+    // Recorded under this subject since 0.1.0: the position in the window.
+    const subject = `slot ${chunk % limits.window}`
+    const isLost = async () => now - (await lastStoredAt(tools, folder, chunk)) >= timeoutMs
+    if (now - since >= timeoutMs && (await isLost())) lost.push({ queue: 'chunk', message, subject, stage: chunk })
   }
   if (await totalsWhenAllDone(store, folder)) lost.push(finish)
   return lost
 }
 
-interface ChunkBuilder {
+interface PendingChunk {
   readonly chunk: number
-  /** Since when it could have been scored. */
+  /** Since when it could have been scored: milliseconds since 1970, by the clock of the storage. */
   readonly since: number
 }
 
 /**
- * Closes parts whose results are all there on the way.
+ * Finds the next chunk at each position of the window, and closes parts whose results all exist.
  *
- * @returns of each slot of the window the chunk that is next; and how long a slot usually takes for one, if that can be told
+ * @returns also the usual time between two results at a position; 0 when it is not known
  */
-async function openSlots(
+async function findNextChunks(
   tools: JobTools,
   folder: JobFolder,
   plan: readonly ListedPart[],
-): Promise<{ slots: ChunkBuilder[]; usualMs: number }> {
+): Promise<{ chunks: PendingChunk[]; usualMs: number }> {
   const { store, limits } = tools
   const done = await listDone(store, folder)
   const committedAt = new Map<number, number>()
-  const slots = new Map<number, ChunkBuilder>()
+  const next = new Map<number, PendingChunk>()
   for (const part of plan.filter(each => !isDone(each, done))) {
     let count = 0
     for await (const { chunk, modifiedAt } of listResults(store, folder, part.part)) {
       committedAt.set(chunk, modifiedAt)
       count++
     }
-    if (count >= part.chunkCount) await closePart(store, folder, part.part, part.chunkCount)
+    if (count >= part.chunkCount) await closePart(store, folder, part)
     const first = part.part * limits.chunksPerPart
     for (let chunk = first; chunk < first + part.chunkCount; chunk++) {
-      const slot = chunk % limits.window
-      if (committedAt.has(chunk) || slots.has(slot)) continue
-      const before = chunk - limits.window
-      const handedOnAt = committedAt.get(before) ?? (before < 0 ? 0 : await committedAtOf(tools, folder, before))
-      slots.set(slot, { chunk, since: Math.max(part.modifiedAt, handedOnAt) })
+      const position = chunk % limits.window
+      if (committedAt.has(chunk) || next.has(position)) continue
+      const previous = chunk - limits.window
+      const enqueuedAt = committedAt.get(previous) ?? (previous < 0 ? 0 : await findCommitTime(tools, folder, previous))
+      next.set(position, { chunk, since: Math.max(part.modifiedAt, enqueuedAt) })
     }
-    if (slots.size === limits.window) break
+    if (next.size === limits.window) break
   }
-  return { slots: [...slots.values()], usualMs: usualTime(committedAt, limits.window) }
+  return { chunks: [...next.values()], usualMs: usualTime(committedAt, limits.window) }
 }
 
-/** When a chunk that takes several runs has last come further; 0 for others. */
-async function lastKeptAt({ store, limits }: JobTools, folder: JobFolder, chunk: number): Promise<number> {
+/** When a chunk that takes several runs last stored results; 0 for other chunks. */
+async function lastStoredAt({ store, limits }: JobTools, folder: JobFolder, chunk: number): Promise<number> {
   const { container, path } = attemptBlob(folder, partNumber(chunk, limits), chunk, 'lines-')
-  let keptAt = 0
-  for await (const { modifiedAt } of store.list(container, path)) keptAt = Math.max(keptAt, modifiedAt)
-  return keptAt
+  let storedAt = 0
+  for await (const { modifiedAt } of store.list(container, path)) storedAt = Math.max(storedAt, modifiedAt)
+  return storedAt
 }
 
-async function committedAtOf(tools: JobTools, folder: JobFolder, chunk: number): Promise<number> {
+async function findCommitTime(tools: JobTools, folder: JobFolder, chunk: number): Promise<number> {
   return (await headResult(tools, folder, chunk))?.modifiedAt ?? 0
 }
 
-/** The median between the results of chunks that follow each other in a slot, in milliseconds. */
+/** Median time between consecutive results at a position of the window, in milliseconds. */
 function usualTime(committedAt: ReadonlyMap<number, number>, window: number): number {
   const times = [...committedAt].flatMap(([chunk, at]) => {
-    const before = committedAt.get(chunk - window)
-    return before === undefined ? [] : [at - before]
+    const previousAt = committedAt.get(chunk - window)
+    return previousAt === undefined ? [] : [at - previousAt]
   })
   return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
 }

@@ -3,17 +3,17 @@ import { type JobFolder, sweepBlob } from '../layout.ts'
 import type { JobLimits } from '../limits.ts'
 import type { JobMessage, JobQueue } from '../message-queues.ts'
 
-/** A message that the sweeper thinks was lost. */
+/** A message that the sweeper assumes to be lost. */
 export interface LostMessage {
   readonly queue: JobQueue
   readonly message: JobMessage
-  /** What it brings on: one such thing is asked for at a time, e.g. `slot 3`. */
+  /** The step that it continues, e.g. `slot 3`. One message for each subject is sent at a time. */
   readonly subject: string
-  /** How far that is; when it gets further, the pauses begin anew. */
+  /** Progress of the subject. When it changes, the pauses start over. */
   readonly stage: string | number
 }
 
-interface Remembered {
+interface SentMessage {
   readonly stage: string | number
   readonly times: number
   /** Milliseconds since 1970, by the clock of the storage. */
@@ -21,32 +21,30 @@ interface Remembered {
 }
 
 /**
- * Chooses the revivals that are due and remembers them, before anything is sent: of two sweepers one sends, and one that dies
- * in between costs a pause. Pauses double, so that a queue that is only deep does not fill with copies.
+ * Chooses the messages that are due, and records them before they are sent: only one of two concurrent sweepers sends, and one
+ * that dies in between costs a pause. Pauses double, so that copies do not fill a queue that is merely deep.
  *
  * @param now  by the clock of the storage
  */
 export async function chooseDue(
-  store: BlobStore,
+  { store, limits }: { readonly store: BlobStore; readonly limits: JobLimits },
   folder: JobFolder,
-  revivals: readonly LostMessage[],
-  now: number,
-  limits: JobLimits,
+  { lost, now }: { readonly lost: readonly LostMessage[]; readonly now: number },
 ): Promise<LostMessage[]> {
-  const blob = await store.readWhole(sweepBlob(folder))
-  const memory: Record<string, Remembered> = blob ? JSON.parse(Buffer.from(blob.content).toString()) : {}
-  const due = revivals.filter(({ subject, stage }) => {
-    const known = memory[subject]
-    return known?.stage !== stage || now - known.at >= pauseAfter(known.times, limits)
+  const reference = sweepBlob(folder)
+  const blob = await store.readWhole(reference)
+  const sent: Record<string, SentMessage> = blob ? JSON.parse(Buffer.from(blob.content).toString()) : {}
+  const due = lost.filter(({ subject, stage }) => {
+    const last = sent[subject]
+    return last?.stage !== stage || now - last.at >= pauseAfter(last.times, limits)
   })
   if (due.length === 0) return []
   for (const { subject, stage } of due) {
-    const known = memory[subject]
-    memory[subject] = { stage, times: known?.stage === stage ? known.times + 1 : 1, at: now }
+    const last = sent[subject]
+    sent[subject] = { stage, times: last?.stage === stage ? last.times + 1 : 1, at: now }
   }
-  const text = JSON.stringify(memory)
-  const place = sweepBlob(folder)
-  const isOurs = blob ? await store.replace(place, text, blob.etag) : await store.create(place, text)
+  const text = JSON.stringify(sent)
+  const isOurs = blob ? await store.replace(reference, text, blob.etag) : await store.create(reference, text)
   return isOurs ? due : []
 }
 

@@ -1,18 +1,17 @@
-/** Which names a job may give: nothing that a URL could resolve to another blob, or another container, than it says. */
+/** Refuses blob names that a URL parser could resolve to another blob or container. */
 
 /** Azure: "Naming and Referencing Containers, Blobs, and Metadata". */
 const containerPattern = /^[a-z0-9](-?[a-z0-9]){2,62}$/
 const maxPathCharacters = 1024
 const maxSegments = 254
 
-/** Characters that end a line or a text for some reader, or cannot be written as UTF-8: controls, separators, half pairs. */
+/** Controls, line separators and characters without a UTF-8 form. Some readers end a line or a text at them. */
 const unfitCharacter = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Noncharacter_Code_Point}]/u
 
 /**
- * What is wrong with `<container>/<path>`. Looked at segment by segment: a pattern over the whole name is only as good as
- * its idea of a line.
+ * Checks `<container>/<path>` segment by segment, because a regular expression over the whole name would depend on line ends.
  *
- * @returns undefined: nothing
+ * @returns what is wrong with the name, or undefined
  */
 export function blobNameFault(name: string): string | undefined {
   const [container = '', ...segments] = name.split('/')

@@ -3,15 +3,13 @@ import { messageFolder } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
 import { jobIdPattern } from '../spec.ts'
-import { chooseJobId } from './job-ids.ts'
-import { parseJobRequest, type RequestLimits } from './job-request.ts'
+import { chooseJobId, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
 import { type JobView, readJobView } from './job-view.ts'
-import { listJobs } from './list-jobs.ts'
-import { type ReadMessage, readMessage, waitingMessage } from './read-message.ts'
-import { messageJobId, storeRefusedJob } from './refused-jobs.ts'
-import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
-import { readSubmission } from './submission.ts'
+import { type JobPage, listJobs } from './list-jobs.ts'
+import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
+import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
+import { parseSubmission } from './submission.ts'
 
 export interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** e.g. a UUID */
@@ -19,52 +17,55 @@ export interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   log(line: string): void
 }
 
-/** Azure: for so long a message lives that nobody gave another time. */
+/** Azure's default lifetime of a queue message. */
 const longestWaitMs = 7 * 24 * 3_600_000
 
-/** Takes jobs in, tells of them and cancels them: all it knows is in blobs. */
+/** Creates, shows, lists and cancels jobs. It has no state of its own: all that it knows is in blobs. */
 export class JobService {
   readonly #options: JobServiceOptions
-  readonly #intake: JobStore
+  readonly #jobs: JobStore
 
   constructor(options: JobServiceOptions) {
     this.#options = options
-    this.#intake = new JobStore(options)
+    this.#jobs = new JobStore(options)
   }
 
   /**
-   * @param submission  as it came, not checked yet
-   * @param idempotencyKey  stands for `jobId`
-   * @returns the job, also when it was there already with the same content
+   * @param submission  not validated yet
+   * @param idempotencyKey  takes the place of `jobId`
+   * @returns the job, also when it existed with the same content
    * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
    */
   async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
-    const read = readSubmission(submission)
-    if (read.service !== undefined && read.service !== service) {
-      throw new ScoringError('JOB_INVALID', `service: is "${read.service}", the path names "${service}"; leave it out`)
+    const parsed = parseSubmission(submission)
+    if (parsed.service !== undefined && parsed.service !== service) {
+      throw new ScoringError(
+        'JOB_INVALID',
+        `service: is "${parsed.service}", the path names "${service}"; leave it out`,
+      )
     }
-    const jobId = chooseJobId(service, read.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#intake.accept(parseJobRequest(service, jobId, read, this.#options))
+    const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
+    return this.#jobs.create(parseJobRequest({ service, jobId }, parsed, this.#options))
   }
 
   /**
-   * A message on `scoring-jobs`: its fault becomes a failed job that says why. Where its service has too many jobs, it goes
-   * back and comes again.
+   * Creates the job of a message on `scoring-jobs`. An invalid message becomes a failed job that says why. A message whose
+   * service has too many active jobs is put back into the queue.
    *
-   * @param text  JSON, base64 of JSON, or what a host made of it
-   * @param messageId  names a failed job without an id that is free
-   * @param isLastTry  what may pass becomes a failed job as well, where it throws otherwise, to be tried again
+   * @param content  JSON, base64 of JSON, or JSON that the host has parsed
+   * @param messageId  becomes the id of a failed job whose own id is missing or taken
+   * @param isLastTry  temporary failures become a failed job too; otherwise they are thrown, so that the queue retries
    */
-  async submitMessage(text: unknown, messageId: string, isLastTry = false): Promise<void> {
-    let message: ReadMessage | undefined
+  async submitMessage(content: unknown, messageId: string, isLastTry = false): Promise<void> {
+    let message: SubmissionMessage | undefined
     try {
-      message = readMessage(text)
-      await this.#acceptMessage(message, message.waiting?.messageId ?? messageId)
+      message = readMessage(content)
+      await this.#createFromMessage(message, message.waiting?.messageId ?? messageId)
     } catch (failure) {
       if (!(failure instanceof ScoringError)) throw failure
       const { waiting } = message ?? {}
       const firstId = waiting?.messageId ?? messageId
-      if (failure.code === 'TOO_MANY_JOBS' && message && (await this.#sendBack(message, firstId, failure))) return
+      if (failure.code === 'TOO_MANY_JOBS' && message && (await this.#postpone(message, firstId, failure))) return
       const isFinal = failure.status < 500 && (failure.code !== 'TOO_MANY_JOBS' || waiting !== undefined)
       if (!isFinal && !isLastTry) throw failure
       await this.#refuse(message?.submission, firstId, failure)
@@ -76,9 +77,9 @@ export class JobService {
     return readJobView(this.#options.store, await this.#find(service, jobId))
   }
 
-  /** Newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
-  list(service: string, limit: number, marker?: string): Promise<{ jobs: JobView[]; nextMarker?: string }> {
-    return listJobs(this.#options.store, service, limit, marker)
+  /** Lists the jobs of a service, newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
+  list(service: string, limit: number, marker?: string): Promise<JobPage> {
+    return listJobs(this.#options.store, service, { limit, ...(marker === undefined ? {} : { marker }) })
   }
 
   /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */
@@ -87,35 +88,40 @@ export class JobService {
     const job = await this.#find(service, jobId)
     if (isRefused(job)) throw notCancellable('Failed')
     await ensureState(store, job)
-    const state = await changeState(store, job.folder, ['NotStarted', 'Running'], 'CancelRequested')
+    const state = await changeState(store, job.folder, { from: ['NotStarted', 'Running'], to: 'CancelRequested' })
     if (state?.status === 'CancelRequested') await queues.send('finish', jobMessage(job.folder))
     else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
     return readJobView(store, job)
   }
 
-  async #acceptMessage({ submission }: ReadMessage, messageId: string): Promise<void> {
-    const { service, ...read } = readSubmission(submission)
-    if (service === undefined) throw new ScoringError('JOB_INVALID', 'service: is missing; name the one that scores')
-    if (read.input.url?.includes('?')) {
-      const why = 'has a query: a signature does not belong in a message, where it is kept'
-      throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit such a job over HTTP`)
+  async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
+    const { service, ...parsed } = parseSubmission(submission)
+    if (service === undefined)
+      throw new ScoringError('JOB_INVALID', 'service: is missing; name the service that scores')
+    if (parsed.input.url?.includes('?')) {
+      const why = 'has a query; queues store messages in plain text, so a signature must not be sent in one'
+      throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit this job over HTTP`)
     }
-    // The same message, delivered twice, is the same job.
-    const jobId = read.jobId ?? messageJobId(messageId)
-    await this.#intake.accept({ ...parseJobRequest(service, jobId, read, this.#options), messageId })
+    // A message that is delivered twice creates one job.
+    const jobId = parsed.jobId ?? messageJobId(messageId)
+    await this.#jobs.create({ ...parseJobRequest({ service, jobId }, parsed, this.#options), messageId })
   }
 
   /**
-   * In a queue too many means later: the message goes back as a new one, so that it does not come nearer to the poison queue.
-   * Should this one be delivered again all the same, both are the same job, by its id.
+   * Puts the submission back into the queue as a new message, which does not count as a failed delivery. If the old message is
+   * delivered again all the same, both create the same job, because the id is the same.
    *
-   * @returns false: it has waited for so long as a message may, or leaves no place for what it must say besides
+   * @returns false when it has waited too long, or would be too long with what is added to it
    */
-  async #sendBack({ json, waiting }: ReadMessage, messageId: string, { message }: ScoringError): Promise<boolean> {
+  async #postpone(
+    { json, waiting }: SubmissionMessage,
+    messageId: string,
+    { message }: ScoringError,
+  ): Promise<boolean> {
     const { queues, now, log } = this.#options
     const since = waiting?.since ?? now()
     const waitedMs = now() - since
-    const text = waitingMessage(json, { messageId, since })
+    const text = encodeWaitingMessage(json, { messageId, since })
     if (waitedMs >= longestWaitMs || Buffer.byteLength(text) > maxMessageBytes) return false
     await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 4000)))
     if (!waiting) log(`the job of message ${messageId} waits: ${message}`)
@@ -125,22 +131,23 @@ export class JobService {
   /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
   async #find(service: string, jobId: string): Promise<StoredJob> {
     const { store } = this.#options
-    // Of a message that names no service nobody knows whose it is: whoever knows its id may learn what was wrong with it.
+    // A failed job without a service is shown to every caller who knows the id of its message.
     const find = async () => (await findJob(store, service, jobId)) ?? (await readJob(store, messageFolder(jobId)))
     const job = jobIdPattern.test(jobId) ? await find() : undefined
     if (!job) throw new ScoringError('JOB_UNKNOWN', 'This service has no such job.')
     return job
   }
 
-  async #refuse(asked: unknown, messageId: string, failure: ScoringError): Promise<void> {
+  async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
     const { store, now, log } = this.#options
-    const { service } = (asked ?? {}) as { service?: unknown }
-    const known = typeof service === 'string' && this.#isKnown(service) ? service : undefined
-    const jobId = await storeRefusedJob(store, asked, messageId, known, failure, new Date(now()).toISOString())
-    if (jobId !== undefined) log(`job ${jobId} of a message failed: ${failure.code}: ${failure.message}`)
+    const named = ((submission ?? {}) as { service?: unknown }).service
+    const service = typeof named === 'string' && this.#exists(named) ? named : undefined
+    const createdAt = new Date(now()).toISOString()
+    const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
+    if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
   }
 
-  #isKnown(service: string): boolean {
+  #exists(service: string): boolean {
     try {
       this.#options.find(service)
       return true
@@ -151,5 +158,6 @@ export class JobService {
 }
 
 function notCancellable(status: string): ScoringError {
-  return new ScoringError('JOB_NOT_CANCELLABLE', `The job is ${status}; only one that has not ended can be cancelled.`)
+  const message = `The job is ${status}; only a job that is NotStarted or Running can be cancelled.`
+  return new ScoringError('JOB_NOT_CANCELLABLE', message)
 }

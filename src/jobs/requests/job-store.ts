@@ -5,10 +5,10 @@ import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobRef
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
-import type { JobSpec } from '../spec.ts'
+import { inputName, type JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
 import { type JobView, readJobView } from './job-view.ts'
-import { currentEtag, pinInput } from './pin-input.ts'
+import { findCurrentEtag, pinInput } from './pin-input.ts'
 import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
 
 export interface JobStoreOptions {
@@ -18,13 +18,13 @@ export interface JobStoreOptions {
   find(service: string): ScoringService
   readonly scorer: Pick<RowScorer, 'modelDigest'>
   readonly maxInputBytes: number
-  /** Jobs of one service that have not ended. */
+  /** Most jobs of one service that have not ended. */
   readonly maxActiveJobs: number
   /** Milliseconds since 1970. */
   now(): number
 }
 
-/** Makes jobs of orders. Whatever dies on the way, whoever asks for the same again goes on from there. */
+/** Creates jobs. A submission that was interrupted at any point is completed by the next one with the same id. */
 export class JobStore {
   readonly #options: JobStoreOptions
 
@@ -33,40 +33,41 @@ export class JobStore {
   }
 
   /**
-   * @returns the job, also when it was there already
+   * @returns the job, also when it existed before
    * @throws ScoringError JOB_ID_TAKEN, JOB_INPUT_CHANGED, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
    */
-  async accept(order: JobRequest): Promise<JobView> {
+  async create(request: JobRequest): Promise<JobView> {
     const { store } = this.#options
-    const known = await findJob(store, order.service, order.jobId)
-    if (known) return this.#goOn(order, known, () => currentEtag(store, order))
-    const spec = await this.#accepted(order)
+    const existing = await findJob(store, request.service, request.jobId)
+    if (existing) return this.#resume(request, existing, () => findCurrentEtag(store, request))
+    const spec = await this.#createSpec(request)
     const { jobId, folder, service, createdAt } = spec
-    // Once there is a spec there is a job; so whatever finds it later is there before.
+    // A job exists once its spec does, so the list entry is written first.
     await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
     const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
-    return this.#goOn(order, isFirst ? spec : ((await readJob(store, folder)) ?? spec), async () => spec.input.etag)
+    const job = isFirst ? spec : ((await readJob(store, folder)) ?? spec)
+    return this.#resume(request, job, async () => spec.input.etag)
   }
 
-  /** What is asked for, checked against what there is. */
-  async #accepted(order: JobRequest): Promise<JobSpec> {
+  /** Checks the request against the services and the storage. */
+  async #createSpec(request: JobRequest): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
-    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } = order
+    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } =
+      request
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
-      const why = 'takes whole HTTP requests (rawHttp), which rows of a job are not'
+      const why = 'has an entry script that takes raw HTTP requests (rawHttp), not rows'
       throw new ScoringError('JOB_INVALID', `service: "${service}" ${why}; call it over HTTP`)
     }
     const modelDigest = await scorer.modelDigest(service)
     if (await store.head(parseBlobReference(output.blob))) {
-      const advice = 'a job writes over nothing; choose another name, or remove it'
-      throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: there is a blob "${output.blob}" already; ${advice}`)
+      const advice = 'jobs do not overwrite; choose another name, or remove the blob'
+      throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)
     }
-    await this.#requireRoom(service)
-    const input = await pinInput(store, order, maxInputBytes)
+    await this.#limitActiveJobs(service)
+    const input = await pinInput(store, request, maxInputBytes)
     await store.create(activeBlob(folder), '', { service })
-    const createdAt = new Date(now()).toISOString()
     return {
       jobId,
       folder,
@@ -78,25 +79,24 @@ export class JobStore {
       miniBatchSize,
       errorThreshold,
       maxRetries,
-      createdAt,
+      createdAt: new Date(now()).toISOString(),
       ...(messageId === undefined ? {} : { messageId }),
     }
   }
 
   /**
-   * Sees that a job that is there is on its way.
+   * Makes sure that an existing job gets started.
    *
-   * @param etag  of the input as the order finds it
+   * @param readEtag  version of the input that the request finds
    */
-  async #goOn(order: JobRequest, job: StoredJob, etag: () => Promise<string | undefined>): Promise<JobView> {
+  async #resume(request: JobRequest, job: StoredJob, readEtag: () => Promise<string | undefined>): Promise<JobView> {
     const { store, queues } = this.#options
-    if (isRefused(job) || job.fingerprint !== order.fingerprint) {
-      const advice = 'the same id is for the same job only; choose another one'
-      throw new ScoringError('JOB_ID_TAKEN', `jobId: there is a job "${order.jobId}" with other content; ${advice}`)
+    if (isRefused(job) || job.fingerprint !== request.fingerprint) {
+      const advice = 'an id belongs to one job; choose another one'
+      throw new ScoringError('JOB_ID_TAKEN', `jobId: "${request.jobId}" is a job with other content; ${advice}`)
     }
-    // A message that is delivered again asks for nothing new.
-    const isAgain = order.messageId !== undefined && order.messageId === job.messageId
-    if (!isAgain) requireSameInput(job, await etag())
+    const isRedelivered = request.messageId !== undefined && request.messageId === job.messageId
+    if (!isRedelivered) requireSameInput(job, await readEtag())
     const state = await ensureState(store, job)
     if (state?.status === 'NotStarted') {
       await store.create(activeBlob(job.folder), '', { service: job.service })
@@ -105,32 +105,29 @@ export class JobStore {
     return readJobView(store, job)
   }
 
-  async #requireRoom(service: string): Promise<void> {
+  async #limitActiveJobs(service: string): Promise<void> {
     const { store, maxActiveJobs } = this.#options
     let active = 0
     for await (const _ of store.list(jobsContainer, activePrefixFor(service))) active++
     if (active < maxActiveJobs) return
     throw new ScoringError(
       'TOO_MANY_JOBS',
-      `${active} jobs of this service have not ended (SCORING_JOB_MAX_ACTIVE); submit this one later.`,
-      {
-        retryAfterSeconds: 30,
-      },
+      `${active} jobs of this service have not ended; the limit is ${maxActiveJobs} (SCORING_JOB_MAX_ACTIVE). Try again later.`,
+      { retryAfterSeconds: 30 },
     )
   }
 }
 
 /**
- * The answer for a job of yesterday's rows must not pass for one of today's.
+ * Refuses a repeated id whose input has changed: predictions for yesterday's rows must not pass for today's.
  *
- * @param etag  of the input now; undefined: it cannot be told
+ * @param etag  version of the input now; undefined when it cannot be read
  * @throws ScoringError JOB_INPUT_CHANGED
  */
 function requireSameInput({ jobId, createdAt, input }: JobSpec, etag: string | undefined): void {
   if (etag === undefined || etag === input.etag) return
-  const name = 'blob' in input.place ? input.place.blob : input.place.url
   throw new ScoringError(
     'JOB_INPUT_CHANGED',
-    `jobId: the job "${jobId}" of ${createdAt} is for an earlier version of ${name}, which has changed since; choose another id for what is there now, e.g. one with a date in it`,
+    `jobId: the job "${jobId}" of ${createdAt} is for an earlier version of ${inputName(input)}, which has changed since; choose another id for the current version, e.g. one with a date in it`,
   )
 }

@@ -8,25 +8,24 @@ import { isRefused, type RefusedJob, type StoredJob } from './stored-job.ts'
 /** A job as its owner sees it (design: batch jobs). */
 export interface JobView {
   readonly jobId: string
-  /** Absent: a message that names no service that there is. */
+  /** Absent when the job came by a message that names no existing service. */
   readonly service?: string
   readonly status: JobStatus
   readonly progress: JobProgress
   readonly createdAt: string
   readonly startedAt?: string
   readonly endedAt?: string
-  /** Absent: it was never accepted. */
+  /** Absent when the submission was invalid. */
   readonly output?: {
-    /** `<container>/<path>`; there once the status is Completed. */
+    /** `<container>/<path>`; exists once the status is Completed. */
     readonly blob: string
     readonly format: string
-    /** Results of a job that failed or was cancelled: blobs whose names begin so, in the order of the rows. */
+    /** Name prefix of the results of a failed or cancelled job: one blob for each scored chunk, sorted by rows. */
     readonly partial?: string
   }
   readonly error?: { readonly code: string; readonly message: string }
 }
 
-/** The job as its owner sees it now. */
 export async function readJobView(store: BlobStore, job: StoredJob): Promise<JobView> {
   if (isRefused(job)) return refusedView(job)
   const state: JobState = (await readState(store, job.folder)) ?? { status: 'NotStarted', createdAt: job.createdAt }

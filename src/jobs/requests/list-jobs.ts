@@ -4,21 +4,26 @@ import { jobsContainer, listEntryBlob, listPrefix } from '../layout.ts'
 import { type JobView, readJobView } from './job-view.ts'
 import { findJob } from './stored-job.ts'
 
-/** As `listEntryBlob` makes names: time, then id. */
+/** The name of a list entry (`listEntryBlob`): time, then id. */
 const markerPattern = /^\d{13}_[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
+export interface JobPage {
+  readonly jobs: JobView[]
+  /** Absent on the last page. */
+  readonly nextMarker?: string
+}
+
 /**
- * Jobs of a service, newest first.
+ * Lists the jobs of a service, newest first.
  *
- * @param marker  `nextMarker` of the page before
+ * @param marker  `nextMarker` of the previous page
  * @throws ScoringError JOB_LIST_MARKER_INVALID
  */
 export async function listJobs(
   store: BlobStore,
   service: string,
-  limit: number,
-  marker = '',
-): Promise<{ jobs: JobView[]; nextMarker?: string }> {
+  { limit, marker = '' }: { readonly limit: number; readonly marker?: string },
+): Promise<JobPage> {
   if (marker !== '' && !markerPattern.test(marker)) {
     throw new ScoringError('JOB_LIST_MARKER_INVALID', 'marker: must be the "nextMarker" of a list')
   }
@@ -39,14 +44,14 @@ async function readJobViews(store: BlobStore, service: string, names: readonly s
   const views = await Promise.all(
     names.map(async name => {
       const job = await findJob(store, service, name.slice(name.indexOf('_') + 1))
-      // A submission that came to nothing has left its name, too.
-      const isIts = job?.service === service && name === nameOf(service, job.createdAt, job.jobId)
-      return isIts ? readJobView(store, job) : undefined
+      // An interrupted submission leaves an entry without a job, or with that of a later one.
+      const isItsEntry = job?.service === service && name === entryName(service, job.createdAt, job.jobId)
+      return isItsEntry ? readJobView(store, job) : undefined
     }),
   )
   return views.filter(view => view !== undefined)
 }
 
-function nameOf(service: string, createdAt: string, jobId: string): string {
+function entryName(service: string, createdAt: string, jobId: string): string {
   return listEntryBlob(service, Date.parse(createdAt), jobId).path.slice(listPrefix(service).length)
 }

@@ -5,37 +5,36 @@ import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
 import { splitObject } from '../formats/split-json.ts'
 
-/** A message that came before, when its service had too many jobs. */
+/** Added to a submission that was put back into its queue because its service had too many active jobs. */
 const Waiting = z.strictObject({ messageId: z.string(), since: z.int().min(0) })
 const WaitingMessage = z.strictObject({ waiting: Waiting, submission: z.unknown() })
 
-export interface ReadMessage {
-  /** Not checked yet. */
+export interface SubmissionMessage {
+  /** Not validated yet. */
   readonly submission: unknown
-  /** Its JSON as it came: digits beyond a double are in there. */
+  /** The JSON text as received, which holds digits beyond a double. */
   readonly json: string
-  /** As which message it came first, and when (milliseconds since 1970); absent: this is the first time. */
+  /** Id and time (milliseconds since 1970) of the first message; absent when this is the first. */
   readonly waiting?: z.infer<typeof Waiting>
 }
 
 /**
- * The submission that a message holds: JSON, or JSON in base64, which many clients of queues make of every message. A host
- * may have parsed it already.
+ * Reads the submission in a queue message: JSON, or base64 of JSON, which many queue clients send. Some hosts pass parsed JSON.
  *
- * @throws ScoringError JOB_INVALID saying why it is neither
+ * @throws ScoringError JOB_INVALID that says why the text is neither
  */
-export function readMessage(content: unknown): ReadMessage {
+export function readMessage(content: unknown): SubmissionMessage {
   const { value, json } =
     typeof content === 'string'
-      ? parsedOf(content.replace(/^\uFEFF/, ''))
+      ? parseContent(content.replace(/^\uFEFF/, ''))
       : { value: content, json: JSON.stringify(content) }
   const { data } = WaitingMessage.safeParse(value)
   if (!data) return { submission: value, json }
   return { submission: data.submission, json: splitObject(json)?.get('submission') as string, waiting: data.waiting }
 }
 
-/** The message that will be read again. */
-export function waitingMessage(json: string, waiting: z.infer<typeof Waiting>): string {
+/** The counterpart of `readMessage` for a submission that has to wait. */
+export function encodeWaitingMessage(json: string, waiting: z.infer<typeof Waiting>): string {
   return `{"waiting":${JSON.stringify(waiting)},"submission":${json}}`
 }
 
@@ -44,16 +43,16 @@ interface Parsed {
   readonly json: string
 }
 
-function parsedOf(content: string): Parsed {
-  // So a carriage return comes back that a client of the storage has escaped; in JSON it stands between values only.
+function parseContent(content: string): Parsed {
+  // Some storage clients escape carriage returns and do not restore them. In JSON they stand between values only.
   const plain = parse(
     content.includes('&#xD;') && 'fault' in parse(content) ? content.replaceAll('&#xD;', '\r') : content,
   )
   if (!('fault' in plain)) return plain
-  const text = textInBase64(plain.json)
+  const text = decodeBase64(plain.json)
   if (text === undefined) throw invalid(`The message is neither JSON (${plain.fault}) nor base64 of JSON.`)
   const packed = parse(text)
-  if ('fault' in packed) throw invalid(`The message is base64 of what is no JSON: ${packed.fault}.`)
+  if ('fault' in packed) throw invalid(`The message is base64 of text that is not JSON: ${packed.fault}.`)
   return packed
 }
 
@@ -62,12 +61,12 @@ function parse(json: string): Parsed | { readonly fault: string; readonly json: 
     return { value: parseJson(json, true).value, json }
   } catch (failure) {
     if (failure instanceof JsonError) return { fault: describeJsonError(json, failure), json }
-    return { fault: 'it is nested too deeply', json } // for a stack of calls
+    return { fault: 'it is nested too deeply', json } // the parser ran out of stack
   }
 }
 
-/** @returns undefined: it is no base64, or not of text */
-function textInBase64(text: string): string | undefined {
+/** @returns undefined when the text is not base64 of UTF-8 */
+function decodeBase64(text: string): string | undefined {
   const packed = text.replace(/\s/g, '')
   if (packed === '' || packed.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(packed)) return undefined
   try {

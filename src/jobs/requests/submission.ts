@@ -10,25 +10,27 @@ const blobPath = z.string().superRefine((name, context) => {
   context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
 })
 
-/** Where the rows are. One of `blob`, `url` and `rows`. */
+/** The source of the rows: one of `blob`, `url` and `rows`. */
 const JobInput = z
   .strictObject({
     blob: blobPath.optional().describe('a blob of the storage account of the app: "<container>/<path>"'),
     url: z
       .url({ protocol: /^https$/, error: 'must be an https URL' })
       .optional()
-      .describe('a blob elsewhere, with a shared access signature; only on hosts that SCORING_JOB_INPUT_HOSTS names'),
+      .describe(
+        'a blob of another account, with a shared access signature; only on the hosts in SCORING_JOB_INPUT_HOSTS',
+      ),
     rows: z.array(z.unknown()).optional().describe('the rows themselves, for small jobs'),
     format: z
       .enum(inputFormats)
       .optional()
-      .describe('default: by the ending of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
-    isGzip: z.boolean().optional().describe('default: by the ending .gz'),
+      .describe('default: by the extension of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
+    isGzip: z.boolean().optional().describe('default: by the extension .gz'),
     header: z
       .boolean()
       .optional()
       .describe(
-        'whether the first line of a CSV names its columns; default: it does, and is refused if it looks like a row',
+        'whether the first line of a CSV names its columns; default: true, but a first line that looks like a row is refused',
       ),
     columns: z
       .array(z.string().min(1).max(1000))
@@ -37,7 +39,7 @@ const JobInput = z
       .refine(names => new Set(names).size === names.length, 'must not name a column twice')
       .optional()
       .describe(
-        'names of the columns of a CSV or Parquet file that make a row, in the order in which the service takes their values; with "header": false what the columns of the file are, from left to right',
+        'names of the columns of a CSV or Parquet file that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
       ),
   })
   .refine(
@@ -46,11 +48,11 @@ const JobInput = z
   )
 
 const JobOutput = z.strictObject({
-  blob: blobPath.optional().describe('where the predictions go; default: jobs/<service>/<jobId>/predictions.jsonl'),
-  format: z.enum(outputFormats).optional().describe('default: by the ending of the name, else jsonl'),
+  blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
+  format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
 })
 
-/** What a caller sends to have a job (design: batch jobs). */
+/** The body of `POST …/jobs`, and a message on `scoring-jobs`. */
 export const JobSubmission = z.strictObject({
   jobId: z
     .string()
@@ -64,30 +66,35 @@ export const JobSubmission = z.strictObject({
     .string()
     .regex(serviceNamePattern, 'must be the name of a service')
     .optional()
-    .describe('in a message: which service scores; over HTTP the path tells'),
+    .describe('in a message: the service that scores; over HTTP the path names it'),
   input: JobInput,
   output: JobOutput.prefault({}),
-  miniBatchSize: z.int().min(1).max(100_000).default(1000).describe('rows per chunk, which is what one message covers'),
+  miniBatchSize: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1000)
+    .describe('rows per chunk; one queue message covers one chunk'),
   errorThreshold: z
     .int()
     .min(-1)
     .default(-1)
-    .describe('failed rows over the whole input that are accepted; the job fails when there are more; -1: any number'),
+    .describe('most failed rows of the whole input; the job fails when there are more; -1: any number'),
   maxRetries: z
     .int()
     .min(0)
     .max(10)
     .default(3)
-    .describe('how often a row is scored again whose run failed for no fault of the row; then it is a failed row'),
+    .describe('retries of a row after failures that the row did not cause; after the last one the row has failed'),
 })
 export type JobSubmission = z.infer<typeof JobSubmission>
 
 /**
- * What a caller sent, checked.
+ * Validates a submission.
  *
  * @throws ScoringError JOB_INVALID naming each member that is wrong, e.g. `miniBatchSize: Too small: expected number to be >=1, came 0`
  */
-export function readSubmission(submission: unknown): JobSubmission {
+export function parseSubmission(submission: unknown): JobSubmission {
   const parsed = JobSubmission.safeParse(submission, { reportInput: true })
   if (parsed.success) return parsed.data
   throw new ScoringError('JOB_INVALID', parsed.error.issues.map(describe).join('; '))
@@ -114,7 +121,7 @@ function describe({
   return where === '' ? `the submission: ${what}` : `${where}: ${what}`
 }
 
-/** What stood there, where it is short and cannot be a secret, as the query of a URL may be. */
+/** Quotes the value that came, if it is short and not a URL, whose query may be a secret. */
 function came(where: string, input: unknown): string {
   if (where === 'input.url' || typeof input === 'object') return ''
   const text = JSON.stringify(input) ?? ''

@@ -3,17 +3,17 @@ import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { isJson } from '../../protocols/http/media-type.ts'
 import type { WholeAnswer } from '../../scheduling/dispatch.ts'
 
-/** Why a request gave no predictions. */
+/** The failure of a request. */
 export interface RequestFailure {
   readonly code: string
   readonly message: string
-  /** Of the server's kind (5xx): the same request may fare better the next time. */
-  readonly mayPass: boolean
+  /** A status of 5xx: a retry of the same request may succeed. */
+  readonly isTemporary: boolean
 }
 
 /**
- * JSON text of what the service answered, on one line. A `json-string` is unpacked: it is how older clients have JSON
- * packed, and nobody wants that in a file.
+ * The answer of a service as JSON text on one line. A `json-string` is unpacked, because it serves older HTTP clients and has no
+ * use in a file.
  */
 export function answerContent(
   answer: WholeAnswer,
@@ -21,23 +21,23 @@ export function answerContent(
 ): string | RequestFailure {
   if ('code' in answer) {
     const { code, message } = answer
-    return { code, message, mayPass: statusOf[code] >= 500 }
+    return { code, message, isTemporary: statusOf[code] >= 500 }
   }
   if ('json' in answer) return encoding === 'json-string' ? JSON.parse(answer.json) : answer.json
   const { status, headers, body } = answer
-  const text = textOf(body)
-  if (status >= 400) return { ...describeRefusal(status, text), mayPass: status >= 500 }
+  const text = decodeText(body)
+  if (status >= 400) return { ...describeRefusal(status, text), isTemporary: status >= 500 }
   if (text === undefined) {
-    const message = `The service answered with ${body.byteLength} bytes that are no text, and so no prediction.`
-    return { code: 'OUTPUT_NOT_SERIALISABLE', message, mayPass: false }
+    const message = `The service answered with ${body.byteLength} bytes that are not UTF-8 text, so there is no prediction.`
+    return { code: 'OUTPUT_NOT_SERIALISABLE', message, isTemporary: false }
   }
   if (text === '') return 'null'
   const contentType = headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1]
-  // Line breaks in JSON are white space: those of strings are escaped.
+  // Line breaks in JSON text are white space, because strings escape theirs.
   return isJson(contentType) && parse(text) ? text.replace(/[\r\n]+/g, ' ') : JSON.stringify(text)
 }
 
-/** A script that answers by itself has words of its own, and a code perhaps. */
+/** Reads the message and the code, if any, of an error response that a script wrote. */
 function describeRefusal(status: number, text: string | undefined): { code: string; message: string } {
   const { code, message } = (parse(text ?? '')?.value ?? {}) as { code?: unknown; message?: unknown }
   return {
@@ -46,7 +46,7 @@ function describeRefusal(status: number, text: string | undefined): { code: stri
   }
 }
 
-function textOf(body: Uint8Array): string | undefined {
+function decodeText(body: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body)
   } catch {
@@ -54,7 +54,7 @@ function textOf(body: Uint8Array): string | undefined {
   }
 }
 
-/** @returns undefined: it is no JSON */
+/** @returns undefined when the text is not JSON */
 function parse(text: string): { value: unknown } | undefined {
   try {
     return { value: JSON.parse(text) }

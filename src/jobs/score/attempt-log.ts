@@ -1,88 +1,93 @@
-/** What is known of the attempts at a chunk whose process has died, or that takes long: the blobs under `careful/`. */
-import type { BlobStore } from '../blob-store.ts'
+/** The attempts at a chunk that may have ended a process, or that takes several runs: the blobs under `careful/`. */
+import type { BlobReference, BlobStore } from '../blob-store.ts'
 import { attemptBlob, type JobFolder } from '../layout.ts'
 import type { RowResult } from '../row-scorer.ts'
 
-/** Rows of a chunk, by their place in it: from `from`, up to but not with `to`. */
+/** Rows of a chunk by index, from `from` up to but not including `to`. */
 export interface RowRange {
   readonly from: number
   readonly to: number
 }
 
-/** One time that a range is scored. */
+/** One attempt to score a range. */
 export interface Attempt extends RowRange {
   readonly number: number
 }
 
 interface RangeAttempts {
-  /** Attempts of which nobody has seen an end. */
+  /** Attempts that have not been withdrawn. */
   begun: number
-  /** Number of the last of them: withdrawn ones leave gaps. */
+  /** Highest number of them. Withdrawn ones leave gaps. */
   last: number
-  /** Milliseconds since 1970, by the clock of the storage; of the last of them. */
+  /** When the last of them began: milliseconds since 1970, by the clock of the storage. */
   begunAt: number
   isScored: boolean
 }
 
+export interface ChunkAddress {
+  readonly folder: JobFolder
+  readonly part: number
+  readonly chunk: number
+}
+
 export class AttemptLog {
   readonly #store: BlobStore
-  readonly #place: (name: string) => ReturnType<typeof attemptBlob>
+  readonly #blob: (name: string) => BlobReference
   readonly #ranges = new Map<string, RangeAttempts>()
   readonly #results = new Map<number, RowResult>()
   /** Rows whose results are in blobs. */
-  readonly #kept = new Set<number>()
+  readonly #stored = new Set<number>()
 
-  /** Of a chunk of which nothing is known yet, or nothing wanted. */
-  constructor(store: BlobStore, folder: JobFolder, part: number, chunk: number) {
+  /** Starts empty; `read` loads what earlier runs have written. */
+  constructor(store: BlobStore, { folder, part, chunk }: ChunkAddress) {
     this.#store = store
-    this.#place = name => attemptBlob(folder, part, chunk, name)
+    this.#blob = name => attemptBlob(folder, part, chunk, name)
   }
 
-  /** What others have left, with the results of rows. */
   async read(): Promise<void> {
-    const { container, path: prefix } = this.#place('')
+    const { container, path: prefix } = this.#blob('')
     const scored: RowRange[] = []
     for await (const { path, modifiedAt } of this.#store.list(container, prefix)) {
       const [kind, from, to, number] = path.slice(prefix.length).split('-')
       const range = { from: Number(from), to: Number(to) }
-      const trail = this.of(range)
+      const attempts = this.at(range)
       if (kind === 'lines') {
-        trail.isScored = true
+        attempts.isScored = true
         scored.push(range)
       } else {
-        trail.begun++
-        trail.last = Math.max(trail.last, Number(number))
-        trail.begunAt = Math.max(trail.begunAt, modifiedAt)
+        attempts.begun++
+        attempts.last = Math.max(attempts.last, Number(number))
+        attempts.begunAt = Math.max(attempts.begunAt, modifiedAt)
       }
     }
     for (const range of scored) await this.#readResults(range)
   }
 
   async #readResults({ from, to }: RowRange): Promise<void> {
-    const blob = await this.#store.readWhole(this.#place(`lines-${from}-${to}`))
-    if (!blob) throw new Error('the trail of a chunk was removed while it was followed')
+    const blob = await this.#store.readWhole(this.#blob(`lines-${from}-${to}`))
+    if (!blob) throw new Error('the attempt log of a chunk was removed while it was read')
     const results = JSON.parse(Buffer.from(blob.content).toString()) as RowResult[]
     for (const [index, result] of results.entries()) {
-      this.know(from + index, result)
-      this.#kept.add(from + index)
+      this.setResult(from + index, result)
+      this.#stored.add(from + index)
     }
   }
 
-  /** Of rows that have one. */
-  resultsOf({ from, to }: RowRange): RowResult[] {
+  /** The results of a range in which every row has one. */
+  results({ from, to }: RowRange): RowResult[] {
     return Array.from({ length: to - from }, (_, index) => this.#results.get(from + index) as RowResult)
   }
 
-  /** @returns those without a result, by their place in the chunk */
+  /** @returns indexes of the rows without a result */
   pendingRows({ from, to }: RowRange): number[] {
     return Array.from({ length: to - from }, (_, index) => from + index).filter(row => !this.#results.has(row))
   }
 
-  of({ from, to }: RowRange): RangeAttempts {
+  at({ from, to }: RowRange): RangeAttempts {
     const key = `${from}-${to}`
-    const known = this.#ranges.get(key) ?? { begun: 0, last: 0, begunAt: Number.NEGATIVE_INFINITY, isScored: false }
-    this.#ranges.set(key, known)
-    return known
+    const attempts = this.#ranges.get(key) ?? { begun: 0, last: 0, begunAt: Number.NEGATIVE_INFINITY, isScored: false }
+    this.#ranges.set(key, attempts)
+    return attempts
   }
 
   /** Attempts that seem to have ended with their process. */
@@ -93,37 +98,36 @@ export class AttemptLog {
     )
   }
 
-  /** @returns false: somebody else begins the same attempt at this moment */
+  /** @returns false when another process begins the same attempt at this moment */
   begin(attempt: Attempt): Promise<boolean> {
-    return this.#store.create(this.#place(nameOf(attempt)), '')
+    return this.#store.create(this.#blob(attemptName(attempt)), '')
   }
 
-  /** The process has lived to tell that the attempt failed for another reason. */
+  /** Removes an attempt that failed without ending its process. */
   withdraw(attempt: Attempt): Promise<void> {
-    return this.#store.remove(this.#place(nameOf(attempt)))
+    return this.#store.remove(this.#blob(attemptName(attempt)))
   }
 
-  /** @param row  by its place in the chunk */
-  know(row: number, result: RowResult): void {
+  setResult(row: number, result: RowResult): void {
     this.#results.set(row, result)
   }
 
   /**
-   * Keeps what was found out in the range, for the next one who goes on; where that is all of it, in one blob that says so.
-   * Written once; somebody else's results are as good.
+   * Stores new results of the range for the next run; once the range is complete, all of them in one blob. A blob that exists
+   * is left alone, because results of another process are as good.
    */
   async storeResults({ from, to }: RowRange): Promise<void> {
-    const isAll = this.pendingRows({ from, to }).length === 0
+    const isComplete = this.pendingRows({ from, to }).length === 0
     let begin = from
     for (let row = from; row <= to; row++) {
-      if (row < to && this.#results.has(row) && (isAll || !this.#kept.has(row))) continue
-      const results = this.resultsOf({ from: begin, to: row })
-      if (row > begin) await this.#store.create(this.#place(`lines-${begin}-${row}`), JSON.stringify(results))
+      if (row < to && this.#results.has(row) && (isComplete || !this.#stored.has(row))) continue
+      const results = this.results({ from: begin, to: row })
+      if (row > begin) await this.#store.create(this.#blob(`lines-${begin}-${row}`), JSON.stringify(results))
       begin = row + 1
     }
   }
 }
 
-function nameOf({ from, to, number }: Attempt): string {
+function attemptName({ from, to, number }: Attempt): string {
   return `begun-${from}-${to}-${number}`
 }

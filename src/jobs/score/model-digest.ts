@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The port to the files of services, as far as they decide what a service answers. */
+/** The port to the files of services that determine their answers. */
 export interface ServiceFiles {
   /**
    * @returns names with `/`, sorted by code units
@@ -10,9 +10,7 @@ export interface ServiceFiles {
   read(service: string, name: string): AsyncIterable<Uint8Array>
 }
 
-/**
- * Digests of services, each made when it is first asked for and then kept: a process goes on with what it has loaded.
- */
+/** Digests of services. Each is computed once, because a process keeps serving what it has loaded. */
 export class ModelDigests {
   readonly #files: ServiceFiles
   readonly #digests = new Map<string, Promise<string>>()
@@ -27,11 +25,11 @@ export class ModelDigests {
    * @throws ScoringError SERVICE_UNKNOWN
    */
   readDigest(service: string): Promise<string> {
-    const known = this.#digests.get(service)
-    if (known) return known
+    const cached = this.#digests.get(service)
+    if (cached) return cached
     const digest = this.#compute(service)
     this.#digests.set(service, digest)
-    digest.catch(() => this.#digests.delete(service)) // a file may be readable the next time
+    digest.catch(() => this.#digests.delete(service)) // a retry may succeed
     return digest
   }
 

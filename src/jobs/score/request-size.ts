@@ -1,35 +1,35 @@
-/** Most rows, and characters of them, in one request: its body is copied to a thread, not moved. */
-const mostRows = 1024
-const mostCharacters = 2 ** 18
-/** A request of a job runs about so long: callers wait behind it, and a job that is cancelled ends after it. */
-const aimMs = 200
+/** Limits of one request, whose body is copied to a worker. */
+const maxRows = 1024
+const maxCharacters = 2 ** 18
+/** Target duration of a request. HTTP callers wait behind it, and a cancelled job ends after it. */
+const targetMs = 200
 
-/** How many rows go in one request of a service, found from how long the last ones ran. */
+/** Chooses how many rows are sent in one request, by the duration of the previous ones. */
 export class RequestSize {
-  /** A service may take a minute for one row: nothing is known of it yet. */
+  /** Starts with one row, which may take a minute: nothing is known of the service yet. */
   #rows = 1
-  readonly #mostRows: number
+  readonly #maxRows: number
 
-  /** @param maxRows  what the service takes in one request */
-  constructor(maxRows: number) {
-    this.#mostRows = Math.min(mostRows, maxRows)
+  /** @param serviceMaxRows  most rows that the service takes in one request */
+  constructor(serviceMaxRows: number) {
+    this.#maxRows = Math.min(maxRows, serviceMaxRows)
   }
 
-  /** How many of `rows`, from `start` on, make the next request: one at least. */
+  /** Number of rows from `start` on that make the next request; at least one. */
   take(rows: readonly { readonly json: string }[], start: number): number {
-    const most = Math.min(this.#rows, this.#mostRows, rows.length - start)
+    const limit = Math.min(this.#rows, this.#maxRows, rows.length - start)
     let count = 1
     let characters = rows[start]?.json.length ?? 0
-    for (; count < most; count++) {
+    for (; count < limit; count++) {
       characters += rows[start + count]?.json.length ?? 0
-      if (characters > mostCharacters) break
+      if (characters > maxCharacters) break
     }
     return count
   }
 
-  /** @param ms  that their run took */
-  ran(rowCount: number, ms: number): void {
-    const fitting = Math.max(1, Math.floor((rowCount * aimMs) / Math.max(ms, 0.01)))
-    this.#rows = Math.min(fitting, 2 * this.#rows, this.#mostRows)
+  /** Adapts the size to a request that took `ms`. */
+  adapt(rowCount: number, ms: number): void {
+    const fitting = Math.max(1, Math.floor((rowCount * targetMs) / Math.max(ms, 0.01)))
+    this.#rows = Math.min(fitting, 2 * this.#rows, this.#maxRows)
   }
 }

@@ -2,25 +2,25 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { LoadReport } from '../../scheduling/dispatch.ts'
 import { splitAnswer, splitArray, splitObject } from '../formats/split-json.ts'
 
-/** How the rows of a job go to their service, and come back. Rows, bodies and answers are JSON text. */
+/** Builds request bodies from the rows of a job, and splits the answers. Rows, bodies and answers are JSON text. */
 export interface RowForm {
-  /** Whether the row can share a request with others. */
+  /** Whether a row can share a request with others. */
   canShareRequest(row: string): boolean
-  /** @param rows  that join; or a single one, of any kind */
-  bodyOf(rows: readonly string[]): string
-  /** @returns what each row would have got alone; undefined: the answer does not tell */
+  /** @param rows  rows that can share a request, or a single row of any kind */
+  encodeBody(rows: readonly string[]): string
+  /** @returns for each row what it would get alone; undefined when the answer does not follow the rows */
   splitPredictions(answer: string, rows: readonly string[]): string[] | undefined
 }
 
-/** @returns the tensors that a request is decoded into; undefined: a script sees requests as they are */
+/** @returns the tensors that requests are decoded into; undefined when a script receives raw input */
 export function tensorInputs({ scriptKind, inputJsonSchema, inputs }: LoadReport): readonly TensorInfo[] | undefined {
   return scriptKind === 'typed' && inputJsonSchema === undefined && inputs.length > 0 ? inputs : undefined
 }
 
 /**
- * A service that takes tensors gets rows: `{"data": [row, …]}`, or `{"data": {"<input>": [part, …], …}}` when it has
- * several inputs, which a row names. To any other service a row is a request of its own: an object is the whole body,
- * anything else is the only entry of `data`.
+ * A service that takes tensors gets several rows in a request: `{"data": [row, …]}`, or `{"data": {"<input>": [part, …], …}}` for
+ * rows that name several inputs. Any other service gets one row per request: an object is the body, and any other value is the
+ * only entry of `data`.
  */
 export function chooseRowForm(report: LoadReport): RowForm {
   const { lists = [] } = report
@@ -33,27 +33,27 @@ export function chooseRowForm(report: LoadReport): RowForm {
 
 const oneRowPerRequest: RowForm = {
   canShareRequest: () => false,
-  bodyOf: ([row = '']) => (isObject(row) ? row : `{"data":[${row}]}`),
+  encodeBody: ([row = '']) => (isObject(row) ? row : `{"data":[${row}]}`),
   splitPredictions: (answer, [row = '']) => {
     const entries = isObject(row) ? undefined : splitArray(answer)
     return entries?.length === 1 ? entries : [answer]
   },
 }
 
-/** A single row keeps an answer as it is that is no list of one. */
+/** For a single row, an answer that is not a list of one is the prediction. */
 function splitterFor(lists: readonly string[]): RowForm['splitPredictions'] {
   return (answer, rows) => splitAnswer(answer, rows.length, lists) ?? (rows.length === 1 ? [answer] : undefined)
 }
 
 function oneInput(name: string, isBatchable: boolean, lists: readonly string[]): RowForm {
-  // A single input may also come under its name, as several do; other objects have the names of its values.
-  const partOf = (row: string) => {
+  // A row may be an object that names the single input. Other objects name the values of the input.
+  const inputPart = (row: string) => {
     const members = isObject(row) ? splitObject(row) : undefined
     return members?.size === 1 ? (members.get(name) ?? row) : row
   }
   return {
     canShareRequest: () => isBatchable,
-    bodyOf: rows => `{"data":[${rows.map(partOf).join(',')}]}`,
+    encodeBody: rows => `{"data":[${rows.map(inputPart).join(',')}]}`,
     splitPredictions: splitterFor(lists),
   }
 }
@@ -66,11 +66,11 @@ function manyInputs(names: readonly string[], isBatchable: boolean, lists: reado
       const members = splitObject(row)
       return members?.size === names.length && names.every(name => members.has(name))
     },
-    bodyOf: rows => {
+    encodeBody: rows => {
       const [first = ''] = rows
       if (!isObject(first)) return `{"data":[${rows.join(',')}]}`
       const parts = rows.map(row => splitObject(row))
-      // What a row alone lacks, or has too much, its body does too: the service says so.
+      // A single row may lack members or have too many. The service refuses its body for that.
       const columns = [...(parts[0] ?? [])].map(([name]) => {
         return `${JSON.stringify(name)}:[${parts.map(part => part?.get(name)).join(',')}]`
       })

@@ -1,45 +1,45 @@
 /**
- * Who may score in this process: many at once, or one alone. In the order of asking, so nobody waits for ever.
+ * Lets many chunks be scored in this process at a time, or a single one. It is fair: first come, first served.
  *
- * A chunk whose process has died before is scored alone: when the process dies again, it was this chunk.
+ * A chunk that may have ended a process is scored exclusively. If the process ends again, it was this chunk.
  */
 export class ScoringLock {
   #running = 0
-  #isAlone = false
-  readonly #waiting: { readonly isAlone: boolean; readonly begin: () => void }[] = []
+  #isExclusive = false
+  readonly #waiting: { readonly isExclusive: boolean; readonly begin: () => void }[] = []
 
   shared<T>(work: () => Promise<T>): Promise<T> {
     return this.#run(false, work)
   }
 
-  alone<T>(work: () => Promise<T>): Promise<T> {
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
     return this.#run(true, work)
   }
 
-  async #run<T>(isAlone: boolean, work: () => Promise<T>): Promise<T> {
+  async #run<T>(isExclusive: boolean, work: () => Promise<T>): Promise<T> {
     await new Promise<void>(begin => {
-      this.#waiting.push({ isAlone, begin })
+      this.#waiting.push({ isExclusive, begin })
       this.#admit()
     })
     try {
       return await work()
     } finally {
       this.#running--
-      this.#isAlone = false
+      this.#isExclusive = false
       this.#admit()
     }
   }
 
   #admit(): void {
-    for (let next = this.#waiting[0]; next && this.#mayBegin(next.isAlone); next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next && this.#mayBegin(next.isExclusive); next = this.#waiting[0]) {
       this.#waiting.shift()
       this.#running++
-      this.#isAlone = next.isAlone
+      this.#isExclusive = next.isExclusive
       next.begin()
     }
   }
 
-  #mayBegin(isAlone: boolean): boolean {
-    return this.#running === 0 || (!isAlone && !this.#isAlone)
+  #mayBegin(isExclusive: boolean): boolean {
+    return this.#running === 0 || (!isExclusive && !this.#isExclusive)
   }
 }

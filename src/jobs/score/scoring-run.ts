@@ -3,29 +3,29 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { bodyTooLarge } from '../../protocols/http/read-body.ts'
 import type { LoadReport, WholeAnswer } from '../../scheduling/dispatch.ts'
-import type { Row, RowResult } from '../row-scorer.ts'
+import type { Row, RowResult, ScoreOptions } from '../row-scorer.ts'
 import { answerContent, type RequestFailure } from './answer-content.ts'
 import type { RequestSize } from './request-size.ts'
 import { chooseRowForm, type RowForm } from './row-form.ts'
 
-/** Between one try of a row and the next, in milliseconds; doubled each time. */
+/** Delay before the first retry of a row, in milliseconds. It doubles with each retry. */
 const firstRetryMs = 100
 const busyMs = 1000
 
-/** Never that of a row alone: its answer is the prediction. */
-const notTold: RequestFailure = {
+/** A request of several rows whose answer cannot be split. A row alone never gets it: its answer is the prediction. */
+const notSplittable: RequestFailure = {
   code: 'OUTPUT_NOT_SERIALISABLE',
-  message: 'The answer does not tell which row got what.',
-  mayPass: false,
+  message: 'The answer of the service cannot be divided by rows.',
+  isTemporary: false,
 }
 
-/** One row on its way; `index` is its place among the results. */
+/** A row with its index among the results. */
 interface IndexedRow {
   readonly index: number
   readonly json: string
 }
 
-/** A row whose run failed, and may fare better later. */
+/** A row that failed temporarily and waits for a retry. */
 interface FailedRow {
   readonly row: IndexedRow
   readonly failure: RequestFailure
@@ -34,14 +34,11 @@ interface FailedRow {
   readonly dueAt: number
 }
 
-export interface ScoringRunOptions {
+export interface ScoringRunOptions extends ScoreOptions {
   readonly size: RequestSize
-  readonly maxRetries: number
-  readonly signal: AbortSignal
-  readonly isTimeUp: () => boolean
 }
 
-/** The rows of one call. Several workers take requests from it until none is left, or the time is up. */
+/** Scores the rows of one call. Several loops (`work`) send requests until no rows are left, or the time is up. */
 export class ScoringRun {
   readonly results: (RowResult | undefined)[]
   readonly #service: ScoringService
@@ -64,7 +61,7 @@ export class ScoringRun {
     this.#options = options
   }
 
-  /** Other rows go on while a failed one waits: where every second one fails, the pauses would add up to hours. */
+  /** Continues with other rows while a failed one waits: with many failures, the pauses would add up to hours. */
   async work(): Promise<void> {
     while (!this.#isOver()) {
       const due = this.#takeDue()
@@ -76,18 +73,18 @@ export class ScoringRun {
     }
   }
 
-  /** Without a result there is no end: else the next run would have as much before it as this one. */
+  /** A run has at least one result, so that the next run has less to do. */
   #isOver(): boolean {
     return this.#hasResult && this.#options.isTimeUp()
   }
 
-  /** The rows of the next request; none when all are taken. */
+  /** Takes the rows of the next request; none when all are taken. */
   #take(): readonly IndexedRow[] {
     const start = this.#next
-    const most = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
-    const rows = this.#rows.slice(start, start + most)
-    const stranger = rows.findIndex(({ json }) => !this.#form.canShareRequest(json))
-    const taken = stranger < 0 ? rows : rows.slice(0, Math.max(1, stranger))
+    const count = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
+    const rows = this.#rows.slice(start, start + count)
+    const firstOther = rows.findIndex(({ json }) => !this.#form.canShareRequest(json))
+    const taken = firstOther < 0 ? rows : rows.slice(0, Math.max(1, firstOther))
     this.#next += taken.length
     return taken
   }
@@ -97,7 +94,7 @@ export class ScoringRun {
     if (failure === undefined) return
     const [only, ...others] = rows
     if (only && others.length === 0) return this.#failOrWait(only, failure, 1)
-    // Each part of a request that took too long may take as long again: a row that never ends shows at once alone.
+    // Halves of a request that timed out may time out again. Alone, a row that never ends is found at once.
     const count = failure.code === 'SCORING_TIMEOUT' ? 1 : Math.ceil(rows.length / 2)
     for (let start = 0; start < rows.length && !this.#isOver(); start += count) {
       await this.#score(rows.slice(start, start + count))
@@ -123,33 +120,33 @@ export class ScoringRun {
   }
 
   #failOrWait(row: IndexedRow, failure: RequestFailure, tries: number): void {
-    if (failure.mayPass && tries <= this.#options.maxRetries) {
+    if (failure.isTemporary && tries <= this.#options.maxRetries) {
       this.#failed.push({ row, failure, tries, dueAt: performance.now() + firstRetryMs * 2 ** (tries - 1) })
     } else {
-      this.#know(row, { code: failure.code, message: failure.message })
+      this.#setResult(row, { code: failure.code, message: failure.message })
     }
   }
 
-  #know({ index }: IndexedRow, result: RowResult): void {
+  #setResult({ index }: IndexedRow, result: RowResult): void {
     this.results[index] = result
     this.#hasResult = true
   }
 
-  /** @returns why the rows have no results yet */
+  /** @returns the failure of the request; undefined when its rows have results */
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
     const { definition } = this.#service
     const texts = rows.map(({ json }) => json)
-    const answer = await this.#ask(this.#form.bodyOf(texts))
+    const answer = await this.#ask(this.#form.encodeBody(texts))
     const content = answerContent(answer, definition.response.encoding)
     if (typeof content !== 'string') {
-      // Else one row that takes for ever would have many beside it again and again.
-      if (content.code === 'SCORING_TIMEOUT') this.#options.size.ran(rows.length, definition.limits.timeoutMs)
+      // Otherwise the next request would be as large, and a row that never ends would delay many others.
+      if (content.code === 'SCORING_TIMEOUT') this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
       return content
     }
     const predictions = this.#form.splitPredictions(content, texts)
-    if (!predictions) return notTold
-    if ('execMs' in answer) this.#options.size.ran(rows.length, answer.execMs)
-    for (const [at, row] of rows.entries()) this.#know(row, { prediction: predictions[at] as string })
+    if (!predictions) return notSplittable
+    if ('execMs' in answer) this.#options.size.adapt(rows.length, answer.execMs)
+    for (const [at, row] of rows.entries()) this.#setResult(row, { prediction: predictions[at] as string })
     return undefined
   }
 

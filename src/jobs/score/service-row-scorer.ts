@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { LoadReport } from '../../scheduling/dispatch.ts'
-import type { Row, RowResult, RowScorer, RowSettings } from '../row-scorer.ts'
+import type { Row, RowResult, RowScorer, RowSettings, ScoreOptions } from '../row-scorer.ts'
 import { RequestSize } from './request-size.ts'
 import { tensorInputs } from './row-form.ts'
 import { ScoringRun } from './scoring-run.ts'
@@ -13,16 +13,16 @@ export interface ServiceRowScorerOptions {
   find(service: string): ScoringService
   /** @throws ScoringError SERVICE_UNKNOWN */
   modelDigest(service: string): Promise<string>
-  /** Requests that one call has under way, so that no thread waits for the next. */
-  readonly requestsUnderWay: number
+  /** Requests that one call sends at a time, so that no worker waits for the next. */
+  readonly concurrency: number
 }
 
-const busyMs = 1000
+const loadingPollMs = 1000
 
 /**
- * Scores rows by the services that answer over HTTP, behind their callers. Rows that can share a request do, as their
- * micro-batches do over HTTP. A request that fails tells nothing about any one row: its halves go again, until each bad
- * row stands alone and has the failure that a caller would have got for it.
+ * Scores rows with the services that answer over HTTP, behind their callers. Rows that can share a request do, and are batched as
+ * over HTTP. A failed request does not show which row failed, so its halves are scored again until each bad row is alone, and
+ * fails as it would for an HTTP caller.
  */
 export class ServiceRowScorer implements RowScorer {
   readonly #options: ServiceRowScorerOptions
@@ -37,7 +37,7 @@ export class ServiceRowScorer implements RowScorer {
   }
 
   async inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined> {
-    return tensorInputs(await readyReport(this.#options.find(service), signal))
+    return tensorInputs(await waitUntilLoaded(this.#options.find(service), signal))
   }
 
   rowSettings(service: string): RowSettings {
@@ -45,29 +45,19 @@ export class ServiceRowScorer implements RowScorer {
     return { missing, ...(input.columns && { columns: input.columns }) }
   }
 
-  async score(
-    name: string,
-    rows: readonly Row[],
-    maxRetries: number,
-    signal: AbortSignal,
-    isTimeUp: () => boolean,
-  ): Promise<(RowResult | undefined)[]> {
+  async score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
     const service = this.#options.find(name)
-    const report = await readyReport(service, signal)
+    const report = await waitUntilLoaded(service, options.signal)
     if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)
     const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)
     this.#sizes.set(name, size)
     const failed = new AbortController()
-    const run = new ScoringRun(service, report, rows, {
-      size,
-      maxRetries,
-      signal: AbortSignal.any([signal, failed.signal]),
-      isTimeUp,
-    })
+    const signal = AbortSignal.any([options.signal, failed.signal])
+    const run = new ScoringRun(service, report, rows, { ...options, signal, size })
     try {
-      await Promise.all(Array.from({ length: this.#options.requestsUnderWay }, () => run.work()))
+      await Promise.all(Array.from({ length: this.#options.concurrency }, () => run.work()))
     } catch (failure) {
-      failed.abort() // what else is under way is for nobody
+      failed.abort() // the other requests have no use any more
       throw failure
     }
     return run.results
@@ -76,18 +66,18 @@ export class ServiceRowScorer implements RowScorer {
 
 const notForJobs: RowResult = {
   code: 'JOB_INVALID',
-  message: 'The service takes whole HTTP requests (rawHttp), which rows of a job are not.',
+  message: 'The entry script of the service takes raw HTTP requests (rawHttp), not rows.',
 }
 
-/** Also the state of a service that has lost its threads: it loads them again. */
-async function readyReport(service: ScoringService, signal: AbortSignal): Promise<LoadReport> {
+/** A service that has lost its workers is loading too. */
+async function waitUntilLoaded(service: ScoringService, signal: AbortSignal): Promise<LoadReport> {
   for (;;) {
     signal.throwIfAborted()
     try {
       return service.requireReady()
     } catch (failure) {
       if (!(failure instanceof ScoringError) || failure.code !== 'SERVICE_LOADING') throw failure
-      await delay(busyMs, undefined, { signal })
+      await delay(loadingPollMs, undefined, { signal })
     }
   }
 }

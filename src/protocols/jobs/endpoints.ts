@@ -15,23 +15,23 @@ import { readBody } from '../http/read-body.ts'
 import { requestIdsOf } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
-/** What an answer is made from; asked for when the request has come so far. */
+/** Finds what a request needs, once it is needed. */
 export interface JobsSource {
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(): Promise<ScoringService>
-  /** @returns undefined: the app has no storage, and so no jobs */
-  desk(): Promise<JobService | undefined>
+  /** @returns undefined when the app has no storage, and so no jobs */
+  jobs(): Promise<JobService | undefined>
 }
 
-/** Rows inline are for small jobs; larger inputs are blobs. */
+/** Inline rows are for small jobs; larger inputs are blobs. */
 const maxSubmissionBytes = 2 ** 20
 const defaultListed = 20
 const maxListed = 100
-/** When to ask again how a job is. */
+/** Interval at which clients should poll the status of a job. */
 const retryAfterSeconds = 5
 
 type Headers = Record<string, string>
-type Handler = (desk: JobService, service: ScoringService, headers: Headers) => Promise<WireResponse>
+type Handler = (jobs: JobService, service: ScoringService, headers: Headers) => Promise<WireResponse>
 
 /** `…/jobs`: POST submits one, GET lists them, newest first. */
 export function answerJobs(
@@ -39,19 +39,19 @@ export function answerJobs(
   source: JobsSource,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const list: Handler = async (desk, { name }, headers) => {
-    const { limit, marker } = pageOf(request.query)
-    return answerJson(200, headers, await desk.list(name, limit, marker))
+  const list: Handler = async (jobs, { name }, headers) => {
+    const { limit, marker } = parsePage(request.query)
+    return answerJson(200, headers, await jobs.list(name, limit, marker))
   }
-  const submit: Handler = async (desk, service, headers) => {
+  const submit: Handler = async (jobs, service, headers) => {
     const { name } = service
     const contentType = request.headers.get('content-type') ?? undefined
     const account = service.openAccount()
     try {
       const body = await readBody(request, maxSubmissionBytes, account)
-      const reading = { hasExactIntegers: true, takesTokens: true } // of rows that come inline
+      const reading = { hasExactIntegers: true, takesTokens: true } // for inline rows
       const { parameters } = decodeJsonBody(body, contentType, reading)
-      const job = await desk.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
+      const job = await jobs.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
       return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
     } finally {
       account.held.release()
@@ -60,17 +60,17 @@ export function answerJobs(
   return answer(request, source, serverVersion, { GET: list, HEAD: list, POST: submit })
 }
 
-/** `…/jobs/{jobId}`: GET tells how it is, DELETE cancels it. */
+/** `…/jobs/{jobId}`: GET shows its status, DELETE cancels it. */
 export function answerJobById(
   request: WireRequest,
   jobId: string,
   source: JobsSource,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const status: Handler = async (desk, { name }, headers) =>
-    answerJob(200, headers, name, await desk.status(name, jobId))
-  const cancel: Handler = async (desk, { name }, headers) => {
-    const job = await desk.cancel(name, jobId)
+  const status: Handler = async (jobs, { name }, headers) =>
+    answerJob(200, headers, name, await jobs.status(name, jobId))
+  const cancel: Handler = async (jobs, { name }, headers) => {
+    const job = await jobs.cancel(name, jobId)
     return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
   }
   return answer(request, source, serverVersion, { GET: status, HEAD: status, DELETE: cancel })
@@ -92,23 +92,23 @@ async function answer(
     Object.assign(headers, corsHeaders(service.definition.cors, request, Object.keys(handlers)))
     if (fault) throw fault
     if (request.method === 'OPTIONS') return encodeEmpty({ ...headers, allow: methods.join(', ') })
-    // Browsers keep these two from pages of other origins otherwise (Fetch, CORS-safelisted response-header name).
+    // Browsers hide these two from other origins by default (Fetch, CORS-safelisted response-header name).
     if ('access-control-allow-origin' in headers) headers['access-control-expose-headers'] = 'Location, Retry-After'
     await authorize(service, request) // before the body is read
-    const desk = await source.desk()
-    if (!desk) throw new ScoringError('JOBS_UNAVAILABLE', 'This app has no storage, which batch jobs are kept in.')
-    const response = await (handlers[request.method] as Handler)(desk, service, headers)
+    const jobs = await source.jobs()
+    if (!jobs) throw new ScoringError('JOBS_UNAVAILABLE', 'Batch jobs need storage: AzureWebJobsStorage is not set.')
+    const response = await (handlers[request.method] as Handler)(jobs, service, headers)
     return await compressAnswer(response, request.headers.get('accept-encoding'))
   } catch (failure) {
     return answerFailure(asUnavailable(failure), headers, service?.name)
   }
 }
 
-/** A storage that fails is no fault of ours, and passes. */
+/** A failure of the storage is temporary: 503 instead of 500. */
 function asUnavailable(failure: unknown): unknown {
   if (!(failure instanceof StorageError)) return failure
   console.error(`[jobs] ${failure.message}`)
-  const message = 'The storage of batch jobs does not answer as it should; try again later.'
+  const message = 'The storage of batch jobs is temporarily unavailable; try again later.'
   return new ScoringError('JOBS_UNAVAILABLE', message, { cause: failure })
 }
 
@@ -122,14 +122,17 @@ function answerJson(status: number, headers: Headers, content: object): WireResp
   return { status, headers: { 'content-type': 'application/json', ...noSniff, ...headers }, body: encode(content) }
 }
 
-/** `?limit=` and `?marker=`; the first of each counts. */
-function pageOf(query: WireRequest['query']): { limit: number; marker?: string } {
+/** Reads `?limit=` and `?marker=`. If one is repeated, the first counts. */
+function parsePage(query: WireRequest['query']): { limit: number; marker?: string } {
   const given = new Map<string, string>()
   for (const [name, value] of query.entries()) if (!given.has(name)) given.set(name, value)
   const limit = given.get('limit') ?? String(defaultListed)
   const marker = given.get('marker')
   if (!/^\d{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > maxListed) {
-    throw new ScoringError('JOB_INVALID', `limit: must be a whole number from 1 to ${maxListed}`)
+    throw new ScoringError(
+      'JOB_INVALID',
+      `limit: is "${limit.slice(0, 20)}"; it must be a whole number from 1 to ${maxListed}`,
+    )
   }
   return { limit: Number(limit), ...(marker === undefined ? {} : { marker }) }
 }

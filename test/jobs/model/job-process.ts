@@ -50,7 +50,7 @@ export class JobProcess {
       },
       limits,
       lock: new ScoringLock(),
-      known: new JobCache(),
+      cache: new JobCache(),
       stopping: new AbortController().signal,
       log: () => {},
     }
@@ -122,7 +122,7 @@ export class JobProcess {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
       rowSettings: () => ({}),
-      score: async (service, rows, _, signal, isTimeUp) => {
+      score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {
           if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)
           return rows.map((row, index) => (index > 0 && isTimeUp() ? undefined : resultOf(row)))

@@ -25,7 +25,7 @@ export function cancel({ random, processes, state }: JobWorld): boolean {
   if (!state || hasEnded(state.status)) return false
   const { store, queues } = random.pick(processes).tools
   const work = async () => {
-    await changeState(store, folder, ['NotStarted', 'Running'], 'CancelRequested')
+    await changeState(store, folder, { from: ['NotStarted', 'Running'], to: 'CancelRequested' })
     await queues.send('finish', job)
   }
   work().catch(() => {})

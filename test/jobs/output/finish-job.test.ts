@@ -147,7 +147,7 @@ describe('finishing a job', () => {
     await bench.accept(rows(8))
     await bench.steps.split(job)
     await bench.steps.chunk({ ...job, chunk: 1 }, 1)
-    await changeState(bench.store, folder, ['Running'], 'CancelRequested')
+    await changeState(bench.store, folder, { from: ['Running'], to: 'CancelRequested' })
     await bench.steps.finish(job)
     await bench.deliverAll()
     assert.equal(bench.state.status, 'Canceled')
@@ -159,13 +159,16 @@ describe('finishing a job', () => {
 
   it('cannot be cancelled once the output may be there, nor finished once it is cancelled', async () => {
     const finalizing = await scoredBench(3)
-    await changeState(finalizing.store, folder, ['Running'], 'Finalizing')
-    const state = await changeState(finalizing.store, folder, ['NotStarted', 'Running'], 'CancelRequested')
+    await changeState(finalizing.store, folder, { from: ['Running'], to: 'Finalizing' })
+    const state = await changeState(finalizing.store, folder, {
+      from: ['NotStarted', 'Running'],
+      to: 'CancelRequested',
+    })
     assert.equal(state?.status, 'Finalizing')
     await finalizing.steps.finish(job)
     assert.equal(finalizing.output, lines(3))
     const cancelled = await scoredBench(3)
-    await changeState(cancelled.store, folder, ['Running'], 'CancelRequested')
+    await changeState(cancelled.store, folder, { from: ['Running'], to: 'CancelRequested' })
     await cancelled.steps.finish(job)
     await cancelled.steps.finish(job)
     assert.equal(cancelled.state.status, 'Canceled')

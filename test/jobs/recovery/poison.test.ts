@@ -77,7 +77,7 @@ describe('a message on a poison queue', () => {
     await bench.accept(rows(2))
     await bench.steps.split(job)
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
-    await changeState(bench.store, folder, ['Running'], 'Finalizing')
+    await changeState(bench.store, folder, { from: ['Running'], to: 'Finalizing' })
     while (bench.take('finish'));
     await bench.steps.poisoned('finish', { ...job, poisoned: 50 })
     await bench.clock.advance(600_000)

@@ -108,7 +108,7 @@ describe('the sweeper', () => {
     await scored.store.remove({ container: 'jobs', path: `${folder}/done/0000000` })
     const cancelled = new JobBench()
     await cancelled.accept(rows(2))
-    await changeState(cancelled.store, folder, ['NotStarted'], 'CancelRequested')
+    await changeState(cancelled.store, folder, { from: ['NotStarted'], to: 'CancelRequested' })
     for (const bench of [scored, cancelled]) {
       while (bench.take('finish') || bench.take('chunk'));
       await bench.clock.advance(stallMs)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { chooseInputFormat } from '../../../src/jobs/requests/input-format.ts'
+import { chooseInputFormat } from '../../../src/jobs/requests/file-formats.ts'
 
 describe('chooseInputFormat', () => {
-  it('goes by the ending of the name', () => {
+  it('uses the extension of the name', () => {
     const endings = {
       'input/a.jsonl': { format: 'jsonl', isGzip: false },
       'input/a.NDJSON': { format: 'jsonl', isGzip: false },
@@ -14,7 +14,7 @@ describe('chooseInputFormat', () => {
     for (const [name, expected] of Object.entries(endings)) assert.deepEqual(chooseInputFormat(name), expected, name)
   })
 
-  it('goes by what the submission says before that', () => {
+  it('prefers what the submission says', () => {
     assert.deepEqual(chooseInputFormat('input/a.csv.gz', { format: 'jsonl' }), { format: 'jsonl', isGzip: true })
     assert.deepEqual(chooseInputFormat('input/a.csv.gz', { isGzip: false }), { format: 'csv', isGzip: false })
     assert.deepEqual(chooseInputFormat('input/rows', { format: 'json', isGzip: true }), {
@@ -23,7 +23,7 @@ describe('chooseInputFormat', () => {
     })
   })
 
-  it('asks for the format when neither tells', () => {
+  it('asks for the format when neither says it', () => {
     for (const name of ['input/rows', 'input/rows.txt', 'input/rows.gz', 'input.csv/rows', '']) {
       assert.throws(
         () => chooseInputFormat(name),
@@ -33,7 +33,7 @@ describe('chooseInputFormat', () => {
     }
   })
 
-  it('refuses a Parquet file in gzip, which could not be read in ranges', () => {
+  it('refuses a gzipped Parquet file, which cannot be read in ranges', () => {
     assert.throws(() => chooseInputFormat('input/a.parquet.gz'), { code: 'JOB_INVALID', message: /\.parquet file/ })
     assert.throws(() => chooseInputFormat('input/a.gz', { format: 'parquet' }), { code: 'JOB_INVALID' })
   })

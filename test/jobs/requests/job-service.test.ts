@@ -188,7 +188,7 @@ describe('JobService.submit', () => {
       /^jobId: the job "nightly" of 2026-11-21T07:00:00.000Z .* input\/patients.csv, which has changed since; choose/
     await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
     for (const to of ['Running', 'Finalizing', 'Completed'] as const) {
-      await changeState(store, folderOf('nightly'), ['NotStarted', 'Running', 'Finalizing'], to)
+      await changeState(store, folderOf('nightly'), { from: ['NotStarted', 'Running', 'Finalizing'], to })
       await refused(desk.submit('diabetes', order), 'JOB_INPUT_CHANGED', changed)
     }
     assert.equal((await desk.status('diabetes', 'nightly')).status, 'Completed')
@@ -261,7 +261,11 @@ describe('JobService.submit', () => {
       [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: is the input itself/],
     ]
     for (const [submission, code, message] of cases) await refused(desk.submit('diabetes', submission), code, message)
-    await refused(desk.submit('web', csv), 'JOB_INVALID', /^service: "web" takes whole HTTP requests/)
+    await refused(
+      desk.submit('web', csv),
+      'JOB_INVALID',
+      /^service: "web" has an entry script that takes raw HTTP requests/,
+    )
     await refused(desk.submit('nobody', csv), 'SERVICE_UNKNOWN', /no such service/)
   })
 
@@ -505,7 +509,7 @@ describe('JobService', () => {
       { service: 'diabetes', jobId: 'one' },
       { service: 'diabetes', jobId: 'one' },
     ])
-    await changeState(store, folderOf('one'), ['CancelRequested'], 'Canceled')
+    await changeState(store, folderOf('one'), { from: ['CancelRequested'], to: 'Canceled' })
     const { status, output } = await desk.cancel('diabetes', 'one')
     assert.deepEqual([status, output?.partial], ['Canceled', 'jobs/diabetes/one/out/'])
     assert.deepEqual(sent('scoring-job-finish'), [])
@@ -514,8 +518,8 @@ describe('JobService', () => {
   it('cancels nothing whose output may be there', async () => {
     const { desk, store } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
-    await changeState(store, folderOf('one'), ['NotStarted'], 'Running')
-    await changeState(store, folderOf('one'), ['Running'], 'Finalizing')
+    await changeState(store, folderOf('one'), { from: ['NotStarted'], to: 'Running' })
+    await changeState(store, folderOf('one'), { from: ['Running'], to: 'Finalizing' })
     await refused(desk.cancel('diabetes', 'one'), 'JOB_NOT_CANCELLABLE', /Finalizing/)
     await refused(desk.cancel('iris', 'one'), 'JOB_UNKNOWN', /./)
   })

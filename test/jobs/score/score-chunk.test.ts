@@ -135,7 +135,7 @@ describe('a chunk message', () => {
     bench.answer = () => new Promise(resolve => (answer = resolve))
     const done = bench.steps.chunk({ ...job, chunk: 0 }, 1)
     await settle()
-    await changeState(bench.store, folder, ['Running'], 'CancelRequested')
+    await changeState(bench.store, folder, { from: ['Running'], to: 'CancelRequested' })
     await bench.clock.advance(3000)
     answer({ prediction: '0' })
     await done

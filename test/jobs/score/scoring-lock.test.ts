@@ -16,7 +16,7 @@ describe('ScoringLock', () => {
       await settle()
       return [...running.keys()]
     }
-    const all = [lock.shared(work('a')), lock.shared(work('b')), lock.alone(work('alone')), lock.shared(work('c'))]
+    const all = [lock.shared(work('a')), lock.shared(work('b')), lock.exclusive(work('alone')), lock.shared(work('c'))]
     const failure = assert.rejects(all[2] as Promise<void>, /failed/)
     assert.deepEqual(await now(), ['a', 'b'])
     running.get('a')?.()

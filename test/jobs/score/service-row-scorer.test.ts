@@ -43,7 +43,7 @@ export function init() {}
 export function run() { return new Response('hello') }`
 
 const rowsOf = (list: readonly unknown[]) => list.map(row => ({ json: JSON.stringify(row) }))
-const never = new AbortController().signal
+const options = { maxRetries: 3, signal: new AbortController().signal, isTimeUp: () => false }
 
 describe('ServiceRowScorer', () => {
   const cleanUps: (() => unknown)[] = []
@@ -93,10 +93,10 @@ describe('ServiceRowScorer', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  const scorerOf = (catalogue: ServiceCatalogue, requestsUnderWay = 2) =>
-    new ServiceRowScorer({ find: name => catalogue.find(name), modelDigest: async () => '', requestsUnderWay })
+  const scorerOf = (catalogue: ServiceCatalogue, concurrency = 2) =>
+    new ServiceRowScorer({ find: name => catalogue.find(name), modelDigest: async () => '', concurrency })
   const scoreMade = (service: string, rows: readonly unknown[], maxRetries = 3) =>
-    scorerOf(made).score(service, rowsOf(rows), maxRetries, never, () => false)
+    scorerOf(made).score(service, rowsOf(rows), { ...options, maxRetries })
   /** What a caller gets for a body. */
   const ask = async (catalogue: ServiceCatalogue, service: string, body: unknown) => {
     const bytes = new TextEncoder().encode(JSON.stringify(body))
@@ -114,7 +114,7 @@ describe('ServiceRowScorer', () => {
     for (const service of ['diabetes', 'digits']) {
       const { data } = JSON.parse(await readFile(`models/${service}/sample.json`, 'utf8')) as { data: unknown[] }
       const rows = Array.from({ length: 300 }, (_, index) => data[index % data.length])
-      const results = await scorerOf(samples).score(service, rowsOf(rows), 3, never, () => false)
+      const results = await scorerOf(samples).score(service, rowsOf(rows), options)
       assert.equal(results.length, rows.length)
       for (const [index, row] of data.entries()) {
         const alone = await ask(samples, service, { data: [row] })
@@ -130,7 +130,7 @@ describe('ServiceRowScorer', () => {
     const row = [5.1, 3.4, 1.5, 0.2]
     const alone = await ask(samples, 'iris', { data: [row] })
     assert.ok('json' in alone)
-    const [good, bad] = await scorerOf(samples).score('iris', rowsOf([row, ['x']]), 3, never, () => false)
+    const [good, bad] = await scorerOf(samples).score('iris', rowsOf([row, ['x']]), options)
     assert.deepEqual(good, { prediction: alone.json })
     assert.match(alone.json, /^\{"labels": \["setosa"\]/)
     assert.deepEqual(bad, await refusalOf(samples, 'iris', { data: [['x']] }))
@@ -141,7 +141,7 @@ describe('ServiceRowScorer', () => {
     const good = data[0] as number[]
     const bad: unknown[] = [[1, 2], good.with(3, 'x' as never), 7, null, [good], { other: good }, [], true]
     const rows = Array.from({ length: 200 }, (_, index) => (index % 25 === 24 ? bad[(index - 24) / 25] : good))
-    const results = await scorerOf(samples).score('diabetes', rowsOf(rows), 3, never, () => false)
+    const results = await scorerOf(samples).score('diabetes', rowsOf(rows), options)
     for (const [index, row] of rows.entries()) {
       if (row === good) assert.deepEqual(results[index], { prediction: '217.67978776218715' })
       else assert.deepEqual(results[index], await refusalOf(samples, 'diabetes', { data: [row] }), JSON.stringify(row))
@@ -150,15 +150,15 @@ describe('ServiceRowScorer', () => {
 
   it('passes on the failures of rows that could not be read', async () => {
     const unread = { code: 'ROW_NOT_JSON', message: 'line 2 is no JSON' }
-    const results = await scorerOf(made).score('raw', [{ json: '1' }, unread, { json: '2' }], 3, never, () => false)
+    const results = await scorerOf(made).score('raw', [{ json: '1' }, unread, { json: '2' }], options)
     assert.deepEqual(results, [{ prediction: '1' }, unread, { prediction: '2' }])
   })
 
   it('takes rows that name the inputs where there are several', async () => {
     const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4 }, { a: 7 }, [1, 2], { b: [1, 2], a: 4, note: 'x' }])
     const scorer = scorerOf(made)
-    await scorer.score('two-inputs', rows, 3, never, () => false) // one by one: nothing is known of the service yet
-    const results = await scorer.score('two-inputs', rows, 3, never, () => false)
+    await scorer.score('two-inputs', rows, options) // one by one: nothing is known of the service yet
+    const results = await scorer.score('two-inputs', rows, options)
     assert.deepEqual(results.slice(0, 2), [
       { prediction: '{"same": 1.0, "pair": [2.0, 3.0]}' },
       { prediction: '{"same": 4.0, "pair": [5.0, 6.5]}' },
@@ -202,12 +202,12 @@ describe('ServiceRowScorer', () => {
 
   it('goes on with other rows while one waits to be tried again', async () => {
     const scorer = scorerOf(made, 1)
-    const [failing, ...others] = await scorer.score('later', rowsOf(['once', 1, 2]), 3, never, () => false)
+    const [failing, ...others] = await scorer.score('later', rowsOf(['once', 1, 2]), options)
     assert.deepEqual([...others, failing], [{ prediction: '2' }, { prediction: '3' }, { prediction: '4' }])
   })
 
   it('leaves rows to another run when the time is up, but never all', async () => {
-    const results = await scorerOf(made, 1).score('raw', rowsOf([1, 2, 3]), 3, never, () => true)
+    const results = await scorerOf(made, 1).score('raw', rowsOf([1, 2, 3]), { ...options, isTimeUp: () => true })
     assert.deepEqual(results, [{ prediction: '1' }, undefined, undefined])
   })
 
@@ -239,29 +239,22 @@ describe('ServiceRowScorer', () => {
     const files = { 'slow/service.json': { entryScript: 'score.ts' }, 'slow/score.ts': raw }
     const loading = await startServices(test, await makeServices(files, test), false)
     assert.equal(loading.find('slow').status, 'loading')
-    assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), 3, never, () => false), [{ prediction: '1' }])
+    assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), options), [{ prediction: '1' }])
   })
 
   it('leaves rows to others when the service cannot score here', async test => {
     const files = { 'gone/service.json': { entryScript: 'score.ts' }, 'gone/score.ts': raw }
     const services = await startServices(test, await makeServices(files, test))
     await services.find('gone').stop()
-    await assert.rejects(
-      scorerOf(services).score('gone', rowsOf([1, 2]), 3, never, () => false),
-      { code: 'SERVICE_STOPPING' },
-    )
-    await assert.rejects(
-      scorerOf(services).score('nobody', rowsOf([1]), 3, never, () => false),
-      { code: 'SERVICE_UNKNOWN' },
-    )
+    await assert.rejects(scorerOf(services).score('gone', rowsOf([1, 2]), options), { code: 'SERVICE_STOPPING' })
+    await assert.rejects(scorerOf(services).score('nobody', rowsOf([1]), options), { code: 'SERVICE_UNKNOWN' })
   })
 
   it('ends with the reason of the signal', async () => {
     const cancelled = new AbortController()
     cancelled.abort()
-    await assert.rejects(
-      scorerOf(made).score('raw', rowsOf([1]), 3, cancelled.signal, () => false),
-      { name: 'AbortError' },
-    )
+    await assert.rejects(scorerOf(made).score('raw', rowsOf([1]), { ...options, signal: cancelled.signal }), {
+      name: 'AbortError',
+    })
   })
 })
