@@ -41,7 +41,7 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
-const forEverybody = ['tensor', 'telemetry', 'errors.ts']
+const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
 const importsOf = (file: string): string[] =>
