@@ -31,7 +31,7 @@ startRuntime()
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
 const post: PostFromThread = (message, transfer) => {
-  if (message.type === 'answers' && message.isLast) traceEnd()
+  if (message.type === 'results' && message.isLast) traceEnd()
   port.postMessage(message, transfer)
 }
 

@@ -1,6 +1,5 @@
-import type { FailedAnswer } from './dispatch.ts'
+import { type Failure, failure } from './inference-result.ts'
 import type { WaitingQueue } from './waiting-queue.ts'
-import { failed } from './waiting-request.ts'
 
 /** `limits` of service.json, as far as they bound the queue. */
 export interface AdmissionLimits {
@@ -34,7 +33,7 @@ export function refusalOf(
   waitMs: number,
   timeLeftMs: number,
   { maxQueued, maxQueuedBytes, maxQueueWaitMs }: AdmissionLimits,
-): FailedAnswer | undefined {
+): Failure | undefined {
   if (queue.length >= maxQueued) return refused(`${maxQueued} requests are waiting already`, waitMs)
   if (queue.length > 0 && queue.bytes + bytes > maxQueuedBytes) {
     return refused(`the ${bytes} bytes of this request find no place beside the ${queue.bytes} that wait`, waitMs)
@@ -45,7 +44,7 @@ export function refusalOf(
   return refused(`${expected}, and this request may wait for ${Math.max(0, Math.floor(longestMs))} ms`, waitMs)
 }
 
-function refused(why: string, waitMs: number): FailedAnswer {
+function refused(why: string, waitMs: number): Failure {
   const retryAfterSeconds = Math.min(longestRetrySeconds, Math.max(1, Math.ceil(waitMs / 1000)))
-  return { ...failed('QUEUE_FULL', `The service is busy: ${why}; try again later.`), retryAfterSeconds }
+  return { ...failure('QUEUE_FULL', `The service is busy: ${why}; try again later.`), retryAfterSeconds }
 }

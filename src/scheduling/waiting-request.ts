@@ -1,5 +1,6 @@
-import type { ErrorCode } from '../errors.ts'
-import { type FailedAnswer, movedFromBytes, type ScoringAnswer, type ScoringRequest } from './dispatch.ts'
+import { movedFromBytes } from './dispatch.ts'
+import type { InferenceRequest } from './inference-request.ts'
+import { type Failure, failure, type InferenceResult } from './inference-result.ts'
 
 /** How long a caller waits for its answer. */
 export interface Patience {
@@ -10,7 +11,7 @@ export interface Patience {
 
 /** A request from the moment it is submitted until it is settled. */
 export interface WaitingRequest {
-  readonly request: ScoringRequest
+  readonly request: InferenceRequest
   /** Place in the order in which requests came to the scheduler. */
   readonly order: number
   /** By the clock of the scheduler. */
@@ -24,7 +25,7 @@ export interface WaitingRequest {
   /** Whether the caller has left; such work is not started. */
   readonly isAbandoned: () => boolean
   /** Only the first call counts. */
-  readonly settle: (answer: ScoringAnswer) => void
+  readonly settle: (answer: InferenceResult) => void
   /** From its acceptance until a thread got it. */
   queueMs: number
   /** Ends of its thread that it may have had to do with. */
@@ -64,18 +65,14 @@ export function nameOf({ request, isBackground }: WaitingRequest): string {
   return request.id ?? (isBackground ? 'of a batch job' : 'without an id')
 }
 
-export function failed(code: ErrorCode, message: string): FailedAnswer {
-  return { code, message }
+export function timedOut(timeoutMs: number): Failure {
+  return failure('SCORING_TIMEOUT', `Scoring timeout after ${timeoutMs} ms`)
 }
 
-export function timedOut(timeoutMs: number): ScoringAnswer {
-  return failed('SCORING_TIMEOUT', `Scoring timeout after ${timeoutMs} ms`)
+export function abandoned(): Failure {
+  return failure('BODY_ABORTED', 'The caller closed the connection.')
 }
 
-export function abandoned(): ScoringAnswer {
-  return failed('BODY_ABORTED', 'The caller closed the connection.')
-}
-
-export function stopping(): ScoringAnswer {
-  return failed('SERVICE_STOPPING', 'The service is shutting down.')
+export function stopping(): Failure {
+  return failure('SERVICE_STOPPING', 'The service is shutting down.')
 }

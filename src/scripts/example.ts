@@ -1,7 +1,7 @@
 /** A request to begin with: it stands in the OpenAPI document, is what "Try it out" sends, and the line that a start prints. */
 
+import { maxExampleElements } from '../models/session/load-report.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
-import { maxExampleElements } from '../scheduling/dispatch.ts'
 import { allocate, type Dtype } from '../tensor/dtype.ts'
 import { encode } from '../tensor/python-json.ts'
 import { elementCount, isColumn, isOpen } from '../tensor/shape.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import type { FailedAnswer, ScoringAnswer } from '../../src/scheduling/dispatch.ts'
 import { DispatchCost } from '../../src/scheduling/dispatch-cost.ts'
+import type { Failure, InferenceResult } from '../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions } from '../../src/workers/pool/service-scheduler.ts'
-import { report, requestOf } from '../workers/pool/fake-thread.ts'
+import { encoded, report, requestOf } from '../workers/pool/fake-thread.ts'
 import { readyScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 const near = (actual: number, expected: number) =>
@@ -65,8 +65,7 @@ describe('a busy ServiceScheduler', () => {
     vi.advanceTimersByTime(0)
     return made
   }
-  const refusal = (answer: FailedAnswer | undefined) =>
-    answer && [answer.code, answer.retryAfterSeconds, answer.message]
+  const refusal = (answer: Failure | undefined) => answer && [answer.code, answer.retryAfterSeconds, answer.message]
 
   it('lets in what a thread can take that is free, or may still be started, whatever keeps the others', async () => {
     const { scheduler, thread } = readyScheduler({ hasEntryScript: false, maxThreads: 2, timeoutMs: 10_000 }, false)
@@ -94,7 +93,7 @@ describe('a busy ServiceScheduler', () => {
     const message =
       'The service is busy: a wait of 3000 ms is expected, and this request may wait for 2250 ms; try again later.'
     assert.deepEqual(refusal(scheduler.refusalOf(0)), ['QUEUE_FULL', 3, message])
-    assert.deepEqual(refusal((await scheduler.submit(requestOf(''))) as FailedAnswer), ['QUEUE_FULL', 3, message])
+    assert.deepEqual(refusal((await scheduler.submit(requestOf(''))) as Failure), ['QUEUE_FULL', 3, message])
     vi.advanceTimersByTime(800) // of the second that the one in hand takes
     assert.equal(scheduler.refusalOf(0), undefined)
     await scheduler.stop()
@@ -137,7 +136,7 @@ describe('a busy ServiceScheduler', () => {
     await scheduler.stop()
   })
 
-  const code = async (answer: Promise<ScoringAnswer>) => ((await answer) as FailedAnswer).code
+  const code = async (answer: Promise<InferenceResult>) => ((await answer) as Failure).code
 
   it('answers a caller that waits less than the limit at its own deadline, to the millisecond', async () => {
     const { scheduler, thread } = busyScheduler()
@@ -151,7 +150,7 @@ describe('a busy ServiceScheduler', () => {
     await Promise.resolve()
     assert.equal(answered, false)
     vi.advanceTimersByTime(1)
-    assert.deepEqual(await answer, { code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 30 ms' })
+    assert.deepEqual(await answer, { kind: 'failure', code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 30 ms' })
     thread(0).finish()
     assert.deepEqual(thread(0).dispatches, [[''], ['']])
     await scheduler.stop()
@@ -161,7 +160,11 @@ describe('a busy ServiceScheduler', () => {
     const { scheduler } = busyScheduler({ timeoutMs: 1200 })
     const answer = scheduler.submit(requestOf(''), () => false, { timeoutMs: 1e9, since: Date.now() })
     vi.advanceTimersByTime(1200)
-    assert.deepEqual(await answer, { code: 'SCORING_TIMEOUT', message: 'Scoring timeout after 1200 ms' })
+    assert.deepEqual(await answer, {
+      kind: 'failure',
+      code: 'SCORING_TIMEOUT',
+      message: 'Scoring timeout after 1200 ms',
+    })
     await scheduler.stop()
   })
 
@@ -208,7 +211,7 @@ describe('a busy ServiceScheduler', () => {
     vi.advanceTimersByTime(50)
     assert.ok(thread(0).isWithdrawn(2))
     thread(0).finish()
-    assert.deepEqual(await there, { json: 'there', execMs: 1 })
+    assert.deepEqual(await there, encoded('there'))
     await scheduler.stop()
   })
 })

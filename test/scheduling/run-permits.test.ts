@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import type { ScoringRequest } from '../../src/scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../src/scheduling/inference-request.ts'
 import { RunPermits } from '../../src/scheduling/run-permits.ts'
 import type { ThreadEvents } from '../../src/workers/pool/scoring-thread.ts'
 import type { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
@@ -24,7 +24,7 @@ class TimedThread extends FakeThread {
     this.#computes = computes
   }
 
-  override dispatch(requests: readonly ScoringRequest[]): void {
+  override dispatch(requests: readonly InferenceRequest[]): void {
     super.dispatch(requests)
     const ms = this.#costMs * requests.length
     this.busyUntil = Date.now() + ms

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { ProviderAttempt } from '../../models/repository/provider-attempts.ts'
-import type { UncachedModel } from '../../scheduling/dispatch.ts'
+import type { UncachedModel } from '../../models/session/load-report.ts'
 import type { ModelFile } from '../onnxruntime/model-file.ts'
 import { OnnxModelSession } from '../onnxruntime/onnx-model-session.ts'
 import { rememberedFingerprint } from './file-fingerprint.ts'

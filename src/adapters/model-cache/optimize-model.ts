@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { UncachedModel } from '../../scheduling/dispatch.ts'
+import type { UncachedModel } from '../../models/session/load-report.ts'
 import { syntheticRow } from '../../scripts/synthetic-row.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { ModelFile } from '../onnxruntime/model-file.ts'

@@ -1,7 +1,7 @@
 import { statusOf } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { isJson } from '../../protocols/http/media-type.ts'
-import type { WholeAnswer } from '../../scheduling/dispatch.ts'
+import type { WholeResult } from '../../scheduling/inference-result.ts'
 
 /** The failure of a request. */
 export interface RequestFailure {
@@ -16,14 +16,14 @@ export interface RequestFailure {
  * use in a file.
  */
 export function answerContent(
-  answer: WholeAnswer,
+  answer: WholeResult,
   encoding: ServiceDefinition['response']['encoding'],
 ): string | RequestFailure {
-  if ('code' in answer) {
+  if (answer.kind === 'failure') {
     const { code, message } = answer
     return { code, message, isTemporary: statusOf[code] >= 500 }
   }
-  if ('json' in answer) return encoding === 'json-string' ? JSON.parse(answer.json) : answer.json
+  if (answer.kind === 'encoded') return encoding === 'json-string' ? JSON.parse(answer.body) : answer.body
   const { status, headers, body } = answer
   const text = decodeText(body)
   if (status >= 400) return { ...describeRefusal(status, text), isTemporary: status >= 500 }

@@ -1,5 +1,5 @@
+import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
-import type { LoadReport } from '../../scheduling/dispatch.ts'
 import { splitAnswer, splitArray, splitObject } from '../formats/split-json.ts'
 
 /** Builds request bodies from the rows of a job, and splits the answers. Rows, bodies and answers are JSON text. */

@@ -4,7 +4,7 @@
  */
 
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import type { LoadReport } from '../../scheduling/dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
 import { type Operation, operationsOf } from './operations.ts'

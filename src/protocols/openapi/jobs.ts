@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import type { LoadReport } from '../../scheduling/dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
 import { byStatus, lockFailuresOf, serviceFailures } from './operations.ts'
 

@@ -1,8 +1,8 @@
 /** What a service of tensors takes as `data`: records where its rows have names, else nested lists. */
 
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
-import type { LoadReport } from '../../scheduling/dispatch.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { isColumn } from '../../tensor/shape.ts'
 import type { JsonSchema } from './dialect.ts'

@@ -3,7 +3,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
-import type { LoadReport } from '../../scheduling/dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeError } from '../azureml/answer.ts'
 import { servicesOpenedBy } from '../http/let-in.ts'

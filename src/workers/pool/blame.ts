@@ -1,5 +1,5 @@
-import type { ScoringAnswer } from '../../scheduling/dispatch.ts'
-import { canRunAgain, failed, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import { failure, type InferenceResult } from '../../scheduling/inference-result.ts'
+import { canRunAgain, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
 import type { ThreadEnd } from './scoring-thread.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
@@ -8,7 +8,7 @@ const maxAttempts = 3
 
 export interface Blame {
   /** What the request that ended its thread is told. */
-  readonly answer: ScoringAnswer
+  readonly answer: InferenceResult
   /** Scripts may have done something that must not be done twice; a run of a model has no effect but its answer. */
   readonly hasEntryScript: boolean
 }
@@ -54,8 +54,8 @@ function suspectsOf(worker: WorkerHandle): WaitingRequest[] {
   return worker.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...worker.decoding()]
 }
 
-function untold(): ScoringAnswer {
-  return failed(
+function untold(): InferenceResult {
+  return failure(
     'ENTRY_SCRIPT_ENDED_THREAD',
     'The scoring script was run, and its thread ended before the answer could be passed on. Check the logs for more info.',
   )
@@ -66,15 +66,15 @@ export function answerOfEnd(
   worker: WorkerHandle,
   end: ThreadEnd,
   limits: { timeoutMs: number; maxMemoryMb: number; hasEntryScript: boolean },
-): ScoringAnswer {
+): InferenceResult {
   const { timeoutMs, maxMemoryMb, hasEntryScript } = limits
   if (worker.endedFor === 'timeout') return timedOut(timeoutMs)
   if (worker.endedFor === 'memory' || end.kind === 'out-of-memory') {
     return hasEntryScript
-      ? failed('ENTRY_SCRIPT_OUT_OF_MEMORY', `The scoring script needed more than ${maxMemoryMb} MiB of memory.`)
-      : failed('MODEL_RUN_FAILED', `Scoring this input needed more than ${maxMemoryMb} MiB of memory.`)
+      ? failure('ENTRY_SCRIPT_OUT_OF_MEMORY', `The scoring script needed more than ${maxMemoryMb} MiB of memory.`)
+      : failure('MODEL_RUN_FAILED', `Scoring this input needed more than ${maxMemoryMb} MiB of memory.`)
   }
   return hasEntryScript
-    ? failed('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
-    : failed('MODEL_RUN_FAILED', 'The thread that scored this input ended. Check the logs for more info.')
+    ? failure('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
+    : failure('MODEL_RUN_FAILED', 'The thread that scored this input ended. Check the logs for more info.')
 }

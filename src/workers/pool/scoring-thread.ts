@@ -1,4 +1,7 @@
-import type { LoadReport, RunTally, ScoringAnswer, ScoringRequest } from '../../scheduling/dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import type { RunStats } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
 
 /** Why a thread is gone. */
 export type ThreadEnd =
@@ -12,9 +15,9 @@ export interface ThreadEvents {
   /** Loading failed for a reason the owner of the service must mend. The thread ends. */
   onLoadFailed(reason: string): void
   /** Answers to the requests `from`, `from + 1`, … in the order of the dispatch, or in `indexes`. */
-  onAnswers(indexes: readonly number[], answers: readonly ScoringAnswer[]): void
+  onAnswers(indexes: readonly number[], answers: readonly InferenceResult[]): void
   /** What it ran, for the record. */
-  onRuns(tally: RunTally): void
+  onRuns(stats: RunStats): void
   /**
    * The thread is between two slices of a long request, and waits to be told what else to run before it goes on:
    * `handIn` must follow at once, if only of nothing.
@@ -29,13 +32,13 @@ export interface ThreadEvents {
 /** One worker thread that serves one service. Port: `workers/transport/node-worker.ts` implements it. */
 export interface ScoringThread {
   /** @param requests at most `maxDispatchSize`; bodies of some size are moved, not copied */
-  dispatch(requests: readonly ScoringRequest[]): void
+  dispatch(requests: readonly InferenceRequest[]): void
   /**
    * Adds to the current dispatch, after `onRoom`.
    *
    * @param indexes  of `requests`, each below `maxDispatchSize`; those of earlier requests may be used again once answered
    */
-  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void
+  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void
   /** Whether request `index` of the current dispatch is being run right now. */
   isRunning(index: number): boolean
   /** Whether the script is decoding it, without keeping the thread. */

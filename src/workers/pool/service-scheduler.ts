@@ -1,12 +1,9 @@
+import type { LoadReport } from '../../models/session/load-report.ts'
 import { type AdmissionLimits, refusalOf } from '../../scheduling/admission.ts'
-import {
-  type FailedAnswer,
-  type LoadReport,
-  maxDispatchSize,
-  type ScoringAnswer,
-  type ScoringRequest,
-} from '../../scheduling/dispatch.ts'
+import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
 import { type Company, RequestQueue, type Taker } from '../../scheduling/request-queue.ts'
 import { RunPermits, type RunShare } from '../../scheduling/run-permits.ts'
 import { type Patience, stopping, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
@@ -106,7 +103,7 @@ export class ServiceScheduler {
    * @param bytes  of its body, as far as they are known
    * @returns the refusal, or undefined
    */
-  refusalOf(bytes: number, timeLeftMs = this.#options.timeoutMs): FailedAnswer | undefined {
+  refusalOf(bytes: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
     const longestMs = Math.min(timeLeftMs, this.#options.timeoutMs)
     return refusalOf(this.#queue.online, bytes, this.#expectedWaitMs(), longestMs, this.#options)
   }
@@ -117,10 +114,10 @@ export class ServiceScheduler {
    * @returns the answer, which may be an error; never rejects
    */
   submit(
-    request: ScoringRequest,
+    request: InferenceRequest,
     isAbandoned: () => boolean = () => false,
     patience?: Patience,
-  ): Promise<ScoringAnswer> {
+  ): Promise<InferenceResult> {
     const now = this.#now()
     const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
     const deadline = Math.min(now + this.#options.timeoutMs, (patience?.since ?? now) + timeoutMs)
@@ -148,7 +145,7 @@ export class ServiceScheduler {
    * @param isAbandoned  whether nobody wants the answer any more; such work is not started
    * @returns the answer, which may be an error; never rejects
    */
-  submitInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<ScoringAnswer> {
+  submitInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<InferenceResult> {
     if (this.#isStopping) return Promise.resolve(stopping())
     const { timeoutMs } = this.#options
     return new Promise(settle => {
@@ -157,7 +154,7 @@ export class ServiceScheduler {
   }
 
   #accept(
-    request: ScoringRequest,
+    request: InferenceRequest,
     isAbandoned: () => boolean,
     settle: WaitingRequest['settle'],
     timeoutMs: number,

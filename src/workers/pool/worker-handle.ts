@@ -1,10 +1,6 @@
-import {
-  discard,
-  type LoadReport,
-  maxDispatchSize,
-  type RunTally,
-  type ScoringAnswer,
-} from '../../scheduling/dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import { maxDispatchSize, type RunStats } from '../../scheduling/dispatch.ts'
+import { discard, type InferenceResult } from '../../scheduling/inference-result.ts'
 import type { RunPermit } from '../../scheduling/run-permits.ts'
 import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/waiting-request.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
@@ -76,7 +72,7 @@ export class WorkerHandle {
       },
       onAnswers: (indexes, answers) => this.#settle(indexes, answers),
       onRoom: () => events.onRoom(this),
-      onRuns: tally => this.#record(tally),
+      onRuns: stats => this.#record(stats),
       onIdle: () => {
         this.#batch = []
         if (this.state === 'ended') return // it came out of a long run, only to end
@@ -238,25 +234,25 @@ export class WorkerHandle {
     return removed
   }
 
-  #settle(indexes: readonly number[], answers: readonly ScoringAnswer[]): void {
+  #settle(indexes: readonly number[], answers: readonly InferenceResult[]): void {
     for (const [at, index] of indexes.entries()) {
       const waiting = this.#batch[index]
-      const answer = answers[at] as ScoringAnswer
+      const answer = answers[at] as InferenceResult
       this.#batch[index] = undefined
       this.#free.push(index)
       if (!waiting) {
         discard(answer)
         continue
       }
-      if (!('code' in answer) && answer.times) {
-        answer.times.queueMs = waiting.queueMs
-        this.#metrics.coded(answer.times.decodeMs, answer.times.encodeMs)
+      if (answer.kind !== 'failure') {
+        answer.timings.queueMs = waiting.queueMs
+        this.#metrics.coded(answer.timings.decodeMs, answer.timings.encodeMs)
       }
       waiting.settle(answer)
     }
   }
 
-  #record({ runs, bisected }: RunTally): void {
+  #record({ runs, bisected }: RunStats): void {
     for (let at = 0; at < runs.length; at += 3) {
       const ms = runs[at + 2] as number
       this.runMs += ms

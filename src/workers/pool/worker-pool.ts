@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../../errors.ts'
-import type { LoadReport } from '../../scheduling/dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import { failure } from '../../scheduling/inference-result.ts'
 import type { RequestQueue } from '../../scheduling/request-queue.ts'
-import { failed, stopping } from '../../scheduling/waiting-request.ts'
+import { stopping } from '../../scheduling/waiting-request.ts'
 import type { RestartReason, ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { answerOfEnd, settleGuilty } from './blame.ts'
 import type { StartThread, ThreadEnd } from './scoring-thread.ts'
@@ -202,7 +203,7 @@ export class WorkerPool {
     this.#failure = reason
     this.#started.reject(new ServiceLoadError(reason))
     for (const waiting of this.#queue.clear())
-      waiting.settle(failed('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
+      waiting.settle(failure('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
   /** Threads that score or may soon, besides `worker`. */

@@ -1,9 +1,10 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ScoringError } from '../../errors.ts'
 import { encodeResult } from '../../protocols/azureml/output.ts'
-import { maxDispatchSize, progress, type ResponseAnswer, type ScoringAnswer } from '../../scheduling/dispatch.ts'
+import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
+import { type Failure, failure, type Output } from '../../scheduling/inference-result.ts'
 import type { FromThread, ProgressBoard } from '../transport/messages.ts'
-import { type CrossingAnswer, packAnswers } from '../transport/packed-dispatch.ts'
+import { type CrossingResult, packResults } from '../transport/packed-dispatch.ts'
 import { sendBody } from '../transport/streamed-body.ts'
 import { threadClock } from '../transport/thread-clock.ts'
 import type { LoadedService } from './load-service.ts'
@@ -14,6 +15,9 @@ export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | Mess
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
 
+/** What a run gave, before it crosses to the owner of the thread. */
+type RunResult = Output<Uint8Array | ReadableStream<Uint8Array>> | Failure
+
 /** What becomes of each request of a dispatch, on its way to their owner, and what was run for them. */
 export class DispatchAnswers {
   readonly #board: ProgressBoard
@@ -21,7 +25,7 @@ export class DispatchAnswers {
   readonly #isBuiltIn: boolean
   readonly #post: PostFromThread
   #indexes: number[] = []
-  #answers: ScoringAnswer[] = []
+  #results: RunResult[] = []
   #runs: number[] = []
   #bisected = 0
   #left = 0
@@ -53,7 +57,7 @@ export class DispatchAnswers {
   /** @returns false when the request was taken back meanwhile */
   begin(index: number): boolean {
     // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
-    if (!this.#isBuiltIn && this.#answers.length > 0) this.flush()
+    if (!this.#isBuiltIn && this.#results.length > 0) this.flush()
     this.#board.startedAt = threadClock()
     const isBegun = this.#board.change(index, progress.waiting, progress.running)
     if (!isBegun) this.withdrawn()
@@ -70,26 +74,26 @@ export class DispatchAnswers {
     this.#bisected++
   }
 
-  async add(index: number, result: unknown, execMs: number, decodeMs: number): Promise<void> {
+  async add(index: number, result: unknown, runMs: number, decodeMs: number): Promise<void> {
     try {
       const startedAt = performance.now()
-      const answer = await encodeResult(result, execMs, this.#response)
+      const output = await encodeResult(result, this.#response)
       const now = performance.now()
       const encodeMs = now - startedAt
       // All the rest: others had their turn.
-      const batchMs = now - (this.#cameAt[index] as number) - decodeMs - execMs - encodeMs
-      this.#board.setTimes(index, Math.max(0, batchMs), decodeMs, execMs, encodeMs)
-      this.#add(index, answer)
+      const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
+      this.#board.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
+      this.#add(index, output)
     } catch (failure) {
       this.fail(index, failure)
     }
   }
 
-  fail(index: number, failure: unknown): void {
+  fail(index: number, cause: unknown): void {
     // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
-    const error = failure instanceof ScoringError ? failure : scriptFailed(failure)
+    const error = cause instanceof ScoringError ? cause : scriptFailed(cause)
     if (error.status >= 500) logFailure(error)
-    this.#add(index, { code: error.code, message: error.message })
+    this.#add(index, failure(error.code, error.message))
   }
 
   /** Its owner has taken a request back: nothing is to be said of it. */
@@ -98,27 +102,27 @@ export class DispatchAnswers {
   }
 
   flush(): void {
-    if (this.#answers.length === 0 && this.#left > 0) return
-    const answers = this.#answers
+    if (this.#results.length === 0 && this.#left > 0) return
+    const results = this.#results
     const indexes = this.#indexes
-    const tally = { runs: this.#runs, bisected: this.#bisected }
-    this.#answers = []
+    const stats = { runs: this.#runs, bisected: this.#bisected }
+    this.#results = []
     this.#indexes = []
     this.#runs = []
     this.#bisected = 0
     this.#flushedAt = performance.now()
-    const crossing = answers.map(withPort)
-    const transfer = crossing.flatMap(answer => ('body' in answer ? [movableOf(answer.body)] : []))
+    const crossing = results.map(withPort)
+    const transfer = crossing.flatMap(result => (result.kind === 'response' ? [movableOf(result.body)] : []))
     this.#post(
-      { type: 'answers', indexes, answers: packAnswers(crossing), isLast: this.#left === 0, ...tally },
+      { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, ...stats },
       transfer,
     )
   }
 
-  #add(index: number, answer: ScoringAnswer): void {
+  #add(index: number, result: RunResult): void {
     this.#board.set(index, progress.answered)
     this.#indexes.push(index)
-    this.#answers.push(answer)
+    this.#results.push(result)
     this.#settle()
   }
 
@@ -128,14 +132,14 @@ export class DispatchAnswers {
   }
 }
 
-function withPort(answer: ScoringAnswer): CrossingAnswer {
-  if (!('body' in answer)) return answer
-  const { body } = answer
-  if (body instanceof Uint8Array) return { ...answer, body }
-  return { ...answer, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
+function withPort(result: RunResult): CrossingResult {
+  if (result.kind !== 'response') return result
+  const { body } = result
+  if (body instanceof Uint8Array) return { ...result, body }
+  return { ...result, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
 }
 
-function movableOf(body: ResponseAnswer<Uint8Array | MessagePort>['body']): ArrayBuffer | MessagePort {
+function movableOf(body: Uint8Array | MessagePort): ArrayBuffer | MessagePort {
   return ArrayBuffer.isView(body) ? (body.buffer as ArrayBuffer) : body
 }
 

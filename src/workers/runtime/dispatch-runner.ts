@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Feeds } from '../../models/session/model-session.ts'
-import { movedFromBytes, progress, type ScoringRequest } from '../../scheduling/dispatch.ts'
+import { movedFromBytes, progress } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../scheduling/micro-batch.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
 import { titledHeaders } from '../../scripts/request-headers.ts'
@@ -35,7 +36,7 @@ const maxDecoding = 4
 /** A request whose rows a script makes, which may take its time. */
 interface OwnRows {
   readonly index: number
-  readonly request: ScoringRequest
+  readonly request: InferenceRequest
   feeds(): Promise<Feeds>
 }
 
@@ -48,7 +49,7 @@ export class DispatchRunner {
   /** Requests that run in slices, whose turn it is first. */
   readonly #sliced: SlicedRequest<DecodedRow>[] = []
   #isSlicing = false
-  #takeIn: (requests: [number, ScoringRequest][]) => void = () => {}
+  #takeIn: (requests: [number, InferenceRequest][]) => void = () => {}
 
   constructor(service: LoadedService, board: ProgressBoard, post: PostFromThread) {
     this.#service = service
@@ -57,7 +58,7 @@ export class DispatchRunner {
     this.#answers = new DispatchAnswers(board, service, post)
   }
 
-  async run(requests: readonly ScoringRequest[]): Promise<void> {
+  async run(requests: readonly InferenceRequest[]): Promise<void> {
     this.#answers.expect(requests.length)
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests.entries())
@@ -65,7 +66,7 @@ export class DispatchRunner {
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
-  async #runAlone(script: WholeScript, index: number, request: ScoringRequest): Promise<void> {
+  async #runAlone(script: WholeScript, index: number, request: InferenceRequest): Promise<void> {
     if (!this.#answers.begin(index)) return
     try {
       const begunAt = performance.now()
@@ -84,7 +85,7 @@ export class DispatchRunner {
   }
 
   /** The first stage makes the rows of each request, the others score the rows of all. */
-  async #runHeaded(script: HeadedScript, requests: readonly ScoringRequest[]): Promise<void> {
+  async #runHeaded(script: HeadedScript, requests: readonly InferenceRequest[]): Promise<void> {
     const own = requests.map((request, index) => ({
       index,
       request,
@@ -93,7 +94,7 @@ export class DispatchRunner {
     await this.#runOwn(script, own, [])
   }
 
-  async #runRows(script: RowScript, requests: Iterable<readonly [number, ScoringRequest]>): Promise<void> {
+  async #runRows(script: RowScript, requests: Iterable<readonly [number, InferenceRequest]>): Promise<void> {
     const decoded: DecodedRow[] = []
     const own: OwnRows[] = []
     for (const [index, request] of requests) {
@@ -148,7 +149,7 @@ export class DispatchRunner {
     }
   }
 
-  #decoded(index: number, request: ScoringRequest, feeds: Feeds, decodeMs: number): DecodedRow {
+  #decoded(index: number, request: InferenceRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
     return {
       index,
@@ -201,16 +202,16 @@ export class DispatchRunner {
     return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
   }
 
-  async #askForMore(): Promise<[number, ScoringRequest][]> {
+  async #askForMore(): Promise<[number, InferenceRequest][]> {
     this.#answers.flush()
-    const { promise, resolve } = Promise.withResolvers<[number, ScoringRequest][]>()
+    const { promise, resolve } = Promise.withResolvers<[number, InferenceRequest][]>()
     this.#takeIn = resolve
     this.#post({ type: 'room' }, [])
     return promise
   }
 
   /** What `room` was answered with. */
-  takeIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+  takeIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
     this.#answers.expectAlso(indexes)
     this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
@@ -301,6 +302,6 @@ function sumOfRows(batch: readonly DecodedRow[]): number {
 }
 
 /** Headers came along only for a script that takes them. */
-function headersOf({ details }: ScoringRequest): RequestHeaders | undefined {
+function headersOf({ details }: InferenceRequest): RequestHeaders | undefined {
   return details?.headers && titledHeaders(details.headers)
 }

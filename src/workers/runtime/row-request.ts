@@ -3,7 +3,7 @@ import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/azureml/binary-input.ts'
 import { decodeJsonBody } from '../../protocols/azureml/input.ts'
 import { isJson, isJsonByHabit, mediaTypeOf, unsupportedMediaType } from '../../protocols/http/media-type.ts'
-import type { ScoringRequest } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
 import type { OwnMedia } from '../../scripts/own-media.ts'
 import { rowCountOf } from '../../scripts/row-feeds.ts'
@@ -17,7 +17,7 @@ import { wholeInputOf } from './whole-input.ts'
  */
 export function ownMediaFor(
   { ownMedia, inputs }: RowScript,
-  { contentType, details }: ScoringRequest,
+  { contentType, details }: InferenceRequest,
 ): OwnMedia | undefined {
   if (details?.layout && binaryMediaTypes(inputs).includes(mediaTypeOf(contentType))) return undefined
   return ownMedia && !isJson(contentType) && ownMedia.takes(mediaTypeOf(contentType)) ? ownMedia : undefined
@@ -28,7 +28,7 @@ export function ownMediaFor(
  *
  * @throws ScoringError 4xx naming what is wrong with the body
  */
-export function decodeRows(service: LoadedService, script: RowScript, request: ScoringRequest): Feeds {
+export function decodeRows(service: LoadedService, script: RowScript, request: InferenceRequest): Feeds {
   const feeds = holdsJson(service, request)
     ? decodeJson(service, script, request)
     : decodeBytes(service, script, request)
@@ -36,7 +36,7 @@ export function decodeRows(service: LoadedService, script: RowScript, request: S
 }
 
 /** A script that declares its input wants the name that Azure ML wants; a bare model does not, unless bytes are described. */
-function holdsJson({ isBuiltIn }: LoadedService, { contentType, details }: ScoringRequest): boolean {
+function holdsJson({ isBuiltIn }: LoadedService, { contentType, details }: InferenceRequest): boolean {
   return isJson(contentType) || (isBuiltIn && !details?.layout && isJsonByHabit(contentType))
 }
 
@@ -45,7 +45,7 @@ export async function decodeOwnRows(
   service: LoadedService,
   script: RowScript,
   ownMedia: OwnMedia,
-  { body, contentType }: ScoringRequest,
+  { body, contentType }: InferenceRequest,
 ): Promise<Feeds> {
   const mediaType = mediaTypeOf(contentType)
   refuseEmpty(body, mediaType)
@@ -59,18 +59,18 @@ export async function decodeOwnRows(
 export async function decodeHeadedRows(
   service: LoadedService,
   script: HeadedScript,
-  request: ScoringRequest,
+  request: InferenceRequest,
   headers: RequestHeaders | undefined,
 ): Promise<Feeds> {
   return limited(await script.feedsOf(wholeInputOf(script.head, request, service), headers), service, script)
 }
 
-function decodeJson(service: LoadedService, script: RowScript, { body }: ScoringRequest): Feeds {
+function decodeJson(service: LoadedService, script: RowScript, { body }: InferenceRequest): Feeds {
   const json = decodeJsonBody(body, 'application/json', service)
   return script.decode(json.parameters, json)
 }
 
-function decodeBytes(service: LoadedService, { inputs }: RowScript, request: ScoringRequest): Feeds {
+function decodeBytes(service: LoadedService, { inputs }: RowScript, request: InferenceRequest): Feeds {
   const { contentType } = request
   if (!binaryMediaTypes(inputs).includes(mediaTypeOf(contentType)))
     throw unsupportedMediaType(contentType, service.mediaTypes)

@@ -1,5 +1,5 @@
 import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
-import type { RequestDetails, ScoringRequest } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
 import type { WholeScript } from '../../scripts/script.ts'
 import { wholeRequest } from '../../scripts/whole-request.ts'
 
@@ -10,7 +10,7 @@ import { wholeRequest } from '../../scripts/whole-request.ts'
  */
 export function wholeInputOf(
   script: WholeScript,
-  { body, contentType, details }: ScoringRequest,
+  { body, contentType, details }: InferenceRequest,
   { takesTokens }: { readonly takesTokens: boolean },
 ): unknown {
   switch (script.kind) {

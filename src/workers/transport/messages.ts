@@ -1,13 +1,9 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
-import {
-  type LoadReport,
-  maxDispatchSize,
-  progress,
-  type RunTally,
-  type StageTimes,
-} from '../../scheduling/dispatch.ts'
-import type { PackedAnswers, PackedRequests } from './packed-dispatch.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import { maxDispatchSize, progress, type RunStats } from '../../scheduling/dispatch.ts'
+import type { Timings } from '../../scheduling/inference-result.ts'
+import type { PackedRequests, PackedResults } from './packed-dispatch.ts'
 import type { TracePlace } from './run-trace.ts'
 
 /** What a thread is started with. */
@@ -39,12 +35,12 @@ export type FromThread =
   | { readonly type: 'load-failed'; readonly reason: string }
   | { readonly type: 'room' }
   | ({
-      readonly type: 'answers'
+      readonly type: 'results'
       readonly indexes: readonly number[]
-      readonly answers: PackedAnswers
+      readonly results: PackedResults
       /** Nothing of the dispatch is left. */
       readonly isLast: boolean
-    } & RunTally)
+    } & RunStats)
 
 /** Numbers that an answer has. */
 const timeCount = 4
@@ -93,18 +89,18 @@ export class ProgressBoard {
     return Atomics.load(this.#states, index)
   }
 
-  setTimes(index: number, batchMs: number, decodeMs: number, execMs: number, encodeMs: number): void {
+  setTimings(index: number, batchMs: number, decodeMs: number, runMs: number, encodeMs: number): void {
     const at = index * timeCount
     this.#times[at] = batchMs
     this.#times[at + 1] = decodeMs
-    this.#times[at + 2] = execMs
+    this.#times[at + 2] = runMs
     this.#times[at + 3] = encodeMs
   }
 
-  timesOf(index: number): { execMs: number; times: StageTimes } {
+  timings(index: number): Timings {
     const at = index * timeCount
     const time = (offset: number) => this.#times[at + offset] as number
-    return { execMs: time(2), times: { queueMs: 0, batchMs: time(0), decodeMs: time(1), encodeMs: time(3) } }
+    return { queueMs: 0, batchMs: time(0), decodeMs: time(1), runMs: time(2), encodeMs: time(3) }
   }
 
   set startedAt(time: number) {

@@ -3,12 +3,14 @@ import { removeProfilesOf } from '../../adapters/onnxruntime/node-profile.ts'
 import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
-import { progress, type ScoringAnswer, type ScoringRequest } from '../../scheduling/dispatch.ts'
+import { progress } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../pool/scoring-thread.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import type { NativeGate } from './native-call-guard.ts'
-import { buffersToMove, packRequests, unpackAnswers } from './packed-dispatch.ts'
+import { buffersToMove, packRequests, unpackResults } from './packed-dispatch.ts'
 import { takeBlankThread } from './prewarmed-worker.ts'
 import { readFromThread } from './read-worker-message.ts'
 import type { RunRecords } from './run-records.ts'
@@ -78,7 +80,7 @@ export class WorkerScoringThread implements ScoringThread {
     })
   }
 
-  dispatch(requests: readonly ScoringRequest[]): void {
+  dispatch(requests: readonly InferenceRequest[]): void {
     this.#board.clear(requests.length)
     this.#board.startedAt = threadClock()
     this.#isBusy = true
@@ -88,7 +90,7 @@ export class WorkerScoringThread implements ScoringThread {
     this.#port.postMessage(packed, buffersToMove(packed))
   }
 
-  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
     for (const index of indexes) {
       this.#board.set(index, progress.waiting)
       this.#inHand.add(index)
@@ -161,12 +163,12 @@ export class WorkerScoringThread implements ScoringThread {
         return
       case 'room':
         return events.onRoom()
-      case 'answers': {
-        const { indexes, answers } = message
+      case 'results': {
+        const { indexes, results } = message
         for (const index of indexes) this.#inHand.delete(index)
         events.onRuns(message)
-        const timesOf = (place: number) => this.#board.timesOf(indexes[place] as number)
-        const unpacked = unpackAnswers(answers, timesOf, port => this.#receiveBody(port))
+        const timings = (position: number) => this.#board.timings(indexes[position] as number)
+        const unpacked = unpackResults(results, timings, port => this.#receiveBody(port))
         events.onAnswers(indexes, this.#marked(unpacked))
         if (!message.isLast) return
         this.#isBusy = false
@@ -190,9 +192,9 @@ export class WorkerScoringThread implements ScoringThread {
     void this.end()
   }
 
-  #marked(answers: readonly ScoringAnswer[]): readonly ScoringAnswer[] {
+  #marked(results: readonly InferenceResult[]): readonly InferenceResult[] {
     const executionProvider = this.#executionProvider
-    if (executionProvider === undefined) return answers
-    return answers.map(answer => ('code' in answer ? answer : { ...answer, executionProvider }))
+    if (executionProvider === undefined) return results
+    return results.map(result => (result.kind === 'failure' ? result : { ...result, executionProvider }))
   }
 }

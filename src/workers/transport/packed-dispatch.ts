@@ -1,13 +1,7 @@
 import { MessagePort } from 'node:worker_threads'
-import {
-  movedFromBytes,
-  type RequestDetails,
-  type ResponseAnswer,
-  type ScoringAnswer,
-  type ScoringRequest,
-  type StageTimes,
-  type WholeAnswer,
-} from '../../scheduling/dispatch.ts'
+import { movedFromBytes } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
+import type { Failure, InferenceResult, Output, Timings } from '../../scheduling/inference-result.ts'
 
 /**
  * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
@@ -26,7 +20,7 @@ export interface PackedRequests {
   readonly ids: string
 }
 
-export function packRequests(requests: readonly ScoringRequest[]): PackedRequests {
+export function packRequests(requests: readonly InferenceRequest[]): PackedRequests {
   let bytes = 0
   const lengths: number[] = []
   const moved: Uint8Array[] = []
@@ -66,7 +60,14 @@ export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
-export function unpackRequests({ small, lengths, moved, contentType, details, ids }: PackedRequests): ScoringRequest[] {
+export function unpackRequests({
+  small,
+  lengths,
+  moved,
+  contentType,
+  details,
+  ids,
+}: PackedRequests): InferenceRequest[] {
   let offset = 0
   let nextMoved = 0
   const names = ids.split('\n')
@@ -78,48 +79,49 @@ export function unpackRequests({ small, lengths, moved, contentType, details, id
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
       details: details?.[index],
       id: names[index] || undefined,
-    } as ScoringRequest
+    } as InferenceRequest
   })
 }
 
-/** An answer as it crosses: a body that is still to come has a port of its own. */
-export type CrossingAnswer = WholeAnswer | ResponseAnswer<MessagePort>
+/** A result as it crosses: a body that is still to come has a port of its own. Timings are on the progress board. */
+export type CrossingResult = Output<Uint8Array | MessagePort> | Failure
 
-/** Answers on their way back: JSON, which most are, as a list; their times are on the progress board. */
-export interface PackedAnswers {
-  readonly json: readonly (string | undefined)[]
-  /** Those that are not JSON, by their place. */
-  readonly others: readonly (readonly [place: number, answer: CrossingAnswer])[]
+/** Results on their way back: text, which most are, as a list. */
+export interface PackedResults {
+  readonly texts: readonly (string | undefined)[]
+  /** Those that are not text, by their position. */
+  readonly others: readonly (readonly [position: number, result: CrossingResult])[]
 }
 
-export function packAnswers(answers: readonly CrossingAnswer[]): PackedAnswers {
-  const json: (string | undefined)[] = []
-  const others: [number, CrossingAnswer][] = []
-  for (const [place, answer] of answers.entries()) {
-    const isJson = 'json' in answer
-    json.push(isJson ? answer.json : undefined)
-    if (!isJson) others.push([place, answer])
+export function packResults(results: readonly CrossingResult[]): PackedResults {
+  const texts: (string | undefined)[] = []
+  const others: [number, CrossingResult][] = []
+  for (const [position, result] of results.entries()) {
+    const isText = result.kind === 'encoded'
+    texts.push(isText ? result.body : undefined)
+    if (!isText) others.push([position, result])
   }
-  return { json, others }
+  return { texts, others }
 }
 
 /**
- * @param timesOf     times of the answer at a place; `execMs` apart
- * @param receiveBody makes a stream of the port that a body comes over
+ * @param timings      of the result at a position
+ * @param receiveBody  makes a stream of the port that a body comes over
  */
-export function unpackAnswers(
-  { json, others }: PackedAnswers,
-  timesOf: (place: number) => { execMs: number; times: StageTimes },
+export function unpackResults(
+  { texts, others }: PackedResults,
+  timings: (position: number) => Timings,
   receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>,
-): ScoringAnswer[] {
-  const answers = json.map((text, place) => {
-    const { execMs, times } = timesOf(place)
-    return { json: text, execMs, times } as ScoringAnswer
-  })
-  for (const [place, answer] of others) {
-    const whole =
-      'body' in answer && answer.body instanceof MessagePort ? { ...answer, body: receiveBody(answer.body) } : answer
-    answers[place] = 'code' in whole ? whole : ({ ...whole, ...timesOf(place) } as ScoringAnswer)
+): InferenceResult[] {
+  const results = texts.map(
+    (text, position): InferenceResult => ({ kind: 'encoded', body: text as string, timings: timings(position) }),
+  )
+  for (const [position, result] of others) {
+    if (result.kind === 'failure') results[position] = result
+    else if (result.kind === 'response') {
+      const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
+      results[position] = { ...result, body, timings: timings(position) }
+    }
   }
-  return answers
+  return results
 }

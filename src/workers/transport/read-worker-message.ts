@@ -19,8 +19,8 @@ export function readFromThread(message: unknown, isInHand: (index: number) => bo
       return typeof message.reason === 'string' ? (message as unknown as FromThread) : undefined
     case 'room':
       return { type: 'room' }
-    case 'answers':
-      return isAnswers(message, isInHand) ? (message as unknown as FromThread) : undefined
+    case 'results':
+      return isResults(message, isInHand) ? (message as unknown as FromThread) : undefined
     default:
       return undefined
   }
@@ -54,30 +54,31 @@ function isShape(shape: unknown): boolean {
   return shape === undefined || Array.isArray(shape)
 }
 
-function isAnswers(
-  { indexes, answers, isLast, runs, bisected }: Fields,
+function isResults(
+  { indexes, results, isLast, runs, bisected }: Fields,
   isInHand: (index: number) => boolean,
 ): boolean {
-  if (!Array.isArray(indexes) || !isFields(answers) || typeof isLast !== 'boolean') return false
-  const { json, others } = answers
-  if (!Array.isArray(json) || json.length !== indexes.length || !Array.isArray(others)) return false
+  if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
+  const { texts, others } = results
+  if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
   const said = new Set(indexes)
   if (said.size !== indexes.length || !indexes.every(index => Number.isInteger(index) && isInHand(index))) return false
   const isOther = new Set<unknown>()
   for (const other of others) {
-    if (!Array.isArray(other) || !isOtherAnswer(other[1])) return false
+    if (!Array.isArray(other) || !isOtherResult(other[1])) return false
     isOther.add(other[0])
   }
-  if (!json.every((text, place) => typeof text === 'string' || isOther.has(place))) return false
+  if (!texts.every((text, position) => typeof text === 'string' || isOther.has(position))) return false
   return Array.isArray(runs) && runs.length % 3 === 0 && runs.every(isCount) && isCount(bisected)
 }
 
 /** An error, or the answer of a script that takes whole requests. */
-function isOtherAnswer(answer: unknown): boolean {
-  if (!isFields(answer)) return false
-  if ('code' in answer) return isErrorCode(answer.code) && typeof answer.message === 'string'
-  const { status, headers, body } = answer
+function isOtherResult(result: unknown): boolean {
+  if (!isFields(result)) return false
+  if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
+  const { kind, status, headers, body } = result
   return (
+    kind === 'response' &&
     Number.isInteger(status) &&
     (status as number) >= 200 &&
     (status as number) <= 599 &&

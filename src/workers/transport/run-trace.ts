@@ -1,6 +1,7 @@
 /** What a thread is running, written down where it outlives the process: some faults of a script, or of native code, end that. */
 import { openSync, writeSync } from 'node:fs'
-import { maxDispatchSize, type ScoringRequest } from '../../scheduling/dispatch.ts'
+import { maxDispatchSize } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { ProgressBoard } from './messages.ts'
 import { encodeRecord } from './run-records.ts'
 
@@ -28,7 +29,7 @@ class RunTrace {
     this.#board = board
   }
 
-  handedOver(requests: readonly ScoringRequest[], indexes: readonly number[] | undefined): void {
+  handedOver(requests: readonly InferenceRequest[], indexes: readonly number[] | undefined): void {
     if (!indexes) this.#count = 0
     for (const [at, { id }] of requests.entries()) {
       const index = indexes?.[at] ?? at
@@ -57,7 +58,7 @@ export function openRunTrace(place: TracePlace, service: string, board: Progress
 }
 
 /** What was handed over, before any of it is begun. */
-export function traceDispatch(requests: readonly ScoringRequest[], indexes: readonly number[] | undefined): void {
+export function traceDispatch(requests: readonly InferenceRequest[], indexes: readonly number[] | undefined): void {
   trace?.handedOver(requests, indexes)
 }
 

@@ -14,7 +14,7 @@ import { changeState, readSpec } from '../../../src/jobs/records.ts'
 import { JobService } from '../../../src/jobs/requests/job-service.ts'
 import type { JobView } from '../../../src/jobs/requests/job-view.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
-import type { LoadReport } from '../../../src/scheduling/dispatch.ts'
+import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { MemoryBlobStore } from '../../support/memory-blob-store.ts'
 import { MemoryQueues } from '../../support/memory-queues.ts'
 

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import { ScoringError } from '../../../src/errors.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { binaryMediaTypes, decodeBinaryInput } from '../../../src/protocols/azureml/binary-input.ts'
-import type { TensorLayout } from '../../../src/scheduling/dispatch.ts'
+import type { TensorLayout } from '../../../src/scheduling/inference-request.ts'
 import { encodeNpy } from '../../../src/tensor/npy.ts'
 import { Tensor } from '../../../src/tensor/tensor.ts'
 

@@ -5,8 +5,8 @@ import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { JobSubmission } from '../../../src/jobs/requests/submission.ts'
 import { jobStatuses } from '../../../src/jobs/state.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
+import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { jobsDocument } from '../../../src/protocols/openapi/jobs.ts'
-import type { LoadReport } from '../../../src/scheduling/dispatch.ts'
 
 const service = new ScoringService({
   name: 'sut',

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { encodePrometheus } from '../../../src/protocols/ops/prometheus-text.ts'
-import type { ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
 import { type FakeThread, report, requestOf } from './fake-thread.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
-const textOf = (answer: ScoringAnswer) => ('json' in answer ? answer.json : 'code' in answer ? answer.code : 'other')
+const textOf = (answer: InferenceResult) =>
+  answer.kind === 'encoded' ? answer.body : answer.kind === 'failure' ? answer.code : 'other'
 
 describe('background requests', () => {
   beforeEach(() =>
@@ -88,7 +89,7 @@ describe('background requests', () => {
     thread(0).finish()
     assert.deepEqual(thread(0).current, ['waits'])
     thread(0).begin(0)
-    let answer: ScoringAnswer | undefined
+    let answer: InferenceResult | undefined
     void waits.then(told => {
       answer = told
     })
@@ -98,7 +99,7 @@ describe('background requests', () => {
     assert.equal(answer, undefined)
     vi.advanceTimersByTime(51)
     await Promise.resolve()
-    assert.equal(textOf(answer as unknown as ScoringAnswer), 'SCORING_TIMEOUT')
+    assert.equal(textOf(answer as unknown as InferenceResult), 'SCORING_TIMEOUT')
     await scheduler.stop()
   })
 

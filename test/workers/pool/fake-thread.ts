@@ -1,4 +1,7 @@
-import { type LoadReport, progress, type ScoringAnswer, type ScoringRequest } from '../../../src/scheduling/dispatch.ts'
+import type { LoadReport } from '../../../src/models/session/load-report.ts'
+import { progress } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
 
 export const report: LoadReport = {
@@ -13,11 +16,17 @@ export const report: LoadReport = {
   warmUpMs: 1,
 }
 
-export const requestOf = (text: string): ScoringRequest => ({
+export const requestOf = (text: string): InferenceRequest => ({
   body: new TextEncoder().encode(text),
   contentType: undefined,
 })
-const textOf = (request: ScoringRequest) => new TextDecoder().decode(request.body)
+/** The result of a fake run. */
+export const encoded = (text: string): InferenceResult => ({
+  kind: 'encoded',
+  body: text,
+  timings: { queueMs: 0, batchMs: 0, decodeMs: 0, runMs: 1, encodeMs: 0 },
+})
+const textOf = (request: InferenceRequest) => new TextDecoder().decode(request.body)
 
 /** A thread whose every step the test takes: nothing happens by itself. */
 export class FakeThread implements ScoringThread {
@@ -34,16 +43,16 @@ export class FakeThread implements ScoringThread {
     this.events = events
   }
 
-  dispatch(requests: readonly ScoringRequest[]): void {
+  dispatch(requests: readonly InferenceRequest[]): void {
     this.dispatches.push(requests.map(textOf))
     this.startedAt = Date.now()
     this.states.length = 0
     for (const _ of requests) this.states.push(progress.waiting)
   }
 
-  handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
     for (const [at, index] of indexes.entries()) {
-      this.current[index] = textOf(requests[at] as ScoringRequest)
+      this.current[index] = textOf(requests[at] as InferenceRequest)
       this.states[index] = progress.waiting
     }
   }
@@ -54,14 +63,14 @@ export class FakeThread implements ScoringThread {
 
   /** Answers all that is in hand with its own text, and is free. */
   finish(): void {
-    const answers: ScoringAnswer[] = this.current.map(text => ({ json: text, execMs: 1 }))
+    const answers: InferenceResult[] = this.current.map(text => encoded(text))
     this.events.onAnswers([...answers.keys()], answers)
     this.events.onIdle()
   }
 
   answer(index: number): void {
     this.states[index] = progress.answered
-    this.events.onAnswers([index], [{ json: this.current[index] as string, execMs: 1 }])
+    this.events.onAnswers([index], [encoded(this.current[index] as string)])
   }
 
   /** Has run it, and the answer is on its way. */

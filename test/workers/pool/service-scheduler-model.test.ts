@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
-import { progress, type ScoringAnswer, type ScoringRequest } from '../../../src/scheduling/dispatch.ts'
+import { progress } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
 import { FakeThread, report } from './fake-thread.ts'
 import { makeScheduler } from './scheduler-fixture.ts'
@@ -27,7 +29,7 @@ interface Caller {
   ends: number
   /** The thread was running it when it ended: the next end has to tell whether it was the one. */
   runsAlone: boolean
-  readonly answers: ScoringAnswer[]
+  readonly answers: InferenceResult[]
 }
 
 /** A thread that tells of its dispatches. */
@@ -38,7 +40,7 @@ class ModelThread extends FakeThread {
   readonly answered = new Set<number>()
   onDispatch: (ids: number[], isJoining: boolean) => void = () => {}
 
-  override dispatch(requests: readonly ScoringRequest[]): void {
+  override dispatch(requests: readonly InferenceRequest[]): void {
     super.dispatch(requests)
     this.isBusy = true
     this.onDispatch(this.current.map(Number), false)
@@ -49,7 +51,7 @@ class ModelThread extends FakeThread {
     super.answer(index)
   }
 
-  override handIn(requests: readonly ScoringRequest[], indexes: readonly number[]): void {
+  override handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
     super.handIn(requests, indexes)
     if (indexes.length > 0)
       this.onDispatch(
@@ -124,7 +126,7 @@ class World {
       .then(answer => {
         caller.answers.push(answer)
         this.checkAnswer(caller, answer)
-        assert.equal('code' in answer && answer.code === 'QUEUE_FULL', isRefused)
+        assert.equal(answer.kind === 'failure' && answer.code === 'QUEUE_FULL', isRefused)
       })
   }
 
@@ -139,7 +141,7 @@ class World {
       .then(answer => {
         caller.answers.push(answer)
         this.checkAnswer(caller, answer)
-        assert.ok(!('code' in answer && answer.code === 'QUEUE_FULL'), 'a job is never refused')
+        assert.ok(!(answer.kind === 'failure' && answer.code === 'QUEUE_FULL'), 'a job is never refused')
       })
   }
 
@@ -194,9 +196,9 @@ class World {
     )
   }
 
-  checkAnswer(caller: Caller, answer: ScoringAnswer): void {
-    if ('json' in answer) return assert.equal(Number(answer.json), caller.id, 'the answer of another one')
-    const code = 'code' in answer ? answer.code : ''
+  checkAnswer(caller: Caller, answer: InferenceResult): void {
+    if (answer.kind === 'encoded') return assert.equal(Number(answer.body), caller.id, 'the answer of another one')
+    const code = answer.kind === 'failure' ? answer.code : ''
     if (code === 'BODY_ABORTED') assert.ok(caller.hasLeft)
     else if (code === 'SCORING_TIMEOUT') assert.ok(Date.now() >= caller.deadline, 'given up before its time')
     else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.ends >= 2, 'blamed for what another one did')

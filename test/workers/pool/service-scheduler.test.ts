@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, describe, it } from 'vitest'
-import type { FailedAnswer, ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { Failure, InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 import { report, requestOf } from './fake-thread.ts'
 import * as fixture from './scheduler-fixture.ts'
@@ -25,8 +25,8 @@ async function readyScheduler(options: Partial<SchedulerOptions> = {}, isBatchab
   return made
 }
 
-const textOf = (answer: ScoringAnswer) =>
-  'json' in answer ? answer.json : 'code' in answer ? answer.code : String(answer.status)
+const textOf = (answer: InferenceResult) =>
+  answer.kind === 'encoded' ? answer.body : answer.kind === 'failure' ? answer.code : String(answer.status)
 
 describe('ServiceScheduler', () => {
   it('hands a lone request straight to the free thread', async () => {
@@ -199,7 +199,7 @@ describe('ServiceScheduler', () => {
         thread(index).die(end)
         thread(index + 1).events.onLoaded(report)
       }
-      const { code, message } = (await answer) as FailedAnswer
+      const { code, message } = (await answer) as Failure
       assert.equal(code, 'MODEL_RUN_FAILED')
       assert.match(message, said)
     }
@@ -393,7 +393,7 @@ describe('ServiceScheduler', () => {
     thread(1).decode(0)
     thread(1).die()
     thread(2).events.onLoaded(report)
-    assert.equal(textOf((await answers[0]) as ScoringAnswer), 'ENTRY_SCRIPT_ENDED_THREAD')
+    assert.equal(textOf((await answers[0]) as InferenceResult), 'ENTRY_SCRIPT_ENDED_THREAD')
     assert.deepEqual(thread(2).current, ['b'])
     thread(2).finish()
     thread(2).finish()
@@ -478,7 +478,7 @@ describe('ServiceScheduler', () => {
     await fc.assert(
       fc.asyncProperty(steps, async script => {
         const { scheduler, threads } = await readyScheduler({ maxThreads: 2 })
-        const answers: Promise<ScoringAnswer>[] = []
+        const answers: Promise<InferenceResult>[] = []
         const loaded = new Set(threads.slice(0, 1))
         const busy = () => threads.filter(thread => !thread.isEnded && thread.states.length > 0 && loaded.has(thread))
         const step = async (action: string) => {
@@ -503,7 +503,9 @@ describe('ServiceScheduler', () => {
         for (let round = 0; round < 200; round++) for (const action of ['load', 'turn', 'finish']) await step(action)
         const all = await Promise.all(answers)
         for (const [index, answer] of all.entries()) {
-          assert.ok(['json' in answer && answer.json === String(index), 'code' in answer].includes(true))
+          assert.ok(
+            [answer.kind === 'encoded' && answer.body === String(index), answer.kind === 'failure'].includes(true),
+          )
         }
         await scheduler.stop()
       }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { identityModel } from '../../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../../support/scoring-scheduler.ts'
 import type { ServiceFiles } from '../../support/service-folder.ts'
@@ -23,7 +23,7 @@ const script = (decode: string, definition: object = {}): ServiceFiles => ({
     ${decode}`,
 })
 const good = `export const decode = async ({ bytes }) => { await sleep(bytes[1]); return row(bytes) }`
-const rowOf = (answer: ScoringAnswer) => JSON.parse(jsonOf(answer))[0][0]
+const rowOf = (answer: InferenceResult) => JSON.parse(jsonOf(answer))[0][0]
 
 describe('a script that decodes bodies of its own', () => {
   it('gets the bytes and the media type, and gives the rows that JSON would have given', async test => {
@@ -90,7 +90,7 @@ describe('a script that decodes bodies of its own', () => {
         sendAs(type, Uint8Array.of(4, 0)),
         send({ data: [[5, 0]] }),
       ])
-      const culprit = answers.splice(2, 1)[0] as ScoringAnswer
+      const culprit = answers.splice(2, 1)[0] as InferenceResult
       assert.equal(codeOf(culprit), expected)
       assert.ok('message' in culprit && !culprit.message.includes('secret'))
       assert.deepEqual(answers.map(rowOf), [1, 2, 4, 5])
@@ -101,7 +101,7 @@ describe('a script that decodes bodies of its own', () => {
   it('is answered in time while a neighbour is still being decoded', async test => {
     const { sendAs, send } = await serve(test, script(good, { limits: { timeoutMs: 20_000 } }))
     const order: string[] = []
-    const done = (name: string) => (answer: ScoringAnswer) => {
+    const done = (name: string) => (answer: InferenceResult) => {
       order.push(name)
       return rowOf(answer)
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, it, type TestContext } from 'vitest'
-import type { ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { writeModel } from '../../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../../support/scoring-scheduler.ts'
 
@@ -65,7 +65,7 @@ describe('a request with more rows than a run takes', () => {
     const answers = await Promise.all([send(rowsOf(1, 2, 3, 4, 5)), send(rowsOf(6)), send(rowsOf(7, 8, 9))])
     assert.deepEqual(await runs(), [1, 2, 2, 2, 1, 1])
     for (const [index, alone] of [rowsOf(1, 2, 3, 4, 5), rowsOf(6), rowsOf(7, 8, 9)].entries())
-      assert.deepEqual(untimed(answers[index] as ScoringAnswer), untimed(await send(alone)))
+      assert.deepEqual(untimed(answers[index] as InferenceResult), untimed(await send(alone)))
   })
 
   it('does not keep those waiting who come while it runs, as often as they come', async test => {
@@ -141,14 +141,14 @@ describe('a request with more rows than a run takes', () => {
   it('fails for a bad row in any slice, and harms nobody', async test => {
     const { send } = await serveScript(test, 2)
     const answers = await Promise.all([send(rowsOf(1, 2, 3, -1, 5)), send(rowsOf(6)), send(rowsOf(7, 8, 9))])
-    assert.equal(codeOf(answers[0] as ScoringAnswer), 'INPUT_TYPE_MISMATCH')
-    assert.equal(jsonOf(answers[1] as ScoringAnswer), '{"half": [3], "name": ["row 6"]}')
-    assert.equal(jsonOf(answers[2] as ScoringAnswer), '{"half": [3.5, 4, 4.5], "name": ["row 7", "row 8", "row 9"]}')
+    assert.equal(codeOf(answers[0] as InferenceResult), 'INPUT_TYPE_MISMATCH')
+    assert.equal(jsonOf(answers[1] as InferenceResult), '{"half": [3], "name": ["row 6"]}')
+    assert.equal(jsonOf(answers[2] as InferenceResult), '{"half": [3.5, 4, 4.5], "name": ["row 7", "row 8", "row 9"]}')
   })
 })
 
-function untimed(answer: ScoringAnswer): object {
-  return 'code' in answer ? answer : { ...answer, execMs: 0, times: undefined }
+function untimed(answer: InferenceResult): object {
+  return answer.kind === 'failure' ? answer : { ...answer, timings: undefined }
 }
 
 describe('a run of several requests that fails', () => {
@@ -179,14 +179,14 @@ describe('an answer that throws when it is looked at', () => {
     const bodies = [rowsOf(1), rowsOf(666), rowsOf(2), rowsOf(1, 2, 3, 4, 5, 666), rowsOf(3)]
     const answers = await Promise.all(bodies.map(send))
     assert.deepEqual(
-      answers.map(answer => ('code' in answer ? answer.code : jsonOf(answer))),
+      answers.map(answer => (answer.kind === 'failure' ? answer.code : jsonOf(answer))),
       ['{"first": [1]}', 'OUTPUT_NOT_SERIALISABLE', '{"first": [2]}', 'OUTPUT_NOT_SERIALISABLE', '{"first": [3]}'],
     )
   })
 })
 
 describe('requests that come together', () => {
-  const together = async (send: (body: unknown) => Promise<ScoringAnswer>, bodies: readonly unknown[]) => {
+  const together = async (send: (body: unknown) => Promise<InferenceResult>, bodies: readonly unknown[]) => {
     const answers = (await Promise.all(bodies.map(send))).map(untimed)
     for (const [index, body] of bodies.entries()) assert.deepEqual(answers[index], untimed(await send(body)))
   }

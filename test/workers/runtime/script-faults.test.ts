@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, vi } from 'vitest'
-import type { ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { encodeRecord, RunRecords } from '../../../src/workers/transport/run-records.ts'
 import { codeOf, jsonOf, serve } from '../../support/scoring-scheduler.ts'
 import { makeServices, type ServiceFiles } from '../../support/service-folder.ts'
@@ -60,7 +60,7 @@ describe('what a script leaves behind', () => {
     )
     const sendText = (text: string) =>
       scheduler.submit({ body: new TextEncoder().encode(text), contentType: 'text/plain' })
-    const [bad, good] = (await Promise.all([sendText('bad'), sendText('good')])) as [ScoringAnswer, ScoringAnswer]
+    const [bad, good] = (await Promise.all([sendText('bad'), sendText('good')])) as [InferenceResult, InferenceResult]
     assert.equal(codeOf(bad), 'ENTRY_SCRIPT_FAILED')
     assert.equal(jsonOf(good), '[[4.0]]')
     assert.equal(jsonOf(await send({ data: [[7]] })), '[[7.0]]')
@@ -91,7 +91,7 @@ describe('a script that has answered', () => {
     await send('first') // so that the others share a dispatch
     const answers = await Promise.all(['done', 'stuck', 'next'].map(send))
     assert.deepEqual(
-      answers.map(answer => ('json' in answer ? answer.json : codeOf(answer))),
+      answers.map(answer => (answer.kind === 'encoded' ? answer.body : codeOf(answer))),
       ['"done"', 'SCORING_TIMEOUT', '"next"'],
     )
     assert.deepEqual(readFileSync(ran, 'utf8').split('\n').toSorted(), ['', 'done', 'first', 'next', 'stuck'])
@@ -124,7 +124,7 @@ describe('a script that speaks as its thread', () => {
             return new Promise(() => {})
           }`),
       )
-      const [bad, good] = (await Promise.all(['bad', 'good'].map(send))) as [ScoringAnswer, ScoringAnswer]
+      const [bad, good] = (await Promise.all(['bad', 'good'].map(send))) as [InferenceResult, InferenceResult]
       assert.equal(codeOf(bad), 'ENTRY_SCRIPT_ENDED_THREAD')
       assert.equal(jsonOf(good), '"good"')
     })

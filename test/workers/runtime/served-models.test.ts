@@ -97,7 +97,7 @@ describe('a model whose graph was edited', () => {
 })
 
 describe('a model that cannot be served', () => {
-  const refused = (name: string) => join(import.meta.dirname, `../fixtures/refused/${name}.onnx`)
+  const refused = (name: string) => join(import.meta.dirname, `../../fixtures/refused/${name}.onnx`)
   const runtime = 'ONNX Runtime \\d+\\.\\d+\\.\\d+'
   const reasons: Record<string, string> = {
     bfloat16:

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, it, type TestContext } from 'vitest'
-import type { ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { type Graph, writeModel } from '../../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../../support/scoring-scheduler.ts'
 
-const cases = join(import.meta.dirname, '../fixtures/cases')
+const cases = join(import.meta.dirname, '../../fixtures/cases')
 
 /** `case.json`: what Python's onnxruntime was given, and what it answered. */
 interface Case {
@@ -63,7 +63,7 @@ describe('two callers whose inputs have unlike rows', () => {
       fc.asyncProperty(fc.array(fc.tuple(rows, rows), { minLength: 1, maxLength: 12 }), async callers => {
         const answers = await Promise.all(callers.map(([x, w]) => send({ data: { x: matrix(x), w: matrix(w) } })))
         for (const [index, [x, w]] of callers.entries()) {
-          const answer = answers[index] as ScoringAnswer
+          const answer = answers[index] as InferenceResult
           // NumPy's rule: as many rows, or one for all
           if (x.length !== w.length && x.length > 1 && w.length > 1)
             assert.equal(codeOf(answer), 'INPUT_SHAPE_MISMATCH')
@@ -118,7 +118,7 @@ describe('two callers whose inputs have unlike rows', () => {
       embarked: [[['S', 'C', 'Q'][index % 3]]],
     })
     const kinds = 80
-    const alone: ScoringAnswer[] = []
+    const alone: InferenceResult[] = []
     for (let index = 0; index < kinds; index++) alone.push(await send({ data: passengerOf(index) }))
     const malformed = { ...passengerOf(0), age: [[1], [2]] }
     const wrong: number[] = []
@@ -128,7 +128,7 @@ describe('two callers whose inputs have unlike rows', () => {
           send({ data: passengerOf(index % kinds) }),
           index % 5 === 0 ? send({ data: malformed }) : undefined,
         ])
-        if (!isSame(answer, alone[index % kinds] as ScoringAnswer)) wrong.push(index)
+        if (!isSame(answer, alone[index % kinds] as InferenceResult)) wrong.push(index)
         if (bad) assert.equal(codeOf(bad), 'INPUT_SHAPE_MISMATCH')
       }
     }
@@ -157,12 +157,12 @@ describe('what converters write', () => {
         Object.fromEntries(names.map(input => [input, [values[input]?.[row]]])),
       ).filter(row => !JSON.stringify(row).includes('"nan"'))
       assert.ok(complete.length > 0)
-      const alone: ScoringAnswer[] = []
+      const alone: InferenceResult[] = []
       for (const data of complete) alone.push(await send({ data }))
       const many = Array.from({ length: 90 }, (_, index) => index % complete.length)
       const answers = await Promise.all(many.map(row => send({ data: complete[row] })))
       for (const [index, answer] of answers.entries())
-        assertClose(JSON.parse(jsonOf(answer)), JSON.parse(jsonOf(alone[many[index] as number] as ScoringAnswer)))
+        assertClose(JSON.parse(jsonOf(answer)), JSON.parse(jsonOf(alone[many[index] as number] as InferenceResult)))
     })
   }
 })
@@ -250,7 +250,7 @@ describe('an output whose rows are not on its first axis', () => {
     )
     const answers = await Promise.all(callers.map(data => send({ data })))
     for (const [index, rows] of callers.entries())
-      assert.deepEqual(JSON.parse(jsonOf(answers[index] as ScoringAnswer)), expected(rows))
+      assert.deepEqual(JSON.parse(jsonOf(answers[index] as InferenceResult)), expected(rows))
   })
 
   it('is cut there too when it is the only one', async test => {
@@ -281,11 +281,11 @@ describe('an output whose rows are not on its first axis', () => {
   })
 })
 
-function labelsOf(answer: ScoringAnswer): unknown {
+function labelsOf(answer: InferenceResult): unknown {
   return (JSON.parse(jsonOf(answer)) as { label: unknown }).label
 }
 
-function isSame(one: ScoringAnswer, other: ScoringAnswer): boolean {
+function isSame(one: InferenceResult, other: InferenceResult): boolean {
   try {
     assertClose(JSON.parse(jsonOf(one)), JSON.parse(jsonOf(other)))
     return true

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
-import type { ScoringAnswer } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { Dtype } from '../../../src/tensor/dtype.ts'
 import { identityModel, rowMixingModel, writeModel } from '../../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../../support/scoring-scheduler.ts'
@@ -18,7 +18,7 @@ const model = (bytes: Buffer, definition: object = {}): ServiceFiles => ({
   'sut/1/model.onnx': bytes,
 })
 
-const digitsModel = () => readFile(join(import.meta.dirname, '../../models/digits/1/model.onnx'))
+const digitsModel = () => readFile(join(import.meta.dirname, '../../../models/digits/1/model.onnx'))
 
 describe('the built-in script', () => {
   const cases: [Dtype, string, string][] = [
@@ -96,10 +96,10 @@ describe('the built-in script', () => {
       send('{'),
       send({ data: [[3, 4]] }),
     ])
-    assert.equal(jsonOf(answers[0] as ScoringAnswer), '[[1.0, 2.0]]')
-    assert.equal(codeOf(answers[1] as ScoringAnswer), 'INPUT_SHAPE_MISMATCH')
-    assert.equal(codeOf(answers[2] as ScoringAnswer), 'BODY_NOT_JSON')
-    assert.equal(jsonOf(answers[3] as ScoringAnswer), '[[3.0, 4.0]]')
+    assert.equal(jsonOf(answers[0] as InferenceResult), '[[1.0, 2.0]]')
+    assert.equal(codeOf(answers[1] as InferenceResult), 'INPUT_SHAPE_MISMATCH')
+    assert.equal(codeOf(answers[2] as InferenceResult), 'BODY_NOT_JSON')
+    assert.equal(jsonOf(answers[3] as InferenceResult), '[[3.0, 4.0]]')
   })
 
   it('turns micro-batching off for a model that mixes rows, and says so', async test => {
@@ -304,7 +304,7 @@ describe('an entry script', () => {
     assert.deepEqual(report.notes.slice(0, 1), [
       'sut/score.ts: the second parameter of run() ("model_id") receives the headers of the request',
     ])
-    assert.ok('json' in (await send({})))
+    assert.equal((await send({})).kind, 'encoded')
   })
 
   it('with a schema gets what the schema made of the body', async test => {
@@ -320,8 +320,16 @@ describe('an entry script', () => {
       `),
     )
     assert.equal(jsonOf(await send({ name: 'ada' })), '"hello ADA"')
-    assert.deepEqual(await send({ name: 1 }), { code: 'INPUT_INVALID', message: 'input "name": expected string' })
-    const missing = { code: 'INPUT_MISSING', message: "A value is not provided for the 'name' parameter." }
+    assert.deepEqual(await send({ name: 1 }), {
+      kind: 'failure',
+      code: 'INPUT_INVALID',
+      message: 'input "name": expected string',
+    })
+    const missing = {
+      kind: 'failure',
+      code: 'INPUT_MISSING',
+      message: "A value is not provided for the 'name' parameter.",
+    }
     assert.deepEqual(await send({}), missing)
     assert.deepEqual(await send({ Name: 'ada' }), missing)
   })
@@ -339,7 +347,7 @@ describe('an entry script', () => {
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
     const answer = await scheduler.submit({ body, contentType: undefined, details: { http } })
-    assert.ok('status' in answer && answer.body instanceof Uint8Array)
+    assert.ok(answer.kind === 'response' && answer.body instanceof Uint8Array)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])
     assert.deepEqual([...answer.body], [3, 2, 1])
@@ -450,8 +458,8 @@ describe('an entry script', () => {
       const large = 'large'.repeat(50_000)
       const huge = 'huge'.repeat(500_000)
       const [before, bad, ...after] = await Promise.all(['before', deed, 'after', large, huge].map(send))
-      assert.equal(jsonOf(before as ScoringAnswer), '"before"')
-      assert.equal(codeOf(bad as ScoringAnswer), code)
+      assert.equal(jsonOf(before as InferenceResult), '"before"')
+      assert.equal(codeOf(bad as InferenceResult), code)
       assert.deepEqual(after.map(jsonOf), ['"after"', `"${large}"`, `"${huge}"`])
       assert.equal(jsonOf(await send('later')), '"later"')
     })
@@ -463,7 +471,7 @@ describe('a service that cannot be loaded', () => {
     ['a syntax error', script('export const init = ('), /sut\/score\.ts cannot be imported: sut\/score\.ts:1: /],
     [
       'a syntax error in a file that the script imports',
-      { ...script("import '../../adapters/rows.ts'"), 'sut/rows.ts': '\nexport const a = (' },
+      { ...script("import './rows.ts'"), 'sut/rows.ts': '\nexport const a = (' },
       /sut\/score\.ts cannot be imported: rows\.ts:2: /,
     ],
     [
