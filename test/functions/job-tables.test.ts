@@ -172,7 +172,7 @@ describe('tables that jobs are given', () => {
     assert.deepEqual((await run('wide', 'by-job.csv', csv, { columns })).predictions, ['[3.0, 2.0, 1.0]'])
     const { job } = await run('named', 'others.csv', 'A,b,d\n1,2,3\n')
     assert.equal(job.error?.code, 'INPUT_COLUMNS_UNFIT')
-    assert.match(job.error?.message ?? '', /missing: "a" \(is it "A"\?\), "c".*; unknown: "A", "d"$/)
+    assert.match(job.error?.message ?? '', /missing: "a" \(did you mean "A"\?\), "c".*; unknown: "A", "d"$/)
   })
 
   it('come inline with NaN and infinities as Python writes them, and with no number that is one too large', async () => {

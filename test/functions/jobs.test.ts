@@ -222,6 +222,6 @@ describe('batch jobs of an app without storage', () => {
       headers: { authorization: `Bearer ${await app.keyOf('iris')}` },
     })
     assert.equal(response.status, 503)
-    assert.match(await response.text(), /no storage.*"JOBS_UNAVAILABLE"/)
+    assert.match(await response.text(), /AzureWebJobsStorage is not set.*"JOBS_UNAVAILABLE"/)
   })
 })

@@ -1,8 +1,6 @@
 import type { Dtype } from '../../tensor/dtype.ts'
 
-/** What stands in tables for a number that is missing, or infinite. */
-
-/** `na_values` of `pandas.read_csv`, as they are by default. */
+/** The default `na_values` of `pandas.read_csv`. */
 const missingTexts: ReadonlySet<string> = new Set([
   ...['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA'],
   ...['NULL', 'NaN', 'None', 'n/a', 'nan', 'null'],
@@ -14,7 +12,7 @@ export function isMissingText(text: string): boolean {
   return missingTexts.has(text)
 }
 
-/** @returns Python's word for it in JSON; undefined: it is something else */
+/** @returns Python's JSON word for a missing or infinite number; undefined for other texts */
 export function nonFiniteWord(text: string): 'NaN' | 'Infinity' | '-Infinity' | undefined {
   if (missingTexts.has(text)) return 'NaN'
   const sign = infinity.exec(text)?.[1]
@@ -23,16 +21,16 @@ export function nonFiniteWord(text: string): 'NaN' | 'Infinity' | '-Infinity' | 
 
 /** RFC 8259, section 6. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-/** Numbers as programs write them besides: `+3`, `.5`, `1.`, `007`. */
+/** Other spellings of numbers: `+3`, `.5`, `1.`, `007`. */
 const otherNumber = /^([+-]?)0*((?:[1-9]\d*)?)(?:\.(\d*))?((?:[eE][+-]?\d+)?)$/
 const words: Readonly<Record<string, string>> = { true: 'true', false: 'false', '1': 'true', '0': 'false' }
 
 /**
- * A cell of a CSV as JSON text: digits as they stand, so that 2^60 stays exact. Spaces around numbers do not count.
+ * Converts a cell of a CSV to JSON text. Digits are copied, so that 2^60 stays exact; spaces around numbers are ignored.
  *
- * @param dtype  undefined: a number if it is one in JSON's spelling (`007` is not), else a string
- * @param missing  nan: to floating-point types, pandas' texts for what is missing are NaN, and infinities are values
- * @returns undefined: it is not of that type
+ * @param dtype  if undefined, a cell in JSON's spelling of numbers is a number (`007` is not), and any other is a string
+ * @param missing  `nan` reads pandas' texts for missing values as NaN, and accepts infinities, for floating-point types
+ * @returns undefined when the cell does not have the type
  */
 export function cellJson(cell: string, dtype: Dtype | undefined, missing: 'nan' | 'error' = 'nan'): string | undefined {
   if (dtype === 'string') return JSON.stringify(cell)
@@ -41,7 +39,7 @@ export function cellJson(cell: string, dtype: Dtype | undefined, missing: 'nan' 
   if (jsonNumber.test(text)) return text
   if (dtype === undefined) return JSON.stringify(cell)
   const [, sign, whole = '', fraction = '', exponent] = otherNumber.exec(text) ?? []
-  // The pattern takes leading zeros apart, so that "0." has neither part left, like ".".
+  // Without its leading zero, "0." matches like ".", which is not a number.
   if (sign === undefined || !/^[+-]?(\d|\.\d)/.test(text)) {
     return missing === 'nan' && dtype.startsWith('float') ? nonFiniteWord(text) : undefined
   }

@@ -1,15 +1,15 @@
 /**
- * The name that was probably meant.
+ * Finds the name that was probably meant.
  *
- * @returns undefined: none is near
+ * @returns undefined when none is similar
  */
 export function nearestName(name: string, names: readonly string[]): string | undefined {
   let nearest: string | undefined
-  // A third of its letters, or letters of another case.
-  let least = Math.floor(name.length / 3) + 1
+  // At most a third of the letters may differ; case is ignored.
+  let minEdits = Math.floor(name.length / 3) + 1
   for (const each of names.slice(0, maxNames)) {
-    const edits = editsBetween(name.toLowerCase(), each.toLowerCase(), least)
-    if (edits < least) [nearest, least] = [each, edits]
+    const edits = editsBetween(name.toLowerCase(), each.toLowerCase(), minEdits)
+    if (edits < minEdits) [nearest, minEdits] = [each, edits]
   }
   return nearest
 }
@@ -17,9 +17,9 @@ export function nearestName(name: string, names: readonly string[]): string | un
 const maxNames = 1000
 const maxLength = 200
 
-/** Letters to be put in, taken out or changed (Levenshtein). @returns `most` where it is that or more */
-function editsBetween(one: string, other: string, most: number): number {
-  if (Math.abs(one.length - other.length) >= most || Math.max(one.length, other.length) > maxLength) return most
+/** Levenshtein distance, at most `max`. */
+function editsBetween(one: string, other: string, max: number): number {
+  if (Math.abs(one.length - other.length) >= max || Math.max(one.length, other.length) > maxLength) return max
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
   for (let at = 1; at <= one.length; at++) {
     const next = [at]
@@ -29,10 +29,10 @@ function editsBetween(one: string, other: string, most: number): number {
     }
     row = next
   }
-  return Math.min(most, row.at(-1) as number)
+  return Math.min(max, row.at(-1) as number)
 }
 
-/** The first name that another one before it is the same as: a file may have a hundred thousand, so each is looked at once. */
+/** The first name that occurs a second time. It reads each name once, because a file may have a hundred thousand. */
 export function repeatedName(names: readonly string[]): string | undefined {
   const seen = new Set<string>()
   return names.find(name => seen.size === seen.add(name).size)

@@ -9,16 +9,16 @@ import { namedValues, namesByPosition, type TableNames } from './row-shape.ts'
 import { openText, type TextSource } from './text-source.ts'
 
 export interface CsvOptions extends TableNames {
-  /** What the service takes, against which the columns are checked; undefined: objects by column name. */
+  /** Inputs of the service, which the columns must fit; undefined when rows are objects by column name. */
   readonly inputs: readonly TensorInfo[] | undefined
-  /** Whether the first line names the columns; undefined: it has to, and must not look like a row. */
+  /** Whether the first line names the columns; undefined means true, but a line that looks like a row is refused. */
   readonly header?: boolean | undefined
 }
 
 /**
- * What the columns of a CSV are called, and where its rows begin.
+ * Reads the column names of a CSV, and the offset at which its rows begin.
  *
- * @returns undefined: the input is empty
+ * @returns undefined when the input is empty
  * @throws InputUnreadable INPUT_HAS_NO_HEADER, INPUT_COLUMNS_UNFIT, INPUT_NOT_CSV, …
  */
 export async function csvColumns(
@@ -33,35 +33,35 @@ export async function csvColumns(
   if (header === undefined && looksLikeRow(first.columns, options)) {
     throw new InputUnreadable(
       'INPUT_HAS_NO_HEADER',
-      'the first line of the CSV looks like a row: it has numbers or missing values where names of columns are due; say "header": false in the input of the job if it is one, "header": true if these are names',
+      'the first line of the CSV holds numbers or missing values instead of column names; set "header": false in the input of the job if it is a row, or "header": true if these are names',
     )
   }
   return first
 }
 
-/** Numbers or missing values where the service takes numbers, one at least, and no name that it knows. */
+/** Whether the cells fit the numeric inputs of the service, at least one is a number or missing, and none is a known name. */
 function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): boolean {
-  const places = inputs && inputs.length > 1 ? namedValues(inputs) : undefined
-  const known = names ?? places?.map(({ name }) => name) ?? []
+  const values = inputs && inputs.length > 1 ? namedValues(inputs) : undefined
+  const known = names ?? values?.map(({ name }) => name) ?? []
   const given = new Set(cells)
-  if (known.some(name => given.has(name)) || (places && places.length !== cells.length)) return false
-  let values = 0
+  if (known.some(name => given.has(name)) || (values && values.length !== cells.length)) return false
+  let numberCount = 0
   for (const [index, cell] of cells.entries()) {
-    // What a script takes is not declared; but whatever it is called, that is no number.
-    const dtype = (places ? places[index]?.dtype : inputs?.[0]?.dtype) ?? 'float64'
+    // The inputs of a script are not declared, but no column is named by a number.
+    const dtype = (values ? values[index]?.dtype : inputs?.[0]?.dtype) ?? 'float64'
     if (dtype === 'string') continue
     if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, 'error') === undefined) return false
-    values++
+    numberCount++
   }
-  return values > 0
+  return numberCount > 0
 }
 
 const maxHeaderBytes = 1024 ** 2
 
 /**
- * The names of the columns, and where the header ends.
+ * Reads the header, and the offset at which it ends.
  *
- * @returns undefined: the input is empty
+ * @returns undefined when the input is empty
  * @throws InputUnreadable
  */
 export async function readHeader(source: TextSource): Promise<{ columns: string[]; offset: number } | undefined> {
@@ -69,19 +69,19 @@ export async function readHeader(source: TextSource): Promise<{ columns: string[
   const rows = new RowReader(new CsvScanner(offset), offset, maxHeaderBytes)
   for await (const piece of pieces) {
     rows.feed(piece)
-    if (rows.next()) return { columns: namesIn(rows.row), offset: rows.end }
+    if (rows.next()) return { columns: parseHeader(rows.row), offset: rows.end }
     if (rows.isOpen && !rows.holdsRow) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
   }
-  return rows.finish() ? { columns: namesIn(rows.row), offset: rows.end } : undefined
+  return rows.finish() ? { columns: parseHeader(rows.row), offset: rows.end } : undefined
 }
 
-function namesIn(header: Uint8Array | undefined): string[] {
+function parseHeader(header: Uint8Array | undefined): string[] {
   if (!header) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
   if (!isUtf8(header)) throw new InputUnreadable('INPUT_NOT_UTF8', "the CSV's header is not UTF-8")
   const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString().replace(/\r$/, '')
   const columns = splitRecord(text)
   if (!columns) throw headerFault('has text after the closing quote of a name')
-  // Lines of old Macs would make the whole file one header.
+  // With the line ends of old Macs, the whole file would be one header.
   if (/\r(?!\n)/.test(text))
     throw headerFault('has a carriage return without line feed; lines must end with LF or CRLF')
   return columns.map(name => name.trim())

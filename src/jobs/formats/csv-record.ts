@@ -1,7 +1,7 @@
 /**
- * The cells of one record of a CSV (RFC 4180), which has no line end of its own.
+ * Splits a record of a CSV (RFC 4180), without its line end, into cells.
  *
- * @returns undefined: text follows a closing quote, or a quote is not closed
+ * @returns undefined when text follows a closing quote, or a quote is not closed
  */
 export function splitRecord(record: string): string[] | undefined {
   if (!record.includes('"')) return record.split(',')
@@ -34,10 +34,10 @@ function closingQuote(record: string, from: number): number {
 const [minus, plus, point, comma, zero, nine] = [0x2d, 0x2b, 0x2e, 0x2c, 0x30, 0x39]
 
 /**
- * Most records of a CSV are numbers in JSON's spelling (RFC 8259, section 6) from beginning to end, and so are a list as
- * they stand, once brackets are around them. Looking once at each character costs a fraction of cutting them.
+ * Counts the numbers in a record. Most records hold only numbers in JSON's spelling (RFC 8259, section 6), and become a JSON list with
+ * brackets around them. To check each character once costs a fraction of splitting.
  *
- * @returns how many there are; 0: the record holds something else
+ * @returns 0 when the record holds anything else
  */
 export function countNumbers(record: string): number {
   let count = 0
@@ -64,7 +64,7 @@ export function countNumbers(record: string): number {
   }
 }
 
-/** e or E */
+/** Whether it is e or E. */
 function isExponentSign(character: number): boolean {
   return character === 0x65 || character === 0x45
 }

@@ -3,16 +3,16 @@ import type { RowScanner } from './row-scanner.ts'
 
 const [lineFeed, carriageReturn, comma, quote] = [0x0a, 0x0d, 0x2c, 0x22]
 
-/** Where in a cell the scanner stands. */
+/** States of the scanner in a cell. */
 const cellStart = 0
 const plain = 1
 const quoted = 2
-/** After a quote within a quoted cell: it ends the cell, or the next one makes it a quote of the text. */
+/** After a quote in a quoted cell, which ends the cell unless another quote follows. */
 const quoteInQuoted = 3
 
 /**
- * Rows are the records of RFC 4180: a quote opens only at the beginning of a cell, `""` within stands for one quote, and line
- * ends within quotes belong to the cell. Lines end with LF or CRLF. Empty lines are no rows.
+ * Rows are the records of RFC 4180: a quoted cell begins with a quote, `""` inside it is one quote, and line ends inside it belong to
+ * the cell. Lines end with LF or CRLF. Empty lines are skipped.
  */
 export class CsvScanner implements RowScanner {
   start = 0
@@ -23,7 +23,7 @@ export class CsvScanner implements RowScanner {
   #at = 0
   #state = cellStart
   #beginsWithReturn = false
-  /** The next quote in the piece, at `#at` or after; its length when there is none. */
+  /** Index of the next quote at or after `#at`; the length of the piece when there is none. */
   #quoteAt = -1
 
   constructor(offset: number) {
@@ -60,13 +60,13 @@ export class CsvScanner implements RowScanner {
     if (this.#state === quoted) {
       throw new InputUnreadable(
         'INPUT_NOT_CSV',
-        `the CSV ends within quotes, which belong to the row that begins at byte ${this.start}`,
+        `the CSV ends inside a quoted cell of the row that begins at byte ${this.start}`,
       )
     }
     return this.#close(this.#piece.length)
   }
 
-  /** @returns false: it was an empty line that ends with CRLF */
+  /** @returns false for an empty line that ends with CRLF */
   #close(at: number): boolean {
     this.isOpen = false
     this.end = this.#base + at
@@ -77,7 +77,7 @@ export class CsvScanner implements RowScanner {
   #endOfRecord(): number {
     const piece = this.#piece
     if (this.#state === cellStart || this.#state === plain) {
-      // Most records hold no quote, and then the next line feed ends them.
+      // Most records have no quotes and end at the next line feed.
       if (this.#quoteAt < this.#at) {
         const found = piece.indexOf(quote, this.#at)
         this.#quoteAt = found < 0 ? piece.length : found

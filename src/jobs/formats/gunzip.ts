@@ -1,32 +1,32 @@
 import { createGunzip } from 'node:zlib'
 import { InputUnreadable, tooLarge } from '../failure.ts'
 
-/** Of packed bytes; what one unpacks to is held at once, which is at most about a thousand times as much (deflate's best). */
+/** Compressed bytes of one piece. The text of a piece is held at once: at most about a thousand times as much (deflate). */
 const pieceBytes = 16 * 1024
 
 /**
- * Unpacks gzip, of several members too; zeros after the last are padding.
+ * Decompresses gzip, also of several members. Zeros after the last are padding.
  *
- * @param maxBytes  of the unpacked text
- * @throws InputUnreadable INPUT_NOT_GZIP, INPUT_TRUNCATED, INPUT_TOO_LARGE, each after what could be unpacked before
+ * @param maxBytes  largest decompressed text
+ * @throws InputUnreadable INPUT_NOT_GZIP, INPUT_TRUNCATED, INPUT_TOO_LARGE, after all text before the fault
  */
-export async function* unpack(packed: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
-  const gunzip = createGunzip({ chunkSize: 128 * 1024 })
+export async function* gunzip(packed: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+  const stream = createGunzip({ chunkSize: 128 * 1024 })
   const unpacked: Buffer[] = []
   let failure: NodeJS.ErrnoException | undefined
-  gunzip.on('data', (piece: Buffer) => unpacked.push(piece))
+  stream.on('data', (piece: Buffer) => unpacked.push(piece))
   const over = new Promise<void>(resolve => {
-    gunzip.on('end', resolve)
-    gunzip.on('error', error => {
+    stream.on('end', resolve)
+    stream.on('error', error => {
       failure = error
       resolve()
     })
   })
   let bytes = 0
   try {
-    // How much comes out before a fault depends on how the input was cut: always the same way, so the plan is always the same.
+    // The amount of text before a fault depends on the pieces. With pieces of one size, the plan is always the same.
     for await (const piece of inPieces(pieceBytes, packed)) {
-      await Promise.race([new Promise<void>(resolve => gunzip.write(piece, () => resolve())), over])
+      await Promise.race([new Promise<void>(resolve => stream.write(piece, () => resolve())), over])
       for (const text of unpacked.splice(0)) {
         bytes += text.length
         if (bytes > maxBytes) throw tooLarge(maxBytes)
@@ -34,26 +34,27 @@ export async function* unpack(packed: AsyncIterable<Uint8Array>, maxBytes: numbe
       }
       if (failure) break
     }
-    gunzip.end()
+    stream.end()
     await over
     yield* unpacked
     if (failure) throw unreadable(failure, bytes)
   } finally {
-    gunzip.destroy()
+    stream.destroy()
   }
 }
 
 function unreadable(cause: NodeJS.ErrnoException, bytes: number): InputUnreadable {
   if (cause.code === 'Z_BUF_ERROR') {
-    return new InputUnreadable('INPUT_TRUNCATED', `the gzip file ends too early, after ${bytes} unpacked bytes`, {
+    return new InputUnreadable('INPUT_TRUNCATED', `the gzip file ends too early, after ${bytes} decompressed bytes`, {
       cause,
     })
   }
-  const what = bytes === 0 ? 'the input is not gzip' : `the gzip file is damaged, after about ${bytes} unpacked bytes`
+  const what =
+    bytes === 0 ? 'the input is not gzip' : `the gzip file is damaged, after about ${bytes} decompressed bytes`
   return new InputUnreadable('INPUT_NOT_GZIP', `${what} (${cause.message})`, { cause })
 }
 
-/** The same bytes in pieces of one size; the last may be shorter. */
+/** Yields the same bytes in pieces of one size; the last may be shorter. */
 async function* inPieces(size: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   let open = Buffer.allocUnsafe(size)
   let filled = 0

@@ -9,15 +9,15 @@ function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-/** A whole array; what follows an element of one; some elements with the commas between them. */
+/** The scanned text: a whole array, the rest after an element, or elements with commas between them. */
 export type JsonArrayPart = 'array' | 'rest' | 'elements'
 
-/** What comes next: the array's bracket; an element or the end of an empty array; an element; within one; a comma or the end; nothing. */
-type Place = 'bracket' | 'first' | 'element' | 'within' | 'delimiter' | 'after'
+/** What the scanner expects: the opening bracket, the first element or the end, an element, its end, a comma or the end, or nothing. */
+type Expected = 'bracket' | 'first' | 'element' | 'within' | 'delimiter' | 'after'
 
 /**
- * Rows are the elements of one array. Looks at brackets, strings and commas only: whether an element is JSON is found when it is
- * read.
+ * Rows are the elements of one array. The scanner reads brackets, strings and commas only; whether an element is valid JSON is
+ * checked when the row is read.
  */
 export class JsonArrayScanner implements RowScanner {
   start = 0
@@ -26,8 +26,8 @@ export class JsonArrayScanner implements RowScanner {
   #piece: Uint8Array = new Uint8Array()
   #base: number
   #at = 0
-  #place: Place
-  /** Brackets that the open element has open. */
+  #expected: Expected
+  /** Open brackets of the open element. */
   #depth = 0
   #isInString = false
   #isEscaped = false
@@ -35,11 +35,11 @@ export class JsonArrayScanner implements RowScanner {
   constructor(offset: number, kind: JsonArrayPart) {
     this.#base = offset
     this.#kind = kind
-    this.#place = ({ array: 'bracket', rest: 'delimiter', elements: 'first' } as const)[kind]
+    this.#expected = ({ array: 'bracket', rest: 'delimiter', elements: 'first' } as const)[kind]
   }
 
   get isOpen(): boolean {
-    return this.#place === 'within'
+    return this.#expected === 'within'
   }
 
   feed(piece: Uint8Array): void {
@@ -51,10 +51,10 @@ export class JsonArrayScanner implements RowScanner {
   next(): boolean {
     const piece = this.#piece
     while (this.#at < piece.length) {
-      if (this.#place === 'within') {
+      if (this.#expected === 'within') {
         if (!this.#walkElement()) return false
         this.end = this.#base + this.#at
-        this.#place = 'delimiter'
+        this.#expected = 'delimiter'
         return true
       }
       const byte = piece[this.#at] as number
@@ -67,40 +67,40 @@ export class JsonArrayScanner implements RowScanner {
   finish(): boolean {
     const end = this.#base + this.#piece.length
     if (this.#kind === 'elements') {
-      const isRow = this.#place === 'within'
-      this.#place = 'after'
+      const isRow = this.#expected === 'within'
+      this.#expected = 'after'
       this.end = end
       return isRow
     }
-    if (this.#place === 'bracket') throw notArray('must be one JSON array; it is empty')
-    if (this.#place !== 'after') {
+    if (this.#expected === 'bracket') throw notArray('must be one JSON array; it is empty')
+    if (this.#expected !== 'after') {
       throw new InputUnreadable('INPUT_TRUNCATED', `the JSON array is not closed; the input ends at byte ${end}`)
     }
     return false
   }
 
-  /** @param byte  not blank, between elements */
+  /** Handles a byte between elements that is not white space. */
   #step(byte: number): void {
     const at = this.#base + this.#at
-    switch (this.#place) {
+    switch (this.#expected) {
       case 'bracket':
         if (byte !== openBracket) throw notArray(`must be one JSON array; it does not begin with "[" at byte ${at}`)
-        this.#place = 'first'
+        this.#expected = 'first'
         break
       case 'first':
       case 'element':
-        if (byte === closeBracket && this.#place === 'first') this.#place = 'after'
+        if (byte === closeBracket && this.#expected === 'first') this.#expected = 'after'
         else if (byte === comma || byte === closeBracket || byte === closeBrace) {
           throw notArray(`has no element before byte ${at}, where one is due`)
         } else {
           this.start = at
-          this.#place = 'within'
+          this.#expected = 'within'
           return
         }
         break
       case 'delimiter':
-        if (byte === comma) this.#place = 'element'
-        else if (byte === closeBracket) this.#place = 'after'
+        if (byte === comma) this.#expected = 'element'
+        else if (byte === closeBracket) this.#expected = 'after'
         else throw notArray(`has neither "," nor "]" at byte ${at}, after an element`)
         break
       default:
@@ -109,7 +109,7 @@ export class JsonArrayScanner implements RowScanner {
     this.#at++
   }
 
-  /** @returns whether the element's end was found, which is then at `#at` */
+  /** Moves to the end of the element. @returns whether it was found */
   #walkElement(): boolean {
     const piece = this.#piece
     let depth = this.#depth

@@ -2,18 +2,18 @@ import type { RowScanner } from './row-scanner.ts'
 
 const lineFeed = 0x0a
 
-/** Spaces, tabs and carriage returns alone do not make a row; neither do they belong to one that they precede. */
+/** White space alone is not a row, and does not belong to the row that it precedes. */
 function isBlank(byte: number | undefined): boolean {
   return byte === 0x20 || byte === lineFeed || byte === 0x0d || byte === 0x09
 }
 
-/** Rows are the lines that are not blank (jsonlines.org). */
+/** Rows are the non-blank lines (jsonlines.org). */
 export class JsonLinesScanner implements RowScanner {
   start = 0
   end = 0
   isOpen = false
   #piece: Buffer = Buffer.alloc(0)
-  /** Where in the text the piece begins. */
+  /** Offset of the piece in the text. */
   #base: number
   #at = 0
 

@@ -2,13 +2,13 @@ import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet'
 import { InputUnreadable } from '../failure.ts'
 import type { ReadInput } from './text-source.ts'
 
-/** Of one column in one row group, packed; and of one page, unpacked. */
+/** Largest compressed column of a row group, and largest decompressed page. */
 const maxPartBytes = 512 * 1024 ** 2
 
-/** A Parquet file as hyparquet reads it: in ranges. */
+/** A Parquet file that hyparquet reads in ranges. */
 export class ParquetFile implements AsyncBuffer {
   readonly byteLength: number
-  /** Why a range could not be read: not the file's fault, whatever the parser says. */
+  /** Failure to read a range. It takes precedence over what the parser makes of it. */
   failure: unknown
   readonly #read: ReadInput
 
@@ -19,19 +19,19 @@ export class ParquetFile implements AsyncBuffer {
 
   slice(start: number, end = this.byteLength): Promise<ArrayBuffer> {
     const bytes = this.#fetch(start, end)
-    // hyparquet asks for several ranges before it waits for the first; one that fails meanwhile must not end the process.
+    // hyparquet requests several ranges before it awaits the first. An unhandled rejection would end the process.
     bytes.catch(() => {})
     return bytes
   }
 
   async #fetch(start: number, end: number): Promise<ArrayBuffer> {
     try {
-      if (!(start >= 0 && start <= end && end <= this.byteLength)) throw fault('names parts that lie outside of it')
+      if (!(start >= 0 && start <= end && end <= this.byteLength)) throw fault('refers to bytes outside the file')
       if (end - start > maxPartBytes)
         throw fault(`has a column of ${end - start} bytes in one row group; write smaller ones`)
       const bytes = new Uint8Array(end - start)
       let filled = 0
-      // No storage answers an empty range.
+      // Storage refuses an empty range.
       if (end > start) {
         for await (const piece of this.#read({ start, end })) {
           bytes.set(piece, filled)
@@ -48,8 +48,10 @@ export class ParquetFile implements AsyncBuffer {
 }
 
 /**
+ * Checks that every row group has the columns of the schema.
+ *
  * @param leaves  paths of the columns that hold values
- * @throws InputUnreadable when a row group has other ones
+ * @throws InputUnreadable
  */
 export function checkRowGroups({ row_groups }: FileMetaData, leaves: readonly string[]): void {
   for (const { columns, num_rows } of row_groups) {
@@ -60,10 +62,10 @@ export function checkRowGroups({ row_groups }: FileMetaData, leaves: readonly st
   }
 }
 
-/** Unpacks pages with every codec of the format; none that says it is larger than fits into memory. */
+/** Decompressors for every codec of the format, which refuse pages that are too large for memory. */
 export async function parquetCodecs(): Promise<Compressors> {
   const { compressors, decompressZstd } = await import('hyparquet-compressors')
-  // Given its output, it cannot make more of it.
+  // With a given output buffer, it cannot allocate more.
   const all: Compressors = { ...compressors, ZSTD: (packed, length) => decompressZstd(packed, new Uint8Array(length)) }
   return Object.fromEntries(
     Object.entries(all).map(([codec, unpack]) => [

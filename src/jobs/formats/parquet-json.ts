@@ -1,5 +1,5 @@
 /**
- * Values of Parquet as JSON text, read raw so that nothing is lost on the way:
+ * Values of Parquet as JSON text. They are read raw, so that no digits are lost:
  *
  * - integers and decimals with all their digits; floating-point numbers in JavaScript's shortest spelling; NaN and infinities as null, or as
  *   Python's words where a floating-point input takes them
@@ -12,61 +12,61 @@ import { anyFloat, bigEndian, date, decimal, float, float16, json, time, timesta
 
 type Encode = (value: unknown) => string
 
-/** What hyparquet tells about groups. */
-export interface SchemaWords {
+/** The parts of hyparquet that classify groups. */
+export interface SchemaGroups {
   isListLike(schema: SchemaTree): boolean
   isMapLike(schema: SchemaTree): boolean
 }
 
 /**
- * @param hasNonFinite  NaN and infinities are words; else null, which is all that JSON has for them
- * @returns undefined: a type that is not read
+ * @param hasNonFinite  whether NaN and infinities are written as Python's words; otherwise they are null
+ * @returns undefined for a type that is not supported
  */
-export function createEncoder(node: SchemaTree, words: SchemaWords, hasNonFinite = false): Encode | undefined {
-  const encode = valueEncoder(node, words, hasNonFinite)
+export function createEncoder(node: SchemaTree, groups: SchemaGroups, hasNonFinite = false): Encode | undefined {
+  const encode = valueEncoder(node, groups, hasNonFinite)
   if (!encode) return undefined
-  // A repeated field outside of a list is a list of its own.
-  const isRepeated = node.element.repetition_type === 'REPEATED' && !words.isListLike(node)
-  return orNull(isRepeated ? listOf(encode) : encode)
+  // A repeated field outside a list is itself a list.
+  const isRepeated = node.element.repetition_type === 'REPEATED' && !groups.isListLike(node)
+  return orNull(isRepeated ? encodeList(encode) : encode)
 }
 
-function valueEncoder(node: SchemaTree, words: SchemaWords, hasNonFinite: boolean): Encode | undefined {
+function valueEncoder(node: SchemaTree, groups: SchemaGroups, hasNonFinite: boolean): Encode | undefined {
   const { element, children } = node
   if (children.length === 0) return leafEncoder(element, hasNonFinite)
   if (element.logical_type?.type === 'VARIANT') return undefined
   const [inner] = children as [SchemaTree]
-  if (words.isListLike(node)) {
+  if (groups.isListLike(node)) {
     const item =
       inner.children.length === 1
-        ? createEncoder(inner.children[0] as SchemaTree, words, hasNonFinite)
+        ? createEncoder(inner.children[0] as SchemaTree, groups, hasNonFinite)
         : leafEncoder(inner.element, hasNonFinite)
-    return item && listOf(orNull(item))
+    return item && encodeList(orNull(item))
   }
-  if (words.isMapLike(node)) {
-    const member = createEncoder(inner.children[1] as SchemaTree, words, hasNonFinite)
-    return member && objectOf(() => member)
+  if (groups.isMapLike(node)) {
+    const member = createEncoder(inner.children[1] as SchemaTree, groups, hasNonFinite)
+    return member && encodeObject(() => member)
   }
   const members = new Map<string, Encode>()
   for (const child of children) {
-    const member = createEncoder(child, words, hasNonFinite)
+    const member = createEncoder(child, groups, hasNonFinite)
     if (!member) return undefined
     members.set(child.element.name, member)
   }
-  return objectOf(name => members.get(name) as Encode)
+  return encodeObject(name => members.get(name) as Encode)
 }
 
 function orNull(encode: Encode): Encode {
   return value => (value === null || value === undefined ? 'null' : encode(value))
 }
 
-function listOf(encode: Encode): Encode {
+function encodeList(encode: Encode): Encode {
   return value => `[${Array.from(value as ArrayLike<unknown>, encode).join(',')}]`
 }
 
-function objectOf(memberOf: (name: string) => Encode): Encode {
+function encodeObject(encodeMember: (name: string) => Encode): Encode {
   return value =>
     `{${Object.entries(value as object)
-      .map(([name, member]) => `${JSON.stringify(name)}:${memberOf(name)(member)}`)
+      .map(([name, member]) => `${JSON.stringify(name)}:${encodeMember(name)(member)}`)
       .join(',')}}`
 }
 

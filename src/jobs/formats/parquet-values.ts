@@ -1,11 +1,11 @@
-/** JSON text of single values, as Parquet stores them (parquet-format, LogicalTypes.md). */
+/** JSON text of single values in Parquet's encodings (parquet-format, LogicalTypes.md). */
 
 export function float(value: unknown): string {
   if (Object.is(value, -0)) return '-0'
   return Number.isFinite(value) ? String(value) : 'null'
 }
 
-/** NaN and infinities as Python writes them, which JSON does not have. */
+/** Writes NaN and infinities as Python does; JSON has no words for them. */
 export function anyFloat(value: unknown): string {
   return Number.isFinite(value) ? float(value) : String(value)
 }
@@ -20,7 +20,7 @@ export function float16(bytes: Buffer): number {
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15))
 }
 
-/** On one line, as rows are. */
+/** JSON on one line; text that is not JSON becomes a string. */
 export function json(text: string): string {
   try {
     JSON.parse(text)
@@ -41,7 +41,7 @@ export function decimal(unscaled: bigint, scale: number): string {
   return `${unscaled < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
 }
 
-/** Years that a JavaScript date has not are null. */
+/** @returns undefined for years beyond JavaScript's dates */
 function iso(milliseconds: number): string | undefined {
   const moment = new Date(milliseconds)
   return Number.isNaN(moment.getTime()) ? undefined : moment.toISOString()
@@ -52,7 +52,7 @@ export function date(days: number): string {
   return text ? `"${text.slice(0, text.indexOf('T'))}"` : 'null'
 }
 
-/** @param digits  of the fraction of a second in which it counts */
+/** @param digits  decimal digits of the unit: 3 for milliseconds, 6, or 9 */
 export function timestamp(count: bigint, digits: number, isUtc: boolean): string {
   const perSecond = 10n ** BigInt(digits)
   const fraction = ((count % perSecond) + perSecond) % perSecond

@@ -12,19 +12,19 @@ import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
 import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
 
 export interface ReadOptions extends TableNames, MissingOptions {
-  /** Of the chunk's bytes (`textFormat`). */
+  /** Format of the chunk's text (`textFormat`). */
   readonly format: ChunkFormat
-  /** Header of a CSV: `columns` of the plan's cursor. */
+  /** Column names of a CSV: `columns` of the plan's cursor. */
   readonly columns?: readonly string[] | undefined
-  /** What the service takes: types and places of a CSV's cells; undefined: rows are objects by column name. */
+  /** Inputs of the service, which give the types of a CSV's cells; undefined when rows are objects by column name. */
   readonly inputs: readonly TensorInfo[] | undefined
   readonly maxRowBytes: number
 }
 
-/** Stands for a row that is too large in a chunk's own text. Not UTF-8, so no row that can be read is taken for it. */
+/** Replaces a row that is too large in a chunk's own text. It is not UTF-8, so no valid row equals it. */
 export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
 
-/** As requests may be, less what a row is put into. */
+/** The depth limit of a request, minus the levels that wrap a row. */
 const maxDepth = 990
 
 export type RowFault =
@@ -38,11 +38,11 @@ export type RowFault =
   | 'ROW_NOT_A_BOOL'
 
 /**
- * The rows of one chunk. A row of JSON is its text as it stands, of which it is known that it is exactly one JSON value.
+ * Reads the rows of one chunk. A JSON row is its own text, which is checked to be exactly one JSON value.
  *
  * @param content  the bytes of the input from `chunk.start` to `chunk.end`, or the chunk's own text
- * @returns `chunk.rowCount` rows; messages of those that are none hold no value of the row
- * @throws InputUnreadable INPUT_COLUMNS_UNFIT; Error when the content is not that of the chunk
+ * @returns `chunk.rowCount` rows. The messages of unreadable ones hold no values.
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT; Error when the content does not belong to the chunk
  */
 export async function readRows(
   content: AsyncIterable<Uint8Array>,
@@ -53,7 +53,7 @@ export async function readRows(
   const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
   const read = (text: Buffer) =>
     shape && columns ? csvRow(text.toString(), shape, columns.length, missing) : jsonRow(text, options)
-  const cutter = new RowReader(createChunkScanner(format), 0, maxRowBytes)
+  const reader = new RowReader(createChunkScanner(format), 0, maxRowBytes)
   const rows: Row[] = []
   const add = (bytes: Uint8Array | undefined) => {
     if (!bytes || isTooLargeMark(bytes)) {
@@ -65,12 +65,12 @@ export async function readRows(
     }
   }
   for await (const piece of content) {
-    cutter.feed(piece)
-    while (cutter.next()) add(cutter.row)
+    reader.feed(piece)
+    while (reader.next()) add(reader.row)
   }
-  if (cutter.finish()) add(cutter.row)
+  if (reader.finish()) add(reader.row)
   if (rows.length !== chunk.rowCount) {
-    throw new Error(`chunk ${chunk.chunk} holds ${rows.length} rows, of which ${chunk.rowCount} were planned`)
+    throw new Error(`chunk ${chunk.chunk} has ${rows.length} rows; ${chunk.rowCount} were planned`)
   }
   return rows
 }
@@ -81,7 +81,7 @@ function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan' }: ReadOpt
   }
   const json = trimmed(bytes).toString()
   try {
-    const body = bodyMember(read(json, missing), inputs, names)
+    const body = bodyMember(parseRow(json, missing), inputs, names)
     if (body === undefined) return { json }
     const right = 'the list of its values, or an object of them by name'
     return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)
@@ -91,8 +91,8 @@ function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan' }: ReadOpt
   }
 }
 
-/** With NaN and infinities as Python writes them, where they may be values. @throws JsonError */
-function read(json: string, missing: 'nan' | 'error'): unknown {
+/** Parses JSON, also with Python's NaN and Infinity if missing values are allowed. @throws JsonError */
+function parseRow(json: string, missing: 'nan' | 'error'): unknown {
   try {
     return JSON.parse(json)
   } catch {
@@ -101,7 +101,7 @@ function read(json: string, missing: 'nan' | 'error'): unknown {
   }
 }
 
-/** @returns the member in which requests have their rows, and a row has nothing */
+/** @returns the name of a member in which request bodies hold rows, if the row has one */
 function bodyMember(
   row: unknown,
   inputs: readonly TensorInfo[] | undefined,
@@ -112,7 +112,7 @@ function bodyMember(
   return ['data', 'input_data', 'Inputs'].find(member => Object.hasOwn(row, member) && !isKnown(member))
 }
 
-/** Without what JSON calls white space; a pattern that looks for the end of a row would look at each space within it. */
+/** Trims JSON's white space. A regular expression would test each space inside the row. */
 function trimmed(bytes: Buffer): Buffer {
   let [start, end] = [0, bytes.length]
   while (start < end && isWhiteSpace(bytes[start])) start++
@@ -139,20 +139,20 @@ function csvRow(line: string, shape: RowShape, columnCount: number, missing: 'na
     if (value === undefined) return unfitCell(cell, name, dtype as Dtype)
     values.push(value)
   }
-  return { json: shape.rowOf(values) }
+  return { json: shape.encodeRow(values) }
 }
 
 function unfitCell(cell: string, column: string, dtype: Dtype): Row {
   const text = cell.trim()
   const kind = dtype === 'bool' ? 'true or false' : `a number (${dtype})`
-  const found = text === '' ? 'is empty' : isMissingText(text) ? 'has a missing value' : 'holds something else'
+  const found = text === '' ? 'is empty' : isMissingText(text) ? 'has a missing value' : 'has another value'
   const why = !isMissingText(text)
     ? ''
     : dtype.startsWith('float')
       ? '; the service takes no missing values ("missing": "error")'
       : '; only floating-point values can be missing'
   const code = dtype === 'bool' ? 'ROW_NOT_A_BOOL' : 'ROW_NOT_A_NUMBER'
-  return failed(code, `column "${column}" ${found}; it takes ${kind}${why}`)
+  return failed(code, `column "${column}" ${found}; it must be ${kind}${why}`)
 }
 
 function failed(code: RowFault, message: string): Row {

@@ -1,18 +1,18 @@
 import type { RowScanner } from './row-scanner.ts'
 
-/** A scanner that also hands out each row's bytes; holds one row at most, and never one that is too large. */
+/** A scanner that also returns the bytes of each row. It holds at most one row, and never one that is too large. */
 export class RowReader implements RowScanner {
   readonly #scanner: RowScanner
   readonly #maxRowBytes: number
   #piece: Uint8Array = new Uint8Array()
-  /** Where in the text the piece begins. */
+  /** Offset of the piece in the text. */
   #base: number
-  /** The open row as far as it is in earlier pieces. */
+  /** Parts of the open row that were in earlier pieces. */
   #held: Uint8Array[] = []
-  /** The row that was found last; undefined: it is larger than `maxRowBytes`. */
+  /** The last row that was found; undefined when it is larger than `maxRowBytes`. */
   row: Uint8Array | undefined
 
-  /** @param offset  where in the text the first piece begins */
+  /** @param offset  offset of the first piece in the text */
   constructor(scanner: RowScanner, offset: number, maxRowBytes: number) {
     this.#scanner = scanner
     this.#base = offset
@@ -31,7 +31,7 @@ export class RowReader implements RowScanner {
     return this.#scanner.isOpen
   }
 
-  /** False of an open row: it is too large already. */
+  /** False when the open row is already too large. */
   get holdsRow(): boolean {
     return this.#held.length > 0
   }
@@ -44,7 +44,7 @@ export class RowReader implements RowScanner {
 
   next(): boolean {
     if (this.#scanner.next()) {
-      this.#cut()
+      this.#take()
       return true
     }
     if (this.isOpen) this.#hold()
@@ -56,13 +56,13 @@ export class RowReader implements RowScanner {
     this.#base += this.#piece.length
     this.#piece = new Uint8Array()
     if (!this.#scanner.finish()) return false
-    this.#cut()
+    this.#take()
     return true
   }
 
-  #cut(): void {
+  #take(): void {
     const { start, end } = this.#scanner
-    this.#forgetBefore(start)
+    this.#dropBefore(start)
     const last = this.#piece.subarray(Math.max(start - this.#base, 0), Math.max(end - this.#base, 0))
     const isTooLarge = end - start > this.#maxRowBytes
     this.row = isTooLarge ? undefined : this.#held.length === 0 ? last : Buffer.concat([...this.#held, last])
@@ -71,14 +71,14 @@ export class RowReader implements RowScanner {
 
   #hold(): void {
     const { start } = this.#scanner
-    this.#forgetBefore(start)
+    this.#dropBefore(start)
     const isTooLarge = this.#base + this.#piece.length - start > this.#maxRowBytes
     if (isTooLarge) this.#held = []
     else this.#held.push(this.#piece.subarray(Math.max(start - this.#base, 0)))
   }
 
-  /** What was held may have been an empty line that began like a row. */
-  #forgetBefore(start: number): void {
+  /** Drops held bytes of an empty line that began like a row. */
+  #dropBefore(start: number): void {
     if (start >= this.#base) this.#held = []
   }
 }

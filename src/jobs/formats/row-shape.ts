@@ -4,53 +4,60 @@ import type { DeclaredShape } from '../../tensor/shape.ts'
 import { InputUnreadable } from '../failure.ts'
 import { nearestName, repeatedName } from './column-names.ts'
 
-/** How rows are made of the columns of a CSV or Parquet file. */
+/** The mapping from columns of a CSV or Parquet file to rows. */
 export interface RowShape {
-  /** The cells that a row is made of; `dtype` undefined: as the cell looks. */
+  /** The cells of a row. A cell without `dtype` is a number if it looks like one. */
   readonly cells: readonly { readonly column: number; readonly name: string; readonly dtype: Dtype | undefined }[]
-  /** A row is the flat list of all columns, each a number. */
+  /** Whether a row is the flat list of all columns, each a number. */
   readonly isNumberList: boolean
-  /** @param cells  JSON text of each of them. @returns JSON text of the row */
-  rowOf(cells: readonly string[]): string
+  /** @param cells  JSON text of each cell. @returns JSON text of the row */
+  encodeRow(cells: readonly string[]): string
 }
 
-/** What is known of the columns besides what the input says of itself. */
+/** Column names from outside the input. */
 export interface TableNames {
-  /** Of the values of a row, in the order in which the service takes them: `input.columns` of `service.json` or of the job. */
+  /** Names of the values of a row, in the order of the model input: `input.columns` of `service.json` or of the job. */
   readonly names?: readonly string[] | undefined
-  /** What stands in a CSV without header, from left to right: `input.columns` of the job. */
+  /** Columns of a CSV without header, from left to right: `input.columns` of the job. */
   readonly fileColumns?: readonly string[] | undefined
 }
 
+export interface RowShapeOptions extends TableNames {
+  /** For each column, whether its cells are lists. */
+  readonly isList?: readonly boolean[]
+}
+
 /**
- * - One input: all columns in their order, as the list that the input takes for a row: flat for [N, 10], nested for [N, 1, 8, 8],
- *   the value itself for [N]. Where the values have names, the columns of these names, in whatever order; others are left out,
- *   as they are beside the one column that a single value takes, if it has the input's name.
- * - Several: an object of the inputs. Column `age` fills the input "age"; columns `pixels[0]`, `pixels[1]`, … fill a wider one.
- *   Other columns are left out.
- * - None declared: an object of all columns, or of those that have the names.
+ * Maps columns to the rows that a service takes:
  *
- * A column of Parquet lists may fill an input alone, and is taken as it is.
+ * - One input: a row is the list of all columns in order, nested as the input's shape: flat for [N, 10], nested for [N, 1, 8, 8], a
+ *   plain value for [N]. If the values have names, the columns are found by name, and other columns are ignored. So are columns
+ *   beside one with the input's name, if the input takes a single value.
+ * - Several inputs: a row is an object by input. Column `age` fills the input "age"; columns `pixels[0]`, `pixels[1]`, … fill a wider
+ *   one. Other columns are ignored.
+ * - No declared inputs: a row is an object of all columns, or of the named ones.
  *
- * @param isList  by column: its cells are lists
- * @throws InputUnreadable INPUT_COLUMNS_UNFIT: columns that no row of could be scored, with what would work
+ * A single column of Parquet lists may fill an input, and keeps its nesting.
+ *
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT when no row of these columns could be scored; the message says what would work
  */
 export function chooseRowShape(
   columns: readonly string[],
   inputs: readonly TensorInfo[] | undefined,
-  { names }: TableNames = {},
-  isList: readonly boolean[] = [],
+  { names, isList = [] }: RowShapeOptions = {},
 ): RowShape {
   const [only] = inputs ?? []
   if (names && inputs && inputs.length > 1) {
-    throw unfit('"columns" is for services with one input; the columns of this one have the names of its inputs')
+    throw unfit(
+      '"columns" applies to services with one input; this one has several, and its columns are found by their names',
+    )
   }
   const known = names ?? ownName(inputs, columns)
   const taken = known ? columnsNamed(known, columns) : columns.map((_, column) => column)
   if (!inputs || !only) return objectShape(taken, columns)
-  const places = columnIndexes(columns)
+  const indexes = columnIndexes(columns)
   const fillings = inputs.map(input => {
-    const own = inputs.length === 1 ? taken : columnsFor(input, columns, places)
+    const own = inputs.length === 1 ? taken : columnsFor(input, columns, indexes)
     const isWhole = own.length === 1 && isList[own[0] as number] === true
     const inner = isWhole ? undefined : innerSizes(input, own.length)
     return { input, taken: own, inner, key: `${JSON.stringify(input.name)}:` }
@@ -61,7 +68,7 @@ export function chooseRowShape(
     cells: fillings.flatMap(({ input, taken }) =>
       taken.map(column => ({ column, name: columns[column] as string, dtype: input.dtype })),
     ),
-    rowOf: cells => {
+    encodeRow: cells => {
       if (fillings.length === 1) return nest(cells, fillings[0]?.inner)
       const members: string[] = []
       let at = 0
@@ -75,10 +82,10 @@ export function chooseRowShape(
 }
 
 /**
- * What columns without names are called, by their place.
+ * Names columns of a CSV without header by their position.
  *
- * @param count  of them
- * @throws InputUnreadable INPUT_COLUMNS_UNFIT: it takes names to tell which is which
+ * @param count  number of columns
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT when the inputs of the service do not determine the names
  */
 export function namesByPosition(
   count: number,
@@ -87,34 +94,34 @@ export function namesByPosition(
 ): readonly string[] {
   if (names) return names
   if (inputs?.length === 1) return Array.from({ length: count }, (_, index) => `column ${index + 1}`)
-  const places = inputs && namedValues(inputs)
-  if (places) return places.map(({ name }) => name)
-  const why = inputs ? 'how many columns fill each input is open' : 'the service takes rows by name'
-  throw unfit(`there is no header, and ${why}; say "columns" in the input of the job`)
+  const values = inputs && namedValues(inputs)
+  if (values) return values.map(({ name }) => name)
+  const why = inputs ? 'the inputs have open sizes' : 'the service takes rows by name'
+  throw unfit(`there is no header, and ${why}; set "columns" in the input of the job`)
 }
 
-/** Each value of a row in its order, under the name that its column has. @returns undefined: an input is open, or of any shape */
+/** The values of a row in order, with the names of their columns. @returns undefined when a size of an input is open */
 export function namedValues(inputs: readonly TensorInfo[]): { name: string; dtype: Dtype }[] | undefined {
-  const places: { name: string; dtype: Dtype }[] = []
+  const values: { name: string; dtype: Dtype }[] = []
   for (const { name, shape, dtype } of inputs) {
     if (!shape) return undefined
     const inner = isPlainValue(shape) ? [] : shape.slice(1)
     if (!inner.every(isFixed)) return undefined
     const width = inner.reduce((product, size) => product * size, 1)
-    if (width === 1) places.push({ name, dtype })
-    else for (let index = 0; index < width; index++) places.push({ name: `${name}[${index}]`, dtype })
+    if (width === 1) values.push({ name, dtype })
+    else for (let index = 0; index < width; index++) values.push({ name: `${name}[${index}]`, dtype })
   }
-  return places
+  return values
 }
 
-/** A single value a row may stand beside others under the name of its input. @returns undefined: it does not */
+/** The name of the only input, if it takes a single value from a column of that name beside others. */
 function ownName(inputs: readonly TensorInfo[] | undefined, columns: readonly string[]): string[] | undefined {
   const [only] = inputs ?? []
   if (!inputs || !only || inputs.length > 1 || columns.length === 1) return undefined
   return columns.includes(only.name) && namedValues(inputs)?.length === 1 ? [only.name] : undefined
 }
 
-/** An object of the columns. */
+/** The shape of rows that are objects by column name. */
 function objectShape(taken: readonly number[], columns: readonly string[]): RowShape {
   const names = taken.map(column => columns[column] as string)
   const twice = repeatedName(names)
@@ -123,33 +130,33 @@ function objectShape(taken: readonly number[], columns: readonly string[]): RowS
   return {
     cells: taken.map(column => ({ column, name: columns[column] as string, dtype: undefined })),
     isNumberList: false,
-    rowOf: cells => `{${cells.map((cell, index) => keys[index] + cell).join(',')}}`,
+    encodeRow: cells => `{${cells.map((cell, index) => keys[index] + cell).join(',')}}`,
   }
 }
 
-/** Where each column is; of two with the same name, the last. */
+/** Index of each column by name; of a repeated name, the last. */
 function columnIndexes(columns: readonly string[]): ReadonlyMap<string, number> {
   return new Map(columns.map((name, column) => [name, column]))
 }
 
-/** @returns where each of the names is */
+/** @returns indexes of the named columns */
 function columnsNamed(names: readonly string[], columns: readonly string[]): number[] {
-  const places = columnIndexes(columns)
-  const missing = names.filter(name => !places.has(name))
+  const indexes = columnIndexes(columns)
+  const missing = names.filter(name => !indexes.has(name))
   if (missing.length > 0) throw noColumn(missing, names, columns)
   requireOnce(names, columns)
-  return names.map(name => places.get(name) as number)
+  return names.map(name => indexes.get(name) as number)
 }
 
-/** The input has none of these columns: says which it has that the service does not know, and which was probably meant. */
+/** The failure for missing columns. It lists unknown columns, and suggests those that were probably meant. */
 function noColumn(missing: readonly string[], names: readonly string[], columns: readonly string[]): InputUnreadable {
   const known = new Set(names)
-  const strangers = columns.filter(name => !known.has(name))
+  const unknown = columns.filter(name => !known.has(name))
   const lacking = (name: string) => {
-    const nearest = nearestName(name, strangers)
-    return nearest === undefined ? `"${name}"` : `"${name}" (is it "${nearest}"?)`
+    const nearest = nearestName(name, unknown)
+    return nearest === undefined ? `"${name}"` : `"${name}" (did you mean "${nearest}"?)`
   }
-  const others = strangers.length === 0 ? '' : `; unknown: ${listed(strangers, name => `"${name}"`)}`
+  const others = unknown.length === 0 ? '' : `; unknown: ${listed(unknown, name => `"${name}"`)}`
   return unfit(`missing: ${listed(missing, lacking)}${others}`)
 }
 
@@ -162,9 +169,9 @@ function listed(names: readonly string[], write: (name: string) => string): stri
 
 function requireOnce(taken: readonly string[], columns: readonly string[]): void {
   const seen = new Set<string>()
-  const wanted = new Set(taken)
+  const takenNames = new Set(taken)
   for (const name of columns) {
-    if (seen.has(name) && wanted.has(name)) throw unfit(`two columns are named "${name}"`)
+    if (seen.has(name) && takenNames.has(name)) throw unfit(`two columns are named "${name}"`)
     seen.add(name)
   }
 }
@@ -173,19 +180,19 @@ function isNumeric(dtype: Dtype): boolean {
   return dtype !== 'string' && dtype !== 'bool'
 }
 
-/** Columns that fill one of several inputs. */
-function columnsFor({ name }: TensorInfo, columns: readonly string[], places: ReadonlyMap<string, number>): number[] {
-  const own = places.get(name)
+/** Finds the columns that fill one of several inputs. */
+function columnsFor({ name }: TensorInfo, columns: readonly string[], indexes: ReadonlyMap<string, number>): number[] {
+  const own = indexes.get(name)
   const taken = own === undefined ? [] : [own]
-  // Numbered from 0; a column that has the name itself goes before them.
+  // A column with the input's own name precedes numbered ones.
   for (let index = 0; own === undefined; index++) {
-    const place = places.get(`${name}[${index}]`)
-    if (place === undefined) break
-    taken.push(place)
+    const column = indexes.get(`${name}[${index}]`)
+    if (column === undefined) break
+    taken.push(column)
   }
   if (taken.length === 0) {
     const nearest = nearestName(name, columns)
-    const meant = nearest === undefined ? '' : `; is it "${nearest}"?`
+    const meant = nearest === undefined ? '' : `; did you mean "${nearest}"?`
     throw unfit(`no column is named "${name}" (or "${name}[0]", "${name}[1]", …), which the service takes${meant}`)
   }
   requireOnce(
@@ -196,8 +203,8 @@ function columnsFor({ name }: TensorInfo, columns: readonly string[], places: Re
 }
 
 /**
- * Sizes of a row's lists, outermost first: the declared shape without its first dimension, which is that of the rows. One open
- * dimension takes what the columns leave it.
+ * Sizes of a row's lists, outermost first: the declared shape without its first dimension, the rows. One dimension may be open, and is
+ * filled by the number of columns.
  */
 function innerSizes({ name, shape }: TensorInfo, count: number): number[] {
   if (!shape) return count === 1 ? [] : [count]
@@ -206,15 +213,15 @@ function innerSizes({ name, shape }: TensorInfo, count: number): number[] {
   const fixed = inner.filter(isFixed).reduce((product, size) => product * size, 1)
   if (open > 1 || (open === 0 ? fixed !== count : count % fixed !== 0)) {
     const takes =
-      open > 1 ? 'lists of more than one open size; write the rows as JSON' : `${open ? 'a multiple of ' : ''}${fixed}`
+      open > 1 ? 'lists with several open sizes; write the rows as JSON' : `${open ? 'a multiple of ' : ''}${fixed}`
     throw unfit(
-      `${count} column(s) fill the input "${name}" of shape [${shape.join(', ')}], which takes ${takes}; "columns" in the input of the job names those to take`,
+      `${count} column(s) fill the input "${name}" of shape [${shape.join(', ')}], which takes ${takes}; "columns" in the input of the job can select columns`,
     )
   }
   return inner.map(size => (isFixed(size) ? size : count / fixed))
 }
 
-/** A model without dimensions beside that of the rows takes a value a row. */
+/** Whether a row is a plain value: the shape has no dimension beside the rows. */
 function isPlainValue(shape: DeclaredShape): boolean {
   return shape.length === 0 || (shape.length === 1 && (!isFixed(shape[0]) || shape[0] === 1))
 }
@@ -223,7 +230,7 @@ function isFixed(size: number | string | undefined): size is number {
   return typeof size === 'number' && size > 0
 }
 
-/** @param sizes  undefined: the only cell is the list */
+/** @param sizes  undefined when the only cell is itself the list */
 function nest(cells: readonly string[], sizes: readonly number[] | undefined): string {
   if (!sizes || sizes.length === 0) return cells[0] as string
   const [, ...inner] = sizes

@@ -1,6 +1,6 @@
 /**
- * Cuts JSON text at its first level and leaves the pieces as they are spelt: numbers beyond a double, `1.0`, and the
- * bare NaN of a service that writes them come out as they went in. Text that is no JSON comes out cut somewhere.
+ * Splits JSON text at its first level without parsing it, so that numbers beyond a double, `1.0` and a bare NaN keep their spelling.
+ * The text must be valid JSON.
  */
 
 const quote = 0x22
@@ -8,14 +8,14 @@ const backslash = 0x5c
 const comma = 0x2c
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** @returns text of each element, in order; undefined: it is no array */
+/** @returns the text of each element, in order; undefined when the text is not an array */
 export function splitArray(text: string): string[] | undefined {
   const trimmed = text.trim()
   if (!trimmed.startsWith('[') || !trimmed.endsWith(']')) return undefined
   return splitElements(trimmed)
 }
 
-/** @returns text of each member by its name, the last one where a name is there twice; undefined: it is no object */
+/** @returns the text of each member by name, the last one of a repeated name; undefined when the text is not an object */
 export function splitObject(text: string): Map<string, string> | undefined {
   const trimmed = text.trim()
   if (!trimmed.startsWith('{') || !trimmed.endsWith('}')) return undefined
@@ -28,11 +28,11 @@ export function splitObject(text: string): Map<string, string> | undefined {
 }
 
 /**
- * Cuts the answer to a request of several rows into what each row alone would have got: the elements of an array, or
- * an object of each where the answer is an object of arrays.
+ * Splits the answer to a request of several rows into what each row alone would get: the elements of an array, or for an object of
+ * arrays an object for each row.
  *
- * @param lists  names of members that are lists of which each entry has all rows; '': the answer is one
- * @returns `rowCount` texts; undefined: the answer does not follow the rows
+ * @param lists  names of members that are lists whose entries each have all rows; '' when the answer itself is such a list
+ * @returns `rowCount` texts; undefined when the answer does not follow the rows
  */
 export function splitAnswer(answer: string, rowCount: number, lists: readonly string[] = []): string[] | undefined {
   if (lists.includes('')) return splitList(answer, rowCount)
@@ -55,9 +55,9 @@ function splitList(text: string, rowCount: number): string[] | undefined {
   return Array.from({ length: rowCount }, (_, row) => `[${entries.map(rows => rows?.[row]).join(', ')}]`)
 }
 
-/** The pieces between the commas of the outermost brackets. */
+/** Splits at the commas of the outermost brackets. */
 function splitElements(text: string): string[] {
-  const pieces: string[] = []
+  const elements: string[] = []
   let depth = 0
   let start = 1
   for (let at = 1; at < text.length - 1; at++) {
@@ -66,16 +66,16 @@ function splitElements(text: string): string[] {
     else if (character === openBracket || character === openBrace) depth++
     else if (character === closeBracket || character === closeBrace) depth--
     else if (character === comma && depth === 0) {
-      pieces.push(text.slice(start, at).trim())
+      elements.push(text.slice(start, at).trim())
       start = at + 1
     }
   }
   const last = text.slice(start, -1).trim()
-  if (last !== '' || pieces.length > 0) pieces.push(last)
-  return pieces
+  if (last !== '' || elements.length > 0) elements.push(last)
+  return elements
 }
 
-/** @param at  of its opening quote @returns where the text goes on */
+/** @param at  index of the opening quote. @returns index after the closing quote */
 function endOfString(text: string, at: number): number {
   for (let next = at + 1; next < text.length; next++) {
     const character = text.charCodeAt(next)

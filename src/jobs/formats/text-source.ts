@@ -1,38 +1,38 @@
 import type { ByteRange } from '../blob-store.ts'
 import { InputUnreadable, tooLarge } from '../failure.ts'
-import { unpack } from './gunzip.ts'
+import { gunzip } from './gunzip.ts'
 
-/** What begins so is no text at all, and each of its lines would be a failed row. */
-const noText: readonly { readonly begins: readonly Buffer[]; readonly what: string }[] = [
+/** First bytes of files that are not UTF-8 text. Without this check, each of their lines would be a failed row. */
+const otherFiles: readonly { readonly begins: readonly Buffer[]; readonly what: string }[] = [
   // Excel calls it "Unicode text".
-  { begins: [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])], what: 'UTF-16; UTF-8 is needed' },
+  { begins: [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])], what: 'UTF-16; save it as UTF-8' },
   // RFC 1952, section 2.3.1
-  { begins: [Buffer.from([0x1f, 0x8b])], what: 'gzip; give it a name that ends with .gz, or say "isGzip": true' },
+  { begins: [Buffer.from([0x1f, 0x8b])], what: 'gzip; use a name that ends with .gz, or set "isGzip": true' },
   // APPNOTE.TXT, section 4.3.7: also .xlsx
   {
     begins: [Buffer.from([0x50, 0x4b, 0x03])],
-    what: 'a zip archive or an Excel workbook; text is needed, plain or as gzip',
+    what: 'a zip archive or an Excel workbook; save it as text, plain or gzipped',
   },
 ]
 
-/** Reads the bytes of the input, as it was pinned; the whole of it, or a range. */
+/** Reads the pinned version of the input, or a range of it. */
 export type ReadInput = (range?: ByteRange) => AsyncIterable<Uint8Array>
 
 export interface TextSource {
   readonly read: ReadInput
-  /** Of the input as it lies there. */
+  /** Size of the input as stored. */
   readonly bytes: number
   readonly isGzip: boolean
-  /** Of the unpacked text. */
+  /** Largest decompressed text. */
   readonly maxInputBytes: number
 }
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
 
 /**
- * The text from an offset on.
+ * Opens the text at an offset.
  *
- * @returns its pieces, and where they begin: after a byte order mark, if there is one
+ * @returns pieces of the text, and the offset of the first, which is after a byte order mark
  * @throws InputUnreadable
  */
 export async function openText(
@@ -50,7 +50,7 @@ export async function openText(
     first.push(next.value)
     head = Buffer.concat(first)
   }
-  const found = noText.find(({ begins }) => begins.some(each => head.subarray(0, each.length).equals(each)))
+  const found = otherFiles.find(({ begins }) => begins.some(each => head.subarray(0, each.length).equals(each)))
   if (found) {
     await iterator.return?.()
     throw new InputUnreadable('INPUT_NOT_UTF8', `the input is ${found.what}`)
@@ -60,9 +60,9 @@ export async function openText(
 }
 
 async function* piecesFrom({ read, bytes, isGzip, maxInputBytes }: TextSource, offset: number) {
-  if (isGzip) return yield* after(offset, unpack(read(), maxInputBytes))
+  if (isGzip) return yield* after(offset, gunzip(read(), maxInputBytes))
   if (bytes > maxInputBytes) throw tooLarge(maxInputBytes)
-  // No storage answers a range that begins at the end.
+  // Storage refuses a range that begins at the end.
   if (offset < bytes) yield* read({ start: offset })
 }
 

@@ -2,7 +2,7 @@ import type { FileMetaData, ParquetParsers, ParquetScan, SchemaElement, SchemaTr
 import { InputUnreadable, tooLarge } from '../failure.ts'
 import { repeatedName } from '../formats/column-names.ts'
 import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-file.ts'
-import { createEncoder, type SchemaWords } from '../formats/parquet-json.ts'
+import { createEncoder, type SchemaGroups } from '../formats/parquet-json.ts'
 import { chooseRowShape } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../planned-chunk.ts'
@@ -10,28 +10,27 @@ import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 
 const defaultSliceBytes = 32 * 1024 ** 2
-/** Columns that are fetched at the same time. */
+/** Columns that are read at a time. */
 const parallelColumns = 4
 
 /**
- * A `PlanParquet` on this thread, which a damaged file may stop for a minute, or end with its memory: the run lengths that
- * it names are believed. Reads only the columns that make a row, some thousand rows at once.
+ * A `PlanParquet` on this thread. A damaged file may block it for a minute or exhaust its memory, because the reader trusts the run
+ * lengths in the file. Reads only the columns of a row, some thousand rows at a time.
  *
- * @param sliceBytes  about what the columns of the rows that are read at once take; it makes no difference to the chunks
+ * @param options.sliceBytes  approximate size of the rows that are read at a time; the chunks do not depend on it
  * @throws InputUnreadable after the chunks before the fault; what `read` throws
  */
 export async function* planParquet(
   read: ReadInput,
-  options: PlanOptions,
+  { sliceBytes = defaultSliceBytes, ...options }: PlanOptions & { readonly sliceBytes?: number },
   cursor: PlanCursor,
-  sliceBytes = defaultSliceBytes,
 ): AsyncGenerator<NextChunk> {
   const { bytes, maxRowBytes, maxInputBytes } = options
   const file = new ParquetFile(read, bytes)
   const chunk = new ChunkBuilder(options, cursor, '\n')
   let start = cursor.offset
   try {
-    for await (const rows of rowsOf(file, options, cursor.row, sliceBytes)) {
+    for await (const rows of readSlices(file, options, { firstRow: cursor.row, sliceBytes })) {
       for (const text of rows) {
         const row = Buffer.from(text)
         const end = start + row.length
@@ -50,37 +49,36 @@ export async function* planParquet(
   if (chunk.hasRows) yield chunk.close()
 }
 
-/** JSON text of the rows from that one on, as many at once as are read at once. */
-async function* rowsOf(
+/** Yields JSON text of the rows from `firstRow` on, one slice at a time. */
+async function* readSlices(
   file: ParquetFile,
   options: PlanOptions,
-  firstRow: number,
-  sliceBytes: number,
+  { firstRow, sliceBytes }: { readonly firstRow: number; readonly sliceBytes: number },
 ): AsyncGenerator<Iterable<string>> {
-  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, words, compressors] = await Promise.all([
+  const [{ parquetMetadataAsync, parquetScan, parquetSchema }, groups, compressors] = await Promise.all([
     import('hyparquet'),
     import('hyparquet/src/schema.js'),
     parquetCodecs(),
   ])
   const metadata = await parquetMetadataAsync(file, { geoparquet: false })
   const schema = parquetSchema(metadata)
-  checkRowGroups(metadata, words.getPhysicalColumns(schema))
+  checkRowGroups(metadata, groups.getPhysicalColumns(schema))
   const { children } = schema
-  const names = namesOf(children)
-  const isList = children.map(each => words.isListLike(each) || each.element.repetition_type === 'REPEATED')
-  const shape = chooseRowShape(names, options.inputs, options, isList)
+  const names = columnNames(children)
+  const isList = children.map(each => groups.isListLike(each) || each.element.repetition_type === 'REPEATED')
+  const shape = chooseRowShape(names, options.inputs, { ...options, isList })
   const columns = shape.cells.map(({ column, name, dtype }) => {
-    // Only where floats are declared do others than finite ones have a place.
+    // Only floating-point inputs take NaN and infinities.
     const hasWords = options.missing !== 'error' && dtype?.startsWith('float') === true
-    const encode = createEncoder(children[column] as SchemaTree, words, hasWords)
+    const encode = createEncoder(children[column] as SchemaTree, groups, hasWords)
     if (!encode)
-      throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not read`)
+      throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${name}" is of type VARIANT, which is not supported`)
     return { name, encode }
   })
   if (columns.length === 0) return
   const scan = await parquetScan({
     file,
-    metadata: rawMetadata(metadata, children, words),
+    metadata: rawMetadata(metadata, children, groups),
     compressors,
     utf8: false,
     parsers,
@@ -94,15 +92,15 @@ async function* rowsOf(
         columns.map(({ name }) => name),
         slice,
       )
-      yield textsOf(slice.rowEnd - slice.rowStart, at =>
-        shape.rowOf(columns.map(({ encode }, index) => encode(values[index]?.[at]))),
+      yield encodeRows(slice.rowEnd - slice.rowStart, at =>
+        shape.encodeRow(columns.map(({ encode }, index) => encode(values[index]?.[at]))),
       )
     }
   }
 }
 
-function* textsOf(rowCount: number, textOf: (row: number) => string): Generator<string> {
-  for (let row = 0; row < rowCount; row++) yield textOf(row)
+function* encodeRows(rowCount: number, encodeRow: (row: number) => string): Generator<string> {
+  for (let row = 0; row < rowCount; row++) yield encodeRow(row)
 }
 
 async function readColumns(scan: ParquetScan, names: readonly string[], slice: { rowStart: number; rowEnd: number }) {
@@ -113,11 +111,11 @@ async function readColumns(scan: ParquetScan, names: readonly string[], slice: {
   }
   const short = values.findIndex(({ length }) => length !== slice.rowEnd - slice.rowStart)
   if (short >= 0)
-    throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${names[short]}" has fewer rows than the file says`)
+    throw new InputUnreadable('INPUT_NOT_PARQUET', `column "${names[short]}" has fewer rows than the file declares`)
   return values
 }
 
-function namesOf(columns: readonly SchemaTree[]): string[] {
+function columnNames(columns: readonly SchemaTree[]): string[] {
   const names = columns.map(({ element }) => element.name)
   const twice = repeatedName(names)
   if (twice === undefined) return names
@@ -129,12 +127,12 @@ function sliceRowCount({ row_groups, num_rows }: FileMetaData, columnCount: numb
   return Math.max(1, Math.floor(sliceBytes / Math.max(bytes / Number(num_rows), 8 * columnCount)))
 }
 
-/** hyparquet makes dates of timestamps and doubles of decimals, and so loses digits; without their types it hands out what is stored. */
-function rawMetadata(metadata: FileMetaData, columns: readonly SchemaTree[], words: SchemaWords): FileMetaData {
+/** Removes logical types, so that hyparquet returns stored values. It would lose digits of timestamps and decimals otherwise. */
+function rawMetadata(metadata: FileMetaData, columns: readonly SchemaTree[], groups: SchemaGroups): FileMetaData {
   const keys = new Set<SchemaElement>()
   const visit = (node: SchemaTree) => {
-    // It makes objects of maps itself, and needs their keys as text.
-    const [key] = words.isMapLike(node) ? (node.children[0]?.children ?? []) : []
+    // hyparquet converts maps to objects itself, and needs their keys as text.
+    const [key] = groups.isMapLike(node) ? (node.children[0]?.children ?? []) : []
     if (key) keys.add(key.element)
     node.children.forEach(visit)
   }
@@ -147,5 +145,5 @@ function rawMetadata(metadata: FileMetaData, columns: readonly SchemaTree[], wor
   return { ...metadata, schema: metadata.schema.map(raw) }
 }
 
-/** What it does with an INT96 even so. */
+/** hyparquet converts INT96 in any case; this keeps the nanoseconds. */
 const parsers: Partial<ParquetParsers> = { timestampFromNanoseconds: nanoseconds => nanoseconds }

@@ -22,7 +22,7 @@ const refuses = (content: string, code: string, message: RegExp, tried: Partial<
 
 describe('the first line of a CSV', () => {
   it('is refused where it looks like a row, and both ways out are named', async () => {
-    const both = /"header": false in the input of the job if it is one, "header": true if these are names/
+    const both = /"header": false in the input of the job if it is a row, or "header": true if these are names/
     for (const line of [
       '5.1,3.5,1.4',
       '"5.1", 3.5 ,-1e-3',
@@ -66,9 +66,9 @@ describe('the first line of a CSV', () => {
     assert.deepEqual(await rowsOf('41,3,1,2\n', named), ['[1,2,3]'])
     const script = { ...bare, inputs: undefined }
     assert.deepEqual(await rowsOf('1,2\n', { ...script, fileColumns: ['a', 'b'] }), ['{"a":1,"b":2}'])
-    await refuses('1,2\n', 'INPUT_COLUMNS_UNFIT', /takes rows by name; say "columns"/, script)
+    await refuses('1,2\n', 'INPUT_COLUMNS_UNFIT', /takes rows by name; set "columns"/, script)
     const open = { ...bare, inputs: [input('a', 'float32', ['n', 'k']), input('b', 'float32', ['n'])] }
-    await refuses('1,2\n', 'INPUT_COLUMNS_UNFIT', /is open; say "columns"/, open)
+    await refuses('1,2\n', 'INPUT_COLUMNS_UNFIT', /have open sizes; set "columns"/, open)
     await refuses('1,2\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\)/, bare)
   })
 })
@@ -96,15 +96,15 @@ describe('columns with names', () => {
   })
 
   it('are named where they are missing, with those that were probably meant', async () => {
-    const message = /missing: "bmi" \(is it "BMI"\?\), "bp"; unknown: "BMI", "weight"$/
+    const message = /missing: "bmi" \(did you mean "BMI"\?\), "bp"; unknown: "BMI", "weight"$/
     await refuses('age,BMI,weight\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', message, { names })
     await refuses('age,bmi,bp,age\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /two columns are named "age"/, { names })
     assert.deepEqual(await rowsOf('age,bmi,bp,id,id\n1,2,3,4,5\n', { names }), ['[1,2,3]'])
-    await refuses('pclass,sexe,age\n3,male,22\n', 'INPUT_COLUMNS_UNFIT', /"sex".* is it "sexe"\?$/, { inputs: titanic })
+    await refuses('pclass,sexe,age\n3,male,22\n', 'INPUT_COLUMNS_UNFIT', /"sex".* did you mean "sexe"\?$/, { inputs: titanic })
   })
 
   it('are as many as the values of a row', async () => {
     await refuses('age,bmi,bp\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\) fill/, { names: ['age', 'bmi'] })
-    await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /for services with one input/, { names: ['a'], inputs: titanic })
+    await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, { names: ['a'], inputs: titanic })
   })
 })

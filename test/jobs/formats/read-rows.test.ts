@@ -89,7 +89,7 @@ describe('readRows of JSON', () => {
 
   it('throws when the bytes are not those that were planned', async () => {
     const options = { format: 'jsonl', inputs: undefined, ...defaultPlanLimits } as const
-    await assert.rejects(readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options), /chunk 7 holds 2 rows, .* 3/)
+    await assert.rejects(readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options), /chunk 7 has 2 rows; 3 were planned/)
   })
 })
 
@@ -247,7 +247,7 @@ describe('readRows of a CSV', () => {
       })
       assert.deepEqual(
         row,
-        { code: 'ROW_NOT_A_NUMBER', message: 'column "age" holds something else; it takes a number (float32)' },
+        { code: 'ROW_NOT_A_NUMBER', message: 'column "age" has another value; it must be a number (float32)' },
         JSON.stringify(cell),
       )
     }

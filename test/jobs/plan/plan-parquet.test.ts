@@ -66,7 +66,8 @@ describe('planChunks of Parquet', () => {
       for (const sliceBytes of [150, 1000]) {
         const options = optionsFor(content, tried)
         const sliced: unknown[] = []
-        for await (const chunk of planParquet(readerOf(content), options, planStart, sliceBytes)) sliced.push(chunk)
+        for await (const chunk of planParquet(readerOf(content), { ...options, sliceBytes }, planStart))
+          sliced.push(chunk)
         assert.deepEqual(sliced, chunks, `${name} ${sliceBytes}`)
       }
     }

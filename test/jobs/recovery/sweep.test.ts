@@ -145,6 +145,6 @@ describe('the sweeper', () => {
     assert.equal(lost.clock.monotonicMs(), 0)
     await steps.sweep()
     assert.deepEqual(bench.messages('split'), [job])
-    assert.match(bench.log.join('\n'), /broken: could not be looked after/)
+    assert.match(bench.log.join('\n'), /broken: the sweep failed/)
   })
 })

@@ -7,7 +7,7 @@ const hosts = ['Ours.blob.core.windows.net', '10.0.0.1']
 describe('allowedUrl', () => {
   it('splits the signature off', () => {
     assert.deepEqual(allowedUrl('https://ours.blob.core.windows.net/in/a%20b.csv?sv=1&sig=x%2By#f', hosts), {
-      place: { url: 'https://ours.blob.core.windows.net/in/a%20b.csv' },
+      bareUrl: 'https://ours.blob.core.windows.net/in/a%20b.csv',
       signature: '?sv=1&sig=x%2By',
     })
     assert.equal(allowedUrl('HTTPS://OURS.blob.core.windows.net:443/in/a.csv', hosts).signature, '')

@@ -258,7 +258,7 @@ describe('JobService.submit', () => {
         'JOB_OUTPUT_NOT_ALLOWED',
         /"jobs\/diabetes\/a\/pred/,
       ],
-      [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: is the input itself/],
+      [{ ...csv, output: csv.input }, 'JOB_INVALID', /^output\.blob: "input\/patients\.csv" is the input of the job/],
     ]
     for (const [submission, code, message] of cases) await refused(desk.submit('diabetes', submission), code, message)
     await refused(
@@ -437,7 +437,7 @@ describe('JobService.submitMessage', () => {
     }
     const cases: [unknown, RegExp][] = [
       ['hello', /^JOB_INVALID: The message is neither JSON \(Expecting value: line 1 column 1 \(char 0\)\) nor base64/],
-      [Buffer.from('hello!').toString('base64'), /^JOB_INVALID: The message is base64 of what is no JSON/],
+      [Buffer.from('hello!').toString('base64'), /^JOB_INVALID: The message is base64 of text that is not JSON/],
       [Buffer.from([0xff, 0xfe, 0xfd]).toString('base64'), /neither JSON/],
       ['['.repeat(65_000), /nested too deeply/],
       [7, /^JOB_INVALID: the submission: expected object/],
