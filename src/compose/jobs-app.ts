@@ -1,7 +1,7 @@
 /** Wires batch jobs. A bundle of its own, so that the start of the app and scoring do not read its code. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
-import { planParquetInProcess } from '../adapters/child-process/plan-parquet-apart.ts'
+import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
 import { JobCache } from '../jobs/job-cache.ts'

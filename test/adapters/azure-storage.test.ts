@@ -80,7 +80,7 @@ describe('AzureBlobStore', () => {
     const { blobs } = await accountOf(test, refusal(409, 'ContainerBeingDeleted'))
     await assert.rejects(blobs.create({ container: 'jobs', path: 'a' }, 'x'), {
       message:
-        'the storage did not create the blob jobs/a: status 409, ContainerBeingDeleted: the container is being deleted; it can be made again once that is over, after half a minute or more',
+        'could not create the blob jobs/a: status 409, ContainerBeingDeleted: the container is being deleted and can be created again in half a minute or more',
     })
   })
 
@@ -218,7 +218,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     const shown = output.replaceAll(/^azure:.*\n/gm, '')
     assert.match(
       shown,
-      /^10\n0123456789\ntrue\n(?:\w+ \[)?StorageError\]?: the storage did not take a message for the queue scoring-job-split: status 403, AuthorizationPermissionMismatch: /,
+      /^10\n0123456789\ntrue\n(?:\w+ \[)?StorageError\]?: could not send a message to the queue scoring-job-split: status 403, AuthorizationPermissionMismatch: /,
       log,
     )
     assert.deepEqual(resources, [['https://storage.azure.com', clientId]]) // the token is for both services

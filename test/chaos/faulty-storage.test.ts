@@ -105,12 +105,12 @@ describe('storage with faults', () => {
     await assert.rejects(app.blobs.create(place, 'x'), {
       name: 'StorageError',
       code: 'ServerBusy',
-      message: `the storage did not create the blob ${place.container}/${place.path}: status 503, ServerBusy`,
+      message: `could not create the blob ${place.container}/${place.path}: status 503, ServerBusy`,
     })
     faulty.next('throttled', 'throttled', 'throttled', 'throttled', 'throttled')
     await assert.rejects(app.queues.send('split', { jobId: 'a' }), {
       code: 'TooManyRequests',
-      message: 'the storage did not take a message for the queue scoring-job-split: status 429, TooManyRequests',
+      message: 'could not send a message to the queue scoring-job-split: status 429, TooManyRequests',
     })
     assert.equal(await textOf(place), undefined)
   })

@@ -13,10 +13,10 @@ export interface Storage {
 const entry = new URL(import.meta.url.endsWith('.ts') ? './storage.ts' : './storage.cjs', import.meta.url)
 
 /**
- * Checks the settings, at once; Azure's SDKs are loaded when the storage is wanted for the first time.
+ * Checks the settings at once. Azure's SDKs are loaded on first use.
  *
  * @param findSignature  see `remote-url.ts`
- * @returns undefined: no storage is set
+ * @returns undefined when no storage is set
  * @throws StartupError when a setting is wrong
  */
 export function openStorage(

@@ -1,4 +1,4 @@
-/** What needs Azure's Storage clients: a bundle of its own, so that a start, and scoring, do not even read their code. */
+/** Connects Azure's storage clients. A bundle of its own, so that the start of the app and scoring do not read its code. */
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { AzureBlobStore } from './azure-blob-store.ts'
@@ -9,7 +9,7 @@ import type { FindSignature } from './remote-url.ts'
 import type { StorageAddress } from './storage-address.ts'
 import { clientOptions, type StorageCallOptions, usualCalls } from './storage-calls.ts'
 
-/** Asks nothing of the storage yet. @param calls  how patient the clients are; tests are less so */
+/** Sends no request yet. */
 export async function connectStorage(
   address: StorageAddress,
   findSignature: FindSignature,

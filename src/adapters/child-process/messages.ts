@@ -4,14 +4,14 @@ import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
 import type { PlanCursor } from '../../jobs/planned-chunk.ts'
 
-/** What the owner of a process that plans says to it: `plan` first, then `next` for each chunk. */
+/** Messages to a process that plans: `plan` first, then `next` for each chunk. */
 export type ToProcess =
   | { readonly type: 'plan'; readonly options: Omit<PlanOptions, 'planParquet'>; readonly cursor: PlanCursor }
   | { readonly type: 'next' }
   | { readonly type: 'piece'; readonly read: number; readonly bytes: Uint8Array }
   | { readonly type: 'read-done'; readonly read: number }
 
-/** One answer to each `next`; before it any number of reads, also at the same time. A read that fails ends the process. */
+/** Messages from it: one answer to each `next`, and before that any number of reads, also concurrent. A failed read ends the process. */
 export type FromProcess =
   | { readonly type: 'read'; readonly read: number; readonly range: ByteRange | undefined }
   | { readonly type: 'chunk'; readonly chunk: NextChunk }

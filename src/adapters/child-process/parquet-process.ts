@@ -1,4 +1,4 @@
-/** What the process runs that plans one Parquet file: it asks its owner for the bytes, and gives a chunk when asked for one. */
+/** Entry point of the process that plans one Parquet file. It requests bytes from its parent, and sends a chunk for each `next`. */
 
 import { InputUnreadable } from '../../jobs/failure.ts'
 import { planParquet } from '../../jobs/plan/plan-parquet.ts'
@@ -34,6 +34,6 @@ process.on('message', (message: ToProcess) => {
       return reads.close(message.read)
   }
 })
-// The owner ends it. A signal to the whole group is for the owner, who may still need it.
+// The parent ends it. It ignores signals to the process group, because the parent may still need it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit())

@@ -100,11 +100,16 @@ describe('columns with names', () => {
     await refuses('age,BMI,weight\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', message, { names })
     await refuses('age,bmi,bp,age\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /two columns are named "age"/, { names })
     assert.deepEqual(await rowsOf('age,bmi,bp,id,id\n1,2,3,4,5\n', { names }), ['[1,2,3]'])
-    await refuses('pclass,sexe,age\n3,male,22\n', 'INPUT_COLUMNS_UNFIT', /"sex".* did you mean "sexe"\?$/, { inputs: titanic })
+    await refuses('pclass,sexe,age\n3,male,22\n', 'INPUT_COLUMNS_UNFIT', /"sex".* did you mean "sexe"\?$/, {
+      inputs: titanic,
+    })
   })
 
   it('are as many as the values of a row', async () => {
     await refuses('age,bmi,bp\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\) fill/, { names: ['age', 'bmi'] })
-    await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, { names: ['a'], inputs: titanic })
+    await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, {
+      names: ['a'],
+      inputs: titanic,
+    })
   })
 })

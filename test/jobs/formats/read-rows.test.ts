@@ -89,7 +89,10 @@ describe('readRows of JSON', () => {
 
   it('throws when the bytes are not those that were planned', async () => {
     const options = { format: 'jsonl', inputs: undefined, ...defaultPlanLimits } as const
-    await assert.rejects(readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options), /chunk 7 has 2 rows; 3 were planned/)
+    await assert.rejects(
+      readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options),
+      /chunk 7 has 2 rows; 3 were planned/,
+    )
   })
 })
 
@@ -120,7 +123,7 @@ describe('readRows, where values are missing', () => {
       ['bool', 'true or false', 'ROW_NOT_A_BOOL'],
     ] as const) {
       const one = { format: 'csv', inputs: [input('x', dtype, ['n', 2])] } as const
-      const why = `it takes ${kind}; only floating-point values can be missing`
+      const why = `it must be ${kind}; only floating-point values can be missing`
       assert.deepEqual(await first('age,b\n,1\n', one), { code, message: `column "age" is empty; ${why}` })
       assert.deepEqual(await first('age,b\nNA,1\n', one), { code, message: `column "age" has a missing value; ${why}` })
     }

@@ -2,16 +2,16 @@ import type { PlanParquet } from '../../jobs/plan/plan-chunks.ts'
 import { halfOfMemoryMb } from '../local/half-of-memory.ts'
 import { PlanningProcess, type ProcessLimits } from './planning-process.ts'
 
-/** A minute: good files need about a second, on a machine that has nothing else to do. */
+/** Valid files take about a second per chunk on an idle machine. */
 const defaultLimits: ProcessLimits = { stepMs: 60_000, maxMemoryMb: Math.min(1024, halfOfMemoryMb()) }
 
 /**
- * Reads Parquet in a process of its own, one for each file, which ends with the generator.
+ * Reads each Parquet file in a process of its own, which ends with the generator.
  *
- * Not in a worker thread: where a file makes the reader ask for one large array (`new Array(30e6)`), breaking a thread's heap
- * limit is no error that V8 hands to Node.js (24) but ends the whole process, at any limit.
+ * A worker thread would not do: if a file makes the reader allocate one large array (`new Array(30e6)`), exceeding a thread's heap limit
+ * ends the whole process (V8 in Node.js 24), at any limit.
  *
- * @throws InputUnreadable INPUT_TOO_COSTLY for a file that takes more than that
+ * @throws InputUnreadable INPUT_TOO_COSTLY for a file that exceeds `limits`
  */
 export function planParquetInProcess(limits: ProcessLimits = defaultLimits): PlanParquet {
   return async function* (read, { planParquet: _, ...options }, cursor) {
