@@ -103,7 +103,7 @@ describe('AzureBlobStore', () => {
   })
 })
 
-describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
+describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () => {
   it('reads with the signature that came with the job, or with the one in the URL', async test => {
     const { blobs, url } = await elsewhere(test, digits)
     assert.equal((await blobs.head({ url }))?.bytes, 10)

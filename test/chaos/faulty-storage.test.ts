@@ -12,7 +12,7 @@ import { type FaultyStorage, faultKinds, startFaultyStorage } from './faulty-sto
 const blockId = (name: string) => Buffer.from(name.padEnd(8, '_')).toString('base64')
 const noSignature = () => undefined
 
-describe('storage with faults', () => {
+describe('storageCall, with a faulty storage', () => {
   const cleanUps: (() => unknown)[] = []
   let faulty: FaultyStorage
   /** Through the faults, and past them. */

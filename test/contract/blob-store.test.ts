@@ -228,7 +228,7 @@ const operation = fc.record({
 })
 type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never
 
-describe('the double of the blob store', () => {
+describe('MemoryBlobStore', () => {
   it('answers as Azurite does, whatever is called in which order', async () => {
     const real = await azurite()
     let run = 0

@@ -36,7 +36,7 @@ const recordsOf = ({ inputs }: Case) =>
     Object.fromEntries(Object.entries(inputs).map(([name, { values }]) => [name, values[row]?.[0] as string | number])),
   )
 
-describe('tables that jobs are given', () => {
+describe('batch jobs of CSV and Parquet', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient

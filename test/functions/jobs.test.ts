@@ -215,7 +215,7 @@ describe('batch jobs', () => {
   })
 })
 
-describe('batch jobs of an app without storage', () => {
+describe('answerJobs without storage', () => {
   it('are refused with a sentence', async test => {
     const app = await runApp(test)
     const response = await fetch(`${app.url}/api/v1/service/iris/jobs`, {

@@ -6,8 +6,8 @@ import { describe, it } from 'vitest'
 
 const soak = fileURLToPath(new URL('model/soak.ts', import.meta.url))
 
-describe('the steps of jobs, whatever breaks', () => {
-  it('commit every row of the input once, in order, or say why not', async () => {
+describe('createJobSteps, with faults and kills', () => {
+  it('commit every row of the input once, in order, or fail the job with a reason', async () => {
     // In a process of its own: the test runner follows every promise, which takes three times as long as the promises.
     // A failure shows the seed and the smallest scenario that goes wrong.
     const { stdout } = await promisify(execFile)(process.execPath, [soak, '600'])

@@ -20,8 +20,8 @@ const refuses = (content: string, code: string, message: RegExp, tried: Partial<
     return true
   })
 
-describe('the first line of a CSV', () => {
-  it('is refused where it looks like a row, and both ways out are named', async () => {
+describe('csvColumns, for the first line', () => {
+  it('refuses a first line that looks like a row, and names both solutions', async () => {
     const both = /"header": false in the input of the job if it is a row, or "header": true if these are names/
     for (const line of [
       '5.1,3.5,1.4',
@@ -40,7 +40,7 @@ describe('the first line of a CSV', () => {
     await refuses('1,2,3\n4,5,6\n', 'INPUT_HAS_NO_HEADER', both, { inputs: undefined })
   })
 
-  it('is a header where a name stands in it, or the job says so', async () => {
+  it('reads a first line with a name as header, or as the job says', async () => {
     for (const line of ['a,b,c', '1,2,c', ',a,b', 'x[0],x[1],x[2]']) {
       assert.deepEqual(await rowsOf(`${line}\n4,5,6\n`), ['[4,5,6]'], line)
     }
@@ -51,7 +51,7 @@ describe('the first line of a CSV', () => {
     assert.deepEqual(await rowsOf('1,2,3\n4,5,6\n', texts), ['["4","5","6"]'], 'any text may be a name')
   })
 
-  it('is a row where the job says that there is no header', async () => {
+  it('reads the first line as a row when header is false', async () => {
     const bare = { header: false } as const
     assert.deepEqual(await rowsOf('1,2,3\n4,5,6\n', bare), ['[1,2,3]', '[4,5,6]'])
     assert.deepEqual(await rowsOf('\ufeff1,2,3\n', bare), ['[1,2,3]'])
@@ -73,10 +73,10 @@ describe('the first line of a CSV', () => {
   })
 })
 
-describe('columns with names', () => {
+describe('csvColumns, for named columns', () => {
   const names = ['age', 'bmi', 'bp']
 
-  it('are found in any order, and others are left out', async () => {
+  it('finds named columns in any order, and ignores others', async () => {
     assert.deepEqual(await rowsOf('bp,id,age,bmi\n3,99,1,2\n', { names }), ['[1,2,3]'])
     assert.deepEqual(await rowsOf('age,bmi,bp\n1,2,3\n', { names }), ['[1,2,3]'])
     assert.deepEqual(await rowsOf('bp,bmi,age\n3,2,1\n', { names }), ['[1,2,3]'])
@@ -85,7 +85,7 @@ describe('columns with names', () => {
     ])
   })
 
-  it('may be the one of a single value, by the name of its input', async () => {
+  it('finds the column of a single value by the name of its input', async () => {
     for (const shape of [['n'], ['n', 1]]) {
       const inputs = [input('text', 'string', shape)]
       const row = shape.length === 1 ? '"good"' : '["good"]'
@@ -95,7 +95,7 @@ describe('columns with names', () => {
     }
   })
 
-  it('are named where they are missing, with those that were probably meant', async () => {
+  it('lists missing columns with suggestions', async () => {
     const message = /missing: "bmi" \(did you mean "BMI"\?\), "bp"; unknown: "BMI", "weight"$/
     await refuses('age,BMI,weight\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', message, { names })
     await refuses('age,bmi,bp,age\n1,2,3,4\n', 'INPUT_COLUMNS_UNFIT', /two columns are named "age"/, { names })
@@ -105,7 +105,7 @@ describe('columns with names', () => {
     })
   })
 
-  it('are as many as the values of a row', async () => {
+  it('requires as many names as a row has values', async () => {
     await refuses('age,bmi,bp\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\) fill/, { names: ['age', 'bmi'] })
     await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, {
       names: ['a'],

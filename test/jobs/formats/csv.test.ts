@@ -19,8 +19,8 @@ const spelling = fc.oneof(
   fc.constantFrom('', ' 1', '+3', '.5', '1.', '007', '-', '-0', '"1"', '1e', 'NaN', '0x1', '1_0', '\u0661'),
 )
 
-describe('CSV', () => {
-  it('has the cells of a row of numbers as each of them is read alone', async () => {
+describe('readRows of CSV', () => {
+  it('reads a record of numbers as it reads each cell alone', async () => {
     const floats = (width: number) => [{ name: 'x', dtype: 'float32', shape: ['n', width] }] as const
     await fc.assert(
       fc.asyncProperty(fc.array(spelling, { minLength: 2, maxLength: 4 }), async cells => {
@@ -108,21 +108,21 @@ describe('CSV', () => {
     })
   }
 
-  it('takes a quote within a cell for what it is', async () => {
+  it('reads a quote inside an unquoted cell as text', async () => {
     assert.deepEqual(await cellsIn('a,b\n5\' 11",x"y"\n'), [['5\' 11"', 'x"y"']])
   })
 
-  it('has an error row where text follows a closing quote, and goes on with the next line', async () => {
+  it('makes an error row of text after a closing quote, and continues with the next line', async () => {
     assert.deepEqual(await cellsIn('a,b\n"x"y,1\n"x" ,1\n2,3'), ['ROW_NOT_CSV', 'ROW_NOT_CSV', ['2', '3']])
   })
 
-  it('has an error row, with both counts, where a row has not as many cells as the header', async () => {
+  it('makes an error row with both counts when a row and the header differ in length', async () => {
     const { chunks } = await plan('a,b\n1\n', { format: 'csv' })
     assert.equal(chunks[0]?.rowCount, 1)
     assert.deepEqual(await cellsIn('a,b\n1\n1,2,3\n,\n'), ['ROW_RAGGED', 'ROW_RAGGED', ['', '']])
   })
 
-  it('has the cells that csv-parse finds, in every text that csv-parse takes', async () => {
+  it('reads the same cells as csv-parse in every text that csv-parse accepts', async () => {
     const soup = fc.string({
       unit: fc.constantFrom('a', 'b', ',', ',', '"', '"', '\n', '\r\n', ' ', 'é'),
       maxLength: 30,

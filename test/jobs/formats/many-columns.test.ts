@@ -7,14 +7,14 @@ import { plan } from '../inputs.ts'
 /** As many names as the first MB of a CSV can have. To compare each with each would take minutes, and no other request its turn. */
 const names = Array.from({ length: 200_000 }, (_, index) => index.toString(36))
 
-describe('columns that a stranger names', { timeout: 20_000 }, () => {
-  it('are read once each: an object of them', () => {
+describe('chooseRowShape, for many columns', { timeout: 20_000 }, () => {
+  it('takes linear time for objects of many columns', () => {
     const { cells } = chooseRowShape(names, undefined)
     assert.equal(cells.length, 200_000)
     assert.throws(() => chooseRowShape([...names, '5'], undefined), { code: 'INPUT_COLUMNS_UNFIT', message: /"5"/ })
   })
 
-  it('are read once each: those that fill one of several inputs', () => {
+  it('takes linear time for columns that fill one of several inputs', () => {
     const columns = [...names.map((_, index) => `x[${index}]`), 'y']
     const inputs = [
       { name: 'x', dtype: 'float32', shape: ['n', 200_000] },
@@ -24,7 +24,7 @@ describe('columns that a stranger names', { timeout: 20_000 }, () => {
     assert.deepEqual([cells[199_999]?.column, cells[200_000]?.column], [199_999, 200_000])
   })
 
-  it('are read once each: none of those that the service takes', () => {
+  it('takes linear time for columns that the service does not take', () => {
     const wanted = names.map(name => `feature_${name}`)
     const input = { name: 'x', dtype: 'float32', shape: ['n', 200_000] } as const
     assert.throws(() => chooseRowShape(names, [input], { names: wanted }), {
@@ -32,7 +32,7 @@ describe('columns that a stranger names', { timeout: 20_000 }, () => {
     })
   })
 
-  it('are read once each: to see whether the first line is a row', async () => {
+  it('takes linear time to recognise a first line that is a row', async () => {
     const header = `${names.slice(0, 150_000).join(',')}\n`
     const inputs = [{ name: 'x', dtype: 'float32', shape: ['n', 200_000] }] as const
     const wanted = names.map(name => `feature_${name}`)
@@ -40,7 +40,7 @@ describe('columns that a stranger names', { timeout: 20_000 }, () => {
     assert.equal(fault?.code, 'INPUT_COLUMNS_UNFIT')
   })
 
-  it('are read once each: in a request, as pandas writes them', () => {
+  it("takes linear time for a request in pandas' format", () => {
     const schema = { names: ['a'], isPlain: true }
     assert.throws(() => readTable('"data"', { columns: names, data: [[1]] }, schema), {
       code: 'INPUT_UNKNOWN',

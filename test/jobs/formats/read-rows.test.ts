@@ -14,13 +14,13 @@ const first = async (content: Bytes, tried: Tried) =>
   (await rowsOf(content, tried, (await plan(content, tried)).chunks))[0]
 
 describe('readRows of JSON', () => {
-  it('leaves a row as it is written, so that 2^60 and 1.0 stay what they are', async () => {
+  it('keeps the text of a row, so that 2^60 and 1.0 do not change', async () => {
     const rows = ['1152921504606846977', '[1.0, 1e2]', '{"__proto__": {"x": 1}, "a": 1, "a": 2}', '"\\ud83d\\u0000"']
     assert.deepEqual(await lines(rows.join('\n')), rows)
     assert.equal(({} as { x?: number }).x, undefined)
   })
 
-  it('takes exactly one JSON value for a row, so that none runs into its neighbours', async () => {
+  it('requires exactly one JSON value per row', async () => {
     const none = [
       '1],[2',
       '1,2',
@@ -37,7 +37,7 @@ describe('readRows of JSON', () => {
     assert.deepEqual(await lines(`0\n${none.join('\n')}`), ['0', ...none.map(() => 'ROW_NOT_JSON')])
   })
 
-  it('says where a row is not JSON, without its values', async () => {
+  it('says where a row is not JSON, without quoting its values', async () => {
     assert.deepEqual(await first('{"secret": 1, }', { format: 'jsonl' }), {
       code: 'ROW_NOT_JSON',
       // json.loads of CPython 3.11
@@ -45,7 +45,7 @@ describe('readRows of JSON', () => {
     })
   })
 
-  it('bounds how deep a row is nested', async () => {
+  it('limits the depth of a row', async () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
     assert.deepEqual(await lines(`${nested(990)}\n${nested(991)}\n${'['.repeat(200_000)}\n"${'['.repeat(2000)}"`), [
       nested(990),
@@ -55,7 +55,7 @@ describe('readRows of JSON', () => {
     ])
   })
 
-  it('has an error row for bytes that are not UTF-8, in each format', async () => {
+  it('makes an error row of bytes that are not UTF-8, in each format', async () => {
     const broken = (text: string) => Buffer.from(text, 'latin1')
     assert.deepEqual(await lines(broken('1\n"\xff"\n3')), ['1', 'ROW_NOT_UTF8', '3'])
     assert.deepEqual(await read(broken('[1,"\xe9",3]'), { format: 'json' }), ['1', 'ROW_NOT_UTF8', '3'])
@@ -67,7 +67,7 @@ describe('readRows of JSON', () => {
     assert.deepEqual(await read(broken('\xe9\n1'), { format: 'csv' }).catch(error => error.code), 'INPUT_NOT_UTF8')
   })
 
-  it('has an error row for one that is too large, however long it goes on', async () => {
+  it('makes an error row of a row that is too large', async () => {
     const huge = `"${'x'.repeat(1_000_000)}"`
     for (const [content, format] of [
       [`1\n${huge}\n3`, 'jsonl'],
@@ -96,7 +96,7 @@ describe('readRows of JSON', () => {
   })
 })
 
-describe('readRows, where values are missing', () => {
+describe('readRows of missing values', () => {
   // pandas 2.3, read_csv: default na_values, and what its parser of floats takes for infinities.
   const missing =
     ',#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null'.split(',')
@@ -109,7 +109,7 @@ describe('readRows, where values are missing', () => {
   }
   const inputs = [input('x', 'float32', ['n', 2])]
 
-  it('makes NaN of what pandas takes for missing, and keeps infinities, for floats', async () => {
+  it("reads pandas' missing values as NaN, and infinities, for floats", async () => {
     for (const cell of missing) assert.deepEqual(await table(`a,b\n1,"${cell}"\n`, ...inputs), ['[1,NaN]'], cell)
     for (const [cell, word] of Object.entries(infinities)) {
       assert.deepEqual(await table(`a,b\n${cell},1\n`, ...inputs), [`[${word},1]`])
@@ -117,7 +117,7 @@ describe('readRows, where values are missing', () => {
     assert.deepEqual(await lines('[NaN, null]\n{"a": -Infinity}\n'), ['[NaN, null]', '{"a": -Infinity}'])
   })
 
-  it('has an error row that says why for other numbers and booleans; texts are texts', async () => {
+  it('makes an error row of missing integers and booleans, and keeps texts', async () => {
     for (const [dtype, kind, code] of [
       ['int64', 'a number (int64)', 'ROW_NOT_A_NUMBER'],
       ['bool', 'true or false', 'ROW_NOT_A_BOOL'],
@@ -130,7 +130,7 @@ describe('readRows, where values are missing', () => {
     assert.deepEqual(await table('a,b\n,NA\n', input('x', 'string', ['n', 2])), ['["","NA"]'])
   })
 
-  it('refuses all of them where the service takes none', async () => {
+  it('makes an error row of every missing value when missing is "error"', async () => {
     const strict = { format: 'csv', inputs, missing: 'error' } as const
     for (const cell of [...missing, ...Object.keys(infinities)]) {
       assert.deepEqual(await read(`a,b\n1,"${cell}"\n`, strict), ['ROW_NOT_A_NUMBER'], cell)
@@ -142,7 +142,7 @@ describe('readRows, where values are missing', () => {
 })
 
 describe('readRows of JSON for a service that takes tensors', () => {
-  it('says of a line that is the body of a request that a line is one row', async () => {
+  it('explains that a line is one row when it is the body of a request', async () => {
     const tried = { format: 'jsonl', inputs: [input('x', 'float32', ['n', 2])] } as const
     for (const body of ['{"data": [[1, 2]]}', '{"input_data": [[1, 2]]}', '{"Inputs": {"data": [[1, 2]]}}']) {
       const { code, message } = (await first(body, tried)) as { code: string; message: string }
@@ -156,8 +156,8 @@ describe('readRows of JSON for a service that takes tensors', () => {
   })
 })
 
-describe('readRows of a CSV', () => {
-  it('makes a list in the order of the columns for a service of one input', async () => {
+describe('readRows of CSV by inputs', () => {
+  it('makes a list in the order of the columns for one input', async () => {
     assert.deepEqual(await table('b,a\n1,2\n', input('x', 'float32', ['n', 2])), ['[1,2]'])
     assert.deepEqual(await table('b,a\n1,2\n', input('x', 'float32', [-1, 'features'])), ['[1,2]'])
     assert.deepEqual(await table('a\n1\n', input('x', 'float32', ['n', 1])), ['[1]'])
@@ -166,7 +166,7 @@ describe('readRows of a CSV', () => {
     assert.deepEqual(await table('a,b,c,d\n1,2,3,4\n', input('x', 'float32', ['n', 'pairs', 2])), ['[[1,2],[3,4]]'])
   })
 
-  it('makes an object of the inputs for a service of several, and leaves other columns out', async () => {
+  it('makes an object by input for several inputs, and ignores other columns', async () => {
     const inputs = [
       input('age', 'int64', ['n', 1]),
       input('sex', 'string', ['n']),
@@ -178,14 +178,14 @@ describe('readRows of a CSV', () => {
     ])
   })
 
-  it('makes an object of all columns where no input is declared: numbers as JSON spells them, else strings', async () => {
+  it('makes an object of all columns when no input is declared', async () => {
     assert.deepEqual(await table('n,t,z,e\n1e5,yes,007,\n -2 ,true,+3,nan\n'), [
       '{"n":1e5,"t":"yes","z":"007","e":""}',
       '{"n":-2,"t":"true","z":"+3","e":"nan"}',
     ])
   })
 
-  it('refuses columns of which no row could be scored', async () => {
+  it('refuses columns that fit no row of the service', async () => {
     const unfit: [string, TensorInfo[], RegExp][] = [
       [
         'a,b,c',
@@ -205,7 +205,7 @@ describe('readRows of a CSV', () => {
     }
   })
 
-  it('takes numbers as programs write them, digits as they stand', async () => {
+  it('reads common spellings of numbers, and keeps their digits', async () => {
     const cells = {
       '1': '1',
       '-0': '-0',
@@ -228,7 +228,7 @@ describe('readRows of a CSV', () => {
     }
   })
 
-  it('has an error row that names the column where a cell is no number', async () => {
+  it('names the column of a cell that is not a number', async () => {
     for (const cell of [
       '.',
       '+',
@@ -256,7 +256,7 @@ describe('readRows of a CSV', () => {
     }
   })
 
-  it('takes true and false for bool, and any text for string', async () => {
+  it('reads true and false as bool, and any text as string', async () => {
     const flags = 'a\ntrue\nFalse\n 1\n0\nyes\n'
     assert.deepEqual(await table(flags, input('x', 'bool', ['n'])), [
       'true',
@@ -268,7 +268,7 @@ describe('readRows of a CSV', () => {
     assert.deepEqual(await table('a,b\n 1,""\n', input('x', 'string', ['n', 2])), ['[" 1",""]'])
   })
 
-  it('takes no longer for long rows of blanks or zeros than for others', { timeout: 20_000 }, async () => {
+  it('takes linear time for long rows of spaces or zeros', { timeout: 20_000 }, async () => {
     const blanks = ' '.repeat(2 ** 20)
     assert.deepEqual(await read(`\t[1,${blanks}2] \r\n`, { format: 'jsonl' }), [`[1,${blanks}2]`])
     const zeros = '0'.repeat(2 ** 20)

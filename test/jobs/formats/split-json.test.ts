@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import { splitAnswer, splitArray, splitObject } from '../../../src/jobs/formats/split-json.ts'
 
 describe('splitArray', () => {
-  it('gives the text of each element, which parses to what the whole parses to', () => {
+  it('returns the text of each element', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue()), fc.integer({ min: 0, max: 3 }), (list, indent) => {
         const pieces = splitArray(JSON.stringify(list, null, indent)) as string[]
@@ -26,13 +26,13 @@ describe('splitArray', () => {
     ])
   })
 
-  it('knows what is no array', () => {
+  it('returns undefined for text that is not an array', () => {
     for (const text of ['{}', '1', '"[1]"', 'null']) assert.equal(splitArray(text), undefined)
   })
 })
 
 describe('splitObject', () => {
-  it('gives the text of each member, which parses to what the whole parses to', () => {
+  it('returns the text of each member', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.integer({ min: 0, max: 3 }), (object, indent) => {
         const members = splitObject(JSON.stringify(object, null, indent)) as Map<string, string>
@@ -52,7 +52,7 @@ describe('splitAnswer', () => {
     ])
   })
 
-  it('cuts a list of tensors inside each of them, also where it is as long as there are rows', () => {
+  it('splits inside each tensor of a list, also when the list is as long as the rows', () => {
     const targets = '[[[0.1, 0.9], [0.2, 0.8]], [[1.0], [2.0]]]'
     assert.deepEqual(splitAnswer(`{"label": ["a", "b"], "scores": ${targets}}`, 2, ['scores']), [
       '{"label": "a", "scores": [[0.1, 0.9], [1.0]]}',
@@ -63,7 +63,7 @@ describe('splitAnswer', () => {
     assert.equal(splitAnswer('{"scores": 1}', 2, ['scores']), undefined)
   })
 
-  it('refuses what does not follow the rows', () => {
+  it('returns undefined for answers that do not follow the rows', () => {
     for (const answer of ['[1, 2, 3]', '{"a": [1, 2], "b": 7}', '"two"', '{"a": [1]}']) {
       assert.equal(splitAnswer(answer, 2), undefined, answer)
     }

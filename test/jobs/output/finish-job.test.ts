@@ -31,8 +31,8 @@ async function scoredBench(count: number, limits?: Partial<JobLimits>): Promise<
   return bench
 }
 
-describe('finishing a job', () => {
-  it('brings jobs to their end that were begun before ids belonged to services', async () => {
+describe('finishJob', () => {
+  it('completes jobs of version 0.1.0, whose ids did not belong to services', async () => {
     const bench = new JobBench()
     const { folder: _, ...spec } = await bench.accept(rows(9))
     for (const name of bench.store.names().filter(each => each.startsWith('jobs/'))) {
@@ -51,7 +51,7 @@ describe('finishing a job', () => {
     assert.equal(bench.store.text(activeBlob(old)), undefined)
   })
 
-  it('commits the output in the order of the rows, counts it, and leaves nothing active', async () => {
+  it('commits the output in order, counts its rows, and removes the active entry', async () => {
     const bench = await scoredBench(7)
     await bench.store.create(signatureBlob(folder), '?sig=secret')
     await bench.steps.finish(job)
@@ -64,7 +64,7 @@ describe('finishing a job', () => {
     for (const place of [activeBlob(folder), signatureBlob(folder)]) assert.equal(bench.store.text(place), undefined)
   })
 
-  it('does nothing before all results are there, and nothing when it is done', async () => {
+  it('does nothing before all results exist, or after the job has ended', async () => {
     const early = new JobBench()
     await early.accept(rows(7))
     await early.steps.split(job)
@@ -79,7 +79,7 @@ describe('finishing a job', () => {
     assert.equal(late.output, undefined)
   })
 
-  it('takes the result that was committed, where two had different ones for the same chunk', async () => {
+  it('uses the committed one of two different results for a chunk', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
     await bench.steps.split(job)
@@ -92,7 +92,7 @@ describe('finishing a job', () => {
     assert.equal(bench.state.status, 'Completed')
   })
 
-  it('writes over nothing that the job did not write, not even by an earlier job of its name', async () => {
+  it('does not overwrite a foreign blob, or the output of an earlier job with its id', async () => {
     const strange = await scoredBench(3)
     strange.store.put(outputReference, 'precious')
     await strange.steps.finish(job)
@@ -106,7 +106,7 @@ describe('finishing a job', () => {
     assert.equal(earlier.state.status, 'Failed')
   })
 
-  it('puts the output together from the results when its blocks are gone', async () => {
+  it('stages the results again when the blocks have expired', async () => {
     const bench = await scoredBench(7, { joinedBytes: 100 })
     bench.store.dropStagedBlocks(outputReference)
     await bench.steps.finish(job)
@@ -114,7 +114,7 @@ describe('finishing a job', () => {
     assert.equal(bench.state.status, 'Completed')
   })
 
-  it('joins results when there are more than a blob has blocks, a few in each run', async () => {
+  it('joins results when there are more than maxBlocks, a few in each run', async () => {
     const bench = await scoredBench(40, { maxBlocks: 3, joinedBytes: 1, budgetMs: 0 })
     let runs = 0
     for (let message = bench.take('finish'); message; message = bench.take('finish'), runs++) {
@@ -125,7 +125,7 @@ describe('finishing a job', () => {
     assert.equal(bench.state.status, 'Completed')
   })
 
-  it('starts joining again when the joined blocks vanish too', async () => {
+  it('joins again when the joined blocks have expired too', async () => {
     const bench = await scoredBench(40, { maxBlocks: 3, joinedBytes: 1, budgetMs: 0 })
     await bench.steps.finish(job)
     await bench.steps.finish(job)
@@ -134,7 +134,7 @@ describe('finishing a job', () => {
     assert.equal(bench.output, lines(40))
   })
 
-  it('says so when somebody removed results of the running job', async () => {
+  it('fails a job whose results were removed', async () => {
     const bench = await scoredBench(7)
     await bench.store.remove({ container: 'jobs', path: `${folder}/out/0000000/0000001` })
     await bench.steps.finish(job)
@@ -142,7 +142,7 @@ describe('finishing a job', () => {
     assert.equal(bench.output, undefined)
   })
 
-  it('cancels a job that was asked to, with what was counted, and keeps its results', async () => {
+  it('cancels a job with its progress, and keeps its results', async () => {
     const bench = new JobBench()
     await bench.accept(rows(8))
     await bench.steps.split(job)
@@ -157,7 +157,7 @@ describe('finishing a job', () => {
     assert.ok(bench.store.text({ container: 'jobs', path: `${folder}/out/0000000/0000001` }))
   })
 
-  it('cannot be cancelled once the output may be there, nor finished once it is cancelled', async () => {
+  it('refuses to cancel a finalizing job, and to finish a cancelled one', async () => {
     const finalizing = await scoredBench(3)
     await changeState(finalizing.store, folder, { from: ['Running'], to: 'Finalizing' })
     const state = await changeState(finalizing.store, folder, {
@@ -175,7 +175,7 @@ describe('finishing a job', () => {
     assert.equal(cancelled.output, undefined)
   })
 
-  it('fails a job with too many failed rows, where the process died that saw them', async () => {
+  it('fails a job above its error threshold when the process that saw it died', async () => {
     const bench = new JobBench()
     await bench.accept('"fails"\n1\n', { errorThreshold: 0 })
     await bench.steps.split(job)

@@ -4,7 +4,7 @@ import { readProgress } from '../../../src/jobs/output/progress.ts'
 import { JobBench, job } from '../job-bench.ts'
 
 describe('readProgress', () => {
-  it('counts what is committed: before, while and after a job is scored', async () => {
+  it('counts what is committed before, during and after scoring', async () => {
     const bench = new JobBench({ budgetMs: 0 })
     const rows = ['0', '"fails"', '2', '3', '4', '5', '6', '7', '8', '9'] // 2 a chunk, 2 chunks a part
     const spec = await bench.accept(`${rows.join('\n')}\n`)

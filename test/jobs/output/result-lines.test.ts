@@ -4,14 +4,14 @@ import { describe, it } from 'vitest'
 import { csvHeader, encodeLines } from '../../../src/jobs/output/result-lines.ts'
 
 describe('encodeLines', () => {
-  it('puts a prediction in as it is spelt, which parsing would change', () => {
+  it('copies the text of a prediction, which parsing would change', () => {
     assert.equal(
       encodeLines('jsonl', 41, [{ prediction: '[1.50, 12345678901234567890]' }, { prediction: '"é\\u00e9"' }]),
       '{"index": 41, "prediction": [1.50, 12345678901234567890]}\n{"index": 42, "prediction": "é\\u00e9"}\n',
     )
   })
 
-  it('keeps a row on one line, whatever its prediction or message', () => {
+  it('keeps every row on one line', () => {
     const lines = encodeLines('jsonl', 0, [
       { prediction: '{\r\n  "a":\n1}' },
       { code: 'ENTRY_SCRIPT_FAILED', message: 'said "no",\nand left' },
@@ -28,7 +28,7 @@ describe('encodeLines', () => {
     )
   })
 
-  it('writes CSV that another reader takes apart again', () => {
+  it('writes CSV that another parser reads back', () => {
     const results = [
       { prediction: '0.10' },
       { prediction: '[1, 2]' },

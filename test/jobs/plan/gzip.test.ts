@@ -8,7 +8,7 @@ const packed = gzipSync(lines.join('\n'))
 const tried = { format: 'jsonl', isGzip: true, miniBatchSize: 1000 } as const
 
 describe('planChunks of gzip', () => {
-  it('goes through all members of a file, wherever they are cut', async () => {
+  it('reads all members of a file, wherever they are divided', async () => {
     const members = Buffer.concat([
       gzipSync('1\n2'),
       gzipSync('0\n3\n'),
@@ -21,7 +21,7 @@ describe('planChunks of gzip', () => {
     }
   })
 
-  it('gives the same rows before the place where a file is cut off, however it arrives', async () => {
+  it('yields the same rows before the end of a truncated file, however it arrives', async () => {
     const cutOff = packed.subarray(0, -5000)
     const { chunks, fault } = await plan(cutOff, tried)
     assert.equal(fault?.code, 'INPUT_TRUNCATED')
@@ -32,7 +32,7 @@ describe('planChunks of gzip', () => {
     assert.deepEqual(await plan(cutOff, { ...tried, sizes: [1000, 1, 37] }), { chunks, fault })
   })
 
-  it('tells what is damaged from what is no gzip', async () => {
+  it('tells a damaged file from one that is not gzip', async () => {
     const damaged = Buffer.from(packed)
     damaged.fill(0x55, packed.length - 8, packed.length - 4) // CRC-32
     assert.equal((await plan(damaged, tried)).fault?.code, 'INPUT_NOT_GZIP')
@@ -42,7 +42,7 @@ describe('planChunks of gzip', () => {
     assert.equal((await plan('', tried)).fault?.code, 'INPUT_TRUNCATED')
   })
 
-  it('ends at the limit of the unpacked text, whatever a small file unpacks to', async () => {
+  it('stops at the limit of decompressed text', async () => {
     const bomb = Buffer.concat([gzipSync('1\n2\n'), gzipSync(Buffer.alloc(20_000_000, ' '))])
     const { chunks, fault } = await plan(bomb, { ...tried, maxInputBytes: 5_000_000 })
     assert.equal(fault?.code, 'INPUT_TOO_LARGE')
@@ -54,7 +54,7 @@ describe('planChunks of gzip', () => {
     assert.equal((await plan('1\n2\n', { format: 'jsonl', maxInputBytes: 3 })).fault?.code, 'INPUT_TOO_LARGE')
   })
 
-  it('keeps no more than a mark of a row that is too large', async () => {
+  it('stores only a mark for a row that is too large', async () => {
     const content = gzipSync(`1\n"${'x'.repeat(3_000_000)}"\n3\n${'\n'.repeat(3_000_000)}4`)
     const { chunks } = await plan(content, { ...tried, maxRowBytes: 1000 })
     assert.ok(chunks.every(chunk => (chunk.content?.length ?? 0) < 100))

@@ -9,7 +9,7 @@ const texts = (content: Bytes, chunks: readonly { start: number; end: number }[]
   chunks.map(({ start, end }) => bytesOf(content).subarray(start, end).toString())
 
 describe('planChunks', () => {
-  it('ends a chunk after so many rows', async () => {
+  it('ends a chunk after miniBatchSize rows', async () => {
     const { chunks } = await plan('1\n2\n3\n4\n5', { format: 'jsonl', miniBatchSize: 2 })
     assert.deepEqual(
       chunks.map(({ next: _, ...chunk }) => chunk),
@@ -21,17 +21,17 @@ describe('planChunks', () => {
     )
   })
 
-  it('ends a chunk with the row that makes it large', async () => {
+  it('ends a chunk with the row that exceeds maxChunkBytes', async () => {
     const { chunks } = await plan('[1]\n[22222222]\n[3]\n[4]', { format: 'jsonl', maxChunkBytes: 7 })
     assert.deepEqual(sizes(chunks), [2, 2])
   })
 
-  it('takes lines that are not blank for rows, whatever ends them', async () => {
+  it('reads non-blank lines as rows, with any line end', async () => {
     const content = '\ufeff\r\n{"a":1}\r\n\n \t \r\n 2 \n\n3'
     assert.deepEqual(await read(content, { format: 'jsonl' }), ['{"a":1}', '2', '3'])
   })
 
-  it('takes the elements of a JSON array for rows, with whatever is in them', async () => {
+  it('reads the elements of a JSON array as rows', async () => {
     const content = '\ufeff \n[ 1 ,[2, [3]],\r\n{"a":"]},[\\"\\\\"},"x,y" ,\tnull]\n '
     assert.deepEqual(await read(content, { format: 'json', sizes: [1] }), [
       '1',
@@ -43,14 +43,14 @@ describe('planChunks', () => {
     assert.deepEqual(await read(' [ ] ', { format: 'json' }), [])
   })
 
-  it('takes records of a CSV for rows, and its header for names', async () => {
+  it('reads records of a CSV as rows, and its header as names', async () => {
     const content = '\ufeff\r\na,"b ""c"""\r\n1,"x\r\ny"\r\n\r\n2,z'
     const { chunks } = await plan(content, { format: 'csv', miniBatchSize: 1 })
     assert.deepEqual(texts(content, chunks), ['1,"x\r\ny"\r', '2,z'])
     assert.deepEqual(chunks[0]?.next.columns, ['a', 'b "c"'])
   })
 
-  it('plans nothing where nothing is', async () => {
+  it('plans no chunk for an empty input', async () => {
     const empty: [string, Tried][] = [
       ['', { format: 'jsonl' }],
       ['\n\r\n \n', { format: 'jsonl' }],
@@ -64,7 +64,7 @@ describe('planChunks', () => {
     }
   })
 
-  it('gives the rows before a fault, then the fault with its place', async () => {
+  it('yields the rows before a fault, then the fault with its offset', async () => {
     const faults: [string, Tried['format'], number[], string, RegExp][] = [
       ['', 'json', [], 'INPUT_NOT_JSON_ARRAY', /empty/],
       [' {"a":1}', 'json', [], 'INPUT_NOT_JSON_ARRAY', /"\[" at byte 1$/],
@@ -87,13 +87,13 @@ describe('planChunks', () => {
     }
   })
 
-  it('tells UTF-16 by its byte order mark', async () => {
+  it('recognises UTF-16 by its byte order mark', async () => {
     const utf16 = Buffer.from('\ufeffa,b\n1,2', 'utf16le')
     assert.equal((await plan(utf16, { format: 'csv', sizes: [1] })).fault?.code, 'INPUT_NOT_UTF8')
     assert.equal((await plan(utf16.swap16(), { format: 'csv' })).fault?.code, 'INPUT_NOT_UTF8')
   })
 
-  it('tells packed files that are not said to be packed', async () => {
+  it('recognises compressed files that are declared as text', async () => {
     const cases: [Buffer, RegExp][] = [
       [gzipSync('1\n2\n'), /is gzip; .*\.gz/],
       [Buffer.from('PK\x03\x04 the rest of a workbook\n'), /zip archive or an Excel workbook/],
@@ -109,7 +109,7 @@ describe('planChunks', () => {
     assert.equal(chunks.length, 1)
   })
 
-  it('holds the columns of a CSV against what the service takes before it plans a chunk', async () => {
+  it('checks the columns of a CSV before it plans a chunk', async () => {
     const inputs = [
       { name: 'age', dtype: 'float32', shape: ['n', 1] },
       { name: 'sex', dtype: 'int64', shape: ['n'] },
@@ -120,7 +120,7 @@ describe('planChunks', () => {
     assert.match(fault?.message ?? '', /no column is named "sex"/)
   })
 
-  it('hands on what reading throws, and no chunk that it cut short', async () => {
+  it('rethrows read failures, and yields no truncated chunk', async () => {
     const { planChunks, defaultPlanLimits } = await import('../../../src/jobs/plan/plan-chunks.ts')
     const reset = new Error('connection reset')
     for (const isGzip of [false, true]) {
@@ -215,14 +215,14 @@ function quotedAsNeeded([text, isQuoted]: [string, boolean]): string {
   return isQuoted || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-describe('planning and reading, whatever the input holds', () => {
+describe('planChunks and readRows, for generated inputs', () => {
   const limits = fc.record({
     miniBatchSize: fc.integer({ min: 1, max: 5 }),
     maxChunkBytes: fc.integer({ min: 1, max: 60 }),
   })
 
   for (const [name, documents] of Object.entries({ 'JSON Lines': jsonLines, 'a JSON array': jsonArray, CSV: csv })) {
-    it(`give the rows of ${name}, in order, each in one chunk, wherever its pieces are cut`, async () => {
+    it(`yields each row of ${name} in order in one chunk, wherever its pieces are divided`, async () => {
       await fc.assert(
         fc.asyncProperty(documents, limits, cuts, cuts, async ({ content, rows, ...tried }, limit, some, others) => {
           const options: Tried = { ...tried, ...limit, sizes: some }
@@ -244,7 +244,7 @@ describe('planning and reading, whatever the input holds', () => {
       )
     })
 
-    it(`go on with ${name} behind any chunk as if they had never stopped, also when it is packed`, async () => {
+    it(`continues ${name} after any chunk with the same plan, also when it is gzipped`, async () => {
       await fc.assert(
         fc.asyncProperty(documents, limits, cuts, async ({ content, rows, ...tried }, limit, some) => {
           const isGzip = true

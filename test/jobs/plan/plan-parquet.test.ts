@@ -17,7 +17,7 @@ const iris = (count: number) =>
   Array.from({ length: count }, (_, i) => `[${[1, 2, 3, 5].map(step => (i * step) / 10)}]`)
 
 describe('planChunks of Parquet', () => {
-  it('writes each type without loss', async () => {
+  it('encodes each type without loss', async () => {
     const [full, nulls, edges] = await read(fixture('types'), tried)
     assert.equal(
       full,
@@ -38,19 +38,19 @@ describe('planChunks of Parquet', () => {
     )
   })
 
-  it('writes the old timestamps of 96 bits with their nanoseconds', async () => {
+  it('keeps the nanoseconds of INT96 timestamps', async () => {
     const [row] = await read(fixture('types-int96'), tried)
     assert.equal(JSON.parse(row ?? '').utc_us, '1969-12-31T23:59:59.999999000Z')
   })
 
   for (const codec of ['none', 'gzip', 'brotli', 'lz4', 'zstd']) {
-    it(`goes through all row groups of a file with codec ${codec}`, async () => {
+    it(`reads all row groups of a file with codec ${codec}`, async () => {
       const rows = await read(fixture(`iris-${codec}`), { ...tried, inputs: [float('x', 'n', 4)], sizes: [100, 3] })
       assert.deepEqual(rows, iris(codec === 'zstd' ? 240 : 60))
     })
   }
 
-  it('goes on behind any chunk as if it had never stopped', async () => {
+  it('continues after any chunk with the same plan', async () => {
     const options = { ...tried, inputs: [float('x', 'n', 4)], miniBatchSize: 9, maxChunkBytes: 90 }
     const { chunks } = await plan(fixture('iris-none'), options)
     assert.ok(chunks.length > 6)
@@ -59,7 +59,7 @@ describe('planChunks of Parquet', () => {
     }
   })
 
-  it('gives the same rows however many are read at once', async () => {
+  it('returns the same rows for every slice size', async () => {
     for (const name of ['iris-none', 'iris-zstd', 'types', 'vectors']) {
       const content = fixture(name)
       const { chunks } = await plan(content, tried)
@@ -73,23 +73,23 @@ describe('planChunks of Parquet', () => {
     }
   })
 
-  it('makes rows of columns as it does of a CSV', async () => {
+  it('maps columns to rows as for CSV', async () => {
     const [, second] = await read(fixture('iris-none'), { ...tried, inputs: [float('d', 'n'), float('a', 'n', 1)] })
     assert.equal(second, '{"d":0.5,"a":[0.1]}')
     const { fault } = await plan(fixture('iris-none'), { ...tried, inputs: [float('x', 'n', 3)] })
     assert.match(fault?.message ?? '', /4 column\(s\) fill the input "x"/)
   })
 
-  it('takes a column of lists for a row as it is', async () => {
+  it('uses a column of lists as the row', async () => {
     const rows = ['[0,1]', '[1,2]', '[2,3]', '[3,4]', '[4,5]']
     assert.deepEqual(await read(fixture('vectors'), { ...tried, inputs: [float('x', 'n', 2)] }), rows)
   })
 
-  it('plans nothing where a file has no rows', async () => {
+  it('plans no chunk for a file without rows', async () => {
     assert.deepEqual(await plan(fixture('empty'), tried), { chunks: [], fault: undefined })
   })
 
-  it('has an error row for one that is too large', async () => {
+  it('makes an error row of a row that is too large', async () => {
     const rows = await read(fixture('types'), { ...tried, maxRowBytes: 500 })
     assert.deepEqual(
       rows.map(row => row.slice(0, 4)),
@@ -97,7 +97,7 @@ describe('planChunks of Parquet', () => {
     )
   })
 
-  it('refuses what is no Parquet file, is cut off or damaged', async () => {
+  it('refuses files that are not Parquet, truncated or damaged', async () => {
     const whole = fixture('iris-none')
     const damaged = Buffer.from(whole)
     damaged.fill(0xee, 4, 600)
@@ -111,7 +111,7 @@ describe('planChunks of Parquet', () => {
     assert.equal(fault?.code, 'INPUT_TOO_LARGE')
   })
 
-  it('hands on what reading throws', async () => {
+  it('rethrows read failures', async () => {
     const reset = new Error('connection reset')
     // biome-ignore lint/correctness/useYield: it has nothing to give
     const broken = async function* () {

@@ -8,8 +8,8 @@ const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row
 const lines = (count: number) =>
   Array.from({ length: count }, (_, row) => `{"index": ${row}, "prediction": [${row}]}\n`).join('')
 
-describe('splitting an input', () => {
-  it('makes chunks of miniBatchSize rows, in parts, and ends the plan', async () => {
+describe('splitInput', () => {
+  it('plans chunks of miniBatchSize rows in parts, and completes the plan', async () => {
     const bench = new JobBench()
     await bench.accept(rows(5))
     await bench.steps.split(job)
@@ -24,7 +24,7 @@ describe('splitting an input', () => {
     assert.equal(bench.state.status, 'Running')
   })
 
-  it('writes the same plan in one go as in many, wherever the one before died', async () => {
+  it('writes the same plan in one run as in many, wherever the previous one died', async () => {
     const [inOneGo, inMany] = [new JobBench(), new JobBench({ budgetMs: 0 })]
     for (const bench of [inOneGo, inMany]) await bench.accept(rows(13))
     await inOneGo.steps.split(job)
@@ -35,7 +35,7 @@ describe('splitting an input', () => {
     assert.equal(inMany.store.text(planPartBlob(folder, 4)), undefined)
   })
 
-  it('sends messages for one window of chunks only, and none for chunks that there are not', async () => {
+  it('sends messages for the first window of chunks, and none beyond the plan', async () => {
     const [large, small] = [
       new JobBench({ window: 4, chunksPerPart: 4 }),
       new JobBench({ window: 4, chunksPerPart: 4 }),
@@ -53,7 +53,7 @@ describe('splitting an input', () => {
     )
   })
 
-  it('lets a job without rows complete with an empty output, and a CSV with its header', async () => {
+  it('completes a job without rows with an empty output, or a CSV header', async () => {
     const [empty, headerOnly] = [new JobBench(), new JobBench()]
     await empty.runJob('')
     await headerOnly.runJob('a,b\n', { format: 'csv', outputFormat: 'csv' })
@@ -70,14 +70,14 @@ describe('splitting an input', () => {
     })
   })
 
-  it('keeps the text of each chunk of a packed input apart', async () => {
+  it('stores the text of each chunk of a compressed input', async () => {
     const bench = new JobBench({ budgetMs: 0 })
     await bench.runJob(gzipSync(rows(9)), { isGzip: true })
     assert.equal(bench.output, lines(9))
     assert.equal(bench.store.text({ container: 'jobs', path: `${folder}/in/0000001/0000003` }), '6\n7')
   })
 
-  it('ends a job whose input has more text than the operator allows, packed or not', async () => {
+  it('fails a job whose text exceeds maxInputBytes, compressed or not', async () => {
     const limit = { maxInputBytes: 2 ** 20 }
     const text = rows(200_000) // 1.3 MB, which pack to a fraction
     for (const isGzip of [false, true]) {
@@ -89,7 +89,7 @@ describe('splitting an input', () => {
     }
   })
 
-  it('ends a job whose input is cut off, is another one now, or is gone, and says which', async () => {
+  it('fails a job whose input is truncated, changed or gone, and says which', async () => {
     const cutOff = new JobBench()
     await cutOff.runJob(gzipSync(rows(9)).subarray(0, 24), { isGzip: true })
     assert.equal(cutOff.state.error?.code, 'INPUT_TRUNCATED')

@@ -19,8 +19,8 @@ async function poisonUntilQuiet(bench: JobBench, chunk: number): Promise<number>
   return times
 }
 
-describe('a message on a poison queue', () => {
-  it('is sent again with care; the third time the rows of its chunk have failed, and the others are as ever', async () => {
+describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
+  it('isolates the chunk, and fails its rows at the third time without harm to others', async () => {
     const bench = new JobBench()
     await bench.accept(rows(3))
     await bench.steps.split(job)
@@ -38,7 +38,7 @@ describe('a message on a poison queue', () => {
     assert.deepEqual(codes, ['CHUNK_POISONED', 'CHUNK_POISONED', undefined])
   })
 
-  it('is sent again as long as each death brings the search for a bad row further', async () => {
+  it('retries as long as each death narrows the search for the culprit', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
     await bench.steps.split(job)
@@ -48,7 +48,7 @@ describe('a message on a poison queue', () => {
     assert.equal(await poisonUntilQuiet(bench, 0), 5)
   })
 
-  it('ends a job whose results can never be written, and logs why', async () => {
+  it('fails a job whose results cannot be written, and logs why', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
     await bench.steps.split(job)
@@ -61,7 +61,7 @@ describe('a message on a poison queue', () => {
     assert.doesNotMatch(bench.state.error?.message ?? '', /403/)
   })
 
-  it('ends a job that cannot be split, at the third time', async () => {
+  it('fails a job that cannot be split at the third time', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
     await bench.steps.poisoned('split', job)
@@ -72,7 +72,7 @@ describe('a message on a poison queue', () => {
     assert.equal(bench.state.error?.code, 'JOB_POISONED')
   })
 
-  it('never fails a job whose output may be there, but tries it again and again', async () => {
+  it('retries a job whose output may exist without end', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
     await bench.steps.split(job)

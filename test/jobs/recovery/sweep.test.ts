@@ -7,8 +7,8 @@ import { folder, JobBench, job } from '../job-bench.ts'
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
 const stallMs = 90_000
 
-describe('the sweeper', () => {
-  it('leaves a job alone that is on its way', async () => {
+describe('sweepJobs', () => {
+  it('does nothing for a job that makes progress', async () => {
     const bench = new JobBench()
     await bench.accept(rows(9))
     await bench.steps.sweep()
@@ -19,7 +19,7 @@ describe('the sweeper', () => {
     assert.equal(bench.messages('chunk').length, 2)
   })
 
-  it('goes on with a job whose submission died before the state or the message', async () => {
+  it('resumes a job whose submission died before its state or message', async () => {
     const bench = new JobBench()
     await bench.accept(rows(3))
     await bench.store.remove(stateBlob(folder))
@@ -31,7 +31,7 @@ describe('the sweeper', () => {
     assert.equal(bench.state.status, 'Completed')
   })
 
-  it('asks for the chunk that is next in its slot, as one whose process may have died', async () => {
+  it('re-enqueues the next chunk of a window position, isolated', async () => {
     const bench = new JobBench()
     await bench.accept(rows(12))
     await bench.steps.split(job)
@@ -46,7 +46,7 @@ describe('the sweeper', () => {
     ])
   })
 
-  it('has more patience where chunks take long', async () => {
+  it('waits longer when chunks take long', async () => {
     const bench = new JobBench({ window: 2, chunksPerPart: 8 })
     await bench.accept(rows(16))
     await bench.steps.split(job)
@@ -66,7 +66,7 @@ describe('the sweeper', () => {
     )
   })
 
-  it('lets a chunk alone that takes several runs, as long as it comes further', async () => {
+  it('does not re-enqueue a chunk of several runs that stores results', async () => {
     const bench = new JobBench({ chunkBudgetMs: 0 })
     await bench.accept(rows(8), { miniBatchSize: 8 })
     await bench.steps.split(job)
@@ -85,7 +85,7 @@ describe('the sweeper', () => {
     assert.equal(bench.state.status, 'Completed')
   })
 
-  it('waits twice as long each time, up to ten minutes, while nothing gets further', async () => {
+  it('doubles the pause up to ten minutes while nothing makes progress', async () => {
     const bench = new JobBench()
     await bench.accept(rows(1))
     await bench.steps.split(job)
@@ -100,7 +100,7 @@ describe('the sweeper', () => {
     assert.deepEqual(pauses, [90, 180, 360, 600, 600, 600, 600])
   })
 
-  it('finishes what was scored, closed or cancelled by somebody who died then', async () => {
+  it('finishes a job whose last process died after scoring, closing or cancelling', async () => {
     const scored = new JobBench()
     await scored.accept(rows(2))
     await scored.steps.split(job)
@@ -119,7 +119,7 @@ describe('the sweeper', () => {
     assert.equal(cancelled.state.status, 'Canceled')
   })
 
-  it('removes entries of jobs that have ended, or never came to be', async () => {
+  it('removes active entries of ended jobs and of incomplete submissions', async () => {
     const ended = new JobBench()
     await ended.runJob(rows(2))
     await ended.store.create(activeBlob(folder), '')
@@ -134,7 +134,7 @@ describe('the sweeper', () => {
     assert.equal(orphan.store.text(activeBlob(jobFolder('iris', 'never'))), undefined)
   })
 
-  it('looks after the others when one job cannot be looked after, and whatever the own clock says', async () => {
+  it('sweeps the other jobs when one fails, and ignores the local clock', async () => {
     const bench = new JobBench()
     await bench.accept(rows(2))
     await bench.store.create(activeBlob(jobFolder('iris', 'broken')), '')

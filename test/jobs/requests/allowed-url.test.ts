@@ -13,7 +13,7 @@ describe('allowedUrl', () => {
     assert.equal(allowedUrl('HTTPS://OURS.blob.core.windows.net:443/in/a.csv', hosts).signature, '')
   })
 
-  it('takes no other host, however it is spelled, and never repeats the query', () => {
+  it('refuses other hosts in every spelling, and never repeats the query', () => {
     const refused = [
       'http://ours.blob.core.windows.net/a?sig=secret',
       'https://theirs.blob.core.windows.net/a?sig=secret',
@@ -42,13 +42,13 @@ describe('allowedUrl', () => {
     }
   })
 
-  it('takes a wildcard for a name that no host has', () => {
+  it('treats a wildcard as a name that no host has', () => {
     assert.throws(() => allowedUrl('https://a.blob.core.windows.net/a', ['*.blob.core.windows.net']), {
       code: 'JOB_INPUT_NOT_ALLOWED',
     })
   })
 
-  it('names the setting when no host is allowed at all', () => {
+  it('names the setting when no host is allowed', () => {
     assert.throws(() => allowedUrl('https://a.example/a', []), { message: /no host .*SCORING_JOB_INPUT_HOSTS/ })
   })
 })

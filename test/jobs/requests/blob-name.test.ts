@@ -23,7 +23,7 @@ function resolved(name: string): { container: string; path: string } | undefined
 }
 
 describe('blobNameFault', () => {
-  it('lets no control, format, separator, surrogate or unassigned character hide a climb', () => {
+  it('refuses dot segments hidden by control, format, separator, surrogate or unassigned characters', () => {
     for (let codePoint = 0; codePoint <= 0x10ffff; codePoint++) {
       const character = String.fromCodePoint(codePoint)
       if (!/[\p{C}\p{Z}]/u.test(character)) continue
@@ -32,7 +32,7 @@ describe('blobNameFault', () => {
     }
   })
 
-  it('refuses every spelling that climbs, or that storage and URLs read differently', () => {
+  it('refuses every spelling that leaves its folder, or that storage and URLs read differently', () => {
     const climbs = [
       '..',
       '.',
@@ -67,7 +67,7 @@ describe('blobNameFault', () => {
     assert.notEqual(blobNameFault(`input/${'a/'.repeat(254)}a`), undefined)
   })
 
-  it('takes names as people have them', () => {
+  it('accepts common names', () => {
     const paths = [
       'a',
       'a b.csv',
@@ -85,7 +85,7 @@ describe('blobNameFault', () => {
     }
   })
 
-  it('takes no name that the SDK resolves to another blob', () => {
+  it('refuses every name that the SDK resolves to another blob', () => {
     const piece = fc.oneof(
       fc.constantFrom('/', '/../', '..', '.', '%2e', '%2f', '\\', '?', '#', '\u2028', '\u2029', '\u0085', 'a', 'jobs/'),
       fc.string({ unit: 'binary', maxLength: 4 }),
@@ -101,11 +101,11 @@ describe('blobNameFault', () => {
   })
 })
 
-describe('AzureBlobStore, whoever names the blob', () => {
+describe('AzureBlobStore, for hostile names', () => {
   const store = new AzureBlobStore(service, () => undefined, { deadlineMs: 1, retryDelayMs: 1 })
   const refusal = { name: 'StorageError', code: 'other-blob' }
 
-  it('touches no blob but the one that was named, by any call', async () => {
+  it('touches only the named blob in every call', async () => {
     for (const path of ['a\u2029/../../private/x', '../private/x', 'a/./b', '..', 'a\ud800']) {
       const place = { container: 'input', path }
       await assert.rejects(store.head(place), refusal)

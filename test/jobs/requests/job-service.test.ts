@@ -78,7 +78,7 @@ const refused = async (promise: Promise<unknown>, code: ErrorCode, message: RegE
   })
 
 describe('JobService.submit', () => {
-  it('pins the input and the model, and sends the job on its way', async () => {
+  it('pins the input and the model, and enqueues the job', async () => {
     const { desk, store, sent, put } = openDesk()
     await put('input/patients.csv', 'age,sex\n1,2\n')
     const view = await desk.submit('diabetes', { jobId: 'nightly-1', ...csv, output: { blob: 'output/p.csv' } })
@@ -114,7 +114,7 @@ describe('JobService.submit', () => {
     assert.deepEqual(sent('scoring-job-split'), [{ service: 'diabetes', jobId: 'nightly-1' }])
   })
 
-  it('keeps rows that come inline in a blob, whole numbers beyond 2^53 as they came', async () => {
+  it('stores inline rows in a blob, with all digits of integers beyond 2^53', async () => {
     const { desk, store } = openDesk()
     const { jobId } = await desk.submit('diabetes', { input: { rows: [[1.5, 9007199254740993n], { a: 'é' }, null] } })
     const { place } = (await readSpec(store, folderOf(jobId)))!.input
@@ -123,7 +123,7 @@ describe('JobService.submit', () => {
     assert.equal(Buffer.from(content).toString(), '[1.5, 9007199254740993]\n{"a": "\\u00e9"}\nnull\n')
   })
 
-  it('is the same job for the same id and content, however it is spelt, and also when its output is there', async () => {
+  it('returns the same job for the same id and content in any spelling, also when its output exists', async () => {
     const { desk, put } = openDesk()
     await put('input/patients.csv', 'a\n1\n')
     const order = { jobId: 'one', ...csv, output: { blob: 'output/p.jsonl' } }
@@ -134,7 +134,7 @@ describe('JobService.submit', () => {
     await refused(desk.submit('diabetes', { ...again, jobId: 'one', maxRetries: 1 }), 'JOB_ID_TAKEN', /"one"/)
   })
 
-  it('knows ids within their service only: two services have a job of the same id, and neither learns of the other', async () => {
+  it('scopes ids to their service, so that two services can use the same id', async () => {
     const { desk, store, sent } = openDesk()
     const mine = await desk.submit('diabetes', { jobId: 'weekly', input: { rows: [[1]] } })
     await refused(desk.status('iris', 'weekly'), 'JOB_UNKNOWN', /./)
@@ -157,7 +157,7 @@ describe('JobService.submit', () => {
     )
   })
 
-  it('still knows jobs from before ids belonged to services, each for its own service only', async () => {
+  it('finds jobs of version 0.1.0 for their own service only', async () => {
     const { desk, store, sent } = openDesk()
     await desk.submit('diabetes', { jobId: 'old', input: { rows: [[1]] } })
     for (const name of ['spec.json', 'state.json']) {
@@ -177,7 +177,7 @@ describe('JobService.submit', () => {
     assert.deepEqual(sent('scoring-job-finish'), [{ jobId: 'old' }])
   })
 
-  it('refuses the same id for an input that has changed since, whatever has become of the job', async () => {
+  it('refuses the same id for an input that has changed since, whatever the status of the job', async () => {
     const { desk, store, put } = openDesk()
     const order = { jobId: 'nightly', ...csv }
     await put('input/patients.csv', 'a\n1\n')
@@ -196,7 +196,7 @@ describe('JobService.submit', () => {
     assert.equal((await desk.submit('diabetes', order)).status, 'Completed', 'there is nothing else to be scored')
   })
 
-  it('makes the id of an Idempotency-Key and the service', async () => {
+  it('derives the id from the Idempotency-Key and the service', async () => {
     const { desk, put } = openDesk()
     await put('input/patients.csv', 'a\n1\n')
     const { jobId } = await desk.submit('diabetes', csv, 'tonight')
@@ -207,7 +207,7 @@ describe('JobService.submit', () => {
     await refused(desk.submit('diabetes', csv, ''), 'JOB_INVALID', /Idempotency-Key/)
   })
 
-  it('goes on where a submission broke off, at whatever call to the storage', async () => {
+  it('resumes a submission that was interrupted at any storage call', async () => {
     const order = { jobId: 'one', input: { rows: [[1], [2]] } }
     const { desk: calm, store: unbroken } = openDesk()
     await calm.submit('diabetes', order)
@@ -228,7 +228,7 @@ describe('JobService.submit', () => {
     }
   })
 
-  it('names what is wrong with a submission, what came and what would work', async () => {
+  it('says what is wrong with a submission, what came and what would work', async () => {
     const { desk, put } = openDesk()
     await put('input/patients.csv', 'a\n1\n')
     const cases: [unknown, ErrorCode, RegExp][] = [
@@ -269,14 +269,14 @@ describe('JobService.submit', () => {
     await refused(desk.submit('nobody', csv), 'SERVICE_UNKNOWN', /no such service/)
   })
 
-  it('never lets a job into the containers of the host, whatever the settings say', async () => {
+  it('refuses the containers of the host, whatever the settings', async () => {
     const containers = ['azure-webjobs-secrets', 'jobs']
     const { desk } = openDesk({ containers })
     for (const container of containers)
       await refused(desk.submit('diabetes', { input: { blob: `${container}/a.csv` } }), 'JOB_INPUT_NOT_ALLOWED', /./)
   })
 
-  it('writes over nothing', async () => {
+  it('refuses an output that exists', async () => {
     const { desk, put } = openDesk()
     await put('input/patients.csv', 'a\n1\n')
     await put('output/p.jsonl', 'precious')
@@ -284,7 +284,7 @@ describe('JobService.submit', () => {
     await refused(desk.submit('diabetes', order), 'JOB_OUTPUT_EXISTS', /"output\/p\.jsonl"/)
   })
 
-  it('takes no bytes as no rows where a format allows it, and refuses more than the limit', async () => {
+  it('accepts an empty file where the format allows it, and refuses one above maxInputBytes', async () => {
     const { desk, put } = openDesk()
     for (const name of ['empty.csv', 'empty.jsonl', 'empty.json', 'empty.csv.gz', 'empty.parquet'])
       await put(`input/${name}`, '')
@@ -296,7 +296,7 @@ describe('JobService.submit', () => {
     await refused(desk.submit('diabetes', { input: { blob: 'input/large.csv' } }), 'JOB_INPUT_TOO_LARGE', /1001.*1000/)
   })
 
-  it('keeps the signature of a URL apart, and takes a renewed one for the same job', async () => {
+  it('stores the signature of a URL apart, and accepts a renewed one for the same job', async () => {
     const { desk, store } = openDesk()
     const order = (signature: string) => ({
       jobId: 'far',
@@ -317,7 +317,7 @@ describe('JobService.submit', () => {
     await refused(desk.submit('diabetes', elsewhere), 'JOB_INPUT_NOT_ALLOWED', /^((?!SECRET).)*$/)
   })
 
-  it('takes no more jobs of one service than may be active', async () => {
+  it('refuses jobs of a service beyond maxActiveJobs', async () => {
     const { desk, store } = openDesk({ maxActiveJobs: 2 })
     const order = { input: { rows: [[1]] } }
     const { jobId } = await desk.submit('diabetes', order)
@@ -350,7 +350,7 @@ describe('JobService.submitMessage', () => {
     })
   }
 
-  it('gives a message without id one job, however often it is delivered', async () => {
+  it('creates one job for a message without id that is delivered twice', async () => {
     const { desk } = openDesk()
     const text = JSON.stringify({ service: 'diabetes', input: { rows: [] } })
     for (let n = 0; n < 2; n++) await desk.submitMessage(text, 'm-7')
@@ -360,7 +360,7 @@ describe('JobService.submitMessage', () => {
     )
   })
 
-  it('takes a byte order mark before it, and line ends of any kind in base64', async () => {
+  it('accepts a byte order mark, and line ends of any kind in base64', async () => {
     const { desk } = openDesk()
     const lines = (
       Buffer.from(json)
@@ -376,7 +376,7 @@ describe('JobService.submitMessage', () => {
     )
   })
 
-  it('lets a message wait where there are too many jobs, as often as it takes, and makes one job of it', async () => {
+  it('postpones a message while there are too many active jobs, and creates one job for it', async () => {
     const { desk, store, queues } = openDesk({ maxActiveJobs: 1 })
     await desk.submit('diabetes', { jobId: 'long', input: { rows: [] } })
     const text = '{"service": "diabetes", "input": {"rows": [[9007199254740993, 1.50]]}}'
@@ -404,7 +404,7 @@ describe('JobService.submitMessage', () => {
     assert.equal(store.text(parseBlobReference(place.blob)), '[9007199254740993, 1.5]\n')
   })
 
-  it('fails a message after it has waited for a week', async () => {
+  it('fails a message that has waited for a week', async () => {
     const { desk, queues } = openDesk({ maxActiveJobs: 0 })
     await desk.submitMessage(json, 'm-1')
     const [message] = queues.peek('scoring-jobs')
@@ -414,7 +414,7 @@ describe('JobService.submitMessage', () => {
     assert.equal((await desk.status('diabetes', 'by-queue')).error?.code, 'TOO_MANY_JOBS')
   })
 
-  it('tells of a message whose input has changed since by a job of its own; one that is delivered again is no such message', async () => {
+  it('reports a changed input as a failed job of the second message, but not for a redelivered one', async () => {
     const { desk, store, put } = openDesk()
     await put('input/patients.csv', 'a\n1\n')
     const text = JSON.stringify({ jobId: 'nightly', service: 'diabetes', ...csv })
@@ -428,7 +428,7 @@ describe('JobService.submitMessage', () => {
     assert.equal((await desk.status('diabetes', 'nightly')).status, 'NotStarted')
   })
 
-  it('keeps what is wrong as a failed job that says why', async () => {
+  it('stores an invalid message as a failed job that says why', async () => {
     const { desk, lines, sent } = openDesk()
     const failureOf = async (service: string, jobId: string) => {
       const { status, error } = await desk.status(service, jobId)
@@ -458,7 +458,7 @@ describe('JobService.submitMessage', () => {
     assert.deepEqual(sent('scoring-job-split'), [])
   })
 
-  it('keeps it under the id that was asked for, unless that is taken', async () => {
+  it('stores it under the requested id, unless that is taken', async () => {
     const { desk } = openDesk()
     await desk.submitMessage({ ...order, maxRetries: -1 }, 'm-1')
     assert.equal((await desk.status('diabetes', 'by-queue')).status, 'Failed')
@@ -469,7 +469,7 @@ describe('JobService.submitMessage', () => {
     await refused(desk.cancel('diabetes', 'by-queue'), 'JOB_NOT_CANCELLABLE', /Failed/)
   })
 
-  it('throws what may pass, so that the queue brings it again, but for the last time', async () => {
+  it('throws temporary failures, so that the queue retries, except at the last try', async () => {
     const unavailable = new ScoringError('SERVICE_UNAVAILABLE', 'The files of the service cannot be read.')
     const { desk } = openDesk({ modelDigest: () => Promise.reject(unavailable) })
     await refused(desk.submitMessage(json, 'm-1'), 'SERVICE_UNAVAILABLE', /./)
@@ -501,7 +501,7 @@ describe('JobService', () => {
     await refused(desk.list('diabetes', 2, '../../x'), 'JOB_LIST_MARKER_INVALID', /nextMarker/)
   })
 
-  it('asks for a cancellation once and again, until the job has ended', async () => {
+  it('accepts repeated cancellations until the job has ended', async () => {
     const { desk, store, sent } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
     for (let n = 0; n < 2; n++) assert.equal((await desk.cancel('diabetes', 'one')).status, 'CancelRequested')
@@ -515,7 +515,7 @@ describe('JobService', () => {
     assert.deepEqual(sent('scoring-job-finish'), [])
   })
 
-  it('cancels nothing whose output may be there', async () => {
+  it('refuses to cancel a job that is being finalized', async () => {
     const { desk, store } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
     await changeState(store, folderOf('one'), { from: ['NotStarted'], to: 'Running' })
@@ -524,7 +524,7 @@ describe('JobService', () => {
     await refused(desk.cancel('iris', 'one'), 'JOB_UNKNOWN', /./)
   })
 
-  it('knows a job whose submission died before its state was written', async () => {
+  it('finds a job whose submission died before its state was written', async () => {
     const { desk, store } = openDesk()
     await desk.submit('diabetes', { jobId: 'one', input: { rows: [] } })
     await store.remove(stateBlob(folderOf('one')))

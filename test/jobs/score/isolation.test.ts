@@ -35,8 +35,8 @@ const linesOf = (count: number, guilty: ReadonlySet<string>) =>
       : `{"index": ${row}, "prediction": ${row}}\n`,
   ).join('')
 
-describe('a chunk whose process died', () => {
-  it('comes down to the row that kills, which alone fails', async () => {
+describe('scoreInIsolation', () => {
+  it('halves down to the culprit, which alone fails', async () => {
     const bench = await chunkOf(64)
     // Once without care; 64, 32, 16, 8, 4 and 2 rows; and three times the row alone.
     assert.equal(await deliverUntilDone(bench, killers(41)), 1 + 6 + 3)
@@ -45,7 +45,7 @@ describe('a chunk whose process died', () => {
     assert.equal(bench.state.progress?.failed, 1)
   })
 
-  it('finds several such rows, also the only ones', async () => {
+  it('finds several culprits, also without other rows', async () => {
     for (const [count, guilty] of [
       [9, killers(0, 4, 8)],
       [2, killers(0, 1)],
@@ -58,7 +58,7 @@ describe('a chunk whose process died', () => {
     }
   })
 
-  it('does not score again what was scored with care', async () => {
+  it('does not score rows again that have stored results', async () => {
     const bench = await chunkOf(64)
     await deliverUntilDone(bench, killers(63))
     const first = bench.scored.filter(rows => rows.includes('0'))
@@ -68,7 +68,7 @@ describe('a chunk whose process died', () => {
     )
   })
 
-  it('blames no row for failures that the process survives', async () => {
+  it('finds no culprit for failures that the process survives', async () => {
     const bench = await chunkOf(1)
     bench.answer = () => {
       throw new Error('not now')
@@ -82,7 +82,7 @@ describe('a chunk whose process died', () => {
     assert.equal(bench.output, linesOf(1, killers()))
   })
 
-  it('goes on after an attempt was withdrawn and a later one died', async () => {
+  it('continues after an attempt was withdrawn and a later one died', async () => {
     const bench = await chunkOf(1)
     await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/begun-0-1-2` }, '')
     await bench.clock.advance(61_000)
@@ -91,7 +91,7 @@ describe('a chunk whose process died', () => {
     assert.equal(bench.output, '{"index": 0, "prediction": [0]}\n')
   })
 
-  it('takes nobody for dead who may be scoring the same row at this moment, and comes again later', async () => {
+  it('waits for another process that may be scoring the same row', async () => {
     const bench = await chunkOf(1)
     while (bench.take('chunk'));
     let answer = (_: { prediction: string }) => {}

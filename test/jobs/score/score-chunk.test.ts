@@ -15,8 +15,8 @@ async function splitBench(input: string, change?: Parameters<JobBench['accept']>
   return bench
 }
 
-describe('a chunk message', () => {
-  it('has its rows scored and committed with their counts, and hands on to the chunk a window later', async () => {
+describe('scoreChunk', () => {
+  it('commits the results of its rows with their counts, and enqueues the chunk a window later', async () => {
     const bench = await splitBench('0\n"fails"\n2\n3\n4\n{oops\n')
     while (bench.take('chunk'));
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
@@ -30,7 +30,7 @@ describe('a chunk message', () => {
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2 }])
   })
 
-  it('does nothing when it is a duplicate; received again, it does what may have been left undone', async () => {
+  it('ignores a duplicate, and completes what a redelivered message may have left undone', async () => {
     const bench = await splitBench(rows(10))
     while (bench.take('chunk'));
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
@@ -47,7 +47,7 @@ describe('a chunk message', () => {
     assert.deepEqual(bench.messages('chunk'), [])
   })
 
-  it('waits for the plan while that grows, and is dropped beyond its end', async () => {
+  it('waits for the plan while it grows, and drops a chunk beyond its end', async () => {
     const bench = new JobBench({ budgetMs: 0 })
     await bench.accept(rows(7))
     await bench.steps.split(job) // one part: chunks 0 and 1
@@ -63,7 +63,7 @@ describe('a chunk message', () => {
     assert.deepEqual(bench.messages('chunk'), [])
   })
 
-  it('ends its job when the model is another one now, or there is no such service', async () => {
+  it('fails the job when the model has changed, or the service no longer exists', async () => {
     const changed = await splitBench(rows(2))
     changed.digest = 'another'
     await changed.steps.chunk({ ...job, chunk: 0 }, 1)
@@ -77,7 +77,7 @@ describe('a chunk message', () => {
     assert.deepEqual(unknown.scored, [['0', '1']])
   })
 
-  it('fails, to be delivered again, when nothing can be scored here now', async () => {
+  it('throws, so that the queue retries, when this instance cannot score', async () => {
     const bench = await splitBench(rows(2))
     bench.answer = () => {
       throw new ScoringError('SERVICE_STOPPING', 'stopping')
@@ -86,7 +86,7 @@ describe('a chunk message', () => {
     assert.equal(bench.state.status, 'Running')
   })
 
-  it('is scored in several runs where one would take too long, no row twice', async () => {
+  it('continues in several runs when one would take too long, and scores no row twice', async () => {
     for (const isRevival of [false, true]) {
       const bench = new JobBench({ chunkBudgetMs: 0 }) // enough for one row
       await bench.accept('0\n"fails"\n{oops\n3\n4\n', { miniBatchSize: 5 })
@@ -116,7 +116,7 @@ describe('a chunk message', () => {
     }
   })
 
-  it('fails its job when more rows have failed than are accepted, and not before', async () => {
+  it('fails the job when more rows have failed than errorThreshold, and not before', async () => {
     const bench = await splitBench('"fails"\n1\n"fails"\n"fails"\n', { errorThreshold: 1 })
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
     assert.equal(bench.state.status, 'Running')
@@ -129,7 +129,7 @@ describe('a chunk message', () => {
     assert.equal(bench.state.progress?.failed, 3)
   })
 
-  it('is given up within seconds when its job is cancelled while it is scored', async () => {
+  it('stops within seconds when the job is cancelled', async () => {
     const bench = await splitBench(rows(2))
     let answer = (_: { prediction: string }) => {}
     bench.answer = () => new Promise(resolve => (answer = resolve))
@@ -143,7 +143,7 @@ describe('a chunk message', () => {
     assert.equal(bench.clock.timerCount, 0)
   })
 
-  it('belongs to the job that has the id now, not to one that was removed', async () => {
+  it('scores the job that has the id now, not a removed one', async () => {
     const bench = await splitBench('"old"\n')
     await bench.deliverAll()
     const names = bench.store.names().filter(name => name.startsWith('jobs/'))
@@ -154,7 +154,7 @@ describe('a chunk message', () => {
     assert.deepEqual(bench.scored, [['"old"'], ['"new"']])
   })
 
-  it('is dropped with one line when its job is gone, or is none of ours', async () => {
+  it('logs and drops a message of a removed job, or of another program', async () => {
     const bench = await splitBench(rows(2))
     for (const name of bench.store.names().filter(name => name.startsWith('jobs/'))) {
       await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })

@@ -4,7 +4,7 @@ import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
 import { settle } from '../../support/virtual-clock.ts'
 
 describe('ScoringLock', () => {
-  it('lets many work together and one alone, in the order of asking, also after a failure', async () => {
+  it('runs many shared or one exclusive holder, in order of arrival, also after a failure', async () => {
     const lock = new ScoringLock()
     const running = new Map<string, () => void>()
     const work = (name: string) => async () => {

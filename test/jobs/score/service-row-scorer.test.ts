@@ -110,7 +110,7 @@ describe('ServiceRowScorer', () => {
     return { code: answer.code, message: answer.message }
   }
 
-  it('gives each row of the samples what a caller gets for it alone', async () => {
+  it('returns for each row of the samples what a caller gets for it alone', async () => {
     for (const service of ['diabetes', 'digits']) {
       const { data } = JSON.parse(await readFile(`models/${service}/sample.json`, 'utf8')) as { data: unknown[] }
       const rows = Array.from({ length: 300 }, (_, index) => data[index % data.length])
@@ -126,7 +126,7 @@ describe('ServiceRowScorer', () => {
     }
   })
 
-  it('asks a script that reads text row by row, and keeps an answer that is no list', async () => {
+  it('sends rows one by one to a script that reads text, and keeps an answer that is not a list', async () => {
     const row = [5.1, 3.4, 1.5, 0.2]
     const alone = await ask(samples, 'iris', { data: [row] })
     assert.ok(alone.kind === 'encoded')
@@ -136,7 +136,7 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(bad, await refusalOf(samples, 'iris', { data: [['x']] }))
   })
 
-  it('gives a bad row the very error that a caller gets for it alone, and the others their predictions', async () => {
+  it('returns for a bad row the error that a caller gets for it alone, and predictions for the others', async () => {
     const { data } = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8')) as { data: number[][] }
     const good = data[0] as number[]
     const bad: unknown[] = [[1, 2], good.with(3, 'x' as never), 7, null, [good], { other: good }, [], true]
@@ -148,13 +148,13 @@ describe('ServiceRowScorer', () => {
     }
   })
 
-  it('passes on the failures of rows that could not be read', async () => {
+  it('passes on the failures of unreadable rows', async () => {
     const unread = { code: 'ROW_NOT_JSON', message: 'line 2 is no JSON' }
     const results = await scorerOf(made).score('raw', [{ json: '1' }, unread, { json: '2' }], options)
     assert.deepEqual(results, [{ prediction: '1' }, unread, { prediction: '2' }])
   })
 
-  it('takes rows that name the inputs where there are several', async () => {
+  it('accepts rows that name several inputs', async () => {
     const rows = rowsOf([{ a: 1, b: [2, 3] }, { b: [5, 6.5], a: 4 }, { a: 7 }, [1, 2], { b: [1, 2], a: 4, note: 'x' }])
     const scorer = scorerOf(made)
     await scorer.score('two-inputs', rows, options) // one by one: nothing is known of the service yet
@@ -168,7 +168,7 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(results[4], await refusalOf(made, 'two-inputs', { data: { b: [[1, 2]], a: [4], note: ['x'] } }))
   })
 
-  it('scores rows one by one where the graph lets them look at each other', async () => {
+  it('scores rows one by one when the graph may mix them', async () => {
     const rows = Array.from({ length: 30 }, (_, index) => [index, -index])
     // Each row minus the mean of all rows of its run: of itself, that is.
     assert.deepEqual(
@@ -177,7 +177,7 @@ describe('ServiceRowScorer', () => {
     )
   })
 
-  it('gives no row a column, where answers have as many columns as there are rows', async () => {
+  it('does not mistake columns for rows when an answer has as many of both', async () => {
     const rows = [
       [1, 2],
       [3, 4],
@@ -188,7 +188,7 @@ describe('ServiceRowScorer', () => {
     ])
   })
 
-  it('finds the one row that a script fails on, or that ends its thread', async () => {
+  it('finds the row on which a script fails, or that ends its worker', async () => {
     const rows = Array.from({ length: 40 }, (_, index) => [100 + index, 0])
     rows[13] = [13, 0]
     rows[20] = [99, 0]
@@ -200,22 +200,22 @@ describe('ServiceRowScorer', () => {
     }
   })
 
-  it('goes on with other rows while one waits to be tried again', async () => {
+  it('continues with other rows while one waits for a retry', async () => {
     const scorer = scorerOf(made, 1)
     const [failing, ...others] = await scorer.score('later', rowsOf(['once', 1, 2]), options)
     assert.deepEqual([...others, failing], [{ prediction: '2' }, { prediction: '3' }, { prediction: '4' }])
   })
 
-  it('leaves rows to another run when the time is up, but never all', async () => {
+  it('leaves rows to another run when the time is up, but not all of them', async () => {
     const results = await scorerOf(made, 1).score('raw', rowsOf([1, 2, 3]), { ...options, isTimeUp: () => true })
     assert.deepEqual(results, [{ prediction: '1' }, undefined, undefined])
   })
 
-  it('tries a row again whose failure is that of the server', async () => {
+  it('retries a row after a failure of the server', async () => {
     assert.deepEqual(await scoreMade('odd', [[5, 0]]), [{ prediction: '{"twice": 10.0, "rows": 5}' }])
   })
 
-  it('takes what a script answers by itself: JSON on one line, text as a string, a refusal with its words', async () => {
+  it('reads responses of scripts: JSON on one line, text as a string, errors with their message', async () => {
     assert.deepEqual(await scoreMade('raw', ['pretty', 'text', { status: 418 }, { whole: 1, body: 2 }, 1.5], 0), [
       { prediction: '{   "a": 1.50 }' },
       { prediction: '"plain"' },
@@ -229,7 +229,7 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(await scoreMade('packed', [[1, 2]]), [{ prediction: '[1, 2]' }])
   })
 
-  it('has no rows for a script that takes whole requests', async () => {
+  it('fails all rows for a script that takes raw requests', async () => {
     const [result] = await scoreMade('web', [[1]])
     assert.ok(result && 'code' in result)
     assert.equal(result.code, 'JOB_INVALID')
@@ -242,7 +242,7 @@ describe('ServiceRowScorer', () => {
     assert.deepEqual(await scorerOf(loading).score('slow', rowsOf([1]), options), [{ prediction: '1' }])
   })
 
-  it('leaves rows to others when the service cannot score here', async test => {
+  it('throws when the service cannot score here', async test => {
     const files = { 'gone/service.json': { entryScript: 'score.ts' }, 'gone/score.ts': raw }
     const services = await startServices(test, await makeServices(files, test))
     await services.find('gone').stop()
@@ -250,7 +250,7 @@ describe('ServiceRowScorer', () => {
     await assert.rejects(scorerOf(services).score('nobody', rowsOf([1]), options), { code: 'SERVICE_UNKNOWN' })
   })
 
-  it('ends with the reason of the signal', async () => {
+  it('rejects with the reason of the signal', async () => {
     const cancelled = new AbortController()
     cancelled.abort()
     await assert.rejects(scorerOf(made).score('raw', rowsOf([1]), { ...options, signal: cancelled.signal }), {
