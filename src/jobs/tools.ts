@@ -5,7 +5,7 @@ import type { JobLimits } from './limits.ts'
 import type { MessageQueues } from './message-queues.ts'
 import type { RowScorer } from './row-scorer.ts'
 
-/** What every step of a job works with. */
+/** The dependencies of every step. */
 export interface JobTools {
   readonly store: BlobStore
   readonly queues: MessageQueues

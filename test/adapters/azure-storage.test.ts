@@ -24,7 +24,7 @@ const secrets = [
   'token-for-tests-only',
   'a2V5LWZvci10ZXN0cw',
 ]
-const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
+const callOptions = { deadlineMs: 20_000, retryDelayMs: 1 }
 
 async function listen(test: TestContext, server: Server & { closeAllConnections(): void }): Promise<number> {
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
@@ -49,7 +49,7 @@ async function elsewhere(test: TestContext, answer: RequestListener, given: stri
   const ca = await readFile(cert)
   const port = await listen(test, createServer({ cert: ca, key: await readFile(key) }, answer))
   const service = new BlobServiceClient('https://nowhere.invalid')
-  const blobs = new AzureBlobStore(service, () => given, patience, { tlsOptions: { ca: ca.toString() } })
+  const blobs = new AzureBlobStore(service, () => given, callOptions, { tlsOptions: { ca: ca.toString() } })
   return { blobs, url: `https://localhost:${port}/data/rows.csv`, cert }
 }
 
@@ -91,15 +91,15 @@ describe('AzureBlobStore', () => {
 
   it('waits for no answer longer than its deadline, and for no byte', async test => {
     const silent = await accountOf(test, () => {}, 50)
-    const place = { container: 'jobs', path: 'a' }
-    await assert.rejects(silent.blobs.head(place), { code: 'timeout' })
+    const reference = { container: 'jobs', path: 'a' }
+    await assert.rejects(silent.blobs.head(reference), { code: 'timeout' })
     await assert.rejects(silent.queues.send('split', { jobId: 'a' }), { code: 'timeout' })
     const half: RequestListener = (_, answer) => {
       answer.writeHead(206, { ...told, 'content-range': 'bytes 0-9/10', 'content-length': 10 })
       answer.flushHeaders()
     }
     const stalling = await accountOf(test, half, 50)
-    await assert.rejects(readAll(stalling.blobs.read(place, '"1"')), { code: 'timeout' })
+    await assert.rejects(readAll(stalling.blobs.read(reference, '"1"')), { code: 'timeout' })
   })
 })
 
@@ -173,7 +173,7 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
 
 /** For what is refused before anything is asked. */
 function redirectFree(): AzureBlobStore {
-  return new AzureBlobStore(new BlobServiceClient('https://nowhere.invalid'), () => signature, patience)
+  return new AzureBlobStore(new BlobServiceClient('https://nowhere.invalid'), () => signature, callOptions)
 }
 
 describe('dist/storage.cjs', skipFor(noOpenssl), () => {
@@ -244,10 +244,10 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
           ? void response.writeHead(200, { ...told, 'content-length': 10 }).end()
           : refusal(status, 'Some')(request, response)
       const { blobs } = await accountOf(test, answer, 20_000, bundle.connectStorage)
-      const place = { container: 'jobs', path: 'a' }
-      await assert.rejects(readAll(blobs.read(place, '"0"')), error => error instanceof expected)
+      const reference = { container: 'jobs', path: 'a' }
+      await assert.rejects(readAll(blobs.read(reference, '"0"')), error => error instanceof expected)
       const other = expected === BlobGone ? BlobChanged : BlobGone
-      await assert.rejects(readAll(blobs.read(place, '"0"')), error => !(error instanceof other))
+      await assert.rejects(readAll(blobs.read(reference, '"0"')), error => !(error instanceof other))
     }
   })
 

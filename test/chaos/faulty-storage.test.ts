@@ -21,13 +21,13 @@ describe('storageCall, with a faulty storage', () => {
   let owner: QueueServiceClient
   let count = 0
   const fresh = (): BlobReference => ({ container: 'faults', path: `blob-${++count}` })
-  const textOf = async (place: BlobReference) => {
-    const whole = await truth.readWhole(place)
+  const textOf = async (reference: BlobReference) => {
+    const whole = await truth.readWhole(reference)
     return whole && Buffer.from(whole.content).toString()
   }
-  const read = async (place: BlobReference, etag: string) => {
+  const read = async (reference: BlobReference, etag: string) => {
     const pieces: Uint8Array[] = []
-    for await (const piece of app.blobs.read(place, etag)) pieces.push(piece)
+    for await (const piece of app.blobs.read(reference, etag)) pieces.push(piece)
     return Buffer.concat(pieces).toString()
   }
 
@@ -35,8 +35,8 @@ describe('storageCall, with a faulty storage', () => {
     const connectionString = await startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
     faulty = await startFaultyStorage(connectionString, 1)
     cleanUps.push(() => faulty.stop())
-    const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
-    app = await connectStorage({ connectionString: faulty.connectionString }, noSignature, patience)
+    const callOptions = { deadlineMs: 20_000, retryDelayMs: 1 }
+    app = await connectStorage({ connectionString: faulty.connectionString }, noSignature, callOptions)
     truth = (await connectStorage({ connectionString }, noSignature)).blobs
     owner = QueueServiceClient.fromConnectionString(connectionString)
     await truth.create({ container: 'faults', path: 'first' }, '')
@@ -47,52 +47,52 @@ describe('storageCall, with a faulty storage', () => {
 
   it('is asked again when it is busy, breaks off or has not heard', async () => {
     for (const fault of ['busy', 'throttled', 'reset-before', 'late'] as const) {
-      const place = fresh()
+      const reference = fresh()
       faulty.next(fault)
-      assert.equal(await app.blobs.create(place, fault), true)
-      assert.equal(await textOf(place), fault)
+      assert.equal(await app.blobs.create(reference, fault), true)
+      assert.equal(await textOf(reference), fault)
     }
   })
 
   it('has done what a broken connection did not tell, and is not undone', async () => {
     for (const fault of ['reset-after', 'timed-out-after', 'truncated'] as const) {
-      const place = fresh()
+      const reference = fresh()
       faulty.next(fault)
-      assert.equal(await app.blobs.create(place, fault), false)
-      assert.equal(await textOf(place), fault)
-      const { etag } = (await truth.head(place))!
+      assert.equal(await app.blobs.create(reference, fault), false)
+      assert.equal(await textOf(reference), fault)
+      const { etag } = (await truth.head(reference))!
       faulty.next(fault)
-      assert.equal(await app.blobs.replace(place, 'replaced', etag), false)
-      assert.equal(await textOf(place), 'replaced')
+      assert.equal(await app.blobs.replace(reference, 'replaced', etag), false)
+      assert.equal(await textOf(reference), 'replaced')
       faulty.next(fault)
-      await app.blobs.remove(place)
-      assert.equal(await textOf(place), undefined)
-      await app.blobs.stageBlock(place, blockId('a'), Buffer.from(fault))
+      await app.blobs.remove(reference)
+      assert.equal(await textOf(reference), undefined)
+      await app.blobs.stageBlock(reference, blockId('a'), Buffer.from(fault))
       faulty.next(fault)
-      assert.equal(await app.blobs.commitBlocks(place, [blockId('a')], {}), 'exists')
-      assert.equal(await textOf(place), fault)
+      assert.equal(await app.blobs.commitBlocks(reference, [blockId('a')], {}), 'exists')
+      assert.equal(await textOf(reference), fault)
     }
   })
 
   it('goes on with a read where it broke off', async () => {
-    const place = fresh()
+    const reference = fresh()
     const text = Array.from({ length: 40_000 }, (_, line) => `line ${line}\n`).join('')
-    await truth.create(place, text)
-    const { etag } = (await truth.head(place))!
+    await truth.create(reference, text)
+    const { etag } = (await truth.head(reference))!
     faulty.next('truncated', 'truncated', 'reset-after', 'truncated', 'busy')
-    assert.equal(await read(place, etag), text)
+    assert.equal(await read(reference, etag), text)
     faulty.next('truncated', 'truncated')
-    assert.equal(Buffer.from((await app.blobs.readWhole(place))!.content).toString(), text)
+    assert.equal(Buffer.from((await app.blobs.readWhole(reference))!.content).toString(), text)
   })
 
   it('gives no other version to a read that broke off', async () => {
-    const place = fresh()
-    await truth.create(place, 'old'.repeat(100_000))
-    const { etag } = (await truth.head(place))!
+    const reference = fresh()
+    await truth.create(reference, 'old'.repeat(100_000))
+    const { etag } = (await truth.head(reference))!
     faulty.next('truncated')
-    const pieces = app.blobs.read(place, etag)[Symbol.asyncIterator]()
+    const pieces = app.blobs.read(reference, etag)[Symbol.asyncIterator]()
     await pieces.next()
-    await truth.replace(place, 'new'.repeat(100_000), etag)
+    await truth.replace(reference, 'new'.repeat(100_000), etag)
     const rest = async () => {
       while (!(await pieces.next()).done);
     }
@@ -100,19 +100,19 @@ describe('storageCall, with a faulty storage', () => {
   })
 
   it('is given up after five refusals, with a sentence that says which', async () => {
-    const place = fresh()
+    const reference = fresh()
     faulty.next('busy', 'busy', 'busy', 'busy', 'busy')
-    await assert.rejects(app.blobs.create(place, 'x'), {
+    await assert.rejects(app.blobs.create(reference, 'x'), {
       name: 'StorageError',
       code: 'ServerBusy',
-      message: `could not create the blob ${place.container}/${place.path}: status 503, ServerBusy`,
+      message: `could not create the blob ${reference.container}/${reference.path}: status 503, ServerBusy`,
     })
     faulty.next('throttled', 'throttled', 'throttled', 'throttled', 'throttled')
     await assert.rejects(app.queues.send('split', { jobId: 'a' }), {
       code: 'TooManyRequests',
       message: 'could not send a message to the queue scoring-job-split: status 429, TooManyRequests',
     })
-    assert.equal(await textOf(place), undefined)
+    assert.equal(await textOf(reference), undefined)
   })
 
   it('has every message that it was sent, some of them twice', async () => {
@@ -144,9 +144,9 @@ describe('storageCall, with a faulty storage', () => {
     let failed = 0
     await fc.assert(
       fc.asyncProperty(sequences, async operations => {
-        const place = fresh()
+        const reference = fresh()
         for (const kind of operations) {
-          if (await keepsPromise(kind, place)) given++
+          if (await keepsPromise(kind, reference)) given++
           else failed++
         }
       }),
@@ -158,32 +158,33 @@ describe('storageCall, with a faulty storage', () => {
   })
 
   /** Nobody else writes the blob, so what may be there after a call follows from what was there before. @returns whether there was an answer */
-  async function keepsPromise(kind: string, place: BlobReference): Promise<boolean> {
-    const old = await truth.readWhole(place)
-    const [oldText, etag] = [await textOf(place), old?.etag ?? '"0x8D0000000000000"']
+  async function keepsPromise(kind: string, reference: BlobReference): Promise<boolean> {
+    const old = await truth.readWhole(reference)
+    const [oldText, etag] = [await textOf(reference), old?.etag ?? '"0x8D0000000000000"']
     const mine = `${kind} ${++count} ${'.'.repeat(2000)}`
     let answer: unknown
     try {
-      if (kind === 'create') answer = await app.blobs.create(place, mine)
-      if (kind === 'replace') answer = await app.blobs.replace(place, mine, etag)
-      if (kind === 'remove') answer = await app.blobs.remove(place)
-      if (kind === 'stage') answer = await app.blobs.stageBlock(place, blockId('b'), Buffer.from(mine))
+      if (kind === 'create') answer = await app.blobs.create(reference, mine)
+      if (kind === 'replace') answer = await app.blobs.replace(reference, mine, etag)
+      if (kind === 'remove') answer = await app.blobs.remove(reference)
+      if (kind === 'stage') answer = await app.blobs.stageBlock(reference, blockId('b'), Buffer.from(mine))
       if (kind === 'commit') {
-        await app.blobs.stageBlock(place, blockId('b'), Buffer.from(mine))
-        answer = await app.blobs.commitBlocks(place, [blockId('b')], {})
+        await app.blobs.stageBlock(reference, blockId('b'), Buffer.from(mine))
+        answer = await app.blobs.commitBlocks(reference, [blockId('b')], {})
       }
-      if (kind === 'head') answer = (await app.blobs.head(place))?.etag
-      if (kind === 'read') answer = await read(place, etag).catch(giveName)
-      if (kind === 'readWhole') answer = (await app.blobs.readWhole(place))?.content.toString()
+      if (kind === 'head') answer = (await app.blobs.head(reference))?.etag
+      if (kind === 'read') answer = await read(reference, etag).catch(giveName)
+      if (kind === 'readWhole') answer = (await app.blobs.readWhole(reference))?.content.toString()
       if (kind === 'list') {
         answer = []
-        for await (const { path } of app.blobs.list(place.container, place.path)) (answer as string[]).push(path)
+        for await (const { path } of app.blobs.list(reference.container, reference.path))
+          (answer as string[]).push(path)
       }
     } catch (error) {
       assert.ok(error instanceof StorageError, String(error))
       answer = error
     }
-    const text = await textOf(place)
+    const text = await textOf(reference)
     const [isAsBefore, isMine] = [text === oldText, text === mine]
     const hasFailed = answer instanceof StorageError
     if (kind === 'create') {
@@ -203,7 +204,7 @@ describe('storageCall, with a faulty storage', () => {
         ['head', old?.etag],
         ['read', oldText ?? 'BlobGone'],
         ['readWhole', oldText],
-        ['list', old ? [place.path] : []],
+        ['list', old ? [reference.path] : []],
       ])
       if (!hasFailed) assert.deepEqual(answer, expected.get(kind))
     }

@@ -177,14 +177,14 @@ describe('batch jobs of CSV and Parquet', () => {
 
   it('come inline with NaN and infinities as Python writes them, and with no number that is one too large', async () => {
     const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
-    const order = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
+    const submission = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
     const response = await fetch(`${app.url}/api/v1/service/wide/jobs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: order,
+      body: submission,
     })
     assert.equal(response.status, 202)
-    await queues.getQueueClient('scoring-jobs').sendMessage(order.replace('inline', 'inline-message'))
+    await queues.getQueueClient('scoring-jobs').sendMessage(submission.replace('inline', 'inline-message'))
     for (const jobId of ['inline', 'inline-message']) {
       while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)
       const { output } = await endOf('wide', jobId)
@@ -223,9 +223,9 @@ describe('batch jobs of CSV and Parquet', () => {
 
   it('come by messages whose lines end as on Windows, as text and in base64', async () => {
     await put('mail.csv', 'a,b,c\n1,2,3\n')
-    const order = JSON.stringify({ jobId: 'mail', service: 'wide', input: { blob: 'input/mail.csv' } })
-    const packed = Buffer.from(order).toString('base64').replace(/.{40}/g, '$&\r\n')
-    const plain = order.replace('"mail"', '"lines"').replaceAll(',', ',\r\n')
+    const submission = JSON.stringify({ jobId: 'mail', service: 'wide', input: { blob: 'input/mail.csv' } })
+    const packed = Buffer.from(submission).toString('base64').replace(/.{40}/g, '$&\r\n')
+    const plain = submission.replace('"mail"', '"lines"').replaceAll(',', ',\r\n')
     for (const text of [packed, plain]) await queues.getQueueClient('scoring-jobs').sendMessage(text)
     for (const jobId of ['mail', 'lines']) {
       while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)

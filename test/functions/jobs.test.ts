@@ -102,10 +102,10 @@ describe('batch jobs', () => {
     const [good] = await rowsOf('digits')
     const rows = [good, [[1, 2]], 'seven', good]
     await put('images.jsonl', rows.map(row => JSON.stringify(row)).join('\n'))
-    const order = { jobId: 'by-queue', service: 'digits', input: { blob: 'input/images.jsonl' } }
+    const submission = { jobId: 'by-queue', service: 'digits', input: { blob: 'input/images.jsonl' } }
     await queues.createQueue('scoring-jobs')
     // Most clients of queues pack their messages in base64.
-    await queues.getQueueClient('scoring-jobs').sendMessage(Buffer.from(JSON.stringify(order)).toString('base64'))
+    await queues.getQueueClient('scoring-jobs').sendMessage(Buffer.from(JSON.stringify(submission)).toString('base64'))
     while ((await call('GET', 'digits/jobs/by-queue')).status === 404) await delay(50)
     const job = await endOf('digits', 'by-queue')
     assert.deepEqual([job.status, job.progress.succeeded, job.progress.failed], ['Completed', 2, 2])
@@ -126,16 +126,16 @@ describe('batch jobs', () => {
   })
 
   it('scores rows that came inline, and writes a CSV when asked', async () => {
-    const order = { jobId: 'inline', input: { rows: [[5.1, 3.4, 1.5, 0.2]] }, output: { format: 'csv' } }
-    assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
+    const submission = { jobId: 'inline', input: { rows: [[5.1, 3.4, 1.5, 0.2]] }, output: { format: 'csv' } }
+    assert.equal((await call('POST', 'iris/jobs', submission)).status, 202)
     const job = await endOf('iris', 'inline')
     assert.equal(job.output.blob, 'jobs/iris/inline/predictions.csv')
     const [header, line] = (await read(job.output.blob)).split(/\r?\n/)
     assert.equal(header, 'index,prediction,error_code,error_message')
     assert.match(line ?? '', /^0,"\{""labels"": \[""setosa""\]/)
-    const again = await call('POST', 'iris/jobs', order)
+    const again = await call('POST', 'iris/jobs', submission)
     assert.deepEqual([again.status, again.headers.get('retry-after')], [200, null])
-    const other = await call('POST', 'iris/jobs', { ...order, maxRetries: 1 })
+    const other = await call('POST', 'iris/jobs', { ...submission, maxRetries: 1 })
     assert.deepEqual([other.status, ((await other.json()) as { code: string }).code], [409, 'JOB_ID_TAKEN'])
   })
 
@@ -155,8 +155,8 @@ describe('batch jobs', () => {
 
   it('cancels a job that has not ended, and no other', async () => {
     await put('many.jsonl', '[5.1, 3.4, 1.5, 0.2]\n'.repeat(50_000))
-    const order = { jobId: 'long', input: { blob: 'input/many.jsonl' } }
-    assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
+    const submission = { jobId: 'long', input: { blob: 'input/many.jsonl' } }
+    assert.equal((await call('POST', 'iris/jobs', submission)).status, 202)
     const cancelled = await call('DELETE', 'iris/jobs/long')
     assert.ok([200, 202].includes(cancelled.status))
     assert.equal((await endOf('iris', 'long')).status, 'Canceled')

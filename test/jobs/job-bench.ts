@@ -14,7 +14,7 @@ import { MemoryQueues } from '../support/memory-queues.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const jobId = 'nightly-1'
-/** As messages name it. */
+/** The job in messages. */
 export const job = { service: 'iris', jobId }
 export const folder = jobFolder(job.service, jobId)
 export const outputReference = parseBlobReference('output/predictions')
@@ -25,7 +25,7 @@ type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
   readonly outputFormat?: JobSpec['output']['format']
 }
 
-/** One instance of the app over storage in memory, for one job; a row is what it answers, or a word that says what it does. */
+/** One instance of the app over storage in memory, with one job. A row is its own prediction, or a word for an effect. */
 export class JobBench {
   readonly clock = new VirtualClock()
   readonly store = new MemoryBlobStore({ now: () => this.clock.wallMs() })
@@ -34,7 +34,7 @@ export class JobBench {
   /** Rows of each call, as JSON. */
   readonly scored: string[][] = []
   digest = 'digest'
-  /** Stands in for the service; throws what the service would. */
+  /** The answer of the service; throws as the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
   readonly tools: StepTools
@@ -66,17 +66,17 @@ export class JobBench {
     this.steps = createJobSteps(this.tools)
   }
 
-  /** Another instance with other memory over the same storage. */
+  /** Another instance over the same storage. */
   restarted(): JobSteps {
     return createJobSteps({ ...this.tools, lock: new ScoringLock(), cache: new JobCache() })
   }
 
-  /** What the desk leaves behind, but for the message. */
-  async accept(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
+  /** Creates the job as JobStore does, without its message. */
+  async createJob(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
     const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', ...rest } = change
-    const place = parseBlobReference('input/rows')
-    this.store.put(place, input)
-    const head = await this.store.head(place)
+    const reference = parseBlobReference('input/rows')
+    this.store.put(reference, input)
+    const head = await this.store.head(reference)
     if (!head) throw new Error('no input')
     const spec: JobSpec = {
       ...job,
@@ -109,7 +109,7 @@ export class JobBench {
     return this.queues.peek(jobQueues[queue]).map(({ text }) => JSON.parse(text) as JobMessage)
   }
 
-  /** Takes the next message, which is then nowhere. */
+  /** Receives and deletes the next message. */
   take(queue: JobQueue): JobMessage | undefined {
     const message = this.queues.receive(jobQueues[queue], 600)
     if (!message) return undefined
@@ -117,7 +117,7 @@ export class JobBench {
     return JSON.parse(message.text) as JobMessage
   }
 
-  /** Delivers each message once, until there is none. */
+  /** Delivers each message once, until none is left. */
   async deliverAll(): Promise<void> {
     for (;;) {
       const [split, chunk, finish] = [this.take('split'), this.take('chunk'), this.take('finish')]
@@ -131,7 +131,7 @@ export class JobBench {
   }
 
   async runJob(input: string | Uint8Array, change?: JobChange): Promise<void> {
-    await this.accept(input, change)
+    await this.createJob(input, change)
     await this.queues.send('split', job)
     await this.deliverAll()
   }

@@ -31,7 +31,7 @@ export async function commitOutput(tools: JobTools, spec: JobSpec, totals: Resul
   return false
 }
 
-/** Checks that every row is there once, in order: a user may have removed results of a running job. */
+/** Checks that every row has one result, in order: a user may have removed results of a running job. */
 function requireEveryRowOnce(results: readonly ListedResult[], totals: ResultTotals): void {
   let rows = 0
   for (const [index, { chunk, first, rows: count }] of results.entries()) {

@@ -33,7 +33,7 @@ export async function findLostWork(
     if (isStalled(last?.modifiedAt ?? changedAt)) lost.push(split)
   }
   const { chunks, usualMs } = await findNextChunks(tools, folder, plan)
-  // Where chunks take long, because the service is slow or the queue deep, three times the usual time is not a loss yet.
+  // If chunks take long, because the service is slow or the queue deep, a loss shows only after three times the usual time.
   const timeoutMs = Math.max(limits.stallMs, Math.min(3 * usualMs, limits.longestPauseMs))
   for (const { chunk, since } of chunks) {
     const message = { ...jobMessage(folder), chunk, isRevival: true }

@@ -131,7 +131,7 @@ function encodeLine(row: unknown): string {
   }
 }
 
-/** What the fingerprint compares: inline rows by their hash, a URL without its signature. */
+/** The source as the fingerprint compares it: inline rows by their hash, a URL without its signature. */
 function identifySource(source: RowSource): object {
   if ('rows' in source) return { rows: source.hash }
   if ('blob' in source) return source

@@ -32,7 +32,7 @@ export class JobService {
 
   /**
    * @param submission  not validated yet
-   * @param idempotencyKey  takes the place of `jobId`
+   * @param idempotencyKey  used instead of `jobId`
    * @returns the job, also when it existed with the same content
    * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
    */

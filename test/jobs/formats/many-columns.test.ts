@@ -25,9 +25,9 @@ describe('chooseRowShape, for many columns', { timeout: 20_000 }, () => {
   })
 
   it('takes linear time for columns that the service does not take', () => {
-    const wanted = names.map(name => `feature_${name}`)
+    const required = names.map(name => `feature_${name}`)
     const input = { name: 'x', dtype: 'float32', shape: ['n', 200_000] } as const
-    assert.throws(() => chooseRowShape(names, [input], { names: wanted }), {
+    assert.throws(() => chooseRowShape(names, [input], { names: required }), {
       message: /missing: "feature_0", .* and 199990 more; unknown: "0", "1", .* and 199990 more$/,
     })
   })
@@ -35,8 +35,8 @@ describe('chooseRowShape, for many columns', { timeout: 20_000 }, () => {
   it('takes linear time to recognise a first line that is a row', async () => {
     const header = `${names.slice(0, 150_000).join(',')}\n`
     const inputs = [{ name: 'x', dtype: 'float32', shape: ['n', 200_000] }] as const
-    const wanted = names.map(name => `feature_${name}`)
-    const { fault } = await plan(header, { format: 'csv', inputs, names: wanted })
+    const required = names.map(name => `feature_${name}`)
+    const { fault } = await plan(header, { format: 'csv', inputs, names: required })
     assert.equal(fault?.code, 'INPUT_COLUMNS_UNFIT')
   })
 

@@ -5,7 +5,7 @@ import { checkEnd } from './check-end.ts'
 import { folder, inputBlob, JobWorld, job, outputBlob } from './job-world.ts'
 import { type Scenario, scenarios } from './scenario.ts'
 
-/** @returns how often each end was seen; throws with the seed and the smallest scenario that was found to go wrong */
+/** @returns how often each label was seen; throws with the seed and the smallest failing scenario */
 export async function runScenarios(count: number, seed?: number): Promise<Record<string, number>> {
   const seen: Record<string, number> = {}
   const property = fc.asyncProperty(scenarios, async scenario => {

@@ -20,7 +20,7 @@ const lines = (count: number) =>
 /** All is scored, and the message `finish` is on its way. */
 async function scoredBench(count: number, limits?: Partial<JobLimits>): Promise<JobBench> {
   const bench = new JobBench(limits)
-  await bench.accept(rows(count))
+  await bench.createJob(rows(count))
   await bench.queues.send('split', job)
   while (bench.messages('finish').length === 0) {
     const [split, chunk] = [bench.take('split'), bench.take('chunk')]
@@ -34,7 +34,7 @@ async function scoredBench(count: number, limits?: Partial<JobLimits>): Promise<
 describe('finishJob', () => {
   it('completes jobs of version 0.1.0, whose ids did not belong to services', async () => {
     const bench = new JobBench()
-    const { folder: _, ...spec } = await bench.accept(rows(9))
+    const { folder: _, ...spec } = await bench.createJob(rows(9))
     for (const name of bench.store.names().filter(each => each.startsWith('jobs/'))) {
       await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
     }
@@ -61,12 +61,13 @@ describe('finishJob', () => {
     assert.equal(bench.state.status, 'Completed')
     const result = JSON.parse(bench.store.text(finalCountsBlob(folder)) ?? '') as object
     assert.deepEqual(result, { ...result, ...counts, bytes: lines(7).length })
-    for (const place of [activeBlob(folder), signatureBlob(folder)]) assert.equal(bench.store.text(place), undefined)
+    for (const reference of [activeBlob(folder), signatureBlob(folder)])
+      assert.equal(bench.store.text(reference), undefined)
   })
 
   it('does nothing before all results exist, or after the job has ended', async () => {
     const early = new JobBench()
-    await early.accept(rows(7))
+    await early.createJob(rows(7))
     await early.steps.split(job)
     await early.steps.finish(job)
     assert.equal(early.state.status, 'Running')
@@ -81,10 +82,10 @@ describe('finishJob', () => {
 
   it('uses the committed one of two different results for a chunk', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(2))
+    await bench.createJob(rows(2))
     await bench.steps.split(job)
     let calls = 0
-    bench.answer = () => ({ prediction: String(calls++) }) // as a row does that one of them found guilty
+    bench.answer = () => ({ prediction: String(calls++) }) // as for a row that only one of them found to be the culprit
     await Promise.all([bench.steps.chunk({ ...job, chunk: 0 }, 1), bench.restarted().chunk({ ...job, chunk: 0 }, 1)])
     assert.equal(calls, 4)
     await bench.deliverAll()
@@ -144,7 +145,7 @@ describe('finishJob', () => {
 
   it('cancels a job with its progress, and keeps its results', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(8))
+    await bench.createJob(rows(8))
     await bench.steps.split(job)
     await bench.steps.chunk({ ...job, chunk: 1 }, 1)
     await changeState(bench.store, folder, { from: ['Running'], to: 'CancelRequested' })
@@ -177,7 +178,7 @@ describe('finishJob', () => {
 
   it('fails a job above its error threshold when the process that saw it died', async () => {
     const bench = new JobBench()
-    await bench.accept('"fails"\n1\n', { errorThreshold: 0 })
+    await bench.createJob('"fails"\n1\n', { errorThreshold: 0 })
     await bench.steps.split(job)
     // Its result is committed; the look at the sum is what was not reached.
     bench.store.hooks.after = ({ name, target }) => {

@@ -11,7 +11,7 @@ const lines = (count: number) =>
 describe('splitInput', () => {
   it('plans chunks of miniBatchSize rows in parts, and completes the plan', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(5))
+    await bench.createJob(rows(5))
     await bench.steps.split(job)
     const part = (number: number) =>
       JSON.parse(bench.store.text(planPartBlob(folder, number)) ?? '') as { chunks: object[] }
@@ -26,7 +26,7 @@ describe('splitInput', () => {
 
   it('writes the same plan in one run as in many, wherever the previous one died', async () => {
     const [inOneGo, inMany] = [new JobBench(), new JobBench({ budgetMs: 0 })]
-    for (const bench of [inOneGo, inMany]) await bench.accept(rows(13))
+    for (const bench of [inOneGo, inMany]) await bench.createJob(rows(13))
     await inOneGo.steps.split(job)
     // After each part it sends itself on; here twice each time.
     for (let run = 0; run < 4; run++) await Promise.all([inMany.steps.split(job), inMany.restarted().split(job)])
@@ -40,8 +40,8 @@ describe('splitInput', () => {
       new JobBench({ window: 4, chunksPerPart: 4 }),
       new JobBench({ window: 4, chunksPerPart: 4 }),
     ]
-    await large.accept(rows(100))
-    await small.accept(rows(3))
+    await large.createJob(rows(100))
+    await small.createJob(rows(3))
     for (const { steps } of [large, small]) await steps.split(job)
     assert.deepEqual(
       large.messages('chunk').map(({ chunk }) => chunk),
@@ -82,7 +82,7 @@ describe('splitInput', () => {
     const text = rows(200_000) // 1.3 MB, which pack to a fraction
     for (const isGzip of [false, true]) {
       const bench = new JobBench(limit)
-      await bench.accept(isGzip ? gzipSync(text) : text, { isGzip, miniBatchSize: 100_000 })
+      await bench.createJob(isGzip ? gzipSync(text) : text, { isGzip, miniBatchSize: 100_000 })
       await bench.steps.split(job)
       assert.deepEqual([bench.state.status, bench.state.error?.code], ['Failed', 'INPUT_TOO_LARGE'])
       assert.match(bench.state.error?.message ?? '', /1048576 bytes \(SCORING_JOB_MAX_INPUT_BYTES\)/)
@@ -95,7 +95,7 @@ describe('splitInput', () => {
     assert.equal(cutOff.state.error?.code, 'INPUT_TRUNCATED')
 
     const changed = new JobBench()
-    await changed.accept(rows(9))
+    await changed.createJob(rows(9))
     changed.store.put({ container: 'input', path: 'rows' }, rows(8))
     await changed.steps.split(job)
     assert.equal(changed.state.status, 'Failed')
@@ -103,7 +103,7 @@ describe('splitInput', () => {
     assert.match(changed.state.error?.message ?? '', /input\/rows/)
 
     const gone = new JobBench()
-    await gone.accept(rows(9))
+    await gone.createJob(rows(9))
     await gone.store.remove({ container: 'input', path: 'rows' })
     await gone.steps.split(job)
     assert.equal(gone.state.error?.code, 'INPUT_MISSING')

@@ -22,7 +22,7 @@ async function poisonUntilQuiet(bench: JobBench, chunk: number): Promise<number>
 describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
   it('isolates the chunk, and fails its rows at the third time without harm to others', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(3))
+    await bench.createJob(rows(3))
     await bench.steps.split(job)
     await bench.steps.poisoned('chunk', { ...job, chunk: 0 })
     await bench.clock.advance(60_000)
@@ -40,7 +40,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
 
   it('retries as long as each death narrows the search for the culprit', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(2))
+    await bench.createJob(rows(2))
     await bench.steps.split(job)
     for (const name of ['begun-0-2-1', 'begun-0-1-1']) {
       await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/${name}` }, '')
@@ -50,7 +50,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
 
   it('fails a job whose results cannot be written, and logs why', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(2))
+    await bench.createJob(rows(2))
     await bench.steps.split(job)
     bench.store.hooks.before = ({ name }) => {
       if (name === 'stageBlock') throw new Error('status 403, AuthorizationPermissionMismatch')
@@ -63,7 +63,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
 
   it('fails a job that cannot be split at the third time', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(2))
+    await bench.createJob(rows(2))
     await bench.steps.poisoned('split', job)
     await bench.clock.advance(600_000)
     const again = bench.take('split')
@@ -74,7 +74,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
 
   it('retries a job whose output may exist without end', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(2))
+    await bench.createJob(rows(2))
     await bench.steps.split(job)
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
     await changeState(bench.store, folder, { from: ['Running'], to: 'Finalizing' })

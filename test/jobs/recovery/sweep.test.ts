@@ -10,7 +10,7 @@ const stallMs = 90_000
 describe('sweepJobs', () => {
   it('does nothing for a job that makes progress', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(9))
+    await bench.createJob(rows(9))
     await bench.steps.sweep()
     await bench.steps.split(job)
     await bench.clock.advance(stallMs - 1000)
@@ -21,7 +21,7 @@ describe('sweepJobs', () => {
 
   it('resumes a job whose submission died before its state or message', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(3))
+    await bench.createJob(rows(3))
     await bench.store.remove(stateBlob(folder))
     await bench.steps.sweep()
     assert.equal(bench.state.status, 'NotStarted')
@@ -33,7 +33,7 @@ describe('sweepJobs', () => {
 
   it('re-enqueues the next chunk of a window position, isolated', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(12))
+    await bench.createJob(rows(12))
     await bench.steps.split(job)
     while (bench.take('chunk'));
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
@@ -48,7 +48,7 @@ describe('sweepJobs', () => {
 
   it('waits longer when chunks take long', async () => {
     const bench = new JobBench({ window: 2, chunksPerPart: 8 })
-    await bench.accept(rows(16))
+    await bench.createJob(rows(16))
     await bench.steps.split(job)
     for (const chunk of [0, 1, 2, 3]) {
       await bench.clock.advance(50_000) // 100 seconds in each of two slots
@@ -68,7 +68,7 @@ describe('sweepJobs', () => {
 
   it('does not re-enqueue a chunk of several runs that stores results', async () => {
     const bench = new JobBench({ chunkBudgetMs: 0 })
-    await bench.accept(rows(8), { miniBatchSize: 8 })
+    await bench.createJob(rows(8), { miniBatchSize: 8 })
     await bench.steps.split(job)
     for (let run = 0; run < 4; run++) {
       const message = bench.take('chunk')
@@ -87,7 +87,7 @@ describe('sweepJobs', () => {
 
   it('doubles the pause up to ten minutes while nothing makes progress', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(1))
+    await bench.createJob(rows(1))
     await bench.steps.split(job)
     while (bench.take('chunk'));
     const sentAt: number[] = []
@@ -102,12 +102,12 @@ describe('sweepJobs', () => {
 
   it('finishes a job whose last process died after scoring, closing or cancelling', async () => {
     const scored = new JobBench()
-    await scored.accept(rows(2))
+    await scored.createJob(rows(2))
     await scored.steps.split(job)
     await scored.steps.chunk({ ...job, chunk: 0 }, 1)
     await scored.store.remove({ container: 'jobs', path: `${folder}/done/0000000` })
     const cancelled = new JobBench()
-    await cancelled.accept(rows(2))
+    await cancelled.createJob(rows(2))
     await changeState(cancelled.store, folder, { from: ['NotStarted'], to: 'CancelRequested' })
     for (const bench of [scored, cancelled]) {
       while (bench.take('finish') || bench.take('chunk'));
@@ -136,7 +136,7 @@ describe('sweepJobs', () => {
 
   it('sweeps the other jobs when one fails, and ignores the local clock', async () => {
     const bench = new JobBench()
-    await bench.accept(rows(2))
+    await bench.createJob(rows(2))
     await bench.store.create(activeBlob(jobFolder('iris', 'broken')), '')
     await bench.store.create({ container: 'jobs', path: 'iris/broken/spec.json' }, 'no JSON')
     await bench.clock.advance(stallMs)

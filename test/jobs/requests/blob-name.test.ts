@@ -107,15 +107,15 @@ describe('AzureBlobStore, for hostile names', () => {
 
   it('touches only the named blob in every call', async () => {
     for (const path of ['a\u2029/../../private/x', '../private/x', 'a/./b', '..', 'a\ud800']) {
-      const place = { container: 'input', path }
-      await assert.rejects(store.head(place), refusal)
-      await assert.rejects(store.read(place, '"1"')[Symbol.asyncIterator]().next(), refusal)
-      await assert.rejects(store.readWhole(place), refusal)
-      await assert.rejects(store.create(place, ''), refusal)
-      await assert.rejects(store.replace(place, '', '"1"'), refusal)
-      await assert.rejects(store.remove(place), refusal)
-      await assert.rejects(store.stageBlock(place, 'AAAA', Buffer.from('a')), refusal)
-      await assert.rejects(store.commitBlocks(place, [], {}), refusal)
+      const reference = { container: 'input', path }
+      await assert.rejects(store.head(reference), refusal)
+      await assert.rejects(store.read(reference, '"1"')[Symbol.asyncIterator]().next(), refusal)
+      await assert.rejects(store.readWhole(reference), refusal)
+      await assert.rejects(store.create(reference, ''), refusal)
+      await assert.rejects(store.replace(reference, '', '"1"'), refusal)
+      await assert.rejects(store.remove(reference), refusal)
+      await assert.rejects(store.stageBlock(reference, 'AAAA', Buffer.from('a')), refusal)
+      await assert.rejects(store.commitBlocks(reference, [], {}), refusal)
     }
   })
 })

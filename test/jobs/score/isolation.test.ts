@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { folder, JobBench, job } from '../job-bench.ts'
 
-const killers = (...rows: number[]) => new Set(rows.map(String))
+const culprits = (...rows: number[]) => new Set(rows.map(String))
 
-/** Delivers chunk 0 to one instance after the other, each of which dies on a row that kills. @returns how many died */
-async function deliverUntilDone(bench: JobBench, killing: ReadonlySet<string>): Promise<number> {
+/** Delivers chunk 0 to one instance after the other, each of which dies on a culprit. @returns how many died */
+async function deliverUntilDone(bench: JobBench, culpritRows: ReadonlySet<string>): Promise<number> {
   for (let deaths = 0; ; deaths++) {
     assert.ok(deaths < 100)
     const death = new Promise<'died'>(resolve => {
       bench.answer = json => {
-        if (!killing.has(json)) return { prediction: json }
+        if (!culpritRows.has(json)) return { prediction: json }
         resolve('died')
-        return new Promise(() => {}) // nothing of it goes on
+        return new Promise(() => {}) // a dead instance makes no progress
       }
     })
     const done = bench.restarted().chunk({ ...job, chunk: 0 }, deaths + 1)
@@ -21,46 +21,70 @@ async function deliverUntilDone(bench: JobBench, killing: ReadonlySet<string>): 
   }
 }
 
-async function chunkOf(count: number): Promise<JobBench> {
+async function planChunk(count: number): Promise<JobBench> {
   const bench = new JobBench()
-  await bench.accept(Array.from({ length: count }, (_, row) => `${row}\n`).join(''), { miniBatchSize: count })
+  await bench.createJob(Array.from({ length: count }, (_, row) => `${row}\n`).join(''), { miniBatchSize: count })
   await bench.steps.split(job)
   return bench
 }
 
-const linesOf = (count: number, guilty: ReadonlySet<string>) =>
+const expectedLines = (count: number, culpritRows: ReadonlySet<string>) =>
   Array.from({ length: count }, (_, row) =>
-    guilty.has(String(row))
+    culpritRows.has(String(row))
       ? `{"index": ${row}, "error": {"code": "ROW_ENDED_PROCESS", "message": "The process that scored this row alone ended, 3 times."}}\n`
       : `{"index": ${row}, "prediction": ${row}}\n`,
   ).join('')
 
 describe('scoreInIsolation', () => {
   it('halves down to the culprit, which alone fails', async () => {
-    const bench = await chunkOf(64)
-    // Once without care; 64, 32, 16, 8, 4 and 2 rows; and three times the row alone.
-    assert.equal(await deliverUntilDone(bench, killers(41)), 1 + 6 + 3)
+    const bench = await planChunk(64)
+    // Once shared; isolated with 64, 32, 16, 8, 4 and 2 rows; and three times the row alone.
+    assert.equal(await deliverUntilDone(bench, culprits(41)), 1 + 6 + 3)
     await bench.deliverAll()
-    assert.equal(bench.output, linesOf(64, killers(41)))
+    assert.equal(bench.output, expectedLines(64, culprits(41)))
     assert.equal(bench.state.progress?.failed, 1)
   })
 
   it('finds several culprits, also without other rows', async () => {
-    for (const [count, guilty] of [
-      [9, killers(0, 4, 8)],
-      [2, killers(0, 1)],
-      [1, killers(0)],
+    for (const [count, rows] of [
+      [9, culprits(0, 4, 8)],
+      [2, culprits(0, 1)],
+      [1, culprits(0)],
     ] as const) {
-      const bench = await chunkOf(count)
-      await deliverUntilDone(bench, guilty)
+      const bench = await planChunk(count)
+      await deliverUntilDone(bench, rows)
       await bench.deliverAll()
-      assert.equal(bench.output, linesOf(count, guilty))
+      assert.equal(bench.output, expectedLines(count, rows))
     }
   })
 
+  it('finds no culprit in a chunk that was merely delivered together with one', async () => {
+    const bench = new JobBench()
+    await bench.createJob('0\n1\n', { miniBatchSize: 1 })
+    await bench.steps.split(job)
+    let deliveryCount = 1
+    for (let isDead = true; isDead; deliveryCount++) {
+      const death = new Promise<'died'>(resolve => {
+        bench.answer = json => {
+          if (json === '1' && deliveryCount > 1) return { prediction: json }
+          if (json === '0') resolve('died')
+          return new Promise(() => {}) // both are scored when the first instance dies
+        }
+      })
+      const instance = bench.restarted()
+      const done = Promise.all([0, 1].map(chunk => instance.chunk({ ...job, chunk }, deliveryCount)))
+      isDead = (await Promise.race([done, death])) === 'died'
+      await bench.clock.advance(61_000)
+    }
+    // The second chunk waited for the lock in each of the three instances that died on the first row alone.
+    assert.equal(deliveryCount, 1 + 3 + 1 + 1)
+    await bench.deliverAll()
+    assert.equal(bench.output, expectedLines(2, culprits(0)))
+  })
+
   it('does not score rows again that have stored results', async () => {
-    const bench = await chunkOf(64)
-    await deliverUntilDone(bench, killers(63))
+    const bench = await planChunk(64)
+    await deliverUntilDone(bench, culprits(63))
     const first = bench.scored.filter(rows => rows.includes('0'))
     assert.deepEqual(
       first.map(rows => rows.length),
@@ -69,7 +93,7 @@ describe('scoreInIsolation', () => {
   })
 
   it('finds no culprit for failures that the process survives', async () => {
-    const bench = await chunkOf(1)
+    const bench = await planChunk(1)
     bench.answer = () => {
       throw new Error('not now')
     }
@@ -79,11 +103,11 @@ describe('scoreInIsolation', () => {
     bench.answer = json => ({ prediction: json })
     await bench.steps.chunk({ ...job, chunk: 0 }, 10)
     await bench.deliverAll()
-    assert.equal(bench.output, linesOf(1, killers()))
+    assert.equal(bench.output, expectedLines(1, culprits()))
   })
 
   it('continues after an attempt was withdrawn and a later one died', async () => {
-    const bench = await chunkOf(1)
+    const bench = await planChunk(1)
     await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/begun-0-1-2` }, '')
     await bench.clock.advance(61_000)
     await bench.steps.chunk({ ...job, chunk: 0 }, 2)
@@ -92,7 +116,7 @@ describe('scoreInIsolation', () => {
   })
 
   it('waits for another process that may be scoring the same row', async () => {
-    const bench = await chunkOf(1)
+    const bench = await planChunk(1)
     while (bench.take('chunk'));
     let answer = (_: { prediction: string }) => {}
     bench.answer = () => new Promise(resolve => (answer = resolve))
@@ -103,6 +127,6 @@ describe('scoreInIsolation', () => {
     answer({ prediction: '0' })
     await slow
     await bench.deliverAll()
-    assert.equal(bench.output, linesOf(1, killers()))
+    assert.equal(bench.output, expectedLines(1, culprits()))
   })
 })

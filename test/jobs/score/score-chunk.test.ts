@@ -8,9 +8,9 @@ import { folder, JobBench, job } from '../job-bench.ts'
 
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
 
-async function splitBench(input: string, change?: Parameters<JobBench['accept']>[1]): Promise<JobBench> {
+async function splitBench(input: string, change?: Parameters<JobBench['createJob']>[1]): Promise<JobBench> {
   const bench = new JobBench()
-  await bench.accept(input, change)
+  await bench.createJob(input, change)
   await bench.steps.split(job)
   return bench
 }
@@ -20,12 +20,12 @@ describe('scoreChunk', () => {
     const bench = await splitBench('0\n"fails"\n2\n3\n4\n{oops\n')
     while (bench.take('chunk'));
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
-    const place = chunkResultBlob(folder, 0, 0)
+    const reference = chunkResultBlob(folder, 0, 0)
     assert.equal(
-      bench.store.text(place),
+      bench.store.text(reference),
       '{"index": 0, "prediction": [0]}\n{"index": 1, "error": {"code": "MODEL_RUN_FAILED", "message": "no"}}\n',
     )
-    const { rows, failed, first } = (await bench.store.head(place))?.metadata ?? {}
+    const { rows, failed, first } = (await bench.store.head(reference))?.metadata ?? {}
     assert.deepEqual({ rows, failed, first }, { rows: '2', failed: '1', first: '0' })
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2 }])
   })
@@ -49,7 +49,7 @@ describe('scoreChunk', () => {
 
   it('waits for the plan while it grows, and drops a chunk beyond its end', async () => {
     const bench = new JobBench({ budgetMs: 0 })
-    await bench.accept(rows(7))
+    await bench.createJob(rows(7))
     await bench.steps.split(job) // one part: chunks 0 and 1
     while (bench.take('chunk'));
     await bench.steps.chunk({ ...job, chunk: 3 }, 1)
@@ -89,7 +89,7 @@ describe('scoreChunk', () => {
   it('continues in several runs when one would take too long, and scores no row twice', async () => {
     for (const isRevival of [false, true]) {
       const bench = new JobBench({ chunkBudgetMs: 0 }) // enough for one row
-      await bench.accept('0\n"fails"\n{oops\n3\n4\n', { miniBatchSize: 5 })
+      await bench.createJob('0\n"fails"\n{oops\n3\n4\n', { miniBatchSize: 5 })
       await bench.steps.split(job)
       if (isRevival) while (bench.take('chunk'));
       if (isRevival) await bench.queues.send('chunk', { ...job, chunk: 0, isRevival })
@@ -148,7 +148,7 @@ describe('scoreChunk', () => {
     await bench.deliverAll()
     const names = bench.store.names().filter(name => name.startsWith('jobs/'))
     for (const name of names) await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
-    await bench.accept('"new"\n', { createdAt: '2026-01-02T00:00:00.000Z' })
+    await bench.createJob('"new"\n', { createdAt: '2026-01-02T00:00:00.000Z' })
     await bench.steps.split(job)
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
     assert.deepEqual(bench.scored, [['"old"'], ['"new"']])

@@ -1,12 +1,12 @@
-/** What people do to jobs, by processes of the app or behind its back. */
+/** Simulates users, who submit and cancel jobs through the app, and change blobs without it. */
 import { activeBlob, parseBlobReference, specBlob } from '../../../src/jobs/layout.ts'
 import { changeState, ensureState } from '../../../src/jobs/records.ts'
 import { hasEnded } from '../../../src/jobs/state.ts'
 import { folder, inputBlob, type JobWorld, job, outputBlob } from './job-world.ts'
 
-export const foreignText = 'written by somebody else'
+export const foreignText = 'written by another program'
 
-/** As the desk does it; each of these calls may be the last one of its process. */
+/** Submits as JobStore does. The process may die at each of these calls. */
 export function submit({ random, processes, spec }: JobWorld): void {
   const { store, queues } = random.pick(processes).tools
   const work = async () => {
@@ -14,7 +14,7 @@ export function submit({ random, processes, spec }: JobWorld): void {
     await store.create(specBlob(folder), JSON.stringify(spec))
     const state = await ensureState(store, spec)
     if (state?.status !== 'NotStarted') return
-    await store.create(activeBlob(folder), '') // it may have waited so long that the sweeper took it for an orphan
+    await store.create(activeBlob(folder), '') // the sweeper may have removed it as an orphan
     await queues.send('split', job)
   }
   work().catch(() => {})
@@ -32,7 +32,7 @@ export function cancel({ random, processes, state }: JobWorld): boolean {
   return true
 }
 
-/** What the scenario has for this turn. */
+/** Does what the scenario has for this turn. */
 export async function meddle(world: JobWorld, turn: number): Promise<void> {
   const { store, scenario, seen } = world
   const { cancelAt, changeInputAt, intruder, dropBlocksAt } = scenario
