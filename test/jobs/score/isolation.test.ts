@@ -65,10 +65,14 @@ describe('scoreInIsolation', () => {
     let deliveryCount = 1
     for (let isDead = true; isDead; deliveryCount++) {
       const death = new Promise<'died'>(resolve => {
+        let isDying = false
         bench.answer = json => {
-          if (json === '1' && deliveryCount > 1) return { prediction: json }
-          if (json === '0') resolve('died')
-          return new Promise(() => {}) // both are scored when the first instance dies
+          if (json === '0') {
+            isDying = true
+            resolve('died')
+          }
+          // A row beside the culprit is not finished when the instance dies.
+          return isDying ? new Promise(() => {}) : { prediction: json }
         }
       })
       const instance = bench.restarted()
