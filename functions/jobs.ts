@@ -4,6 +4,7 @@ import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/job
 import { everyMethod } from './every-method.ts'
 
 const jobsSource = (request: HttpRequest): JobsSource => ({
+  serverVersion,
   find: async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
   jobs: async () => (await (await startedApp()).jobs?.())?.service,
 })
@@ -12,7 +13,7 @@ app.http('jobs', {
   route: 'api/v1/service/{service}/jobs',
   methods: everyMethod,
   authLevel: 'anonymous', // callers show the service's own key, which is checked inside
-  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerJobs(request, jobsSource(request), serverVersion),
+  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerJobs(request, jobsSource(request)),
 })
 
 app.http('job', {
@@ -20,5 +21,5 @@ app.http('job', {
   methods: everyMethod,
   authLevel: 'anonymous',
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerJobById(request, request.params.jobId ?? '', jobsSource(request), serverVersion),
+    answerJobById(request, request.params.jobId ?? '', jobsSource(request)),
 })

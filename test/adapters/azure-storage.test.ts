@@ -49,7 +49,12 @@ async function elsewhere(test: TestContext, answer: RequestListener, given: stri
   const ca = await readFile(cert)
   const port = await listen(test, createServer({ cert: ca, key: await readFile(key) }, answer))
   const service = new BlobServiceClient('https://nowhere.invalid')
-  const blobs = new AzureBlobStore(service, () => given, callOptions, { tlsOptions: { ca: ca.toString() } })
+  const blobs = new AzureBlobStore({
+    service,
+    findSignature: () => given,
+    calls: callOptions,
+    remoteOptions: { tlsOptions: { ca: ca.toString() } },
+  })
   return { blobs, url: `https://localhost:${port}/data/rows.csv`, cert }
 }
 
@@ -173,7 +178,8 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
 
 /** For what is refused before anything is asked. */
 function redirectFree(): AzureBlobStore {
-  return new AzureBlobStore(new BlobServiceClient('https://nowhere.invalid'), () => signature, callOptions)
+  const service = new BlobServiceClient('https://nowhere.invalid')
+  return new AzureBlobStore({ service, findSignature: () => signature, calls: callOptions })
 }
 
 describe('dist/storage.cjs', skipFor(noOpenssl), () => {

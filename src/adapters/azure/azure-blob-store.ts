@@ -30,6 +30,15 @@ const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExi
 /** Answers undefined when the blob or its container does not exist. */
 const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
 
+interface AzureBlobStoreOptions {
+  readonly service: BlobServiceClient
+  /** Signatures for blobs of other accounts, see `remote-url.ts`. */
+  readonly findSignature: FindSignature
+  readonly calls?: StorageCallOptions
+  /** Options of connections to other accounts; tests add certificates. */
+  readonly remoteOptions?: object
+}
+
 /** Block blobs in Azure Storage. TLS and the length protect writes, so there are no checksums on top. */
 export class AzureBlobStore implements BlobStore {
   readonly #service: BlobServiceClient
@@ -37,16 +46,7 @@ export class AzureBlobStore implements BlobStore {
   readonly #calls: StorageCallOptions
   readonly #remoteOptions: object
 
-  /**
-   * @param findSignature  signatures for blobs of other accounts, see `remote-url.ts`
-   * @param remoteOptions  options of connections to other accounts; tests add certificates
-   */
-  constructor(
-    service: BlobServiceClient,
-    findSignature: FindSignature,
-    calls: StorageCallOptions = usualCalls,
-    remoteOptions: object = {},
-  ) {
+  constructor({ service, findSignature, calls = usualCalls, remoteOptions = {} }: AzureBlobStoreOptions) {
     this.#service = service
     this.#findSignature = findSignature
     this.#calls = calls

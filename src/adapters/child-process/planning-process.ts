@@ -175,7 +175,7 @@ function tooCostly(what: string): InputUnreadable {
 }
 
 /** @returns resident memory of a process in MiB; undefined outside Linux, or when it has ended */
-export async function processMemoryMb(id: number): Promise<number | undefined> {
+async function processMemoryMb(id: number): Promise<number | undefined> {
   try {
     const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${id}/status`, 'utf8')) ?? []
     return kib === undefined ? undefined : Number(kib) / 1024

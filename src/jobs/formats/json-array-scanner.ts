@@ -10,7 +10,7 @@ function isBlank(byte: number): boolean {
 }
 
 /** The scanned text: a whole array, the rest after an element, or elements with commas between them. */
-export type JsonArrayPart = 'array' | 'rest' | 'elements'
+type JsonArrayPart = 'array' | 'rest' | 'elements'
 
 /** The next thing that the scanner expects: the opening bracket, the first element or the end, an element, its end, a comma or the end, or nothing. */
 type Expected = 'bracket' | 'first' | 'element' | 'within' | 'delimiter' | 'after'

@@ -11,7 +11,7 @@ import { RowReader } from './row-reader.ts'
 import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
 import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
 
-export interface ReadOptions extends TableNames, MissingOptions {
+interface ReadOptions extends TableNames, MissingOptions {
   /** Format of the chunk's text (`textFormat`). */
   readonly format: ChunkFormat
   /** Column names of a CSV: `columns` of the plan's cursor. */
@@ -27,7 +27,7 @@ export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'lat
 /** The depth limit of a request, minus the levels that wrap a row. */
 const maxDepth = 990
 
-export type RowFault =
+type RowFault =
   | 'ROW_TOO_LARGE'
   | 'ROW_NOT_UTF8'
   | 'ROW_NOT_JSON'
@@ -52,7 +52,7 @@ export async function readRows(
   const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options
   const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
   const read = (text: Buffer) =>
-    shape && columns ? csvRow(text.toString(), shape, columns.length, missing) : jsonRow(text, options)
+    shape && columns ? csvRow(text.toString(), { shape, columnCount: columns.length, missing }) : jsonRow(text, options)
   const reader = new RowReader(createChunkScanner(format), 0, maxRowBytes)
   const rows: Row[] = []
   const add = (bytes: Uint8Array | undefined) => {
@@ -124,7 +124,13 @@ function isWhiteSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-function csvRow(line: string, shape: RowShape, columnCount: number, missing: 'nan' | 'error'): Row {
+interface CsvTable {
+  readonly shape: RowShape
+  readonly columnCount: number
+  readonly missing: 'nan' | 'error'
+}
+
+function csvRow(line: string, { shape, columnCount, missing }: CsvTable): Row {
   const record = line.endsWith('\r') ? line.slice(0, -1) : line
   if (shape.isNumberList && countNumbers(record) === columnCount) return { json: `[${record}]` }
   const cells = splitRecord(record)

@@ -22,7 +22,7 @@ export interface TableNames {
   readonly fileColumns?: readonly string[] | undefined
 }
 
-export interface RowShapeOptions extends TableNames {
+interface RowShapeOptions extends TableNames {
   /** For each column, whether its cells are lists. */
   readonly isList?: readonly boolean[]
 }

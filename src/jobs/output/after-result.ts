@@ -10,11 +10,12 @@ import { closePart, totalsWhenAllDone } from './done-parts.ts'
 import { failJob } from './end-job.ts'
 import { readProgress } from './progress.ts'
 
-export interface CommittedResult {
+interface CommittedResult {
   readonly chunk: number
   readonly failed: number
   /** The part of the plan that holds the chunk. */
   readonly part: PlanPart
+  readonly nextChunk: NextChunk
 }
 
 /** Whether to enqueue the next chunk of the window; `unlessDone`: only if it has no result. */
@@ -24,8 +25,7 @@ export type NextChunk = 'always' | 'unlessDone' | 'never'
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
-  { chunk, failed, part }: CommittedResult,
-  nextChunk: NextChunk,
+  { chunk, failed, part, nextChunk }: CommittedResult,
 ): Promise<void> {
   const { queues, limits } = tools
   const { folder } = job.spec

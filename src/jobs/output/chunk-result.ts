@@ -17,8 +17,7 @@ import { csvHeader, encodeLines } from './result-lines.ts'
 export async function writeResult(
   tools: JobTools,
   spec: JobSpec,
-  { chunk, firstRow, rowCount }: PlannedChunk,
-  results: readonly RowResult[],
+  { chunk, firstRow, rowCount, results }: PlannedChunk & { readonly results: readonly RowResult[] },
 ): Promise<boolean> {
   if (results.length !== rowCount) throw new Error(`chunk ${chunk}: ${results.length} results for ${rowCount} rows`)
   const header = chunk === 0 && spec.output.format === 'csv' ? csvHeader : ''

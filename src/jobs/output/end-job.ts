@@ -1,9 +1,9 @@
 import type { JobFailure } from '../failure.ts'
 import { activeBlob, signatureBlob } from '../layout.ts'
 import type { OpenJob } from '../open-job.ts'
-import { changeState } from '../records.ts'
+import { changeState, type StateChange } from '../records.ts'
 import type { JobSpec } from '../spec.ts'
-import { hasEnded, type JobStatus } from '../state.ts'
+import { hasEnded } from '../state.ts'
 import type { JobTools } from '../tools.ts'
 import { readProgress } from './progress.ts'
 
@@ -13,9 +13,8 @@ import { readProgress } from './progress.ts'
  */
 export async function failJob(
   tools: JobTools,
-  { spec, state }: OpenJob,
+  { spec, state, from = ['NotStarted', 'Running'] }: OpenJob & Partial<Pick<StateChange, 'from'>>,
   { code, message, cause }: JobFailure,
-  from: readonly JobStatus[] = ['NotStarted', 'Running'],
 ): Promise<void> {
   if (!from.includes(state.status)) return
   const why = cause instanceof Error ? ` (${cause.message})` : ''
@@ -23,14 +22,8 @@ export async function failJob(
   await endJob(tools, { spec, state }, { from, to: 'Failed', error: { code, message } })
 }
 
-export interface JobEnd {
-  readonly from: readonly JobStatus[]
-  readonly to: JobStatus
-  readonly error?: { readonly code: string; readonly message: string }
-}
-
 /** Freezes the progress, and cleans up if the job has ended, whoever ended it. */
-export async function endJob(tools: JobTools, { spec, state }: OpenJob, end: JobEnd): Promise<void> {
+export async function endJob(tools: JobTools, { spec, state }: OpenJob, end: Pick<StateChange, 'from' | 'to' | 'error'>): Promise<void> {
   const progress = await readProgress(tools.store, spec, state)
   const endedAt = new Date(tools.clock.wallMs()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })

@@ -47,7 +47,7 @@ async function finalize(tools: JobTools, job: OpenJob, totals: ResultTotals): Pr
   } catch (failure) {
     const fatal = asJobFailure(failure, spec)
     if (!fatal) throw failure
-    return failJob(tools, job, fatal, ['Finalizing'])
+    return failJob(tools, { ...job, from: ['Finalizing'] }, fatal)
   }
   await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, totals)))
   await endJob(tools, job, { from: ['Finalizing'], to: 'Completed' })

@@ -48,8 +48,9 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   if (!part || !planned) return // the sweeper enqueues it once it is planned
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const results = Array.from({ length: planned.rowCount }, () => poisonedRow)
-  const isFirstWriter = await writeResult(tools, job.spec, planned, results)
-  await afterResult(tools, job, { chunk, failed: results.length, part }, isFirstWriter ? 'always' : 'unlessDone')
+  const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
+  const nextChunk = isFirstWriter ? 'always' : 'unlessDone'
+  await afterResult(tools, job, { chunk, failed: results.length, part, nextChunk })
 }
 
 export async function poisonedSplit(tools: JobTools, message: JobMessage): Promise<void> {

@@ -20,7 +20,7 @@ export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThresh
   readonly fingerprint: string
 }
 
-export type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
+type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
   (
     | { readonly blob: string }
     | { readonly url: string; readonly signature: string }

@@ -11,7 +11,7 @@ import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './rea
 import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
 import { parseSubmission } from './submission.ts'
 
-export interface JobServiceOptions extends JobStoreOptions, RequestLimits {
+interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** e.g. a UUID */
   newId(): string
   log(line: string): void

@@ -38,7 +38,7 @@ export async function findJob(store: BlobStore, service: string, jobId: string):
   return old?.service === service ? old : undefined
 }
 
-export interface Refusal {
+interface Refusal {
   /** The submission as far as it could be read. */
   readonly submission: unknown
   readonly messageId: string

@@ -4,7 +4,7 @@ import type { JobTools } from '../tools.ts'
 import type { Attempt, AttemptLog, RowRange } from './attempt-log.ts'
 
 /** Scores rows, given by their indexes in the chunk. The result is undefined for rows that were not scored in time. */
-export type ScoreRows = (rows: readonly number[]) => Promise<(RowResult | undefined)[]>
+type ScoreRows = (rows: readonly number[]) => Promise<(RowResult | undefined)[]>
 
 /** Another process is probably scoring the same row at this moment, so it cannot be judged now. */
 export class RowInProgress extends Error {
@@ -33,7 +33,7 @@ export async function scorePendingRows(attempts: AttemptLog, range: RowRange, sc
   return attempts.pendingRows(range).length === 0
 }
 
-export interface IsolationTask {
+interface IsolationTask {
   readonly attempts: AttemptLog
   /** The rows of the chunk. */
   readonly range: RowRange
@@ -54,7 +54,7 @@ export interface IsolationTask {
  * @throws RowInProgress; what `score` throws
  */
 export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Promise<boolean> {
-  const { attempts, score, isTimeUp } = task
+  const { attempts, isTimeUp } = task
   const open: RowRange[] = [task.range]
   for (let range = open.pop(); range; range = open.pop()) {
     const { from, to } = range
@@ -66,7 +66,7 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
     } else if (begun > 0 && isRecent(tools, begunAt)) throw new RowInProgress()
     else if (begun >= culpritDeaths) attempts.setResult(from, culpritResult)
     else {
-      const isScored = await scoreOnce(tools, attempts, { from, to, number: last + 1 }, score)
+      const isScored = await scoreOnce(tools, task, { from, to, number: last + 1 })
       if (!isScored || isTimeUp()) return attempts.pendingRows(task.range).length === 0
     }
   }
@@ -76,9 +76,8 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
 /** @returns whether there was time for all rows */
 async function scoreOnce(
   { log }: JobTools,
-  attempts: AttemptLog,
+  { attempts, score }: IsolationTask,
   attempt: Attempt,
-  score: ScoreRows,
 ): Promise<boolean> {
   try {
     if (!(await attempts.begin(attempt))) throw new RowInProgress()

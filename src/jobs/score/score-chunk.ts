@@ -5,13 +5,12 @@ import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type NextChunk } from '../output/after-result.ts'
 import { headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
-import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
-import type { PlannedChunk } from '../planned-chunk.ts'
+import { listPlan, readPart } from '../plan-parts.ts'
 import type { Row, RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { AttemptLog } from './attempt-log.ts'
-import { readChunkRows } from './chunk-rows.ts'
+import { type ChunkSource, readChunkRows } from './chunk-rows.ts'
 import { RowInProgress, scoreInIsolation, scorePendingRows } from './isolation.ts'
 import type { ScoringLock } from './scoring-lock.ts'
 
@@ -41,31 +40,32 @@ export async function scoreChunk(tools: ScoreTools, message: ChunkMessage, deliv
   const part = await cache.part(job.spec, number, () => readPart(store, folder, number))
   const planned = part?.chunks.find(each => each.chunk === chunk)
   if (!part || !planned) return waitForPlan(tools, message)
-  if (result) return afterResult(tools, job, { chunk, failed: Number(result.metadata.failed), part }, 'unlessDone')
+  if (result) {
+    const failed = Number(result.metadata.failed)
+    return afterResult(tools, job, { chunk, failed, part, nextChunk: 'unlessDone' })
+  }
   try {
     const isIsolated = deliveryCount > 1 || message.isRevival === true
     const isContinued = message.isContinued === true
     const results = await scoreRows(tools, job.spec, { part, planned, isIsolated, isContinued })
     // A new message, because nothing has failed.
     if (!results) return await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
-    const isFirstWriter = await writeResult(tools, job.spec, planned, results)
+    const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
     const failed = results.filter(each => 'code' in each).length
-    await afterResult(tools, job, { chunk, failed, part }, nextChunk(isFirstWriter, deliveryCount))
+    await afterResult(tools, job, { chunk, failed, part, nextChunk: chooseNext(isFirstWriter, deliveryCount) })
   } catch (failure) {
-    await endOrRetry(tools, job, message, failure)
+    await endOrRetry(tools, job, { message, failure })
   }
 }
 
 /** Decides whether this process enqueues the next chunk. The one that commits the result does, a duplicate does not. */
-function nextChunk(isFirstWriter: boolean, deliveryCount: number): NextChunk {
+function chooseNext(isFirstWriter: boolean, deliveryCount: number): NextChunk {
   if (isFirstWriter) return 'always'
   // The previous receiver may have died between its commit and the next message.
   return deliveryCount > 1 ? 'unlessDone' : 'never'
 }
 
-interface ChunkTask {
-  readonly part: PlanPart
-  readonly planned: PlannedChunk
+interface ChunkTask extends Omit<ChunkSource, 'signal'> {
   /** A row of the chunk may have ended a process. */
   readonly isIsolated: boolean
   /** Some rows have results from an earlier run. */
@@ -113,7 +113,11 @@ async function waitForPlan({ store, queues }: JobTools, message: ChunkMessage): 
   await queues.send('chunk', message, 1 + (chunk % 2)) // spread over two seconds
 }
 
-async function endOrRetry(tools: JobTools, job: OpenJob, message: ChunkMessage, failure: unknown): Promise<void> {
+async function endOrRetry(
+  tools: JobTools,
+  job: OpenJob,
+  { message, failure }: { readonly message: ChunkMessage; readonly failure: unknown },
+): Promise<void> {
   if (failure instanceof JobStopped) return
   if (failure instanceof RowInProgress) {
     // A new message, because nothing has failed. Throwing would bring this one closer to the poison queue.

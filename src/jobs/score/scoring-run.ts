@@ -35,15 +35,15 @@ interface FailedRow {
   readonly dueAt: number
 }
 
-export interface ScoringRunOptions extends ScoreOptions {
+interface ScoringRunOptions extends ScoreOptions {
+  readonly service: ScoringService
+  readonly report: LoadReport
   readonly size: RequestSize
 }
 
 /** Scores the rows of one call. Several loops (`work`) send requests until no rows are left, or the time is up. */
 export class ScoringRun {
   readonly results: (RowResult | undefined)[]
-  readonly #service: ScoringService
-  readonly #report: LoadReport
   readonly #form: RowForm
   readonly #rows: readonly IndexedRow[]
   readonly #options: ScoringRunOptions
@@ -52,10 +52,8 @@ export class ScoringRun {
   #next = 0
   #hasResult: boolean
 
-  constructor(service: ScoringService, report: LoadReport, rows: readonly Row[], options: ScoringRunOptions) {
-    this.#service = service
-    this.#report = report
-    this.#form = chooseRowForm(report)
+  constructor(rows: readonly Row[], options: ScoringRunOptions) {
+    this.#form = chooseRowForm(options.report)
     this.results = rows.map(row => ('json' in row ? undefined : row))
     this.#rows = rows.flatMap((row, index) => ('json' in row ? [{ index, json: row.json }] : []))
     this.#hasResult = this.#rows.length < rows.length
@@ -135,7 +133,7 @@ export class ScoringRun {
 
   /** @returns the failure of the request; undefined when its rows have results */
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
-    const { definition } = this.#service
+    const { definition } = this.#options.service
     const texts = rows.map(({ json }) => json)
     const answer = await this.#ask(this.#form.encodeBody(texts))
     const content = answerContent(answer, definition.response.encoding)
@@ -153,15 +151,15 @@ export class ScoringRun {
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
   async #ask(text: string): Promise<WholeResult> {
-    const { limits } = this.#service.definition
-    const details = this.#report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
+    const { limits } = this.#options.service.definition
+    const details = this.#options.report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const { signal } = this.#options
     for (;;) {
       signal.throwIfAborted()
       const body = new TextEncoder().encode(text)
       if (body.byteLength > limits.maxBodyBytes) return asFailure(bodyTooLarge(limits.maxBodyBytes))
       const request = { body, contentType: 'application/json', details }
-      const answer = await this.#service.scoreInBackground(request, () => signal.aborted).catch(asAnswer)
+      const answer = await this.#options.service.scoreInBackground(request, () => signal.aborted).catch(asAnswer)
       signal.throwIfAborted()
       if (answer.kind !== 'failure') return answer
       if (answer.code === 'SERVICE_UNAVAILABLE' || answer.code === 'SERVICE_STOPPING') {

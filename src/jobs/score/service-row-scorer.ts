@@ -8,7 +8,7 @@ import { RequestSize } from './request-size.ts'
 import { tensorInputs } from './row-form.ts'
 import { ScoringRun } from './scoring-run.ts'
 
-export interface ServiceRowScorerOptions {
+interface ServiceRowScorerOptions {
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(service: string): ScoringService
   /** @throws ScoringError SERVICE_UNKNOWN */
@@ -53,7 +53,7 @@ export class ServiceRowScorer implements RowScorer {
     this.#sizes.set(name, size)
     const failed = new AbortController()
     const signal = AbortSignal.any([options.signal, failed.signal])
-    const run = new ScoringRun(service, report, rows, { ...options, signal, size })
+    const run = new ScoringRun(rows, { ...options, signal, service, report, size })
     try {
       await Promise.all(Array.from({ length: this.#options.concurrency }, () => run.work()))
     } catch (failure) {

@@ -17,6 +17,7 @@ import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Finds what a request needs, once it is needed. */
 export interface JobsSource {
+  readonly serverVersion: string | undefined
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(): Promise<ScoringService>
   /** @returns undefined when the app has no storage, and so no jobs */
@@ -34,11 +35,7 @@ type Headers = Record<string, string>
 type Handler = (jobs: JobService, service: ScoringService, headers: Headers) => Promise<WireResponse>
 
 /** `…/jobs`: POST submits one, GET lists them, newest first. */
-export function answerJobs(
-  request: WireRequest,
-  source: JobsSource,
-  serverVersion: string | undefined,
-): Promise<WireResponse> {
+export function answerJobs(request: WireRequest, source: JobsSource): Promise<WireResponse> {
   const list: Handler = async (jobs, { name }, headers) => {
     const { limit, marker } = parsePage(request.query)
     return answerJson(200, headers, await jobs.list(name, limit, marker))
@@ -52,37 +49,30 @@ export function answerJobs(
       const reading = { hasExactIntegers: true, takesTokens: true } // for inline rows
       const { parameters } = decodeJsonBody(body, contentType, reading)
       const job = await jobs.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
-      return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
+      return answerJob(headers, name, job)
     } finally {
       account.held.release()
     }
   }
-  return answer(request, source, serverVersion, { GET: list, HEAD: list, POST: submit })
+  return answer(request, source, { GET: list, HEAD: list, POST: submit })
 }
 
 /** `…/jobs/{jobId}`: GET shows its status, DELETE cancels it. */
-export function answerJobById(
-  request: WireRequest,
-  jobId: string,
-  source: JobsSource,
-  serverVersion: string | undefined,
-): Promise<WireResponse> {
-  const status: Handler = async (jobs, { name }, headers) =>
-    answerJob(200, headers, name, await jobs.status(name, jobId))
-  const cancel: Handler = async (jobs, { name }, headers) => {
-    const job = await jobs.cancel(name, jobId)
-    return answerJob(hasEnded(job.status) ? 200 : 202, headers, name, job)
+export function answerJobById(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
+  const status: Handler = async (jobs, { name }, headers) => {
+    const answer = answerJob(headers, name, await jobs.status(name, jobId))
+    return { ...answer, status: 200 }
   }
-  return answer(request, source, serverVersion, { GET: status, HEAD: status, DELETE: cancel })
+  const cancel: Handler = async (jobs, { name }, headers) => answerJob(headers, name, await jobs.cancel(name, jobId))
+  return answer(request, source, { GET: status, HEAD: status, DELETE: cancel })
 }
 
 async function answer(
   request: WireRequest,
   source: JobsSource,
-  serverVersion: string | undefined,
   handlers: Readonly<Record<string, Handler>>,
 ): Promise<WireResponse> {
-  const { headers, fault } = requestIdsOf(request.headers, serverVersion)
+  const { headers, fault } = requestIdsOf(request.headers, source.serverVersion)
   let service: ScoringService | undefined
   try {
     refuseTrailingSlash(request)
@@ -112,10 +102,11 @@ function asUnavailable(failure: unknown): unknown {
   return new ScoringError('JOBS_UNAVAILABLE', message, { cause: failure })
 }
 
-function answerJob(status: number, headers: Headers, service: string, job: JobView): WireResponse {
+/** 202 until the job has ended. */
+function answerJob(headers: Headers, service: string, job: JobView): WireResponse {
   const location = `/api/v1/service/${service}/jobs/${job.jobId}`
-  const retry: Headers = hasEnded(job.status) ? {} : { 'retry-after': String(retryAfterSeconds) }
-  return answerJson(status, { ...headers, location, ...retry }, job)
+  if (hasEnded(job.status)) return answerJson(200, { ...headers, location }, job)
+  return answerJson(202, { ...headers, location, 'retry-after': String(retryAfterSeconds) }, job)
 }
 
 function answerJson(status: number, headers: Headers, content: object): WireResponse {

@@ -102,7 +102,11 @@ describe('blobNameFault', () => {
 })
 
 describe('AzureBlobStore, for hostile names', () => {
-  const store = new AzureBlobStore(service, () => undefined, { deadlineMs: 1, retryDelayMs: 1 })
+  const store = new AzureBlobStore({
+    service,
+    findSignature: () => undefined,
+    calls: { deadlineMs: 1, retryDelayMs: 1 },
+  })
   const refusal = { name: 'StorageError', code: 'other-blob' }
 
   it('touches only the named blob in every call', async () => {
