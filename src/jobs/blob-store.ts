@@ -79,6 +79,15 @@ export interface BlobStore {
   ): Promise<'committed' | 'exists' | 'missing'>
 }
 
+/** Reads a small blob of JSON. @returns undefined when there is no such blob */
+export async function readJson<T>(
+  store: BlobStore,
+  blob: BlobReference,
+): Promise<{ readonly value: T; readonly etag: string } | undefined> {
+  const found = await store.readWhole(blob)
+  return found && { value: JSON.parse(Buffer.from(found.content).toString()) as T, etag: found.etag }
+}
+
 /** The blob does not exist. */
 export class BlobGone extends Error {
   override readonly name = 'BlobGone'

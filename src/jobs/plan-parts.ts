@@ -1,7 +1,32 @@
 /** The plan of a job: which rows are in which chunk. It is committed in parts, in order; each is written once. */
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, readJson } from './blob-store.ts'
 import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
-import type { PlanCursor, PlannedChunk } from './planned-chunk.ts'
+
+/** The part of an input that one message covers: a pure function of the input's bytes and the spec. */
+export interface PlannedChunk {
+  /** Number of the chunk in the whole job, from 0. */
+  readonly chunk: number
+  /** Index of its first row in the whole input, from 0. */
+  readonly firstRow: number
+  readonly rowCount: number
+  /** Bytes of the text from `start`, up to but not including `end`: of the decompressed input, or of the JSON Lines of a Parquet file. */
+  readonly start: number
+  readonly end: number
+  /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
+  readonly content?: Uint8Array
+}
+
+/** The position at which planning continues. All rows before it are in chunks. */
+export interface PlanCursor {
+  readonly chunk: number
+  readonly row: number
+  /** Bytes from the start of the (decompressed) text. */
+  readonly offset: number
+  /** Column names of a CSV. */
+  readonly columns?: readonly string[]
+}
+
+export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }
 
 /** A pure function of the pinned input and the previous part, so that every planner writes the same bytes. */
 export interface PlanPart {
@@ -36,8 +61,7 @@ export async function commitPart(store: BlobStore, folder: JobFolder, part: Plan
 
 /** @returns undefined when the part is not planned yet */
 export async function readPart(store: BlobStore, folder: JobFolder, part: number): Promise<PlanPart | undefined> {
-  const blob = await store.readWhole(planPartBlob(folder, part))
-  return blob && (JSON.parse(Buffer.from(blob.content).toString()) as PlanPart)
+  return (await readJson<PlanPart>(store, planPartBlob(folder, part)))?.value
 }
 
 /** Lists parts in order. The plan is complete when the last one `isLast`. */

@@ -1,18 +1,17 @@
 /** Reads what a job is, and changes its state. */
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, readJson } from './blob-store.ts'
 import { type JobFolder, specBlob, stateBlob } from './layout.ts'
 import type { JobSpec } from './spec.ts'
 import { type JobState, type JobStatus, transitions } from './state.ts'
 
 /** @returns undefined when there is no such job, or only one that was refused */
 export async function readSpec(store: BlobStore, folder: JobFolder): Promise<JobSpec | undefined> {
-  const blob = await store.readWhole(specBlob(folder))
-  const spec = blob && (JSON.parse(Buffer.from(blob.content).toString()) as JobSpec)
+  const spec = (await readJson<JobSpec>(store, specBlob(folder)))?.value
   return spec?.input && { ...spec, folder }
 }
 
 export async function readState(store: BlobStore, folder: JobFolder): Promise<JobState | undefined> {
-  return (await readVersion(store, folder))?.state
+  return (await readJson<JobState>(store, stateBlob(folder)))?.value
 }
 
 /** The state of a job on which no step has worked. */
@@ -46,20 +45,12 @@ export async function changeState(
   { from, to, ...details }: StateChange,
 ): Promise<JobState | undefined> {
   for (;;) {
-    const current = await readVersion(store, folder)
+    const current = await readJson<JobState>(store, stateBlob(folder))
     if (!current) return undefined
-    const { state, etag } = current
+    const { value: state, etag } = current
     // After a broken connection, a swap that seemed lost may have been ours. Then `state` shows it now.
     if (!from.includes(state.status) || !transitions[state.status].includes(to)) return state
     const next: JobState = { ...state, ...details, status: to }
     if (await store.replace(stateBlob(folder), JSON.stringify(next), etag)) return next
   }
-}
-
-async function readVersion(
-  store: BlobStore,
-  folder: JobFolder,
-): Promise<{ state: JobState; etag: string } | undefined> {
-  const blob = await store.readWhole(stateBlob(folder))
-  return blob && { state: JSON.parse(Buffer.from(blob.content).toString()) as JobState, etag: blob.etag }
 }

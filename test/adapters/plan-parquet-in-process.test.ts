@@ -7,7 +7,7 @@ import { BlobChanged } from '../../src/jobs/blob-store.ts'
 import { InputUnreadable } from '../../src/jobs/failure.ts'
 import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
 import { planChunks } from '../../src/jobs/plan/plan-chunks.ts'
-import { planStart } from '../../src/jobs/planned-chunk.ts'
+import { planStart } from '../../src/jobs/plan-parts.ts'
 import { optionsFor, plan, readerOf, type Tried } from '../jobs/inputs.ts'
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url))

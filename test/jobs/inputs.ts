@@ -5,7 +5,7 @@ import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
 import type { NextChunk } from '../../src/jobs/plan/chunk-builder.ts'
 import { defaultPlanLimits, type PlanOptions, planChunks } from '../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
-import { type PlanCursor, planStart } from '../../src/jobs/planned-chunk.ts'
+import { type PlanCursor, planStart } from '../../src/jobs/plan-parts.ts'
 import type { Row } from '../../src/jobs/row-scorer.ts'
 
 export type Bytes = string | Uint8Array

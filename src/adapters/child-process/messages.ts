@@ -2,7 +2,7 @@ import type { ByteRange } from '../../jobs/blob-store.ts'
 import type { InputFault } from '../../jobs/failure.ts'
 import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
-import type { PlanCursor } from '../../jobs/planned-chunk.ts'
+import type { PlanCursor } from '../../jobs/plan-parts.ts'
 
 /** Messages to a process that plans: `plan` first, then `next` for each chunk. */
 export type ToProcess =

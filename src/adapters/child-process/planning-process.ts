@@ -5,7 +5,7 @@ import { InputUnreadable } from '../../jobs/failure.ts'
 import type { ReadInput } from '../../jobs/formats/text-source.ts'
 import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
 import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
-import type { PlanCursor } from '../../jobs/planned-chunk.ts'
+import type { PlanCursor } from '../../jobs/plan-parts.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 
 export interface ProcessLimits {

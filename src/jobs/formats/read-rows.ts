@@ -124,13 +124,10 @@ function isWhiteSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-interface CsvTable {
-  readonly shape: RowShape
-  readonly columnCount: number
-  readonly missing: 'nan' | 'error'
-}
-
-function csvRow(line: string, { shape, columnCount, missing }: CsvTable): Row {
+function csvRow(
+  line: string,
+  { shape, columnCount, missing }: { shape: RowShape; columnCount: number; missing: 'nan' | 'error' },
+): Row {
   const record = line.endsWith('\r') ? line.slice(0, -1) : line
   if (shape.isNumberList && countNumbers(record) === columnCount) return { json: `[${record}]` }
   const cells = splitRecord(record)

@@ -1,7 +1,7 @@
 import type { BlobHead } from '../blob-store.ts'
 import { chunkResultBlob, type JobFolder } from '../layout.ts'
 import { partNumber } from '../limits.ts'
-import type { PlannedChunk } from '../planned-chunk.ts'
+import type { PlannedChunk } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'

@@ -23,7 +23,11 @@ export async function failJob(
 }
 
 /** Freezes the progress, and cleans up if the job has ended, whoever ended it. */
-export async function endJob(tools: JobTools, { spec, state }: OpenJob, end: Pick<StateChange, 'from' | 'to' | 'error'>): Promise<void> {
+export async function endJob(
+  tools: JobTools,
+  { spec, state }: OpenJob,
+  end: Pick<StateChange, 'from' | 'to' | 'error'>,
+): Promise<void> {
   const progress = await readProgress(tools.store, spec, state)
   const endedAt = new Date(tools.clock.wallMs()).toISOString()
   const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })

@@ -1,5 +1,5 @@
 import { tooLargeRow } from '../formats/read-rows.ts'
-import type { PlanCursor, PlannedChunk } from '../planned-chunk.ts'
+import type { PlanCursor, PlannedChunk } from '../plan-parts.ts'
 
 export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
 

@@ -1,13 +1,14 @@
+import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import { RowReader } from '../formats/row-reader.ts'
+import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
 import { chooseRowShape } from '../formats/row-shape.ts'
 import { openText, type ReadInput } from '../formats/text-source.ts'
-import type { PlanCursor } from '../planned-chunk.ts'
+import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { InputFormat } from '../spec.ts'
-import type { ChunkLimits, NextChunk } from './chunk-builder.ts'
-import { planText } from './plan-text.ts'
+import { ChunkBuilder, type ChunkLimits, type NextChunk } from './chunk-builder.ts'
 
 export interface PlanOptions extends ChunkLimits, CsvOptions, MissingOptions {
   readonly format: InputFormat
@@ -64,5 +65,31 @@ export async function* planChunks(
   const { pieces, offset } = await openText(source, begin.offset)
   const scanner = createScanner(format, offset, cursor.chunk > 0)
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
-  yield* planText(pieces, rows, { separator: format === 'json' ? ',' : '\n', limits: options, cursor: begin })
+  const separator = format === 'json' ? ',' : '\n'
+  yield* planText(pieces, rows, new ChunkBuilder(options, begin, isGzip ? separator : undefined))
+}
+
+/**
+ * Divides a text into chunks of whole rows. Reads each byte once, and allocates nothing per row unless `rows` is a reader.
+ *
+ * @param rows  a reader if chunks have their own text, otherwise a scanner
+ */
+async function* planText(
+  pieces: AsyncIterable<Uint8Array>,
+  rows: RowScanner | RowReader,
+  chunk: ChunkBuilder,
+): AsyncGenerator<NextChunk> {
+  const reader = rows instanceof RowReader ? rows : undefined
+  try {
+    for await (const piece of pieces) {
+      rows.feed(piece)
+      while (rows.next()) if (chunk.add(rows.start, rows.end, reader?.row)) yield chunk.close()
+    }
+    if (rows.finish()) chunk.add(rows.start, rows.end, reader?.row)
+  } catch (failure) {
+    // Rows before the fault are valid.
+    if (failure instanceof InputUnreadable && chunk.hasRows) yield chunk.close()
+    throw failure
+  }
+  if (chunk.hasRows) yield chunk.close()
 }

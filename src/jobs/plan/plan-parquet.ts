@@ -5,7 +5,7 @@ import { checkRowGroups, ParquetFile, parquetCodecs } from '../formats/parquet-f
 import { createEncoder, type SchemaGroups } from '../formats/parquet-json.ts'
 import { chooseRowShape } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
-import type { PlanCursor } from '../planned-chunk.ts'
+import type { PlanCursor } from '../plan-parts.ts'
 import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
 import type { PlanOptions } from './plan-chunks.ts'
 

@@ -1,4 +1,4 @@
-import type { BlobStore } from '../blob-store.ts'
+import { type BlobStore, readJson } from '../blob-store.ts'
 import { type JobFolder, sweepBlob } from '../layout.ts'
 import type { JobLimits } from '../limits.ts'
 import type { JobMessage, JobQueue } from '../message-queues.ts'
@@ -32,8 +32,8 @@ export async function chooseDue(
   { lost, now }: { readonly lost: readonly LostMessage[]; readonly now: number },
 ): Promise<LostMessage[]> {
   const reference = sweepBlob(folder)
-  const blob = await store.readWhole(reference)
-  const sent: Record<string, SentMessage> = blob ? JSON.parse(Buffer.from(blob.content).toString()) : {}
+  const memory = await readJson<Record<string, SentMessage>>(store, reference)
+  const sent = memory?.value ?? {}
   const due = lost.filter(({ subject, stage }) => {
     const last = sent[subject]
     return last?.stage !== stage || now - last.at >= pauseAfter(last.times, limits)
@@ -44,7 +44,7 @@ export async function chooseDue(
     sent[subject] = { stage, times: last?.stage === stage ? last.times + 1 : 1, at: now }
   }
   const text = JSON.stringify(sent)
-  const isOurs = blob ? await store.replace(reference, text, blob.etag) : await store.create(reference, text)
+  const isOurs = memory ? await store.replace(reference, text, memory.etag) : await store.create(reference, text)
   return isOurs ? due : []
 }
 

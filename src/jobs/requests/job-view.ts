@@ -47,13 +47,6 @@ export async function readJobView(store: BlobStore, job: StoredJob): Promise<Job
 const nothing: JobProgress = { rows: 0, succeeded: 0, failed: 0, chunks: 0, chunksDone: 0, percent: 0 }
 
 function refusedView({ jobId, service, createdAt, refused }: RefusedJob): JobView {
-  const times = { createdAt, endedAt: createdAt }
-  return {
-    jobId,
-    ...(service === undefined ? {} : { service }),
-    status: 'Failed',
-    progress: nothing,
-    ...times,
-    error: refused,
-  }
+  const named = service === undefined ? {} : { service }
+  return { jobId, ...named, status: 'Failed', progress: nothing, createdAt, endedAt: createdAt, error: refused }
 }

@@ -1,5 +1,5 @@
 import type { ScoringError } from '../../errors.ts'
-import type { BlobStore } from '../blob-store.ts'
+import { type BlobStore, readJson } from '../blob-store.ts'
 import { type JobFolder, jobFolder, listEntryBlob, messageFolder, oldJobFolder, specBlob } from '../layout.ts'
 import { type JobSpec, jobIdPattern } from '../spec.ts'
 import { sha256 } from './job-request.ts'
@@ -26,8 +26,8 @@ export function isRefused(job: StoredJob): job is RefusedJob {
 
 /** @returns undefined when there is no such job */
 export async function readJob(store: BlobStore, folder: JobFolder): Promise<StoredJob | undefined> {
-  const blob = await store.readWhole(specBlob(folder))
-  return blob && { ...(JSON.parse(Buffer.from(blob.content).toString()) as StoredJob), folder }
+  const job = await readJson<StoredJob>(store, specBlob(folder))
+  return job && { ...job.value, folder }
 }
 
 /** Finds a job among those of one service. @returns undefined when that service has none with this id */

@@ -1,5 +1,5 @@
 /** The attempts at a chunk that may have ended a process, or that takes several runs: the blobs under `careful/`. */
-import type { BlobReference, BlobStore } from '../blob-store.ts'
+import { type BlobReference, type BlobStore, readJson } from '../blob-store.ts'
 import { attemptBlob, type JobFolder } from '../layout.ts'
 import type { RowResult } from '../row-scorer.ts'
 
@@ -64,10 +64,9 @@ export class AttemptLog {
   }
 
   async #readResults({ from, to }: RowRange): Promise<void> {
-    const blob = await this.#store.readWhole(this.#blob(`lines-${from}-${to}`))
-    if (!blob) throw new Error('the attempt log of a chunk was removed while it was read')
-    const results = JSON.parse(Buffer.from(blob.content).toString()) as RowResult[]
-    for (const [index, result] of results.entries()) {
+    const stored = await readJson<RowResult[]>(this.#store, this.#blob(`lines-${from}-${to}`))
+    if (!stored) throw new Error('the attempt log of a chunk was removed while it was read')
+    for (const [index, result] of stored.value.entries()) {
       this.setResult(from + index, result)
       this.#stored.add(from + index)
     }

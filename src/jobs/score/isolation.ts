@@ -74,11 +74,7 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
 }
 
 /** @returns whether there was time for all rows */
-async function scoreOnce(
-  { log }: JobTools,
-  { attempts, score }: IsolationTask,
-  attempt: Attempt,
-): Promise<boolean> {
+async function scoreOnce({ log }: JobTools, { attempts, score }: IsolationTask, attempt: Attempt): Promise<boolean> {
   try {
     if (!(await attempts.begin(attempt))) throw new RowInProgress()
     const isScored = await scorePendingRows(attempts, attempt, score)

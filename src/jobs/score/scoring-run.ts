@@ -152,7 +152,9 @@ export class ScoringRun {
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
   async #ask(text: string): Promise<WholeResult> {
     const { limits } = this.#options.service.definition
-    const details = this.#options.report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
+    const details = this.#options.report.takesHeaders
+      ? { headers: [['content-type', 'application/json'] as const] }
+      : undefined
     const { signal } = this.#options
     for (;;) {
       signal.throwIfAborted()

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
 import { planChunks } from '../../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
-import { planStart } from '../../../src/jobs/planned-chunk.ts'
+import { planStart } from '../../../src/jobs/plan-parts.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { optionsFor, plan, read, readerOf, type Tried } from '../inputs.ts'
 
