@@ -10,16 +10,34 @@ const mayImport: Record<string, readonly string[]> = {
   auth: [],
   'models/definition': [],
   'models/graph': [],
-  'models/session': [],
+  'models/session': ['models/definition'],
   'models/repository': ['models/definition'],
   scheduling: ['models/session', 'models/definition'],
   scripts: ['scheduling', 'models/session'],
   'workers/pool': ['scheduling', 'models/session'],
+  'workers/runtime': [
+    'workers/transport',
+    'scripts',
+    'scheduling',
+    'models/repository',
+    'models/session',
+    'models/definition',
+  ],
   inference: ['workers/pool', 'scheduling', 'models/session', 'models/definition', 'auth'],
   'models/catalogue': ['inference'],
   'protocols/http': ['inference', 'scheduling', 'models/session', 'auth'],
-  'protocols/azureml': ['protocols/http', 'inference', 'scheduling', 'models/session', 'auth'],
+  'protocols/azureml': [
+    'workers/runtime',
+    'scripts',
+    'protocols/http',
+    'inference',
+    'scheduling',
+    'models/session',
+    'auth',
+  ],
   'protocols/openapi': [
+    'workers/runtime',
+    'scripts',
     'protocols/azureml',
     'protocols/http',
     'inference',
@@ -40,10 +58,12 @@ const mayImport: Record<string, readonly string[]> = {
     ...['models/session', 'models/definition'],
   ],
   'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],
-  'jobs/requests': ['jobs/output', 'jobs/formats', 'jobs', 'protocols/azureml', 'inference', 'models/definition'],
+  'jobs/requests': ['jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
   'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
+/** Programs beside the app: they share nothing with its rooms but errors.ts. */
+const programs: Record<string, readonly string[]> = { host: [], cli: ['host'] }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
@@ -63,10 +83,21 @@ describe('the rooms', () => {
   it('import each other in one direction only', () => {
     for (const file of globSync('src/*/**/*.ts')) {
       const allowed = mayImport[roomOf(file)]
-      if (!allowed) continue // adapters and compose know all others; host and cli are programs of their own
+      if (!allowed) continue // adapters and compose know all others
       for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
         const room = roomOf(normalize(join(dirname(file), target)))
         assert.ok([roomOf(file), ...allowed, ...forEverybody].includes(room), `${file} imports ${target}`)
+      }
+    }
+  })
+
+  it('are not imported by the host and the commands, nor import them', () => {
+    for (const file of globSync('src/**/*.ts')) {
+      for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
+        const [from, to] = [roomOf(file), roomOf(normalize(join(dirname(file), target)))]
+        const allowed = programs[from]
+        if (allowed) assert.ok([from, ...allowed, 'errors.ts'].includes(to), `${file} imports ${target}`)
+        else assert.ok(!Object.hasOwn(programs, to), `${file} imports ${target}`)
       }
     }
   })
@@ -87,8 +118,8 @@ describe('the rooms', () => {
       'src/adapters/entra-id/entra-authorizers.ts', // expiry of tokens
       'src/adapters/azure/open-key-vault.ts', // the same
       'src/adapters/azure/long-waits.ts', // Retry-After as a date
-      'src/adapters/model-cache/cache-folder.ts', // times of files
       'src/compose/jobs-app.ts', // when a job was submitted
+      'src/host/clock.ts',
     ]
     const files = globSync('src/**/*.ts').filter(file => /Date\.now\b/.test(readFileSync(file, 'utf8')))
     assert.deepEqual(

@@ -16,7 +16,10 @@ export async function connectStorage(
   calls: StorageCallOptions = usualCalls,
 ): Promise<Storage> {
   const [blobs, queues] = await createClients(address, calls)
-  return { blobs: new AzureBlobStore({ service: blobs, findSignature, calls }), queues: new AzureMessageQueues(queues, calls) }
+  return {
+    blobs: new AzureBlobStore({ service: blobs, findSignature, calls }),
+    queues: new AzureMessageQueues(queues, calls),
+  }
 }
 
 async function createClients(

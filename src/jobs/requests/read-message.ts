@@ -1,6 +1,5 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
 import { splitObject } from '../formats/split-json.ts'
@@ -60,7 +59,7 @@ function parse(json: string): Parsed | { readonly fault: string; readonly json: 
   try {
     return { value: parseJson(json, true).value, json }
   } catch (failure) {
-    if (failure instanceof JsonError) return { fault: describeJsonError(json, failure), json }
+    if (failure instanceof JsonError) return { fault: failure.message, json }
     return { fault: 'it is nested too deeply', json } // the parser ran out of stack
   }
 }

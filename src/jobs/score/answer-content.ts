@@ -24,6 +24,7 @@ export function answerContent(
     return { code, message, isTemporary: statusOf[code] >= 500 }
   }
   if (answer.kind === 'encoded') return encoding === 'json-string' ? JSON.parse(answer.body) : answer.body
+  if (answer.kind === 'tensors') throw new TypeError('the azureml codec writes no tensors')
   const { status, headers, body } = answer
   const text = decodeText(body)
   if (status >= 400) return { ...describeRefusal(status, text), isTemporary: status >= 500 }

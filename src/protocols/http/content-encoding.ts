@@ -13,7 +13,7 @@ import {
 } from 'node:zlib'
 import { ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
-import type { UnpackTurns } from '../../scheduling/turns.ts'
+import type { UnpackTurns } from '../../scheduling/concurrency-limit.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireResponse } from './wire.ts'
 
@@ -38,7 +38,7 @@ const smallBytes = 2 ** 20
 const pieceBytes = 2 ** 18
 
 /** What unpacking a request's body asks and tells while it goes on. */
-export interface UnpackingRequest {
+interface UnpackingRequest {
   /** Of the request: what is packed counts already, what comes out is added. */
   readonly held: HeldBytes
   readonly turns: UnpackTurns

@@ -4,10 +4,10 @@
  * different kinds leave it open what an entry is.
  */
 
-import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
+import { isResponse } from '../../scripts/is-response.ts'
+import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
-import { isResponse } from '../http/is-response.ts'
 import type { JsonSchema } from './dialect.ts'
 import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
 
@@ -74,7 +74,7 @@ function entriesOf(dtype: Dtype, values: TensorData): JsonSchema {
 }
 
 function dtypeOf(values: ArrayBufferView): Dtype {
-  for (const [dtype, type] of Object.entries(arrayOf)) if (type && values instanceof type) return dtype as Dtype
+  for (const [dtype, type] of Object.entries(typedArrays)) if (type && values instanceof type) return dtype as Dtype
   return 'uint8' // the clamped kind
 }
 

@@ -1,12 +1,12 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { removeProfilesOf } from '../../adapters/onnxruntime/node-profile.ts'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
+import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 import { progress } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../pool/scoring-thread.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../pool/worker-thread.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import type { NativeGate } from './native-call-guard.ts'
@@ -43,10 +43,9 @@ export class WorkerScoringThread implements ScoringThread {
   readonly #inHand = new Set<number>()
 
   /**
-   * @param cacheFolder  of optimized models; undefined: there is none
    * @param records  where the thread writes down what it runs; undefined: nowhere
    */
-  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string, records?: RunRecords) {
+  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, records?: RunRecords) {
     const { worker, port, gate } = takeBlankThread(maxMemoryMb)
     this.#worker = worker
     this.#port = port
@@ -57,7 +56,7 @@ export class WorkerScoringThread implements ScoringThread {
     this.#board = new ProgressBoard(board)
     this.#providers = providersOfService(spec)
     const trace = records?.take()
-    const start: ThreadStart = { spec, board, cacheFolder, trace }
+    const start: ThreadStart = { spec, board, trace }
     port.postMessage(start)
     this.#threadId = worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
@@ -74,29 +73,22 @@ export class WorkerScoringThread implements ScoringThread {
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
       if (trace) records?.giveBack(trace)
-      webgpuTurns().leave(this.#threadId)
-      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
+      webgpuMutex().unlock(this.#threadId)
+      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
       events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
     })
   }
 
-  dispatch(requests: readonly InferenceRequest[]): void {
-    this.#board.clear(requests.length)
+  dispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
+    const count = resumed.length + requests.length
+    this.#board.clear(count)
     this.#board.startedAt = threadClock()
     this.#isBusy = true
     this.#inHand.clear()
-    for (const index of requests.keys()) this.#inHand.add(index)
+    for (let index = 0; index < count; index++) this.#inHand.add(index)
     const packed = packRequests(requests)
-    this.#port.postMessage(packed, buffersToMove(packed))
-  }
-
-  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    for (const index of indexes) {
-      this.#board.set(index, progress.waiting)
-      this.#inHand.add(index)
-    }
-    const packed: ToThread = { ...packRequests(requests), indexes }
-    this.#port.postMessage(packed, buffersToMove(packed))
+    const message: ToThread = resumed.length > 0 ? { ...packed, resumed } : packed
+    this.#port.postMessage(message, buffersToMove(packed))
   }
 
   isRunning(index: number): boolean {
@@ -142,7 +134,7 @@ export class WorkerScoringThread implements ScoringThread {
   /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
   async end(): Promise<void> {
     await this.#gate.close()
-    if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
+    if (this.#providers.has('webgpu')) await webgpuMutex().lockForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 
@@ -161,8 +153,6 @@ export class WorkerScoringThread implements ScoringThread {
         events.onLoadFailed(message.reason)
         void this.end()
         return
-      case 'room':
-        return events.onRoom()
       case 'results': {
         const { indexes, results } = message
         for (const index of indexes) this.#inHand.delete(index)
@@ -172,7 +162,7 @@ export class WorkerScoringThread implements ScoringThread {
         events.onAnswers(indexes, this.#marked(unpacked))
         if (!message.isLast) return
         this.#isBusy = false
-        events.onIdle()
+        events.onIdle(message.yielded ?? [])
       }
     }
   }

@@ -38,8 +38,8 @@ function openJobService({
   const services = new Map(
     ['diabetes', 'iris', 'web'].map(name => {
       const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
-      const scheduler = { report } as never
-      return [name, new ScoringService({ name, definition, authorizer: undefined, scheduler })]
+      const engine = { kind: 'scheduler' as const, scheduler: { report } as never }
+      return [name, new ScoringService({ name, definition, authorizer: undefined, engine })]
     }),
   )
   const jobs = new JobService({
@@ -436,7 +436,7 @@ describe('JobService.submitMessage', () => {
       return `${error?.code}: ${error?.message}`
     }
     const cases: [unknown, RegExp][] = [
-      ['hello', /^JOB_INVALID: The message is neither JSON \(Expecting value: line 1 column 1 \(char 0\)\) nor base64/],
+      ['hello', /^JOB_INVALID: The message is neither JSON \(unexpected character at line 1, column 1\) nor base64/],
       [Buffer.from('hello!').toString('base64'), /^JOB_INVALID: The message is base64 of text that is not JSON/],
       [Buffer.from([0xff, 0xfe, 0xfd]).toString('base64'), /neither JSON/],
       ['['.repeat(65_000), /nested too deeply/],
