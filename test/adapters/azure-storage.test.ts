@@ -64,7 +64,7 @@ const refusal =
   (_, answer) =>
     void answer.writeHead(status, { 'x-ms-error-code': code }).end()
 
-/** A blob of ten digits, for whoever shows the signature. */
+/** A blob of ten digits, for requests with the signature. */
 const digits: RequestListener = ({ method, url, headers }, answer) => {
   if (!url?.includes(signature)) return void refusal(403, 'AuthenticationFailed')(undefined as never, answer)
   if (method === 'HEAD') return void answer.writeHead(200, { ...told, 'content-length': 10 }).end()
@@ -81,7 +81,7 @@ async function readAll(pieces: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 describe('AzureBlobStore', () => {
-  it('says what is wrong with a container that is being deleted', async test => {
+  it('explains a container that is being deleted', async test => {
     const { blobs } = await accountOf(test, refusal(409, 'ContainerBeingDeleted'))
     await assert.rejects(blobs.create({ container: 'jobs', path: 'a' }, 'x'), {
       message:
@@ -94,7 +94,7 @@ describe('AzureBlobStore', () => {
     await assert.rejects(blobs.head({ container: 'jobs', path: 'a' }), /"Storage Blob Data Owner"/)
   })
 
-  it('waits for no answer longer than its deadline, and for no byte', async test => {
+  it('fails after its deadline without an answer or a byte', async test => {
     const silent = await accountOf(test, () => {}, 50)
     const reference = { container: 'jobs', path: 'a' }
     await assert.rejects(silent.blobs.head(reference), { code: 'timeout' })
@@ -119,7 +119,7 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
     await assert.rejects(bare.blobs.head({ url: bare.url }), /AuthenticationFailed/)
   })
 
-  it('asks no other host, and no other path, whatever it is told', async test => {
+  it('requests no other host or path than the URL names', async test => {
     for (const status of [301, 302, 303, 307, 308]) {
       const asked: unknown[] = []
       const redirecting = await elsewhere(test, ({ url }, answer) => {
@@ -135,7 +135,7 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
       await assert.rejects(redirectFree().head({ url }), { code: 'no-https' })
   })
 
-  it('refuses a host that tells no version, gives another one, gives no ranges, or no bytes', async test => {
+  it('refuses a server without ETags, ranges or bytes, or with another version', async test => {
     const bare = await elsewhere(test, (_, answer) => void answer.writeHead(200, { 'content-length': 10 }).end())
     await assert.rejects(bare.blobs.head({ url: bare.url }), { code: 'no-etag' })
     const range = { 'content-range': 'bytes 0-9/10', 'content-length': 0 }
@@ -149,7 +149,7 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
     await assert.rejects(readAll(whole.blobs.read({ url: whole.url }, '"0"')), { name: 'BlobChanged' })
   })
 
-  it('tells no signature, whatever goes wrong', async test => {
+  it('shows no signature in any failure', async test => {
     const failures: RequestListener[] = [
       refusal(403, 'AuthenticationFailed'),
       refusal(500, 'InternalError'),
@@ -237,7 +237,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     for (const secret of secrets) assert.ok(!(output + log).includes(secret), output + log)
   })
 
-  it('throws what the other bundles know by its class', async test => {
+  it('throws errors that other bundles recognise by class', async test => {
     const bundle = createRequire(import.meta.url)(
       resolve('dist/storage.cjs'),
     ) as typeof import('../../src/adapters/azure/storage.ts')
@@ -257,7 +257,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     }
   })
 
-  it('holds the SDKs, and the bundle that every start reads does not', async () => {
+  it('holds the SDKs, which the bundle of every start does not', async () => {
     const sdk = /x-ms-blob-content-md5/
     assert.match(await readFile('dist/storage.cjs', 'utf8'), sdk)
     assert.doesNotMatch(await readFile('dist/functions.cjs', 'utf8'), sdk)

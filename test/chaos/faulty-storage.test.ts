@@ -45,7 +45,7 @@ describe('storageCall, with a faulty storage', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  it('is asked again when it is busy, breaks off or has not heard', async () => {
+  it('retries when the storage is busy or a connection breaks', async () => {
     for (const fault of ['busy', 'throttled', 'reset-before', 'late'] as const) {
       const reference = fresh()
       faulty.next(fault)
@@ -54,7 +54,7 @@ describe('storageCall, with a faulty storage', () => {
     }
   })
 
-  it('has done what a broken connection did not tell, and is not undone', async () => {
+  it('finds the effect of a call whose connection broke, and does not undo it', async () => {
     for (const fault of ['reset-after', 'timed-out-after', 'truncated'] as const) {
       const reference = fresh()
       faulty.next(fault)
@@ -74,7 +74,7 @@ describe('storageCall, with a faulty storage', () => {
     }
   })
 
-  it('goes on with a read where it broke off', async () => {
+  it('resumes a read where it broke off', async () => {
     const reference = fresh()
     const text = Array.from({ length: 40_000 }, (_, line) => `line ${line}\n`).join('')
     await truth.create(reference, text)
@@ -85,7 +85,7 @@ describe('storageCall, with a faulty storage', () => {
     assert.equal(Buffer.from((await app.blobs.readWhole(reference))!.content).toString(), text)
   })
 
-  it('gives no other version to a read that broke off', async () => {
+  it('resumes a read only with the same version', async () => {
     const reference = fresh()
     await truth.create(reference, 'old'.repeat(100_000))
     const { etag } = (await truth.head(reference))!
@@ -99,7 +99,7 @@ describe('storageCall, with a faulty storage', () => {
     await assert.rejects(rest(), { name: 'BlobChanged' })
   })
 
-  it('is given up after five refusals, with a sentence that says which', async () => {
+  it('fails after five refusals, and names them', async () => {
     const reference = fresh()
     faulty.next('busy', 'busy', 'busy', 'busy', 'busy')
     await assert.rejects(app.blobs.create(reference, 'x'), {
@@ -115,7 +115,7 @@ describe('storageCall, with a faulty storage', () => {
     assert.equal(await textOf(reference), undefined)
   })
 
-  it('has every message that it was sent, some of them twice', async () => {
+  it('sends every message at least once', async () => {
     faulty.setRate(0.2)
     const sent = Array.from({ length: 40 }, (_, chunk) => chunk)
     const outcomes = await Promise.allSettled(sent.map(chunk => app.queues.send('chunk', { jobId: 'a', chunk })))
@@ -130,7 +130,7 @@ describe('storageCall, with a faulty storage', () => {
     for (const chunk of sent) assert.ok(received.has(chunk) || outcomes[chunk]!.status === 'rejected', `chunk ${chunk}`)
   })
 
-  it('keeps the promises of the port, whatever fails in which order', async () => {
+  it('fulfils the port under random faults', async () => {
     faulty.setRate(
       0.2,
       faultKinds.filter(kind => kind !== 'late'),
@@ -157,7 +157,7 @@ describe('storageCall, with a faulty storage', () => {
     assert.ok(given > 10 * failed, `${given} answers, ${failed} failures`)
   })
 
-  /** Nobody else writes the blob, so what may be there after a call follows from what was there before. @returns whether there was an answer */
+  /** No other process writes the blob, so its possible states follow from the state before the call. @returns whether there was an answer */
   async function keepsPromise(kind: string, reference: BlobReference): Promise<boolean> {
     const old = await truth.readWhole(reference)
     const [oldText, etag] = [await textOf(reference), old?.etag ?? '"0x8D0000000000000"']

@@ -26,7 +26,7 @@ async function pythonWithQueues(): Promise<readonly [string, ...string[]] | { mi
   return 'missing' in found ? found : [found.python]
 }
 
-describe('a batch job, row by row what HTTP scoring gives', () => {
+describe('a batch job with the predictions of HTTP scoring', () => {
   let app: RunningApp
   let storage: string
   let blobs: BlobServiceClient
@@ -69,7 +69,7 @@ describe('a batch job, row by row what HTTP scoring gives', () => {
     assert.deepEqual(lines, expected)
   }
 
-  it('is submitted and followed with curl', async test => {
+  it('is submitted and polled with curl', async test => {
     if (!(await works('curl', '--version'))) return test.skip('curl is not installed')
     const submission = JSON.stringify({ input: { blob: 'input/flowers.jsonl' } })
     const url = `${app.url}/api/v1/service/iris/jobs`

@@ -52,7 +52,7 @@ for (const { name, open } of stores) {
       store = await open()
     })
 
-    it('knows nothing of what nobody wrote, in a container that nobody made', async () => {
+    it('returns nothing for blobs and containers that do not exist', async () => {
       const reference = { container: 'nowhere', path: 'a/b' }
       assert.equal(await store.head(reference), undefined)
       assert.equal(await store.readWhole(reference), undefined)
@@ -63,7 +63,7 @@ for (const { name, open } of stores) {
       await assert.rejects(gather(store.read(reference, '"0x8D0000000000000"')), BlobGone)
     })
 
-    it('makes the container of the first blob, the first block and the first blob without blocks', async () => {
+    it('creates a missing container for the first blob, block or commit', async () => {
       assert.equal(await store.create({ container: 'made-by-create', path: 'a' }, 'x'), true)
       const staged = { container: 'made-by-block', path: 'a' }
       await store.stageBlock(staged, blockId('a'), bytes('x'))
@@ -71,7 +71,7 @@ for (const { name, open } of stores) {
       assert.equal(await store.commitBlocks({ container: 'made-by-commit', path: 'a' }, [], {}), 'committed')
     })
 
-    it('gives back what was created, with its metadata and the time', async () => {
+    it('returns a created blob with its metadata and time', async () => {
       const reference = fresh()
       const begun = Date.now()
       const metadata = { rows: '007', ratio: '1e3', is_last: 'true', note: 'a <b> & "c"' }
@@ -86,7 +86,7 @@ for (const { name, open } of stores) {
       assert.deepEqual(list, [{ path: reference.path, ...listed }])
     })
 
-    it('creates once: what is there stays as it is', async () => {
+    it('creates once, and does not overwrite', async () => {
       const reference = fresh()
       const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(text => store.create(reference, text, { by: text })))
       assert.equal(outcomes.filter(isCreated => isCreated).length, 1)
@@ -96,7 +96,7 @@ for (const { name, open } of stores) {
       assert.deepEqual((await store.head(reference))!.metadata, { by: winner })
     })
 
-    it('takes names and contents of any kind', async () => {
+    it('accepts names and contents of any kind', async () => {
       for (const path of ['a b/ü%41#?.csv', "it's+100%25/=&;.jsonl", '☃/日本', '_active/x..y']) {
         const reference = fresh(path)
         const content = Buffer.from([0, 255, 13, 10, 128])
@@ -107,7 +107,7 @@ for (const { name, open } of stores) {
       }
     })
 
-    it('replaces only the version that was named', async () => {
+    it('replaces only the named version', async () => {
       const reference = fresh()
       await store.create(reference, 'first')
       const etag = await etagOf(reference)
@@ -118,7 +118,7 @@ for (const { name, open } of stores) {
       assert.equal(await store.replace(fresh(), 'x', etag), false)
     })
 
-    it('removes a blob, and is content when it is gone', async () => {
+    it('removes a blob, also one that is gone', async () => {
       const reference = fresh()
       await store.create(reference, 'x')
       await store.remove(reference)
@@ -143,7 +143,7 @@ for (const { name, open } of stores) {
       assert.equal((await store.readWhole(empty))!.bytes, 0)
     })
 
-    it('reads the version that was asked for, or none', async () => {
+    it('reads only the requested version', async () => {
       const reference = fresh()
       await store.create(reference, 'the long old one')
       const etag = await etagOf(reference)
@@ -154,7 +154,7 @@ for (const { name, open } of stores) {
       await assert.rejects(gather(store.read(reference, etag)), BlobGone)
     })
 
-    it('lists by name, whatever came first', async () => {
+    it('lists by name, not by time', async () => {
       const prefix = `${fresh().path}/`
       const names = ['b', 'a/2', 'a/10', 'B', 'a', 'a.c', 'ab', '_x', '0']
       for (const each of names) await store.create({ container: 'facts', path: prefix + each }, each)
@@ -165,7 +165,7 @@ for (const { name, open } of stores) {
       assert.deepEqual(await paths(`${prefix}a/`), ['a/10', 'a/2'])
     })
 
-    it('puts a blob together of staged blocks, in the order of the commit', async () => {
+    it('commits staged blocks in the order of the commit', async () => {
       const reference = fresh()
       for (const id of ['c', 'a', 'unused', 'b']) await store.stageBlock(reference, blockId(id), bytes(`<${id}>`))
       assert.equal(await store.head(reference), undefined)
@@ -178,7 +178,7 @@ for (const { name, open } of stores) {
       assert.equal(await store.commitBlocks(reference, [blockId('unknown')], {}), 'exists')
     })
 
-    it('takes the block that was staged last under an id', async () => {
+    it('uses the last block that was staged under an id', async () => {
       const reference = fresh()
       await store.stageBlock(reference, blockId('a'), bytes('first'))
       await store.stageBlock(reference, blockId('a'), bytes('second'))
@@ -186,7 +186,7 @@ for (const { name, open } of stores) {
       assert.equal(await textOf(reference), 'second')
     })
 
-    it('forgets the blocks of everybody when anybody commits', async () => {
+    it('drops all other staged blocks with a commit', async () => {
       const reference = fresh()
       await store.stageBlock(reference, blockId('theirs'), bytes('theirs'))
       await store.stageBlock(reference, blockId('ours'), bytes('ours'))
@@ -204,7 +204,7 @@ for (const { name, open } of stores) {
       assert.equal(await store.commitBlocks(reference, [blockId('a'), blockId('b')], {}), 'committed')
     })
 
-    it('refuses blocks of one blob whose ids are not equally long', async () => {
+    it('refuses blocks of one blob whose ids differ in length', async () => {
       const reference = fresh()
       await store.stageBlock(reference, blockId('a'), bytes('a'))
       await assert.rejects(store.stageBlock(reference, Buffer.from('much longer').toString('base64'), bytes('b')))
@@ -230,7 +230,7 @@ const operation = fc.record({
 type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never
 
 describe('MemoryBlobStore', () => {
-  it('answers as Azurite does, whatever is called in which order', async () => {
+  it('answers like Azurite for any sequence of calls', async () => {
     const real = await azurite()
     let run = 0
     const sequences = fc.array(operation, { minLength: 1, maxLength: 20 })

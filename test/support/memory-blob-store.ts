@@ -160,7 +160,7 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  /** A blob elsewhere, or of people: written over, whatever is there. */
+  /** Overwrites a blob, as a user or another account does. */
   put(reference: ReadableReference, content: Uint8Array | string, metadata: BlobMetadata = {}): void {
     this.#write(nameOf(reference), bytesOf(content), metadata)
   }
@@ -176,12 +176,12 @@ export class MemoryBlobStore implements BlobStore {
     return blob && Buffer.from(blob.content).toString()
   }
 
-  /** Storage throws blocks away that nobody committed for a week, and may be made to do so earlier. */
+  /** Drops uncommitted blocks, as the storage does after a week. */
   dropStagedBlocks(reference: BlobReference): void {
     this.#staged.delete(nameOf(reference))
   }
 
-  /** Every write makes a new version, and drops what was staged beside the blob, whoever staged it. */
+  /** Every write creates a version, and drops all blocks that were staged for the blob. */
   #write(name: string, content: Uint8Array, metadata: BlobMetadata): void {
     const etag = `"0x${(++this.#versions).toString(16).padStart(15, '0').toUpperCase()}"`
     // Times are those of the header Last-Modified, in whole seconds.
