@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/auth/clock.ts'
+import type { Clock } from '../../src/clock.ts'
 import type { Secret, SecretStore } from '../../src/auth/secret-store.ts'
 
 /** A vault in memory that can be slow, down, or hang without an end, also against its signal. */
