@@ -101,12 +101,10 @@ describe('readRows of CSV', () => {
     ],
   }
 
-  for (const [name, [content, rows]] of Object.entries(spectrum)) {
-    it(`reads csv-spectrum's ${name}`, async () => {
-      assert.deepEqual(await cellsIn(content), rows)
-      assert.deepEqual(await cellsIn(content.trimEnd(), [1]), rows)
-    })
-  }
+  it.each(Object.entries(spectrum))("reads csv-spectrum's %s", async (_, [content, rows]) => {
+    assert.deepEqual(await cellsIn(content), rows)
+    assert.deepEqual(await cellsIn(content.trimEnd(), [1]), rows)
+  })
 
   it('reads a quote inside an unquoted cell as text', async () => {
     assert.deepEqual(await cellsIn('a,b\n5\' 11",x"y"\n'), [['5\' 11"', 'x"y"']])

@@ -221,10 +221,13 @@ describe('planChunks and readRows, for generated inputs', () => {
     maxChunkBytes: fc.integer({ min: 1, max: 60 }),
   })
 
-  for (const [name, documents] of Object.entries({ 'JSON Lines': jsonLines, 'a JSON array': jsonArray, CSV: csv })) {
-    it(`yields each row of ${name} in order in one chunk, wherever its pieces are divided`, async () => {
+  const documents = Object.entries({ 'JSON Lines': jsonLines, 'a JSON array': jsonArray, CSV: csv })
+
+  it.each(documents)(
+    'yields each row of %s in order in one chunk, wherever its pieces are divided',
+    async (_, inputs) => {
       await fc.assert(
-        fc.asyncProperty(documents, limits, cuts, cuts, async ({ content, rows, ...tried }, limit, some, others) => {
+        fc.asyncProperty(inputs, limits, cuts, cuts, async ({ content, rows, ...tried }, limit, some, others) => {
           const options: Tried = { ...tried, ...limit, sizes: some }
           const { chunks, fault } = await plan(content, options)
           assert.ifError(fault)
@@ -242,31 +245,31 @@ describe('planChunks and readRows, for generated inputs', () => {
         }),
         { numRuns: 60 },
       )
-    })
+    },
+  )
 
-    it(`continues ${name} after any chunk with the same plan, also when it is gzipped`, async () => {
-      await fc.assert(
-        fc.asyncProperty(documents, limits, cuts, async ({ content, rows, ...tried }, limit, some) => {
-          const isGzip = true
-          for (const [bytes, options] of [
-            [content, { ...tried, ...limit, sizes: some }],
-            [gzipSync(content), { ...tried, ...limit, isGzip, sizes: some }],
-          ] as [Bytes, Tried][]) {
-            const { chunks } = await plan(bytes, options)
-            for (const [at, { next }] of chunks.entries()) {
-              assert.deepEqual(await plan(bytes, options, next), { chunks: chunks.slice(at + 1), fault: undefined })
-            }
-            const found = await rowsOf(bytes, options, chunks)
-            assert.deepEqual(
-              found.map(row => ('json' in row ? row.json : row.code)),
-              rows,
-            )
+  it.each(documents)('continues %s after any chunk with the same plan, also when it is gzipped', async (_, inputs) => {
+    await fc.assert(
+      fc.asyncProperty(inputs, limits, cuts, async ({ content, rows, ...tried }, limit, some) => {
+        const isGzip = true
+        for (const [bytes, options] of [
+          [content, { ...tried, ...limit, sizes: some }],
+          [gzipSync(content), { ...tried, ...limit, isGzip, sizes: some }],
+        ] as [Bytes, Tried][]) {
+          const { chunks } = await plan(bytes, options)
+          for (const [at, { next }] of chunks.entries()) {
+            assert.deepEqual(await plan(bytes, options, next), { chunks: chunks.slice(at + 1), fault: undefined })
           }
-        }),
-        { numRuns: 20 },
-      )
-    })
-  }
+          const found = await rowsOf(bytes, options, chunks)
+          assert.deepEqual(
+            found.map(row => ('json' in row ? row.json : row.code)),
+            rows,
+          )
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
 })
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0)

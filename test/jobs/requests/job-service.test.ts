@@ -332,23 +332,20 @@ describe('JobService.submit', () => {
 describe('JobService.submitMessage', () => {
   const submission = { jobId: 'by-queue', service: 'diabetes', input: { rows: [[1], [2]] } }
   const json = JSON.stringify(submission)
-  const spellings: [string, unknown][] = [
+  it.each<[string, unknown]>([
     ['JSON', json],
     ['base64 of JSON', Buffer.from(json).toString('base64')],
-    ['what a host has parsed', submission],
-  ]
-  for (const [name, text] of spellings) {
-    it(`takes ${name}`, async () => {
-      const { jobs, sent } = openJobService()
-      await jobs.submitMessage(text, 'm-1')
-      await jobs.submitMessage(text, 'm-1') // delivered twice
-      assert.equal((await jobs.status('diabetes', 'by-queue')).status, 'NotStarted')
-      assert.deepEqual(sent('scoring-job-split'), [
-        { service: 'diabetes', jobId: 'by-queue' },
-        { service: 'diabetes', jobId: 'by-queue' },
-      ])
-    })
-  }
+    ['JSON that the host has parsed', submission],
+  ])('accepts %s', async (_, text) => {
+    const { jobs, sent } = openJobService()
+    await jobs.submitMessage(text, 'm-1')
+    await jobs.submitMessage(text, 'm-1') // delivered twice
+    assert.equal((await jobs.status('diabetes', 'by-queue')).status, 'NotStarted')
+    assert.deepEqual(sent('scoring-job-split'), [
+      { service: 'diabetes', jobId: 'by-queue' },
+      { service: 'diabetes', jobId: 'by-queue' },
+    ])
+  })
 
   it('creates one job for a message without id that is delivered twice', async () => {
     const { jobs } = openJobService()
