@@ -55,7 +55,7 @@ export async function benchJobs(settings: {
       1,
     ),
   ].join('\n\n')
-  // The path of the file on this machine is left out.
+  // The path on this machine is left out of the record.
   const recorded = contests.map(({ file: { service, name, rowCount }, seconds }) => ({
     service,
     name,

@@ -36,7 +36,7 @@ const recordsOf = ({ inputs }: Case) =>
     Object.fromEntries(Object.entries(inputs).map(([name, { values }]) => [name, values[row]?.[0] as string | number])),
   )
 
-describe('batch jobs of CSV and Parquet', () => {
+describe('POST /jobs: batch jobs of CSV and Parquet', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient
@@ -196,23 +196,21 @@ describe('batch jobs of CSV and Parquet', () => {
     }
   })
 
-  it('refuse contradictory options of the input', async () => {
-    for (const [input, output, message] of [
-      [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
-      [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: applies to CSV and Parquet only/],
-      [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
-      [
-        { blob: 'input/a\u2029/../../private/x.csv' },
-        {},
-        /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
-      ],
-      [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
-    ] as const) {
-      const response = await call('wide/jobs', { input, output })
-      const answer = (await response.json()) as { code: string; message: string }
-      assert.deepEqual([response.status, answer.code], [400, 'JOB_INVALID'], answer.message)
-      assert.match(answer.message, message)
-    }
+  it.each([
+    [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
+    [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: applies to CSV and Parquet only/],
+    [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
+    [
+      { blob: 'input/a\u2029/../../private/x.csv' },
+      {},
+      /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
+    ],
+    [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
+  ] as const)('refuse contradictory options of the input: %j', async (input, output, message) => {
+    const response = await call('wide/jobs', { input, output })
+    const answer = (await response.json()) as { code: string; message: string }
+    assert.deepEqual([response.status, answer.code], [400, 'JOB_INVALID'], answer.message)
+    assert.match(answer.message, message)
   })
 
   it('refuse text above SCORING_JOB_MAX_INPUT_BYTES, also compressed', async () => {
