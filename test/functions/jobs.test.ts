@@ -165,7 +165,7 @@ describe('POST /jobs: batch jobs', () => {
     assert.equal((await call('DELETE', 'iris/jobs/none')).status, 404)
   })
 
-  it('refuses a request without the key of the service, before the body is read', async () => {
+  it('are refused without the key of the service, before the body is read', async () => {
     const wrong = { authorization: `Bearer ${await app.keyOf('iris')}` }
     for (const [method, path] of [
       ['POST', 'diabetes/jobs'],

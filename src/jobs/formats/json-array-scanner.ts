@@ -1,13 +1,10 @@
 import { InputUnreadable } from '../failure.ts'
+import { isWhiteSpace } from './json-lines-scanner.ts'
 import type { RowScanner } from './row-scanner.ts'
 
 const [quote, comma, openBracket, backslash, closeBracket, openBrace, closeBrace] = [
   0x22, 0x2c, 0x5b, 0x5c, 0x5d, 0x7b, 0x7d,
 ]
-
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-}
 
 /** The scanned text: a whole array, the rest after an element, or elements with commas between them. */
 type JsonArrayPart = 'array' | 'rest' | 'elements'
@@ -58,7 +55,7 @@ export class JsonArrayScanner implements RowScanner {
         return true
       }
       const byte = piece[this.#at] as number
-      if (isBlank(byte)) this.#at++
+      if (isWhiteSpace(byte)) this.#at++
       else this.#step(byte)
     }
     return false

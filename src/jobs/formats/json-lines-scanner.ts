@@ -2,12 +2,12 @@ import type { RowScanner } from './row-scanner.ts'
 
 const lineFeed = 0x0a
 
-/** White space alone is not a row, and does not belong to the row that it precedes. */
-function isBlank(byte: number | undefined): boolean {
+/** JSON's white space (RFC 8259, section 2). */
+export function isWhiteSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === lineFeed || byte === 0x0d || byte === 0x09
 }
 
-/** Rows are the non-blank lines (jsonlines.org). */
+/** Rows are the non-blank lines (jsonlines.org), without the white space before them. */
 export class JsonLinesScanner implements RowScanner {
   start = 0
   end = 0
@@ -31,7 +31,7 @@ export class JsonLinesScanner implements RowScanner {
     const piece = this.#piece
     let at = this.#at
     if (!this.isOpen) {
-      while (isBlank(piece[at])) at++
+      while (isWhiteSpace(piece[at])) at++
       this.#at = at
       if (at === piece.length) return false
       this.isOpen = true

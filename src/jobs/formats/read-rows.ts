@@ -6,6 +6,7 @@ import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import type { MissingOptions, Row } from '../row-scorer.ts'
 import { cellJson, isMissingText } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
+import { isWhiteSpace } from './json-lines-scanner.ts'
 import { RowReader } from './row-reader.ts'
 import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
 import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
@@ -117,10 +118,6 @@ function trimmed(bytes: Buffer): Buffer {
   while (start < end && isWhiteSpace(bytes[start])) start++
   while (end > start && isWhiteSpace(bytes[end - 1])) end--
   return bytes.subarray(start, end)
-}
-
-function isWhiteSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
 function csvRow(
