@@ -1,4 +1,4 @@
-import { EarlyReads } from './early-reads.ts'
+import { EarlyReads } from './forced-refresh.ts'
 import { KeyAuthorizer } from './key-authorizer.ts'
 import { keySecretName, keySlots, ownerOfSecret } from './key-names.ts'
 import { KeyReader, type KeySource } from './key-reader.ts'

@@ -2,8 +2,8 @@ import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
+import { type OwnMedia, ownMediaOf } from './custom-content-types.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
-import { type OwnMedia, ownMediaOf } from './own-media.ts'
 import { alone, type OwnersWord, type RowSharing, sharingOfScript } from './row-sharing.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */

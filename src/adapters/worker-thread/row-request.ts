@@ -5,7 +5,7 @@ import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocol
 import { decodeJsonBody } from '../../protocols/azureml/input.ts'
 import { isJson, isJsonByHabit, mediaTypeOf, unsupportedMediaType } from '../../protocols/http/media-type.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
-import type { OwnMedia } from '../../scripts/own-media.ts'
+import type { OwnMedia } from '../../scripts/custom-content-types.ts'
 import { rowCountOf } from '../../scripts/row-feeds.ts'
 import type { HeadedScript, RowScript } from '../../scripts/script.ts'
 import type { LoadedService } from './load-service.ts'

@@ -1,7 +1,7 @@
 import type { RequestDetails, ScoringRequest } from '../../engine/dispatch.ts'
 import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
+import { wholeRequest } from '../../scripts/raw-request.ts'
 import type { WholeScript } from '../../scripts/script.ts'
-import { wholeRequest } from '../../scripts/whole-request.ts'
 
 /**
  * What a script of its own kind gets of a request: text, checked members, or the request itself.

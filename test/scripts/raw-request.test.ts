@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { wholeRequest } from '../../src/scripts/whole-request.ts'
+import { wholeRequest } from '../../src/scripts/raw-request.ts'
 
 const make = (text: string, headers: [string, string][] = [], method = 'POST') => {
   const shared = new TextEncoder().encode(`before${text}after`) as Uint8Array<ArrayBuffer>
