@@ -6,7 +6,7 @@ import { isIPv4, isIPv6 } from 'node:net'
  * @param address  `203.0.113.7`, `203.0.113.7:61598` (as Azure's front end writes it), `2001:db8::1`, `[2001:db8::1]:443`
  * @returns empty when it is no address
  */
-export function clientNetworkOf(address: string): string {
+export function clientNetwork(address: string): string {
   const text = address.trim()
   const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(text) ?? []
   const bare = bracketed ?? (/^[\d.]+:\d+$/.test(text) ? text.slice(0, text.indexOf(':')) : text)

@@ -8,7 +8,7 @@ import { keyTimes, maxWaiting } from './key-times.ts'
  * nothing: rotations are no guesses. Of the services that want a turn the one gets it whose last one is longest ago, so a
  * flood on one does not keep the others waiting.
  */
-export class EarlyReads {
+export class ForcedRefresh {
   readonly #clock: Clock
   readonly #isLocal: boolean
   readonly #wanted = new Set<KeyReader>()
@@ -57,7 +57,7 @@ export class EarlyReads {
   #readingFor(reader: KeyReader, isSuspect: boolean): Promise<unknown> | undefined {
     if (reader.isReading || this.#isLocal) return reader.read()
     const now = this.#clock.monotonicMs()
-    if (isSuspect && now - this.#lastTurnOf(reader) < keyTimes.earlyForSuspects) return undefined
+    if (isSuspect && now - this.#lastRefreshAt(reader) < keyTimes.forcedReadIntervalOfSuspectsMs) return undefined
     this.#wanted.add(reader)
     return this.#serveNext() === reader ? reader.read() : undefined
   }
@@ -77,16 +77,16 @@ export class EarlyReads {
   }
 
   #firstWanted(): KeyReader | undefined {
-    return [...this.#wanted].sort((a, b) => this.#lastTurnOf(a) - this.#lastTurnOf(b))[0]
+    return [...this.#wanted].sort((a, b) => this.#lastRefreshAt(a) - this.#lastRefreshAt(b))[0]
   }
 
-  #lastTurnOf(reader: KeyReader): number {
+  #lastRefreshAt(reader: KeyReader): number {
     return this.#turns.get(reader) ?? Number.NEGATIVE_INFINITY
   }
 
   #take(reader: KeyReader): void {
     const now = this.#clock.monotonicMs()
-    const turn = now + keyTimes.early
+    const turn = now + keyTimes.forcedReadIntervalMs
     this.#freeAt = turn
     this.#turns.set(reader, now)
     this.#wanted.delete(reader)

@@ -1,37 +1,37 @@
 import { ScoringError } from '../errors.ts'
-import type { Attempt, Authorizer } from './authorizer.ts'
+import type { Authorizer, Caller } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
 import type { Clock } from './clock.ts'
-import type { EarlyReads } from './forced-refresh.ts'
-import { keySlots } from './key-names.ts'
+import type { ForcedRefresh } from './forced-refresh.ts'
+import { keyTypes } from './key-names.ts'
 import type { KeyReader } from './key-reader.ts'
 import { keyTimes } from './key-times.ts'
-import { digestOf } from './service-key.ts'
+import { digestKey } from './service-key.ts'
 import type { WrongKeyLimit } from './wrong-key-limit.ts'
 
 /** Opens a service to who shows one of its two keys. A known key is answered at once and waits for no vault. */
 export class KeyAuthorizer implements Authorizer {
   readonly #reader: KeyReader
-  readonly #early: EarlyReads
+  readonly #early: ForcedRefresh
   readonly #limit: WrongKeyLimit
   readonly #clock: Clock
 
-  constructor(reader: KeyReader, early: EarlyReads, limit: WrongKeyLimit, clock: Clock) {
+  constructor(reader: KeyReader, early: ForcedRefresh, limit: WrongKeyLimit, clock: Clock) {
     this.#reader = reader
     this.#early = early
     this.#limit = limit
     this.#clock = clock
   }
 
-  authorize(authorization: string | null, attempt: Attempt): void | Promise<void> {
-    const presented = digestOf(parseBearer(authorization))
+  authorize(authorization: string | null, caller: Caller): void | Promise<void> {
+    const presented = digestKey(parseBearer(authorization))
     if (this.#reader.ring.check(presented) === 'known') return
-    if (attempt.isProbe) throw rejected()
-    return this.#authorizeUnknown(presented, attempt.clientAddress())
+    if (caller.isDryRun) throw rejected()
+    return this.#authorizeUnknown(presented, caller.clientAddress())
   }
 
-  countWrong(attempt: Pick<Attempt, 'clientAddress'>): void {
-    this.#limit.count(attempt.clientAddress())
+  countWrong(caller: Pick<Caller, 'clientAddress'>): void {
+    this.#limit.count(caller.clientAddress())
   }
 
   get isReady(): boolean {
@@ -42,7 +42,7 @@ export class KeyAuthorizer implements Authorizer {
     const { ring, lastFailure, isFailing } = this.#reader
     return {
       ageSeconds: ring.ageMs === undefined ? null : Math.floor(ring.ageMs / 1000),
-      ...Object.fromEntries(keySlots.map(slot => [slot, ring.statusOf(slot)])),
+      ...Object.fromEntries(keyTypes.map(type => [type, ring.status(type)])),
       isFailing,
       lastFailure: lastFailure && {
         kind: lastFailure.kind,
@@ -55,7 +55,7 @@ export class KeyAuthorizer implements Authorizer {
   async #authorizeUnknown(presented: Buffer, address: string): Promise<void> {
     const { ring } = this.#reader
     const isSuspect = this.#limit.isOver(address)
-    const until = this.#clock.monotonicMs() + keyTimes.wait
+    const until = this.#clock.monotonicMs() + keyTimes.maxWaitMs
     const begunBefore = this.#reader.begun
     // A read that was under way when the key came may have missed it; only one that began later is the last word.
     while (this.#reader.begun === begunBefore || this.#reader.isReading) {
@@ -67,7 +67,7 @@ export class KeyAuthorizer implements Authorizer {
     }
     if (ring.check(presented) === 'unavailable') {
       throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service cannot be read now; try again later.', {
-        retryAfterSeconds: keyTimes.early / 1000,
+        retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000,
       })
     }
     this.#limit.count(address)

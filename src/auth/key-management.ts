@@ -1,7 +1,7 @@
-import { type KeySlot, keySecretName, otherSlot, parseKeySlot } from './key-names.ts'
+import { type KeyType, keySecretName, otherKeyType, parseKeyType } from './key-names.ts'
 import { makeKey } from './make-key.ts'
 import type { Secret, SecretStore } from './secret-store.ts'
-import { faultOfKey } from './service-key.ts'
+import { findKeyFault } from './service-key.ts'
 
 /** Azure ML's rule for the name of a web service; every such name is legal in the name of a secret. */
 const serviceName = /^[a-z][-a-z0-9]{1,30}[a-z0-9]$/
@@ -27,7 +27,7 @@ export class KeyManagement {
    *
    * @throws Error when the vault cannot be asked
    */
-  async listKeys(service: string, signal: AbortSignal): Promise<Record<KeySlot, Secret | undefined>> {
+  async listKeys(service: string, signal: AbortSignal): Promise<Record<KeyType, Secret | undefined>> {
     mustBeService(service)
     const [primary, secondary] = await Promise.all([
       this.#store.fetchSecret(keySecretName(service, 'primary'), signal),
@@ -39,20 +39,20 @@ export class KeyManagement {
   /**
    * Replaces one key of a service and leaves the other alone, so clients that use that one go on working.
    *
-   * @param slot   `primary` or `secondary`, in any case
+   * @param type   `primary` or `secondary`, in any case
    * @param value  the new key; default: a random one
    * @returns the new key
-   * @throws Error when the slot or the value is not legal, or the vault cannot be asked; the value is not in its message
+   * @throws Error when the type or the value is not legal, or the vault cannot be asked; the value is not in its message
    */
-  async regenKey(service: string, slot: string, signal: AbortSignal, value?: string): Promise<string> {
+  async regenKey(service: string, type: string, signal: AbortSignal, value?: string): Promise<string> {
     mustBeService(service)
-    const chosen = parseKeySlot(slot)
+    const chosen = parseKeyType(type)
     const key = value ?? makeKey(this.#randomBytes)
     mustBeKey(key)
-    const other = await this.#store.fetchSecret(keySecretName(service, otherSlot(chosen)), signal)
+    const other = await this.#store.fetchSecret(keySecretName(service, otherKeyType(chosen)), signal)
     if (other?.value === key) {
       throw new Error(
-        `the new ${chosen} key of ${service} is its ${otherSlot(chosen)} key: replacing one would not shut the other out`,
+        `the new ${chosen} key of ${service} is its ${otherKeyType(chosen)} key: replacing one would not shut the other out`,
       )
     }
     await this.#store.writeSecret(keySecretName(service, chosen), key, signal)
@@ -67,6 +67,6 @@ function mustBeService(name: string): void {
 }
 
 function mustBeKey(value: string): void {
-  const fault = value.length > maxKeyLength ? `is longer than ${maxKeyLength} characters` : faultOfKey(value)
+  const fault = value.length > maxKeyLength ? `is longer than ${maxKeyLength} characters` : findKeyFault(value)
   if (fault !== undefined) throw new Error(`the given key ${fault}`)
 }

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts'
-import { type KeySlot, keySecretName, keySlots } from './key-names.ts'
+import { type KeyType, keySecretName, keyTypes } from './key-names.ts'
 import { KeyRing } from './key-ring.ts'
 import { keyTimes } from './key-times.ts'
 import type { Secret, SecretStore } from './secret-store.ts'
@@ -34,7 +34,7 @@ export class KeyReader {
   #isFailing = false
   #isReadable = true
   readonly #source: KeySource
-  readonly #told = new Map<KeySlot, string | undefined>()
+  readonly #told = new Map<KeyType, string | undefined>()
   #failuresInRow = 0
   #flight: Promise<boolean> | undefined
   #isAskedAgain = false
@@ -94,18 +94,18 @@ export class KeyReader {
     const startedAt = clock.monotonicMs()
     this.#abort = new AbortController()
     const { signal } = this.#abort
-    const cancelDeadline = clock.after(keyTimes.read, () => this.#abort.abort(timeout()))
-    const results = await Promise.allSettled(keySlots.map(slot => this.#fetch(slot, signal)))
+    const cancelDeadline = clock.after(keyTimes.readTimeoutMs, () => this.#abort.abort(timeout()))
+    const results = await Promise.allSettled(keyTypes.map(type => this.#fetch(type, signal)))
     cancelDeadline()
     if (this.#isStopped) return false
     let isNew = false
     let failure: Error | undefined
     for (const [index, result] of results.entries()) {
-      const slot = keySlots[index] as KeySlot
+      const type = keyTypes[index] as KeyType
       if (result.status === 'rejected') failure = result.reason as Error
       else {
-        isNew = this.ring.put(slot, result.value, startedAt) || isNew
-        this.#tellFault(slot)
+        isNew = this.ring.put(type, result.value, startedAt) || isNew
+        this.#tellFault(type)
       }
     }
     this.#settle(failure)
@@ -113,10 +113,10 @@ export class KeyReader {
   }
 
   /** The store is asked to stop at the deadline, and not waited for if it does not. */
-  #fetch(slot: KeySlot, signal: AbortSignal): Promise<Secret | undefined> {
+  #fetch(type: KeyType, signal: AbortSignal): Promise<Secret | undefined> {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      const fetch = async () => this.#source.store.fetchSecret(keySecretName(this.service, slot), signal)
+      const fetch = async () => this.#source.store.fetchSecret(keySecretName(this.service, type), signal)
       fetch().then(resolve, reject)
     })
   }
@@ -124,17 +124,20 @@ export class KeyReader {
   #settle(failure: Error | undefined): void {
     const { clock, random, log } = this.#source
     if (failure) {
-      const kind = kindOf(failure)
+      const kind = failureKind(failure)
       const reason = `${failure.message}`.replace(/\s+/g, ' ').slice(0, 300)
       if (!this.#isFailing) log(`[${this.service}] keys cannot be read (${kind}): ${reason}; trying again`)
       this.lastFailure = { kind, at: clock.monotonicMs() }
-      const longest = Math.min(keyTimes.lastRetry, keyTimes.firstRetry * 2 ** Math.min(this.#failuresInRow++, 16))
+      const longest = Math.min(
+        keyTimes.maxRetryDelayMs,
+        keyTimes.firstRetryDelayMs * 2 ** Math.min(this.#failuresInRow++, 16),
+      )
       this.#readIn(longest * (0.5 + random() / 2))
     } else {
       if (this.#isFailing) log(`[${this.service}] keys can be read again`)
       this.#failuresInRow = 0
       // Earlier than it must be, by chance: instances that started together do not ask together.
-      this.#readIn(keyTimes.soft * (0.8 + random() * 0.15))
+      this.#readIn(keyTimes.refreshAfterMs * (0.8 + random() * 0.15))
     }
     this.#isFailing = failure !== undefined
     const { isReadable } = this.ring
@@ -147,23 +150,23 @@ export class KeyReader {
   }
 
   /** Once, when it becomes so. */
-  #tellFault(slot: KeySlot): void {
-    const fault = this.ring.faultOf(slot)
+  #tellFault(type: KeyType): void {
+    const fault = this.ring.fault(type)
     const { log } = this.#source
-    const name = keySecretName(this.service, slot)
-    if (fault !== this.#told.get(slot)) log(`[${this.service}] secret ${name} ${fault ?? 'is a key again'}`)
-    this.#told.set(slot, fault)
+    const name = keySecretName(this.service, type)
+    if (fault !== this.#told.get(type)) log(`[${this.service}] secret ${name} ${fault ?? 'is a key again'}`)
+    this.#told.set(type, fault)
   }
 }
 
 function timeout(): Error {
-  const error = new Error(`no answer within ${keyTimes.read} ms`)
+  const error = new Error(`no answer within ${keyTimes.readTimeoutMs} ms`)
   error.name = 'timeout'
   return error
 }
 
 /** Short and without surprises: it is shown on the health page. */
-function kindOf(error: Error & { code?: unknown }): string {
+function failureKind(error: Error & { code?: unknown }): string {
   const kind = typeof error.code === 'string' && error.code !== '' ? error.code : error.name
   return /^[\w.-]{1,64}$/.test(kind) ? kind : 'Error'
 }

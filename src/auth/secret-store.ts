@@ -11,7 +11,7 @@ export interface Secret {
 
 /** Where secrets come from. Port: `adapters/azure/key-vault-secret-store.ts` implements it. */
 export interface SecretStore {
-  /** Asking costs next to nothing, so that every unknown key is looked for; absent: they take turns (`EarlyReads`). */
+  /** Asking costs next to nothing, so that every unknown key is looked for; absent: they take turns (`ForcedRefresh`). */
   readonly isLocal?: boolean
   /**
    * The newest version of a secret.

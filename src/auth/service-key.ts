@@ -24,12 +24,12 @@ export const minKeyLength = 32
 /** What a client can send after `Bearer ` (RFC 6750, section 2.1). */
 const b64token = /^[A-Za-z0-9\-._~+/]+=*$/
 
-export function digestOf(key: string): Buffer {
+export function digestKey(key: string): Buffer {
   return hash('sha256', key, 'buffer')
 }
 
 /** Why a text can be no key; completes the sentence "the key …", and never repeats the text. */
-export function faultOfKey(value: string): string | undefined {
+export function findKeyFault(value: string): string | undefined {
   if (value === '') return 'is empty'
   // What App Service leaves in place of a reference that it could not resolve.
   if (/^\s*@Microsoft\.KeyVault\(/i.test(value)) return 'is a reference nobody resolved'
@@ -43,13 +43,13 @@ export function readKey(secret: Secret | undefined): ServiceKey | KeyFault {
   if (secret === undefined) return { fault: 'is absent or disabled', isMistake: false }
   const { value, isEnabled, notBefore, expiresAt } = secret
   if (!isEnabled) return { fault: 'is disabled', isMistake: false }
-  const fault = faultOfKey(value)
+  const fault = findKeyFault(value)
   if (fault !== undefined) return { fault, isMistake: true }
-  return { digest: digestOf(value), notBefore, expiresAt }
+  return { digest: digestKey(value), notBefore, expiresAt }
 }
 
 /** @param now  milliseconds since 1970; a key counts from `notBefore` on, and no longer at `expiresAt` */
-export function validityOf(key: ServiceKey, now: number): 'valid' | 'not yet valid' | 'expired' {
+export function checkValidity(key: ServiceKey, now: number): 'valid' | 'not yet valid' | 'expired' {
   if (key.expiresAt !== undefined && now >= key.expiresAt) return 'expired'
   return key.notBefore !== undefined && now < key.notBefore ? 'not yet valid' : 'valid'
 }

@@ -1,6 +1,6 @@
-import { EarlyReads } from './forced-refresh.ts'
+import { ForcedRefresh } from './forced-refresh.ts'
 import { KeyAuthorizer } from './key-authorizer.ts'
-import { keySecretName, keySlots, ownerOfSecret } from './key-names.ts'
+import { keySecretName, keyTypes, parseKeySecretName } from './key-names.ts'
 import { KeyReader, type KeySource } from './key-reader.ts'
 import { WrongKeyLimit } from './wrong-key-limit.ts'
 
@@ -8,13 +8,13 @@ import { WrongKeyLimit } from './wrong-key-limit.ts'
 export class ServiceKeys {
   readonly #readers: ReadonlyMap<string, KeyReader>
   readonly #authorizers: ReadonlyMap<string, KeyAuthorizer>
-  readonly #early: EarlyReads
+  readonly #early: ForcedRefresh
 
   /** @param services  their names */
   constructor(services: readonly string[], source: KeySource) {
     const { clock, store } = source
     const limit = new WrongKeyLimit(clock)
-    this.#early = new EarlyReads(clock, store.isLocal)
+    this.#early = new ForcedRefresh(clock, store.isLocal)
     this.#readers = new Map(services.map(service => [service, new KeyReader(service, source)]))
     this.#authorizers = new Map(
       [...this.#readers].map(([service, reader]) => [service, new KeyAuthorizer(reader, this.#early, limit, clock)]),
@@ -32,16 +32,16 @@ export class ServiceKeys {
   /** Secrets whose value can be no key, so that somebody has to mend them: one line each, without the value. */
   get mistakes(): string[] {
     return [...this.#readers].flatMap(([service, { ring }]) =>
-      keySlots.flatMap(slot => {
-        const content = ring.contentOf(slot)
+      keyTypes.flatMap(type => {
+        const content = ring.content(type)
         const isMistake = content !== undefined && 'fault' in content && content.isMistake
-        return isMistake ? [`secret ${keySecretName(service, slot)} ${content.fault}`] : []
+        return isMistake ? [`secret ${keySecretName(service, type)} ${content.fault}`] : []
       }),
     )
   }
 
   /** @throws Error for a service that is not opened by keys */
-  authorizerOf(service: string): KeyAuthorizer {
+  authorizer(service: string): KeyAuthorizer {
     const authorizer = this.#authorizers.get(service)
     if (!authorizer) throw new Error(`service "${service}" is not opened by keys`)
     return authorizer
@@ -49,7 +49,7 @@ export class ServiceKeys {
 
   /** The vault tells that a secret has a new version: its service's keys are read at once. Other secrets are ignored. */
   keysChanged(secretName: string): void {
-    const owner = ownerOfSecret(secretName)
+    const owner = parseKeySecretName(secretName)
     if (owner) this.#readers.get(owner.service)?.readAgain()
   }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { errors, jwtVerify } from 'jose'
 import { ScoringError } from '../errors.ts'
-import type { Attempt, Authorizer } from './authorizer.ts'
+import type { Authorizer, Caller } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
 import type { SigningKeys } from './signing-keys.ts'
 import { checkClaims, type TokenTrust } from './token-claims.ts'
@@ -36,7 +36,7 @@ export class TokenAuthorizer implements Authorizer {
   /** @throws ScoringError BEARER_MISSING, BEARER_MALFORMED, BEARER_REJECTED, TOKEN_KEYS_UNAVAILABLE, or RoleMissing */
   authorize(
     authorization: string | null,
-    { isProbe }: Pick<Attempt, 'isProbe'> = { isProbe: false },
+    { isDryRun }: Pick<Caller, 'isDryRun'> = { isDryRun: false },
   ): void | Promise<void> {
     const token = parseBearer(authorization, 'token')
     if (token.length > maxTokenLength) throw tokenRejected()
@@ -44,7 +44,7 @@ export class TokenAuthorizer implements Authorizer {
     const digest = hash('sha256', token, 'base64')
     const keySet = keys.current
     if (keySet && this.#verified.has(digest, keySet, now())) return
-    return this.#verify(token, !isProbe).then(validUntil => {
+    return this.#verify(token, !isDryRun).then(validUntil => {
       if (keySet) this.#verified.add(digest, keySet, validUntil)
     })
   }

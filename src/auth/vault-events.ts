@@ -12,9 +12,9 @@ const changes: ReadonlySet<unknown> = new Set([
  * @param vaultUrl  the vault that the app reads
  * @returns the name of the secret; undefined when the event is of another kind or of another vault
  */
-export function secretChangedIn(event: unknown, vaultUrl: string): string | undefined {
-  const { eventType, topic, data } = membersOf(event)
-  const { objectName, objectType } = membersOf(data)
+export function changedSecret(event: unknown, vaultUrl: string): string | undefined {
+  const { eventType, topic, data } = asMembers(event)
+  const { objectName, objectType } = asMembers(data)
   const vault = new URL(vaultUrl).hostname.split('.', 1)[0] as string
   const isOurs =
     typeof topic === 'string' && topic.toLowerCase().endsWith(`/providers/microsoft.keyvault/vaults/${vault}`)
@@ -22,6 +22,6 @@ export function secretChangedIn(event: unknown, vaultUrl: string): string | unde
   return typeof objectName === 'string' && /^[0-9A-Za-z-]{1,127}$/.test(objectName) ? objectName : undefined
 }
 
-function membersOf(value: unknown): Record<string, unknown> {
+function asMembers(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

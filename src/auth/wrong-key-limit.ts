@@ -1,5 +1,5 @@
 import { ScoringError } from '../errors.ts'
-import { clientNetworkOf } from './client-network.ts'
+import { clientNetwork } from './client-network.ts'
 import type { Clock } from './clock.ts'
 
 /** Wrong keys that a client may show within the window, over all services. */
@@ -30,14 +30,14 @@ export class WrongKeyLimit {
 
   /** Whether the client has shown so many that the next wrong one is refused. */
   isOver(address: string): boolean {
-    const client = this.#clients.get(clientNetworkOf(address))
+    const client = this.#clients.get(clientNetwork(address))
     return client !== undefined && client.count >= maxWrongKeys && this.#clock.monotonicMs() < client.windowEndsAt
   }
 
   /** @throws ScoringError TOO_MANY_WRONG_KEYS when this one is over the limit */
   count(address: string): void {
     const now = this.#clock.monotonicMs()
-    const network = clientNetworkOf(address)
+    const network = clientNetwork(address)
     let client = this.#clients.get(network)
     if (!client || now >= client.windowEndsAt) client = { count: 0, windowEndsAt: now + windowMs }
     this.#clients.delete(network)

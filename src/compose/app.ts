@@ -233,7 +233,7 @@ function authorizerFor(
   tokens: EntraAuthorizers | undefined,
 ): Authorizer | undefined {
   if (auth.mode === 'none') return undefined
-  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizerOf(name)
+  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizer(name)
   if (!authorizer) throw new StartupError(`service "${name}": nothing to check its callers with`)
   return authorizer
 }

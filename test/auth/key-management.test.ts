@@ -42,14 +42,14 @@ describe('KeyManagement', skipFor(noOpenssl), () => {
     assert.equal((await keys.listKeys('iris', signal())).secondary, undefined)
   })
 
-  for (const [slot, changed, kept] of [
+  for (const [type, changed, kept] of [
     ['primary', 'iris-primary-key', 'iris-secondary-key'],
     ['Secondary', 'iris-secondary-key', 'iris-primary-key'],
   ] as const) {
-    it(`replaces the ${slot} key by a random one, and leaves the other alone`, async test => {
+    it(`replaces the ${type} key by a random one, and leaves the other alone`, async test => {
       const { vault, keys } = await managed(test)
       const [untouched] = vault.valuesOf(kept)
-      const key = await keys.regenKey('iris', slot, signal())
+      const key = await keys.regenKey('iris', type, signal())
       assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
       assert.equal(vault.valuesOf(changed).length, 2)
       assert.equal(vault.valuesOf(changed)[1], key)
@@ -115,7 +115,7 @@ describe('KeyManagement', skipFor(noOpenssl), () => {
 })
 
 describe('keySecretName', () => {
-  it('is <service>-<slot>-key', () => {
+  it('is <service>-<type>-key', () => {
     assert.equal(keySecretName('iris', 'primary'), 'iris-primary-key')
     assert.equal(keySecretName('my-model-2', 'secondary'), 'my-model-2-secondary-key')
   })

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import type { KeySlot } from '../../src/auth/key-names.ts'
+import type { KeyType } from '../../src/auth/key-names.ts'
 import { keyNamed, setUp } from './key-fixture.ts'
 
 const [second, minute, hour] = [1000, 60_000, 3_600_000]
 const soft = 5 * minute
 const hard = 24 * hour
 
-/** What a slot of the vault held from some moment on. */
+/** What the secret of a key type held from some moment on. */
 interface Held {
-  readonly slot: KeySlot
+  readonly type: KeyType
   until: number
   readonly key: string | undefined
   readonly notBefore: number | undefined
@@ -30,30 +30,30 @@ class Model {
   #address = 0
 
   constructor() {
-    for (const slot of ['primary', 'secondary'] as const) this.write(slot, {})
+    for (const type of ['primary', 'secondary'] as const) this.write(type, {})
   }
 
   get now(): number {
     return this.app.clock.monotonicMs()
   }
 
-  current(slot: KeySlot): Held {
-    return this.past.findLast(held => held.slot === slot) as Held
+  current(type: KeyType): Held {
+    return this.past.findLast(held => held.type === type) as Held
   }
 
-  write(slot: KeySlot, limits: { notBefore?: number; expiresAt?: number }): void {
-    const key = keyNamed(`${slot}-${++this.#count}`)
+  write(type: KeyType, limits: { notBefore?: number; expiresAt?: number }): void {
+    const key = keyNamed(`${type}-${++this.#count}`)
     const { wallOffset } = this.app.clock
     const at = (ms: number | undefined) => (ms === undefined ? undefined : wallOffset + this.now + ms)
     const dates = { notBefore: at(limits.notBefore), expiresAt: at(limits.expiresAt) }
-    this.app.store.put(`iris-${slot}-key`, key, dates)
-    this.#note(slot, { key, ...dates })
+    this.app.store.put(`iris-${type}-key`, key, dates)
+    this.#note(type, { key, ...dates })
   }
 
-  remove(slot: KeySlot, isDisabled: boolean): void {
-    if (isDisabled) this.app.store.put(`iris-${slot}-key`, keyNamed('disabled'), { isEnabled: false })
-    else this.app.store.delete(`iris-${slot}-key`)
-    this.#note(slot, { key: undefined, notBefore: undefined, expiresAt: undefined })
+  remove(type: KeyType, isDisabled: boolean): void {
+    if (isDisabled) this.app.store.put(`iris-${type}-key`, keyNamed('disabled'), { isEnabled: false })
+    else this.app.store.delete(`iris-${type}-key`)
+    this.#note(type, { key: undefined, notBefore: undefined, expiresAt: undefined })
   }
 
   vault(state: 'up' | 'down' | 'hanging'): void {
@@ -73,7 +73,7 @@ class Model {
       assert.ok(this.#counts(held) && held.until >= believed, `${key} opened ${this.now - held.until} ms after its end`)
       return
     }
-    if (!this.#counts(held) || held !== this.current(held.slot) || this.app.store.state !== 'up') return
+    if (!this.#counts(held) || held !== this.current(held.type) || this.app.store.state !== 'up') return
     // A valid key may come when the turn for an early read is spent, or during a read that hangs; then it works at the next turn.
     await this.app.clock.advance(10 * second)
     if (this.#counts(held)) assert.equal((await this.#ask(key)).outcome, 'let in', `${key} is valid, after ${outcome}`)
@@ -89,16 +89,16 @@ class Model {
     return key !== undefined && wall >= notBefore && wall < expiresAt
   }
 
-  #note(slot: KeySlot, held: Pick<Held, 'key' | 'notBefore' | 'expiresAt'>): void {
-    const last = this.past.findLast(each => each.slot === slot)
+  #note(type: KeyType, held: Pick<Held, 'key' | 'notBefore' | 'expiresAt'>): void {
+    const last = this.past.findLast(each => each.type === type)
     if (last) last.until = this.now
-    this.past.push({ slot, until: Infinity, ...held })
+    this.past.push({ type, until: Infinity, ...held })
   }
 }
 
 type Step = (model: Model) => Promise<void> | void
 
-const slot = fc.constantFrom<KeySlot>('primary', 'secondary')
+const type = fc.constantFrom<KeyType>('primary', 'secondary')
 const span = fc.oneof(
   fc.integer({ min: 1, max: 2 * second }),
   fc.integer({ min: 1, max: 30 * second }),
@@ -116,7 +116,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: slot.map(
+    arbitrary: type.map(
       (which): Step =>
         model =>
           model.show(model.current(which)),
@@ -132,7 +132,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: slot.map(
+    arbitrary: type.map(
       (which): Step =>
         model =>
           model.write(which, {}),
@@ -140,7 +140,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(slot, fc.option(span, { nil: undefined }), fc.option(span, { nil: undefined })).map(
+    arbitrary: fc.tuple(type, fc.option(span, { nil: undefined }), fc.option(span, { nil: undefined })).map(
       ([which, notBefore, expiresAt]): Step =>
         model =>
           model.write(which, { notBefore, expiresAt }),
@@ -148,7 +148,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(slot, fc.boolean()).map(
+    arbitrary: fc.tuple(type, fc.boolean()).map(
       ([which, isDisabled]): Step =>
         model =>
           model.remove(which, isDisabled),
@@ -182,7 +182,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: slot.map(
+    arbitrary: type.map(
       (which): Step =>
         model =>
           model.app.keys.keysChanged(`iris-${which}-key`),

@@ -56,9 +56,9 @@ describe('the keys of a service', () => {
     await keys.load()
     const current = { primary, secondary }
     for (let round = 0; round < 100; round++) {
-      const slot = round % 2 ? 'primary' : 'secondary'
-      current[slot] = keyNamed(`${slot}-${round}`)
-      store.put(`iris-${slot}-key`, current[slot])
+      const type = round % 2 ? 'primary' : 'secondary'
+      current[type] = keyNamed(`${type}-${round}`)
+      store.put(`iris-${type}-key`, current[type])
       assert.equal(await outcomeOf(current.primary), 'let in', `${round}`)
       assert.equal(await outcomeOf(current.secondary), 'let in', `${round}`)
       await clock.advance(100)
@@ -139,7 +139,7 @@ describe('the keys of a service', () => {
     assert.equal(await outcomeOf(secondary), 'let in')
   })
 
-  it('are still the one that is there when the other slot is empty or disabled', async () => {
+  it('are still the one that is there when the other secret is empty or disabled', async () => {
     const { store, keys, lines, outcomeOf } = setUp()
     store.delete('iris-secondary-key')
     await keys.load()
@@ -148,7 +148,7 @@ describe('the keys of a service', () => {
     assert.deepEqual(lines, ['[iris] secret iris-secondary-key is absent or disabled'])
   })
 
-  it('are unavailable when no slot holds one, and found when somebody makes one', async () => {
+  it('are unavailable when no secret holds one, and found once there is one', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     store.delete('iris-primary-key')
     store.put('iris-secondary-key', secondary, { isEnabled: false })
@@ -159,7 +159,7 @@ describe('the keys of a service', () => {
     assert.equal(await outcomeOf(primary), 'let in')
   })
 
-  it('cannot be told from others while one slot cannot be read', async () => {
+  it('cannot be told from others while one secret cannot be read', async () => {
     const { store, keys, outcomeOf } = setUp()
     const fetchSecret = store.fetchSecret.bind(store)
     store.fetchSecret = async name => {

@@ -66,7 +66,7 @@ describe('SigningKeys', () => {
     authority.keys = [first, second]
     authority.mode = 'hang'
     clock.elapsed += minute
-    const probe = async (key: SigningKey) => authorizer.authorize(`Bearer ${key.sign(claims)}`, { isProbe: true })
+    const probe = async (key: SigningKey) => authorizer.authorize(`Bearer ${key.sign(claims)}`, { isDryRun: true })
     await probe(first)
     await assert.rejects(probe(second), rejected)
     assert.equal(authority.fetchCount, 1)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, it } from 'vitest'
-import { clientNetworkOf } from '../../src/auth/client-network.ts'
+import { clientNetwork } from '../../src/auth/client-network.ts'
 import { WrongKeyLimit } from '../../src/auth/wrong-key-limit.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
 import { from, keyNamed, primary, secondary, setUp } from './key-fixture.ts'
@@ -21,7 +21,7 @@ describe('wrong keys', () => {
     await keys.load()
     const before = store.calls.length
     for (let n = 0; n < 100_000; n++) {
-      const authorizer = n % 3 ? iris : keys.authorizerOf('digits')
+      const authorizer = n % 3 ? iris : keys.authorizer('digits')
       const answer = authorizer.authorize(`Bearer wrong-${n}`, from(addressOf(n))) as Promise<void>
       answer.catch(() => {})
       if (n % 1000 === 0) await clock.advance(second)
@@ -78,7 +78,7 @@ describe('wrong keys', () => {
     let n = 0
     const flood = () => {
       for (let i = 0; i < 50; i++) {
-        const answer = keys.authorizerOf('iris').authorize('Bearer wrong', from(addressOf(n++))) as Promise<void>
+        const answer = keys.authorizer('iris').authorize('Bearer wrong', from(addressOf(n++))) as Promise<void>
         answer.catch(() => {})
       }
     }
@@ -123,7 +123,7 @@ describe('wrong keys', () => {
     await keys.load()
     const before = store.calls.length
     for (let n = 0; n < 100; n++) {
-      assert.throws(() => iris.authorize('Bearer wrong', { ...from('203.0.113.7'), isProbe: true }), {
+      assert.throws(() => iris.authorize('Bearer wrong', { ...from('203.0.113.7'), isDryRun: true }), {
         code: 'BEARER_REJECTED',
       })
     }
@@ -150,7 +150,7 @@ describe('WrongKeyLimit', () => {
   })
 })
 
-describe('clientNetworkOf', () => {
+describe('clientNetwork', () => {
   it('is an IPv4 address, however it is written', () => {
     for (const written of [
       '203.0.113.7',
@@ -159,7 +159,7 @@ describe('clientNetworkOf', () => {
       '::ffff:203.0.113.7',
       '[::ffff:203.0.113.7]:443',
     ])
-      assert.equal(clientNetworkOf(written), '203.0.113.7', written)
+      assert.equal(clientNetwork(written), '203.0.113.7', written)
   })
 
   it('is the /64 of an IPv6 address', () => {
@@ -172,13 +172,13 @@ describe('clientNetworkOf', () => {
       ['fe80::1%eth0', 'fe80:0:0:0::/64'],
       ['64:ff9b::203.0.113.7', '64:ff9b:0:0::/64'],
     ] as const) {
-      assert.equal(clientNetworkOf(written), network, written)
+      assert.equal(clientNetwork(written), network, written)
     }
   })
 
   it('is nothing for what is no address', () => {
     for (const text of ['', 'unknown', '203.0.113', '203.0.113.7:x', '[203.0.113.7', 'a:b']) {
-      assert.equal(clientNetworkOf(text), '', text)
+      assert.equal(clientNetwork(text), '', text)
     }
   })
 })

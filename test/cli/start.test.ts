@@ -72,7 +72,7 @@ describe('start', () => {
 
   it('says where the keys are when they are in a vault, and shows none of a file', skipFor(noOpenssl), async test => {
     const vault = await startKeyVaultDouble(test)
-    for (const slot of ['primary', 'secondary']) vault.set(`sut-${slot}-key`, `${slot}-of-the-vault`.padEnd(40, '0'))
+    for (const type of ['primary', 'secondary']) vault.set(`sut-${type}-key`, `${type}-of-the-vault`.padEnd(40, '0'))
     const root = await copyOfApp(test)
     await mkdir(join(root, '.local'))
     const old = 'a-key-of-the-time-before-the-vault'

@@ -41,7 +41,7 @@ export class KeyVaultSecretStore implements SecretStore {
       if (isAbsence(failure)) return undefined
       throw this.#failed('did not give', name, failure, 'Key Vault Secrets User', signal)
     }
-    const secret = secretOf(answer)
+    const secret = readSecret(answer)
     if (!secret) throw new VaultError(`${this.#sentence('did not give', name)} its answer is no secret`, 'no-secret')
     return secret
   }
@@ -78,17 +78,17 @@ class VaultError extends Error {
 }
 
 /** @returns undefined when a part is missing or has another type: a limit that cannot be read must not become none */
-function secretOf({ value, properties }: KeyVaultSecret): Secret | undefined {
+function readSecret({ value, properties }: KeyVaultSecret): Secret | undefined {
   const { version, enabled } = properties
   if (typeof value !== 'string' || typeof version !== 'string' || typeof enabled !== 'boolean') return undefined
-  const notBefore = millisOf(properties.notBefore)
-  const expiresAt = millisOf(properties.expiresOn)
+  const notBefore = toMillis(properties.notBefore)
+  const expiresAt = toMillis(properties.expiresOn)
   if (Number.isNaN(notBefore) || Number.isNaN(expiresAt)) return undefined
   return { value, version, isEnabled: enabled, notBefore, expiresAt }
 }
 
 /** NaN when it is no time: the SDK hands on what it cannot read. */
-function millisOf(time: unknown): number | undefined {
+function toMillis(time: unknown): number | undefined {
   if (time === undefined || time === null) return undefined
   return time instanceof Date ? time.getTime() : Number.NaN
 }

@@ -11,7 +11,7 @@ interface Failure {
 export function isAbsence(failure: unknown): boolean {
   const { statusCode, code } = failure as Failure
   if (statusCode === 404) return typeof code === 'string'
-  return statusCode === 403 && innerCodeOf(failure as Failure) === 'SecretDisabled'
+  return statusCode === 403 && innerCode(failure as Failure) === 'SecretDisabled'
 }
 
 /**
@@ -24,10 +24,10 @@ export function isAbsence(failure: unknown): boolean {
 export function describeFailure(failure: unknown, role: string, signal: AbortSignal): { code: string; reason: string } {
   if (signal.aborted) return { code: 'timeout', reason: 'no answer in time' }
   const known = (failure ?? {}) as Failure
-  const codes = [known.code, innerCodeOf(known)].filter(isName)
+  const codes = [known.code, innerCode(known)].filter(isName)
   const { statusCode } = known
   if (typeof statusCode !== 'number') {
-    const code = codes[0] ?? nameOf(known)
+    const code = codes[0] ?? errorName(known)
     return { code, reason: `${code}${hintFor(known)}` }
   }
   const status = [`status ${statusCode}`, ...codes].join(', ')
@@ -48,11 +48,11 @@ function hintFor({ name, message }: Failure): string {
   return text.startsWith('The challenge') ? ': the vault asks for a token of another resource' : ''
 }
 
-function innerCodeOf({ details }: Failure): unknown {
+function innerCode({ details }: Failure): unknown {
   return details?.error?.innerError?.code
 }
 
-function nameOf({ name }: Failure): string {
+function errorName({ name }: Failure): string {
   return isName(name) ? name : 'Error'
 }
 

@@ -16,12 +16,12 @@ export class EntraAuthorizers {
   /** The tenant's keys are fetched meanwhile, so that the first request finds them. */
   authorizerFor({ audience, role, ...auth }: TokenAuth): TokenAuthorizer {
     const tenantId = auth.tenantId.toLowerCase() // as tokens have it
-    const keys = this.#keys.get(tenantId) ?? this.#keysOf(tenantId)
-    const trust = { tenantId, issuers: issuersOf(this.#authority, tenantId), audiences: [audience].flat(), role }
+    const keys = this.#keys.get(tenantId) ?? this.#openKeys(tenantId)
+    const trust = { tenantId, issuers: tenantIssuers(this.#authority, tenantId), audiences: [audience].flat(), role }
     return new TokenAuthorizer({ trust, keys, now: Date.now })
   }
 
-  #keysOf(tenantId: string): SigningKeys {
+  #openKeys(tenantId: string): SigningKeys {
     const keys = new SigningKeys({
       source: new EntraKeySet(this.#authority, tenantId),
       log: line => console.error(line),
@@ -34,7 +34,7 @@ export class EntraAuthorizers {
 }
 
 /** How tokens of version 2.0 and 1.0 name a tenant; 1.0 has one name for all clouds but China's. */
-function issuersOf(authority: string, tenantId: string): string[] {
+function tenantIssuers(authority: string, tenantId: string): string[] {
   const older = authority.endsWith('.cn') ? 'https://sts.chinacloudapi.cn' : 'https://sts.windows.net'
   return [`${authority}/${tenantId}/v2.0`, `${older}/${tenantId}/`]
 }

@@ -5,7 +5,7 @@ import type { LoadReport, ScoringAnswer } from '../../engine/dispatch.ts'
 import type { Patience } from '../../engine/waiting-request.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { attemptOf } from '../http/client-address.ts'
+import { readCaller } from '../http/client-address.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import type { BodyAccount } from '../http/read-body.ts'
@@ -159,7 +159,7 @@ function scopeOf(error: ScoringError): string | undefined {
 
 /** @throws ScoringError as its `Authorizer` says */
 export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
-  return service.authorizer?.authorize(request.headers.get('authorization'), attemptOf(request))
+  return service.authorizer?.authorize(request.headers.get('authorization'), readCaller(request))
 }
 
 /** A raw-HTTP script sees HEAD and OPTIONS too, but for the preflights of browsers, which bring no key. */

@@ -1,8 +1,8 @@
-import type { Attempt } from '../../auth/authorizer.ts'
+import type { Caller } from '../../auth/authorizer.ts'
 import type { WireRequest } from './wire.ts'
 
-export function attemptOf(request: WireRequest): Attempt {
-  return { clientAddress: () => clientAddressOf(request), isProbe: false }
+export function readCaller(request: WireRequest): Caller {
+  return { clientAddress: () => readClientAddress(request), isDryRun: false }
 }
 
 /**
@@ -11,7 +11,7 @@ export function attemptOf(request: WireRequest): Attempt {
  * gateway of one's own that is the gateway's address: `X-Azure-ClientIP` would say more, but anybody can send it to
  * the app's own host name.
  */
-export function clientAddressOf({ clientAddress, headers }: WireRequest): string {
+export function readClientAddress({ clientAddress, headers }: WireRequest): string {
   if (clientAddress !== undefined) return clientAddress
   const hops = headers.get('x-forwarded-for') ?? ''
   return hops.slice(hops.lastIndexOf(',') + 1).trim()
