@@ -5,7 +5,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { type BodyToDecode, TensorInput } from './api.ts'
 
 /** Bodies other than JSON that a script reads itself. */
-export interface OwnMedia {
+export interface CustomContentTypes {
   /** Media types, a subtype of `*` standing for all of its type. */
   readonly types: readonly string[]
   takes(mediaType: string): boolean
@@ -30,7 +30,11 @@ interface MediaModule {
  * @returns undefined when the script has neither
  * @throws ServiceLoadError when one is there without the other, or without `input = tensor(...)`
  */
-export function ownMediaOf(file: string, module: MediaModule, inputs: readonly TensorInfo[]): OwnMedia | undefined {
+export function readCustomContentTypes(
+  file: string,
+  module: MediaModule,
+  inputs: readonly TensorInfo[],
+): CustomContentTypes | undefined {
   const { accepts, decode, input, rawHttp } = module
   if (accepts === undefined) {
     // Nobody would ever call it; as likely as not, `accepts` is misspelt.
@@ -50,7 +54,7 @@ export function ownMediaOf(file: string, module: MediaModule, inputs: readonly T
   return {
     types,
     takes: mediaType => types.includes(mediaType) || types.includes(mediaType.replace(/\/.*$/, '/*')),
-    decode: async body => feedsOf(await (decode as (body: BodyToDecode) => unknown)(body), inputs),
+    decode: async body => checkFeeds(await (decode as (body: BodyToDecode) => unknown)(body), inputs),
   }
 }
 
@@ -72,7 +76,7 @@ function checkedTypes(file: string, accepts: unknown): readonly string[] {
 }
 
 /** A missing input or another type is the script's mistake, a shape mostly the caller's. */
-function feedsOf(result: unknown, inputs: readonly TensorInfo[]): Feeds {
+function checkFeeds(result: unknown, inputs: readonly TensorInfo[]): Feeds {
   const [only] = inputs
   const byName = result instanceof Tensor && inputs.length === 1 && only ? { [only.name]: result } : result
   const feeds = new Map<string, Tensor>()

@@ -8,7 +8,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import type { RowScript, Script } from './script.ts'
 
 /** Milliseconds after which no other values are tried. */
-const patienceMs = 2000
+const trialTimeoutMs = 2000
 
 /** Integers that mean a size or a number of things are no good as 0, those that are an index may be no good as 1. */
 const fillings = [1, 0] as const
@@ -30,7 +30,7 @@ export async function findExample(script: Script): Promise<Example | undefined> 
   const bodies = fillings.map(integers => exampleBody(script, integers))
   const startedAt = performance.now()
   for (const body of bodies) {
-    if (body === undefined || performance.now() - startedAt > patienceMs) break
+    if (body === undefined || performance.now() - startedAt > trialTimeoutMs) break
     try {
       return { body, answer: { result: await script.run(script.decode(JSON.parse(body)), {}) } }
     } catch {
@@ -69,11 +69,11 @@ function exampleTensor({ dtype, shape = [] }: TensorInfo, integers: 0 | 1): Tens
   const count = elementCount(sizes)
   if (count > maxExampleElements) return undefined
   const data = allocate(dtype, count)
-  data.fill(fillingOf(dtype, integers) as never)
+  data.fill(pickFilling(dtype, integers) as never)
   return new Tensor(dtype, data, sizes)
 }
 
-function fillingOf(dtype: Dtype, integers: 0 | 1): string | number | bigint {
+function pickFilling(dtype: Dtype, integers: 0 | 1): string | number | bigint {
   if (dtype === 'string') return ''
   if (dtype === 'int64' || dtype === 'uint64') return BigInt(integers)
   return dtype.startsWith('float') ? 0 : integers

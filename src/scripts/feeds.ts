@@ -8,12 +8,12 @@ import { decodeNamedValues } from './named-values.ts'
 import {
   type Columns,
   checkNames,
+  getMember,
   hasRowLabels,
   isMembers,
   isSplit,
   isWithSchema,
   type Members,
-  memberOf,
   namesIn,
   readTable,
   type TableSchema,
@@ -81,7 +81,7 @@ function takeOptional(
   optionalInputs: readonly TensorInfo[],
 ): { readonly given: readonly (readonly [TensorInfo, unknown])[]; readonly rest: unknown } {
   if (optionalInputs.length === 0 || !isMembers(data) || isSplit(data)) return { given: [], rest: data }
-  const members = new Map(namesIn(data).map(name => [name, memberOf(data, name)]))
+  const members = new Map(namesIn(data).map(name => [name, getMember(data, name)]))
   const given = optionalInputs
     .filter(({ name }) => members.has(name))
     .map(input => [input, members.get(input.name)] as const)
@@ -95,12 +95,12 @@ function findData(body: Members, names: readonly string[]): { where: string; dat
   const whole = { where: 'the body', data: body }
   if (names.length > 1 && names.every(name => given.has(name))) return whole
   if (isSplit(body) || isWithSchema(body)) return whole
-  if (given.has('data')) return { where: '"data"', data: memberOf(body, 'data') }
+  if (given.has('data')) return { where: '"data"', data: getMember(body, 'data') }
   if (names.some(name => given.has(name))) return whole
   for (const name of ['input_data', 'dataframe_split', 'dataframe_records']) {
-    if (given.has(name)) return { where: `"${name}"`, data: memberOf(body, name) }
+    if (given.has(name)) return { where: `"${name}"`, data: getMember(body, name) }
   }
-  const inputs = memberOf(body, 'Inputs')
+  const inputs = getMember(body, 'Inputs')
   if (isMembers(inputs)) return findData(inputs, names)
   if (given.has('Inputs')) return { where: '"Inputs"', data: inputs }
   throw new ScoringError('INPUT_MISSING', "A value is not provided for the 'data' parameter.")
@@ -127,7 +127,7 @@ function readInputs(where: string, data: unknown, inputs: readonly TensorInfo[],
     throw new ScoringError('INPUT_TYPE_MISMATCH', `${where} must be an object with the model's inputs ${quoted}`)
   }
   checkNames(where, namesIn(data), schema)
-  return new Map(names.map(name => [name, memberOf(data, name)]))
+  return new Map(names.map(name => [name, getMember(data, name)]))
 }
 
 interface OnlyInput {
@@ -157,7 +157,7 @@ function decodeOnly(where: string, data: unknown, only: OnlyInput, takes: NonFin
     if (isSplit(data)) {
       if (columns) return decodeNamedValues(where, data, input, columns, takes)
       // Without known names the values of a row are taken in the order in which they come.
-      return own.isPlain ? byOwnName(data) : decodeInput(input, memberOf(data, 'data'), takes)
+      return own.isPlain ? byOwnName(data) : decodeInput(input, getMember(data, 'data'), takes)
     }
     if (columns && !isUnderOwnName(data, input, columns)) return decodeNamedValues(where, data, input, columns, takes)
     if (own.isPlain || optional.length > 0 || isUnderOwnName(data, input, [])) return byOwnName(data)
@@ -168,7 +168,7 @@ function decodeOnly(where: string, data: unknown, only: OnlyInput, takes: NonFin
 
 /** A single input may also come under its name, as several do. */
 function isUnderOwnName(data: Members, { name }: TensorInfo, columns: readonly string[]): boolean {
-  return memberOf(data, name) !== undefined && !columns.includes(name)
+  return getMember(data, name) !== undefined && !columns.includes(name)
 }
 
 function noNames({ shape = [] }: TensorInfo): ScoringError {
@@ -176,7 +176,7 @@ function noNames({ shape = [] }: TensorInfo): ScoringError {
     shape.length < 2
       ? 'lists'
       : shape.length === 2
-        ? `lists of ${sizeOf(shape[1])} values`
+        ? `lists of ${describeSize(shape[1])} values`
         : `lists of shape [${shape.slice(1).join(', ')}]`
   return new ScoringError(
     'INPUT_TYPE_MISMATCH',
@@ -184,7 +184,7 @@ function noNames({ shape = [] }: TensorInfo): ScoringError {
   )
 }
 
-function sizeOf(size: number | string | undefined): string {
+function describeSize(size: number | string | undefined): string {
   return typeof size === 'number' && size >= 0 ? String(size) : 'any number of'
 }
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { concatRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
-import { axesOfMember, type RowAxes } from './row-sharing.ts'
+import { memberAxes, type RowAxes } from './row-sharing.ts'
 import { splitResult } from './split-result.ts'
 
 /**
@@ -31,7 +31,7 @@ function joined(results: readonly unknown[], axes: RowAxes | undefined): unknown
   for (const result of results) if (Object.keys(result as object).join('\n') !== names.join('\n')) return undefined
   for (const name of names) {
     const parts = results.map(result => (result as Record<string, unknown>)[name])
-    const member = joined(parts, axesOfMember(axes, name))
+    const member = joined(parts, memberAxes(axes, name))
     if (member === undefined) return undefined
     members.push([name, member])
   }

@@ -5,16 +5,16 @@ import { concatRows } from '../tensor/rows.ts'
 import { isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { RequestHeaders } from './api.ts'
-import { rowCountOf, sliceFeeds, unequalRows } from './row-feeds.ts'
+import { countRows, sliceFeeds, unequalRows } from './row-feeds.ts'
 import {
   alone,
+  findRowAxis,
   hasEqualRows,
   mayShare,
+  modelSharing,
   type OwnersWord,
   type RowSharing,
-  rowAxisOf,
-  sharingOfModel,
-  sharingOfScript,
+  scriptSharing,
   unlikeSizes,
 } from './row-sharing.ts'
 import type { Script } from './script.ts'
@@ -39,8 +39,8 @@ export interface Stage {
  * are proven to be independent, or as many as its inputs are fixed to.
  */
 export function modelStage(name: string, model: ModelSession, maxRows: number): Stage {
-  const sharing = sharingOfStage(model)
-  const fixedRows = fixedRowsOf(model)
+  const sharing = stageSharing(model)
+  const fixedRows = fixedRowCount(model)
   const rowsPerRun = fixedRows ?? maxRows
   const [only] = model.outputs
   return {
@@ -59,16 +59,16 @@ export function modelStage(name: string, model: ModelSession, maxRows: number): 
 }
 
 /** Rows that come one by one cannot look at each other. */
-function sharingOfStage(model: ModelSession): RowSharing {
+function stageSharing(model: ModelSession): RowSharing {
   const { inputs, outputs } = model
-  if (fixedRowsOf(model) === 1 && outputs.every(({ shape }) => shape?.[0] === 1)) return { kind: 'shared' }
-  const sharing = sharingOfModel(model)
+  if (fixedRowCount(model) === 1 && outputs.every(({ shape }) => shape?.[0] === 1)) return { kind: 'shared' }
+  const sharing = modelSharing(model)
   const other = inputs.find(({ name }) => sharing.kind === 'shared' && sharing.premises?.inputs.has(name) === false)
   return other ? alone(`input "${other.name}" of model "${model.name}" has a default instead of rows`) : sharing
 }
 
 /** @returns undefined: not all inputs are fixed to the same number of rows */
-function fixedRowsOf({ inputs }: ModelSession): number | undefined {
+function fixedRowCount({ inputs }: ModelSession): number | undefined {
   const rows = inputs[0]?.shape?.[0]
   return typeof rows === 'number' && rows > 0 && inputs.every(({ shape }) => shape?.[0] === rows) ? rows : undefined
 }
@@ -79,7 +79,7 @@ function fixedRowsOf({ inputs }: ModelSession): number | undefined {
  * @param word  what its owner says of rows that it gets together
  */
 export function scriptStage(name: string, run: (input: unknown) => unknown, word: OwnersWord): Stage {
-  const sharing = sharingOfScript(`run() of stage "${name}"`, word)
+  const sharing = scriptSharing(`run() of stage "${name}"`, word)
   return { name, inputs: undefined, outputs: undefined, takesAnyRowCount: true, sharing, run }
 }
 
@@ -89,26 +89,29 @@ export function scriptStage(name: string, run: (input: unknown) => unknown, word
  * @param first  a script of any kind, or a model's built-in script; a script that is not about rows is run once a
  *               request, and gives the rows of that request
  */
-export function pipelineOf(first: { readonly name: string; readonly script: Script }, rest: readonly Stage[]): Script {
+export function buildPipeline(
+  first: { readonly name: string; readonly script: Script },
+  rest: readonly Stage[],
+): Script {
   const { name, script } = first
   const takesAnyRowCount = rest.every(stage => stage.takesAnyRowCount)
   if (script.kind !== 'rows') {
     const [second] = rest
-    if (!second || script.kind === 'headed') return script
+    if (!second || script.kind === 'preprocessing') return script
     const call = script.run as (input: unknown, headers?: RequestHeaders) => unknown
-    const sharing = sharingOfAll(rest)
+    const sharing = combinedSharing(rest)
     return {
-      kind: 'headed',
-      head: script,
+      kind: 'preprocessing',
+      firstStage: script,
       takesHeaders: script.takesHeaders,
       inputs: second.inputs,
       hasRowAxis: takesAnyRowCount,
       sharing,
-      feedsOf: async (input, headers) => feedsBetween(name, await inStage(name, () => call(input, headers)), second),
+      preprocess: async (input, headers) => feedsBetween(name, await inStage(name, () => call(input, headers)), second),
       run: (feeds: Feeds) => runStages(rest, feeds, feedsByRule(sharing)),
     }
   }
-  const sharing = sharingOfAll([{ ...script, name, takesAnyRowCount: true }, ...rest])
+  const sharing = combinedSharing([{ ...script, name, takesAnyRowCount: true }, ...rest])
   const between = feedsByRule(sharing)
   return {
     ...script,
@@ -123,7 +126,7 @@ export function pipelineOf(first: { readonly name: string; readonly script: Scri
 }
 
 /** Rows share the stages where they share each of them. */
-function sharingOfAll(stages: readonly Pick<Stage, 'name' | 'sharing' | 'takesAnyRowCount'>[]): RowSharing {
+function combinedSharing(stages: readonly Pick<Stage, 'name' | 'sharing' | 'takesAnyRowCount'>[]): RowSharing {
   for (const [index, { name, sharing, takesAnyRowCount }] of stages.entries()) {
     if (!takesAnyRowCount) return alone(`stage "${name}" takes a fixed number of rows`)
     if (sharing.kind === 'alone') return stages.length === 1 ? sharing : alone(`stage "${name}": ${sharing.why}`)
@@ -202,7 +205,7 @@ function matched<Given extends Shaped>(
       return { taken: done(), fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
     }
     if (!suits(tensor, input)) {
-      const fault = `stage "${to.name}" takes "${input.name}" as ${typeOf(input)}, stage "${from}" gives ${typeOf(tensor)}`
+      const fault = `stage "${to.name}" takes "${input.name}" as ${describeType(input)}, stage "${from}" gives ${describeType(tensor)}`
       return { taken: done(), fault }
     }
     taken.set(input.name, tensor)
@@ -224,7 +227,7 @@ function suits(given: Shaped, taken: Shaped): boolean {
   )
 }
 
-function typeOf({ dtype, shape }: Shaped): string {
+function describeType({ dtype, shape }: Shaped): string {
   return shape ? `${dtype}[${shape.join(', ')}]` : dtype
 }
 
@@ -281,7 +284,7 @@ async function runInSlices(
   feeds: Feeds,
   rowsPerRun: number,
 ): Promise<Record<string, Tensor>> {
-  if (rowCountOf(feeds) <= rowsPerRun) return model.run(feeds)
+  if (countRows(feeds) <= rowsPerRun) return model.run(feeds)
   const slices = sliceFeeds(feeds, rowsPerRun)
   const runs: Record<string, Tensor>[] = []
   for (const slice of slices) runs.push(await model.run(slice.feeds))
@@ -290,7 +293,7 @@ async function runInSlices(
       const parts = runs.map(outputs => outputs[name] as Tensor)
       // Rows that nobody else's are joined with need not be told apart.
       if (sharing.kind === 'alone') return [name, concatRows(parts)]
-      const axis = rowAxisOf(sharing.axes, name)
+      const axis = findRowAxis(sharing.axes, name)
       for (const [index, { shape }] of parts.entries()) {
         const { rowCount } = slices[index] as (typeof slices)[number]
         if (shape[axis] !== rowCount)

@@ -2,23 +2,23 @@
  * The `Request` that a raw-HTTP script receives. Its bytes are there already: `arrayBuffer`, `bytes`, `text` and `json`
  * give them out as they are, where a body that goes through a stream costs a millisecond for a large image.
  */
-export function wholeRequest(
+export function rawRequest(
   url: string,
   init: { method: string; headers: [string, string][] },
   bytes: Uint8Array<ArrayBuffer>,
 ) {
-  WholeRequest ??= defineWholeRequest()
-  return new WholeRequest(url, init, bytes)
+  RawRequest ??= defineRawRequest()
+  return new RawRequest(url, init, bytes)
 }
 
-let WholeRequest: ReturnType<typeof defineWholeRequest> | undefined
+let RawRequest: ReturnType<typeof defineRawRequest> | undefined
 
 /** On first use: Node.js loads fetch when its `Request` is named, which takes 20 ms of a cold start. */
-function defineWholeRequest() {
+function defineRawRequest() {
   /** `Request` without the types of the members that are written anew below: its typings declare them as fields. */
   const FetchRequest: new (url: string, init: RequestInit) => Pick<Request, 'url' | 'method' | 'headers'> = Request
 
-  return class WholeRequest extends FetchRequest {
+  return class RawRequest extends FetchRequest {
     readonly #bytes: Uint8Array<ArrayBuffer>
     readonly #init: RequestInit
     #isUsed = false

@@ -3,7 +3,7 @@ import { concatRows, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Rows of a request: the most that an input has. */
-export function rowCountOf(feeds: Feeds): number {
+export function countRows(feeds: Feeds): number {
   let most = 0
   for (const name in feeds) most = Math.max(most, (feeds[name] as Tensor).rowCount)
   return most
@@ -18,15 +18,15 @@ export function unequalRows(feeds: Feeds, inputs: readonly TensorInfo[]): string
   const [first] = counts
   const other = counts.find(({ rows }) => rows !== first?.rows)
   if (!first || !other) return undefined
-  return `"${first.name}" has ${countOf(first.rows)}, "${other.name}" has ${other.rows}`
+  return `"${first.name}" has ${formatRowCount(first.rows)}, "${other.name}" has ${other.rows}`
 }
 
-function countOf(rows: number): string {
+function formatRowCount(rows: number): string {
   return rows === 1 ? '1 row' : `${rows} rows`
 }
 
 /** Bytes that the inputs of a request take; text counts as two for each code unit. */
-export function byteCountOf(feeds: Feeds): number {
+export function countBytes(feeds: Feeds): number {
   let bytes = 0
   for (const name in feeds) {
     const { data } = feeds[name] as Tensor
@@ -51,7 +51,7 @@ export function joinFeeds(requests: readonly Feeds[]): Feeds {
  * @param feeds  with the same number of rows each
  */
 export function sliceFeeds(feeds: Feeds, maxRows: number): { readonly feeds: Feeds; readonly rowCount: number }[] {
-  const rowCount = rowCountOf(feeds)
+  const rowCount = countRows(feeds)
   const counts = Array.from({ length: Math.ceil(rowCount / maxRows) }, (_, index) =>
     Math.min(maxRows, rowCount - index * maxRows),
   )

@@ -40,7 +40,7 @@ export function alone(why?: string): RowSharing {
 }
 
 /** Nobody can read from a script what it does with rows that it gets together. */
-export function sharingOfScript(what: string, word: OwnersWord): RowSharing {
+export function scriptSharing(what: string, word: OwnersWord): RowSharing {
   if (word) return { kind: 'shared' }
   return alone(
     `${what} may look at several rows at once; if every answer depends on its own row only, "batching": {"rowsAreIndependent": true} in service.json says so`,
@@ -48,9 +48,9 @@ export function sharingOfScript(what: string, word: OwnersWord): RowSharing {
 }
 
 /** A model as it is, by what its graph proves. */
-export function sharingOfModel({ rowProof, inputs, outputs }: ModelSession): RowSharing {
+export function modelSharing({ rowProof, inputs, outputs }: ModelSession): RowSharing {
   if (rowProof.kind === 'dependent') return alone(rowProof.reason)
-  const premises = { inputs: new Set(rowProof.inputs), namedSizes: namedSizesOf(inputs) }
+  const premises = { inputs: new Set(rowProof.inputs), namedSizes: collectNamedSizes(inputs) }
   const axes = outputs.map(({ name, list = name }) => [name, rowProof.rowAxes.get(list) ?? 0] as const)
   if (axes.every(([, axis]) => axis === 0)) return { kind: 'shared', premises }
   const [only] = axes
@@ -63,7 +63,7 @@ export function mayShare(feeds: Feeds, sharing: RowSharing): boolean {
   const { premises } = sharing
   if (!premises) return true
   for (const name in feeds) if (!premises.inputs.has(name)) return false
-  return premises.namedSizes.every(size => sizesOf(feeds, size).length <= 1)
+  return premises.namedSizes.every(size => distinctSizes(feeds, size).length <= 1)
 }
 
 /** Every input has the same number of rows, one at least: where they differ, no rows belong together. */
@@ -78,12 +78,12 @@ export function hasEqualRows(feeds: Feeds): boolean {
 }
 
 /** Where a member of an answer has its rows. */
-export function axesOfMember(axes: RowAxes | undefined, name: string): RowAxes | undefined {
+export function memberAxes(axes: RowAxes | undefined, name: string): RowAxes | undefined {
   return typeof axes === 'object' && Object.hasOwn(axes, name) ? axes[name] : undefined
 }
 
 /** Where one output has its rows. */
-export function rowAxisOf(axes: RowAxes | undefined, name: string): number {
+export function findRowAxis(axes: RowAxes | undefined, name: string): number {
   return typeof axes === 'number' ? axes : ((axes && Object.hasOwn(axes, name) ? axes[name] : undefined) ?? 0)
 }
 
@@ -92,15 +92,15 @@ export function unlikeSizes(
   feeds: Feeds,
   inputs: readonly TensorInfo[],
 ): { readonly dimension: string; readonly sizes: readonly number[] } | undefined {
-  for (const named of namedSizesOf(inputs)) {
-    const sizes = sizesOf(feeds, named)
+  for (const named of collectNamedSizes(inputs)) {
+    const sizes = distinctSizes(feeds, named)
     if (sizes.length > 1) return { dimension: named.dimension, sizes }
   }
   return undefined
 }
 
 /** First axes are left out: they are those of the rows. */
-function namedSizesOf(inputs: readonly TensorInfo[]): NamedSize[] {
+function collectNamedSizes(inputs: readonly TensorInfo[]): NamedSize[] {
   const byName = new Map<string, [input: string, axis: number][]>()
   for (const { name: input, shape } of inputs) {
     for (const [axis, dimension] of shape?.entries() ?? []) {
@@ -111,6 +111,6 @@ function namedSizesOf(inputs: readonly TensorInfo[]): NamedSize[] {
   return [...byName].filter(([, axes]) => axes.length > 1).map(([dimension, axes]) => ({ dimension, axes }))
 }
 
-function sizesOf(feeds: Feeds, { axes }: NamedSize): number[] {
+function distinctSizes(feeds: Feeds, { axes }: NamedSize): number[] {
   return [...new Set(axes.flatMap(([input, axis]) => feeds[input]?.shape[axis] ?? []))]
 }

@@ -8,7 +8,7 @@
 export function parameterNotes(file: string, module: { readonly run?: unknown; readonly rawHttp?: unknown }): string[] {
   const { run } = module
   if (typeof run !== 'function' || run.length < 2) return []
-  const [, second] = namesOf(run)
+  const [, second] = parseParameterNames(run)
   const isCalled = second === undefined ? '' : ` ("${second}")`
   if (module.rawHttp === true)
     return [`${file}: run() receives the request alone, its second parameter${isCalled} nothing`]
@@ -20,7 +20,7 @@ export function parameterNotes(file: string, module: { readonly run?: unknown; r
 }
 
 /** Names of the first parameters, as far as they are plain names. */
-function namesOf(run: { toString(): string }): string[] {
+function parseParameterNames(run: { toString(): string }): string[] {
   const [, parameters = ''] = /^[^(]*\(([^()={}[\]]*)/.exec(run.toString()) ?? []
   const names = parameters.split(',').map(name => name.trim())
   return names.every(name => /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name)) ? names : []

@@ -52,10 +52,12 @@ function collect(one: unknown, other: unknown, path: string, members: Map<string
   const names = Object.keys(one)
   const at = (value: object, name: string) => (value as Record<string, unknown>)[name]
   // Entries of lists are alike: they have one largest value.
-  const pathOf = (name: string) => (Array.isArray(one) ? `${path}[]` : `${path}.${name}`)
+  const memberPath = (name: string) => (Array.isArray(one) ? `${path}[]` : `${path}.${name}`)
   return (
     names.length === Object.keys(other).length &&
-    names.every(name => Object.hasOwn(other, name) && collect(at(one, name), at(other, name), pathOf(name), members))
+    names.every(
+      name => Object.hasOwn(other, name) && collect(at(one, name), at(other, name), memberPath(name), members),
+    )
   )
 }
 

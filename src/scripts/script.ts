@@ -2,9 +2,9 @@ import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
-import { type OwnMedia, ownMediaOf } from './custom-content-types.ts'
+import { type CustomContentTypes, readCustomContentTypes } from './custom-content-types.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
-import { alone, type OwnersWord, type RowSharing, sharingOfScript } from './row-sharing.ts'
+import { alone, type OwnersWord, type RowSharing, scriptSharing } from './row-sharing.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
 interface Schema {
@@ -16,10 +16,10 @@ interface Schema {
 }
 
 /** An entry script whose exports have been checked; `kind` says what `run` takes. */
-export type Script = WholeScript | RowScript | HeadedScript
+export type Script = RawRequestScript | RowScript | PreprocessingPipeline
 
 /** A script that is run once a request, on the request as it is. */
-export type WholeScript = RawScript | RawHttpScript | ObjectScript
+export type RawRequestScript = RawScript | RawHttpScript | ObjectScript
 
 interface TakesHeaders {
   /** `run` has a second parameter, for the headers of its request. */
@@ -56,23 +56,23 @@ export interface RowScript extends TakesHeaders {
   /** What the owner declared them with, if anything. */
   readonly sample?: Feeds
   /** Bodies besides JSON that the script reads itself. */
-  readonly ownMedia?: OwnMedia | undefined
+  readonly customContentTypes?: CustomContentTypes | undefined
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>, source?: JsonSource): Feeds
   run(feeds: Feeds, headers?: RequestHeaders): unknown
 }
 
 /** A pipeline that begins with a script which makes the rows of each request. */
-export interface HeadedScript extends TakesHeaders {
-  readonly kind: 'headed'
-  readonly head: WholeScript
+export interface PreprocessingPipeline extends TakesHeaders {
+  readonly kind: 'preprocessing'
+  readonly firstStage: RawRequestScript
   /** What the stage behind the first one takes; undefined: a script, which takes whatever it is given. */
   readonly inputs: readonly TensorInfo[] | undefined
   /** All stages take any number of rows. */
   readonly hasRowAxis: boolean
   readonly sharing: RowSharing
-  /** @param input  what `head` takes */
-  feedsOf(input: unknown, headers?: RequestHeaders): Promise<Feeds>
+  /** @param input  what `firstStage` takes */
+  preprocess(input: unknown, headers?: RequestHeaders): Promise<Feeds>
   run(feeds: Feeds): unknown
 }
 
@@ -116,7 +116,7 @@ export async function initScript(
     }
   }
   const inputs = input instanceof TensorInput ? [{ name: 'data', dtype: input.dtype, shape: input.shape }] : []
-  const ownMedia = ownMediaOf(file, module, inputs)
+  const customContentTypes = readCustomContentTypes(file, module, inputs)
   try {
     await init(context)
   } catch (cause) {
@@ -132,10 +132,10 @@ export async function initScript(
     const sharing = takesHeaders
       ? alone('run() takes the headers of its request')
       : input.hasRowAxis
-        ? sharingOfScript(`run() of ${file}`, word)
+        ? scriptSharing(`run() of ${file}`, word)
         : alone('the sample of tensor(…) has no rows')
     const { hasRowAxis } = input
-    return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, ownMedia, decode, run: call }
+    return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, customContentTypes, decode, run: call }
   }
   return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
 }

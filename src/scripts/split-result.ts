@@ -1,7 +1,7 @@
 import { splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
-import { axesOfMember, type RowAxes } from './row-sharing.ts'
+import { memberAxes, type RowAxes } from './row-sharing.ts'
 
 /**
  * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, a
@@ -34,7 +34,7 @@ export function splitResult(result: unknown, rowCounts: readonly number[], axes?
   if (!isPlainObject(result)) return undefined
   const members: [name: string, parts: unknown[]][] = []
   for (const [name, member] of Object.entries(result)) {
-    const parts = splitResult(member, rowCounts, axesOfMember(axes, name))
+    const parts = splitResult(member, rowCounts, memberAxes(axes, name))
     if (!parts) return undefined
     members.push([name, parts])
   }

@@ -35,7 +35,7 @@ export function readTable(where: string, data: unknown, schema: TableSchema): Co
   if (!isMembers(data)) throw mismatch(`${where} is ${kindOf(data)}; ${takes(schema)}`)
   if (isSplit(data) && !['columns', 'data'].every(name => schema.names.includes(name))) return readSplit(data, schema)
   checkNames(where, namesIn(data), schema)
-  const columns = new Map(schema.names.map(name => [name, memberOf(data, name)]))
+  const columns = new Map(schema.names.map(name => [name, getMember(data, name)]))
   if (!schema.isPlain) return columns
   const lists = schema.names.filter(name => Array.isArray(columns.get(name)))
   if (lists.length === schema.names.length) return columns
@@ -63,7 +63,7 @@ function readRecords(rows: readonly unknown[], schema: TableSchema): Columns {
     if (!isMembers(row)) throw mismatch(`row ${index} is ${kindOf(row)}, row 0 is an object; ${takes(schema)}`)
     if (!hasExactly(row, names)) checkNames(`row ${index}`, namesIn(row), schema)
     for (let column = 0; column < names.length; column++) {
-      ;(columns[column] as unknown[])[index] = memberOf(row, names[column] as string)
+      ;(columns[column] as unknown[])[index] = getMember(row, names[column] as string)
     }
   }
   return new Map(names.map((name, column) => [name, columns[column]]))
@@ -86,7 +86,7 @@ function readLists(rows: readonly unknown[], order: readonly string[], schema: T
 
 /** `{"columns": […], "index": […], "data": [[…], …]}`: the columns in any order; row labels are not needed. */
 function readSplit(split: Members, schema: TableSchema): Columns {
-  const order = (memberOf(split, 'columns') as unknown[]).map(name => {
+  const order = (getMember(split, 'columns') as unknown[]).map(name => {
     if (typeof name === 'string' || typeof name === 'number') return String(name)
     throw mismatch(`"columns" has ${kindOf(name)}; it names ${listed(schema.names, quote)}`)
   })
@@ -94,28 +94,28 @@ function readSplit(split: Members, schema: TableSchema): Columns {
   const twice = order.find(name => seen.size === seen.add(name).size)
   if (twice !== undefined) throw mismatch(`"columns" has ${quote(twice)} twice`)
   checkNames('"columns"', order, schema)
-  const rows = memberOf(split, 'data') as unknown[]
+  const rows = getMember(split, 'data') as unknown[]
   if (rows.length === 0) throw mismatch('"data" is an empty list: it has no row')
   return readLists(rows, order, schema)
 }
 
 export function isSplit(value: unknown): value is Members {
-  return isMembers(value) && Array.isArray(memberOf(value, 'columns')) && Array.isArray(memberOf(value, 'data'))
+  return isMembers(value) && Array.isArray(getMember(value, 'columns')) && Array.isArray(getMember(value, 'data'))
 }
 
 /** `{"schema": {"primaryKey": ["index"], …}, "data": [{"index": 0, …}, …]}`, which pandas writes with `orient="table"`. */
 export function isWithSchema(value: unknown): value is Members {
-  if (!isMembers(value) || !Array.isArray(memberOf(value, 'data'))) return false
-  const schema = memberOf(value, 'schema')
-  return isMembers(schema) && Array.isArray(memberOf(schema, 'primaryKey'))
+  if (!isMembers(value) || !Array.isArray(getMember(value, 'data'))) return false
+  const schema = getMember(value, 'schema')
+  return isMembers(schema) && Array.isArray(getMember(schema, 'primaryKey'))
 }
 
 /** The records of such a table: what only identifies a row is no column. */
 export function withoutIndex(table: Members, names: readonly string[]): unknown[] {
-  const keys = memberOf(memberOf(table, 'schema') as Members, 'primaryKey') as unknown[]
+  const keys = getMember(getMember(table, 'schema') as Members, 'primaryKey') as unknown[]
   const labels = new Set(keys)
   for (const name of names) labels.delete(name)
-  return (memberOf(table, 'data') as unknown[]).map(row =>
+  return (getMember(table, 'data') as unknown[]).map(row =>
     isMembers(row) ? Object.fromEntries(Object.entries(row).filter(([name]) => !labels.has(name))) : row,
   )
 }
@@ -124,7 +124,7 @@ export function withoutIndex(table: Members, names: readonly string[]): unknown[
 export function hasRowLabels(value: unknown): value is Members {
   if (!isMembers(value)) return false
   const names = namesIn(value)
-  return names.length > 0 && names.every(name => isMembers(memberOf(value, name)))
+  return names.length > 0 && names.every(name => isMembers(getMember(value, name)))
 }
 
 /**
@@ -135,17 +135,17 @@ export function hasRowLabels(value: unknown): value is Members {
 export function withoutRowLabels(table: Members, names: readonly string[]): unknown {
   const outer = namesIn(table)
   const known = new Set(names)
-  if (!outer.some(name => known.has(name))) return outer.map(label => memberOf(table, label))
+  if (!outer.some(name => known.has(name))) return outer.map(label => getMember(table, label))
   const [first = ''] = outer
-  const labels = namesIn(memberOf(table, first) as Members)
+  const labels = namesIn(getMember(table, first) as Members)
   return new Map(
     outer.map(name => {
-      const column = memberOf(table, name) as Members
+      const column = getMember(table, name) as Members
       const own = namesIn(column)
       if (own.length !== labels.length || own.some((label, index) => label !== labels[index])) {
         throw new ScoringError('INPUT_RAGGED', `${quote(name)} has other row labels than ${quote(first)}`)
       }
-      return [name, own.map(label => memberOf(column, label))]
+      return [name, own.map(label => getMember(column, label))]
     }),
   )
 }
@@ -175,7 +175,7 @@ export function namesIn(members: Members): string[] {
 }
 
 /** Own members only: `__proto__` and friends are names like any other. */
-export function memberOf(members: Members, name: string): unknown {
+export function getMember(members: Members, name: string): unknown {
   if (members instanceof Map) return members.get(name)
   return Object.hasOwn(members, name) ? (members as Record<string, unknown>)[name] : undefined
 }

@@ -4,7 +4,7 @@ import { hasRowAxis } from '../tensor/shape.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
 import { modelAnswer } from './model-answer.ts'
 import { unequalRows } from './row-feeds.ts'
-import { sharingOfModel } from './row-sharing.ts'
+import { modelSharing } from './row-sharing.ts'
 import type { RowScript } from './script.ts'
 
 /**
@@ -13,7 +13,7 @@ import type { RowScript } from './script.ts'
  */
 export function builtInScript(model: ModelSession, settings?: RowSettings): RowScript {
   const { inputs, optionalInputs = [], outputs } = model
-  const sharing = sharingOfModel(model)
+  const sharing = modelSharing(model)
   const hasRows = (tensors: readonly TensorInfo[]) => tensors.every(tensor => hasRowAxis(tensor.shape))
   return {
     kind: 'rows',
@@ -23,7 +23,7 @@ export function builtInScript(model: ModelSession, settings?: RowSettings): RowS
     hasRowAxis: hasRows(inputs) && (sharing.kind === 'shared' || hasRows(outputs)),
     sharing,
     decode: (parameters, source) => decodeFeeds(parameters, inputs, { ...settings, optionalInputs }, source),
-    run: async feeds => modelAnswer(outputs, await blamingUnequalRows(model, feeds, () => model.run(feeds))),
+    run: async feeds => modelAnswer(outputs, await explainUnequalRows(model, feeds, () => model.run(feeds))),
   }
 }
 
@@ -34,7 +34,7 @@ export function builtInScript(model: ModelSession, settings?: RowSettings): RowS
  * @param run  of the model, on what a caller sent
  * @throws ScoringError INPUT_SHAPE_MISMATCH naming two inputs and their rows; what `run` throws
  */
-export async function blamingUnequalRows<Result>(
+export async function explainUnequalRows<Result>(
   model: ModelSession,
   feeds: Feeds,
   run: () => Result | Promise<Result>,

@@ -4,7 +4,7 @@ import { allocate, type Dtype, type TensorData } from '../tensor/dtype.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { elementCount, isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { rowCountOf } from './row-feeds.ts'
+import { countRows } from './row-feeds.ts'
 import { hasEqualRows } from './row-sharing.ts'
 
 /**
@@ -15,7 +15,7 @@ export const spreads = ['wide', 'narrow', 'least'] as const
 export type Spread = (typeof spreads)[number]
 
 /** Sizes to try for inner dimensions that inputs leave open: some models take no small ones, some only one. */
-export function openSizesOf(inputs: readonly TensorInfo[]): readonly number[] {
+export function candidateSizes(inputs: readonly TensorInfo[]): readonly number[] {
   return inputs.some(({ shape }) => shape?.slice(1).some(isOpen)) ? [3, 1, 32] : [1]
 }
 
@@ -27,12 +27,12 @@ export interface Sample {
 }
 
 /** @returns undefined: its inputs do not have the same number of rows, one at least */
-export function sampleOf(feeds: Feeds): Sample | undefined {
+export function splitSample(feeds: Feeds): Sample | undefined {
   if (!hasEqualRows(feeds)) return undefined
   const cut = Object.entries(feeds).map(
     ([name, tensor]) => [name, splitRows(tensor, new Array(tensor.rowCount).fill(1))] as const,
   )
-  const rows = Array.from({ length: rowCountOf(feeds) }, (_, index) =>
+  const rows = Array.from({ length: countRows(feeds) }, (_, index) =>
     Object.fromEntries(cut.map(([name, parts]) => [name, parts[index] as Tensor])),
   )
   return { rows, whole: feeds }
@@ -64,7 +64,7 @@ export function variedRow({ rows, whole }: Sample, spread: Spread, step: number)
   return Object.fromEntries(
     Object.entries(row).map(([name, { dtype, data, shape }]) => {
       const varied = allocate(dtype, data.length)
-      const vary = varierOf(dtype, (whole[name] as Tensor).data, spread, step)
+      const vary = makeVarier(dtype, (whole[name] as Tensor).data, spread, step)
       fill(varied, index => vary(data[index] as never, index))
       return [name, new Tensor(dtype, varied, shape)]
     }),
@@ -82,27 +82,32 @@ const factors = [1, -2, 40, -0.05, 900, -7]
 
 function madeUpValue(dtype: Dtype, spread: Spread, step: number, index: number): Value {
   const share = noise(step, index)
-  if (isFloat(dtype)) return spread === 'wide' ? factorOf(step) * (0.1 + share) : 0.05 + 0.9 * share
+  if (isFloat(dtype)) return spread === 'wide' ? pickFactor(step) * (0.1 + share) : 0.05 + 0.9 * share
   if (dtype === 'string') {
     if (spread === 'wide') return `row ${step} ${index}`
     return spread === 'narrow' ? pick(['a', 'b'], share) : ''
   }
-  if (dtype === 'bool' || spread === 'least') return integerOf(dtype, (step + index) % 2)
+  if (dtype === 'bool' || spread === 'least') return toInteger(dtype, (step + index) % 2)
   const span = spread === 'narrow' ? 8 : dtype === 'uint8' ? 256 : 100
   // Rows of one value differ too.
-  return integerOf(dtype, (step * 7 + index * 3 + Math.floor(share * 5)) % span)
+  return toInteger(dtype, (step * 7 + index * 3 + Math.floor(share * 5)) % span)
 }
 
 /** @param all  of the sample */
-function varierOf(dtype: Dtype, all: TensorData, spread: Spread, step: number): (value: Value, index: number) => Value {
+function makeVarier(
+  dtype: Dtype,
+  all: TensorData,
+  spread: Spread,
+  step: number,
+): (value: Value, index: number) => Value {
   const share = (index: number) => noise(step, index)
   if (spread === 'least') return value => value
   if (isFloat(dtype)) {
-    const largest = largestOf(all as Float64Array)
+    const largest = findLargest(all as Float64Array)
     const limit = dtype === 'float16' ? 60_000 : Number.MAX_VALUE
     return (value, index) => {
       if (spread === 'narrow') return Number(value) + largest * 0.2 * (share(index) - 0.5)
-      const varied = factorOf(step) * (Number(value) + largest * (0.1 + share(index)))
+      const varied = pickFactor(step) * (Number(value) + largest * (0.1 + share(index)))
       return Math.max(-limit, Math.min(limit, varied))
     }
   }
@@ -117,11 +122,11 @@ function varierOf(dtype: Dtype, all: TensorData, spread: Spread, step: number): 
   const span = highest - lowest + 1
   if (!Number.isSafeInteger(lowest) || !Number.isSafeInteger(span)) return value => value
   return (value, index) =>
-    integerOf(dtype, lowest + ((Number(value) - lowest + step * 7 + Math.floor(share(index) * span)) % span))
+    toInteger(dtype, lowest + ((Number(value) - lowest + step * 7 + Math.floor(share(index) * span)) % span))
 }
 
 /** Of the finite ones; 1 where all are 0. */
-function largestOf(values: Float64Array): number {
+function findLargest(values: Float64Array): number {
   let largest = 0
   for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value))
   return largest || 1
@@ -131,11 +136,11 @@ function isFloat(dtype: Dtype): boolean {
   return dtype.startsWith('float')
 }
 
-function integerOf(dtype: Dtype, value: number): number | bigint {
+function toInteger(dtype: Dtype, value: number): number | bigint {
   return dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value
 }
 
-function factorOf(step: number): number {
+function pickFactor(step: number): number {
   return factors[step % factors.length] as number
 }
 

@@ -5,9 +5,9 @@ import { encode } from '../tensor/python-json.ts'
 import { joinFeeds } from './row-feeds.ts'
 import { alone, type RowAxes, type RowSharing } from './row-sharing.ts'
 import { areSameAnswers, saysSomething } from './same-answers.ts'
-import type { HeadedScript, RowScript, Script } from './script.ts'
+import type { PreprocessingPipeline, RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
-import { madeUpRow, openSizesOf, type Sample, type Spread, sampleOf, spreads, variedRow } from './unlike-rows.ts'
+import { candidateSizes, madeUpRow, type Sample, type Spread, splitSample, spreads, variedRow } from './unlike-rows.ts'
 
 /** Milliseconds of model time that trying rows together may take, roughly. */
 const trialBudgetMs = 200
@@ -43,7 +43,7 @@ export interface WarmUpOptions {
 export async function warmUp(script: Script, options: WarmUpOptions): Promise<WarmUp> {
   if (script.kind === 'rawHttp') return { sharing: alone() }
   if (script.kind === 'rows') return warmUpRows(script, options)
-  if (script.kind === 'headed') return warmUpHeaded(script, options)
+  if (script.kind === 'preprocessing') return warmUpPreprocessing(script, options)
   const { sample } = options
   if (sample === undefined) return { sharing: alone() }
   if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample, noHeaders)))
@@ -61,22 +61,22 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
   // The sample of `tensor(...)` says which type and shape is meant; `run` need not have an answer to its values.
   const answer = given ? { result: await trySample(() => script.run(given, noHeaders)) } : await tryRun(script, feeds)
   const run = (rows: Feeds) => script.run(rows, noHeaders)
-  const sample = answer && feeds && sampleOf(feeds)
-  const sharing = await sharingFound({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
+  const sample = answer && feeds && splitSample(feeds)
+  const sharing = await checkSharing({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
   return { sharing, ...(answer && { answer }) }
 }
 
 /** The rows that the first stage makes of the sample are tried as those of any other script. */
-async function warmUpHeaded(script: HeadedScript, options: WarmUpOptions): Promise<WarmUp> {
-  const { head } = script
+async function warmUpPreprocessing(script: PreprocessingPipeline, options: WarmUpOptions): Promise<WarmUp> {
+  const { firstStage } = script
   const { sample } = options
   const rows = { run: (feeds: Feeds) => script.run(feeds), sharing: script.sharing, inputs: script.inputs }
-  if (sample === undefined || head.kind === 'rawHttp')
-    return { sharing: await sharingFound({ ...rows, sample: undefined }, options) }
-  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample).parameters)
-  const feeds = await trySample(() => script.feedsOf(input, noHeaders))
+  if (sample === undefined || firstStage.kind === 'rawHttp')
+    return { sharing: await checkSharing({ ...rows, sample: undefined }, options) }
+  const input = firstStage.kind === 'raw' ? sample : firstStage.decode(parseSample(sample).parameters)
+  const feeds = await trySample(() => script.preprocess(input, noHeaders))
   const answer = { result: await trySample(() => script.run(feeds)) }
-  return { sharing: await sharingFound({ ...rows, sample: sampleOf(feeds) }, options), answer }
+  return { sharing: await checkSharing({ ...rows, sample: splitSample(feeds) }, options), answer }
 }
 
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
@@ -98,7 +98,7 @@ interface RowRunner {
   readonly inputs: readonly TensorInfo[] | undefined
 }
 
-async function sharingFound(runner: RowRunner, options: WarmUpOptions): Promise<RowSharing> {
+async function checkSharing(runner: RowRunner, options: WarmUpOptions): Promise<RowSharing> {
   const { sharing } = runner
   if (options.maxRows === 1) return alone()
   if (sharing.kind === 'alone') return sharing
@@ -141,13 +141,13 @@ async function tryTogether(
     if (!parts) return 'the answer does not have one entry per row'
     const alone = company.map(({ result }) => result)
     if (!areSameAnswers(alone, parts)) return 'a row is answered differently in company than alone'
-    if (isExact && parts.some((part, index) => textOf(part) !== textOf(alone[index])))
+    if (isExact && parts.some((part, index) => encodeExactly(part) !== encodeExactly(alone[index])))
       return 'batching.exact is set, and a row gets other last digits in company than alone'
   }
   return undefined
 }
 
-function textOf(result: unknown): string {
+function encodeExactly(result: unknown): string {
   return encode(result, 'literal')
 }
 
@@ -162,7 +162,7 @@ function sizesUpTo(maxRows: number): number[] {
 async function scoreUnlikeRows({ run, sample, inputs }: RowRunner, maxRows: number): Promise<ScoredRow[]> {
   const fromSample = (of: Sample): RowMaker[] => [(spread, step) => variedRow(of, spread, step)]
   const madeUp = (of: readonly TensorInfo[]) =>
-    openSizesOf(of).map(
+    candidateSizes(of).map(
       (size): RowMaker =>
         (spread, step) =>
           madeUpRow(of, size, spread, step),

@@ -23,7 +23,7 @@ import { optimizeModel } from '../../src/adapters/model-cache/optimize-model.ts'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { feedsOf, readCase } from '../support/case-models.ts'
+import { caseFeeds, readCase } from '../support/case-models.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { makeServices } from '../support/service-folder.ts'
@@ -97,7 +97,7 @@ describe('a model from the local cache', () => {
         [kept.inputs, kept.optionalInputs, kept.outputs],
         [plain.inputs, plain.optionalInputs, plain.outputs],
       )
-      const feeds = feedsOf(model)
+      const feeds = caseFeeds(model)
       assert.deepEqual(await kept.run(feeds), await plain.run(feeds))
     }
   })

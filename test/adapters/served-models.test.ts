@@ -8,7 +8,7 @@ import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { modelAnswer } from '../../src/scripts/model-answer.ts'
 import { encode } from '../../src/tensor/python-json.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { asFloat32, feedsOf, namesOf, readCase } from '../support/case-models.ts'
+import { asFloat32, caseFeeds, namesOf, readCase } from '../support/case-models.ts'
 import { makeServices } from '../support/service-folder.ts'
 
 const { accelerator } = ServiceDefinition.parse({})
@@ -20,7 +20,7 @@ describe('a model that a converter or a person wrote', () => {
       it(`answers as Python's ONNX Runtime: ${name}`, async () => {
         const known = readCase(folder, name)
         const model = await open(known.path)
-        const answer = encode(modelAnswer(model.outputs, await model.run(feedsOf(known))))
+        const answer = encode(modelAnswer(model.outputs, await model.run(caseFeeds(known))))
         assert.deepEqual(asFloat32(JSON.parse(answer)), asFloat32(known.answer))
         await model.release()
       })
@@ -37,7 +37,7 @@ describe('a model whose graph was edited', () => {
       { name: 'output_label', dtype: 'string', shape: [-1] },
       { name: 'output_probability', dtype: 'float32', shape: [-1, 3], classes },
     ])
-    const { output_probability: probability } = await model.run(feedsOf(known))
+    const { output_probability: probability } = await model.run(caseFeeds(known))
     assert.deepEqual([probability?.shape, probability?.classes], [[5, 3], classes])
   })
 
@@ -52,7 +52,7 @@ describe('a model whose graph was edited', () => {
         ['probabilities[1]', 'probabilities'],
       ],
     )
-    const answer = await model.run(feedsOf(known))
+    const answer = await model.run(caseFeeds(known))
     assert.deepEqual(
       [answer['probabilities[0]']?.shape, answer['probabilities[1]']?.shape],
       [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { type DecodedRequest, planMicroBatches, rowsPerRun } from '../../src/engine/micro-batch.ts'
-import { byteCountOf, sliceFeeds } from '../../src/scripts/row-feeds.ts'
+import { countBytes, sliceFeeds } from '../../src/scripts/row-feeds.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
 const feedsOf = (rowCount: number, columns: number) => ({
@@ -94,7 +94,7 @@ describe('rowsPerRun', () => {
         const slices = sliceFeeds(feeds, rowsPerRun(request as DecodedRequest, { maxRows, maxBytes }))
         for (const slice of slices) {
           assert.ok(slice.rowCount <= maxRows)
-          assert.ok(byteCountOf(slice.feeds) <= maxBytes || slice.rowCount === 1)
+          assert.ok(countBytes(slice.feeds) <= maxBytes || slice.rowCount === 1)
         }
         const rows = slices.flatMap(slice => [...((slice.feeds.id as Tensor).data as Int32Array)])
         assert.deepEqual(

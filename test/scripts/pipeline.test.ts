@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import type { ModelSession } from '../../src/engine/model-session.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
-import { feedsBetween, modelStage, pipelineOf, scriptStage } from '../../src/scripts/pipeline.ts'
-import type { HeadedScript, RowScript, Script } from '../../src/scripts/script.ts'
+import { buildPipeline, feedsBetween, modelStage, scriptStage } from '../../src/scripts/pipeline.ts'
+import type { PreprocessingPipeline, RowScript, Script } from '../../src/scripts/script.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { writeModel } from '../support/onnx-writer.ts'
@@ -29,7 +29,7 @@ async function load(op: string, input: string, output: string, rows: number | st
 const rows = (...values: number[][]) => Tensor.from('float32', values)
 const valuesOf = (result: unknown) => [...((result as Tensor).data as Float32Array)]
 
-describe('pipelineOf', () => {
+describe('buildPipeline', () => {
   let negate: ModelSession
   let absolute: ModelSession
   let exactlyOne: ModelSession
@@ -52,7 +52,7 @@ describe('pipelineOf', () => {
   })
 
   it('runs each stage on what the one before gave', async () => {
-    const pipeline = pipelineOf(first(negate), [
+    const pipeline = buildPipeline(first(negate), [
       scriptStage(
         'shift',
         input => {
@@ -68,15 +68,17 @@ describe('pipelineOf', () => {
   })
 
   it('takes what its first stage takes', () => {
-    const pipeline = pipelineOf(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
+    const pipeline = buildPipeline(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
     assert.deepEqual(pipeline.inputs, negate.inputs)
     assert.throws(() => pipeline.decode({ data: [[1]] }), { code: 'INPUT_SHAPE_MISMATCH' })
   })
 
   it('lets a script of any kind make the rows of a request', async () => {
     const words: Script = { kind: 'raw', takesHeaders: false, run: text => rows(text.split(',').map(Number)) }
-    const pipeline = pipelineOf({ name: 'decode', script: words }, [modelStage('negate', negate, 64)]) as HeadedScript
-    const feeds = await pipeline.feedsOf('1,2')
+    const pipeline = buildPipeline({ name: 'decode', script: words }, [
+      modelStage('negate', negate, 64),
+    ]) as PreprocessingPipeline
+    const feeds = await pipeline.preprocess('1,2')
     assert.deepEqual(Object.keys(feeds), ['x'])
     assert.deepEqual(valuesOf(await pipeline.run(feeds)), [-1, -2])
   })
@@ -88,7 +90,7 @@ describe('pipelineOf', () => {
         fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 9 }),
         fc.integer({ min: 1, max: 10 }),
         async (given, maxRows) => {
-          const pipeline = pipelineOf(first(negate), [
+          const pipeline = buildPipeline(first(negate), [
             modelStage('slices', absolute, maxRows),
             modelStage('one at a time', exactlyOne, 64),
           ]) as RowScript
@@ -105,14 +107,14 @@ describe('pipelineOf', () => {
 
   it('can join requests only where every stage takes any number of rows', () => {
     const hasRowAxis = (stage: ModelSession) =>
-      (pipelineOf(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
+      (buildPipeline(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
     assert.equal(hasRowAxis(absolute), true)
     assert.equal(hasRowAxis(exactlyOne), true)
     assert.equal(hasRowAxis(exactlyTwo), false)
   })
 
-  const pipelineSharing = (...stages: Parameters<typeof pipelineOf>[1]) =>
-    pipelineOf(first(negate), stages) as RowScript
+  const pipelineSharing = (...stages: Parameters<typeof buildPipeline>[1]) =>
+    buildPipeline(first(negate), stages) as RowScript
 
   it('lets rows share runs where every model is proven and every script has its owner’s word', () => {
     const model = modelStage('absolute', absolute, 64)
@@ -184,7 +186,7 @@ describe('pipelineOf', () => {
 
   it('names the stage that failed, and keeps what a script threw for the log', async () => {
     const thrown = new Error('row 7 of patient Doe')
-    const pipeline = pipelineOf(first(negate), [
+    const pipeline = buildPipeline(first(negate), [
       scriptStage(
         'featurize',
         () => {
@@ -201,7 +203,7 @@ describe('pipelineOf', () => {
   })
 
   it('names the stage whose input a script found wrong, and leaves it the caller’s fault', async () => {
-    const pipeline = pipelineOf(first(negate), [
+    const pipeline = buildPipeline(first(negate), [
       scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]]), undefined),
     ]) as RowScript
     await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { wholeRequest } from '../../src/scripts/raw-request.ts'
+import { rawRequest } from '../../src/scripts/raw-request.ts'
 
 const make = (text: string, headers: [string, string][] = [], method = 'POST') => {
   const shared = new TextEncoder().encode(`before${text}after`) as Uint8Array<ArrayBuffer>
-  return wholeRequest('http://localhost/score?x=1', { method, headers }, shared.subarray(6, shared.length - 5))
+  return rawRequest('http://localhost/score?x=1', { method, headers }, shared.subarray(6, shared.length - 5))
 }
 
-describe('wholeRequest', () => {
+describe('rawRequest', () => {
   it('is a Request, with its method, address and headers', () => {
     const request = make('', [['x-name', 'value']], 'GET')
     assert.ok(request instanceof Request)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { madeUpRow, sampleOf, spreads, variedRow } from '../../src/scripts/unlike-rows.ts'
+import { madeUpRow, splitSample, spreads, variedRow } from '../../src/scripts/unlike-rows.ts'
 import { arrayOf, type Dtype, integerRange } from '../../src/tensor/dtype.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
@@ -50,7 +50,7 @@ describe('variedRow', () => {
       const x = Tensor.from(dtype, [
         dtype.endsWith('64') && dtype !== 'float64' ? given.map(each => BigInt(Number(each))) : given,
       ])
-      const sample = sampleOf({ x })
+      const sample = splitSample({ x })
       assert.ok(sample)
       for (const spread of spreads) assert.deepEqual(variedRow(sample, spread, 0).x?.data, x.data)
       const varied = steps.map(step => valuesOf(variedRow(sample, 'wide', step).x).join())
@@ -61,7 +61,7 @@ describe('variedRow', () => {
   })
 
   it('stays among the texts and integers of the sample where it is to be tame', () => {
-    const sample = sampleOf({ t: Tensor.from('string', [['a'], ['b']]), i: Tensor.from('int32', [[4], [9]]) })
+    const sample = splitSample({ t: Tensor.from('string', [['a'], ['b']]), i: Tensor.from('int32', [[4], [9]]) })
     assert.ok(sample)
     for (const step of steps) {
       const { t, i } = variedRow(sample, 'narrow', step)
@@ -71,12 +71,12 @@ describe('variedRow', () => {
   })
 })
 
-describe('sampleOf', () => {
+describe('splitSample', () => {
   it('has no rows where inputs differ in their number, or have none', () => {
     const rows = (count: number) => new Tensor('float32', new Float32Array(count), [count])
-    assert.equal(sampleOf({ a: rows(2), b: rows(1) }), undefined)
-    assert.equal(sampleOf({ a: rows(0), b: rows(0) }), undefined)
-    assert.equal(sampleOf({ a: new Tensor('float32', new Float32Array(1), []) }), undefined)
-    assert.equal(sampleOf({ a: rows(2), b: rows(2) })?.rows.length, 2)
+    assert.equal(splitSample({ a: rows(2), b: rows(1) }), undefined)
+    assert.equal(splitSample({ a: rows(0), b: rows(0) }), undefined)
+    assert.equal(splitSample({ a: new Tensor('float32', new Float32Array(1), []) }), undefined)
+    assert.equal(splitSample({ a: rows(2), b: rows(2) })?.rows.length, 2)
   })
 })

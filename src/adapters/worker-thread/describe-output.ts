@@ -1,6 +1,6 @@
 import { isResponse } from '../../protocols/http/is-response.ts'
-import { schemaOfAnswer } from '../../protocols/openapi/answer.ts'
-import { jsonSchemaOf } from '../../protocols/openapi/declared.ts'
+import { inferAnswerSchema } from '../../protocols/openapi/answer.ts'
+import { readJsonSchema } from '../../protocols/openapi/declared.ts'
 import type { JsonSchema } from '../../protocols/openapi/dialect.ts'
 import { maxSampleLength } from '../../protocols/openapi/payload.ts'
 import { tensorSchema } from '../../protocols/openapi/tensor.ts'
@@ -37,9 +37,9 @@ export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonF
     if (isLike) return { jsonSchema, sample, notes: [] }
     return { jsonSchema, sample: textOf(declared.sample, nonFinite), notes: sample === undefined ? [] : [otherAnswer] }
   }
-  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result)
+  const shown = text === undefined ? undefined : inferAnswerSchema(answer?.result)
   if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
-  const jsonSchema = jsonSchemaOf(declared, 'output') ?? shown
+  const jsonSchema = readJsonSchema(declared, 'output') ?? shown
   if (sample === undefined || suits(declared as Schema, answer?.result, sample))
     return { jsonSchema, sample, notes: [] }
   return { jsonSchema, notes: [otherAnswer] }

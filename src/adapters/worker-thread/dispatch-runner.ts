@@ -4,19 +4,19 @@ import { type DecodedRequest, isOversize, planMicroBatches } from '../../engine/
 import type { Feeds } from '../../engine/model-session.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
 import { titledHeaders } from '../../scripts/request-headers.ts'
-import { byteCountOf, joinFeeds, rowCountOf } from '../../scripts/row-feeds.ts'
+import { countBytes, countRows, joinFeeds } from '../../scripts/row-feeds.ts'
 import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
-import type { HeadedScript, RowScript, WholeScript } from '../../scripts/script.ts'
+import type { PreprocessingPipeline, RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
 import { DispatchAnswers, type PostFromThread } from './dispatch-answers.ts'
 import type { LoadedService } from './load-service.ts'
 import type { ProgressBoard } from './messages.ts'
-import { decodeHeadedRows, decodeOwnRows, decodeRows, ownMediaFor } from './row-request.ts'
+import { customContentTypesFor, decodeCustomRows, decodeRows, preprocessRows } from './row-request.ts'
 import { SlicedRequest } from './sliced-request.ts'
-import { wholeInputOf } from './whole-input.ts'
+import { readRawInput } from './whole-input.ts'
 
 /** A script whose runs may hold the rows of several requests. */
-type JoiningScript = RowScript | HeadedScript
+type JoiningScript = RowScript | PreprocessingPipeline
 
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
@@ -61,15 +61,15 @@ export class DispatchRunner {
     this.#answers.expect(requests.length)
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests.entries())
-    else if (script.kind === 'headed') await this.#runHeaded(script, requests)
+    else if (script.kind === 'preprocessing') await this.#runPreprocessing(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
-  async #runAlone(script: WholeScript, index: number, request: ScoringRequest): Promise<void> {
+  async #runAlone(script: RawRequestScript, index: number, request: ScoringRequest): Promise<void> {
     if (!this.#answers.begin(index)) return
     try {
       const begunAt = performance.now()
-      const input = wholeInputOf(script, request, this.#service)
+      const input = readRawInput(script, request, this.#service)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
@@ -84,11 +84,11 @@ export class DispatchRunner {
   }
 
   /** The first stage makes the rows of each request, the others score the rows of all. */
-  async #runHeaded(script: HeadedScript, requests: readonly ScoringRequest[]): Promise<void> {
+  async #runPreprocessing(script: PreprocessingPipeline, requests: readonly ScoringRequest[]): Promise<void> {
     const own = requests.map((request, index) => ({
       index,
       request,
-      feeds: () => decodeHeadedRows(this.#service, script, request, headersOf(request)),
+      feeds: () => preprocessRows(this.#service, script, request, headersOf(request)),
     }))
     await this.#runOwn(script, own, [])
   }
@@ -97,9 +97,9 @@ export class DispatchRunner {
     const decoded: DecodedRow[] = []
     const own: OwnRows[] = []
     for (const [index, request] of requests) {
-      const media = ownMediaFor(script, request)
+      const media = customContentTypesFor(script, request)
       if (media) {
-        own.push({ index, request, feeds: () => decodeOwnRows(this.#service, script, media, request) })
+        own.push({ index, request, feeds: () => decodeCustomRows(this.#service, script, media, request) })
         continue
       }
       if (!this.#answers.begin(index)) continue
@@ -153,9 +153,9 @@ export class DispatchRunner {
     return {
       index,
       feeds,
-      rowCount: rowCountOf(feeds),
+      rowCount: countRows(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),
-      byteCount: byteCountOf(feeds),
+      byteCount: countBytes(feeds),
       headers: headersOf(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
@@ -197,7 +197,7 @@ export class DispatchRunner {
 
   /** What a script decodes may never be ready, and a body that was moved here must not be lost to another's fault. */
   #mayAsk(script: JoiningScript): script is RowScript {
-    if (script.kind !== 'rows' || script.ownMedia) return false
+    if (script.kind !== 'rows' || script.customContentTypes) return false
     return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
   }
 

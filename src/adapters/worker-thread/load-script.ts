@@ -5,11 +5,11 @@ import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { type RequestHeaders, TensorInput } from '../../scripts/api.ts'
 import type { RowSettings } from '../../scripts/feeds.ts'
 import { modelAnswer } from '../../scripts/model-answer.ts'
-import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../scripts/pipeline.ts'
+import { buildPipeline, checkStages, modelStage, type Stage, scriptStage } from '../../scripts/pipeline.ts'
 import type { OwnersWord } from '../../scripts/row-sharing.ts'
 import { parameterNotes } from '../../scripts/run-parameters.ts'
 import { initScript, type Script } from '../../scripts/script.ts'
-import { blamingUnequalRows, builtInScript } from '../../scripts/tensor-script.ts'
+import { builtInScript, explainUnequalRows } from '../../scripts/tensor-script.ts'
 import { importEntryModule } from './entry-module.ts'
 import type { ModelLoader } from './model-loader.ts'
 import { traced } from './run-trace.ts'
@@ -71,7 +71,7 @@ async function loadPipeline(
   for (const stage of others) rest.push(await inStage(stage, each => loadStage(spec, each, models)))
   checkStages([head.stage, ...rest.map(({ stage }) => stage)])
   const last = rest.at(-1) ?? head
-  const script = pipelineOf(
+  const script = buildPipeline(
     { name: head.stage.name, script: head.script },
     rest.map(({ stage }) => stage),
   )
@@ -99,7 +99,7 @@ async function loadFirst(
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    const run = (feeds: Feeds) => blamingUnequalRows(model, feeds, () => asStage.run(feeds))
+    const run = (feeds: Feeds) => explainUnequalRows(model, feeds, () => asStage.run(feeds))
     const script = { ...builtInScript(model, rowSettingsOf(spec)), run }
     return { stage: asStage, model, script, notes: [] }
   }
@@ -152,7 +152,7 @@ function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceD
 
 /** A pipeline that ends with a model: what that gives is the answer. */
 function answeredBy({ outputs }: ModelSession, script: Script): Script {
-  if (script.kind !== 'rows' && script.kind !== 'headed') return script
+  if (script.kind !== 'rows' && script.kind !== 'preprocessing') return script
   const run = async (feeds: Feeds, headers?: RequestHeaders) =>
     modelAnswer(outputs, (await script.run(feeds, headers)) as Awaited<ReturnType<ModelSession['run']>>)
   return { ...script, run }

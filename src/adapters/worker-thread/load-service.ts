@@ -3,7 +3,7 @@ import type { RunLimits } from '../../engine/micro-batch.ts'
 import { listsOf, type TensorInfo } from '../../engine/model-session.ts'
 import { hasScript, type ThreadSpec } from '../../engine/thread-spec.ts'
 import { binaryMediaTypes } from '../../protocols/azureml/binary-input.ts'
-import { jsonSchemaOf } from '../../protocols/openapi/declared.ts'
+import { readJsonSchema } from '../../protocols/openapi/declared.ts'
 import { TensorInput } from '../../scripts/api.ts'
 import { findExample } from '../../scripts/example.ts'
 import { checkColumns } from '../../scripts/named-values.ts'
@@ -67,9 +67,9 @@ export async function loadService(
   const example = isGiven ? undefined : await findExample(script)
   const described = describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
-  const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
+  const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
-  const asked = script.kind === 'headed' ? script.head : script
+  const asked = script.kind === 'preprocessing' ? script.firstStage : script
   const report: LoadReport = {
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
@@ -83,7 +83,7 @@ export async function loadService(
     inputSample:
       spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
     isSampleScored: (answer ?? example?.answer) !== undefined,
-    inputJsonSchema: asked.kind === 'object' ? (jsonSchemaOf(input, 'input') ?? { type: 'object' }) : undefined,
+    inputJsonSchema: asked.kind === 'object' ? (readJsonSchema(input, 'input') ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     rowsMayShareRequest: rowsMayShareRequest(sharing, inputs),
@@ -146,6 +146,6 @@ function providersOf(sessions: readonly OnnxModelSession[]): string {
 }
 
 /** The script's own first, because it goes before what every script of tensors takes. */
-function mediaTypesOf({ ownMedia, inputs }: RowScript): readonly string[] {
-  return [...new Set([...(ownMedia?.types ?? []), ...binaryMediaTypes(inputs)])]
+function mediaTypesOf({ customContentTypes, inputs }: RowScript): readonly string[] {
+  return [...new Set([...(customContentTypes?.types ?? []), ...binaryMediaTypes(inputs)])]
 }

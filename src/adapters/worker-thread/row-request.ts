@@ -3,24 +3,26 @@ import type { Feeds, TensorInfo } from '../../engine/model-session.ts'
 import { ScoringError } from '../../errors.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from '../../protocols/azureml/binary-input.ts'
 import { decodeJsonBody } from '../../protocols/azureml/input.ts'
-import { isJson, isJsonByHabit, mediaTypeOf, unsupportedMediaType } from '../../protocols/http/media-type.ts'
+import { isJson, isJsonByHabit, parseMediaType, unsupportedMediaType } from '../../protocols/http/media-type.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
-import type { OwnMedia } from '../../scripts/custom-content-types.ts'
-import { rowCountOf } from '../../scripts/row-feeds.ts'
-import type { HeadedScript, RowScript } from '../../scripts/script.ts'
+import type { CustomContentTypes } from '../../scripts/custom-content-types.ts'
+import { countRows } from '../../scripts/row-feeds.ts'
+import type { PreprocessingPipeline, RowScript } from '../../scripts/script.ts'
 import type { LoadedService } from './load-service.ts'
-import { wholeInputOf } from './whole-input.ts'
+import { readRawInput } from './whole-input.ts'
 
 /**
  * The script's own decoder when the body is for it; that may take its time, where all others are done at once. Bytes whose
  * layout came along are elements, whatever else comes as octets.
  */
-export function ownMediaFor(
-  { ownMedia, inputs }: RowScript,
+export function customContentTypesFor(
+  { customContentTypes, inputs }: RowScript,
   { contentType, details }: ScoringRequest,
-): OwnMedia | undefined {
-  if (details?.layout && binaryMediaTypes(inputs).includes(mediaTypeOf(contentType))) return undefined
-  return ownMedia && !isJson(contentType) && ownMedia.takes(mediaTypeOf(contentType)) ? ownMedia : undefined
+): CustomContentTypes | undefined {
+  if (details?.layout && binaryMediaTypes(inputs).includes(parseMediaType(contentType))) return undefined
+  return customContentTypes && !isJson(contentType) && customContentTypes.takes(parseMediaType(contentType))
+    ? customContentTypes
+    : undefined
 }
 
 /**
@@ -41,28 +43,28 @@ function holdsJson({ isBuiltIn }: LoadedService, { contentType, details }: Scori
 }
 
 /** Tensors of a body that the script decodes. */
-export async function decodeOwnRows(
+export async function decodeCustomRows(
   service: LoadedService,
   script: RowScript,
-  ownMedia: OwnMedia,
+  customContentTypes: CustomContentTypes,
   { body, contentType }: ScoringRequest,
 ): Promise<Feeds> {
-  const mediaType = mediaTypeOf(contentType)
+  const mediaType = parseMediaType(contentType)
   refuseEmpty(body, mediaType)
   // Small bodies share one buffer, and a script may look at the whole of `bytes.buffer`.
   const isOwn = body.byteLength === body.buffer.byteLength
   const bytes = (isOwn ? body : body.slice()) as Uint8Array<ArrayBuffer>
-  return limited(await ownMedia.decode({ bytes, contentType: mediaType }), service, script)
+  return limited(await customContentTypes.decode({ bytes, contentType: mediaType }), service, script)
 }
 
 /** The rows that the first stage of a pipeline makes of a request. */
-export async function decodeHeadedRows(
+export async function preprocessRows(
   service: LoadedService,
-  script: HeadedScript,
+  script: PreprocessingPipeline,
   request: ScoringRequest,
   headers: RequestHeaders | undefined,
 ): Promise<Feeds> {
-  return limited(await script.feedsOf(wholeInputOf(script.head, request, service), headers), service, script)
+  return limited(await script.preprocess(readRawInput(script.firstStage, request, service), headers), service, script)
 }
 
 function decodeJson(service: LoadedService, script: RowScript, { body }: ScoringRequest): Feeds {
@@ -72,18 +74,18 @@ function decodeJson(service: LoadedService, script: RowScript, { body }: Scoring
 
 function decodeBytes(service: LoadedService, { inputs }: RowScript, request: ScoringRequest): Feeds {
   const { contentType } = request
-  if (!binaryMediaTypes(inputs).includes(mediaTypeOf(contentType)))
+  if (!binaryMediaTypes(inputs).includes(parseMediaType(contentType)))
     throw unsupportedMediaType(contentType, service.mediaTypes)
   const input = inputs[0] as TensorInfo
   return { [input.name]: decodeBinaryInput(request, input) }
 }
 
-function limited(feeds: Feeds, service: LoadedService, { hasRowAxis }: RowScript | HeadedScript): Feeds {
+function limited(feeds: Feeds, service: LoadedService, { hasRowAxis }: RowScript | PreprocessingPipeline): Feeds {
   const limit = service.maxRows
-  if (hasRowAxis && rowCountOf(feeds) > limit) {
+  if (hasRowAxis && countRows(feeds) > limit) {
     throw new ScoringError(
       'TOO_MANY_ROWS',
-      `the request has ${rowCountOf(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+      `the request has ${countRows(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
     )
   }
   return feeds

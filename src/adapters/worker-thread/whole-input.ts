@@ -1,15 +1,15 @@
 import type { RequestDetails, ScoringRequest } from '../../engine/dispatch.ts'
 import { decodeJsonBody, decodeText } from '../../protocols/azureml/input.ts'
-import { wholeRequest } from '../../scripts/raw-request.ts'
-import type { WholeScript } from '../../scripts/script.ts'
+import { rawRequest } from '../../scripts/raw-request.ts'
+import type { RawRequestScript } from '../../scripts/script.ts'
 
 /**
  * What a script of its own kind gets of a request: text, checked members, or the request itself.
  *
  * @throws ScoringError 4xx naming what is wrong with the body
  */
-export function wholeInputOf(
-  script: WholeScript,
+export function readRawInput(
+  script: RawRequestScript,
   { body, contentType, details }: ScoringRequest,
   { takesTokens }: { readonly takesTokens: boolean },
 ): unknown {
@@ -21,7 +21,7 @@ export function wholeInputOf(
     case 'rawHttp': {
       const { method, url, headers } = (details as RequestDetails).http as NonNullable<RequestDetails['http']>
       const init = { method, headers: headers as [string, string][] }
-      return wholeRequest(url, init, body as Uint8Array<ArrayBuffer>)
+      return rawRequest(url, init, body as Uint8Array<ArrayBuffer>)
     }
   }
 }

@@ -50,7 +50,7 @@ export interface ProofOptions {
   readonly readExternal?: ReadExternal
   readonly rules?: RuleTable
   /** The axis of each input that is the rows; undefined: this input is the same for all rows. All have axis 0 if absent. */
-  readonly rowAxisOf?: (input: string) => number | undefined
+  readonly findRowAxis?: (input: string) => number | undefined
 }
 
 /**
@@ -74,16 +74,16 @@ export function proveRowIndependence(model: OnnxModel, options: ProofOptions = {
 
 function prove(
   model: OnnxModel,
-  { readExternal, rules = ruleTable, rowAxisOf = () => 0 }: ProofOptions,
+  { readExternal, rules = ruleTable, findRowAxis = () => 0 }: ProofOptions,
 ): RowIndependence {
   const { graph } = model
   const defaults = new Set([...graph.initializers, ...graph.sparseInitializers].map(({ name }) => name))
   const sent = graph.inputs.filter(input => !defaults.has(input.name))
   const tracer = new Tracer(model, { rules, readExternal })
   const inputs = new Map<string, State>()
-  const refusal = sent.length === 0 ? 'the model has no input' : refuseInputs(sent, rowAxisOf)
+  const refusal = sent.length === 0 ? 'the model has no input' : refuseInputs(sent, findRowAxis)
   if (refusal) return { kind: 'dependent', reason: refusal }
-  for (const input of sent) inputs.set(input.name, inputState(input, rowAxisOf(input.name), tracer.symbols))
+  for (const input of sent) inputs.set(input.name, inputState(input, findRowAxis(input.name), tracer.symbols))
 
   const outputs: OutputRows[] = []
   for (const [index, state] of tracer.trace(inputs).entries()) {
@@ -102,19 +102,19 @@ function prove(
     inputs: sent.map(input => input.name),
     defaultedInputs: graph.inputs.map(input => input.name).filter(name => defaults.has(name)),
     outputs,
-    namedAxes: namedAxesOf(sent, rowAxisOf),
+    namedAxes: namedAxesOf(sent, findRowAxis),
   }
 }
 
 /** @returns why the inputs as declared have no rows to join; undefined when they have */
 function refuseInputs(
   inputs: readonly OnnxValueInfo[],
-  rowAxisOf: (input: string) => number | undefined,
+  findRowAxis: (input: string) => number | undefined,
 ): string | undefined {
   const rowNames = new Set<Dimension>()
   for (const { name, type } of inputs) {
     if (type?.kind !== 'tensor') return `input "${name}" is no dense tensor`
-    const axis = rowAxisOf(name)
+    const axis = findRowAxis(name)
     if (axis === undefined) continue
     if (!type.shape) return `input "${name}" declares no shape; export the model with an open batch axis`
     const rows = type.shape[axis]
@@ -125,7 +125,7 @@ function refuseInputs(
   }
   for (const { name, type } of inputs) {
     if (type?.kind !== 'tensor') continue
-    const again = type.shape?.find((size, axis) => axis !== rowAxisOf(name) && isNamed(size) && rowNames.has(size))
+    const again = type.shape?.find((size, axis) => axis !== findRowAxis(name) && isNamed(size) && rowNames.has(size))
     if (again !== undefined) return `input "${name}" has another axis named "${again}", as the axis of the rows is`
   }
   return undefined
@@ -183,13 +183,14 @@ function tensorRows(name: string, { shape, axis, pre, padding }: Rows): OutputRo
 
 function namedAxesOf(
   inputs: readonly OnnxValueInfo[],
-  rowAxisOf: (input: string) => number | undefined,
+  findRowAxis: (input: string) => number | undefined,
 ): ReadonlyMap<string, readonly InputAxis[]> {
   const axes = new Map<string, InputAxis[]>()
   for (const { name, type } of inputs) {
     if (type?.kind !== 'tensor') continue
     for (const [axis, size] of (type.shape ?? []).entries())
-      if (isNamed(size) && axis !== rowAxisOf(name)) axes.set(size, [...(axes.get(size) ?? []), { input: name, axis }])
+      if (isNamed(size) && axis !== findRowAxis(name))
+        axes.set(size, [...(axes.get(size) ?? []), { input: name, axis }])
   }
   return axes
 }

@@ -9,7 +9,7 @@ import { readCaller } from '../http/client-address.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import type { BodyAccount } from '../http/read-body.ts'
-import { type RequestIds, requestIdsOf } from '../http/request-ids.ts'
+import { type RequestIds, readRequestIds } from '../http/request-ids.ts'
 import { encodeServerTiming } from '../http/server-timing.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { decodeRequest, encodeAnswer, encodeEmpty, encodeError, encodeHealthy, encodeUncalled } from './answer.ts'
@@ -22,7 +22,7 @@ export async function answerScore(
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
   const startedAt = performance.now()
-  const ids = requestIdsOf(request.headers, serverVersion)
+  const ids = readRequestIds(request.headers, serverVersion)
   let service: ScoringService | undefined
   let account: BodyAccount | undefined
   let response: WireResponse
@@ -109,7 +109,7 @@ export async function answerServiceHealth(
   find: () => Promise<ScoringService>,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const ids = requestIdsOf(request.headers, serverVersion)
+  const ids = readRequestIds(request.headers, serverVersion)
   const { headers } = ids
   try {
     const service = await find()
@@ -127,7 +127,7 @@ export async function answerServiceHealth(
 
 /** `GET /`: the server runs. */
 export function answerRoot(request: WireRequest, serverVersion: string | undefined): WireResponse {
-  const { headers, fault } = requestIdsOf(request.headers, serverVersion)
+  const { headers, fault } = readRequestIds(request.headers, serverVersion)
   try {
     allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
     if (fault) throw fault

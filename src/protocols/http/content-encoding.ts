@@ -59,7 +59,7 @@ export async function unpackBody(
 ): Promise<Uint8Array> {
   const encoding = contentEncoding.trim().toLowerCase()
   if (encoding === '' || encoding === 'identity') return body
-  const coding = codingOf(encoding, body)
+  const coding = selectCoding(encoding, body)
   const isWanted = () => !isAbandoned()
   try {
     let plain = await turns.small.take(() => unpackSmall(coding, body, maxBytes, held), isWanted)
@@ -77,7 +77,7 @@ export async function unpackBody(
 }
 
 /** @throws ScoringError CONTENT_ENCODING_UNSUPPORTED */
-function codingOf(encoding: string, body: Uint8Array): Coding {
+function selectCoding(encoding: string, body: Uint8Array): Coding {
   switch (encoding) {
     case 'gzip':
     case 'x-gzip':

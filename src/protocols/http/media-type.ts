@@ -1,13 +1,13 @@
 import { ScoringError } from '../../errors.ts'
 
 /** `image/png` of `Image/PNG; name=x`; empty when there is none. */
-export function mediaTypeOf(contentType: string | undefined): string {
+export function parseMediaType(contentType: string | undefined): string {
   return contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 export function isJson(contentType: string | undefined): boolean {
   if (contentType === 'application/json') return true
-  const mediaType = mediaTypeOf(contentType)
+  const mediaType = parseMediaType(contentType)
   return mediaType === 'application/json' || /^application\/.+\+json$/.test(mediaType)
 }
 
@@ -16,7 +16,7 @@ export function isJson(contentType: string | undefined): boolean {
  * so does a service that is a bare model.
  */
 export function isJsonByHabit(contentType: string | undefined): boolean {
-  return isJson(contentType) || ['', 'text/plain', 'text/json'].includes(mediaTypeOf(contentType))
+  return isJson(contentType) || ['', 'text/plain', 'text/json'].includes(parseMediaType(contentType))
 }
 
 /** Longer ones are cut in messages. */
@@ -30,7 +30,7 @@ const maxShown = 80
 export function unsupportedMediaType(contentType: string | undefined, others: readonly string[]): ScoringError {
   const expected = 'Expects Content-Type to be application/json'
   if (others.length === 0) return new ScoringError('CONTENT_TYPE_UNSUPPORTED', expected)
-  const found = mediaTypeOf(contentType).slice(0, maxShown)
+  const found = parseMediaType(contentType).slice(0, maxShown)
   const came = found === '' ? 'no Content-Type came' : `${JSON.stringify(found)} came`
   return new ScoringError('CONTENT_TYPE_UNSUPPORTED', `${expected}; ${came}, also taken: ${others.join(', ')}`)
 }

@@ -22,16 +22,16 @@ export async function readAhead(
   for (;;) {
     const reading = reader.read()
     const next = await Promise.race([reading, nextTurn(undefined)])
-    if (next === undefined || (!next.done && heldBytes > maxHeldBytes)) return restOf(reader, joined(held), reading)
+    if (next === undefined || (!next.done && heldBytes > maxHeldBytes)) return streamRest(reader, joined(held), reading)
     if (next.done) return joined(held)
-    const piece = bytesOf(next.value)
+    const piece = copyBytes(next.value)
     held.push(piece)
     heldBytes += piece.byteLength
   }
 }
 
 /** What was held back, then the piece that is being read, then all others, one for each that is asked for. */
-function restOf(
+function streamRest(
   reader: ReadableStreamDefaultReader<unknown>,
   held: Uint8Array<ArrayBuffer>,
   reading: Promise<Reading>,
@@ -47,7 +47,7 @@ function restOf(
         const { done, value } = await (next ?? reader.read())
         next = undefined
         if (done) controller.close()
-        else controller.enqueue(bytesOf(value))
+        else controller.enqueue(copyBytes(value))
       },
       cancel: reason => reader.cancel(reason),
     },
@@ -56,7 +56,7 @@ function restOf(
 }
 
 /** A copy: a script may write into its buffer again. */
-function bytesOf(piece: unknown): Uint8Array<ArrayBuffer> {
+function copyBytes(piece: unknown): Uint8Array<ArrayBuffer> {
   if (typeof piece === 'string') return new TextEncoder().encode(piece)
   if (piece instanceof Uint8Array) return new Uint8Array(piece)
   throw new TypeError('the body of a Response holds bytes or text')

@@ -17,7 +17,7 @@ export interface RequestIds {
  *
  * @param serverVersion  what goes into `x-ms-server-version`; undefined: no such header
  */
-export function requestIdsOf(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
+export function readRequestIds(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
   const given = headers.get('x-request-id')
   const ms = headers.get('x-ms-request-id') || null // an empty one is none
   const client = headers.get('x-ms-client-request-id') || null

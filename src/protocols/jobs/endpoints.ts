@@ -11,7 +11,7 @@ import { decodeJsonBody } from '../azureml/input.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readBody } from '../http/read-body.ts'
-import { requestIdsOf } from '../http/request-ids.ts'
+import { readRequestIds } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** What an answer is made from; asked for when the request has come so far. */
@@ -81,7 +81,7 @@ async function answer(
   serverVersion: string | undefined,
   handlers: Readonly<Record<string, Handler>>,
 ): Promise<WireResponse> {
-  const { headers, fault } = requestIdsOf(request.headers, serverVersion)
+  const { headers, fault } = readRequestIds(request.headers, serverVersion)
   let service: ScoringService | undefined
   try {
     refuseTrailingSlash(request)

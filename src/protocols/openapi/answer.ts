@@ -18,13 +18,13 @@ const maxMembers = 100
  * @param answer  what `run` returned, and `encode` can write
  * @returns undefined for a response, whose body may be anything
  */
-export function schemaOfAnswer(answer: unknown): JsonSchema | undefined {
+export function inferAnswerSchema(answer: unknown): JsonSchema | undefined {
   if (isResponse(answer)) return undefined
   if (answer === undefined || answer === null) return { type: 'object' } // sent as {}
-  return schemaOf(answer)
+  return inferSchema(answer)
 }
 
-function schemaOf(value: unknown): JsonSchema {
+function inferSchema(value: unknown): JsonSchema {
   switch (typeof value) {
     case 'number':
       return Number.isFinite(value) ? elementSchema('float64') : {} // sent as null
@@ -35,23 +35,23 @@ function schemaOf(value: unknown): JsonSchema {
     case 'string':
       return elementSchema('string')
     case 'object':
-      return value === null ? {} : schemaOfObject(value)
+      return value === null ? {} : inferObjectSchema(value)
     default:
       return {}
   }
 }
 
-function schemaOfObject(value: object): JsonSchema {
-  if (value instanceof Tensor) return schemaOfTensor(value)
-  if (value instanceof TensorList) return listOf(value.tensors.map(schemaOfTensor))
-  if (Array.isArray(value)) return listOf(value.map(entry => schemaOf(entry)))
+function inferObjectSchema(value: object): JsonSchema {
+  if (value instanceof Tensor) return inferTensorSchema(value)
+  if (value instanceof TensorList) return inferListSchema(value.tensors.map(inferTensorSchema))
+  if (Array.isArray(value)) return inferListSchema(value.map(entry => inferSchema(entry)))
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return { type: 'array', items: entriesOf(dtypeOf(value), value as Uint8Array) }
+    return { type: 'array', items: inferEntrySchema(findDtype(value), value as Uint8Array) }
   }
   if (value instanceof Date) return { type: 'string', format: 'date-time' }
-  if ('toJSON' in value && typeof value.toJSON === 'function') return schemaOf(value.toJSON())
+  if ('toJSON' in value && typeof value.toJSON === 'function') return inferSchema(value.toJSON())
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  const schemas = members.map(([name, member]) => [name, schemaOf(member)] as const)
+  const schemas = members.map(([name, member]) => [name, inferSchema(member)] as const)
   if (members.length > maxMembers) {
     return { type: 'object', additionalProperties: schemas.map(([, schema]) => schema).reduce(common) }
   }
@@ -61,25 +61,25 @@ function schemaOfObject(value: object): JsonSchema {
   )
 }
 
-function schemaOfTensor({ dtype, shape, data, classes }: Tensor): JsonSchema {
-  const element = entriesOf(dtype, data)
+function inferTensorSchema({ dtype, shape, data, classes }: Tensor): JsonSchema {
+  const element = inferEntrySchema(dtype, data)
   return classes ? namedSchema(element, shape.length, classes) : nestedSchema(element, shape.length)
 }
 
 /** Where one of them is sent as null, nothing is said of any. */
-function entriesOf(dtype: Dtype, values: TensorData): JsonSchema {
+function inferEntrySchema(dtype: Dtype, values: TensorData): JsonSchema {
   const element = elementSchema(dtype)
   const isAllSent = element.type !== 'number' || (values as Float64Array).every(Number.isFinite)
   return isAllSent ? element : {}
 }
 
-function dtypeOf(values: ArrayBufferView): Dtype {
+function findDtype(values: ArrayBufferView): Dtype {
   for (const [dtype, type] of Object.entries(arrayOf)) if (type && values instanceof type) return dtype as Dtype
   return 'uint8' // the clamped kind
 }
 
 /** An empty list says nothing of its entries. */
-function listOf(entries: readonly JsonSchema[]): JsonSchema {
+function inferListSchema(entries: readonly JsonSchema[]): JsonSchema {
   return entries.length === 0 ? { type: 'array' } : { type: 'array', items: entries.reduce(common) }
 }
 

@@ -20,7 +20,7 @@ interface ZodOverride {
  * @param side  a date in an output is written as text, where an input never holds one: JSON has none
  * @returns undefined when its library gives none, or not for this schema
  */
-export function jsonSchemaOf(declared: unknown, side: 'input' | 'output'): JsonSchema | undefined {
+export function readJsonSchema(declared: unknown, side: 'input' | 'output'): JsonSchema | undefined {
   try {
     const standard = (declared as { '~standard'?: StandardJsonSchema } | undefined)?.['~standard']
     const schema = standard?.jsonSchema?.input?.({
@@ -30,8 +30,8 @@ export function jsonSchemaOf(declared: unknown, side: 'input' | 'output'): JsonS
         unrepresentable: 'any',
         override: (each: ZodOverride) => {
           addNumberFormat(each.jsonSchema)
-          dropPatternOfFormat(each.jsonSchema)
-          if (side === 'output') Object.assign(each.jsonSchema, wireOf[each.zodSchema._zod.def.type])
+          dropRedundantPattern(each.jsonSchema)
+          if (side === 'output') Object.assign(each.jsonSchema, wireSchemas[each.zodSchema._zod.def.type])
         },
       },
     })
@@ -43,7 +43,7 @@ export function jsonSchemaOf(declared: unknown, side: 'input' | 'output'): JsonS
 }
 
 /** How the server writes what JSON has no word for. */
-const wireOf: Readonly<Record<string, JsonSchema>> = {
+const wireSchemas: Readonly<Record<string, JsonSchema>> = {
   date: { type: 'string', format: 'date-time' },
   bigint: { type: 'integer', format: 'int64' },
 }
@@ -61,6 +61,6 @@ function addNumberFormat(schema: Record<string, unknown>): void {
 }
 
 /** Of times and base64 zod writes a pattern besides, of up to 400 characters, which says what the format says. */
-function dropPatternOfFormat(schema: Record<string, unknown>): void {
+function dropRedundantPattern(schema: Record<string, unknown>): void {
   if (['date-time', 'date', 'time', 'base64'].includes(schema.format as string)) delete schema.pattern
 }

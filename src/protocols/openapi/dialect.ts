@@ -33,7 +33,7 @@ export function translate(schema: JsonSchema, name: string, version: OpenApiVers
   const definitions: Record<string, JsonSchema> = {}
   for (const defs of [schema.$defs, schema.definitions]) {
     for (const [key, definition] of Object.entries((defs as JsonSchema | undefined) ?? {})) {
-      definitions[translator.nameOf(key)] = translator.visit(definition)
+      definitions[translator.definitionName(key)] = translator.visit(definition)
     }
   }
   const translated = translator.visit(schema)
@@ -51,7 +51,7 @@ class Translator {
   }
 
   /** The name a definition gets in the document, in the characters that OpenAPI allows. */
-  nameOf(key: string): string {
+  definitionName(key: string): string {
     return `${this.#name}.${key.replace(/[^\w.-]/g, '_')}`
   }
 
@@ -75,7 +75,7 @@ class Translator {
     const folder = this.#version === '2' ? '#/definitions' : '#/components/schemas'
     const [, key, rest = ''] = /^#\/(?:\$defs|definitions)\/([^/]+)(.*)$/.exec(target) ?? []
     if (key === undefined) return target.replace(/^#/, `${folder}/${this.#name}`)
-    return `${folder}/${this.nameOf(key.replaceAll('~1', '/').replaceAll('~0', '~'))}${rest}`
+    return `${folder}/${this.definitionName(key.replaceAll('~1', '/').replaceAll('~0', '~'))}${rest}`
   }
 
   /** The keywords that are kept, with every schema inside them translated. */
@@ -162,12 +162,13 @@ class Translator {
     ] as const) {
       if (typeof schema[exclusive] === 'number') Object.assign(older, { [limit]: schema[exclusive], [exclusive]: true })
     }
-    if (Array.isArray(schema.prefixItems)) older.items = this.#itemsOf(schema.prefixItems.map(each => this.visit(each)))
+    if (Array.isArray(schema.prefixItems))
+      older.items = this.#tupleItems(schema.prefixItems.map(each => this.visit(each)))
     return this.#withOneType(older)
   }
 
   /** A tuple says less here: its entries are of any of these kinds. */
-  #itemsOf(entries: readonly JsonSchema[]): JsonSchema {
+  #tupleItems(entries: readonly JsonSchema[]): JsonSchema {
     const kinds = [...new Map(entries.map(entry => [JSON.stringify(entry), entry])).values()]
     const [only = {}] = kinds
     return kinds.length > 1 ? this.#choice('anyOf', kinds, {}) : only

@@ -6,8 +6,8 @@ import type { LoadReport } from '../../engine/dispatch.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
-import { type Operation, operationsOf } from './operations.ts'
-import { payloadOf } from './payload.ts'
+import { listOperations, type Operation } from './operations.ts'
+import { describePayload } from './payload.ts'
 import { type OpenApiVersion, openApiVersions } from './version.ts'
 
 /** Shown for every failure that the server words itself. */
@@ -36,16 +36,16 @@ export function describeService(
   report: LoadReport,
   version: OpenApiVersion,
 ): object | undefined {
-  const schemas = schemasOf(service, report, version)
+  const schemas = describeSchemas(service, report, version)
   if (!schemas) return undefined
   const info = {
     title: service.name,
     description: `API specification for the Azure Machine Learning service ${service.name}`,
     version: '1.0',
   }
-  const operations = operationsOf(service, report)
-  const takes = payloadOf(service, report, version).isForm ? onlyForm : inputPayload
-  const security = operations.some(({ isLocked }) => isLocked)
+  const operations = listOperations(service, report)
+  const takes = describePayload(service, report, version).isForm ? onlyForm : inputPayload
+  const security = operations.some(({ isProtected }) => isProtected)
     ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
     : undefined
   if (version === '2') {
@@ -56,7 +56,7 @@ export function describeService(
       consumes: ['application/json'],
       produces: ['application/json'],
       securityDefinitions: security,
-      paths: pathsOf(operations, operation => swagger2Operation(operation, takes)),
+      paths: describePaths(operations, operation => swagger2Operation(operation, takes)),
       definitions: schemas,
     }
   }
@@ -64,7 +64,7 @@ export function describeService(
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: { ...pathsOf(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
+    paths: { ...describePaths(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
     components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
   }
 }
@@ -72,12 +72,12 @@ export function describeService(
 /** The versions that this service can be described in. */
 export function availableVersions(service: ScoringService, report: LoadReport): OpenApiVersion[] {
   return openApiVersions.filter(
-    version => version in service.documents || schemasOf(service, report, version) !== undefined,
+    version => version in service.documents || describeSchemas(service, report, version) !== undefined,
   )
 }
 
-function schemasOf(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
-  const payload = payloadOf(service, report, version)
+function describeSchemas(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
+  const payload = describePayload(service, report, version)
   const input = translate(payload.input, 'ServiceInput', version)
   const output = translate(payload.output, 'ServiceOutput', version)
   const error = translate(errorResponse, 'ErrorResponse', version)
@@ -91,17 +91,17 @@ function schemasOf(service: ScoringService, report: LoadReport, version: OpenApi
   }
 }
 
-function pathsOf(operations: readonly Operation[], render: (operation: Operation) => object): object {
+function describePaths(operations: readonly Operation[], render: (operation: Operation) => object): object {
   return Object.fromEntries(
     operations.map(operation => [
       operation.path,
-      { [operation.method]: { ...headOf(operation), ...render(operation) } },
+      { [operation.method]: { ...describeOperation(operation), ...render(operation) } },
     ]),
   )
 }
 
-function headOf({ id, description, isLocked }: Operation): object {
-  return { operationId: id, description, security: isLocked ? [{ Bearer: [] }] : undefined }
+function describeOperation({ id, description, isProtected }: Operation): object {
+  return { operationId: id, description, security: isProtected ? [{ Bearer: [] }] : undefined }
 }
 
 function swagger2Operation({ takes, takesVersion, answer, failures }: Operation, payload: string): object {

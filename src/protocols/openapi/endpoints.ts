@@ -5,7 +5,7 @@ import { encodeEmpty } from '../azureml/answer.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../azureml/endpoints.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
-import { requestIdsOf } from '../http/request-ids.ts'
+import { readRequestIds } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { availableVersions, describeService } from './document.ts'
 import { decodeVersion, type OpenApiVersion, versionUnknown, versionUnsupported } from './version.ts'
@@ -16,7 +16,7 @@ export async function answerOpenApi(
   find: () => ScoringService | Promise<ScoringService>,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const ids = requestIdsOf(request.headers, serverVersion)
+  const ids = readRequestIds(request.headers, serverVersion)
   const { headers } = ids
   let service: ScoringService | undefined
   try {

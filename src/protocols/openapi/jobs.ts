@@ -6,12 +6,12 @@ import type { LoadReport } from '../../engine/dispatch.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { JsonSchema } from './dialect.ts'
-import { byStatus, lockFailuresOf, serviceFailures } from './operations.ts'
+import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
 
 const text = { type: 'string' }
 const count = { type: 'integer', minimum: 0 }
 const time = { type: 'string', format: 'date-time' }
-const objectOf = (properties: object, required: readonly string[], description?: string): JsonSchema => ({
+const objectSchema = (properties: object, required: readonly string[], description?: string): JsonSchema => ({
   type: 'object',
   description,
   properties,
@@ -22,13 +22,13 @@ const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}
 /** What a job is submitted with, and what is told of it; named so that no definition of an owner's schema is in the way. */
 const schemas = {
   BatchJobSubmission: {
-    ...objectOf(
+    ...objectSchema(
       {
         jobId: {
           ...text,
           description: 'the same id with the same content is the same job of this service; default: a new one',
         },
-        input: objectOf(
+        input: objectSchema(
           {
             blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
             url: { ...text, format: 'uri', description: 'a blob elsewhere, on a host that the operator allows' },
@@ -52,7 +52,7 @@ const schemas = {
           [],
           'one of "blob", "url" and "rows"',
         ),
-        output: objectOf(
+        output: objectSchema(
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the ending of the name, else jsonl' },
@@ -72,14 +72,14 @@ const schemas = {
     ),
     example: { input: { blob: 'input/rows.csv' }, output: { blob: 'output/predictions.jsonl' } },
   },
-  BatchJob: objectOf(
+  BatchJob: objectSchema(
     {
       jobId: text,
       service: text,
       status: {
         enum: ['NotStarted', 'Running', 'Finalizing', 'Completed', 'Failed', 'CancelRequested', 'Canceled'],
       },
-      progress: objectOf(
+      progress: objectSchema(
         {
           rows: count,
           succeeded: count,
@@ -93,12 +93,12 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
-      output: objectOf({ blob: text, format: text, partial: text }, ['blob', 'format']),
-      error: objectOf({ code: text, message: text }, ['code', 'message']),
+      output: objectSchema({ blob: text, format: text, partial: text }, ['blob', 'format']),
+      error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],
   ),
-  BatchJobList: objectOf(
+  BatchJobList: objectSchema(
     { jobs: { type: 'array', items: ref('BatchJob') }, nextMarker: text },
     ['jobs'],
     'newest first; with `nextMarker` when there are more',
@@ -127,7 +127,7 @@ export function jobsDocument(
 ): { readonly paths: object; readonly schemas: Readonly<Record<string, JsonSchema>> } | undefined {
   if (report.scriptKind === 'rawHttp') return undefined
   const security = service.authorizer ? [{ Bearer: [] }] : undefined
-  const common: readonly ErrorCode[] = [...serviceFailures, 'JOBS_UNAVAILABLE', ...lockFailuresOf(service)]
+  const common: readonly ErrorCode[] = [...serviceFailures, 'JOBS_UNAVAILABLE', ...listAuthFailures(service)]
   const operation = (operationId: string, description: string, answers: object, failures: readonly ErrorCode[]) => ({
     operationId,
     description,

@@ -11,7 +11,7 @@ export interface Operation {
   readonly method: 'get' | 'post'
   readonly id: string
   readonly description: string
-  readonly isLocked: boolean
+  readonly isProtected: boolean
   /** Media types of the body; absent: none is read. The first is JSON. */
   readonly takes?: readonly [typeof json, ...string[]]
   readonly takesVersion?: true
@@ -63,21 +63,21 @@ const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KE
 const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
 /** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
-export function operationsOf(
+export function listOperations(
   { name, definition, authorizer }: ScoringService,
   { mediaTypes = [] }: LoadReport,
 ): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
-  const lockFailures = lockFailuresOf({ definition, authorizer })
-  const isDocumentLocked = hasKeys && !definition.openapi.public
+  const authFailures = listAuthFailures({ definition, authorizer })
+  const isDocumentProtected = hasKeys && !definition.openapi.public
   return [
     {
       path: `${prefix}/`,
       method: 'get',
       id: 'ServiceHealthCheck',
       description: 'Simple health check endpoint to ensure the service is up at any given point.',
-      isLocked: false,
+      isProtected: false,
       answer: {
         description: "If service is up and running, this response will be returned with the content 'Healthy'",
         contentType: 'text/html',
@@ -91,30 +91,30 @@ export function operationsOf(
       method: 'post',
       id: 'RunMLService',
       description: "Run web service's model and get the prediction output",
-      isLocked: hasKeys,
+      isProtected: hasKeys,
       takes: [json, ...mediaTypes],
       answer: {
         description: 'The service processed the input correctly and provided a result prediction, if applicable.',
         contentType: json,
         schema: 'ServiceOutput',
       },
-      failures: byStatus([...scoreFailures, ...serviceFailures, ...lockFailures, 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([...scoreFailures, ...serviceFailures, ...authFailures, 'REQUEST_ID_TOO_LONG']),
     },
     {
       path: `${prefix}/swagger.json`,
       method: 'get',
       id: 'GetSwaggerSpec',
       description: 'Get the Swagger specification.',
-      isLocked: isDocumentLocked,
+      isProtected: isDocumentProtected,
       takesVersion: true,
       answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
-      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? lockFailures : []), 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([...serviceFailures, ...(isDocumentProtected ? authFailures : []), 'REQUEST_ID_TOO_LONG']),
     },
   ]
 }
 
 /** What a caller may be refused for who is not let in; nothing where everybody is. */
-export function lockFailuresOf({
+export function listAuthFailures({
   definition,
   authorizer,
 }: Pick<ScoringService, 'definition' | 'authorizer'>): readonly ErrorCode[] {

@@ -6,7 +6,7 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import { isAnsweredByScript } from '../../models/definition/answered-by-script.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { JsonSchema } from './dialect.ts'
-import { dataExample, dataSchema, sizesOf } from './rows.ts'
+import { dataExample, dataSchema, exampleSizes } from './rows.ts'
 import { tensorSchema, zeros } from './tensor.ts'
 import type { OpenApiVersion } from './version.ts'
 
@@ -23,7 +23,7 @@ export interface Payload {
   readonly isForm: boolean
 }
 
-export function payloadOf({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
+export function describePayload({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
   const example = hasTensors ? dataExample(report, definition, sample) : undefined
@@ -63,7 +63,7 @@ function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchem
 
 /** The answer to the sample, else zeros for as many rows as the example of the input has. */
 function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: unknown, mayBeNull: boolean) {
-  const sizes = sizesOf(inputs, example)
+  const sizes = exampleSizes(inputs, example)
   // An example that holds null, for NaN, would not suit its schema.
   const scored = parseSample(outputSample)
   const answer = holdsNull(scored) ? undefined : scored

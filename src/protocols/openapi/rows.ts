@@ -23,7 +23,7 @@ export function dataSchema(
   settings: RowSettings,
   version: OpenApiVersion,
 ): JsonSchema {
-  const columns = columnsOf(inputs, settings)
+  const columns = findColumns(inputs, settings)
   const [only] = inputs
   if (columns) {
     const forms = version === '3.1' ? { anyOf: tableForms(columns, settings) } : records(columns, settings)
@@ -48,30 +48,30 @@ export function dataSchema(
  * @param sample  a request that the owner gives, in any form that requests may have
  */
 export function dataExample({ inputs, optionalInputs = [] }: Inputs, settings: RowSettings, sample: unknown): unknown {
-  const data = memberOf(sample, 'data') ?? memberOf(sample, 'input_data')
-  const columns = columnsOf(inputs, settings)
+  const data = getMember(sample, 'data') ?? getMember(sample, 'input_data')
+  const columns = findColumns(inputs, settings)
   if (columns) {
-    const zero = () => [Object.fromEntries([...columns].map(([name, dtype]) => [name, zeroOf(dtype)]))]
+    const zero = () => [Object.fromEntries([...columns].map(([name, dtype]) => [name, zeroValue(dtype)]))]
     return recordsIn(data, [...columns.keys()]) ?? zero()
   }
   const [only] = inputs
   if (inputs.length === 1 && only && optionalInputs.length === 0)
-    return memberOf(data, only.name) ?? data ?? zeros(only, new Map())
-  const examples = inputs.map(input => [input.name, memberOf(data, input.name) ?? zeros(input, new Map())] as const)
+    return getMember(data, only.name) ?? data ?? zeros(only, new Map())
+  const examples = inputs.map(input => [input.name, getMember(data, input.name) ?? zeros(input, new Map())] as const)
   return examples.every(([, example]) => example !== undefined) ? Object.fromEntries(examples) : undefined
 }
 
 /** The sizes that an example of `data` gives to the named dimensions. */
-export function sizesOf(inputs: readonly TensorInfo[], example: unknown): ReadonlyMap<string, number> {
+export function exampleSizes(inputs: readonly TensorInfo[], example: unknown): ReadonlyMap<string, number> {
   const isTable = Array.isArray(example) && (inputs.length > 1 || isObject(example[0]))
   if (isTable) {
     const rows = inputs.flatMap(({ shape: [first] = [] }) => (typeof first === 'string' ? [first] : []))
     return new Map(rows.map(name => [name, example.length]))
   }
   const [only] = inputs
-  const exampleOf = (input: TensorInfo) =>
-    inputs.length === 1 && input === only ? example : memberOf(example, input.name)
-  return new Map(inputs.flatMap(input => sizesIn(input, exampleOf(input))))
+  const inputExample = (input: TensorInfo) =>
+    inputs.length === 1 && input === only ? example : getMember(example, input.name)
+  return new Map(inputs.flatMap(input => sizesIn(input, inputExample(input))))
 }
 
 /** Records of what is records, lists in the order of the columns, or columns; undefined: it is none of them. */
@@ -80,7 +80,7 @@ function recordsIn(data: unknown, names: readonly string[]): unknown[] | undefin
   if (Array.isArray(data) && data.every(row => Array.isArray(row) && row.length === names.length)) {
     return data.map((row: unknown[]) => Object.fromEntries(names.map((name, column) => [name, row[column]])))
   }
-  const columns = names.map(name => memberOf(data, name))
+  const columns = names.map(name => getMember(data, name))
   const [first] = columns
   if (!columns.every(values => Array.isArray(values)) || !Array.isArray(first)) return undefined
   return first.map((_, row) =>
@@ -92,12 +92,12 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function memberOf(value: unknown, name: string): unknown {
+function getMember(value: unknown, name: string): unknown {
   return isObject(value) && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
 /** @returns undefined: the values of a row have no names, or some of them are lists */
-function columnsOf(inputs: readonly TensorInfo[], { input }: RowSettings): Columns | undefined {
+function findColumns(inputs: readonly TensorInfo[], { input }: RowSettings): Columns | undefined {
   const [only] = inputs
   if (inputs.length === 1 && only) {
     return input.columns && new Map(input.columns.map(name => [name, only.dtype]))
@@ -110,20 +110,20 @@ const description =
   'records, columns, or one record; also lists in the order of the columns, and {"columns": […], "data": [[…], …]}, as pandas writes them'
 
 function tableForms(columns: Columns, settings: RowSettings): JsonSchema[] {
-  const lists = objectOf(columns, dtype => ({ type: 'array', items: valueSchema(dtype, settings) }))
-  return [records(columns, settings), lists, recordOf(columns, settings)]
+  const lists = objectSchema(columns, dtype => ({ type: 'array', items: valueSchema(dtype, settings) }))
+  return [records(columns, settings), lists, recordSchema(columns, settings)]
 }
 
 function records(columns: Columns, settings: RowSettings): JsonSchema {
-  return { type: 'array', items: recordOf(columns, settings) }
+  return { type: 'array', items: recordSchema(columns, settings) }
 }
 
-function recordOf(columns: Columns, settings: RowSettings): JsonSchema {
-  return objectOf(columns, dtype => valueSchema(dtype, settings))
+function recordSchema(columns: Columns, settings: RowSettings): JsonSchema {
+  return objectSchema(columns, dtype => valueSchema(dtype, settings))
 }
 
-function objectOf(columns: Columns, schemaOf: (dtype: Dtype) => JsonSchema): JsonSchema {
-  const properties = Object.fromEntries([...columns].map(([name, dtype]) => [name, schemaOf(dtype)]))
+function objectSchema(columns: Columns, toSchema: (dtype: Dtype) => JsonSchema): JsonSchema {
+  const properties = Object.fromEntries([...columns].map(([name, dtype]) => [name, toSchema(dtype)]))
   return { type: 'object', required: [...columns.keys()], properties }
 }
 
@@ -142,6 +142,6 @@ function valueSchema(dtype: Dtype, { missing }: RowSettings): JsonSchema {
   return missing === 'nan' && scalar.type === 'number' ? { ...scalar, type: ['number', 'null'] } : scalar
 }
 
-function zeroOf(dtype: Dtype): unknown {
+function zeroValue(dtype: Dtype): unknown {
   return zeros({ name: '', dtype, shape: [] }, new Map())
 }

@@ -5,7 +5,7 @@ import { elementCount } from '../../tensor/shape.ts'
 import type { JsonSchema } from './dialect.ts'
 
 /** Azure ML's types of NumPy's scalars (InferenceSchema, `_swagger_from_dtype.py`). */
-const scalarOf: Record<Dtype, JsonSchema> = {
+const scalarSchemas: Record<Dtype, JsonSchema> = {
   float16: { type: 'number', format: 'float' },
   float32: { type: 'number', format: 'float' },
   float64: { type: 'number', format: 'double' },
@@ -26,7 +26,7 @@ const scalarOf: Record<Dtype, JsonSchema> = {
  * does not: Python clients by OpenAPI Generator 7.10 to 7.20 fail on any answer whose entries may be null.
  */
 export function elementSchema(dtype: Dtype): JsonSchema {
-  return scalarOf[dtype]
+  return scalarSchemas[dtype]
 }
 
 /** Lists as deep as the rank, in Azure ML's format (contract, section 6). */

@@ -5,7 +5,7 @@ export const openApiVersions = ['2', '3', '3.1'] as const
 export type OpenApiVersion = (typeof openApiVersions)[number]
 
 /** What the query may say (Azure ML contract, section 6). */
-const versionOf = new Map<string, OpenApiVersion>([
+const versionNames = new Map<string, OpenApiVersion>([
   ['2', '2'],
   ['2.0', '2'],
   ['3', '3'],
@@ -15,7 +15,7 @@ const versionOf = new Map<string, OpenApiVersion>([
 
 /** The version that the query asks for; undefined when there is no such version. */
 export function decodeVersion(asked: string): OpenApiVersion | undefined {
-  return versionOf.get(asked)
+  return versionNames.get(asked)
 }
 
 /**

@@ -37,7 +37,7 @@ export function answerDocsPage(request: WireRequest, find: () => Promise<DocsSou
       versions.set(name, (await files.fetchFile(name)).version)
     const body = renderDocsPage({
       service: service.name,
-      isLocked: service.authorizer !== undefined && !service.definition.openapi.public,
+      isProtected: service.authorizer !== undefined && !service.definition.openapi.public,
       linkTo: name => `docs/${name}?v=${versions.get(name)}`,
     })
     const headers = {

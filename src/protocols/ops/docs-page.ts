@@ -9,7 +9,7 @@ const icon =
 export interface DocsPage {
   readonly service: string
   /** The document is for callers with a key only: the page asks for it first. */
-  readonly isLocked: boolean
+  readonly isProtected: boolean
   readonly linkTo: (file: DocsFileName) => string
 }
 
@@ -17,7 +17,7 @@ export interface DocsPage {
  * The interactive page of a service, before its scripts fill it. It holds nothing of the service but its name. All links
  * are relative, so it works under both of its routes and behind a path prefix.
  */
-export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string {
+export function renderDocsPage({ service, isProtected, linkTo }: DocsPage): string {
   const name = escapeHtml(service)
   return `<!doctype html>
 <html lang="en">
@@ -32,7 +32,7 @@ export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string 
 <script src="${linkTo('swagger-ui-bundle.js')}" defer></script>
 <script src="${linkTo('page.js')}" type="module"></script>
 </head>
-<body${isLocked ? ' data-locked' : ''}>
+<body${isProtected ? ' data-locked' : ''}>
 <main id="gate">
 <h1>${name}</h1>
 <p id="status" role="status">Loading…</p>

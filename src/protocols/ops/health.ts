@@ -28,7 +28,7 @@ export async function answerReady(
   const isReady = catalogue.isReady(readyWhen)
   const unavailable = catalogue.all.filter(service => !service.isReady).length
   const visible = isDevelopment ? catalogue.all : [...(await servicesOpenedBy(request, catalogue.all))]
-  const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
+  const services = Object.fromEntries(visible.map(service => [service.name, describeService(service)]))
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',
     unavailable: unavailable > 0 ? unavailable : undefined,
@@ -46,7 +46,7 @@ function encodeStatus(status: number, body: object): WireResponse {
   return { status, headers, body: encode(body) }
 }
 
-function detailsOf(service: ScoringService): object {
+function describeService(service: ScoringService): object {
   const { report } = service
   return {
     status: service.status,
@@ -62,7 +62,7 @@ function detailsOf(service: ScoringService): object {
     ...service.activity,
     keys: service.authorizer?.describe?.(),
     notes: report?.notes,
-    example: report && exampleOf(report),
+    example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),
   }
@@ -72,7 +72,7 @@ function detailsOf(service: ScoringService): object {
 const maxExampleLength = 10_000
 
 /** A request to begin with, and whether it was scored while the service was loaded. */
-function exampleOf({ inputSample, isSampleScored }: LoadReport): object | undefined {
+function describeExample({ inputSample, isSampleScored }: LoadReport): object | undefined {
   if (inputSample === undefined || inputSample.length > maxExampleLength) return undefined
   return { body: inputSample, isScored: isSampleScored ?? false }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
-import { jsonSchemaOf } from '../../../src/protocols/openapi/declared.ts'
+import { readJsonSchema } from '../../../src/protocols/openapi/declared.ts'
 import { type JsonSchema, translate } from '../../../src/protocols/openapi/dialect.ts'
 import { decodeVersion } from '../../../src/protocols/openapi/version.ts'
 
@@ -105,9 +105,9 @@ describe('translate', () => {
   })
 })
 
-describe('jsonSchemaOf', () => {
+describe('readJsonSchema', () => {
   it("gives zod's own, with anything for what JSON cannot say", () => {
-    const schema = jsonSchemaOf(z.object({ data: z.array(z.number()), when: z.date().optional() }), 'input')
+    const schema = readJsonSchema(z.object({ data: z.array(z.number()), when: z.date().optional() }), 'input')
     assert.deepEqual(schema?.properties, {
       data: { type: 'array', items: { type: 'number', format: 'double' } },
       when: {},
@@ -116,7 +116,10 @@ describe('jsonSchemaOf', () => {
   })
 
   it('gives what is sent, not what it becomes', () => {
-    const schema = jsonSchemaOf(z.object({ age: z.string().transform(Number), limit: z.number().default(1) }), 'input')
+    const schema = readJsonSchema(
+      z.object({ age: z.string().transform(Number), limit: z.number().default(1) }),
+      'input',
+    )
     assert.deepEqual(schema?.required, ['age'])
     assert.deepEqual(schema?.properties, {
       age: { type: 'string' },
@@ -130,8 +133,8 @@ describe('jsonSchemaOf', () => {
       id: { type: 'integer', format: 'int64' },
       age: { type: 'integer', format: 'int64', minimum: 0, maximum: 150 },
     }
-    assert.deepEqual(jsonSchemaOf(schema, 'input')?.properties, { ...numbers, at: {}, big: {} })
-    assert.deepEqual(jsonSchemaOf(schema, 'output')?.properties, {
+    assert.deepEqual(readJsonSchema(schema, 'input')?.properties, { ...numbers, at: {}, big: {} })
+    assert.deepEqual(readJsonSchema(schema, 'output')?.properties, {
       ...numbers,
       at: { type: 'string', format: 'date-time' },
       big: { type: 'integer', format: 'int64' },
@@ -139,8 +142,8 @@ describe('jsonSchemaOf', () => {
   })
 
   it('gives nothing for a library without JSON Schema, or one that fails', () => {
-    assert.equal(jsonSchemaOf(undefined, 'input'), undefined)
-    assert.equal(jsonSchemaOf({ safeParse: () => ({ success: true, data: 1 }) }, 'input'), undefined)
+    assert.equal(readJsonSchema(undefined, 'input'), undefined)
+    assert.equal(readJsonSchema({ safeParse: () => ({ success: true, data: 1 }) }, 'input'), undefined)
     const failing = {
       '~standard': {
         jsonSchema: {
@@ -150,10 +153,10 @@ describe('jsonSchemaOf', () => {
         },
       },
     }
-    assert.equal(jsonSchemaOf(failing, 'input'), undefined)
+    assert.equal(readJsonSchema(failing, 'input'), undefined)
     // Only plain data may cross to another thread.
     const withFunction = { '~standard': { jsonSchema: { input: () => ({ type: 'object', default: () => 1 }) } } }
-    assert.deepEqual(jsonSchemaOf(withFunction, 'input'), { type: 'object' })
+    assert.deepEqual(readJsonSchema(withFunction, 'input'), { type: 'object' })
   })
 })
 
