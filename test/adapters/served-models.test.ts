@@ -41,7 +41,7 @@ describe('a model whose graph was edited', () => {
     assert.deepEqual([probability?.shape, probability?.classes], [[5, 3], classes])
   })
 
-  it('gives scripts the entries of a list by their place', async () => {
+  it('gives scripts the entries of a list by their index', async () => {
     const known = readCase('served', 'sk_several_targets')
     const model = await open(known.path)
     assert.deepEqual(

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { OnnxModel } from '../../models/graph/onnx-model.ts'
 import type { OnnxTensor } from '../../models/graph/onnx-tensor.ts'
-import { type ByteRange, type Field, fieldsOf, UnreadableOnnx } from '../../models/graph/protobuf.ts'
+import { type ByteRange, type Field, readFields, UnreadableOnnx } from '../../models/graph/protobuf.ts'
 
 /** Smaller files are read as they are. */
 const sparseFrom = 8 * 2 ** 20
@@ -52,7 +52,7 @@ export class ModelBytes {
   withContentsBeside(model: OnnxModel): OnnxModel {
     if (this.#leftOut.size === 0) return model
     const initializers = model.graph.initializers.map((tensor): OnnxTensor => {
-      const range = this.#leftOut.get(tensor.place.start)
+      const range = this.#leftOut.get(tensor.range.start)
       if (!range) return tensor
       return {
         ...tensor,
@@ -74,10 +74,10 @@ export class ModelBytes {
   }
 
   #readGraph(blocks: Blocks, file: ByteRange): void {
-    for (const field of blocks.fieldsOf(file)) {
+    for (const field of blocks.readFields(file)) {
       if (field.number !== graphField) blocks.read(field)
       else
-        for (const part of blocks.fieldsOf(field)) {
+        for (const part of blocks.readFields(field)) {
           if (part.number === initializerField && lengthOf(part) >= largeFrom) this.#readTensor(blocks, part)
           else blocks.read(part)
         }
@@ -85,7 +85,7 @@ export class ModelBytes {
   }
 
   #readTensor(blocks: Blocks, tensor: Field): void {
-    for (const field of blocks.fieldsOf(tensor)) {
+    for (const field of blocks.readFields(tensor)) {
       if (field.number === rawDataField && lengthOf(field) >= largeFrom) this.#leftOut.set(tensor.start, field)
       else blocks.read(field)
     }
@@ -118,9 +118,9 @@ class Blocks {
   }
 
   /** Fields of a message, of which only tags and lengths are read. */
-  *fieldsOf(message: ByteRange): Generator<Field> {
+  *readFields(message: ByteRange): Generator<Field> {
     this.read({ start: message.start, end: message.start + headBytes })
-    for (const field of fieldsOf(this.#bytes, message)) {
+    for (const field of readFields(this.#bytes, message)) {
       yield field
       this.read({ start: field.end, end: field.end + headBytes })
     }

@@ -1,5 +1,5 @@
 import { NotProven } from './not-proven.ts'
-import { type OperatorCall, shapeOf } from './operator-call.ts'
+import { type OperatorCall, requireShape } from './operator-call.ts'
 import { constant, type Shape, type TensorState, tensor } from './row-state.ts'
 import { involvesRows, isLiteral, literalValue, one, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
@@ -35,7 +35,7 @@ export function broadcast(call: OperatorCall): TensorState {
 
 export function broadcastStates(symbols: SymbolTable, states: readonly TensorState[]): TensorState {
   if (states.every(state => state.kind === 'constant') && states.some(state => !state.shape)) return constant()
-  return tensor(broadcastShapes(symbols, states.map(shapeOf)), ...states)
+  return tensor(broadcastShapes(symbols, states.map(requireShape)), ...states)
 }
 
 /**
@@ -45,7 +45,7 @@ export function broadcastStates(symbols: SymbolTable, states: readonly TensorSta
 export function broadcastSince(lastUnaligned: number): (call: OperatorCall) => TensorState {
   return call => {
     if (call.opset <= lastUnaligned) {
-      const [first, ...others] = call.tensors().map(shapeOf)
+      const [first, ...others] = call.tensors().map(requireShape)
       const isEqual = (shape: Shape) =>
         shape.length === first?.length && shape.every((size, axis) => sameSize(size, first[axis] as Size))
       if (!others.every(isEqual))

@@ -1,7 +1,7 @@
 import { covers, mergeStates } from './merge-states.ts'
 import { NotProven } from './not-proven.ts'
 import type { OnnxGraph } from './onnx-model.ts'
-import { axisWithin, literalsOf, type OperatorCall, shapeOf } from './operator-call.ts'
+import { axisWithin, literalValues, type OperatorCall, requireShape } from './operator-call.ts'
 import {
   type Constant,
   constant,
@@ -32,8 +32,8 @@ export const controlFlow: Readonly<Record<string, (call: OperatorCall, graphs: I
 /** The branch that is taken, when that is known; else what is true of both. */
 function branch(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const condition = call.constant(0, 'condition')
-  const [yes, no] = [graphOf(call, 'then_branch'), graphOf(call, 'else_branch')]
-  const [value] = literalsOf(condition?.content) ?? []
+  const [yes, no] = [requireGraph(call, 'then_branch'), requireGraph(call, 'else_branch')]
+  const [value] = literalValues(condition?.content) ?? []
   if (value !== undefined) return trace(value !== 0 ? yes : no, [])
   const [ofYes, ofNo] = [yes, no].map(graph => call.symbols.scoped(() => trace(graph, [])))
   if (!ofYes || ofYes.length !== ofNo?.length) throw new NotProven('has branches with unlike outputs')
@@ -44,7 +44,7 @@ function branch(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
 function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const rounds = call.constant(0, 'number of rounds')
   call.constant(1, 'condition')
-  const body = graphOf(call, 'body')
+  const body = requireGraph(call, 'body')
   const carried = call.inputs.slice(2).map((_, index) => call.tensor(index + 2))
   const outputs = call.symbols.scoped(() =>
     settle(call, carried, states => {
@@ -53,7 +53,7 @@ function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
       return { carried: rest.slice(0, carried.length), perRound: rest.slice(carried.length) }
     }),
   )
-  const [count] = literalsOf(rounds?.content) ?? []
+  const [count] = literalValues(rounds?.content) ?? []
   // The condition may end it early.
   const length = count === 0 ? literal(0) : call.symbols.unknownSize()
   return [...outputs.carried, ...outputs.perRound.map(state => stacked(state, 0, length))]
@@ -62,13 +62,13 @@ function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
 /** Runs along an axis of its inputs (from opset 9 on); what is carried comes first, then what is run along. */
 function scan(call: OperatorCall, { trace, readsRows }: InnerGraphs): readonly State[] {
   if (call.opset < 9) throw new NotProven('is of an operator set before 9')
-  const body = graphOf(call, 'body')
+  const body = requireGraph(call, 'body')
   const scannedCount = call.int('num_scan_inputs', 0)
   const carriedCount = call.inputs.length - scannedCount
   const carried = call.inputs.slice(0, carriedCount).map((_, index) => call.tensor(index))
   const scanned = call.inputs.slice(carriedCount).map((_, index) => call.tensor(carriedCount + index))
   const axes = scanned.map((state, index) =>
-    axisWithin(call.ints('scan_input_axes')?.[index] ?? 0, shapeOf(state).length),
+    axisWithin(call.ints('scan_input_axes')?.[index] ?? 0, requireShape(state).length),
   )
   const outputAxis = (index: number) => call.ints('scan_output_axes')?.[index] ?? 0
   const stack = (state: State, index: number, length: Size, pre: Size = one) =>
@@ -82,21 +82,21 @@ function scan(call: OperatorCall, { trace, readsRows }: InnerGraphs): readonly S
     ].every(direction => direction === 0)
     if (!isForward) throw new NotProven('runs along the rows backwards')
     if (alongRows.length !== scanned.length) throw new NotProven('runs along the rows and something else')
-    if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !handsOnUnchanged(body, carriedCount))
+    if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !passesUnchanged(body, carriedCount))
       throw new NotProven('carries something from row to row')
-    const slices = scanned.map((state, index) => constant(shapeOf(state).toSpliced(axes[index] as number, 1)))
+    const slices = scanned.map((state, index) => constant(requireShape(state).toSpliced(axes[index] as number, 1)))
     const outputs = call.symbols.scoped(() => trace(body, [...carried, ...slices]))
     const rows = first.shape[first.axis] as Size
     return [...carried, ...outputs.slice(carriedCount).map((state, index) => stack(state, index, rows, first.pre))]
   }
-  const slices = scanned.map((state, index) => tensor(shapeOf(state).toSpliced(axes[index] as number, 1), state))
+  const slices = scanned.map((state, index) => tensor(requireShape(state).toSpliced(axes[index] as number, 1), state))
   const outputs = call.symbols.scoped(() =>
     settle(call, carried, states => {
       const all = trace(body, [...states, ...slices])
       return { carried: all.slice(0, carriedCount), perRound: all.slice(carriedCount) }
     }),
   )
-  const length = scanned.map((state, index) => shapeOf(state)[axes[index] as number])[0]
+  const length = scanned.map((state, index) => requireShape(state)[axes[index] as number])[0]
   return [
     ...outputs.carried,
     ...outputs.perRound.map((state, index) => stack(state, index, length ?? call.symbols.unknownSize())),
@@ -150,12 +150,12 @@ function stacked(state: State, axis: number, length: Size, pre: Size = one): Sta
   return state.kind === 'rows' ? tensor(shape, state) : tensorOfBlocks(shape, involvesRows(length) ? pre : one)
 }
 
-function handsOnUnchanged(body: OnnxGraph, count: number): boolean {
-  const sourceOf = (name: string): string => {
+function passesUnchanged(body: OnnxGraph, count: number): boolean {
+  const findSource = (name: string): string => {
     const copy = body.nodes.find(node => node.operator === 'Identity' && node.domain === '' && node.outputs[0] === name)
     return copy?.inputs[0] ?? name
   }
-  return body.inputs.slice(0, count).every((input, index) => sourceOf(body.outputs[index]?.name ?? '') === input.name)
+  return body.inputs.slice(0, count).every((input, index) => findSource(body.outputs[index]?.name ?? '') === input.name)
 }
 
 function expectConstant(state: State | undefined, what: string): asserts state is Constant {
@@ -163,7 +163,7 @@ function expectConstant(state: State | undefined, what: string): asserts state i
   if (state?.kind !== 'constant') throw new NotProven(`takes its ${what} from the rows`)
 }
 
-function graphOf(call: OperatorCall, name: string): OnnxGraph {
+function requireGraph(call: OperatorCall, name: string): OnnxGraph {
   const graph = call.attribute(name)?.graph
   if (!graph) throw new NotProven(`lacks its ${name}`)
   return graph

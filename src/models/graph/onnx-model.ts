@@ -2,12 +2,12 @@ import type { OnnxAttribute } from './onnx-attribute.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
 import type { ByteRange } from './protobuf.ts'
 
-/** Where a message stands in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
-export interface Place extends ByteRange {
+/** The bytes of a message in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
+export interface MessageRange extends ByteRange {
   readonly fieldStart: number
 }
 
-/** ModelProto (onnx.proto). Every part keeps its place in `bytes`, for those who write an edited copy. */
+/** ModelProto (onnx.proto). Every part has its range in `bytes`, from which an edited copy is written. */
 export interface OnnxModel {
   readonly bytes: Uint8Array
   readonly irVersion: number
@@ -24,7 +24,7 @@ export interface OnnxModel {
 
 /** GraphProto */
 export interface OnnxGraph {
-  readonly place: Place
+  readonly range: MessageRange
   readonly name: string
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly OnnxValueInfo[]
@@ -37,7 +37,7 @@ export interface OnnxGraph {
 
 /** NodeProto. An input or output that is left out has the name ''. */
 export interface OnnxNode {
-  readonly place: Place
+  readonly range: MessageRange
   readonly name: string
   readonly operator: string
   /** '' is the standard operator set, which may also be written `ai.onnx`. */
@@ -64,7 +64,7 @@ export interface OnnxFunction {
 
 /** ValueInfoProto */
 export interface OnnxValueInfo {
-  readonly place: Place
+  readonly range: MessageRange
   readonly name: string
   /** Undefined where the file gives no type. */
   readonly type: OnnxType | undefined
@@ -84,7 +84,7 @@ export type Dimension = number | string | null
 
 /** SparseTensorProto: its values carry the name. */
 export interface OnnxSparseTensor {
-  readonly place: Place
+  readonly range: MessageRange
   readonly name: string
   readonly dims: readonly number[]
   readonly elementType: number

@@ -1,6 +1,6 @@
 import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
-import type { Place } from './onnx-model.ts'
-import { type Field, fieldsOf, floatsOf, textAt, UnreadableOnnx, varintsOf } from './protobuf.ts'
+import type { MessageRange } from './onnx-model.ts'
+import { type Field, readFields, readFloats, readVarints, textAt, UnreadableOnnx } from './protobuf.ts'
 
 /** TensorProto.DataType of each type that we can hold; the others (bfloat16, float8, int4, complex …) have no entry. */
 export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
@@ -34,7 +34,7 @@ export type ReadExternal = (location: string, offset: number, length: number) =>
 
 /** TensorProto. The contents stay in the file until `tensorData` is called. */
 export interface OnnxTensor {
-  readonly place: Place
+  readonly range: MessageRange
   readonly bytes: Uint8Array
   readonly name: string
   readonly dims: readonly number[]
@@ -79,7 +79,7 @@ export function tensorData(tensor: OnnxTensor, readExternal?: ReadExternal): Ten
     const content = readExternal?.(location, offset, byteCount)
     return content && fromLittleEndian(tensor, dtype, content)
   }
-  const fields = [...fieldsOf(tensor.bytes, tensor.place)]
+  const fields = [...readFields(tensor.bytes, tensor.range)]
   const raw = fields.findLast(field => field.number === rawDataField)
   if (raw) return fromLittleEndian(tensor, dtype, tensor.bytes.subarray(raw.start, raw.end))
   const typed = fields.filter(field => field.number === (typedDataField[dtype] ?? int32DataField))
@@ -93,9 +93,9 @@ export function tensorData(tensor: OnnxTensor, readExternal?: ReadExternal): Ten
 
 function typedValues(bytes: Uint8Array, dtype: Dtype, field: Field): Iterable<number | bigint | string> {
   if (dtype === 'string') return [textAt(bytes, field)]
-  if (dtype === 'float32') return floatsOf(bytes, field, 4)
-  if (dtype === 'float64') return floatsOf(bytes, field, 8)
-  return varintsOf(bytes, field, dtype !== 'uint64' && dtype !== 'uint32')
+  if (dtype === 'float32') return readFloats(bytes, field, 4)
+  if (dtype === 'float64') return readFloats(bytes, field, 8)
+  return readVarints(bytes, field, dtype !== 'uint64' && dtype !== 'uint32')
 }
 
 function toTensorData(dtype: Dtype, values: readonly (number | bigint | string)[]): TensorData {

@@ -101,8 +101,8 @@ export class OperatorCall {
   }
 
   /** Integers of a constant input; undefined when they are not known or it is left out. */
-  integersOf(index: number, what: string): number[] | undefined {
-    return literalsOf(this.constant(index, what)?.content)
+  knownIntegers(index: number, what: string): number[] | undefined {
+    return literalValues(this.constant(index, what)?.content)
   }
 
   // ---- attributes ----
@@ -148,20 +148,20 @@ export class OperatorCall {
   }
 
   /** The contents of a small tensor attribute, when they can be read. */
-  dataOf(name: string) {
+  attributeData(name: string) {
     const tensor = this.attribute(name)?.tensor
     return tensor && tensorData(tensor, this.#content.readExternal)
   }
 }
 
 /** @throws NotProven when the rank is not known */
-export function shapeOf(state: TensorState): Shape {
+export function requireShape(state: TensorState): Shape {
   if (!state.shape) throw new NotProven('has an operand of unknown rank')
   return state.shape
 }
 
-export function rankOf(state: TensorState): number {
-  return shapeOf(state).length
+export function requireRank(state: TensorState): number {
+  return requireShape(state).length
 }
 
 /** @throws NotProven when there is no such axis */
@@ -171,7 +171,7 @@ export function axisWithin(axis: number, rank: number): number {
   return counted
 }
 
-export function literalsOf(content: readonly Size[] | undefined): number[] | undefined {
+export function literalValues(content: readonly Size[] | undefined): number[] | undefined {
   const values = content?.map(literalValue)
   return values?.every(value => value !== undefined) ? (values as number[]) : undefined
 }

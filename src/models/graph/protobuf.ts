@@ -31,7 +31,7 @@ export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as cons
  *
  * @throws UnreadableOnnx where a field does not end within the message
  */
-export function* fieldsOf(bytes: Uint8Array, { start, end }: ByteRange): Generator<Field> {
+export function* readFields(bytes: Uint8Array, { start, end }: ByteRange): Generator<Field> {
   let at = start
   while (at < end) {
     const fieldStart = at
@@ -70,12 +70,12 @@ export function* fieldsOf(bytes: Uint8Array, { start, end }: ByteRange): Generat
 function readLength(bytes: Uint8Array, at: number, end: number): [value: number, after: number] {
   let value = 0
   let unit = 1
-  for (let place = at; place < end && place < at + 8; place++) {
-    const byte = bytes[place] as number
+  for (let offset = at; offset < end && offset < at + 8; offset++) {
+    const byte = bytes[offset] as number
     value += (byte & 127) * unit
     if (byte < 128) {
       if (value > Number.MAX_SAFE_INTEGER) break
-      return [value, place + 1]
+      return [value, offset + 1]
     }
     unit *= 128
   }
@@ -83,7 +83,8 @@ function readLength(bytes: Uint8Array, at: number, end: number): [value: number,
 }
 
 function endOfVarint(bytes: Uint8Array, at: number, end: number): number {
-  for (let place = at; place < end && place < at + 10; place++) if ((bytes[place] as number) < 128) return place + 1
+  for (let offset = at; offset < end && offset < at + 10; offset++)
+    if ((bytes[offset] as number) < 128) return offset + 1
   throw new UnreadableOnnx(`the number at byte ${at} does not end`)
 }
 
@@ -111,7 +112,7 @@ export function varintAt(bytes: Uint8Array, start: number, isSigned = true): big
  *
  * @throws UnreadableOnnx when a packed number does not end
  */
-export function* varintsOf(bytes: Uint8Array, field: Field, isSigned = true): Generator<bigint> {
+export function* readVarints(bytes: Uint8Array, field: Field, isSigned = true): Generator<bigint> {
   if (field.wireType === wireTypes.varint) {
     yield varintAt(bytes, field.start, isSigned)
     return
@@ -125,7 +126,7 @@ export function* varintsOf(bytes: Uint8Array, field: Field, isSigned = true): Ge
 }
 
 /** The numbers of a repeated `float` or `double` field, packed or one by one. */
-export function* floatsOf(bytes: Uint8Array, field: Field, width: 4 | 8): Generator<number> {
+export function* readFloats(bytes: Uint8Array, field: Field, width: 4 | 8): Generator<number> {
   if (field.wireType !== wireTypes.bytes) expectWireType(field, width === 4 ? wireTypes.fixed32 : wireTypes.fixed64)
   if ((field.end - field.start) % width !== 0)
     throw new UnreadableOnnx(`the list of numbers at byte ${field.fieldStart} is cut in the middle of one`)

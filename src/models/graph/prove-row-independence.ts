@@ -102,7 +102,7 @@ function prove(
     inputs: sent.map(input => input.name),
     defaultedInputs: graph.inputs.map(input => input.name).filter(name => defaults.has(name)),
     outputs,
-    namedAxes: namedAxesOf(sent, findRowAxis),
+    namedAxes: collectNamedAxes(sent, findRowAxis),
   }
 }
 
@@ -181,7 +181,7 @@ function tensorRows(name: string, { shape, axis, pre, padding }: Rows): OutputRo
   return { name, form: 'tensor', rowAxis: axis }
 }
 
-function namedAxesOf(
+function collectNamedAxes(
   inputs: readonly OnnxValueInfo[],
   findRowAxis: (input: string) => number | undefined,
 ): ReadonlyMap<string, readonly InputAxis[]> {

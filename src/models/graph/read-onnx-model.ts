@@ -13,11 +13,11 @@ import type { ExternalData, OnnxTensor } from './onnx-tensor.ts'
 import {
   expectWireType,
   type Field,
-  fieldsOf,
+  readFields,
+  readVarints,
   textAt,
   UnreadableOnnx,
   varintAt,
-  varintsOf,
   wireTypes,
 } from './protobuf.ts'
 
@@ -52,7 +52,7 @@ class OnnxReader {
     const opsets = new Map<string, number>()
     const metadata = new Map<string, string>()
     const functions: OnnxFunction[] = []
-    for (const field of fieldsOf(this.#bytes, { start: 0, end: this.#bytes.length })) {
+    for (const field of readFields(this.#bytes, { start: 0, end: this.#bytes.length })) {
       switch (field.number) {
         case 1:
           irVersion = this.#number(field)
@@ -98,7 +98,7 @@ class OnnxReader {
     }
   }
 
-  #graph(place: Field): OnnxGraph {
+  #graph(message: Field): OnnxGraph {
     let name = ''
     const nodes: OnnxNode[] = []
     const inputs: OnnxValueInfo[] = []
@@ -106,7 +106,7 @@ class OnnxReader {
     const valueInfos: OnnxValueInfo[] = []
     const initializers: OnnxTensor[] = []
     const sparseInitializers: OnnxSparseTensor[] = []
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       switch (field.number) {
         case 1:
           nodes.push(this.#message(field, () => this.#node(field)))
@@ -131,15 +131,15 @@ class OnnxReader {
           break
       }
     }
-    return { place: placeOf(place), name, nodes, inputs, outputs, valueInfos, initializers, sparseInitializers }
+    return { range: toRange(message), name, nodes, inputs, outputs, valueInfos, initializers, sparseInitializers }
   }
 
-  #node(place: Field): OnnxNode {
+  #node(message: Field): OnnxNode {
     const texts = new Map<number, string>()
     const inputs: string[] = []
     const outputs: string[] = []
     const attributes = new Map<string, OnnxAttribute>()
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       switch (field.number) {
         case 1:
           inputs.push(this.#text(field))
@@ -159,7 +159,7 @@ class OnnxReader {
       }
     }
     return {
-      place: placeOf(place),
+      range: toRange(message),
       name: texts.get(3) ?? '',
       operator: texts.get(4) ?? '',
       domain: standardDomain(texts.get(7) ?? ''),
@@ -170,7 +170,7 @@ class OnnxReader {
     }
   }
 
-  #function(place: Field): OnnxFunction {
+  #function(message: Field): OnnxFunction {
     const texts = new Map<number, string>()
     const inputs: string[] = []
     const outputs: string[] = []
@@ -178,7 +178,7 @@ class OnnxReader {
     const attributeDefaults = new Map<string, OnnxAttribute>()
     const nodes: OnnxNode[] = []
     const opsets = new Map<string, number>()
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       switch (field.number) {
         case 1:
         case 10:
@@ -225,7 +225,7 @@ class OnnxReader {
     attributes.set(attribute.name, attribute)
   }
 
-  #attribute(place: Field): OnnxAttribute {
+  #attribute(message: Field): OnnxAttribute {
     let name = ''
     let reference = ''
     let type: number | undefined
@@ -237,7 +237,7 @@ class OnnxReader {
     let valueType: OnnxType | undefined
     // Files of IR version 1 need not say the type: it is that of the field that is there.
     let present = 0
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       present = typeOfField.get(field.number) ?? present
       switch (field.number) {
         case 1:
@@ -284,7 +284,7 @@ class OnnxReader {
     }
     return new OnnxAttribute({
       bytes: this.#bytes,
-      place: placeOf(place),
+      range: toRange(message),
       name,
       type: attributeTypes[type ?? present] ?? 'undefined',
       reference,
@@ -297,16 +297,16 @@ class OnnxReader {
     })
   }
 
-  #tensor(place: Field): OnnxTensor {
+  #tensor(message: Field): OnnxTensor {
     let name = ''
     const dims: number[] = []
     let elementType = 0
     let isExternal = false
     const external = new Map<string, string>()
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       switch (field.number) {
         case 1:
-          for (const size of varintsOf(this.#bytes, field)) dims.push(this.#size(Number(size), field))
+          for (const size of readVarints(this.#bytes, field)) dims.push(this.#size(Number(size), field))
           break
         case 2:
           elementType = this.#number(field)
@@ -323,7 +323,7 @@ class OnnxReader {
       }
     }
     return {
-      place: placeOf(place),
+      range: toRange(message),
       bytes: this.#bytes,
       name,
       dims,
@@ -332,10 +332,10 @@ class OnnxReader {
     }
   }
 
-  #sparseTensor(place: Field): OnnxSparseTensor {
+  #sparseTensor(message: Field): OnnxSparseTensor {
     let values: OnnxTensor | undefined
     const dims: number[] = []
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       if (field.number === 1)
         values = only(
           values,
@@ -343,15 +343,15 @@ class OnnxReader {
           'list of values of a sparse tensor',
         )
       if (field.number === 3)
-        for (const size of varintsOf(this.#bytes, field)) dims.push(this.#size(Number(size), field))
+        for (const size of readVarints(this.#bytes, field)) dims.push(this.#size(Number(size), field))
     }
-    return { place: placeOf(place), name: values?.name ?? '', dims, elementType: values?.elementType ?? 0 }
+    return { range: toRange(message), name: values?.name ?? '', dims, elementType: values?.elementType ?? 0 }
   }
 
-  #valueInfo(place: Field): OnnxValueInfo {
+  #valueInfo(message: Field): OnnxValueInfo {
     let name = ''
     let type: OnnxType | undefined
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       if (field.number === 1) name = this.#text(field)
       if (field.number === 2)
         type = only(
@@ -360,15 +360,15 @@ class OnnxReader {
           'type of a value',
         )
     }
-    return { place: placeOf(place), name, type }
+    return { range: toRange(message), name, type }
   }
 
-  #type(place: Field): OnnxType | undefined {
+  #type(message: Field): OnnxType | undefined {
     let type: OnnxType | undefined
     const take = (read: () => OnnxType, field: Field) => {
       type = only(type, this.#message(field, read), 'kind of a type')
     }
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       switch (field.number) {
         case 1:
           take(() => ({ kind: 'tensor', ...this.#elementsAndShape(field) }), field)
@@ -393,15 +393,15 @@ class OnnxReader {
     return type
   }
 
-  #mapType(place: Field): OnnxType {
+  #mapType(message: Field): OnnxType {
     let keyType = 0
-    for (const field of fieldsOf(this.#bytes, place)) if (field.number === 1) keyType = this.#number(field)
-    return { kind: 'map', keyType, value: this.#innerType(place, 2) }
+    for (const field of readFields(this.#bytes, message)) if (field.number === 1) keyType = this.#number(field)
+    return { kind: 'map', keyType, value: this.#innerType(message, 2) }
   }
 
-  #innerType(place: Field, number: number): OnnxType | undefined {
+  #innerType(message: Field, number: number): OnnxType | undefined {
     let type: OnnxType | undefined
-    for (const field of fieldsOf(this.#bytes, place))
+    for (const field of readFields(this.#bytes, message))
       if (field.number === number)
         type = only(
           type,
@@ -411,10 +411,10 @@ class OnnxReader {
     return type
   }
 
-  #elementsAndShape(place: Field): { elementType: number; shape: Dimension[] | undefined } {
+  #elementsAndShape(message: Field): { elementType: number; shape: Dimension[] | undefined } {
     let elementType = 0
     let shape: Dimension[] | undefined
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       if (field.number === 1) elementType = this.#number(field)
       if (field.number === 2)
         shape = only(
@@ -426,26 +426,26 @@ class OnnxReader {
     return { elementType, shape }
   }
 
-  #shape(place: Field): Dimension[] {
+  #shape(message: Field): Dimension[] {
     const dimensions: Dimension[] = []
-    for (const field of fieldsOf(this.#bytes, place))
+    for (const field of readFields(this.#bytes, message))
       if (field.number === 1) dimensions.push(this.#message(field, () => this.#dimension(field)))
     return dimensions
   }
 
-  #dimension(place: Field): Dimension {
+  #dimension(message: Field): Dimension {
     let dimension: Dimension = null
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       if (field.number === 1) dimension = this.#number(field)
       if (field.number === 2) dimension = this.#text(field)
     }
     return dimension
   }
 
-  #opset(place: Field, opsets: Map<string, number>): void {
+  #opset(message: Field, opsets: Map<string, number>): void {
     let domain = ''
     let version = 0
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       if (field.number === 1) domain = this.#text(field)
       if (field.number === 2) version = this.#number(field)
     }
@@ -453,10 +453,10 @@ class OnnxReader {
   }
 
   /** StringStringEntryProto */
-  #entry(place: Field, entries: Map<string, string>): void {
+  #entry(message: Field, entries: Map<string, string>): void {
     let key = ''
     let value = ''
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, message)) {
       if (field.number === 1) key = this.#text(field)
       if (field.number === 2) value = this.#text(field)
     }
@@ -526,20 +526,20 @@ function externalData(tensor: string, entries: ReadonlyMap<string, string>): Ext
   const location = entries.get('location')
   if (location === undefined)
     throw new UnreadableOnnx(`tensor "${tensor}" stands in another file, which it does not name`)
-  const bytesOf = (key: string): number | undefined => {
+  const readByteCount = (key: string): number | undefined => {
     const text = entries.get(key)
     if (text === undefined) return undefined
     if (!/^\d{1,15}$/.test(text))
       throw new UnreadableOnnx(`tensor "${tensor}" has no number as the ${key} of its contents`)
     return Number(text)
   }
-  return { location, offset: bytesOf('offset') ?? 0, length: bytesOf('length') }
+  return { location, offset: readByteCount('offset') ?? 0, length: readByteCount('length') }
 }
 
 function standardDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain
 }
 
-function placeOf({ fieldStart, start, end }: Field) {
+function toRange({ fieldStart, start, end }: Field) {
   return { fieldStart, start, end }
 }

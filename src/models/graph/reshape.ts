@@ -1,5 +1,5 @@
 import { NotProven } from './not-proven.ts'
-import { constant, productOf, type Shape, type TensorState, tensorOfBlocks } from './row-state.ts'
+import { constant, product, type Shape, type TensorState, tensorOfBlocks } from './row-state.ts'
 import {
   cancel,
   divide,
@@ -13,7 +13,7 @@ import {
 } from './symbolic-size.ts'
 
 /**
- * The shape that a Reshape makes: 0 copies the size at its place (unless `isZeroMeant`), −1 takes what is left.
+ * The shape that a Reshape makes: 0 copies the size on the same axis (unless `isZeroMeant`), −1 takes what is left.
  *
  * Where the totals differ only by one open size against a number, that size is the number from here on (else the run fails,
  * with one row as with many): exporters that trace write the sequence length of their example into the target.
@@ -21,14 +21,14 @@ import {
  * @throws NotProven when −1 takes part of the rows
  */
 export function resolveTarget(symbols: SymbolTable, shape: Shape, target: Shape, isZeroMeant: boolean): Shape {
-  const total = productOf(shape)
+  const total = product(shape)
   const sizes = target.map((size, axis) => (isLiteral(size, 0) && !isZeroMeant ? copied(shape, axis) : size))
   const inferred = sizes.findIndex(size => isLiteral(size, -1))
   if (inferred < 0) {
-    bindDifference(symbols, total, productOf(sizes))
+    bindDifference(symbols, total, product(sizes))
     return sizes.map(size => symbols.resolve(size))
   }
-  const others = productOf(sizes.toSpliced(inferred, 1))
+  const others = product(sizes.toSpliced(inferred, 1))
   const rest = divide(total, others)
   if (rest) return sizes.with(inferred, rest)
   // The number of rows stands on both sides and cancels out; what is left does not depend on it.

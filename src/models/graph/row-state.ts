@@ -117,7 +117,7 @@ export function usable(content: readonly Entry[]): readonly Size[] {
   return content as readonly Size[]
 }
 
-export function productOf(shape: Shape): Size {
+export function product(shape: Shape): Size {
   return multiply(...shape)
 }
 

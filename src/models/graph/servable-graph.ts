@@ -3,8 +3,8 @@
  * JavaScript binding (1.30) cannot give back maps and sequences, which converters write by default: the classifiers of
  * scikit-learn, LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
  */
-import { type GraphEdit, identityNode, outputOfGraph } from './edit-onnx-model.ts'
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo, Place } from './onnx-model.ts'
+import { encodeGraphOutput, type GraphEdit, identityNode } from './edit-onnx-model.ts'
+import type { MessageRange, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo } from './onnx-model.ts'
 import { dtypeOfElementType, elementCount, type OnnxTensor } from './onnx-tensor.ts'
 import { overwritesShared } from './training-statistics.ts'
 
@@ -58,8 +58,8 @@ export function servableGraph(model: OnnxModel): ServableGraph {
   if (shared) throw new UnservableGraph(trainingRefusal(shared))
   const editing = new Editing(model)
   const outputs = graph.outputs.flatMap(output => editing.serve(output))
-  const defaults = defaultsOf(model)
-  for (const { value } of defaults) editing.replaced.set(value.place, [])
+  const defaults = findDefaults(model)
+  for (const { value } of defaults) editing.replaced.set(value.range, [])
   const isEdited = editing.replaced.size > 0
   return {
     edit: isEdited
@@ -75,7 +75,7 @@ export function servableGraph(model: OnnxModel): ServableGraph {
   }
 }
 
-function defaultsOf({ graph, irVersion }: OnnxModel): ServableGraph['defaults'] {
+function findDefaults({ graph, irVersion }: OnnxModel): ServableGraph['defaults'] {
   if (irVersion < firstIrVersionWithDefaults) return []
   const inputs = new Map(graph.inputs.map(input => [input.name, input]))
   const replaceable = graph.initializers.filter(({ name }) => inputs.has(name))
@@ -91,7 +91,7 @@ function defaultsOf({ graph, irVersion }: OnnxModel): ServableGraph['defaults'] 
 }
 
 class Editing {
-  readonly replaced = new Map<Place, readonly Uint8Array[]>()
+  readonly replaced = new Map<MessageRange, readonly Uint8Array[]>()
   readonly appended: Uint8Array[] = []
   readonly #bytes: Uint8Array
   readonly #producers: ReadonlyMap<string, OnnxNode>
@@ -110,7 +110,7 @@ class Editing {
     ])
   }
 
-  /** @returns the outputs that the edited graph has in its place */
+  /** @returns the outputs that replace it in the edited graph */
   serve(output: OnnxValueInfo): ServedOutput[] {
     const { name, type } = output
     if (type?.kind === 'sequence' || type?.kind === 'map') return this.#serveOther(output, type)
@@ -119,7 +119,7 @@ class Editing {
     if (name !== '__proto__') return [{ name, value: name, hasAnyShape: hasAnyShape(output) }]
     const value = this.#freshName('proto')
     this.appended.push(identityNode(name, value))
-    this.replaced.set(output.place, [outputOfGraph(value, type.elementType)])
+    this.replaced.set(output.range, [encodeGraphOutput(value, type.elementType)])
     return [{ name, value, hasAnyShape: hasAnyShape(output) }]
   }
 
@@ -127,11 +127,11 @@ class Editing {
     const { name } = output
     const chain = this.#chainTo(name)
     const source = chain.at(-1)
-    const classes = source && classesOf(source)
+    const classes = source && findClasses(source)
     const isList = source?.operator === 'SequenceConstruct' && source.domain === ''
     if (!source || (!classes && !isList)) throw new UnservableGraph(notServable(name, type, source))
     // ONNX says that ZipMap takes float32; skl2onnx gives it float64 where the columns are, and answers are no worse for it.
-    const elementType = classes ? undefined : elementTypeOf(type)
+    const elementType = classes ? undefined : findElementType(type)
     if (elementType !== undefined) requireType('output', name, elementType)
     const served = source.inputs.map((_, index) => {
       const value = this.#freshName(classes ? `${name} of tensors` : `${name}[${index}]`)
@@ -140,8 +140,8 @@ class Editing {
         : { name: value, value, list: name, hasAnyShape: true }
     })
     this.replaced.set(
-      output.place,
-      served.map(({ value }) => outputOfGraph(value, elementType)),
+      output.range,
+      served.map(({ value }) => encodeGraphOutput(value, elementType)),
     )
     const nodes = served.map(({ value }, index) => identityNode(source.inputs[index] as string, value))
     this.#replaceEnd(chain, nodes)
@@ -164,9 +164,9 @@ class Editing {
     let isNeeded = false
     for (const [index, node] of chain.entries()) {
       isNeeded ||= node.outputs.some(name => (this.#uses.get(name) ?? 0) > 1)
-      const kept = isNeeded ? [this.#bytes.subarray(node.place.fieldStart, node.place.end)] : []
-      if (index === 0) this.replaced.set(node.place, [...kept, ...nodes])
-      else if (!isNeeded) this.replaced.set(node.place, [])
+      const kept = isNeeded ? [this.#bytes.subarray(node.range.fieldStart, node.range.end)] : []
+      if (index === 0) this.replaced.set(node.range, [...kept, ...nodes])
+      else if (!isNeeded) this.replaced.set(node.range, [])
     }
   }
 
@@ -189,7 +189,7 @@ class Editing {
 }
 
 /** @returns what ZipMap calls the columns of its input; undefined: it is another node */
-function classesOf({ operator, domain, attributes }: OnnxNode): string[] | undefined {
+function findClasses({ operator, domain, attributes }: OnnxNode): string[] | undefined {
   if (operator !== 'ZipMap' || domain !== 'ai.onnx.ml') return undefined
   const texts = attributes.get('classlabels_strings')?.strings ?? []
   return texts.length > 0 ? texts : (attributes.get('classlabels_int64s')?.ints ?? []).map(String)
@@ -199,7 +199,7 @@ function hasAnyShape({ type }: OnnxValueInfo): boolean {
   return type?.kind === 'tensor' && type.shape === undefined
 }
 
-function elementTypeOf(type: OnnxType): number | undefined {
+function findElementType(type: OnnxType): number | undefined {
   return type.kind === 'sequence' && type.element?.kind === 'tensor' ? type.element.elementType : undefined
 }
 
@@ -239,7 +239,7 @@ function notServable(name: string, type: OnnxType, source: OnnxNode | undefined)
 function describe(type: OnnxType): string {
   switch (type.kind) {
     case 'tensor':
-      return `a tensor of ${nameOfType(type.elementType)}`
+      return `a tensor of ${typeName(type.elementType)}`
     case 'sparseTensor':
       return 'a sparse tensor'
     case 'sequence':
@@ -247,13 +247,13 @@ function describe(type: OnnxType): string {
     case 'optional':
       return `optional${type.element ? ` (${describe(type.element)} or nothing)` : ''}`
     case 'map':
-      return `a map from ${nameOfType(type.keyType)} to ${type.value?.kind === 'tensor' ? nameOfType(type.value.elementType) : 'something else'}`
+      return `a map from ${typeName(type.keyType)} to ${type.value?.kind === 'tensor' ? typeName(type.value.elementType) : 'something else'}`
     case 'opaque':
       return 'of a type of its own'
   }
 }
 
-function nameOfType(elementType: number): string {
+function typeName(elementType: number): string {
   return dtypeOfElementType.get(elementType) ?? otherTypes.get(elementType) ?? `type ${elementType}`
 }
 

@@ -173,7 +173,7 @@ const traps: readonly Trap[] = [
     what: 'the last row for all',
     nodes: [node('Gather', 'x i', 'y')],
     constants: [ints('i', -1)],
-    is: /picks rows by their place/,
+    is: /picks rows by their position/,
   },
   {
     what: 'an embedding',
@@ -192,7 +192,7 @@ const traps: readonly Trap[] = [
     what: 'all rows but the first',
     nodes: [node('Slice', 'x a b z', 'y')],
     constants: [ints('a', 1), ints('b', 2 ** 31), ints('z', 0)],
-    is: /picks rows by their place/,
+    is: /picks rows by their position/,
   },
   {
     what: 'two features',
@@ -204,7 +204,7 @@ const traps: readonly Trap[] = [
     what: 'rows in reverse',
     nodes: [node('Slice', 'x a b z s', 'y')],
     constants: [ints('a', -1), ints('b', -(2 ** 31)), ints('z', 0), ints('s', -1)],
-    is: /place/,
+    is: /position/,
   },
   {
     what: 'a row in front of the others',

@@ -49,13 +49,13 @@ describe('readOnnxModel', () => {
     assert.ok(cut)
     const without = readOnnxModel(
       Buffer.concat([
-        bytes.subarray(0, graph.place.fieldStart),
+        bytes.subarray(0, graph.range.fieldStart),
         encodeBytesField(
           7,
-          bytes.subarray(graph.place.start, cut.place.fieldStart),
-          bytes.subarray(cut.place.end, graph.place.end),
+          bytes.subarray(graph.range.start, cut.range.fieldStart),
+          bytes.subarray(cut.range.end, graph.range.end),
         ),
-        bytes.subarray(graph.place.end),
+        bytes.subarray(graph.range.end),
       ]),
     )
     assert.deepEqual(

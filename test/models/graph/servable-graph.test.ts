@@ -42,7 +42,7 @@ describe('editedOnnxModel', () => {
     const some = fc.subarray([...nodes.keys()])
     fc.assert(
       fc.property(some, fc.array(fc.string(), { maxLength: 3 }), (taken, added) => {
-        const replaced = new Map(taken.map(index => [(nodes[index] as (typeof nodes)[number]).place, []]))
+        const replaced = new Map(taken.map(index => [(nodes[index] as (typeof nodes)[number]).range, []]))
         const appended = added.map(name => identityNode('x', name))
         const before = contentOf(model)
         const kept = before.nodes.filter((_, index) => !taken.includes(index))

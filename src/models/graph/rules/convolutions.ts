@@ -1,5 +1,5 @@
 import { NotProven } from '../not-proven.ts'
-import { expectRowsOn, expectSameRows, type OperatorCall, type Rule, shapeOf } from '../operator-call.ts'
+import { expectRowsOn, expectSameRows, type OperatorCall, type Rule, requireShape } from '../operator-call.ts'
 import { constant, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { divide, literal, multiply, one, type Size } from '../symbolic-size.ts'
 import { kernelShape, readWindows, transposedCounts, windowCounts } from '../window-sizes.ts'
@@ -42,10 +42,10 @@ export const convolutionRules: Readonly<Record<string, Rule>> = {
   Col2Im: call => {
     const columns = call.tensor(0)
     expectRowsOn(columns, 0)
-    const image = call.integersOf(1, 'image shape')
-    const block = call.integersOf(2, 'block shape')
+    const image = call.knownIntegers(1, 'image shape')
+    const block = call.knownIntegers(2, 'block shape')
     if (!image || !block) throw new NotProven('has an image shape that is not known')
-    const [rows = one, channels = one] = shapeOf(columns)
+    const [rows = one, channels = one] = requireShape(columns)
     const blockSize = literal(block.reduce((product, size) => product * size, 1))
     return tensor([rows, divide(channels, blockSize) ?? call.symbols.unknownSize(), ...image.map(literal)], columns)
   },
@@ -54,7 +54,7 @@ export const convolutionRules: Readonly<Record<string, Rule>> = {
     expectRowsOn(image, 0)
     expectRowsOn(grid, 0)
     expectSameRows(image, grid)
-    return tensor([...shapeOf(image).slice(0, 2), ...shapeOf(grid).slice(1, -1)], image, grid)
+    return tensor([...requireShape(image).slice(0, 2), ...requireShape(grid).slice(1, -1)], image, grid)
   },
 }
 
@@ -105,7 +105,7 @@ function transposedConvolution(call: OperatorCall): State {
 }
 
 function withSpatialAxes(data: TensorState): Shape {
-  const shape = shapeOf(data)
+  const shape = requireShape(data)
   if (shape.length < 3) throw new NotProven('takes the rows for something else: its input has no spatial axes')
   return shape
 }

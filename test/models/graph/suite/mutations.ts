@@ -106,9 +106,9 @@ const mutations: readonly Mutation[] = [
     to: "if (data.kind === 'rows' && indices.kind === 'rows') return indices\n  if (false) throw",
   },
   {
-    name: 'Gather, Slice: not rows by their place',
+    name: 'Gather, Slice: not rows by their position',
     file: 'rules/indexing.ts',
-    from: "if (!isWhole(size, cut)) throw new NotProven('picks rows by their place in the request')",
+    from: "if (!isWhole(size, cut)) throw new NotProven('picks rows by their position in the request')",
     to: '',
   },
   {
@@ -120,7 +120,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'a scan along the rows carries nothing',
     file: 'control-flow.ts',
-    from: "if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !handsOnUnchanged(body, carriedCount))",
+    from: "if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !passesUnchanged(body, carriedCount))",
     to: 'if (false)',
   },
   {
