@@ -1,7 +1,6 @@
 import { type KeyType, keySecretName, otherKeyType, parseKeyType } from './key-names.ts'
-import { makeKey } from './make-key.ts'
 import type { Secret, SecretStore } from './secret-store.ts'
-import { findKeyFault } from './service-key.ts'
+import { findKeyFault, makeKey } from './service-key.ts'
 
 /** Azure ML's rule for the name of a web service; every such name is legal in the name of a secret. */
 const serviceName = /^[a-z][-a-z0-9]{1,30}[a-z0-9]$/

@@ -53,3 +53,12 @@ export function checkValidity(key: ServiceKey, now: number): 'valid' | 'not yet 
   if (key.expiresAt !== undefined && now >= key.expiresAt) return 'expired'
   return key.notBefore !== undefined && now < key.notBefore ? 'not yet valid' : 'valid'
 }
+
+/**
+ * A new key: 256 bits, with a prefix that secret scanners and people recognise.
+ *
+ * @param randomBytes  cryptographically strong, e.g. `node:crypto`'s
+ */
+export function makeKey(randomBytes: (count: number) => Uint8Array): string {
+  return `sfkey_${Buffer.from(randomBytes(32)).toString('base64url')}`
+}

@@ -4,8 +4,7 @@ import { ScoringError } from '../errors.ts'
 import type { Authorizer, Caller } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
 import type { SigningKeys } from './signing-keys.ts'
-import { checkClaims, type TokenTrust } from './token-claims.ts'
-import { tokenRejected } from './token-errors.ts'
+import { checkClaims, type TokenTrust, tokenRejected } from './token-claims.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
 /** Characters; Entra ID's tokens have about 2,000, and some more for each role. Longer ones are not even taken apart. */

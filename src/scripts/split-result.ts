@@ -1,4 +1,5 @@
-import { splitRows } from '../tensor/rows.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { concatRows, splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
 import { memberAxes, type RowAxes } from './row-sharing.ts'
@@ -48,4 +49,74 @@ function isList(value: unknown): value is unknown[] {
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
+}
+
+/**
+ * Puts together what `run` returned for slices of one request's rows, so that it is what all rows in one run give: the
+ * opposite of `splitResult`.
+ *
+ * @param rowCounts  rows of each slice
+ * @param axes  where tensors have their rows; absent: on the first axis
+ * @returns undefined when a result does not follow the rows of its slice, or is not like the others
+ */
+export function joinResults(results: readonly unknown[], rowCounts: readonly number[], axes?: RowAxes): unknown {
+  const followRows = results.every(
+    (result, index) => splitResult(result, [rowCounts[index] as number], axes) !== undefined,
+  )
+  return followRows ? joined(results, axes) : undefined
+}
+
+function joined(results: readonly unknown[], axes: RowAxes | undefined): unknown {
+  const [first] = results
+  if (first instanceof Tensor) return joinTensors(results, first, typeof axes === 'number' ? axes : 0)
+  if (first instanceof TensorList) return joinLists(results, first)
+  if (Array.isArray(first)) return results.every(each => Array.isArray(each)) ? results.flat(1) : undefined
+  if (ArrayBuffer.isView(first)) return joinNumbers(results as ArrayLike<number>[])
+  const members: [name: string, member: unknown][] = []
+  const names = Object.keys(first as object)
+  for (const result of results) if (Object.keys(result as object).join('\n') !== names.join('\n')) return undefined
+  for (const name of names) {
+    const parts = results.map(result => (result as Record<string, unknown>)[name])
+    const member = joined(parts, memberAxes(axes, name))
+    if (member === undefined) return undefined
+    members.push([name, member])
+  }
+  return Object.fromEntries(members)
+}
+
+function joinTensors(results: readonly unknown[], first: Tensor, rowAxis: number): Tensor | undefined {
+  const isAlike = (each: unknown): each is Tensor =>
+    each instanceof Tensor &&
+    each.dtype === first.dtype &&
+    each.shape.length === first.shape.length &&
+    each.shape.every((size, axis) => axis === rowAxis || size === first.shape[axis]) &&
+    isDeepStrictEqual(each.classes, first.classes)
+  return results.every(isAlike) ? concatRows(results, rowAxis) : undefined
+}
+
+function joinLists(results: readonly unknown[], first: TensorList): TensorList | undefined {
+  const isAlike = (each: unknown): each is TensorList =>
+    each instanceof TensorList && each.tensors.length === first.tensors.length
+  if (!results.every(isAlike)) return undefined
+  const joins = first.tensors.map((tensor, at) =>
+    joinTensors(
+      results.map(({ tensors }) => tensors[at]),
+      tensor,
+      0,
+    ),
+  )
+  return joins.includes(undefined) ? undefined : new TensorList(joins as Tensor[])
+}
+
+/** Arrays of numbers of one kind, e.g. `Float32Array`. */
+function joinNumbers(results: readonly ArrayLike<number>[]): ArrayLike<number> | undefined {
+  const Numbers = (results[0] as Float32Array).constructor as Float32ArrayConstructor
+  if (results.some(each => each.constructor !== Numbers)) return undefined
+  const all = new Numbers(results.reduce((sum, { length }) => sum + length, 0))
+  let offset = 0
+  for (const each of results) {
+    all.set(each, offset)
+    offset += each.length
+  }
+  return all
 }

@@ -1,8 +1,9 @@
-import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
+import { type Feeds, type ModelSession, outputsOfGraph, type TensorInfo } from '../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../errors.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
-import { modelAnswer } from './model-answer.ts'
 import { unequalRows } from './row-feeds.ts'
 import { modelSharing } from './row-sharing.ts'
 import type { RowScript } from './script.ts'
@@ -60,4 +61,23 @@ function isRuntimes(failure: unknown): boolean {
 
 function openInputs({ inputs }: ModelSession): ModelSession['inputs'] {
   return inputs.filter(({ shape }) => hasRowAxis(shape))
+}
+
+/**
+ * What a model answers whose outputs no script looks at: the only output itself, several as an object of them, and the
+ * entries of a list together again.
+ *
+ * @param result  what the run gave: a tensor by the name of each output, or the only one
+ */
+export function modelAnswer(
+  outputs: readonly TensorInfo[],
+  result: Tensor | Readonly<Record<string, Tensor>>,
+): unknown {
+  if (result instanceof Tensor) return result
+  const answers = new Map<string, unknown>()
+  for (const [name, members] of outputsOfGraph(outputs)) {
+    const tensors = members.map(member => result[member.name] as Tensor)
+    answers.set(name, members[0]?.list === undefined ? tensors[0] : new TensorList(tensors))
+  }
+  return answers.size === 1 ? answers.values().next().value : Object.fromEntries(answers)
 }

@@ -2,12 +2,12 @@ import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { type JsonSource, parseJson } from '../tensor/json-source.ts'
 import { encode } from '../tensor/python-json.ts'
+import { candidateSizes, madeUpRow, type Sample, type Spread, splitSample, spreads, variedRow } from './made-up-rows.ts'
 import { joinFeeds } from './row-feeds.ts'
 import { alone, type RowAxes, type RowSharing } from './row-sharing.ts'
 import { areSameAnswers, saysSomething } from './same-answers.ts'
 import type { PreprocessingPipeline, RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
-import { candidateSizes, madeUpRow, type Sample, type Spread, splitSample, spreads, variedRow } from './unlike-rows.ts'
 
 /** Milliseconds of model time that trying rows together may take, roughly. */
 const trialBudgetMs = 200

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { parameterNotes } from '../../src/scripts/run-parameters.ts'
+import { parameterNotes, titledHeaders } from '../../src/scripts/run-parameters.ts'
 
 const notesOf = (source: string, rawHttp?: boolean) =>
   parameterNotes('sut/score.js', { run: new Function(`return (${source})`)(), rawHttp })
@@ -36,5 +36,17 @@ describe('parameterNotes', () => {
     assert.deepEqual(notesOf('(request, headers) => 1', true), [
       'sut/score.js: run() receives the request alone, its second parameter ("headers") nothing',
     ])
+  })
+})
+
+describe('titledHeaders', () => {
+  it("gives names as Python's str.title does", () => {
+    // CPython 3.11: each name.title()
+    const names = ['content-type', 'x-2nd-tHing3', 'ETAG', "x-o'neil", 'x--a', 'x.y-z1b', 'dnt', '1a']
+    const titled = ['Content-Type', 'X-2Nd-Thing3', 'Etag', "X-O'Neil", 'X--A', 'X.Y-Z1B', 'Dnt', '1A']
+    assert.deepEqual(
+      titledHeaders(names.map(name => [name, `the ${name}`])),
+      Object.fromEntries(names.map((name, index) => [titled[index], `the ${name}`])),
+    )
   })
 })

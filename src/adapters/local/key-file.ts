@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { parseKeySecretName } from '../../auth/key-names.ts'
-import { makeKey } from '../../auth/make-key.ts'
 import type { Secret, SecretStore } from '../../auth/secret-store.ts'
-import { minKeyLength } from '../../auth/service-key.ts'
+import { makeKey, minKeyLength } from '../../auth/service-key.ts'
 import { StartupError } from '../../errors.ts'
 
 /** The two keys of a service; either opens it. */

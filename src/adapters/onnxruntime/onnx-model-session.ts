@@ -7,7 +7,7 @@ import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../engine/mod
 import { describeOnCpu, type Placement, providersOf } from '../../engine/placement.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { updatesStatistics } from '../../models/graph/training-statistics.ts'
-import { syntheticRow } from '../../scripts/synthetic-row.ts'
+import { syntheticRow } from '../../scripts/made-up-rows.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { ModelFile, ModelSource } from './model-file.ts'
 import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'

@@ -1,6 +1,6 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
 import { challenge } from '../../auth/bearer.ts'
-import { RoleMissing } from '../../auth/token-errors.ts'
+import { RoleMissing } from '../../auth/token-claims.ts'
 import type { LoadReport, ScoringAnswer } from '../../engine/dispatch.ts'
 import type { Patience } from '../../engine/waiting-request.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { joinResults } from '../../src/scripts/join-results.ts'
-import { splitResult } from '../../src/scripts/split-result.ts'
+import { joinResults, splitResult } from '../../src/scripts/split-result.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { TensorList } from '../../src/tensor/tensor-list.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { metric } from '../../src/telemetry/metric-names.ts'
-import { prometheusLabel, prometheusName } from '../../src/telemetry/prometheus-name.ts'
+import { prometheusLabel, prometheusName } from '../../../src/protocols/ops/prometheus-text.ts'
+import { metric } from '../../../src/telemetry/metric-names.ts'
 
 describe('prometheusName', () => {
   // Examples of the OpenTelemetry Collector's documentation (pkg/translator/prometheus).

@@ -45,14 +45,29 @@ export function splitSample(feeds: Feeds): Sample | undefined {
  * @param step  0, 1, 2, …: each gives another row
  */
 export function madeUpRow(inputs: readonly TensorInfo[], openSize: number, spread: Spread, step: number): Feeds {
+  const sizes = ({ shape = [1] }: TensorInfo) =>
+    shape.map((size, axis) => (axis === 0 ? 1 : typeof size === 'number' && size >= 0 ? size : openSize))
+  return fillInputs(inputs, sizes, spread, step)
+}
+
+/** Rows of fractions, 0 and 1 (safe as indices) and empty texts, with as many rows as the inputs are fixed to, else one. */
+export function syntheticRow(inputs: readonly TensorInfo[]): Feeds {
+  const sizes = ({ shape = [] }: TensorInfo) => shape.map(size => (typeof size === 'number' && size > 0 ? size : 1))
+  return fillInputs(inputs, sizes, 'least', 0)
+}
+
+function fillInputs(
+  inputs: readonly TensorInfo[],
+  sizes: (input: TensorInfo) => number[],
+  spread: Spread,
+  step: number,
+): Feeds {
   return Object.fromEntries(
-    inputs.map(({ name, dtype, shape }) => {
-      const sizes = (shape ?? [1]).map((size, axis) =>
-        axis === 0 ? 1 : typeof size === 'number' && size >= 0 ? size : openSize,
-      )
-      const data = allocate(dtype, elementCount(sizes))
-      fill(data, index => madeUpValue(dtype, spread, step, index))
-      return [name, new Tensor(dtype, data, sizes)]
+    inputs.map(input => {
+      const shape = sizes(input)
+      const data = allocate(input.dtype, elementCount(shape))
+      fill(data, index => madeUpValue(input.dtype, spread, step, index))
+      return [input.name, new Tensor(input.dtype, data, shape)]
     }),
   )
 }

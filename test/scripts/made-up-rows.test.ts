@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { madeUpRow, splitSample, spreads, variedRow } from '../../src/scripts/unlike-rows.ts'
+import { madeUpRow, splitSample, spreads, variedRow } from '../../src/scripts/made-up-rows.ts'
 import { arrayOf, type Dtype, integerRange } from '../../src/tensor/dtype.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
