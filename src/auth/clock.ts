@@ -1,13 +1,13 @@
-/** What time it is, and waking up later. Port: `adapters/local/system-clock.ts`; tests have one that they turn by hand. */
+/** Tells the time and sets timers. Port: `adapters/local/system-clock.ts` implements it; tests use a virtual clock. */
 export interface Clock {
-  /** Milliseconds since 1970. People and time servers set it: it may jump. */
+  /** Milliseconds since 1970. May jump, because people and time servers set it. */
   wallMs(): number
-  /** Milliseconds since some moment; never jumps. */
+  /** Milliseconds since an arbitrary origin; never jumps. */
   monotonicMs(): number
   /**
-   * Calls back once, after at least so many milliseconds; keeps no process alive for it.
+   * Calls back once, after at least this long. The timer does not keep the process alive.
    *
-   * @returns call it to be left in peace
+   * @returns a function that cancels the timer
    */
   after(ms: number, callback: () => void): () => void
 }

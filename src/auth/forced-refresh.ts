@@ -3,22 +3,22 @@ import type { KeyReader } from './key-reader.ts'
 import { keyTimes, maxWaiting } from './key-times.ts'
 
 /**
- * Lets a key that nobody knows yet be looked for in the vault before its time, but for the whole app only once in ten
- * seconds: a rotated key works at once, and who guesses keys cannot drive the vault. A read that finds a new key costs
- * nothing: rotations are no guesses. Of the services that want a turn the one gets it whose last one is longest ago, so a
- * flood on one does not keep the others waiting.
+ * Reads keys before they are due, because a caller has sent a key that is not known yet: a rotated key then works at once.
+ * Forced reads are limited to one in ten seconds for the whole app, so that guessing keys does not load the vault. A read
+ * that finds a new key does not count, since it was a rotation and no guess. Among the services that ask for a read, the one
+ * whose last read is longest ago comes first, so that a flood on one service does not delay the others.
  */
 export class ForcedRefresh {
   readonly #clock: Clock
   readonly #isLocal: boolean
-  readonly #wanted = new Set<KeyReader>()
-  /** When the next turn may be taken (monotonic). */
-  #freeAt = Number.NEGATIVE_INFINITY
+  readonly #pending = new Set<KeyReader>()
+  /** Time from which the next read may start (monotonic). */
+  #allowedAt = Number.NEGATIVE_INFINITY
   #cancelTimer: (() => void) | undefined
-  readonly #turns = new Map<KeyReader, number>()
+  readonly #readAt = new Map<KeyReader, number>()
   #waiting = 0
 
-  /** @param isLocal  the secrets lie beside the app, and nobody is driven */
+  /** @param isLocal  the secrets are on this machine, so that reads need no limit */
   constructor(clock: Clock, isLocal = false) {
     this.#clock = clock
     this.#isLocal = isLocal
@@ -27,12 +27,12 @@ export class ForcedRefresh {
   /**
    * Waits for a read that may find an unknown key, as long as a request may wait for it.
    *
-   * @param isSuspect  whether the caller has shown many wrong keys
+   * @param isSuspect  whether the caller has sent many wrong keys
    * @param until      how long it may wait (monotonic)
-   * @returns undefined when there is nothing to wait for
+   * @returns undefined when no read is coming
    */
-  ask(reader: KeyReader, isSuspect: boolean, until: number): Promise<void> | undefined {
-    const reading = this.#readingFor(reader, isSuspect)
+  request(reader: KeyReader, isSuspect: boolean, until: number): Promise<void> | undefined {
+    const reading = this.#read(reader, isSuspect)
     if (!reading || this.#waiting >= maxWaiting) return undefined
     this.#waiting++
     return new Promise(resolve => {
@@ -51,47 +51,47 @@ export class ForcedRefresh {
 
   stop(): void {
     this.#cancelTimer?.()
-    this.#wanted.clear()
+    this.#pending.clear()
   }
 
-  #readingFor(reader: KeyReader, isSuspect: boolean): Promise<unknown> | undefined {
+  #read(reader: KeyReader, isSuspect: boolean): Promise<unknown> | undefined {
     if (reader.isReading || this.#isLocal) return reader.read()
     const now = this.#clock.monotonicMs()
-    if (isSuspect && now - this.#lastRefreshAt(reader) < keyTimes.forcedReadIntervalOfSuspectsMs) return undefined
-    this.#wanted.add(reader)
-    return this.#serveNext() === reader ? reader.read() : undefined
+    if (isSuspect && now - this.#lastReadAt(reader) < keyTimes.forcedReadIntervalOfSuspectsMs) return undefined
+    this.#pending.add(reader)
+    return this.#startNext() === reader ? reader.read() : undefined
   }
 
-  /** Gives the turn to the service that has gone without one for longest, or sees to it that this happens when there is one. */
-  #serveNext(): KeyReader | undefined {
-    const waitMs = this.#freeAt - this.#clock.monotonicMs()
-    const reader = waitMs > 0 ? undefined : this.#firstWanted()
-    if (reader) this.#take(reader)
-    if (this.#wanted.size > 0 && !this.#cancelTimer) {
-      this.#cancelTimer = this.#clock.after(this.#freeAt - this.#clock.monotonicMs(), () => {
+  /** Starts the next pending read if the limit allows one, else sets a timer for it. */
+  #startNext(): KeyReader | undefined {
+    const waitMs = this.#allowedAt - this.#clock.monotonicMs()
+    const reader = waitMs > 0 ? undefined : this.#longestWaiting()
+    if (reader) this.#start(reader)
+    if (this.#pending.size > 0 && !this.#cancelTimer) {
+      this.#cancelTimer = this.#clock.after(this.#allowedAt - this.#clock.monotonicMs(), () => {
         this.#cancelTimer = undefined
-        this.#serveNext()
+        this.#startNext()
       })
     }
     return reader
   }
 
-  #firstWanted(): KeyReader | undefined {
-    return [...this.#wanted].sort((a, b) => this.#lastRefreshAt(a) - this.#lastRefreshAt(b))[0]
+  #longestWaiting(): KeyReader | undefined {
+    return [...this.#pending].sort((a, b) => this.#lastReadAt(a) - this.#lastReadAt(b))[0]
   }
 
-  #lastRefreshAt(reader: KeyReader): number {
-    return this.#turns.get(reader) ?? Number.NEGATIVE_INFINITY
+  #lastReadAt(reader: KeyReader): number {
+    return this.#readAt.get(reader) ?? Number.NEGATIVE_INFINITY
   }
 
-  #take(reader: KeyReader): void {
+  #start(reader: KeyReader): void {
     const now = this.#clock.monotonicMs()
-    const turn = now + keyTimes.forcedReadIntervalMs
-    this.#freeAt = turn
-    this.#turns.set(reader, now)
-    this.#wanted.delete(reader)
+    const allowedAt = now + keyTimes.forcedReadIntervalMs
+    this.#allowedAt = allowedAt
+    this.#readAt.set(reader, now)
+    this.#pending.delete(reader)
     reader.read().then(isNew => {
-      if (isNew && this.#freeAt === turn) this.#freeAt = this.#clock.monotonicMs()
+      if (isNew && this.#allowedAt === allowedAt) this.#allowedAt = this.#clock.monotonicMs()
     })
   }
 }

@@ -9,16 +9,23 @@ import { keyTimes } from './key-times.ts'
 import { digestKey } from './service-key.ts'
 import type { WrongKeyLimit } from './wrong-key-limit.ts'
 
-/** Opens a service to who shows one of its two keys. A known key is answered at once and waits for no vault. */
+export interface KeyAuthorizerParts {
+  readonly reader: KeyReader
+  readonly forcedRefresh: ForcedRefresh
+  readonly limit: WrongKeyLimit
+  readonly clock: Clock
+}
+
+/** Authorizes callers that send one of the two keys of a service. A known key is accepted at once, without the vault. */
 export class KeyAuthorizer implements Authorizer {
   readonly #reader: KeyReader
-  readonly #early: ForcedRefresh
+  readonly #forcedRefresh: ForcedRefresh
   readonly #limit: WrongKeyLimit
   readonly #clock: Clock
 
-  constructor(reader: KeyReader, early: ForcedRefresh, limit: WrongKeyLimit, clock: Clock) {
+  constructor({ reader, forcedRefresh, limit, clock }: KeyAuthorizerParts) {
     this.#reader = reader
-    this.#early = early
+    this.#forcedRefresh = forcedRefresh
     this.#limit = limit
     this.#clock = clock
   }
@@ -51,24 +58,28 @@ export class KeyAuthorizer implements Authorizer {
     }
   }
 
-  /** The key may be newer than what was read: looks once more in the vault, when there is a turn for that. */
+  /** Forces a refresh, because the key may be newer than the cached ones. */
   async #authorizeUnknown(presented: Buffer, address: string): Promise<void> {
     const { ring } = this.#reader
     const isSuspect = this.#limit.isOver(address)
     const until = this.#clock.monotonicMs() + keyTimes.maxWaitMs
-    const begunBefore = this.#reader.begun
-    // A read that was under way when the key came may have missed it; only one that began later is the last word.
-    while (this.#reader.begun === begunBefore || this.#reader.isReading) {
-      const read = this.#early.ask(this.#reader, isSuspect, until)
+    const startedBefore = this.#reader.startedCount
+    // A read that was in progress when the key came may have missed it; only a later one decides.
+    while (this.#reader.startedCount === startedBefore || this.#reader.isReading) {
+      const read = this.#forcedRefresh.request(this.#reader, isSuspect, until)
       if (!read) break
       await read
       if (ring.check(presented) === 'known') return
       if (this.#clock.monotonicMs() >= until) break
     }
     if (ring.check(presented) === 'unavailable') {
-      throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service cannot be read now; try again later.', {
-        retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000,
-      })
+      throw new ScoringError(
+        'KEYS_UNAVAILABLE',
+        'The keys of this service are temporarily unavailable; try again later.',
+        {
+          retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000,
+        },
+      )
     }
     this.#limit.count(address)
     throw rejected()

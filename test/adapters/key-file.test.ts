@@ -45,7 +45,7 @@ describe('KeyFile', () => {
       assert.equal(await file.fetchSecret(name), undefined, name)
   })
 
-  it('is not even looked at when no service is opened by keys', async () => {
+  it('is not even looked at when no service is protected by keys', async () => {
     await new KeyFile(path).makeMissingKeys(['iris'])
     await writeFile(path, '{half')
     await new KeyFile(path).makeMissingKeys([])

@@ -21,14 +21,14 @@ export function setUp(services = ['iris']) {
     store.put(`${service}-primary-key`, primary)
     store.put(`${service}-secondary-key`, secondary)
   }
-  /** `let in`, or the code of the failure, and how long it took. */
+  /** `accepted`, or the code of the failure, and how long it took. */
   const show = async (key: string, { service = 'iris', address = '203.0.113.7' } = {}) => {
     const begun = clock.monotonicMs()
     let outcome: string | undefined
     const answer = (async () => keys.authorizer(service).authorize(`Bearer ${key}`, from(address)))()
     answer.then(
       () => {
-        outcome = 'let in'
+        outcome = 'accepted'
       },
       (error: { code: string }) => {
         outcome = error.code

@@ -67,7 +67,7 @@ class Model {
     const begun = this.now
     const { outcome, waitedMs } = await this.#ask(key)
     assert.ok(waitedMs <= 2 * second, `waited ${waitedMs} ms`)
-    if (outcome === 'let in') {
+    if (outcome === 'accepted') {
       const isVaultGood = this.app.store.state === 'up' && begun - this.#goodSince > soft
       const believed = begun - (isVaultGood ? soft : hard)
       assert.ok(this.#counts(held) && held.until >= believed, `${key} opened ${this.now - held.until} ms after its end`)
@@ -76,7 +76,8 @@ class Model {
     if (!this.#counts(held) || held !== this.current(held.type) || this.app.store.state !== 'up') return
     // A valid key may come when the turn for an early read is spent, or during a read that hangs; then it works at the next turn.
     await this.app.clock.advance(10 * second)
-    if (this.#counts(held)) assert.equal((await this.#ask(key)).outcome, 'let in', `${key} is valid, after ${outcome}`)
+    if (this.#counts(held))
+      assert.equal((await this.#ask(key)).outcome, 'accepted', `${key} is valid, after ${outcome}`)
   }
 
   async #ask(key: string): Promise<{ outcome: string; waitedMs: number }> {
@@ -190,8 +191,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-describe('the keys of a service, whatever happens to the vault and the clock', () => {
-  it('open it only while they may be believed, and always when they are valid and the vault answers', async () => {
+describe('ServiceKeys, whatever happens to the vault and the clock', () => {
+  it('accepts a key only while its cached value may be trusted, and always when it is valid and the vault answers', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async steps => {
         const model = new Model()

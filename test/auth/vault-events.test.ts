@@ -38,7 +38,7 @@ describe('changedSecret', () => {
     assert.equal(changedSecret({ ...published, topic: published.topic.toUpperCase() }, vaultUrl), 'newsecret')
   })
 
-  it('passes over other events, of other vaults and of other objects', () => {
+  it('ignores other events, other vaults and other objects', () => {
     const others = [
       { eventType: 'Microsoft.KeyVault.SecretNearExpiry' },
       { eventType: 'Microsoft.KeyVault.KeyNewVersionCreated' },
@@ -55,7 +55,7 @@ describe('changedSecret', () => {
     }
   })
 
-  it('passes over anything else that may come', () => {
+  it('ignores anything else', () => {
     fc.assert(fc.property(fc.anything(), event => changedSecret(event, vaultUrl) === undefined))
     const member = fc.constantFrom(...Object.keys(published))
     fc.assert(

@@ -3,19 +3,19 @@ import { TokenAuthorizer } from '../../auth/token-authorizer.ts'
 import type { TokenAuth } from '../../models/definition/definition.ts'
 import { EntraKeySet } from './entra-key-set.ts'
 
-/** Opens services to callers with tokens of Entra ID. Services of one tenant share its keys. */
+/** Creates authorizers for tokens of Entra ID. Services of one tenant share its signing keys. */
 export class EntraAuthorizers {
   readonly #authority: string
   readonly #keys = new Map<string, SigningKeys>()
 
-  /** @param authority  the cloud's, e.g. `https://login.microsoftonline.com` */
+  /** @param authority  URL of the cloud's authority, e.g. `https://login.microsoftonline.com` */
   constructor(authority: string) {
     this.#authority = authority
   }
 
-  /** The tenant's keys are fetched meanwhile, so that the first request finds them. */
+  /** Starts fetching the tenant's keys, so that the first request finds them. */
   authorizerFor({ audience, role, ...auth }: TokenAuth): TokenAuthorizer {
-    const tenantId = auth.tenantId.toLowerCase() // as tokens have it
+    const tenantId = auth.tenantId.toLowerCase() // as in tokens
     const keys = this.#keys.get(tenantId) ?? this.#openKeys(tenantId)
     const trust = { tenantId, issuers: tenantIssuers(this.#authority, tenantId), audiences: [audience].flat(), role }
     return new TokenAuthorizer({ trust, keys, now: Date.now })
@@ -33,7 +33,7 @@ export class EntraAuthorizers {
   }
 }
 
-/** How tokens of version 2.0 and 1.0 name a tenant; 1.0 has one name for all clouds but China's. */
+/** Returns the issuers that tokens of version 2.0 and 1.0 name; 1.0 has one for all clouds but China's. */
 function tenantIssuers(authority: string, tenantId: string): string[] {
   const older = authority.endsWith('.cn') ? 'https://sts.chinacloudapi.cn' : 'https://sts.windows.net'
   return [`${authority}/${tenantId}/v2.0`, `${older}/${tenantId}/`]
