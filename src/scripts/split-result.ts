@@ -5,12 +5,12 @@ import { TensorList } from '../tensor/tensor-list.ts'
 import { memberAxes, type RowAxes } from './row-sharing.ts'
 
 /**
- * Cuts what `run` returned for joined rows into one result per request: a tensor, a list with an entry per row, a
- * `TensorList`, or an object of such.
+ * Splits the value that `run` returned for joined rows into one result per request: a tensor, a list with one entry per row,
+ * a `TensorList`, or an object of these.
  *
  * @param rowCounts  rows of each request, in order
- * @param axes  where tensors have their rows; absent: on the first axis
- * @returns one result per request, or undefined when the result does not follow the rows
+ * @param axes  row axes of tensors; absent: the first axis
+ * @returns one result per request, or undefined when the value does not have one entry per row
  */
 export function splitResult(result: unknown, rowCounts: readonly number[], axes?: RowAxes): unknown[] | undefined {
   const total = rowCounts.reduce((sum, count) => sum + count, 0)
@@ -39,7 +39,7 @@ export function splitResult(result: unknown, rowCounts: readonly number[], axes?
     if (!parts) return undefined
     members.push([name, parts])
   }
-  // Not by assignment: a name may be `__proto__`.
+  // `fromEntries` rather than assignment, because a name may be `__proto__`.
   return rowCounts.map((_, index) => Object.fromEntries(members.map(([name, parts]) => [name, parts[index]])))
 }
 
@@ -52,12 +52,12 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Puts together what `run` returned for slices of one request's rows, so that it is what all rows in one run give: the
- * opposite of `splitResult`.
+ * Joins the values that `run` returned for slices of one request into the value that a single run would return: the inverse
+ * of `splitResult`.
  *
  * @param rowCounts  rows of each slice
- * @param axes  where tensors have their rows; absent: on the first axis
- * @returns undefined when a result does not follow the rows of its slice, or is not like the others
+ * @param axes  row axes of tensors; absent: the first axis
+ * @returns undefined when a value does not have one entry per row of its slice, or the values are not alike
  */
 export function joinResults(results: readonly unknown[], rowCounts: readonly number[], axes?: RowAxes): unknown {
   const followRows = results.every(
@@ -108,7 +108,7 @@ function joinLists(results: readonly unknown[], first: TensorList): TensorList |
   return joins.includes(undefined) ? undefined : new TensorList(joins as Tensor[])
 }
 
-/** Arrays of numbers of one kind, e.g. `Float32Array`. */
+/** Joins typed arrays of one type, e.g. `Float32Array`. */
 function joinNumbers(results: readonly ArrayLike<number>[]): ArrayLike<number> | undefined {
   const Numbers = (results[0] as Float32Array).constructor as Float32ArrayConstructor
   if (results.some(each => each.constructor !== Numbers)) return undefined

@@ -4,13 +4,13 @@ import { hasRowAxis } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
-import { unequalRows } from './row-feeds.ts'
+import { describeUnequalRows } from './row-feeds.ts'
 import { modelSharing } from './row-sharing.ts'
 import type { RowScript } from './script.ts'
 
 /**
- * The built-in script of a service without one: tensors in, tensors out, with names, types and shapes from the graph.
- * A model with one output answers with its rows, one with several with an object of them.
+ * Creates the script of a service that has none: tensors in, tensors out, with names, types and shapes from the graph. A
+ * model with one output answers with its rows, a model with several with an object of them.
  */
 export function builtInScript(model: ModelSession, settings?: RowSettings): RowScript {
   const { inputs, optionalInputs = [], outputs } = model
@@ -29,11 +29,11 @@ export function builtInScript(model: ModelSession, settings?: RowSettings): RowS
 }
 
 /**
- * Inputs with unlike numbers of rows may be what the model takes, as its graph names no dimension that they have in common;
- * where it fails, they are the reason in all likelihood.
+ * Explains a failed run of inputs with different numbers of rows. A model may take such inputs, since its graph need not name
+ * a common dimension, but they are the likely reason if the run fails.
  *
- * @param run  of the model, on what a caller sent
- * @throws ScoringError INPUT_SHAPE_MISMATCH naming two inputs and their rows; what `run` throws
+ * @param run  runs the model on a caller's inputs
+ * @throws ScoringError INPUT_SHAPE_MISMATCH naming two inputs and their rows; else whatever `run` throws
  */
 export async function explainUnequalRows<Result>(
   model: ModelSession,
@@ -43,15 +43,15 @@ export async function explainUnequalRows<Result>(
   try {
     return await run()
   } catch (cause) {
-    const unequal = isRuntimes(cause) && unequalRows(feeds, openInputs(model))
+    const unequal = isRuntimeFailure(cause) && describeUnequalRows(feeds, openInputs(model))
     if (!unequal) throw cause
-    const message = `the model could not score inputs with unlike numbers of rows: ${unequal}; give each the same number`
+    const message = `the model could not score inputs with different numbers of rows: ${unequal}; send the same number in each`
     throw new ScoringError('INPUT_SHAPE_MISMATCH', message, { cause })
   }
 }
 
-/** The runtime gave up, and has more to say of it than which shape an input should have. */
-function isRuntimes(failure: unknown): boolean {
+/** Whether the runtime failed for a reason other than the declared shape of an input. */
+function isRuntimeFailure(failure: unknown): boolean {
   return (
     failure instanceof ScoringError &&
     (failure.code === 'MODEL_RUN_FAILED' || failure.code === 'INPUT_SHAPE_MISMATCH') &&
@@ -64,10 +64,9 @@ function openInputs({ inputs }: ModelSession): ModelSession['inputs'] {
 }
 
 /**
- * What a model answers whose outputs no script looks at: the only output itself, several as an object of them, and the
- * entries of a list together again.
+ * Returns a model's outputs as an answer: the only output itself, several as an object, and the entries of a list as a list.
  *
- * @param result  what the run gave: a tensor by the name of each output, or the only one
+ * @param result  the outputs of the run by name, or the only one
  */
 export function modelAnswer(
   outputs: readonly TensorInfo[],

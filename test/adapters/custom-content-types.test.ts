@@ -127,7 +127,7 @@ describe('a script that decodes bodies of its own', () => {
 
   const refused: [name: string, exports: string, message: RegExp][] = [
     ['accepts without decode', `export const accepts = ['a/b']`, /accepts, so it must export a function decode\(\)/],
-    ['decode without accepts', `export const decode = () => {}`, /exports decode without accepts/],
+    ['decode without accepts', `export const decode = () => {}`, /exports decode\(\), so it must also export accepts/],
     [
       'accepts without input',
       `export const accepts = ['a/b']; export const decode = () => {}; export { none as input }; let none`,
@@ -142,10 +142,10 @@ describe('a script that decodes bodies of its own', () => {
     [
       'no media type',
       `export const accepts = ['png']; export const decode = () => {}`,
-      /has "png", which is no media type/,
+      /has "png", which is not a media type/,
     ],
-    ['everything', `export const accepts = ['*/*']; export const decode = () => {}`, /is no media type/],
-    ['JSON', `export const accepts = ['application/json']; export const decode = () => {}`, /JSON is taken always/],
+    ['everything', `export const accepts = ['*/*']; export const decode = () => {}`, /is not a media type/],
+    ['JSON', `export const accepts = ['application/json']; export const decode = () => {}`, /JSON is always accepted/],
   ]
   for (const [name, exports, message] of refused) {
     it(`is not loaded with ${name}`, async test => {

@@ -125,7 +125,7 @@ describe('buildPipeline', () => {
     for (const word of [undefined, false]) {
       const { sharing } = pipelineSharing(model, script(word))
       assert.ok(sharing.kind === 'alone')
-      assert.match(String(sharing.why), /^stage "shift": run\(\) of stage "shift" may look at several rows at once/)
+      assert.match(String(sharing.why), /^stage "shift": run\(\) of stage "shift" may combine rows/)
     }
     assert.deepEqual(pipelineSharing(modelStage('two', exactlyTwo, 64)).sharing, {
       kind: 'alone',
@@ -173,13 +173,13 @@ describe('buildPipeline', () => {
     await assert.rejects(run(one, true), {
       code: 'STAGE_MISMATCH',
       message:
-        'stage "mul" takes as many rows of each input where rows of several requests come together; of what stage "give" gives, "a" has 2 rows, "b" has 1',
+        'stage "mul" takes the same number of rows for each input, because requests share its runs; in the output of stage "give", "a" has 2 rows, "b" has 1',
     })
     assert.deepEqual(valuesOf(await run(one, undefined)), [2, 4, 6, 8])
     const other = { a: rows([1, 2]), b: rows([3]) }
     await assert.rejects(run(other, true), {
       code: 'STAGE_MISMATCH',
-      message: 'stage "mul" takes one size for "k", stage "give" gives 2 and 1',
+      message: 'stage "mul" takes one size for "k", stage "give" returns 2 and 1',
     })
     assert.deepEqual(valuesOf(await run(other, undefined)), [3, 6])
   })
@@ -237,15 +237,15 @@ describe('feedsBetween', () => {
 
   it('names both stages when they do not fit', () => {
     const mismatches: [unknown, string[], string][] = [
-      [[1, 2], ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
-      [undefined, ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
-      [{ a: tensor, b: tensor }, ['a', 'c'], 'stage "next" takes "c", stage "before" gives "a", "b"'],
-      [{}, ['x'], 'stage "next" takes "x", stage "before" gives nothing'],
-      [rows([1, 2, 3]), ['x'], 'stage "next" takes "x" as float32[batch, 2], stage "before" gives float32[1, 3]'],
+      [[1, 2], ['x'], 'stage "before" must return a Tensor or an object of Tensors for stage "next"'],
+      [undefined, ['x'], 'stage "before" must return a Tensor or an object of Tensors for stage "next"'],
+      [{ a: tensor, b: tensor }, ['a', 'c'], 'stage "next" takes "c", stage "before" returns "a", "b"'],
+      [{}, ['x'], 'stage "next" takes "x", stage "before" returns nothing'],
+      [rows([1, 2, 3]), ['x'], 'stage "next" takes "x" as float32[batch, 2], stage "before" returns float32[1, 3]'],
       [
         Tensor.from('float64', [[1, 2]]),
         ['x'],
-        'stage "next" takes "x" as float32[batch, 2], stage "before" gives float64[1, 2]',
+        'stage "next" takes "x" as float32[batch, 2], stage "before" returns float64[1, 2]',
       ],
     ]
     for (const [result, names, message] of mismatches) {

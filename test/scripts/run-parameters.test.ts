@@ -28,13 +28,13 @@ describe('parameterNotes', () => {
 
   it('says that there is no third', () => {
     assert.deepEqual(notesOf('(a, headers, c) => 1'), [
-      'sut/score.js: run() has 3 parameters and receives two, the input and the headers of the request',
+      'sut/score.js: run() has 3 parameters but receives two: the input and the headers of the request',
     ])
   })
 
   it('says that a raw-HTTP script receives the request alone', () => {
     assert.deepEqual(notesOf('(request, headers) => 1', true), [
-      'sut/score.js: run() receives the request alone, its second parameter ("headers") nothing',
+      'sut/score.js: run() receives only the request; its second parameter ("headers") is never set',
     ])
   })
 })

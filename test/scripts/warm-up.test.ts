@@ -54,7 +54,7 @@ describe('warmUp on a GPU', () => {
       const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
       assert.deepEqual(sharing, {
         kind: 'alone',
-        why: 'batching.exact is set, and a row gets other last digits in company than alone',
+        why: 'batching.exact is set, and a row gets different last digits in a batch than alone',
       })
     })
   }
@@ -76,7 +76,7 @@ function provenModel(dtype: Dtype, columns: number | string, run: (x: Tensor) =>
 const found = async (model: ModelSession, options: { sample?: string; isExact?: boolean } = {}) =>
   (await warmUp(builtInScript(model), { sample: undefined, maxRows: 64, ...options })).sharing
 
-const differently = { kind: 'alone', why: 'a row is answered differently in company than alone' }
+const differently = { kind: 'alone', why: 'a row gets a different answer in a batch than alone' }
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
   for (const dtype of Object.keys(arrayOf) as Dtype[]) {
@@ -131,7 +131,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     assert.equal((await found(none)).kind, 'shared')
     assert.deepEqual(await found(none, { isExact: true }), {
       kind: 'alone',
-      why: 'batching.exact is set, and no made-up rows could be compared; give a sample (schema.input)',
+      why: 'batching.exact is set, and no made-up rows could be compared; set a sample (schema.input)',
     })
   })
 
@@ -140,7 +140,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
       if (x.rowCount > 1) throw new Error('one at a time')
       return x
     })
-    assert.deepEqual(await found(single), { kind: 'alone', why: 'rows that are answered alone fail together' })
+    assert.deepEqual(await found(single), { kind: 'alone', why: 'rows that can be scored alone fail together' })
   })
 
   it('turns it off where the answer has not one entry per row', async () => {
@@ -154,7 +154,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     const script = { ...builtInScript(provenModel('float32', 2, x => x)), run: () => cycle }
     const { sharing } = await warmUp(script, { sample: undefined, maxRows: 64 })
     assert.ok(sharing.kind === 'alone')
-    assert.match(String(sharing.why), /^(rows could not be tried together|the answer does not have one entry per row)/)
+    assert.match(String(sharing.why), /^(rows could not be compared alone and together|the answer does not have one entry per row)/)
   })
 
   it('takes nothing but NaN for no evidence of the same bits', async () => {

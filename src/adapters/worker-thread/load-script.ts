@@ -5,7 +5,6 @@ import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { type RequestHeaders, TensorInput } from '../../scripts/api.ts'
 import type { RowSettings } from '../../scripts/feeds.ts'
 import { buildPipeline, checkStages, modelStage, type Stage, scriptStage } from '../../scripts/pipeline.ts'
-import type { OwnersWord } from '../../scripts/row-sharing.ts'
 import { parameterNotes } from '../../scripts/run-parameters.ts'
 import { initScript, type Script } from '../../scripts/script.ts'
 import { builtInScript, explainUnequalRows, modelAnswer } from '../../scripts/tensor-script.ts'
@@ -55,8 +54,9 @@ async function loadUnwatched(spec: ThreadSpec, models: ModelLoader): Promise<Loa
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
+  const { rowsAreIndependent } = spec.definition.batching
   const context = contextFor(spec, models, accelerator)
-  const script = await initScript(file, module, context, ownersWord(spec), rowSettingsOf(spec))
+  const script = await initScript(module, { file, context, rowsAreIndependent, settings: rowSettingsOf(spec) })
   return { script, input: module.input, output: module.output, notes: parameterNotes(file, module) }
 }
 
@@ -107,11 +107,13 @@ async function loadFirst(
   const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
-  const word = module.run === undefined || ownersWord(spec) // what only passes rows on mixes none
+  // A stage that only passes rows on keeps them independent.
+  const rowsAreIndependent = module.run === undefined || spec.definition.batching.rowsAreIndependent
   const context = contextFor(spec, models, stage.accelerator)
-  const script = await initScript(stage.script.name, complete, context, word, rowSettingsOf(spec))
+  const settings = rowSettingsOf(spec)
+  const script = await initScript(complete, { file: stage.script.name, context, rowsAreIndependent, settings })
   const notes = parameterNotes(stage.script.name, module)
-  return { stage: scriptStage(stage.name, () => undefined, word), script, input, output, notes }
+  return { stage: scriptStage(stage.name, () => undefined, rowsAreIndependent), script, input, output, notes }
 }
 
 async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
@@ -127,13 +129,10 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
     }
   }
   const context = contextFor(spec, models, stage.accelerator)
-  const script = await initScript(file, { init: () => {}, ...module }, context, ownersWord(spec))
+  const { rowsAreIndependent } = spec.definition.batching
+  const script = await initScript({ init: () => {}, ...module }, { file, context, rowsAreIndependent })
   const run = script.run as (input: unknown) => unknown
-  return { stage: scriptStage(stage.name, run, ownersWord(spec)), output: module.output }
-}
-
-function ownersWord({ definition }: ThreadSpec): OwnersWord {
-  return definition.batching.rowsAreIndependent
+  return { stage: scriptStage(stage.name, run, rowsAreIndependent), output: module.output }
 }
 
 function rowSettingsOf({ definition }: ThreadSpec): RowSettings {
