@@ -54,7 +54,7 @@ THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLI
 await bundle({
   entryPoints: {
     functions: 'functions/main.ts',
-    'scoring-thread': 'src/adapters/worker-thread/scoring-thread.ts',
+    'scoring-thread': 'src/compose/scoring-thread.ts',
     'optimizer-process': 'src/adapters/model-cache/optimizer-process.ts',
     cli: 'src/cli/main.ts',
     'host-process': 'src/host/host-process.ts',

@@ -10,16 +10,41 @@ const mayImport: Record<string, readonly string[]> = {
   auth: [],
   'models/definition': [],
   'models/graph': [],
-  engine: ['models/definition'],
-  'models/repository': ['engine', 'models/definition'],
-  scripts: ['engine'],
-  inference: ['engine', 'auth', 'models/definition'],
+  'models/session': [],
+  'models/repository': ['models/definition'],
+  scheduling: ['models/session', 'models/definition'],
+  scripts: ['scheduling', 'models/session'],
+  'workers/pool': ['scheduling', 'models/session'],
+  inference: ['workers/pool', 'scheduling', 'models/session', 'models/definition', 'auth'],
   'models/catalogue': ['inference'],
-  'protocols/http': ['inference', 'engine', 'auth'],
-  'protocols/azureml': ['protocols/http', 'inference', 'engine', 'auth'],
-  'protocols/openapi': ['protocols/azureml', 'protocols/http', 'inference', 'engine', 'models/definition'],
-  'protocols/ops': ['protocols/azureml', 'protocols/http', 'models/catalogue', 'inference', 'engine', 'auth'],
-  jobs: ['protocols/azureml', 'protocols/http', 'inference', 'engine', 'models/definition'],
+  'protocols/http': ['inference', 'scheduling', 'models/session', 'auth'],
+  'protocols/azureml': ['protocols/http', 'inference', 'scheduling', 'models/session', 'auth'],
+  'protocols/openapi': [
+    'protocols/azureml',
+    'protocols/http',
+    'inference',
+    'scheduling',
+    'models/session',
+    'models/definition',
+  ],
+  'protocols/ops': [
+    'protocols/azureml',
+    'protocols/http',
+    'models/catalogue',
+    'models/session',
+    'inference',
+    'scheduling',
+    'auth',
+  ],
+  jobs: [
+    'protocols/azureml',
+    'protocols/http',
+    'inference',
+    'scheduling',
+    'models/session',
+    'models/repository',
+    'models/definition',
+  ],
   'protocols/jobs': ['jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
@@ -30,10 +55,10 @@ const importsOf = (file: string): string[] =>
     match => (match[1] ?? match[2]) as string,
   )
 
-/** A folder under `src/`; those of protocols and models are rooms of their own. */
+/** A folder under `src/`; those of protocols, models and workers are rooms of their own. */
 function roomOf(path: string): string {
   const [, room = '', inner = ''] = path.split(sep)
-  return room === 'protocols' || room === 'models' ? `${room}/${inner}` : room
+  return room === 'protocols' || room === 'models' || room === 'workers' ? `${room}/${inner}` : room
 }
 
 describe('the rooms', () => {
@@ -49,7 +74,9 @@ describe('the rooms', () => {
   })
 
   it('know no vendor and no environment, which are for adapters', () => {
-    for (const file of globSync('src/{tensor,models,auth,engine,scripts,jobs,protocols,inference,telemetry}/**/*.ts')) {
+    for (const file of globSync(
+      'src/{tensor,models,auth,scheduling,scripts,jobs,protocols,inference,telemetry}/**/*.ts',
+    )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)
     }

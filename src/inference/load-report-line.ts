@@ -1,6 +1,6 @@
-import type { LoadReport } from '../engine/dispatch.ts'
-import type { TensorInfo } from '../engine/model-session.ts'
-import { describePlacement } from '../engine/placement.ts'
+import type { LoadReport } from '../models/session/load-report.ts'
+import type { TensorInfo } from '../models/session/model-session.ts'
+import { describePlacement } from '../models/session/placement.ts'
 
 /** One line for people: `load 31 ms, warm-up 4 ms, cpu, data float64[batch, 10] -> prediction float64[batch]`. */
 export function describeLoad(report: LoadReport): string {

@@ -1,14 +1,16 @@
 import type { Authorizer } from '../auth/authorizer.ts'
-import { ByteBudget, type HeldBytes } from '../engine/byte-budget.ts'
-import type { LoadReport, ScoringAnswer, ScoringRequest, WholeAnswer } from '../engine/dispatch.ts'
-import type { SchedulerActivity, ServiceScheduler } from '../engine/service-scheduler.ts'
-import { UnpackTurns } from '../engine/turns.ts'
-import type { Patience } from '../engine/waiting-request.ts'
 import { ScoringError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import type { LoadReport } from '../models/session/load-report.ts'
+import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
+import type { InferenceRequest } from '../scheduling/inference-request.ts'
+import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
+import { UnpackTurns } from '../scheduling/turns.ts'
+import type { Patience } from '../scheduling/waiting-request.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { wholeAnswer } from './whole-answer.ts'
+import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import { readWholeResult } from './whole-result.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
 
@@ -144,7 +146,7 @@ export class ScoringService {
    * @param patience  how long the caller waits, where it says so
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
-  async score(request: ScoringRequest, isAbandoned: () => boolean, patience?: Patience): Promise<ScoringAnswer> {
+  async score(request: InferenceRequest, isAbandoned: () => boolean, patience?: Patience): Promise<InferenceResult> {
     this.requireReady()
     return (this.#scheduler as ServiceScheduler).submit(request, isAbandoned, patience)
   }
@@ -157,9 +159,9 @@ export class ScoringService {
    * @param isAbandoned  whether nobody wants the answer any more; such work is not started
    * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
    */
-  async scoreInBackground(request: ScoringRequest, isAbandoned: () => boolean): Promise<WholeAnswer> {
+  async scoreInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<WholeResult> {
     this.requireReady()
-    return wholeAnswer(await (this.#scheduler as ServiceScheduler).submitInBackground(request, isAbandoned))
+    return readWholeResult(await (this.#scheduler as ServiceScheduler).submitInBackground(request, isAbandoned))
   }
 
   async stop(): Promise<void> {

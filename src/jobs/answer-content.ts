@@ -1,7 +1,7 @@
-import type { WholeAnswer } from '../engine/dispatch.ts'
 import { statusOf } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import { isJson } from '../protocols/http/media-type.ts'
+import type { WholeResult } from '../scheduling/inference-result.ts'
 
 /** Why a request gave no predictions. */
 export interface RequestFailure {
@@ -16,14 +16,14 @@ export interface RequestFailure {
  * packed, and nobody wants that in a file.
  */
 export function contentOf(
-  answer: WholeAnswer,
+  answer: WholeResult,
   encoding: ServiceDefinition['response']['encoding'],
 ): string | RequestFailure {
-  if ('code' in answer) {
+  if (answer.kind === 'failure') {
     const { code, message } = answer
     return { code, message, mayPass: statusOf[code] >= 500 }
   }
-  if ('json' in answer) return encoding === 'json-string' ? JSON.parse(answer.json) : answer.json
+  if (answer.kind === 'encoded') return encoding === 'json-string' ? JSON.parse(answer.body) : answer.body
   const { status, headers, body } = answer
   const text = textOf(body)
   if (status >= 400) return { ...refusalIn(status, text), mayPass: status >= 500 }

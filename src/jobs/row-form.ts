@@ -1,5 +1,5 @@
-import type { LoadReport } from '../engine/dispatch.ts'
-import type { TensorInfo } from '../engine/model-session.ts'
+import type { LoadReport } from '../models/session/load-report.ts'
+import type { TensorInfo } from '../models/session/model-session.ts'
 import { cutArray, cutObject, cutRows } from './json-cut.ts'
 
 /** How the rows of a job go to their service, and come back. Rows, bodies and answers are JSON text. */

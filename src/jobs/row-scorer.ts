@@ -1,4 +1,4 @@
-import type { TensorInfo } from '../engine/model-session.ts'
+import type { TensorInfo } from '../models/session/model-session.ts'
 import type { MissingOptions } from './input/missing-value.ts'
 
 /** What came of one row. */

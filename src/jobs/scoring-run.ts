@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { LoadReport, WholeAnswer } from '../engine/dispatch.ts'
 import { ScoringError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
+import type { LoadReport } from '../models/session/load-report.ts'
 import { bodyTooLarge } from '../protocols/http/read-body.ts'
+import { asFailure, type WholeResult } from '../scheduling/inference-result.ts'
 import { contentOf, type RequestFailure } from './answer-content.ts'
 import type { RequestSize } from './request-size.ts'
 import { type RowForm, rowFormOf } from './row-form.ts'
@@ -148,24 +149,24 @@ export class ScoringRun {
     }
     const predictions = this.#form.predictionsOf(content, texts)
     if (!predictions) return notTold
-    if ('execMs' in answer) this.#options.size.ran(rows.length, answer.execMs)
+    if (answer.kind !== 'failure') this.#options.size.ran(rows.length, answer.timings.runMs)
     for (const [at, row] of rows.entries()) this.#know(row, { prediction: predictions[at] as string })
     return undefined
   }
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
-  async #ask(text: string): Promise<WholeAnswer> {
+  async #ask(text: string): Promise<WholeResult> {
     const { limits } = this.#service.definition
     const details = this.#report.takesHeaders ? { headers: [['content-type', 'application/json'] as const] } : undefined
     const { signal } = this.#options
     for (;;) {
       signal.throwIfAborted()
       const body = new TextEncoder().encode(text)
-      if (body.byteLength > limits.maxBodyBytes) return bodyTooLarge(limits.maxBodyBytes)
+      if (body.byteLength > limits.maxBodyBytes) return asFailure(bodyTooLarge(limits.maxBodyBytes))
       const request = { body, contentType: 'application/json', details }
       const answer = await this.#service.scoreInBackground(request, () => signal.aborted).catch(asAnswer)
       signal.throwIfAborted()
-      if (!('code' in answer)) return answer
+      if (answer.kind !== 'failure') return answer
       if (answer.code === 'SERVICE_UNAVAILABLE' || answer.code === 'SERVICE_STOPPING') {
         throw new ScoringError(answer.code, answer.message)
       }
@@ -176,8 +177,7 @@ export class ScoringRun {
   }
 }
 
-function asAnswer(failure: unknown): WholeAnswer {
+function asAnswer(failure: unknown): WholeResult {
   if (!(failure instanceof ScoringError)) throw failure
-  const { code, message, retryAfterSeconds } = failure
-  return { code, message, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) }
+  return asFailure(failure)
 }

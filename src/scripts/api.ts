@@ -1,10 +1,10 @@
 /** The exports that entry scripts import from 'scoring-functions'. */
-import type { ModelSession } from '../engine/model-session.ts'
+import type { ModelSession } from '../models/session/model-session.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { type DeclaredShape, hasRowAxis } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
-export type { ModelSession, TensorInfo } from '../engine/model-session.ts'
+export type { ModelSession, TensorInfo } from '../models/session/model-session.ts'
 export type { Dtype } from '../tensor/dtype.ts'
 export { Tensor } from '../tensor/tensor.ts'
 export { decodeImage, type ImageOptions } from './image.ts'

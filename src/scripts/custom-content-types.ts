@@ -1,5 +1,5 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { InputShapeMismatch, ServiceLoadError } from '../errors.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { fits } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BodyToDecode, TensorInput } from './api.ts'

@@ -1,6 +1,6 @@
 /** Makes up the example request that the OpenAPI document, "Try it out" and the start line show. */
-import { maxExampleElements } from '../engine/dispatch.ts'
-import type { TensorInfo } from '../engine/model-session.ts'
+import { maxExampleElements } from '../models/session/load-report.ts'
+import type { TensorInfo } from '../models/session/model-session.ts'
 import { allocate, type Dtype } from '../tensor/dtype.ts'
 import { encode } from '../tensor/python-json.ts'
 import { elementCount, isColumn, isOpen } from '../tensor/shape.ts'

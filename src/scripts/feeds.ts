@@ -1,5 +1,5 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { decodeNested, type NonFiniteInput } from '../tensor/nested.ts'
 import { isByRow, isColumn } from '../tensor/shape.ts'

@@ -1,5 +1,5 @@
 /** Makes up rows that differ as much as a model accepts, so that a row that affects another's answer is noticed. */
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { allocate, type Dtype, type TensorData } from '../tensor/dtype.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { elementCount, isOpen } from '../tensor/shape.ts'

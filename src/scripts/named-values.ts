@@ -1,6 +1,7 @@
 /** Decodes rows of a single input whose values have names. */
-import type { TensorInfo } from '../engine/model-session.ts'
+
 import { ScoringError, ServiceLoadError } from '../errors.ts'
+import type { TensorInfo } from '../models/session/model-session.ts'
 import { decodeNested, type NonFiniteInput } from '../tensor/nested.ts'
 import { isByRow } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'

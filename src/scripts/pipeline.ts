@@ -1,6 +1,7 @@
 /** Builds pipelines: stages that run one after the other, each on the output of the one before. */
-import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
+
 import { ScoringError, ServiceLoadError } from '../errors.ts'
+import type { Feeds, ModelSession, TensorInfo } from '../models/session/model-session.ts'
 import { concatRows } from '../tensor/rows.ts'
 import { isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'

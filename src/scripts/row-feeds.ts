@@ -1,4 +1,4 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { concatRows, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 

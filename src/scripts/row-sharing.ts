@@ -1,4 +1,4 @@
-import type { Feeds, ModelSession, TensorInfo } from '../engine/model-session.ts'
+import type { Feeds, ModelSession, TensorInfo } from '../models/session/model-session.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**

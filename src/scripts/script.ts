@@ -1,5 +1,5 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
 import { type CustomContentTypes, readCustomContentTypes } from './custom-content-types.ts'

@@ -1,5 +1,5 @@
-import { type Feeds, type ModelSession, outputsOfGraph, type TensorInfo } from '../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import { type Feeds, type ModelSession, outputsOfGraph, type TensorInfo } from '../models/session/model-session.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'

@@ -1,5 +1,5 @@
-import type { Feeds, TensorInfo } from '../engine/model-session.ts'
 import { ServiceLoadError } from '../errors.ts'
+import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { type JsonSource, parseJson } from '../tensor/json-source.ts'
 import { encode } from '../tensor/python-json.ts'
 import { candidateSizes, madeUpRow, type Sample, type Spread, splitSample, spreads, variedRow } from './made-up-rows.ts'

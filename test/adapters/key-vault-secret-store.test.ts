@@ -221,7 +221,10 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
         const { vault, read } = await openedAzureVault(test)
         vault.fail({ kind: 'other resource', resource })
         const said = await messageOf(read(), vault)
-        assert.match(said, /^the vault my-vault\.vault\.azure\.net .*: the vault requests a token for another resource$/)
+        assert.match(
+          said,
+          /^the vault my-vault\.vault\.azure\.net .*: the vault requests a token for another resource$/,
+        )
         assert.deepEqual(vault.shownCredentials, [])
       })
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { placementOf } from '../../src/adapters/onnxruntime/node-profile.ts'
-import { describeOnCpu, describePlacement, providersOf } from '../../src/engine/placement.ts'
+import { describeOnCpu, describePlacement, providersOf } from '../../src/models/session/placement.ts'
 
 const node = (name: string, provider: string, type: string, index: number) => ({
   cat: 'Node',

@@ -87,7 +87,11 @@ describe('KeyManagement', skipFor(noOpenssl), () => {
       'ä'.repeat(32),
       /has characters that an Authorization header cannot carry/,
     ],
-    ['that is an unresolved reference', '@Microsoft.KeyVault(SecretUri=https://a.b/c)', /is an unresolved Key Vault reference/],
+    [
+      'that is an unresolved reference',
+      '@Microsoft.KeyVault(SecretUri=https://a.b/c)',
+      /is an unresolved Key Vault reference/,
+    ],
     ['that is the other key', secondary, /is its secondary key/],
   ] as const
   for (const [what, value, message] of illegal) {

@@ -189,5 +189,5 @@ const rows: ContractRow[] = [
 
 // In other files: run() raises, the result cannot be written, an id too long (headers); a swagger version that a schema
 // rules out (swagger). Not ours to give: the statuses of front ends (424, 502 for 500, 429 and 408 of
-// managed endpoints); our own 503 and 504 are in test/functions/failing-services.test.ts and test/engine/service-scheduler.test.ts.
+// managed endpoints); our own 503 and 504 are in test/functions/failing-services.test.ts and test/workers/pool/service-scheduler.test.ts.
 contractTable('section 3: errors', services, rows)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { SchedulerActivity } from '../../src/engine/service-scheduler.ts'
+import type { SchedulerActivity } from '../../src/workers/pool/service-scheduler.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { PrometheusPage } from '../support/prometheus-page.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'

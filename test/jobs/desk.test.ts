@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { LoadReport } from '../../src/engine/dispatch.ts'
 import { type ErrorCode, ScoringError } from '../../src/errors.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { StorageJobDesk } from '../../src/jobs/desk/desk.ts'
@@ -8,6 +7,7 @@ import { activePlace, jobFolder, placeOf, signaturePlace, specPlace, statePlace 
 import { changeState, readSpec } from '../../src/jobs/job-records.ts'
 import type { JobView } from '../../src/jobs/jobs.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import type { LoadReport } from '../../src/models/session/load-report.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 

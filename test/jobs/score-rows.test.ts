@@ -106,7 +106,7 @@ describe('ServiceRowScorer', () => {
 
   const refusalOf = async (catalogue: ServiceCatalogue, service: string, body: unknown) => {
     const answer = await ask(catalogue, service, body)
-    assert.ok('code' in answer, JSON.stringify(answer))
+    assert.ok(answer.kind === 'failure', JSON.stringify(answer))
     return { code: answer.code, message: answer.message }
   }
 
@@ -118,9 +118,9 @@ describe('ServiceRowScorer', () => {
       assert.equal(results.length, rows.length)
       for (const [index, row] of data.entries()) {
         const alone = await ask(samples, service, { data: [row] })
-        assert.ok('json' in alone)
+        assert.ok(alone.kind === 'encoded')
         for (let at = index; at < rows.length; at += data.length) {
-          assert.deepEqual(results[at], { prediction: alone.json.slice(1, -1) }, `${service} ${at}`)
+          assert.deepEqual(results[at], { prediction: alone.body.slice(1, -1) }, `${service} ${at}`)
         }
       }
     }
@@ -129,10 +129,10 @@ describe('ServiceRowScorer', () => {
   it('asks a script that reads text row by row, and keeps an answer that is no list', async () => {
     const row = [5.1, 3.4, 1.5, 0.2]
     const alone = await ask(samples, 'iris', { data: [row] })
-    assert.ok('json' in alone)
+    assert.ok(alone.kind === 'encoded')
     const [good, bad] = await scorerOf(samples).score('iris', rowsOf([row, ['x']]), 3, never, () => false)
-    assert.deepEqual(good, { prediction: alone.json })
-    assert.match(alone.json, /^\{"labels": \["setosa"\]/)
+    assert.deepEqual(good, { prediction: alone.body })
+    assert.match(alone.body, /^\{"labels": \["setosa"\]/)
     assert.deepEqual(bad, await refusalOf(samples, 'iris', { data: [['x']] }))
   })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import type { TensorInfo } from '../../src/engine/model-session.ts'
+import type { TensorInfo } from '../../src/models/session/model-session.ts'
 import { decodeFeeds, type RowSettings } from '../../src/scripts/feeds.ts'
 import { parseJson } from '../../src/tensor/json-source.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { Feeds, ModelSession } from '../../src/engine/model-session.ts'
+import type { Feeds, ModelSession } from '../../src/models/session/model-session.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { warmUp } from '../../src/scripts/warm-up.ts'
 import { arrayOf, type Dtype } from '../../src/tensor/dtype.ts'
@@ -154,7 +154,10 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     const script = { ...builtInScript(provenModel('float32', 2, x => x)), run: () => cycle }
     const { sharing } = await warmUp(script, { sample: undefined, maxRows: 64 })
     assert.ok(sharing.kind === 'alone')
-    assert.match(String(sharing.why), /^(rows could not be compared alone and together|the answer does not have one entry per row)/)
+    assert.match(
+      String(sharing.why),
+      /^(rows could not be compared alone and together|the answer does not have one entry per row)/,
+    )
   })
 
   it('takes nothing but NaN for no evidence of the same bits', async () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
-import { WorkerScoringThread } from '../../src/adapters/worker-thread/worker-scoring-thread.ts'
-import type { LoadReport, ScoringAnswer } from '../../src/engine/dispatch.ts'
-import { ServiceScheduler } from '../../src/engine/service-scheduler.ts'
-import { hasScript, type ThreadSpec } from '../../src/engine/thread-spec.ts'
+import { hasScript, type ThreadSpec } from '../../src/models/repository/service-spec.ts'
+import type { LoadReport } from '../../src/models/session/load-report.ts'
+import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
+import { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
+import { WorkerScoringThread } from '../../src/workers/transport/node-worker.ts'
 import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
@@ -38,12 +39,12 @@ export async function serve(test: TestContext, files: ServiceFiles) {
   return { scheduler, report, send, sendAs }
 }
 
-export function jsonOf(answer: ScoringAnswer): string {
-  assert.ok('json' in answer, JSON.stringify(answer))
-  return answer.json
+export function jsonOf(answer: InferenceResult): string {
+  assert.ok(answer.kind === 'encoded', JSON.stringify(answer))
+  return answer.body
 }
 
-export function codeOf(answer: ScoringAnswer): string {
-  assert.ok('code' in answer, JSON.stringify(answer))
+export function codeOf(answer: InferenceResult): string {
+  assert.ok(answer.kind === 'failure', JSON.stringify(answer))
   return answer.code
 }

@@ -1,11 +1,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
-import type { ModelPath, StageSpec, ThreadSpec } from '../../engine/thread-spec.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import { nameOfStage, type ServiceDefinition, serviceNamePattern } from '../../models/definition/definition.ts'
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
+import type { ModelPath, StageSpec, ThreadSpec } from '../../models/repository/service-spec.ts'
 
 /** Services in a folder: `<service>/service.json`, models in `<service>/<version>/`. */
 export class FolderModelStore implements ModelStore {

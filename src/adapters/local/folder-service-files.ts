@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import { ScoringError } from '../../errors.ts'
 import type { ServiceFiles } from '../../jobs/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
+import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 
 /**
  * The files in the folder of a service: definition, models with the data beside them, scripts and what they import.

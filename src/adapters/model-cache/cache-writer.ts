@@ -2,7 +2,7 @@ import { type ChildProcess, execFile } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { UncachedModel } from '../../engine/dispatch.ts'
+import type { UncachedModel } from '../../models/session/load-report.ts'
 import type { CacheLimits } from './optimize-model.ts'
 
 /** Requests that woke the app go first. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { UncachedModel } from '../../engine/dispatch.ts'
+import type { UncachedModel } from '../../models/session/load-report.ts'
 import { syntheticRow } from '../../scripts/made-up-rows.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { ModelFile } from '../onnxruntime/model-file.ts'

@@ -1,6 +1,6 @@
 /** Runs in a process of its own, with the least priority: writes one entry of the model cache, says what came of it, ends. */
 import { constants, setPriority } from 'node:os'
-import type { UncachedModel } from '../../engine/dispatch.ts'
+import type { UncachedModel } from '../../models/session/load-report.ts'
 import { type CacheLimits, optimizeModel } from './optimize-model.ts'
 
 const [model, limits] = process.argv.slice(2).map(text => JSON.parse(text)) as [UncachedModel, CacheLimits]

@@ -1,9 +1,9 @@
 import './telemetry-off.ts'
 
 import * as ort from 'onnxruntime-node'
-import type { TensorInfo } from '../../engine/model-session.ts'
 import { InputShapeMismatch, ScoringError } from '../../errors.ts'
 import type { ServedOutput } from '../../models/graph/servable-graph.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import { isDtype, type TensorData } from '../../tensor/dtype.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import type { Placement } from '../../engine/placement.ts'
+import type { Placement } from '../../models/session/placement.ts'
 
 /** ONNX Runtime's own names of execution providers, for ours. */
 const providerNames: Readonly<Record<string, string>> = {

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { isAbsolute, join, normalize, sep } from 'node:path'
-import type { RowProof } from '../../engine/model-session.ts'
 import type { OnnxModel } from '../../models/graph/onnx-model.ts'
 import type { ReadExternal } from '../../models/graph/onnx-tensor.ts'
 import { proveRowIndependence } from '../../models/graph/prove-row-independence.ts'
+import type { RowProof } from '../../models/session/model-session.ts'
 
 /** Bytes of a tensor that the proof may want to see: shapes and indexes, never weights. */
 const mostExternalBytes = 2 ** 16

@@ -1,4 +1,4 @@
-import type { TensorInfo } from '../../engine/model-session.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import { cellJson } from './cell-json.ts'
 import { readHeader } from './csv-header.ts'
 import { nonFiniteWord } from './missing-value.ts'

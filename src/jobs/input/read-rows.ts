@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { TensorInfo } from '../../engine/model-session.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import { isNestedDeeper } from '../../protocols/azureml/json-depth.ts'
 import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import type { Dtype } from '../../tensor/dtype.ts'

@@ -1,4 +1,4 @@
-import type { TensorInfo } from '../../engine/model-session.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import type { DeclaredShape } from '../../tensor/shape.ts'
 import { nearestName } from './nearest-name.ts'

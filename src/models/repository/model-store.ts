@@ -1,5 +1,5 @@
-import type { ThreadSpec } from '../../engine/thread-spec.ts'
 import type { OwnDocuments } from '../definition/own-documents.ts'
+import type { ThreadSpec } from './service-spec.ts'
 
 /** Where services and their models lie. Port: `adapters/local/folder-model-store.ts` implements it. */
 export interface ModelStore {

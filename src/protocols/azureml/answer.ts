@@ -1,6 +1,9 @@
 /** The wire of an Azure ML web service: what its clients send and what they get back. */
-import type { ScoringAnswer, ScoringRequest, ScriptKind, TensorLayout } from '../../engine/dispatch.ts'
+
 import { runFailures, ScoringError } from '../../errors.ts'
+import type { ScriptKind } from '../../models/session/load-report.ts'
+import type { InferenceRequest, TensorLayout } from '../../scheduling/inference-request.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { isJson } from '../http/media-type.ts'
 import { type BodyAccount, readBody } from '../http/read-body.ts'
@@ -30,14 +33,14 @@ export function encodeEmpty(headers: Record<string, string>): WireResponse {
 /**
  * @param headers  request ids, and what else goes on every answer of the service
  */
-export function encodeAnswer(answer: ScoringAnswer, headers: Record<string, string>): WireResponse {
-  if ('code' in answer) return encodeError(new ScoringError(answer.code, answer.message, answer), headers)
-  const ms = answer.execMs.toFixed(3)
-  if ('json' in answer) {
+export function encodeAnswer(answer: InferenceResult, headers: Record<string, string>): WireResponse {
+  if (answer.kind === 'failure') return encodeError(new ScoringError(answer.code, answer.message, answer), headers)
+  const ms = answer.timings.runMs.toFixed(3)
+  if (answer.kind === 'encoded') {
     return {
       status: 200,
       headers: { 'content-type': json, ...noSniff, ...headers, [runFailed]: 'False', [execMs]: ms },
-      body: answer.json,
+      body: answer.body,
     }
   }
   // The service's own headers come last: a script cannot override x-request-id.
@@ -82,7 +85,7 @@ export async function decodeRequest(
   kind: ScriptKind,
   takesHeaders: boolean,
   account: BodyAccount,
-): Promise<ScoringRequest> {
+): Promise<InferenceRequest> {
   const { method, headers, url } = request
   const contentType = headers.get('content-type') ?? undefined
   const hasBody = method !== 'GET' && method !== 'HEAD'

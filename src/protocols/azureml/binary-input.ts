@@ -1,6 +1,6 @@
-import type { ScoringRequest, TensorLayout } from '../../engine/dispatch.ts'
-import type { TensorInfo } from '../../engine/model-session.ts'
 import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
+import type { InferenceRequest, TensorLayout } from '../../scheduling/inference-request.ts'
 import { type Dtype, isDtype } from '../../tensor/dtype.ts'
 import { type BinaryDtype, decodeElements, elementSize } from '../../tensor/element-bytes.ts'
 import { convertExactly, isExact } from '../../tensor/exact-conversion.ts'
@@ -25,7 +25,7 @@ export function binaryMediaTypes(inputs: readonly TensorInfo[]): readonly string
  * @param request  of one of `binaryMediaTypes`; `details.layout` tells how raw elements lie
  * @throws ScoringError BODY_EMPTY, INPUT_NOT_NPY, INPUT_TYPE_MISMATCH, INPUT_INVALID or INPUT_SHAPE_MISMATCH
  */
-export function decodeBinaryInput({ body, contentType, details }: ScoringRequest, input: TensorInfo): Tensor {
+export function decodeBinaryInput({ body, contentType, details }: InferenceRequest, input: TensorInfo): Tensor {
   const mediaType = parseMediaType(contentType)
   const layout = details?.layout
   refuseEmpty(body, mediaType)

@@ -1,10 +1,11 @@
 /** The routes of the Azure ML contract, each one function from request to answer. None of them ever throws. */
 import { challenge } from '../../auth/bearer.ts'
 import { RoleMissing } from '../../auth/token-claims.ts'
-import type { LoadReport, ScoringAnswer } from '../../engine/dispatch.ts'
-import type { Patience } from '../../engine/waiting-request.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
+import type { Patience } from '../../scheduling/waiting-request.ts'
 import { readCaller } from '../http/client-address.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
@@ -79,7 +80,7 @@ async function scoreWith(
   const named = { ...scoring, id: headers['x-request-id'] } // which the log has when it ends its thread
   const answer = await service.score(named, () => request.isAbandoned === true, patience)
   // Threads that were started later may have found another one.
-  if ('executionProvider' in answer && answer.executionProvider !== undefined)
+  if (answer.kind !== 'failure' && answer.executionProvider !== undefined)
     headers['x-scoring-execution-provider'] = answer.executionProvider
   if (service.tellsTimes) addServerTiming(headers, answer)
   return await compressAnswer(encodeAnswer(answer, headers), request.headers.get('accept-encoding'))
@@ -95,7 +96,7 @@ async function loaded(
 }
 
 /** Browsers keep timings from pages of other origins, unless the answer names theirs (Resource Timing, section 4.5). */
-function addServerTiming(headers: Record<string, string>, answer: ScoringAnswer): void {
+function addServerTiming(headers: Record<string, string>, answer: InferenceResult): void {
   const timing = encodeServerTiming(answer)
   if (timing === undefined) return
   headers['server-timing'] = timing

@@ -1,5 +1,5 @@
-import type { ScoringAnswer } from '../../engine/dispatch.ts'
 import { ScoringError } from '../../errors.ts'
+import type { Output, ScriptResponse } from '../../scheduling/inference-result.ts'
 import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { isResponse } from '../http/is-response.ts'
@@ -17,19 +17,22 @@ export interface ResponseStyle {
  *
  * @throws ScoringError OUTPUT_NOT_SERIALISABLE
  */
-export async function encodeResult(result: unknown, execMs: number, style: ResponseStyle): Promise<ScoringAnswer> {
+export async function encodeResult(
+  result: unknown,
+  style: ResponseStyle,
+): Promise<Output<Uint8Array | ReadableStream<Uint8Array>>> {
   try {
-    if (isResponse(result)) return await encodeResponse(result, execMs)
+    if (isResponse(result)) return await encodeResponse(result)
     const json = result === undefined || result === null ? '{}' : encode(result, style.nonFinite)
-    return { json: style.encoding === 'json-string' ? encode(json) : json, execMs }
+    return { kind: 'encoded', body: style.encoding === 'json-string' ? encode(json) : json }
   } catch (cause) {
     const message = 'An unexpected internal error occurred. Check the logs for more info.'
     throw new ScoringError('OUTPUT_NOT_SERIALISABLE', message, { cause })
   }
 }
 
-async function encodeResponse(response: Response, execMs: number): Promise<ScoringAnswer> {
+async function encodeResponse(response: Response): Promise<ScriptResponse<Uint8Array | ReadableStream<Uint8Array>>> {
   const { status, headers, body } = response
   if (status < 200) throw new TypeError('Response.error() is no answer')
-  return { status, headers: [...headers], body: await readAhead(body), execMs }
+  return { kind: 'response', status, headers: [...headers], body: await readAhead(body) }
 }

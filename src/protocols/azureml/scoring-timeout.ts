@@ -1,5 +1,5 @@
-import type { Patience } from '../../engine/waiting-request.ts'
 import { ScoringError } from '../../errors.ts'
+import type { Patience } from '../../scheduling/waiting-request.ts'
 import type { WireRequest } from '../http/wire.ts'
 
 /**

@@ -11,9 +11,9 @@ import {
   inflate,
   inflateRaw,
 } from 'node:zlib'
-import type { HeldBytes } from '../../engine/byte-budget.ts'
-import type { UnpackTurns } from '../../engine/turns.ts'
 import { ScoringError } from '../../errors.ts'
+import type { HeldBytes } from '../../scheduling/byte-budget.ts'
+import type { UnpackTurns } from '../../scheduling/turns.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireResponse } from './wire.ts'
 

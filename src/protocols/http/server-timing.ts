@@ -1,4 +1,4 @@
-import type { ScoringAnswer } from '../../engine/dispatch.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
 
 /**
  * `Server-Timing` of an answer: milliseconds in the queue, in the dispatch to a thread while others had their turn,
@@ -6,10 +6,10 @@ import type { ScoringAnswer } from '../../engine/dispatch.ts'
  *
  * @returns undefined for an error
  */
-export function encodeServerTiming(answer: ScoringAnswer): string | undefined {
-  if ('code' in answer || !answer.times) return undefined
-  const { queueMs, batchMs, decodeMs, encodeMs } = answer.times
-  return `queue;dur=${rounded(queueMs)}, batch;dur=${rounded(batchMs)}, decode;dur=${rounded(decodeMs)}, run;dur=${rounded(answer.execMs)}, encode;dur=${rounded(encodeMs)}`
+export function encodeServerTiming(answer: InferenceResult): string | undefined {
+  if (answer.kind === 'failure') return undefined
+  const { queueMs, batchMs, decodeMs, runMs, encodeMs } = answer.timings
+  return `queue;dur=${rounded(queueMs)}, batch;dur=${rounded(batchMs)}, decode;dur=${rounded(decodeMs)}, run;dur=${rounded(runMs)}, encode;dur=${rounded(encodeMs)}`
 }
 
 /** To a microsecond. */

@@ -2,8 +2,9 @@
  * The document that a service gives of itself: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract,
  * section 6), so that what reads the one reads the other.
  */
-import type { LoadReport } from '../../engine/dispatch.ts'
+
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
 import { listOperations, type Operation } from './operations.ts'

@@ -1,5 +1,5 @@
-import type { LoadReport } from '../../engine/dispatch.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeEmpty } from '../azureml/answer.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../azureml/endpoints.ts'

@@ -2,9 +2,10 @@
  * Batch jobs in the document of a service: in version 3.1 only, which no tool of Azure ML's reads, so that those find the
  * documents that they know.
  */
-import type { LoadReport } from '../../engine/dispatch.ts'
+
 import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
 import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
 

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
-import type { LoadReport } from '../../engine/dispatch.ts'
 import { type ErrorCode, statusOf } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 
 const json = 'application/json'
 

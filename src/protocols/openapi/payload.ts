@@ -1,9 +1,9 @@
 /** What a service takes and gives back, as the schemas `ServiceInput` and `ServiceOutput` of its document. */
 import { isDeepStrictEqual } from 'node:util'
-import type { LoadReport } from '../../engine/dispatch.ts'
-import { outputsOfGraph } from '../../engine/model-session.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { isAnsweredByScript } from '../../models/definition/answered-by-script.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import { outputsOfGraph } from '../../models/session/model-session.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { JsonSchema } from './dialect.ts'
 import { dataExample, dataSchema, exampleSizes } from './rows.ts'

@@ -1,7 +1,8 @@
 /** What a service of tensors takes as `data`: records where its rows have names, else nested lists. */
-import type { LoadReport } from '../../engine/dispatch.ts'
-import type { TensorInfo } from '../../engine/model-session.ts'
+
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { isColumn } from '../../tensor/shape.ts'
 import type { JsonSchema } from './dialect.ts'

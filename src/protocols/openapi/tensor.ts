@@ -1,5 +1,5 @@
-import { maxExampleElements } from '../../engine/dispatch.ts'
-import type { TensorInfo } from '../../engine/model-session.ts'
+import { maxExampleElements } from '../../models/session/load-report.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { elementCount } from '../../tensor/shape.ts'
 import type { JsonSchema } from './dialect.ts'

@@ -1,8 +1,9 @@
 /** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
-import type { LoadReport } from '../../engine/dispatch.ts'
+
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeError } from '../azureml/answer.ts'
 import { servicesOpenedBy } from '../http/let-in.ts'

@@ -5,7 +5,7 @@
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { isMainThread, type Worker } from 'node:worker_threads'
-import { NativeGate } from '../../../src/adapters/worker-thread/native-gate.ts'
+import { NativeGate } from '../../../src/workers/transport/native-call-guard.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 /** Of the kills, those that may also hit a thread that is loading. */

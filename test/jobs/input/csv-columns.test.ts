@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { TensorInfo } from '../../../src/engine/model-session.ts'
+import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import type { Dtype } from '../../../src/tensor/dtype.ts'
 import type { DeclaredShape } from '../../../src/tensor/shape.ts'
 import { read, type Tried } from './support.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
-import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import { planChunks } from '../../../src/jobs/input/plan-chunks.ts'
 import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'
 import { planStart } from '../../../src/jobs/input/planned-chunk.ts'
+import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { optionsFor, plan, read, readerOf, type Tried } from './support.ts'
 
 /** Written by pyarrow: test/fixtures/parquet/write.py */

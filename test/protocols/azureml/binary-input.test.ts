@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { TensorLayout } from '../../../src/engine/dispatch.ts'
-import type { TensorInfo } from '../../../src/engine/model-session.ts'
 import { ScoringError } from '../../../src/errors.ts'
+import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { binaryMediaTypes, decodeBinaryInput } from '../../../src/protocols/azureml/binary-input.ts'
+import type { TensorLayout } from '../../../src/scheduling/inference-request.ts'
 import { encodeNpy } from '../../../src/tensor/npy.ts'
 import { Tensor } from '../../../src/tensor/tensor.ts'
 

@@ -4,10 +4,10 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { ByteBudget } from '../../../src/engine/byte-budget.ts'
-import { UnpackTurns } from '../../../src/engine/turns.ts'
 import { readBody } from '../../../src/protocols/http/read-body.ts'
 import type { WireRequest } from '../../../src/protocols/http/wire.ts'
+import { ByteBudget } from '../../../src/scheduling/byte-budget.ts'
+import { UnpackTurns } from '../../../src/scheduling/turns.ts'
 
 const mebibyte = 2 ** 20
 const limit = 4 * mebibyte

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { LoadReport } from '../../../src/engine/dispatch.ts'
-import type { TensorInfo } from '../../../src/engine/model-session.ts'
-import type { ServiceScheduler } from '../../../src/engine/service-scheduler.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
+import type { LoadReport } from '../../../src/models/session/load-report.ts'
+import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { availableVersions, describeService } from '../../../src/protocols/openapi/document.ts'
 import type { Dtype } from '../../../src/tensor/dtype.ts'
+import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 
 interface Swagger {
   readonly definitions: Record<string, Record<string, unknown>>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
-import type { LoadReport } from '../../../src/engine/dispatch.ts'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { JobSubmission } from '../../../src/jobs/job-spec.ts'
 import { jobStatuses } from '../../../src/jobs/job-state.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
+import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { jobsDocument } from '../../../src/protocols/openapi/jobs.ts'
 
 const service = new ScoringService({

@@ -1,0 +1,72 @@
+/** What one worker thread runs: loads its service, then scores one dispatch after the other. */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-binding.ts'
+import { ServiceLoadError } from '../errors.ts'
+import { hasScript } from '../models/repository/service-spec.ts'
+import type { PostFromThread } from '../workers/runtime/dispatch-results.ts'
+import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
+import { loadService } from '../workers/runtime/load-service.ts'
+import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
+import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
+import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from '../workers/transport/messages.ts'
+import { NativeGate } from '../workers/transport/native-call-guard.ts'
+import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
+import { openRunTrace, traceDispatch, traceEnd } from '../workers/transport/run-trace.ts'
+
+/** What its owner gave it, out of the reach of the scripts that will run here. */
+function takeData(): { gate: NativeGate; port: MessagePort } {
+  const { gate, port } = workerData as BlankThreadData
+  for (const name of Object.keys(workerData as object)) delete (workerData as Record<string, unknown>)[name]
+  // Packages that find themselves in a worker thread may talk to it: nobody listens, and what nobody takes must not pile up.
+  parentPort?.close()
+  return { gate: new NativeGate(gate), port }
+}
+
+const { gate, port } = takeData()
+guardNativeCalls(
+  () => gate.enter(),
+  () => gate.leave(),
+)
+startRuntime()
+gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
+
+const post: PostFromThread = (message, transfer) => {
+  if (message.type === 'results' && message.isLast) traceEnd()
+  port.postMessage(message, transfer)
+}
+
+async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): Promise<void> {
+  port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
+  process.env.AZUREML_MODEL_DIR = spec.modelDir
+  try {
+    if (hasScript(spec)) {
+      keepLoopsStoppable()
+      outliveLateErrors()
+    }
+    const board = new ProgressBoard(memory)
+    if (trace) openRunTrace(trace, spec.service, board)
+    const { service, report } = await loadService(spec, cacheFolder)
+    const runner = new DispatchRunner(service, board, post)
+    port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
+    post({ type: 'loaded', report }, [])
+  } catch (failure) {
+    const isKnown = failure instanceof ServiceLoadError
+    const reason = isKnown ? failure.message : `unexpected failure: ${(failure as Error)?.message ?? failure}`
+    post({ type: 'load-failed', reason }, [])
+  }
+}
+
+async function score(runner: DispatchRunner, packed: ToThread): Promise<void> {
+  const requests = unpackRequests(packed)
+  traceDispatch(requests, packed.indexes)
+  if (packed.indexes) runner.takeIn(requests, packed.indexes)
+  else await runner.run(requests)
+}
+
+/** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the dispatch. */
+function endThread(failure: unknown): void {
+  console.error('unexpected failure in a scoring thread:', failure)
+  process.exit(1)
+}
+
+port.once('message', main)

@@ -1,0 +1,54 @@
+import type { ServiceDefinition } from '../definition/definition.ts'
+import type { ExecutionProvider, ProviderName } from '../definition/execution-providers.ts'
+import type { ThreadSpec } from './service-spec.ts'
+
+type Accelerator = ServiceDefinition['accelerator']
+
+/** One try to open a model. */
+export interface ProviderAttempt {
+  readonly name: ProviderName
+  /** What the session is asked for. The CPU stands behind it always, for nodes that nothing else takes. */
+  readonly providers: readonly ExecutionProvider[]
+  /** No node may run on the CPU. */
+  readonly isStrict: boolean
+}
+
+/**
+ * The tries to open a model, in order, until one succeeds. One provider each: ONNX Runtime throws at an absent one even
+ * when another follows it. Only TensorRT brings CUDA along, where that is wished for too: it leaves it the nodes that it
+ * cannot take, which would go to the CPU otherwise.
+ */
+export function planAttempts({ executionProviders, onUnavailable }: Accelerator): ProviderAttempt[] {
+  const attempts = executionProviders.map((provider, index) => {
+    const name = nameOfProvider(provider)
+    const cuda = executionProviders.slice(index + 1).find(each => nameOfProvider(each) === 'cuda')
+    return {
+      name,
+      providers: name === 'tensorrt' && cuda ? [provider, cuda] : [provider],
+      isStrict: onUnavailable === 'fail' && name !== 'cpu',
+    }
+  })
+  return onUnavailable === 'fail' ? attempts.slice(0, 1) : attempts
+}
+
+function nameOfProvider(provider: ExecutionProvider): ProviderName {
+  return typeof provider === 'string' ? provider : provider.name
+}
+
+/** The service with the providers of the deployment in place of its own, in every stage. */
+export function withProviders(spec: ThreadSpec, executionProviders: ExecutionProvider[] | undefined): ThreadSpec {
+  if (!executionProviders) return spec
+  const { definition, stages } = spec
+  return {
+    ...spec,
+    definition: { ...definition, accelerator: { ...definition.accelerator, executionProviders } },
+    stages: stages?.map(stage => ({ ...stage, accelerator: { ...stage.accelerator, executionProviders } })),
+  }
+}
+
+/** The providers that a model of the service may run on, in whatever order. */
+export function providersOfService({ definition, stages = [] }: ThreadSpec): ReadonlySet<ProviderName> {
+  return new Set(
+    [definition, ...stages].flatMap(({ accelerator }) => accelerator.executionProviders.map(nameOfProvider)),
+  )
+}

@@ -1,0 +1,38 @@
+import type { ServiceDefinition } from '../definition/definition.ts'
+
+/** A model file that exists, with the name scripts load it by. */
+export interface ModelPath {
+  readonly name: string
+  readonly path: string
+  readonly sha256: string | undefined
+}
+
+/** A stage of a pipeline: either `model`, the name of one of the models, or `script`, a file that exists. */
+export interface StageSpec {
+  readonly name: string
+  readonly model: string | undefined
+  readonly script:
+    | { readonly path: string /** In messages, e.g. `digits/decode.ts`. */; readonly name: string }
+    | undefined
+  readonly accelerator: ServiceDefinition['accelerator']
+  readonly maxRows: number
+}
+
+/** Everything a thread needs to serve a service; plain data, because it crosses to the thread. */
+export interface ThreadSpec {
+  readonly service: string
+  readonly definition: ServiceDefinition
+  readonly models: readonly ModelPath[]
+  /** Folder that an entry script expects behind `AZUREML_MODEL_DIR`. */
+  readonly modelDir: string
+  readonly entryScript: string | undefined
+  /** The stages of a pipeline, in order; undefined: it is none. */
+  readonly stages: readonly StageSpec[] | undefined
+  /** Text of the sample request body, when `service.json` names one. */
+  readonly sample: string | undefined
+}
+
+/** Code of its owner runs in its threads: an entry script, or one in a pipeline. */
+export function hasScript({ entryScript, stages }: ThreadSpec): boolean {
+  return entryScript !== undefined || stages?.some(({ script }) => script !== undefined) === true
+}

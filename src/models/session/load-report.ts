@@ -1,0 +1,58 @@
+import type { ServiceDefinition } from '../definition/definition.ts'
+import type { TensorInfo } from './model-session.ts'
+import type { Placement } from './placement.ts'
+
+/** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
+export type ScriptKind = 'raw' | 'typed' | 'rawHttp'
+
+/** A model that a local cache of optimized models could have had. */
+export interface UncachedModel {
+  readonly path: string
+  readonly accelerator: ServiceDefinition['accelerator']
+}
+
+/** Elements of a tensor in an example; larger ones help nobody and make a document of megabytes. */
+export const maxExampleElements = 4096
+
+/** What a thread found while it loaded a service. */
+export interface LoadReport {
+  readonly scriptKind: ScriptKind
+  /** `run` has a second parameter, for the headers of the request. */
+  readonly takesHeaders: boolean
+  /** What ran the models: one name, or several with a comma where stages or nodes differ. */
+  readonly executionProvider: string
+  readonly inputs: readonly TensorInfo[]
+  /** What may be given beside them. */
+  readonly optionalInputs?: readonly TensorInfo[] | undefined
+  readonly outputs: readonly TensorInfo[]
+  /** Members of the answer that are lists of tensors, see `listsOf`. */
+  readonly lists?: readonly string[] | undefined
+  /** Names of the stages of a pipeline, in order; undefined: it is none. */
+  readonly stages?: readonly string[] | undefined
+  /** Media types of bodies that the service takes besides JSON. */
+  readonly mediaTypes?: readonly string[]
+  /** JSON text of a request body that the service takes: its owner's, or one that was made up and could be scored. */
+  readonly inputSample?: string | undefined
+  /** `inputSample` was scored while the service was loaded; else it only shows the form. */
+  readonly isSampleScored?: boolean
+  /** JSON Schema (draft 2020-12) of the request body, when the script declares its input by a schema. */
+  readonly inputJsonSchema?: Readonly<Record<string, unknown>> | undefined
+  /** JSON text of the answer to `inputSample`, when it is short enough to be shown. */
+  readonly outputSample?: string | undefined
+  /** JSON Schema (draft 2020-12) of the answer of an entry script: declared, else read off the answer to a sample. */
+  readonly outputJsonSchema?: Readonly<Record<string, unknown>> | undefined
+  /** Where the nodes of those models ran that were not asked to run on the CPU. */
+  readonly placements?: readonly Placement[]
+  /** Whether rows of several requests may share one run. */
+  readonly isBatchable: boolean
+  /**
+   * Whether rows that come in one request get the answers of each alone, on the first axis of what it answers; undefined: as
+   * `isBatchable`.
+   */
+  readonly rowsMayShareRequest?: boolean
+  /** Why not, or what else the owner should know. */
+  readonly notes: readonly string[]
+  readonly uncached?: readonly UncachedModel[] | undefined
+  readonly loadMs: number
+  readonly warmUpMs: number
+}

@@ -1,0 +1,149 @@
+import type { MessagePort } from 'node:worker_threads'
+import { ScoringError } from '../../errors.ts'
+import { encodeResult } from '../../protocols/azureml/output.ts'
+import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
+import { type Failure, failure, type Output } from '../../scheduling/inference-result.ts'
+import type { FromThread, ProgressBoard } from '../transport/messages.ts'
+import { type CrossingResult, packResults } from '../transport/packed-dispatch.ts'
+import { sendBody } from '../transport/streamed-body.ts'
+import { threadClock } from '../transport/thread-clock.ts'
+import type { LoadedService } from './load-service.ts'
+import { logFailure } from './thread-log.ts'
+
+export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[]) => void
+
+/** Answers are posted together; an answer waits no longer than this for the next. */
+const flushAfterMs = 2
+
+/** What a run gave, before it crosses to the owner of the thread. */
+type RunResult = Output<Uint8Array | ReadableStream<Uint8Array>> | Failure
+
+/** What becomes of each request of a dispatch, on its way to their owner, and what was run for them. */
+export class DispatchAnswers {
+  readonly #board: ProgressBoard
+  readonly #response: LoadedService['response']
+  readonly #isBuiltIn: boolean
+  readonly #post: PostFromThread
+  #indexes: number[] = []
+  #results: RunResult[] = []
+  #runs: number[] = []
+  #bisected = 0
+  #left = 0
+  /** When each request came, as `performance.now()`. */
+  readonly #cameAt = new Float64Array(maxDispatchSize)
+  #flushedAt = 0
+
+  constructor(board: ProgressBoard, { response, isBuiltIn }: LoadedService, post: PostFromThread) {
+    this.#board = board
+    this.#response = response
+    this.#isBuiltIn = isBuiltIn
+    this.#post = post
+  }
+
+  /** A dispatch begins. */
+  expect(requestCount: number): void {
+    this.#left = requestCount
+    this.#flushedAt = performance.now()
+    this.#cameAt.fill(this.#flushedAt)
+  }
+
+  /** Requests have joined it. */
+  expectAlso(indexes: readonly number[]): void {
+    this.#left += indexes.length
+    const now = performance.now()
+    for (const index of indexes) this.#cameAt[index] = now
+  }
+
+  /** @returns false when the request was taken back meanwhile */
+  begin(index: number): boolean {
+    // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
+    if (!this.#isBuiltIn && this.#results.length > 0) this.flush()
+    this.#board.startedAt = threadClock()
+    const isBegun = this.#board.change(index, progress.waiting, progress.running)
+    if (!isBegun) this.withdrawn()
+    return isBegun
+  }
+
+  /** One call of `run`. */
+  ran(requestCount: number, rowCount: number, ms: number): void {
+    this.#runs.push(requestCount, rowCount, ms)
+  }
+
+  /** A run of several requests failed, and is run in parts. */
+  bisected(): void {
+    this.#bisected++
+  }
+
+  async add(index: number, result: unknown, runMs: number, decodeMs: number): Promise<void> {
+    try {
+      const startedAt = performance.now()
+      const output = await encodeResult(result, this.#response)
+      const now = performance.now()
+      const encodeMs = now - startedAt
+      // All the rest: others had their turn.
+      const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
+      this.#board.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
+      this.#add(index, output)
+    } catch (failure) {
+      this.fail(index, failure)
+    }
+  }
+
+  fail(index: number, cause: unknown): void {
+    // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
+    const error = cause instanceof ScoringError ? cause : scriptFailed(cause)
+    if (error.status >= 500) logFailure(error)
+    this.#add(index, failure(error.code, error.message))
+  }
+
+  /** Its owner has taken a request back: nothing is to be said of it. */
+  withdrawn(): void {
+    this.#settle()
+  }
+
+  flush(): void {
+    if (this.#results.length === 0 && this.#left > 0) return
+    const results = this.#results
+    const indexes = this.#indexes
+    const stats = { runs: this.#runs, bisected: this.#bisected }
+    this.#results = []
+    this.#indexes = []
+    this.#runs = []
+    this.#bisected = 0
+    this.#flushedAt = performance.now()
+    const crossing = results.map(withPort)
+    const transfer = crossing.flatMap(result => (result.kind === 'response' ? [movableOf(result.body)] : []))
+    this.#post(
+      { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, ...stats },
+      transfer,
+    )
+  }
+
+  #add(index: number, result: RunResult): void {
+    this.#board.set(index, progress.answered)
+    this.#indexes.push(index)
+    this.#results.push(result)
+    this.#settle()
+  }
+
+  #settle(): void {
+    this.#left--
+    if (this.#left === 0 || performance.now() - this.#flushedAt > flushAfterMs) this.flush()
+  }
+}
+
+function withPort(result: RunResult): CrossingResult {
+  if (result.kind !== 'response') return result
+  const { body } = result
+  if (body instanceof Uint8Array) return { ...result, body }
+  return { ...result, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
+}
+
+function movableOf(body: Uint8Array | MessagePort): ArrayBuffer | MessagePort {
+  return ArrayBuffer.isView(body) ? (body.buffer as ArrayBuffer) : body
+}
+
+function scriptFailed(cause: unknown): ScoringError {
+  const message = 'An unexpected error occurred in scoring script. Check the logs for more info.'
+  return new ScoringError('ENTRY_SCRIPT_FAILED', message, { cause })
+}

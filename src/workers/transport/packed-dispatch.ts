@@ -1,0 +1,127 @@
+import { MessagePort } from 'node:worker_threads'
+import { movedFromBytes } from '../../scheduling/dispatch.ts'
+import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
+import type { Failure, InferenceResult, Output, Timings } from '../../scheduling/inference-result.ts'
+
+/**
+ * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
+ * allocated anew, so small bodies share one buffer and what is alike is said once.
+ */
+export interface PackedRequests {
+  /** The small bodies, one after the other, each at a multiple of 8 bytes, so that numbers in it can be read in place. */
+  readonly small: Uint8Array
+  /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
+  readonly lengths: readonly number[]
+  readonly moved: readonly Uint8Array[]
+  /** One for all, or one for each. */
+  readonly contentType: string | undefined | readonly (string | undefined)[]
+  readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
+  readonly ids: string
+}
+
+export function packRequests(requests: readonly InferenceRequest[]): PackedRequests {
+  let bytes = 0
+  const lengths: number[] = []
+  const moved: Uint8Array[] = []
+  for (const { body } of requests) {
+    const isMoved = body.length >= movedFromBytes
+    lengths.push(isMoved ? -1 : body.length)
+    if (isMoved) moved.push(body)
+    else bytes += aligned(body.length)
+  }
+  const small = new Uint8Array(bytes)
+  let offset = 0
+  for (const { body } of requests) {
+    if (body.length >= movedFromBytes) continue
+    small.set(body, offset)
+    offset += aligned(body.length)
+  }
+  const first = requests[0]?.contentType
+  const isAlike = requests.every(({ contentType }) => contentType === first)
+  return {
+    small,
+    lengths,
+    moved,
+    contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
+    details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
+    ids: requests.map(({ id }) => id ?? '').join('\n'),
+  }
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / 8) * 8
+}
+
+/** Buffers to move rather than copy. */
+export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
+  const bodies = moved.map(body => body.buffer as ArrayBuffer)
+  // `small` is a copy already, that nobody else needs; moving pays from some size on.
+  return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
+}
+
+export function unpackRequests({
+  small,
+  lengths,
+  moved,
+  contentType,
+  details,
+  ids,
+}: PackedRequests): InferenceRequest[] {
+  let offset = 0
+  let nextMoved = 0
+  const names = ids.split('\n')
+  return lengths.map((length, index) => {
+    const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
+    if (length > 0) offset += aligned(length)
+    return {
+      body,
+      contentType: Array.isArray(contentType) ? contentType[index] : contentType,
+      details: details?.[index],
+      id: names[index] || undefined,
+    } as InferenceRequest
+  })
+}
+
+/** A result as it crosses: a body that is still to come has a port of its own. Timings are on the progress board. */
+export type CrossingResult = Output<Uint8Array | MessagePort> | Failure
+
+/** Results on their way back: text, which most are, as a list. */
+export interface PackedResults {
+  readonly texts: readonly (string | undefined)[]
+  /** Those that are not text, by their position. */
+  readonly others: readonly (readonly [position: number, result: CrossingResult])[]
+}
+
+export function packResults(results: readonly CrossingResult[]): PackedResults {
+  const texts: (string | undefined)[] = []
+  const others: [number, CrossingResult][] = []
+  for (const [position, result] of results.entries()) {
+    const isText = result.kind === 'encoded'
+    texts.push(isText ? result.body : undefined)
+    if (!isText) others.push([position, result])
+  }
+  return { texts, others }
+}
+
+/**
+ * @param timings      of the result at a position
+ * @param receiveBody  makes a stream of the port that a body comes over
+ */
+export function unpackResults(
+  { texts, others }: PackedResults,
+  timings: (position: number) => Timings,
+  receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>,
+): InferenceResult[] {
+  const results = texts.map(
+    (text, position): InferenceResult => ({ kind: 'encoded', body: text as string, timings: timings(position) }),
+  )
+  for (const [position, result] of others) {
+    if (result.kind === 'failure') results[position] = result
+    else if (result.kind === 'response') {
+      const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
+      results[position] = { ...result, body, timings: timings(position) }
+    }
+  }
+  return results
+}

@@ -1,0 +1,79 @@
+import '../../adapters/onnxruntime/telemetry-off.ts'
+
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { heapLimitsOf } from './heap-limits.ts'
+import type { BlankThreadData } from './messages.ts'
+import { NativeGate } from './native-call-guard.ts'
+import { threadEntry } from './thread-entry.ts'
+
+/** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ThreadStart`. */
+export interface BlankThread {
+  readonly worker: Worker
+  /** What its owner says to it, and hears of it. */
+  readonly port: MessagePort
+  readonly gate: NativeGate
+  readonly maxMemoryMb: number
+}
+
+/** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
+const platformSecrets =
+  /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_/i
+
+function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
+}
+
+let spare: BlankThread | undefined
+
+/** Has a thread ready for the first service whose threads may hold so much memory. */
+export function startSpareThread(maxMemoryMb: number): BlankThread {
+  const started = startBlankThread(maxMemoryMb)
+  spare = started
+  // Whoever wants a thread then starts one, and is told the reason, which is the same.
+  const forget = () => {
+    if (spare === started) spare = undefined
+  }
+  started.worker.on('error', forget)
+  started.worker.on('exit', forget)
+  return started
+}
+
+/** The spare thread, if it suits, or else a new one. */
+export function takeBlankThread(maxMemoryMb: number): BlankThread {
+  if (spare?.maxMemoryMb !== maxMemoryMb) return startBlankThread(maxMemoryMb)
+  const taken = spare
+  spare = undefined
+  return taken
+}
+
+/** Ends the spare thread, if nobody has taken it. */
+export async function endSpareThread(): Promise<void> {
+  const unused = spare
+  spare = undefined
+  await unused?.gate.close()
+  await unused?.worker.terminate()
+}
+
+function startBlankThread(maxMemoryMb: number): BlankThread {
+  webgpuTurns() // threads that start from here on have the same
+  const memory = new SharedArrayBuffer(NativeGate.bytes)
+  const gate = new NativeGate(memory)
+  gate.enter() // until the thread has loaded ONNX Runtime
+  const { port1: port, port2: portOfThread } = new MessageChannel()
+  const workerData: BlankThreadData = { gate: memory, port: portOfThread }
+  const worker = new Worker(threadEntry, {
+    workerData,
+    transferList: [portOfThread],
+    name: 'scoring',
+    stdout: true,
+    stderr: true,
+    env: withoutSecrets(process.env),
+    execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
+    resourceLimits: heapLimitsOf(maxMemoryMb),
+  })
+  // The host's server keeps the process alive; idle threads must not keep it from ending.
+  worker.unref()
+  worker.on('exit', () => gate.leave())
+  return { worker, port, gate, maxMemoryMb }
+}

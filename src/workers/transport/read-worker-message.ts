@@ -1,0 +1,93 @@
+import { MessagePort } from 'node:worker_threads'
+import { isErrorCode } from '../../errors.ts'
+import type { FromThread } from './messages.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * A message of a thread, where code of a service's owner runs: nothing in it is taken on trust.
+ *
+ * @param isInHand  whether an answer to that request of the dispatch may come
+ * @returns undefined for what no thread of ours would say
+ */
+export function readFromThread(message: unknown, isInHand: (index: number) => boolean): FromThread | undefined {
+  if (!isFields(message)) return undefined
+  switch (message.type) {
+    case 'loaded':
+      return isReport(message.report) ? (message as unknown as FromThread) : undefined
+    case 'load-failed':
+      return typeof message.reason === 'string' ? (message as unknown as FromThread) : undefined
+    case 'room':
+      return { type: 'room' }
+    case 'results':
+      return isResults(message, isInHand) ? (message as unknown as FromThread) : undefined
+    default:
+      return undefined
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}
+
+/** As far as somebody computes with it: the rest is shown. */
+function isReport(report: unknown): boolean {
+  if (!isFields(report)) return false
+  const { scriptKind, takesHeaders, executionProvider, inputs, outputs, isBatchable, notes, loadMs, warmUpMs } = report
+  return (
+    ['raw', 'typed', 'rawHttp'].includes(scriptKind as string) &&
+    [takesHeaders, isBatchable].every(each => typeof each === 'boolean') &&
+    typeof executionProvider === 'string' &&
+    [inputs, outputs].every(each => Array.isArray(each) && each.every(isTensorInfo)) &&
+    Array.isArray(notes) &&
+    notes.every(each => typeof each === 'string') &&
+    [loadMs, warmUpMs].every(each => typeof each === 'number')
+  )
+}
+
+function isTensorInfo(info: unknown): boolean {
+  return isFields(info) && typeof info.name === 'string' && typeof info.dtype === 'string' && isShape(info.shape)
+}
+
+/** undefined: any shape. */
+function isShape(shape: unknown): boolean {
+  return shape === undefined || Array.isArray(shape)
+}
+
+function isResults(
+  { indexes, results, isLast, runs, bisected }: Fields,
+  isInHand: (index: number) => boolean,
+): boolean {
+  if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
+  const { texts, others } = results
+  if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
+  const said = new Set(indexes)
+  if (said.size !== indexes.length || !indexes.every(index => Number.isInteger(index) && isInHand(index))) return false
+  const isOther = new Set<unknown>()
+  for (const other of others) {
+    if (!Array.isArray(other) || !isOtherResult(other[1])) return false
+    isOther.add(other[0])
+  }
+  if (!texts.every((text, position) => typeof text === 'string' || isOther.has(position))) return false
+  return Array.isArray(runs) && runs.length % 3 === 0 && runs.every(isCount) && isCount(bisected)
+}
+
+/** An error, or the answer of a script that takes whole requests. */
+function isOtherResult(result: unknown): boolean {
+  if (!isFields(result)) return false
+  if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
+  const { kind, status, headers, body } = result
+  return (
+    kind === 'response' &&
+    Number.isInteger(status) &&
+    (status as number) >= 200 &&
+    (status as number) <= 599 &&
+    Array.isArray(headers) &&
+    headers.every(pair => Array.isArray(pair) && pair.length === 2 && pair.every(each => typeof each === 'string')) &&
+    (body instanceof Uint8Array || body instanceof MessagePort) // a port: it is still to come
+  )
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value)
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import * as fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { ScoringError } from '../../src/errors.ts'
+import { ByteBudget, type HeldBytes } from '../../src/scheduling/byte-budget.ts'
+
+const isRefusal = (failure: unknown) =>
+  failure instanceof ScoringError && failure.code === 'QUEUE_FULL' && failure.retryAfterSeconds === 1
+
+describe('ByteBudget', () => {
+  it('refuses what finds no room beside the others, says whose limit it is, and counts it', () => {
+    let refused = 0
+    const app = new ByteBudget(100)
+    const one = new ByteBudget(60, app, () => refused++)
+    const other = new ByteBudget(60, app, () => refused++)
+    const [first, second, third] = [one.open(), one.open(), other.open()]
+    first.resize(40)
+    assert.throws(() => second.resize(21), /The service is busy: its requests may hold 60 bytes at a time, and the 21 /)
+    second.resize(20)
+    assert.throws(() => third.resize(41), /The app is busy: the requests of all services may hold 100 bytes at a time/)
+    third.resize(40)
+    assert.deepEqual([one.heldBytes, other.heldBytes, app.heldBytes, refused], [60, 40, 100, 2])
+  })
+
+  it('lets in one that is alone, whatever it takes, and others again when it has ended', () => {
+    const budget = new ByteBudget(10)
+    const [large, small] = [budget.open(), budget.open()]
+    large.resize(1000)
+    assert.throws(() => small.resize(1), isRefusal)
+    large.release()
+    small.resize(10)
+  })
+
+  it('holds nothing for who only asks, and refuses when it would not find room', () => {
+    const budget = new ByteBudget(10)
+    const [held, asking] = [budget.open(), budget.open()]
+    held.resize(5)
+    asking.requireRoom(5)
+    assert.throws(() => asking.requireRoom(6), isRefusal)
+    assert.equal(budget.heldBytes, 5)
+  })
+
+  it('adds up to what the requests hold, and to nothing when all are released, in whatever order', () => {
+    const step = fc.record({
+      request: fc.nat(5),
+      what: fc.constantFrom('resize', 'replace', 'release', 'ask'),
+      bytes: fc.nat(80),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), steps => {
+        const app = new ByteBudget(100)
+        const services = [new ByteBudget(60, app), new ByteBudget(60, app)] as const
+        const held = new Map<number, HeldBytes>()
+        const model = new Map<number, number>()
+        const sumOf = (isCounted: (request: number) => boolean) =>
+          [...model].filter(([request]) => isCounted(request)).reduce((sum, [, bytes]) => sum + bytes, 0)
+        const mayHold = (request: number, bytes: number) => {
+          const beside = sumOf(other => other !== request && other % 2 === request % 2)
+          const inAll = sumOf(other => other !== request)
+          return (beside === 0 || beside + bytes <= 60) && (inAll === 0 || inAll + bytes <= 100)
+        }
+        for (const { request, what, bytes } of steps) {
+          const one = held.get(request) ?? services[request % 2 === 0 ? 0 : 1].open()
+          held.set(request, one)
+          const isMore = bytes > (model.get(request) ?? 0)
+          if (what === 'release') {
+            one.release()
+            one.release()
+            one.replace(bytes) // too late: nothing is held again
+            model.delete(request)
+            held.delete(request)
+          } else if (what === 'replace') {
+            one.replace(bytes)
+            model.set(request, bytes)
+          } else if (isMore && !mayHold(request, bytes)) {
+            assert.throws(() => (what === 'ask' ? one.requireRoom(bytes) : one.resize(bytes)), isRefusal)
+          } else if (what === 'ask') {
+            one.requireRoom(bytes)
+          } else {
+            one.resize(bytes)
+            model.set(request, bytes)
+          }
+          assert.equal(
+            app.heldBytes,
+            sumOf(() => true),
+          )
+          for (const half of [0, 1] as const)
+            assert.equal(
+              services[half].heldBytes,
+              sumOf(each => each % 2 === half),
+            )
+        }
+        for (const one of held.values()) one.release()
+        assert.deepEqual(
+          [app, ...services].map(each => each.heldBytes),
+          [0, 0, 0],
+        )
+      }),
+    )
+  })
+})

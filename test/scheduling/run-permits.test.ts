@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
+import type { InferenceRequest } from '../../src/scheduling/inference-request.ts'
+import { RunPermits } from '../../src/scheduling/run-permits.ts'
+import type { ThreadEvents } from '../../src/workers/pool/scoring-thread.ts'
+import type { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
+import { FakeThread, report, requestOf } from '../workers/pool/fake-thread.ts'
+import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
+
+/** What the docstring promises: a dispatch keeps others waiting for one turn only. */
+const turnMs = 10
+
+/** A thread whose requests take so many milliseconds each, of which it computes for some only. */
+class TimedThread extends FakeThread {
+  readonly #costMs: number
+  readonly #computes: boolean
+  busyUntil = Number.POSITIVE_INFINITY
+  takenMs = 0
+
+  constructor(events: ThreadEvents, costMs: number, computes: boolean) {
+    super(events)
+    this.#costMs = costMs
+    this.#computes = computes
+  }
+
+  override dispatch(requests: readonly InferenceRequest[]): void {
+    super.dispatch(requests)
+    const ms = this.#costMs * requests.length
+    this.busyUntil = Date.now() + ms
+    this.takenMs += ms
+    if (!this.#computes) this.waitedMs += ms
+  }
+
+  get isBusy(): boolean {
+    return this.busyUntil !== Number.POSITIVE_INFINITY
+  }
+
+  finishWhatIsDone(): void {
+    if (Date.now() < this.busyUntil) return
+    this.busyUntil = Number.POSITIVE_INFINITY
+    this.finish()
+  }
+}
+
+interface Service {
+  readonly costMs: number
+  readonly isJob?: boolean
+  /** Its script computes, and does not wait for something else. */
+  readonly computes?: boolean
+}
+
+/** Schedulers that share permits, in virtual time. */
+class Machine {
+  readonly permits: RunPermits
+  readonly schedulers: { scheduler: ServiceScheduler; thread: TimedThread; service: Service }[] = []
+  readonly #count: number
+
+  constructor(count: number) {
+    this.#count = count
+    this.permits = new RunPermits(count, () => Date.now())
+  }
+
+  add(service: Service): ServiceScheduler {
+    const threads: TimedThread[] = []
+    const startThread = (events: ThreadEvents) => {
+      const thread = new TimedThread(events, service.costMs, service.computes ?? true)
+      threads.push(thread)
+      return thread
+    }
+    const { scheduler } = makeScheduler({
+      permits: this.permits,
+      startThread,
+      hasEntryScript: false,
+      maxQueued: 1e9,
+      maxQueuedBytes: 1e9,
+      timeoutMs: 1e9,
+    })
+    void scheduler.start()
+    const [thread] = threads as [TimedThread]
+    thread.events.onLoaded({ ...report, isBatchable: false })
+    this.schedulers.push({ scheduler, thread, service })
+    return scheduler
+  }
+
+  submit(scheduler: ServiceScheduler, count: number, isJob = false): void {
+    for (let index = 0; index < count; index++)
+      void (isJob ? scheduler.submitInBackground(requestOf('x'), () => false) : scheduler.submit(requestOf('x')))
+  }
+
+  /** Keeps all schedulers supplied with work. */
+  runBacklogged(ms: number): void {
+    for (let passed = 0; passed < ms; passed += 100) {
+      for (const { scheduler, service } of this.schedulers)
+        if (scheduler.activity.queued < 200) this.submit(scheduler, 200, service.isJob)
+      this.run(Math.min(100, ms - passed))
+    }
+  }
+
+  run(ms: number): void {
+    for (let passed = 0; passed < ms; passed++) {
+      vi.advanceTimersByTime(1)
+      for (const { thread } of this.schedulers) thread.finishWhatIsDone()
+      vi.advanceTimersByTime(0)
+      this.check()
+    }
+  }
+
+  check(): void {
+    const now = Date.now()
+    const held = this.schedulers.filter(({ thread }) => thread.isBusy && now - thread.startedAt < turnMs)
+    if (held.length >= this.#count) return
+    for (const { scheduler, thread, service } of this.schedulers)
+      if (!service.isJob)
+        assert.ok(thread.isBusy || scheduler.activity.queued === 0, 'a permit is idle while work waits')
+  }
+
+  get takenMs(): number[] {
+    return this.schedulers.map(({ thread }) => thread.takenMs)
+  }
+
+  async stop(): Promise<void> {
+    const stopped = Promise.all(this.schedulers.map(({ scheduler }) => scheduler.stop()))
+    vi.advanceTimersByTime(0)
+    await stopped
+  }
+}
+
+describe('RunPermits', () => {
+  beforeEach(() =>
+    vi.useFakeTimers({
+      now: 0,
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+    }),
+  )
+  afterEach(() => vi.useRealTimers())
+
+  const services = (...costs: number[]) => fc.array(fc.constantFrom(...costs), { minLength: 2, maxLength: 5 })
+  const counts = fc.integer({ min: 1, max: 3 })
+  /** Milliseconds of runs that schedulers which always have work began within `ms`. */
+  async function takenBy(costs: readonly number[], count: number, ms: number): Promise<number[]> {
+    const machine = new Machine(count)
+    for (const costMs of costs) machine.add({ costMs })
+    machine.runBacklogged(ms)
+    await machine.stop()
+    return machine.takenMs
+  }
+
+  it('leave no permit idle while work waits, and give each scheduler its part, whatever runs take', async () => {
+    await fc.assert(
+      fc.asyncProperty(services(1, 2, 7, 25, 90), counts, async (costs, count) => {
+        const takenMs = await takenBy(costs, count, 1500)
+        const partMs = 1500 * Math.min(1, count / costs.length)
+        // It may be about to begin, behind a dispatch of each other one.
+        const shortMs = partMs - Math.min(...takenMs)
+        assert.ok(shortMs <= Math.max(...costs) + turnMs * costs.length, `${costs} took ${takenMs}`)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('give schedulers of different runs the same milliseconds, where all runs end within a turn', async () => {
+    await fc.assert(
+      fc.asyncProperty(services(1, 2, 3, 7), counts, async (costs, count) => {
+        const takenMs = await takenBy(costs, count, 1500)
+        const apartMs = Math.max(...takenMs) - Math.min(...takenMs)
+        assert.ok(apartMs <= 2 * turnMs, `${costs} took ${takenMs}`)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('let a scheduler that comes back from a pause go first, but not for as long as it paused', async () => {
+    const machine = new Machine(1)
+    const [busy, rare] = [machine.add({ costMs: 5 }), machine.add({ costMs: 5 })]
+    machine.submit(busy, 2000)
+    machine.run(1000)
+    machine.submit(rare, 1000)
+    const before = machine.takenMs
+    machine.run(600)
+    const [busyMs, rareMs] = machine.takenMs.map((ms, index) => ms - (before[index] as number)) as [number, number]
+    assert.ok(rareMs - busyMs > 150 && rareMs - busyMs <= 220, `${rareMs} and ${busyMs}`)
+    await machine.stop()
+  })
+
+  it('do not wait for a thread that is stuck', async () => {
+    const machine = new Machine(1)
+    const [stuck, other] = [machine.add({ costMs: 1e6 }), machine.add({ costMs: 2 })]
+    machine.submit(stuck, 1)
+    machine.run(1)
+    machine.submit(other, 10)
+    machine.run(turnMs - 2) // after the one above
+    assert.equal(machine.takenMs[1], 0)
+    machine.run(30)
+    assert.equal(machine.takenMs[1], 20)
+    await machine.stop()
+  })
+
+  it('do not charge what a script spends waiting', async () => {
+    const machine = new Machine(1)
+    machine.add({ costMs: 40, computes: false })
+    machine.add({ costMs: 7 })
+    machine.add({ costMs: 7 })
+    machine.runBacklogged(2000)
+    const [waits] = machine.takenMs as [number]
+    assert.ok(waits > 1500, `${waits} ms are not much more than a third`)
+    await machine.stop()
+  })
+
+  it('put callers before the jobs of all services, which get a run each second', async () => {
+    const machine = new Machine(1)
+    machine.add({ costMs: 3 })
+    machine.add({ costMs: 4 })
+    machine.add({ costMs: 5, isJob: true })
+    machine.runBacklogged(3500)
+    assert.equal(machine.takenMs[2], 3 * 5)
+    await machine.stop()
+  })
+
+  it('let callers begin beside the run of a job at once', async () => {
+    const machine = new Machine(1)
+    const [job, calls] = [machine.add({ costMs: 500 }), machine.add({ costMs: 2 })]
+    machine.submit(job, 1, true)
+    machine.run(2)
+    machine.submit(calls, 1)
+    machine.run(1)
+    assert.equal(machine.takenMs[1], 2)
+    await machine.stop()
+  })
+})

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import * as fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { Turns } from '../../src/scheduling/turns.ts'
+
+const always = () => true
+
+describe('Turns', () => {
+  it('lets a few at a time begin, in order, and refuses when too many wait', async () => {
+    const turns = new Turns(2, 3)
+    const begun: number[] = []
+    const ends: (() => void)[] = []
+    const all = Array.from({ length: 5 }, (_, index) =>
+      turns.take(() => {
+        begun.push(index)
+        return new Promise<number>(resolve => ends.push(() => resolve(index)))
+      }, always),
+    )
+    await assert.rejects(
+      turns.take(async () => {}, always),
+      { code: 'QUEUE_FULL', retryAfterSeconds: 1 },
+    )
+    for (let ended = 0; ended < 5; ended++) {
+      assert.deepEqual(begun, [0, 1, 2, 3, 4].slice(0, ended + 2))
+      ends[ended]?.()
+      await all[ended]
+      await new Promise(done => setImmediate(done))
+    }
+    assert.deepEqual(await Promise.all(all), [0, 1, 2, 3, 4])
+  })
+
+  it('gives a turn on, whether work ends well, fails or is not wanted any more', async () => {
+    const outcome = fc.constantFrom('ends', 'fails', 'unwanted')
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(outcome, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (outcomes, atATime) => {
+          const turns = new Turns(atATime, 100)
+          let under = 0
+          const settled = await Promise.allSettled(
+            outcomes.map(how =>
+              turns.take(
+                async () => {
+                  assert.ok(++under <= atATime)
+                  await new Promise(done => setImmediate(done))
+                  under--
+                  if (how === 'fails') throw new Error('failed on purpose')
+                  return 'done'
+                },
+                () => how !== 'unwanted',
+              ),
+            ),
+          )
+          const seen = settled.map(each =>
+            each.status === 'rejected' ? 'fails' : each.value === 'done' ? 'ends' : 'unwanted',
+          )
+          assert.deepEqual(seen, outcomes)
+          assert.equal(await turns.take(async () => 'free', always), 'free')
+        },
+      ),
+    )
+  })
+})

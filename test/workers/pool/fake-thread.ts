@@ -1,0 +1,139 @@
+import type { LoadReport } from '../../../src/models/session/load-report.ts'
+import { progress } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
+
+export const report: LoadReport = {
+  scriptKind: 'typed',
+  executionProvider: 'cpu',
+  inputs: [],
+  outputs: [],
+  takesHeaders: false,
+  isBatchable: true,
+  notes: [],
+  loadMs: 1,
+  warmUpMs: 1,
+}
+
+export const requestOf = (text: string): InferenceRequest => ({
+  body: new TextEncoder().encode(text),
+  contentType: undefined,
+})
+/** The result of a fake run. */
+export const encoded = (text: string): InferenceResult => ({
+  kind: 'encoded',
+  body: text,
+  timings: { queueMs: 0, batchMs: 0, decodeMs: 0, runMs: 1, encodeMs: 0 },
+})
+const textOf = (request: InferenceRequest) => new TextDecoder().decode(request.body)
+
+/** A thread whose every step the test takes: nothing happens by itself. */
+export class FakeThread implements ScoringThread {
+  readonly events: ThreadEvents
+  readonly dispatches: string[][] = []
+  readonly states: number[] = []
+  startedAt = Date.now()
+  isEnded = false
+  isStreaming = false
+  /** Time in which it computed nothing. */
+  waitedMs = 0
+
+  constructor(events: ThreadEvents) {
+    this.events = events
+  }
+
+  dispatch(requests: readonly InferenceRequest[]): void {
+    this.dispatches.push(requests.map(textOf))
+    this.startedAt = Date.now()
+    this.states.length = 0
+    for (const _ of requests) this.states.push(progress.waiting)
+  }
+
+  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
+    for (const [at, index] of indexes.entries()) {
+      this.current[index] = textOf(requests[at] as InferenceRequest)
+      this.states[index] = progress.waiting
+    }
+  }
+
+  get current(): string[] {
+    return this.dispatches.at(-1) ?? []
+  }
+
+  /** Answers all that is in hand with its own text, and is free. */
+  finish(): void {
+    const answers: InferenceResult[] = this.current.map(text => encoded(text))
+    this.events.onAnswers([...answers.keys()], answers)
+    this.events.onIdle()
+  }
+
+  answer(index: number): void {
+    this.states[index] = progress.answered
+    this.events.onAnswers([index], [encoded(this.current[index] as string)])
+  }
+
+  /** Has run it, and the answer is on its way. */
+  hasRun(index: number): void {
+    this.states[index] = progress.answered
+  }
+
+  begin(...indexes: number[]): void {
+    this.startedAt = Date.now()
+    for (const index of indexes) this.states[index] = progress.running
+  }
+
+  /** The script decodes these bodies, and does not keep the thread. */
+  decode(...indexes: number[]): void {
+    for (const index of indexes) this.states[index] = progress.decoding
+  }
+
+  /** Has decoded it, and not begun its run. */
+  waitForRun(index: number): void {
+    this.states[index] = progress.waiting
+  }
+
+  isWithdrawn(index: number): boolean {
+    return this.states[index] === progress.withdrawn
+  }
+
+  die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.events.onEnd(end)
+  }
+
+  isRunning(index: number): boolean {
+    return this.states[index] === progress.running
+  }
+
+  isDecoding(index: number): boolean {
+    return this.states[index] === progress.decoding
+  }
+
+  isAnswered(index: number): boolean {
+    return this.states[index] === progress.answered
+  }
+
+  withdraw(index: number): boolean {
+    if (this.isRunning(index) || this.isAnswered(index)) return false
+    this.states[index] = progress.withdrawn
+    return true
+  }
+
+  runningSince(): number {
+    return this.startedAt
+  }
+
+  computedMs(): number {
+    return Date.now() - this.waitedMs
+  }
+
+  async memoryMb(): Promise<number | undefined> {
+    return undefined
+  }
+
+  async end(): Promise<void> {
+    setImmediate(() => this.die({ kind: 'ended', detail: 'exit code 1' }))
+  }
+}

@@ -1,0 +1,356 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, it, vi } from 'vitest'
+import { progress } from '../../../src/scheduling/dispatch.ts'
+import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
+import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
+import type { ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
+import { FakeThread, report } from './fake-thread.ts'
+import { makeScheduler } from './scheduler-fixture.ts'
+
+const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
+/** How often the scheduler looks after deadlines that are its own. */
+const watchMs = 50
+/** However many online requests there are, one of a job goes first after this. */
+const holdBackMs = 1000
+const watched = [progress.waiting, progress.running] as number[]
+
+/** A request as its caller knows it. */
+interface Caller {
+  readonly id: number
+  readonly bytes: number
+  readonly isBackground: boolean
+  readonly arrivedAt: number
+  /** Of a background request: from the moment a thread has it. */
+  deadline: number
+  readonly isPrecise: boolean
+  hasLeft: boolean
+  /** Threads that ended while they were running it, or that ran nothing while they had it. */
+  ends: number
+  /** The thread was running it when it ended: the next end has to tell whether it was the one. */
+  runsAlone: boolean
+  readonly answers: InferenceResult[]
+}
+
+/** A thread that tells of its dispatches. */
+class ModelThread extends FakeThread {
+  isLoaded = false
+  isBusy = false
+  /** Callers hear of it later in the same turn. */
+  readonly answered = new Set<number>()
+  onDispatch: (ids: number[], isJoining: boolean) => void = () => {}
+
+  override dispatch(requests: readonly InferenceRequest[]): void {
+    super.dispatch(requests)
+    this.isBusy = true
+    this.onDispatch(this.current.map(Number), false)
+  }
+
+  override answer(index: number): void {
+    this.answered.add(Number(this.current[index]))
+    super.answer(index)
+  }
+
+  override handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
+    super.handIn(requests, indexes)
+    if (indexes.length > 0)
+      this.onDispatch(
+        indexes.map(index => Number(this.current[index])),
+        true,
+      )
+  }
+
+  /** What it has in hand, by index, and will answer. */
+  get inHand(): number[] {
+    if (!this.isBusy || this.isEnded) return []
+    return [...this.current.keys()].filter(index => watched.includes(this.states[index] as number))
+  }
+
+  get isLive(): boolean {
+    return this.isLoaded && !this.isEnded
+  }
+}
+
+/** A scheduler, its threads and its callers, in virtual time, with what has to hold after every step. */
+class World {
+  readonly callers: Caller[] = []
+  readonly threads: ModelThread[] = []
+  readonly scheduler
+  readonly report
+  readonly #passedOver: Caller[] = []
+  /** Since when background work waits that is not left, as far as the last look told; undefined: none does. */
+  #backgroundSince: number | undefined
+  #backgroundTakenAt = Number.NEGATIVE_INFINITY
+
+  constructor(isBatchable: boolean) {
+    const startThread = (events: ThreadEvents) => {
+      const thread = new ModelThread(events)
+      thread.onDispatch = (ids, isJoining) => this.checkDispatch(ids, isJoining)
+      this.threads.push(thread)
+      return thread
+    }
+    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startThread }).scheduler
+    this.report = { ...report, isBatchable }
+    void this.scheduler.start()
+  }
+
+  get inHand(): Set<number> {
+    return new Set(this.threads.flatMap(thread => thread.inHand.map(index => Number(thread.current[index]))))
+  }
+
+  get waiting(): Caller[] {
+    const { inHand } = this
+    const isAnswered = (id: number) => this.threads.some(({ answered }) => answered.has(id))
+    return this.callers.filter(({ id, answers }) => answers.length === 0 && !inHand.has(id) && !isAnswered(id))
+  }
+
+  submit(bytes: number, timeoutMs: number | undefined): void {
+    const now = Date.now()
+    const waiting = this.waiting.filter(({ isBackground }) => !isBackground)
+    const waitingBytes = waiting.reduce((sum, caller) => sum + caller.bytes, 0)
+    const deadline = now + Math.min(limits.timeoutMs, timeoutMs ?? Number.POSITIVE_INFINITY)
+    const { caller, request } = this.#arrive(bytes, {
+      isBackground: false,
+      deadline,
+      isPrecise: timeoutMs !== undefined,
+    })
+    const patience = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
+    const hasRoom = waiting.length < limits.maxQueued
+    const bytesFit = waiting.length === 0 || waitingBytes + caller.bytes <= limits.maxQueuedBytes
+    const isRefused = this.scheduler.refusalOf(caller.bytes, timeoutMs) !== undefined
+    if (!hasRoom || !bytesFit) assert.ok(isRefused, 'the queue is full')
+    const isBusy = this.threads.some(thread => thread.isLive && thread.isBusy)
+    if (waiting.length === 0 && !isBusy) assert.ok(!isRefused, 'nothing is to be waited for')
+    void this.scheduler
+      .submit(request, () => caller.hasLeft, patience)
+      .then(answer => {
+        caller.answers.push(answer)
+        this.checkAnswer(caller, answer)
+        assert.equal(answer.kind === 'failure' && answer.code === 'QUEUE_FULL', isRefused)
+      })
+  }
+
+  submitInBackground(bytes: number): void {
+    const { caller, request } = this.#arrive(bytes, {
+      isBackground: true,
+      deadline: Number.POSITIVE_INFINITY,
+      isPrecise: false,
+    })
+    void this.scheduler
+      .submitInBackground(request, () => caller.hasLeft)
+      .then(answer => {
+        caller.answers.push(answer)
+        this.checkAnswer(caller, answer)
+        assert.ok(!(answer.kind === 'failure' && answer.code === 'QUEUE_FULL'), 'a job is never refused')
+      })
+  }
+
+  #arrive(bytes: number, kind: Pick<Caller, 'isBackground' | 'deadline' | 'isPrecise'>) {
+    const id = this.callers.length
+    const text = String(id).padStart(bytes, '0')
+    const caller: Caller = {
+      id,
+      bytes: text.length,
+      arrivedAt: Date.now(),
+      ...kind,
+      hasLeft: false,
+      ends: 0,
+      runsAlone: false,
+      answers: [],
+    }
+    this.callers.push(caller)
+    return { caller, request: { body: new TextEncoder().encode(text), contentType: undefined } }
+  }
+
+  /** Oldest first, and nothing that nobody waits for; online first, unless a job has had nothing for long. */
+  checkDispatch(ids: number[], isJoining: boolean): void {
+    const started = ids.map(id => this.callers[id] as Caller)
+    const now = Date.now()
+    const isBackground = started.some(caller => caller.isBackground)
+    const heldBackMs = now - Math.max(this.#backgroundTakenAt, this.#backgroundSince ?? now)
+    if (isBackground) {
+      assert.equal(ids.length, 1, 'a request of a job is handed over by itself')
+      const first = Math.min(...this.callers.filter(caller => caller.isBackground).map(({ arrivedAt }) => arrivedAt))
+      const isOverdue = now - Math.max(this.#backgroundTakenAt, first) >= holdBackMs
+      const isBefore = ({ isBackground, hasLeft, deadline }: Caller) => !isBackground && !hasLeft && deadline > now
+      if (!isOverdue) this.#passedOver.push(...this.waiting.filter(isBefore))
+      this.#backgroundTakenAt = now
+    } else if (!isJoining) assert.ok(heldBackMs < holdBackMs, 'a job starves')
+    for (const caller of started) {
+      assert.ok(!caller.hasLeft, `${caller.id} was begun after its caller had left`)
+      assert.ok(caller.deadline > Date.now(), `${caller.id} was begun after its deadline`)
+      assert.equal(caller.answers.length, 0)
+      if (isBackground) caller.deadline = now + limits.timeoutMs
+      assert.ok(started.length === 1 || !caller.runsAlone, `${caller.id} has company, and may end the thread of all`)
+    }
+    assert.deepEqual(
+      ids,
+      ids.toSorted((one, other) => one - other),
+    )
+    const last = ids.at(-1) as number
+    this.#passedOver.push(
+      ...this.waiting.filter(
+        waiting =>
+          waiting.isBackground === isBackground && waiting.id < last && !waiting.hasLeft && waiting.deadline > now,
+      ),
+    )
+  }
+
+  checkAnswer(caller: Caller, answer: InferenceResult): void {
+    if (answer.kind === 'encoded') return assert.equal(Number(answer.body), caller.id, 'the answer of another one')
+    const code = answer.kind === 'failure' ? answer.code : ''
+    if (code === 'BODY_ABORTED') assert.ok(caller.hasLeft)
+    else if (code === 'SCORING_TIMEOUT') assert.ok(Date.now() >= caller.deadline, 'given up before its time')
+    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.ends >= 2, 'blamed for what another one did')
+    else assert.equal(code, 'QUEUE_FULL')
+  }
+
+  /** Lets happen what needs no time, then looks whether all is as it should be. */
+  async check(): Promise<void> {
+    await this.calm()
+    // Those that have their answer had it already, and their callers hear of it only now.
+    for (const { id, answers } of this.#passedOver.splice(0)) assert.equal(answers.length, 1, `${id} was passed over`)
+    const { waiting } = this
+    const now = Date.now()
+    const background = waiting.filter(({ isBackground }) => isBackground)
+    for (const caller of background) caller.deadline = Number.POSITIVE_INFINITY
+    if (background.every(({ hasLeft }) => hasLeft)) this.#backgroundSince = undefined
+    else this.#backgroundSince ??= now
+    if (waiting.length > 0) {
+      const idle = this.threads.some(thread => thread.isLive && !thread.isBusy)
+      assert.ok(!idle, 'a thread is idle while work waits')
+      assert.ok(this.threads.some(thread => !thread.isEnded))
+    }
+    for (const { id, deadline, isPrecise, answers } of this.callers) {
+      assert.ok(answers.length <= 1, `${id} was answered twice`)
+      if (answers.length === 0)
+        assert.ok(now < deadline + (isPrecise ? 1 : watchMs), `${id} is not told that its time is up`)
+    }
+    assert.ok(this.threads.filter(thread => !thread.isEnded).length <= limits.maxThreads + 4)
+  }
+
+  async calm(): Promise<void> {
+    for (let round = 0; round < 4; round++) {
+      vi.advanceTimersByTime(0)
+      for (let turn = 0; turn < 6; turn++) await Promise.resolve()
+    }
+  }
+
+  load(): void {
+    for (const thread of this.threads) {
+      if (thread.isLoaded || thread.isEnded) continue
+      thread.isLoaded = true
+      thread.events.onLoaded(this.report)
+    }
+  }
+
+  finish(thread: ModelThread): void {
+    for (const index of thread.inHand) thread.answer(index)
+    thread.isBusy = false
+    thread.states.length = 0
+    thread.events.onIdle()
+  }
+}
+
+type Command = fc.AsyncCommand<object, World>
+const command = (name: string, act: (world: World) => void): Command => ({
+  check: () => true,
+  run: async (_, world) => {
+    act(world)
+    await world.check()
+  },
+  toString: () => name,
+})
+const onThread = (name: string, at: number, act: (thread: ModelThread, world: World) => unknown): Command =>
+  command(`${name} ${at}`, world => {
+    const busy = world.threads.filter(thread => thread.isLive && thread.isBusy)
+    const thread = busy[at % Math.max(1, busy.length)]
+    if (thread) act(thread, world)
+  })
+
+const begin = (thread: ModelThread, count: number) => {
+  thread.begin(...thread.inHand.filter(index => !thread.isRunning(index)).slice(0, count))
+}
+const die = (thread: ModelThread, world: World) => {
+  const running = thread.inHand.filter(index => thread.isRunning(index))
+  for (const index of running.length > 0 ? running : thread.inHand) {
+    const caller = world.callers[Number(thread.current[index])] as Caller
+    caller.ends++
+    caller.runsAlone ||= running.length > 0
+  }
+  thread.die()
+}
+/** Callers come all the time, for longer than a job may be held back. */
+const keepBusy: Command = {
+  check: () => true,
+  run: async (_, world) => {
+    for (let round = 0; round < 14; round++) {
+      world.submit(1, undefined)
+      vi.advanceTimersByTime(100)
+      for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
+      await world.check()
+    }
+  },
+  toString: () => 'keep busy',
+}
+const which = fc.nat(3)
+const bytes = fc.constantFrom(1, 3, 12, 45)
+const timeouts = fc.option(fc.constantFrom(1, 30, 400, 5000), { nil: undefined, freq: 2 })
+const submit = fc
+  .tuple(bytes, timeouts)
+  .map(([size, timeoutMs]) =>
+    command(`submit ${size} bytes ${timeoutMs ?? ''}`, world => world.submit(size, timeoutMs)),
+  )
+const commands = [
+  submit,
+  submit,
+  bytes.map(size => command(`submit ${size} bytes of a job`, world => world.submitInBackground(size))),
+  fc.constant(keepBusy),
+  fc.nat(30).map(id =>
+    command(`leave ${id}`, ({ callers }) => {
+      const caller = callers[id]
+      if (caller) caller.hasLeft = true
+    }),
+  ),
+  fc.constantFrom(1, 20, 100, 400, 1500).map(ms => command(`tick ${ms}`, () => vi.advanceTimersByTime(ms))),
+  fc.constant(command('load', world => world.load())),
+  fc
+    .tuple(which, fc.integer({ min: 1, max: 3 }))
+    .map(([at, count]) => onThread(`begin ${count} on`, at, thread => begin(thread, count))),
+  which.map(at =>
+    onThread('answer one on', at, thread => {
+      const [first] = thread.inHand
+      if (first !== undefined) thread.answer(first)
+    }),
+  ),
+  which.map(at => onThread('ask for more on', at, thread => thread.inHand.length > 0 && thread.events.onRoom())),
+  which.map(at => onThread('finish', at, (thread, world) => world.finish(thread))),
+  which.map(at => onThread('die', at, die)),
+]
+
+describe('a ServiceScheduler, whatever its callers and threads do', () => {
+  beforeAll(() =>
+    vi.useFakeTimers({
+      toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
+    }),
+  )
+  afterAll(() => vi.useRealTimers())
+
+  it('keeps no thread idle while work waits, keeps order and bounds, begins nothing in vain, and answers each with its own', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.boolean(), fc.commands(commands, { maxCommands: 60 }), async (isBatchable, steps) => {
+        const world = new World(isBatchable)
+        world.load()
+        await fc.asyncModelRun(() => ({ model: {}, real: world }), steps)
+        for (let round = 0; round < 100 && world.callers.some(({ answers }) => answers.length === 0); round++) {
+          world.load()
+          for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
+          await world.check()
+        }
+        for (const { id, answers } of world.callers) assert.equal(answers.length, 1, `${id} is not answered`)
+        await world.scheduler.stop()
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
