@@ -60,7 +60,7 @@ export interface App {
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
   const processorCount = availableProcessors()
-  const settings = readSettings(environment, appRoot, processorCount, tmpdir())
+  const settings = readSettings(environment, { appRoot, processorCount, temporaryDir: tmpdir() })
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {

@@ -133,7 +133,7 @@ describe('tensors that come as bytes', () => {
     assert.deepEqual(await failureOf(await app.score('wide', body, { 'content-type': 'Text/CSV; header=present' })), [
       415,
       'CONTENT_TYPE_UNSUPPORTED',
-      `${expects}; "text/csv" came, also taken: application/x-npy, application/octet-stream`,
+      `${expects}; received "text/csv". Also accepted: application/x-npy, application/octet-stream`,
     ])
   })
 })
@@ -238,7 +238,7 @@ describe('the digits service', () => {
     for (const [body, headers, status, code] of cases)
       assert.deepEqual((await failureOf(await app.score('digits', body, headers))).slice(0, 2), [status, code])
     const [, , message] = await failureOf(await app.score('digits', whole, { 'content-type': 'text/csv' }))
-    assert.match(message, /^Expects Content-Type to be application\/json; "text\/csv" came, also taken: image\/png, /)
+    assert.match(message, /^Expects Content-Type to be application\/json; received "text\/csv"\. Also accepted: image\/png, /)
     assert.equal(await (await app.score('digits', greyPng([[255]]), png)).status, 200)
   })
 })

@@ -51,7 +51,7 @@ describe('buildPipeline', () => {
     script: builtInScript(model),
   })
 
-  it('runs each stage on what the one before gave', async () => {
+  it('runs each stage on the output of the one before', async () => {
     const pipeline = buildPipeline(first(negate), [
       scriptStage(
         'shift',
@@ -67,13 +67,13 @@ describe('buildPipeline', () => {
     assert.deepEqual(valuesOf(await pipeline.run({ x: rows([3, -4]) })), [13, 6])
   })
 
-  it('takes what its first stage takes', () => {
+  it('decodes requests by its first stage', () => {
     const pipeline = buildPipeline(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
     assert.deepEqual(pipeline.inputs, negate.inputs)
     assert.throws(() => pipeline.decode({ data: [[1]] }), { code: 'INPUT_SHAPE_MISMATCH' })
   })
 
-  it('lets a script of any kind make the rows of a request', async () => {
+  it('preprocesses requests by a script of any kind', async () => {
     const words: Script = { kind: 'raw', takesHeaders: false, run: text => rows(text.split(',').map(Number)) }
     const pipeline = buildPipeline({ name: 'decode', script: words }, [
       modelStage('negate', negate, 64),
@@ -83,7 +83,7 @@ describe('buildPipeline', () => {
     assert.deepEqual(valuesOf(await pipeline.run(feeds)), [-1, -2])
   })
 
-  it('answers every row alike, in order, however many rows a stage takes at a time', async () => {
+  it('returns the same answers in order, whatever the maxRows of its stages', async () => {
     const value = fc.float({ noNaN: true, noDefaultInfinity: true })
     await fc.assert(
       fc.asyncProperty(
@@ -105,7 +105,7 @@ describe('buildPipeline', () => {
     )
   })
 
-  it('can join requests only where every stage takes any number of rows', () => {
+  it('shares runs only if every stage takes any number of rows', () => {
     const hasRowAxis = (stage: ModelSession) =>
       (buildPipeline(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
     assert.equal(hasRowAxis(absolute), true)
@@ -116,7 +116,7 @@ describe('buildPipeline', () => {
   const pipelineSharing = (...stages: Parameters<typeof buildPipeline>[1]) =>
     buildPipeline(first(negate), stages) as RowScript
 
-  it('lets rows share runs where every model is proven and every script has its owner’s word', () => {
+  it('shares runs only if every model is proven and every script is declared independent', () => {
     const model = modelStage('absolute', absolute, 64)
     const script = (word: boolean | undefined) => scriptStage('shift', input => input, word)
     assert.equal(pipelineSharing(model).sharing.kind, 'shared')
@@ -133,7 +133,7 @@ describe('buildPipeline', () => {
     })
   })
 
-  it('names the stage whose model looks at several rows, and does not cut them there', async () => {
+  it('names the stage whose model combines rows, and does not split rows there', async () => {
     const file = writeModel({
       nodes: [
         { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { axes: [0], keepdims: 1 } },
@@ -153,7 +153,7 @@ describe('buildPipeline', () => {
     assert.deepEqual(valuesOf(await pipeline.run({ x: rows([1, 0], [5, 0], [3, 0]) })), [0, 0, -4, 0, -2, 0])
   })
 
-  it('refuses, where rows may share runs, what the proof of a model does not cover', async () => {
+  it('rejects tensors outside the proof of a model when rows share runs', async () => {
     const file = writeModel({
       nodes: [{ op: 'Mul', inputs: ['a', 'b'], outputs: ['y'] }],
       inputs: [
@@ -184,7 +184,7 @@ describe('buildPipeline', () => {
     assert.deepEqual(valuesOf(await run(other, undefined)), [3, 6])
   })
 
-  it('names the stage that failed, and keeps what a script threw for the log', async () => {
+  it('names the stage that failed, with the error of the script as cause', async () => {
     const thrown = new Error('row 7 of patient Doe')
     const pipeline = buildPipeline(first(negate), [
       scriptStage(
@@ -202,7 +202,7 @@ describe('buildPipeline', () => {
     })
   })
 
-  it('names the stage whose input a script found wrong, and leaves it the caller’s fault', async () => {
+  it('keeps the code when a script rejects its input, and names the stage', async () => {
     const pipeline = buildPipeline(first(negate), [
       scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]]), undefined),
     ]) as RowScript
@@ -223,19 +223,19 @@ describe('feedsBetween', () => {
   })
   const tensor = rows([1, 2])
 
-  it('gives one tensor to one input, whatever they are called', () => {
+  it('passes one tensor to one input, whatever their names', () => {
     assert.deepEqual(feedsBetween('before', tensor, named('x')), { x: tensor })
     assert.deepEqual(feedsBetween('before', { other: tensor }, named('x')), { x: tensor })
   })
 
-  it('gives several by name and leaves out what is not asked for', () => {
+  it('passes several by name and drops the others', () => {
     assert.deepEqual(feedsBetween('before', { a: tensor, b: tensor, c: tensor }, named('a', 'b')), {
       a: tensor,
       b: tensor,
     })
   })
 
-  it('names both stages when they do not fit', () => {
+  it('names both stages on a mismatch', () => {
     const mismatches: [unknown, string[], string][] = [
       [[1, 2], ['x'], 'stage "before" must return a Tensor or an object of Tensors for stage "next"'],
       [undefined, ['x'], 'stage "before" must return a Tensor or an object of Tensors for stage "next"'],

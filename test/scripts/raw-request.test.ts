@@ -18,7 +18,7 @@ describe('rawRequest', () => {
     assert.equal(request.body, null)
   })
 
-  it('gives exactly its own bytes, in every form that fetch has', async () => {
+  it('returns exactly its own bytes, in every form of fetch', async () => {
     assert.equal(await make('abc').text(), 'abc')
     assert.deepEqual([...new Uint8Array(await make('abc').arrayBuffer())], [97, 98, 99])
     assert.deepEqual([...(await make('abc').bytes())], [97, 98, 99])
@@ -35,7 +35,7 @@ describe('rawRequest', () => {
     )
   })
 
-  it('can be read once, and copied before', async () => {
+  it('can be read once, and cloned before that', async () => {
     const request = make('abc')
     const copy = request.clone()
     assert.equal(request.bodyUsed, false)

@@ -37,20 +37,20 @@ function modelWithKernels(oddSize: number): { model: ModelSession; sizes: number
 describe('warmUp on a GPU', () => {
   const options = { sample: '{"data": [[1, 2]]}', maxRows: 20, kernelsVary: true }
 
-  it('joins rows that get other last digits in some runs', async () => {
+  it('shares runs although last digits differ in some', async () => {
     const { model, sizes } = modelWithKernels(8)
     assert.equal((await warmUp(builtInScript(model), options)).sharing.kind, 'shared')
     for (const size of [1, 2, 4, 8, 16, 20]) assert.ok(sizes.includes(size), `no run of ${size}`)
   })
 
-  it('joins rows with batching.exact when runs of all sizes give the same bits', async () => {
+  it('shares runs with batching.exact if all sizes return the same bits', async () => {
     const { model, sizes } = modelWithKernels(Number.NaN)
     assert.equal((await warmUp(builtInScript(model), { ...options, isExact: true })).sharing.kind, 'shared')
     for (const size of [1, 2, 4, 8, 16, 20]) assert.ok(sizes.includes(size), `no run of ${size}`)
   })
 
   for (const size of [2, 8, 20]) {
-    it(`joins none with batching.exact when only runs of ${size} rows give other bits`, async () => {
+    it(`shares none with batching.exact if only runs of ${size} rows return other bits`, async () => {
       const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
       assert.deepEqual(sharing, {
         kind: 'alone',
@@ -80,7 +80,7 @@ const differently = { kind: 'alone', why: 'a row gets a different answer in a ba
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
   for (const dtype of Object.keys(arrayOf) as Dtype[]) {
-    it(`turns joining off where ${dtype} rows show in the answers of others`, async () => {
+    it(`turns sharing off if ${dtype} rows affect other answers`, async () => {
       // The last row is what all rows get: seen only where rows differ.
       const lastToAll = (x: Tensor) => {
         const rows = splitRows(x, new Array(x.rowCount).fill(1))
@@ -111,7 +111,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     ['looks whether any is negative', (_, all) => Number(all.some(each => each < 0))],
   ]
   for (const [name, run] of wide) {
-    it(`turns joining off where it ${name}`, async () => {
+    it(`turns sharing off if it ${name}`, async () => {
       const each = (x: Tensor) => {
         const all = Array.from(x.data as Float32Array)
         return new Tensor(
@@ -124,7 +124,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     })
   }
 
-  it('leaves joining on where no made-up row can be scored, as the graph is the proof', async () => {
+  it('leaves sharing on if no made-up row can be scored, because the graph is the proof', async () => {
     const none = provenModel('float32', 2, () => {
       throw new Error('no such row')
     })
@@ -135,7 +135,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     })
   })
 
-  it('turns it off, and does not fail, where rows that are scored alone fail together', async () => {
+  it('turns sharing off if rows that can be scored alone fail together', async () => {
     const single = provenModel('float32', 2, x => {
       if (x.rowCount > 1) throw new Error('one at a time')
       return x
@@ -143,12 +143,12 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     assert.deepEqual(await found(single), { kind: 'alone', why: 'rows that can be scored alone fail together' })
   })
 
-  it('turns it off where the answer has not one entry per row', async () => {
+  it('turns sharing off if the answer does not have one entry per row', async () => {
     const first = provenModel('float32', 2, x => splitRows(x, new Array(x.rowCount).fill(1))[0] as Tensor)
     assert.deepEqual(await found(first), { kind: 'alone', why: 'the answer does not have one entry per row' })
   })
 
-  it('turns it off, and does not fail, where answers cannot be compared', async () => {
+  it('turns sharing off if answers cannot be compared', async () => {
     const cycle: { self?: unknown } = {}
     cycle.self = cycle
     const script = { ...builtInScript(provenModel('float32', 2, x => x)), run: () => cycle }
@@ -160,7 +160,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     )
   })
 
-  it('takes nothing but NaN for no evidence of the same bits', async () => {
+  it('does not accept answers of NaN alone as evidence', async () => {
     const nothing = provenModel(
       'float32',
       2,
@@ -170,7 +170,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     assert.equal((await found(nothing, { isExact: true })).kind, 'alone')
   })
 
-  it('finds values that a model takes: indexes below 8, an inner size of 32', async () => {
+  it('finds values that a model accepts: indices below 8, an inner size of 32', async () => {
     let most = 0
     const table = provenModel('int64', 'columns', x => {
       const { data, shape } = x as { data: BigInt64Array; shape: readonly number[] }
@@ -183,8 +183,8 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
   })
 })
 
-describe('warmUp of a model of which nothing is proven', () => {
-  it('gives the reason, and runs no rows together', async () => {
+describe('warmUp of a model without a proof', () => {
+  it('returns the reason, and runs no rows together', async () => {
     let most = 0
     const model = provenModel('float32', 2, x => {
       most = Math.max(most, x.rowCount)

@@ -6,10 +6,9 @@ export function readCaller(request: WireRequest): Caller {
 }
 
 /**
- * Where the request comes from. Azure's front end adds the address it sees, with its port, at the end of
- * `X-Forwarded-For`; all before that is what the client, or a proxy of its choice, has written. Behind Front Door or a
- * gateway of one's own that is the gateway's address: `X-Azure-ClientIP` would say more, but anybody can send it to
- * the app's own host name.
+ * Returns the address of the client. Azure's front end appends the address that it sees, with its port, to `X-Forwarded-For`;
+ * anything before it was written by the client or its proxies. Behind Front Door or a gateway this is the gateway's address:
+ * `X-Azure-ClientIP` would be more precise, but any client can send it to the app's own host name.
  */
 export function readClientAddress({ clientAddress, headers }: WireRequest): string {
   if (clientAddress !== undefined) return clientAddress

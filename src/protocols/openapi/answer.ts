@@ -1,7 +1,6 @@
 /**
- * What the answer to a sample tells of other answers, as JSON Schema. One answer is little to go by, so the schema says
- * less rather than something that another answer would break: a whole number may be a fraction next time, and entries of
- * different kinds leave it open what an entry is.
+ * Infers a JSON Schema for answers from the answer to the sample. A single answer is little evidence, so the schema is loose
+ * enough for other answers: a whole number may be a fraction next time, and entries of different kinds are left open.
  */
 
 import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
@@ -11,11 +10,13 @@ import { isResponse } from '../http/is-response.ts'
 import type { JsonSchema } from './dialect.ts'
 import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
 
-/** An object with more members than this is a table by keys, not a record. */
+/** An object with more members is described as a map, not as a record. */
 const maxMembers = 100
 
 /**
- * @param answer  what `run` returned, and `encode` can write
+ * Infers the schema of an answer.
+ *
+ * @param answer  a value that `run` returned and `encode` can write
  * @returns undefined for a response, whose body may be anything
  */
 export function inferAnswerSchema(answer: unknown): JsonSchema | undefined {
@@ -66,7 +67,7 @@ function inferTensorSchema({ dtype, shape, data, classes }: Tensor): JsonSchema 
   return classes ? namedSchema(element, shape.length, classes) : nestedSchema(element, shape.length)
 }
 
-/** Where one of them is sent as null, nothing is said of any. */
+/** Infers the schema of tensor entries; it is empty if one of them is sent as null. */
 function inferEntrySchema(dtype: Dtype, values: TensorData): JsonSchema {
   const element = elementSchema(dtype)
   const isAllSent = element.type !== 'number' || (values as Float64Array).every(Number.isFinite)
@@ -78,7 +79,7 @@ function findDtype(values: ArrayBufferView): Dtype {
   return 'uint8' // the clamped kind
 }
 
-/** An empty list says nothing of its entries. */
+/** Infers the schema of a list; an empty list leaves its entries open. */
 function inferListSchema(entries: readonly JsonSchema[]): JsonSchema {
   return entries.length === 0 ? { type: 'array' } : { type: 'array', items: entries.reduce(common) }
 }
@@ -89,7 +90,7 @@ function record(required: readonly string[], properties: Iterable<readonly [stri
   return { type: 'object', ...needed, properties: Object.fromEntries(properties) }
 }
 
-/** A schema that takes what either of the two takes. */
+/** Returns a schema that accepts whatever one of the two accepts. */
 function common(one: JsonSchema, other: JsonSchema): JsonSchema {
   if (one === other) return one
   if (one.type === 'array' && other.type === 'array' && one.format === other.format) {

@@ -1,6 +1,6 @@
 /**
- * The document that a service gives of itself: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract,
- * section 6), so that what reads the one reads the other.
+ * Writes the OpenAPI document of a service: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract, section
+ * 6), so that tools for Azure ML can read them.
  */
 
 import type { ScoringService } from '../../inference/scoring-service.ts'
@@ -11,12 +11,12 @@ import { listOperations, type Operation } from './operations.ts'
 import { describePayload } from './payload.ts'
 import { type OpenApiVersion, openApiVersions } from './version.ts'
 
-/** Shown for every failure that the server words itself. */
+/** Body of every failure that the server itself reports. */
 const errorResponse: JsonSchema = {
   type: 'object',
   properties: {
     message: { type: 'string', description: 'for people; may be reworded' },
-    code: { type: 'string', description: 'for programs; stable. Absent from what an entry script answers itself.' },
+    code: { type: 'string', description: 'for programs; stable. Absent from responses of an entry script.' },
   },
   required: ['message'],
   example: { message: "A value is not provided for the 'data' parameter.", code: 'INPUT_MISSING' },
@@ -26,12 +26,12 @@ const failed = 'The service failed to execute due to an error.'
 const bearer = { type: 'apiKey', name: 'Authorization', in: 'header', description: 'For example: Bearer abc123' }
 const bearerToken = { ...bearer, description: 'An access token of Entra ID. For example: Bearer eyJ0eXAi...' }
 const inputPayload = 'The input payload for executing the real-time machine learning service.'
-/** Where nobody gave a sample, and none that was made up could be scored. */
-const onlyForm = `${inputPayload} The example shows its form only: these values cannot be scored.`
-/** As in Azure ML's templates, which leave out 3.1 although it is answered. */
+/** Used without a sample, if no made-up values could be scored. */
+const onlyForm = `${inputPayload} The example only shows the form; its values cannot be scored.`
+/** As in Azure ML's templates, which omit 3.1 although the server supports it. */
 const versionParameter = { type: 'integer', enum: [2, 3] }
 
-/** @returns undefined when the version has no words for what the service takes or answers */
+/** @returns undefined when the version cannot express the service's input or output */
 export function describeService(
   service: ScoringService,
   report: LoadReport,
@@ -70,7 +70,7 @@ export function describeService(
   }
 }
 
-/** The versions that this service can be described in. */
+/** Lists the versions in which this service can be described. */
 export function availableVersions(service: ScoringService, report: LoadReport): OpenApiVersion[] {
   return openApiVersions.filter(
     version => version in service.documents || describeSchemas(service, report, version) !== undefined,
@@ -111,9 +111,9 @@ function swagger2Operation({ takes, takesVersion, answer, failures }: Operation,
   const version = { name: 'version', in: 'query', required: false, ...versionParameter }
   const failure = (description: string) => ({ description, schema: { $ref: '#/definitions/ErrorResponse' } })
   return {
-    // The health check answers in a type of its own, its failures in JSON as everything else.
+    // The health check has its own content type; its failures are JSON, like all others.
     produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
-    // JSON alone is what the whole document says.
+    // `consumes` of the document already says JSON.
     parameters: takes ? [body] : takesVersion ? [version] : undefined,
     responses: {
       200: {

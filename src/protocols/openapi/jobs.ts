@@ -1,6 +1,5 @@
 /**
- * Batch jobs in the document of a service: in version 3.1 only, which no tool of Azure ML's reads, so that those find the
- * documents that they know.
+ * Describes batch jobs in the OpenAPI document. Only version 3.1 has them, because tools for Azure ML read the others.
  */
 
 import type { ErrorCode } from '../../errors.ts'
@@ -20,7 +19,7 @@ const objectSchema = (properties: object, required: readonly string[], descripti
 })
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
 
-/** What a job is submitted with, and what is told of it; named so that no definition of an owner's schema is in the way. */
+/** Schemas of submissions and jobs; their names cannot clash with definitions in an owner's schema. */
 const schemas = {
   BatchJobSubmission: {
     ...objectSchema(
@@ -115,13 +114,13 @@ const submitFailures: readonly ErrorCode[] = [
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
 const integerHeader = (description: string) => ({ description, schema: { type: 'integer' } })
 const job = (description: string, headers?: object) => ({ description, headers, content: json(ref('BatchJob')) })
-const underWay = job('The job is accepted, or under way.', {
-  Location: { description: 'where to ask how it is', schema: text },
-  'Retry-After': integerHeader('seconds until it is worth to ask'),
+const underWay = job('The job is accepted or in progress.', {
+  Location: { description: 'URL of the job', schema: text },
+  'Retry-After': integerHeader('seconds until the next poll'),
 })
 const query = (name: string, schema: JsonSchema) => ({ name, in: 'query', required: false, schema })
 
-/** @returns undefined: a service that takes whole HTTP requests has no batch jobs */
+/** @returns undefined for a raw-HTTP service, which has no batch jobs */
 export function jobsDocument(
   service: ScoringService,
   report: LoadReport,
@@ -146,7 +145,7 @@ export function jobsDocument(
   const prefix = `/api/v1/service/${service.name}/jobs`
   const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
-  const submitted = { 200: job('The job has ended already.'), 202: underWay }
+  const submitted = { 200: job('The job has already ended.'), 202: underWay }
   const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
   return {
     schemas,
@@ -175,8 +174,8 @@ export function jobsDocument(
       },
       [`${prefix}/{jobId}`]: {
         parameters: [jobId],
-        get: operation('GetBatchJob', 'How a job is.', { 200: job('How the job is.') }, ['JOB_UNKNOWN']),
-        delete: operation('CancelBatchJob', 'Ends a job; what it has scored stays.', submitted, [
+        get: operation('GetBatchJob', 'The status of a job.', { 200: job('The status of the job.') }, ['JOB_UNKNOWN']),
+        delete: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
           'JOB_UNKNOWN',
           'JOB_NOT_CANCELLABLE',
         ]),

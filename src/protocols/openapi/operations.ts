@@ -5,14 +5,14 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 
 const json = 'application/json'
 
-/** One operation, in the words of no version of OpenAPI yet. */
+/** An operation, independent of the OpenAPI version. */
 export interface Operation {
   readonly path: string
   readonly method: 'get' | 'post'
   readonly id: string
   readonly description: string
   readonly isProtected: boolean
-  /** Media types of the body; absent: none is read. The first is JSON. */
+  /** Media types of the body, JSON first; absent if no body is read. */
   readonly takes?: readonly [typeof json, ...string[]]
   readonly takesVersion?: true
   readonly answer: {
@@ -25,7 +25,7 @@ export interface Operation {
   readonly failures: readonly (readonly [status: number, description: string])[]
 }
 
-/** What a score may be refused for; the rest of `statusOf` belongs to other routes. */
+/** The codes of a score request; the others belong to other routes. */
 const scoreFailures: readonly ErrorCode[] = [
   ...(['HEADER_INVALID', 'BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
   ...(['BODY_NESTED_TOO_DEEPLY', 'BODY_NOT_DECOMPRESSIBLE'] as const),
@@ -62,7 +62,7 @@ const bearerFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_MALFORME
 const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KEYS', 'KEYS_UNAVAILABLE']
 const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
-/** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
+/** Lists the operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
 export function listOperations(
   { name, definition, authorizer }: ScoringService,
   { mediaTypes = [] }: LoadReport,
@@ -113,7 +113,7 @@ export function listOperations(
   ]
 }
 
-/** What a caller may be refused for who is not let in; nothing where everybody is. */
+/** Lists the codes of failed authorization; none if the service is public. */
 export function listAuthFailures({
   definition,
   authorizer,
@@ -122,7 +122,7 @@ export function listAuthFailures({
   return definition.auth.mode === 'token' ? tokenFailures : keyFailures
 }
 
-/** e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']` */
+/** Groups codes by status, e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']`. */
 export function byStatus(codes: readonly ErrorCode[]): [number, string][] {
   const groups = Map.groupBy(codes, code => statusOf[code])
   return [...groups]

@@ -1,4 +1,4 @@
-/** What a service of tensors takes as `data`: records where its rows have names, else nested lists. */
+/** Describes the `data` of a service of tensors: records if the values of a row have names, else nested lists. */
 
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
@@ -12,12 +12,12 @@ import type { OpenApiVersion } from './version.ts'
 type RowSettings = Pick<ServiceDefinition, 'input' | 'missing'>
 type Inputs = Pick<LoadReport, 'inputs' | 'optionalInputs'>
 
-/** A row as an object: the type of each of its values by name. */
+/** The type of each value of a row, by name. */
 type Columns = ReadonlyMap<string, Dtype>
 
 /**
- * Versions 2 and 3 have records alone: 2 has no choice between schemas, and of a choice in 3 generated clients make a class
- * that their users have to wrap every row in. Further forms are in the description.
+ * Returns the schema of `data`. Versions 2 and 3 describe records only: version 2 has no choice between schemas, and clients
+ * generated from a choice in version 3 wrap every row in a class. The description names the other forms.
  */
 export function dataSchema(
   { inputs, optionalInputs = [] }: Inputs,
@@ -34,7 +34,10 @@ export function dataSchema(
   const names = inputs.map(({ name }) => name)
   const optional = optionalInputs.map(input => {
     const schema = listsSchema(input, settings)
-    return [input.name, { ...schema, description: `${schema.description}; the model's own value where it is left out` }]
+    return [
+      input.name,
+      { ...schema, description: `${schema.description}; optional; defaults to the model's own value` },
+    ]
   })
   const properties = Object.fromEntries([
     ...inputs.map(input => [input.name, listsSchema(input, settings)]),
@@ -44,9 +47,9 @@ export function dataSchema(
 }
 
 /**
- * The rows of the sample in the form of `dataSchema`, else a row of zeros; undefined when that would be too large.
+ * Returns the rows of the sample in the form of `dataSchema`, else a row of zeros; undefined when that would be too large.
  *
- * @param sample  a request that the owner gives, in any form that requests may have
+ * @param sample  the owner's sample request, in any form
  */
 export function dataExample({ inputs, optionalInputs = [] }: Inputs, settings: RowSettings, sample: unknown): unknown {
   const data = getMember(sample, 'data') ?? getMember(sample, 'input_data')
@@ -62,7 +65,7 @@ export function dataExample({ inputs, optionalInputs = [] }: Inputs, settings: R
   return examples.every(([, example]) => example !== undefined) ? Object.fromEntries(examples) : undefined
 }
 
-/** The sizes that an example of `data` gives to the named dimensions. */
+/** Returns the sizes of named dimensions in an example of `data`. */
 export function exampleSizes(inputs: readonly TensorInfo[], example: unknown): ReadonlyMap<string, number> {
   const isTable = Array.isArray(example) && (inputs.length > 1 || isObject(example[0]))
   if (isTable) {
@@ -75,7 +78,7 @@ export function exampleSizes(inputs: readonly TensorInfo[], example: unknown): R
   return new Map(inputs.flatMap(input => sizesIn(input, inputExample(input))))
 }
 
-/** Records of what is records, lists in the order of the columns, or columns; undefined: it is none of them. */
+/** Converts records, lists in the order of the columns, or columns to records; undefined for anything else. */
 function recordsIn(data: unknown, names: readonly string[]): unknown[] | undefined {
   if (Array.isArray(data) && data.every(isObject)) return data
   if (Array.isArray(data) && data.every(row => Array.isArray(row) && row.length === names.length)) {
@@ -97,7 +100,7 @@ function getMember(value: unknown, name: string): unknown {
   return isObject(value) && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
-/** @returns undefined: the values of a row have no names, or some of them are lists */
+/** @returns undefined when the values of a row have no names, or some of them are lists */
 function findColumns(inputs: readonly TensorInfo[], { input }: RowSettings): Columns | undefined {
   const [only] = inputs
   if (inputs.length === 1 && only) {
@@ -128,7 +131,7 @@ function objectSchema(columns: Columns, toSchema: (dtype: Dtype) => JsonSchema):
   return { type: 'object', required: [...columns.keys()], properties }
 }
 
-/** Lists nested as deep as the rank, in Azure ML's format (contract, section 6); for [n, 1] the values alone do. */
+/** Describes lists nested as deep as the rank, in Azure ML's format (contract, section 6). */
 function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonSchema {
   if (!shape) return { description: `${dtype}, of any shape` }
   let nested = valueSchema(dtype, settings)
@@ -137,7 +140,7 @@ function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonS
   return { ...nested, ...format, description: `${dtype}, shape [${shape.join(', ')}]` }
 }
 
-/** `null` is a missing value. */
+/** Describes a value; floats may be null if that means a missing value. */
 function valueSchema(dtype: Dtype, { missing }: RowSettings): JsonSchema {
   const scalar = elementSchema(dtype)
   return missing === 'nan' && scalar.type === 'number' ? { ...scalar, type: ['number', 'null'] } : scalar

@@ -281,7 +281,7 @@ const traps: readonly Trap[] = [
     nodes: [node('MaxPool', 'x', 'y i', { kernel_shape: [2, 2] })],
     is: 0,
   },
-  { what: 'places of what is not zero', nodes: [node('NonZero', 'x', 'y')], is: /NonZero/ },
+  { what: 'positions of non-zero values', nodes: [node('NonZero', 'x', 'y')], is: /NonZero/ },
 
   // Reshape
   {
@@ -681,19 +681,19 @@ describe('proveRowIndependence', () => {
     opsets: { '': 13, 'ai.onnx.ml': 3 },
   })
 
-  it('takes a vector for one row in ai.onnx.ml, and a table for rows', () => {
+  it('reads a vector as one row in ai.onnx.ml, and a table as rows', () => {
     const attributes = { norm: { text: 'MAX' } }
     assert.equal(proofOf(tableModel('Normalizer', ['n', 3], attributes)).kind, 'independent')
     const vector = proofOf(tableModel('Normalizer', ['n'], attributes))
     assert.match(vector.kind === 'dependent' ? vector.reason : '', /takes a vector for one row/)
   })
 
-  it('gives one map a row for ZipMap', () => {
+  it('returns one map per row for ZipMap', () => {
     const proof = proofOf(tableModel('ZipMap', ['n', 2], { classlabels_int64s: [0, 1] }))
     assert.deepEqual(proof.kind === 'independent' && proof.outputs, [{ name: 'y', form: 'maps', rowAxis: 0 }])
   })
 
-  it('looks into functions, with the attributes that their callers give', () => {
+  it('follows functions with the attributes of their calls', () => {
     const model = (axis: number): Model => ({
       nodes: [node('MySoftmax', 'x', 'y', { along: axis }, 'mine')],
       inputs: [['x', 'float32', ['n', 4]]],
@@ -715,7 +715,7 @@ describe('proveRowIndependence', () => {
     assert.match(refused.kind === 'dependent' ? refused.reason : '', /normalises over the axis of the rows/)
   })
 
-  it('ends when functions call each other without end', () => {
+  it('ends on recursive functions', () => {
     const proof = proofOf({
       nodes: [node('Again', 'x', 'y', {}, 'mine')],
       inputs: [['x', 'float32', ['n', 4]]],
@@ -748,7 +748,7 @@ describe('proveRowIndependence', () => {
     })
   })
 
-  it('says what to do about an input without open rows', () => {
+  it('says how to export a model with a fixed number of rows', () => {
     const of = (shape: readonly (number | string)[]) => {
       const proof = proofOf({
         nodes: [node('Relu', 'x', 'y')],
@@ -766,7 +766,7 @@ describe('proveRowIndependence', () => {
     assert.equal(of(['n', 'm']), 'independent')
   })
 
-  it('tells which inner axes share a name, and which inputs have defaults', () => {
+  it('reports inner axes with the same name, and inputs with defaults', () => {
     const proof = proofOf({
       nodes: [node('Add', 'a b', 's'), node('Add', 's offset', 'y')],
       inputs: [
@@ -793,7 +793,7 @@ describe('proveRowIndependence', () => {
     )
   })
 
-  it('does not believe what the file claims of shapes', () => {
+  it('does not trust the shapes in the file', () => {
     const proof = proofOf({
       nodes: [node('ReduceMean', 'x', 'm', { axes: [0], keepdims: 1 }), node('Sub', 'x m', 'y')],
       inputs: [['x', 'float32', ['n', 2]]],
@@ -825,7 +825,7 @@ describe('proveRowIndependence', () => {
   for (const [name, kind] of Object.entries(verdicts))
     it(`finds ${name} ${kind}`, () => assert.equal(caseModel(name).kind, kind))
 
-  it('gives a verdict, never a failure of its own, on changed files', () => {
+  it('never throws on changed files', () => {
     for (const path of ['test/fixtures/cases/sk_columns_zipmap/model.onnx', 'models/digits/1/model.onnx']) {
       const bytes = readFileSync(path)
       fc.assert(

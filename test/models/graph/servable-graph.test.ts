@@ -28,7 +28,7 @@ function edited(model: OnnxModel): OnnxModel {
 }
 
 describe('editedOnnxModel', () => {
-  it('leaves every byte as it is where nothing changes', () => {
+  it('keeps every byte if nothing changes', () => {
     for (const { folder, name } of all) {
       const model = read(folder, name)
       const copy = editedOnnxModel(model, { replaced: new Map(), appended: [] })
@@ -36,7 +36,7 @@ describe('editedOnnxModel', () => {
     }
   })
 
-  it('takes out and puts in what it is told, and nothing else', () => {
+  it('removes and adds only the given nodes', () => {
     const model = read('cases', 'sk_columns_zipmap')
     const { nodes } = model.graph
     const some = fc.subarray([...nodes.keys()])
@@ -58,12 +58,12 @@ describe('editedOnnxModel', () => {
 })
 
 describe('servableGraph', () => {
-  it('changes nothing where all inputs and outputs are tensors', () => {
+  it('changes nothing if all inputs and outputs are tensors', () => {
     for (const name of ['cross_basket_share', 'sk_columns_nozipmap', 'shape_no_shape'])
       assert.equal(servableGraph(read('cases', name)).edit, undefined)
   })
 
-  it('puts Identity in the place of ZipMap, and keeps the rest', () => {
+  it('replaces ZipMap by Identity, and keeps the rest', () => {
     const model = read('cases', 'sk_logistic_default')
     const before = contentOf(model)
     const after = contentOf(edited(model))
@@ -82,13 +82,13 @@ describe('servableGraph', () => {
     )
   })
 
-  it('imports the standard operators where the file has none but those of classifiers', () => {
+  it('imports the standard operators if the file only imports those of classifiers', () => {
     const model = read('cases', 'catboost_classifier_binary')
     assert.equal(model.opsets.has(''), false)
     assert.equal(edited(model).opsets.has(''), true)
   })
 
-  it('keeps a sequence that the graph goes on with', () => {
+  it('keeps a sequence that the graph uses', () => {
     const { nodes } = contentOf(edited(read('served', 'list_used_inside')))
     assert.deepEqual(
       nodes.map(({ operator }) => operator),
@@ -103,7 +103,7 @@ describe('servableGraph', () => {
     }
   })
 
-  it('takes a value for an input of its own from IR version 4 on, where it is small and one of few', () => {
+  it('accepts small and few defaults as optional inputs from IR version 4 on', () => {
     const given = (folder: 'cases' | 'served', name: string) =>
       servableGraph(read(folder, name)).defaults.map(({ input }) => input.name)
     assert.deepEqual(given('cases', 'shape_default_given'), ['offset'])

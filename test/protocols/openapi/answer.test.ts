@@ -10,7 +10,7 @@ const double = { type: 'number', format: 'double' }
 const text = { type: 'string' }
 
 describe('inferAnswerSchema', () => {
-  it('has the types that Azure ML gives to Python values', () => {
+  it('uses the types that Azure ML gives to Python values', () => {
     // InferenceSchema, `standard_py_parameter_type.py`; recorded in test/fixtures/azureml-swagger.
     assert.deepEqual(inferAnswerSchema({ risk: 0.25, reasons: ['age'], sure: true }), {
       type: 'object',
@@ -22,7 +22,7 @@ describe('inferAnswerSchema', () => {
     assert.deepEqual(inferAnswerSchema(new Date(0)), { type: 'string', format: 'date-time' })
   })
 
-  it('takes a whole number for one that may be a fraction next time', () => {
+  it('describes a whole number as any number', () => {
     assert.deepEqual(inferAnswerSchema([1, 2]), { type: 'array', items: double })
   })
 
@@ -36,7 +36,7 @@ describe('inferAnswerSchema', () => {
     })
   })
 
-  it('knows tensors and typed arrays by their type', () => {
+  it('describes tensors and typed arrays by their type', () => {
     const answer = {
       labels: Tensor.from('string', ['a']),
       scores: Tensor.from('float32', [[0.5]]),
@@ -66,18 +66,18 @@ describe('inferAnswerSchema', () => {
     })
   })
 
-  it('says nothing of a response, and takes nothing for the empty object that is sent', () => {
+  it('has no schema for a response, and an object for an absent answer', () => {
     assert.equal(inferAnswerSchema(Response.json({})), undefined)
     assert.deepEqual(inferAnswerSchema(undefined), { type: 'object' })
     assert.deepEqual(inferAnswerSchema(null), { type: 'object' })
   })
 
-  it('stays small for a table by keys', () => {
+  it('describes a large object as a map', () => {
     const table = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`k${index}`, index]))
     assert.deepEqual(inferAnswerSchema(table), { type: 'object', additionalProperties: double })
   })
 
-  it('takes the answer it was read off, whatever that is', () => {
+  it('accepts the answer it was inferred from', () => {
     const ajv = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true })
     fc.assert(
       fc.property(fc.jsonValue(), answer => {

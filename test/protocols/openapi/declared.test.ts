@@ -6,7 +6,7 @@ import { translate } from '../../../src/protocols/openapi/dialect.ts'
 
 /** Azure ML's words (InferenceSchema, `standard_py_parameter_type.py`): date-time, date, time and byte. */
 describe('readJsonSchema', () => {
-  it('names times and bytes by their format alone', () => {
+  it('describes times and bytes by their format only', () => {
     const declared = z.object({
       at: z.iso.datetime(),
       on: z.iso.date(),

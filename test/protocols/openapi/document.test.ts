@@ -65,7 +65,7 @@ describe('describeService', () => {
     }
   })
 
-  it('takes the example from the sample, and the rows of the answer from its rows', () => {
+  it('uses the sample as example, with as many rows in the answer', () => {
     const inputs = [tensor('x', 'float32', 'batch', 2)]
     const outputs = [tensor('y', 'float32', 'batch', 1)]
     for (const inputSample of ['{"data": [[1, 2], [3, 4]], "more": 1}', '{"data": {"x": [[1, 2], [3, 4]]}}']) {
@@ -102,7 +102,7 @@ describe('describeService', () => {
     assert.deepEqual(output, { ...data, example })
   })
 
-  it('shows rows of named values as records, whose floats may be missing', () => {
+  it('describes rows of named values as records, whose floats may be missing', () => {
     const inputs = [tensor('age', 'float32', 'rows', 1), tensor('sex', 'string', 'rows', 1)]
     const outputs = [tensor('label', 'int64', 'rows')]
     const items = (mayBeMissing: object) => ({
@@ -149,7 +149,7 @@ describe('describeService', () => {
     })
   })
 
-  it('says in words that a float of the answer may be null, where NaN becomes that, and in its schema what Azure ML says', () => {
+  it('says only in descriptions that floats of the answer may be null, and has the schema of Azure ML', () => {
     const outputIn = (version: '2' | '3' | '3.1', dtype: Dtype, definition: object = {}) => {
       const sut = serviceWith({ outputs: [tensor('y', dtype, 'rows')] }, definition)
       const described = describeService(...sut, version) as Swagger & {
@@ -174,7 +174,7 @@ describe('describeService', () => {
     assert.doesNotMatch(String(outputIn('3', 'int32')?.description), /null/)
   })
 
-  it('lists the media types that a service takes besides JSON', () => {
+  it('lists the media types that a service accepts besides JSON', () => {
     // OpenAPI 3.0.3, "Considerations for File Uploads"; 3.1.0, the same.
     const scoreOf = (version: '2' | '3' | '3.1', report: Partial<LoadReport>) => {
       const described = describeService(...serviceWith(report), version) as {
@@ -205,7 +205,7 @@ describe('describeService', () => {
     assert.deepEqual(output?.example, [217.67978776218715, 224.78937091757172])
   })
 
-  it('describes the answer of a script as that says, or as its answer to the sample shows', () => {
+  it('describes the answer of a script as declared, or as inferred from the answer to its sample', () => {
     const outputJsonSchema = { type: 'array', items: { type: 'string' } }
     const report = { scriptKind: 'raw', outputJsonSchema, outputSample: '["setosa", 1.0]' } as const
     assert.deepEqual(describePayload(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa', 1] })
@@ -240,7 +240,7 @@ describe('describeService', () => {
     })
   })
 
-  it('shows inputs that may be left out, and then all by name', () => {
+  it('describes optional inputs, with all inputs by name', () => {
     const optionalInputs = [tensor('offset', 'float32', 1)]
     const inputs = [tensor('x', 'float32', 'n')]
     const [input] = describePayload({ inputs, optionalInputs, outputs: inputs })
@@ -250,15 +250,15 @@ describe('describeService', () => {
     assert.deepEqual((input as { example: unknown }).example, { data: { x: [0] } })
   })
 
-  it('says of an example that nothing has scored that it only shows the form', () => {
+  it('says that an example only shows the form if it could not be scored', () => {
     const described = (report: Partial<LoadReport>) =>
       JSON.stringify(describeService(...serviceWith({ inputs: [tensor('x', 'float32', 'n')], ...report }), '3'))
-    assert.match(described({}), /The example shows its form only/)
-    assert.match(described({ inputSample: '{"data": [7]}', isSampleScored: false }), /The example shows its form only/)
+    assert.match(described({}), /The example only shows the form/)
+    assert.match(described({ inputSample: '{"data": [7]}', isSampleScored: false }), /The example only shows the form/)
     assert.doesNotMatch(described({ inputSample: '{"data": [7]}', isSampleScored: true }), /form only/)
   })
 
-  it('shows no example of megabytes', () => {
+  it('omits examples of megabytes', () => {
     const images = [tensor('x', 'float32', -1, 3, 224, 224)]
     const [input] = describePayload({
       inputs: images,
@@ -269,7 +269,7 @@ describe('describeService', () => {
     assert.ok(JSON.stringify(describePayload({ inputs: [tensor('x', 'float32', 2 ** 40)] })).length < 1000)
   })
 
-  it('says nothing of a script that says nothing, but shows its sample', () => {
+  it('leaves a script without declarations open, and shows its sample', () => {
     for (const scriptKind of ['raw', 'rawHttp'] as const) {
       assert.deepEqual(describePayload({ scriptKind }, { entryScript }), [open, open])
       assert.deepEqual(describePayload({ scriptKind, inputSample: 'a,b\n1,2' }, { entryScript })[0], open)
@@ -280,7 +280,7 @@ describe('describeService', () => {
     assert.deepEqual(list, { type: 'array', items: {}, example: [1] })
   })
 
-  it('gives the schema of a script that has one, whatever models it loads', () => {
+  it('uses the schema that a script declares, whatever models it loads', () => {
     const inputJsonSchema = { type: 'object', properties: { Inputs: { type: 'object' } }, required: ['Inputs'] }
     const report = { inputs: [tensor('x', 'float32', 1)], inputJsonSchema }
     assert.deepEqual(describePayload(report, { entryScript }), [inputJsonSchema, open])
@@ -288,13 +288,13 @@ describe('describeService', () => {
     assert.deepEqual(input, { ...inputJsonSchema, example: { Inputs: {} } })
   })
 
-  it('gives a string for an answer that is a string of JSON', () => {
+  it('describes an answer that is a string of JSON as a string', () => {
     const report = { inputs: [tensor('x', 'float32', 'b')], outputs: [tensor('y', 'int32', 'b')] }
     const [, output] = describePayload(report, { response: { encoding: 'json-string' } })
     assert.deepEqual(output, { type: 'string', example: '[0]' })
   })
 
-  it('has no version 2 for what that cannot express', () => {
+  it('has no version 2 of an input that it cannot express', () => {
     const inputJsonSchema = { type: 'object', properties: { a: { type: ['string', 'number'] } } }
     const sut = serviceWith({ inputJsonSchema }, { entryScript })
     assert.equal(describeService(...sut, '2'), undefined)
@@ -302,7 +302,7 @@ describe('describeService', () => {
     assert.deepEqual(availableVersions(...serviceWith({ inputs: [tensor('x', 'float32', 1)] })), ['2', '3', '3.1'])
   })
 
-  it('asks for no credential where none is needed', () => {
+  it('requires no credential for a public service', () => {
     for (const version of ['2', '3', '3.1'] as const) {
       const text = JSON.stringify(describeService(...serviceWith({}), version))
       assert.doesNotMatch(text, /Bearer|BEARER/)

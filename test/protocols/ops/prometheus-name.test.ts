@@ -12,12 +12,12 @@ describe('prometheusName', () => {
     ['system.memory.utilization', '1', 'gauge', 'system_memory_utilization_ratio'],
   ]
   for (const [name, unit, kind, expected] of examples) {
-    it(`of ${kind} ${name} in ${unit} is ${expected}`, () => {
+    it(`is ${expected} for ${kind} ${name} in ${unit}`, () => {
       assert.equal(prometheusName({ kind, name, unit, help: '' }), expected)
     })
   }
 
-  it('is one that Prometheus takes, for every metric, and no two are alike', () => {
+  it('is valid and unique for every metric', () => {
     const names = Object.values(metric).map(prometheusName)
     for (const name of names) assert.match(name, /^[a-zA-Z_:][a-zA-Z0-9_:]*$/)
     assert.equal(new Set(names).size, names.length)
