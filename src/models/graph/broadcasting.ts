@@ -4,7 +4,7 @@ import { constant, type Shape, type TensorState, tensor } from './row-state.ts'
 import { involvesRows, isLiteral, literalValue, one, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
 /**
- * The shape that operands have together, axes aligned from the right (ONNX, "Multidirectional Broadcasting").
+ * Returns the broadcast shape of operands, with axes aligned from the right (ONNX, "Multidirectional Broadcasting").
  *
  * @throws NotProven where the number of rows meets anything but itself, a 1 or nothing: a constant of 3 against the rows
  *   runs with 1 or 3 rows only, and rows on two axes are every row against every other
@@ -22,13 +22,13 @@ function broadcastSizes(symbols: SymbolTable, a: Size, b: Size): Size {
   if (sameSize(a, b) || isLiteral(b, 1)) return a
   if (isLiteral(a, 1)) return b
   if (involvesRows(a) || involvesRows(b)) throw new NotProven('combines the rows with a value of another length')
-  // Of a number and an open size, the open one is 1 or that number too.
+  // An open size against a number is 1 or that number.
   if (literalValue(a) !== undefined) return a
   if (literalValue(b) !== undefined) return b
   return symbols.unknownSize()
 }
 
-/** Elementwise over all inputs. */
+/** Applies an elementwise operator to all inputs. */
 export function broadcast(call: OperatorCall): TensorState {
   return broadcastStates(call.symbols, call.tensors())
 }
@@ -39,8 +39,8 @@ export function broadcastStates(symbols: SymbolTable, states: readonly TensorSta
 }
 
 /**
- * Elementwise over all inputs, as it was before operators aligned axes from the right (up to opset `lastUnaligned`): they
- * stretched operands by rules of their own, so that only equal shapes are safe.
+ * Applies an elementwise operator whose operands were broadcast by other rules up to opset `lastUnaligned`, so that only equal
+ * shapes are safe there.
  */
 export function broadcastSince(lastUnaligned: number): (call: OperatorCall) => TensorState {
   return call => {

@@ -16,7 +16,7 @@ import { involvesRows, literal, one, type Size } from './symbolic-size.ts'
 /** Traces an inner graph with these states as its inputs. */
 export type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
 
-/** What an operator with inner graphs needs besides its call. */
+/** The services that an operator with inner graphs needs besides its call. */
 export interface InnerGraphs {
   readonly trace: TraceGraph
   /** Whether the graph reads a value from outside that has rows. */
@@ -137,7 +137,7 @@ function newSizes(before: State, after: State): readonly Size[] {
   return (after.shape ?? []).filter((size, axis) => size !== before.shape?.[axis])
 }
 
-/** What a round gives, put one after the other along a new axis. */
+/** Stacks the results of all rounds along a new axis. */
 function stacked(state: State, axis: number, length: Size, pre: Size = one): State {
   if (state.kind === 'mixed') return state
   if (state.kind !== 'constant' && state.kind !== 'rows') throw new NotProven('computes with the number of rows')

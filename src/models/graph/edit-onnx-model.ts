@@ -1,4 +1,4 @@
-/** Changes of a graph that leave every other byte of its file as it is. */
+/** Edits a graph without changing any other byte of its file. */
 import type { MessageRange, OnnxModel } from './onnx-model.ts'
 import { concatBytes, encodeBytesField, encodeFieldHead, encodeIntegerField, encodeText } from './protobuf.ts'
 
@@ -13,9 +13,9 @@ const field = {
 export interface GraphEdit {
   /** Fields of the graph, each with the fields that replace it; none: it is removed. */
   readonly replaced: ReadonlyMap<MessageRange, readonly Uint8Array[]>
-  /** Fields that come after all others. */
+  /** Fields to append. */
   readonly appended: readonly Uint8Array[]
-  /** Version of the standard operators where the model itself imports none. */
+  /** Version of the standard operators to import, if the model imports none. */
   readonly standardOpset?: number
 }
 

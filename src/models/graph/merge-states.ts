@@ -3,7 +3,7 @@ import { type Constant, constant, type Shape, type State } from './row-state.ts'
 import { involvesRows, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
 /**
- * What is true of a value that is either `a` or `b`, as a branch or the round of a loop decides.
+ * Merges the states of a value that is either `a` or `b`, depending on a branch or the round of a loop.
  *
  * @throws NotProven when only one has rows, or they have them elsewhere
  */
@@ -50,8 +50,7 @@ function mergeShapes(symbols: SymbolTable, a: Shape, b: Shape): Shape | undefine
 }
 
 /**
- * Whether everything that `general` says is true of `special` too, where a size that is in `open` may be any that does not
- * depend on the rows.
+ * Whether `general` covers `special`, if a size in `open` may be any size that does not depend on the rows.
  */
 export function covers(general: State, special: State, open: ReadonlySet<Size>): boolean {
   if (general.kind === 'constant' && special.kind === 'constant') {

@@ -36,7 +36,7 @@ interface AttributeContent {
   readonly valueType: OnnxType | undefined
 }
 
-/** AttributeProto. Lists are decoded when they are asked for: those of a tree ensemble have millions of entries. */
+/** AttributeProto. Lists are decoded on access, because those of a tree ensemble have millions of entries. */
 export class OnnxAttribute {
   readonly #bytes: Uint8Array
   readonly range: MessageRange

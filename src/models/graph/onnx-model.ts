@@ -29,7 +29,7 @@ export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly OnnxValueInfo[]
   readonly outputs: readonly OnnxValueInfo[]
-  /** What the exporter says of values in between; nobody checks it. */
+  /** Types of intermediate values as declared by the exporter; unchecked. */
   readonly valueInfos: readonly OnnxValueInfo[]
   readonly initializers: readonly OnnxTensor[]
   readonly sparseInitializers: readonly OnnxSparseTensor[]
@@ -70,7 +70,7 @@ export interface OnnxValueInfo {
   readonly type: OnnxType | undefined
 }
 
-/** TypeProto. `elementType` is a TensorProto.DataType; `shape` is undefined when any rank goes. */
+/** TypeProto. `elementType` is a TensorProto.DataType; `shape` is undefined if any rank is allowed. */
 export type OnnxType =
   | { readonly kind: 'tensor'; readonly elementType: number; readonly shape: readonly Dimension[] | undefined }
   | { readonly kind: 'sparseTensor'; readonly elementType: number; readonly shape: readonly Dimension[] | undefined }

@@ -2,7 +2,7 @@ import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
 import type { MessageRange } from './onnx-model.ts'
 import { type Field, readFields, readFloats, readVarints, textAt, UnreadableOnnx } from './protobuf.ts'
 
-/** TensorProto.DataType of each type that we can hold; the others (bfloat16, float8, int4, complex …) have no entry. */
+/** The dtype of each supported TensorProto.DataType; the others (bfloat16, float8, int4, complex …) have no entry. */
 export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
   [1, 'float32'],
   [2, 'uint8'],
@@ -19,7 +19,7 @@ export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
   [13, 'uint64'],
 ] as const)
 
-/** Contents that stand in another file, beside the model. */
+/** Contents in an external file beside the model. */
 export interface ExternalData {
   /** Path of the file, relative to the model's folder. */
   readonly location: string

@@ -6,7 +6,7 @@ import type { Constant, Rows, Shape, State, TensorState } from './row-state.ts'
 import { type Entry, usable } from './row-state.ts'
 import { involvesRows, literalValue, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
-/** What a rule makes of one call: the state of each output, or of the only one. */
+/** Derives the state of each output of a call, or of the only one. */
 export type Rule = (call: OperatorCall) => State | readonly State[]
 
 interface CallContent {

@@ -1,6 +1,6 @@
 /**
- * The wire format of Protocol Buffers, read in place: a message is a range of the file's bytes, so nothing is copied and
- * gigabytes of weights are passed over by their length. (https://protobuf.dev/programming-guides/encoding/)
+ * Reads the wire format of Protocol Buffers in place: a message is a range of the file's bytes, so nothing is copied and
+ * gigabytes of weights are skipped by their length. (https://protobuf.dev/programming-guides/encoding/)
  */
 
 /** Bytes `start` (inclusive) to `end` (exclusive) of the file. */
@@ -9,17 +9,17 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** A field as it stands in the file. `fieldStart` is where its tag begins: `fieldStart` to `end` is what a cut takes out. */
+/** A field in the file. `fieldStart` is the first byte of its tag, so `fieldStart` to `end` is the whole field. */
 export interface Field {
   readonly number: number
   readonly wireType: number
   readonly fieldStart: number
-  /** The content: of a length-delimited field what follows the length, else the number's own bytes. */
+  /** First byte of the content: after the length of a length-delimited field, else of the number. */
   readonly start: number
   readonly end: number
 }
 
-/** The bytes are no well-formed ONNX file; `message` says why, in words for the owner of the model. */
+/** The bytes are not a well-formed ONNX file; `message` says why, for the owner of the model. */
 export class UnreadableOnnx extends Error {
   override readonly name = 'UnreadableOnnx'
 }
@@ -27,7 +27,7 @@ export class UnreadableOnnx extends Error {
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
 /**
- * Walks over the fields of one message, in the file's order.
+ * Iterates over the fields of a message, in the file's order.
  *
  * @throws UnreadableOnnx where a field does not end within the message
  */
@@ -66,7 +66,7 @@ export function* readFields(bytes: Uint8Array, { start, end }: ByteRange): Gener
   }
 }
 
-/** A tag or a length: an unsigned number below 2^53. */
+/** Reads a tag or a length: an unsigned number below 2^53. */
 function readLength(bytes: Uint8Array, at: number, end: number): [value: number, after: number] {
   let value = 0
   let unit = 1
@@ -88,7 +88,7 @@ function endOfVarint(bytes: Uint8Array, at: number, end: number): number {
   throw new UnreadableOnnx(`the number at byte ${at} does not end`)
 }
 
-/** An `int64` (or `uint64`, when `isSigned` is false) whose varint begins at `start`. */
+/** Reads an `int64` (or `uint64`, if `isSigned` is false) whose varint begins at `start`. */
 export function varintAt(bytes: Uint8Array, start: number, isSigned = true): bigint {
   let low = 0
   let high = 0
@@ -101,14 +101,14 @@ export function varintAt(bytes: Uint8Array, start: number, isSigned = true): big
     else top += septet * 2 ** (7 * (index - 8))
     if (byte < 128) break
   }
-  // Nearly every number in a model is small; a BigInt is made in one step for those.
+  // Nearly all numbers in a model are small, and become a BigInt in one step.
   if (top === 0 && high < 2 ** 24) return BigInt(low + high * 2 ** 28)
   const value = BigInt(low) | (BigInt(high) << 28n) | (BigInt(top) << 56n)
   return isSigned ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)
 }
 
 /**
- * The numbers of a repeated `int64` (or `uint64`) field, packed or one by one.
+ * Reads the numbers of a repeated `int64` (or `uint64`) field, packed or one by one.
  *
  * @throws UnreadableOnnx when a packed number does not end
  */
@@ -125,7 +125,7 @@ export function* readVarints(bytes: Uint8Array, field: Field, isSigned = true): 
   }
 }
 
-/** The numbers of a repeated `float` or `double` field, packed or one by one. */
+/** Reads the numbers of a repeated `float` or `double` field, packed or one by one. */
 export function* readFloats(bytes: Uint8Array, field: Field, width: 4 | 8): Generator<number> {
   if (field.wireType !== wireTypes.bytes) expectWireType(field, width === 4 ? wireTypes.fixed32 : wireTypes.fixed64)
   if ((field.end - field.start) % width !== 0)
@@ -142,7 +142,7 @@ export function expectWireType(field: Field, wireType: number): void {
     )
 }
 
-// A byte order mark belongs to the text; text that is not UTF-8 could make two names equal.
+// A byte order mark is part of the text; replacing invalid UTF-8 could make two names equal.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** @throws UnreadableOnnx when the bytes are not UTF-8 */
@@ -155,18 +155,18 @@ export function textAt(bytes: Uint8Array, field: Field): string {
   }
 }
 
-/** One length-delimited field (message, text, packed list) of which `parts`, one after the other, are the content. */
+/** Encodes a length-delimited field (message, text, packed list) whose content is the concatenated `parts`. */
 export function encodeBytesField(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return concatBytes([encodeFieldHead(number, length), ...parts])
 }
 
-/** Tag and length of a length-delimited field whose content follows. */
+/** Encodes tag and length of a length-delimited field. */
 export function encodeFieldHead(number: number, length: number): Uint8Array {
   return concatBytes([encodeVarint((BigInt(number) << 3n) | 2n), encodeVarint(BigInt(length))])
 }
 
-/** One `int64`, `int32` or enum field. */
+/** Encodes an `int64`, `int32` or enum field. */
 export function encodeIntegerField(number: number, value: number | bigint): Uint8Array {
   return concatBytes([encodeVarint(BigInt(number) << 3n), encodeVarint(BigInt.asUintN(64, BigInt(value)))])
 }

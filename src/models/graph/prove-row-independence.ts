@@ -7,32 +7,32 @@ import { type RuleTable, ruleTable } from './rule-table.ts'
 import { literal, one, rowCount, type SymbolTable, sameSize } from './symbolic-size.ts'
 import { Tracer } from './trace-graph.ts'
 
-/** Whether rows of several requests may share a run of the model, and be cut apart again. */
+/** Whether rows of several requests may share a run of the model, and be split again. */
 export type RowIndependence =
   | {
       readonly kind: 'independent'
-      /** The inputs whose first axis is the rows: all that a request must send. */
+      /** Inputs whose first axis is the rows: those that a request must send. */
       readonly inputs: readonly string[]
       /** Inputs with a default, the same for all rows: a request that sends one must run alone. */
       readonly defaultedInputs: readonly string[]
       /** In the model's order. */
       readonly outputs: readonly OutputRows[]
       /**
-       * Inner axes of inputs that have one name, by that name. The proof holds for requests in which all axes of one name
-       * have one size.
+       * Inner axes of inputs by name, for names that several axes have. The proof holds for requests in which all axes of a
+       * name have the same size.
        */
       readonly namedAxes: ReadonlyMap<string, readonly InputAxis[]>
     }
   | {
       readonly kind: 'dependent'
-      /** The node, when it has a name, and its operator, when the reason lies in one. */
+      /** The node, if it has a name, and its operator, if the reason is in one. */
       readonly node?: string
       readonly operator?: string
       /** A whole sentence without a full stop, for the log: `node "Softmax_3" (Softmax) normalises over the axis of the rows`. */
       readonly reason: string
     }
 
-/** How one output lies: row i along `rowAxis` belongs to row i of the inputs. */
+/** The layout of an output: row i along `rowAxis` belongs to row i of the inputs. */
 export interface OutputRows {
   readonly name: string
   /** `list`: a sequence of tensors, each like this. `maps`: a sequence of one map a row, whose rowAxis is 0. */
@@ -46,26 +46,26 @@ export interface InputAxis {
 }
 
 export interface ProofOptions {
-  /** Reads small integer tensors that stand in another file: shapes may lie there. */
+  /** Reads small integer tensors from external files, which may hold shapes. */
   readonly readExternal?: ReadExternal
   readonly rules?: RuleTable
-  /** The axis of each input that is the rows; undefined: this input is the same for all rows. All have axis 0 if absent. */
+  /** Returns the row axis of an input; undefined if it is the same for all rows. Default: axis 0 for all inputs. */
   readonly findRowAxis?: (input: string) => number | undefined
 }
 
 /**
- * Proves from the graph that row i of every output depends on row i of the inputs and on nothing else: one pass over the
- * nodes, one state a value, and no proof wherever no rule says so. Nothing is run, and what the file claims of shapes in
- * between is not believed.
+ * Proves from the graph that row i of every output depends only on row i of the inputs. Makes one pass over the nodes with one
+ * state per value, and proves nothing without a rule. Nothing is run, and shapes of intermediate values in the file are not
+ * trusted.
  *
- * The proof is of one run with as many rows in every input, at least one. The caller checks that, and that the outputs have
- * as many rows.
+ * The proof holds for a run with the same number of rows in every input, at least one. The caller checks this, and that the
+ * outputs have as many rows.
  */
 export function proveRowIndependence(model: OnnxModel, options: ProofOptions = {}): RowIndependence {
   try {
     return prove(model, options)
   } catch (failure) {
-    // Constants are decoded on the way.
+    // Constants are decoded during the proof.
     if (failure instanceof UnreadableOnnx) return { kind: 'dependent', reason: failure.message }
     if (failure instanceof NotProven) return { kind: 'dependent', reason: `the graph ${failure.message}` }
     throw failure
@@ -106,14 +106,14 @@ function prove(
   }
 }
 
-/** @returns why the inputs as declared have no rows to join; undefined when they have */
+/** @returns the reason why the declared inputs have no rows; undefined if they have */
 function refuseInputs(
   inputs: readonly OnnxValueInfo[],
   findRowAxis: (input: string) => number | undefined,
 ): string | undefined {
   const rowNames = new Set<Dimension>()
   for (const { name, type } of inputs) {
-    if (type?.kind !== 'tensor') return `input "${name}" is no dense tensor`
+    if (type?.kind !== 'tensor') return `input "${name}" is not a dense tensor`
     const axis = findRowAxis(name)
     if (axis === undefined) continue
     if (!type.shape) return `input "${name}" declares no shape; export the model with an open batch axis`
@@ -149,7 +149,7 @@ function inputState({ type }: OnnxValueInfo, rowAxis: number | undefined, symbol
   return tensor(shape)
 }
 
-/** @returns how the output lies, or why it cannot be cut into rows */
+/** @returns the layout of the output, or the reason why it cannot be split into rows */
 function outputRows(name: string, state: State): OutputRows | string {
   switch (state.kind) {
     case 'rows':

@@ -13,10 +13,10 @@ import {
 } from './symbolic-size.ts'
 
 /**
- * The shape that a Reshape makes: 0 copies the size on the same axis (unless `isZeroMeant`), −1 takes what is left.
+ * Returns the shape that a Reshape makes: 0 copies the size on the same axis (unless `isZeroMeant`), −1 takes the rest.
  *
- * Where the totals differ only by one open size against a number, that size is the number from here on (else the run fails,
- * with one row as with many): exporters that trace write the sequence length of their example into the target.
+ * If the totals differ only by an open size against a number, the size is bound to that number (otherwise the run fails, with
+ * any number of rows): exporters that trace write the sequence length of their example into the target.
  *
  * @throws NotProven when −1 takes part of the rows
  */
@@ -31,9 +31,9 @@ export function resolveTarget(symbols: SymbolTable, shape: Shape, target: Shape,
   const others = product(sizes.toSpliced(inferred, 1))
   const rest = divide(total, others)
   if (rest) return sizes.with(inferred, rest)
-  // The number of rows stands on both sides and cancels out; what is left does not depend on it.
+  // The number of rows cancels out, so the rest does not depend on it.
   if (involvesRows(others) || !involvesRows(total)) return sizes.with(inferred, symbols.unknownSize())
-  throw new NotProven('may cut a row into another number of pieces than it joins')
+  throw new NotProven('may split a row into another number of parts than it joins')
 }
 
 function copied(shape: Shape, axis: number): Size {
@@ -57,8 +57,8 @@ function bindDifference(symbols: SymbolTable, total: Size, target: Size): void {
 }
 
 /**
- * Reads the same entries as another shape. Before the rows stand `blocks` entries of the outer axes; every target in which
- * as many stand before the rows' axis, or a whole divisor of them, keeps each row's entries together in the same order.
+ * Reshapes a tensor. The outer axes before the rows have `blocks` entries; a target whose axes before the rows have as many
+ * entries, or a divisor of them, keeps the entries of each row together in the same order.
  *
  * @throws NotProven when a row's entries would be joined with another's
  */

@@ -13,7 +13,7 @@ import {
 
 export type Shape = readonly Size[]
 
-/** What is known of one value in the graph. */
+/** The abstract state of a value in the graph. */
 export type State = Constant | Rows | RowCounts | List | Maps | Mixed
 
 /** Depends neither on the rows' content nor on their number; on other sizes of the request it may. */
@@ -82,7 +82,7 @@ export function constant(shape?: Shape, content?: readonly Size[]): Constant {
 }
 
 /**
- * What an operator makes of rows: a tensor of that shape, whose blocks are those of its operands.
+ * Returns the state of an operator's output: a tensor of that shape, whose blocks are those of its operands.
  *
  * @throws NotProven when the number of rows stands on two axes, or the operands' rows lie in different orders
  */

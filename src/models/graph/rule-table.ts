@@ -18,7 +18,7 @@ export type RuleTable = ReadonlyMap<string, ReadonlyMap<string, Rule>>
 const asMap = (...families: readonly Readonly<Record<string, Rule>>[]): ReadonlyMap<string, Rule> =>
   new Map(families.flatMap(family => Object.entries(family)))
 
-/** What is known of each operator, by domain and name. What is not here is never proven. */
+/** The rule of each operator, by domain and name. An operator without a rule is never proven. */
 export const ruleTable: RuleTable = new Map([
   [
     '',
@@ -55,8 +55,8 @@ export const ruleTable: RuleTable = new Map([
 ])
 
 /**
- * The newest version of each operator set that the rules were checked against. A later one may give an operator another
- * meaning, so that nothing is proven there.
+ * The newest version of each operator set that the rules were checked against. Later versions may change the meaning of an
+ * operator, so nothing is proven for them.
  */
 export const newestKnownOpset: ReadonlyMap<string, number> = new Map([
   ['', 26],

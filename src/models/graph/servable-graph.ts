@@ -14,7 +14,7 @@ export interface ServedOutput {
   readonly name: string
   /** As the edited graph calls it. */
   readonly value: string
-  /** What the entries of the last axis are called. */
+  /** Names of the entries of the last axis. */
   readonly classes?: readonly string[]
   /** Name of the output, a list of tensors, that it is an entry of. */
   readonly list?: string
@@ -95,7 +95,7 @@ class Editing {
   readonly appended: Uint8Array[] = []
   readonly #bytes: Uint8Array
   readonly #producers: ReadonlyMap<string, OnnxNode>
-  /** How often each value is used, by nodes (those of inner graphs too) and as an output. */
+  /** Number of uses of each value, by nodes (including those of inner graphs) and as an output. */
   readonly #uses = new Map<string, number>()
   readonly #names: Set<string>
 
@@ -130,7 +130,7 @@ class Editing {
     const classes = source && findClasses(source)
     const isList = source?.operator === 'SequenceConstruct' && source.domain === ''
     if (!source || (!classes && !isList)) throw new UnservableGraph(notServable(name, type, source))
-    // ONNX says that ZipMap takes float32; skl2onnx gives it float64 where the columns are, and answers are no worse for it.
+    // By the ONNX specification ZipMap takes float32, but skl2onnx passes float64 if the columns are, which works as well.
     const elementType = classes ? undefined : findElementType(type)
     if (elementType !== undefined) requireType('output', name, elementType)
     const served = source.inputs.map((_, index) => {
@@ -148,7 +148,7 @@ class Editing {
     return served
   }
 
-  /** The node that makes an output, behind those that only give it another name, from the last one on. */
+  /** Returns the node that computes an output, after the Identity nodes that rename it, from the last one on. */
   #chainTo(output: string): OnnxNode[] {
     const chain: OnnxNode[] = []
     for (let node = this.#producers.get(output); node && !chain.includes(node); ) {
@@ -159,7 +159,7 @@ class Editing {
     return chain
   }
 
-  /** Puts the nodes where the chain ended. Of the chain, what nobody else uses goes. */
+  /** Replaces the end of the chain by the nodes, and removes nodes of the chain that have no other use. */
   #replaceEnd(chain: readonly OnnxNode[], nodes: readonly Uint8Array[]): void {
     let isNeeded = false
     for (const [index, node] of chain.entries()) {
@@ -170,8 +170,8 @@ class Editing {
     }
   }
 
-  #freshName(wish: string): string {
-    let name = wish
+  #freshName(preferred: string): string {
+    let name = preferred
     while (this.#names.has(name)) name += '_'
     this.#names.add(name)
     return name
@@ -188,7 +188,7 @@ class Editing {
   }
 }
 
-/** @returns what ZipMap calls the columns of its input; undefined: it is another node */
+/** @returns the names that ZipMap gives to the columns of its input; undefined for another node */
 function findClasses({ operator, domain, attributes }: OnnxNode): string[] | undefined {
   if (operator !== 'ZipMap' || domain !== 'ai.onnx.ml') return undefined
   const texts = attributes.get('classlabels_strings')?.strings ?? []
@@ -211,7 +211,7 @@ function requireTensor(
   if (type?.kind === 'tensor') return requireType(side, name, type.elementType)
   const what = type ? describe(type) : 'of no declared type'
   throw new UnservableGraph(
-    `${side} "${name}" is ${what}, and only tensors can be ${side === 'input' ? 'sent' : 'answered'}: export the model with tensors as its ${side}s`,
+    `${side} "${name}" is ${what}, but only tensors can be ${side === 'input' ? 'sent' : 'returned'}: export the model with tensors as its ${side}s`,
   )
 }
 
@@ -219,7 +219,7 @@ function requireType(side: 'input' | 'output', name: string, elementType: number
   if (dtypeOfElementType.has(elementType)) return
   const type = otherTypes.get(elementType) ?? `of element type ${elementType}`
   throw new UnservableGraph(
-    `${side} "${name}" is ${type}, which JavaScript has no numbers for: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
+    `${side} "${name}" is ${type}, which JavaScript cannot represent: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
   )
 }
 
@@ -257,7 +257,7 @@ function typeName(elementType: number): string {
   return dtypeOfElementType.get(elementType) ?? otherTypes.get(elementType) ?? `type ${elementType}`
 }
 
-/** TensorProto.DataType of those that no JavaScript array holds. */
+/** Names of the element types (TensorProto.DataType) that JavaScript has no array for. */
 const otherTypes: ReadonlyMap<number, string> = new Map([
   [14, 'complex64'],
   [15, 'complex128'],

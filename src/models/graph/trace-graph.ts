@@ -11,9 +11,9 @@ import { randomOperators } from './rules/refused.ts'
 import { followSizes, maxFollowedEntries } from './rules/sizes.ts'
 import { literal, SymbolTable } from './symbolic-size.ts'
 
-/** Nodes traced in all, those of functions and loops once for every time. */
+/** Limit of traced nodes, counting those of functions and loops every time. */
 const maxSteps = 300_000
-/** Functions within functions. */
+/** Limit of nested function calls. */
 const maxCallDepth = 40
 
 export interface TraceOptions {
@@ -21,7 +21,7 @@ export interface TraceOptions {
   readonly readExternal?: ReadExternal
 }
 
-/** Where names have their values: a graph, within the graphs around it. */
+/** The values of names in a graph, inside the scope of its outer graph. */
 interface Scope {
   readonly values: Map<string, State>
   readonly initializers: ReadonlyMap<string, OnnxTensor>
@@ -30,7 +30,7 @@ interface Scope {
   readonly attributes: ReadonlyMap<string, OnnxAttribute>
 }
 
-/** Follows the states of all values through a model, node by node in the file's order. */
+/** Derives the states of all values of a model, node by node in the file's order. */
 export class Tracer {
   readonly symbols = new SymbolTable()
   readonly #model: OnnxModel
@@ -79,15 +79,12 @@ export class Tracer {
       const states = this.#step(node, scope, live.read)
       for (const [index, name] of node.outputs.entries()) {
         if (name === '' || !live.read.has(name)) continue
-        // A name that stands for two values could be read as either.
+        // A name with two values would be ambiguous.
         const isTaken = scope.values.has(name) || scope.initializers.has(name)
         const state = isTaken ? undefined : states[index]
         scope.values.set(
           name,
-          state ??
-            mixed(
-              describeFailure(node, isTaken ? 'gives a name again that is taken' : 'has more outputs than are known'),
-            ),
+          state ?? mixed(describeFailure(node, isTaken ? 'defines a name again' : 'has more outputs than are known')),
         )
       }
     }
@@ -242,7 +239,7 @@ export class Tracer {
   }
 }
 
-/** An operator on constants gives constants; the rule is asked for their shapes. */
+/** An operator on constants returns constants; its rule determines their shapes. */
 function traceConstants(call: OperatorCall, rule: ((call: OperatorCall) => State | readonly State[]) | undefined) {
   let states: readonly State[] = []
   try {

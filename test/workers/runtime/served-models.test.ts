@@ -101,9 +101,9 @@ describe('a model that cannot be served', () => {
   const runtime = 'ONNX Runtime \\d+\\.\\d+\\.\\d+'
   const reasons: Record<string, string> = {
     bfloat16:
-      'cannot be served: input "x" is bfloat16, which JavaScript has no numbers for: export the model with float32',
-    float8: 'cannot be served: input "x" is float8 \\(e4m3fn\\), which JavaScript has no numbers for',
-    int4: 'cannot be served: input "x" is int4, which JavaScript has no numbers for',
+      'cannot be served: input "x" is bfloat16, which JavaScript cannot represent: export the model with float32',
+    float8: 'cannot be served: input "x" is float8 \\(e4m3fn\\), which JavaScript cannot represent',
+    int4: 'cannot be served: input "x" is int4, which JavaScript cannot represent',
     ir_version: `cannot be loaded: its IR version is 99, and ${runtime} reads up to \\d+: export it`,
     opset: `cannot be loaded: it uses version 99 of the operators of ai\\.onnx, and ${runtime} has up to \\d+: export it`,
     custom_operator:
@@ -115,7 +115,7 @@ describe('a model that cannot be served', () => {
     sequence_input:
       'cannot be served: input "all" is a sequence .*only tensors can be sent: export the model with tensors as its inputs$',
     optional_output:
-      'cannot be served: output "maybe" is optional .*only tensors can be answered: export the model with tensors as its outputs$',
+      'cannot be served: output "maybe" is optional .*only tensors can be returned: export the model with tensors as its outputs$',
   }
   for (const [name, reason] of Object.entries(reasons)) {
     it(`is refused in one sentence: ${name}`, async () => {

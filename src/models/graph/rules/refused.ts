@@ -2,7 +2,7 @@ import { NotProven } from '../not-proven.ts'
 import type { Rule } from '../operator-call.ts'
 import { constant } from '../row-state.ts'
 
-/** Operators that are known to look at other rows, or at their number, and why. All others without a rule are not known. */
+/** Operators that depend on other rows or on their number, and why. Operators without any rule are reported as unknown. */
 const reasons: Readonly<Record<string, string>> = {
   DynamicQuantizeLinear: 'takes one scale from all rows together (dynamic quantisation)',
   DynamicQuantizeMatMul: 'takes one scale from all rows together (dynamic quantisation)',
@@ -34,7 +34,7 @@ export const refusedRules: Readonly<Record<string, Rule>> = {
   },
 }
 
-/** Operators that differ from run to run even when all their inputs are constants. */
+/** Operators whose results differ between runs even if all inputs are constant. */
 export const randomOperators: ReadonlySet<string> = new Set([
   'RandomNormal',
   'RandomNormalLike',

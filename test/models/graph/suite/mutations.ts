@@ -48,7 +48,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'Reshape: a whole number of entries a row',
     file: 'reshape.ts',
-    from: "throw new NotProven('may cut a row into another number of pieces than it joins')",
+    from: "throw new NotProven('may split a row into another number of parts than it joins')",
     to: 'return sizes.with(inferred, rowCount)',
   },
   {
