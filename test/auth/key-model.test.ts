@@ -8,7 +8,7 @@ const [second, minute, hour] = [1000, 60_000, 3_600_000]
 const soft = 5 * minute
 const hard = 24 * hour
 
-/** What the secret of a key type held from some moment on. */
+/** The content of a secret during a span of time. */
 interface Held {
   readonly type: KeyType
   until: number
@@ -18,8 +18,8 @@ interface Held {
 }
 
 /**
- * The vault as it really was, beside the keys that the app believes in. It knows nothing of reads, turns or back-off:
- * only what was true when, and how long what was true may be believed.
+ * The history of the vault, to compare with the keys that the app accepts. It models no reads, rate limits or back-off: only
+ * what was true when, and for how long a cached value may be trusted.
  */
 class Model {
   readonly app = setUp()
@@ -74,7 +74,7 @@ class Model {
       return
     }
     if (!this.#counts(held) || held !== this.current(held.type) || this.app.store.state !== 'up') return
-    // A valid key may come when the turn for an early read is spent, or during a read that hangs; then it works at the next turn.
+    // A valid key may come right after a forced read, or during one that hangs; the next forced read finds it.
     await this.app.clock.advance(10 * second)
     if (this.#counts(held))
       assert.equal((await this.#ask(key)).outcome, 'accepted', `${key} is valid, after ${outcome}`)

@@ -87,9 +87,9 @@ describe('ServiceKeys', () => {
     keys.keysChanged('iris-primary-key')
     keys.keysChanged('Iris-Primary-Key') // names of secrets have no case
     await clock.advance(200)
-    assert.equal(store.calls.length, 6) // the first read, the one that was too early, and one for both events
+    assert.equal(store.calls.length, 6) // the first read, the stale one, and one for both events
     assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
-    for (const other of ['somebody-elses-secret', 'digits-primary-key']) keys.keysChanged(other)
+    for (const other of ['unrelated-secret', 'digits-primary-key']) keys.keysChanged(other)
   })
 
   it('accepts cached keys for 24 hours without the vault, and then reports them as unavailable', async () => {

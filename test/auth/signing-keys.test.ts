@@ -10,7 +10,7 @@ const unavailable = { code: 'TOKEN_KEYS_UNAVAILABLE', status: 503 }
 const rejected = { code: 'BEARER_REJECTED' }
 const minute = 60_000
 
-/** A service whose keys come over HTTP from an authority that can fail, by a clock that the test turns. */
+/** A service whose keys come over HTTP from an authority that can fail, with a virtual clock. */
 async function serviceOf(test: TestContext, ...keysOfAuthority: SigningKey[]) {
   const authority = await new Authority(...keysOfAuthority).start(test)
   const clock = { elapsed: 0 }

@@ -11,7 +11,7 @@ const authority = 'https://login.microsoftonline.com'
 const issuers = [`${authority}/${tenantId}/v2.0`, `https://sts.windows.net/${tenantId}/`]
 const own = new SigningKey('own')
 const other = new SigningKey('other')
-const foreign = new SigningKey('own') // of somebody who knows the name of the key
+const foreign = new SigningKey('own') // an attacker's key with the same name
 const now = Date.UTC(2026, 0, 1)
 const claims = claimsOf(authority, now)
 
@@ -73,8 +73,8 @@ describe('TokenAuthorizer', () => {
     await authorize(own.sign({ ...claims, nbf: seconds + 60 }))
     const expired = { code: 'BEARER_REJECTED', message: 'The token has expired.' }
     await assert.rejects(authorize(own.sign({ ...claims, exp: seconds - 60 })), expired)
-    const early = { code: 'BEARER_REJECTED', message: 'The token is not valid yet.' }
-    await assert.rejects(authorize(own.sign({ ...claims, nbf: seconds + 61 })), early)
+    const notYet = { code: 'BEARER_REJECTED', message: 'The token is not valid yet.' }
+    await assert.rejects(authorize(own.sign({ ...claims, nbf: seconds + 61 })), notYet)
   })
 
   it('reveals nothing about time to forgers', async () => {

@@ -238,7 +238,10 @@ describe('the digits service', () => {
     for (const [body, headers, status, code] of cases)
       assert.deepEqual((await failureOf(await app.score('digits', body, headers))).slice(0, 2), [status, code])
     const [, , message] = await failureOf(await app.score('digits', whole, { 'content-type': 'text/csv' }))
-    assert.match(message, /^Expects Content-Type to be application\/json; received "text\/csv"\. Also accepted: image\/png, /)
+    assert.match(
+      message,
+      /^Expects Content-Type to be application\/json; received "text\/csv"\. Also accepted: image\/png, /,
+    )
     assert.equal(await (await app.score('digits', greyPng([[255]]), png)).status, 200)
   })
 })

@@ -112,7 +112,7 @@ interface Round {
 function settle(call: OperatorCall, first: readonly TensorState[], round: (states: readonly State[]) => Round): Round {
   let states: readonly State[] = first.map(withoutValues)
   const open = new Set<Size>()
-  for (let attempt = 0; attempt < 4; attempt++) {
+  for (let pass = 0; pass < 4; pass++) {
     const outcome = round(states)
     if (outcome.carried.length !== states.length) throw new NotProven('carries another number of values out than in')
     const failed = outcome.carried.find(state => state.kind === 'mixed')

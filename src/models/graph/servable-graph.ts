@@ -32,7 +32,7 @@ export interface ServableGraph {
   readonly inputsOfAnyShape: ReadonlySet<string>
 }
 
-/** The graph takes or gives what nobody could send or read; `message` says what, and the way out. */
+/** An input or output of the graph cannot be served; `message` names it and a remedy. */
 export class UnservableGraph extends Error {
   override readonly name = 'UnservableGraph'
 }

@@ -276,7 +276,7 @@ const traps: readonly Trap[] = [
     is: /count through all rows/,
   },
   {
-    what: 'a pool whose positions nobody reads',
+    what: 'a pool whose positions are not read',
     x: ['n', 3, 8, 8],
     nodes: [node('MaxPool', 'x', 'y i', { kernel_shape: [2, 2] })],
     is: 0,
@@ -644,7 +644,7 @@ const traps: readonly Trap[] = [
     constants: [floats('c', [4])],
     is: /does not depend on the rows/,
   },
-  { what: 'an operator nobody knows', nodes: [node('Mystery', 'x', 'y')], is: /Mystery.*no rule/ },
+  { what: 'an unknown operator', nodes: [node('Mystery', 'x', 'y')], is: /Mystery.*no rule/ },
   {
     what: 'an operator set that is newer than the rules',
     opset: 27,
