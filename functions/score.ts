@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
-import { answerScore } from '../src/protocols/azureml/endpoints.ts'
+import { answerScore } from '../src/protocols/azureml/score.ts'
 import { everyMethod } from './every-method.ts'
 
 app.http('score', {

@@ -21,7 +21,7 @@ import { ServiceKeys } from '../auth/service-keys.ts'
 import { ScoringError, ServiceLoadError, StartupError } from '../errors.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
 import { observeServices } from '../inference/observe-services.ts'
-import { ScoringService } from '../inference/scoring-service.ts'
+import { type Engine, ScoringService } from '../inference/scoring-service.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceDefinition, serviceNamePattern } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
@@ -29,7 +29,7 @@ import { withProviders } from '../models/repository/provider-attempts.ts'
 import { hasScript, type ThreadSpec } from '../models/repository/service-spec.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { ByteBudget } from '../scheduling/byte-budget.ts'
-import { RunPermits } from '../scheduling/run-permits.ts'
+import { RunPermits } from '../scheduling/cpu-shares.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
@@ -92,21 +92,20 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
-    const scheduler = spec
-      ? startScheduler(spec, settings, permits, metrics, modelCache, runRecords)
-      : { failure: failure ?? 'unknown' }
+    const engine: Engine = spec
+      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, permits, metrics, modelCache, runRecords) }
+      : { kind: 'none', failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
-    const tellsTimes = settings.hasServerTiming
     return new ScoringService({
       name,
       definition,
       authorizer,
-      scheduler,
+      engine,
       documents,
       metrics,
       bytes: shareOf(bytes, definition, metrics),
-      tellsTimes,
+      hasServerTiming: settings.hasServerTiming,
     })
   })
   const metrics = [...scoringMetrics.families, ...observeServices(services)]

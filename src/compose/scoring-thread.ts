@@ -1,13 +1,22 @@
 /** What one worker thread runs: loads its service, then scores one dispatch after the other. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { availableProcessors } from '../adapters/local/available-processors.ts'
+import { CachedModels } from '../adapters/model-cache/cached-models.ts'
 import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-binding.ts'
+import { loadOnnxModel } from '../adapters/onnxruntime/load-onnx-model.ts'
+import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { hasScript } from '../models/repository/service-spec.ts'
+import { azuremlCodec } from '../protocols/azureml/codec.ts'
+import { readJsonSchema } from '../protocols/openapi/declared.ts'
+import { describeOutput } from '../protocols/openapi/describe-output.ts'
+import { installImageDecoder } from '../scripts/image.ts'
 import type { PostFromThread } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
-import { loadService } from '../workers/runtime/load-service.ts'
+import { loadService, type WorkerParts } from '../workers/runtime/load-service.ts'
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
+import { tensorCodec } from '../workers/runtime/tensor-codec.ts'
 import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from '../workers/transport/messages.ts'
 import { NativeGate } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
@@ -28,11 +37,24 @@ guardNativeCalls(
   () => gate.leave(),
 )
 startRuntime()
+installImageDecoder(decodeImageWithSharp)
 gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
 const post: PostFromThread = (message, transfer) => {
-  if (message.type === 'results' && message.isLast) traceEnd()
+  if (message.type === 'results' && message.isLast) traceEnd(message.yielded)
   port.postMessage(message, transfer)
+}
+
+function parts(cacheFolder: string | undefined): WorkerParts {
+  const cached = new CachedModels(cacheFolder)
+  return {
+    codecs: { azureml: azuremlCodec, tensors: tensorCodec },
+    processorCount: availableProcessors(),
+    openModel: (model, accelerator) => loadOnnxModel(model, accelerator, cached),
+    uncachedModels: () => cached.missing,
+    describeInput: declared => readJsonSchema(declared, 'input'),
+    describeOutput,
+  }
 }
 
 async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): Promise<void> {
@@ -45,7 +67,7 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
     }
     const board = new ProgressBoard(memory)
     if (trace) openRunTrace(trace, spec.service, board)
-    const { service, report } = await loadService(spec, cacheFolder)
+    const { service, report } = await loadService(spec, parts(cacheFolder))
     const runner = new DispatchRunner(service, board, post)
     port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])
@@ -58,9 +80,8 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
 
 async function score(runner: DispatchRunner, packed: ToThread): Promise<void> {
   const requests = unpackRequests(packed)
-  traceDispatch(requests, packed.indexes)
-  if (packed.indexes) runner.takeIn(requests, packed.indexes)
-  else await runner.run(requests)
+  traceDispatch(requests, packed.resumed)
+  await runner.run(requests, packed.resumed)
 }
 
 /** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the dispatch. */

@@ -4,12 +4,13 @@ import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
+import { UnpackTurns } from '../scheduling/concurrency-limit.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
-import { UnpackTurns } from '../scheduling/turns.ts'
-import type { Patience } from '../scheduling/waiting-request.ts'
+import type { CallDeadline } from '../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import type { Call } from './call.ts'
 import { readWholeResult } from './whole-result.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
@@ -17,22 +18,27 @@ export type ServiceStatus = 'loading' | 'ready' | 'failed'
 export interface ScoringServiceOptions {
   readonly name: string
   readonly definition: ServiceDefinition
-  /** undefined: open to everybody, because `service.json` says so. */
+  /** undefined: `service.json` says that the service is public. */
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
-  readonly scheduler: ServiceScheduler | { readonly failure: string }
+  readonly engine: Engine
   readonly documents?: OwnDocuments | undefined
   readonly metrics?: ServiceMetrics | undefined
-  /** What its requests may hold; absent: as much as they want. */
+  /** Bytes that its requests may hold; absent: any number. */
   readonly bytes?: ByteBudget | undefined
-  /** Answers tell where their time went. */
-  readonly tellsTimes?: boolean
+  /** Answers carry a `Server-Timing` header. */
+  readonly hasServerTiming?: boolean
 }
 
-/** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to come again. */
-const longestWaitForLoadMs = 25_000
+/** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
+export type Engine =
+  | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler }
+  | { readonly kind: 'none'; readonly failure: string }
 
-/** A service as callers meet it: how it is opened, whether it can score, and the one path every score takes. */
+/** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
+const maxWaitForLoadMs = 25_000
+
+/** A service as callers meet it: who may call it, whether it can score, and the one path that every score takes. */
 export class ScoringService {
   readonly name: string
   readonly definition: ServiceDefinition
@@ -40,11 +46,11 @@ export class ScoringService {
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
-  readonly tellsTimes: boolean
-  /** What its requests hold. */
+  readonly hasServerTiming: boolean
+  /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
   readonly #unpackTurns = new UnpackTurns()
-  readonly #scheduler: ScoringServiceOptions['scheduler']
+  readonly #engine: Engine
   #waitingForLoad = 0
 
   constructor(options: ScoringServiceOptions) {
@@ -53,41 +59,104 @@ export class ScoringService {
     this.authorizer = options.authorizer
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
-    this.tellsTimes = options.tellsTimes ?? false
+    this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
-    this.#scheduler = options.scheduler
+    this.#engine = options.engine
   }
 
   get status(): ServiceStatus {
-    if (this.#scheduler.failure !== undefined) return 'failed'
+    if (this.failure !== undefined) return 'failed'
     return this.report ? 'ready' : 'loading'
   }
 
-  /** Loaded, and its callers can be told from others. */
+  /** Whether the service has loaded and can check its callers. */
   get isReady(): boolean {
     return this.status === 'ready' && this.authorizer?.isReady !== false
   }
 
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
-    return 'report' in this.#scheduler ? this.#scheduler.report : undefined
+    return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.report : undefined
   }
 
-  /** What its threads do; undefined where it never had any. */
+  /** What its workers do; undefined where it never had any. */
   get activity(): SchedulerActivity | undefined {
-    return 'activity' in this.#scheduler ? this.#scheduler.activity : undefined
+    return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.activity : undefined
   }
 
   /** Why it cannot score, for its owner. */
   get failure(): string | undefined {
-    return this.#scheduler.failure
+    return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.failure : this.#engine.failure
+  }
+
+  /**
+   * The path of every score that a caller waits for: authorize, wait for the model to load, admit, read, enqueue.
+   *
+   * @returns what became of the request once it was queued, which may be a failure
+   * @throws ScoringError for a call that is refused before it is queued: as the authorizer says, SERVICE_LOADING,
+   *   SERVICE_UNAVAILABLE, QUEUE_FULL, or what `call.read` throws
+   */
+  async infer(call: Call): Promise<InferenceResult> {
+    const authorizing = this.authorizer?.authorize(call.credential, call.caller)
+    if (authorizing) await authorizing
+    let deadline = call.readDeadline()
+    if (!this.report) {
+      // The wait for the service to load is part of the time that the request has.
+      deadline ??= { timeoutMs: this.definition.limits.timeoutMs, since: performance.now() }
+      await this.waitUntilLoaded(deadline)
+    }
+    const { scheduler, report } = this.#ready()
+    call.onLoaded(report)
+    const refusal = scheduler.refusalOf(call.declaredBytes, deadline?.timeoutMs)
+    if (refusal) {
+      this.metrics?.rejected(refusal.code)
+      throw new ScoringError(refusal.code, refusal.message, refusal)
+    }
+    const request = await call.read(report)
+    return this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
+  }
+
+  /**
+   * Scores for a batch job, which yields to every caller: the request waits until no other one does, except for one
+   * request each second. It is never refused because the service is busy, so the job bounds what it has under way: a
+   * request or two. `limits.timeoutMs` counts from the dispatch.
+   *
+   * @param isAbandoned  whether the job has ended; such work is not started
+   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
+   */
+  async inferInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<WholeResult> {
+    return readWholeResult(await this.#ready().scheduler.submitInBackground(request, isAbandoned))
+  }
+
+  /**
+   * Waits for the service to load for the first time, so that a request which woke the app gets its answer, not a 503.
+   * As many wait as may wait in the queue; a request waits before its body is read, so it holds little memory.
+   *
+   * @throws ScoringError SERVICE_LOADING when it takes too long, or too many wait; SERVICE_UNAVAILABLE
+   */
+  async waitUntilLoaded(deadline: CallDeadline | undefined): Promise<LoadReport> {
+    const { timeoutMs, maxQueued } = this.definition.limits
+    if (this.#engine.kind === 'scheduler' && this.status === 'loading' && this.#waitingForLoad < maxQueued) {
+      this.#waitingForLoad++
+      const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+      await settledWithin(this.#engine.scheduler.firstLoad, maxMs)
+      this.#waitingForLoad--
+    }
+    return this.requireReady()
   }
 
   /** @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE */
   requireReady(): LoadReport {
-    if (this.report) return this.report
-    if (this.status === 'loading') {
-      throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
+    return this.#ready().report
+  }
+
+  #ready(): { scheduler: ServiceScheduler; report: LoadReport } {
+    if (this.#engine.kind === 'scheduler') {
+      const { scheduler } = this.#engine
+      const { report } = scheduler
+      if (report) return { scheduler, report }
+      if (scheduler.failure === undefined)
+        throw new ScoringError('SERVICE_LOADING', `service "${this.name}" is still loading; try again in a moment`)
     }
     throw new ScoringError(
       'SERVICE_UNAVAILABLE',
@@ -95,77 +164,23 @@ export class ScoringService {
     )
   }
 
-  /**
-   * Waits for the service to load for the first time, so that a request which woke the app gets its answer, not a 503.
-   * As many wait as may wait in the queue; a request waits before its body is read, so it holds no memory to speak of.
-   *
-   * @param patience  how long the caller waits, where it says so
-   * @throws ScoringError SERVICE_LOADING when it takes too long, or too many wait; SERVICE_UNAVAILABLE
-   */
-  async waitUntilLoaded(patience: Patience | undefined): Promise<LoadReport> {
-    const { timeoutMs, maxQueued } = this.definition.limits
-    if (this.status === 'loading' && this.#waitingForLoad < maxQueued) {
-      this.#waitingForLoad++
-      const longestMs = Math.min(longestWaitForLoadMs, timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
-      await settledWithin((this.#scheduler as ServiceScheduler).firstLoad, longestMs)
-      this.#waitingForLoad--
-    }
-    return this.requireReady()
-  }
-
-  /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be let in */
+  /** @throws ScoringError KEYS_UNAVAILABLE when no caller can be authorized */
   requireKeys(): void {
     if (this.authorizer?.isReady === false) {
-      throw new ScoringError('KEYS_UNAVAILABLE', 'What opens this service cannot be checked now; try again later.')
+      throw new ScoringError(
+        'KEYS_UNAVAILABLE',
+        'The keys of this service are temporarily unavailable; try again later.',
+      )
     }
   }
 
-  /**
-   * To be asked before the body is read, so that a refusal costs next to nothing.
-   *
-   * @param bodyBytes  as far as they are known
-   * @throws ScoringError QUEUE_FULL with when to try again; SERVICE_LOADING or SERVICE_UNAVAILABLE
-   */
-  requireRoom(bodyBytes: number, patience: Patience | undefined): void {
-    this.requireReady()
-    const refusal = (this.#scheduler as ServiceScheduler).refusalOf(bodyBytes, patience?.timeoutMs)
-    if (!refusal) return
-    this.metrics?.rejected(refusal.code)
-    throw new ScoringError(refusal.code, refusal.message, refusal)
-  }
-
-  /** For a request whose body is to be read; what it holds has to be released. */
+  /** Opens the account of a request whose body is to be read; it has to be released. */
   openAccount(): { readonly held: HeldBytes; readonly turns: UnpackTurns } {
     return { held: this.bytes.open(), turns: this.#unpackTurns }
   }
 
-  /**
-   * Puts the request in the service's scheduler and waits for its answer, which may be an error.
-   *
-   * @param isAbandoned  whether the caller has left; such work is not started
-   * @param patience  how long the caller waits, where it says so
-   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
-   */
-  async score(request: InferenceRequest, isAbandoned: () => boolean, patience?: Patience): Promise<InferenceResult> {
-    this.requireReady()
-    return (this.#scheduler as ServiceScheduler).submit(request, isAbandoned, patience)
-  }
-
-  /**
-   * The same for a batch job, which yields to everybody who calls: the request waits until no other one does, with the
-   * exception of one each second. It is never refused because the service is busy, so whoever calls this bounds what it
-   * has under way: a request or two. `limits.timeoutMs` counts from the moment that a thread takes it.
-   *
-   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
-   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
-   */
-  async scoreInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<WholeResult> {
-    this.requireReady()
-    return readWholeResult(await (this.#scheduler as ServiceScheduler).submitInBackground(request, isAbandoned))
-  }
-
   async stop(): Promise<void> {
-    if ('stop' in this.#scheduler) await this.#scheduler.stop()
+    if (this.#engine.kind === 'scheduler') await this.#engine.scheduler.stop()
   }
 }
 

@@ -163,8 +163,8 @@ export class ScoringRun {
       signal.throwIfAborted()
       const body = new TextEncoder().encode(text)
       if (body.byteLength > limits.maxBodyBytes) return asFailure(bodyTooLarge(limits.maxBodyBytes))
-      const request = { body, contentType: 'application/json', details }
-      const answer = await this.#service.scoreInBackground(request, () => signal.aborted).catch(asAnswer)
+      const request = { codec: 'azureml', body, contentType: 'application/json', details }
+      const answer = await this.#service.inferInBackground(request, () => signal.aborted).catch(asAnswer)
       signal.throwIfAborted()
       if (answer.kind !== 'failure') return answer
       if (answer.code === 'SERVICE_UNAVAILABLE' || answer.code === 'SERVICE_STOPPING') {

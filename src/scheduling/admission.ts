@@ -1,5 +1,5 @@
 import { type Failure, failure } from './inference-result.ts'
-import type { WaitingQueue } from './waiting-queue.ts'
+import type { WaitingQueue } from './request-queue.ts'
 
 /** `limits` of service.json, as far as they bound the queue. */
 export interface AdmissionLimits {

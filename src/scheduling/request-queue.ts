@@ -1,7 +1,151 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { maxDispatchSize } from './dispatch.ts'
-import { WaitingQueue } from './waiting-queue.ts'
-import { abandoned, canJoin, runsAlone, timedOut, type WaitingRequest } from './waiting-request.ts'
+import { maxDispatchSize, movedFromBytes } from './dispatch.ts'
+import { countBytes, type InferenceRequest } from './inference-request.ts'
+import { type Failure, failure, type InferenceResult } from './inference-result.ts'
+
+/** How long a caller waits for its answer. */
+export interface CallDeadline {
+  readonly timeoutMs: number
+  /** As `performance.now()`. */
+  readonly since: number
+}
+
+/** A request from the moment it is submitted until it is settled. */
+export interface WaitingRequest {
+  readonly request: InferenceRequest
+  /** Place in the order in which requests came to the scheduler. */
+  readonly order: number
+  /** By the clock of the scheduler. */
+  readonly acceptedAt: number
+  /** Of a batch job: it waits behind what callers wait for. */
+  readonly isBackground: boolean
+  /** By the clock of the scheduler. That of a background request is infinite until a thread takes it. */
+  deadline: number
+  /** What the deadline came from: the time that the service, or this caller, grants. */
+  readonly timeoutMs: number
+  /** Whether the caller has left; such work is not started. */
+  readonly isAbandoned: () => boolean
+  /** Only the first call counts. */
+  readonly settle: (answer: InferenceResult) => void
+  /** From its acceptance until a thread got it. */
+  queueMs: number
+  /** Ends of its thread that it may have had to do with. */
+  attempts: number
+  /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */
+  isSuspect: boolean
+}
+
+/** It is handed over without company: it may have ended a thread, or its body is moved. */
+export function runsAlone({ isSuspect, request }: WaitingRequest): boolean {
+  return isSuspect || request.body.byteLength >= movedFromBytes
+}
+
+/**
+ * It can go to a thread that has a long request under way. A script may end its thread, and with it what was moved there:
+ * what may have done so already, or would be moved, waits.
+ */
+export function canJoin(waiting: WaitingRequest, hasEntryScript: boolean): boolean {
+  return !runsAlone(waiting) || !(waiting.isSuspect || hasEntryScript)
+}
+
+/** Whether it can be handed over once more: its body was copied, not moved. */
+export function canRunAgain({ request }: WaitingRequest): boolean {
+  return !(request.body.buffer as ArrayBuffer).detached
+}
+
+/** Bytes of a body that are about as much work as a request is without them. */
+const bytesPerWork = 2048
+
+/** What a request costs, in requests without a body: its rows are not known before a thread decodes it, but its bytes are. */
+export function workOf({ request }: WaitingRequest): number {
+  return 1 + countBytes(request) / bytesPerWork
+}
+
+/** Of a request as the log calls it. */
+export function nameOf({ request, isBackground }: WaitingRequest): string {
+  return request.id ?? (isBackground ? 'of a batch job' : 'without an id')
+}
+
+export function timedOut(timeoutMs: number): Failure {
+  return failure('SCORING_TIMEOUT', `Scoring timeout after ${timeoutMs} ms`)
+}
+
+export function abandoned(): Failure {
+  return failure('BODY_ABORTED', 'The caller closed the connection.')
+}
+
+export function stopping(): Failure {
+  return failure('SERVICE_STOPPING', 'The service is shutting down.')
+}
+
+/** The requests of a scheduler that wait for a thread, in order, with what they hold and what is known of their cost. */
+export class WaitingQueue {
+  #requests: WaitingRequest[] = []
+  #bytes = 0
+  #work = 0
+  #loners = 0
+
+  get length(): number {
+    return this.#requests.length
+  }
+
+  /** Of all bodies. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** As `workOf` counts it. */
+  get work(): number {
+    return this.#work
+  }
+
+  /** Dispatches that they take at least. */
+  get dispatches(): number {
+    return this.#loners + Math.ceil((this.#requests.length - this.#loners) / maxDispatchSize)
+  }
+
+  get first(): WaitingRequest | undefined {
+    return this.#requests[0]
+  }
+
+  push(waiting: WaitingRequest): void {
+    this.#requests.push(waiting)
+    this.#count(waiting, 1)
+  }
+
+  /** What comes back from a thread goes where it was: before what came after it. */
+  putBack(returned: readonly WaitingRequest[]): void {
+    if (returned.length === 0) return
+    this.#requests = [...returned, ...this.#requests].sort((one, other) => one.order - other.order)
+    for (const waiting of returned) this.#count(waiting, 1)
+  }
+
+  shift(): WaitingRequest | undefined {
+    const waiting = this.#requests.shift()
+    if (waiting) this.#count(waiting, -1)
+    return waiting
+  }
+
+  /** Takes all out. */
+  clear(): WaitingRequest[] {
+    return this.takeOut(() => true)
+  }
+
+  takeOut(isLeaving: (waiting: WaitingRequest) => boolean): WaitingRequest[] {
+    const leaving = this.#requests.filter(isLeaving)
+    if (leaving.length === 0) return leaving
+    const gone = new Set(leaving)
+    this.#requests = this.#requests.filter(waiting => !gone.has(waiting))
+    for (const waiting of leaving) this.#count(waiting, -1)
+    return leaving
+  }
+
+  #count(waiting: WaitingRequest, sign: 1 | -1): void {
+    this.#bytes += sign * countBytes(waiting.request)
+    this.#work += sign * workOf(waiting)
+    if (runsAlone(waiting)) this.#loners += sign
+  }
+}
 
 /** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
 const dispatchMs = 4
@@ -93,8 +237,8 @@ export class RequestQueue {
     return Math.max(0, first.acceptedAt + maxDelayMs - this.#now())
   }
 
-  /** What goes to a thread that has a long request under way: nothing of a job, unless that was held back for long. */
-  takeForRoom(taker: Taker, hasEntryScript: boolean): WaitingRequest[] {
+  /** What goes to a thread beside a long request that it resumes: nothing of a job, unless that was held back for long. */
+  takeBeside(taker: Taker, hasEntryScript: boolean): WaitingRequest[] {
     const now = this.#now()
     if (this.#isOverdue(now) && canJoin(this.background.first as WaitingRequest, hasEntryScript))
       return this.#takeBackground(now)
@@ -127,7 +271,7 @@ export class RequestQueue {
       this.online.shift()
       if (this.#isDropped(next, now)) continue
       batch.push(next)
-      bytes += next.request.body.byteLength
+      bytes += countBytes(next.request)
       if (runsAlone(next)) break
     }
     return batch

@@ -25,17 +25,6 @@ function formatRowCount(rows: number): string {
   return rows === 1 ? '1 row' : `${rows} rows`
 }
 
-/** Returns the bytes of a request's inputs; text counts two bytes per code unit. */
-export function countBytes(feeds: Feeds): number {
-  let bytes = 0
-  for (const name in feeds) {
-    const { data } = feeds[name] as Tensor
-    if (ArrayBuffer.isView(data)) bytes += data.byteLength
-    else for (const text of data) bytes += 2 * text.length
-  }
-  return bytes
-}
-
 /** Concatenates the rows of several requests, input by input. */
 export function joinFeeds(requests: readonly Feeds[]): Feeds {
   const [first] = requests

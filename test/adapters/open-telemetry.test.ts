@@ -26,7 +26,7 @@ function someService() {
     name: 'iris',
     definition: ServiceDefinition.parse({}),
     authorizer: undefined,
-    scheduler: { failure: 'none' },
+    engine: { kind: 'none', failure: 'none' },
   })
   return { service, families: [...scoring.families, ...observeServices([failing])] }
 }

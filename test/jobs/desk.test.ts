@@ -31,8 +31,8 @@ function openDesk({
   const services = new Map(
     ['diabetes', 'iris', 'web'].map(name => {
       const report = { scriptKind: name === 'web' ? 'rawHttp' : 'typed' } as LoadReport
-      const scheduler = { report } as never
-      return [name, new ScoringService({ name, definition, authorizer: undefined, scheduler })]
+      const engine = { kind: 'scheduler' as const, scheduler: { report } as never }
+      return [name, new ScoringService({ name, definition, authorizer: undefined, engine })]
     }),
   )
   const desk = new StorageJobDesk({

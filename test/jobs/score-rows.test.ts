@@ -100,8 +100,8 @@ describe('ServiceRowScorer', () => {
   /** What a caller gets for a body. */
   const ask = async (catalogue: ServiceCatalogue, service: string, body: unknown) => {
     const bytes = new TextEncoder().encode(JSON.stringify(body))
-    const request = { body: bytes, contentType: 'application/json' }
-    return catalogue.find(service).score(request, () => false)
+    const request = { codec: 'azureml', body: bytes, contentType: 'application/json' }
+    return catalogue.find(service).inferInBackground(request, () => false)
   }
 
   const refusalOf = async (catalogue: ServiceCatalogue, service: string, body: unknown) => {

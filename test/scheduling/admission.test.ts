@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { DispatchCost } from '../../src/scheduling/dispatch-cost.ts'
 import type { Failure, InferenceResult } from '../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions } from '../../src/workers/pool/service-scheduler.ts'
-import { encoded, report, requestOf } from '../workers/pool/fake-thread.ts'
+import { encoded, report, requestOf } from '../workers/pool/fake-worker.ts'
 import { readyScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 const near = (actual: number, expected: number) =>
@@ -131,7 +131,7 @@ describe('a busy ServiceScheduler', () => {
   it('does not count what a thread has in hand that takes others in meanwhile', async () => {
     const { scheduler, thread } = busyScheduler()
     assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms /)
-    thread(0).events.onRoom()
+    thread(0).yield()
     assert.equal(scheduler.refusalOf(0, 1), undefined)
     await scheduler.stop()
   })

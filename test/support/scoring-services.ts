@@ -12,7 +12,15 @@ export async function startServices(test: Cleaner, root: string, isWaitedFor = t
     const spec = await store.openService(name)
     const { scheduler, loaded } = startScheduler(test, spec)
     if (isWaitedFor) await loaded
-    services.set(name, new ScoringService({ name, definition: spec.definition, authorizer: undefined, scheduler }))
+    services.set(
+      name,
+      new ScoringService({
+        name,
+        definition: spec.definition,
+        authorizer: undefined,
+        engine: { kind: 'scheduler', scheduler },
+      }),
+    )
   }
   return new ServiceCatalogue(services, undefined)
 }

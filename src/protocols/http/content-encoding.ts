@@ -13,7 +13,7 @@ import {
 } from 'node:zlib'
 import { ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
-import type { UnpackTurns } from '../../scheduling/turns.ts'
+import type { UnpackTurns } from '../../scheduling/concurrency-limit.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireResponse } from './wire.ts'
 

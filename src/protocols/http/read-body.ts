@@ -1,6 +1,6 @@
 import { BodyTooLarge, ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
-import type { UnpackTurns } from '../../scheduling/turns.ts'
+import type { UnpackTurns } from '../../scheduling/concurrency-limit.ts'
 import { unpackBody } from './content-encoding.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireRequest } from './wire.ts'

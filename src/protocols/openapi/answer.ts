@@ -3,10 +3,10 @@
  * enough for other answers: a whole number may be a fraction next time, and entries of different kinds are left open.
  */
 
+import { isResponse } from '../../scripts/is-response.ts'
 import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
-import { isResponse } from '../http/is-response.ts'
 import type { JsonSchema } from './dialect.ts'
 import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
 

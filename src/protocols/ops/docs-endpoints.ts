@@ -1,6 +1,6 @@
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { encodeEmpty } from '../azureml/answer.ts'
 import { allow, answerFailure, answerUnknownPath, refuseTrailingSlash } from '../azureml/endpoints.ts'
+import { encodeEmpty } from '../azureml/respond.ts'
 import { acceptsGzip } from '../http/content-encoding.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { type DocsFile, type DocsFileName, type DocsFiles, docsFileTypes, isDocsFileName } from './docs-files.ts'

@@ -5,7 +5,7 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
-import { encodeError } from '../azureml/answer.ts'
+import { encodeError } from '../azureml/respond.ts'
 import { servicesOpenedBy } from '../http/let-in.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 

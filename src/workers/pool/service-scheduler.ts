@@ -1,12 +1,19 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { type AdmissionLimits, refusalOf } from '../../scheduling/admission.ts'
+import { RunPermits, type RunShare } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
-import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { countBytes, type InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
-import { type Company, RequestQueue, type Taker } from '../../scheduling/request-queue.ts'
-import { RunPermits, type RunShare } from '../../scheduling/run-permits.ts'
-import { type Patience, stopping, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import {
+  type CallDeadline,
+  type Company,
+  RequestQueue,
+  stopping,
+  type Taker,
+  timedOut,
+  type WaitingRequest,
+} from '../../scheduling/request-queue.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerHandle } from './worker-handle.ts'
@@ -57,10 +64,9 @@ export class ServiceScheduler {
       onStart: () => this.#watch.start(),
       onFree: () => this.#pump(),
       onIdle: worker => this.#idle(worker),
-      onRoom: worker => worker.handIn(this.#takeForRoom(worker)),
     })
     const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, now)
-    this.#share = permits.join({ isUrgent: () => this.#queue.isUrgent, onTurn: () => this.#pump() })
+    this.#share = permits.join({ isUrgent: () => this.#isUrgent, onTurn: () => this.#pump() })
     this.#watch = new Watchdog({
       ...options,
       now,
@@ -116,7 +122,7 @@ export class ServiceScheduler {
   submit(
     request: InferenceRequest,
     isAbandoned: () => boolean = () => false,
-    patience?: Patience,
+    patience?: CallDeadline,
   ): Promise<InferenceResult> {
     const now = this.#now()
     const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
@@ -126,7 +132,7 @@ export class ServiceScheduler {
       this.#metrics.dropped('expired', 0)
       return Promise.resolve(timedOut(timeoutMs))
     }
-    const refusal = this.refusalOf(request.body.byteLength, deadline - now)
+    const refusal = this.refusalOf(countBytes(request), deadline - now)
     if (refusal) {
       this.#metrics.rejected(refusal.code)
       return Promise.resolve(refusal)
@@ -198,18 +204,27 @@ export class ServiceScheduler {
   }
 
   #pump(): void {
-    while (this.#queue.length > 0 && !this.#isStopping) {
-      const idle = [...this.#threads.workers].filter(worker => worker.state === 'idle')
-      // What goes wrong with a request may end its thread, and what streams out of that.
-      const worker = idle.find(({ isStreaming }) => !isStreaming) ?? idle[0]
-      if (!worker) return this.#threads.grow()
-      if (this.#waitsForCompany()) return
+    while (!this.#isStopping) {
+      const { idle, idleCount, paused } = this.#threads.free
+      const isIdleWanted = this.#queue.length > 0 && idle !== undefined && !this.#waitsForCompany()
+      const worker = isIdleWanted ? idle : paused
+      if (!worker) {
+        if (this.#queue.length > 0 && !idle) this.#threads.grow()
+        return
+      }
       const permit = this.#share.begin()
       if (!permit) return
-      const batch = this.#queue.take(this.#taker(idle.length, maxDispatchSize))
-      if (batch.length > 0) worker.dispatch(batch, permit)
+      const batch = isIdleWanted
+        ? this.#queue.take(this.#taker(idleCount, maxDispatchSize))
+        : this.#queue.takeBeside(this.#taker(1, worker.capacity), this.#options.hasEntryScript)
+      if (batch.length > 0 || !isIdleWanted) worker.dispatch(batch, permit)
       else permit.end(0, false)
     }
+  }
+
+  /** Callers wait for what would run next. */
+  get #isUrgent(): boolean {
+    return this.#queue.isUrgent || this.#threads.hasPausedCaller
   }
 
   /** A free thread waits, where the owner of the service wants that: runs on accelerators gain by every row. */
@@ -228,12 +243,6 @@ export class ServiceScheduler {
     return { idleCount, room, isBatchable: this.#threads.isBatchable, requestMs: this.#cost.requestMs }
   }
 
-  /** What goes to a thread that has a long request under way. */
-  #takeForRoom(worker: WorkerHandle): WaitingRequest[] {
-    if (this.#isStopping || worker.state !== 'busy') return []
-    return this.#queue.takeForRoom(this.#taker(1, worker.room), this.#options.hasEntryScript)
-  }
-
   /** Milliseconds that a request which joins the queue now will wait for a thread, as the last dispatches let expect. */
   #expectedWaitMs(): number {
     const now = this.#now()
@@ -243,10 +252,10 @@ export class ServiceScheduler {
     let free = this.#threads.mayGrow() ? 1 : 0
     for (const worker of this.#threads.workers) {
       if (worker.state === 'idle' || worker.state === 'loading') free++
-      if (worker.state !== 'busy' || this.#threads.isStalled(worker, now)) continue
+      if ((worker.state !== 'busy' && worker.state !== 'paused') || this.#threads.isStalled(worker, now)) continue
       busy++
-      // A job's requests are no measure of others, and take these in where they are long.
-      if (!worker.isSharing && !worker.isBackground)
+      // A job's requests are no measure of others; a request that is resumed lets others run beside it.
+      if (worker.state === 'busy' && !worker.isResumed && !worker.isBackground)
         ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - worker.since))
     }
     // Whatever keeps the others, a free one takes it.
@@ -254,6 +263,10 @@ export class ServiceScheduler {
   }
 
   #idle(worker: WorkerHandle): void {
+    if (worker.state === 'paused') {
+      worker.endTurn(true)
+      return this.#pump()
+    }
     if (!worker.isBackground)
       this.#cost.observe(worker.requestCount, worker.work, this.#now() - worker.since, worker.runMs)
     const isSurplus = this.#threads.hasSurplus && !worker.isStreaming

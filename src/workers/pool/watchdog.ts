@@ -1,5 +1,5 @@
 import type { RequestQueue } from '../../scheduling/request-queue.ts'
-import { abandoned, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
+import { abandoned, timedOut, type WaitingRequest } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { isStalled, type WorkerHandle } from './worker-handle.ts'
 
@@ -72,7 +72,7 @@ export class Watchdog {
     this.#expire(now)
     for (const worker of workers) {
       if (worker.state === 'loading') this.#inspectLoading(worker, now)
-      if (worker.state === 'busy') this.#inspectBusy(worker, now)
+      if (worker.state === 'busy' || worker.state === 'paused') this.#inspectBusy(worker, now)
     }
     if (queue.length > 0) onWork()
     else if (

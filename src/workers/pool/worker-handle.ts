@@ -1,16 +1,16 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
+import type { RunPermit } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize, type RunStats } from '../../scheduling/dispatch.ts'
 import { discard, type InferenceResult } from '../../scheduling/inference-result.ts'
-import type { RunPermit } from '../../scheduling/run-permits.ts'
-import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/waiting-request.ts'
+import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import type { ScoringThread, StartThread, ThreadEnd } from './scoring-thread.ts'
+import type { ScoringThread, StartThread, ThreadEnd } from './worker-thread.ts'
 
 /** Why we ended a thread. */
 export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
 
-/** `ended`: on its way to its end, which native code may keep up. */
-export type ThreadState = 'loading' | 'idle' | 'busy' | 'ended'
+/** `paused`: it holds requests that it yielded. `ended`: on its way to its end, which native code may keep up. */
+export type ThreadState = 'loading' | 'idle' | 'paused' | 'busy' | 'ended'
 
 /** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
 const longestStallMs = 1000
@@ -19,8 +19,6 @@ const longestStallMs = 1000
 export interface WorkerHandleEvents {
   onLoaded(worker: WorkerHandle, report: LoadReport): void
   onLoadFailed(worker: WorkerHandle, reason: string): void
-  /** `handIn` must follow at once, if only of nothing. */
-  onRoom(worker: WorkerHandle): void
   onIdle(worker: WorkerHandle): void
   onEnd(worker: WorkerHandle, end: ThreadEnd): void
 }
@@ -41,8 +39,8 @@ export class WorkerHandle {
   isBackground = false
   /** When it was given up, with what it runs; undefined: it was not. */
   givenUpAt: number | undefined
-  /** It takes others in while it has a long request under way: nobody waits for the end of that. */
-  isSharing = false
+  /** It goes on with a long request, beside others: nobody waits for the end of that. */
+  isResumed = false
   readonly #thread: ScoringThread
   readonly #metrics: ServiceMetrics
   readonly #now: () => number
@@ -53,8 +51,6 @@ export class WorkerHandle {
   #batch: (WaitingRequest | undefined)[] = []
   /** Those that it goes on with although their time is up, as the log calls them. */
   #overdue: string[] = []
-  /** Places in it whose answers have come: nothing more will be said of those. */
-  #free: number[] = []
 
   /** @param now  milliseconds of a clock that never jumps */
   constructor(startThread: StartThread, metrics: ServiceMetrics, now: () => number, events: WorkerHandleEvents) {
@@ -71,33 +67,41 @@ export class WorkerHandle {
         events.onLoadFailed(this, reason)
       },
       onAnswers: (indexes, answers) => this.#settle(indexes, answers),
-      onRoom: () => events.onRoom(this),
       onRuns: stats => this.#record(stats),
-      onIdle: () => {
-        this.#batch = []
+      onIdle: yielded => {
+        this.#batch = yielded.map(index => this.#batch[index])
         if (this.state === 'ended') return // it came out of a long run, only to end
-        this.state = 'idle'
+        this.state = yielded.length > 0 ? 'paused' : 'idle'
         events.onIdle(this)
       },
       onEnd: end => events.onEnd(this, end),
     })
   }
 
-  dispatch(batch: WaitingRequest[], permit: RunPermit): void {
+  /** What it yielded goes on, and comes first. */
+  dispatch(batch: readonly WaitingRequest[], permit: RunPermit): void {
+    this.isResumed = this.state === 'paused'
+    if (!this.isResumed) this.#reset(batch)
     this.state = 'busy'
     this.#permit = permit
     this.#computedBeforeMs = permit.share.isContested ? this.#thread.computedMs() : undefined
-    this.#batch = batch
-    this.#free = []
+    const resumed = [...this.#batch.keys()].filter(position => this.#batch[position])
+    this.#batch = [...this.unanswered(), ...batch]
     this.#overdue = []
-    this.isSharing = false
-    this.isBackground = batch[0]?.isBackground === true
+    this.#count(batch)
+    this.#thread.dispatch(
+      batch.map(({ request }) => request),
+      resumed,
+    )
+  }
+
+  #reset([first]: readonly WaitingRequest[]): void {
+    this.#batch = []
+    this.isBackground = first?.isBackground === true
     this.since = this.#now()
     this.requestCount = 0
     this.work = 0
     this.runMs = 0
-    this.#count(batch)
-    this.#thread.dispatch(batch.map(({ request }) => request))
   }
 
   /** Its dispatch is done, or gone. @param hasMore  the scheduler has another one */
@@ -111,24 +115,9 @@ export class WorkerHandle {
     )
   }
 
-  /** Requests that it can take besides what it has. */
-  get room(): number {
-    return this.#free.length + maxDispatchSize - this.#batch.length
-  }
-
-  /** @param batch  as many as there is room for */
-  handIn(batch: readonly WaitingRequest[]): void {
-    this.isSharing = true
-    this.#count(batch)
-    const indexes = batch.map(waiting => {
-      const index = this.#free.pop() ?? this.#batch.length
-      this.#batch[index] = waiting
-      return index
-    })
-    this.#thread.handIn(
-      batch.map(({ request }) => request),
-      indexes,
-    )
+  /** Requests that it can take besides what it yielded. */
+  get capacity(): number {
+    return maxDispatchSize - this.#batch.length
   }
 
   end(reason: EndReason): void {
@@ -197,17 +186,20 @@ export class WorkerHandle {
 
   /** Takes out those whose time is up. The thread goes on with the one that it is running, and does not begin others. */
   takeExpired(now: number): { begun: WaitingRequest[]; others: WaitingRequest[] } {
-    const begun = this.#remove(({ deadline }, index) => deadline <= now && this.#thread.isRunning(index))
+    const isBusy = this.state !== 'paused'
+    const begun = this.#remove(({ deadline }, index) => deadline <= now && isBusy && this.#thread.isRunning(index))
     const others = this.#remove(({ deadline }) => deadline <= now)
     this.#overdue.push(...begun.map(nameOf))
     // Of all that are out: what was being decoded when its time was up may wait for its run by now.
-    for (const [index, waiting] of this.#batch.entries()) if (!waiting) this.#thread.withdraw(index)
+    if (isBusy) for (const [index, waiting] of this.#batch.entries()) if (!waiting) this.#thread.withdraw(index)
     return { begun, others }
   }
 
   /** Takes out those whose caller has left and that the thread has not begun. */
   takeAbandoned(): WaitingRequest[] {
-    return this.#remove((waiting, index) => waiting.isAbandoned() && this.#thread.withdraw(index))
+    return this.#remove(
+      (waiting, index) => waiting.isAbandoned() && (this.state === 'paused' || this.#thread.withdraw(index)),
+    )
   }
 
   #count(batch: readonly WaitingRequest[]): void {
@@ -221,6 +213,7 @@ export class WorkerHandle {
   }
 
   #those(isOne: (index: number) => boolean): WaitingRequest[] {
+    if (this.state === 'paused') return []
     return this.#batch.filter((waiting, index): waiting is WaitingRequest => waiting !== undefined && isOne(index))
   }
 
@@ -239,7 +232,6 @@ export class WorkerHandle {
       const waiting = this.#batch[index]
       const answer = answers[at] as InferenceResult
       this.#batch[index] = undefined
-      this.#free.push(index)
       if (!waiting) {
         discard(answer)
         continue

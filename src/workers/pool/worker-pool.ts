@@ -3,11 +3,11 @@ import { ServiceLoadError } from '../../errors.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { failure } from '../../scheduling/inference-result.ts'
 import type { RequestQueue } from '../../scheduling/request-queue.ts'
-import { stopping } from '../../scheduling/waiting-request.ts'
+import { stopping } from '../../scheduling/request-queue.ts'
 import type { RestartReason, ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import { answerOfEnd, settleGuilty } from './blame.ts'
-import type { StartThread, ThreadEnd } from './scoring-thread.ts'
-import { isStalled, type ThreadState, WorkerHandle } from './worker-handle.ts'
+import { answerOfEnd, settleGuilty } from './culprit.ts'
+import { isStalled, WorkerHandle } from './worker-handle.ts'
+import type { StartThread, ThreadEnd } from './worker-thread.ts'
 
 export interface WorkerPoolOptions {
   readonly startThread: StartThread
@@ -31,13 +31,11 @@ export interface WorkerPoolEvents {
   onFree(): void
   /** This one has done its dispatch. */
   onIdle(worker: WorkerHandle): void
-  /** `handIn` must follow at once, if only of nothing. */
-  onRoom(worker: WorkerHandle): void
 }
 
 /** What the threads of a scheduler do now, and what became of those before. */
 export interface ThreadActivity {
-  readonly threads: Readonly<Record<ThreadState, number>>
+  readonly threads: Readonly<Record<'loading' | 'idle' | 'busy' | 'ended', number>>
   /** Threads among those ended that go on with a run whose request has its error: nothing can stop native code. */
   readonly runsGivenUp: number
   readonly restarts: number
@@ -111,13 +109,33 @@ export class WorkerPool {
   }
 
   get activity(): ThreadActivity {
-    const threads: Record<ThreadState, number> = { loading: 0, idle: 0, busy: 0, ended: 0 }
+    const threads = { loading: 0, idle: 0, busy: 0, ended: 0 }
     let runsGivenUp = 0
     for (const { state, givenUpAt } of this.workers) {
-      threads[state]++
+      threads[state === 'paused' ? 'busy' : state]++
       if (givenUpAt !== undefined) runsGivenUp++
     }
     return { threads, runsGivenUp, restarts: this.#metrics.restartCount, lastRestart: this.#lastRestart }
+  }
+
+  /** Workers that can take a dispatch: an idle one, and one that holds requests which it yielded. */
+  get free(): { idle: WorkerHandle | undefined; idleCount: number; paused: WorkerHandle | undefined } {
+    let idle: WorkerHandle | undefined
+    let idleCount = 0
+    let paused: WorkerHandle | undefined
+    for (const worker of this.workers) {
+      if (worker.state === 'paused') paused ??= worker
+      if (worker.state !== 'idle') continue
+      idleCount++
+      // What goes wrong with a request may end its thread, and what streams out of that.
+      if (!idle || (idle.isStreaming && !worker.isStreaming)) idle = worker
+    }
+    return { idle, idleCount, paused }
+  }
+
+  get hasPausedCaller(): boolean {
+    for (const worker of this.workers) if (worker.state === 'paused' && !worker.isBackground) return true
+    return false
   }
 
   /** There are more than there may be, as one was stuck for a while. */
@@ -160,7 +178,6 @@ export class WorkerPool {
     const worker = new WorkerHandle(startThread, this.#metrics, now, {
       onLoaded: (_, report) => this.#loaded(report),
       onLoadFailed: (failing, reason) => this.loadFailed(failing, reason),
-      onRoom: worker => this.#events.onRoom(worker),
       onIdle: worker => this.#events.onIdle(worker),
       onEnd: (ended, end) => {
         this.#ended(ended, end)

@@ -1,12 +1,12 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ScoringError } from '../../errors.ts'
-import { encodeResult } from '../../protocols/azureml/output.ts'
 import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
-import { type Failure, failure, type Output } from '../../scheduling/inference-result.ts'
+import { type Failure, failure } from '../../scheduling/inference-result.ts'
 import type { FromThread, ProgressBoard } from '../transport/messages.ts'
-import { type CrossingResult, packResults } from '../transport/packed-dispatch.ts'
+import { type CrossingResult, packResults, packTensors } from '../transport/packed-dispatch.ts'
 import { sendBody } from '../transport/streamed-body.ts'
 import { threadClock } from '../transport/thread-clock.ts'
+import type { Codec, RunOutput } from './codec.ts'
 import type { LoadedService } from './load-service.ts'
 import { logFailure } from './thread-log.ts'
 
@@ -16,13 +16,20 @@ export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | Mess
 const flushAfterMs = 2
 
 /** What a run gave, before it crosses to the owner of the thread. */
-type RunResult = Output<Uint8Array | ReadableStream<Uint8Array>> | Failure
+type RunResult = RunOutput | Failure
+
+/** A request that has been run, with what `run` gave for it. */
+interface ScoredRequest {
+  readonly codec: Codec
+  readonly result: unknown
+  readonly runMs: number
+  readonly decodeMs: number
+}
 
 /** What becomes of each request of a dispatch, on its way to their owner, and what was run for them. */
-export class DispatchAnswers {
+export class DispatchResults {
   readonly #board: ProgressBoard
-  readonly #response: LoadedService['response']
-  readonly #isBuiltIn: boolean
+  readonly #service: LoadedService
   readonly #post: PostFromThread
   #indexes: number[] = []
   #results: RunResult[] = []
@@ -33,10 +40,9 @@ export class DispatchAnswers {
   readonly #cameAt = new Float64Array(maxDispatchSize)
   #flushedAt = 0
 
-  constructor(board: ProgressBoard, { response, isBuiltIn }: LoadedService, post: PostFromThread) {
+  constructor(board: ProgressBoard, service: LoadedService, post: PostFromThread) {
     this.#board = board
-    this.#response = response
-    this.#isBuiltIn = isBuiltIn
+    this.#service = service
     this.#post = post
   }
 
@@ -47,17 +53,22 @@ export class DispatchAnswers {
     this.#cameAt.fill(this.#flushedAt)
   }
 
-  /** Requests have joined it. */
-  expectAlso(indexes: readonly number[]): void {
-    this.#left += indexes.length
-    const now = performance.now()
-    for (const index of indexes) this.#cameAt[index] = now
+  /** @returns when the request came; with `time`, a resumed request came with an earlier dispatch */
+  cameAt(index: number, time?: number): number {
+    if (time !== undefined) this.#cameAt[index] = time
+    return this.#cameAt[index] as number
+  }
+
+  /** Ends the dispatch although these requests are not answered: a further dispatch may resume them. */
+  yield(indexes: readonly number[]): void {
+    this.#left = 0
+    this.#flush(indexes)
   }
 
   /** @returns false when the request was taken back meanwhile */
   begin(index: number): boolean {
     // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
-    if (!this.#isBuiltIn && this.#results.length > 0) this.flush()
+    if (!this.#service.isBuiltIn && this.#results.length > 0) this.flush()
     this.#board.startedAt = threadClock()
     const isBegun = this.#board.change(index, progress.waiting, progress.running)
     if (!isBegun) this.withdrawn()
@@ -74,19 +85,25 @@ export class DispatchAnswers {
     this.#bisected++
   }
 
-  async add(index: number, result: unknown, runMs: number, decodeMs: number): Promise<void> {
-    try {
-      const startedAt = performance.now()
-      const output = await encodeResult(result, this.#response)
+  /** Encodes what `run` gave; returns a promise only where the codec does. */
+  add(index: number, { codec, result, runMs, decodeMs }: ScoredRequest): undefined | Promise<void> {
+    const startedAt = performance.now()
+    const done = (output: RunOutput) => {
       const now = performance.now()
       const encodeMs = now - startedAt
       // All the rest: others had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
       this.#board.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
       this.#add(index, output)
-    } catch (failure) {
-      this.fail(index, failure)
     }
+    try {
+      const output = codec.encode(result, this.#service)
+      if (output instanceof Promise) return output.then(done).catch(cause => this.fail(index, cause))
+      done(output)
+    } catch (cause) {
+      this.fail(index, cause)
+    }
+    return undefined
   }
 
   fail(index: number, cause: unknown): void {
@@ -102,7 +119,10 @@ export class DispatchAnswers {
   }
 
   flush(): void {
-    if (this.#results.length === 0 && this.#left > 0) return
+    if (this.#results.length > 0 || this.#left === 0) this.#flush()
+  }
+
+  #flush(yielded?: readonly number[]): void {
     const results = this.#results
     const indexes = this.#indexes
     const stats = { runs: this.#runs, bisected: this.#bisected }
@@ -114,7 +134,7 @@ export class DispatchAnswers {
     const crossing = results.map(withPort)
     const transfer = crossing.flatMap(result => (result.kind === 'response' ? [movableOf(result.body)] : []))
     this.#post(
-      { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, ...stats },
+      { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, yielded, ...stats },
       transfer,
     )
   }
@@ -133,6 +153,7 @@ export class DispatchAnswers {
 }
 
 function withPort(result: RunResult): CrossingResult {
+  if (result.kind === 'tensors') return { kind: 'tensors', outputs: packTensors(result.outputs) }
   if (result.kind !== 'response') return result
   const { body } = result
   if (body instanceof Uint8Array) return { ...result, body }

@@ -1,34 +1,39 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes, progress } from '../../scheduling/dispatch.ts'
-import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { type InferenceRequest, tensorBytes } from '../../scheduling/inference-request.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../scheduling/micro-batch.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
-import { countBytes, countRows, joinFeeds } from '../../scripts/row-feeds.ts'
+import { countRows, joinFeeds } from '../../scripts/row-feeds.ts'
 import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
 import { titledHeaders } from '../../scripts/run-parameters.ts'
 import type { PreprocessingPipeline, RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
 import type { ProgressBoard } from '../transport/messages.ts'
-import { DispatchAnswers, type PostFromThread } from './dispatch-results.ts'
+import type { Codec } from './codec.ts'
+import { DispatchResults, type PostFromThread } from './dispatch-results.ts'
 import type { LoadedService } from './load-service.ts'
-import { customContentTypesFor, decodeCustomRows, decodeRows, preprocessRows } from './row-request.ts'
 import { SlicedRequest } from './sliced-request.ts'
-import { readRawInput } from './whole-input.ts'
 
 /** A script whose runs may hold the rows of several requests. */
 type JoiningScript = RowScript | PreprocessingPipeline
 
 /** A decoded request with what its script may want besides. */
 interface DecodedRow extends DecodedRequest {
+  readonly codec: Codec
+  /** The index in the dispatch, which changes when a further dispatch resumes the request. */
+  index: number
+  /** When the worker got the request, as `performance.now()`. */
+  readonly cameAt: number
   readonly headers: RequestHeaders | undefined
   /** Its owner has it no more, and cannot hand it over again. */
   readonly isMoved: boolean
   readonly decodeMs: number
 }
 
-/** Milliseconds of slices after which others get their turn. Asking for them takes 0.1 ms. */
-const askAfterMs = 10
+/** A dispatch ends after so many milliseconds of slices; the next one goes on with the rest, beside what was queued meanwhile. */
+const yieldAfterMs = 10
 
 /** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
 const maxDecoding = 4
@@ -44,44 +49,62 @@ interface OwnRows {
 export class DispatchRunner {
   readonly #service: LoadedService
   readonly #board: ProgressBoard
-  readonly #post: PostFromThread
-  readonly #answers: DispatchAnswers
-  /** Requests that run in slices, whose turn it is first. */
-  readonly #sliced: SlicedRequest<DecodedRow>[] = []
-  #isSlicing = false
-  #takeIn: (requests: [number, InferenceRequest][]) => void = () => {}
+  readonly #results: DispatchResults
+  /** Requests that run in slices, in turn. Between dispatches: those that the next one may resume. */
+  #sliced: SlicedRequest<DecodedRow>[] = []
 
   constructor(service: LoadedService, board: ProgressBoard, post: PostFromThread) {
     this.#service = service
     this.#board = board
-    this.#post = post
-    this.#answers = new DispatchAnswers(board, service, post)
+    this.#results = new DispatchResults(board, service, post)
   }
 
-  async run(requests: readonly InferenceRequest[]): Promise<void> {
-    this.#answers.expect(requests.length)
+  /**
+   * Scores the requests of a dispatch. Requests that the dispatch before it yielded come first in it, under new indexes.
+   *
+   * @param resumed  their positions among those yielded; the rest of these is dropped
+   */
+  async run(requests: readonly InferenceRequest[], resumed: readonly number[] = []): Promise<void> {
+    this.#results.expect(resumed.length + requests.length)
+    this.#resume(resumed)
+    if (resumed.length + requests.length === 0) return this.#results.flush()
     const { script } = this.#service
-    if (script.kind === 'rows') await this.#runRows(script, requests.entries())
+    if (script.kind === 'rows') await this.#runRows(script, requests, resumed.length)
     else if (script.kind === 'preprocessing') await this.#runPreprocessing(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
+  #resume(positions: readonly number[]): void {
+    const yielded = this.#sliced
+    this.#sliced = positions.map((position, index) => {
+      const sliced = yielded[position] as SlicedRequest<DecodedRow>
+      sliced.request.index = index
+      this.#results.cameAt(index, sliced.request.cameAt)
+      return sliced
+    })
+  }
+
   async #runAlone(script: RawRequestScript, index: number, request: InferenceRequest): Promise<void> {
-    if (!this.#answers.begin(index)) return
+    if (!this.#results.begin(index)) return
     try {
       const begunAt = performance.now()
-      const input = readRawInput(script, request, this.#service)
+      const codec = this.#codec(request)
+      const input = codec.decodeWhole(request, script, this.#service)
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
         headersOf(request),
       )
-      const execMs = performance.now() - startedAt
-      this.#answers.ran(1, 0, execMs)
-      await this.#answers.add(index, result, execMs, startedAt - begunAt)
+      const runMs = performance.now() - startedAt
+      this.#results.ran(1, 0, runMs)
+      await this.#results.add(index, { codec, result, runMs, decodeMs: startedAt - begunAt })
     } catch (failure) {
-      this.#answers.fail(index, failure)
+      this.#results.fail(index, failure)
     }
+  }
+
+  #codec({ codec }: InferenceRequest): Codec {
+    return this.#service.codecs[codec] as Codec
   }
 
   /** The first stage makes the rows of each request, the others score the rows of all. */
@@ -89,27 +112,33 @@ export class DispatchRunner {
     const own = requests.map((request, index) => ({
       index,
       request,
-      feeds: () => preprocessRows(this.#service, script, request, headersOf(request)),
+      feeds: async () => {
+        const input = this.#codec(request).decodeWhole(request, script.firstStage, this.#service)
+        return this.#limited(script, await script.preprocess(input, headersOf(request)))
+      },
     }))
     await this.#runOwn(script, own, [])
   }
 
-  async #runRows(script: RowScript, requests: Iterable<readonly [number, InferenceRequest]>): Promise<void> {
+  /** @param firstIndex  of `requests` in the dispatch */
+  async #runRows(script: RowScript, requests: readonly InferenceRequest[], firstIndex: number): Promise<void> {
     const decoded: DecodedRow[] = []
     const own: OwnRows[] = []
-    for (const [index, request] of requests) {
-      const media = customContentTypesFor(script, request)
-      if (media) {
-        own.push({ index, request, feeds: () => decodeCustomRows(this.#service, script, media, request) })
+    for (const [position, request] of requests.entries()) {
+      const index = firstIndex + position
+      const codec = this.#codec(request)
+      const decodeByScript = codec.decodeByScript(request, script)
+      if (decodeByScript) {
+        own.push({ index, request, feeds: async () => this.#limited(script, await decodeByScript()) })
         continue
       }
-      if (!this.#answers.begin(index)) continue
+      if (!this.#results.begin(index)) continue
       try {
         const begunAt = performance.now()
-        const feeds = decodeRows(this.#service, script, request)
+        const feeds = this.#limited(script, codec.decodeRows(request, script, this.#service))
         decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
       } catch (failure) {
-        this.#answers.fail(index, failure)
+        this.#results.fail(index, failure)
       }
     }
     if (own.length > 0) return this.#runOwn(script, own, decoded)
@@ -128,35 +157,49 @@ export class DispatchRunner {
       this.#board.set(index, progress.decoding) // the script waits for something, or is done
       const [result] = await Promise.allSettled([feeds])
       // Its owner has taken it back where another request kept this thread for long.
-      if (!this.#board.change(index, progress.decoding, progress.running)) this.#answers.withdrawn()
-      else if (result.status === 'rejected') this.#answers.fail(index, result.reason)
+      if (!this.#board.change(index, progress.decoding, progress.running)) this.#results.withdrawn()
+      else if (result.status === 'rejected') this.#results.fail(index, result.reason)
       else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
         const next = own.shift() as OwnRows
-        if (!this.#answers.begin(next.index)) continue
+        if (!this.#results.begin(next.index)) continue
         const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
         decoding.add(done)
       }
       if (decoded.length > 0) await this.#runBatches(script, decoded.splice(0))
       else if (decoding.size === 0) return
       else {
-        this.#answers.flush() // nobody's answer waits for what may never be ready
+        this.#results.flush() // nobody's answer waits for what may never be ready
         await Promise.race(decoding)
         await nextTurn() // those that end in the same turn of the event loop share a run
       }
     }
   }
 
+  /** @throws ScoringError TOO_MANY_ROWS */
+  #limited({ hasRowAxis }: JoiningScript, feeds: Feeds): Feeds {
+    const limit = this.#service.maxRows
+    if (hasRowAxis && countRows(feeds) > limit) {
+      throw new ScoringError(
+        'TOO_MANY_ROWS',
+        `the request has ${countRows(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+      )
+    }
+    return feeds
+  }
+
   #decoded(index: number, request: InferenceRequest, feeds: Feeds, decodeMs: number): DecodedRow {
     this.#board.set(index, progress.waiting)
     return {
       index,
+      codec: this.#codec(request),
       feeds,
       rowCount: countRows(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),
-      byteCount: countBytes(feeds),
+      byteCount: tensorBytes(feeds),
+      cameAt: this.#results.cameAt(index),
       headers: headersOf(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
@@ -170,13 +213,7 @@ export class DispatchRunner {
       if (only && isOversize(only, runLimits)) this.#sliced.push(new SlicedRequest(only, runLimits, this.#axes))
       else await this.#runBatch(script, batch)
     }
-    if (this.#isSlicing) return // what brought these here goes on with all slices
-    this.#isSlicing = true
-    try {
-      await this.#runSlices(script)
-    } finally {
-      this.#isSlicing = false
-    }
+    await this.#runSlices(script)
   }
 
   /** Where answers have their rows. */
@@ -185,59 +222,44 @@ export class DispatchRunner {
     return sharing.kind === 'shared' ? sharing.axes : undefined
   }
 
-  /** A slice of each in turn, and in between whatever came meanwhile: nobody waits for all slices of another one. */
+  /** Runs a slice of each in turn, and yields where that takes long: small requests do not wait for all slices of a large one. */
   async #runSlices(script: JoiningScript): Promise<void> {
-    let askedAt = performance.now()
+    const startedAt = performance.now()
     for (let next = this.#sliced.shift(); next; next = this.#sliced.shift()) {
       if (await this.#runSlice(script, next)) this.#sliced.push(next)
-      if (this.#sliced.length === 0 || performance.now() - askedAt < askAfterMs || !this.#mayAsk(script)) continue
-      await this.#runRows(script, await this.#askForMore())
-      askedAt = performance.now()
+      if (this.#sliced.length > 0 && performance.now() - startedAt >= yieldAfterMs && this.#mayYield(script))
+        return this.#results.yield(this.#sliced.map(({ request }) => request.index))
     }
   }
 
-  /** What a script decodes may never be ready, and a body that was moved here must not be lost to another's fault. */
-  #mayAsk(script: JoiningScript): script is RowScript {
+  /** What a script decodes may never be ready, and a body that was moved here must not be lost to another request's fault. */
+  #mayYield(script: JoiningScript): boolean {
     if (script.kind !== 'rows' || script.customContentTypes) return false
     return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
-  }
-
-  async #askForMore(): Promise<[number, InferenceRequest][]> {
-    this.#answers.flush()
-    const { promise, resolve } = Promise.withResolvers<[number, InferenceRequest][]>()
-    this.#takeIn = resolve
-    this.#post({ type: 'room' }, [])
-    return promise
-  }
-
-  /** What `room` was answered with. */
-  takeIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    this.#answers.expectAlso(indexes)
-    this.#takeIn(requests.map((request, at) => [indexes[at] as number, request]))
   }
 
   /** @returns whether there is more to run: it may have been taken back meanwhile, as its time may be up */
   async #runSlice(script: JoiningScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
     const { request } = sliced
     const { index } = request
-    if (!this.#answers.begin(index)) return false
+    if (!this.#results.begin(index)) return false
     const startedAt = performance.now()
     try {
       const result = await script.run(sliced.next as Feeds, request.headers)
       const runMs = performance.now() - startedAt
-      this.#answers.ran(1, sliced.nextRowCount, runMs)
+      this.#results.ran(1, sliced.nextRowCount, runMs)
       sliced.add(result, runMs)
     } catch (failure) {
-      this.#answers.fail(index, failure)
+      this.#results.fail(index, failure)
       return false
     }
     if (sliced.next) {
       this.#board.set(index, progress.waiting)
       return true
     }
-    const { execMs } = sliced
+    const { runMs } = sliced
     const result = this.#joined(sliced)
-    if (result !== undefined) await this.#answers.add(index, result, execMs, request.decodeMs)
+    if (result !== undefined) await this.#results.add(index, { ...request, result, runMs })
     else {
       this.#board.set(index, progress.waiting)
       await this.#runBatch(script, [request])
@@ -255,7 +277,7 @@ export class DispatchRunner {
   }
 
   async #runBatch(script: JoiningScript, planned: readonly DecodedRow[]): Promise<void> {
-    const batch = planned.filter(({ index }) => this.#answers.begin(index))
+    const batch = planned.filter(({ index }) => this.#results.begin(index))
     if (batch.length === 0) return
     const startedAt = performance.now()
     let result: unknown
@@ -265,14 +287,16 @@ export class DispatchRunner {
     } catch (failure) {
       return this.#runApart(script, batch, failure)
     }
-    const execMs = performance.now() - startedAt
-    this.#answers.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, execMs)
+    const runMs = performance.now() - startedAt
+    this.#results.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, runMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answers.add(only.index, result, execMs, only.decodeMs)
+    if (batch.length === 1 && only) return this.#results.add(only.index, { ...only, result, runMs })
     const results = this.#cut(result, batch)
     if (!results) return this.#runApart(script, batch, undefined)
-    for (const [at, { index, decodeMs }] of batch.entries())
-      await this.#answers.add(index, results[at], execMs, decodeMs)
+    for (const [at, request] of batch.entries()) {
+      const encoding = this.#results.add(request.index, { ...request, result: results[at], runMs })
+      if (encoding) await encoding
+    }
   }
 
   /** @returns undefined when the result does not follow the rows, or not even lets itself be looked at */
@@ -288,8 +312,8 @@ export class DispatchRunner {
   /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */
   async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
-    if (batch.length === 1 && only) return this.#answers.fail(only.index, failure)
-    this.#answers.bisected()
+    if (batch.length === 1 && only) return this.#results.fail(only.index, failure)
+    this.#results.bisected()
     for (const request of batch) this.#board.set(request.index, progress.waiting)
     const half = Math.ceil(batch.length / 2)
     await this.#runBatch(script, batch.slice(0, half))

@@ -1,10 +1,8 @@
 import { registerHooks } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { decodeImageWithSharp } from '../../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import * as api from '../../scripts/api.ts'
-import { installImageDecoder } from '../../scripts/image.ts'
 
 const moduleName = 'scoring-functions'
 const moduleUrl = 'scoring-functions:entry-script'
@@ -34,7 +32,6 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
 function installApi(): void {
   if (Object.hasOwn(globalThis, globalName)) return
   Object.assign(globalThis, { [globalName]: api })
-  installImageDecoder(decodeImageWithSharp)
   const names = Object.keys(api).join(', ')
   registerHooks({
     resolve: (specifier, context, nextResolve) => {

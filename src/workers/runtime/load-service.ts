@@ -1,28 +1,62 @@
-import { availableProcessors } from '../../adapters/local/available-processors.ts'
-import { CachedModels } from '../../adapters/model-cache/cached-models.ts'
-import type { OnnxModelSession } from '../../adapters/onnxruntime/onnx-model-session.ts'
-import { hasScript, type ThreadSpec } from '../../models/repository/service-spec.ts'
-import type { LoadReport } from '../../models/session/load-report.ts'
-import { listsOf, type TensorInfo } from '../../models/session/model-session.ts'
-import { binaryMediaTypes } from '../../protocols/azureml/binary-input.ts'
-import { readJsonSchema } from '../../protocols/openapi/declared.ts'
+import type { ServiceDefinition } from '../../models/definition/definition.ts'
+import { hasScript, type ModelPath, type ThreadSpec } from '../../models/repository/service-spec.ts'
+import type { LoadReport, UncachedModel } from '../../models/session/load-report.ts'
+import { listsOf, type ModelSession, type TensorInfo } from '../../models/session/model-session.ts'
+import type { Placement } from '../../models/session/placement.ts'
 import type { RunLimits } from '../../scheduling/micro-batch.ts'
 import { TensorInput } from '../../scripts/api.ts'
 import { findExample } from '../../scripts/example.ts'
 import { checkColumns } from '../../scripts/named-values.ts'
 import type { RowSharing } from '../../scripts/row-sharing.ts'
 import type { RowScript, Script } from '../../scripts/script.ts'
-import { warmUp } from '../../scripts/warm-up.ts'
+import { type WarmUp, warmUp } from '../../scripts/warm-up.ts'
+import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { describeOutput } from './describe-output.ts'
+import type { Codecs } from './codec.ts'
 import { loadScript } from './load-script.ts'
 import { ModelLoader } from './model-loader.ts'
 import { threadCountNotes } from './thread-count-notes.ts'
 
+/** A model that a worker has loaded. */
+export interface LoadedModel extends ModelSession {
+  readonly isOnCpu: boolean
+  /** What its owner should know of where it runs. */
+  readonly notes: readonly string[]
+  readonly placement: Placement | undefined
+  /** Finds out which provider ran which node, by one run. */
+  measurePlacement(): Promise<void>
+}
+
+/** What a worker is given by `compose/scoring-thread.ts`. */
+export interface WorkerParts {
+  readonly codecs: Codecs
+  readonly processorCount: number
+  /** @throws ServiceLoadError */
+  openModel(model: ModelPath, accelerator: ServiceDefinition['accelerator']): Promise<LoadedModel>
+  /** Models that a local cache could have had. */
+  uncachedModels(): readonly UncachedModel[]
+  /** JSON Schema of what a script declares as its input; undefined where its library gives none. */
+  describeInput(declared: unknown): JsonSchema | undefined
+  describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription
+}
+
+type JsonSchema = Readonly<Record<string, unknown>>
+
+/** What the documents of a service say of its answers. */
+export interface OutputDescription {
+  /** JSON text of an answer. */
+  readonly sample?: string | undefined
+  readonly jsonSchema?: JsonSchema | undefined
+  readonly notes: readonly string[]
+}
+
 /** A service that can score, as the thread holds it. */
 export interface LoadedService {
   readonly script: Script
+  readonly codecs: Codecs
+  /** Of the model that answers; none where a script does. */
+  readonly outputs: readonly TensorInfo[]
   /** Nothing of its owner's runs, so that nothing ends the thread. */
   readonly isBuiltIn: boolean
   readonly sharing: RowSharing
@@ -45,12 +79,11 @@ export interface LoadedService {
  */
 export async function loadService(
   spec: ThreadSpec,
-  cacheFolder: string | undefined,
+  parts: WorkerParts,
 ): Promise<{ service: LoadedService; report: LoadReport }> {
   Tensor.takes = spec.definition.missing === 'error' ? 'none' : 'all'
   const startedAt = performance.now()
-  const cached = new CachedModels(cacheFolder)
-  const models = new ModelLoader(spec.models, cached)
+  const models = new ModelLoader(spec.models, parts.openModel)
   const { script, input, output, answeredBy, notes: scriptNotes } = await loadScript(spec, models)
   if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
   const loadedAt = performance.now()
@@ -65,10 +98,10 @@ export async function loadService(
   for (const session of sessions) await session.measurePlacement()
   const isGiven = spec.sample !== undefined || input instanceof TensorInput
   const example = isGiven ? undefined : await findExample(script)
-  const described = describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
+  const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
-  const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script) : []
+  const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script, parts.codecs) : []
   const asked = script.kind === 'preprocessing' ? script.firstStage : script
   const report: LoadReport = {
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
@@ -83,7 +116,7 @@ export async function loadService(
     inputSample:
       spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
     isSampleScored: (answer ?? example?.answer) !== undefined,
-    inputJsonSchema: asked.kind === 'object' ? (readJsonSchema(input, 'input') ?? { type: 'object' }) : undefined,
+    inputJsonSchema: asked.kind === 'object' ? (parts.describeInput(input) ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     rowsMayShareRequest: rowsMayShareRequest(sharing, inputs),
@@ -92,16 +125,18 @@ export async function loadService(
     notes: [
       ...scriptNotes,
       ...sessions.flatMap(session => session.notes),
-      ...threadCountNotes(spec, availableProcessors()),
+      ...threadCountNotes(spec, parts.processorCount),
       ...sharingNotes(spec, sharing, sessions),
       ...described.notes,
     ],
-    uncached: cached.missing.length > 0 ? cached.missing : undefined,
+    uncached: parts.uncachedModels(),
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }
   const service: LoadedService = {
     script,
+    codecs: parts.codecs,
+    outputs: answeredBy?.outputs ?? [],
     isBuiltIn: !hasScript(spec),
     sharing,
     hasExactIntegers: [...inputs, ...(report.optionalInputs ?? [])].some(
@@ -123,7 +158,7 @@ function rowsMayShareRequest(sharing: RowSharing, inputs: readonly TensorInfo[])
 }
 
 /** Why rows do not share runs; or that they do by nothing but their owner's word. */
-function sharingNotes(spec: ThreadSpec, sharing: RowSharing, sessions: readonly OnnxModelSession[]): string[] {
+function sharingNotes(spec: ThreadSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
   const isSaidToShare = spec.definition.batching.rowsAreIndependent === true
   if (sharing.kind === 'alone') {
     const remark =
@@ -141,11 +176,12 @@ function sharingNotes(spec: ThreadSpec, sharing: RowSharing, sessions: readonly 
 }
 
 /** What ran the models, in the order of the stages. */
-function providersOf(sessions: readonly OnnxModelSession[]): string {
+function providersOf(sessions: readonly LoadedModel[]): string {
   return [...new Set(sessions.flatMap(({ executionProvider }) => executionProvider.split(', ')))].join(', ') || 'none'
 }
 
-/** The script's own first, because it goes before what every script of tensors takes. */
-function mediaTypesOf({ customContentTypes, inputs }: RowScript): readonly string[] {
-  return [...new Set([...(customContentTypes?.types ?? []), ...binaryMediaTypes(inputs)])]
+/** The script's own first, because they go before what every script of tensors takes. */
+function mediaTypesOf({ customContentTypes, inputs }: RowScript, codecs: Codecs): readonly string[] {
+  const ofCodecs = Object.values(codecs).flatMap(codec => codec.mediaTypes(inputs))
+  return [...new Set([...(customContentTypes?.types ?? []), ...ofCodecs])]
 }

@@ -1,37 +1,35 @@
-import type { CachedModels } from '../../adapters/model-cache/cached-models.ts'
-import { loadOnnxModel } from '../../adapters/onnxruntime/load-onnx-model.ts'
-import type { OnnxModelSession } from '../../adapters/onnxruntime/onnx-model-session.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { ModelPath } from '../../models/repository/service-spec.ts'
+import type { LoadedModel, WorkerParts } from './load-service.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
 
 /** The models of a service, each loaded once for an accelerator. */
 export class ModelLoader {
   readonly #models: readonly ModelPath[]
-  readonly #cached: CachedModels
-  readonly #sessions = new Map<string, Promise<OnnxModelSession>>()
+  readonly #open: WorkerParts['openModel']
+  readonly #sessions = new Map<string, Promise<LoadedModel>>()
 
-  constructor(models: readonly ModelPath[], cached: CachedModels) {
+  constructor(models: readonly ModelPath[], open: WorkerParts['openModel']) {
     this.#models = models
-    this.#cached = cached
+    this.#open = open
   }
 
   /**
    * @param name  undefined: the only one
    * @throws ServiceLoadError when there is no such model, or it cannot be loaded
    */
-  load(name: string | undefined, accelerator: Accelerator): Promise<OnnxModelSession> {
+  load(name: string | undefined, accelerator: Accelerator): Promise<LoadedModel> {
     const model = this.#find(name)
     const key = `${model.name} ${JSON.stringify(accelerator)}`
-    const session = this.#sessions.get(key) ?? loadOnnxModel(model, accelerator, this.#cached)
+    const session = this.#sessions.get(key) ?? this.#open(model, accelerator)
     this.#sessions.set(key, session)
     return session
   }
 
   /** All that have been loaded, in that order. */
-  sessions(): Promise<OnnxModelSession[]> {
+  sessions(): Promise<LoadedModel[]> {
     return Promise.all(this.#sessions.values())
   }
 

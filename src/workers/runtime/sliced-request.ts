@@ -6,7 +6,7 @@ import { joinResults } from '../../scripts/split-result.ts'
 /** A request with more rows than a run takes: its rows run slice by slice, and other requests in between. */
 export class SlicedRequest<T extends DecodedRequest> {
   readonly request: T
-  execMs = 0
+  runMs = 0
   readonly #slices: ReturnType<typeof sliceFeeds>
   readonly #axes: RowAxes | undefined
   readonly #results: unknown[] = []
@@ -27,9 +27,9 @@ export class SlicedRequest<T extends DecodedRequest> {
     return this.#slices[this.#results.length]?.rowCount ?? 0
   }
 
-  add(result: unknown, execMs: number): void {
+  add(result: unknown, runMs: number): void {
     this.#results.push(result)
-    this.execMs += execMs
+    this.runMs += runMs
   }
 
   /** What all rows in one run would have given; undefined when the results of the slices do not tell. */

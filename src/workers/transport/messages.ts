@@ -25,21 +25,22 @@ export interface ThreadStart {
 
 /** To the thread: score these. One dispatch at a time. */
 export interface ToThread extends PackedRequests {
-  /** They belong to the dispatch that is under way: the answer to `room`. */
-  readonly indexes?: readonly number[]
+  /** Which of the requests that the last dispatch yielded go on, by position; they come before the others. Absent: none. */
+  readonly resumed?: readonly number[] | undefined
 }
 
 /** From the thread. */
 export type FromThread =
   | { readonly type: 'loaded'; readonly report: LoadReport }
   | { readonly type: 'load-failed'; readonly reason: string }
-  | { readonly type: 'room' }
   | ({
       readonly type: 'results'
       readonly indexes: readonly number[]
       readonly results: PackedResults
       /** Nothing of the dispatch is left. */
       readonly isLast: boolean
+      /** Requests that it has begun and holds for the next dispatch, which may resume them. Only with `isLast`. */
+      readonly yielded?: readonly number[] | undefined
     } & RunStats)
 
 /** Numbers that an answer has. */

@@ -6,7 +6,7 @@ import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 import { progress } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../pool/scoring-thread.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../pool/worker-thread.ts'
 import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import type { NativeGate } from './native-call-guard.ts'
@@ -80,23 +80,16 @@ export class WorkerScoringThread implements ScoringThread {
     })
   }
 
-  dispatch(requests: readonly InferenceRequest[]): void {
-    this.#board.clear(requests.length)
+  dispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
+    const count = resumed.length + requests.length
+    this.#board.clear(count)
     this.#board.startedAt = threadClock()
     this.#isBusy = true
     this.#inHand.clear()
-    for (const index of requests.keys()) this.#inHand.add(index)
+    for (let index = 0; index < count; index++) this.#inHand.add(index)
     const packed = packRequests(requests)
-    this.#port.postMessage(packed, buffersToMove(packed))
-  }
-
-  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    for (const index of indexes) {
-      this.#board.set(index, progress.waiting)
-      this.#inHand.add(index)
-    }
-    const packed: ToThread = { ...packRequests(requests), indexes }
-    this.#port.postMessage(packed, buffersToMove(packed))
+    const message: ToThread = resumed.length > 0 ? { ...packed, resumed } : packed
+    this.#port.postMessage(message, buffersToMove(packed))
   }
 
   isRunning(index: number): boolean {
@@ -161,8 +154,6 @@ export class WorkerScoringThread implements ScoringThread {
         events.onLoadFailed(message.reason)
         void this.end()
         return
-      case 'room':
-        return events.onRoom()
       case 'results': {
         const { indexes, results } = message
         for (const index of indexes) this.#inHand.delete(index)
@@ -172,7 +163,7 @@ export class WorkerScoringThread implements ScoringThread {
         events.onAnswers(indexes, this.#marked(unpacked))
         if (!message.isLast) return
         this.#isBusy = false
-        events.onIdle()
+        events.onIdle(message.yielded ?? [])
       }
     }
   }

@@ -1,7 +1,9 @@
 import { MessagePort } from 'node:worker_threads'
+import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
-import type { Failure, InferenceResult, Output, Timings } from '../../scheduling/inference-result.ts'
+import type { Failure, InferenceResult, Output, TensorOutputs, Timings } from '../../scheduling/inference-result.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 
 /**
  * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
@@ -13,9 +15,12 @@ export interface PackedRequests {
   /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
   readonly lengths: readonly number[]
   readonly moved: readonly Uint8Array[]
-  /** One for all, or one for each. */
+  /** One for all, or one for each; as with `contentType`. */
+  readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** Inputs of those that came as tensors; copied as they cross. */
+  readonly tensors: readonly (PackedTensors | undefined)[] | undefined
   /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
   readonly ids: string
 }
@@ -37,14 +42,19 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     small.set(body, offset)
     offset += aligned(body.length)
   }
-  const first = requests[0]?.contentType
-  const isAlike = requests.every(({ contentType }) => contentType === first)
+  const first = requests[0]
+  const isAlike = requests.every(({ contentType }) => contentType === first?.contentType)
+  const hasOneCodec = requests.every(({ codec }) => codec === first?.codec)
   return {
     small,
     lengths,
     moved,
-    contentType: isAlike ? first : requests.map(({ contentType }) => contentType),
+    codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
+    contentType: isAlike ? first?.contentType : requests.map(({ contentType }) => contentType),
     details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
+    tensors: requests.some(({ tensors }) => tensors)
+      ? requests.map(({ tensors }) => tensors && packTensors(tensors))
+      : undefined,
     ids: requests.map(({ id }) => id ?? '').join('\n'),
   }
 }
@@ -64,8 +74,10 @@ export function unpackRequests({
   small,
   lengths,
   moved,
+  codec,
   contentType,
   details,
+  tensors,
   ids,
 }: PackedRequests): InferenceRequest[] {
   let offset = 0
@@ -75,16 +87,21 @@ export function unpackRequests({
     const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
     if (length > 0) offset += aligned(length)
     return {
+      codec: Array.isArray(codec) ? codec[index] : codec,
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
       details: details?.[index],
+      tensors: tensors?.[index] && unpackTensors(tensors[index]),
       id: names[index] || undefined,
     } as InferenceRequest
   })
 }
 
 /** A result as it crosses: a body that is still to come has a port of its own. Timings are on the progress board. */
-export type CrossingResult = Output<Uint8Array | MessagePort> | Failure
+export type CrossingResult =
+  | Exclude<Output<Uint8Array | MessagePort>, TensorOutputs>
+  | { readonly kind: 'tensors'; readonly outputs: PackedTensors }
+  | Failure
 
 /** Results on their way back: text, which most are, as a list. */
 export interface PackedResults {
@@ -118,10 +135,34 @@ export function unpackResults(
   )
   for (const [position, result] of others) {
     if (result.kind === 'failure') results[position] = result
+    else if (result.kind === 'tensors')
+      results[position] = { kind: 'tensors', outputs: unpackTensors(result.outputs), timings: timings(position) }
     else if (result.kind === 'response') {
       const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
       results[position] = { ...result, body, timings: timings(position) }
     }
   }
   return results
+}
+
+/** Tensors as they cross: a message keeps no classes, and copies the whole buffer behind a view. */
+export type PackedTensors = Readonly<Record<string, Pick<Tensor, 'dtype' | 'shape' | 'data' | 'classes'>>>
+
+export function packTensors(tensors: Feeds): PackedTensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape, data, classes }]) => {
+      const isPart = ArrayBuffer.isView(data) && data.byteLength < data.buffer.byteLength
+      return [name, { dtype, shape, data: isPart ? data.slice() : data, classes }]
+    }),
+  )
+}
+
+/** @throws RangeError when the elements do not suit the shape */
+export function unpackTensors(packed: PackedTensors): Feeds {
+  return Object.fromEntries(
+    Object.entries(packed).map(([name, { dtype, shape, data, classes }]) => [
+      name,
+      new Tensor(dtype, data, shape, classes),
+    ]),
+  )
 }

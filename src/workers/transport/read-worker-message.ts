@@ -1,5 +1,7 @@
 import { MessagePort } from 'node:worker_threads'
 import { isErrorCode } from '../../errors.ts'
+import { arrayOf, isDtype, type TensorData } from '../../tensor/dtype.ts'
+import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { FromThread } from './messages.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -17,8 +19,6 @@ export function readFromThread(message: unknown, isInHand: (index: number) => bo
       return isReport(message.report) ? (message as unknown as FromThread) : undefined
     case 'load-failed':
       return typeof message.reason === 'string' ? (message as unknown as FromThread) : undefined
-    case 'room':
-      return { type: 'room' }
     case 'results':
       return isResults(message, isInHand) ? (message as unknown as FromThread) : undefined
     default:
@@ -55,14 +55,15 @@ function isShape(shape: unknown): boolean {
 }
 
 function isResults(
-  { indexes, results, isLast, runs, bisected }: Fields,
+  { indexes, results, isLast, yielded = [], runs, bisected }: Fields,
   isInHand: (index: number) => boolean,
 ): boolean {
   if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
   const { texts, others } = results
   if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
-  const said = new Set(indexes)
-  if (said.size !== indexes.length || !indexes.every(index => Number.isInteger(index) && isInHand(index))) return false
+  if (!Array.isArray(yielded) || (yielded.length > 0 && !isLast)) return false
+  const all = [...indexes, ...yielded]
+  if (new Set(all).size !== all.length || !all.every(index => Number.isInteger(index) && isInHand(index))) return false
   const isOther = new Set<unknown>()
   for (const other of others) {
     if (!Array.isArray(other) || !isOtherResult(other[1])) return false
@@ -76,6 +77,7 @@ function isResults(
 function isOtherResult(result: unknown): boolean {
   if (!isFields(result)) return false
   if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
+  if (result.kind === 'tensors') return isFields(result.outputs) && Object.values(result.outputs).every(isTensor)
   const { kind, status, headers, body } = result
   return (
     kind === 'response' &&
@@ -86,6 +88,20 @@ function isOtherResult(result: unknown): boolean {
     headers.every(pair => Array.isArray(pair) && pair.length === 2 && pair.every(each => typeof each === 'string')) &&
     (body instanceof Uint8Array || body instanceof MessagePort) // a port: it is still to come
   )
+}
+
+/** Whether the elements are of the type and as many as the shape says. */
+function isTensor(tensor: unknown): boolean {
+  if (!isFields(tensor)) return false
+  const { dtype, shape, data, classes } = tensor
+  if (typeof dtype !== 'string' || !isDtype(dtype) || !Array.isArray(shape) || !shape.every(Number.isInteger))
+    return false
+  const isTyped =
+    dtype === 'string'
+      ? Array.isArray(data) && data.every(each => typeof each === 'string')
+      : arrayOf[dtype] !== undefined && data instanceof arrayOf[dtype]
+  if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
+  return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
 }
 
 function isCount(value: unknown): boolean {

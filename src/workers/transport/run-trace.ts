@@ -1,6 +1,5 @@
 /** What a thread is running, written down where it outlives the process: some faults of a script, or of native code, end that. */
 import { openSync, writeSync } from 'node:fs'
-import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { ProgressBoard } from './messages.ts'
 import { encodeRecord } from './run-records.ts'
@@ -17,10 +16,11 @@ class RunTrace {
   readonly #at: number
   readonly #service: string
   readonly #board: ProgressBoard
-  readonly #names = new Array<string>(maxDispatchSize)
   readonly #nothing = new Uint8Array(1)
-  /** Places of the dispatch that have been used. */
-  #count = 0
+  /** Ids of the requests of the dispatch. */
+  #names: string[] = []
+  /** Ids of those that the last dispatch yielded. */
+  #yielded: string[] = []
 
   constructor({ path, at }: TracePlace, service: string, board: ProgressBoard) {
     this.#file = openSync(path, 'r+')
@@ -29,17 +29,18 @@ class RunTrace {
     this.#board = board
   }
 
-  handedOver(requests: readonly InferenceRequest[], indexes: readonly number[] | undefined): void {
-    if (!indexes) this.#count = 0
-    for (const [at, { id }] of requests.entries()) {
-      const index = indexes?.[at] ?? at
-      this.#names[index] = id ?? ''
-      this.#count = Math.max(this.#count, index + 1)
-    }
+  dispatched(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    const names = resumed.map(position => this.#yielded[position] as string)
+    for (const { id } of requests) names.push(id ?? '')
+    this.#names = names
+  }
+
+  yielded(indexes: readonly number[]): void {
+    this.#yielded = indexes.map(index => this.#names[index] as string)
   }
 
   begin(): void {
-    const names = this.#board.begun(this.#count).map(index => this.#names[index] as string)
+    const names = this.#board.begun(this.#names.length).map(index => this.#names[index] as string)
     if (names.length === 0) return // a run to warm up
     const record = encodeRecord(this.#service, names)
     writeSync(this.#file, record, 0, record.length, this.#at)
@@ -58,8 +59,8 @@ export function openRunTrace(place: TracePlace, service: string, board: Progress
 }
 
 /** What was handed over, before any of it is begun. */
-export function traceDispatch(requests: readonly InferenceRequest[], indexes: readonly number[] | undefined): void {
-  trace?.handedOver(requests, indexes)
+export function traceDispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
+  trace?.dispatched(requests, resumed)
 }
 
 /** Writes down what is begun now, and does it. */
@@ -68,7 +69,8 @@ export function traced<T>(work: () => T): T {
   return work()
 }
 
-/** Nothing of the dispatch is left. */
-export function traceEnd(): void {
+/** Nothing of the dispatch is left, but what it yielded. */
+export function traceEnd(yielded: readonly number[] = []): void {
+  trace?.yielded(yielded)
   trace?.end()
 }

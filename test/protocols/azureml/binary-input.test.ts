@@ -11,7 +11,7 @@ const image: TensorInfo = { name: 'image', dtype: 'float32', shape: ['batch', 3,
 const bytesOf = (array: ArrayBufferView) =>
   new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
 const decode = (input: TensorInfo, body: Uint8Array, layout?: TensorLayout, contentType = 'application/octet-stream') =>
-  decodeBinaryInput({ body, contentType, details: layout && { layout } }, input)
+  decodeBinaryInput({ codec: 'azureml', body, contentType, details: layout && { layout } }, input)
 
 function failureOf(...request: Parameters<typeof decode>): string {
   try {

@@ -7,7 +7,7 @@ import { describe, it } from 'vitest'
 import { readBody } from '../../../src/protocols/http/read-body.ts'
 import type { WireRequest } from '../../../src/protocols/http/wire.ts'
 import { ByteBudget } from '../../../src/scheduling/byte-budget.ts'
-import { UnpackTurns } from '../../../src/scheduling/turns.ts'
+import { UnpackTurns } from '../../../src/scheduling/concurrency-limit.ts'
 
 const mebibyte = 2 ** 20
 const limit = 4 * mebibyte

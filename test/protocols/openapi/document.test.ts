@@ -27,9 +27,9 @@ function serviceWith(report: Partial<LoadReport>, definition: object = {}): [Sco
     warmUpMs: 0,
     ...report,
   }
-  const scheduler = { report: whole } as unknown as ServiceScheduler
+  const engine = { kind: 'scheduler' as const, scheduler: { report: whole } as unknown as ServiceScheduler }
   const parsed = ServiceDefinition.parse(definition)
-  return [new ScoringService({ name: 'sut', definition: parsed, authorizer: undefined, scheduler }), whole]
+  return [new ScoringService({ name: 'sut', definition: parsed, authorizer: undefined, engine }), whole]
 }
 
 /** `ServiceInput` and `ServiceOutput` as Swagger 2.0 has them. */

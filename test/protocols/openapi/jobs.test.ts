@@ -12,7 +12,7 @@ const service = new ScoringService({
   name: 'sut',
   definition: ServiceDefinition.parse({}),
   authorizer: undefined,
-  scheduler: { failure: 'not needed' },
+  engine: { kind: 'none', failure: 'not needed' },
 })
 const describeAs = (scriptKind: LoadReport['scriptKind']) => jobsDocument(service, { scriptKind } as LoadReport)
 

@@ -1,5 +1,5 @@
 import { type SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
-import { FakeThread, report } from './fake-thread.ts'
+import { FakeThread, report } from './fake-worker.ts'
 
 /** A scheduler on threads whose every step the test takes. */
 export function makeScheduler(options: Partial<SchedulerOptions> = {}) {

@@ -5,7 +5,7 @@ import { encodePrometheus } from '../../../src/protocols/ops/prometheus-text.ts'
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { SchedulerOptions } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
-import { report, requestOf } from './fake-thread.ts'
+import { report, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 function schedulerOf(test: TestContext, options: Partial<SchedulerOptions> = {}) {

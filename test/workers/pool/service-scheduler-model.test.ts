@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { progress } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
-import { FakeThread, report } from './fake-thread.ts'
+import type { ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
+import { FakeThread, report } from './fake-worker.ts'
 import { makeScheduler } from './scheduler-fixture.ts'
 
 const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
@@ -36,28 +36,28 @@ interface Caller {
 class ModelThread extends FakeThread {
   isLoaded = false
   isBusy = false
+  isPaused = false
   /** Callers hear of it later in the same turn. */
   readonly answered = new Set<number>()
   onDispatch: (ids: number[], isJoining: boolean) => void = () => {}
 
-  override dispatch(requests: readonly InferenceRequest[]): void {
-    super.dispatch(requests)
+  override dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    const isResuming = this.isPaused
+    super.dispatch(requests, resumed)
     this.isBusy = true
-    this.onDispatch(this.current.map(Number), false)
+    this.isPaused = false
+    const ids = this.current.slice(resumed.length).map(Number)
+    if (ids.length > 0) this.onDispatch(ids, isResuming)
+  }
+
+  override yield(): void {
+    this.isPaused = true
+    super.yield()
   }
 
   override answer(index: number): void {
     this.answered.add(Number(this.current[index]))
     super.answer(index)
-  }
-
-  override handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    super.handIn(requests, indexes)
-    if (indexes.length > 0)
-      this.onDispatch(
-        indexes.map(index => Number(this.current[index])),
-        true,
-      )
   }
 
   /** What it has in hand, by index, and will answer. */
@@ -159,7 +159,7 @@ class World {
       answers: [],
     }
     this.callers.push(caller)
-    return { caller, request: { body: new TextEncoder().encode(text), contentType: undefined } }
+    return { caller, request: { codec: 'azureml', body: new TextEncoder().encode(text), contentType: undefined } }
   }
 
   /** Oldest first, and nothing that nobody waits for; online first, unless a job has had nothing for long. */
@@ -248,7 +248,7 @@ class World {
     for (const index of thread.inHand) thread.answer(index)
     thread.isBusy = false
     thread.states.length = 0
-    thread.events.onIdle()
+    thread.events.onIdle([])
   }
 }
 
@@ -323,7 +323,7 @@ const commands = [
       if (first !== undefined) thread.answer(first)
     }),
   ),
-  which.map(at => onThread('ask for more on', at, thread => thread.inHand.length > 0 && thread.events.onRoom())),
+  which.map(at => onThread('yield', at, thread => thread.inHand.length > 0 && thread.yield())),
   which.map(at => onThread('finish', at, (thread, world) => world.finish(thread))),
   which.map(at => onThread('die', at, die)),
 ]

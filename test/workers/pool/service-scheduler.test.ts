@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, describe, it } from 'vitest'
 import type { Failure, InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
-import { report, requestOf } from './fake-thread.ts'
+import { report, requestOf } from './fake-worker.ts'
 import * as fixture from './scheduler-fixture.ts'
 
 let open: ServiceScheduler[] = []
@@ -26,7 +26,7 @@ async function readyScheduler(options: Partial<SchedulerOptions> = {}, isBatchab
 }
 
 const textOf = (answer: InferenceResult) =>
-  answer.kind === 'encoded' ? answer.body : answer.kind === 'failure' ? answer.code : String(answer.status)
+  answer.kind === 'encoded' ? answer.body : answer.kind === 'failure' ? answer.code : answer.kind
 
 describe('ServiceScheduler', () => {
   it('hands a lone request straight to the free thread', async () => {
@@ -365,7 +365,7 @@ describe('ServiceScheduler', () => {
     assert.equal(threads.length, 1)
     const next = ['slow too', 'stuck too'].map(text => scheduler.submit(requestOf(text)))
     thread(0).answer(0)
-    thread(0).events.onIdle()
+    thread(0).events.onIdle([])
     thread(0).decode(0)
     thread(0).begin(1)
     while (threads.length < 2) await delay(5)

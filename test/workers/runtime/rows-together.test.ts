@@ -94,7 +94,7 @@ describe('a request with more rows than a run takes', () => {
     const body = new TextEncoder().encode(JSON.stringify({ data: Array.from({ length: 60_000 }, () => [4, 1]) }))
     const order: string[] = []
     const job = scheduler
-      .submitInBackground({ body, contentType: 'application/json' }, () => false)
+      .submitInBackground({ codec: 'azureml', body, contentType: 'application/json' }, () => false)
       .finally(() => order.push('job'))
     for (let call = 0; call < 3; call++) {
       assert.match(jsonOf(await send(rowsOf(call))), new RegExp(`"name": \\["row ${call}"\\]`))

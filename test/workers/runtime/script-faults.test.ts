@@ -59,7 +59,7 @@ describe('what a script leaves behind', () => {
       ),
     )
     const sendText = (text: string) =>
-      scheduler.submit({ body: new TextEncoder().encode(text), contentType: 'text/plain' })
+      scheduler.submit({ codec: 'azureml', body: new TextEncoder().encode(text), contentType: 'text/plain' })
     const [bad, good] = (await Promise.all([sendText('bad'), sendText('good')])) as [InferenceResult, InferenceResult]
     assert.equal(codeOf(bad), 'ENTRY_SCRIPT_FAILED')
     assert.equal(jsonOf(good), '[[4.0]]')

@@ -290,7 +290,12 @@ describe('an entry script', () => {
     const body = new TextEncoder().encode('{"data": [[1]]}')
     const answers = await Promise.all(
       ['a', 'b', 'c'].map(who =>
-        scheduler.submit({ body, contentType: 'application/json', details: { headers: [['x-who', who]] } }),
+        scheduler.submit({
+          codec: 'azureml',
+          body,
+          contentType: 'application/json',
+          details: { headers: [['x-who', who]] },
+        }),
       ),
     )
     assert.deepEqual(answers.map(jsonOf), ['[[[1.0]], "a"]', '[[[1.0]], "b"]', '[[[1.0]], "c"]'])
@@ -346,7 +351,7 @@ describe('an entry script', () => {
     )
     const body = Uint8Array.of(1, 2, 3)
     const http = { method: 'POST', url: 'http://localhost/score', headers: [] }
-    const answer = await scheduler.submit({ body, contentType: undefined, details: { http } })
+    const answer = await scheduler.submit({ codec: 'azureml', body, contentType: undefined, details: { http } })
     assert.ok(answer.kind === 'response' && answer.body instanceof Uint8Array)
     assert.equal(answer.status, 202)
     assert.deepEqual(answer.headers, [['x-method', 'POST']])

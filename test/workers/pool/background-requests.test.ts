@@ -5,7 +5,7 @@ import type { InferenceResult } from '../../../src/scheduling/inference-result.t
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
-import { type FakeThread, report, requestOf } from './fake-thread.ts'
+import { type FakeThread, report, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (answer: InferenceResult) =>
@@ -125,9 +125,9 @@ describe('background requests', () => {
     const call = scheduler.submit(requestOf('call'))
     vi.advanceTimersByTime(0)
     thread(0).begin(0)
-    thread(0).events.onRoom()
+    thread(0).yield()
     assert.deepEqual(thread(0).current, ['job', 'call'])
-    thread(0).events.onRoom()
+    thread(0).yield()
     assert.deepEqual(thread(0).current, ['job', 'call'])
     thread(0).finish()
     assert.deepEqual(thread(0).current, ['next job'])
@@ -143,9 +143,9 @@ describe('background requests', () => {
     const job = submitJob(scheduler, 'job')
     vi.advanceTimersByTime(1000)
     void scheduler.submit(requestOf('call'))
-    thread(0).events.onRoom()
+    thread(0).yield()
     assert.deepEqual(thread(0).current, ['long', 'job'])
-    thread(0).events.onRoom()
+    thread(0).yield()
     assert.deepEqual(thread(0).current, ['long', 'job', 'call'])
     thread(0).answer(1)
     assert.equal(textOf(await job), 'job')
@@ -164,7 +164,7 @@ describe('background requests', () => {
     const job = submitJob(scheduler, 'job')
     vi.advanceTimersByTime(0)
     const call = scheduler.submit(requestOf('call'))
-    thread(0).events.onRoom()
+    thread(0).yield()
     thread(0).begin(1)
     thread(0).die()
     endWhenBegun(thread(1), 'call')

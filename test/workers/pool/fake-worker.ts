@@ -2,7 +2,7 @@ import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { progress } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/scoring-thread.ts'
+import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
 
 export const report: LoadReport = {
   scriptKind: 'typed',
@@ -17,6 +17,7 @@ export const report: LoadReport = {
 }
 
 export const requestOf = (text: string): InferenceRequest => ({
+  codec: 'azureml',
   body: new TextEncoder().encode(text),
   contentType: undefined,
 })
@@ -38,23 +39,31 @@ export class FakeThread implements ScoringThread {
   isStreaming = false
   /** Time in which it computed nothing. */
   waitedMs = 0
+  #yielded: string[] = []
 
   constructor(events: ThreadEvents) {
     this.events = events
   }
 
-  dispatch(requests: readonly InferenceRequest[]): void {
-    this.dispatches.push(requests.map(textOf))
+  dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    const texts = [...resumed.map(position => this.#yielded[position] as string), ...requests.map(textOf)]
+    this.dispatches.push(texts)
+    this.#yielded = []
     this.startedAt = Date.now()
     this.states.length = 0
-    for (const _ of requests) this.states.push(progress.waiting)
+    for (const _ of texts) this.states.push(progress.waiting)
   }
 
-  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void {
-    for (const [at, index] of indexes.entries()) {
-      this.current[index] = textOf(requests[at] as InferenceRequest)
-      this.states[index] = progress.waiting
-    }
+  /** Ends the dispatch between two slices: the requests that it has not answered go on with the next one. */
+  yield(): void {
+    const indexes = this.unanswered
+    this.#yielded = indexes.map(index => this.current[index] as string)
+    this.events.onIdle(indexes)
+  }
+
+  /** Indexes of what it holds, taken back or not. */
+  get unanswered(): number[] {
+    return [...this.current.keys()].filter(index => this.states[index] !== progress.answered)
   }
 
   get current(): string[] {
@@ -65,7 +74,7 @@ export class FakeThread implements ScoringThread {
   finish(): void {
     const answers: InferenceResult[] = this.current.map(text => encoded(text))
     this.events.onAnswers([...answers.keys()], answers)
-    this.events.onIdle()
+    this.events.onIdle([])
   }
 
   answer(index: number): void {

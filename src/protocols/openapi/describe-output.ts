@@ -1,25 +1,18 @@
-import { isResponse } from '../../protocols/http/is-response.ts'
-import { inferAnswerSchema } from '../../protocols/openapi/answer.ts'
-import { readJsonSchema } from '../../protocols/openapi/declared.ts'
-import type { JsonSchema } from '../../protocols/openapi/dialect.ts'
-import { maxSampleLength } from '../../protocols/openapi/payload.ts'
-import { tensorSchema } from '../../protocols/openapi/tensor.ts'
 import { TensorInput } from '../../scripts/api.ts'
+import { isResponse } from '../../scripts/is-response.ts'
 import type { WarmUp } from '../../scripts/warm-up.ts'
 import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
+import type { OutputDescription } from '../../workers/runtime/load-service.ts'
+import { inferAnswerSchema } from './answer.ts'
+import { readJsonSchema } from './declared.ts'
+import { maxSampleLength } from './payload.ts'
+import { tensorSchema } from './tensor.ts'
 
 interface Schema {
   safeParse(value: unknown): { success: boolean }
-}
-
-interface OutputDescription {
-  /** JSON text of an answer. */
-  readonly sample?: string | undefined
-  readonly jsonSchema?: JsonSchema | undefined
-  readonly notes: readonly string[]
 }
 
 /**

@@ -1,7 +1,7 @@
 import { failure, type InferenceResult } from '../../scheduling/inference-result.ts'
-import { canRunAgain, timedOut, type WaitingRequest } from '../../scheduling/waiting-request.ts'
-import type { ThreadEnd } from './scoring-thread.ts'
+import { canRunAgain, timedOut, type WaitingRequest } from '../../scheduling/request-queue.ts'
 import type { WorkerHandle } from './worker-handle.ts'
+import type { ThreadEnd } from './worker-thread.ts'
 
 /** Ends of its thread that a request may have to do with before it is given up. */
 const maxAttempts = 3

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { Turns } from '../../src/scheduling/turns.ts'
+import { Turns } from '../../src/scheduling/concurrency-limit.ts'
 
 const always = () => true
 

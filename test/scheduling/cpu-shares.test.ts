@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
+import { RunPermits } from '../../src/scheduling/cpu-shares.ts'
 import type { InferenceRequest } from '../../src/scheduling/inference-request.ts'
-import { RunPermits } from '../../src/scheduling/run-permits.ts'
-import type { ThreadEvents } from '../../src/workers/pool/scoring-thread.ts'
 import type { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import { FakeThread, report, requestOf } from '../workers/pool/fake-thread.ts'
+import type { ThreadEvents } from '../../src/workers/pool/worker-thread.ts'
+import { FakeThread, report, requestOf } from '../workers/pool/fake-worker.ts'
 import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 /** What the docstring promises: a dispatch keeps others waiting for one turn only. */
@@ -24,8 +24,8 @@ class TimedThread extends FakeThread {
     this.#computes = computes
   }
 
-  override dispatch(requests: readonly InferenceRequest[]): void {
-    super.dispatch(requests)
+  override dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    super.dispatch(requests, resumed)
     const ms = this.#costMs * requests.length
     this.busyUntil = Date.now() + ms
     this.takenMs += ms

@@ -18,27 +18,19 @@ export interface ThreadEvents {
   onAnswers(indexes: readonly number[], answers: readonly InferenceResult[]): void
   /** What it ran, for the record. */
   onRuns(stats: RunStats): void
-  /**
-   * The thread is between two slices of a long request, and waits to be told what else to run before it goes on:
-   * `handIn` must follow at once, if only of nothing.
-   */
-  onRoom(): void
-  /** Every request of the dispatch has been answered; the thread is free. */
-  onIdle(): void
+  /** Every request of the dispatch has been answered, but those that it `yielded` between two slices: a further dispatch resumes these. */
+  onIdle(yielded: readonly number[]): void
   /** The thread is gone, whoever ended it. */
   onEnd(end: ThreadEnd): void
 }
 
 /** One worker thread that serves one service. Port: `workers/transport/node-worker.ts` implements it. */
 export interface ScoringThread {
-  /** @param requests at most `maxDispatchSize`; bodies of some size are moved, not copied */
-  dispatch(requests: readonly InferenceRequest[]): void
   /**
-   * Adds to the current dispatch, after `onRoom`.
-   *
-   * @param indexes  of `requests`, each below `maxDispatchSize`; those of earlier requests may be used again once answered
+   * @param requests  at most `maxDispatchSize` with those resumed; bodies of some size are moved, not copied
+   * @param resumed  positions in `yielded`; these requests come first in the dispatch. The thread drops the others.
    */
-  handIn(requests: readonly InferenceRequest[], indexes: readonly number[]): void
+  dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void
   /** Whether request `index` of the current dispatch is being run right now. */
   isRunning(index: number): boolean
   /** Whether the script is decoding it, without keeping the thread. */

@@ -1,0 +1,21 @@
+import type { Caller } from '../auth/authorizer.ts'
+import type { LoadReport } from '../models/session/load-report.ts'
+import type { InferenceRequest } from '../scheduling/inference-request.ts'
+import type { CallDeadline } from '../scheduling/request-queue.ts'
+
+/** One call of a service, as any protocol brings it. */
+export interface Call {
+  /** The value of the `Authorization` header. */
+  readonly credential: string | null
+  readonly caller: Caller
+  /** Bytes of the body, as far as its sender declared them. */
+  readonly declaredBytes: number
+  /** Reads how long the caller waits, where it says so; called once the caller is authorized. @throws ScoringError HEADER_INVALID */
+  readonly readDeadline: () => CallDeadline | undefined
+  /** Whether the caller has left; such work is not started. */
+  readonly isAbandoned: () => boolean
+  /** Called when the caller is authorized and the service has loaded, before the request is admitted. */
+  readonly onLoaded: (report: LoadReport) => void
+  /** Reads the body of an admitted request. @throws ScoringError 4xx */
+  readonly read: (report: LoadReport) => Promise<InferenceRequest>
+}

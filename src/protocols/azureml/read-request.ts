@@ -1,0 +1,104 @@
+/** The requests of an Azure ML web service. */
+import { ScoringError } from '../../errors.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import type { InferenceRequest, TensorLayout } from '../../scheduling/inference-request.ts'
+import type { CallDeadline } from '../../scheduling/request-queue.ts'
+import { isJson } from '../http/media-type.ts'
+import { type BodyAccount, readBody } from '../http/read-body.ts'
+import type { WireRequest } from '../http/wire.ts'
+import { encodeQuery } from './query.ts'
+
+const codec = 'azureml'
+
+/** What the body of a request is read with. */
+interface Reading {
+  readonly report: LoadReport
+  readonly maxBodyBytes: number
+  readonly account: BodyAccount
+  /** The request id, which the log has when the request ends its worker. */
+  readonly id: string | undefined
+}
+
+/**
+ * Reads a request for the workers. A GET's query becomes the JSON object that a POST would carry.
+ *
+ * @throws ScoringError as `readBody` does
+ */
+export async function readRequest(
+  request: WireRequest,
+  { report: { scriptKind, takesHeaders }, maxBodyBytes, account, id }: Reading,
+): Promise<InferenceRequest> {
+  const { method, headers, url } = request
+  const contentType = headers.get('content-type') ?? undefined
+  const hasBody = method !== 'GET' && method !== 'HEAD'
+  if (scriptKind === 'rawHttp') {
+    const http = { method, url, headers: headersForScripts(headers) }
+    const body = hasBody ? await readBody(request, maxBodyBytes, account) : new Uint8Array()
+    return { codec, id, body, contentType, details: { http } }
+  }
+  const details = takesHeaders ? { headers: headersForScripts(headers) } : undefined
+  if (!hasBody) return { codec, id, body: encodeQuery(url), contentType: 'application/json', details }
+  const body = await readBody(request, maxBodyBytes, account)
+  if (scriptKind === 'typed' && !isJson(contentType)) {
+    const layout = readLayout(request)
+    return { codec, id, body, contentType, details: layout ? { ...details, layout } : details }
+  }
+  const isUnread = scriptKind === 'raw' && isForm(contentType)
+  return { codec, id, body: isUnread ? new Uint8Array() : body, contentType, details }
+}
+
+/**
+ * The original's framework takes a form apart before an undecorated script sees it, and leaves that an empty text; a
+ * multipart form without a boundary it does not recognise (contract, section 4 and addendum 1).
+ */
+function isForm(contentType: string | undefined): boolean {
+  return /^\s*(application\/x-www-form-urlencoded|multipart\/form-data\s*;.*boundary=)/i.test(contentType ?? '')
+}
+
+/** How a body of bare elements lies, as header or query say it; what it means is found where the input is known. */
+function readLayout({ headers, query }: WireRequest): TensorLayout | undefined {
+  const entries = new Map(query.entries())
+  const shape = headers.get('x-tensor-shape') ?? entries.get('shape')
+  const dtype = headers.get('x-tensor-dtype') ?? entries.get('dtype')
+  return shape === undefined && dtype === undefined ? undefined : { shape, dtype }
+}
+
+/** The key is checked already, and the body is unpacked. */
+const notForScripts = new Set(['authorization', 'content-encoding'])
+
+/** Names with `_` do not get through the original's front (contract, addendum 11). */
+function headersForScripts(headers: WireRequest['headers']): [string, string][] {
+  return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
+}
+
+/**
+ * How long a caller waits for the answer, in milliseconds from the arrival of the headers. Clients of Azure ML send no
+ * such header, and no name is common to scoring servers, so it has the word by which Azure ML calls its own limit
+ * (`scoring_timeout_ms`). Not `grpc-timeout`, nor `x-envoy-upstream-rq-timeout-ms`: proxies act on those themselves.
+ */
+const timeoutHeader = 'x-scoring-timeout-ms'
+
+/** Ten digits of milliseconds are 115 days: longer than any limit. */
+const wholeNumber = /^0*[1-9]\d{0,9}$/
+
+/**
+ * The time that the caller grants. More than the service's own limit changes nothing.
+ *
+ * @param now  milliseconds of a clock that never jumps
+ * @returns undefined when the caller says nothing
+ * @throws ScoringError HEADER_INVALID
+ */
+export function readDeadline(
+  headers: WireRequest['headers'],
+  now: () => number = () => performance.now(),
+): CallDeadline | undefined {
+  const given = headers.get(timeoutHeader)
+  if (given === null) return undefined
+  if (!wholeNumber.test(given)) {
+    throw new ScoringError(
+      'HEADER_INVALID',
+      `the header ${timeoutHeader} must be a whole number of milliseconds from 1 to 9999999999, e.g. 500`,
+    )
+  }
+  return { timeoutMs: Number(given), since: now() }
+}

@@ -1,0 +1,79 @@
+/** The answers of an Azure ML web service. */
+
+import { runFailures, ScoringError } from '../../errors.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
+import { encode } from '../../tensor/python-json.ts'
+import { noSniff, type WireResponse } from '../http/wire.ts'
+
+const json = 'application/json'
+const html = 'text/html; charset=utf-8'
+const runFailed = 'x-ms-run-function-failed'
+const execMs = 'x-ms-run-fn-exec-ms'
+
+/** `Healthy`, as the root and a ready service answer. */
+export function encodeHealthy(headers: Record<string, string>): WireResponse {
+  return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: 'Healthy' }
+}
+
+/** An empty 200, as the original's scoring handler answers OPTIONS for scripts that do not see requests. */
+export function encodeEmptySuccess(headers: Record<string, string>): WireResponse {
+  return encodeEmpty({ ...headers, [runFailed]: 'False' })
+}
+
+/** An empty 200, as the original's framework answers OPTIONS. */
+export function encodeEmpty(headers: Record<string, string>): WireResponse {
+  return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: '' }
+}
+
+/**
+ * The answer to a scored request, or to one that failed.
+ *
+ * @param headers  request ids, and what else goes on every answer of the service
+ */
+export function encodeResult(result: InferenceResult, headers: Record<string, string>): WireResponse {
+  if (result.kind === 'failure') return encodeError(new ScoringError(result.code, result.message, result), headers)
+  const ms = result.timings.runMs.toFixed(3)
+  if (result.kind === 'encoded') {
+    return {
+      status: 200,
+      headers: { 'content-type': json, ...noSniff, ...headers, [runFailed]: 'False', [execMs]: ms },
+      body: result.body,
+    }
+  }
+  if (result.kind === 'tensors') throw new TypeError('the azureml codec writes no tensors')
+  // The service's own headers come last: a script cannot override x-request-id.
+  const own = Object.entries({ ...headers, [runFailed]: hasRunFailed(result), [execMs]: ms })
+  const names = new Set(own.map(([name]) => name.toLowerCase()))
+  for (const list of ['server-timing', 'vary']) names.delete(list) // to which a script may add
+  const given = result.headers.filter(([name]) => !names.has(name.toLowerCase())) as [string, string][]
+  return { status: result.status, headers: [...given, ...own], body: result.body }
+}
+
+/** As the original's AMLResponse says it, which a `Response` stands for: below 500 a script may call its own answer a failure. */
+function hasRunFailed({
+  status,
+  headers,
+}: {
+  status: number
+  headers: readonly (readonly [string, string])[]
+}): string {
+  if (status >= 500) return 'True'
+  return headers.find(([name]) => name.toLowerCase() === runFailed)?.[1] ?? 'False'
+}
+
+/** `{"message": …, "code": …}` with the headers that a failure needs. */
+export function encodeError(error: ScoringError, headers: Record<string, string>): WireResponse {
+  const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? 1 : undefined)
+  return {
+    errorCode: error.code,
+    status: error.status,
+    headers: {
+      'content-type': json,
+      ...noSniff,
+      ...headers,
+      [runFailed]: runFailures.has(error.code) ? 'True' : 'False',
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    },
+    body: encode({ message: error.message, code: error.code }),
+  }
+}
