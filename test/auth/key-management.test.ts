@@ -42,20 +42,18 @@ describe('KeyManagement', skipFor(noOpenssl), () => {
     assert.equal((await keys.listKeys('iris', signal())).secondary, undefined)
   })
 
-  for (const [type, changed, kept] of [
+  it.for([
     ['primary', 'iris-primary-key', 'iris-secondary-key'],
     ['Secondary', 'iris-secondary-key', 'iris-primary-key'],
-  ] as const) {
-    it(`replaces the ${type} key by a random one and keeps the other`, async test => {
-      const { vault, keys } = await managed(test)
-      const [untouched] = vault.valuesOf(kept)
-      const key = await keys.regenKey({ service: 'iris', type }, signal())
-      assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
-      assert.equal(vault.valuesOf(changed).length, 2)
-      assert.equal(vault.valuesOf(changed)[1], key)
-      assert.deepEqual(vault.valuesOf(kept), [untouched])
-    })
-  }
+  ] as const)('replaces the %s key by a random one and keeps the other', async ([type, changed, other], test) => {
+    const { vault, keys } = await managed(test)
+    const [untouched] = vault.valuesOf(other)
+    const key = await keys.regenKey({ service: 'iris', type }, signal())
+    assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
+    assert.equal(vault.valuesOf(changed).length, 2)
+    assert.equal(vault.valuesOf(changed)[1], key)
+    assert.deepEqual(vault.valuesOf(other), [untouched])
+  })
 
   it('makes the keys of a new service', async test => {
     const { vault, keys } = await managed(test)
@@ -94,16 +92,14 @@ describe('KeyManagement', skipFor(noOpenssl), () => {
     ],
     ['that is the other key', secondary, /is its secondary key/],
   ] as const
-  for (const [what, value, message] of illegal) {
-    it(`refuses a key ${what}, does not repeat it and writes nothing`, async test => {
-      const { vault, keys } = await managed(test)
-      await assert.rejects(
-        keys.regenKey({ service: 'iris', type: 'primary', value }, signal()),
-        (error: Error) => message.test(error.message) && (value === '' || !error.message.includes(value)),
-      )
-      assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
-    })
-  }
+  it.for(illegal)('refuses a key %s, does not repeat it and writes nothing', async ([, value, message], test) => {
+    const { vault, keys } = await managed(test)
+    await assert.rejects(
+      keys.regenKey({ service: 'iris', type: 'primary', value }, signal()),
+      (error: Error) => message.test(error.message) && (value === '' || !error.message.includes(value)),
+    )
+    assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
+  })
 
   it('writes nothing when the other key cannot be read', async test => {
     const { vault, keys } = await managed(test)

@@ -9,15 +9,13 @@ const valuesOf = (tensor: Tensor | undefined) => Array.from((tensor as Tensor).d
 const steps = [0, 1, 2, 3, 4, 5, 6, 7]
 
 describe('madeUpRow', () => {
-  for (const dtype of dtypes) {
-    it(`returns different rows of one ${dtype} each`, () => {
-      const rows = steps.map(step => valuesOf(madeUpRow([{ name: 'x', dtype, shape: ['n', 1] }], 3, 'wide', step).x)[0])
-      const differing = new Set(rows)
-      assert.ok(differing.size >= (dtype === 'bool' ? 2 : 6), String(rows))
-      const [least, most] = integerRange[dtype] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-      if (dtype !== 'string') for (const value of rows) assert.ok(Number(value) >= least && Number(value) <= most)
-    })
-  }
+  it.for(dtypes)('returns different rows of one %s each', dtype => {
+    const rows = steps.map(step => valuesOf(madeUpRow([{ name: 'x', dtype, shape: ['n', 1] }], 3, 'wide', step).x)[0])
+    const differing = new Set(rows)
+    assert.ok(differing.size >= (dtype === 'bool' ? 2 : 6), String(rows))
+    const [least, most] = integerRange[dtype] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+    if (dtype !== 'string') for (const value of rows) assert.ok(Number(value) >= least && Number(value) <= most)
+  })
 
   it('returns large and small floats of both signs, and never 0', () => {
     const [least, most] = steps

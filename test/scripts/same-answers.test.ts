@@ -35,13 +35,11 @@ describe('areSameAnswers', () => {
     ['infinities', floats(Number.POSITIVE_INFINITY), floats(Number.NEGATIVE_INFINITY)],
     ['nothing and something', null, 0],
   ]
-  for (const [name, one, other] of differences) {
-    it(`detects ${name}`, () => {
-      assert.equal(areSameAnswers([one], [other]), false)
-      assert.equal(areSameAnswers([other], [one]), false)
-      assert.equal(areSameAnswers([one, other], [one, other]), true)
-    })
-  }
+  it.for(differences)('detects %s', ([, one, other]) => {
+    assert.equal(areSameAnswers([one], [other]), false)
+    assert.equal(areSameAnswers([other], [one]), false)
+    assert.equal(areSameAnswers([one, other], [one, other]), true)
+  })
 })
 
 describe('saysSomething', () => {

@@ -49,15 +49,13 @@ describe('warmUp on a GPU', () => {
     for (const size of [1, 2, 4, 8, 16, 20]) assert.ok(sizes.includes(size), `no run of ${size}`)
   })
 
-  for (const size of [2, 8, 20]) {
-    it(`shares none with batching.exact if only runs of ${size} rows return other bits`, async () => {
-      const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
-      assert.deepEqual(sharing, {
-        kind: 'alone',
-        why: 'batching.exact is set, and a row gets different last digits in a batch than alone',
-      })
+  it.for([2, 8, 20])('shares none with batching.exact if only runs of %i rows return other bits', async size => {
+    const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
+    assert.deepEqual(sharing, {
+      kind: 'alone',
+      why: 'batching.exact is set, and a row gets different last digits in a batch than alone',
     })
-  }
+  })
 })
 
 /** A model that is said to be proven, as if the proof had a gap; `run` is what it does. */
@@ -79,26 +77,24 @@ const found = async (model: ModelSession, options: { sample?: string; isExact?: 
 const differently = { kind: 'alone', why: 'a row gets a different answer in a batch than alone' }
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
-  for (const dtype of Object.keys(arrayOf) as Dtype[]) {
-    it(`turns sharing off if ${dtype} rows affect other answers`, async () => {
-      // The last row is what all rows get: seen only where rows differ.
-      const lastToAll = (x: Tensor) => {
-        const rows = splitRows(x, new Array(x.rowCount).fill(1))
-        const last = rows.at(-1) as Tensor
-        const data = x.data.slice() as Float64Array
-        for (let index = 0; index < data.length; index++) data[index] = last.data[index % last.data.length] as number
-        return new Tensor(dtype, data, x.shape)
-      }
-      for (const columns of [1, 'columns'] as const)
-        assert.deepEqual(await found(provenModel(dtype, columns, lastToAll)), differently)
-      const sample = { bool: '[[true], [false]]', string: '[["a"], ["b"]]' }[dtype as 'bool']
-      assert.deepEqual(
-        await found(provenModel(dtype, 1, lastToAll), { sample: `{"data": ${sample ?? '[[1], [2]]'}}` }),
-        differently,
-      )
-      assert.equal((await found(provenModel(dtype, 1, x => x))).kind, 'shared')
-    })
-  }
+  it.for(Object.keys(arrayOf) as Dtype[])('turns sharing off if %s rows affect other answers', async dtype => {
+    // The last row is what all rows get: seen only where rows differ.
+    const lastToAll = (x: Tensor) => {
+      const rows = splitRows(x, new Array(x.rowCount).fill(1))
+      const last = rows.at(-1) as Tensor
+      const data = x.data.slice() as Float64Array
+      for (let index = 0; index < data.length; index++) data[index] = last.data[index % last.data.length] as number
+      return new Tensor(dtype, data, x.shape)
+    }
+    for (const columns of [1, 'columns'] as const)
+      assert.deepEqual(await found(provenModel(dtype, columns, lastToAll)), differently)
+    const sample = { bool: '[[true], [false]]', string: '[["a"], ["b"]]' }[dtype as 'bool']
+    assert.deepEqual(
+      await found(provenModel(dtype, 1, lastToAll), { sample: `{"data": ${sample ?? '[[1], [2]]'}}` }),
+      differently,
+    )
+    assert.equal((await found(provenModel(dtype, 1, x => x))).kind, 'shared')
+  })
 
   const wide: [name: string, run: (row: number, all: readonly number[]) => number][] = [
     ['divides by the largest where it is above 1', (row, all) => row / Math.max(1, ...all)],
@@ -110,19 +106,17 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     ],
     ['looks whether any is negative', (_, all) => Number(all.some(each => each < 0))],
   ]
-  for (const [name, run] of wide) {
-    it(`turns sharing off if it ${name}`, async () => {
-      const each = (x: Tensor) => {
-        const all = Array.from(x.data as Float32Array)
-        return new Tensor(
-          'float32',
-          Float32Array.from(all, row => run(row, all)),
-          x.shape,
-        )
-      }
-      assert.deepEqual(await found(provenModel('float32', 1, each)), differently)
-    })
-  }
+  it.for(wide)('turns sharing off if it %s', async ([, run]) => {
+    const each = (x: Tensor) => {
+      const all = Array.from(x.data as Float32Array)
+      return new Tensor(
+        'float32',
+        Float32Array.from(all, row => run(row, all)),
+        x.shape,
+      )
+    }
+    assert.deepEqual(await found(provenModel('float32', 1, each)), differently)
+  })
 
   it('leaves sharing on if no made-up row can be scored, because the graph is the proof', async () => {
     const none = provenModel('float32', 2, () => {

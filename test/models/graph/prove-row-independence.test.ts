@@ -654,25 +654,25 @@ const traps: readonly Trap[] = [
 ]
 
 describe('proveRowIndependence', () => {
-  for (const { what, nodes, x = ['n', 4], type = 'float32', constants, opset = 13, output = 'y', is } of traps) {
-    it(`${is instanceof RegExp ? 'refuses' : 'proves'} ${what}`, () => {
-      const proof = proofOf({
-        nodes,
-        inputs: [['x', type, x]],
-        outputs: [[output, 'float32', []]],
-        constants,
-        opsets: { '': opset },
-      })
-      if (is instanceof RegExp) {
-        assert.equal(proof.kind, 'dependent')
-        assert.match(proof.reason, is)
-      } else {
-        assert.deepEqual(proof.kind === 'independent' ? proof.outputs : proof.reason, [
-          { name: output, form: 'tensor', rowAxis: is },
-        ])
-      }
+  const named = traps.map(trap => [`${trap.is instanceof RegExp ? 'refuses' : 'proves'} ${trap.what}`, trap] as const)
+  it.for(named)('%s', ([, trap]) => {
+    const { nodes, x = ['n', 4], type = 'float32', constants, opset = 13, output = 'y', is } = trap
+    const proof = proofOf({
+      nodes,
+      inputs: [['x', type, x]],
+      outputs: [[output, 'float32', []]],
+      constants,
+      opsets: { '': opset },
     })
-  }
+    if (is instanceof RegExp) {
+      assert.equal(proof.kind, 'dependent')
+      assert.match(proof.reason, is)
+    } else {
+      assert.deepEqual(proof.kind === 'independent' ? proof.outputs : proof.reason, [
+        { name: output, form: 'tensor', rowAxis: is },
+      ])
+    }
+  })
 
   const tableModel = (op: string, shape: readonly (number | string)[], attributes: Attributes): Model => ({
     nodes: [node(op, 'x', 'y', attributes, 'ai.onnx.ml')],
@@ -822,8 +822,7 @@ describe('proveRowIndependence', () => {
     sk_imputer_missing: 'independent',
     sk_logistic_default: 'independent',
   }
-  for (const [name, kind] of Object.entries(verdicts))
-    it(`finds ${name} ${kind}`, () => assert.equal(caseModel(name).kind, kind))
+  it.for(Object.entries(verdicts))('finds %s %s', ([name, kind]) => assert.equal(caseModel(name).kind, kind))
 
   it('never throws on changed files', () => {
     for (const path of ['test/fixtures/cases/sk_columns_zipmap/model.onnx', 'models/digits/1/model.onnx']) {

@@ -11,11 +11,9 @@ describe('prometheusName', () => {
     ['system.processes.created', '{processes}', 'counter', 'system_processes_created_total'],
     ['system.memory.utilization', '1', 'gauge', 'system_memory_utilization_ratio'],
   ]
-  for (const [name, unit, kind, expected] of examples) {
-    it(`is ${expected} for ${kind} ${name} in ${unit}`, () => {
-      assert.equal(prometheusName({ kind, name, unit, help: '' }), expected)
-    })
-  }
+  it.for(examples)('converts %s in %s, a %s, to %s', ([name, unit, kind, expected]) => {
+    assert.equal(prometheusName({ kind, name, unit, help: '' }), expected)
+  })
 
   it('is valid and unique for every metric', () => {
     const names = Object.values(metric).map(prometheusName)
