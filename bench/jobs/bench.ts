@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type LocalStorage, startAzurite } from '../../src/host/azurite.ts'
+import { type LocalStorage, startAzurite } from '../../src/host/azurite/local-storage.ts'
 import { prepareApps } from '../http/our-host.ts'
 import { describeMachine, machineLine } from '../report/machine.ts'
 import { median, ratioOf } from '../report/statistics.ts'
@@ -55,7 +55,7 @@ export async function benchJobs(settings: {
       1,
     ),
   ].join('\n\n')
-  // Where the file lies on this machine is nobody's business.
+  // The path on this machine is left out of the record.
   const recorded = contests.map(({ file: { service, name, rowCount }, seconds }) => ({
     service,
     name,

@@ -25,7 +25,7 @@ const minIntervalAfterFailureMs = 5_000
 /** Longest time that a request waits for keys. */
 const fetchTimeoutMs = 5_000
 
-export interface SigningKeysOptions {
+interface SigningKeysOptions {
   readonly source: KeySetSource
   log(line: string): void
   /** Milliseconds of a monotonic clock. */

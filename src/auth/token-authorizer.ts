@@ -12,7 +12,7 @@ const maxTokenLength = 16_384
 /** Allowed difference between the clocks of issuer and host. */
 const clockToleranceS = 60
 
-export interface TokenAuthorizerOptions {
+interface TokenAuthorizerOptions {
   readonly trust: TokenTrust
   readonly keys: SigningKeys
   /** Milliseconds since 1970. */

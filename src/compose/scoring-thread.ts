@@ -1,7 +1,6 @@
 /** What one worker thread runs: loads its service, then scores one dispatch after the other. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
-import { CachedModels } from '../adapters/model-cache/cached-models.ts'
 import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-binding.ts'
 import { loadOnnxModel } from '../adapters/onnxruntime/load-onnx-model.ts'
 import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
@@ -45,19 +44,15 @@ const post: PostFromThread = (message, transfer) => {
   port.postMessage(message, transfer)
 }
 
-function parts(cacheFolder: string | undefined): WorkerParts {
-  const cached = new CachedModels(cacheFolder)
-  return {
-    codecs: { azureml: azuremlCodec, tensors: tensorCodec },
-    processorCount: availableProcessors(),
-    openModel: (model, accelerator) => loadOnnxModel(model, accelerator, cached),
-    uncachedModels: () => cached.missing,
-    describeInput: declared => readJsonSchema(declared, 'input'),
-    describeOutput,
-  }
+const parts: WorkerParts = {
+  codecs: { azureml: azuremlCodec, tensors: tensorCodec },
+  processorCount: availableProcessors(),
+  openModel: loadOnnxModel,
+  describeInput: declared => readJsonSchema(declared, 'input'),
+  describeOutput,
 }
 
-async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): Promise<void> {
+async function main({ spec, board: memory, trace }: ThreadStart): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
@@ -67,7 +62,7 @@ async function main({ spec, board: memory, cacheFolder, trace }: ThreadStart): P
     }
     const board = new ProgressBoard(memory)
     if (trace) openRunTrace(trace, spec.service, board)
-    const { service, report } = await loadService(spec, parts(cacheFolder))
+    const { service, report } = await loadService(spec, parts)
     const runner = new DispatchRunner(service, board, post)
     port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])

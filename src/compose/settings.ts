@@ -44,13 +44,6 @@ const Environment = z.object({
     .enum(['off', 'on'], 'must be off or on')
     .optional()
     .describe('whether answers have a Server-Timing header; default: on in Development, else off'),
-  SCORING_MODEL_CACHE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'folder for models as ONNX Runtime has optimized them for this machine, or off; default: .local/model-cache in Development, else a folder of temporary files',
-    ),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
@@ -158,8 +151,6 @@ export interface Settings {
   maxThreads: number
   /** Maximum bytes of bodies and answers in memory; undefined: a quarter of the memory. */
   maxHeldBytes: number | undefined
-  /** Where optimized models are kept; undefined: nowhere. */
-  modelCache: string | undefined
   /** Folder in which workers record what they run, for the next process to report after a crash. */
   runRecords: string
   /** Execution providers of all services; undefined: those in each `service.json`. */
@@ -234,7 +225,6 @@ export function readSettings(
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
-    modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),
     runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
@@ -268,17 +258,6 @@ function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, co
     context.addIssue({ code: 'custom', message: `must be ${kind} names, separated by commas; "${wrong}" ${why}` })
   }
   return names
-}
-
-/** A deployed app cannot write to its own folder. */
-function readModelCache(
-  given: string | undefined,
-  isDevelopment: boolean,
-  appRoot: string,
-  temporaryDir: string,
-): string | undefined {
-  if (given?.toLowerCase() === 'off') return undefined
-  return given ?? (isDevelopment ? `${appRoot}/.local/model-cache` : `${temporaryDir}/scoring-functions-model-cache`)
 }
 
 /** Reads `cuda,cpu`, or a list as in `service.json`, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */

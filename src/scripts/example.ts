@@ -13,7 +13,7 @@ const trialTimeoutMs = 2000
 /** Integers that are sizes or counts may be invalid as 0, those that are indices may be invalid as 1. */
 const fillings = [1, 0] as const
 
-export interface Example {
+interface Example {
   /** JSON text of the request body. */
   readonly body: string
   /** The script's answer to it; absent when none of the values that were tried could be scored. */

@@ -22,7 +22,7 @@ export interface WarmUp {
   readonly answer?: { readonly result: unknown }
 }
 
-export interface WarmUpOptions {
+interface WarmUpOptions {
   /** Text of an example request body. */
   readonly sample: string | undefined
   readonly maxRows: number

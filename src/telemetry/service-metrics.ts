@@ -13,7 +13,7 @@ import { attribute, metric } from './metric-names.ts'
 export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 
 /** The reason why a request was dropped before or between runs. */
-export type DropReason = 'expired' | 'abandoned'
+type DropReason = 'expired' | 'abandoned'
 
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {

@@ -10,7 +10,7 @@ import { storeOfDouble } from '../support/store-of-double.ts'
 
 const caller = { clientAddress: () => '203.0.113.7', isDryRun: false }
 
-describe('keys in a vault, read with the real client', skipFor(noOpenssl), () => {
+describe('KeyVaultSecretStore: keys in a vault, read with the real client', skipFor(noOpenssl), () => {
   it('rotate a hundred times under load without a 401, and outlive every kind of outage', async test => {
     const vault = await startKeyVaultDouble(test)
     const current = { primary: 'p'.repeat(40), secondary: 's'.repeat(40) }
@@ -31,10 +31,10 @@ describe('keys in a vault, read with the real client', skipFor(noOpenssl), () =>
     }
     const clients = Promise.all([client(), client(), client(), client()])
     for (let n = 0; n < 100; n++) {
-      const type = n % 2 ? 'primary' : 'secondary'
-      const key = `${type}-${n}`.padEnd(40, '.')
-      vault.set(`iris-${type}-key`, key)
-      current[type] = key
+      const keyType = n % 2 ? 'primary' : 'secondary'
+      const key = `${keyType}-${n}`.padEnd(40, '.')
+      vault.set(`iris-${keyType}-key`, key)
+      current[keyType] = key
       await sleep(10)
     }
     const faults: Fault[] = [{ kind: 'hang' }, { kind: 'unavailable' }, { kind: 'reset' }]

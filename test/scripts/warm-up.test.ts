@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import type { Feeds, ModelSession } from '../../src/models/session/model-session.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { warmUp } from '../../src/scripts/warm-up.ts'
-import { arrayOf, type Dtype } from '../../src/tensor/dtype.ts'
+import { type Dtype, typedArrays } from '../../src/tensor/dtype.ts'
 import { splitRows } from '../../src/tensor/rows.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
@@ -77,7 +77,7 @@ const found = async (model: ModelSession, options: { sample?: string; isExact?: 
 const differently = { kind: 'alone', why: 'a row gets a different answer in a batch than alone' }
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
-  it.for(Object.keys(arrayOf) as Dtype[])('turns sharing off if %s rows affect other answers', async dtype => {
+  it.for(Object.keys(typedArrays) as Dtype[])('turns sharing off if %s rows affect other answers', async dtype => {
     // The last row is what all rows get: seen only where rows differ.
     const lastToAll = (x: Tensor) => {
       const rows = splitRows(x, new Array(x.rowCount).fill(1))

@@ -13,7 +13,7 @@ export interface LoopbackSettings {
 }
 
 /** Options that the client of a test double needs. */
-export interface LoopbackVault {
+interface LoopbackVault {
   readonly token: string
   readonly options: {
     readonly agent: Agent

@@ -2,7 +2,7 @@ import type { SecretStore } from '../../auth/secret-store.ts'
 import { type LoopbackSettings, loopbackVault } from './loopback-vault.ts'
 import { parseVaultUrl } from './vault-url.ts'
 
-export interface KeyVaultSettings extends LoopbackSettings {
+interface KeyVaultSettings extends LoopbackSettings {
   /** `KEY_VAULT_URL` */
   readonly url: string
   /** Development uses the account that is signed in on the machine; elsewhere the managed identity is used. */

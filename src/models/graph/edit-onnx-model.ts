@@ -1,5 +1,5 @@
-/** Edits a graph without changing any other byte of its file. */
-import type { MessageRange, OnnxModel } from './onnx-model.ts'
+/** Changes of a graph that leave every other byte of its file as it is. */
+import type { FieldRange, OnnxModel } from './onnx-model.ts'
 import { concatBytes, encodeBytesField, encodeFieldHead, encodeIntegerField, encodeText } from './protobuf.ts'
 
 /** Numbers of fields (onnx.proto). */
@@ -11,16 +11,16 @@ const field = {
 } as const
 
 export interface GraphEdit {
-  /** Fields of the graph, each with the fields that replace it; none: it is removed. */
-  readonly replaced: ReadonlyMap<MessageRange, readonly Uint8Array[]>
-  /** Fields to append. */
+  /** Fields of the graph, each with those that replace it; none: it is removed. */
+  readonly replaced: ReadonlyMap<FieldRange, readonly Uint8Array[]>
+  /** Fields that are added at the end. */
   readonly appended: readonly Uint8Array[]
-  /** Version of the standard operators to import, if the model imports none. */
+  /** Version of the standard operators where the model itself imports none. */
   readonly standardOpset?: number
 }
 
 /** @returns the whole file with the changes */
-export function editedOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
+export function editOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
   const ranges = [...edit.replaced].sort(([one], [other]) => one.fieldStart - other.fieldStart)
   const content: Uint8Array[] = []
   let at = graph.range.start
@@ -40,7 +40,7 @@ export function editedOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): U
   ])
 }
 
-/** A node that gives a value another name. The runtime takes it out again. */
+/** @returns a node that gives a value another name; the runtime removes it again */
 export function identityNode(from: string, to: string): Uint8Array {
   return encodeBytesField(
     field.graph.node,
@@ -52,7 +52,7 @@ export function identityNode(from: string, to: string): Uint8Array {
 }
 
 /** @param elementType  TensorProto.DataType; undefined: as the runtime finds. The shape is what it finds, too. */
-export function encodeGraphOutput(name: string, elementType: number | undefined): Uint8Array {
+export function outputOfGraph(name: string, elementType: number | undefined): Uint8Array {
   // TypeProto.tensor_type is field 1, and its elem_type too.
   const type =
     elementType === undefined

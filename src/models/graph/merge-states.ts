@@ -3,7 +3,7 @@ import { type Constant, constant, type Shape, type State } from './row-state.ts'
 import { involvesRows, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
 /**
- * Merges the states of a value that is either `a` or `b`, depending on a branch or the round of a loop.
+ * Merges the states of a value that is either `a` or `b`, as a branch or the round of a loop decides.
  *
  * @throws NotProven when only one has rows, or they have them elsewhere
  */
@@ -43,14 +43,15 @@ function mergeConstants(symbols: SymbolTable, a: Constant, b: Constant): Constan
   return constant(shape, isSame ? a.content : undefined)
 }
 
-/** Sizes that differ become unknown; undefined when the ranks differ. */
+/** Merges shapes: sizes that differ become unknown; undefined when the ranks differ. */
 function mergeShapes(symbols: SymbolTable, a: Shape, b: Shape): Shape | undefined {
   if (a.length !== b.length) return undefined
   return a.map((size, axis) => (sameSize(size, b[axis] as Size) ? size : symbols.unknownSize()))
 }
 
 /**
- * Whether `general` covers `special`, if a size in `open` may be any size that does not depend on the rows.
+ * Whether everything that `general` says is true of `special` too, where a size that is in `open` may be any that does not
+ * depend on the rows.
  */
 export function covers(general: State, special: State, open: ReadonlySet<Size>): boolean {
   if (general.kind === 'constant' && special.kind === 'constant') {

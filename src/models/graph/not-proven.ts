@@ -1,9 +1,9 @@
 import type { Failure } from './row-state.ts'
 
-/** The reason why an operator's rows are not known to be independent: a phrase that follows the operator's name. */
+/** Says why one operator's rows are not known to be independent: a phrase that follows the operator's name. */
 export class NotProven extends Error {
   override readonly name: string = 'NotProven'
-  /** The node, if the reason is in an inner graph. */
+  /** The node in an inner graph, where the reason lies in one. */
   readonly failure: Failure | undefined
 
   constructor(reason: string, failure?: Failure) {
@@ -12,7 +12,7 @@ export class NotProven extends Error {
   }
 }
 
-/** The operator draws random numbers, so even results of constants differ between runs. */
+/** The operator draws random numbers, so that even its constants differ from run to run. */
 export class DrawsRandomNumbers extends NotProven {
   override readonly name = 'DrawsRandomNumbers'
 }

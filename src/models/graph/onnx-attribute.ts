@@ -1,4 +1,4 @@
-import type { MessageRange, OnnxGraph, OnnxType } from './onnx-model.ts'
+import type { FieldRange, OnnxGraph, OnnxType } from './onnx-model.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
 import { readFields, readFloats, readVarints, textAt } from './protobuf.ts'
 
@@ -20,11 +20,11 @@ export const attributeTypes = [
   'type',
   'types',
 ] as const
-export type AttributeType = (typeof attributeTypes)[number]
+type AttributeType = (typeof attributeTypes)[number]
 
 interface AttributeContent {
   readonly bytes: Uint8Array
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly name: string
   readonly type: AttributeType
   readonly reference: string
@@ -36,13 +36,13 @@ interface AttributeContent {
   readonly valueType: OnnxType | undefined
 }
 
-/** AttributeProto. Lists are decoded on access, because those of a tree ensemble have millions of entries. */
+/** AttributeProto. Lists are decoded on read: those of a tree ensemble have millions of entries. */
 export class OnnxAttribute {
   readonly #bytes: Uint8Array
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly name: string
   readonly type: AttributeType
-  /** Inside a function: the attribute of the calling node whose value this one has ('' elsewhere). */
+  /** The attribute of the calling node whose value this one has, inside a function; '' elsewhere. */
   readonly reference: string
   readonly float: number
   readonly int: bigint

@@ -2,12 +2,12 @@ import type { OnnxAttribute } from './onnx-attribute.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
 import type { ByteRange } from './protobuf.ts'
 
-/** The bytes of a message in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
-export interface MessageRange extends ByteRange {
+/** The range of a message in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
+export interface FieldRange extends ByteRange {
   readonly fieldStart: number
 }
 
-/** ModelProto (onnx.proto). Every part has its range in `bytes`, from which an edited copy is written. */
+/** ModelProto (onnx.proto). Every part keeps its range in `bytes`, for those who write an edited copy. */
 export interface OnnxModel {
   readonly bytes: Uint8Array
   readonly irVersion: number
@@ -24,12 +24,12 @@ export interface OnnxModel {
 
 /** GraphProto */
 export interface OnnxGraph {
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly name: string
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly OnnxValueInfo[]
   readonly outputs: readonly OnnxValueInfo[]
-  /** Types of intermediate values as declared by the exporter; unchecked. */
+  /** The exporter's claims about values in between, which nothing checks. */
   readonly valueInfos: readonly OnnxValueInfo[]
   readonly initializers: readonly OnnxTensor[]
   readonly sparseInitializers: readonly OnnxSparseTensor[]
@@ -37,7 +37,7 @@ export interface OnnxGraph {
 
 /** NodeProto. An input or output that is left out has the name ''. */
 export interface OnnxNode {
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly name: string
   readonly operator: string
   /** '' is the standard operator set, which may also be written `ai.onnx`. */
@@ -64,13 +64,13 @@ export interface OnnxFunction {
 
 /** ValueInfoProto */
 export interface OnnxValueInfo {
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly name: string
   /** Undefined where the file gives no type. */
   readonly type: OnnxType | undefined
 }
 
-/** TypeProto. `elementType` is a TensorProto.DataType; `shape` is undefined if any rank is allowed. */
+/** TypeProto. `elementType` is a TensorProto.DataType; `shape` is undefined when any rank goes. */
 export type OnnxType =
   | { readonly kind: 'tensor'; readonly elementType: number; readonly shape: readonly Dimension[] | undefined }
   | { readonly kind: 'sparseTensor'; readonly elementType: number; readonly shape: readonly Dimension[] | undefined }
@@ -84,7 +84,7 @@ export type Dimension = number | string | null
 
 /** SparseTensorProto: its values carry the name. */
 export interface OnnxSparseTensor {
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly name: string
   readonly dims: readonly number[]
   readonly elementType: number

@@ -1,8 +1,8 @@
-import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
-import type { MessageRange } from './onnx-model.ts'
+import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
+import type { FieldRange } from './onnx-model.ts'
 import { type Field, readFields, readFloats, readVarints, textAt, UnreadableOnnx } from './protobuf.ts'
 
-/** The dtype of each supported TensorProto.DataType; the others (bfloat16, float8, int4, complex …) have no entry. */
+/** TensorProto.DataType of each type that we can hold; the others (bfloat16, float8, int4, complex …) have no entry. */
 export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
   [1, 'float32'],
   [2, 'uint8'],
@@ -19,13 +19,13 @@ export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
   [13, 'uint64'],
 ] as const)
 
-/** Contents in an external file beside the model. */
+/** Contents in another file, beside the model. */
 export interface ExternalData {
   /** Path of the file, relative to the model's folder. */
   readonly location: string
-  /** In bytes. */
+  /** The first byte in that file. */
   readonly offset: number
-  /** In bytes; undefined: to the end of the file. */
+  /** The number of bytes; undefined: to the end of the file. */
   readonly length: number | undefined
 }
 
@@ -34,7 +34,7 @@ export type ReadExternal = (location: string, offset: number, length: number) =>
 
 /** TensorProto. The contents stay in the file until `tensorData` is called. */
 export interface OnnxTensor {
-  readonly range: MessageRange
+  readonly range: FieldRange
   readonly bytes: Uint8Array
   readonly name: string
   readonly dims: readonly number[]
@@ -104,18 +104,18 @@ function toTensorData(dtype: Dtype, values: readonly (number | bigint | string)[
   if (dtype === 'uint64') return BigUint64Array.from(values as bigint[])
   const numbers = values.map(Number)
   if (dtype === 'float16') return new Float16Array(Uint16Array.from(numbers).buffer)
-  return (arrayOf[dtype] as Uint8ArrayConstructor).from(numbers)
+  return (typedArrays[dtype] as Uint8ArrayConstructor).from(numbers)
 }
 
 function fromLittleEndian(tensor: OnnxTensor, dtype: Dtype, content: Uint8Array): TensorData {
   const byteCount = elementCount(tensor) * bytesPerElement(dtype)
   if (dtype === 'string' || content.length !== byteCount) throw wrongLength(tensor, content.length, byteCount)
-  // Copied, since typed arrays begin at multiples of their width only.
-  return new (arrayOf[dtype] as Uint8ArrayConstructor)(new Uint8Array(content).buffer)
+  // Typed arrays begin at multiples of their width only, so the bytes are copied.
+  return new (typedArrays[dtype] as Uint8ArrayConstructor)(new Uint8Array(content).buffer)
 }
 
 function bytesPerElement(dtype: Dtype): number {
-  return dtype === 'string' ? 0 : (arrayOf[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
+  return dtype === 'string' ? 0 : (typedArrays[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
 }
 
 function wrongLength(tensor: OnnxTensor, actual: number, expected: number): UnreadableOnnx {

@@ -1,6 +1,6 @@
 /**
- * Reads the wire format of Protocol Buffers in place: a message is a range of the file's bytes, so nothing is copied and
- * gigabytes of weights are skipped by their length. (https://protobuf.dev/programming-guides/encoding/)
+ * The wire format of Protocol Buffers, read in place: a message is a range of the file's bytes, so nothing is copied and
+ * gigabytes of weights are passed over by their length. (https://protobuf.dev/programming-guides/encoding/)
  */
 
 /** Bytes `start` (inclusive) to `end` (exclusive) of the file. */
@@ -9,17 +9,17 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** A field in the file. `fieldStart` is the first byte of its tag, so `fieldStart` to `end` is the whole field. */
+/** A field in the file. `fieldStart` is the offset of its tag, so `fieldStart` to `end` is the whole field. */
 export interface Field {
   readonly number: number
   readonly wireType: number
   readonly fieldStart: number
-  /** First byte of the content: after the length of a length-delimited field, else of the number. */
+  /** The offset of the content: after the length of a length-delimited field, else that of the number itself. */
   readonly start: number
   readonly end: number
 }
 
-/** The bytes are not a well-formed ONNX file; `message` says why, for the owner of the model. */
+/** Says why the bytes are no well-formed ONNX file, in words for the owner of the model. */
 export class UnreadableOnnx extends Error {
   override readonly name = 'UnreadableOnnx'
 }
@@ -27,7 +27,7 @@ export class UnreadableOnnx extends Error {
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
 /**
- * Iterates over the fields of a message, in the file's order.
+ * Walks over the fields of one message, in the file's order.
  *
  * @throws UnreadableOnnx where a field does not end within the message
  */
@@ -70,12 +70,12 @@ export function* readFields(bytes: Uint8Array, { start, end }: ByteRange): Gener
 function readLength(bytes: Uint8Array, at: number, end: number): [value: number, after: number] {
   let value = 0
   let unit = 1
-  for (let offset = at; offset < end && offset < at + 8; offset++) {
-    const byte = bytes[offset] as number
+  for (let index = at; index < end && index < at + 8; index++) {
+    const byte = bytes[index] as number
     value += (byte & 127) * unit
     if (byte < 128) {
       if (value > Number.MAX_SAFE_INTEGER) break
-      return [value, offset + 1]
+      return [value, index + 1]
     }
     unit *= 128
   }
@@ -83,12 +83,11 @@ function readLength(bytes: Uint8Array, at: number, end: number): [value: number,
 }
 
 function endOfVarint(bytes: Uint8Array, at: number, end: number): number {
-  for (let offset = at; offset < end && offset < at + 10; offset++)
-    if ((bytes[offset] as number) < 128) return offset + 1
+  for (let index = at; index < end && index < at + 10; index++) if ((bytes[index] as number) < 128) return index + 1
   throw new UnreadableOnnx(`the number at byte ${at} does not end`)
 }
 
-/** Reads an `int64` (or `uint64`, if `isSigned` is false) whose varint begins at `start`. */
+/** Reads an `int64` (or `uint64`, when `isSigned` is false) whose varint begins at `start`. */
 export function varintAt(bytes: Uint8Array, start: number, isSigned = true): bigint {
   let low = 0
   let high = 0
@@ -101,7 +100,7 @@ export function varintAt(bytes: Uint8Array, start: number, isSigned = true): big
     else top += septet * 2 ** (7 * (index - 8))
     if (byte < 128) break
   }
-  // Nearly all numbers in a model are small, and become a BigInt in one step.
+  // Nearly every number in a model is small, and becomes a BigInt in one step.
   if (top === 0 && high < 2 ** 24) return BigInt(low + high * 2 ** 28)
   const value = BigInt(low) | (BigInt(high) << 28n) | (BigInt(top) << 56n)
   return isSigned ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)
@@ -142,7 +141,7 @@ export function expectWireType(field: Field, wireType: number): void {
     )
 }
 
-// A byte order mark is part of the text; replacing invalid UTF-8 could make two names equal.
+// A byte order mark belongs to the text; text that is not UTF-8 could make two names equal.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** @throws UnreadableOnnx when the bytes are not UTF-8 */
@@ -155,13 +154,13 @@ export function textAt(bytes: Uint8Array, field: Field): string {
   }
 }
 
-/** Encodes a length-delimited field (message, text, packed list) whose content is the concatenated `parts`. */
+/** Encodes a length-delimited field (message, text, packed list) with `parts`, one after the other, as its content. */
 export function encodeBytesField(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return concatBytes([encodeFieldHead(number, length), ...parts])
 }
 
-/** Encodes tag and length of a length-delimited field. */
+/** Encodes the tag and length of a length-delimited field whose content follows. */
 export function encodeFieldHead(number: number, length: number): Uint8Array {
   return concatBytes([encodeVarint((BigInt(number) << 3n) | 2n), encodeVarint(BigInt(length))])
 }

@@ -11,61 +11,61 @@ import { Tracer } from './trace-graph.ts'
 export type RowIndependence =
   | {
       readonly kind: 'independent'
-      /** Inputs whose first axis is the rows: those that a request must send. */
+      /** The inputs whose first axis is the rows: all that a request must send. */
       readonly inputs: readonly string[]
       /** Inputs with a default, the same for all rows: a request that sends one must run alone. */
       readonly defaultedInputs: readonly string[]
-      /** In the model's order. */
+      /** The outputs, in the model's order. */
       readonly outputs: readonly OutputRows[]
       /**
-       * Inner axes of inputs by name, for names that several axes have. The proof holds for requests in which all axes of a
-       * name have the same size.
+       * Inner axes of inputs that have one name, by that name. The proof holds for requests in which all axes of one name
+       * have one size.
        */
       readonly namedAxes: ReadonlyMap<string, readonly InputAxis[]>
     }
   | {
       readonly kind: 'dependent'
-      /** The node, if it has a name, and its operator, if the reason is in one. */
+      /** The node, when it has a name, and its operator, when the reason lies in one. */
       readonly node?: string
       readonly operator?: string
       /** A whole sentence without a full stop, for the log: `node "Softmax_3" (Softmax) normalises over the axis of the rows`. */
       readonly reason: string
     }
 
-/** The layout of an output: row i along `rowAxis` belongs to row i of the inputs. */
-export interface OutputRows {
+/** The rows of one output: row i along `rowAxis` belongs to row i of the inputs. */
+interface OutputRows {
   readonly name: string
   /** `list`: a sequence of tensors, each like this. `maps`: a sequence of one map a row, whose rowAxis is 0. */
   readonly form: 'tensor' | 'list' | 'maps'
   readonly rowAxis: number
 }
 
-export interface InputAxis {
+interface InputAxis {
   readonly input: string
   readonly axis: number
 }
 
-export interface ProofOptions {
-  /** Reads small integer tensors from external files, which may hold shapes. */
+interface ProofOptions {
+  /** Reads small integer tensors in another file: shapes may lie there. */
   readonly readExternal?: ReadExternal
   readonly rules?: RuleTable
-  /** Returns the row axis of an input; undefined if it is the same for all rows. Default: axis 0 for all inputs. */
+  /** The axis of each input that is the rows; undefined: this input is the same for all rows. All have axis 0 if absent. */
   readonly findRowAxis?: (input: string) => number | undefined
 }
 
 /**
- * Proves from the graph that row i of every output depends only on row i of the inputs. Makes one pass over the nodes with one
- * state per value, and proves nothing without a rule. Nothing is run, and shapes of intermediate values in the file are not
- * trusted.
+ * Proves from the graph that row i of every output depends on row i of the inputs and on nothing else: one pass over the
+ * nodes, one state a value, and no proof wherever no rule says so. Nothing is run, and what the file claims of shapes in
+ * between is not trusted.
  *
- * The proof holds for a run with the same number of rows in every input, at least one. The caller checks this, and that the
- * outputs have as many rows.
+ * The proof is of one run with as many rows in every input, at least one. The caller checks that, and that the outputs have
+ * as many rows.
  */
 export function proveRowIndependence(model: OnnxModel, options: ProofOptions = {}): RowIndependence {
   try {
     return prove(model, options)
   } catch (failure) {
-    // Constants are decoded during the proof.
+    // The trace decodes constants, which may be malformed.
     if (failure instanceof UnreadableOnnx) return { kind: 'dependent', reason: failure.message }
     if (failure instanceof NotProven) return { kind: 'dependent', reason: `the graph ${failure.message}` }
     throw failure
@@ -102,18 +102,18 @@ function prove(
     inputs: sent.map(input => input.name),
     defaultedInputs: graph.inputs.map(input => input.name).filter(name => defaults.has(name)),
     outputs,
-    namedAxes: collectNamedAxes(sent, findRowAxis),
+    namedAxes: findNamedAxes(sent, findRowAxis),
   }
 }
 
-/** @returns the reason why the declared inputs have no rows; undefined if they have */
+/** @returns why the inputs as declared have no rows to join; undefined when they have */
 function refuseInputs(
   inputs: readonly OnnxValueInfo[],
   findRowAxis: (input: string) => number | undefined,
 ): string | undefined {
   const rowNames = new Set<Dimension>()
   for (const { name, type } of inputs) {
-    if (type?.kind !== 'tensor') return `input "${name}" is not a dense tensor`
+    if (type?.kind !== 'tensor') return `input "${name}" is no dense tensor`
     const axis = findRowAxis(name)
     if (axis === undefined) continue
     if (!type.shape) return `input "${name}" declares no shape; export the model with an open batch axis`
@@ -149,7 +149,7 @@ function inputState({ type }: OnnxValueInfo, rowAxis: number | undefined, symbol
   return tensor(shape)
 }
 
-/** @returns the layout of the output, or the reason why it cannot be split into rows */
+/** @returns how the output lies, or why it cannot be cut into rows */
 function outputRows(name: string, state: State): OutputRows | string {
   switch (state.kind) {
     case 'rows':
@@ -181,7 +181,7 @@ function tensorRows(name: string, { shape, axis, pre, padding }: Rows): OutputRo
   return { name, form: 'tensor', rowAxis: axis }
 }
 
-function collectNamedAxes(
+function findNamedAxes(
   inputs: readonly OnnxValueInfo[],
   findRowAxis: (input: string) => number | undefined,
 ): ReadonlyMap<string, readonly InputAxis[]> {

@@ -1,5 +1,5 @@
 import { NotProven } from './not-proven.ts'
-import { constant, product, type Shape, type TensorState, tensorOfBlocks } from './row-state.ts'
+import { constant, type Shape, shapeProduct, type TensorState, tensorOfBlocks } from './row-state.ts'
 import {
   cancel,
   divide,
@@ -13,27 +13,27 @@ import {
 } from './symbolic-size.ts'
 
 /**
- * Returns the shape that a Reshape makes: 0 copies the size on the same axis (unless `isZeroMeant`), −1 takes the rest.
+ * Computes the shape that a Reshape makes: 0 copies the size at its position (unless `isZeroMeant`), −1 takes what is left.
  *
- * If the totals differ only by an open size against a number, the size is bound to that number (otherwise the run fails, with
- * any number of rows): exporters that trace write the sequence length of their example into the target.
+ * Where the totals differ only by one open size against a number, that size is the number from here on (else the run fails,
+ * with one row as with many): exporters that trace write the sequence length of their example into the target.
  *
  * @throws NotProven when −1 takes part of the rows
  */
 export function resolveTarget(symbols: SymbolTable, shape: Shape, target: Shape, isZeroMeant: boolean): Shape {
-  const total = product(shape)
+  const total = shapeProduct(shape)
   const sizes = target.map((size, axis) => (isLiteral(size, 0) && !isZeroMeant ? copied(shape, axis) : size))
   const inferred = sizes.findIndex(size => isLiteral(size, -1))
   if (inferred < 0) {
-    bindDifference(symbols, total, product(sizes))
+    bindDifference(symbols, total, shapeProduct(sizes))
     return sizes.map(size => symbols.resolve(size))
   }
-  const others = product(sizes.toSpliced(inferred, 1))
+  const others = shapeProduct(sizes.toSpliced(inferred, 1))
   const rest = divide(total, others)
   if (rest) return sizes.with(inferred, rest)
-  // The number of rows cancels out, so the rest does not depend on it.
+  // The number of rows is on both sides and cancels out; what is left does not depend on it.
   if (involvesRows(others) || !involvesRows(total)) return sizes.with(inferred, symbols.unknownSize())
-  throw new NotProven('may split a row into another number of parts than it joins')
+  throw new NotProven('may cut a row into another number of pieces than it joins')
 }
 
 function copied(shape: Shape, axis: number): Size {
@@ -57,8 +57,8 @@ function bindDifference(symbols: SymbolTable, total: Size, target: Size): void {
 }
 
 /**
- * Reshapes a tensor. The outer axes before the rows have `blocks` entries; a target whose axes before the rows have as many
- * entries, or a divisor of them, keeps the entries of each row together in the same order.
+ * Reads the same entries as another shape. `blocks` entries of the outer axes precede the rows; a target in which as many,
+ * or a whole divisor of them, precede the rows' axis keeps each row's entries together in the same order.
  *
  * @throws NotProven when a row's entries would be joined with another's
  */

@@ -18,7 +18,7 @@ export type RuleTable = ReadonlyMap<string, ReadonlyMap<string, Rule>>
 const asMap = (...families: readonly Readonly<Record<string, Rule>>[]): ReadonlyMap<string, Rule> =>
   new Map(families.flatMap(family => Object.entries(family)))
 
-/** The rule of each operator, by domain and name. An operator without a rule is never proven. */
+/** The rules by domain and name of the operator. Operators without a rule are never proven. */
 export const ruleTable: RuleTable = new Map([
   [
     '',
@@ -55,8 +55,8 @@ export const ruleTable: RuleTable = new Map([
 ])
 
 /**
- * The newest version of each operator set that the rules were checked against. Later versions may change the meaning of an
- * operator, so nothing is proven for them.
+ * The newest version of each operator set that the rules were checked against. A later one may give an operator another
+ * meaning, so that nothing is proven there.
  */
 export const newestKnownOpset: ReadonlyMap<string, number> = new Map([
   ['', 26],

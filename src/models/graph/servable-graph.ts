@@ -1,38 +1,38 @@
 /**
- * What a graph needs so that its runs take and give nothing but tensors of types that JavaScript has. ONNX Runtime's
- * JavaScript binding (1.30) cannot give back maps and sequences, which converters write by default: the classifiers of
- * scikit-learn, LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
+ * Edits a graph so that its runs take and give nothing but tensors of types that JavaScript has. ONNX Runtime's JavaScript
+ * binding (1.30) cannot return maps and sequences, which converters write by default: the classifiers of scikit-learn,
+ * LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
  */
-import { encodeGraphOutput, type GraphEdit, identityNode } from './edit-onnx-model.ts'
-import type { MessageRange, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo } from './onnx-model.ts'
+import { type GraphEdit, identityNode, outputOfGraph } from './edit-onnx-model.ts'
+import type { FieldRange, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo } from './onnx-model.ts'
 import { dtypeOfElementType, elementCount, type OnnxTensor } from './onnx-tensor.ts'
 import { overwritesShared } from './training-statistics.ts'
 
 /** An output of a session, as callers know it. */
 export interface ServedOutput {
-  /** As the graph calls it, or the entry of a list: `probabilities[0]`. */
+  /** Its name in the graph, or the entry of a list: `probabilities[0]`. */
   readonly name: string
-  /** As the edited graph calls it. */
+  /** Its name in the edited graph. */
   readonly value: string
-  /** Names of the entries of the last axis. */
+  /** The names of the entries on the last axis. */
   readonly classes?: readonly string[]
-  /** Name of the output, a list of tensors, that it is an entry of. */
+  /** The name of the output, a list of tensors, that it is an entry of. */
   readonly list?: string
   /** The graph does not say how many dimensions it has. */
   readonly hasAnyShape: boolean
 }
 
 export interface ServableGraph {
-  /** undefined: the file can be opened as it is. */
+  /** Undefined when the file can be opened as it is. */
   readonly edit: GraphEdit | undefined
   readonly outputs: readonly ServedOutput[]
-  /** Inputs for which the graph has a value, with that value: the edited graph takes it as an input like any other. */
+  /** Inputs with a default value, which the edited graph takes like any other input. */
   readonly defaults: readonly { readonly input: OnnxValueInfo; readonly value: OnnxTensor }[]
   /** Names of the other inputs whose number of dimensions the graph does not say. */
   readonly inputsOfAnyShape: ReadonlySet<string>
 }
 
-/** An input or output of the graph cannot be served; `message` names it and a remedy. */
+/** Says which input or output has a type that callers cannot send or read, and the way out. */
 export class UnservableGraph extends Error {
   override readonly name = 'UnservableGraph'
 }
@@ -45,7 +45,7 @@ const mostDefaults = 16
 const mostDefaultElements = 4096
 /** Initializers that are inputs too are constants in older files (onnx, IR.md, "Optional Inputs"). */
 const firstIrVersionWithDefaults = 4
-/** For models of nothing but `ai.onnx.ml` operators; `Identity` has been there from the start. */
+/** The opset for models of nothing but `ai.onnx.ml` operators; `Identity` has been in it from the start. */
 const standardOpset = 9
 
 /** @throws UnservableGraph */
@@ -91,11 +91,11 @@ function findDefaults({ graph, irVersion }: OnnxModel): ServableGraph['defaults'
 }
 
 class Editing {
-  readonly replaced = new Map<MessageRange, readonly Uint8Array[]>()
+  readonly replaced = new Map<FieldRange, readonly Uint8Array[]>()
   readonly appended: Uint8Array[] = []
   readonly #bytes: Uint8Array
   readonly #producers: ReadonlyMap<string, OnnxNode>
-  /** Number of uses of each value, by nodes (including those of inner graphs) and as an output. */
+  /** The number of uses of each value, by nodes (those of inner graphs too) and as an output. */
   readonly #uses = new Map<string, number>()
   readonly #names: Set<string>
 
@@ -110,7 +110,7 @@ class Editing {
     ])
   }
 
-  /** @returns the outputs that replace it in the edited graph */
+  /** @returns the outputs that the edited graph has instead */
   serve(output: OnnxValueInfo): ServedOutput[] {
     const { name, type } = output
     if (type?.kind === 'sequence' || type?.kind === 'map') return this.#serveOther(output, type)
@@ -119,7 +119,7 @@ class Editing {
     if (name !== '__proto__') return [{ name, value: name, hasAnyShape: hasAnyShape(output) }]
     const value = this.#freshName('proto')
     this.appended.push(identityNode(name, value))
-    this.replaced.set(output.range, [encodeGraphOutput(value, type.elementType)])
+    this.replaced.set(output.range, [outputOfGraph(value, type.elementType)])
     return [{ name, value, hasAnyShape: hasAnyShape(output) }]
   }
 
@@ -127,11 +127,11 @@ class Editing {
     const { name } = output
     const chain = this.#chainTo(name)
     const source = chain.at(-1)
-    const classes = source && findClasses(source)
+    const classes = source && readClasses(source)
     const isList = source?.operator === 'SequenceConstruct' && source.domain === ''
     if (!source || (!classes && !isList)) throw new UnservableGraph(notServable(name, type, source))
-    // By the ONNX specification ZipMap takes float32, but skl2onnx passes float64 if the columns are, which works as well.
-    const elementType = classes ? undefined : findElementType(type)
+    // ONNX says that ZipMap takes float32; skl2onnx gives it float64 where the columns are, and answers are no worse for it.
+    const elementType = classes ? undefined : tensorElementType(type)
     if (elementType !== undefined) requireType('output', name, elementType)
     const served = source.inputs.map((_, index) => {
       const value = this.#freshName(classes ? `${name} of tensors` : `${name}[${index}]`)
@@ -141,14 +141,14 @@ class Editing {
     })
     this.replaced.set(
       output.range,
-      served.map(({ value }) => encodeGraphOutput(value, elementType)),
+      served.map(({ value }) => outputOfGraph(value, elementType)),
     )
     const nodes = served.map(({ value }, index) => identityNode(source.inputs[index] as string, value))
     this.#replaceEnd(chain, nodes)
     return served
   }
 
-  /** Returns the node that computes an output, after the Identity nodes that rename it, from the last one on. */
+  /** Lists the node that makes an output and those that only give it another name, from the last one on. */
   #chainTo(output: string): OnnxNode[] {
     const chain: OnnxNode[] = []
     for (let node = this.#producers.get(output); node && !chain.includes(node); ) {
@@ -159,7 +159,7 @@ class Editing {
     return chain
   }
 
-  /** Replaces the end of the chain by the nodes, and removes nodes of the chain that have no other use. */
+  /** Puts the nodes where the chain ended, and removes the nodes of the chain that nothing else uses. */
   #replaceEnd(chain: readonly OnnxNode[], nodes: readonly Uint8Array[]): void {
     let isNeeded = false
     for (const [index, node] of chain.entries()) {
@@ -170,8 +170,8 @@ class Editing {
     }
   }
 
-  #freshName(preferred: string): string {
-    let name = preferred
+  #freshName(wish: string): string {
+    let name = wish
     while (this.#names.has(name)) name += '_'
     this.#names.add(name)
     return name
@@ -188,8 +188,8 @@ class Editing {
   }
 }
 
-/** @returns the names that ZipMap gives to the columns of its input; undefined for another node */
-function findClasses({ operator, domain, attributes }: OnnxNode): string[] | undefined {
+/** @returns what ZipMap calls the columns of its input; undefined: it is another node */
+function readClasses({ operator, domain, attributes }: OnnxNode): string[] | undefined {
   if (operator !== 'ZipMap' || domain !== 'ai.onnx.ml') return undefined
   const texts = attributes.get('classlabels_strings')?.strings ?? []
   return texts.length > 0 ? texts : (attributes.get('classlabels_int64s')?.ints ?? []).map(String)
@@ -199,7 +199,7 @@ function hasAnyShape({ type }: OnnxValueInfo): boolean {
   return type?.kind === 'tensor' && type.shape === undefined
 }
 
-function findElementType(type: OnnxType): number | undefined {
+function tensorElementType(type: OnnxType): number | undefined {
   return type.kind === 'sequence' && type.element?.kind === 'tensor' ? type.element.elementType : undefined
 }
 
@@ -211,7 +211,7 @@ function requireTensor(
   if (type?.kind === 'tensor') return requireType(side, name, type.elementType)
   const what = type ? describe(type) : 'of no declared type'
   throw new UnservableGraph(
-    `${side} "${name}" is ${what}, but only tensors can be ${side === 'input' ? 'sent' : 'returned'}: export the model with tensors as its ${side}s`,
+    `${side} "${name}" is ${what}, and only tensors can be ${side === 'input' ? 'sent' : 'answered'}: export the model with tensors as its ${side}s`,
   )
 }
 
@@ -219,7 +219,7 @@ function requireType(side: 'input' | 'output', name: string, elementType: number
   if (dtypeOfElementType.has(elementType)) return
   const type = otherTypes.get(elementType) ?? `of element type ${elementType}`
   throw new UnservableGraph(
-    `${side} "${name}" is ${type}, which JavaScript cannot represent: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
+    `${side} "${name}" is ${type}, which JavaScript has no numbers for: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
   )
 }
 
@@ -239,7 +239,7 @@ function notServable(name: string, type: OnnxType, source: OnnxNode | undefined)
 function describe(type: OnnxType): string {
   switch (type.kind) {
     case 'tensor':
-      return `a tensor of ${typeName(type.elementType)}`
+      return `a tensor of ${nameOfType(type.elementType)}`
     case 'sparseTensor':
       return 'a sparse tensor'
     case 'sequence':
@@ -247,17 +247,17 @@ function describe(type: OnnxType): string {
     case 'optional':
       return `optional${type.element ? ` (${describe(type.element)} or nothing)` : ''}`
     case 'map':
-      return `a map from ${typeName(type.keyType)} to ${type.value?.kind === 'tensor' ? typeName(type.value.elementType) : 'something else'}`
+      return `a map from ${nameOfType(type.keyType)} to ${type.value?.kind === 'tensor' ? nameOfType(type.value.elementType) : 'something else'}`
     case 'opaque':
       return 'of a type of its own'
   }
 }
 
-function typeName(elementType: number): string {
+function nameOfType(elementType: number): string {
   return dtypeOfElementType.get(elementType) ?? otherTypes.get(elementType) ?? `type ${elementType}`
 }
 
-/** Names of the element types (TensorProto.DataType) that JavaScript has no array for. */
+/** The TensorProto.DataTypes that no JavaScript array holds. */
 const otherTypes: ReadonlyMap<number, string> = new Map([
   [14, 'complex64'],
   [15, 'complex128'],

@@ -11,17 +11,17 @@ import { randomOperators } from './rules/refused.ts'
 import { followSizes, maxFollowedEntries } from './rules/sizes.ts'
 import { literal, SymbolTable } from './symbolic-size.ts'
 
-/** Limit of traced nodes, counting those of functions and loops every time. */
+/** The most nodes traced in all; those of functions and loops count every time. */
 const maxSteps = 300_000
-/** Limit of nested function calls. */
+/** The deepest nesting of functions. */
 const maxCallDepth = 40
 
-export interface TraceOptions {
+interface TraceOptions {
   readonly rules: RuleTable
   readonly readExternal?: ReadExternal
 }
 
-/** The values of names in a graph, inside the scope of its outer graph. */
+/** The names of a graph with their values, within those of the graphs around it. */
 interface Scope {
   readonly values: Map<string, State>
   readonly initializers: ReadonlyMap<string, OnnxTensor>
@@ -30,7 +30,7 @@ interface Scope {
   readonly attributes: ReadonlyMap<string, OnnxAttribute>
 }
 
-/** Derives the states of all values of a model, node by node in the file's order. */
+/** Follows the states of all values through a model, node by node in the file's order. */
 export class Tracer {
   readonly symbols = new SymbolTable()
   readonly #model: OnnxModel
@@ -79,12 +79,15 @@ export class Tracer {
       const states = this.#step(node, scope, live.read)
       for (const [index, name] of node.outputs.entries()) {
         if (name === '' || !live.read.has(name)) continue
-        // A name with two values would be ambiguous.
+        // A name with two values could be read as either.
         const isTaken = scope.values.has(name) || scope.initializers.has(name)
         const state = isTaken ? undefined : states[index]
         scope.values.set(
           name,
-          state ?? mixed(describeFailure(node, isTaken ? 'defines a name again' : 'has more outputs than are known')),
+          state ??
+            mixed(
+              describeFailure(node, isTaken ? 'gives a name again that is taken' : 'has more outputs than are known'),
+            ),
         )
       }
     }
@@ -92,13 +95,13 @@ export class Tracer {
   }
 
   #read(name: string, scope: Scope): State {
-    for (let at: Scope | undefined = scope; at; at = at.outer) {
-      const state = at.values.get(name)
+    for (let inner: Scope | undefined = scope; inner; inner = inner.outer) {
+      const state = inner.values.get(name)
       if (state) return resolveState(this.symbols, state)
-      const tensor = at.initializers.get(name)
+      const tensor = inner.initializers.get(name)
       if (tensor) {
-        const stored = this.#readConstant(tensor)
-        at.values.set(name, stored)
+        const stored = this.#traceConstant(tensor)
+        inner.values.set(name, stored)
         return stored
       }
     }
@@ -128,7 +131,7 @@ export class Tracer {
     const rules = this.#rules.get(node.domain)
     const rule = rules?.get(node.operator)
     if (called) {
-      if (rules) throw new NotProven('is redefined by the file, although it is a standard operator')
+      if (rules) throw new NotProven('is defined by the file in place of a standard operator')
       return this.#inline(called, node, inputs, scope)
     }
     const opset = scope.opsets.get(node.domain) ?? (node.domain === 'com.microsoft' ? 1 : 0)
@@ -164,7 +167,7 @@ export class Tracer {
     }
     if (inputs.every(state => state === undefined || state.kind === 'constant')) {
       if (!rule && node.domain === 'com.microsoft') throw new NotProven('is an operator for which there is no rule')
-      return traceConstants(call, rule)
+      return foldConstants(call, rule)
     }
     if (!rule) throw new NotProven('is an operator for which there is no rule')
     const made = rule(call)
@@ -214,7 +217,7 @@ export class Tracer {
 
   #constantNode(call: OperatorCall): State {
     const tensor = call.attribute('value')?.tensor
-    if (tensor) return this.#readConstant(tensor)
+    if (tensor) return this.#traceConstant(tensor)
     const [int, ints] = [call.int('value_int'), call.ints('value_ints')]
     if (int !== undefined) return constant([], [literal(int)])
     if (ints) return constant([literal(ints.length)], ints.map(literal))
@@ -225,7 +228,7 @@ export class Tracer {
     return call.attribute('value_float') || call.attribute('value_string') ? constant([]) : constant()
   }
 
-  #readConstant(tensor: OnnxTensor): State {
+  #traceConstant(tensor: OnnxTensor): State {
     const shape = tensor.dims.map(literal)
     const dtype = dtypeOfElementType.get(tensor.elementType)
     const count = elementCount(tensor)
@@ -239,8 +242,8 @@ export class Tracer {
   }
 }
 
-/** An operator on constants returns constants; its rule determines their shapes. */
-function traceConstants(call: OperatorCall, rule: ((call: OperatorCall) => State | readonly State[]) | undefined) {
+/** An operator on constants gives constants; the rule is asked for their shapes. */
+function foldConstants(call: OperatorCall, rule: ((call: OperatorCall) => State | readonly State[]) | undefined) {
   let states: readonly State[] = []
   try {
     const made = rule?.(call) ?? []

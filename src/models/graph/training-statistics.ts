@@ -1,17 +1,17 @@
 /**
- * Finds BatchNormalization in training mode, which updates running statistics. ONNX Runtime (1.30) overwrites the initial
- * statistics if something else reads them too, so that one request changes a scale or bias for all later ones. Its optimizer
- * merges equal constants (ConstantSharing), so this also happens in graphs that share none.
+ * BatchNormalization in training mode updates running statistics, and ONNX Runtime (1.30) writes them over the initial
+ * ones when another node reads these too: the statistics of one request become a scale or a bias for all later ones. Its
+ * optimizer merges equal constants (ConstantSharing), so this also happens to graphs that share nothing.
  */
 import { innerGraphs } from './live-nodes.ts'
 import type { OnnxModel, OnnxNode } from './onnx-model.ts'
 
-/** Whether a node updates statistics, so that the graph must run without optimization. */
+/** Whether a node updates statistics. If so, the graph has to run as it was written, not optimized. */
 export function updatesStatistics(model: OnnxModel): boolean {
   return allNodes(model).some(isTraining)
 }
 
-/** @returns a node that would overwrite statistics which are read elsewhere too, even without optimization */
+/** @returns a node that would write over what is read elsewhere too, even in the graph as it was written */
 export function overwritesShared(model: OnnxModel): OnnxNode | undefined {
   const nodes = allNodes(model)
   const training = nodes.filter(isTraining)
@@ -35,7 +35,7 @@ function allNodes({ graph, functions }: OnnxModel): OnnxNode[] {
 
 function isTraining({ operator, domain, attributes }: OnnxNode): boolean {
   const mode = attributes.get('training_mode')
-  // A function may get the mode from its call.
+  // A function may take the mode from its call.
   return (
     operator === 'BatchNormalization' &&
     domain === '' &&

@@ -38,7 +38,7 @@ const smallBytes = 2 ** 20
 const pieceBytes = 2 ** 18
 
 /** The request whose body is unpacked. */
-export interface UnpackingRequest {
+interface UnpackingRequest {
   /** Bytes held by the request: the packed body is counted already, the unpacked one is added. */
   readonly held: HeldBytes
   readonly turns: UnpackTurns

@@ -1,7 +1,7 @@
 import type { WireRequest } from './wire.ts'
 
 /** The member `cors` of `service.json`. */
-export interface CorsPolicy {
+interface CorsPolicy {
   readonly origins: readonly string[]
   readonly credentials: boolean
 }

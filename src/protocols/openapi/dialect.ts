@@ -8,7 +8,7 @@ import type { OpenApiVersion } from './version.ts'
 export type JsonSchema = Readonly<Record<string, unknown>>
 
 /** A translated schema, and the definitions that it refers to in the document. */
-export interface Translation {
+interface Translation {
   readonly schema: JsonSchema
   readonly definitions: Readonly<Record<string, JsonSchema>>
 }

@@ -16,7 +16,7 @@ export const maxSampleLength = 100_000
 /** Schema of scripts that declare nothing, as in Azure ML (contract, section 6). */
 const undeclared: JsonSchema = { type: 'object', example: {} }
 
-export interface Payload {
+interface Payload {
   readonly input: JsonSchema
   readonly output: JsonSchema
   /** Whether the example only shows the form, because no made-up values could be scored. */

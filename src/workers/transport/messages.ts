@@ -17,8 +17,6 @@ export interface BlankThreadData {
 export interface ThreadStart {
   readonly spec: ThreadSpec
   readonly board: SharedArrayBuffer
-  /** Of optimized models; undefined: there is none. */
-  readonly cacheFolder: string | undefined
   /** Where it writes down what it runs; undefined: nowhere. */
   readonly trace: TracePlace | undefined
 }

@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { removeProfilesOf } from '../../adapters/onnxruntime/node-profile.ts'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
+import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 import { progress } from '../../scheduling/dispatch.ts'
@@ -43,10 +43,9 @@ export class WorkerScoringThread implements ScoringThread {
   readonly #inHand = new Set<number>()
 
   /**
-   * @param cacheFolder  of optimized models; undefined: there is none
    * @param records  where the thread writes down what it runs; undefined: nowhere
    */
-  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, cacheFolder?: string, records?: RunRecords) {
+  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, records?: RunRecords) {
     const { worker, port, gate } = takeBlankThread(maxMemoryMb)
     this.#worker = worker
     this.#port = port
@@ -57,7 +56,7 @@ export class WorkerScoringThread implements ScoringThread {
     this.#board = new ProgressBoard(board)
     this.#providers = providersOfService(spec)
     const trace = records?.take()
-    const start: ThreadStart = { spec, board, cacheFolder, trace }
+    const start: ThreadStart = { spec, board, trace }
     port.postMessage(start)
     this.#threadId = worker.threadId
     passOnLines(spec.service, this.#worker.stdout, process.stdout)
@@ -74,8 +73,8 @@ export class WorkerScoringThread implements ScoringThread {
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
       if (trace) records?.giveBack(trace)
-      webgpuTurns().leave(this.#threadId)
-      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
+      webgpuMutex().unlock(this.#threadId)
+      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
       events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
     })
   }
@@ -135,7 +134,7 @@ export class WorkerScoringThread implements ScoringThread {
   /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
   async end(): Promise<void> {
     await this.#gate.close()
-    if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
+    if (this.#providers.has('webgpu')) await webgpuMutex().lockForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 

@@ -1,7 +1,7 @@
 import '../../adapters/onnxruntime/telemetry-off.ts'
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { heapLimitsOf } from './heap-limits.ts'
 import type { BlankThreadData } from './messages.ts'
 import { NativeGate } from './native-call-guard.ts'
@@ -56,7 +56,7 @@ export async function endSpareThread(): Promise<void> {
 }
 
 function startBlankThread(maxMemoryMb: number): BlankThread {
-  webgpuTurns() // threads that start from here on have the same
+  webgpuMutex() // threads that start from here on have the same
   const memory = new SharedArrayBuffer(NativeGate.bytes)
   const gate = new NativeGate(memory)
   gate.enter() // until the thread has loaded ONNX Runtime

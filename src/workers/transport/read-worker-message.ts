@@ -1,6 +1,6 @@
 import { MessagePort } from 'node:worker_threads'
 import { isErrorCode } from '../../errors.ts'
-import { arrayOf, isDtype, type TensorData } from '../../tensor/dtype.ts'
+import { isDtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { FromThread } from './messages.ts'
 
@@ -99,7 +99,7 @@ function isTensor(tensor: unknown): boolean {
   const isTyped =
     dtype === 'string'
       ? Array.isArray(data) && data.every(each => typeof each === 'string')
-      : arrayOf[dtype] !== undefined && data instanceof arrayOf[dtype]
+      : typedArrays[dtype] !== undefined && data instanceof typedArrays[dtype]
   if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
   return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
 }

@@ -87,7 +87,7 @@ function rowOf({ data, dims }: { data: Float32Array; dims: readonly number[] }, 
 }
 
 describe('proveRowIndependence, on random graphs', () => {
-  it('proves only graphs whose rows have the same answers together and alone', async () => {
+  it('proves only graphs whose rows are answered alike together and alone', async () => {
     let proven = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 7 }), async steps => {

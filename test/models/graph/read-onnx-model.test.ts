@@ -10,7 +10,7 @@ import { writeModel } from '../../support/onnx-writer.ts'
 const readCase = (name: string) => readOnnxModel(new Uint8Array(readFileSync(`test/fixtures/cases/${name}/model.onnx`)))
 
 describe('readOnnxModel', () => {
-  it('reads nodes, types and constants', () => {
+  it('gives nodes, types and constants as the file has them', () => {
     const model = readCase('sk_columns_zipmap')
     assert.deepEqual(
       [model.irVersion, model.producerName, [...model.opsets]],
@@ -43,7 +43,7 @@ describe('readOnnxModel', () => {
     assert.deepEqual([target?.dims, target && tensorData(target)], [[2], BigInt64Array.of(-1n, 5n)])
   })
 
-  it('reads the range of every node, so that a copy without it can be written', () => {
+  it('keeps the range of every node, so that a copy without it can be written', () => {
     const { bytes, graph } = readCase('sk_columns_zipmap')
     const cut = graph.nodes.find(node => node.operator === 'ZipMap')
     assert.ok(cut)
@@ -64,7 +64,7 @@ describe('readOnnxModel', () => {
     )
   })
 
-  it('refuses truncated and changed files with a reason', () => {
+  it('refuses with a reason, never otherwise, what is cut or changed anywhere', () => {
     const bytes = readFileSync('test/fixtures/cases/sk_columns_zipmap/model.onnx')
     const readOrRefuse = (changed: Uint8Array) => {
       try {
@@ -85,7 +85,7 @@ describe('readOnnxModel', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), readOrRefuse), { numRuns: 2000 })
   })
 
-  it('refuses messages that are nested too deeply', () => {
+  it('refuses messages nested without end', () => {
     let type: Uint8Array = new Uint8Array()
     for (let depth = 0; depth < 5000; depth++) type = encodeBytesField(4, encodeBytesField(1, type))
     const input = encodeBytesField(11, encodeBytesField(2, type))
@@ -98,7 +98,7 @@ describe('readOnnxModel', () => {
     assert.throws(() => readOnnxModel(Buffer.concat([model, model])), /gives the graph twice/)
   })
 
-  it('skips weights', () => {
+  it('passes over weights', () => {
     const weights = encodeBytesField(9, new Uint8Array(100_000_000))
     const bytes = encodeBytesField(7, encodeBytesField(5, Uint8Array.of(8, 100, 16, 2), weights))
     const { graph } = readOnnxModel(bytes)

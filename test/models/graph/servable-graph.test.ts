@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { editedOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
+import { editOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
 import type { OnnxModel } from '../../../src/models/graph/onnx-model.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
 import { servableGraph } from '../../../src/models/graph/servable-graph.ts'
@@ -24,19 +24,19 @@ function contentOf({ graph, opsets, irVersion }: OnnxModel) {
 
 function edited(model: OnnxModel): OnnxModel {
   const { edit } = servableGraph(model)
-  return edit ? readOnnxModel(editedOnnxModel(model, edit)) : model
+  return edit ? readOnnxModel(editOnnxModel(model, edit)) : model
 }
 
-describe('editedOnnxModel', () => {
-  it('keeps every byte if nothing changes', () => {
+describe('editOnnxModel', () => {
+  it('leaves every byte as it is where nothing changes', () => {
     for (const { folder, name } of all) {
       const model = read(folder, name)
-      const copy = editedOnnxModel(model, { replaced: new Map(), appended: [] })
+      const copy = editOnnxModel(model, { replaced: new Map(), appended: [] })
       assert.ok(Buffer.from(copy).equals(model.bytes), name)
     }
   })
 
-  it('removes and adds only the given nodes', () => {
+  it('takes out and puts in what it is told, and nothing else', () => {
     const model = read('cases', 'sk_columns_zipmap')
     const { nodes } = model.graph
     const some = fc.subarray([...nodes.keys()])
@@ -47,7 +47,7 @@ describe('editedOnnxModel', () => {
         const before = contentOf(model)
         const kept = before.nodes.filter((_, index) => !taken.includes(index))
         const identities = added.map(name => ({ operator: 'Identity', inputs: ['x'], outputs: [name] }))
-        assert.deepEqual(contentOf(readOnnxModel(editedOnnxModel(model, { replaced, appended }))), {
+        assert.deepEqual(contentOf(readOnnxModel(editOnnxModel(model, { replaced, appended }))), {
           ...before,
           nodes: [...kept, ...identities],
         })
@@ -58,12 +58,12 @@ describe('editedOnnxModel', () => {
 })
 
 describe('servableGraph', () => {
-  it('changes nothing if all inputs and outputs are tensors', () => {
+  it('changes nothing where all inputs and outputs are tensors', () => {
     for (const name of ['cross_basket_share', 'sk_columns_nozipmap', 'shape_no_shape'])
       assert.equal(servableGraph(read('cases', name)).edit, undefined)
   })
 
-  it('replaces ZipMap by Identity, and keeps the rest', () => {
+  it('puts Identity in place of ZipMap, and keeps the rest', () => {
     const model = read('cases', 'sk_logistic_default')
     const before = contentOf(model)
     const after = contentOf(edited(model))
@@ -82,13 +82,13 @@ describe('servableGraph', () => {
     )
   })
 
-  it('imports the standard operators if the file only imports those of classifiers', () => {
+  it('imports the standard operators where the file has none but those of classifiers', () => {
     const model = read('cases', 'catboost_classifier_binary')
     assert.equal(model.opsets.has(''), false)
     assert.equal(edited(model).opsets.has(''), true)
   })
 
-  it('keeps a sequence that the graph uses', () => {
+  it('keeps a sequence that the graph goes on with', () => {
     const { nodes } = contentOf(edited(read('served', 'list_used_inside')))
     assert.deepEqual(
       nodes.map(({ operator }) => operator),
@@ -103,7 +103,7 @@ describe('servableGraph', () => {
     }
   })
 
-  it('accepts small and few defaults as optional inputs from IR version 4 on', () => {
+  it('takes a value for an input of its own from IR version 4 on, where it is small and one of few', () => {
     const given = (folder: 'cases' | 'served', name: string) =>
       servableGraph(read(folder, name)).defaults.map(({ input }) => input.name)
     assert.deepEqual(given('cases', 'shape_default_given'), ['offset'])

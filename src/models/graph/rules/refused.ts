@@ -2,7 +2,7 @@ import { NotProven } from '../not-proven.ts'
 import type { Rule } from '../operator-call.ts'
 import { constant } from '../row-state.ts'
 
-/** Operators that depend on other rows or on their number, and why. Operators without any rule are reported as unknown. */
+/** Operators that are known to read other rows, or their number, and why. Nothing is known of others without a rule. */
 const reasons: Readonly<Record<string, string>> = {
   DynamicQuantizeLinear: 'takes one scale from all rows together (dynamic quantisation)',
   DynamicQuantizeMatMul: 'takes one scale from all rows together (dynamic quantisation)',
@@ -34,7 +34,7 @@ export const refusedRules: Readonly<Record<string, Rule>> = {
   },
 }
 
-/** Operators whose results differ between runs even if all inputs are constant. */
+/** Operators that differ from run to run even when all their inputs are constants. */
 export const randomOperators: ReadonlySet<string> = new Set([
   'RandomNormal',
   'RandomNormalLike',

@@ -24,7 +24,7 @@ def scalar(value, dtype=np.float32):
 
 
 def case(name, operator, domain, arrays, fixed=(), outputs=1, opset=17, **attributes):
-    """`arrays` are sent (None: left out), those whose index is in `fixed` are constants."""
+    """`arrays` are sent (None: left out), those whose place is in `fixed` are constants."""
     names = ['' if array is None else f'i{index}' for index, array in enumerate(arrays)]
     sent = [(names[i], array) for i, array in enumerate(arrays) if array is not None and i not in fixed]
     constants = [numpy_helper.from_array(arrays[i], names[i]) for i in fixed if arrays[i] is not None]

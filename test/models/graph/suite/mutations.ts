@@ -48,7 +48,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'Reshape: a whole number of entries a row',
     file: 'reshape.ts',
-    from: "throw new NotProven('may split a row into another number of parts than it joins')",
+    from: "throw new NotProven('may cut a row into another number of pieces than it joins')",
     to: 'return sizes.with(inferred, rowCount)',
   },
   {
@@ -120,7 +120,7 @@ const mutations: readonly Mutation[] = [
   {
     name: 'a scan along the rows carries nothing',
     file: 'control-flow.ts',
-    from: "if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !passesUnchanged(body, carriedCount))",
+    from: "if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !handsOnUnchanged(body, carriedCount))",
     to: 'if (false)',
   },
   {
@@ -160,9 +160,9 @@ for (const { name, file, from, to } of mutations.filter(each => !only || each.na
     const lines = execFileSync(python, [variants, 'check', folder, 'mutant.json'], { encoding: 'utf8' })
       .trim()
       .split('\n')
-    const counts = JSON.parse(lines.at(-1) as string)
+    const tally = JSON.parse(lines.at(-1) as string)
     console.log(
-      `${name}: ${counts['proven, dependent']} wrong of ${added.filter(verdict => verdict !== null).length} (${counts['proven, not run']} could not be run)`,
+      `${name}: ${tally['proven, dependent']} wrong of ${added.filter(verdict => verdict !== null).length} (${tally['proven, not run']} could not be run)`,
     )
   } finally {
     rmSync(copy, { recursive: true })

@@ -101,11 +101,11 @@ def opened(model, arrays, axes, output):
         copy.ir_version = 4
     del copy.graph.input[:]
     copy.graph.input.extend(kept)
-    expected = onnx.ValueInfoProto.FromString(copy.graph.output[output].SerializeToString())
-    if expected.type.HasField('tensor_type'):
-        expected.type.tensor_type.ClearField('shape')
+    wanted = onnx.ValueInfoProto.FromString(copy.graph.output[output].SerializeToString())
+    if wanted.type.HasField('tensor_type'):
+        wanted.type.tensor_type.ClearField('shape')
     del copy.graph.output[:]
-    copy.graph.output.append(expected)
+    copy.graph.output.append(wanted)
     del copy.graph.value_info[:]
     return copy
 
@@ -233,7 +233,7 @@ def check(folder, verdicts='verdicts.json'):
     verdicts = json.loads((folder / verdicts).read_text())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    totals = {'proven, independent': 0, 'proven, dependent': 0, 'proven, not run': 0, 'not proven, independent': 0, 'not proven, dependent': 0, 'not proven, not run': 0}
+    tally = {'proven, independent': 0, 'proven, dependent': 0, 'proven, not run': 0, 'not proven, independent': 0, 'not proven, dependent': 0, 'not proven, not run': 0}
     details = []
     for index, (variant, verdict) in enumerate(zip(listed, verdicts)):
         axes = variant['axes']
@@ -249,7 +249,7 @@ def check(folder, verdicts='verdicts.json'):
         try:
             session = onnxruntime.InferenceSession(str(folder / f'{index}.onnx'), options, providers=['CPUExecutionProvider'])
         except Exception:
-            totals[f"{'proven' if is_proven else 'not proven'}, not run"] += 1
+            tally[f"{'proven' if is_proven else 'not proven'}, not run"] += 1
             continue
         counts = (2, 5, 33) if is_proven else (2, 5)
         try:
@@ -262,14 +262,14 @@ def check(folder, verdicts='verdicts.json'):
             outcome = 'dependent' if is_proven else 'not run'
             verdict['difference'] = repr(failure)
         key = f"{'proven' if is_proven else 'not proven'}, {outcome}"
-        totals[key] += 1
+        tally[key] += 1
         if key in ('proven, dependent', 'not proven, independent'):
             details.append({'outcome': key, 'index': index, **variant, 'reason': verdict.get('reason'), 'difference': verdict.get('difference')})
     (folder / 'details.json').write_text(json.dumps(details, indent=1))
     for each in details:
         if each['outcome'] == 'proven, dependent':
             print('WRONG', each['index'], each['name'], each['axes'], each['difference'])
-    print(json.dumps(totals))
+    print(json.dumps(tally))
 
 
 if __name__ == '__main__':
