@@ -20,7 +20,7 @@ interface Schema {
  * sample shows. Plain data, which crosses to the main thread.
  */
 export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription {
-  const text = answer && textOf(answer.result, nonFinite)
+  const text = answer && encodeText(answer.result, nonFinite)
   const sample = text !== undefined && text.length <= maxSampleLength ? text : undefined
   if (declared instanceof TensorInput) {
     const { dtype, shape } = declared
@@ -28,7 +28,11 @@ export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonF
     const isLike = sample !== undefined && isTensorLike(declared, answer?.result, sample)
     // An answer that belongs to the input that is shown tells more than the numbers that say which shape is meant.
     if (isLike) return { jsonSchema, sample, notes: [] }
-    return { jsonSchema, sample: textOf(declared.sample, nonFinite), notes: sample === undefined ? [] : [otherAnswer] }
+    return {
+      jsonSchema,
+      sample: encodeText(declared.sample, nonFinite),
+      notes: sample === undefined ? [] : [otherAnswer],
+    }
   }
   const shown = text === undefined ? undefined : inferAnswerSchema(answer?.result)
   if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
@@ -41,7 +45,7 @@ export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonF
 const otherAnswer = 'the answer to the sample is not what the script declares as output'
 
 /** @returns undefined for what has no JSON of its own: a response, or what cannot be written */
-function textOf(result: unknown, nonFinite: NonFinite): string | undefined {
+function encodeText(result: unknown, nonFinite: NonFinite): string | undefined {
   if (isResponse(result)) return undefined
   try {
     return encode(result ?? {}, nonFinite)
