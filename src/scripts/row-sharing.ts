@@ -20,7 +20,7 @@ export type RowSharing =
 export type RowAxes = number | Readonly<Record<string, number>>
 
 interface Premises {
-  /** Inputs with rows. A request that sets another input, which has a default in the graph, runs alone. */
+  /** Inputs with rows. A request that sets another input, which has a default in the graph, shares no run. */
   readonly inputs: ReadonlySet<string>
   /** Axes that must have the same size. */
   readonly namedSizes: readonly NamedSize[]

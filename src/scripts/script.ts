@@ -48,7 +48,7 @@ interface ObjectScript extends TakesHeaders {
 export interface RowScript extends TakesHeaders {
   readonly kind: 'rows'
   readonly inputs: readonly TensorInfo[]
-  /** Inputs with a default; a request that sets one runs alone. */
+  /** Inputs with a default; a request that sets one shares no run. */
   readonly optionalInputs?: readonly TensorInfo[]
   /** Whether the first dimension of every input is open, so that a request has a number of rows. */
   readonly hasRowAxis: boolean

@@ -59,7 +59,7 @@ const refusal =
   (_, answer) =>
     void answer.writeHead(status, { 'x-ms-error-code': code }).end()
 
-/** A blob of ten digits, for whoever shows the signature. */
+/** A blob of ten digits, for requests with the signature. */
 const digits: RequestListener = ({ method, url, headers }, answer) => {
   if (!url?.includes(signature)) return void refusal(403, 'AuthenticationFailed')(undefined as never, answer)
   if (method === 'HEAD') return void answer.writeHead(200, { ...told, 'content-length': 10 }).end()

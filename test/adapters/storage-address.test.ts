@@ -61,7 +61,7 @@ describe('readStorageAddress', () => {
     assert.deepEqual([elsewhere.blobUrl, elsewhere.queueUrl], [blobServiceUri, queueServiceUri])
   })
 
-  it('comes as the identity that is named, a developer as whoever signed in', () => {
+  it('uses the named identity, and in Development the account that is signed in', () => {
     const who = (settings: Partial<StorageSettings>) => {
       const { clientId, isDevelopment } = identity(settings)
       return [clientId, isDevelopment]

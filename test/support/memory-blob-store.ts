@@ -181,7 +181,7 @@ export class MemoryBlobStore implements BlobStore {
     this.#staged.delete(nameOf(place))
   }
 
-  /** Every write makes a new version, and drops what was staged beside the blob, whoever staged it. */
+  /** Every write makes a new version, and drops all blocks staged for the blob. */
   #write(name: string, content: Uint8Array, metadata: BlobMetadata): void {
     const etag = `"0x${(++this.#versions).toString(16).padStart(15, '0').toUpperCase()}"`
     // Times are those of the header Last-Modified, in whole seconds.

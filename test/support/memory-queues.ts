@@ -75,14 +75,14 @@ export class MemoryQueues implements MessageQueues {
     return { id, text, dequeueCount, popReceipt }
   }
 
-  /** @returns the new pop receipt; undefined: somebody else has received it since, or deleted it */
+  /** @returns the new pop receipt; undefined: another receiver has received or deleted it since */
   update(queueName: string, { id, popReceipt }: ReceivedMessage, invisibleSeconds: number): string | undefined {
     const message = this.#of(queueName).find(each => each.id === id && each.popReceipt === popReceipt)
     if (message) this.#hide(message, invisibleSeconds)
     return message?.popReceipt
   }
 
-  /** @returns false: somebody else has received it since, or deleted it */
+  /** @returns false: another receiver has received or deleted it since */
   delete(queueName: string, { id, popReceipt }: ReceivedMessage): boolean {
     const messages = this.#of(queueName)
     const index = messages.findIndex(each => each.id === id && each.popReceipt === popReceipt)

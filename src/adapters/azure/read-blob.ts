@@ -149,7 +149,7 @@ function bodyOf({ readableStreamBody }: BlobDownloadResponseParsed): Readable {
   return readableStreamBody as Readable
 }
 
-/** Ends with an error when there is nothing for too long while somebody waits. */
+/** Fails when no data arrives for too long while a reader waits. */
 async function* piecesOf(body: Readable, longestWaitMs: number): AsyncIterable<Uint8Array> {
   const pieces = body[Symbol.asyncIterator]()
   try {

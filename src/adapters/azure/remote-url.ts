@@ -7,7 +7,7 @@ import { StorageError } from '../../jobs/blob-store.ts'
 export type SignatureOf = (url: string) => Promise<string | undefined> | string | undefined
 
 /**
- * The address of a blob elsewhere. Which hosts are allowed has been decided by whoever took the job; here it is only
+ * The address of a blob elsewhere. Which hosts are allowed was decided when the job was submitted; here it is only
  * made sure that what is asked is that very host, over TLS.
  *
  * @param url  with its signature as the query, or without; then `signatureOf` is asked for it
