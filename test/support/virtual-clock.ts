@@ -5,7 +5,7 @@ interface Timer {
   readonly callback: () => void
 }
 
-/** A clock that stands still until it is turned; its wall time can be set, as people do. */
+/** A clock that only moves on request; its wall time can be set. */
 export class VirtualClock implements Clock {
   #now = 0
   /** Milliseconds since 1970 less monotonic milliseconds. */

@@ -12,7 +12,7 @@ import { encodeEmpty } from '../azureml/respond.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readBody } from '../http/read-body.ts'
-import { requestIdsOf } from '../http/request-ids.ts'
+import { readRequestIds } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Finds what a request needs, once it is needed. */
@@ -72,7 +72,7 @@ async function answer(
   source: JobsSource,
   handlers: Readonly<Record<string, Handler>>,
 ): Promise<WireResponse> {
-  const { headers, fault } = requestIdsOf(request.headers, source.serverVersion)
+  const { headers, fault } = readRequestIds(request.headers, source.serverVersion)
   let service: ScoringService | undefined
   try {
     refuseTrailingSlash(request)

@@ -1,70 +1,85 @@
-/** Rows that are as unlike as a model lets them be, so that one that shows in the answer to another is seen. */
+/** Makes up rows that differ as much as a model accepts, so that a row that affects another's answer is noticed. */
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { allocate, type Dtype, type TensorData } from '../tensor/dtype.ts'
 import { splitRows } from '../tensor/rows.ts'
 import { elementCount, isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { rowCountOf } from './row-feeds.ts'
+import { countRows } from './row-feeds.ts'
 import { hasEqualRows } from './row-sharing.ts'
 
 /**
- * How far values are apart, boldest first. Models have tables that large numbers are not in, categories that a made-up
- * text is not among: what cannot score a bold row may score a tame one.
+ * How much values differ, widest first. A model may reject wide values, such as large indices or unknown categories, and
+ * accept narrower ones.
  */
 export const spreads = ['wide', 'narrow', 'least'] as const
 export type Spread = (typeof spreads)[number]
 
-/** Sizes to try for inner dimensions that inputs leave open: some models take no small ones, some only one. */
-export function openSizesOf(inputs: readonly TensorInfo[]): readonly number[] {
+/** Returns sizes to try for open inner dimensions: some models accept no small sizes, some only one. */
+export function candidateSizes(inputs: readonly TensorInfo[]): readonly number[] {
   return inputs.some(({ shape }) => shape?.slice(1).some(isOpen)) ? [3, 1, 32] : [1]
 }
 
 /** Rows of the owner's sample, from which others are made. */
 export interface Sample {
-  /** One row each. */
+  /** The rows, one by one. */
   readonly rows: readonly Feeds[]
   readonly whole: Feeds
 }
 
-/** @returns undefined: its inputs do not have the same number of rows, one at least */
-export function sampleOf(feeds: Feeds): Sample | undefined {
+/** @returns undefined when the inputs do not all have the same number of rows, at least one */
+export function splitSample(feeds: Feeds): Sample | undefined {
   if (!hasEqualRows(feeds)) return undefined
   const cut = Object.entries(feeds).map(
     ([name, tensor]) => [name, splitRows(tensor, new Array(tensor.rowCount).fill(1))] as const,
   )
-  const rows = Array.from({ length: rowCountOf(feeds) }, (_, index) =>
+  const rows = Array.from({ length: countRows(feeds) }, (_, index) =>
     Object.fromEntries(cut.map(([name, parts]) => [name, parts[index] as Tensor])),
   )
   return { rows, whole: feeds }
 }
 
 /**
- * A row of made-up values, where only the declared types are known.
+ * Makes up a row from the declared types alone.
  *
- * @param openSize  of each dimension that has no size
- * @param step  0, 1, 2, …: each gives another row
+ * @param openSize  size of each open dimension
+ * @param step  0, 1, 2, …: each returns another row
  */
 export function madeUpRow(inputs: readonly TensorInfo[], openSize: number, spread: Spread, step: number): Feeds {
+  const sizes = ({ shape = [1] }: TensorInfo) =>
+    shape.map((size, axis) => (axis === 0 ? 1 : typeof size === 'number' && size >= 0 ? size : openSize))
+  return fillInputs(inputs, sizes, spread, step)
+}
+
+/** Makes up tensors for profiling: fractions, 0 and 1 (safe as indices) and empty texts, with one row unless the inputs fix more. */
+export function syntheticRow(inputs: readonly TensorInfo[]): Feeds {
+  const sizes = ({ shape = [] }: TensorInfo) => shape.map(size => (typeof size === 'number' && size > 0 ? size : 1))
+  return fillInputs(inputs, sizes, 'least', 0)
+}
+
+function fillInputs(
+  inputs: readonly TensorInfo[],
+  sizes: (input: TensorInfo) => number[],
+  spread: Spread,
+  step: number,
+): Feeds {
   return Object.fromEntries(
-    inputs.map(({ name, dtype, shape }) => {
-      const sizes = (shape ?? [1]).map((size, axis) =>
-        axis === 0 ? 1 : typeof size === 'number' && size >= 0 ? size : openSize,
-      )
-      const data = allocate(dtype, elementCount(sizes))
-      fill(data, index => madeUpValue(dtype, spread, step, index))
-      return [name, new Tensor(dtype, data, sizes)]
+    inputs.map(input => {
+      const shape = sizes(input)
+      const data = allocate(input.dtype, elementCount(shape))
+      fill(data, index => madeUpValue(input.dtype, spread, step, index))
+      return [input.name, new Tensor(input.dtype, data, shape)]
     }),
   )
 }
 
-/** A row made from one of a sample: with values of its kind, or `wide` beyond them. The first is the sample's own. */
+/** Varies a row of a sample, within its values or, if `wide`, beyond them. The first row is the sample's own. */
 export function variedRow({ rows, whole }: Sample, spread: Spread, step: number): Feeds {
   const row = rows[step % rows.length] as Feeds
   if (step === 0) return row
   return Object.fromEntries(
     Object.entries(row).map(([name, { dtype, data, shape }]) => {
       const varied = allocate(dtype, data.length)
-      const vary = varierOf(dtype, (whole[name] as Tensor).data, spread, step)
+      const vary = makeVarier(dtype, (whole[name] as Tensor).data, spread, step)
       fill(varied, index => vary(data[index] as never, index))
       return [name, new Tensor(dtype, varied, shape)]
     }),
@@ -77,32 +92,37 @@ function fill(data: TensorData, valueAt: (index: number) => Value): void {
   for (let index = 0; index < data.length; index++) (data as Value[])[index] = valueAt(index)
 }
 
-/** Signs and sizes of wide numbers. */
+/** Factors for wide numbers. */
 const factors = [1, -2, 40, -0.05, 900, -7]
 
 function madeUpValue(dtype: Dtype, spread: Spread, step: number, index: number): Value {
   const share = noise(step, index)
-  if (isFloat(dtype)) return spread === 'wide' ? factorOf(step) * (0.1 + share) : 0.05 + 0.9 * share
+  if (isFloat(dtype)) return spread === 'wide' ? pickFactor(step) * (0.1 + share) : 0.05 + 0.9 * share
   if (dtype === 'string') {
     if (spread === 'wide') return `row ${step} ${index}`
     return spread === 'narrow' ? pick(['a', 'b'], share) : ''
   }
-  if (dtype === 'bool' || spread === 'least') return integerOf(dtype, (step + index) % 2)
+  if (dtype === 'bool' || spread === 'least') return toInteger(dtype, (step + index) % 2)
   const span = spread === 'narrow' ? 8 : dtype === 'uint8' ? 256 : 100
-  // Rows of one value differ too.
-  return integerOf(dtype, (step * 7 + index * 3 + Math.floor(share * 5)) % span)
+  // Rows of a single value must differ too.
+  return toInteger(dtype, (step * 7 + index * 3 + Math.floor(share * 5)) % span)
 }
 
-/** @param all  of the sample */
-function varierOf(dtype: Dtype, all: TensorData, spread: Spread, step: number): (value: Value, index: number) => Value {
+/** @param all  all values of the sample */
+function makeVarier(
+  dtype: Dtype,
+  all: TensorData,
+  spread: Spread,
+  step: number,
+): (value: Value, index: number) => Value {
   const share = (index: number) => noise(step, index)
   if (spread === 'least') return value => value
   if (isFloat(dtype)) {
-    const largest = largestOf(all as Float64Array)
+    const largest = findLargest(all as Float64Array)
     const limit = dtype === 'float16' ? 60_000 : Number.MAX_VALUE
     return (value, index) => {
       if (spread === 'narrow') return Number(value) + largest * 0.2 * (share(index) - 0.5)
-      const varied = factorOf(step) * (Number(value) + largest * (0.1 + share(index)))
+      const varied = pickFactor(step) * (Number(value) + largest * (0.1 + share(index)))
       return Math.max(-limit, Math.min(limit, varied))
     }
   }
@@ -117,11 +137,11 @@ function varierOf(dtype: Dtype, all: TensorData, spread: Spread, step: number): 
   const span = highest - lowest + 1
   if (!Number.isSafeInteger(lowest) || !Number.isSafeInteger(span)) return value => value
   return (value, index) =>
-    integerOf(dtype, lowest + ((Number(value) - lowest + step * 7 + Math.floor(share(index) * span)) % span))
+    toInteger(dtype, lowest + ((Number(value) - lowest + step * 7 + Math.floor(share(index) * span)) % span))
 }
 
-/** Of the finite ones; 1 where all are 0. */
-function largestOf(values: Float64Array): number {
+/** Returns the largest finite magnitude, or 1 if all values are 0. */
+function findLargest(values: Float64Array): number {
   let largest = 0
   for (const value of values) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value))
   return largest || 1
@@ -131,11 +151,11 @@ function isFloat(dtype: Dtype): boolean {
   return dtype.startsWith('float')
 }
 
-function integerOf(dtype: Dtype, value: number): number | bigint {
+function toInteger(dtype: Dtype, value: number): number | bigint {
   return dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value
 }
 
-function factorOf(step: number): number {
+function pickFactor(step: number): number {
   return factors[step % factors.length] as number
 }
 
@@ -143,7 +163,7 @@ function pick(texts: readonly string[], share: number): string {
   return texts[Math.floor(share * texts.length)] ?? ''
 }
 
-/** A number from 0 up to 1 that looks like chance, the same each time. */
+/** Returns a reproducible pseudo-random number from 0 (inclusive) to 1 (exclusive). */
 function noise(step: number, index: number): number {
   let bits = Math.imul(step + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 15), 0x2c1b3c6d)

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { wholeRequest } from '../../src/scripts/whole-request.ts'
+import { rawRequest } from '../../src/scripts/raw-request.ts'
 
 const make = (text: string, headers: [string, string][] = [], method = 'POST') => {
   const shared = new TextEncoder().encode(`before${text}after`) as Uint8Array<ArrayBuffer>
-  return wholeRequest('http://localhost/score?x=1', { method, headers }, shared.subarray(6, shared.length - 5))
+  return rawRequest('http://localhost/score?x=1', { method, headers }, shared.subarray(6, shared.length - 5))
 }
 
-describe('wholeRequest', () => {
+describe('rawRequest', () => {
   it('is a Request, with its method, address and headers', () => {
     const request = make('', [['x-name', 'value']], 'GET')
     assert.ok(request instanceof Request)
@@ -18,7 +18,7 @@ describe('wholeRequest', () => {
     assert.equal(request.body, null)
   })
 
-  it('gives exactly its own bytes, in every form that fetch has', async () => {
+  it('returns exactly its own bytes, in every form of fetch', async () => {
     assert.equal(await make('abc').text(), 'abc')
     assert.deepEqual([...new Uint8Array(await make('abc').arrayBuffer())], [97, 98, 99])
     assert.deepEqual([...(await make('abc').bytes())], [97, 98, 99])
@@ -35,7 +35,7 @@ describe('wholeRequest', () => {
     )
   })
 
-  it('can be read once, and copied before', async () => {
+  it('can be read once, and cloned before that', async () => {
     const request = make('abc')
     const copy = request.clone()
     assert.equal(request.bodyUsed, false)

@@ -1,28 +1,28 @@
 /**
- * The `Request` that a raw-HTTP script receives. Its bytes are there already: `arrayBuffer`, `bytes`, `text` and `json`
- * give them out as they are, where a body that goes through a stream costs a millisecond for a large image.
+ * Creates the `Request` that a raw-HTTP script receives. `arrayBuffer`, `bytes`, `text` and `json` return the bytes directly,
+ * because a body that goes through a stream costs a millisecond for a large image.
  */
-export function wholeRequest(
+export function rawRequest(
   url: string,
   init: { method: string; headers: [string, string][] },
   bytes: Uint8Array<ArrayBuffer>,
 ) {
-  WholeRequest ??= defineWholeRequest()
-  return new WholeRequest(url, init, bytes)
+  RawRequest ??= defineRawRequest()
+  return new RawRequest(url, init, bytes)
 }
 
-let WholeRequest: ReturnType<typeof defineWholeRequest> | undefined
+let RawRequest: ReturnType<typeof defineRawRequest> | undefined
 
-/** On first use: Node.js loads fetch when its `Request` is named, which takes 20 ms of a cold start. */
-function defineWholeRequest() {
-  /** `Request` without the types of the members that are written anew below: its typings declare them as fields. */
+/** Called on first use, because Node.js loads fetch when `Request` is first named, which takes 20 ms of a cold start. */
+function defineRawRequest() {
+  /** `Request` without the types of the members overridden below, which its typings declare as fields. */
   const FetchRequest: new (url: string, init: RequestInit) => Pick<Request, 'url' | 'method' | 'headers'> = Request
 
-  return class WholeRequest extends FetchRequest {
+  return class RawRequest extends FetchRequest {
     readonly #bytes: Uint8Array<ArrayBuffer>
     readonly #init: RequestInit
     #isUsed = false
-    /** Made for what needs a stream: forms, blobs, copies, `body` itself. */
+    /** Created when a stream is needed: for forms, blobs, copies and `body`. */
     #streaming: Request | undefined
 
     constructor(url: string, init: { method: string; headers: [string, string][] }, bytes: Uint8Array<ArrayBuffer>) {
@@ -42,7 +42,7 @@ function defineWholeRequest() {
     async arrayBuffer(): Promise<ArrayBuffer> {
       if (this.#streaming) return this.#streaming.arrayBuffer()
       const { buffer, byteLength } = this.#take()
-      // Small bodies share one buffer with those of other requests.
+      // Small bodies share a buffer with other requests.
       return buffer.byteLength === byteLength ? buffer : this.#bytes.slice().buffer
     }
 

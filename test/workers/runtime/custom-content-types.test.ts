@@ -25,8 +25,8 @@ const script = (decode: string, definition: object = {}): ServiceFiles => ({
 const good = `export const decode = async ({ bytes }) => { await sleep(bytes[1]); return row(bytes) }`
 const rowOf = (answer: InferenceResult) => JSON.parse(jsonOf(answer))[0][0]
 
-describe('a script that decodes bodies of its own', () => {
-  it('gets the bytes and the media type, and gives the rows that JSON would have given', async test => {
+describe('custom content types', () => {
+  it('passes the bytes and the media type to decode, whose rows are scored like those of JSON', async test => {
     const { sendAs, send, report } = await serve(
       test,
       script(`export const decode = ({ bytes, contentType }) =>
@@ -38,7 +38,7 @@ describe('a script that decodes bodies of its own', () => {
     assert.equal(codeOf(await sendAs('pictures/new', Uint8Array.of(7, 0))), 'CONTENT_TYPE_UNSUPPORTED')
   })
 
-  it('decodes several at once, whose rows share a run with those of others', async test => {
+  it('decodes several bodies at once, whose rows share a run with others', async test => {
     const { sendAs, send } = await serve(
       test,
       script(
@@ -76,7 +76,7 @@ describe('a script that decodes bodies of its own', () => {
     ['misuses decodeImage', 'return decodeImage(bytes, { channels: 9 })', 'ENTRY_SCRIPT_FAILED'],
   ]
   for (const [name, code, expected] of culprits) {
-    it(`and ${name} costs only its own request`, async test => {
+    it(`fails only the request whose decode ${name}`, async test => {
       const { sendAs, send } = await serve(
         test,
         script(`export const decode = async ({ bytes }) => { if (bytes[0] === 66) { ${code} } return row(bytes) }`, {
@@ -98,7 +98,7 @@ describe('a script that decodes bodies of its own', () => {
     })
   }
 
-  it('is answered in time while a neighbour is still being decoded', async test => {
+  it('answers in time while another body is still being decoded', async test => {
     const { sendAs, send } = await serve(test, script(good, { limits: { timeoutMs: 20_000 } }))
     const order: string[] = []
     const done = (name: string) => (answer: InferenceResult) => {
@@ -113,7 +113,7 @@ describe('a script that decodes bodies of its own', () => {
     assert.equal(order.at(-1), 'slow')
   })
 
-  it('is held to the limit of rows', async test => {
+  it('enforces the limit of rows', async test => {
     const { sendAs } = await serve(
       test,
       script(`export const decode = ({ bytes }) => Tensor.from('float32', Array.from(bytes, b => [b, 0]))`, {
@@ -127,7 +127,7 @@ describe('a script that decodes bodies of its own', () => {
 
   const refused: [name: string, exports: string, message: RegExp][] = [
     ['accepts without decode', `export const accepts = ['a/b']`, /accepts, so it must export a function decode\(\)/],
-    ['decode without accepts', `export const decode = () => {}`, /exports decode without accepts/],
+    ['decode without accepts', `export const decode = () => {}`, /exports decode\(\), so it must also export accepts/],
     [
       'accepts without input',
       `export const accepts = ['a/b']; export const decode = () => {}; export { none as input }; let none`,
@@ -142,13 +142,13 @@ describe('a script that decodes bodies of its own', () => {
     [
       'no media type',
       `export const accepts = ['png']; export const decode = () => {}`,
-      /has "png", which is no media type/,
+      /has "png", which is not a media type/,
     ],
-    ['everything', `export const accepts = ['*/*']; export const decode = () => {}`, /is no media type/],
-    ['JSON', `export const accepts = ['application/json']; export const decode = () => {}`, /JSON is taken always/],
+    ['everything', `export const accepts = ['*/*']; export const decode = () => {}`, /is not a media type/],
+    ['JSON', `export const accepts = ['application/json']; export const decode = () => {}`, /JSON is always accepted/],
   ]
   for (const [name, exports, message] of refused) {
-    it(`is not loaded with ${name}`, async test => {
+    it(`rejects a script with ${name}`, async test => {
       const declared = exports.includes('as input') ? '' : `export const input = tensor([[0, 0]], 'float32')`
       const files = {
         'sut/service.json': { entryScript: 'score.js' },
@@ -159,8 +159,8 @@ describe('a script that decodes bodies of its own', () => {
   }
 })
 
-describe('bytes of the built-in script', () => {
-  it('reach a model of every type in place, also from a shared buffer', async test => {
+describe('builtInScript', () => {
+  it('passes raw bytes of every type to the model without a copy, also from a shared buffer', async test => {
     const { sendAs } = await serve(test, {
       'sut/service.json': { batching: { maxRows: 64 } },
       'sut/1/model.onnx': identityModel('uint8', ['batch', 3]),

@@ -4,14 +4,16 @@ import { fits } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BodyToDecode, TensorInput } from './api.ts'
 
-/** Bodies other than JSON that a script reads itself. */
-export interface OwnMedia {
-  /** Media types, a subtype of `*` standing for all of its type. */
+/** The content types besides JSON that a script decodes itself. */
+export interface CustomContentTypes {
+  /** Media types; a subtype of `*` stands for all subtypes. */
   readonly types: readonly string[]
   takes(mediaType: string): boolean
   /**
-   * @returns what JSON would have given: one tensor per declared input, checked
-   * @throws whatever the script throws; InputShapeMismatch when what it returns has another shape than its input
+   * Decodes a body.
+   *
+   * @returns one checked tensor per declared input, like a JSON body
+   * @throws whatever the script throws; InputShapeMismatch when a tensor has another shape than its input
    */
   decode(body: BodyToDecode): Promise<Feeds>
 }
@@ -24,33 +26,43 @@ interface MediaModule {
 }
 
 /**
- * Checks the exports `accepts` and `decode` of an entry script.
+ * Reads the exports `accepts` and `decode` of an entry script.
  *
- * @param file  what to call it in messages, e.g. `digits/decode.ts`
+ * @param file  name of the script in messages, e.g. `digits/decode.ts`
  * @returns undefined when the script has neither
- * @throws ServiceLoadError when one is there without the other, or without `input = tensor(...)`
+ * @throws ServiceLoadError when one of the two is missing, or `input = tensor(...)` is
  */
-export function ownMediaOf(file: string, module: MediaModule, inputs: readonly TensorInfo[]): OwnMedia | undefined {
+export function readCustomContentTypes(
+  file: string,
+  module: MediaModule,
+  inputs: readonly TensorInfo[],
+): CustomContentTypes | undefined {
   const { accepts, decode, input, rawHttp } = module
   if (accepts === undefined) {
-    // Nobody would ever call it; as likely as not, `accepts` is misspelt.
+    // Without `accepts`, `decode` would never be called; `accepts` may be misspelt.
     if (decode === undefined || !(input instanceof TensorInput)) return undefined
-    throw new ServiceLoadError(`${file} exports decode without accepts, the list of media types that it decodes`)
+    throw new ServiceLoadError(
+      `${file} exports decode(), so it must also export accepts, the list of media types that it decodes`,
+    )
   }
   if (rawHttp) {
-    throw new ServiceLoadError(`${file} exports both rawHttp and accepts; a raw-HTTP script reads every body itself`)
+    throw new ServiceLoadError(
+      `${file} exports both rawHttp and accepts; a raw-HTTP script already receives every body`,
+    )
   }
   if (typeof decode !== 'function') {
     throw new ServiceLoadError(`${file} exports accepts, so it must export a function decode(), found ${typeof decode}`)
   }
   if (!(input instanceof TensorInput)) {
-    throw new ServiceLoadError(`${file} exports accepts, so it must export input = tensor(...), which decode() gives`)
+    throw new ServiceLoadError(
+      `${file} exports accepts, so it must export input = tensor(...), the tensor that decode() returns`,
+    )
   }
   const types = checkedTypes(file, accepts)
   return {
     types,
     takes: mediaType => types.includes(mediaType) || types.includes(mediaType.replace(/\/.*$/, '/*')),
-    decode: async body => feedsOf(await (decode as (body: BodyToDecode) => unknown)(body), inputs),
+    decode: async body => checkFeeds(await (decode as (body: BodyToDecode) => unknown)(body), inputs),
   }
 }
 
@@ -62,17 +74,17 @@ function checkedTypes(file: string, accepts: unknown): readonly string[] {
   return accepts.map(each => {
     const type = typeof each === 'string' ? each.toLowerCase() : ''
     if (!/^[a-z0-9][\w.+-]*\/(\*|[a-z0-9][\w.+-]*)$/.test(type)) {
-      throw new ServiceLoadError(`${file}: accepts has ${JSON.stringify(each)}, which is no media type, ${example}`)
+      throw new ServiceLoadError(`${file}: accepts has ${JSON.stringify(each)}, which is not a media type, ${example}`)
     }
     if (/^application\/(json$|\*$|.+\+json$)/.test(type)) {
-      throw new ServiceLoadError(`${file}: accepts has "${type}"; JSON is taken always, and never comes to decode()`)
+      throw new ServiceLoadError(`${file}: accepts has "${type}"; JSON is always accepted and never passed to decode()`)
     }
     return type
   })
 }
 
-/** A missing input or another type is the script's mistake, a shape mostly the caller's. */
-function feedsOf(result: unknown, inputs: readonly TensorInfo[]): Feeds {
+/** Checks the result of `decode`. A missing input or wrong type is the script's fault, a wrong shape mostly the caller's. */
+function checkFeeds(result: unknown, inputs: readonly TensorInfo[]): Feeds {
   const [only] = inputs
   const byName = result instanceof Tensor && inputs.length === 1 && only ? { [only.name]: result } : result
   const feeds = new Map<string, Tensor>()

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { joinResults } from '../../src/scripts/join-results.ts'
-import { splitResult } from '../../src/scripts/split-result.ts'
+import { joinResults, splitResult } from '../../src/scripts/split-result.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { TensorList } from '../../src/tensor/tensor-list.ts'
 
 describe('joinResults', () => {
-  it('puts tensors, lists and members of objects under each other', () => {
+  it('concatenates tensors, lists and members of objects', () => {
     const first = { score: new Tensor('float32', Float32Array.of(1, 2), [2, 1]), label: ['a', 'b'] }
     const second = { score: new Tensor('float32', Float32Array.of(3), [1, 1]), label: ['c'] }
     assert.deepEqual(joinResults([first, second], [2, 1]), {
@@ -17,7 +16,7 @@ describe('joinResults', () => {
     assert.deepEqual(joinResults([Float64Array.of(1), Float64Array.of(2, 3)], [1, 2]), Float64Array.of(1, 2, 3))
   })
 
-  it('does not join what does not follow the rows, or is not alike', () => {
+  it('is undefined for results that do not have one entry per row, or are not alike', () => {
     const text = new Tensor('string', ['a'], [1])
     const wide = new Tensor('float32', Float32Array.of(1, 2), [1, 2])
     const narrow = new Tensor('float32', Float32Array.of(1), [1, 1])
@@ -43,7 +42,7 @@ describe('joinResults', () => {
     for (const results of unlike) assert.equal(joinResults(results, [1, 1]), undefined, JSON.stringify(results))
   })
 
-  it('keeps names that objects have a meaning for', () => {
+  it('keeps members with special names', () => {
     const named = JSON.parse('{"__proto__": [1, 2], "constructor": [3, 4]}')
     assert.deepEqual(splitResult(named, [1, 1]), [
       JSON.parse('{"__proto__": [1], "constructor": [3]}'),
@@ -52,7 +51,7 @@ describe('joinResults', () => {
     assert.deepEqual(joinResults(splitResult(named, [1, 1]) as unknown[], [1, 1]), named)
   })
 
-  it('is the opposite of splitResult', () => {
+  it('is the inverse of splitResult', () => {
     const leaf = fc.constantFrom('tensor', 'strings', 'list', 'numbers', 'integers', 'classes', 'tensors')
     const counts = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 5 })
     fc.assert(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { metric } from '../../src/telemetry/metric-names.ts'
-import { prometheusLabel, prometheusName } from '../../src/telemetry/prometheus-name.ts'
+import { prometheusLabel, prometheusName } from '../../../src/protocols/ops/prometheus-text.ts'
+import { metric } from '../../../src/telemetry/metric-names.ts'
 
 describe('prometheusName', () => {
   // Examples of the OpenTelemetry Collector's documentation (pkg/translator/prometheus).
@@ -11,13 +11,11 @@ describe('prometheusName', () => {
     ['system.processes.created', '{processes}', 'counter', 'system_processes_created_total'],
     ['system.memory.utilization', '1', 'gauge', 'system_memory_utilization_ratio'],
   ]
-  for (const [name, unit, kind, expected] of examples) {
-    it(`of ${kind} ${name} in ${unit} is ${expected}`, () => {
-      assert.equal(prometheusName({ kind, name, unit, help: '' }), expected)
-    })
-  }
+  it.for(examples)('converts %s in %s, a %s, to %s', ([name, unit, kind, expected]) => {
+    assert.equal(prometheusName({ kind, name, unit, help: '' }), expected)
+  })
 
-  it('is one that Prometheus takes, for every metric, and no two are alike', () => {
+  it('is valid and unique for every metric', () => {
     const names = Object.values(metric).map(prometheusName)
     for (const name of names) assert.match(name, /^[a-zA-Z_:][a-zA-Z0-9_:]*$/)
     assert.equal(new Set(names).size, names.length)
