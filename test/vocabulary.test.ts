@@ -67,13 +67,10 @@ const stillIn: Readonly<Record<string, readonly string[]>> = {
 const roomsWithOf: readonly string[] = [
   'functions',
   'src/adapters',
-  'src/cli',
   'src/compose',
-  'src/host',
   'src/jobs',
   'src/protocols',
   'src/scheduling',
-  'src/tensor',
   'src/workers',
 ]
 

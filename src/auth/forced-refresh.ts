@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import type { KeyReader } from './key-reader.ts'
 import { keyTimes, maxWaiting } from './key-times.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { type KeyType, keySecretName, keyTypes } from './key-names.ts'
 import { KeyRing } from './key-ring.ts'
 import { keyTimes } from './key-times.ts'

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../clock.ts'
 import { type KeyType, keyTypes } from './key-names.ts'
 import { keyTimes } from './key-times.ts'
 import type { Secret } from './secret-store.ts'

@@ -1,5 +1,5 @@
-import type { Clock } from '../../src/auth/clock.ts'
 import type { Secret, SecretStore } from '../../src/auth/secret-store.ts'
+import type { Clock } from '../../src/clock.ts'
 
 /** A vault in memory that can be slow or down, or hang, even against its signal. */
 export class MemorySecretStore implements SecretStore {

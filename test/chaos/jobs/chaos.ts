@@ -16,7 +16,7 @@ export interface ChaosOptions {
   readonly rounds: number
   readonly seed: number
   readonly hostCount: number
-  /** For what it writes; empty at first, and whoever gave it removes it. */
+  /** An empty folder for its files, which the caller removes. */
   readonly folder: string
   readonly log: (line: string) => void
 }

@@ -59,7 +59,7 @@ async function runJob(job: ChaosJob, dice: Dice, around: Surroundings): Promise<
   return { job, end, output, faults }
 }
 
-/** Until somebody has taken it: a host may die before it answers, which the same id makes harmless. */
+/** Repeats a submission until it has an answer. A host may die before it answers; the same id makes that harmless. */
 async function submit(job: ChaosJob, dice: Dice, around: Surroundings): Promise<void> {
   if (job.by !== 'http') {
     const text = JSON.stringify(job.submission)
