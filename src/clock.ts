@@ -1,4 +1,4 @@
-/** Reads the time and waits. `adapters/local/system-clock.ts` is the real one; tests have one that they advance by hand. */
+/** Tells the time and sets timers. Port: `adapters/local/system-clock.ts` implements it; tests use a virtual clock. */
 export interface Clock {
   /** Milliseconds since 1970. Users and time servers set it, so it may jump. */
   wallMs(): number

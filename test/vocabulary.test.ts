@@ -60,13 +60,7 @@ const stillIn: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Rooms with functions that are still called `…Of`. */
-const roomsWithOf: readonly string[] = [
-  'src/adapters',
-  'src/compose',
-  'src/protocols',
-  'src/scheduling',
-  'src/workers',
-]
+const roomsWithOf: readonly string[] = ['src/adapters', 'src/compose', 'src/protocols', 'src/scheduling', 'src/workers']
 
 const folders = ['src', 'functions', 'test', 'guide', 'bench', 'README.md', 'CONTRIBUTING.md']
 

@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.ts'
 import { ScoringError } from '../errors.ts'
 import type { Authorizer, Caller } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
-import type { Clock } from '../clock.ts'
 import type { ForcedRefresh } from './forced-refresh.ts'
 import { keyTypes } from './key-names.ts'
 import type { KeyReader } from './key-reader.ts'

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { ScoringError } from '../errors.ts'
 import type { Clock } from '../clock.ts'
+import { ScoringError } from '../errors.ts'
 
 /** Wrong keys that a client may send within the window, over all services. */
 const maxWrongKeys = 20
