@@ -29,11 +29,11 @@ import { withProviders } from '../models/repository/provider-attempts.ts'
 import { hasScript, type ThreadSpec } from '../models/repository/service-spec.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { ByteBudget } from '../scheduling/byte-budget.ts'
-import { RunPermits } from '../scheduling/cpu-shares.ts'
+import { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
-import { WorkerScoringThread } from '../workers/transport/node-worker.ts'
+import { NodeWorker } from '../workers/transport/node-worker.ts'
 import { endSpareThread } from '../workers/transport/prewarmed-worker.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import type { Jobs } from './jobs-app.ts'
@@ -89,11 +89,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   // Who wants more threads than there are processors has scripts that wait for other things.
-  const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
+  const cpuShares = new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
     const engine: Engine = spec
-      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, permits, metrics, modelCache, runRecords) }
+      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, cpuShares, metrics, modelCache, runRecords) }
       : { kind: 'none', failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
@@ -240,7 +240,7 @@ function authorizerFor(
 function startScheduler(
   spec: ThreadSpec,
   settings: Settings,
-  permits: RunPermits,
+  cpuShares: CpuShares,
   metrics: ServiceMetrics,
   modelCache: CacheWriter | undefined,
   runRecords: RunRecords | undefined,
@@ -248,7 +248,8 @@ function startScheduler(
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
-    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, modelCache?.folder, runRecords),
+    startWorker: onEvent =>
+      new NodeWorker(spec, { maxMemoryMb, onEvent, cacheFolder: modelCache?.folder, records: runRecords }),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -256,9 +257,9 @@ function startScheduler(
     maxQueuedBytes: definition.limits.maxQueuedBytes,
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
-    company: definition.batching,
+    batchDelay: definition.batching,
     hasEntryScript: hasScript(spec),
-    permits,
+    cpuShares,
     log: line => console.error(`[${service}] ${line}`),
     metrics,
   })

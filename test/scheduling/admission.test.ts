@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { DispatchCost } from '../../src/scheduling/dispatch-cost.ts'
 import type { Failure, InferenceResult } from '../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions } from '../../src/workers/pool/service-scheduler.ts'
-import { encoded, report, requestOf } from '../workers/pool/fake-worker.ts'
+import { encoded, requestOf } from '../workers/pool/fake-worker.ts'
 import { readyScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 const near = (actual: number, expected: number) =>
@@ -12,9 +12,9 @@ const near = (actual: number, expected: number) =>
 describe('DispatchCost', () => {
   it('takes a request for as long as its run, however late its owner hears of it', () => {
     const cost = new DispatchCost()
-    for (let round = 0; round < 50; round++) cost.observe(4, 4, 80, 2)
+    for (let round = 0; round < 50; round++) cost.observe({ requestCount: 4, work: 4, ms: 80, runMs: 2 })
     assert.ok(Math.abs(cost.requestMs - 0.5) < 0.01, String(cost.requestMs))
-    for (let round = 0; round < 50; round++) cost.observe(4, 4, 80) // what ran no run, is told by nothing else
+    for (let round = 0; round < 50; round++) cost.observe({ requestCount: 4, work: 4, ms: 80 }) // what ran no run, is told by nothing else
     assert.ok(Math.abs(cost.requestMs - 20) < 0.1, String(cost.requestMs))
   })
 
@@ -24,22 +24,22 @@ describe('DispatchCost', () => {
 
   it('tells what a dispatch costs from what each piece of work adds', () => {
     const cost = new DispatchCost()
-    for (const work of [1, 11, 4, 30]) cost.observe(work, work, 2 + 0.5 * work)
+    for (const work of [1, 11, 4, 30]) cost.observe({ requestCount: work, work, ms: 2 + 0.5 * work })
     near(cost.estimateMs(1, 100, true), 2 + 50)
     near(cost.estimateMs(3, 100, true), 6 + 50)
   })
 
   it('takes larger dispatches for no dearer until it has seen one, where rows share runs', () => {
     const cost = new DispatchCost()
-    for (let round = 0; round < 5; round++) cost.observe(1, 1, 10)
+    for (let round = 0; round < 5; round++) cost.observe({ requestCount: 1, work: 1, ms: 10 })
     near(cost.estimateMs(2, 400, true), 20)
     near(cost.estimateMs(2, 400, false), 4000)
   })
 
   it('follows a service that becomes slower', () => {
     const cost = new DispatchCost()
-    for (let round = 0; round < 50; round++) cost.observe(2, 2, 10)
-    for (let round = 0; round < 50; round++) cost.observe(2, 2, 100)
+    for (let round = 0; round < 50; round++) cost.observe({ requestCount: 2, work: 2, ms: 10 })
+    for (let round = 0; round < 50; round++) cost.observe({ requestCount: 2, work: 2, ms: 100 })
     const ms = cost.estimateMs(1, 2, false)
     assert.ok(ms > 99 && ms <= 100, String(ms))
   })
@@ -79,8 +79,8 @@ describe('a busy ServiceScheduler', () => {
     assert.equal(scheduler.refusalOf(0), undefined) // there may be a second thread
     void scheduler.submit(requestOf('second'))
     vi.advanceTimersByTime(0)
-    thread(1).events.onLoaded({ ...report, isBatchable: false })
-    assert.match(scheduler.refusalOf(0)?.message ?? '', /a wait of \d+ ms is expected/) // both are busy
+    thread(1).load({ isBatchable: false })
+    assert.match(scheduler.refusalOf(0)?.message ?? '', /would wait about \d+ ms/) // both are busy
     thread(1).finish()
     assert.equal(scheduler.refusalOf(0), undefined) // the second is free
   })
@@ -91,7 +91,7 @@ describe('a busy ServiceScheduler', () => {
     assert.equal(scheduler.refusalOf(0), undefined) // 1 s in hand, 1 s waits
     void scheduler.submit(requestOf(''))
     const message =
-      'The service is busy: a wait of 3000 ms is expected, and this request may wait for 2250 ms; try again later.'
+      'The service is busy: this request would wait about 3000 ms, and its deadline allows 2250 ms; try again later.'
     assert.deepEqual(refusal(scheduler.refusalOf(0)), ['QUEUE_FULL', 3, message])
     assert.deepEqual(refusal((await scheduler.submit(requestOf(''))) as Failure), ['QUEUE_FULL', 3, message])
     vi.advanceTimersByTime(800) // of the second that the one in hand takes
@@ -102,9 +102,9 @@ describe('a busy ServiceScheduler', () => {
   it('counts what a caller grants, and limits.maxQueueWaitMs, where that is less', async () => {
     const { scheduler } = busyScheduler({ maxQueueWaitMs: 1500 })
     assert.equal(scheduler.refusalOf(0), undefined)
-    assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms .* may wait for 810 ms/)
+    assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /about 1000 ms, and its deadline allows 810 ms/)
     void scheduler.submit(requestOf(''))
-    assert.match(scheduler.refusalOf(0)?.message ?? '', /a wait of 2000 ms .* may wait for 1500 ms/)
+    assert.match(scheduler.refusalOf(0)?.message ?? '', /about 2000 ms, and limits\.maxQueueWaitMs is 1500/)
     await scheduler.stop()
   })
 
@@ -115,7 +115,7 @@ describe('a busy ServiceScheduler', () => {
     assert.equal(scheduler.refusalOf(3), undefined)
     assert.match(
       scheduler.refusalOf(4)?.message ?? '',
-      /the 4 bytes of this request find no place beside the 7 that wait/,
+      /7 bytes are queued; this request's 4 would exceed limits\.maxQueuedBytes \(10\)/,
     )
     await scheduler.stop()
   })
@@ -130,7 +130,7 @@ describe('a busy ServiceScheduler', () => {
 
   it('does not count what a thread has in hand that takes others in meanwhile', async () => {
     const { scheduler, thread } = busyScheduler()
-    assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /a wait of 1000 ms /)
+    assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /would wait about 1000 ms/)
     thread(0).yield()
     assert.equal(scheduler.refusalOf(0, 1), undefined)
     await scheduler.stop()
@@ -204,12 +204,12 @@ describe('a busy ServiceScheduler', () => {
     for (const answer of [running, late, decoded]) assert.equal(await code(answer), 'SCORING_TIMEOUT')
     assert.equal(await code(gone), 'BODY_ABORTED')
     assert.deepEqual(
-      [0, 1, 2, 3, 4].map(index => thread(0).isWithdrawn(index)),
+      [0, 1, 2, 3, 4].map(index => thread(0).isTakenBack(index)),
       [false, true, false, true, false],
     )
     thread(0).waitForRun(2)
     vi.advanceTimersByTime(50)
-    assert.ok(thread(0).isWithdrawn(2))
+    assert.ok(thread(0).isTakenBack(2))
     thread(0).finish()
     assert.deepEqual(await there, encoded('there'))
     await scheduler.stop()

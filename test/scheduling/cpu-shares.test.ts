@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import { RunPermits } from '../../src/scheduling/cpu-shares.ts'
+import { CpuShares } from '../../src/scheduling/cpu-shares.ts'
 import type { InferenceRequest } from '../../src/scheduling/inference-request.ts'
 import type { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import type { ThreadEvents } from '../../src/workers/pool/worker-thread.ts'
-import { FakeThread, report, requestOf } from '../workers/pool/fake-worker.ts'
+import type { WorkerEvent } from '../../src/workers/pool/worker-thread.ts'
+import { FakeWorker, requestOf } from '../workers/pool/fake-worker.ts'
 import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 /** What the docstring promises: a dispatch keeps others waiting for one turn only. */
 const turnMs = 10
 
 /** A thread whose requests take so many milliseconds each, of which it computes for some only. */
-class TimedThread extends FakeThread {
+class TimedWorker extends FakeWorker {
   readonly #costMs: number
   readonly #computes: boolean
   busyUntil = Number.POSITIVE_INFINITY
   takenMs = 0
 
-  constructor(events: ThreadEvents, costMs: number, computes: boolean) {
-    super(events)
+  constructor(onEvent: (event: WorkerEvent) => void, costMs: number, computes: boolean) {
+    super(onEvent)
     this.#costMs = costMs
     this.#computes = computes
   }
@@ -50,35 +50,35 @@ interface Service {
   readonly computes?: boolean
 }
 
-/** Schedulers that share permits, in virtual time. */
+/** Schedulers that share cpuShares, in virtual time. */
 class Machine {
-  readonly permits: RunPermits
-  readonly schedulers: { scheduler: ServiceScheduler; thread: TimedThread; service: Service }[] = []
+  readonly cpuShares: CpuShares
+  readonly schedulers: { scheduler: ServiceScheduler; thread: TimedWorker; service: Service }[] = []
   readonly #count: number
 
   constructor(count: number) {
     this.#count = count
-    this.permits = new RunPermits(count, () => Date.now())
+    this.cpuShares = new CpuShares(count, () => Date.now())
   }
 
   add(service: Service): ServiceScheduler {
-    const threads: TimedThread[] = []
-    const startThread = (events: ThreadEvents) => {
-      const thread = new TimedThread(events, service.costMs, service.computes ?? true)
+    const threads: TimedWorker[] = []
+    const startWorker = (onEvent: (event: WorkerEvent) => void) => {
+      const thread = new TimedWorker(onEvent, service.costMs, service.computes ?? true)
       threads.push(thread)
       return thread
     }
     const { scheduler } = makeScheduler({
-      permits: this.permits,
-      startThread,
+      cpuShares: this.cpuShares,
+      startWorker,
       hasEntryScript: false,
       maxQueued: 1e9,
       maxQueuedBytes: 1e9,
       timeoutMs: 1e9,
     })
     void scheduler.start()
-    const [thread] = threads as [TimedThread]
-    thread.events.onLoaded({ ...report, isBatchable: false })
+    const [thread] = threads as [TimedWorker]
+    thread.load({ isBatchable: false })
     this.schedulers.push({ scheduler, thread, service })
     return scheduler
   }
@@ -126,7 +126,7 @@ class Machine {
   }
 }
 
-describe('RunPermits', () => {
+describe('CpuShares', () => {
   beforeEach(() =>
     vi.useFakeTimers({
       now: 0,

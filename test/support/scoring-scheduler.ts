@@ -5,7 +5,7 @@ import { hasScript, type ThreadSpec } from '../../src/models/repository/service-
 import type { LoadReport } from '../../src/models/session/load-report.ts'
 import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
 import { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import { WorkerScoringThread } from '../../src/workers/transport/node-worker.ts'
+import { NodeWorker } from '../../src/workers/transport/node-worker.ts'
 import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
@@ -16,7 +16,7 @@ export function startScheduler(
 ): { scheduler: ServiceScheduler; loaded: Promise<LoadReport> } {
   const { limits } = spec.definition
   const scheduler = new ServiceScheduler({
-    startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
+    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb: limits.maxMemoryMb, onEvent }),
     maxThreads: 1,
     ...limits,
     hasEntryScript: hasScript(spec),

@@ -22,33 +22,42 @@ export interface PackedRequests {
 }
 
 export function packRequests(requests: readonly InferenceRequest[]): PackedRequests {
-  let bytes = 0
+  const [first] = requests
   const lengths: number[] = []
   const moved: Uint8Array[] = []
-  for (const { body } of requests) {
-    const isMoved = body.length >= movedFromBytes
-    lengths.push(isMoved ? -1 : body.length)
-    if (isMoved) moved.push(body)
-    else bytes += aligned(body.length)
+  let smallBytes = 0
+  let hasOneCodec = true
+  let hasOneType = true
+  let hasDetails = false
+  let ids = ''
+  for (const { body, codec, contentType, details, id } of requests) {
+    if (body.length >= movedFromBytes) {
+      lengths.push(-1)
+      moved.push(body)
+    } else {
+      lengths.push(body.length)
+      smallBytes += aligned(body.length)
+    }
+    hasOneCodec &&= codec === first?.codec
+    hasOneType &&= contentType === first?.contentType
+    hasDetails ||= details !== undefined
+    ids += lengths.length === 1 ? (id ?? '') : `\n${id ?? ''}`
   }
-  const small = new Uint8Array(bytes)
+  const small = new Uint8Array(smallBytes)
   let offset = 0
   for (const { body } of requests) {
     if (body.length >= movedFromBytes) continue
     small.set(body, offset)
     offset += aligned(body.length)
   }
-  const first = requests[0]
-  const isAlike = requests.every(({ contentType }) => contentType === first?.contentType)
-  const hasOneCodec = requests.every(({ codec }) => codec === first?.codec)
   return {
     small,
     lengths,
     moved,
     codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
-    contentType: isAlike ? first?.contentType : requests.map(({ contentType }) => contentType),
-    details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
-    ids: requests.map(({ id }) => id ?? '').join('\n'),
+    contentType: hasOneType ? first?.contentType : requests.map(({ contentType }) => contentType),
+    details: hasDetails ? requests.map(({ details }) => details) : undefined,
+    ids,
   }
 }
 
@@ -109,23 +118,30 @@ export function packResults(results: readonly CrossingResult[]): PackedResults {
   return { texts, others }
 }
 
-/**
- * @param timings      of the result at a position
- * @param receiveBody  makes a stream of the port that a body comes over
- */
+/** What the owner of a worker adds to its results. */
+interface ResultSources {
+  /** The mark of every result that is no failure, where workers of the service may run on different providers. */
+  readonly executionProvider: string | undefined
+  readonly timings: (position: number) => Timings
+  /** Makes a stream of the port that a body comes over. */
+  readonly receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>
+}
+
 export function unpackResults(
   { texts, others }: PackedResults,
-  timings: (position: number) => Timings,
-  receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>,
+  { executionProvider, timings, receiveBody }: ResultSources,
 ): InferenceResult[] {
-  const results = texts.map(
-    (text, position): InferenceResult => ({ kind: 'encoded', body: text as string, timings: timings(position) }),
-  )
+  const mark = executionProvider === undefined ? undefined : { executionProvider }
+  const results: InferenceResult[] = []
+  for (let position = 0; position < texts.length; position++) {
+    const body = texts[position] as string
+    results.push({ kind: 'encoded', body, timings: timings(position), ...mark })
+  }
   for (const [position, result] of others) {
     if (result.kind === 'failure') results[position] = result
     else if (result.kind === 'response') {
       const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
-      results[position] = { ...result, body, timings: timings(position) }
+      results[position] = { ...result, body, timings: timings(position), ...mark }
     }
   }
   return results

@@ -5,12 +5,12 @@ import type { FromThread } from './messages.ts'
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * A message of a thread, where code of a service's owner runs: nothing in it is taken on trust.
+ * Checks a message of a worker, where code of a service's owner runs: nothing in it is taken on trust.
  *
- * @param isInHand  whether an answer to that request of the dispatch may come
- * @returns undefined for what no thread of ours would say
+ * @param expected  1 at each index of the dispatch whose result may come; what a message settles becomes 0
+ * @returns undefined for a message that our runtime would not send
  */
-export function readFromThread(message: unknown, isInHand: (index: number) => boolean): FromThread | undefined {
+export function readFromThread(message: unknown, expected: Uint8Array): FromThread | undefined {
   if (!isFields(message)) return undefined
   switch (message.type) {
     case 'loaded':
@@ -18,7 +18,7 @@ export function readFromThread(message: unknown, isInHand: (index: number) => bo
     case 'load-failed':
       return typeof message.reason === 'string' ? (message as unknown as FromThread) : undefined
     case 'results':
-      return isResults(message, isInHand) ? (message as unknown as FromThread) : undefined
+      return isResults(message, expected) ? (message as unknown as FromThread) : undefined
     default:
       return undefined
   }
@@ -52,23 +52,36 @@ function isShape(shape: unknown): boolean {
   return shape === undefined || Array.isArray(shape)
 }
 
-function isResults(
-  { indexes, results, isLast, yielded = [], runs, bisected }: Fields,
-  isInHand: (index: number) => boolean,
-): boolean {
+function isResults({ indexes, results, isLast, yielded = [], runs, bisected }: Fields, expected: Uint8Array): boolean {
   if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
   const { texts, others } = results
   if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
   if (!Array.isArray(yielded) || (yielded.length > 0 && !isLast)) return false
-  const all = [...indexes, ...yielded]
-  if (new Set(all).size !== all.length || !all.every(index => Number.isInteger(index) && isInHand(index))) return false
-  const isOther = new Set<unknown>()
+  if (!takeIndexes(indexes, expected) || !takeIndexes(yielded, expected)) return false
+  let textCount = 0
+  for (const text of texts) {
+    if (typeof text === 'string') textCount++
+    else if (text !== undefined) return false
+  }
+  let last = -1
   for (const other of others) {
     if (!Array.isArray(other) || !isOtherResult(other[1])) return false
-    isOther.add(other[0])
+    const [position] = other
+    if (!Number.isInteger(position) || position <= last || position >= texts.length) return false
+    if (texts[position] !== undefined) return false
+    last = position
   }
-  if (!texts.every((text, position) => typeof text === 'string' || isOther.has(position))) return false
+  if (textCount + others.length !== texts.length) return false
   return Array.isArray(runs) && runs.length % 3 === 0 && runs.every(isCount) && isCount(bisected)
+}
+
+/** @returns false where an index is not expected, or stands there twice */
+function takeIndexes(indexes: readonly unknown[], expected: Uint8Array): boolean {
+  for (const index of indexes) {
+    if (typeof index !== 'number' || expected[index] !== 1) return false
+    expected[index] = 0
+  }
+  return true
 }
 
 /** An error, or the answer of a script that takes whole requests. */

@@ -5,7 +5,7 @@ import type { InferenceResult } from '../../../src/scheduling/inference-result.t
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
-import { type FakeThread, report, requestOf } from './fake-worker.ts'
+import { type FakeWorker, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (answer: InferenceResult) =>
@@ -152,8 +152,8 @@ describe('background requests', () => {
     await scheduler.stop()
   })
 
-  const endWhenBegun = (thread: FakeThread, text: string) => {
-    thread.events.onLoaded(report)
+  const endWhenBegun = (thread: FakeWorker, text: string) => {
+    thread.load()
     assert.deepEqual(thread.current, [text])
     thread.begin(0)
     thread.die()

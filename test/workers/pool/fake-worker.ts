@@ -2,7 +2,7 @@ import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { progress } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
+import type { WorkerEvent, WorkerThread } from '../../../src/workers/pool/worker-thread.ts'
 
 export const report: LoadReport = {
   scriptKind: 'typed',
@@ -29,9 +29,12 @@ export const encoded = (text: string): InferenceResult => ({
 })
 const textOf = (request: InferenceRequest) => new TextDecoder().decode(request.body)
 
-/** A thread whose every step the test takes: nothing happens by itself. */
-export class FakeThread implements ScoringThread {
-  readonly events: ThreadEvents
+/** How a fake worker ends. */
+export type FakeExit = Omit<WorkerEvent & { kind: 'exited' }, 'kind'>
+
+/** A worker whose every step the test takes: nothing happens by itself. */
+export class FakeWorker implements WorkerThread {
+  readonly onEvent: (event: WorkerEvent) => void
   readonly dispatches: string[][] = []
   readonly states: number[] = []
   startedAt = Date.now()
@@ -41,8 +44,16 @@ export class FakeThread implements ScoringThread {
   waitedMs = 0
   #yielded: string[] = []
 
-  constructor(events: ThreadEvents) {
-    this.events = events
+  constructor(onEvent: (event: WorkerEvent) => void) {
+    this.onEvent = onEvent
+  }
+
+  load(found: Partial<LoadReport> = {}): void {
+    this.onEvent({ kind: 'loaded', report: { ...report, ...found } })
+  }
+
+  failToLoad(reason: string): void {
+    this.onEvent({ kind: 'load-failed', reason })
   }
 
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
@@ -58,7 +69,7 @@ export class FakeThread implements ScoringThread {
   yield(): void {
     const indexes = this.unanswered
     this.#yielded = indexes.map(index => this.current[index] as string)
-    this.events.onIdle(indexes)
+    this.done(indexes)
   }
 
   /** Indexes of what it holds, taken back or not. */
@@ -72,14 +83,22 @@ export class FakeThread implements ScoringThread {
 
   /** Answers all that is in hand with its own text, and is free. */
   finish(): void {
-    const answers: InferenceResult[] = this.current.map(text => encoded(text))
-    this.events.onAnswers([...answers.keys()], answers)
-    this.events.onIdle([])
+    this.#report([...this.current.keys()], { isLast: true, yielded: [] })
   }
 
   answer(index: number): void {
     this.states[index] = progress.answered
-    this.events.onAnswers([index], [encoded(this.current[index] as string)])
+    this.#report([index], { isLast: false, yielded: [] })
+  }
+
+  /** Ends the dispatch. */
+  done(yielded: readonly number[] = []): void {
+    this.#report([], { isLast: true, yielded })
+  }
+
+  #report(indexes: readonly number[], end: { isLast: boolean; yielded: readonly number[] }): void {
+    const results = indexes.map(index => encoded(this.current[index] as string))
+    this.onEvent({ kind: 'results', indexes, results, runs: [], bisected: 0, ...end })
   }
 
   /** Has run it, and the answer is on its way. */
@@ -102,14 +121,14 @@ export class FakeThread implements ScoringThread {
     this.states[index] = progress.waiting
   }
 
-  isWithdrawn(index: number): boolean {
+  isTakenBack(index: number): boolean {
     return this.states[index] === progress.withdrawn
   }
 
-  die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
+  die(exit: FakeExit = { isOutOfMemory: false, detail: 'exit code 7' }): void {
     if (this.isEnded) return
     this.isEnded = true
-    this.events.onEnd(end)
+    this.onEvent({ kind: 'exited', ...exit })
   }
 
   isRunning(index: number): boolean {
@@ -124,7 +143,7 @@ export class FakeThread implements ScoringThread {
     return this.states[index] === progress.answered
   }
 
-  withdraw(index: number): boolean {
+  takeBack(index: number): boolean {
     if (this.isRunning(index) || this.isAnswered(index)) return false
     this.states[index] = progress.withdrawn
     return true
@@ -142,7 +161,7 @@ export class FakeThread implements ScoringThread {
     return undefined
   }
 
-  async end(): Promise<void> {
-    setImmediate(() => this.die({ kind: 'ended', detail: 'exit code 1' }))
+  async terminate(): Promise<void> {
+    setImmediate(() => this.die({ isOutOfMemory: false, detail: 'exit code 1' }))
   }
 }

@@ -1,12 +1,12 @@
 import { type SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
-import { FakeThread, report } from './fake-worker.ts'
+import { FakeWorker } from './fake-worker.ts'
 
 /** A scheduler on threads whose every step the test takes. */
 export function makeScheduler(options: Partial<SchedulerOptions> = {}) {
-  const threads: FakeThread[] = []
+  const threads: FakeWorker[] = []
   const scheduler = new ServiceScheduler({
-    startThread: events => {
-      const thread = new FakeThread(events)
+    startWorker: onEvent => {
+      const thread = new FakeWorker(onEvent)
       threads.push(thread)
       return thread
     },
@@ -21,7 +21,7 @@ export function makeScheduler(options: Partial<SchedulerOptions> = {}) {
     now: () => Date.now(), // which the tests' clock sets
     ...options,
   })
-  const thread = (index: number) => threads[index] as FakeThread
+  const thread = (index: number) => threads[index] as FakeWorker
   return { scheduler, threads, thread }
 }
 
@@ -29,6 +29,6 @@ export function makeScheduler(options: Partial<SchedulerOptions> = {}) {
 export function readyScheduler(options: Partial<SchedulerOptions> = {}, isBatchable = true) {
   const made = makeScheduler(options)
   void made.scheduler.start()
-  made.thread(0).events.onLoaded({ ...report, isBatchable })
+  made.thread(0).load({ isBatchable })
   return made
 }

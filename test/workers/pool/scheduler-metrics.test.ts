@@ -5,7 +5,7 @@ import { encodePrometheus } from '../../../src/protocols/ops/prometheus-text.ts'
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { SchedulerOptions } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
-import { report, requestOf } from './fake-worker.ts'
+import { requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 function schedulerOf(test: TestContext, options: Partial<SchedulerOptions> = {}) {
@@ -74,7 +74,7 @@ describe('the metrics of a scheduler', () => {
     for (const text of ['a', 'b', 'c']) void scheduler.submit(requestOf(text))
     await turn()
     thread(0).begin(0)
-    thread(0).die({ kind: 'out-of-memory', detail: '' })
+    thread(0).die({ isOutOfMemory: true, detail: '' })
     assert.equal(counted('scoring_thread_restarts_total', { scoring_reason: 'memory' }), 1)
     assert.equal(counted('scoring_retries_total'), 3)
     const { restarts, lastRestart, threads } = scheduler.activity
@@ -88,7 +88,7 @@ describe('the metrics of a scheduler', () => {
     thread(0).begin(0)
     answers.push(scheduler.submit(requestOf('waits')))
     await delay(120) // the script counts as stalled after a quarter of the time limit
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     await turn()
     thread(1).finish()
     thread(0).finish()

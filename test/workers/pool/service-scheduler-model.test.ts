@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import { progress } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
-import { FakeThread, report } from './fake-worker.ts'
+import type { WorkerEvent } from '../../../src/workers/pool/worker-thread.ts'
+import { FakeWorker } from './fake-worker.ts'
 import { makeScheduler } from './scheduler-fixture.ts'
 
 const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
@@ -33,7 +33,7 @@ interface Caller {
 }
 
 /** A thread that tells of its dispatches. */
-class ModelThread extends FakeThread {
+class ModelWorker extends FakeWorker {
   isLoaded = false
   isBusy = false
   isPaused = false
@@ -74,23 +74,23 @@ class ModelThread extends FakeThread {
 /** A scheduler, its threads and its callers, in virtual time, with what has to hold after every step. */
 class World {
   readonly callers: Caller[] = []
-  readonly threads: ModelThread[] = []
+  readonly threads: ModelWorker[] = []
   readonly scheduler
-  readonly report
+  readonly isBatchable: boolean
   readonly #passedOver: Caller[] = []
   /** Since when background work waits that is not left, as far as the last look told; undefined: none does. */
   #backgroundSince: number | undefined
   #backgroundTakenAt = Number.NEGATIVE_INFINITY
 
   constructor(isBatchable: boolean) {
-    const startThread = (events: ThreadEvents) => {
-      const thread = new ModelThread(events)
+    const startWorker = (onEvent: (event: WorkerEvent) => void) => {
+      const thread = new ModelWorker(onEvent)
       thread.onDispatch = (ids, isJoining) => this.checkDispatch(ids, isJoining)
       this.threads.push(thread)
       return thread
     }
-    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startThread }).scheduler
-    this.report = { ...report, isBatchable }
+    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startWorker }).scheduler
+    this.isBatchable = isBatchable
     void this.scheduler.start()
   }
 
@@ -240,15 +240,15 @@ class World {
     for (const thread of this.threads) {
       if (thread.isLoaded || thread.isEnded) continue
       thread.isLoaded = true
-      thread.events.onLoaded(this.report)
+      thread.load({ isBatchable: this.isBatchable })
     }
   }
 
-  finish(thread: ModelThread): void {
+  finish(thread: ModelWorker): void {
     for (const index of thread.inHand) thread.answer(index)
     thread.isBusy = false
     thread.states.length = 0
-    thread.events.onIdle([])
+    thread.done()
   }
 }
 
@@ -261,17 +261,17 @@ const command = (name: string, act: (world: World) => void): Command => ({
   },
   toString: () => name,
 })
-const onThread = (name: string, at: number, act: (thread: ModelThread, world: World) => unknown): Command =>
+const onThread = (name: string, at: number, act: (thread: ModelWorker, world: World) => unknown): Command =>
   command(`${name} ${at}`, world => {
     const busy = world.threads.filter(thread => thread.isLive && thread.isBusy)
     const thread = busy[at % Math.max(1, busy.length)]
     if (thread) act(thread, world)
   })
 
-const begin = (thread: ModelThread, count: number) => {
+const begin = (thread: ModelWorker, count: number) => {
   thread.begin(...thread.inHand.filter(index => !thread.isRunning(index)).slice(0, count))
 }
-const die = (thread: ModelThread, world: World) => {
+const die = (thread: ModelWorker, world: World) => {
   const running = thread.inHand.filter(index => thread.isRunning(index))
   for (const index of running.length > 0 ? running : thread.inHand) {
     const caller = world.callers[Number(thread.current[index])] as Caller

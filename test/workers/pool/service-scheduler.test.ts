@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterEach, describe, it } from 'vitest'
 import type { Failure, InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
-import { report, requestOf } from './fake-worker.ts'
+import { requestOf } from './fake-worker.ts'
 import * as fixture from './scheduler-fixture.ts'
 
 let open: ServiceScheduler[] = []
@@ -51,7 +51,7 @@ describe('ServiceScheduler', () => {
   })
 
   it('keeps a free thread waiting for company, where the service wants that, until it is there', async () => {
-    const { scheduler, thread } = await readyScheduler({ company: { maxDelayMs: 60_000, maxRows: 3 } })
+    const { scheduler, thread } = await readyScheduler({ batchDelay: { maxDelayMs: 60_000, maxRows: 3 } })
     const answers = [scheduler.submit(requestOf('a'))]
     await turn()
     answers.push(scheduler.submit(requestOf('b')))
@@ -65,7 +65,7 @@ describe('ServiceScheduler', () => {
   })
 
   it('hands a request over that has waited for company in vain', async () => {
-    const { scheduler, thread } = await readyScheduler({ company: { maxDelayMs: 20, maxRows: 3 } })
+    const { scheduler, thread } = await readyScheduler({ batchDelay: { maxDelayMs: 20, maxRows: 3 } })
     const answer = scheduler.submit(requestOf('a'))
     while (thread(0).dispatches.length === 0) await delay(5)
     thread(0).finish()
@@ -73,7 +73,7 @@ describe('ServiceScheduler', () => {
   })
 
   it('lets nobody wait for company where rows cannot share a run', async () => {
-    const { scheduler, thread } = await readyScheduler({ company: { maxDelayMs: 60_000, maxRows: 3 } }, false)
+    const { scheduler, thread } = await readyScheduler({ batchDelay: { maxDelayMs: 60_000, maxRows: 3 } }, false)
     void scheduler.submit(requestOf('a'))
     await turn()
     assert.deepEqual(thread(0).dispatches, [['a']])
@@ -85,7 +85,7 @@ describe('ServiceScheduler', () => {
     const answer = scheduler.submit(requestOf('early'))
     await turn()
     assert.deepEqual(thread(0).dispatches, [])
-    thread(0).events.onLoaded(report)
+    thread(0).load()
     await started
     thread(0).finish()
     assert.equal(textOf(await answer), 'early')
@@ -119,11 +119,11 @@ describe('ServiceScheduler', () => {
     thread(0).begin(1)
     thread(0).die()
     assert.equal(threads.length, 2)
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).dispatches, [['bad']])
     thread(1).begin(0)
     thread(1).die()
-    thread(2).events.onLoaded(report)
+    thread(2).load()
     assert.deepEqual(thread(2).dispatches, [['c']])
     thread(2).finish()
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_ENDED_THREAD', 'c'])
@@ -135,7 +135,7 @@ describe('ServiceScheduler', () => {
     await turn()
     thread(0).begin(0)
     thread(0).die()
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).dispatches, [['innocent']])
     thread(1).finish()
     assert.equal(textOf(await answer), 'innocent')
@@ -148,7 +148,7 @@ describe('ServiceScheduler', () => {
     thread(0).hasRun(0)
     thread(0).begin(1)
     while (threads.length < 2) await delay(5)
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).dispatches, [['next']])
     thread(1).finish()
     thread(0).answer(0)
@@ -162,7 +162,7 @@ describe('ServiceScheduler', () => {
       await turn()
       thread(0).hasRun(0)
       thread(0).die()
-      thread(1).events.onLoaded(report)
+      thread(1).load()
       assert.deepEqual(thread(1).dispatches, hasEntryScript ? [] : [['done']])
       if (!hasEntryScript) thread(1).finish()
       assert.equal(textOf(await answer), hasEntryScript ? 'ENTRY_SCRIPT_ENDED_THREAD' : 'done')
@@ -174,21 +174,21 @@ describe('ServiceScheduler', () => {
     const answers = ['a', 'bad', 'c'].map(text => scheduler.submit(requestOf(text)))
     await turn()
     thread(0).begin(0, 1, 2)
-    thread(0).die({ kind: 'out-of-memory', detail: 'heap' })
-    thread(1).events.onLoaded(report)
+    thread(0).die({ isOutOfMemory: true, detail: 'heap' })
+    thread(1).load()
     thread(1).finish()
     assert.deepEqual(thread(1).dispatches.at(-1), ['bad'])
     thread(1).begin(0)
-    thread(1).die({ kind: 'out-of-memory', detail: 'heap' })
-    thread(2).events.onLoaded(report)
+    thread(1).die({ isOutOfMemory: true, detail: 'heap' })
+    thread(2).load()
     thread(2).finish()
     assert.deepEqual((await Promise.all(answers)).map(textOf), ['a', 'ENTRY_SCRIPT_OUT_OF_MEMORY', 'c'])
   })
 
   it('does not speak of a script where there is none', async () => {
     const ends = [
-      { end: { kind: 'ended', detail: 'exit code 1' }, said: /^The thread that scored this input ended\./ },
-      { end: { kind: 'out-of-memory', detail: 'heap' }, said: /^Scoring this input needed more than 1000 MiB/ },
+      { end: { isOutOfMemory: false, detail: 'exit code 1' }, said: /^The thread that scored this input ended\./ },
+      { end: { isOutOfMemory: true, detail: 'heap' }, said: /^Scoring this input needed more than 1000 MiB/ },
     ] as const
     for (const { end, said } of ends) {
       const { scheduler, thread } = await readyScheduler({ hasEntryScript: false })
@@ -197,7 +197,7 @@ describe('ServiceScheduler', () => {
       for (const index of [0, 1]) {
         thread(index).begin(0)
         thread(index).die(end)
-        thread(index + 1).events.onLoaded(report)
+        thread(index + 1).load()
       }
       const { code, message } = (await answer) as Failure
       assert.equal(code, 'MODEL_RUN_FAILED')
@@ -217,7 +217,7 @@ describe('ServiceScheduler', () => {
 
   it('gives nothing more to a thread that comes out of a long run only to end', async () => {
     const { scheduler, thread } = await readyScheduler({ timeoutMs: 100, hasEntryScript: false })
-    thread(0).end = async () => {} // the run has to come to its end first
+    thread(0).terminate = async () => {} // the run has to come to its end first
     const long = scheduler.submit(requestOf('long'))
     await turn()
     thread(0).begin(0)
@@ -228,7 +228,7 @@ describe('ServiceScheduler', () => {
     await turn()
     assert.deepEqual(thread(0).dispatches, [['long']])
     thread(0).die()
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     await turn()
     thread(1).finish()
     assert.equal(textOf(await next), 'next')
@@ -241,7 +241,7 @@ describe('ServiceScheduler', () => {
       hasEntryScript: false,
       log: line => lines.push(line),
     })
-    thread(0).end = async () => {} // the run has to come to its end first
+    thread(0).terminate = async () => {} // the run has to come to its end first
     const long = scheduler.submit({ ...requestOf('long'), id: 'endless-1' })
     await turn()
     thread(0).begin(0)
@@ -272,7 +272,7 @@ describe('ServiceScheduler', () => {
     const second = scheduler.submit(requestOf('b'))
     await turn()
     assert.equal(threads.length, 2)
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).dispatches, [['b']])
     const third = scheduler.submit(requestOf('c'))
     await turn()
@@ -292,7 +292,7 @@ describe('ServiceScheduler', () => {
     const neighbour = scheduler.submit(requestOf('neighbour'))
     await turn()
     assert.equal(threads.length, 2)
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     thread(1).finish()
     assert.equal(textOf(await neighbour), 'neighbour')
     thread(0).finish()
@@ -307,7 +307,7 @@ describe('ServiceScheduler', () => {
     thread(0).startedAt -= 2000
     const streamed = scheduler.submit(requestOf('streamed'))
     await turn()
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     thread(1).isStreaming = true
     thread(1).finish()
     await streamed
@@ -325,7 +325,7 @@ describe('ServiceScheduler', () => {
     thread(0).begin(0)
     first.push(scheduler.submit(requestOf('c')))
     await turn()
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     thread(1).finish()
     thread(0).finish()
     await Promise.all(first)
@@ -345,7 +345,7 @@ describe('ServiceScheduler', () => {
     assert.deepEqual(thread(0).dispatches, [['stuck', 'neighbour']])
     thread(0).begin(0)
     while (threads.length < 2) await delay(5)
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).dispatches, [['neighbour']])
     thread(1).finish()
     assert.equal(textOf(await neighbour), 'neighbour')
@@ -365,11 +365,11 @@ describe('ServiceScheduler', () => {
     assert.equal(threads.length, 1)
     const next = ['slow too', 'stuck too'].map(text => scheduler.submit(requestOf(text)))
     thread(0).answer(0)
-    thread(0).events.onIdle([])
+    thread(0).done()
     thread(0).decode(0)
     thread(0).begin(1)
     while (threads.length < 2) await delay(5)
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     while (thread(1).dispatches.length < 1) await delay(5)
     assert.deepEqual(thread(1).current, ['slow too'])
     thread(1).finish()
@@ -388,11 +388,11 @@ describe('ServiceScheduler', () => {
     thread(0).decode(0)
     thread(0).begin(1)
     thread(0).die()
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).current, ['a'])
     thread(1).decode(0)
     thread(1).die()
-    thread(2).events.onLoaded(report)
+    thread(2).load()
     assert.equal(textOf((await answers[0]) as InferenceResult), 'ENTRY_SCRIPT_ENDED_THREAD')
     assert.deepEqual(thread(2).current, ['b'])
     thread(2).finish()
@@ -408,7 +408,7 @@ describe('ServiceScheduler', () => {
     for (const index of [0, 1, 2, 3, 4, 5, 6, 7]) {
       thread(index).begin(0)
       thread(index).die()
-      thread(index + 1).events.onLoaded(report)
+      thread(index + 1).load()
     }
     for (const answer of guilty) assert.equal(textOf(await answer), 'ENTRY_SCRIPT_ENDED_THREAD')
     thread(8).finish()
@@ -419,7 +419,7 @@ describe('ServiceScheduler', () => {
     const { scheduler, thread } = makeScheduler()
     const started = scheduler.start()
     const early = scheduler.submit(requestOf('early'))
-    thread(0).events.onLoadFailed('no such file')
+    thread(0).failToLoad('no such file')
     await assert.rejects(started, /no such file/)
     assert.equal(scheduler.failure, 'no such file')
     assert.equal(textOf(await early), 'SERVICE_UNAVAILABLE')
@@ -439,7 +439,7 @@ describe('ServiceScheduler', () => {
     thread(0).die()
     await turn()
     assert.equal(threads.length, 3) // in place of the one that scored
-    thread(2).events.onLoadFailed('no such file')
+    thread(2).failToLoad('no such file')
     assert.equal(scheduler.failure, 'no such file')
   })
 
@@ -451,7 +451,7 @@ describe('ServiceScheduler', () => {
     await turn()
     thread(1).die()
     assert.deepEqual([threads.length, scheduler.failure], [3, undefined])
-    thread(2).events.onLoaded(report)
+    thread(2).load()
     thread(2).finish()
     assert.equal(textOf(await answer), 'a')
     thread(2).die()
@@ -488,7 +488,7 @@ describe('ServiceScheduler', () => {
           if (action === 'load') {
             for (const fresh of threads.filter(each => !loaded.has(each) && !each.isEnded)) {
               loaded.add(fresh)
-              fresh.events.onLoaded(report)
+              fresh.load()
             }
           }
           if (!thread) return

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import { RunPermits } from '../../../src/scheduling/cpu-shares.ts'
+import { CpuShares } from '../../../src/scheduling/cpu-shares.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import { report, requestOf } from './fake-worker.ts'
+import { requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (result: InferenceResult) =>
@@ -39,7 +39,7 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
     vi.advanceTimersByTime(0)
     thread(0).yield()
     thread(0).die()
-    thread(1).events.onLoaded(report)
+    thread(1).load()
     assert.deepEqual(thread(1).dispatches, [['long']])
     thread(1).finish()
     assert.equal(textOf(await long), 'long')
@@ -48,9 +48,9 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
 
   /** One processor, which another service takes as soon as a dispatch ends. */
   function contested(timeoutMs: number) {
-    const permits = new RunPermits(1, () => Date.now())
-    const options = { permits, timeoutMs, hasEntryScript: false }
-    const [sliced, other] = [readyScheduler(options), readyScheduler({ permits })]
+    const cpuShares = new CpuShares(1, () => Date.now())
+    const options = { cpuShares, timeoutMs, hasEntryScript: false }
+    const [sliced, other] = [readyScheduler(options), readyScheduler({ cpuShares })]
     return { ...sliced, other }
   }
 
