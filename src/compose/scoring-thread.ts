@@ -16,6 +16,7 @@ import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
 import { loadService, type WorkerParts } from '../workers/runtime/load-service.ts'
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
+import { tensorCodec } from '../workers/runtime/tensor-codec.ts'
 import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from '../workers/transport/messages.ts'
 import { NativeGate } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
@@ -47,7 +48,7 @@ const post: PostFromThread = (message, transfer) => {
 function parts(cacheFolder: string | undefined): WorkerParts {
   const cached = new CachedModels(cacheFolder)
   return {
-    codecs: { azureml: azuremlCodec },
+    codecs: { azureml: azuremlCodec, tensors: tensorCodec },
     processorCount: availableProcessors(),
     openModel: (model, accelerator) => loadOnnxModel(model, accelerator, cached),
     uncachedModels: () => cached.missing,

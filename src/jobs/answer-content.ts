@@ -24,6 +24,7 @@ export function contentOf(
     return { code, message, mayPass: statusOf[code] >= 500 }
   }
   if (answer.kind === 'encoded') return encoding === 'json-string' ? JSON.parse(answer.body) : answer.body
+  if (answer.kind === 'tensors') throw new TypeError('the azureml codec writes no tensors')
   const { status, headers, body } = answer
   const text = textOf(body)
   if (status >= 400) return { ...refusalIn(status, text), mayPass: status >= 500 }

@@ -5,7 +5,7 @@ import type { FifoQueue } from './request-queue.ts'
 export interface AdmissionLimits {
   /** Most requests that are queued. */
   readonly maxQueued: number
-  /** Most bytes of queued bodies. A larger body is accepted when nothing is queued. */
+  /** Most bytes of queued requests. A larger one is accepted when nothing is queued. */
   readonly maxQueuedBytes: number
   /** Longest expected wait of a request that is accepted, in milliseconds; undefined: as long as its deadline allows. */
   readonly maxQueueWaitMs?: number | undefined
@@ -22,8 +22,8 @@ const maxRetryAfterSeconds = 30
 /** A request that is about to be queued. */
 export interface Admission {
   readonly queue: FifoQueue
-  /** As far as they are known. */
-  readonly bodyBytes: number
+  /** Of its body or tensors, as far as they are known. */
+  readonly byteCount: number
   /** What the request is expected to wait for a worker. */
   readonly waitMs: number
   /** Until the deadline of the request. */
@@ -36,15 +36,15 @@ export interface Admission {
  *
  * @returns the refusal, with when to try again; undefined accepts the request
  */
-export function findRefusal({ queue, bodyBytes, waitMs, timeLeftMs, limits }: Admission): Failure | undefined {
+export function findRefusal({ queue, byteCount, waitMs, timeLeftMs, limits }: Admission): Failure | undefined {
   const { maxQueued, maxQueuedBytes, maxQueueWaitMs = Number.POSITIVE_INFINITY } = limits
   if (queue.length >= maxQueued) {
     return refusal(`${queue.length} requests are queued, as many as limits.maxQueued allows`, waitMs)
   }
-  if (queue.length > 0 && queue.bodyBytes + bodyBytes > maxQueuedBytes) {
-    const queued = `${queue.bodyBytes} bytes are queued`
+  if (queue.length > 0 && queue.byteCount + byteCount > maxQueuedBytes) {
+    const queued = `${queue.byteCount} bytes are queued`
     return refusal(
-      `${queued}; this request's ${bodyBytes} would exceed limits.maxQueuedBytes (${maxQueuedBytes})`,
+      `${queued}; this request's ${byteCount} would exceed limits.maxQueuedBytes (${maxQueuedBytes})`,
       waitMs,
     )
   }

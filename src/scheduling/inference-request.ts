@@ -1,8 +1,13 @@
-/** One request as it crosses to a worker: the bytes of a body and what is needed to read them. */
+import type { Feeds } from '../models/session/model-session.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** One request as it crosses to a worker: a body or tensors, and what is needed to read them. */
 export interface InferenceRequest {
-  /** The codec that reads the body and writes the answer, e.g. `azureml`. */
+  /** The codec that reads the request and writes the answer, e.g. `azureml`. */
   readonly codec: string
   readonly body: Uint8Array
+  /** Inputs by name, where they came as tensors; the body is empty then. */
+  readonly tensors?: Feeds | undefined
   readonly contentType: string | undefined
   /** The log names the request by it: the `x-request-id` of its answer. Absent: it is part of a batch job. */
   readonly id?: string | undefined
@@ -28,4 +33,20 @@ export interface RequestDetails {
 export interface TensorLayout {
   readonly shape?: string | undefined
   readonly dtype?: string | undefined
+}
+
+/** Bytes that a request holds: its body or its tensors. */
+export function countBytes({ body, tensors }: InferenceRequest): number {
+  return tensors === undefined ? body.byteLength : tensorBytes(tensors)
+}
+
+/** Bytes of the elements; text counts as two bytes for each code unit. */
+export function tensorBytes(tensors: Feeds): number {
+  let bytes = 0
+  for (const name in tensors) {
+    const { data } = tensors[name] as Tensor
+    if (ArrayBuffer.isView(data)) bytes += data.byteLength
+    else for (const text of data) bytes += 2 * text.length
+  }
+  return bytes
 }

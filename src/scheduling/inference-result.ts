@@ -1,4 +1,5 @@
 import type { ErrorCode, ScoringError } from '../errors.ts'
+import type { Feeds } from '../models/session/model-session.ts'
 
 /** What becomes of a request. */
 export type InferenceResult = (Output<Uint8Array | ReadableStream<Uint8Array>> & Scored) | Failure
@@ -7,12 +8,18 @@ export type InferenceResult = (Output<Uint8Array | ReadableStream<Uint8Array>> &
 export type WholeResult = (Output<Uint8Array> & Scored) | Failure
 
 /** What a run gave, as its codec wrote it. */
-export type Output<Body> = EncodedText | ScriptResponse<Body>
+export type Output<Body> = EncodedText | TensorOutputs | ScriptResponse<Body>
 
 /** The answer in the text of the codec. */
 export interface EncodedText {
   readonly kind: 'encoded'
   readonly body: string
+}
+
+/** The tensors by output, for a request whose codec asks for them. */
+export interface TensorOutputs {
+  readonly kind: 'tensors'
+  readonly outputs: Feeds
 }
 
 /** The HTTP response that a script made itself. A body that is a stream comes while the worker already runs other requests. */

@@ -13,6 +13,8 @@ export interface CallDeadline {
 /** A request from its submission until it is settled. Times are the scheduler's clock. */
 export interface QueuedRequest {
   readonly request: InferenceRequest
+  /** Bytes of its body or tensors. */
+  readonly byteCount: number
   /** Its number among all requests of the scheduler, in order of arrival. */
   readonly sequence: number
   readonly acceptedAt: number
@@ -48,8 +50,8 @@ export function canRunAgain({ request }: QueuedRequest): boolean {
 const bytesPerWork = 2048
 
 /** Estimates the cost of a request, in requests without a body: its bytes are known before a worker has counted its rows. */
-export function estimateWork({ request }: QueuedRequest): number {
-  return 1 + request.body.byteLength / bytesPerWork
+export function estimateWork({ byteCount }: QueuedRequest): number {
+  return 1 + byteCount / bytesPerWork
 }
 
 /** The name of a request in the log. */
@@ -72,7 +74,7 @@ export function stopping(): Failure {
 /** Requests in order of arrival, with their total size and estimated cost. */
 export class FifoQueue {
   #requests: QueuedRequest[] = []
-  #bodyBytes = 0
+  #byteCount = 0
   #work = 0
   #exclusive = 0
 
@@ -80,8 +82,9 @@ export class FifoQueue {
     return this.#requests.length
   }
 
-  get bodyBytes(): number {
-    return this.#bodyBytes
+  /** Bytes of all bodies and tensors. */
+  get byteCount(): number {
+    return this.#byteCount
   }
 
   /** Estimated cost of the queued requests, in requests without a body. */
@@ -131,7 +134,7 @@ export class FifoQueue {
   }
 
   #count(queued: QueuedRequest, sign: 1 | -1): void {
-    this.#bodyBytes += sign * queued.request.body.byteLength
+    this.#byteCount += sign * queued.byteCount
     this.#work += sign * estimateWork(queued)
     if (isExclusive(queued)) this.#exclusive += sign
   }
@@ -266,7 +269,7 @@ export class RequestQueue {
       this.online.shift()
       if (this.#isDropped(next, now)) continue
       taken.push(next)
-      bytes += next.request.body.byteLength
+      bytes += next.byteCount
       if (isAlone) break
     }
     return taken

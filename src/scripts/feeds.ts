@@ -197,7 +197,7 @@ function decodeInput({ name, dtype, shape }: TensorInfo, nested: unknown, takes:
 }
 
 /** A dimension name that stands in several inputs has one size in a request. */
-function checkNamedDimensions(feeds: ReadonlyMap<string, Tensor>, inputs: readonly TensorInfo[]): void {
+export function checkNamedDimensions(feeds: ReadonlyMap<string, Tensor>, inputs: readonly TensorInfo[]): void {
   const sizes = new Map<string, number>()
   for (const { name, shape } of inputs) {
     const actual = (feeds.get(name) as Tensor).shape

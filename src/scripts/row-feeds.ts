@@ -25,17 +25,6 @@ function countOf(rows: number): string {
   return rows === 1 ? '1 row' : `${rows} rows`
 }
 
-/** Bytes that the inputs of a request take; text counts as two for each code unit. */
-export function byteCountOf(feeds: Feeds): number {
-  let bytes = 0
-  for (const name in feeds) {
-    const { data } = feeds[name] as Tensor
-    if (ArrayBuffer.isView(data)) bytes += data.byteLength
-    else for (const text of data) bytes += 2 * text.length
-  }
-  return bytes
-}
-
 /** Puts the rows of several requests under each other, input by input. */
 export function joinFeeds(requests: readonly Feeds[]): Feeds {
   const [first] = requests

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { tensorBytes } from '../../src/scheduling/inference-request.ts'
 import { type DecodedRequest, planMicroBatches, rowsPerRun } from '../../src/scheduling/micro-batch.ts'
-import { byteCountOf, sliceFeeds } from '../../src/scripts/row-feeds.ts'
+import { sliceFeeds } from '../../src/scripts/row-feeds.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
 const feedsOf = (rowCount: number, columns: number) => ({
@@ -94,7 +95,7 @@ describe('rowsPerRun', () => {
         const slices = sliceFeeds(feeds, rowsPerRun(request as DecodedRequest, { maxRows, maxBytes }))
         for (const slice of slices) {
           assert.ok(slice.rowCount <= maxRows)
-          assert.ok(byteCountOf(slice.feeds) <= maxBytes || slice.rowCount === 1)
+          assert.ok(tensorBytes(slice.feeds) <= maxBytes || slice.rowCount === 1)
         }
         const rows = slices.flatMap(slice => [...((slice.feeds.id as Tensor).data as Int32Array)])
         assert.deepEqual(

@@ -3,6 +3,7 @@ import type { TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { hasScript, type ThreadSpec } from '../../src/models/repository/service-spec.ts'
 import type { LoadReport } from '../../src/models/session/load-report.ts'
+import type { Feeds } from '../../src/models/session/model-session.ts'
 import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
 import { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
 import { NodeWorker } from '../../src/workers/transport/node-worker.ts'
@@ -36,7 +37,9 @@ export async function serve(test: TestContext, files: ServiceFiles) {
   const sendAs = (contentType: string, body: Uint8Array) => scheduler.submit({ codec: 'azureml', body, contentType })
   const send = (body: unknown) =>
     sendAs('application/json', new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body)))
-  return { scheduler, report, send, sendAs }
+  const sendTensors = (tensors: Feeds) =>
+    scheduler.submit({ codec: 'tensors', body: new Uint8Array(), contentType: undefined, tensors })
+  return { scheduler, report, send, sendAs, sendTensors }
 }
 
 export function jsonOf(answer: InferenceResult): string {

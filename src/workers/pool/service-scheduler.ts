@@ -3,7 +3,7 @@ import { type AdmissionLimits, findRefusal } from '../../scheduling/admission.ts
 import { type CpuShare, CpuShares } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
-import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { countBytes, type InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
 import {
   type BatchDelay,
@@ -35,7 +35,7 @@ export interface SchedulerActivity extends WorkerActivity {
 }
 
 /** What a caller knows of its request; the scheduler adds the rest. */
-type Submission = Pick<QueuedRequest, 'request' | 'isBackground' | 'isAbandoned' | 'timeoutMs' | 'deadline' | 'settle'>
+type Submission = Omit<QueuedRequest, 'sequence' | 'acceptedAt' | 'queueMs' | 'crashes' | 'isSuspect'>
 
 /**
  * Schedules one service's requests onto its worker threads: a request is dispatched when a worker is idle and the service's
@@ -109,13 +109,13 @@ export class ServiceScheduler {
   /**
    * Tells whether a request can be queued now, before its body is read: a refusal costs next to nothing.
    *
-   * @param bodyBytes  as far as they are known
+   * @param byteCount  of its body or tensors, as far as it is known
    * @returns the refusal, or undefined
    */
-  refusalOf(bodyBytes: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
+  refusalOf(byteCount: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
     return findRefusal({
       queue: this.#queue.online,
-      bodyBytes,
+      byteCount,
       waitMs: this.#expectedWaitMs(),
       timeLeftMs: Math.min(timeLeftMs, this.#options.timeoutMs),
       limits: this.#options,
@@ -142,14 +142,15 @@ export class ServiceScheduler {
       this.#metrics.dropped('expired', 0)
       return Promise.resolve(timedOut(timeoutMs))
     }
-    const refusal = this.refusalOf(request.body.byteLength, deadline - now)
+    const byteCount = countBytes(request)
+    const refusal = this.refusalOf(byteCount, deadline - now)
     if (refusal) {
       this.#metrics.rejected(refusal.code)
       return Promise.resolve(refusal)
     }
     return new Promise(resolve => {
       const settle = patience ? this.#watchdog.expireAt(deadline, resolve) : resolve
-      this.#enqueue({ request, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
+      this.#enqueue({ request, byteCount, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
     })
   }
 
@@ -165,7 +166,15 @@ export class ServiceScheduler {
     const { timeoutMs } = this.#options
     const deadline = Number.POSITIVE_INFINITY
     return new Promise(settle => {
-      this.#enqueue({ request, isBackground: true, isAbandoned, timeoutMs, deadline, settle })
+      this.#enqueue({
+        request,
+        byteCount: countBytes(request),
+        isBackground: true,
+        isAbandoned,
+        timeoutMs,
+        deadline,
+        settle,
+      })
     })
   }
 

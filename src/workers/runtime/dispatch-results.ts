@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
 import { type Failure, failure } from '../../scheduling/inference-result.ts'
 import type { FromThread, ProgressBoard } from '../transport/messages.ts'
-import { type CrossingResult, packResults } from '../transport/packed-dispatch.ts'
+import { type CrossingResult, packResults, packTensors } from '../transport/packed-dispatch.ts'
 import { sendBody } from '../transport/streamed-body.ts'
 import { threadClock } from '../transport/thread-clock.ts'
 import type { Codec, RunOutput } from './codec.ts'
@@ -153,6 +153,7 @@ export class DispatchResults {
 }
 
 function withPort(result: RunResult): CrossingResult {
+  if (result.kind === 'tensors') return { kind: 'tensors', outputs: packTensors(result.outputs) }
   if (result.kind !== 'response') return result
   const { body } = result
   if (body instanceof Uint8Array) return { ...result, body }

@@ -2,11 +2,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes, progress } from '../../scheduling/dispatch.ts'
-import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { type InferenceRequest, tensorBytes } from '../../scheduling/inference-request.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../scheduling/micro-batch.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
 import { titledHeaders } from '../../scripts/request-headers.ts'
-import { byteCountOf, joinFeeds, rowCountOf } from '../../scripts/row-feeds.ts'
+import { joinFeeds, rowCountOf } from '../../scripts/row-feeds.ts'
 import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
 import type { HeadedScript, RowScript, WholeScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
@@ -198,7 +198,7 @@ export class DispatchRunner {
       feeds,
       rowCount: rowCountOf(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),
-      byteCount: byteCountOf(feeds),
+      byteCount: tensorBytes(feeds),
       cameAt: this.#results.cameAt(index),
       headers: headersOf(request),
       decodeMs,

@@ -55,6 +55,8 @@ export interface OutputDescription {
 export interface LoadedService {
   readonly script: Script
   readonly codecs: Codecs
+  /** Of the model that answers; none where a script does. */
+  readonly outputs: readonly TensorInfo[]
   /** Nothing of its owner's runs, so that nothing ends the thread. */
   readonly isBuiltIn: boolean
   readonly sharing: RowSharing
@@ -134,6 +136,7 @@ export async function loadService(
   const service: LoadedService = {
     script,
     codecs: parts.codecs,
+    outputs: answeredBy?.outputs ?? [],
     isBuiltIn: !hasScript(spec),
     sharing,
     hasExactIntegers: [...inputs, ...(report.optionalInputs ?? [])].some(

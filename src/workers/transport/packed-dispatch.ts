@@ -1,7 +1,9 @@
 import { MessagePort } from 'node:worker_threads'
+import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
-import type { Failure, InferenceResult, Output, Timings } from '../../scheduling/inference-result.ts'
+import type { Failure, InferenceResult, Output, TensorOutputs, Timings } from '../../scheduling/inference-result.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 
 /**
  * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
@@ -17,6 +19,8 @@ export interface PackedRequests {
   readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** Inputs of those that came as tensors; copied as they cross. */
+  readonly tensors: readonly (PackedTensors | undefined)[] | undefined
   /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
   readonly ids: string
 }
@@ -29,8 +33,9 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   let hasOneCodec = true
   let hasOneType = true
   let hasDetails = false
+  let hasTensors = false
   let ids = ''
-  for (const { body, codec, contentType, details, id } of requests) {
+  for (const { body, codec, contentType, details, tensors, id } of requests) {
     if (body.length >= movedFromBytes) {
       lengths.push(-1)
       moved.push(body)
@@ -41,6 +46,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     hasOneCodec &&= codec === first?.codec
     hasOneType &&= contentType === first?.contentType
     hasDetails ||= details !== undefined
+    hasTensors ||= tensors !== undefined
     ids += lengths.length === 1 ? (id ?? '') : `\n${id ?? ''}`
   }
   const small = new Uint8Array(smallBytes)
@@ -57,6 +63,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
     contentType: hasOneType ? first?.contentType : requests.map(({ contentType }) => contentType),
     details: hasDetails ? requests.map(({ details }) => details) : undefined,
+    tensors: hasTensors ? requests.map(({ tensors }) => tensors && packTensors(tensors)) : undefined,
     ids,
   }
 }
@@ -79,6 +86,7 @@ export function unpackRequests({
   codec,
   contentType,
   details,
+  tensors,
   ids,
 }: PackedRequests): InferenceRequest[] {
   let offset = 0
@@ -92,13 +100,17 @@ export function unpackRequests({
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
       details: details?.[index],
+      tensors: tensors?.[index] && unpackTensors(tensors[index]),
       id: names[index] || undefined,
     } as InferenceRequest
   })
 }
 
 /** A result as it crosses: a body that is still to come has a port of its own. Timings are on the progress board. */
-export type CrossingResult = Output<Uint8Array | MessagePort> | Failure
+export type CrossingResult =
+  | Exclude<Output<Uint8Array | MessagePort>, TensorOutputs>
+  | { readonly kind: 'tensors'; readonly outputs: PackedTensors }
+  | Failure
 
 /** Results on their way back: text, which most are, as a list. */
 export interface PackedResults {
@@ -139,10 +151,39 @@ export function unpackResults(
   }
   for (const [position, result] of others) {
     if (result.kind === 'failure') results[position] = result
+    else if (result.kind === 'tensors')
+      results[position] = {
+        kind: 'tensors',
+        outputs: unpackTensors(result.outputs),
+        timings: timings(position),
+        ...mark,
+      }
     else if (result.kind === 'response') {
       const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
       results[position] = { ...result, body, timings: timings(position), ...mark }
     }
   }
   return results
+}
+
+/** Tensors as they cross: a message keeps no classes, and copies the whole buffer behind a view. */
+export type PackedTensors = Readonly<Record<string, Pick<Tensor, 'dtype' | 'shape' | 'data' | 'classes'>>>
+
+export function packTensors(tensors: Feeds): PackedTensors {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dtype, shape, data, classes }]) => {
+      const isPart = ArrayBuffer.isView(data) && data.byteLength < data.buffer.byteLength
+      return [name, { dtype, shape, data: isPart ? data.slice() : data, classes }]
+    }),
+  )
+}
+
+/** @throws RangeError when the elements do not suit the shape */
+export function unpackTensors(packed: PackedTensors): Feeds {
+  return Object.fromEntries(
+    Object.entries(packed).map(([name, { dtype, shape, data, classes }]) => [
+      name,
+      new Tensor(dtype, data, shape, classes),
+    ]),
+  )
 }

@@ -1,5 +1,7 @@
 import { MessagePort } from 'node:worker_threads'
 import { isErrorCode } from '../../errors.ts'
+import { arrayOf, isDtype, type TensorData } from '../../tensor/dtype.ts'
+import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { FromThread } from './messages.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -88,6 +90,7 @@ function takeIndexes(indexes: readonly unknown[], expected: Uint8Array): boolean
 function isOtherResult(result: unknown): boolean {
   if (!isFields(result)) return false
   if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
+  if (result.kind === 'tensors') return isFields(result.outputs) && Object.values(result.outputs).every(isTensor)
   const { kind, status, headers, body } = result
   return (
     kind === 'response' &&
@@ -98,6 +101,20 @@ function isOtherResult(result: unknown): boolean {
     headers.every(pair => Array.isArray(pair) && pair.length === 2 && pair.every(each => typeof each === 'string')) &&
     (body instanceof Uint8Array || body instanceof MessagePort) // a port: it is still to come
   )
+}
+
+/** Whether the elements are of the type and as many as the shape says. */
+function isTensor(tensor: unknown): boolean {
+  if (!isFields(tensor)) return false
+  const { dtype, shape, data, classes } = tensor
+  if (typeof dtype !== 'string' || !isDtype(dtype) || !Array.isArray(shape) || !shape.every(Number.isInteger))
+    return false
+  const isTyped =
+    dtype === 'string'
+      ? Array.isArray(data) && data.every(each => typeof each === 'string')
+      : arrayOf[dtype] !== undefined && data instanceof arrayOf[dtype]
+  if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
+  return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
 }
 
 function isCount(value: unknown): boolean {

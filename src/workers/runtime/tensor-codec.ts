@@ -1,0 +1,88 @@
+import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
+import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
+import { checkNamedDimensions } from '../../scripts/feeds.ts'
+import { fits } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { TensorList } from '../../tensor/tensor-list.ts'
+import type { Codec } from './codec.ts'
+
+/** Tensors in and tensors out, without any text: for protocols that carry their elements as bytes. */
+export const tensorCodec: Codec = {
+  mediaTypes: () => [],
+  decodeByScript: () => undefined,
+  decodeRows: ({ tensors = {} }, { inputs, optionalInputs = [] }) => {
+    checkNames(tensors, inputs, optionalInputs)
+    for (const input of [...inputs, ...optionalInputs]) {
+      const tensor = tensors[input.name]
+      if (tensor) checkTensor(tensor, input)
+    }
+    checkNamedDimensions(new Map(Object.entries(tensors)), inputs)
+    return tensors
+  },
+  decodeWhole: () => {
+    throw new ScoringError(
+      'INPUT_INVALID',
+      'The script of this service reads request bodies itself and takes no tensors; send the body that the script expects.',
+    )
+  },
+  encode: (result, { outputs }) => ({ kind: 'tensors', outputs: nameOutputs(result, outputs) }),
+}
+
+/** @throws ScoringError INPUT_MISSING or INPUT_UNKNOWN */
+function checkNames(tensors: Feeds, inputs: readonly TensorInfo[], optional: readonly TensorInfo[]): void {
+  const takes = () => `the model takes ${[...inputs, ...optional].map(({ name }) => JSON.stringify(name)).join(', ')}`
+  const missing = inputs.find(({ name }) => !Object.hasOwn(tensors, name))
+  if (missing) throw new ScoringError('INPUT_MISSING', `input ${JSON.stringify(missing.name)} is missing; ${takes()}`)
+  const known = new Set([...inputs, ...optional].map(({ name }) => name))
+  const unknown = Object.keys(tensors).find(name => !known.has(name))
+  if (unknown !== undefined)
+    throw new ScoringError('INPUT_UNKNOWN', `there is no input ${JSON.stringify(unknown.slice(0, 64))}; ${takes()}`)
+}
+
+/** @throws ScoringError INPUT_TYPE_MISMATCH, InputShapeMismatch or NoRows */
+function checkTensor({ dtype, shape }: Tensor, input: TensorInfo): void {
+  if (dtype !== input.dtype)
+    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${input.name}" is ${dtype}, the model takes ${input.dtype}`)
+  if (shape[0] === 0 && input.shape?.[0] !== 0) throw new NoRows(input.name)
+  if (input.shape && !fits(shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, shape)
+}
+
+/**
+ * The tensors of a result by the names of the outputs; the entries of a list have names of their own.
+ *
+ * @throws ScoringError OUTPUT_NOT_SERIALISABLE when a script returned anything but tensors
+ */
+function nameOutputs(result: unknown, outputs: readonly TensorInfo[]): Feeds {
+  if (result instanceof Tensor) return { [outputs.length === 1 ? (outputs[0] as TensorInfo).name : 'output']: result }
+  const members = result instanceof TensorList ? [result] : isObject(result) ? Object.values(result) : []
+  const names = result instanceof TensorList || !isObject(result) ? [] : Object.keys(result)
+  const named = new Map<string, Tensor>()
+  for (const [position, member] of members.entries()) {
+    if (member instanceof Tensor) named.set(names[position] as string, member)
+    else if (member instanceof TensorList) nameList(names[position], member, outputs, named)
+    else throw notTensors()
+  }
+  if (named.size === 0) throw notTensors()
+  return Object.fromEntries(named)
+}
+
+/** @param list  the name of the list; undefined when it is the only output */
+function nameList(
+  list: string | undefined,
+  { tensors }: TensorList,
+  outputs: readonly TensorInfo[],
+  named: Map<string, Tensor>,
+): void {
+  const entries = outputs.filter(output => output.list !== undefined && (list === undefined || output.list === list))
+  for (const [position, tensor] of tensors.entries()) named.set((entries[position] as TensorInfo).name, tensor)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function notTensors(): ScoringError {
+  const message = 'An unexpected internal error occurred. Check the logs for more info.'
+  const cause = new TypeError('run() must return a Tensor, or an object of Tensors, to callers that ask for tensors')
+  return new ScoringError('OUTPUT_NOT_SERIALISABLE', message, { cause })
+}
