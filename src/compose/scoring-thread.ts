@@ -17,10 +17,11 @@ import { loadService, type WorkerParts } from '../workers/runtime/load-service.t
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
 import { tensorCodec } from '../workers/runtime/tensor-codec.ts'
-import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from '../workers/transport/messages.ts'
+import type { BlankThreadData, ThreadStart, ToThread } from '../workers/transport/messages.ts'
 import { NativeGate } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
-import { openRunTrace, traceDispatch, traceEnd } from '../workers/transport/run-trace.ts'
+import { ProgressBoard } from '../workers/transport/request-states.ts'
+import { openRunTrace, traceDispatch, traceEnd } from '../workers/transport/run-records.ts'
 
 /** What its owner gave it, out of the reach of the scripts that will run here. */
 function takeData(): { gate: NativeGate; port: MessagePort } {

@@ -6,15 +6,15 @@ import type { ThreadSpec } from '../../models/repository/service-spec.ts'
 import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { WorkerEvent, WorkerThread } from '../pool/worker-thread.ts'
-import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import type { FromThread, ThreadStart, ToThread } from './messages.ts'
+import { readFromThread } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import type { NativeGate } from './native-call-guard.ts'
 import { buffersToMove, packRequests, unpackResults } from './packed-dispatch.ts'
 import { takeBlankThread } from './prewarmed-worker.ts'
-import { readFromThread } from './read-worker-message.ts'
+import { asPerformanceNow, ProgressBoard, threadClock } from './request-states.ts'
 import type { RunRecords } from './run-records.ts'
 import { receiveBody } from './streamed-body.ts'
-import { asPerformanceNow, threadClock } from './thread-clock.ts'
 
 interface NodeWorkerOptions {
   readonly maxMemoryMb: number

@@ -1,11 +1,15 @@
 import '../../adapters/onnxruntime/telemetry-off.ts'
-
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
 import { heapLimitsOf } from './heap-limits.ts'
 import type { BlankThreadData } from './messages.ts'
 import { NativeGate } from './native-call-guard.ts'
-import { threadEntry } from './thread-entry.ts'
+
+/** The file a scoring thread starts from: the bundle beside this one, or the source when run from source. */
+export const threadEntry = new URL(
+  import.meta.url.endsWith('.ts') ? '../../compose/scoring-thread.ts' : './scoring-thread.cjs',
+  import.meta.url,
+)
 
 /** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ThreadStart`. */
 export interface BlankThread {
