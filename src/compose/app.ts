@@ -26,7 +26,7 @@ import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceDefinition, serviceNamePattern } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import { withProviders } from '../models/repository/provider-attempts.ts'
-import { hasScript, type ThreadSpec } from '../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { ByteBudget } from '../scheduling/byte-budget.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
@@ -34,7 +34,7 @@ import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import { NodeWorker } from '../workers/transport/node-worker.ts'
-import { endSpareThread } from '../workers/transport/prewarmed-worker.ts'
+import { endPrewarmedWorker } from '../workers/transport/prewarmed-worker.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
@@ -192,7 +192,7 @@ function tellOpenServices(opened: readonly OpenedService[]): void {
 interface OpenedService {
   readonly name: string
   readonly definition: ServiceDefinition
-  readonly spec?: ThreadSpec
+  readonly spec?: ServiceSpec
   readonly documents?: OwnDocuments
   readonly failure?: string
 }
@@ -238,7 +238,7 @@ function authorizerFor(
 }
 
 function startScheduler(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   settings: Settings,
   cpuShares: CpuShares,
   metrics: ServiceMetrics,
@@ -337,17 +337,17 @@ let started: Promise<App> | undefined
 
 /** The app of this process, started on first use from its environment and the folder that holds `host.json`. */
 export function startedApp(): Promise<App> {
-  started ??= startWithSpareThread()
+  started ??= startWithPrewarmedWorker()
   return started
 }
 
-async function startWithSpareThread(): Promise<App> {
+async function startWithPrewarmedWorker(): Promise<App> {
   try {
     const app = await startApp(process.env, findAppRoot())
-    void endSpareThread() // no service had the limits that it was started with
+    void endPrewarmedWorker() // no service had the limits that it was started with
     return app
   } catch (refusal) {
-    await endSpareThread() // the process may end now, and must not while the thread is loading native code
+    await endPrewarmedWorker() // the process may end now, and must not while the thread is loading native code
     throw refusal
   }
 }

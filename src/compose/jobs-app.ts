@@ -13,14 +13,14 @@ import { ModelDigests } from '../jobs/model-digest.ts'
 import { ServiceRowScorer } from '../jobs/score-rows.ts'
 import { ScoringLock } from '../jobs/scoring-lock.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import type { ThreadSpec } from '../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   /** Of the services that could be opened, by name. */
-  readonly specs: ReadonlyMap<string, ThreadSpec>
+  readonly specs: ReadonlyMap<string, ServiceSpec>
   /** The app stops. */
   readonly stopping: AbortSignal
 }

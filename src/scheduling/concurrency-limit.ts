@@ -1,7 +1,7 @@
 import { ScoringError } from '../errors.ts'
 
 /** Work that is done few at a time, in the order in which it came: what waits holds no memory yet. */
-export class Turns {
+export class ConcurrencyLimit {
   readonly #atATime: number
   readonly #mayWait: number
   readonly #waiting: (() => void)[] = []
@@ -47,8 +47,8 @@ export class Turns {
   }
 }
 
-/** Turns of a service to unpack bodies: small ones do not wait for large ones, nor services for each other. */
-export class UnpackTurns {
-  readonly small = new Turns(2, 1000)
-  readonly large = new Turns(2, 100)
+/** ConcurrencyLimit of a service to unpack bodies: small ones do not wait for large ones, nor services for each other. */
+export class DecompressionLimits {
+  readonly small = new ConcurrencyLimit(2, 1000)
+  readonly large = new ConcurrencyLimit(2, 100)
 }

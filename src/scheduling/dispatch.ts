@@ -12,11 +12,11 @@ export interface RunStats {
  */
 export const movedFromBytes = 2 ** 20
 
-/** Most requests in one dispatch; bounds the shared progress board. */
+/** Most requests in one dispatch; bounds the shared request states. */
 export const maxDispatchSize = 256
 
 /**
- * Where a request of a dispatch stands, as the thread writes it on the progress board; its owner may withdraw it.
+ * Where a request of a dispatch stands, as the thread writes it in the shared states; its owner may take it back.
  * `decoding`: the script's own `decode` has begun and is waiting for something, so that the thread can do other work.
  */
-export const progress = { waiting: 0, running: 1, answered: 2, withdrawn: 3, decoding: 4 } as const
+export const requestState = { waiting: 0, running: 1, answered: 2, takenBack: 3, decoding: 4 } as const

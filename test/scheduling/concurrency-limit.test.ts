@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { Turns } from '../../src/scheduling/concurrency-limit.ts'
+import { ConcurrencyLimit } from '../../src/scheduling/concurrency-limit.ts'
 
 const always = () => true
 
-describe('Turns', () => {
+describe('ConcurrencyLimit', () => {
   it('lets a few at a time begin, in order, and refuses when too many wait', async () => {
-    const turns = new Turns(2, 3)
+    const turns = new ConcurrencyLimit(2, 3)
     const begun: number[] = []
     const ends: (() => void)[] = []
     const all = Array.from({ length: 5 }, (_, index) =>
@@ -36,7 +36,7 @@ describe('Turns', () => {
         fc.array(outcome, { maxLength: 12 }),
         fc.integer({ min: 1, max: 3 }),
         async (outcomes, atATime) => {
-          const turns = new Turns(atATime, 100)
+          const turns = new ConcurrencyLimit(atATime, 100)
           let under = 0
           const settled = await Promise.allSettled(
             outcomes.map(how =>

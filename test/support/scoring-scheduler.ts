@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
-import { hasScript, type ThreadSpec } from '../../src/models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../../src/models/repository/service-spec.ts'
 import type { LoadReport } from '../../src/models/session/load-report.ts'
 import type { Feeds } from '../../src/models/session/model-session.ts'
 import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
@@ -13,7 +13,7 @@ import { makeServices, type ServiceFiles } from './service-folder.ts'
 /** The scheduler of a service on one real thread, which begins to load. */
 export function startScheduler(
   test: Cleaner,
-  spec: ThreadSpec,
+  spec: ServiceSpec,
 ): { scheduler: ServiceScheduler; loaded: Promise<LoadReport> } {
   const { limits } = spec.definition
   const scheduler = new ServiceScheduler({

@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path'
 import { ScoringError } from '../../errors.ts'
 import type { ServiceFiles } from '../../jobs/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 
 /**
  * The files in the folder of a service: definition, models with the data beside them, scripts and what they import.
@@ -12,13 +12,13 @@ import type { ThreadSpec } from '../../models/repository/service-spec.ts'
  */
 export class FolderServiceFiles implements ServiceFiles {
   readonly #root: string
-  readonly #specs: ReadonlyMap<string, ThreadSpec>
+  readonly #specs: ReadonlyMap<string, ServiceSpec>
 
   /**
    * @param root  folder of services
    * @param specs  of those that could be opened, by name
    */
-  constructor(root: string, specs: ReadonlyMap<string, ThreadSpec>) {
+  constructor(root: string, specs: ReadonlyMap<string, ServiceSpec>) {
     this.#root = root
     this.#specs = specs
   }

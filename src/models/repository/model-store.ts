@@ -1,5 +1,5 @@
 import type { OwnDocuments } from '../definition/own-documents.ts'
-import type { ThreadSpec } from './service-spec.ts'
+import type { ServiceSpec } from './service-spec.ts'
 
 /** Where services and their models lie. Port: `adapters/local/folder-model-store.ts` implements it. */
 export interface ModelStore {
@@ -12,7 +12,7 @@ export interface ModelStore {
    *
    * @throws ServiceLoadError naming the file and key that the owner has to mend
    */
-  openService(name: string): Promise<ThreadSpec>
+  openService(name: string): Promise<ServiceSpec>
   /**
    * OpenAPI documents that the owner wrote. Apart from the rest, because only who answers requests needs them, no thread.
    *

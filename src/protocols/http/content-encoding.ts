@@ -13,7 +13,7 @@ import {
 } from 'node:zlib'
 import { ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
-import type { UnpackTurns } from '../../scheduling/concurrency-limit.ts'
+import type { DecompressionLimits } from '../../scheduling/concurrency-limit.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireResponse } from './wire.ts'
 
@@ -41,7 +41,7 @@ const pieceBytes = 2 ** 18
 export interface UnpackingRequest {
   /** Of the request: what is packed counts already, what comes out is added. */
   readonly held: HeldBytes
-  readonly turns: UnpackTurns
+  readonly turns: DecompressionLimits
   readonly isAbandoned: () => boolean
 }
 

@@ -1,17 +1,17 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ScoringError } from '../../errors.ts'
-import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
+import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import { type Failure, failure } from '../../scheduling/inference-result.ts'
-import type { FromThread } from '../transport/messages.ts'
+import type { WorkerMessage } from '../transport/messages.ts'
 import { type CrossingResult, packResults, packTensors } from '../transport/packed-dispatch.ts'
-import type { ProgressBoard } from '../transport/request-states.ts'
+import type { RequestStates } from '../transport/request-states.ts'
 import { threadClock } from '../transport/request-states.ts'
 import { sendBody } from '../transport/streamed-body.ts'
 import type { Codec, RunOutput } from './codec.ts'
 import type { LoadedService } from './load-service.ts'
 import { logFailure } from './thread-log.ts'
 
-export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[]) => void
+export type PostMessage = (message: WorkerMessage, transfer: (ArrayBuffer | MessagePort)[]) => void
 
 /** Answers are posted together; an answer waits no longer than this for the next. */
 const flushAfterMs = 2
@@ -29,9 +29,9 @@ interface ScoredRequest {
 
 /** What becomes of each request of a dispatch, on its way to their owner, and what was run for them. */
 export class DispatchResults {
-  readonly #board: ProgressBoard
+  readonly #states: RequestStates
   readonly #service: LoadedService
-  readonly #post: PostFromThread
+  readonly #post: PostMessage
   #indexes: number[] = []
   #results: RunResult[] = []
   #runs: number[] = []
@@ -41,8 +41,8 @@ export class DispatchResults {
   readonly #cameAt = new Float64Array(maxDispatchSize)
   #flushedAt = 0
 
-  constructor(board: ProgressBoard, service: LoadedService, post: PostFromThread) {
-    this.#board = board
+  constructor(states: RequestStates, service: LoadedService, post: PostMessage) {
+    this.#states = states
     this.#service = service
     this.#post = post
   }
@@ -70,9 +70,9 @@ export class DispatchResults {
   begin(index: number): boolean {
     // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
     if (!this.#service.isBuiltIn && this.#results.length > 0) this.flush()
-    this.#board.startedAt = threadClock()
-    const isBegun = this.#board.change(index, progress.waiting, progress.running)
-    if (!isBegun) this.withdrawn()
+    this.#states.startedAt = threadClock()
+    const isBegun = this.#states.change(index, requestState.waiting, requestState.running)
+    if (!isBegun) this.takenBack()
     return isBegun
   }
 
@@ -94,7 +94,7 @@ export class DispatchResults {
       const encodeMs = now - startedAt
       // All the rest: others had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
-      this.#board.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
+      this.#states.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
       this.#add(index, output)
     }
     try {
@@ -115,7 +115,7 @@ export class DispatchResults {
   }
 
   /** Its owner has taken a request back: nothing is to be said of it. */
-  withdrawn(): void {
+  takenBack(): void {
     this.#settle()
   }
 
@@ -141,7 +141,7 @@ export class DispatchResults {
   }
 
   #add(index: number, result: RunResult): void {
-    this.#board.set(index, progress.answered)
+    this.#states.set(index, requestState.answered)
     this.#indexes.push(index)
     this.#results.push(result)
     this.#settle()

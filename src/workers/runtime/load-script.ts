@@ -1,6 +1,6 @@
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { hasScript, type StageSpec, type ThreadSpec } from '../../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec, type StageSpec } from '../../models/repository/service-spec.ts'
 import type { Feeds, ModelSession } from '../../models/session/model-session.ts'
 import { type RequestHeaders, TensorInput } from '../../scripts/api.ts'
 import type { RowSettings } from '../../scripts/feeds.ts'
@@ -10,7 +10,7 @@ import type { OwnersWord } from '../../scripts/row-sharing.ts'
 import { parameterNotes } from '../../scripts/run-parameters.ts'
 import { initScript, type Script } from '../../scripts/script.ts'
 import { blamingUnequalRows, builtInScript } from '../../scripts/tensor-script.ts'
-import { traced } from '../transport/run-records.ts'
+import { recorded } from '../transport/run-records.ts'
 import { importEntryModule } from './entry-module.ts'
 import type { ModelLoader } from './model-loader.ts'
 import { callScript, withCalls } from './script-calls.ts'
@@ -34,8 +34,8 @@ export interface LoadedScript {
  *
  * @throws ServiceLoadError saying what the owner of the service has to mend
  */
-export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
-  const call: typeof callScript = hasScript(spec) ? work => traced(() => callScript(work)) : traced
+export async function loadScript(spec: ServiceSpec, models: ModelLoader): Promise<LoadedScript> {
+  const call: typeof callScript = hasScript(spec) ? work => recorded(() => callScript(work)) : recorded
   try {
     const loaded = await call(() => loadUnwatched(spec, models))
     return { ...loaded, script: withCalls(loaded.script, call) }
@@ -47,7 +47,7 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   }
 }
 
-async function loadUnwatched(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
+async function loadUnwatched(spec: ServiceSpec, models: ModelLoader): Promise<LoadedScript> {
   const { accelerator } = spec.definition
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {
@@ -62,7 +62,7 @@ async function loadUnwatched(spec: ThreadSpec, models: ModelLoader): Promise<Loa
 }
 
 async function loadPipeline(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   [first, ...others]: readonly StageSpec[],
   models: ModelLoader,
 ): Promise<LoadedScript> {
@@ -92,7 +92,7 @@ interface LoadedStage {
 
 /** The first stage takes the request: any kind of script, or a model with its built-in script. */
 async function loadFirst(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   stage: StageSpec,
   models: ModelLoader,
 ): Promise<LoadedStage & Pick<LoadedScript, 'script' | 'input' | 'notes'>> {
@@ -115,7 +115,7 @@ async function loadFirst(
   return { stage: scriptStage(stage.name, () => undefined, word), script, input, output, notes }
 }
 
-async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
+async function loadStage(spec: ServiceSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     return { stage: modelStage(stage.name, model, stage.maxRows), model }
@@ -133,16 +133,16 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
   return { stage: scriptStage(stage.name, run, ownersWord(spec)), output: module.output }
 }
 
-function ownersWord({ definition }: ThreadSpec): OwnersWord {
+function ownersWord({ definition }: ServiceSpec): OwnersWord {
   return definition.batching.rowsAreIndependent
 }
 
-function rowSettingsOf({ definition }: ThreadSpec): RowSettings {
+function rowSettingsOf({ definition }: ServiceSpec): RowSettings {
   const { missing, input } = definition
   return { missing, ...(input.columns && { columns: input.columns }) }
 }
 
-function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {
+function contextFor(spec: ServiceSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {
   return {
     modelDir: spec.modelDir,
     loadModel: async (name?: string) => models.load(name, accelerator),

@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { hasScript, type ModelPath, type ThreadSpec } from '../../models/repository/service-spec.ts'
+import { hasScript, type ModelPath, type ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport, UncachedModel } from '../../models/session/load-report.ts'
 import { listsOf, type ModelSession, type TensorInfo } from '../../models/session/model-session.ts'
 import type { Placement } from '../../models/session/placement.ts'
@@ -69,7 +69,7 @@ export interface LoadedService {
   /** Rows of a request. */
   readonly maxRows: number
   readonly runLimits: RunLimits
-  readonly response: ThreadSpec['definition']['response']
+  readonly response: ServiceSpec['definition']['response']
 }
 
 /**
@@ -78,7 +78,7 @@ export interface LoadedService {
  * @throws ServiceLoadError saying what the owner of the service has to mend
  */
 export async function loadService(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   parts: WorkerParts,
 ): Promise<{ service: LoadedService; report: LoadReport }> {
   Tensor.takes = spec.definition.missing === 'error' ? 'none' : 'all'
@@ -158,7 +158,7 @@ function rowsMayShareRequest(sharing: RowSharing, inputs: readonly TensorInfo[])
 }
 
 /** Why rows do not share runs; or that they do by nothing but their owner's word. */
-function sharingNotes(spec: ThreadSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
+function sharingNotes(spec: ServiceSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
   const isSaidToShare = spec.definition.batching.rowsAreIndependent === true
   if (sharing.kind === 'alone') {
     const remark =

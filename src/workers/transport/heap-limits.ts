@@ -14,7 +14,7 @@ const generousFromMb = 2048
  *
  * @param maxMemoryMb  what the watch lets it hold
  */
-export function heapLimitsOf(maxMemoryMb: number, mostMb = 1.5 * halfOfMemoryMb()): ResourceLimits {
+export function heapLimits(maxMemoryMb: number, mostMb = 1.5 * halfOfMemoryMb()): ResourceLimits {
   const usualMb = 64 + 1.5 * maxMemoryMb
   const roomyMb = Math.min(maxMemoryMb + largestPieceMb, mostMb, generousFromMb - 1)
   return { maxOldGenerationSizeMb: isWatched ? Math.max(usualMb, roomyMb) : usualMb, maxYoungGenerationSizeMb: 16 }

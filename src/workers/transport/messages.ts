@@ -1,38 +1,38 @@
 import { MessagePort } from 'node:worker_threads'
 import { isErrorCode } from '../../errors.ts'
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { RunStats } from '../../scheduling/dispatch.ts'
 import { arrayOf, isDtype, type TensorData } from '../../tensor/dtype.ts'
 import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { PackedRequests, PackedResults } from './packed-dispatch.ts'
-import type { TracePlace } from './run-records.ts'
+import type { RecordLocation } from './run-records.ts'
 
 /** What a thread is started with. */
-export interface BlankThreadData {
-  readonly gate: SharedArrayBuffer
+export interface WorkerBootData {
+  readonly guard: SharedArrayBuffer
   /** All that is said between a thread and its owner; `parentPort` belongs to whatever the scripts there import. */
   readonly port: MessagePort
 }
 
 /** The first message to a thread: what makes it a thread of a service. */
-export interface ThreadStart {
-  readonly spec: ThreadSpec
-  readonly board: SharedArrayBuffer
+export interface ServiceAssignment {
+  readonly spec: ServiceSpec
+  readonly states: SharedArrayBuffer
   /** Of optimized models; undefined: there is none. */
   readonly cacheFolder: string | undefined
   /** Where it writes down what it runs; undefined: nowhere. */
-  readonly trace: TracePlace | undefined
+  readonly trace: RecordLocation | undefined
 }
 
 /** To the thread: score these. One dispatch at a time. */
-export interface ToThread extends PackedRequests {
+export interface DispatchMessage extends PackedRequests {
   /** Which of the requests that the last dispatch yielded go on, by position; they come before the others. Absent: none. */
   readonly resumed?: readonly number[] | undefined
 }
 
 /** From the thread. */
-export type FromThread =
+export type WorkerMessage =
   | { readonly type: 'loaded'; readonly report: LoadReport }
   | { readonly type: 'load-failed'; readonly reason: string }
   | ({
@@ -53,15 +53,15 @@ type Fields = Readonly<Record<string, unknown>>
  * @param expected  1 at each index of the dispatch whose result may come; what a message settles becomes 0
  * @returns undefined for a message that our runtime would not send
  */
-export function readFromThread(message: unknown, expected: Uint8Array): FromThread | undefined {
+export function readWorkerMessage(message: unknown, expected: Uint8Array): WorkerMessage | undefined {
   if (!isFields(message)) return undefined
   switch (message.type) {
     case 'loaded':
-      return isReport(message.report) ? (message as unknown as FromThread) : undefined
+      return isReport(message.report) ? (message as unknown as WorkerMessage) : undefined
     case 'load-failed':
-      return typeof message.reason === 'string' ? (message as unknown as FromThread) : undefined
+      return typeof message.reason === 'string' ? (message as unknown as WorkerMessage) : undefined
     case 'results':
-      return isResults(message, expected) ? (message as unknown as FromThread) : undefined
+      return isResults(message, expected) ? (message as unknown as WorkerMessage) : undefined
     default:
       return undefined
   }

@@ -5,7 +5,7 @@ const closed = 1
  * Keeps a thread from being ended inside ONNX Runtime. Its binding throws when JavaScript ends under it, where nobody can
  * catch it: the whole process aborts (1.30, `terminate called after throwing an instance of 'Napi::Error'`).
  */
-export class NativeGate {
+export class NativeCallGuard {
   static readonly bytes = 8
   readonly #state: Int32Array
 
@@ -13,7 +13,7 @@ export class NativeGate {
     this.#state = new Int32Array(memory)
   }
 
-  /** The thread goes in; where its owner has closed the gate, it waits here for its end. */
+  /** The thread goes in; where its owner has closed the guard, it waits here for its end. */
   enter(): void {
     Atomics.store(this.#state, inside, 1)
     if (Atomics.load(this.#state, closed) === 0) return

@@ -2,17 +2,17 @@ import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker
 import { removeProfilesOf } from '../../adapters/onnxruntime/node-profile.ts'
 import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
-import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
+import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { WorkerEvent, WorkerThread } from '../pool/worker-thread.ts'
-import type { FromThread, ThreadStart, ToThread } from './messages.ts'
-import { readFromThread } from './messages.ts'
+import type { DispatchMessage, ServiceAssignment, WorkerMessage } from './messages.ts'
+import { readWorkerMessage } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
-import type { NativeGate } from './native-call-guard.ts'
+import type { NativeCallGuard } from './native-call-guard.ts'
 import { buffersToMove, packRequests, unpackResults } from './packed-dispatch.ts'
-import { takeBlankThread } from './prewarmed-worker.ts'
-import { asPerformanceNow, ProgressBoard, threadClock } from './request-states.ts'
+import { takePrewarmedWorker } from './prewarmed-worker.ts'
+import { asPerformanceNow, RequestStates, threadClock } from './request-states.ts'
 import type { RunRecords } from './run-records.ts'
 import { receiveBody } from './streamed-body.ts'
 
@@ -30,8 +30,8 @@ export class NodeWorker implements WorkerThread {
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #onEvent: (event: WorkerEvent) => void
-  readonly #board: ProgressBoard
-  readonly #gate: NativeGate
+  readonly #states: RequestStates
+  readonly #guard: NativeCallGuard
   readonly #providers: ReturnType<typeof providersOfService>
   /** Node.js forgets the id of a thread that has ended. */
   readonly #threadId: number
@@ -49,18 +49,18 @@ export class NodeWorker implements WorkerThread {
   /** 1 for each index of the dispatch whose result has not come, also if the request was taken back. */
   readonly #expected = new Uint8Array(maxDispatchSize)
 
-  constructor(spec: ThreadSpec, { maxMemoryMb, onEvent, cacheFolder, records }: NodeWorkerOptions) {
-    const { worker, port, gate } = takeBlankThread(maxMemoryMb)
+  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, cacheFolder, records }: NodeWorkerOptions) {
+    const { worker, port, guard } = takePrewarmedWorker(maxMemoryMb)
     this.#worker = worker
     this.#port = port
     this.#onEvent = onEvent
-    this.#gate = gate
+    this.#guard = guard
     this.#timeoutMs = spec.definition.limits.timeoutMs
-    const board = new SharedArrayBuffer(ProgressBoard.bytes)
-    this.#board = new ProgressBoard(board)
+    const states = new SharedArrayBuffer(RequestStates.bytes)
+    this.#states = new RequestStates(states)
     this.#providers = providersOfService(spec)
     const trace = records?.take()
-    const start: ThreadStart = { spec, board, cacheFolder, trace }
+    const start: ServiceAssignment = { spec, states, cacheFolder, trace }
     port.postMessage(start)
     this.#threadId = worker.threadId
     passOnLines(spec.service, worker.stdout, process.stdout)
@@ -84,35 +84,35 @@ export class NodeWorker implements WorkerThread {
 
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
     const count = resumed.length + requests.length
-    this.#board.clear(count)
-    this.#board.startedAt = threadClock()
+    this.#states.clear(count)
+    this.#states.startedAt = threadClock()
     this.#isBusy = true
     this.#expected.fill(0)
     this.#expected.fill(1, 0, count)
     const packed = packRequests(requests)
-    const message: ToThread = resumed.length > 0 ? { ...packed, resumed } : packed
+    const message: DispatchMessage = resumed.length > 0 ? { ...packed, resumed } : packed
     this.#port.postMessage(message, buffersToMove(packed))
   }
 
   isRunning(index: number): boolean {
-    return this.#board.get(index) === progress.running
+    return this.#states.get(index) === requestState.running
   }
 
   isDecoding(index: number): boolean {
-    return this.#board.get(index) === progress.decoding
+    return this.#states.get(index) === requestState.decoding
   }
 
   isAnswered(index: number): boolean {
-    return this.#board.get(index) === progress.answered
+    return this.#states.get(index) === requestState.answered
   }
 
   takeBack(index: number): boolean {
-    const { waiting, decoding, withdrawn } = progress
-    return this.#board.change(index, waiting, withdrawn) || this.#board.change(index, decoding, withdrawn)
+    const { waiting, decoding, takenBack } = requestState
+    return this.#states.change(index, waiting, takenBack) || this.#states.change(index, decoding, takenBack)
   }
 
   runningSince(): number {
-    return asPerformanceNow(this.#board.startedAt)
+    return asPerformanceNow(this.#states.startedAt)
   }
 
   computedMs(): number {
@@ -136,7 +136,7 @@ export class NodeWorker implements WorkerThread {
 
   /** Ends the thread. It first has to leave a run of its model, which nothing else can end. */
   async terminate(): Promise<void> {
-    await this.#gate.close()
+    await this.#guard.close()
     if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
     await this.#worker.terminate()
   }
@@ -144,7 +144,7 @@ export class NodeWorker implements WorkerThread {
   /** Code of a service's owner can send messages too: one that our runtime would not send now ends the thread. */
   #receive(given: unknown): void {
     if (this.#isBroken) return
-    const message = readFromThread(given, this.#expected)
+    const message = readWorkerMessage(given, this.#expected)
     if (!message || !this.#isExpected(message)) return this.#break()
     switch (message.type) {
       case 'loaded': {
@@ -160,7 +160,7 @@ export class NodeWorker implements WorkerThread {
         if (isLast) this.#isBusy = false
         const results = unpackResults(message.results, {
           executionProvider: this.#executionProvider,
-          timings: position => this.#board.timings(indexes[position] as number),
+          timings: position => this.#states.timings(indexes[position] as number),
           receiveBody: port => this.#receiveBody(port),
         })
         this.#onEvent({ kind: 'results', indexes, results, isLast, yielded, runs, bisected })
@@ -173,7 +173,7 @@ export class NodeWorker implements WorkerThread {
     return receiveBody(port, this.#timeoutMs, () => this.#streamCount--)
   }
 
-  #isExpected({ type }: FromThread): boolean {
+  #isExpected({ type }: WorkerMessage): boolean {
     return type === 'loaded' || type === 'load-failed' ? !this.#isLoaded : this.#isBusy
   }
 

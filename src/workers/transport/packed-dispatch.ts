@@ -106,7 +106,7 @@ export function unpackRequests({
   })
 }
 
-/** A result as it crosses: a body that is still to come has a port of its own. Timings are on the progress board. */
+/** A result as it crosses: a body that is still to come has a port of its own. Timings are in the shared states. */
 export type CrossingResult =
   | Exclude<Output<Uint8Array | MessagePort>, TensorOutputs>
   | { readonly kind: 'tensors'; readonly outputs: PackedTensors }

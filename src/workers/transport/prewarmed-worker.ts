@@ -1,9 +1,9 @@
 import '../../adapters/onnxruntime/telemetry-off.ts'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
-import { heapLimitsOf } from './heap-limits.ts'
-import type { BlankThreadData } from './messages.ts'
-import { NativeGate } from './native-call-guard.ts'
+import { heapLimits } from './heap-limits.ts'
+import type { WorkerBootData } from './messages.ts'
+import { NativeCallGuard } from './native-call-guard.ts'
 
 /** The file a scoring thread starts from: the bundle beside this one, or the source when run from source. */
 export const threadEntry = new URL(
@@ -11,12 +11,12 @@ export const threadEntry = new URL(
   import.meta.url,
 )
 
-/** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ThreadStart`. */
-export interface BlankThread {
+/** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ServiceAssignment`. */
+export interface PrewarmedWorker {
   readonly worker: Worker
   /** What its owner says to it, and hears of it. */
   readonly port: MessagePort
-  readonly gate: NativeGate
+  readonly guard: NativeCallGuard
   readonly maxMemoryMb: number
 }
 
@@ -28,11 +28,11 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
 }
 
-let spare: BlankThread | undefined
+let spare: PrewarmedWorker | undefined
 
 /** Has a thread ready for the first service whose threads may hold so much memory. */
-export function startSpareThread(maxMemoryMb: number): BlankThread {
-  const started = startBlankThread(maxMemoryMb)
+export function prewarmWorker(maxMemoryMb: number): PrewarmedWorker {
+  const started = startWorkerThread(maxMemoryMb)
   spare = started
   // Whoever wants a thread then starts one, and is told the reason, which is the same.
   const forget = () => {
@@ -44,28 +44,28 @@ export function startSpareThread(maxMemoryMb: number): BlankThread {
 }
 
 /** The spare thread, if it suits, or else a new one. */
-export function takeBlankThread(maxMemoryMb: number): BlankThread {
-  if (spare?.maxMemoryMb !== maxMemoryMb) return startBlankThread(maxMemoryMb)
+export function takePrewarmedWorker(maxMemoryMb: number): PrewarmedWorker {
+  if (spare?.maxMemoryMb !== maxMemoryMb) return startWorkerThread(maxMemoryMb)
   const taken = spare
   spare = undefined
   return taken
 }
 
 /** Ends the spare thread, if nobody has taken it. */
-export async function endSpareThread(): Promise<void> {
+export async function endPrewarmedWorker(): Promise<void> {
   const unused = spare
   spare = undefined
-  await unused?.gate.close()
+  await unused?.guard.close()
   await unused?.worker.terminate()
 }
 
-function startBlankThread(maxMemoryMb: number): BlankThread {
+function startWorkerThread(maxMemoryMb: number): PrewarmedWorker {
   webgpuTurns() // threads that start from here on have the same
-  const memory = new SharedArrayBuffer(NativeGate.bytes)
-  const gate = new NativeGate(memory)
-  gate.enter() // until the thread has loaded ONNX Runtime
+  const memory = new SharedArrayBuffer(NativeCallGuard.bytes)
+  const guard = new NativeCallGuard(memory)
+  guard.enter() // until the thread has loaded ONNX Runtime
   const { port1: port, port2: portOfThread } = new MessageChannel()
-  const workerData: BlankThreadData = { gate: memory, port: portOfThread }
+  const workerData: WorkerBootData = { guard: memory, port: portOfThread }
   const worker = new Worker(threadEntry, {
     workerData,
     transferList: [portOfThread],
@@ -74,10 +74,10 @@ function startBlankThread(maxMemoryMb: number): BlankThread {
     stderr: true,
     env: withoutSecrets(process.env),
     execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
-    resourceLimits: heapLimitsOf(maxMemoryMb),
+    resourceLimits: heapLimits(maxMemoryMb),
   })
   // The host's server keeps the process alive; idle threads must not keep it from ending.
   worker.unref()
-  worker.on('exit', () => gate.leave())
-  return { worker, port, gate, maxMemoryMb }
+  worker.on('exit', () => guard.leave())
+  return { worker, port, guard, maxMemoryMb }
 }

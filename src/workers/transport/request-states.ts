@@ -1,4 +1,4 @@
-import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
+import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { Timings } from '../../scheduling/inference-result.ts'
 
 /** Numbers that an answer has. */
@@ -9,7 +9,7 @@ const timeCount = 4
  * each request of the dispatch. Its times are here as well, because numbers in messages cost more. They are written
  * before the answer is told, and stay until another request gets its place.
  */
-export class ProgressBoard {
+export class RequestStates {
   static readonly bytes = 8 + (4 + 8 * timeCount) * maxDispatchSize
   readonly #startedAt: Float64Array
   readonly #states: Int32Array
@@ -39,7 +39,7 @@ export class ProgressBoard {
     const indexes: number[] = []
     for (let index = 0; index < requestCount; index++) {
       const state = this.get(index)
-      if (state === progress.running || state === progress.decoding) indexes.push(index)
+      if (state === requestState.running || state === requestState.decoding) indexes.push(index)
     }
     return indexes
   }

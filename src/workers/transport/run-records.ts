@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } fro
 import { join } from 'node:path'
 import { openCacheFolder } from '../../adapters/model-cache/cache-folder.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
-import type { ProgressBoard } from './request-states.ts'
+import type { RequestStates } from './request-states.ts'
 
 /** What a thread was running when its process ended. */
 export interface LostRun {
@@ -40,11 +40,11 @@ export class RunRecords {
   }
 
   /** For one thread, until it gives it back. */
-  take(): TracePlace {
+  take(): RecordLocation {
     return { path: this.#path, at: (this.#free.pop() ?? this.#count++) * recordBytes }
   }
 
-  giveBack({ at }: TracePlace): void {
+  giveBack({ at }: RecordLocation): void {
     this.#free.push(at / recordBytes)
   }
 
@@ -88,28 +88,28 @@ function isAlive(pid: number): boolean {
 /** What a thread is running, written down where it outlives the process: some faults of a script, or of native code, end that. */
 
 /** Where a thread writes. */
-export interface TracePlace {
+export interface RecordLocation {
   readonly path: string
   /** Bytes from the beginning of the file. */
   readonly at: number
 }
 
-class RunTrace {
+class RunRecorder {
   readonly #file: number
   readonly #at: number
   readonly #service: string
-  readonly #board: ProgressBoard
+  readonly #states: RequestStates
   readonly #nothing = new Uint8Array(1)
   /** Ids of the requests of the dispatch. */
   #names: string[] = []
   /** Ids of those that the last dispatch yielded. */
   #yielded: string[] = []
 
-  constructor({ path, at }: TracePlace, service: string, board: ProgressBoard) {
+  constructor({ path, at }: RecordLocation, service: string, states: RequestStates) {
     this.#file = openSync(path, 'r+')
     this.#at = at
     this.#service = service
-    this.#board = board
+    this.#states = states
   }
 
   dispatched(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
@@ -123,7 +123,7 @@ class RunTrace {
   }
 
   begin(): void {
-    const names = this.#board.begun(this.#names.length).map(index => this.#names[index] as string)
+    const names = this.#states.begun(this.#names.length).map(index => this.#names[index] as string)
     if (names.length === 0) return // a run to warm up
     const record = encodeRecord(this.#service, names)
     writeSync(this.#file, record, 0, record.length, this.#at)
@@ -134,26 +134,26 @@ class RunTrace {
   }
 }
 
-let trace: RunTrace | undefined
+let trace: RunRecorder | undefined
 
 /** That of this thread, from here on. */
-export function openRunTrace(place: TracePlace, service: string, board: ProgressBoard): void {
-  trace = new RunTrace(place, service, board)
+export function openRunRecord(place: RecordLocation, service: string, states: RequestStates): void {
+  trace = new RunRecorder(place, service, states)
 }
 
 /** What was handed over, before any of it is begun. */
-export function traceDispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
+export function recordDispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
   trace?.dispatched(requests, resumed)
 }
 
 /** Writes down what is begun now, and does it. */
-export function traced<T>(work: () => T): T {
+export function recorded<T>(work: () => T): T {
   trace?.begin()
   return work()
 }
 
 /** Nothing of the dispatch is left, but what it yielded. */
-export function traceEnd(yielded: readonly number[] = []): void {
+export function recordEnd(yielded: readonly number[] = []): void {
   trace?.yielded(yielded)
   trace?.end()
 }

@@ -1,5 +1,5 @@
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
-import { progress } from '../../../src/scheduling/dispatch.ts'
+import { requestState } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { WorkerEvent, WorkerThread } from '../../../src/workers/pool/worker-thread.ts'
@@ -62,7 +62,7 @@ export class FakeWorker implements WorkerThread {
     this.#yielded = []
     this.startedAt = Date.now()
     this.states.length = 0
-    for (const _ of texts) this.states.push(progress.waiting)
+    for (const _ of texts) this.states.push(requestState.waiting)
   }
 
   /** Ends the dispatch between two slices: the requests that it has not answered go on with the next one. */
@@ -74,7 +74,7 @@ export class FakeWorker implements WorkerThread {
 
   /** Indexes of what it holds, taken back or not. */
   get unanswered(): number[] {
-    return [...this.current.keys()].filter(index => this.states[index] !== progress.answered)
+    return [...this.current.keys()].filter(index => this.states[index] !== requestState.answered)
   }
 
   get current(): string[] {
@@ -87,7 +87,7 @@ export class FakeWorker implements WorkerThread {
   }
 
   answer(index: number): void {
-    this.states[index] = progress.answered
+    this.states[index] = requestState.answered
     this.#report([index], { isLast: false, yielded: [] })
   }
 
@@ -103,26 +103,26 @@ export class FakeWorker implements WorkerThread {
 
   /** Has run it, and the answer is on its way. */
   hasRun(index: number): void {
-    this.states[index] = progress.answered
+    this.states[index] = requestState.answered
   }
 
   begin(...indexes: number[]): void {
     this.startedAt = Date.now()
-    for (const index of indexes) this.states[index] = progress.running
+    for (const index of indexes) this.states[index] = requestState.running
   }
 
   /** The script decodes these bodies, and does not keep the thread. */
   decode(...indexes: number[]): void {
-    for (const index of indexes) this.states[index] = progress.decoding
+    for (const index of indexes) this.states[index] = requestState.decoding
   }
 
   /** Has decoded it, and not begun its run. */
   waitForRun(index: number): void {
-    this.states[index] = progress.waiting
+    this.states[index] = requestState.waiting
   }
 
   isTakenBack(index: number): boolean {
-    return this.states[index] === progress.withdrawn
+    return this.states[index] === requestState.takenBack
   }
 
   die(exit: FakeExit = { isOutOfMemory: false, detail: 'exit code 7' }): void {
@@ -132,20 +132,20 @@ export class FakeWorker implements WorkerThread {
   }
 
   isRunning(index: number): boolean {
-    return this.states[index] === progress.running
+    return this.states[index] === requestState.running
   }
 
   isDecoding(index: number): boolean {
-    return this.states[index] === progress.decoding
+    return this.states[index] === requestState.decoding
   }
 
   isAnswered(index: number): boolean {
-    return this.states[index] === progress.answered
+    return this.states[index] === requestState.answered
   }
 
   takeBack(index: number): boolean {
     if (this.isRunning(index) || this.isAnswered(index)) return false
-    this.states[index] = progress.withdrawn
+    this.states[index] = requestState.takenBack
     return true
   }
 

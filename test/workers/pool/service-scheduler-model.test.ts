@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
-import { progress } from '../../../src/scheduling/dispatch.ts'
+import { requestState } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import type { WorkerEvent } from '../../../src/workers/pool/worker-thread.ts'
@@ -13,7 +13,7 @@ const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 4
 const watchMs = 50
 /** However many online requests there are, one of a job goes first after this. */
 const holdBackMs = 1000
-const watched = [progress.waiting, progress.running] as number[]
+const watched = [requestState.waiting, requestState.running] as number[]
 
 /** A request as its caller knows it. */
 interface Caller {
