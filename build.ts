@@ -4,14 +4,14 @@
  * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
- * - `optimizer-process.cjs` writes one entry of the local cache of optimized models, and ends
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
- * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue or timer triggers
+ * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue triggers
+ * - `optimize.cjs`     `npm run optimize`: optimizes models and writes the result beside them
  * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
@@ -55,7 +55,7 @@ await bundle({
   entryPoints: {
     functions: 'functions/main.ts',
     'scoring-thread': 'src/compose/scoring-thread.ts',
-    'optimizer-process': 'src/adapters/model-cache/optimizer-process.ts',
+    optimize: 'src/tools/optimize.ts',
     cli: 'src/cli/main.ts',
     'host-process': 'src/host/host-process.ts',
   },
@@ -64,7 +64,7 @@ await bundle({
 await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
 await bundle({ entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
-await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/storage/azure-storage.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })
 await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },

@@ -58,29 +58,4 @@ describe('startApp', () => {
       /^StartupError: .*KEY_VAULT_URL/,
     )
   })
-
-  it('does without a cache of optimized models where it can have none, and says so once', async test => {
-    const SCORING_MODELS = await makeServices(
-      { ...files, 'tut/service.json': {}, 'tut/1/model.onnx': files['sut/1/model.onnx'] },
-      test,
-    )
-    const root = await appRoot(test)
-    const SCORING_MODEL_CACHE = join(root, 'a-file')
-    await writeFile(SCORING_MODEL_CACHE, '')
-    const lines = vi.spyOn(console, 'error').mockReturnValue()
-    vi.spyOn(console, 'log').mockReturnValue()
-    test.onTestFinished(() => void vi.restoreAllMocks())
-    const app = await startApp(
-      { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS, SCORING_MODEL_CACHE },
-      root,
-    )
-    try {
-      for (const service of app.catalogue.all) await service.waitUntilLoaded(undefined)
-      const said = lines.mock.calls.map(([line]) => String(line)).filter(line => line.includes('cache'))
-      assert.equal(said.length, 1)
-      assert.match(said[0] ?? '', /^no local cache of optimized models: .*a-file.* \(SCORING_MODEL_CACHE\)$/)
-    } finally {
-      await app.stop()
-    }
-  })
 })

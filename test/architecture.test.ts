@@ -65,6 +65,8 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'protocols/jobs': ['jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
+/** Programs beside the app: they share nothing with its rooms but errors.ts. */
+const programs: Record<string, readonly string[]> = { host: [], cli: ['host'] }
 const forEverybody = ['tensor', 'telemetry', 'errors.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
@@ -83,10 +85,21 @@ describe('the rooms', () => {
   it('import each other in one direction only', () => {
     for (const file of globSync('src/*/**/*.ts')) {
       const allowed = mayImport[roomOf(file)]
-      if (!allowed) continue // adapters and compose know all others; host and cli are programs of their own
+      if (!allowed) continue // adapters and compose know all others
       for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
         const room = roomOf(normalize(join(dirname(file), target)))
         assert.ok([roomOf(file), ...allowed, ...forEverybody].includes(room), `${file} imports ${target}`)
+      }
+    }
+  })
+
+  it('are not imported by the host and the commands, nor import them', () => {
+    for (const file of globSync('src/**/*.ts')) {
+      for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
+        const [from, to] = [roomOf(file), roomOf(normalize(join(dirname(file), target)))]
+        const allowed = programs[from]
+        if (allowed) assert.ok([from, ...allowed, 'errors.ts'].includes(to), `${file} imports ${target}`)
+        else assert.ok(!Object.hasOwn(programs, to), `${file} imports ${target}`)
       }
     }
   })
@@ -107,8 +120,8 @@ describe('the rooms', () => {
       'src/adapters/entra-id/entra-authorizers.ts', // expiry of tokens
       'src/adapters/azure/open-key-vault.ts', // the same
       'src/adapters/azure/long-waits.ts', // Retry-After as a date
-      'src/adapters/model-cache/cache-folder.ts', // times of files
       'src/compose/jobs-app.ts', // when a job was submitted
+      'src/host/clock.ts',
     ]
     const files = globSync('src/**/*.ts').filter(file => /Date\.now\b/.test(readFileSync(file, 'utf8')))
     assert.deepEqual(

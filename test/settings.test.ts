@@ -32,7 +32,6 @@ describe('readSettings', () => {
       hasServerTiming: true,
       maxThreads: 3,
       maxHeldBytes: undefined,
-      modelCache: '/app/.local/model-cache',
       runRecords: '/app/.local/running',
       executionProviders: undefined,
       storage: {
@@ -71,13 +70,6 @@ describe('readSettings', () => {
       () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, '/app', 2, '/tmp'),
       /^StartupError: setting SCORING_MAX_HELD_BYTES: must be a whole number of bytes, not "1 GB"/,
     )
-  })
-
-  it('keeps optimized models where a deployed app can write, where it is told to, or nowhere', () => {
-    const cacheIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2, '/tmp').modelCache
-    assert.equal(cacheIn({}), '/tmp/scoring-functions-model-cache')
-    assert.equal(cacheIn({ SCORING_MODEL_CACHE: '/mnt/models' }), '/mnt/models')
-    assert.equal(cacheIn({ ...development, SCORING_MODEL_CACHE: 'Off' }), undefined)
   })
 
   it('takes keys of tokens from where nobody can answer instead', () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type LocalStorage, startAzurite } from '../../src/host/azurite.ts'
+import { type LocalStorage, startAzurite } from '../../src/host/azurite/local-storage.ts'
 import { prepareApps } from '../http/our-host.ts'
 import { describeMachine, machineLine } from '../report/machine.ts'
 import { median, ratioOf } from '../report/statistics.ts'

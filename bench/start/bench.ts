@@ -19,7 +19,7 @@ export interface StartResult {
 /** Processes start faster or slower by a third from one to the next. */
 const processesPerRound = 3
 
-/** `npm run bench -- start`: how long until the first answer, and what the local cache of optimized models gains. */
+/** `npm run bench -- start`: how long until the first answer, and what optimizing models ahead of time gains. */
 export async function benchStart(settings: {
   rounds: number
   isBuilt: boolean

@@ -1,26 +1,30 @@
 /**
  * Opens a model as a scoring thread does and scores one row, in a process of its own; prints what each took, as JSON.
  *
- *     node open-session.ts MODEL TINY_MODEL [CACHE_FOLDER]
+ *     node open-session.ts MODEL TINY_MODEL
  */
-import { CachedModels } from '../../src/adapters/model-cache/cached-models.ts'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { syntheticRow } from '../../src/scripts/synthetic-row.ts'
 
-const [path = '', tiny = '', folder] = process.argv.slice(2)
+const [path = '', tiny = ''] = process.argv.slice(2)
 const { accelerator } = ServiceDefinition.parse({})
 await loadOnnxModel({ name: 'tiny', path: tiny, sha256: undefined }, accelerator) // ONNX Runtime's own start
-const cached = new CachedModels(folder)
 const startedAt = performance.now()
-const session = await loadOnnxModel({ name: 'm', path, sha256: undefined }, accelerator, cached)
+const session = await loadOnnxModel({ name: 'm', path, sha256: undefined }, accelerator)
 const openMs = performance.now() - startedAt
 const answer = await session.run(syntheticRow(session.inputs))
 const firstRunMs = performance.now() - startedAt - openMs
 await session.run(syntheticRow(session.inputs))
 const runMs = performance.now() - startedAt - openMs - firstRunMs
-const isHit = folder !== undefined && cached.missing.length === 0
 const sum = Object.values(answer)[0]?.data.at(-1)
 console.log(
-  JSON.stringify({ openMs, firstRunMs, runMs, rssMb: process.memoryUsage.rss() / 2 ** 20, isHit, sum: String(sum) }),
+  JSON.stringify({
+    openMs,
+    firstRunMs,
+    runMs,
+    rssMb: process.memoryUsage.rss() / 2 ** 20,
+    isOptimized: session.isOptimizedAhead,
+    sum: String(sum),
+  }),
 )

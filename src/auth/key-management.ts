@@ -11,6 +11,8 @@ const maxKeyLength = 1024
 /**
  * Lists and changes the keys of services as Azure ML's `listKeys` and `regenerateKey` do, with whatever rights the
  * caller has on the vault. Running apps see a new key when they next read the vault.
+ *
+ * Nothing here calls it: it is for the SDK's `getKeys` and `regenKey`, which come with the client.
  */
 export class KeyManagement {
   readonly #store: SecretStore

@@ -14,7 +14,7 @@ export interface KeySource {
 }
 
 /** The last read that failed. */
-export interface ReadFailure {
+interface ReadFailure {
   /** `timeout`, or the name or code of the error. */
   readonly kind: string
   /** Monotonic. */

@@ -12,7 +12,7 @@ interface ReadSlot {
 }
 
 /** `unavailable`: nobody can tell now, because the keys were not read, or are too old, or none of them counts. */
-export type Verdict = 'known' | 'unknown' | 'unavailable'
+type Verdict = 'known' | 'unknown' | 'unavailable'
 
 const validityFaults = { expired: 'has expired', 'not yet valid': 'is not valid yet' } as const
 

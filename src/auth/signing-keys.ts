@@ -25,7 +25,7 @@ const pauseAfterFailureMs = 5_000
 /** The longest a request waits for keys. */
 const deadlineMs = 5_000
 
-export interface SigningKeysOptions {
+interface SigningKeysOptions {
   readonly source: KeySetSource
   log(line: string): void
   /** Milliseconds of a clock that only goes forward. */

@@ -13,7 +13,7 @@ const maxTokenLength = 16_384
 /** Clocks of issuer and host may differ by so much. */
 const clockToleranceS = 60
 
-export interface TokenAuthorizerOptions {
+interface TokenAuthorizerOptions {
   readonly trust: TokenTrust
   readonly keys: SigningKeys
   /** Milliseconds since 1970. */

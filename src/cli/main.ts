@@ -1,17 +1,17 @@
-/** `scoring-functions [command] [options]`; `npm start` runs `start`. */
+/** The command line: `npm start -- [command] [options]`. Without a command it runs `start`. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findAppRoot } from '../adapters/local/app-root.ts'
 import { StartupError } from '../errors.ts'
+import { findAppRoot } from './app-root.ts'
 import { start, startHelp } from './start.ts'
 
 const help = `Usage: npm start -- [command] [options]
 
 Commands:
-  start            run the scoring services on this machine (the default)
+  start            run the scoring services on this machine (default)
 
 ${startHelp}
-  -h, --help       show this text
+  -h, --help       show this help
   -v, --version    show the version
 `
 

@@ -1,23 +1,23 @@
 import { statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { findAppRoot } from '../adapters/local/app-root.ts'
 import { StartupError } from '../errors.ts'
-import { type LocalStorage, startAzurite, wantsLocalStorage, whenDamaged } from '../host/azurite.ts'
-import { hasAzurite } from '../host/azurite-process.ts'
+import { hasAzurite } from '../host/azurite/azurite-process.ts'
+import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../host/azurite/local-storage.ts'
 import type { Listening } from '../host/host-process.ts'
-import { readCertificate } from '../host/http-server.ts'
+import { readCertificate } from '../host/http/certificate.ts'
 import { readLocalSettings } from '../host/local-settings.ts'
 import { superviseHost } from '../host/supervisor.ts'
+import { findAppRoot } from './app-root.ts'
 import { printFirstRequest } from './first-request.ts'
 
 export const startHelp = `Options of start:
-  -p, --port N     port to listen on; 0 takes a free one (default: Host.LocalHttpPort of local.settings.json, or 7071)
+  -p, --port N     port to listen on; 0 picks a free one (default: Host.LocalHttpPort in local.settings.json, or 7071)
   --address A      address to listen on (default: 127.0.0.1, this machine only)
-  --models DIR     folder of services (default: models)
-  --cert FILE      certificate (PEM) for HTTPS, with --key
-  --key FILE       key (PEM) of the certificate
-  --verbose        a line for every request`
+  --models DIR     folder with the services (default: models)
+  --cert FILE      certificate (PEM) for HTTPS; needs --key
+  --key FILE       private key (PEM) of the certificate
+  --verbose        log every request`
 
 const options = {
   port: { type: 'string', short: 'p' },
@@ -32,10 +32,10 @@ const options = {
 const defaultPort = 7071
 
 /**
- * Starts storage and the host, prints what can be called, and stays until the host ends.
+ * Starts storage and the host, lists the functions, and waits until the host ends.
  *
  * @returns the exit code
- * @throws StartupError for what the person at the keyboard can mend
+ * @throws StartupError for what the user can fix
  */
 export async function start(args: string[]): Promise<number> {
   const values = readArguments(args)
@@ -67,13 +67,13 @@ export async function start(args: string[]): Promise<number> {
       environment,
       onListening: listening => {
         printFunctions(listening)
-        // Another app than ours has none, and no service to show.
+        // Another function app than ours has no services to show.
         if (!listening.functions.some(({ path }) => path === '/health/ready')) return
-        // Its key is the same everywhere, and published: no secret.
-        if (storage) console.log(`Storage of batch jobs, for clients of Azure Storage: '${storage.connectionString}'\n`)
+        // Azurite's key is published, so it is no secret.
+        if (storage) console.log(`Connection string of the local storage: '${storage.connectionString}'\n`)
         const hasVault = Boolean(environment.KEY_VAULT_URL)
         printFirstRequest({ url: listening.url, appRoot, hasVault, certPath: certificate?.cert }).catch(() => {
-          // The host went away meanwhile; the supervisor tells.
+          // The host has ended meanwhile, which the supervisor reports.
         })
       },
       log: line => console.error(line),
@@ -96,7 +96,7 @@ function readPort(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65_535)
-    throw new StartupError(`--port takes a number from 0 to 65535, not "${text}"`)
+    throw new StartupError(`--port is "${text}", and must be a number from 0 to 65535`)
   return port
 }
 
@@ -104,46 +104,49 @@ function readFolder(path: string | undefined): string | undefined {
   if (path === undefined) return undefined
   const folder = resolve(path)
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new StartupError(`--models: there is no folder ${folder}`)
+    throw new StartupError(`--models: folder ${folder} does not exist`)
   }
   return folder
 }
 
 function readCertificatePaths({ cert, key }: { cert?: string; key?: string }) {
   if (cert === undefined && key === undefined) return undefined
-  if (cert === undefined || key === undefined) throw new StartupError('--cert and --key go together')
-  readCertificate(cert, key) // so that a wrong one is told before anything starts
+  if (cert === undefined || key === undefined)
+    throw new StartupError(cert === undefined ? '--key needs --cert' : '--cert needs --key')
+  readCertificate(cert, key) // reports a wrong one before anything starts
   return { cert: resolve(cert), key: resolve(key) }
 }
 
-/** Most of an app does without: what storage is for says so when it is called. */
+/** Most of an app works without storage; what needs it says so when it is called. */
 async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<LocalStorage | undefined> {
-  if (!wantsLocalStorage(environment)) return undefined
+  if (!usesLocalStorage(environment)) return undefined
   if (!hasAzurite()) {
-    console.error('No local storage: azurite is not installed (npm ci installs it). What needs storage will fail.')
+    console.error(
+      'No local storage: azurite is not installed ("npm ci" installs it). Anything that needs storage will fail.',
+    )
     return undefined
   }
   let storage: LocalStorage
   try {
     storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
   } catch (failure) {
-    const without = 'Scoring does without storage; batch jobs are answered with 503.'
-    console.error(`${(failure as Error).message}\n${without} ${whenDamaged('.local/azurite')}`)
-    environment.AzureWebJobsStorage = '' // what asked for local storage finds none
+    const consequence = 'Scoring works without storage; batch jobs get 503.'
+    console.error(`${(failure as Error).message}\n${consequence} ${damageAdvice('.local/azurite')}`)
+    environment.AzureWebJobsStorage = '' // there is no local storage for the app to find
     return undefined
   }
-  if (!storage.isKept) console.error('Another host uses .local/azurite: the storage of this one is kept in memory.')
+  if (!storage.isPersistent)
+    console.error('Another host uses .local/azurite, so the storage of this one is in memory only.')
   return storage
 }
 
-/** The list that `func start` prints. */
+/** Prints the list that `func start` prints. */
 function printFunctions({ url, functions }: Listening): void {
   if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
   else console.log('\nFunctions:\n')
-  for (const { name, type, methods, path, isRun, whyNot } of functions) {
-    const what = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
-    console.log(
-      `\t${name}: ${what}${isRun ? '' : ` (${whyNot ? `not run: ${whyNot}` : 'not run by this host yet'})`}\n`,
-    )
+  for (const { name, type, methods, path, isRunning, skipReason } of functions) {
+    const trigger = path === undefined ? type : `[${methods?.join(',')}] ${url}${path}`
+    const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not supported by this host)'
+    console.log(`\t${name}: ${trigger}${state}\n`)
   }
 }

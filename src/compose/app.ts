@@ -12,8 +12,6 @@ import { KeyFile } from '../adapters/local/key-file.ts'
 import { memoryBytes } from '../adapters/local/memory-bytes.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
-import { openCacheFolder } from '../adapters/model-cache/cache-folder.ts'
-import { CacheWriter } from '../adapters/model-cache/cache-writer.ts'
 import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { SecretStore } from '../auth/secret-store.ts'
@@ -40,7 +38,7 @@ import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
 import { readServerVersion, readSettings, readSweepSchedule, type Settings } from './settings.ts'
 
-export interface App {
+interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   readonly docsFiles: DocsFiles
@@ -85,7 +83,6 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   })
   const keysLoaded = keys.load() // models load meanwhile
   const tokens = await loadEntraId(opened, settings)
-  const modelCache = openModelCache(settings)
   const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   // Who wants more threads than there are processors has scripts that wait for other things.
@@ -93,7 +90,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
     const engine: Engine = spec
-      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, cpuShares, metrics, modelCache, runRecords) }
+      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, cpuShares, metrics, runRecords) }
       : { kind: 'none', failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
@@ -120,7 +117,6 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const stop = async () => {
     stopping.abort()
     keys.stop()
-    await modelCache?.stop()
     await Promise.all(services.map(service => service.stop()))
     runRecords?.close()
   }
@@ -242,14 +238,12 @@ function startScheduler(
   settings: Settings,
   cpuShares: CpuShares,
   metrics: ServiceMetrics,
-  modelCache: CacheWriter | undefined,
   runRecords: RunRecords | undefined,
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
-    startWorker: onEvent =>
-      new NodeWorker(spec, { maxMemoryMb, onEvent, cacheFolder: modelCache?.folder, records: runRecords }),
+    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords }),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -267,7 +261,6 @@ function startScheduler(
   scheduler.start().then(
     report => {
       console.log(`[${service}] ready after ${Math.round(performance.now() - startedAt)} ms: ${describeLoad(report)}`)
-      void modelCache?.offer(report.uncached ?? [])
       for (const note of report.notes) console.log(`[${service}] ${note}`)
     },
     failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
@@ -295,21 +288,6 @@ function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly Opened
 function shareOf(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
   const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
   return new ByteBudget(maxBytes, whole, () => metrics.rejected('QUEUE_FULL'))
-}
-
-/** Bytes that optimized models may take. */
-const maxCacheBytes = 2 * 2 ** 30
-
-/** Without it models are opened as they are, which only takes longer. */
-function openModelCache({ modelCache: folder }: Settings): CacheWriter | undefined {
-  if (folder === undefined) return undefined
-  try {
-    openCacheFolder(folder)
-    return new CacheWriter({ folder, maxBytes: maxCacheBytes }, line => console.log(line))
-  } catch (failure) {
-    console.error(`no local cache of optimized models: ${(failure as Error).message} (SCORING_MODEL_CACHE)`)
-    return undefined
-  }
 }
 
 /** Tells what the last process of the app was running, where that ended without notice. */

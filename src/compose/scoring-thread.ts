@@ -1,7 +1,6 @@
 /** What one worker thread runs: loads its service, then scores one dispatch after the other. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
-import { CachedModels } from '../adapters/model-cache/cached-models.ts'
 import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-binding.ts'
 import { loadOnnxModel } from '../adapters/onnxruntime/load-onnx-model.ts'
 import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
@@ -46,19 +45,15 @@ const post: PostMessage = (message, transfer) => {
   port.postMessage(message, transfer)
 }
 
-function parts(cacheFolder: string | undefined): WorkerParts {
-  const cached = new CachedModels(cacheFolder)
-  return {
-    codecs: { azureml: azuremlCodec, tensors: tensorCodec },
-    processorCount: availableProcessors(),
-    openModel: (model, accelerator) => loadOnnxModel(model, accelerator, cached),
-    uncachedModels: () => cached.missing,
-    describeInput: declared => jsonSchemaOf(declared, 'input'),
-    describeOutput,
-  }
+const parts: WorkerParts = {
+  codecs: { azureml: azuremlCodec, tensors: tensorCodec },
+  processorCount: availableProcessors(),
+  openModel: loadOnnxModel,
+  describeInput: declared => jsonSchemaOf(declared, 'input'),
+  describeOutput,
 }
 
-async function main({ spec, states: memory, cacheFolder, trace }: ServiceAssignment): Promise<void> {
+async function main({ spec, states: memory, trace }: ServiceAssignment): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
@@ -68,7 +63,7 @@ async function main({ spec, states: memory, cacheFolder, trace }: ServiceAssignm
     }
     const states = new RequestStates(memory)
     if (trace) openRunRecord(trace, spec.service, states)
-    const { service, report } = await loadService(spec, parts(cacheFolder))
+    const { service, report } = await loadService(spec, parts)
     const runner = new DispatchRunner(service, states, post)
     port.on('message', (packed: DispatchMessage) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])

@@ -50,13 +50,6 @@ const Environment = z.object({
     .enum(['off', 'on'], 'must be off or on')
     .optional()
     .describe('whether answers tell where their time went; default: on in Development, else off'),
-  SCORING_MODEL_CACHE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'folder for models as ONNX Runtime has optimized them for this machine, or off; default: .local/model-cache in Development, else a folder of temporary files',
-    ),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
@@ -158,8 +151,6 @@ export interface Settings {
   maxThreads: number
   /** Bytes that bodies and answers of all services may hold at a time; undefined: a part of the memory there is. */
   maxHeldBytes: number | undefined
-  /** Where optimized models are kept; undefined: nowhere. */
-  modelCache: string | undefined
   /** Folder in which threads write down what they run, for the process that comes after this one. */
   runRecords: string
   /** In place of what the services ask for; undefined: each as its `service.json` says. */
@@ -227,7 +218,6 @@ export function readSettings(
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
-    modelCache: readModelCache(values.SCORING_MODEL_CACHE, isDevelopment, appRoot, temporaryDir),
     runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
@@ -261,17 +251,6 @@ function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, co
     context.addIssue({ code: 'custom', message: `must be names of ${kind}s with commas between; "${wrong}" ${why}` })
   }
   return names
-}
-
-/** A deployed app cannot write to its own folder. */
-function readModelCache(
-  given: string | undefined,
-  isDevelopment: boolean,
-  appRoot: string,
-  temporaryDir: string,
-): string | undefined {
-  if (given?.toLowerCase() === 'off') return undefined
-  return given ?? (isDevelopment ? `${appRoot}/.local/model-cache` : `${temporaryDir}/scoring-functions-model-cache`)
 }
 
 /** `cuda,cpu`, or the list as `service.json` has it, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */

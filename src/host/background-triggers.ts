@@ -1,50 +1,40 @@
-import { createHash } from 'node:crypto'
-import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { systemClock } from '../adapters/local/system-clock.ts'
-import { FunctionRunner, type InvocationSurroundings } from './function-runner.ts'
-import type { HostTimes } from './host-times.ts'
+import { FunctionRunner, type HostContext } from './app/function-runner.ts'
+import type { Trigger } from './app/triggers.ts'
+import { systemClock } from './clock.ts'
 import type { QueueListener } from './queue/queue-listener.ts'
 import type { QueueSettings } from './queue/queue-settings.ts'
 import { listenToQueue, planQueueTrigger, type QueueTrigger } from './queue/queue-trigger.ts'
-import { loadAzureStorage } from './storage/open-storage.ts'
 import { listenToTimer, planTimerTrigger, type TimerTrigger } from './timer/timer-trigger.ts'
-import type { Trigger } from './trigger-list.ts'
 
-/** Queue and timer triggers: those that can run, and why the others do not. */
+/** The queue and timer triggers that can run, and why others cannot. */
 export interface BackgroundPlan {
   readonly queues: readonly QueueTrigger[]
   readonly timers: readonly TimerTrigger[]
   /** By the name of the function. */
-  readonly whyNot: ReadonlyMap<string, string>
+  readonly skipReasons: ReadonlyMap<string, string>
 }
 
 /** @throws StartupError when a binding is wrong */
 export function planBackgroundTriggers(triggers: readonly Trigger[], environment: NodeJS.ProcessEnv): BackgroundPlan {
-  const whyNot = new Map<string, string>()
-  const runnable = <T extends object>(type: string, plan: (trigger: Trigger) => T | { whyNot: string }): T[] =>
-    triggers
-      .filter(trigger => trigger.type.toLowerCase() === type)
-      .flatMap(trigger => {
-        const planned = plan(trigger)
-        if (!('whyNot' in planned)) return [planned]
-        whyNot.set(trigger.fn.name, planned.whyNot)
-        return []
-      })
-  const now = new Date(systemClock.wallMs())
-  return {
-    queues: runnable('queuetrigger', trigger => planQueueTrigger(trigger, environment)),
-    timers: runnable('timertrigger', trigger => planTimerTrigger(trigger, environment, now)),
-    whyNot,
+  const withType = (type: string) => triggers.filter(trigger => trigger.type.toLowerCase() === type)
+  const queues: QueueTrigger[] = []
+  const skipReasons = new Map<string, string>()
+  for (const trigger of withType('queuetrigger')) {
+    const plan = planQueueTrigger(trigger, environment)
+    if (plan.kind === 'runs') queues.push(plan)
+    else skipReasons.set(trigger.fn.name, plan.reason)
   }
+  const now = new Date(systemClock.wallMs())
+  return { queues, timers: withType('timertrigger').map(each => planTimerTrigger(each, environment, now)), skipReasons }
 }
 
 export interface BackgroundOptions {
   readonly plan: BackgroundPlan
-  readonly surroundings: InvocationSurroundings
+  readonly host: HostContext
   readonly settings: QueueSettings
-  readonly times: HostTimes
-  readonly hostId: string
+  /** How long a received message is invisible to others. */
+  readonly invisibleMs: number
 }
 
 interface Listener {
@@ -55,40 +45,38 @@ interface Listener {
 /** Runs queue and timer triggers until it is stopped. */
 export class BackgroundTriggers {
   readonly #listeners: Listener[] = []
-  /** By account and name; some functions may share a queue. */
+  /** By account and name; several functions may share a queue. */
   readonly #byQueue = new Map<string, QueueListener[]>()
   #isStopping = false
 
   async start(options: BackgroundOptions): Promise<void> {
-    const { plan, surroundings } = options
-    if (this.#isStopping || (plan.queues.length === 0 && plan.timers.length === 0)) return
-    const storage = await loadAzureStorage()
+    const { plan, host } = options
+    if (plan.queues.length > 0) await this.#addQueues(options)
     if (this.#isStopping) return
-    const common = {
-      clock: systemClock,
-      warn: (text: string) => surroundings.log.write('warning', 'system', text),
-    }
-    for (const { trigger, queueName, connectionString } of plan.queues) {
-      const keyOf = (name: string) => `${connectionString}\n${name}`
-      const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, surroundings), {
-        ...common,
-        openQueue: name => storage.openAzureQueue(connectionString, name),
-        settings: options.settings,
-        invisibleMs: options.times.invisibleMs,
-        onWritten: name => this.#wake(keyOf(name)),
-      })
-      this.#byQueue.set(keyOf(queueName), [...(this.#byQueue.get(keyOf(queueName)) ?? []), listener])
-      this.#listeners.push(listener)
-    }
     for (const timer of plan.timers) {
-      const blobs = storage.openAzureHostBlobs(timer.connectionString)
-      const runner = new FunctionRunner(timer.trigger.fn, surroundings)
-      this.#listeners.push(listenToTimer(timer, runner, { ...common, blobs, ...options }))
+      this.#listeners.push(listenToTimer(timer, new FunctionRunner(timer.trigger.fn, host), systemClock))
     }
     for (const listener of this.#listeners) listener.start()
   }
 
-  /** Starts no more runs, and waits for those that go on, but no longer than `maxMs`; their messages come back later. */
+  async #addQueues({ plan, host, settings, invisibleMs }: BackgroundOptions): Promise<void> {
+    const { openAzureQueue } = await loadQueueClient()
+    for (const { trigger, queueName, connectionString } of plan.queues) {
+      const queueKey = (name: string) => `${connectionString}\n${name}`
+      const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
+        clock: systemClock,
+        warn: text => host.log.system('warning', text),
+        openQueue: name => openAzureQueue(connectionString, name),
+        settings,
+        invisibleMs,
+        onWritten: name => this.#wake(queueKey(name)),
+      })
+      this.#byQueue.set(queueKey(queueName), [...(this.#byQueue.get(queueKey(queueName)) ?? []), listener])
+      this.#listeners.push(listener)
+    }
+  }
+
+  /** Starts no more runs, and waits at most `maxMs` for the current ones. The messages of later ones are delivered again. */
   async stop(maxMs: number): Promise<void> {
     this.#isStopping = true
     const stopped = Promise.all(this.#listeners.map(listener => listener.stop()))
@@ -100,14 +88,8 @@ export class BackgroundTriggers {
   }
 }
 
-/**
- * Which hosts are the same app: those with the same setting `AzureFunctionsWebHost__hostid`, or else those that run the
- * same folder of the same machine.
- */
-export function hostIdOf(appRoot: string, { AzureFunctionsWebHost__hostid: given }: NodeJS.ProcessEnv): string {
-  if (given) return given
-  const machine = hostname()
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '')
-  return `${machine.slice(0, 20)}-${createHash('sha256').update(appRoot).digest('hex').slice(0, 10)}`
+/** Loads Azure's SDK for queues, in a bundle of its own, so that only an app with a queue trigger pays for it. */
+async function loadQueueClient(): Promise<typeof import('./queue/azure-queue.ts')> {
+  const file = import.meta.url.endsWith('.ts') ? './queue/azure-queue.ts' : './host-storage.cjs'
+  return import(new URL(file, import.meta.url).href)
 }

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { StartupError } from '../errors.ts'
+import { parseTimeSpan } from './dotnet-time.ts'
 import { readJsonFile } from './json-file.ts'
 import { type QueueDefaults, type QueueSettings, readQueueSettings } from './queue/queue-settings.ts'
-import { parseTimeSpan } from './time-span.ts'
 
-/** What this host takes from host.json. */
+/** The settings of host.json that this host uses. */
 export interface HostJson {
-  /** Stands before every route, without slashes. */
+  /** Precedes every route; without slashes at its ends. */
   readonly routePrefix: string
-  /** How long an invocation may take; undefined: as long as it likes. */
+  /** How long an invocation may run; undefined: without limit. */
   readonly functionTimeoutMs: number | undefined
   readonly queues: QueueSettings
 }
@@ -20,7 +20,7 @@ interface File {
 
 const defaultTimeoutMs = 30 * 60_000
 
-/** @throws StartupError when there is no host.json, or a value in it is wrong */
+/** @throws StartupError when there is no host.json, or one of its values is invalid */
 export function readHostJson(appRoot: string, defaults: QueueDefaults): HostJson {
   const { functionTimeout, extensions } = readJsonFile<File>(join(appRoot, 'host.json'))
   return {
@@ -31,7 +31,8 @@ export function readHostJson(appRoot: string, defaults: QueueDefaults): HostJson
 }
 
 function readRoutePrefix(prefix: unknown): string {
-  if (typeof prefix !== 'string') throw new StartupError('host.json: extensions.http.routePrefix must be a string')
+  if (typeof prefix !== 'string')
+    throw new StartupError(`host.json: extensions.http.routePrefix is ${JSON.stringify(prefix)}, and must be a string`)
   return prefix.replace(/^\/+|\/+$/g, '')
 }
 

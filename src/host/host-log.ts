@@ -1,8 +1,15 @@
 import { format } from 'node:util'
-import type { HookCallback } from './functions-core.ts'
+import type { HookCallback } from './app/functions-core.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'information' | 'warning' | 'error' | 'critical' | 'none'
 export type LogCategory = 'user' | 'system' | 'customMetric'
+
+export interface LogLine {
+  readonly level: LogLevel
+  readonly category: LogCategory
+  readonly message: string
+  readonly invocationContext?: object | undefined
+}
 
 const severity: Record<LogLevel, number> = {
   trace: 0,
@@ -24,31 +31,37 @@ export class HostLog {
     this.isVerbose = isVerbose
   }
 
-  /** The app shows information and above, the system warnings and above; all of it when verbose. */
-  write(level: LogLevel, category: LogCategory, message: string, invocationContext?: object): void {
-    let line = { level, message }
-    if (this.hooks.length > 0) {
-      const seen = { level, message, category, invocationContext, hookData: {}, appHookData: {} }
-      for (const hook of this.hooks) {
-        try {
-          hook(seen)
-        } catch (error) {
-          print('error', `a log hook failed: ${describe(error)}`)
-        }
-      }
-      if (category === 'user') line = seen
-    }
-    const least = this.isVerbose ? 0 : category === 'user' ? 2 : 3
-    if (severity[line.level] >= least && line.level !== 'none') print(line.level, line.message)
+  /** Lines of the app are shown from `information`, lines of the host from `warning`; with `--verbose` all are shown. */
+  write(line: LogLine): void {
+    const { level, message } = this.hooks.length > 0 ? this.#runHooks(line) : line
+    const least = this.isVerbose ? 'trace' : line.category === 'user' ? 'information' : 'warning'
+    if (severity[level] >= severity[least] && level !== 'none') print(level, message)
   }
 
-  /** `context.log(...)` and its likes. */
-  writeUser(level: LogLevel, args: unknown[], invocationContext: object): void {
-    this.write(level, 'user', format(...args), invocationContext)
+  /** Writes a line of the host. */
+  system(level: LogLevel, message: string, invocationContext?: object): void {
+    this.write({ level, category: 'system', message, invocationContext })
+  }
+
+  /** Writes a line of the app: `context.log(...)` and the like. */
+  user(level: LogLevel, args: unknown[], invocationContext: object): void {
+    this.write({ level, category: 'user', message: format(...args), invocationContext })
+  }
+
+  #runHooks(line: LogLine): LogLine {
+    const seen = { invocationContext: undefined, ...line, hookData: {}, appHookData: {} }
+    for (const hook of this.hooks) {
+      try {
+        hook(seen)
+      } catch (error) {
+        print('error', `a log hook failed: ${describe(error)}`)
+      }
+    }
+    return line.category === 'user' ? seen : line
   }
 }
 
-/** An error as it is best read in a log. */
+/** An error as it is best read in a log: its stack where it has one. */
 export function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : format('%o', error)
 }

@@ -8,26 +8,28 @@
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { systemClock } from '../adapters/local/system-clock.ts'
-import { StartupError } from '../errors.ts'
-import { BackgroundTriggers, hostIdOf, planBackgroundTriggers } from './background-triggers.ts'
-import { crash, endCrashed, explain, explainCause } from './crash.ts'
-import { FunctionTimeout } from './function-timeout.ts'
-import { FunctionsCore, type HookCallback, supplyFunctionsCore } from './functions-core.ts'
+import type { HostContext } from './app/function-runner.ts'
+import { FunctionTimeout } from './app/function-timeout.ts'
+import { FunctionsCore, supplyFunctionsCore } from './app/functions-core.ts'
+import { readOnly, runAppHooks } from './app/invocation-hooks.ts'
+import { loadApp } from './app/load-app.ts'
+import { httpTriggers, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './app/triggers.ts'
+import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
+import { systemClock } from './clock.ts'
+import { formatTimeSpan } from './dotnet-time.ts'
 import { readHostJson } from './host-json.ts'
 import { HostLog } from './host-log.ts'
-import { readHostTimes } from './host-times.ts'
-import { HttpFront } from './http-front.ts'
-import { HttpServer, type OnRequest, readCertificate } from './http-server.ts'
-import { readOnly } from './invocation-hooks.ts'
-import { loadApp } from './load-app.ts'
-import { readLocalSettings } from './local-settings.ts'
-import { untilQuiet } from './quiet-process.ts'
-import { formatTimeSpan } from './time-span.ts'
-import { httpTriggersOf, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './trigger-list.ts'
+import { readHostSettings } from './host-settings.ts'
+import { readCertificate } from './http/certificate.ts'
+import { HttpDispatcher } from './http/dispatcher.ts'
+import { HttpServer, type OnRequest } from './http/server.ts'
+import { type LocalSettings, readLocalSettings } from './local-settings.ts'
+import { endCrashed, endOnUncaughtErrors, explain, stopOnSignals } from './process-end.ts'
+import { whenIdle } from './when-idle.ts'
 
-/** What the child tells its supervisor once it serves. */
+/** The message of the child to its supervisor once it serves. */
 export interface Listening {
   readonly type: 'listening'
   readonly url: string
@@ -35,14 +37,13 @@ export interface Listening {
   readonly functions: readonly ListedFunction[]
 }
 
-const defaultMaxBodyBytes = 104_857_600
-/** How long queues and timers wait, at most, for what the app still does after its start. */
-const backgroundDelayMs = 2000
-/** How long a stop waits for requests in flight, and for the app's appTerminate hooks. */
-const drainMs = 30_000
-const terminateMs = 10_000
+/** Longest wait of queues and timers for the work that the app still does after its start. */
+const maxIdleWaitMs = 2000
+/** How long a stop waits for requests and messages in progress, and for the app's appTerminate hooks. */
+const drainTimeoutMs = 30_000
+const terminateTimeoutMs = 10_000
 
-/** How this process ends: at once while it starts, later in good order. */
+/** Ends the app in good order. Until it is set there is nothing to end. */
 let stop = async (): Promise<void> => {}
 
 function readOptions() {
@@ -69,116 +70,88 @@ async function main(): Promise<void> {
   for (const warning of local?.warnings ?? []) console.error(warning)
   Object.assign(process.env, local?.values)
 
-  // Requests that come while the app loads wait for it; that way a busy port is noticed before the app does anything.
-  const waiting: Parameters<OnRequest>[] = []
-  let onRequest: OnRequest = (...request) => waiting.push(request)
-  const certificate = options.cert && options.key ? readCertificate(options.cert, options.key) : undefined
-  const server = new HttpServer(certificate, (...request) => onRequest(...request))
-  const address = options.address || local?.address || '127.0.0.1'
-  const port = await server.listen(Number(options.port || local?.port || 7071), address)
-  const host = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address) ? 'localhost' : address
-  const defaultHost = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  // The server listens first, so that a busy port is noticed before the app does anything.
+  const { server, serve, port, scheme, defaultHost } = await startServer(options, local)
   process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development'
   process.env.WEBSITE_HOSTNAME = defaultHost
 
   const core = new FunctionsCore(log)
   supplyFunctionsCore(core)
-  // Node.js then reads what it compiled at an earlier start; where it cannot keep that, it goes without.
+  // Node.js then reads what it compiled at an earlier start. Where it cannot store that, it does without.
   enableCompileCache(join(appRoot, '.local', 'compile-cache'))
   await loadApp(appRoot)
   const appHookData = {}
   const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))
-  await runHooks(core.hooks.appStart, appContext)
+  await runAppHooks(core.hooks.appStart, appContext)
   core.finishStart()
 
   const isDevelopment = process.env.AZURE_FUNCTIONS_ENVIRONMENT === 'Development'
   const hostJson = readHostJson(appRoot, { isDevelopment, processorCount: availableParallelism() })
   const { routePrefix, functionTimeoutMs } = hostJson
-  const times = readHostTimes(process.env, isDevelopment)
-  server.endUnreadAfter(times.unreadAnswerMs)
+  const { maxPollingMs, maxBodyBytes, invisibleMs, unreadResponseMs } = readHostSettings(process.env)
+  server.dropUnreadAfter(unreadResponseMs)
   const triggers = listTriggers(core.functions.values())
-  for (const sentence of unservedBindings(triggers)) log.write('warning', 'system', sentence)
+  for (const sentence of unservedBindings(triggers)) log.system('warning', sentence)
   const plan = planBackgroundTriggers(triggers, process.env)
-  const timeout = new FunctionTimeout(functionTimeoutMs, systemClock, invocation => {
-    const { functionName, invocationId } = invocation
-    const limit = formatTimeSpan(functionTimeoutMs as number)
-    const line = `Timeout value of ${limit} exceeded by function 'Functions.${functionName}' (Id: '${invocationId}').`
-    log.write('error', 'system', `${line} The host process ends, and all that runs in it.`)
-    endCrashed()
-  })
-  const surroundings = { hooks: core.hooks, appHookData, timeout, log }
+  const host: HostContext = { hooks: core.hooks, appHookData, timeout: makeTimeout(functionTimeoutMs, log), log }
 
-  const scheme = certificate ? 'https' : 'http'
-  const maxBodyBytes = readMaxBodyBytes(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT)
   const settings = { scheme, defaultHost, maxBodyBytes } as const
-  const front = new HttpFront({ triggers: httpTriggersOf(triggers), routePrefix, settings, ...surroundings })
-  onRequest = (incoming, outgoing, expectsContinue) => front.handle(incoming, outgoing, expectsContinue)
-  for (const request of waiting.splice(0)) onRequest(...request)
-
+  const dispatcher = new HttpDispatcher({ triggers: httpTriggers(triggers), routePrefix, settings, ...host })
+  serve((incoming, outgoing, expectsContinue) => dispatcher.handle(incoming, outgoing, expectsContinue))
   const background = new BackgroundTriggers()
   stop = async () => {
-    front.isStopping = true
-    await Promise.all([server.drain(drainMs), background.stop(drainMs)])
-    await Promise.race([runHooks(core.hooks.appTerminate, appContext), delay(terminateMs)])
+    dispatcher.isStopping = true
+    await Promise.all([server.drain(drainTimeoutMs), background.stop(drainTimeoutMs)])
+    await Promise.race([runAppHooks(core.hooks.appTerminate, appContext), delay(terminateTimeoutMs)])
   }
+
   const url = `${scheme}://${defaultHost}`
   const running = new Set([...plan.queues, ...plan.timers].map(({ trigger }) => trigger.fn.name))
-  const functions = listFunctions(triggers, routePrefix, running, plan.whyNot)
+  const functions = listFunctions(triggers, routePrefix, { running, skipReasons: plan.skipReasons })
   const listening: Listening = { type: 'listening', url, port, functions }
   if (process.send) process.send(listening)
   else console.log(`Listening on ${url}`)
-  const maxPollingIntervalMs = times.maxPollingMs ?? hostJson.queues.maxPollingIntervalMs
-  const hostId = hostIdOf(appRoot, process.env)
-  // Loading the clients of the storage takes about as much computing as the first answer, which callers wait for.
-  await untilQuiet(backgroundDelayMs)
-  flushCompileCache() // not only when the process ends, which may be all at once
-  await background.start({ plan, surroundings, settings: { ...hostJson.queues, maxPollingIntervalMs }, times, hostId })
+
+  // Loading the client of the queues takes about as much computing as the first response, which callers wait for.
+  await whenIdle(maxIdleWaitMs)
+  flushCompileCache() // also when the process is killed later
+  const { maxPollingIntervalMs } = hostJson.queues
+  const queueSettings = { ...hostJson.queues, maxPollingIntervalMs: maxPollingMs ?? maxPollingIntervalMs }
+  await background.start({ plan, host, settings: queueSettings, invisibleMs })
 }
 
-async function runHooks(hooks: readonly HookCallback[], context: object): Promise<void> {
-  for (const hook of hooks) await hook(context)
-}
-
-function readMaxBodyBytes(text: string | undefined): number {
-  const limit = text === undefined || text === '' ? defaultMaxBodyBytes : Number(text)
-  if (!Number.isSafeInteger(limit) || limit < 0) {
-    throw new StartupError('FUNCTIONS_REQUEST_BODY_SIZE_LIMIT must be a whole number of bytes')
+/** Requests that come before `serve` is called wait for it. */
+async function startServer(options: ReturnType<typeof readOptions>, local: LocalSettings | undefined) {
+  const waiting: Parameters<OnRequest>[] = []
+  let onRequest: OnRequest = (...request) => waiting.push(request)
+  const serve = (handler: OnRequest) => {
+    onRequest = handler
+    for (const request of waiting.splice(0)) handler(...request)
   }
-  return limit
+  const certificate = options.cert && options.key ? readCertificate(options.cert, options.key) : undefined
+  const server = new HttpServer(certificate, (...request) => onRequest(...request))
+  const address = options.address || local?.address || '127.0.0.1'
+  const port = await server.listen(Number(options.port || local?.port || 7071), address)
+  const isLocal = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address)
+  const hostName = isLocal ? 'localhost' : address.includes(':') ? `[${address}]` : address
+  const scheme: 'http' | 'https' = certificate ? 'https' : 'http'
+  return { server, serve, port, scheme, defaultHost: `${hostName}:${port}` }
 }
 
-let isStopping = false
-
-/** Once on SIGTERM, SIGINT or when the supervisor is gone; a second signal ends at once. */
-function onSignal(): void {
-  if (isStopping) endAtOnce()
-  isStopping = true
-  stop().then(
-    () => process.exit(0),
-    error => {
-      console.error(`stopping failed: ${explainCause(error)}`)
-      endAtOnce()
-    },
-  )
+/** Ends the process when an invocation runs longer than `functionTimeout`, as Azure's host does. */
+function makeTimeout(timeoutMs: number | undefined, log: HostLog): FunctionTimeout {
+  return new FunctionTimeout(timeoutMs, systemClock, ({ functionName, invocationId }) => {
+    const limit = formatTimeSpan(timeoutMs as number)
+    const line = `Timeout value of ${limit} exceeded by function 'Functions.${functionName}' (Id: '${invocationId}').`
+    log.system('error', `${line} The host process ends, and everything that runs in it.`)
+    endCrashed()
+  })
 }
 
-/** `process.exit` waits for worker threads, and so for native code that runs in one. */
-function endAtOnce(): void {
-  process.kill(process.pid, 'SIGKILL')
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms))
-}
-
-process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
-process.on('disconnect', () => {
-  if (!isStopping) onSignal()
-})
-// Nobody reads the log any more (`npm start | head`): that is no reason to end.
+stopOnSignals(() => stop())
+// When the reader of the log is gone (`npm start | head`), the host goes on.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
-process.on('uncaughtException', crash('Uncaught exception'))
-process.on('unhandledRejection', crash('Unhandled rejection'))
+endOnUncaughtErrors()
 main().catch(error => {
   console.error(explain(error))
   process.exit(1)

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartupError } from '../errors.ts'
+import { parseJsonObject } from './json-file.ts'
 
 const initial = {
   IsEncrypted: false,
@@ -8,7 +9,7 @@ const initial = {
 }
 
 export interface LocalSettings {
-  /** Variables of `Values` that are not set yet. */
+  /** Variables of `Values` that the environment does not have. */
   readonly values: Readonly<Record<string, string>>
   readonly port: number | undefined
   readonly address: string | undefined
@@ -16,14 +17,14 @@ export interface LocalSettings {
 }
 
 /**
- * Reads `local.settings.json` by the rules of `func start`: a variable that exists wins, null is skipped. Makes the file
- * when there is none.
+ * Reads `local.settings.json` by the rules of `func start`: a variable of the environment wins, null is skipped. Creates the
+ * file when there is none.
  *
- * @throws StartupError when it is no JSON, encrypted, or has values of another kind
+ * @throws StartupError when the file is no JSON, is encrypted, or has values of another type
  */
 export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEnv): LocalSettings {
   const path = join(appRoot, 'local.settings.json')
-  const file = parse(readOrMake(path), path)
+  const file = parseJsonObject(readOrMake(path), path) as Record<string, unknown>
   if (file.IsEncrypted === true) {
     throw new StartupError(`${path} is encrypted; decrypt it with "func settings decrypt"`)
   }
@@ -36,12 +37,12 @@ export function readLocalSettings(appRoot: string, environment: NodeJS.ProcessEn
     if (environment[name] !== undefined) {
       warnings.push(`Skipping '${name}' from local settings as it's already defined in current environment variables.`)
     } else if (name === '' || /[=\0]/.test(name)) {
-      throw new StartupError(`${path}: "${name}" is no name for a variable`)
+      throw new StartupError(`${path}: "${name}" is not a valid name for a variable`)
     } else {
       values[name] = String(value)
     }
   }
-  return { values, port: portOf(host.LocalHttpPort, path), address: textOf(host.LocalHttpAddress), warnings }
+  return { values, port: readPort(host.LocalHttpPort, path), address: readText(host.LocalHttpAddress), warnings }
 }
 
 function readOrMake(path: string): string {
@@ -55,28 +56,9 @@ function readOrMake(path: string): string {
   try {
     writeFileSync(path, text, { flag: 'wx' })
   } catch {
-    // a read-only folder, or another host was faster: what it would say holds all the same
+    // The folder is read-only, or another host has created the file: its content would be the same.
   }
   return text
-}
-
-function parse(text: string, path: string): Record<string, unknown> {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text.replace(/^\uFEFF/, ''))
-  } catch (cause) {
-    // V8's message may quote the text, and that is where secrets stand.
-    throw new StartupError(`${path} is not valid JSON${placeOf(cause as Error)}`, { cause: undefined })
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new StartupError(`${path} must hold a JSON object`)
-  }
-  return parsed as Record<string, unknown>
-}
-
-function placeOf({ message }: Error): string {
-  const place = /line \d+ column \d+/.exec(message)
-  return place ? ` (${place[0]})` : ''
 }
 
 function objectAt(file: Record<string, unknown>, key: string, path: string): Record<string, unknown> {
@@ -85,15 +67,17 @@ function objectAt(file: Record<string, unknown>, key: string, path: string): Rec
   return value as Record<string, unknown>
 }
 
-function portOf(value: unknown, path: string): number | undefined {
+function readPort(value: unknown, path: string): number | undefined {
   if (value === undefined || value === null) return undefined
   const port = Number(value)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new StartupError(`${path}: Host.LocalHttpPort must be a port, from 0 to 65535`)
+    throw new StartupError(
+      `${path}: Host.LocalHttpPort is ${JSON.stringify(value)}, and must be a number from 0 to 65535`,
+    )
   }
   return port
 }
 
-function textOf(value: unknown): string | undefined {
+function readText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }

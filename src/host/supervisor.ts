@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Ending } from './crash.ts'
 import type { Listening } from './host-process.ts'
+import type { Ending } from './process-end.ts'
 
 export interface SupervisorOptions {
   /** Script of the host process. */
@@ -12,46 +12,46 @@ export interface SupervisorOptions {
   readonly args: readonly string[]
   readonly port: number
   readonly environment: NodeJS.ProcessEnv
-  /** Called once, when the host serves for the first time. */
+  /** Called once, when the host first serves. */
   readonly onListening: (listening: Listening) => void
   readonly log: (line: string) => void
-  readonly restarts?: Restarts
+  readonly restarts?: RestartPolicy
 }
 
 /**
- * A host that crashes is started again at once the first few times, then after pauses that double from the first to the
- * longest; `steadyMs` of life forget earlier crashes.
+ * When a crashed host is restarted: the first few times at once, then after delays that double from the first to the
+ * longest. A host that has run for `resetAfterMs` starts over.
  */
-export interface Restarts {
-  readonly atOnce: number
-  readonly firstMs: number
-  readonly longestMs: number
-  readonly steadyMs: number
-  /** Crashes in a row, each before it served, after which it is given up: one that has served comes back however often. */
-  readonly maxQuickCrashes: number
-  /** A host that has crashed and still is there after so long is killed. */
-  readonly endingMs: number
+export interface RestartPolicy {
+  readonly immediateRestarts: number
+  readonly firstDelayMs: number
+  readonly maxDelayMs: number
+  readonly resetAfterMs: number
+  /** Most crashes in a row during start. A host that has served is restarted without limit. */
+  readonly maxStartCrashes: number
+  /** A host that has crashed and has not ended after this time is killed. */
+  readonly killAfterCrashMs: number
 }
 
-const usualRestarts: Restarts = {
-  atOnce: 3,
-  firstMs: 200,
-  longestMs: 5_000,
-  steadyMs: 60_000,
-  maxQuickCrashes: 10,
-  endingMs: 5000,
+const defaultRestarts: RestartPolicy = {
+  immediateRestarts: 3,
+  firstDelayMs: 200,
+  maxDelayMs: 5_000,
+  resetAfterMs: 60_000,
+  maxStartCrashes: 10,
+  killAfterCrashMs: 5000,
 }
 
-/** npm passes a Ctrl-C on that the terminal has sent us already: so soon it is the same one. */
-const sameSignalMs = 500
-/** A host that has not stopped by then (it takes 30 s for requests and 10 s for its hooks at most) is killed. */
-const killAfterMs = 45_000
+/** npm forwards a Ctrl-C that the terminal has sent to this process too: within this time it is the same one. */
+const repeatedSignalMs = 500
+/** A host that has not stopped by then is killed. It needs at most 30 s for requests and 10 s for hooks. */
+const stopTimeoutMs = 45_000
 
 /**
- * Runs the host in a child process and starts it again when it crashes, on the same port. SIGINT, SIGTERM and SIGHUP stop
- * it once it has answered what is in flight; a second one stops it at once.
+ * Runs the host in a child process, and restarts it on the same port when it crashes. SIGINT, SIGTERM and SIGHUP stop it
+ * after the requests in progress; a second signal stops it at once.
  *
- * @returns the exit code to end with
+ * @returns the exit code
  */
 export async function superviseHost(options: SupervisorOptions): Promise<number> {
   const supervisor = new Supervisor(options)
@@ -67,7 +67,7 @@ export async function superviseHost(options: SupervisorOptions): Promise<number>
 
 class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #restarts: Restarts
+  readonly #restarts: RestartPolicy
   readonly #pause = new AbortController()
   #port: number
   #child: ChildProcess | undefined
@@ -76,7 +76,7 @@ class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    this.#restarts = options.restarts ?? usualRestarts
+    this.#restarts = options.restarts ?? defaultRestarts
     this.#port = options.port
   }
 
@@ -85,35 +85,35 @@ class Supervisor {
     if (this.#stoppedAt === undefined) {
       this.#stoppedAt = now
       this.#pause.abort()
-      setTimeout(() => this.#child?.kill('SIGKILL'), killAfterMs).unref()
-    } else if (now - this.#stoppedAt < sameSignalMs) {
+      setTimeout(() => this.#child?.kill('SIGKILL'), stopTimeoutMs).unref()
+    } else if (now - this.#stoppedAt < repeatedSignalMs) {
       return
     }
     this.#child?.kill('SIGTERM')
   }
 
   async run(): Promise<number> {
-    const { atOnce, firstMs, longestMs, steadyMs, maxQuickCrashes } = this.#restarts
+    const { resetAfterMs, maxStartCrashes } = this.#restarts
     let quickCrashes = 0
     let crashesBeforeServing = 0
     while (this.#stoppedAt === undefined) {
       const startedAt = performance.now()
       const { code, signal, isServing } = await this.#runOnce()
       if (this.#stoppedAt !== undefined) return code ?? 1
-      if (code === 0 || (code === 1 && !isServing)) return code // ended by itself, or it cannot start
-      quickCrashes = performance.now() - startedAt >= steadyMs ? 1 : quickCrashes + 1
+      if (code === 0 || (code === 1 && !isServing)) return code // it ended by itself, or cannot start
+      quickCrashes = performance.now() - startedAt >= resetAfterMs ? 1 : quickCrashes + 1
       crashesBeforeServing = isServing ? 0 : crashesBeforeServing + 1
       const how = signal ?? `exit ${code}`
-      if (crashesBeforeServing > maxQuickCrashes) {
+      if (crashesBeforeServing > maxStartCrashes) {
         this.#options.log(
-          `The host crashed ${crashesBeforeServing} times in a row as it started (last: ${how}): giving up.`,
+          `The host crashed ${crashesBeforeServing} times in a row during start (last: ${how}); giving up.`,
         )
         return 1
       }
-      const pauseMs = quickCrashes <= atOnce ? 0 : Math.min(longestMs, firstMs * 2 ** (quickCrashes - atOnce - 1))
-      const when = pauseMs === 0 ? 'at once' : `in ${pauseMs / 1000} s`
-      this.#options.log(`The host crashed (${how}); starting it again ${when}.`)
-      await delay(pauseMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted: we stop
+      const delayMs = restartDelay(quickCrashes, this.#restarts)
+      const when = delayMs === 0 ? 'at once' : `in ${delayMs / 1000} s`
+      this.#options.log(`The host crashed (${how}); restarting it ${when}.`)
+      await delay(delayMs, undefined, { signal: this.#pause.signal }).catch(() => {}) // aborted when the host is stopped
     }
     return 0
   }
@@ -124,12 +124,12 @@ class Supervisor {
     const child = spawn(process.execPath, [fileURLToPath(entry), ...args, '--port', String(this.#port)], {
       env: environment,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      detached: process.platform !== 'win32', // Ctrl-C reaches us alone, and we pass it on once
+      detached: process.platform !== 'win32', // Ctrl-C reaches this process only, which forwards it once
       windowsHide: true,
     })
     this.#child = child
     child.on('message', (message: Listening | Ending) => {
-      if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.endingMs).unref()
+      if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.killAfterCrashMs).unref()
       if (message.type !== 'listening') return
       isServing = true
       this.#port = message.port
@@ -140,4 +140,13 @@ class Supervisor {
     this.#child = undefined
     return { code, signal, isServing }
   }
+}
+
+/**
+ * @param crashCount  since the host last ran for long
+ * @returns milliseconds
+ */
+function restartDelay(crashCount: number, { immediateRestarts, firstDelayMs, maxDelayMs }: RestartPolicy): number {
+  if (crashCount <= immediateRestarts) return 0
+  return Math.min(maxDelayMs, firstDelayMs * 2 ** (crashCount - immediateRestarts - 1))
 }

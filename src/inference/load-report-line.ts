@@ -7,8 +7,11 @@ export function describeLoad(report: LoadReport): string {
   const optional = report.optionalInputs?.length ? ` (optional: ${describeTensors(report.optionalInputs)})` : ''
   const signature = `${describeTensors(report.inputs)}${optional} -> ${describeTensors(report.outputs)}`
   const stages = report.stages ? `, stages ${report.stages.join(' > ')}` : ''
+  const optimized = report.optimizedAhead?.length
+    ? ` (optimized ahead of time: ${report.optimizedAhead.join(', ')})`
+    : ''
   const script = report.scriptKind === 'typed' ? '' : `, ${report.scriptKind} script`
-  return `load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${stages}${script}, ${signature}`
+  return `load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${optimized}${stages}${script}, ${signature}`
 }
 
 /** `cpu`, or where the nodes ran: `webgpu (10 nodes)`. */

@@ -14,7 +14,7 @@ const patienceMs = 2000
 /** Integers that mean a size or a number of things are no good as 0, those that are an index may be no good as 1. */
 const fillings = [1, 0] as const
 
-export interface Example {
+interface Example {
   /** JSON text of the request body. */
   readonly body: string
   /** What the script answers to it; absent: nothing that was tried could be scored, and the body only shows the form. */

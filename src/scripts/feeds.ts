@@ -29,7 +29,7 @@ export interface RowSettings {
   readonly columns?: readonly string[]
 }
 
-export interface DecodeOptions extends RowSettings {
+interface DecodeOptions extends RowSettings {
   /** Inputs for which the graph has a value; they may be given by name, beside the rows. */
   readonly optionalInputs?: readonly TensorInfo[]
 }
@@ -191,9 +191,9 @@ function sizeOf(size: number | string | undefined): string {
 /** Nested lists of the declared shape; for [n, 1] also the values alone, which are the nearest thing to a column. */
 function decodeInput({ name, dtype, shape }: TensorInfo, nested: unknown, takes: NonFiniteInput): Tensor {
   const isFlat = Array.isArray(nested) && nested.length > 0 && !Array.isArray(nested[0])
-  if (!isFlat || shape?.length !== 2 || shape[1] !== 1) return decodeNested(name, dtype, shape, nested, takes)
-  const flat = decodeNested(name, dtype, shape.slice(0, 1), nested, takes)
-  return new Tensor(dtype, flat.data, [flat.rowCount, 1])
+  const isColumn = isFlat && shape?.length === 2 && shape[1] === 1
+  const read = decodeNested(nested, { name, dtype, shape: isColumn ? shape.slice(0, 1) : shape, takes })
+  return new Tensor(dtype, read.data, isColumn ? [...read.shape, 1] : read.shape)
 }
 
 /** A dimension name that stands in several inputs has one size in a request. */

@@ -31,7 +31,8 @@ export function decodeNamedValues(
     }
   }
   const rows = first.map((_, row) => columns.map(([, values]) => values[row]))
-  const { dtype, data } = decodeNested(input.name, input.dtype, ['rows', names.length], rows, takes)
+  const { name, dtype } = input
+  const { data } = decodeNested(rows, { name, dtype, shape: ['rows', names.length], takes })
   return new Tensor(dtype, data, [rows.length, ...(innerShape(input, names.length) as number[])])
 }
 

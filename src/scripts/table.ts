@@ -3,7 +3,7 @@
  * with `orient="split"` (also "tight"), "table", "index" and "columns". All of them become lists by column.
  */
 import { ScoringError } from '../errors.ts'
-import { kindOf } from '../tensor/nested.ts'
+import { describeKind } from '../tensor/nested.ts'
 
 /** What a table has to have. */
 export interface TableSchema {
@@ -32,7 +32,7 @@ const maxNameLength = 64
  */
 export function readTable(where: string, data: unknown, schema: TableSchema): Columns {
   if (Array.isArray(data)) return readRows(where, data, schema)
-  if (!isMembers(data)) throw mismatch(`${where} is ${kindOf(data)}; ${takes(schema)}`)
+  if (!isMembers(data)) throw mismatch(`${where} is ${describeKind(data)}; ${takes(schema)}`)
   if (isSplit(data) && !['columns', 'data'].every(name => schema.names.includes(name))) return readSplit(data, schema)
   checkNames(where, namesIn(data), schema)
   const columns = new Map(schema.names.map(name => [name, memberOf(data, name)]))
@@ -42,7 +42,7 @@ export function readTable(where: string, data: unknown, schema: TableSchema): Co
   const [list] = lists
   const single = schema.names.find(name => !Array.isArray(columns.get(name))) as string
   if (list !== undefined) {
-    const kinds = `${quote(list)} is a list, ${quote(single)} is ${kindOf(columns.get(single))}`
+    const kinds = `${quote(list)} is a list, ${quote(single)} is ${describeKind(columns.get(single))}`
     throw mismatch(`${where} is neither a row nor columns: ${kinds}; ${takes(schema)}`)
   }
   return new Map(schema.names.map(name => [name, [columns.get(name)]]))
@@ -53,14 +53,14 @@ function readRows(where: string, rows: readonly unknown[], schema: TableSchema):
   if (rows.length === 0) throw mismatch(`${where} is an empty list: it has no row`)
   if (isMembers(first)) return readRecords(rows, schema)
   if (Array.isArray(first)) return readLists(rows, schema.names, schema)
-  throw mismatch(`row 0 is ${kindOf(first)}; ${takes(schema)}`)
+  throw mismatch(`row 0 is ${describeKind(first)}; ${takes(schema)}`)
 }
 
 function readRecords(rows: readonly unknown[], schema: TableSchema): Columns {
   const { names } = schema
   const columns = names.map(() => new Array<unknown>(rows.length))
   for (const [index, row] of rows.entries()) {
-    if (!isMembers(row)) throw mismatch(`row ${index} is ${kindOf(row)}, row 0 is an object; ${takes(schema)}`)
+    if (!isMembers(row)) throw mismatch(`row ${index} is ${describeKind(row)}, row 0 is an object; ${takes(schema)}`)
     if (!hasExactly(row, names)) checkNames(`row ${index}`, namesIn(row), schema)
     for (let column = 0; column < names.length; column++) {
       ;(columns[column] as unknown[])[index] = memberOf(row, names[column] as string)
@@ -73,7 +73,7 @@ function readRecords(rows: readonly unknown[], schema: TableSchema): Columns {
 function readLists(rows: readonly unknown[], order: readonly string[], schema: TableSchema): Columns {
   const columns = order.map(() => new Array<unknown>(rows.length))
   for (const [index, row] of rows.entries()) {
-    if (!Array.isArray(row)) throw mismatch(`row ${index} is ${kindOf(row)}, row 0 is a list; ${takes(schema)}`)
+    if (!Array.isArray(row)) throw mismatch(`row ${index} is ${describeKind(row)}, row 0 is a list; ${takes(schema)}`)
     if (row.length !== order.length) {
       const expected = `${order.length}: ${listed(order, name => name)}`
       throw new ScoringError('INPUT_RAGGED', `row ${index} has ${row.length} values, the model takes ${expected}`)
@@ -88,7 +88,7 @@ function readLists(rows: readonly unknown[], order: readonly string[], schema: T
 function readSplit(split: Members, schema: TableSchema): Columns {
   const order = (memberOf(split, 'columns') as unknown[]).map(name => {
     if (typeof name === 'string' || typeof name === 'number') return String(name)
-    throw mismatch(`"columns" has ${kindOf(name)}; it names ${listed(schema.names, quote)}`)
+    throw mismatch(`"columns" has ${describeKind(name)}; it names ${listed(schema.names, quote)}`)
   })
   const seen = new Set<string>()
   const twice = order.find(name => seen.size === seen.add(name).size)

@@ -23,7 +23,7 @@ export interface WarmUp {
   readonly answer?: { readonly result: unknown }
 }
 
-export interface WarmUpOptions {
+interface WarmUpOptions {
   /** Text of a request body. */
   readonly sample: string | undefined
   readonly maxRows: number

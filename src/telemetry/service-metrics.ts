@@ -13,7 +13,7 @@ import { attribute, metric } from './metric-names.ts'
 export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 
 /** Why a request was not begun, or not ended where it runs in slices. */
-export type DropReason = 'expired' | 'abandoned'
+type DropReason = 'expired' | 'abandoned'
 
 /** The metrics that every service has; each service adds its own series. */
 export class ScoringMetrics {

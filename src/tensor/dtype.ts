@@ -2,7 +2,7 @@
  * The element types of a tensor, under ONNX Runtime's names, and the JavaScript array that holds each.
  * A `string` tensor holds a plain array; `bool` holds one byte an element, 0 or 1.
  */
-export const arrayOf = {
+export const typedArrays = {
   float32: Float32Array,
   float64: Float64Array,
   // Float16Array came with Node 24.
@@ -19,7 +19,7 @@ export const arrayOf = {
   string: Array<string>,
 } as const
 
-export type Dtype = keyof typeof arrayOf
+export type Dtype = keyof typeof typedArrays
 
 export type NumberArray =
   | Float32Array
@@ -52,7 +52,7 @@ export const floatMax: Partial<Record<Dtype, number>> = {
 }
 
 export function isDtype(name: string): name is Dtype {
-  return Object.hasOwn(arrayOf, name)
+  return Object.hasOwn(typedArrays, name)
 }
 
 /**
@@ -61,11 +61,11 @@ export function isDtype(name: string): name is Dtype {
  * @throws RangeError when there is no such type, this Node.js lacks it (float16 before Node 24) or the memory is not there
  */
 export function allocate(dtype: Dtype, length: number): TensorData {
-  const Storage = arrayOf[dtype]
+  const Storage = typedArrays[dtype]
   if (!Storage) throw new RangeError(isDtype(dtype) ? `${dtype} tensors need Node.js 24 or later` : unknown(dtype))
   return new Storage(length)
 }
 
 function unknown(dtype: string): string {
-  return `there is no dtype "${dtype}"; known are ${Object.keys(arrayOf).join(', ')}`
+  return `there is no dtype "${dtype}"; known are ${Object.keys(typedArrays).join(', ')}`
 }

@@ -1,5 +1,5 @@
 import { ScoringError } from '../errors.ts'
-import { allocate, arrayOf, type Dtype, type TensorData } from './dtype.ts'
+import { allocate, type Dtype, type TensorData, typedArrays } from './dtype.ts'
 
 /** Element types that have bytes, which strings do not. */
 export type BinaryDtype = Exclude<Dtype, 'string'>
@@ -9,11 +9,11 @@ const isLittleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 /** Bytes of one element. */
 export function elementSize(dtype: BinaryDtype): number {
   // Float16Array is missing before Node 24; that is said when a tensor of it is asked for.
-  return dtype === 'float16' ? 2 : (arrayOf[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
+  return dtype === 'float16' ? 2 : (typedArrays[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
 }
 
 /**
- * The elements that these bytes hold: a view where the host can read them in place, else a copy.
+ * Reads the elements in these bytes: a view where the host can read them in place, else a copy.
  *
  * @param name   the input, for messages
  * @param bytes  a whole number of elements
@@ -32,16 +32,6 @@ export function decodeElements(
   if (!isReadable) swapBytes(inPlace, size)
   const Elements = allocate(dtype, 0).constructor as Uint8ArrayConstructor
   return new Elements(inPlace.buffer as ArrayBuffer, inPlace.byteOffset, inPlace.byteLength / size)
-}
-
-/** The elements as little-endian bytes: a view where the host has them so. */
-export function encodeElements(dtype: BinaryDtype, data: TensorData): Uint8Array {
-  const { buffer, byteOffset, byteLength } = data as Uint8Array
-  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength)
-  if (isLittleEndianHost) return bytes
-  const swapped = bytes.slice()
-  swapBytes(swapped, elementSize(dtype))
-  return swapped
 }
 
 function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, size: number): void {

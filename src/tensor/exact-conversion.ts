@@ -18,13 +18,13 @@ const magnitudeBits: Record<BinaryDtype, number> = {
   float64: 53,
 }
 
-/** Whether every value of one type is a value of the other: NumPy's `safe` casting, less int64 to float64, which rounds. */
+/** Whether every value of one type is a value of the other: NumPy's `safe` casting without int64 to float64, which rounds. */
 export function isExact(from: Dtype, to: Dtype): boolean {
   if (from === to) return true
   if (from === 'string' || to === 'string' || to === 'bool') return false
   const isWideEnough = magnitudeBits[from] <= magnitudeBits[to]
   if (isFloat(from)) return isFloat(to) && isWideEnough
-  // -2^7 needs no more of a float's significand than 2^7; a signed value has no place in an unsigned type.
+  // -2^7 needs no more of a float's significand than 2^7; an unsigned type holds no negative value.
   return isWideEnough && (isFloat(to) || !from.startsWith('int') || to.startsWith('int'))
 }
 

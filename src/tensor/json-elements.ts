@@ -1,7 +1,7 @@
-/** Numbers and text as CPython's `json.dumps` writes them: floats as Python's `repr`, nothing but printable ASCII. */
+/** Writes numbers and text as CPython's `json.dumps` does: floats as Python's `repr`, nothing but printable ASCII. */
 import type { Dtype } from './dtype.ts'
 
-/** What becomes of NaN and infinities, which JSON cannot write: `null`, or Python's bare tokens. */
+/** The form of NaN and infinities, which JSON does not have: `null`, or Python's bare tokens. */
 export type NonFinite = 'null' | 'literal'
 
 /**
@@ -56,8 +56,8 @@ function shortestFloat32(number: number): number {
 const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
 
 /**
- * The same without texts, four times as fast: `digits` digits of the number are a whole number once the point is moved,
- * and a whole number by an exact power of ten is rounded just once, as the text would be.
+ * Finds the same number without texts, four times as fast: `digits` digits of the number are a whole number once the point
+ * is moved, and a whole number by an exact power of ten is rounded just once, as the text would be.
  *
  * @returns undefined where the product is too near to the middle of two whole numbers to tell, as it is rounded too
  */
@@ -75,7 +75,7 @@ function shortestByScaling(size: number): number | undefined {
   return undefined
 }
 
-/** As above for float16: 3 to 5 digits. */
+/** Does the same for float16: 3 to 5 digits. */
 function shortestFloat16(number: number): number {
   const fewest = Math.abs(number) < 6.103515625e-5 ? 1 : 3
   return shortest(number, fewest, 5, Math.f16round)

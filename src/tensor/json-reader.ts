@@ -1,9 +1,9 @@
 /**
- * JSON as CPython's `json.loads` reads it, for the texts that `JSON.parse` refuses, or whose members it would put in another
- * order. Much slower than that, and never the first to look at a body.
+ * Reads the JSON texts that `JSON.parse` refuses, or whose members it would put in another order, as CPython's `json.loads`
+ * does, and says where a text is not JSON. It is much slower than `JSON.parse`, and never the first to look at a body.
  */
 
-export interface JsonReading {
+interface JsonReading {
   /** The bare words NaN, Infinity and -Infinity are numbers, as Python writes and reads them. */
   readonly takesTokens?: boolean
   /** Whole numbers beyond 2^53 become BigInt. */
@@ -12,13 +12,16 @@ export interface JsonReading {
   readonly keepsOrder?: boolean
 }
 
-/** Why a text is no JSON, in CPython 3.11's words. */
+/** Says where a text is not JSON, e.g. `unexpected character at line 1, column 14`. V8's own messages quote the text. */
 export class JsonError extends Error {
-  /** In code units from the beginning of the text. */
+  /** The offset from the beginning of the text, in UTF-16 code units. */
   readonly position: number
 
-  constructor(message: string, position: number) {
-    super(message)
+  constructor(text: string, position: number) {
+    const before = text.slice(0, position)
+    const line = before.split('\n').length
+    const column = position - before.lastIndexOf('\n')
+    super(`unexpected ${position < text.length ? 'character' : 'end'} at line ${line}, column ${column}`)
     this.name = 'JsonError'
     this.position = position
   }
@@ -68,8 +71,12 @@ class Reader {
     this.#skip(whiteSpace)
     const value = this.#readValue()
     this.#skip(whiteSpace)
-    if (this.#position < this.#text.length) throw new JsonError('Extra data', this.#position)
+    if (this.#position < this.#text.length) throw this.#unexpected()
     return value
+  }
+
+  #unexpected(position = this.#position): JsonError {
+    return new JsonError(this.#text, position)
   }
 
   #skip(pattern: RegExp): string | undefined {
@@ -92,11 +99,11 @@ class Reader {
     const name = this.#skip(word) ?? (this.#reading.takesTokens ? this.#skip(token) : undefined)
     if (name !== undefined) return named[name]
     const digits = this.#skip(number)
-    if (digits === undefined) throw new JsonError('Expecting value', this.#position)
-    return this.#numberOf(digits)
+    if (digits === undefined) throw this.#unexpected()
+    return this.#readNumber(digits)
   }
 
-  #numberOf(digits: string): number | bigint {
+  #readNumber(digits: string): number | bigint {
     const value = Number(digits)
     if (!Number.isFinite(value)) return value < 0 ? -beyondDoubles : beyondDoubles
     const isBig = this.#reading.hasExactIntegers && !Number.isSafeInteger(value) && /^-?\d+$/.test(digits)
@@ -111,63 +118,62 @@ class Reader {
       entries.push(this.#readValue())
       this.#skip(whiteSpace)
       if (this.#take(']')) return entries
-      if (!this.#take(',')) throw new JsonError("Expecting ',' delimiter", this.#position)
+      if (!this.#take(',')) throw this.#unexpected()
       this.#skip(whiteSpace)
     }
   }
 
   #readObject(): unknown {
-    const name = 'Expecting property name enclosed in double quotes'
     const members = new Map<string, unknown>()
     this.#skip(whiteSpace)
     if (!this.#take('}')) {
       for (;;) {
-        if (!this.#take('"')) throw new JsonError(name, this.#position)
+        if (!this.#take('"')) throw this.#unexpected()
         const key = this.#readString()
         this.#skip(whiteSpace)
-        if (!this.#take(':')) throw new JsonError("Expecting ':' delimiter", this.#position)
+        if (!this.#take(':')) throw this.#unexpected()
         this.#skip(whiteSpace)
         members.set(key, this.#readValue())
         this.#skip(whiteSpace)
         if (this.#take('}')) break
-        if (!this.#take(',')) throw new JsonError("Expecting ',' delimiter", this.#position)
+        if (!this.#take(',')) throw this.#unexpected()
         this.#skip(whiteSpace)
       }
     }
     return this.#reading.keepsOrder ? members : Object.fromEntries(members)
   }
 
-  /** From after the opening quote to after the closing one. */
+  /** Reads from after the opening quote to after the closing one. */
   #readString(): string {
     const start = this.#position - 1
     let hasEscapes = false
     for (;;) {
       this.#skip(plainText)
       const character = this.#text[this.#position]
-      if (character === undefined) throw new JsonError('Unterminated string starting at', start)
+      if (character === undefined) throw this.#unexpected()
       if (character === '"') {
         this.#position++
         const quoted = this.#text.slice(start, this.#position)
         return hasEscapes ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
       }
-      if (character !== '\\') throw new JsonError('Invalid control character at', this.#position)
+      if (character !== '\\') throw this.#unexpected()
       hasEscapes = true
-      this.#skipEscape(start)
+      this.#skipEscape()
     }
   }
 
-  #skipEscape(start: number): void {
+  #skipEscape(): void {
     const letter = this.#text[this.#position + 1]
-    if (letter === undefined) throw new JsonError('Unterminated string starting at', start)
+    if (letter === undefined) throw this.#unexpected(this.#text.length)
     if (letter === 'u') {
       if (!/^[0-9a-fA-F]{4}$/.test(this.#text.slice(this.#position + 2, this.#position + 6))) {
-        throw new JsonError('Invalid \\uXXXX escape', this.#position + 1)
+        throw this.#unexpected(this.#position + 1)
       }
       this.#position += 6
     } else if ('"\\/bfnrt'.includes(letter)) {
       this.#position += 2
     } else {
-      throw new JsonError('Invalid \\escape', this.#position)
+      throw this.#unexpected()
     }
   }
 }

@@ -1,17 +1,17 @@
-/** What the header of a `.npy` file says (numpy/lib/format.py, "Format Version 1.0" to "3.0"). */
-export interface NpyHeader {
+/** The header of a `.npy` file (numpy/lib/format.py, "Format Version 1.0" to "3.0"). */
+interface NpyHeader {
   /** NumPy's type string, e.g. `<f4`; undefined: a structured type. */
   readonly descr: string | undefined
   readonly isFortranOrder: boolean
   readonly shape: readonly number[]
-  /** Where the elements begin. */
+  /** The offset of the first element. */
   readonly dataOffset: number
 }
 
-/** Every `.npy` file begins so; then come two bytes of version. */
-export const npyMagic = Uint8Array.of(0x93, ...new TextEncoder().encode('NUMPY'))
+/** The first bytes of every `.npy` file; two bytes of version follow. */
+const npyMagic = Uint8Array.of(0x93, ...new TextEncoder().encode('NUMPY'))
 
-/** NumPy itself writes less than 200 bytes but for structured types, which nobody here takes. */
+/** NumPy itself writes less than 200 bytes but for structured types, which no tensor holds. */
 const maxHeaderBytes = 65_535
 /** More dimensions than NumPy 1 has. */
 const maxRank = 32
@@ -35,7 +35,7 @@ export function decodeNpyHeader(bytes: Uint8Array): NpyHeader {
   if (length > maxHeaderBytes)
     throw new SyntaxError(`its header has ${length} bytes, at most ${maxHeaderBytes} are read`)
   if (bytes.length < start + length) throw new SyntaxError('it ends in its header')
-  // What is not ASCII can only stand in field names of a structured type.
+  // Only field names of a structured type may hold other characters than ASCII.
   const text = new TextDecoder('latin1').decode(bytes.subarray(start, start + length))
   return { ...parseDictionary(text), dataOffset: start + length }
 }

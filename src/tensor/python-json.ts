@@ -1,5 +1,5 @@
 /**
- * JSON text as CPython's `json.dumps` writes it, because Azure ML's clients and recorded answers compare it:
+ * Writes JSON text as CPython's `json.dumps` does, because Azure ML's clients and recorded answers compare it:
  * separators `", "` and `": "`, everything outside printable ASCII escaped, floats as Python's `repr`.
  */
 import { elementEncoder, encodeFloat, encodeString, type NonFinite } from './json-elements.ts'
@@ -38,13 +38,13 @@ function encodeValue(value: unknown, nonFinite: NonFinite, depth: number): strin
   }
 }
 
-/** Objects without members of their own, which would become `{}` without a word. */
+/** Objects without members of their own, which would silently become `{}`. */
 const unwritable = [Promise, ArrayBuffer, SharedArrayBuffer, DataView, Blob, WeakMap, WeakSet, WeakRef, Error, RegExp]
 
 /** TypeScript does not know it yet (ECMAScript proposal, source text access). */
 const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: object): value is { rawJSON: string } }
 
-/** Maps, sets, generators, streams: there is more in them than their members. */
+/** Maps, sets, generators and streams hold more than their members. */
 function isIterable(value: object): boolean {
   return Symbol.iterator in value || Symbol.asyncIterator in value
 }
@@ -68,7 +68,7 @@ function encodeObject(value: object, nonFinite: NonFinite, depth: number): strin
   return `{${members.join(', ')}}`
 }
 
-/** Numbers as those of a tensor of the same type. */
+/** Writes the numbers as those of a tensor of the same type. */
 function encodeTypedArray(view: ArrayBufferView, nonFinite: NonFinite): string {
   const encodeElement = elementEncoder(floatTypes.get(view.constructor) ?? 'int64', nonFinite)
   return `[${Array.from(view as Uint8Array, entry => encodeElement(entry as never)).join(', ')}]`
@@ -82,8 +82,8 @@ const floatTypes = new Map<unknown, Tensor['dtype']>([
 if (typeof Float16Array === 'function') floatTypes.set(Float16Array, 'float16')
 
 /**
- * Nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. The last
- * axis is an object where its entries have names.
+ * Writes nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. The
+ * last axis is an object where its entries have names.
  */
 function encodeTensor({ dtype, shape, data, classes }: Tensor, nonFinite: NonFinite): string {
   const encodeElement = elementEncoder(dtype, nonFinite)

@@ -3,10 +3,10 @@ import { elementCount } from './shape.ts'
 import { Tensor } from './tensor.ts'
 
 /**
- * Puts tensors of one row shape under each other.
+ * Concatenates tensors of one row shape along the axis of the rows.
  *
  * @param parts  shapes [rows_i, ...rest], or [...before, rows_i, ...after] with `axis`; one dtype, the same classes
- * @param axis   where the rows are
+ * @param axis   the axis of the rows
  * @returns shape [sum of rows_i, ...rest], a copy (the part itself when there is only one)
  */
 export function concatRows(parts: readonly Tensor[], axis = 0): Tensor {
@@ -39,7 +39,7 @@ export function concatRows(parts: readonly Tensor[], axis = 0): Tensor {
  *
  * @param batched    shape [sum of rowCounts, ...rest], row-major; or [...before, sum, ...after] with `axis`
  * @param rowCounts  rows each caller contributed, e.g. [2, 1, 4]
- * @param axis       where the rows are
+ * @param axis       the axis of the rows
  * @returns shape [rowCounts[i], ...rest] each, sharing `batched`'s memory (no copy, but for strings and later axes)
  * @throws RangeError when rowCounts does not add up to the batch axis
  */
@@ -59,7 +59,7 @@ export function splitRows(batched: Tensor, rowCounts: readonly number[], axis = 
   })
 }
 
-/** The same stretch of each block, where rows are not on the first axis. */
+/** Copies the same stretch of each block, where rows are not on the first axis. */
 function inBlocks({ dtype, data, shape }: Tensor, axis: number, from: number, length: number): TensorData {
   const blocks = elementCount(shape.slice(0, axis))
   const blockLength = elementCount(shape.slice(axis))

@@ -3,16 +3,16 @@ import { elementEncoder } from './json-elements.ts'
 import { decodeNested, type NonFiniteInput } from './nested.ts'
 import { elementCount, type Shape } from './shape.ts'
 
-/** Numbers, booleans or text in equal rows, row-major. What entry scripts feed to a model and get back from it. */
+/** Numbers, booleans or text in equal rows, row-major. Entry scripts feed tensors to a model and get tensors back. */
 export class Tensor {
-  /** What `from` takes beside finite numbers. A thread serves one service, which sets it once ("missing" in `service.json`). */
+  /** The floats that `from` takes besides finite numbers. A worker serves one service, which sets it once ("missing" in `service.json`). */
   static takes: NonFiniteInput = 'all'
 
   readonly dtype: Dtype
   readonly shape: Shape
   readonly data: TensorData
   /**
-   * What the entries of the last axis are called: the classes whose probabilities a classifier gives. Each row of such a
+   * The names of the entries on the last axis: the classes whose probabilities a classifier gives. Each row of such a
    * tensor is written as an object, `{"setosa": 0.98, "virginica": 0.02}`.
    */
   readonly classes: readonly string[] | undefined
@@ -36,13 +36,14 @@ export class Tensor {
   }
 
   /**
-   * A tensor from nested arrays, e.g. `Tensor.from('float32', [[1, 2], [3, 4]])` of shape [2, 2]. Where floats are
+   * Makes a tensor of nested arrays, e.g. `Tensor.from('float32', [[1, 2], [3, 4]])` of shape [2, 2]. Where floats are
    * asked for, `null` is NaN, unless the service says `"missing": "error"`.
    *
    * @throws ScoringError INPUT_RAGGED or INPUT_TYPE_MISMATCH, naming the element
    */
   static from(dtype: Dtype, nested: unknown, name = 'data'): Tensor {
-    return decodeNested(name, dtype, undefined, nested, Tensor.takes)
+    const { data, shape } = decodeNested(nested, { name, dtype, shape: undefined, takes: Tensor.takes })
+    return new Tensor(dtype, data, shape)
   }
 
   /** Entries on the first axis; a scalar is one row. */
@@ -51,8 +52,8 @@ export class Tensor {
   }
 
   /**
-   * Nested arrays, row-major, as NumPy's `tolist()`: numbers, BigInt for 64-bit integers, booleans, text. A scalar is itself.
-   * Rows with `classes` are objects.
+   * Converts to nested arrays, row-major, as NumPy's `tolist()` does: numbers, BigInt for 64-bit integers, booleans, text. A
+   * scalar is itself. Rows with `classes` are objects.
    */
   toList(): unknown {
     const { data, dtype } = this
@@ -60,8 +61,8 @@ export class Tensor {
   }
 
   /**
-   * For `JSON.stringify`: the same, with numbers spelt as the server spells them. Floats keep `.0`, as Python's do, 64-bit
-   * integers all their digits, and NaN is null.
+   * Gives `JSON.stringify` the same with numbers spelt as the server spells them: floats keep `.0`, as Python's do, 64-bit
+   * integers keep all their digits, and NaN is null.
    */
   toJSON(): unknown {
     const { data, dtype } = this

@@ -30,13 +30,13 @@ const pod = {
 }
 
 describe('cgroupCpuQuota', () => {
-  it('is that of the container', () => {
+  it('is the quota of the container', () => {
     assert.equal(quotaOf({ ...container, '/sys/fs/cgroup/cpu.max': '150000 100000\n' }), 1.5)
     const files = { '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us': '50000\n' }
     assert.equal(quotaOf({ ...pod, ...files, '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us': '100000\n' }), 0.5)
   })
 
-  it('is none where the container has none', () => {
+  it('is undefined where the container has no quota', () => {
     assert.equal(quotaOf({ ...container, '/sys/fs/cgroup/cpu.max': 'max 100000\n' }), undefined)
     const files = { '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us': '-1\n' }
     assert.equal(quotaOf({ ...pod, ...files, '/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us': '100000\n' }), undefined)
@@ -44,7 +44,7 @@ describe('cgroupCpuQuota', () => {
     assert.equal(quotaOf({}), undefined)
   })
 
-  it('is the least of the own group and those above it', () => {
+  it('is the least quota of the own group and those above it', () => {
     const own = '/sys/fs/cgroup/system.slice/scoring.service/cpu.max'
     const above = '/sys/fs/cgroup/system.slice/cpu.max'
     assert.equal(quotaOf({ ...host, [own]: 'max 100000', [above]: '300000 100000' }), 3)

@@ -34,7 +34,7 @@ describe('KeyFile', () => {
     assert.deepEqual(Object.keys(await written()), ['iris', 'mine', 'new'])
   })
 
-  it('hands out a key under the name that a vault would have it by, as it stands in the file now', async () => {
+  it('reads a key from the file by the name that it would have in a vault', async () => {
     const file = new KeyFile(path)
     await file.makeMissingKeys(['iris'])
     assert.equal((await file.fetchSecret('iris-primary-key'))?.value, (await written()).iris.primary)
@@ -45,7 +45,7 @@ describe('KeyFile', () => {
       assert.equal(await file.fetchSecret(name), undefined, name)
   })
 
-  it('is not even looked at when no service is opened by keys', async () => {
+  it('is not read when no service has keys', async () => {
     await new KeyFile(path).makeMissingKeys(['iris'])
     await writeFile(path, '{half')
     await new KeyFile(path).makeMissingKeys([])

@@ -31,7 +31,7 @@ describe('loadOnnxModel', () => {
     assert.equal(session.placement, undefined)
   })
 
-  it('does not load the model where the service would rather fail', async test => {
+  it('does not load the model on another provider when onUnavailable is fail', async test => {
     await assert.rejects(load(test, ['openvino', 'cpu'], 'fail'), (error: Error) => {
       assert.equal(error.name, 'ServiceLoadError')
       assert.ok(error.message.startsWith(withoutOpenvino), error.message)
@@ -40,7 +40,7 @@ describe('loadOnnxModel', () => {
     })
   })
 
-  it('does not take the CPU where nobody wished for it, and says of each provider why it cannot', async test => {
+  it('does not take the CPU unless it is listed, and says why each provider is unavailable', async test => {
     await assert.rejects(load(test, ['openvino', 'xnnpack']), (error: Error) => {
       assert.ok(error.message.startsWith(withoutOpenvino), error.message)
       assert.match(error.message, /; model "m" cannot be loaded on xnnpack: .* built without XNNPACK; /)
@@ -59,7 +59,7 @@ describe('loadOnnxModel', () => {
     ])
   })
 
-  it('blames the file where it is no model, whatever was wished for', async test => {
+  it('names the file when it is no model, for any list of providers', async test => {
     const torn = identityModel('float32').subarray(0, 50)
     await assert.rejects(
       load(test, ['openvino', 'cpu'], 'fallback', torn),
@@ -67,7 +67,7 @@ describe('loadOnnxModel', () => {
     )
   })
 
-  it('leaves no profile behind', async test => {
+  it('removes the profile', async test => {
     const folder = await makeServices({ 'profiles/readme.txt': '' }, test)
     const { TMPDIR } = process.env
     test.onTestFinished(() => {

@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ModelFile } from '../../src/adapters/onnxruntime/model-file.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
-import { editedOnnxModel, identityNode } from '../../src/models/graph/edit-onnx-model.ts'
+import { editOnnxModel, identityNode } from '../../src/models/graph/edit-onnx-model.ts'
 import type { OnnxModel } from '../../src/models/graph/onnx-model.ts'
 import { tensorData } from '../../src/models/graph/onnx-tensor.ts'
 import { encodeBytesField, encodeIntegerField, encodeText } from '../../src/models/graph/protobuf.ts'
@@ -17,14 +17,14 @@ import { makeServices } from '../support/service-folder.ts'
 const { accelerator } = ServiceDefinition.parse({})
 const weights = Float32Array.from({ length: 3 * 2 ** 20 }, (_, index) => index % 4099)
 
-/** A small model with 12 MiB of weights in the middle of its graph; `w` is used, as what nobody uses is dropped. */
+/** A small model with 12 MiB of weights in the middle of its graph; `w` is used, as unused weights are dropped. */
 function withWeights(name: string): Buffer {
   const model = readOnnxModel(readCase('cases', name).bytes)
   const dims = encodeIntegerField(1, weights.length)
   const raw = encodeBytesField(9, new Uint8Array(weights.buffer))
   const tensor = encodeBytesField(5, dims, encodeIntegerField(2, 1), encodeBytesField(8, encodeText('w')), raw)
   const appended = [tensor, identityNode('w', 'copy of w')]
-  return Buffer.from(editedOnnxModel(model, { replaced: new Map(), appended }))
+  return Buffer.from(editOnnxModel(model, { replaced: new Map(), appended }))
 }
 
 async function save(test: TestContext, bytes: Buffer): Promise<string> {
@@ -45,8 +45,8 @@ const weightsOf = (model: OnnxModel, path: string) => {
   )
 }
 
-describe('a model file of many megabytes', () => {
-  it('is read without its weights, which are known to lie in the file', async test => {
+describe('ModelBytes', () => {
+  it('reads a large file without its weights, which the model then has as external data', async test => {
     const bytes = withWeights('shape_no_shape')
     const path = await save(test, bytes)
     const { model, source } = new ModelFile({ name: 'sut', path, sha256: undefined })
@@ -61,7 +61,7 @@ describe('a model file of many megabytes', () => {
     assert.deepEqual(weightsOf(model, path), weights)
   })
 
-  it('is whole where a copy with another graph is made of it', async test => {
+  it('completes the bytes for a copy with another graph', async test => {
     const path = await save(test, withWeights('shape_default_given'))
     const { source } = new ModelFile({ name: 'sut', path, sha256: undefined })
     assert.ok('bytes' in source)
@@ -72,7 +72,7 @@ describe('a model file of many megabytes', () => {
     await session.release()
   })
 
-  it('is called damaged where it is, wherever it was cut', async test => {
+  it('says that a file is damaged, wherever it was cut', async test => {
     const bytes = withWeights('shape_no_shape')
     const path = await save(test, bytes)
     for (const length of [bytes.length - 1, bytes.length - 40, 9 * 2 ** 20]) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { placementOf } from '../../src/adapters/onnxruntime/node-profile.ts'
-import { describeOnCpu, describePlacement, providersOf } from '../../src/models/session/placement.ts'
+import { readPlacement } from '../../src/adapters/onnxruntime/node-profile.ts'
+import { describeOnCpu, describePlacement, listProviders } from '../../src/models/session/placement.ts'
 
 const node = (name: string, provider: string, type: string, index: number) => ({
   cat: 'Node',
@@ -21,20 +21,20 @@ const events = [
   { cat: 'Session', name: 'model_run' },
 ]
 
-describe('placementOf', () => {
+describe('readPlacement', () => {
   it('counts each node once by who ran it, and names the types that the CPU ran', () => {
-    const placement = placementOf('iris', events)
+    const placement = readPlacement('iris', events)
     assert.deepEqual(placement, { model: 'iris', nodes: { webgpu: 3, cpu: 1 }, typesOnCpu: ['Gather'] })
     assert.equal(placement && describePlacement(placement), 'webgpu (3 nodes), cpu (1 node: Gather)')
     assert.equal(placement && describeOnCpu(placement), '1 of 4 nodes (Gather)')
-    assert.equal(placement && providersOf(placement), 'webgpu, cpu')
+    assert.equal(placement && listProviders(placement), 'webgpu, cpu')
   })
 
   it('keeps the name of a provider that it does not know', () => {
-    assert.deepEqual(placementOf('m', [node('a', 'Vitis', 'Gemm', 0)])?.nodes, { VitisExecutionProvider: 1 })
+    assert.deepEqual(readPlacement('m', [node('a', 'Vitis', 'Gemm', 0)])?.nodes, { VitisExecutionProvider: 1 })
   })
 
   it('tells nothing of a run without nodes', () => {
-    assert.equal(placementOf('m', [{ cat: 'Session', name: 'model_run' }]), undefined)
+    assert.equal(readPlacement('m', [{ cat: 'Session', name: 'model_run' }]), undefined)
   })
 })

@@ -83,8 +83,8 @@ describe('forwardToOpenTelemetry', () => {
   })
 })
 
-describe('an app that an SDK is loaded into', () => {
-  it('has its requests counted there', { timeout: 30_000 }, async test => {
+describe('forwardToOpenTelemetry, in an app', () => {
+  it('counts requests in the SDK that is loaded into the app', { timeout: 30_000 }, async test => {
     const fixture = join(import.meta.dirname, '../fixtures/open-telemetry/print-metrics.mjs')
     const app = await runApp(
       test,

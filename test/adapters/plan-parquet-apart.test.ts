@@ -28,7 +28,7 @@ async function processesLeft(): Promise<number> {
 }
 
 describe('planParquetApart', () => {
-  it('plans the chunks that are planned here', async () => {
+  it('plans the same chunks as in this process', async () => {
     for (const name of [
       'types',
       'types-int96',
@@ -43,7 +43,7 @@ describe('planParquetApart', () => {
     }
   })
 
-  it('goes on behind a chunk', async () => {
+  it('continues after a chunk', async () => {
     const { chunks } = await plan(fixture('iris-none'), apart)
     assert.deepEqual((await plan(fixture('iris-none'), apart, chunks[2]?.next)).chunks, chunks.slice(3))
   })
@@ -59,7 +59,7 @@ describe('planParquetApart', () => {
     assert.equal(fault?.code, 'INPUT_TOO_LARGE')
   })
 
-  it('hands on what reading throws', async () => {
+  it('throws what reading throws', async () => {
     const changed = new BlobChanged('another version')
     const read: ReadInput = async function* (range) {
       yield* readerOf(fixture('iris-none'))({ start: range?.start ?? 0, end: (range?.start ?? 0) + 1 })
@@ -69,7 +69,7 @@ describe('planParquetApart', () => {
     assert.equal(await processesLeft(), 0)
   })
 
-  it('ends a file that takes too long, and others have their turns meanwhile', async () => {
+  it('ends a file that takes too long, while others go on', async () => {
     let [turns, turnsWhenRead] = [0, 0]
     const timer = setInterval(() => turns++, 10)
     const bytes = endless()
@@ -110,7 +110,7 @@ describe('planParquetApart', () => {
     await chunks.return(undefined)
   })
 
-  it('leaves no process where nobody wants the rest', async () => {
+  it('ends the process when the generator is returned early', async () => {
     for await (const { chunk } of planChunks(
       readerOf(fixture('iris-none')),
       optionsFor(fixture('iris-none'), apart),

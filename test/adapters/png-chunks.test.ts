@@ -16,7 +16,7 @@ const texts = [
   chunk('zTXt', Buffer.concat([Buffer.from('Comment\0\0'), packed])),
   chunk('iTXt', Buffer.concat([Buffer.from('Title\0\x01\0\0\0'), packed])),
   chunk('sPLT', Buffer.alloc(1000)),
-  chunk('abCd', Buffer.alloc(10)), // of somebody's own
+  chunk('abCd', Buffer.alloc(10)), // a private chunk
 ]
 
 describe('withoutTexts', () => {

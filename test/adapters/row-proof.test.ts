@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { describe, it, type TestContext } from 'vitest'
-import { rowProofOf } from '../../src/adapters/onnxruntime/row-proof.ts'
-import { editedOnnxModel } from '../../src/models/graph/edit-onnx-model.ts'
+import { proveRows } from '../../src/adapters/onnxruntime/row-proof.ts'
+import { editOnnxModel } from '../../src/models/graph/edit-onnx-model.ts'
 import { encodeBytesField, encodeIntegerField, encodeText } from '../../src/models/graph/protobuf.ts'
 import { readOnnxModel } from '../../src/models/graph/read-onnx-model.ts'
 import { writeModel } from '../support/onnx-writer.ts'
@@ -33,7 +33,7 @@ function reshapeModel(location: string, offset = 8) {
     outputs: [['y', 'float32', ['n', 'rest']]],
   })
   const edit = { replaced: new Map(), appended: [shapeIn(location, offset)] }
-  return readOnnxModel(editedOnnxModel(readOnnxModel(plain), edit))
+  return readOnnxModel(editOnnxModel(readOnnxModel(plain), edit))
 }
 
 async function folderWith(test: TestContext, ...shape: bigint[]): Promise<string> {
@@ -42,22 +42,22 @@ async function folderWith(test: TestContext, ...shape: bigint[]): Promise<string
   return folder
 }
 
-describe('rowProofOf', () => {
+describe('proveRows', () => {
   it('reads shapes that lie beside the model', async test => {
     const keeps = await folderWith(test, -1n, 4n)
-    assert.deepEqual(rowProofOf(reshapeModel('shapes.bin'), keeps), {
+    assert.deepEqual(proveRows(reshapeModel('shapes.bin'), keeps), {
       kind: 'independent',
       inputs: ['x'],
       rowAxes: new Map([['y', 0]]),
     })
     const mixes = await folderWith(test, -1n, 8n)
-    assert.equal(rowProofOf(reshapeModel('shapes.bin'), mixes).kind, 'dependent')
+    assert.equal(proveRows(reshapeModel('shapes.bin'), mixes).kind, 'dependent')
   })
 
-  it('proves nothing by what it cannot read, or lies elsewhere', async test => {
+  it('proves nothing from shapes that it cannot read, or that lie in other folders', async test => {
     const folder = await folderWith(test, -1n, 4n)
     for (const location of ['missing.bin', join(folder, 'shapes.bin'), `../${basename(folder)}/shapes.bin`, ''])
-      assert.equal(rowProofOf(reshapeModel(location), folder).kind, 'dependent', location)
-    assert.equal(rowProofOf(reshapeModel('shapes.bin', 16), folder).kind, 'dependent') // beyond its end
+      assert.equal(proveRows(reshapeModel(location), folder).kind, 'dependent', location)
+    assert.equal(proveRows(reshapeModel('shapes.bin', 16), folder).kind, 'dependent') // beyond its end
   })
 })

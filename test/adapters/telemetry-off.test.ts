@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { globSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, it, type TestContext } from 'vitest'
-import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import { convolutions } from '../support/convolutions.ts'
 import { runApp } from '../support/running-app.ts'
 
 /** Folders of a user who never ran anything, in an environment without `CI`, which would turn telemetry off as well. */
@@ -23,8 +23,8 @@ function reportsIn(root: string): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(path => /mat-debug|\.onnxruntime/.test(path))
 }
 
-describe('the telemetry of ONNX Runtime', () => {
-  it('is off while services score', async test => {
+describe('telemetry-off', () => {
+  it('holds while services score', async test => {
     const { root, environment } = await freshUser(test)
     const app = await runApp(test, undefined, environment)
     await app.settled()
@@ -32,21 +32,20 @@ describe('the telemetry of ONNX Runtime', () => {
     assert.deepEqual(reportsIn(root), [])
   })
 
-  it('is off in the process that optimizes models', async test => {
+  it('holds in the command that optimizes models', async test => {
     const { root, environment } = await freshUser(test)
-    const model = { path: 'models/diabetes/1/model.onnx', accelerator: ServiceDefinition.parse({}).accelerator }
-    const limits = { folder: join(root, 'cache'), maxBytes: 2 ** 30 }
-    await mkdir(limits.folder)
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['dist/optimizer-process.cjs', JSON.stringify(model), JSON.stringify(limits)],
-      { env: environment },
-    )
-    assert.match(stdout, /is kept/)
+    const models = join(root, 'models')
+    await mkdir(join(models, 'large'), { recursive: true })
+    await writeFile(join(models, 'large', 'service.json'), '{}')
+    await writeFile(join(models, 'large', 'model.onnx'), convolutions(1, { filters: 6400 }))
+    const { stdout } = await promisify(execFile)(process.execPath, ['dist/optimize.cjs', '--models', models], {
+      env: environment,
+    })
+    assert.match(stdout, /^\[large\] large\/model\.onnx is optimized in /)
     assert.deepEqual(reportsIn(root), [])
   })
 
-  it('is turned off in every file that loads it, tests and benchmarks included, before it is loaded', () => {
+  it('is imported before ONNX Runtime in every file that loads it, tests and benchmarks included', () => {
     for (const file of globSync('{src,functions,bench,test}/**/*.ts')) {
       const text = readFileSync(file, 'utf8')
       const loaded = text.search(/^import (?!type).* from 'onnxruntime-node|\('onnxruntime-node\/dist/m)

@@ -16,13 +16,13 @@ import { skipFor } from '../support/skip-for.ts'
 const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 /** A connection string, so that no Azurite is started. */
 const noStorage = { AzureWebJobsStorage: 'AccountName=none' }
-/** An account, for the app itself, of which nothing answers. */
+/** An account for the app itself that does not respond. */
 const deadStorage = {
   AzureWebJobsStorage:
     'DefaultEndpointsProtocol=http;AccountName=none;AccountKey=bm9uZQ==;BlobEndpoint=http://127.0.0.1:9/none;QueueEndpoint=http://127.0.0.1:9/none;',
 }
 
-/** Scores only where `w` has as many rows as `x` has columns, which nobody guesses from its signature. */
+/** Scores only where `w` has as many rows as `x` has columns, which its signature does not show. */
 const unlikeSizes = writeModel({
   nodes: [{ op: 'MatMul', inputs: ['x', 'w'], outputs: ['y'] }],
   inputs: [
@@ -47,7 +47,7 @@ async function start(test: TestContext, args: string[] = [], environment: NodeJS
   return Object.assign(child, { port: Number(port) })
 }
 
-const pidOf = async (host: { port: number }) => Number((await send(host, '/api/pid')).body)
+const fetchPid = async (host: { port: number }) => Number((await send(host, '/api/pid')).body)
 
 describe('start', () => {
   it('lists the functions as func does, HTTP first', async test => {
@@ -55,24 +55,23 @@ describe('start', () => {
     const url = `http://localhost:${host.port}/api`
     assert.match(host.output, /^(Skipping .*\n)?\nFunctions:\n\n\tempty: \[GET,/)
     assert.ok(
-      host.output.includes(
-        `\n\n\titem: [GET,HEAD,POST,PUT,DELETE,PATCH,OPTIONS,TRACE] ${url}/items/{id:int}/{*rest}\n\n`,
-      ),
+      host.output.includes(`\n\n\titem: [GET,HEAD,POST,PUT,DELETE,PATCH,OPTIONS,TRACE] ${url}/items/{id}/{*rest}\n\n`),
     )
     assert.ok(host.output.includes(`\n\n\tby-get: [GET] ${url}/shared\n\n`))
     assert.ok(
       host.output.includes(
         [
           '\n\ta-queue: queueTrigger (not run: AzureWebJobsStorage is no connection string)\n',
-          '\n\ta-timer: timerTrigger (not run: AzureWebJobsStorage is no connection string)\n',
+          '\n\ta-timer: timerTrigger\n',
         ].join(''),
       ),
     )
   })
 
-  it('says where the keys are when they are in a vault, and shows none of a file', skipFor(noOpenssl), async test => {
+  it('says where the keys are when they are in a vault, and shows none from a file', skipFor(noOpenssl), async test => {
     const vault = await startKeyVaultDouble(test)
-    for (const slot of ['primary', 'secondary']) vault.set(`sut-${slot}-key`, `${slot}-of-the-vault`.padEnd(40, '0'))
+    for (const keyType of ['primary', 'secondary'])
+      vault.set(`sut-${keyType}-key`, `${keyType}-of-the-vault`.padEnd(40, '0'))
     const root = await copyOfApp(test)
     await mkdir(join(root, '.local'))
     const old = 'a-key-of-the-time-before-the-vault'
@@ -82,7 +81,7 @@ describe('start', () => {
     const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
     await child.see(/secret sut-primary-key\n[\s\S]*curl .*Bearer <key>/)
     assert.doesNotMatch(child.output, new RegExp(`${old}|of-the-vault`))
-    assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not run by this host yet\)\n/)
+    assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not supported by this host\)\n/)
   })
 
   it('shows a request that scores, or says that it only shows the form', {
@@ -103,27 +102,27 @@ describe('start', () => {
     assert.equal(what, 'lookup')
     assert.equal(execFileSync('sh', ['-c', `${line} --silent`], { encoding: 'utf8' }), '[[2.0, 3.0]]')
     const [, form, formLine] = await shown({ 'a-form/service.json': {}, 'a-form/1/model.onnx': unlikeSizes })
-    assert.equal(form, 'a-form, with values in place of these, which only show the form')
+    assert.equal(form, 'a-form (replace the values: these only show the form)')
     assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.0,0\.0\]\],"w":\[\[0\.0\]\]\}\}'$/)
   })
 
-  it('starts a crashed host again on the same port', async test => {
+  it('restarts a crashed host on the same port', async test => {
     const host = await start(test)
     for (const [how, told] of [
       ['exit', 'exit 3'],
       ['kill', 'SIGKILL'],
     ] as const) {
-      const before = await pidOf(host)
+      const before = await fetchPid(host)
       await assert.rejects(send(host, `/api/${how}`))
-      await host.see(new RegExp(`The host crashed \\(${told}\\); starting it again at once\\.`))
-      const after = await untilServed(host)
+      await host.see(new RegExp(`The host crashed \\(${told}\\); restarting it at once\\.`))
+      const after = await waitForNextPid(host)
       assert.notEqual(after, before)
     }
     host.process.kill('SIGTERM')
     assert.equal(await host.ended(), 0)
   })
 
-  it('answers what is in flight before it ends, even when npm passes the signal on twice', async test => {
+  it('completes requests in progress before it ends, even when npm sends the signal twice', async test => {
     const host = await start(test)
     const answer = send(host, '/api/slow?ms=300')
     await host.see(/slow: begun/)
@@ -133,9 +132,9 @@ describe('start', () => {
     assert.equal(await host.ended(), 0)
   })
 
-  it('takes the host along when it is killed', async test => {
+  it('ends the host when it is killed', async test => {
     const host = await start(test)
-    const pid = await pidOf(host)
+    const pid = await fetchPid(host)
     await host.kill()
     for (let isAlive = true; isAlive; ) {
       await new Promise(resolve => setTimeout(resolve, 10))
@@ -147,7 +146,7 @@ describe('start', () => {
     assert.ok(pid > 0)
   })
 
-  it('starts storage for an app that wants it, and stops it at the end', async test => {
+  it('starts storage for an app that asks for it, and stops it at the end', async test => {
     const host = await start(test, [], { AzureWebJobsStorage: 'UseDevelopmentStorage=true' })
     assert.match(host.output, /\n\ta-queue: queueTrigger\n\n\ta-timer: timerTrigger\n/)
     const { body: connection } = await send(host, '/api/environment?name=AzureWebJobsStorage')
@@ -159,51 +158,47 @@ describe('start', () => {
     await assert.rejects(askStorage())
   })
 
-  for (const [what, damage] of [
+  it.for([
     ['its queues are damaged', (root: string) => damagedStorage(root, '__azurite_db_queue__.json')],
     ['its blobs are damaged', (root: string) => damagedStorage(root, '__azurite_db_blob__.json')],
-    ['a file is in the place of its folder', (root: string) => writeFile(join(root, '.local/azurite'), '')],
-  ] as const) {
-    it(`scores without storage when ${what}, and says what mending costs`, async test => {
-      const root = await copyOfApp(test)
-      await mkdir(join(root, '.local'))
-      await damage(root)
-      const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
-      const environment = {
-        AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
-        AzureWebJobsStorage: 'UseDevelopmentStorage=true',
-      }
-      const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
-      const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*\[sut\] ready/)
-      assert.match(
-        child.output,
-        /^local storage \(Azurite\) did not start: [\s\S]*Scoring does without storage; batch jobs are answered with 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
-      )
-      const { primary } = JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8')).sut
-      const headers = { authorization: `Bearer ${primary}`, 'content-type': 'application/json' }
-      const host = { port: Number(port) }
-      const score = await send(host, '/api/v1/service/sut/score', { body: '{"data": [[1, 2]]}', headers })
-      assert.deepEqual([score.status, score.body], [200, '[[1.0, 2.0]]'])
-      const job = await send(host, '/api/v1/service/sut/jobs', { body: '{}', headers })
-      assert.deepEqual([job.status, JSON.parse(job.body).code], [503, 'JOBS_UNAVAILABLE'])
-    })
-  }
+    ['a file has the name of its folder', (root: string) => writeFile(join(root, '.local/azurite'), '')],
+  ] as const)('scores without storage when %s, and says what a repair costs', async ([, damage], test) => {
+    const root = await copyOfApp(test)
+    await mkdir(join(root, '.local'))
+    await damage(root)
+    const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
+    const environment = {
+      AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
+      AzureWebJobsStorage: 'UseDevelopmentStorage=true',
+    }
+    const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
+    const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*\[sut\] ready/)
+    assert.match(
+      child.output,
+      /^local storage \(Azurite\) did not start: [\s\S]*Scoring works without storage; batch jobs get 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
+    )
+    const { primary } = JSON.parse(await readFile(join(root, '.local/keys.json'), 'utf8')).sut
+    const headers = { authorization: `Bearer ${primary}`, 'content-type': 'application/json' }
+    const host = { port: Number(port) }
+    const score = await send(host, '/api/v1/service/sut/score', { body: '{"data": [[1, 2]]}', headers })
+    assert.deepEqual([score.status, score.body], [200, '[[1.0, 2.0]]'])
+    const job = await send(host, '/api/v1/service/sut/jobs', { body: '{}', headers })
+    assert.deepEqual([job.status, JSON.parse(job.body).code], [503, 'JOBS_UNAVAILABLE'])
+  })
 
-  for (const [args, message] of [
+  it.for([
     [['frobnicate'], /^error: unknown command "frobnicate"; see --help\n$/],
     [['start', '--frobnicate'], /^error: Unknown option '--frobnicate'; see --help\n$/],
-    [['--port', '70000'], /^error: --port takes a number from 0 to 65535, not "70000"\n$/],
+    [['--port', '70000'], /^error: --port is "70000", and must be a number from 0 to 65535\n$/],
     [['--port'], /^error: .*--port.*; see --help\n$/],
-    [['--models', '/nonexistent/folder'], /^error: --models: there is no folder \/nonexistent\/folder\n$/],
-    [['--cert', 'x.pem'], /^error: --cert and --key go together\n$/],
+    [['--models', '/nonexistent/folder'], /^error: --models: folder \/nonexistent\/folder does not exist\n$/],
+    [['--cert', 'x.pem'], /^error: --cert needs --key\n$/],
     [['start', 'extra'], /^error: Unexpected argument 'extra'; see --help\n$/],
-  ] as const) {
-    it(`answers ${args.join(' ')} with one line`, async test => {
-      const child = run(test, [...args])
-      assert.equal(await child.ended(), 1)
-      assert.match(child.output, message)
-    })
-  }
+  ] as const)('answers %j with one line', async ([args, message], test) => {
+    const child = run(test, [...args])
+    assert.equal(await child.ended(), 1)
+    assert.match(child.output, message)
+  })
 
   it('shows its help and its version', async test => {
     const help = run(test, ['--help'])
@@ -222,10 +217,10 @@ async function damagedStorage(root: string, file: string): Promise<void> {
 }
 
 /** The process id of the host that serves next. */
-async function untilServed(host: { port: number }): Promise<number> {
+async function waitForNextPid(host: { port: number }): Promise<number> {
   for (;;) {
     try {
-      return await pidOf(host)
+      return await fetchPid(host)
     } catch {
       await new Promise(resolve => setTimeout(resolve, 20))
     }

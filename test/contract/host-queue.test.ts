@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { systemClock } from '../../src/adapters/local/system-clock.ts'
+import { openAzureQueue } from '../../src/host/queue/azure-queue.ts'
 import type { Queue } from '../../src/host/queue/queue.ts'
-import { openAzureHostBlobs, openAzureQueue } from '../../src/host/storage/azure-storage.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryQueue } from '../support/memory-queue.ts'
 
@@ -20,8 +20,8 @@ const openMemoryQueue = () => new MemoryQueue('queue', systemClock)
 const openQueueOnAzurite = () => openAzureQueue(connectionString, `q-${randomUUID()}`)
 
 for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
-  describe(`a queue: ${open.name}`, () => {
-    it('is empty while there is none, and made by the first message', async () => {
+  describe(`Queue by ${open.name}`, () => {
+    it('is empty while it does not exist, and created by the first message', async () => {
       const queue = open()
       assert.deepEqual(await queue.receive(4, 5000), [])
       await queue.send('grüße & <b>')
@@ -30,7 +30,7 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
       assert.deepEqual(await queue.receive(4, 5000), [], 'it is invisible now')
     })
 
-    it('shows a message again with its text when it is told to, counts, and takes the newest receipt alone', async () => {
+    it('makes a message visible again on request, counts deliveries, and accepts the newest receipt only', async () => {
       const queue = open()
       await queue.send('one')
       const [message] = await queue.receive(1, 5000)
@@ -44,7 +44,7 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
       assert.notEqual(await queue.hide(id, again!.popReceipt, 5000).then(Boolean), false, 'still there')
     })
 
-    it('deletes with the newest receipt, and does nothing for a message that is gone', async () => {
+    it('deletes with the newest receipt, and ignores a message that is gone', async () => {
       const queue = open()
       await queue.send('one')
       const [message] = await queue.receive(1, 5000)
@@ -56,34 +56,11 @@ for (const open of [openMemoryQueue, openQueueOnAzurite] as (() => Queue)[]) {
   })
 }
 
-describe('HostBlobs on Azurite', () => {
-  it('leases to one at a time, and to the next when it is given back', async () => {
-    const blobs = openAzureHostBlobs(connectionString)
-    const first = await blobs.lease('locks/x', 15)
-    assert.equal(await blobs.lease('locks/x', 15), undefined)
-    assert.equal(await first?.renew(), true)
-    await first?.release()
-    const second = await blobs.lease('locks/x', 15)
-    assert.equal(await first?.renew(), false)
-    await second?.release()
-  })
-
-  it('gives back the JSON that was written last', async () => {
-    const blobs = openAzureHostBlobs(connectionString)
-    assert.equal(await blobs.readJson('timers/x'), undefined)
-    for (const value of [{ a: 1 }, { b: 'ü' }]) {
-      await blobs.writeJson('timers/x', value)
-      assert.deepEqual(await blobs.readJson('timers/x'), value)
-    }
-  })
-
+describe('openAzureQueue', () => {
   it('fails with status and code alone', async () => {
     const wrongKey = connectionString.replace(/AccountKey=\w{5}/, 'AccountKey=AAAAA')
-    await assert.rejects(openAzureHostBlobs(wrongKey).readJson('x'), {
-      name: 'StorageFault',
-      message: /^storage failed with 403/,
-    })
     await assert.rejects(openAzureQueue(wrongKey, 'some').receive(1, 1000), {
+      name: 'StorageFault',
       message: /^storage failed with 403 \w+$/,
     })
   })

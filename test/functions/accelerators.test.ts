@@ -97,7 +97,7 @@ describe('services on a GPU', skipFor(withoutSwiftShader), () => {
     )
   })
 
-  // Two threads on the GPU at once end the process: see webgpu-turns.ts.
+  // Two threads on the GPU at once end the process: see webgpu-mutex.ts.
   it('share it when many call at once', async () => {
     const { inputs, outputs } = await expectedOf('digits')
     const rows = Object.values(inputs)[0] as number[][]

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { hostIdOf, planBackgroundTriggers } from '../../src/host/background-triggers.ts'
-import type { Binding, RegisteredFunction } from '../../src/host/functions-core.ts'
-import { readHostTimes } from '../../src/host/host-times.ts'
+import type { Binding, RegisteredFunction } from '../../src/host/app/functions-core.ts'
+import { listTriggers, unservedBindings } from '../../src/host/app/triggers.ts'
+import { planBackgroundTriggers } from '../../src/host/background-triggers.ts'
+import { readHostSettings } from '../../src/host/host-settings.ts'
 import { poisonQueueName } from '../../src/host/queue/queue-trigger.ts'
-import { listTriggers, unservedBindings } from '../../src/host/trigger-list.ts'
 
 const storage = 'AccountName=mine;AccountKey=c2VjcmV0'
 const environment = {
@@ -24,7 +24,7 @@ const planQueue = (binding: object, settings?: NodeJS.ProcessEnv) =>
   plan({ type: 'queueTrigger', queueName: 'work', ...binding }, settings)
 
 describe('planBackgroundTriggers', () => {
-  it('finds queue and account', () => {
+  it('finds the queue and its account', () => {
     for (const [binding, queueName, connectionString] of [
       [{}, 'work', storage],
       [{ connection: '' }, 'work', storage],
@@ -38,23 +38,26 @@ describe('planBackgroundTriggers', () => {
     }
   })
 
-  it('says why a function is not run when there is no account for it, and no value of a setting', () => {
-    for (const [binding, settings, whyNot] of [
+  it('says why a function does not run when its account is missing, and quotes no value of a setting', () => {
+    for (const [binding, settings, skipReason] of [
       [{}, {}, 'AzureWebJobsStorage is not set'],
       [{ connection: 'X' }, environment, 'AzureWebJobsX or X is not set'],
       [{}, { AzureWebJobsStorage: 'AccountKey=c2VjcmV0' }, 'AzureWebJobsStorage is no connection string'],
     ] as const) {
-      const { queues, whyNot: reasons } = planQueue(binding, settings)
-      assert.deepEqual([queues, reasons.get('f')], [[], whyNot])
+      const { queues, skipReasons } = planQueue(binding, settings)
+      assert.deepEqual([queues, skipReasons.get('f')], [[], skipReason])
     }
-    const timer = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
-    assert.deepEqual([timer.timers, timer.whyNot.get('f')], [[], 'AzureWebJobsStorage is not set'])
   })
 
-  for (const [binding, settings, message] of [
+  it('runs a timer without storage', () => {
+    const { timers, skipReasons } = plan({ type: 'timerTrigger', schedule: '0 0 * * * *' }, {})
+    assert.deepEqual([timers.length, skipReasons.size], [1, 0])
+  })
+
+  it.each([
     [{ queueName: '%NONE%' }, {}, 'queueName of function "f" is "%NONE%", and setting NONE is not set'],
-    [{ queueName: 'Work' }, {}, /^function "f": "Work" is no name for a queue \(3 to 63 of/],
-    [{ queueName: 'a--b' }, {}, /"a--b" is no name/],
+    [{ queueName: 'Work' }, {}, /^function "f": queueName is "Work", and must be 3 to 63 characters of/],
+    [{ queueName: 'a--b' }, {}, /queueName is "a--b", and must be/],
     [
       {},
       { AzureWebJobsStorage__accountName: 'mine' },
@@ -65,15 +68,13 @@ describe('planBackgroundTriggers', () => {
       { X__queueServiceUri: 'https://x' },
       /^setting X__queueServiceUri asks .* set X to a connection string/,
     ],
-  ] as const) {
-    it(`refuses ${JSON.stringify({ ...binding, ...settings })}`, () => {
-      assert.throws(() => planQueue(binding, settings), { name: 'StartupError', message })
-    })
-  }
+  ] as const)('refuses %j with the settings %j', (binding, settings, message) => {
+    assert.throws(() => planQueue(binding, settings), { name: 'StartupError', message })
+  })
 })
 
 describe('poisonQueueName', () => {
-  it('is the name and -poison, unless the queue is one or the name would be longer than 63', () => {
+  it('appends -poison, except to a poison queue or where the name would exceed 63 characters', () => {
     assert.equal(poisonQueueName('work'), 'work-poison')
     assert.equal(poisonQueueName('work-poison'), undefined)
     assert.equal(poisonQueueName('a'.repeat(56)), `${'a'.repeat(56)}-poison`)
@@ -82,43 +83,27 @@ describe('poisonQueueName', () => {
 })
 
 describe('unservedBindings', () => {
-  it('names inputs and outputs that nobody serves', () => {
+  it('names inputs and outputs that the host does not serve', () => {
     const http = { type: 'httpTrigger', direction: 'in' } as const
     assert.deepEqual(unservedBindings(triggersWith({ http, $return: { type: 'http', direction: 'out' } })), [])
     const others = { out: { type: 'queue', direction: 'out' }, in: { type: 'blob', direction: 'in' } } as const
     assert.deepEqual(unservedBindings(triggersWith({ http, ...others })), [
-      "Function 'f' has an output of type queue: nothing is written to it, because this host runs triggers alone.",
-      "Function 'f' has an input of type blob: it stays undefined, because this host runs triggers alone.",
+      "Function 'f' has an output of type queue: nothing is written to it, because this host serves triggers only.",
+      "Function 'f' has an input of type blob: it stays undefined, because this host serves triggers only.",
     ])
   })
 })
 
-describe('readHostTimes', () => {
-  it('has the times of the real host, and shorter locks in development', () => {
-    const times = {
-      invisibleMs: 600_000,
-      leaseMs: 60_000,
-      leasePollMs: 60_000,
-      maxPollingMs: undefined,
-      unreadAnswerMs: 60_000,
-    }
-    assert.deepEqual(readHostTimes({}, false), times)
-    assert.deepEqual(readHostTimes({}, true), { ...times, leaseMs: 15_000, leasePollMs: 15_000 })
+describe('readHostSettings', () => {
+  it('defaults to the values of the real host', () => {
+    const settings = { invisibleMs: 600_000, maxPollingMs: undefined, unreadResponseMs: 60_000 }
+    assert.deepEqual(readHostSettings({}), { ...settings, maxBodyBytes: 104_857_600 })
   })
 
-  it('refuses what is no time', () => {
+  it('refuses what is not a time in range', () => {
     for (const text of ['1', '2s', '15000.5']) {
-      const message = 'SCORING_HOST_LEASE_MS must be a whole number of milliseconds, 15000 to 60000'
-      assert.throws(() => readHostTimes({ SCORING_HOST_LEASE_MS: text }, true), { name: 'StartupError', message })
+      const message = `SCORING_HOST_UNREAD_ANSWER_MS is "${text}", and must be a whole number of milliseconds, 100 to 600000`
+      assert.throws(() => readHostSettings({ SCORING_HOST_UNREAD_ANSWER_MS: text }), { name: 'StartupError', message })
     }
-  })
-})
-
-describe('hostIdOf', () => {
-  it('is the setting, or stays the same for a folder, in at most 32 characters', () => {
-    assert.equal(hostIdOf('/app', { AzureFunctionsWebHost__hostid: 'mine' }), 'mine')
-    assert.equal(hostIdOf('/app', {}), hostIdOf('/app', {}))
-    assert.notEqual(hostIdOf('/app', {}), hostIdOf('/other', {}))
-    assert.match(hostIdOf('/app', {}), /^[-a-z0-9]{1,32}$/)
   })
 })

@@ -70,7 +70,7 @@ export interface Host extends Child {
   readonly port: number
 }
 
-/** Starts a fixture app on a free port, without storage unless told; without a test, whoever asks kills it. */
+/** Starts a fixture app on a free port, by default without storage; without a test, the caller has to kill it. */
 export async function startHost(
   test: Cleaner | undefined,
   app: string,

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, it } from 'vitest'
+import { formatTimeSpan, parseTimeSpan } from '../../src/host/dotnet-time.ts'
 import { type HostJson, readHostJson } from '../../src/host/host-json.ts'
-import { formatTimeSpan, parseTimeSpan } from '../../src/host/time-span.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'host-json-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -32,7 +32,7 @@ describe('readHostJson', () => {
     assert.equal(read({}, true).queues.maxPollingIntervalMs, 2000)
   })
 
-  it('takes what the file says', () => {
+  it('returns the values of the file', () => {
     const given = {
       batchSize: 32,
       newBatchThreshold: 0,
@@ -53,7 +53,7 @@ describe('readHostJson', () => {
     assert.equal(read({ functionTimeout: '01:00:00' }).functionTimeoutMs, 3_600_000)
   })
 
-  for (const [queues, message] of [
+  it.each([
     [{ batchSize: 33 }, 'host.json: extensions.queues.batchSize is 33, and must be a whole number, 1 to 32'],
     [{ batchSize: 0 }, /batchSize is 0/],
     [{ batchSize: '16' }, /batchSize is "16"/],
@@ -64,20 +64,16 @@ describe('readHostJson', () => {
     [{ maxPollingInterval: '00:00:00.01' }, /maxPollingInterval is .*, and must be a time "hh:mm:ss", at least 100 ms/],
     [{ messageEncoding: 'utf8' }, /messageEncoding is "utf8", and must be "base64" or "none"/],
     [[], /extensions\.queues is \[\], and must be an object/],
-  ] as const) {
-    it(`refuses ${JSON.stringify(queues)} and names it`, () => {
-      assert.throws(() => readQueues(queues), { name: 'StartupError', message })
-    })
-  }
+  ] as const)('refuses %j and names it', (queues, message) => {
+    assert.throws(() => readQueues(queues), { name: 'StartupError', message })
+  })
 
-  for (const functionTimeout of ['10', '00:00:00', 600, '24:00:00', '-2']) {
-    it(`refuses functionTimeout ${JSON.stringify(functionTimeout)}`, () => {
-      assert.throws(() => read({ functionTimeout }), {
-        name: 'StartupError',
-        message: /^host\.json: functionTimeout is /,
-      })
+  it.each(['10', '00:00:00', 600, '24:00:00', '-2'])('refuses functionTimeout %j', functionTimeout => {
+    assert.throws(() => read({ functionTimeout }), {
+      name: 'StartupError',
+      message: /^host\.json: functionTimeout is /,
     })
-  }
+  })
 })
 
 describe('parseTimeSpan', () => {

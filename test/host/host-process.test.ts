@@ -38,7 +38,7 @@ describe('host-process', () => {
     assert.equal((await send(host, '/api/two', { body: 'two' })).body, 'two')
   })
 
-  it('keeps what was compiled of the app for its next start', async test => {
+  it('stores compiled code of the app for its next start', async test => {
     const app = await mkdtemp(join(tmpdir(), 'compiled-app-'))
     test.onTestFinished(() => rm(app, { recursive: true, force: true }))
     await writeFile(join(app, 'package.json'), '{"main": "index.cjs"}')
@@ -47,25 +47,23 @@ describe('host-process', () => {
     const host = await startHost(test, 'plain', { args: ['--app', app] })
     host.process.kill('SIGTERM')
     assert.equal(await host.ended(), 0)
-    const [kept] = (await readdir(join(app, '.local/compile-cache'), { recursive: true })).filter(file =>
+    const [stored] = (await readdir(join(app, '.local/compile-cache'), { recursive: true })).filter(file =>
       /[/\\]/.test(file),
     )
-    assert.ok(kept)
+    assert.ok(stored)
   })
 
-  for (const [app, environment, message] of [
+  it.for([
     ['throwing', {}, /^error: Worker was unable to load entry point "index.cjs": Error: thrown while loading\n\s+at /m],
-    ['empty', {}, /^error: "main" in package\.json found zero files: dist\/\*\.js/m],
+    ['empty', {}, /^error: "main" in package\.json is "dist\/\*\.js", and .* has no such file \(is the app built\?\)/m],
     ['startup-error', {}, /^error: setting X: expected a number\n$/],
     ['startup-error', { STARTUP_NAME: 'TypeError' }, /^error: TypeError: setting X: expected a number\n\s+at /m],
     ['plain', { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: 'lots' }, /^error: FUNCTIONS_REQUEST_BODY_SIZE_LIMIT/m],
-  ] as const) {
-    it(`ends with 1 and says why when ${app} cannot start: ${message.source.slice(0, 40)}`, async test => {
-      const child = spawnHost(test, app, ['--no-local-settings'], environment)
-      assert.equal(await child.ended(), 1)
-      assert.match(child.output, message)
-    })
-  }
+  ] as const)('ends with 1 and says why when %s cannot start, with %j', async ([app, environment, message], test) => {
+    const child = spawnHost(test, app, ['--no-local-settings'], environment)
+    assert.equal(await child.ended(), 1)
+    assert.match(child.output, message)
+  })
 
   it('ends with 1 when the port is taken', async test => {
     const server = createServer().listen(0, '127.0.0.1')
@@ -80,7 +78,7 @@ describe('host-process', () => {
     assert.equal(child.output, `error: Port ${port} is unavailable. ${advice}\n`)
   })
 
-  it('tells the app that it is in development, and where', async test => {
+  it('sets the environment name and the host name for the app', async test => {
     const host = await startHost(test, 'plain')
     const value = async (name: string) => (await send(host, `/api/environment?name=${name}`)).body
     assert.equal(await value('AZURE_FUNCTIONS_ENVIRONMENT'), 'Development')
@@ -97,8 +95,10 @@ describe('host-process', () => {
     assert.match(host.output, /Uncaught exception: Error: crashed on purpose\n\s+at /)
   })
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    it(`answers what is in flight before it ends on ${signal}`, { timeout: 10_000 }, async test => {
+  it.for(['SIGTERM', 'SIGINT'] as const)(
+    'completes requests in progress before it ends on %s',
+    { timeout: 10_000 },
+    async (signal, test) => {
       const host = await startHost(test, 'plain')
       const idle = await dial(test, host)
       const agent = new Agent({ keepAlive: true })
@@ -111,10 +111,10 @@ describe('host-process', () => {
       assert.deepEqual([status, body, headers.connection], [200, 'slow but sure', 'close'])
       assert.equal(await host.ended(), 0)
       assert.equal(await readAll(idle), '')
-    })
-  }
+    },
+  )
 
-  it('takes no new connections while it stops, and ends at once on a second signal', async test => {
+  it('accepts no connections while it stops, and ends at once on a second signal', async test => {
     const host = await startHost(test, 'plain')
     const broken = assert.rejects(send(host, '/api/slow?ms=60000'))
     await host.see(/slow: begun/)
@@ -132,39 +132,39 @@ describe('host-process', () => {
   })
 })
 
-describe('hooks', () => {
+describe('invokeWithHooks', () => {
   let host: Host
   beforeAll(async () => {
     host = await startHost(undefined, 'hooked')
   })
   afterAll(() => host.kill())
-  const bodyOf = async (query: string) => (await send(host, `/api/run?${query}`)).body
-  const statusOf = async (query: string) => (await send(host, `/api/run?${query}`)).status
+  const fetchBody = async (query: string) => (await send(host, `/api/run?${query}`)).body
+  const fetchStatus = async (query: string) => (await send(host, `/api/run?${query}`)).status
 
-  it('may replace the inputs and the handler', async () => {
-    assert.equal(await bodyOf(''), 'plain')
-    assert.equal(await bodyOf('input=mine'), 'input mine')
-    assert.equal(await bodyOf('handler'), 'from another handler')
+  it('lets hooks replace the inputs and the handler', async () => {
+    assert.equal(await fetchBody(''), 'plain')
+    assert.equal(await fetchBody('input=mine'), 'input mine')
+    assert.equal(await fetchBody('handler'), 'from another handler')
   })
 
-  it('may replace the result and the error', async () => {
-    assert.equal(await bodyOf('wish=replace'), 'replaced in run')
-    assert.equal(await bodyOf('wish=mend'), 'mended, begun true')
-    assert.equal(await statusOf('wish=spoil'), 500)
+  it('lets hooks replace the result and the error', async () => {
+    assert.equal(await fetchBody('wish=replace'), 'replaced in run')
+    assert.equal(await fetchBody('wish=fix'), 'fixed, begun true')
+    assert.equal(await fetchStatus('wish=spoil'), 500)
   })
 
-  it('fail the request when they throw, or assign what is read-only', async () => {
-    assert.equal(await statusOf('throw'), 500)
-    assert.equal(await statusOf('assign'), 500)
+  it('fails the request when a hook throws, or assigns what is read-only', async () => {
+    assert.equal(await fetchStatus('throw'), 500)
+    assert.equal(await fetchStatus('assign'), 500)
     await host.see(/TypeError: Cannot assign to read only property 'invocationContext'/)
   })
 
-  it('see the log and may reword it', async () => {
-    await bodyOf('')
+  it('shows the log to hooks, which may reword it', async () => {
+    await fetchBody('')
     await host.see(/\] a \*\*\* wish/)
   })
 
-  it('run at the start and at the end of the app', async test => {
+  it('runs hooks at the start and at the end of the app', async test => {
     const own = await startHost(test, 'hooked')
     await own.see(/app started/)
     own.process.kill('SIGTERM')
@@ -173,7 +173,7 @@ describe('hooks', () => {
   })
 })
 
-describe('HTTPS', skipFor(noOpenssl), () => {
+describe('HttpServer with a certificate', skipFor(noOpenssl), () => {
   it('serves with TLS 1.2 and later, and waits for no idle connection when it stops', {
     timeout: 10_000,
   }, async test => {

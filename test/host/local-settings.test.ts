@@ -14,7 +14,7 @@ async function folderWith(test: TestContext, content?: unknown): Promise<string>
 }
 
 describe('readLocalSettings', () => {
-  it('gives the values, lets existing variables win with a warning, and skips null', async test => {
+  it('returns the values, lets existing variables win with a warning, and skips null', async test => {
     const folder = await folderWith(test, { Values: { A: 'a', B: 'b', C: null, D: 5, E: true } })
     const settings = readLocalSettings(folder, { B: 'mine' })
     assert.deepEqual(settings.values, { A: 'a', D: '5', E: 'true' })
@@ -23,18 +23,18 @@ describe('readLocalSettings', () => {
     ])
   })
 
-  it('knows the port, and takes what else func knows', async test => {
+  it('returns the port, and accepts the other settings of func', async test => {
     const host = { LocalHttpPort: 7123, CORS: '*', CORSCredentials: false }
     const folder = await folderWith(test, { IsEncrypted: false, Host: host, ConnectionStrings: { X: 'y' } })
     assert.equal(readLocalSettings(folder, {}).port, 7123)
   })
 
-  it('takes a byte order mark', async test => {
+  it('accepts a byte order mark', async test => {
     const folder = await folderWith(test, '\uFEFF{"Values": {"A": "a"}}')
     assert.deepEqual(readLocalSettings(folder, {}).values, { A: 'a' })
   })
 
-  it('makes the file when there is none', async test => {
+  it('creates the file when there is none', async test => {
     const folder = await folderWith(test)
     const values = { FUNCTIONS_WORKER_RUNTIME: 'node', AzureWebJobsStorage: 'UseDevelopmentStorage=true' }
     assert.deepEqual(readLocalSettings(folder, {}).values, values)
@@ -42,19 +42,17 @@ describe('readLocalSettings', () => {
     assert.deepEqual(made, { IsEncrypted: false, Values: values })
   })
 
-  for (const [what, content, message] of [
+  it.for([
     ['bad JSON without quoting it', '{"Values": {"KEY": "secret"', /is not valid JSON/],
     ['encrypted values', { IsEncrypted: true, Values: {} }, /is encrypted/],
     ['an array', [], /must hold a JSON object/],
-    ['values of another kind', { Values: { A: {} } }, /Values\.A must be a string/],
-    ['a port that is none', { Host: { LocalHttpPort: 'many' } }, /LocalHttpPort/],
-  ] as const) {
-    it(`refuses ${what}`, async test => {
-      const folder = await folderWith(test, content)
-      assert.throws(
-        () => readLocalSettings(folder, {}),
-        (error: Error) => error.name === 'StartupError' && message.test(error.message) && !/secret/.test(error.message),
-      )
-    })
-  }
+    ['values of another type', { Values: { A: {} } }, /Values\.A must be a string/],
+    ['a port that is not one', { Host: { LocalHttpPort: 'many' } }, /LocalHttpPort/],
+  ] as const)('refuses %s', async ([, content, message], test) => {
+    const folder = await folderWith(test, content)
+    assert.throws(
+      () => readLocalSettings(folder, {}),
+      (error: Error) => error.name === 'StartupError' && message.test(error.message) && !/secret/.test(error.message),
+    )
+  })
 })

@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { superviseHost } from '../../src/host/supervisor.ts'
 
-const restarts = { atOnce: 2, firstMs: 1, longestMs: 4, steadyMs: 60_000, maxQuickCrashes: 4, endingMs: 50 }
+const restarts = {
+  immediateRestarts: 2,
+  firstDelayMs: 1,
+  maxDelayMs: 4,
+  resetAfterMs: 60_000,
+  maxStartCrashes: 4,
+  killAfterCrashMs: 50,
+}
 
 async function supervise(script: string, environment: Record<string, string> = {}) {
   const lines: string[] = []
@@ -22,7 +29,7 @@ async function supervise(script: string, environment: Record<string, string> = {
 }
 
 describe('superviseHost', () => {
-  it('brings back a host that has served, however often it crashes: at once, then with longer and longer pauses', async test => {
+  it('restarts a host that has served, however often it crashes: at once, then after growing delays', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
     test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('crashes-six-times.mjs', { CRASHES: join(folder, 'crashes') })
@@ -30,26 +37,26 @@ describe('superviseHost', () => {
     assert.deepEqual(lines, [
       'listening on 4711',
       ...['at once', 'at once', ...['0.001', '0.002', '0.004', '0.004'].map(s => `in ${s} s`)].map(
-        when => `The host crashed (exit 70); starting it again ${when}.`,
+        when => `The host crashed (exit 70); restarting it ${when}.`,
       ),
     ])
   })
 
-  it('gives up on a host that crashes whenever it starts', async () => {
+  it('gives up on a host that crashes during each start', async () => {
     const { code, lines } = await supervise('crashes-starting.mjs')
     assert.equal(code, 1)
-    assert.equal(lines.at(-1), 'The host crashed 5 times in a row as it started (last: exit 70): giving up.')
+    assert.equal(lines.at(-1), 'The host crashed 5 times in a row during start (last: exit 70); giving up.')
   })
 
-  it('kills a host that has crashed and does not get to its end', async test => {
+  it('kills a host that has crashed and does not end', async test => {
     const folder = await mkdtemp(join(tmpdir(), 'crashes-'))
     test.onTestFinished(() => rm(folder, { recursive: true }))
     const { code, lines } = await supervise('hangs.mjs', { CRASHES: join(folder, 'crashes') })
     assert.equal(code, 0)
-    assert.equal(lines[1], 'The host crashed (SIGKILL); starting it again at once.')
+    assert.equal(lines[1], 'The host crashed (SIGKILL); restarting it at once.')
   })
 
-  it('does not start again what could not start, or ended by itself', async () => {
+  it('does not restart a host that could not start, or ended by itself', async () => {
     assert.deepEqual(await supervise('cannot-start.mjs'), { code: 1, lines: [] })
     assert.deepEqual(await supervise('ends.mjs'), { code: 0, lines: [] })
   })

@@ -425,7 +425,7 @@ describe('StorageJobDesk.submitMessage', () => {
       return `${error?.code}: ${error?.message}`
     }
     const cases: [unknown, RegExp][] = [
-      ['hello', /^JOB_INVALID: The message is neither JSON \(Expecting value: line 1 column 1 \(char 0\)\) nor base64/],
+      ['hello', /^JOB_INVALID: The message is neither JSON \(unexpected character at line 1, column 1\) nor base64/],
       [Buffer.from('hello!').toString('base64'), /^JOB_INVALID: The message is base64 of what is no JSON/],
       [Buffer.from([0xff, 0xfe, 0xfd]).toString('base64'), /neither JSON/],
       ['['.repeat(65_000), /nested too deeply/],

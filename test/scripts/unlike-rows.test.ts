@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { madeUpRow, sampleOf, spreads, variedRow } from '../../src/scripts/unlike-rows.ts'
-import { arrayOf, type Dtype, integerRange } from '../../src/tensor/dtype.ts'
+import { type Dtype, integerRange, typedArrays } from '../../src/tensor/dtype.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
-const dtypes = Object.keys(arrayOf) as Dtype[]
+const dtypes = Object.keys(typedArrays) as Dtype[]
 const valuesOf = (tensor: Tensor | undefined) => Array.from((tensor as Tensor).data as ArrayLike<unknown>)
 const steps = [0, 1, 2, 3, 4, 5, 6, 7]
 

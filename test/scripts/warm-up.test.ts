@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import type { Feeds, ModelSession } from '../../src/models/session/model-session.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { warmUp } from '../../src/scripts/warm-up.ts'
-import { arrayOf, type Dtype } from '../../src/tensor/dtype.ts'
+import { type Dtype, typedArrays } from '../../src/tensor/dtype.ts'
 import { splitRows } from '../../src/tensor/rows.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
@@ -79,7 +79,7 @@ const found = async (model: ModelSession, options: { sample?: string; isExact?: 
 const differently = { kind: 'alone', why: 'a row is answered differently in company than alone' }
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
-  for (const dtype of Object.keys(arrayOf) as Dtype[]) {
+  for (const dtype of Object.keys(typedArrays) as Dtype[]) {
     it(`turns joining off where ${dtype} rows show in the answers of others`, async () => {
       // The last row is what all rows get: seen only where rows differ.
       const lastToAll = (x: Tensor) => {

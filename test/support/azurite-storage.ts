@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startAzurite } from '../../src/host/azurite.ts'
+import { startAzurite } from '../../src/host/azurite/local-storage.ts'
 import type { Cleaner } from './cleaner.ts'
 
 /** A storage account of this test alone. @returns its connection string */

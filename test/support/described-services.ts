@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { arrayOf, type Dtype } from '../../src/tensor/dtype.ts'
+import { type Dtype, typedArrays } from '../../src/tensor/dtype.ts'
 import { identityModel, writeModel } from './onnx-writer.ts'
 import type { ServiceFiles } from './service-folder.ts'
 
@@ -50,7 +50,7 @@ export const scriptsOfOriginal: ServiceFiles = {
   ),
 }
 
-const dtypes = Object.keys(arrayOf) as Dtype[]
+const dtypes = Object.keys(typedArrays) as Dtype[]
 
 const models = resolve(import.meta.dirname, '../../models')
 const samples = Object.fromEntries(

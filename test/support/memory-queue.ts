@@ -25,7 +25,7 @@ export class MemoryQueue implements Queue {
     return [...this.#entries.values()].map(({ text }) => text)
   }
 
-  /** Somebody else gets it next: the receipt of whoever has it is worth nothing any more. */
+  /** Delivers a message to another process: the receipt of its present holder becomes invalid. */
   takeAway(text: string): void {
     for (const entry of this.#entries.values()) if (entry.text === text) entry.popReceipt = this.#receipt()
   }

@@ -4,10 +4,11 @@ import { describe, it } from 'vitest'
 import { ScoringError } from '../../src/errors.ts'
 import { allocate, type TensorData } from '../../src/tensor/dtype.ts'
 import type { BinaryDtype } from '../../src/tensor/element-bytes.ts'
-import { decodeNpy, encodeNpy } from '../../src/tensor/npy.ts'
+import { decodeNpy } from '../../src/tensor/npy.ts'
 import { elementCount } from '../../src/tensor/shape.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { binaryInputs, bytesOf } from '../support/binary-inputs.ts'
+import { encodeNpy } from '../support/npy-writer.ts'
 
 const dtypes: BinaryDtype[] = [
   ...(['bool', 'int8', 'uint8', 'int16', 'uint16', 'int32'] as const),

@@ -13,7 +13,7 @@ export interface LoopbackSettings {
 }
 
 /** How the client of a stand-in differs from the client of a vault. */
-export interface LoopbackVault {
+interface LoopbackVault {
   readonly token: string
   readonly options: {
     readonly agent: Agent

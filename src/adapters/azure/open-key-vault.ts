@@ -2,7 +2,7 @@ import type { SecretStore } from '../../auth/secret-store.ts'
 import { type LoopbackSettings, loopbackVault } from './loopback-vault.ts'
 import { parseVaultUrl } from './vault-url.ts'
 
-export interface KeyVaultSettings extends LoopbackSettings {
+interface KeyVaultSettings extends LoopbackSettings {
   /** `KEY_VAULT_URL` */
   readonly url: string
   /** On a developer's machine, who signed in there is asked for; elsewhere the managed identity. */

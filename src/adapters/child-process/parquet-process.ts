@@ -1,4 +1,4 @@
-/** What the process runs that plans one Parquet file: it asks its owner for the bytes, and gives a chunk when asked for one. */
+/** Plans one Parquet file in a process of its own: it asks its parent for bytes, and returns a chunk when asked for one. */
 import { planParquet } from '../../jobs/input/plan-parquet.ts'
 import { InputUnreadable } from '../../jobs/input/planned-chunk.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
@@ -33,6 +33,6 @@ process.on('message', (message: ToProcess) => {
       return reads.close(message.read)
   }
 })
-// The owner ends it. A signal to the whole group is for the owner, who may still need it.
+// The parent ends this process. A signal to the whole group is meant for the parent, which may still need this one.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit())

@@ -2,7 +2,7 @@ import type { PlanParquet } from '../../jobs/input/plan-chunks.ts'
 import { halfOfMemoryMb } from '../local/half-of-memory.ts'
 import { PlanningProcess, type ProcessLimits } from './planning-process.ts'
 
-/** A minute: good files need about a second, on a machine that has nothing else to do. */
+/** Good files need about a second on an idle machine. */
 const defaultLimits: ProcessLimits = { stepMs: 60_000, maxMemoryMb: Math.min(1024, halfOfMemoryMb()) }
 
 /**

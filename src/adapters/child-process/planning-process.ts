@@ -8,9 +8,9 @@ import { memoryOfProcess } from './memory-of-process.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 
 export interface ProcessLimits {
-  /** What it may take from one chunk to the next, without its start and the time in which it waits for bytes. */
+  /** The most time from one chunk to the next, less the start of the process and its waits for bytes. */
   readonly stepMs: number
-  /** Of the process: watched on Linux; elsewhere V8's heap limit alone holds. */
+  /** The most memory of the process; it is watched on Linux, and elsewhere V8's heap limit alone holds. */
   readonly maxMemoryMb: number
 }
 
@@ -24,7 +24,7 @@ const watchEveryMs = 100
 const outOfMemory = /allocation failed|out of memory/i
 
 const running = new Set<ChildProcess>()
-// One that is deep in a file would not notice for a while that nobody waits for it any more.
+// A process that is deep in a file would notice late that its parent no longer waits.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
@@ -40,7 +40,7 @@ export class PlanningProcess {
   #hasBegun = false
   /** Reads that wait for the storage. */
   #fetching = 0
-  /** The last that it wrote: V8 says there why it ended. */
+  /** The end of its stderr, where V8 says why the process ended. */
   #lastWords = ''
 
   constructor(read: ReadInput, limits: ProcessLimits) {
@@ -49,7 +49,7 @@ export class PlanningProcess {
     this.#child = fork(entry, {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: {}, // nothing of it is its business
+      env: {}, // it needs none of the app's secrets
       execArgv: [`--max-old-space-size=${limits.maxMemoryMb}`],
       windowsHide: true,
     })
@@ -64,7 +64,7 @@ export class PlanningProcess {
       this.#fail(failure)
       if (this.#child.pid === undefined) resolve() // it could not be started
     })
-    // After all that it wrote is read.
+    // `close` comes after its output has been read.
     this.#child.on('close', (code, signal) => {
       const isCostly = outOfMemory.test(this.#lastWords)
       this.#fail(
@@ -78,7 +78,7 @@ export class PlanningProcess {
     void this.#send({ type: 'plan', options, cursor })
   }
 
-  /** @returns undefined: there are no more */
+  /** @returns the next chunk; undefined when there are no more */
   async next(): Promise<NextChunk | undefined> {
     const watch = this.#watch()
     try {
@@ -120,7 +120,7 @@ export class PlanningProcess {
     try {
       for await (const bytes of this.#read(range)) {
         if (this.#failure) break
-        // A process that is deep in another column takes nothing.
+        // A process that is busy with another column reads nothing.
         this.#fetching--
         await this.#send({ type: 'piece', read, bytes })
         this.#fetching++
@@ -132,10 +132,10 @@ export class PlanningProcess {
     await this.#send({ type: 'read-done', read })
   }
 
-  /** @returns when it is on its way: no more than one piece of each read lies in this process */
+  /** @returns when the piece is sent, so that this process holds at most one piece of each read */
   #send(message: ToProcess): Promise<void> {
     return new Promise(resolve => {
-      // One that has ended cannot be reached; 'close' tells why.
+      // A process that has ended cannot be reached; 'close' says why.
       if (this.#child.connected) this.#child.send(message, () => resolve())
       else resolve()
     })
@@ -144,7 +144,7 @@ export class PlanningProcess {
   #watch(): NodeJS.Timeout {
     let spentMs = 0
     return setInterval(async () => {
-      // By ticks: time in which this process itself stood still is not the file's fault.
+      // Time is counted in ticks: time in which this process itself stood still is not the file's fault.
       if (this.#hasBegun && this.#fetching === 0) spentMs += watchEveryMs
       if (spentMs > this.#limits.stepMs) return this.#fail(this.#tooMuchTime())
       const { pid } = this.#child

@@ -7,13 +7,13 @@ interface OpenRead {
   wake: () => void
 }
 
-/** Reads whose bytes come in messages. */
+/** Reads ranges whose bytes come in messages. */
 export class RemoteReads {
   readonly #open = new Map<number, OpenRead>()
   readonly #ask: (read: number, range: ByteRange | undefined) => void
   #asked = 0
 
-  /** @param ask  wants the bytes of a range, under a number of its own */
+  /** @param ask  requests the bytes of a range under a number of its own */
   constructor(ask: (read: number, range: ByteRange | undefined) => void) {
     this.#ask = ask
   }

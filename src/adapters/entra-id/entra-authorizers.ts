@@ -8,20 +8,20 @@ export class EntraAuthorizers {
   readonly #authority: string
   readonly #keys = new Map<string, SigningKeys>()
 
-  /** @param authority  the cloud's, e.g. `https://login.microsoftonline.com` */
+  /** @param authority  the issuer of the cloud, e.g. `https://login.microsoftonline.com` */
   constructor(authority: string) {
     this.#authority = authority
   }
 
-  /** The tenant's keys are fetched meanwhile, so that the first request finds them. */
+  /** Also starts to fetch the tenant's keys, so that the first request finds them. */
   authorizerFor({ audience, role, ...auth }: TokenAuth): TokenAuthorizer {
-    const tenantId = auth.tenantId.toLowerCase() // as tokens have it
-    const keys = this.#keys.get(tenantId) ?? this.#keysOf(tenantId)
-    const trust = { tenantId, issuers: issuersOf(this.#authority, tenantId), audiences: [audience].flat(), role }
+    const tenantId = auth.tenantId.toLowerCase() // tokens have it in lower case
+    const keys = this.#keys.get(tenantId) ?? this.#findKeys(tenantId)
+    const trust = { tenantId, issuers: listIssuers(this.#authority, tenantId), audiences: [audience].flat(), role }
     return new TokenAuthorizer({ trust, keys, now: Date.now })
   }
 
-  #keysOf(tenantId: string): SigningKeys {
+  #findKeys(tenantId: string): SigningKeys {
     const keys = new SigningKeys({
       source: new EntraKeySet(this.#authority, tenantId),
       log: line => console.error(line),
@@ -33,8 +33,8 @@ export class EntraAuthorizers {
   }
 }
 
-/** How tokens of version 2.0 and 1.0 name a tenant; 1.0 has one name for all clouds but China's. */
-function issuersOf(authority: string, tenantId: string): string[] {
+/** @returns the issuers of a tenant in tokens of version 2.0 and 1.0; 1.0 has one for all clouds but China's */
+function listIssuers(authority: string, tenantId: string): string[] {
   const older = authority.endsWith('.cn') ? 'https://sts.chinacloudapi.cn' : 'https://sts.windows.net'
   return [`${authority}/${tenantId}/v2.0`, `${older}/${tenantId}/`]
 }

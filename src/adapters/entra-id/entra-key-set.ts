@@ -1,7 +1,7 @@
 import type { JSONWebKeySet } from 'jose'
 import type { KeySetSource } from '../../auth/signing-keys.ts'
 
-/** Bytes; a tenant's keys are about 15,000. */
+/** A tenant's keys are about 15,000 bytes. */
 const maxBytes = 1_048_576
 
 /** The keys that a tenant of Entra ID signs its tokens with. */

@@ -15,6 +15,6 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    return undefined // another system, or a group that is not to be seen from here
+    return undefined // another system, or a group that is not visible from here
   }
 }

@@ -18,10 +18,10 @@ export function cgroupCpuQuota(read: (path: string) => string | undefined): numb
 
 type Version = 1 | 2
 
-/** Where a hierarchy of groups is to be seen. */
+/** A mount of a hierarchy of groups. */
 interface Mount {
   readonly version: Version
-  /** The group that is at `folder`: in a container often its own. */
+  /** The group at `folder`; in a container it is often the container's own. */
   readonly root: string
   readonly folder: string
 }
@@ -38,7 +38,7 @@ function parseMounts(text: string): Mount[] {
   })
 }
 
-/** Blanks and the like are there as `\040`. */
+/** Decodes the escapes of mountinfo, e.g. `\040` for a blank. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
@@ -53,12 +53,12 @@ function parseGroups(text: string): { version: Version; path: string }[] {
   })
 }
 
-/** The folder of the group and those of the groups above it, as far as they are to be seen. */
+/** @returns the folder of the group and those of the groups above it, as far as they are visible */
 function foldersUp({ root, folder }: Mount, path: string): string[] {
   const base = root === '/' ? '' : root
   const isBelow = path === base || path.startsWith(`${base}/`)
   const names = isBelow ? path.slice(base.length).split('/').filter(Boolean) : []
-  if (names.includes('..')) return [folder] // it was moved out of what is to be seen
+  if (names.includes('..')) return [folder] // the group was moved out of the visible part
   return names.map((_, index) => [folder, ...names.slice(0, index + 1)].join('/')).concat(folder)
 }
 

@@ -21,7 +21,7 @@ export class FolderDocsFiles implements DocsFiles {
     if (known) return known
     const file = this.#read(name)
     this.#files.set(name, file)
-    file.catch(() => this.#files.delete(name)) // the next reader may have more luck
+    file.catch(() => this.#files.delete(name)) // the next read tries again
     return file
   }
 

@@ -7,7 +7,7 @@ import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
 
-/** Services in a folder: `<service>/service.json`, models in `<service>/<version>/`. */
+/** Reads services from a folder: `<service>/service.json`, models in `<service>/<version>/`. */
 export class FolderModelStore implements ModelStore {
   readonly #root: string
 
@@ -21,7 +21,7 @@ export class FolderModelStore implements ModelStore {
     return entries.filter(({ isService }) => isService).map(({ name }) => name)
   }
 
-  /** Folders with a model and no `service.json`. */
+  /** @returns names of the folders with a model and no `service.json` */
   async listUndefined(): Promise<string[]> {
     const others = (await this.#list()).filter(({ isService }) => !isService)
     const hasModel = await Promise.all(others.map(({ name }) => hasModelFile(join(this.#root, name))))
@@ -79,7 +79,7 @@ export class FolderModelStore implements ModelStore {
   }
 }
 
-/** What lies where the model should, so that its owner sees the wrong ending or folder. */
+/** @returns what is there instead of a model, so that the owner sees the wrong ending or folder */
 async function noModel(folder: string): Promise<string> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true })
   const others = found
@@ -109,11 +109,11 @@ async function namedModels(
   )
 }
 
-/** The one .onnx file of the highest-numbered version, or beside service.json. */
+/** @returns the one .onnx file of the highest-numbered version, or the one beside service.json */
 async function newestModel(service: string, folder: string): Promise<ModelPath[]> {
   const versions = (await readdir(folder)).filter(entry => /^\d+$/.test(entry)).sort((a, b) => Number(b) - Number(a))
   for (const version of [...versions, '.']) {
-    const files = (await readdir(join(folder, version))).filter(file => file.endsWith('.onnx'))
+    const files = modelFiles(await readdir(join(folder, version)))
     if (files.length > 1) {
       throw new ServiceLoadError(
         `${service}: ${files.length} .onnx files in ${version}/; say in service.json which are its models`,
@@ -132,7 +132,14 @@ async function newestModel(service: string, folder: string): Promise<ModelPath[]
   return []
 }
 
-/** Beside where `service.json` would be, or in the folder of a version. */
+/** @returns the models in a folder, less the optimized file of a model that is there too */
+function modelFiles(names: readonly string[]): string[] {
+  const isOptimized = (name: string) =>
+    name.endsWith('.optimized.onnx') && names.includes(name.replace(/\.optimized\.onnx$/, '.onnx'))
+  return names.filter(name => name.endsWith('.onnx') && !isOptimized(name))
+}
+
+/** Looks beside where `service.json` would be, and in the folders of versions. */
 async function hasModelFile(folder: string): Promise<boolean> {
   const inFolder = await readdir(folder).catch(() => [])
   const versions = inFolder.filter(entry => /^\d+$/.test(entry))
@@ -148,12 +155,12 @@ async function openStages(
 ): Promise<StageSpec[]> {
   return Promise.all(
     (definition.stages ?? []).map(async (stage, index) => {
-      const place = `${service}/service.json: stages.${index}`
+      const key = `${service}/service.json: stages.${index}`
       const script = stage.script && { path: join(folder, stage.script), name: `${service}/${stage.script}` }
-      if (script) await mustExist(script.path, `${place}.script: ${stage.script}`)
+      if (script) await mustExist(script.path, `${key}.script: ${stage.script}`)
       if (stage.model !== undefined && !models.some(({ name }) => name === stage.model)) {
         const known = models.map(({ name }) => name).join(', ') || 'none'
-        throw new ServiceLoadError(`${place}.model: there is no model "${stage.model}"; models: ${known}`)
+        throw new ServiceLoadError(`${key}.model: there is no model "${stage.model}"; models: ${known}`)
       }
       return {
         name: nameOfStage(stage),

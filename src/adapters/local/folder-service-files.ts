@@ -7,8 +7,8 @@ import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 
 /**
- * The files in the folder of a service: definition, models with the data beside them, scripts and what they import.
- * Left out is what decides nothing: versions of models that are not used, documents for people, files that begin with a dot.
+ * Lists the files of a service that decide its answers: definition, models with the data beside them, scripts and their
+ * imports. It leaves out unused versions of models, documents for people, and files that begin with a dot.
  */
 export class FolderServiceFiles implements ServiceFiles {
   readonly #root: string
@@ -16,7 +16,7 @@ export class FolderServiceFiles implements ServiceFiles {
 
   /**
    * @param root  folder of services
-   * @param specs  of those that could be opened, by name
+   * @param specs  the services that could be opened, by name
    */
   constructor(root: string, specs: ReadonlyMap<string, ServiceSpec>) {
     this.#root = root

@@ -1,6 +1,6 @@
 import { memoryBytes } from './memory-bytes.ts'
 
-/** Half of what the machine, or the container, has, in MiB: nothing that is limited to it brings the app to its end. */
+/** @returns half the memory of the machine or the container, in MiB: what is limited to it cannot end the app */
 export function halfOfMemoryMb(): number {
   return Math.floor(memoryBytes() / 2 / 2 ** 20)
 }

@@ -8,14 +8,14 @@ import { minKeyLength } from '../../auth/service-key.ts'
 import { StartupError } from '../../errors.ts'
 
 /** The two keys of a service; either opens it. */
-export interface KeyPair {
+interface KeyPair {
   readonly primary: string
   readonly secondary: string
 }
 
 /**
- * Keys for development in `.local/keys.json`: `{"<service>": {"primary": "…", "secondary": "…"}}`, readable by its owner
- * only. It is read for every unknown key, so a key that is edited there counts at its first request.
+ * Holds keys for development in `.local/keys.json`: `{"<service>": {"primary": "…", "secondary": "…"}}`, readable by its
+ * owner only. It is read again for every unknown key, so a key that is edited there works at its first request.
  */
 export class KeyFile implements SecretStore {
   readonly isLocal = true
@@ -26,13 +26,13 @@ export class KeyFile implements SecretStore {
   }
 
   /**
-   * Makes the keys that are missing, once: the file is the only place that knows them.
+   * Makes the keys that are missing. They exist nowhere else.
    *
    * @param services  names of the services that are opened by keys
    * @throws StartupError when the file cannot be read, written or understood
    */
   async makeMissingKeys(services: readonly string[]): Promise<void> {
-    if (services.length === 0) return // a file that nobody needs may be as it likes
+    if (services.length === 0) return // an unused file may be damaged
     const keys = await this.#read()
     const missing = services.filter(service => !keys.has(service))
     for (const service of missing) keys.set(service, newPair())
@@ -81,10 +81,10 @@ export class KeyFile implements SecretStore {
     } catch {
       // The parser's message would quote the file, which holds keys.
     }
-    throw new StartupError(`${this.#path} is not a JSON object; mend it, or delete it to get new keys`)
+    throw new StartupError(`${this.#path} is not a JSON object; fix it, or delete it to get new keys`)
   }
 
-  /** In one step, so that no reader sees half a file. */
+  /** Replaces the file in one step, so that no reader sees half of it. */
   async #write(keys: ReadonlyMap<string, KeyPair>): Promise<void> {
     const fresh = `${this.#path}.${process.pid}.new`
     try {

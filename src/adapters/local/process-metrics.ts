@@ -6,8 +6,8 @@ const delayResolutionMs = 20
 const perNanosecond = 1e-9
 
 /**
- * What the process uses, under the names that Prometheus' own clients give (`process_…`) and OpenTelemetry's conventions
- * for Node.js (`nodejs.eventloop.…`). Of the event loop's delay a page holds what was since the page before.
+ * Measures what the process uses, under the names of Prometheus' own clients (`process_…`) and OpenTelemetry's conventions
+ * for Node.js (`nodejs.eventloop.…`). The event loop's delay is that since the previous page of metrics.
  */
 export function observeProcess(): MetricFamily[] {
   const delays = monitorEventLoopDelay({ resolution: delayResolutionMs })

@@ -21,7 +21,7 @@ export function startRuntime(): void {
 }
 
 /**
- * Has every call that computes inside ONNX Runtime announced, before and after; both happen on the calling thread.
+ * Calls `enter` before and `leave` after every call that computes inside ONNX Runtime, on the calling thread.
  */
 export function guardNativeCalls(enter: () => void, leave: () => void): void {
   const { binding } = nativeModule()

@@ -5,7 +5,7 @@ import { ServiceLoadError } from '../../errors.ts'
 import type { ModelFile } from './model-file.ts'
 import { plain } from './provider-failure.ts'
 
-/** Why ONNX Runtime does not open a model on the CPU: one sentence for its owner, the reason first. */
+/** Says why ONNX Runtime does not open a model on the CPU: one sentence for its owner, the reason first. */
 export function loadFailure({ name }: ModelFile, cause: Error): ServiceLoadError {
   return new ServiceLoadError(`model "${name}" cannot be loaded: ${reasonIn(cause.message)}`, { cause })
 }
@@ -20,7 +20,7 @@ function reasonIn(message: string): string {
 
 const runtime = `ONNX Runtime ${ort.env.versions.node}`
 
-/** What ONNX Runtime (1.30) says, and what it means for who made the file. */
+/** Messages of ONNX Runtime (1.30), and what they mean for the author of the model. */
 const reasons: readonly (readonly [RegExp, (...found: string[]) => string])[] = [
   [
     /Unsupported model IR version: (\d+), max supported IR version: (\d+)/,

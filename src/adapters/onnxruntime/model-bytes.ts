@@ -2,26 +2,26 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { OnnxModel } from '../../models/graph/onnx-model.ts'
 import type { OnnxTensor } from '../../models/graph/onnx-tensor.ts'
-import { type ByteRange, type Field, fieldsOf, UnreadableOnnx } from '../../models/graph/protobuf.ts'
+import { type ByteRange, type Field, readFields, UnreadableOnnx } from '../../models/graph/protobuf.ts'
 
-/** Smaller files are read as they are. */
+/** Smaller files are read whole. */
 const sparseFrom = 8 * 2 ** 20
-/** Contents of an initializer that stay in the file; shapes and the like are far smaller. */
+/** Contents of an initializer from this size on stay in the file; shapes and the like are far smaller. */
 const largeFrom = 2 ** 20
 const blockBytes = 2 ** 16
-/** Tag and length of a field, and some. */
+/** Enough for the tag and length of a field. */
 const headBytes = 32
 /** ModelProto.graph, GraphProto.initializer, TensorProto.raw_data (onnx.proto). */
 const [graphField, initializerField, rawDataField] = [7, 5, 9]
 
 /**
- * The bytes of an ONNX file but for large weights, which nobody looks at but the runtime, and that reads the file itself.
- * The memory for them is there and empty: the system gives none to what is not written to.
+ * Holds the bytes of an ONNX file without large weights, which only the runtime needs, and it reads the file itself.
+ * Their range is allocated and stays empty: the system gives no memory to pages that are not written to.
  */
 export class ModelBytes {
   readonly bytes: Uint8Array
   readonly #path: string
-  /** Where the contents begin that were left out, by the place of their initializer. */
+  /** The contents that were left out, by the offset of their initializer. */
   readonly #leftOut = new Map<number, ByteRange>()
 
   /** @throws Error of the file system */
@@ -40,7 +40,7 @@ export class ModelBytes {
         this.#readGraph(blocks, { start: 0, end: size })
       } catch (failure) {
         if (!(failure instanceof UnreadableOnnx)) throw failure
-        this.#leftOut.clear() // whoever reads it says what is wrong with it
+        this.#leftOut.clear() // `readOnnxModel` says what is wrong with it
         blocks.read({ start: 0, end: size })
       }
     } finally {
@@ -48,11 +48,11 @@ export class ModelBytes {
     }
   }
 
-  /** The model with what was left out as contents in another file of its folder: itself. */
+  /** @returns the model with the weights that were left out as external data, in its own file */
   withContentsBeside(model: OnnxModel): OnnxModel {
     if (this.#leftOut.size === 0) return model
     const initializers = model.graph.initializers.map((tensor): OnnxTensor => {
-      const range = this.#leftOut.get(tensor.place.start)
+      const range = this.#leftOut.get(tensor.range.start)
       if (!range) return tensor
       return {
         ...tensor,
@@ -62,7 +62,7 @@ export class ModelBytes {
     return { ...model, graph: { ...model.graph, initializers } }
   }
 
-  /** Reads what was left out, for a copy of the whole file. */
+  /** Reads the weights that were left out, for a copy of the whole file. */
   complete(): void {
     const file = openSync(this.#path, 'r')
     try {
@@ -74,25 +74,25 @@ export class ModelBytes {
   }
 
   #readGraph(blocks: Blocks, file: ByteRange): void {
-    for (const field of blocks.fieldsOf(file)) {
+    for (const field of blocks.readFields(file)) {
       if (field.number !== graphField) blocks.read(field)
       else
-        for (const part of blocks.fieldsOf(field)) {
-          if (part.number === initializerField && lengthOf(part) >= largeFrom) this.#readTensor(blocks, part)
+        for (const part of blocks.readFields(field)) {
+          if (part.number === initializerField && byteLength(part) >= largeFrom) this.#readTensor(blocks, part)
           else blocks.read(part)
         }
     }
   }
 
   #readTensor(blocks: Blocks, tensor: Field): void {
-    for (const field of blocks.fieldsOf(tensor)) {
-      if (field.number === rawDataField && lengthOf(field) >= largeFrom) this.#leftOut.set(tensor.start, field)
+    for (const field of blocks.readFields(tensor)) {
+      if (field.number === rawDataField && byteLength(field) >= largeFrom) this.#leftOut.set(tensor.start, field)
       else blocks.read(field)
     }
   }
 }
 
-/** A file of which blocks are read when somebody wants them. */
+/** Reads blocks of a file on demand. */
 class Blocks {
   readonly #file: number
   readonly #bytes: Uint8Array
@@ -117,10 +117,10 @@ class Blocks {
     }
   }
 
-  /** Fields of a message, of which only tags and lengths are read. */
-  *fieldsOf(message: ByteRange): Generator<Field> {
+  /** Iterates over the fields of a message, and reads only their tags and lengths. */
+  *readFields(message: ByteRange): Generator<Field> {
     this.read({ start: message.start, end: message.start + headBytes })
-    for (const field of fieldsOf(this.#bytes, message)) {
+    for (const field of readFields(this.#bytes, message)) {
       yield field
       this.read({ start: field.end, end: field.end + headBytes })
     }
@@ -135,6 +135,6 @@ function readRange(file: number, bytes: Uint8Array, { start, end }: ByteRange): 
   }
 }
 
-function lengthOf({ start, end }: ByteRange): number {
+function byteLength({ start, end }: ByteRange): number {
   return end - start
 }

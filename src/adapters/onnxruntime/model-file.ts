@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { ServiceLoadError } from '../../errors.ts'
-import { editedOnnxModel } from '../../models/graph/edit-onnx-model.ts'
+import { editOnnxModel } from '../../models/graph/edit-onnx-model.ts'
 import { foreignFile } from '../../models/graph/foreign-file.ts'
 import type { OnnxModel, OnnxValueInfo } from '../../models/graph/onnx-model.ts'
 import { dtypeOfElementType, tensorData } from '../../models/graph/onnx-tensor.ts'
@@ -11,34 +12,33 @@ import type { ModelPath } from '../../models/repository/service-spec.ts'
 import type { RowProof, TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { type Fingerprint, fingerprintOfBytes } from '../model-cache/file-fingerprint.ts'
 import { ModelBytes } from './model-bytes.ts'
-import { rowProofOf } from './row-proof.ts'
+import { proveRows } from './row-proof.ts'
 
-/** What a session is opened from: a file, or an edited copy of one, whose weights may lie in files beside the first. */
-export type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
+/** The source of a session: a file, or an edited copy of one, whose weights may lie in files beside the first. */
+type ModelSource = { readonly path: string } | { readonly bytes: Uint8Array; readonly folderOfWeights: string }
 
-/** A file of a model, read, with what its graph says beyond what the runtime tells of it. */
+/** A model's file with what its graph says beyond the runtime's metadata. */
 export class ModelFile {
   readonly name: string
   readonly path: string
   readonly model: OnnxModel
   readonly graph: ServableGraph
-  /** Of the file as it is; taken only where service.json gives a digest to compare. */
-  readonly fingerprint: Fingerprint | undefined
-  /** Inputs that may be left out, and what counts then. */
+  /** SHA-256 of the file, in hexadecimal; taken only where service.json gives one to compare. */
+  readonly sha256: string | undefined
+  /** Inputs that may be left out, with their default values. */
   readonly defaults: readonly { readonly info: TensorInfo; readonly value: Tensor }[]
   readonly #content: ModelBytes
   #source: ModelSource | undefined
   #rowProof: RowProof | undefined
 
-  /** @throws ServiceLoadError when it is no ONNX file, or takes or gives what nobody could send or read */
+  /** @throws ServiceLoadError when it is no ONNX file, or has inputs or outputs of types that callers cannot send or read */
   constructor({ name, path, sha256 }: ModelPath) {
     this.name = name
     this.path = path
     this.#content = readBytes(name, path, sha256 !== undefined)
     const { bytes } = this.#content
-    this.fingerprint = sha256 ? requireDigest(name, sha256, bytes) : undefined
+    this.sha256 = sha256 && requireDigest(name, sha256, bytes)
     const foreign = foreignFile(bytes)
     if (foreign !== undefined) throw new ServiceLoadError(`model "${name}" cannot be loaded: its file ${foreign}`)
     try {
@@ -60,18 +60,18 @@ export class ModelFile {
     }
   }
 
-  /** Of the graph as its author wrote it: whatever the session is opened from computes the same. */
+  /** The proof is of the graph as its author wrote it; an edited or optimized graph computes the same. */
   get rowProof(): RowProof {
-    this.#rowProof ??= rowProofOf(this.model, dirname(this.path))
+    this.#rowProof ??= proveRows(this.model, dirname(this.path))
     return this.#rowProof
   }
 
-  /** What the runtime is to open. */
+  /** The file or bytes that the runtime opens. */
   get source(): ModelSource {
     const { edit } = this.graph
     if (edit && !this.#source) this.#content.complete()
     this.#source ??= edit
-      ? { bytes: editedOnnxModel(this.model, edit), folderOfWeights: dirname(this.path) }
+      ? { bytes: editOnnxModel(this.model, edit), folderOfWeights: dirname(this.path) }
       : { path: this.path }
     return this.#source
   }
@@ -85,11 +85,11 @@ function readBytes(name: string, path: string, isWhole: boolean): ModelBytes {
   }
 }
 
-function requireDigest(name: string, expected: string, bytes: Uint8Array): Fingerprint {
-  const fingerprint = fingerprintOfBytes(bytes)
-  if (fingerprint.sha256 === expected.toLowerCase()) return fingerprint
+function requireDigest(name: string, expected: string, bytes: Uint8Array): string {
+  const actual = createHash('sha256').update(bytes).digest('hex')
+  if (actual === expected.toLowerCase()) return actual
   throw new ServiceLoadError(
-    `model "${name}": the file's SHA-256 is ${fingerprint.sha256}, service.json says ${expected.toLowerCase()}`,
+    `model "${name}": the file's SHA-256 is ${actual}, service.json says ${expected.toLowerCase()}`,
   )
 }
 

@@ -9,9 +9,9 @@ import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 
 /**
- * A tensor of ours as the runtime takes it, sharing its memory.
+ * Converts a tensor for the runtime, sharing its memory.
  *
- * @throws TypeError when it is none or has another type than the input; InputShapeMismatch
+ * @throws TypeError when it is no Tensor or has another type than the input; InputShapeMismatch
  */
 export function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Tensor {
   // A missing input or another type is the entry script's mistake, a shape mostly the caller's.
@@ -27,7 +27,7 @@ export function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Ten
   return native
 }
 
-/** The runtime takes texts as UTF-8 up to the first NUL (1.30): it would score others than came, without a word. */
+/** The runtime takes texts as UTF-8 up to the first NUL (1.30): it would silently score other texts than came. */
 function refuseLossyTexts(input: string, texts: readonly string[]): void {
   const at = texts.findIndex(text => text.includes('\0') || !text.isWellFormed())
   if (at < 0) return
@@ -36,9 +36,9 @@ function refuseLossyTexts(input: string, texts: readonly string[]): void {
 }
 
 /**
- * A tensor of the runtime as ours, sharing its memory.
+ * Converts a tensor of the runtime, sharing its memory.
  *
- * @throws RangeError when it has not as many entries on its last axis as there are classes
+ * @throws RangeError when its last axis has another size than there are classes
  */
 export function fromNative({ classes }: TensorInfo, { type, data, dims }: ort.Tensor): Tensor {
   // ZipMap makes one map of a tensor of one dimension (onnx, ai.onnx.ml, ZipMap).
@@ -46,7 +46,7 @@ export function fromNative({ classes }: TensorInfo, { type, data, dims }: ort.Te
   return new Tensor(type as Tensor['dtype'], data as TensorData, shape, classes)
 }
 
-/** Node-API does not know Float16Array and would hand over nothing; the binding takes the bits as Uint16Array (1.30). */
+/** Node-API does not know Float16Array and would pass nothing; the binding takes the bits as Uint16Array (1.30). */
 function passFloat16AsBits(tensor: ort.Tensor): void {
   const { buffer, byteOffset, length } = tensor.data as unknown as Float16Array
   Object.assign(tensor, { cpuData: new Uint16Array(buffer, byteOffset, length) })
@@ -55,24 +55,24 @@ function passFloat16AsBits(tensor: ort.Tensor): void {
 type NativeInfo = ort.InferenceSession.ValueMetadata
 
 /**
- * An input as the graph declares it.
+ * Describes an input as the graph declares it.
  *
- * @param hasAnyShape  the graph declares none, of which the runtime makes that of a scalar
+ * @param hasAnyShape  the graph declares no shape, which the runtime reports as that of a scalar
  */
 export function inputInfo(value: NativeInfo, hasAnyShape: boolean): TensorInfo {
-  const { name, dtype, shape } = tensorOf(value)
+  const { name, dtype, shape } = readTensorInfo(value)
   return { name, dtype, shape: hasAnyShape ? undefined : shape }
 }
 
-/** An output as callers know it, with the shape that the runtime finds where the graph declares none. */
+/** Describes an output as callers know it, with the shape that the runtime infers where the graph declares none. */
 export function outputInfo(value: NativeInfo, { name, classes, list, hasAnyShape }: ServedOutput): TensorInfo {
-  const { dtype, shape } = tensorOf(value)
+  const { dtype, shape } = readTensorInfo(value)
   if (classes) return { name, dtype, shape: [shape.length === 2 ? (shape[0] ?? -1) : -1, classes.length], classes }
   const known = hasAnyShape && shape.length === 0 ? undefined : shape
   return { name, dtype, shape: known, ...(list !== undefined && { list }) }
 }
 
-function tensorOf(value: NativeInfo) {
+function readTensorInfo(value: NativeInfo) {
   if (!value.isTensor || !isDtype(value.type)) throw new Error(`"${value.name}" is no tensor that can be held here`)
   // A dimension that the graph leaves open without a name comes as an empty name.
   return { name: value.name, dtype: value.type, shape: value.shape.map(size => (size === '' ? -1 : size)) }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import type { Placement } from '../../models/session/placement.ts'
 
-/** ONNX Runtime's own names of execution providers, for ours. */
+/** Our names of execution providers by ONNX Runtime's. */
 const providerNames: Readonly<Record<string, string>> = {
   CPUExecutionProvider: 'cpu',
   CUDAExecutionProvider: 'cuda',
@@ -18,24 +18,24 @@ const providerNames: Readonly<Record<string, string>> = {
 }
 
 /** One event of a profile: a node that ran, or a phase of the run. */
-export interface ProfileEvent {
+interface ProfileEvent {
   readonly cat?: string
   readonly name?: string
   readonly args?: { readonly provider?: string; readonly op_name?: string; readonly node_index?: string }
 }
 
-const prefixOf = (thread: number) => `scoring-placement-${process.pid}-${thread}-`
+const folderPrefix = (thread: number) => `scoring-placement-${process.pid}-${thread}-`
 
 /** The folder that a session writes its profile to. */
 export class NodeProfile {
-  readonly #folder = mkdtempSync(join(tmpdir(), prefixOf(threadId)))
+  readonly #folder = mkdtempSync(join(tmpdir(), folderPrefix(threadId)))
 
-  /** What `profileFilePrefix` of the session has to be. */
+  /** The value for the session's option `profileFilePrefix`. */
   get prefix(): string {
     return join(this.#folder, 'run')
   }
 
-  /** What the session has written when it has ended its profile. */
+  /** Reads the events that the session wrote when it ended its profile. */
   read(): ProfileEvent[] {
     const [file] = readdirSync(this.#folder)
     return file === undefined ? [] : JSON.parse(readFileSync(join(this.#folder, file), 'utf8'))
@@ -46,18 +46,20 @@ export class NodeProfile {
   }
 }
 
-/** Removes what a thread that was ended while it loaded could not. */
-export function removeProfilesOf(thread: number): void {
+/** Removes the profiles of a worker that was ended while it loaded. */
+export function removeProfiles(thread: number): void {
   for (const name of readdirSync(tmpdir())) {
-    if (name.startsWith(prefixOf(thread))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    if (name.startsWith(folderPrefix(thread))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
   }
 }
 
 /**
- * @param events  profile of a run
+ * Counts the nodes by the provider that ran them.
+ *
+ * @param events  the profile of a run
  * @returns undefined when no node ran
  */
-export function placementOf(model: string, events: readonly ProfileEvent[]): Placement | undefined {
+export function readPlacement(model: string, events: readonly ProfileEvent[]): Placement | undefined {
   const seen = new Set<string>()
   const counts = new Map<string, number>()
   const typesOnCpu = new Set<string>()

@@ -3,31 +3,48 @@ import './telemetry-off.ts'
 import { threadId } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { updatesStatistics } from '../../models/graph/training-statistics.ts'
 import type { ProviderAttempt } from '../../models/repository/provider-attempts.ts'
 import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../models/session/model-session.ts'
-import { describeOnCpu, type Placement, providersOf } from '../../models/session/placement.ts'
+import { describeOnCpu, listProviders, type Placement } from '../../models/session/placement.ts'
 import { syntheticRow } from '../../scripts/synthetic-row.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import type { ModelFile, ModelSource } from './model-file.ts'
+import type { ModelFile } from './model-file.ts'
 import { fromNative, inputInfo, outputInfo, toNative } from './native-tensor.ts'
-import { NodeProfile, placementOf } from './node-profile.ts'
+import { NodeProfile, readPlacement } from './node-profile.ts'
+import { optimizationLevel } from './optimized-model.ts'
 import { runFailure } from './run-failure.ts'
-import { webgpuTurns } from './webgpu-turns.ts'
+import { webgpuMutex } from './webgpu-mutex.ts'
 
 // The runtime prints its errors to stderr in colour as well as throwing them; 4 (fatal) leaves the throwing.
 const logSeverityLevel = 4
 ort.env.logLevel = 'fatal'
 
 /** An ONNX file, and the name of the file beside it for weights of 1 KB or more. */
-export interface SaveTo {
+interface SaveTo {
   readonly path: string
   readonly weights: string
 }
 
+interface OpenOptions {
+  readonly accelerator: ServiceDefinition['accelerator']
+  /** The graph of the file as `npm run optimize` left it; undefined: the file itself is opened. */
+  readonly optimizedPath?: string
+  /** Where the runtime writes the graph as it optimized it. */
+  readonly saveTo?: SaveTo
+}
+
+interface OpenedSession {
+  readonly file: ModelFile
+  readonly session: ort.InferenceSession
+  readonly provider: string
+  readonly profile: NodeProfile | undefined
+  readonly exclusively: Exclusively
+  readonly optimizedPath: string | undefined
+}
+
 /**
- * A model that ONNX Runtime has loaded. On anything but the CPU its first run is profiled, which tells where its nodes
- * really ran: the runtime gives the CPU what a provider cannot take, without a word.
+ * A model that ONNX Runtime has loaded. On anything but the CPU its first run is profiled to see where its nodes ran: the
+ * runtime silently runs on the CPU what a provider cannot take.
  */
 export class OnnxModelSession implements ModelSession {
   readonly name: string
@@ -35,43 +52,43 @@ export class OnnxModelSession implements ModelSession {
   readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
   readonly rowProof: RowProof
-  /** What its owner should know of where it runs. */
+  /** The session was opened from the files of `npm run optimize`. */
+  readonly isOptimizedAhead: boolean
+  /** Notes for the owner on where the model runs. */
   readonly notes: string[] = []
   readonly #session: ort.InferenceSession
   readonly #defaults: ModelFile['defaults']
-  /** What the session calls each output. */
+  /** The names that the session has for the outputs. */
   readonly #values: readonly string[]
   readonly #provider: string
-  readonly #inTurn: InTurn | undefined
+  readonly #exclusively: Exclusively
   #profile: NodeProfile | undefined
   #placement: Placement | undefined
 
   /**
-   * @param source  what the runtime opens: the file, unless it is kept in another form
-   * @param saveTo  where the graph goes as the runtime has optimized it
    * @throws Error in the words of ONNX Runtime when the provider cannot load it
    */
   static async open(
     file: ModelFile,
     { name: provider, providers, isStrict }: ProviderAttempt,
-    accelerator: ServiceDefinition['accelerator'],
-    { source = file.source, saveTo }: { source?: ModelSource; saveTo?: SaveTo } = {},
+    { accelerator, optimizedPath, saveTo }: OpenOptions,
   ): Promise<OnnxModelSession> {
     const profile = provider === 'cpu' ? undefined : new NodeProfile()
-    const inTurn = provider === 'webgpu' ? waitForTurn() : undefined
+    const exclusively = provider === 'webgpu' ? onGpu : onCpu
+    const source = optimizedPath === undefined ? file.source : { path: optimizedPath }
     const folderOfWeights = 'bytes' in source ? source.folderOfWeights : undefined
     const create = () => {
       const options: ort.InferenceSession.SessionOptions = {
         executionProviders: providers as ort.InferenceSession.ExecutionProviderConfig[],
         intraOpNumThreads: accelerator.intraOpThreads,
         interOpNumThreads: 1,
-        graphOptimizationLevel: updatesStatistics(file.model) ? 'disabled' : accelerator.graphOptimization,
+        graphOptimizationLevel: optimizedPath === undefined ? optimizationLevel(file, accelerator) : 'disabled',
         logSeverityLevel,
         ...(saveTo && { optimizedModelFilePath: saveTo.path }),
         ...(profile && { enableProfiling: true, profileFilePrefix: profile.prefix }),
         extra: {
           session: {
-            // Spinning threads keep a core busy while nobody calls.
+            // Spinning threads keep a core busy between runs.
             intra_op: { allow_spinning: '0' },
             inter_op: { allow_spinning: '0' },
             ...(isStrict && { disable_cpu_ep_fallback: '1' }),
@@ -88,27 +105,23 @@ export class OnnxModelSession implements ModelSession {
         : ort.InferenceSession.create(source.path, options)
     }
     try {
-      const session = await (inTurn ? inTurn(create) : create())
-      return new OnnxModelSession(file, session, provider, profile, inTurn)
+      const session = await exclusively(create)
+      return new OnnxModelSession({ file, session, provider, profile, exclusively, optimizedPath })
     } catch (failure) {
       profile?.remove()
       throw failure
     }
   }
 
-  private constructor(
-    { name, graph, defaults, rowProof }: ModelFile,
-    session: ort.InferenceSession,
-    provider: string,
-    profile: NodeProfile | undefined,
-    inTurn: InTurn | undefined,
-  ) {
+  private constructor({ file, session, provider, profile, exclusively, optimizedPath }: OpenedSession) {
+    const { name, graph, defaults, rowProof } = file
     this.name = name
     this.rowProof = rowProof
+    this.isOptimizedAhead = optimizedPath !== undefined
     this.#session = session
     this.#provider = provider
     this.#profile = profile
-    this.#inTurn = inTurn
+    this.#exclusively = exclusively
     this.#defaults = defaults
     this.optionalInputs = defaults.map(({ info }) => info)
     const optional = new Set(this.optionalInputs.map(each => each.name))
@@ -122,17 +135,17 @@ export class OnnxModelSession implements ModelSession {
     )
   }
 
-  /** What ran it, as soon as it has run: `webgpu`, or `webgpu, cpu` where some of its nodes ran on the CPU. */
+  /** The providers that ran it, known after its first run: `webgpu`, or `webgpu, cpu` where some nodes ran on the CPU. */
   get executionProvider(): string {
-    return this.#placement ? providersOf(this.#placement) : this.#provider
+    return this.#placement ? listProviders(this.#placement) : this.#provider
   }
 
-  /** Nothing else was asked for. */
+  /** The session was asked for no provider but the CPU. */
   get isOnCpu(): boolean {
     return this.#provider === 'cpu'
   }
 
-  /** undefined: it runs on the CPU because it was asked to, or it has not run yet. */
+  /** Undefined for a session on the CPU alone, and before the first run. */
   get placement(): Placement | undefined {
     return this.#placement
   }
@@ -146,7 +159,7 @@ export class OnnxModelSession implements ModelSession {
     }
     let outputs: ort.InferenceSession.OnnxValueMapType
     try {
-      outputs = await (this.#inTurn ? this.#inTurn(() => this.#session.run(native)) : this.#session.run(native))
+      outputs = await this.#exclusively(() => this.#session.run(native))
     } catch (cause) {
       throw runFailure(cause as Error)
     }
@@ -162,7 +175,7 @@ export class OnnxModelSession implements ModelSession {
     }
   }
 
-  /** Makes sure that it has run, with a made-up row if nobody had a better one, and is not profiled any more. */
+  /** Ends the profile of the first run, which has a made-up row where no request or sample has run yet. */
   async measurePlacement(): Promise<void> {
     if (!this.#profile) return
     try {
@@ -176,25 +189,23 @@ export class OnnxModelSession implements ModelSession {
 
   async release(): Promise<void> {
     this.#profile?.remove()
-    const release = () => this.#session.release()
-    await (this.#inTurn ? this.#inTurn(release) : release())
+    await this.#exclusively(() => this.#session.release())
   }
 
   async #endProfile(): Promise<void> {
     const profile = this.#profile
     if (!profile) return
     this.#profile = undefined
-    const end = async () => this.#session.endProfiling()
     try {
-      await (this.#inTurn ? this.#inTurn(end) : end())
-      this.#placement = placementOf(this.name, profile.read())
+      await this.#exclusively(async () => this.#session.endProfiling())
+      this.#placement = readPlacement(this.name, profile.read())
       if (this.#placement && this.#placement.typesOnCpu.length > 0) {
         this.notes.push(
           `model "${this.name}": ${describeOnCpu(this.#placement)} run on the CPU, not on ${this.#provider}`,
         )
       }
     } catch (failure) {
-      // Nobody's answer depends on it.
+      // No answer depends on the placement.
       this.notes.push(`where the nodes of model "${this.name}" run is not known: ${(failure as Error).message}`)
     } finally {
       profile.remove()
@@ -202,10 +213,8 @@ export class OnnxModelSession implements ModelSession {
   }
 }
 
-/** Runs work of the GPU when no other thread has any. */
-type InTurn = <Result>(work: () => Promise<Result>) => Promise<Result>
+type Exclusively = <Result>(work: () => Promise<Result>) => Promise<Result>
 
-function waitForTurn(): InTurn {
-  const turns = webgpuTurns()
-  return work => turns.take(threadId, work)
-}
+/** Runs GPU work while no other thread of the process runs any. */
+const onGpu: Exclusively = work => webgpuMutex().run(threadId, work)
+const onCpu: Exclusively = work => work()

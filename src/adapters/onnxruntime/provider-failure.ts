@@ -7,12 +7,12 @@ import { listSupportedBackends } from 'onnxruntime-node'
 import type { ProviderName } from '../../models/definition/execution-providers.ts'
 
 /** Files beside the binding that hold a provider of its own, under the names of NuGet's Microsoft.ML.OnnxRuntime.Gpu.Linux. */
-const librariesOf: Partial<Record<ProviderName, readonly string[]>> = {
+const providerLibraries: Partial<Record<ProviderName, readonly string[]>> = {
   cuda: ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'],
   tensorrt: ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_tensorrt.so'],
 }
 
-/** How people call them, where that is not how `service.json` does. */
+/** The names of providers for people, where they differ from those in `service.json`. */
 const labels: Partial<Record<ProviderName, string>> = {
   cuda: 'CUDA',
   tensorrt: 'TensorRT',
@@ -24,8 +24,8 @@ const labels: Partial<Record<ProviderName, string>> = {
   qnn: 'QNN',
 }
 
-/** Why a session could not be opened on a provider: one sentence, without a full stop. */
-export function reasonOf(provider: ProviderName, failure: Error): string {
+/** Says why a session could not be opened on a provider: one sentence, without a full stop. */
+export function explainFailure(provider: ProviderName, failure: Error): string {
   const backends = listSupportedBackends().map(({ name }) => name)
   const label = labels[provider] ?? provider
   if (!backends.includes(provider)) {
@@ -33,7 +33,7 @@ export function reasonOf(provider: ProviderName, failure: Error): string {
     return `ONNX Runtime for ${platform} is built without ${label}; it has ${backends.join(', ')}`
   }
   const { message } = failure
-  if (/Failed to load shared library/.test(message)) return reasonOfLibrary(provider, label)
+  if (/Failed to load shared library/.test(message)) return explainMissingLibrary(provider, label)
   if (/Failed to get a WebGPU adapter/.test(message)) {
     const driver = process.platform === 'linux' ? ' with a Vulkan driver' : ''
     return `WebGPU finds no GPU${driver} (${plain(message.replace(/^[\s\S]*Failed to get a WebGPU adapter: /, ''))})`
@@ -41,9 +41,9 @@ export function reasonOf(provider: ProviderName, failure: Error): string {
   return plain(message)
 }
 
-/** ONNX Runtime tells only its log which library it misses. */
-function reasonOfLibrary(provider: ProviderName, label: string): string {
-  const libraries = librariesOf[provider] ?? []
+/** Finds the missing library, which ONNX Runtime names only in its log. */
+function explainMissingLibrary(provider: ProviderName, label: string): string {
+  const libraries = providerLibraries[provider] ?? []
   const folder = bindingFolder()
   const missing = libraries.filter(library => !existsSync(join(folder, library)))
   if (missing.length > 0) {
@@ -54,14 +54,14 @@ function reasonOfLibrary(provider: ProviderName, label: string): string {
   return `the libraries of ${label} cannot be loaded${refused === undefined ? '' : `: ${refused}`}`
 }
 
-/** What the system's loader says of a library, e.g. which other one it needs; undefined: it can be loaded. */
+/** @returns the system loader's message, e.g. which other library is missing; undefined: the library can be loaded */
 function loaderMessage(path: string): string | undefined {
   try {
     process.dlopen({ exports: {} }, path)
     return undefined
   } catch (failure) {
     const { message } = failure as Error
-    // It was loaded; it only is no module of Node.js.
+    // It was loaded, and is merely no module of Node.js.
     return /did not self-register/.test(message) ? undefined : plain(message)
   }
 }
@@ -71,7 +71,7 @@ function bindingFolder(): string {
   return join(dirname(main), '..', 'bin', 'napi-v6', process.platform, process.arch)
 }
 
-/** Without places in source files, C++ assertions, status codes, and line breaks. */
+/** Removes positions in source files, C++ assertions, status codes and line breaks from a message. */
 export function plain(message: string): string {
   return message
     .replace(/^Load model from \S.*? failed:/, '')

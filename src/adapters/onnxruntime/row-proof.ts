@@ -5,15 +5,15 @@ import type { ReadExternal } from '../../models/graph/onnx-tensor.ts'
 import { proveRowIndependence } from '../../models/graph/prove-row-independence.ts'
 import type { RowProof } from '../../models/session/model-session.ts'
 
-/** Bytes of a tensor that the proof may want to see: shapes and indexes, never weights. */
+/** The largest tensor that the proof reads, in bytes: it needs shapes and indexes, never weights. */
 const mostExternalBytes = 2 ** 16
 
 /**
- * What the graph of a model proves of its rows.
+ * Proves what the graph of a model says of its rows.
  *
- * @param folder  where the model's file lies, and those of its weights
+ * @param folder  the folder of the model's file and of those with its weights
  */
-export function rowProofOf(model: OnnxModel, folder: string): RowProof {
+export function proveRows(model: OnnxModel, folder: string): RowProof {
   const verdict = proveRowIndependence(model, { readExternal: readIn(folder) })
   if (verdict.kind === 'dependent') return { kind: 'dependent', reason: verdict.reason }
   const { inputs, outputs } = verdict

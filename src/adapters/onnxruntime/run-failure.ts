@@ -1,8 +1,8 @@
 import { ScoringError } from '../../errors.ts'
 
 /**
- * What a failed run means for the caller. Sizes that do not go together and indexes beyond a table are found only while
- * the model runs, and are the caller's: the run of every request that shared it has failed too, and runs again alone.
+ * Says what a failed run means for the caller. Sizes that do not go together and indexes beyond a table are found only
+ * while the model runs, and are the caller's fault. Requests that shared the run failed with it, and run again alone.
  */
 export function runFailure(cause: Error): ScoringError {
   const operator = /while running (\w+) node/.exec(cause.message)?.[1]
@@ -22,7 +22,7 @@ type Reason = (operator: string, match: RegExpExecArray) => string
 
 const sizesDiffer: Reason = operator => `sizes in it do not go together (found by the operator ${operator})`
 
-/** What ONNX Runtime (1.30) says. Values that the caller sent are not repeated; sizes of the model's own tables are. */
+/** Messages of ONNX Runtime (1.30). The reasons repeat sizes of the model's own tables, never values that the caller sent. */
 const callersFaults: readonly (readonly [RegExp, 'INPUT_INVALID' | 'INPUT_SHAPE_MISMATCH', Reason])[] = [
   [
     /indices element out of data bounds, idx=-?\d+ must be within the inclusive range (\[-?\d+,-?\d+\])/,

@@ -3,12 +3,12 @@ import type { MetricFamily } from '../../telemetry/metric.ts'
 /** The bundle beside this one, or the source when run from source. */
 const entry = new URL(import.meta.url.endsWith('.ts') ? './open-telemetry.ts' : './opentelemetry.cjs', import.meta.url)
 
-/** Where `@opentelemetry/api` 1.x keeps what an SDK registers; any copy of it finds the same. */
+/** The symbol under which `@opentelemetry/api` 1.x stores what an SDK registers; all its copies share it. */
 const registryKey = Symbol.for('opentelemetry.js.api.1')
 
 /**
  * Gives all metrics to the OpenTelemetry SDK of the process, when one has registered its meter provider by now, e.g. in a
- * file that `node --import` loads. Else nothing is loaded, and nothing costs anything.
+ * file that `node --import` loads. Otherwise nothing is loaded.
  */
 export async function forwardToOpenTelemetry(
   families: readonly MetricFamily[],

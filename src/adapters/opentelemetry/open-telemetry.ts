@@ -1,4 +1,4 @@
-/** What needs OpenTelemetry's API: a bundle of its own, so that a start without an SDK does not even read its code. */
+/** This file needs OpenTelemetry's API. It is a bundle of its own, so that a start without an SDK does not read its code. */
 import { type Attributes, createNoopMeter, type Meter, metrics } from '@opentelemetry/api'
 import type { Listener, MetricFamily } from '../../telemetry/metric.ts'
 
@@ -16,7 +16,7 @@ export function forwardMetrics(families: readonly MetricFamily[]): boolean {
 
 function forward(meter: Meter, family: MetricFamily): void {
   const { name, unit, help: description } = family.spec
-  // Not `instanceof`: this bundle would have a class of its own.
+  // `instanceof` would not do: this bundle has a class of its own.
   if ('listen' in family) {
     const advice = { explicitBucketBoundaries: [...family.spec.bounds] }
     const histogram = meter.createHistogram(name, { unit, description, advice })

@@ -10,7 +10,7 @@ type SharpFactory = typeof import('sharp').default
 
 let sharp: Promise<SharpFactory> | undefined
 
-/** Only scripts that decode pictures wait for the library, and miss it where it was not installed or for another system. */
+/** Loads the library at the first picture, so that only scripts that decode pictures need it installed. */
 async function loadSharp(): Promise<SharpFactory> {
   const { default: factory } = await import('sharp').catch(cause => {
     const [why] = String((cause as Error)?.message ?? cause).split('\n')
@@ -21,13 +21,13 @@ async function loadSharp(): Promise<SharpFactory> {
       },
     )
   })
-  // Pictures come one by one and never twice, and the threads of the machine are planned elsewhere.
+  // Pictures come one by one and never twice, and SCORING_MAX_THREADS plans the machine's threads.
   factory.concurrency(1)
   factory.cache(false)
   return factory
 }
 
-/** `DecodeImage` with sharp (libvips), which computes in threads of its own. */
+/** Decodes pictures with sharp (libvips), which computes in threads of its own. */
 export const decodeImageWithSharp: DecodeImage = async (file, options = {}) => {
   const checked = checkImageOptions(options)
   const format = sniff(file, checked)
@@ -40,7 +40,7 @@ export const decodeImageWithSharp: DecodeImage = async (file, options = {}) => {
   const pipeline = factory(bytes, { failOn: 'error', limitInputPixels: checked.maxPixels })
     .autoOrient()
     .flatten({ background: { r, g, b } })
-    // A JPEG decoded at half its size is quicker, but its pixels are other ones than those a model was trained on.
+    // A JPEG decoded at half its size is quicker, but its pixels differ from those a model was trained on.
     .resize(wide, high, { fit, kernel, background: { r, g, b }, fastShrinkOnLoad: false })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .grayscale(channels === 1)
@@ -57,7 +57,7 @@ const signatures: Record<ImageFormat, Uint8Array> = {
   jpeg: Uint8Array.of(0xff, 0xd8, 0xff),
 }
 
-/** What the bytes begin with counts, not what the caller calls them; other formats never reach their decoders. */
+/** Tells the format by the first bytes, not by the caller's media type; other formats never reach their decoders. */
 function sniff(bytes: Uint8Array, { formats }: CheckedImageOptions): ImageFormat {
   const format = formats.find(each => signatures[each].every((byte, index) => bytes[index] === byte))
   if (format) return format
@@ -65,7 +65,7 @@ function sniff(bytes: Uint8Array, { formats }: CheckedImageOptions): ImageFormat
   throw notDecodable(bytes.length === 0 ? `there are no bytes; send ${taken}` : `the bytes do not begin as ${taken}`)
 }
 
-/** Size after the camera's rotation; nothing is decoded for it. */
+/** Reads the size after the camera's rotation, from the header alone. */
 async function readHeader(
   factory: SharpFactory,
   bytes: Uint8Array,
@@ -103,7 +103,7 @@ function notDecodable(why: string): ScoringError {
   return new ScoringError('IMAGE_NOT_DECODABLE', `The image cannot be decoded: ${why}.`)
 }
 
-/** Grey in as many channels as asked for. */
+/** Repeats grey in as many channels as asked for. */
 function repeated(grey: Uint8Array, channels: number): Uint8Array {
   const pixels = new Uint8Array(grey.length * channels)
   for (let index = 0; index < pixels.length; index++) pixels[index] = grey[Math.floor(index / channels)] as number

@@ -4,7 +4,7 @@ import type { ImageOptions } from '../../scripts/image.ts'
 export interface CheckedImageOptions extends Required<Omit<ImageOptions, 'width' | 'height' | 'mean' | 'std'>> {
   readonly width: number | undefined
   readonly height: number | undefined
-  /** One per channel. */
+  /** One number per channel. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
 }

@@ -1,15 +1,15 @@
 /** The eight bytes that every PNG begins with (W3C PNG, third edition, section 5.2). */
 export const pngSignature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
 
-/** Ancillary chunks that say how pixels look; all others are words beside the picture. */
+/** Ancillary chunks that say how pixels look; all others are metadata. */
 const pictureChunks = new Set(['tRNS', 'cHRM', 'cICP', 'eXIf', 'gAMA', 'iCCP', 'sBIT', 'sRGB'])
 
 /**
- * A PNG without what is no part of the picture. Texts may be compressed, and libvips unpacks them all: a file of 1.5 MB
- * made it take gigabytes and seconds, whatever its few pixels.
+ * Removes the metadata of a PNG. Texts may be compressed, and libvips unpacks them all: a file of 1.5 MB with few pixels
+ * made it take gigabytes and seconds.
  *
- * @param bytes  begin with `pngSignature`; what is damaged is left for the decoder to find
- * @returns the bytes themselves when there is nothing to leave out
+ * @param bytes  begin with `pngSignature`; the decoder finds what is damaged
+ * @returns the bytes themselves when there is nothing to remove
  */
 export function withoutTexts(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,65 +1,117 @@
-import type { Clock } from '../../auth/clock.ts'
-import { MessageRenewal } from './message-renewal.ts'
-import { decodeMessageText } from './message-text.ts'
+import type { Clock } from '../clock.ts'
+import { decodeMessageText } from './message-input.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 import type { QueueSettings } from './queue-settings.ts'
 
 export interface MessageHandling {
   readonly queue: Queue
-  /** Where messages go that fail too often; undefined: nowhere. */
+  /** Takes messages that fail too often; undefined: such messages stay. */
   readonly poison: Queue | undefined
   readonly settings: QueueSettings
-  /** How long a message that was received is invisible to others. */
+  /** How long a received message is invisible to others. */
   readonly invisibleMs: number
   readonly clock: Clock
-  /** Runs the function with the decoded text; never throws. @returns whether it succeeded */
+  /**
+   * Runs the function with the decoded text; never throws.
+   *
+   * @returns whether it succeeded
+   */
   readonly run: (message: QueueMessage, text: string) => Promise<boolean>
   readonly warn: (text: string) => void
-  /** There is a new message in the poison queue. */
+  /** Called when a message was moved to the poison queue. */
   readonly onPoison: () => void
 }
 
 /**
- * What becomes of a message: it is deleted after a run that succeeded, rests after one that failed, and goes to the poison
- * queue after the last one. Without a poison queue a message whose run failed stays invisible for the rest of its time,
- * and comes back for ever. (sdk QueueProcessor)
+ * Handles a message: deletes it after a run that succeeded, hides it for `visibilityTimeout` after one that failed, and moves
+ * it to the poison queue after the last one. Without a poison queue, a message whose run failed stays invisible for the rest
+ * of its time, and is delivered again and again. (sdk QueueProcessor)
  *
- * @throws StorageFault; the message comes back later then
+ * @throws StorageFault; the message is delivered again later
  */
 export async function handleMessage(message: QueueMessage, handling: MessageHandling): Promise<void> {
-  const { queue, poison, settings, invisibleMs, clock, run, warn } = handling
+  const { queue, poison, settings, run, warn, onPoison } = handling
   const { id, popReceipt, dequeueCount } = message
-  // A message that takes the process down with it never gets to the end of a run: this is where it ends.
-  if (poison && dequeueCount > settings.maxDequeueCount) return moveToPoison(message, popReceipt, poison, handling)
+  const { maxDequeueCount, messageEncoding } = settings
+  const label = `Message ${id} in queue '${queue.name}'`
+  const move = async (target: Queue, receipt: string) => {
+    // Sends before it deletes: a crash between the two leaves the message in both queues rather than in none.
+    await target.send(message.text)
+    onPoison()
+    await queue.delete(id, receipt)
+  }
+  const moveExhausted = (target: Queue, receipt: string) => {
+    warn(`${label} has reached MaxDequeueCount of ${maxDequeueCount}. Moving message to queue '${target.name}'.`)
+    return move(target, receipt)
+  }
 
-  const text = decodeMessageText(message.text, settings.messageEncoding)
+  // The run of a message that crashes the process never ends, so its count is checked before a run as well.
+  if (poison && dequeueCount > maxDequeueCount) return moveExhausted(poison, popReceipt)
+  const text = decodeMessageText(message.text, messageEncoding)
   if (text === undefined) {
-    const place = poison ? `it goes to queue '${poison.name}'` : 'there is no poison queue for it'
-    warn(`Message ${id} in queue '${queue.name}' is not encoded as ${settings.messageEncoding}; ${place}.`)
-    if (poison) await move(message, popReceipt, poison, handling)
+    const consequence = poison ? `it is moved to queue '${poison.name}'` : 'there is no poison queue for it'
+    warn(`${label} is not encoded as ${messageEncoding}; ${consequence}.`)
+    if (poison) await move(poison, popReceipt)
     return
   }
 
-  const renewal = new MessageRenewal(queue, message, invisibleMs, clock)
+  const renewal = new MessageRenewal(message, handling)
   const hasSucceeded = await run(message, text)
-  const newest = await renewal.stop()
-  if (hasSucceeded) await queue.delete(id, newest)
-  else if (poison && dequeueCount >= settings.maxDequeueCount) await moveToPoison(message, newest, poison, handling)
-  else if (poison) await queue.hide(id, newest, settings.visibilityTimeoutMs)
+  const newestReceipt = await renewal.stop()
+  if (hasSucceeded) await queue.delete(id, newestReceipt)
+  else if (poison && dequeueCount >= maxDequeueCount) await moveExhausted(poison, newestReceipt)
+  else if (poison) await queue.hide(id, newestReceipt, settings.visibilityTimeoutMs)
 }
 
-function moveToPoison(message: QueueMessage, popReceipt: string, poison: Queue, handling: MessageHandling) {
-  const { maxDequeueCount } = handling.settings
-  handling.warn(
-    `Message ${message.id} in queue '${handling.queue.name}' has reached MaxDequeueCount of ${maxDequeueCount}. ` +
-      `Moving message to queue '${poison.name}'.`,
-  )
-  return move(message, popReceipt, poison, handling)
-}
+/**
+ * Keeps a message invisible while its function runs: renews the time at half of it, and after a failure sooner, but not
+ * before a tenth of it (10 min: every 5 min, at least 1 min). It ends when another process has the message. (sdk
+ * UpdateQueueMessageVisibilityCommand, LinearSpeedupStrategy)
+ */
+class MessageRenewal {
+  readonly #queue: Queue
+  readonly #id: string
+  readonly #invisibleMs: number
+  readonly #clock: Clock
+  #popReceipt: string
+  #intervalMs: number
+  #cancel: () => void = () => {}
+  #update: Promise<void> = Promise.resolve()
+  #hasEnded = false
 
-/** First there, then no longer here: a crash between the two leaves it in both rather than in none. */
-async function move(message: QueueMessage, popReceipt: string, poison: Queue, { queue, onPoison }: MessageHandling) {
-  await poison.send(message.text)
-  onPoison()
-  await queue.delete(message.id, popReceipt)
+  constructor({ id, popReceipt }: QueueMessage, { queue, invisibleMs, clock }: MessageHandling) {
+    this.#queue = queue
+    this.#id = id
+    this.#popReceipt = popReceipt
+    this.#invisibleMs = invisibleMs
+    this.#clock = clock
+    this.#intervalMs = invisibleMs / 2
+    this.#wait()
+  }
+
+  /** @returns the newest pop receipt, which may be outdated */
+  async stop(): Promise<string> {
+    this.#hasEnded = true
+    this.#cancel()
+    await this.#update
+    return this.#popReceipt
+  }
+
+  #wait(): void {
+    if (this.#hasEnded) return
+    this.#cancel = this.#clock.after(this.#intervalMs, () => {
+      this.#update = this.#renew().then(() => this.#wait())
+    })
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      const popReceipt = await this.#queue.hide(this.#id, this.#popReceipt, this.#invisibleMs)
+      if (popReceipt === undefined) this.#hasEnded = true
+      else this.#popReceipt = popReceipt
+      this.#intervalMs = this.#invisibleMs / 2
+    } catch {
+      this.#intervalMs = Math.max(this.#intervalMs / 2, this.#invisibleMs / 10)
+    }
+  }
 }

@@ -1,5 +1,4 @@
 import { handleMessage, type MessageHandling } from './handle-message.ts'
-import { PollingDelay } from './polling-delay.ts'
 import type { QueueMessage } from './queue.ts'
 
 export interface QueueListenerOptions extends MessageHandling {
@@ -8,8 +7,8 @@ export interface QueueListenerOptions extends MessageHandling {
 }
 
 /**
- * Looks into a queue and runs what it finds: all messages of a batch at once, and the next batch when no more than
- * `newBatchThreshold` run. Between looks at an empty queue it pauses for longer and longer. (sdk QueueListener)
+ * Polls a queue and runs its messages: all messages of a batch at once, and the next batch when no more than
+ * `newBatchThreshold` are running. The pauses between polls of an empty queue grow. (sdk QueueListener)
  */
 export class QueueListener {
   readonly #options: QueueListenerOptions
@@ -31,13 +30,13 @@ export class QueueListener {
     this.#polling = this.#poll()
   }
 
-  /** There may be a message: look now. */
+  /** Polls now, because there may be a message. */
   wake(): void {
     this.#isWoken = true
     this.#endPause()
   }
 
-  /** Takes no more messages, and waits until those that run have ended. */
+  /** Receives no more messages, and waits for the runs in progress. */
   async stop(): Promise<void> {
     this.#isStopping = true
     this.wake()
@@ -52,7 +51,7 @@ export class QueueListener {
     while (!this.#isStopping) {
       this.#isWoken = false
       const messages = await this.#receive(batchSize)
-      if (this.#isStopping) return this.#giveBack(messages)
+      if (this.#isStopping) return this.#release(messages)
       if (messages.length === 0) {
         await this.#pause(this.#delay.nextMs(hasFound))
         hasFound = false
@@ -64,7 +63,7 @@ export class QueueListener {
     }
   }
 
-  /** An outage is told once, when it begins and when it is over. */
+  /** Warns once when an outage begins, and once when it is over. */
   async #receive(batchSize: number): Promise<readonly QueueMessage[]> {
     const { queue, invisibleMs, warn } = this.#options
     try {
@@ -73,7 +72,8 @@ export class QueueListener {
       this.#isReachable = true
       return messages
     } catch (error) {
-      if (this.#isReachable) warn(`Queue '${queue.name}' cannot be read: ${messageOf(error)}. Trying again and again.`)
+      if (this.#isReachable)
+        warn(`Queue '${queue.name}' cannot be read: ${describeFailure(error)}. Retrying until it can.`)
       this.#isReachable = false
       return []
     }
@@ -83,7 +83,7 @@ export class QueueListener {
     const { queue, warn } = this.#options
     const run = handleMessage(message, this.#options)
       .catch(error => {
-        warn(`Message ${message.id} of queue '${queue.name}' comes back later: ${messageOf(error)}.`)
+        warn(`Message ${message.id} of queue '${queue.name}' will be delivered again: ${describeFailure(error)}.`)
       })
       .then(() => {
         this.#running.delete(run)
@@ -92,8 +92,8 @@ export class QueueListener {
     this.#running.add(run)
   }
 
-  /** Received while the host was told to stop: others need not wait for them. */
-  async #giveBack(messages: readonly QueueMessage[]): Promise<void> {
+  /** Makes messages visible again that were received while the host began to stop. */
+  async #release(messages: readonly QueueMessage[]): Promise<void> {
     for (const { id, popReceipt } of messages) await this.#options.queue.hide(id, popReceipt, 0).catch(() => undefined)
   }
 
@@ -115,6 +115,35 @@ export class QueueListener {
   }
 }
 
-function messageOf(error: unknown): string {
+function describeFailure(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+const minDelayMs = 100
+
+/** Pauses between polls of an empty queue, randomized and growing. (sdk RandomizedExponentialBackoffStrategy) */
+export class PollingDelay {
+  readonly #maxMs: number
+  readonly #random: () => number
+  #exponent = 0
+  #current = 0
+
+  /** @param random  0 to 1, as Math.random */
+  constructor(maxMs: number, random: () => number) {
+    this.#maxMs = maxMs
+    this.#random = random
+  }
+
+  /** @param hasFound  whether there was a message since the last pause */
+  nextMs(hasFound: boolean): number {
+    if (hasFound) {
+      this.#exponent = 1
+      this.#current = Math.min(minDelayMs, this.#maxMs)
+    } else if (this.#current !== this.#maxMs) {
+      const growth = this.#exponent === 0 ? 0 : 2 ** (this.#exponent - 1) * minDelayMs * (0.8 + 0.4 * this.#random())
+      this.#current = Math.min(this.#maxMs, minDelayMs + growth)
+      this.#exponent++
+    }
+    return this.#current
+  }
 }

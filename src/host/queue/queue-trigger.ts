@@ -1,78 +1,76 @@
-import type { Clock } from '../../auth/clock.ts'
 import { StartupError } from '../../errors.ts'
-import { resolveSettings } from '../binding-expression.ts'
-import type { FunctionRunner } from '../function-runner.ts'
-import { findStorageConnection } from '../storage/storage-connection.ts'
-import type { Trigger } from '../trigger-list.ts'
-import { handlerInput } from './message-text.ts'
+import { findStorageConnection, resolveSettings } from '../app/binding-settings.ts'
+import type { FunctionRunner } from '../app/function-runner.ts'
+import type { Trigger } from '../app/triggers.ts'
+import type { Clock } from '../clock.ts'
+import { handlerInput, triggerMetadata } from './message-input.ts'
 import type { Queue } from './queue.ts'
 import { QueueListener } from './queue-listener.ts'
 import type { QueueSettings } from './queue-settings.ts'
-import { triggerMetadataOf } from './trigger-metadata.ts'
 
-/** A queue trigger with its place. */
+/** A queue trigger with its queue. */
 export interface QueueTrigger {
+  readonly kind: 'runs'
   readonly trigger: Trigger
   readonly queueName: string
   readonly connectionString: string
 }
 
 /**
- * @returns the reason when there is no storage for it
+ * @returns the reason when there is no storage for the trigger
  * @throws StartupError when the binding is wrong
  */
-export function planQueueTrigger(trigger: Trigger, environment: NodeJS.ProcessEnv): QueueTrigger | { whyNot: string } {
+export function planQueueTrigger(
+  trigger: Trigger,
+  environment: NodeJS.ProcessEnv,
+): QueueTrigger | { readonly kind: 'skipped'; readonly reason: string } {
   const { name } = trigger.fn
   const given = trigger.binding.queueName
-  if (typeof given !== 'string') throw new StartupError(`function "${name}": queueName must be a string`)
+  if (typeof given !== 'string')
+    throw new StartupError(`function "${name}": queueName is ${JSON.stringify(given)}, and must be a string`)
   const queueName = resolveSettings(given, `queueName of function "${name}"`, environment)
   if (!/^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(queueName)) {
-    const rule = '3 to 63 of a-z, 0-9 and single "-" inside'
-    throw new StartupError(`function "${name}": "${queueName}" is no name for a queue (${rule})`)
+    const rule = '3 to 63 characters of a-z, 0-9 and single "-" between them'
+    throw new StartupError(`function "${name}": queueName is "${queueName}", and must be ${rule}`)
   }
   const connection = findStorageConnection(trigger.binding.connection, environment)
-  return 'whyNot' in connection ? connection : { trigger, queueName, ...connection }
+  if (connection.kind === 'missing') return { kind: 'skipped', reason: connection.reason }
+  return { kind: 'runs', trigger, queueName, connectionString: connection.connectionString }
 }
 
-const longestName = 63
+const maxNameLength = 63
 const suffix = '-poison'
 
-/** @returns undefined for a queue that is one, and for a name that would be too long */
+/** @returns undefined for a poison queue, and for a name that would be too long */
 export function poisonQueueName(queueName: string): string | undefined {
-  return queueName.endsWith(suffix) || queueName.length + suffix.length > longestName ? undefined : queueName + suffix
+  const name = queueName + suffix
+  return queueName.endsWith(suffix) || name.length > maxNameLength ? undefined : name
 }
 
-export interface QueueListenerSurroundings {
+export interface QueueContext {
   readonly openQueue: (name: string) => Queue
   readonly settings: QueueSettings
   readonly invisibleMs: number
   readonly clock: Clock
   readonly warn: (text: string) => void
-  /** A message was written to this queue. */
+  /** Called when a message was written to this queue. */
   readonly onWritten: (queueName: string) => void
 }
 
-export function listenToQueue(
-  queueName: string,
-  runner: FunctionRunner,
-  around: QueueListenerSurroundings,
-): QueueListener {
-  const { openQueue, settings, invisibleMs, clock, warn, onWritten } = around
+export function listenToQueue(queueName: string, runner: FunctionRunner, context: QueueContext): QueueListener {
+  const { openQueue, onWritten, ...rest } = context
   const poison = poisonQueueName(queueName)
   return new QueueListener({
+    ...rest,
     queue: openQueue(queueName),
     poison: poison === undefined ? undefined : openQueue(poison),
-    settings,
-    invisibleMs,
-    clock,
     random: Math.random,
-    warn,
     onPoison: () => poison !== undefined && onWritten(poison),
     run: (message, text) =>
       runner.run({
         reason: `New queue message detected on '${queueName}'.`,
         input: handlerInput(text),
-        triggerMetadata: triggerMetadataOf(message, text),
+        triggerMetadata: triggerMetadata(message, text),
       }),
   })
 }

@@ -1,55 +1,35 @@
 import { Cron } from 'croner'
 import { StartupError } from '../../errors.ts'
-import { parseTimeSpan } from '../time-span.ts'
+import { parseTimeSpan } from '../dotnet-time.ts'
 
 export interface TimerSchedule {
-  /** @returns the first moment after `moment` */
+  /** @returns the first time of the schedule after `moment` */
   next(moment: Date): Date
-  /** Whether it goes by the clock on the wall. */
+  /** Whether the schedule follows local time, and so daylight saving. */
   readonly adjustForDST: boolean
 }
 
-const months = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October']
-const names = [
-  ...months,
-  'November',
-  'December',
-  'Sunday',
-  'Monday',
-  'Tuesday',
-  'Wednesday',
-  'Thursday',
-  'Friday',
-  'Saturday',
-]
+const names = (
+  'January February March April May June July August September October November December ' +
+  'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'
+).split(' ')
 
 /**
  * Reads the schedule of a timer trigger: an NCRONTAB expression `{second} {minute} {hour} {day} {month} {day of week}` (with
  * five fields: without seconds), or an interval `hh:mm:ss`. Times are those of the process's time zone, as in the real host.
  *
- * NCRONTAB has neither `?`, `L`, `W`, `#` nor a seventh day of the week, takes whole and cut names (`Janu`), and wants
- * *both* day of month and day of week to match, where cron of Unix is content with one.
+ * NCRONTAB has neither `?`, `L`, `W`, `#` nor a seventh day of the week, accepts whole and shortened names (`Janu`), and
+ * requires *both* day of month and day of week to match, where Unix cron requires one.
  *
- * @throws StartupError for anything else, and for a schedule that never comes
+ * @throws StartupError for anything else, and for a schedule without a next time
  */
 export function parseSchedule(text: string, functionName: string, now: Date): TimerSchedule {
   const schedule = parseInterval(text) ?? parseCron(text)
-  if (schedule && isNear(schedule, now)) return schedule
+  if (schedule && hasNext(schedule, now)) return schedule
   const rule = schedule
-    ? 'it never comes'
-    : 'that is neither an NCRONTAB expression, e.g. "0 */5 * * * *", nor a time "hh:mm:ss"'
-  throw new StartupError(`function "${functionName}": the schedule is "${text}": ${rule}`)
-}
-
-/** Whether each of the next moments is at least a minute after the one before. */
-export function isMinuteOrMore(schedule: TimerSchedule, now: Date): boolean {
-  let moment = schedule.next(now)
-  for (let count = 0; count < 5; count++) {
-    const next = schedule.next(moment)
-    if (next.getTime() - moment.getTime() < 60_000) return false
-    moment = next
-  }
-  return true
+    ? 'which never comes'
+    : 'and must be an NCRONTAB expression, e.g. "0 */5 * * * *", or a time "hh:mm:ss"'
+  throw new StartupError(`function "${functionName}": schedule is "${text}", ${rule}`)
 }
 
 function parseInterval(text: string): TimerSchedule | undefined {
@@ -61,14 +41,14 @@ function parseInterval(text: string): TimerSchedule | undefined {
 function parseCron(text: string): TimerSchedule | undefined {
   const fields = text.trim().split(/\s+/)
   if (fields.length !== 5 && fields.length !== 6) return undefined
-  if (!fields.every(field => /^[\dA-Za-z*,/-]+$/.test(field)) || /[7-9]/.test(daysOf(fields))) return undefined
-  let hasForeignName = false
+  if (!fields.every(field => /^[\dA-Za-z*,/-]+$/.test(field)) || /[7-9]/.test(daysOfWeek(fields))) return undefined
+  let hasUnknownName = false
   const pattern = fields.join(' ').replace(/[A-Za-z]+/g, word => {
     const name = names.find(each => word.length >= 3 && each.toLowerCase().startsWith(word.toLowerCase()))
-    hasForeignName ||= name === undefined
+    hasUnknownName ||= name === undefined
     return name?.slice(0, 3) ?? word
   })
-  if (hasForeignName) return undefined
+  if (hasUnknownName) return undefined
   try {
     const cron = new Cron(pattern, { mode: '5-or-6-parts', paused: true, domAndDow: true, sloppyRanges: true })
     return { adjustForDST: true, next: moment => cron.nextRun(moment) ?? new Date(Number.NaN) }
@@ -77,11 +57,11 @@ function parseCron(text: string): TimerSchedule | undefined {
   }
 }
 
-/** Days of the week that the expression names; the number after a slash is a step. */
-function daysOf(fields: readonly string[]): string {
+/** The last field without its steps (`/2`), which are no days. */
+function daysOfWeek(fields: readonly string[]): string {
   return (fields.at(-1) ?? '').replace(/\/\d+/g, '')
 }
 
-function isNear(schedule: TimerSchedule, now: Date): boolean {
+function hasNext(schedule: TimerSchedule, now: Date): boolean {
   return !Number.isNaN(schedule.next(now).getTime())
 }

@@ -1,76 +1,93 @@
-import type { Clock } from '../../auth/clock.ts'
 import { StartupError } from '../../errors.ts'
-import { resolveSettings } from '../binding-expression.ts'
-import type { FunctionRunner } from '../function-runner.ts'
-import type { HostTimes } from '../host-times.ts'
-import type { HostBlobs } from '../storage/host-blobs.ts'
-import { findStorageConnection } from '../storage/storage-connection.ts'
-import type { Trigger } from '../trigger-list.ts'
-import { decodeStatus, encodeStatus, type ScheduleMonitor } from './schedule-status.ts'
-import { Singleton } from './singleton.ts'
-import { TimerListener } from './timer-listener.ts'
-import { isMinuteOrMore, parseSchedule, type TimerSchedule } from './timer-schedule.ts'
+import { resolveSettings } from '../app/binding-settings.ts'
+import type { FunctionRunner } from '../app/function-runner.ts'
+import type { Trigger } from '../app/triggers.ts'
+import type { Clock } from '../clock.ts'
+import { formatDateTimeOffset } from '../dotnet-time.ts'
+import { parseSchedule, type TimerSchedule } from './timer-schedule.ts'
 
 /** A timer trigger with its schedule. */
 export interface TimerTrigger {
   readonly trigger: Trigger
   readonly schedule: TimerSchedule
   readonly runOnStartup: boolean
-  readonly useMonitor: boolean
-  readonly connectionString: string
 }
+
+/** @throws StartupError when the binding is wrong */
+export function planTimerTrigger(trigger: Trigger, environment: NodeJS.ProcessEnv, now: Date): TimerTrigger {
+  const { name } = trigger.fn
+  const { schedule: text, runOnStartup } = trigger.binding
+  if (typeof text !== 'string')
+    throw new StartupError(`function "${name}": schedule is ${JSON.stringify(text)}, and must be a string`)
+  const schedule = parseSchedule(resolveSettings(text, `schedule of function "${name}"`, environment), name, now)
+  return { trigger, schedule, runOnStartup: runOnStartup === true }
+}
+
+export function listenToTimer(
+  { schedule, runOnStartup }: TimerTrigger,
+  runner: FunctionRunner,
+  clock: Clock,
+): TimerListener {
+  return new TimerListener({ schedule, runOnStartup, clock, run: (reason, input) => runner.run({ reason, input }) })
+}
+
+export interface TimerListenerOptions {
+  readonly schedule: TimerSchedule
+  readonly runOnStartup: boolean
+  readonly clock: Clock
+  /** Runs the function; never throws. */
+  readonly run: (reason: string, timer: object) => Promise<unknown>
+}
+
+/** How often to check for a change of the system clock. */
+const maxWaitMs = 60_000
 
 /**
- * @returns the reason when the host has no storage, which keeps two hosts from firing both
- * @throws StartupError when the binding is wrong
+ * Fires at the times of a schedule, one run after the other. Each process fires on its own, and remembers nothing from one
+ * start to the next: Azure's host fires in one of all instances, and makes up for a time that it missed.
  */
-export function planTimerTrigger(
-  trigger: Trigger,
-  environment: NodeJS.ProcessEnv,
-  now: Date,
-): TimerTrigger | { whyNot: string } {
-  const { name } = trigger.fn
-  const { schedule: text, runOnStartup, useMonitor } = trigger.binding
-  if (typeof text !== 'string') throw new StartupError(`function "${name}": schedule must be a string`)
-  const schedule = parseSchedule(resolveSettings(text, `schedule of function "${name}"`, environment), name, now)
-  const connection = findStorageConnection(undefined, environment)
-  if ('whyNot' in connection) return connection
-  return {
-    trigger,
-    schedule,
-    runOnStartup: runOnStartup === true,
-    useMonitor: useMonitor !== false && isMinuteOrMore(schedule, now),
-    ...connection,
-  }
-}
+export class TimerListener {
+  readonly #options: TimerListenerOptions
+  #cancel: () => void = () => {}
+  #isStopped = false
+  #run: Promise<void> = Promise.resolve()
 
-export interface TimerSurroundings {
-  readonly blobs: HostBlobs
-  /** Hosts with the same one take turns. */
-  readonly hostId: string
-  readonly times: HostTimes
-  readonly clock: Clock
-  readonly warn: (text: string) => void
-}
-
-/** Fires in one of all hosts; places of lock and memory as in the real host. */
-export function listenToTimer(plan: TimerTrigger, runner: FunctionRunner, around: TimerSurroundings): Singleton {
-  const { blobs, hostId, times, clock } = around
-  const { name } = plan.trigger.fn
-  const warn = (text: string) => around.warn(`Timer '${name}': ${text}`)
-  const memory = `timers/${hostId}/Host.Functions.${name}/status`
-  const monitor: ScheduleMonitor = {
-    read: async () => decodeStatus(await blobs.readJson(memory)),
-    write: status => blobs.writeJson(memory, encodeStatus(status)),
+  constructor(options: TimerListenerOptions) {
+    this.#options = options
   }
-  const work = new TimerListener({
-    schedule: plan.schedule,
-    runOnStartup: plan.runOnStartup,
-    monitor: plan.useMonitor ? monitor : undefined,
-    clock,
-    run: (reason, input) => runner.run({ reason, input }),
-    warn,
-  })
-  const lease = () => blobs.lease(`locks/${hostId}/Host.Functions.${name}.Listener`, Math.round(times.leaseMs / 1000))
-  return new Singleton({ lease, leaseMs: times.leaseMs, pollMs: times.leasePollMs, clock, work, warn })
+
+  start(): void {
+    const { schedule, runOnStartup } = this.#options
+    if (runOnStartup) this.#fire()
+    else this.#wait(schedule.next(this.#now()))
+  }
+
+  /** Fires no more, and waits for a run that has begun. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#cancel()
+    await this.#run
+  }
+
+  #wait(next: Date): void {
+    if (this.#isStopped) return
+    const leftMs = Math.max(0, next.getTime() - this.#options.clock.wallMs())
+    this.#cancel = this.#options.clock.after(Math.min(leftMs, maxWaitMs), () => {
+      if (this.#now() < next) this.#wait(next)
+      else this.#fire()
+    })
+  }
+
+  #fire(): void {
+    const { schedule, run } = this.#options
+    const firedAt = this.#now()
+    const timer = { schedule: { adjustForDST: schedule.adjustForDST }, scheduleStatus: null, isPastDue: false }
+    this.#run = run(`Timer fired at ${formatDateTimeOffset(firedAt)}`, timer).then(() =>
+      this.#wait(schedule.next(firedAt)),
+    )
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.wallMs())
+  }
 }

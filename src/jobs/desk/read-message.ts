@@ -1,6 +1,5 @@
 import * as z from 'zod'
 import { ScoringError } from '../../errors.ts'
-import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
 import { cutObject } from '../json-cut.ts'
@@ -61,7 +60,7 @@ function parse(json: string): Parsed | { readonly fault: string; readonly json: 
   try {
     return { value: parseJson(json, true).value, json }
   } catch (failure) {
-    if (failure instanceof JsonError) return { fault: describeJsonError(json, failure), json }
+    if (failure instanceof JsonError) return { fault: failure.message, json }
     return { fault: 'it is nested too deeply', json } // for a stack of calls
   }
 }

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { isNestedDeeper } from '../../protocols/azureml/json-depth.ts'
-import { describeJsonError } from '../../protocols/azureml/json-error.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import type { Row } from '../row-scorer.ts'
@@ -89,7 +88,7 @@ function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan' }: ReadOpt
     return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)
   } catch (failure) {
     if (!(failure instanceof JsonError)) throw failure
-    return failed('ROW_NOT_JSON', `the row is not JSON: ${describeJsonError(json, failure)}`)
+    return failed('ROW_NOT_JSON', `the row is not JSON: ${failure.message}`)
   }
 }
 

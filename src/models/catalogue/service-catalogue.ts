@@ -1,7 +1,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 
-/** When the app counts as ready: as soon as `any` service can score and none is being loaded any more, or `all` can. */
+/** The app is ready as soon as `any` service can score and none is being loaded any more, or when `all` can. */
 export type ReadyWhen = 'any' | 'all'
 
 /** The services of the app by name. Names that callers send are only ever looked up, never joined to a path. */
@@ -38,7 +38,7 @@ export class ServiceCatalogue {
     return [...this.#services.values()]
   }
 
-  /** A service that failed hides the others from a load balancer only where its owner wants that. */
+  /** With `any`, a failed service does not hide the others from a load balancer. */
   isReady(when: ReadyWhen): boolean {
     const { all } = this
     if (when === 'all') return all.every(service => service.isReady)

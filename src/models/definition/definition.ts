@@ -8,7 +8,7 @@ const relativePath = z
   .refine(path => !/^([a-zA-Z]:|[\\/])|(^|[\\/])\.\.([\\/]|$)/.test(path), 'must stay inside the service folder')
 
 /** One ONNX file of a service. */
-export const ModelFile = z.strictObject({
+const ModelFile = z.strictObject({
   path: relativePath.describe('the .onnx file, relative to service.json'),
   sha256: z
     .string()
@@ -41,7 +41,7 @@ export type TokenAuth = z.infer<typeof TokenAuth>
 
 const onlyForTokens = 'only mode "token" takes more than "mode"'
 
-export const Auth = z.discriminatedUnion(
+const Auth = z.discriminatedUnion(
   'mode',
   [
     z.strictObject(
@@ -57,7 +57,7 @@ export const Auth = z.discriminatedUnion(
   },
 )
 
-export const Accelerator = z.strictObject({
+const Accelerator = z.strictObject({
   executionProviders: ExecutionProviders.default(['cpu']).describe(
     'ONNX Runtime execution providers in order of wish; objects carry provider options',
   ),
@@ -74,7 +74,7 @@ export const Accelerator = z.strictObject({
     .describe('how far ONNX Runtime rewrites the graph at load'),
 })
 
-export const Batching = z.strictObject({
+const Batching = z.strictObject({
   maxRows: z
     .int()
     .min(1)
@@ -108,7 +108,7 @@ export const Batching = z.strictObject({
     ),
 })
 
-export const Limits = z.strictObject({
+const Limits = z.strictObject({
   maxBodyBytes: z.int().min(1).max(104_857_600).default(104_857_600).describe('bytes of a request body'),
   maxRows: z.int().min(1).default(100_000).describe('rows of one request'),
   timeoutMs: z.int().min(1).max(3_600_000).default(60_000).describe('milliseconds from arrival to answer'),
@@ -151,7 +151,7 @@ export const Limits = z.strictObject({
 })
 
 /** One stage of a pipeline: a model, or a script between models. */
-export const Stage = z
+const Stage = z
   .strictObject({
     name: z
       .string()
@@ -164,9 +164,9 @@ export const Stage = z
     maxRows: z.int().min(1).max(100_000).optional().describe('rows per run of its model; default: batching.maxRows'),
   })
   .refine(stage => (stage.model === undefined) !== (stage.script === undefined), 'must have a "model" or a "script"')
-export type Stage = z.infer<typeof Stage>
+type Stage = z.infer<typeof Stage>
 
-/** What errors call a stage. */
+/** @returns the name of a stage in messages */
 export function nameOfStage({ name, model, script }: Stage): string {
   return name ?? model ?? (script as string).replace(/^.*[\\/]/, '').replace(/\.[^.]+$/, '')
 }

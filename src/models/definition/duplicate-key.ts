@@ -1,14 +1,14 @@
-/** Every string, and what opens, closes and parts objects and lists; numbers and words between them do not matter. */
+/** Matches strings and the characters that open, close and part objects and lists, and skips numbers and words. */
 const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
-/** An object being read, with its keys so far, or a list, and where in it the reader stands. */
+/** An object that is being read, with its keys so far, or a list, with the reader's position in it. */
 interface Level {
   readonly keys: Set<string> | undefined
   at: string
 }
 
 /**
- * Finds a key that an object has twice, of which JSON.parse would take the last without a word.
+ * Finds a key that an object has twice, of which JSON.parse would silently take the last.
  *
  * @param text  JSON that JSON.parse takes
  * @returns the path of the first such key, e.g. `limits.timeoutMs`, or undefined

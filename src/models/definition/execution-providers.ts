@@ -4,8 +4,8 @@ const deviceId = z.int().min(0).max(255).optional().describe('which of several G
 const cacheMode = z.enum(['disabled', 'lazyRelease', 'simple', 'bucket']).optional()
 
 /**
- * ONNX Runtime's execution providers and the options that its binding for Node.js hands on to them (1.30,
- * js/node/src/session_options_helper.cc). It drops other names beside a known one, and other options, without a word.
+ * ONNX Runtime's execution providers and the options that its binding for Node.js passes to them (1.30,
+ * js/node/src/session_options_helper.cc). It silently drops other options, and unknown names beside a known one.
  */
 const options = {
   cpu: {},
@@ -62,15 +62,15 @@ export const ExecutionProvider = z.union(
     z.enum(providerNames),
     z.discriminatedUnion('name', [cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn]),
   ],
-  { error: ({ input }) => faultOf(input) },
+  { error: ({ input }) => describeFault(input) },
 )
 export type ExecutionProvider = z.infer<typeof ExecutionProvider>
 
-/** Execution providers in order of wish. */
+/** Execution providers in order of preference. */
 export const ExecutionProviders = z.array(ExecutionProvider).min(1)
 
-/** What is wrong with it, in words that say what would be right. */
-function faultOf(input: unknown): string {
+/** Says what is wrong with an entry of the list, and what would be right. */
+function describeFault(input: unknown): string {
   const isObject = typeof input === 'object' && input !== null
   const name = isObject && 'name' in input ? input.name : input
   if (typeof name !== 'string') return 'must be the name of a provider, or an object with "name" and its options'

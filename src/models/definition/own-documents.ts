@@ -14,7 +14,7 @@ export const ownDocumentFiles = {
 export type OwnDocuments = Readonly<Partial<Record<keyof typeof ownDocumentFiles, string>>>
 
 /**
- * @param file  what to call it in messages, e.g. `iris/swagger.json`
+ * @param file  its name in messages, e.g. `iris/swagger.json`
  * @throws ServiceLoadError when the text is not a JSON object
  */
 export function checkOwnDocument(file: string, text: string): string {

@@ -5,7 +5,7 @@ import { findDuplicateKey } from './duplicate-key.ts'
 /**
  * Reads the text of a `service.json`.
  *
- * @param file  what to call it in messages, e.g. `iris/service.json`
+ * @param file  its name in messages, e.g. `iris/service.json`
  * @throws ServiceLoadError naming the key, e.g. `iris/service.json: batching: unrecognized key "maxDelay"`
  */
 export function parseDefinition(file: string, text: string): ServiceDefinition {
@@ -17,11 +17,11 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   }
   const twice = findDuplicateKey(text)
   if (twice) throw new ServiceLoadError(`${file}: ${twice}: this key stands there twice`)
-  // Each is read once, so that a parser which zod compiles first costs more (15 ms of a cold start) than it saves.
+  // A definition is read once, so a parser that zod compiles first would cost more (15 ms of a cold start) than it saves.
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true, jitless: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = notAvailableYet(parsed.data) ?? faultOfLimits(parsed.data) ?? faultOfStages(parsed.data)
+  const fault = notAvailableYet(parsed.data) ?? checkLimits(parsed.data) ?? checkStages(parsed.data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
   return parsed.data
 }
@@ -41,31 +41,31 @@ function describe(issue: {
   return path ? `${path}: ${what}` : what
 }
 
-/** What a schema says about its keys beside zod's own words. */
+/** @returns the schema's own hint, which zod's message about an unknown key replaces */
 function hint(message: string): string {
   return message.startsWith('Unrecognized') ? '' : ` (${message})`
 }
 
-/** What stood there, when that is short. */
+/** @returns the value that was found, when it is short */
 function found(input: unknown): string {
   const text = typeof input === 'object' ? '' : (JSON.stringify(input) ?? '')
   return text !== '' && text.length <= 60 ? `, found ${text}` : ''
 }
 
-/** A body that is allowed has to find room. */
-function faultOfLimits({ limits: { maxHeldBytes, maxBodyBytes } }: ServiceDefinition): string | undefined {
+/** The bytes that a service may hold must suffice for one body. */
+function checkLimits({ limits: { maxHeldBytes, maxBodyBytes } }: ServiceDefinition): string | undefined {
   if (maxHeldBytes === undefined || maxHeldBytes >= maxBodyBytes) return undefined
   return `limits.maxHeldBytes: ${maxHeldBytes} is less than one body may have (limits.maxBodyBytes: ${maxBodyBytes})`
 }
 
-/** What the schema already knows but this version cannot do is refused, never ignored. */
+/** Refuses what the schema already has but this version cannot do. */
 function notAvailableYet(definition: ServiceDefinition): string | undefined {
   if (definition.encrypted) return 'not available yet: encrypted'
   return undefined
 }
 
-/** What the schema cannot say of stages. */
-function faultOfStages({ stages = [], entryScript }: ServiceDefinition): string | undefined {
+/** Checks what the schema cannot say of stages. */
+function checkStages({ stages = [], entryScript }: ServiceDefinition): string | undefined {
   if (stages.length > 0 && entryScript !== undefined) {
     return 'entryScript: a service has either stages or an entryScript'
   }

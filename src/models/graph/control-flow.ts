@@ -1,7 +1,7 @@
 import { covers, mergeStates } from './merge-states.ts'
 import { NotProven } from './not-proven.ts'
 import type { OnnxGraph } from './onnx-model.ts'
-import { axisWithin, literalsOf, type OperatorCall, shapeOf } from './operator-call.ts'
+import { axisWithin, knownShape, literalValues, type OperatorCall } from './operator-call.ts'
 import {
   type Constant,
   constant,
@@ -14,10 +14,10 @@ import {
 import { involvesRows, literal, one, type Size } from './symbolic-size.ts'
 
 /** Traces an inner graph with these states as its inputs. */
-export type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
+type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
 
-/** What an operator with inner graphs needs besides its call. */
-export interface InnerGraphs {
+/** What a rule for an operator with inner graphs gets besides the call. */
+interface InnerGraphs {
   readonly trace: TraceGraph
   /** Whether the graph reads a value from outside that has rows. */
   readonly readsRows: (graph: OnnxGraph) => boolean
@@ -29,22 +29,22 @@ export const controlFlow: Readonly<Record<string, (call: OperatorCall, graphs: I
   Scan: scan,
 }
 
-/** The branch that is taken, when that is known; else what is true of both. */
+/** Takes the state of the branch that runs, when that is known; else what is true of both. */
 function branch(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const condition = call.constant(0, 'condition')
-  const [yes, no] = [graphOf(call, 'then_branch'), graphOf(call, 'else_branch')]
-  const [value] = literalsOf(condition?.content) ?? []
+  const [yes, no] = [innerGraph(call, 'then_branch'), innerGraph(call, 'else_branch')]
+  const [value] = literalValues(condition?.content) ?? []
   if (value !== undefined) return trace(value !== 0 ? yes : no, [])
   const [ofYes, ofNo] = [yes, no].map(graph => call.symbols.scoped(() => trace(graph, [])))
   if (!ofYes || ofYes.length !== ofNo?.length) throw new NotProven('has branches with unlike outputs')
   return ofYes.map((state, index) => mergeStates(call.symbols, state, ofNo[index] as State))
 }
 
-/** Inputs: number of rounds, whether there is a first one, then what is carried from round to round. */
+/** The inputs are the number of rounds, whether there is a first one, then the values carried from round to round. */
 function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const rounds = call.constant(0, 'number of rounds')
   call.constant(1, 'condition')
-  const body = graphOf(call, 'body')
+  const body = innerGraph(call, 'body')
   const carried = call.inputs.slice(2).map((_, index) => call.tensor(index + 2))
   const outputs = call.symbols.scoped(() =>
     settle(call, carried, states => {
@@ -53,22 +53,22 @@ function loop(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
       return { carried: rest.slice(0, carried.length), perRound: rest.slice(carried.length) }
     }),
   )
-  const [count] = literalsOf(rounds?.content) ?? []
+  const [count] = literalValues(rounds?.content) ?? []
   // The condition may end it early.
   const length = count === 0 ? literal(0) : call.symbols.unknownSize()
   return [...outputs.carried, ...outputs.perRound.map(state => stacked(state, 0, length))]
 }
 
-/** Runs along an axis of its inputs (from opset 9 on); what is carried comes first, then what is run along. */
+/** Scan runs along an axis of its inputs (from opset 9 on); the carried values come first, then those it runs along. */
 function scan(call: OperatorCall, { trace, readsRows }: InnerGraphs): readonly State[] {
   if (call.opset < 9) throw new NotProven('is of an operator set before 9')
-  const body = graphOf(call, 'body')
+  const body = innerGraph(call, 'body')
   const scannedCount = call.int('num_scan_inputs', 0)
   const carriedCount = call.inputs.length - scannedCount
   const carried = call.inputs.slice(0, carriedCount).map((_, index) => call.tensor(index))
   const scanned = call.inputs.slice(carriedCount).map((_, index) => call.tensor(carriedCount + index))
   const axes = scanned.map((state, index) =>
-    axisWithin(call.ints('scan_input_axes')?.[index] ?? 0, shapeOf(state).length),
+    axisWithin(call.ints('scan_input_axes')?.[index] ?? 0, knownShape(state).length),
   )
   const outputAxis = (index: number) => call.ints('scan_output_axes')?.[index] ?? 0
   const stack = (state: State, index: number, length: Size, pre: Size = one) =>
@@ -84,19 +84,19 @@ function scan(call: OperatorCall, { trace, readsRows }: InnerGraphs): readonly S
     if (alongRows.length !== scanned.length) throw new NotProven('runs along the rows and something else')
     if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !handsOnUnchanged(body, carriedCount))
       throw new NotProven('carries something from row to row')
-    const slices = scanned.map((state, index) => constant(shapeOf(state).toSpliced(axes[index] as number, 1)))
+    const slices = scanned.map((state, index) => constant(knownShape(state).toSpliced(axes[index] as number, 1)))
     const outputs = call.symbols.scoped(() => trace(body, [...carried, ...slices]))
     const rows = first.shape[first.axis] as Size
     return [...carried, ...outputs.slice(carriedCount).map((state, index) => stack(state, index, rows, first.pre))]
   }
-  const slices = scanned.map((state, index) => tensor(shapeOf(state).toSpliced(axes[index] as number, 1), state))
+  const slices = scanned.map((state, index) => tensor(knownShape(state).toSpliced(axes[index] as number, 1), state))
   const outputs = call.symbols.scoped(() =>
     settle(call, carried, states => {
       const all = trace(body, [...states, ...slices])
       return { carried: all.slice(0, carriedCount), perRound: all.slice(carriedCount) }
     }),
   )
-  const length = scanned.map((state, index) => shapeOf(state)[axes[index] as number])[0]
+  const length = scanned.map((state, index) => knownShape(state)[axes[index] as number])[0]
   return [
     ...outputs.carried,
     ...outputs.perRound.map((state, index) => stack(state, index, length ?? call.symbols.unknownSize())),
@@ -108,7 +108,7 @@ interface Round {
   readonly perRound: readonly State[]
 }
 
-/** Traces rounds until what is carried into one is true of what comes out of it. */
+/** Traces rounds until the state that is carried into one holds for what comes out of it. */
 function settle(call: OperatorCall, first: readonly TensorState[], round: (states: readonly State[]) => Round): Round {
   let states: readonly State[] = first.map(withoutValues)
   const open = new Set<Size>()
@@ -127,7 +127,7 @@ function settle(call: OperatorCall, first: readonly TensorState[], round: (state
   throw new NotProven('carries values whose shapes do not settle')
 }
 
-/** A carried value changes from round to round. */
+/** Drops the contents of a carried value, which change from round to round. */
 function withoutValues(state: TensorState): TensorState {
   return state.kind === 'constant' ? constant(state.shape) : state
 }
@@ -137,7 +137,7 @@ function newSizes(before: State, after: State): readonly Size[] {
   return (after.shape ?? []).filter((size, axis) => size !== before.shape?.[axis])
 }
 
-/** What a round gives, put one after the other along a new axis. */
+/** Stacks what each round gives along a new axis. */
 function stacked(state: State, axis: number, length: Size, pre: Size = one): State {
   if (state.kind === 'mixed') return state
   if (state.kind !== 'constant' && state.kind !== 'rows') throw new NotProven('computes with the number of rows')
@@ -151,11 +151,11 @@ function stacked(state: State, axis: number, length: Size, pre: Size = one): Sta
 }
 
 function handsOnUnchanged(body: OnnxGraph, count: number): boolean {
-  const sourceOf = (name: string): string => {
+  const findSource = (name: string): string => {
     const copy = body.nodes.find(node => node.operator === 'Identity' && node.domain === '' && node.outputs[0] === name)
     return copy?.inputs[0] ?? name
   }
-  return body.inputs.slice(0, count).every((input, index) => sourceOf(body.outputs[index]?.name ?? '') === input.name)
+  return body.inputs.slice(0, count).every((input, index) => findSource(body.outputs[index]?.name ?? '') === input.name)
 }
 
 function expectConstant(state: State | undefined, what: string): asserts state is Constant {
@@ -163,7 +163,7 @@ function expectConstant(state: State | undefined, what: string): asserts state i
   if (state?.kind !== 'constant') throw new NotProven(`takes its ${what} from the rows`)
 }
 
-function graphOf(call: OperatorCall, name: string): OnnxGraph {
+function innerGraph(call: OperatorCall, name: string): OnnxGraph {
   const graph = call.attribute(name)?.graph
   if (!graph) throw new NotProven(`lacks its ${name}`)
   return graph

@@ -1,5 +1,5 @@
 /** Changes of a graph that leave every other byte of its file as it is. */
-import type { OnnxModel, Place } from './onnx-model.ts'
+import type { FieldRange, OnnxModel } from './onnx-model.ts'
 import { concatBytes, encodeBytesField, encodeFieldHead, encodeIntegerField, encodeText } from './protobuf.ts'
 
 /** Numbers of fields (onnx.proto). */
@@ -11,36 +11,36 @@ const field = {
 } as const
 
 export interface GraphEdit {
-  /** Fields of the graph, each with the fields that come in its place; none: it is taken out. */
-  readonly replaced: ReadonlyMap<Place, readonly Uint8Array[]>
-  /** Fields that come after all others. */
+  /** Fields of the graph, each with those that replace it; none: it is removed. */
+  readonly replaced: ReadonlyMap<FieldRange, readonly Uint8Array[]>
+  /** Fields that are added at the end. */
   readonly appended: readonly Uint8Array[]
   /** Version of the standard operators where the model itself imports none. */
   readonly standardOpset?: number
 }
 
 /** @returns the whole file with the changes */
-export function editedOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
-  const places = [...edit.replaced].sort(([one], [other]) => one.fieldStart - other.fieldStart)
+export function editOnnxModel({ bytes, graph }: OnnxModel, edit: GraphEdit): Uint8Array {
+  const ranges = [...edit.replaced].sort(([one], [other]) => one.fieldStart - other.fieldStart)
   const content: Uint8Array[] = []
-  let at = graph.place.start
-  for (const [place, fields] of places) {
-    content.push(bytes.subarray(at, place.fieldStart), ...fields)
-    at = place.end
+  let at = graph.range.start
+  for (const [range, fields] of ranges) {
+    content.push(bytes.subarray(at, range.fieldStart), ...fields)
+    at = range.end
   }
-  content.push(bytes.subarray(at, graph.place.end), ...edit.appended)
+  content.push(bytes.subarray(at, graph.range.end), ...edit.appended)
   const length = content.reduce((sum, part) => sum + part.length, 0)
   const { standardOpset } = edit
   return concatBytes([
-    bytes.subarray(0, graph.place.fieldStart),
+    bytes.subarray(0, graph.range.fieldStart),
     encodeFieldHead(field.model.graph, length),
     ...content,
-    bytes.subarray(graph.place.end),
+    bytes.subarray(graph.range.end),
     ...(standardOpset === undefined ? [] : [encodeBytesField(field.model.opset, encodeIntegerField(2, standardOpset))]),
   ])
 }
 
-/** A node that gives a value another name. The runtime takes it out again. */
+/** @returns a node that gives a value another name; the runtime removes it again */
 export function identityNode(from: string, to: string): Uint8Array {
   return encodeBytesField(
     field.graph.node,

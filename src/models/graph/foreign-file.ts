@@ -1,10 +1,10 @@
-/** Files that are called .onnx and are something else. */
+/** Recognizes files that are called .onnx and are something else. */
 
-/** Characters of a text file in which its kind shows. */
+/** Enough characters of a text file to tell its kind. */
 const headLength = 512
 
 /**
- * Tells what a file is that is no ONNX file, as far as its first bytes do.
+ * Tells by its first bytes what a file is that is no ONNX file.
  *
  * @returns the rest of a sentence that begins with the file, with what to do; undefined: nothing speaks against ONNX
  */

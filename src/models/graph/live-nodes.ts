@@ -1,13 +1,13 @@
 import type { OnnxGraph, OnnxNode } from './onnx-model.ts'
 
-export interface LiveNodes {
-  /** Those of which an output needs something, in the file's order. */
+interface LiveNodes {
+  /** The nodes that some output needs, in the file's order. */
   readonly nodes: readonly OnnxNode[]
-  /** The names that they, or the graph's outputs, read. */
+  /** The names that those nodes, or the graph's outputs, read. */
   readonly read: ReadonlySet<string>
 }
 
-/** A node that no output needs is dropped by runtimes: it proves nothing and spoils nothing. */
+/** Leaves out nodes that no output needs: runtimes drop them, so they do not count in the proof. */
 export function liveNodes(nodes: readonly OnnxNode[], outputs: readonly string[]): LiveNodes {
   const read = new Set(outputs)
   const live: OnnxNode[] = []
@@ -20,7 +20,7 @@ export function liveNodes(nodes: readonly OnnxNode[], outputs: readonly string[]
   return { nodes: live.reverse(), read }
 }
 
-/** The names that a graph, or one within it, reads from outside. */
+/** @returns the names that a graph, or one within it, reads from outside */
 export function namesReadBy(graph: OnnxGraph): readonly string[] {
   const names = new Set(graph.outputs.map(output => output.name))
   for (const node of graph.nodes) {

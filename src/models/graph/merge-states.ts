@@ -3,7 +3,7 @@ import { type Constant, constant, type Shape, type State } from './row-state.ts'
 import { involvesRows, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
 /**
- * What is true of a value that is either `a` or `b`, as a branch or the round of a loop decides.
+ * Merges the states of a value that is either `a` or `b`, as a branch or the round of a loop decides.
  *
  * @throws NotProven when only one has rows, or they have them elsewhere
  */
@@ -43,7 +43,7 @@ function mergeConstants(symbols: SymbolTable, a: Constant, b: Constant): Constan
   return constant(shape, isSame ? a.content : undefined)
 }
 
-/** Sizes that differ become unknown; undefined when the ranks differ. */
+/** Merges shapes: sizes that differ become unknown; undefined when the ranks differ. */
 function mergeShapes(symbols: SymbolTable, a: Shape, b: Shape): Shape | undefined {
   if (a.length !== b.length) return undefined
   return a.map((size, axis) => (sameSize(size, b[axis] as Size) ? size : symbols.unknownSize()))

@@ -1,9 +1,9 @@
 import type { Failure } from './row-state.ts'
 
-/** Why one operator's rows are not known to be independent: a phrase that follows the operator's name. */
+/** Says why one operator's rows are not known to be independent: a phrase that follows the operator's name. */
 export class NotProven extends Error {
   override readonly name: string = 'NotProven'
-  /** Where the reason lies in an inner graph, the node there. */
+  /** The node in an inner graph, where the reason lies in one. */
   readonly failure: Failure | undefined
 
   constructor(reason: string, failure?: Failure) {

@@ -1,6 +1,6 @@
-import type { OnnxGraph, OnnxType, Place } from './onnx-model.ts'
+import type { FieldRange, OnnxGraph, OnnxType } from './onnx-model.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
-import { fieldsOf, floatsOf, textAt, varintsOf } from './protobuf.ts'
+import { readFields, readFloats, readVarints, textAt } from './protobuf.ts'
 
 /** AttributeProto.AttributeType, by its number. */
 export const attributeTypes = [
@@ -20,11 +20,11 @@ export const attributeTypes = [
   'type',
   'types',
 ] as const
-export type AttributeType = (typeof attributeTypes)[number]
+type AttributeType = (typeof attributeTypes)[number]
 
 interface AttributeContent {
   readonly bytes: Uint8Array
-  readonly place: Place
+  readonly range: FieldRange
   readonly name: string
   readonly type: AttributeType
   readonly reference: string
@@ -36,13 +36,13 @@ interface AttributeContent {
   readonly valueType: OnnxType | undefined
 }
 
-/** AttributeProto. Lists are decoded when they are asked for: those of a tree ensemble have millions of entries. */
+/** AttributeProto. Lists are decoded on read: those of a tree ensemble have millions of entries. */
 export class OnnxAttribute {
   readonly #bytes: Uint8Array
-  readonly place: Place
+  readonly range: FieldRange
   readonly name: string
   readonly type: AttributeType
-  /** Inside a function: the attribute of the calling node whose value this one has ('' elsewhere). */
+  /** The attribute of the calling node whose value this one has, inside a function; '' elsewhere. */
   readonly reference: string
   readonly float: number
   readonly int: bigint
@@ -53,7 +53,7 @@ export class OnnxAttribute {
 
   constructor(content: AttributeContent) {
     this.#bytes = content.bytes
-    this.place = content.place
+    this.range = content.range
     this.name = content.name
     this.type = content.type
     this.reference = content.reference
@@ -72,12 +72,12 @@ export class OnnxAttribute {
 
   /** @throws UnreadableOnnx when a packed number does not end */
   get ints(): bigint[] {
-    return this.#fields(8).flatMap(field => [...varintsOf(this.#bytes, field)])
+    return this.#fields(8).flatMap(field => [...readVarints(this.#bytes, field)])
   }
 
   /** @throws UnreadableOnnx when the list is cut in the middle of a number */
   get floats(): number[] {
-    return this.#fields(7).flatMap(field => [...floatsOf(this.#bytes, field, 4)])
+    return this.#fields(7).flatMap(field => [...readFloats(this.#bytes, field, 4)])
   }
 
   /** @throws UnreadableOnnx when one is not UTF-8 */
@@ -90,6 +90,6 @@ export class OnnxAttribute {
   }
 
   #fields(number: number) {
-    return [...fieldsOf(this.#bytes, this.place)].filter(field => field.number === number)
+    return [...readFields(this.#bytes, this.range)].filter(field => field.number === number)
   }
 }

@@ -2,12 +2,12 @@ import type { OnnxAttribute } from './onnx-attribute.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
 import type { ByteRange } from './protobuf.ts'
 
-/** Where a message stands in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
-export interface Place extends ByteRange {
+/** The range of a message in the file: `fieldStart` to `end` with its tag and length, `start` to `end` without. */
+export interface FieldRange extends ByteRange {
   readonly fieldStart: number
 }
 
-/** ModelProto (onnx.proto). Every part keeps its place in `bytes`, for those who write an edited copy. */
+/** ModelProto (onnx.proto). Every part keeps its range in `bytes`, for those who write an edited copy. */
 export interface OnnxModel {
   readonly bytes: Uint8Array
   readonly irVersion: number
@@ -24,12 +24,12 @@ export interface OnnxModel {
 
 /** GraphProto */
 export interface OnnxGraph {
-  readonly place: Place
+  readonly range: FieldRange
   readonly name: string
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly OnnxValueInfo[]
   readonly outputs: readonly OnnxValueInfo[]
-  /** What the exporter says of values in between; nobody checks it. */
+  /** The exporter's claims about values in between, which nothing checks. */
   readonly valueInfos: readonly OnnxValueInfo[]
   readonly initializers: readonly OnnxTensor[]
   readonly sparseInitializers: readonly OnnxSparseTensor[]
@@ -37,7 +37,7 @@ export interface OnnxGraph {
 
 /** NodeProto. An input or output that is left out has the name ''. */
 export interface OnnxNode {
-  readonly place: Place
+  readonly range: FieldRange
   readonly name: string
   readonly operator: string
   /** '' is the standard operator set, which may also be written `ai.onnx`. */
@@ -64,7 +64,7 @@ export interface OnnxFunction {
 
 /** ValueInfoProto */
 export interface OnnxValueInfo {
-  readonly place: Place
+  readonly range: FieldRange
   readonly name: string
   /** Undefined where the file gives no type. */
   readonly type: OnnxType | undefined
@@ -84,7 +84,7 @@ export type Dimension = number | string | null
 
 /** SparseTensorProto: its values carry the name. */
 export interface OnnxSparseTensor {
-  readonly place: Place
+  readonly range: FieldRange
   readonly name: string
   readonly dims: readonly number[]
   readonly elementType: number

@@ -1,6 +1,6 @@
-import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
-import type { Place } from './onnx-model.ts'
-import { type Field, fieldsOf, floatsOf, textAt, UnreadableOnnx, varintsOf } from './protobuf.ts'
+import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
+import type { FieldRange } from './onnx-model.ts'
+import { type Field, readFields, readFloats, readVarints, textAt, UnreadableOnnx } from './protobuf.ts'
 
 /** TensorProto.DataType of each type that we can hold; the others (bfloat16, float8, int4, complex …) have no entry. */
 export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
@@ -19,13 +19,13 @@ export const dtypeOfElementType: ReadonlyMap<number, Dtype> = new Map([
   [13, 'uint64'],
 ] as const)
 
-/** Contents that stand in another file, beside the model. */
+/** Contents in another file, beside the model. */
 export interface ExternalData {
   /** Path of the file, relative to the model's folder. */
   readonly location: string
-  /** In bytes. */
+  /** The first byte in that file. */
   readonly offset: number
-  /** In bytes; undefined: to the end of the file. */
+  /** The number of bytes; undefined: to the end of the file. */
   readonly length: number | undefined
 }
 
@@ -34,7 +34,7 @@ export type ReadExternal = (location: string, offset: number, length: number) =>
 
 /** TensorProto. The contents stay in the file until `tensorData` is called. */
 export interface OnnxTensor {
-  readonly place: Place
+  readonly range: FieldRange
   readonly bytes: Uint8Array
   readonly name: string
   readonly dims: readonly number[]
@@ -79,7 +79,7 @@ export function tensorData(tensor: OnnxTensor, readExternal?: ReadExternal): Ten
     const content = readExternal?.(location, offset, byteCount)
     return content && fromLittleEndian(tensor, dtype, content)
   }
-  const fields = [...fieldsOf(tensor.bytes, tensor.place)]
+  const fields = [...readFields(tensor.bytes, tensor.range)]
   const raw = fields.findLast(field => field.number === rawDataField)
   if (raw) return fromLittleEndian(tensor, dtype, tensor.bytes.subarray(raw.start, raw.end))
   const typed = fields.filter(field => field.number === (typedDataField[dtype] ?? int32DataField))
@@ -93,9 +93,9 @@ export function tensorData(tensor: OnnxTensor, readExternal?: ReadExternal): Ten
 
 function typedValues(bytes: Uint8Array, dtype: Dtype, field: Field): Iterable<number | bigint | string> {
   if (dtype === 'string') return [textAt(bytes, field)]
-  if (dtype === 'float32') return floatsOf(bytes, field, 4)
-  if (dtype === 'float64') return floatsOf(bytes, field, 8)
-  return varintsOf(bytes, field, dtype !== 'uint64' && dtype !== 'uint32')
+  if (dtype === 'float32') return readFloats(bytes, field, 4)
+  if (dtype === 'float64') return readFloats(bytes, field, 8)
+  return readVarints(bytes, field, dtype !== 'uint64' && dtype !== 'uint32')
 }
 
 function toTensorData(dtype: Dtype, values: readonly (number | bigint | string)[]): TensorData {
@@ -104,18 +104,18 @@ function toTensorData(dtype: Dtype, values: readonly (number | bigint | string)[
   if (dtype === 'uint64') return BigUint64Array.from(values as bigint[])
   const numbers = values.map(Number)
   if (dtype === 'float16') return new Float16Array(Uint16Array.from(numbers).buffer)
-  return (arrayOf[dtype] as Uint8ArrayConstructor).from(numbers)
+  return (typedArrays[dtype] as Uint8ArrayConstructor).from(numbers)
 }
 
 function fromLittleEndian(tensor: OnnxTensor, dtype: Dtype, content: Uint8Array): TensorData {
   const byteCount = elementCount(tensor) * bytesPerElement(dtype)
   if (dtype === 'string' || content.length !== byteCount) throw wrongLength(tensor, content.length, byteCount)
-  // Copied, since typed arrays begin at multiples of their width only.
-  return new (arrayOf[dtype] as Uint8ArrayConstructor)(new Uint8Array(content).buffer)
+  // Typed arrays begin at multiples of their width only, so the bytes are copied.
+  return new (typedArrays[dtype] as Uint8ArrayConstructor)(new Uint8Array(content).buffer)
 }
 
 function bytesPerElement(dtype: Dtype): number {
-  return dtype === 'string' ? 0 : (arrayOf[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
+  return dtype === 'string' ? 0 : (typedArrays[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
 }
 
 function wrongLength(tensor: OnnxTensor, actual: number, expected: number): UnreadableOnnx {

@@ -6,12 +6,12 @@ import type { Constant, Rows, Shape, State, TensorState } from './row-state.ts'
 import { type Entry, usable } from './row-state.ts'
 import { involvesRows, literalValue, type Size, type SymbolTable, sameSize } from './symbolic-size.ts'
 
-/** What a rule makes of one call: the state of each output, or of the only one. */
+/** A rule for an operator: from one call to the state of each output, or of the only one. */
 export type Rule = (call: OperatorCall) => State | readonly State[]
 
 interface CallContent {
   readonly node: OnnxNode
-  /** Version of the operator set that the node's domain has here. */
+  /** The version of the operator set of the node's domain in this graph. */
   readonly opset: number
   /** Undefined where an optional input is left out. */
   readonly inputs: readonly (State | undefined)[]
@@ -22,7 +22,7 @@ interface CallContent {
   readonly readExternal: ReadExternal | undefined
 }
 
-/** One node with the states of its inputs, as the rules see it. */
+/** One node with the states of its inputs, as rules read it. */
 export class OperatorCall {
   readonly node: OnnxNode
   readonly opset: number
@@ -86,23 +86,23 @@ export class OperatorCall {
     for (const [index, what] of named) this.constant(index, what)
   }
 
-  /** An input that must lie row by row on `axis`. */
+  /** Reads an input that must lie row by row on `axis`. */
   rowsOn(index: number, axis: number, what: string): Rows {
     const state = this.tensor(index)
     if (state.kind !== 'rows' || state.axis !== axis) throw new NotProven(`has rows on another axis of its ${what}`)
     return state
   }
 
-  /** Integers of an input that is shape, bounds, repeats or sizes; undefined when they are not known. */
+  /** Reads the integers of an input that is shape, bounds, repeats or sizes; undefined when they are not known. */
   sizes(index: number): readonly Size[] | undefined {
     const state = this.state(index)
     if (state.kind === 'rowCounts') return usable(state.content as readonly Entry[])
     return this.constant(index, 'sizes')?.content
   }
 
-  /** Integers of a constant input; undefined when they are not known or it is left out. */
-  integersOf(index: number, what: string): number[] | undefined {
-    return literalsOf(this.constant(index, what)?.content)
+  /** Reads the integers of a constant input; undefined when they are not known or it is left out. */
+  constantIntegers(index: number, what: string): number[] | undefined {
+    return literalValues(this.constant(index, what)?.content)
   }
 
   // ---- attributes ----
@@ -141,27 +141,27 @@ export class OperatorCall {
     return this.node.outputs.length
   }
 
-  /** Whether something reads that output. */
+  /** Whether a node, or the graph's outputs, reads that output. */
   isUsed(index: number): boolean {
     const name = this.node.outputs[index]
     return name !== undefined && name !== '' && this.#content.isUsed(name)
   }
 
-  /** The contents of a small tensor attribute, when they can be read. */
-  dataOf(name: string) {
+  /** Reads the contents of a small tensor attribute; undefined when they cannot be read. */
+  smallTensor(name: string) {
     const tensor = this.attribute(name)?.tensor
     return tensor && tensorData(tensor, this.#content.readExternal)
   }
 }
 
 /** @throws NotProven when the rank is not known */
-export function shapeOf(state: TensorState): Shape {
+export function knownShape(state: TensorState): Shape {
   if (!state.shape) throw new NotProven('has an operand of unknown rank')
   return state.shape
 }
 
-export function rankOf(state: TensorState): number {
-  return shapeOf(state).length
+export function knownRank(state: TensorState): number {
+  return knownShape(state).length
 }
 
 /** @throws NotProven when there is no such axis */
@@ -171,7 +171,7 @@ export function axisWithin(axis: number, rank: number): number {
   return counted
 }
 
-export function literalsOf(content: readonly Size[] | undefined): number[] | undefined {
+export function literalValues(content: readonly Size[] | undefined): number[] | undefined {
   const values = content?.map(literalValue)
   return values?.every(value => value !== undefined) ? (values as number[]) : undefined
 }
@@ -195,7 +195,7 @@ export function expectSameRows(a: TensorState, b: TensorState): void {
     throw new NotProven('combines values whose rows lie in different orders')
 }
 
-/** A single number, whatever its rank. */
+/** Whether the tensor is a single number, of any rank. */
 export function isScalar({ shape }: TensorState): boolean {
   return shape?.every(size => literalValue(size) === 1) ?? false
 }

@@ -9,17 +9,17 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** A field as it stands in the file. `fieldStart` is where its tag begins: `fieldStart` to `end` is what a cut takes out. */
+/** A field in the file. `fieldStart` is the offset of its tag, so `fieldStart` to `end` is the whole field. */
 export interface Field {
   readonly number: number
   readonly wireType: number
   readonly fieldStart: number
-  /** The content: of a length-delimited field what follows the length, else the number's own bytes. */
+  /** The offset of the content: after the length of a length-delimited field, else that of the number itself. */
   readonly start: number
   readonly end: number
 }
 
-/** The bytes are no well-formed ONNX file; `message` says why, in words for the owner of the model. */
+/** Says why the bytes are no well-formed ONNX file, in words for the owner of the model. */
 export class UnreadableOnnx extends Error {
   override readonly name = 'UnreadableOnnx'
 }
@@ -31,7 +31,7 @@ export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as cons
  *
  * @throws UnreadableOnnx where a field does not end within the message
  */
-export function* fieldsOf(bytes: Uint8Array, { start, end }: ByteRange): Generator<Field> {
+export function* readFields(bytes: Uint8Array, { start, end }: ByteRange): Generator<Field> {
   let at = start
   while (at < end) {
     const fieldStart = at
@@ -66,16 +66,16 @@ export function* fieldsOf(bytes: Uint8Array, { start, end }: ByteRange): Generat
   }
 }
 
-/** A tag or a length: an unsigned number below 2^53. */
+/** Reads a tag or a length: an unsigned number below 2^53. */
 function readLength(bytes: Uint8Array, at: number, end: number): [value: number, after: number] {
   let value = 0
   let unit = 1
-  for (let place = at; place < end && place < at + 8; place++) {
-    const byte = bytes[place] as number
+  for (let index = at; index < end && index < at + 8; index++) {
+    const byte = bytes[index] as number
     value += (byte & 127) * unit
     if (byte < 128) {
       if (value > Number.MAX_SAFE_INTEGER) break
-      return [value, place + 1]
+      return [value, index + 1]
     }
     unit *= 128
   }
@@ -83,11 +83,11 @@ function readLength(bytes: Uint8Array, at: number, end: number): [value: number,
 }
 
 function endOfVarint(bytes: Uint8Array, at: number, end: number): number {
-  for (let place = at; place < end && place < at + 10; place++) if ((bytes[place] as number) < 128) return place + 1
+  for (let index = at; index < end && index < at + 10; index++) if ((bytes[index] as number) < 128) return index + 1
   throw new UnreadableOnnx(`the number at byte ${at} does not end`)
 }
 
-/** An `int64` (or `uint64`, when `isSigned` is false) whose varint begins at `start`. */
+/** Reads an `int64` (or `uint64`, when `isSigned` is false) whose varint begins at `start`. */
 export function varintAt(bytes: Uint8Array, start: number, isSigned = true): bigint {
   let low = 0
   let high = 0
@@ -100,18 +100,18 @@ export function varintAt(bytes: Uint8Array, start: number, isSigned = true): big
     else top += septet * 2 ** (7 * (index - 8))
     if (byte < 128) break
   }
-  // Nearly every number in a model is small; a BigInt is made in one step for those.
+  // Nearly every number in a model is small, and becomes a BigInt in one step.
   if (top === 0 && high < 2 ** 24) return BigInt(low + high * 2 ** 28)
   const value = BigInt(low) | (BigInt(high) << 28n) | (BigInt(top) << 56n)
   return isSigned ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)
 }
 
 /**
- * The numbers of a repeated `int64` (or `uint64`) field, packed or one by one.
+ * Reads the numbers of a repeated `int64` (or `uint64`) field, packed or one by one.
  *
  * @throws UnreadableOnnx when a packed number does not end
  */
-export function* varintsOf(bytes: Uint8Array, field: Field, isSigned = true): Generator<bigint> {
+export function* readVarints(bytes: Uint8Array, field: Field, isSigned = true): Generator<bigint> {
   if (field.wireType === wireTypes.varint) {
     yield varintAt(bytes, field.start, isSigned)
     return
@@ -124,8 +124,8 @@ export function* varintsOf(bytes: Uint8Array, field: Field, isSigned = true): Ge
   }
 }
 
-/** The numbers of a repeated `float` or `double` field, packed or one by one. */
-export function* floatsOf(bytes: Uint8Array, field: Field, width: 4 | 8): Generator<number> {
+/** Reads the numbers of a repeated `float` or `double` field, packed or one by one. */
+export function* readFloats(bytes: Uint8Array, field: Field, width: 4 | 8): Generator<number> {
   if (field.wireType !== wireTypes.bytes) expectWireType(field, width === 4 ? wireTypes.fixed32 : wireTypes.fixed64)
   if ((field.end - field.start) % width !== 0)
     throw new UnreadableOnnx(`the list of numbers at byte ${field.fieldStart} is cut in the middle of one`)
@@ -154,18 +154,18 @@ export function textAt(bytes: Uint8Array, field: Field): string {
   }
 }
 
-/** One length-delimited field (message, text, packed list) of which `parts`, one after the other, are the content. */
+/** Encodes a length-delimited field (message, text, packed list) with `parts`, one after the other, as its content. */
 export function encodeBytesField(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return concatBytes([encodeFieldHead(number, length), ...parts])
 }
 
-/** Tag and length of a length-delimited field whose content follows. */
+/** Encodes the tag and length of a length-delimited field whose content follows. */
 export function encodeFieldHead(number: number, length: number): Uint8Array {
   return concatBytes([encodeVarint((BigInt(number) << 3n) | 2n), encodeVarint(BigInt(length))])
 }
 
-/** One `int64`, `int32` or enum field. */
+/** Encodes an `int64`, `int32` or enum field. */
 export function encodeIntegerField(number: number, value: number | bigint): Uint8Array {
   return concatBytes([encodeVarint(BigInt(number) << 3n), encodeVarint(BigInt.asUintN(64, BigInt(value)))])
 }

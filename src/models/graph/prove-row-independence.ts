@@ -7,7 +7,7 @@ import { type RuleTable, ruleTable } from './rule-table.ts'
 import { literal, one, rowCount, type SymbolTable, sameSize } from './symbolic-size.ts'
 import { Tracer } from './trace-graph.ts'
 
-/** Whether rows of several requests may share a run of the model, and be cut apart again. */
+/** Whether rows of several requests may share a run of the model, and be split again. */
 export type RowIndependence =
   | {
       readonly kind: 'independent'
@@ -15,7 +15,7 @@ export type RowIndependence =
       readonly inputs: readonly string[]
       /** Inputs with a default, the same for all rows: a request that sends one must run alone. */
       readonly defaultedInputs: readonly string[]
-      /** In the model's order. */
+      /** The outputs, in the model's order. */
       readonly outputs: readonly OutputRows[]
       /**
        * Inner axes of inputs that have one name, by that name. The proof holds for requests in which all axes of one name
@@ -32,31 +32,31 @@ export type RowIndependence =
       readonly reason: string
     }
 
-/** How one output lies: row i along `rowAxis` belongs to row i of the inputs. */
-export interface OutputRows {
+/** The rows of one output: row i along `rowAxis` belongs to row i of the inputs. */
+interface OutputRows {
   readonly name: string
   /** `list`: a sequence of tensors, each like this. `maps`: a sequence of one map a row, whose rowAxis is 0. */
   readonly form: 'tensor' | 'list' | 'maps'
   readonly rowAxis: number
 }
 
-export interface InputAxis {
+interface InputAxis {
   readonly input: string
   readonly axis: number
 }
 
-export interface ProofOptions {
-  /** Reads small integer tensors that stand in another file: shapes may lie there. */
+interface ProofOptions {
+  /** Reads small integer tensors in another file: shapes may lie there. */
   readonly readExternal?: ReadExternal
   readonly rules?: RuleTable
   /** The axis of each input that is the rows; undefined: this input is the same for all rows. All have axis 0 if absent. */
-  readonly rowAxisOf?: (input: string) => number | undefined
+  readonly findRowAxis?: (input: string) => number | undefined
 }
 
 /**
  * Proves from the graph that row i of every output depends on row i of the inputs and on nothing else: one pass over the
  * nodes, one state a value, and no proof wherever no rule says so. Nothing is run, and what the file claims of shapes in
- * between is not believed.
+ * between is not trusted.
  *
  * The proof is of one run with as many rows in every input, at least one. The caller checks that, and that the outputs have
  * as many rows.
@@ -65,7 +65,7 @@ export function proveRowIndependence(model: OnnxModel, options: ProofOptions = {
   try {
     return prove(model, options)
   } catch (failure) {
-    // Constants are decoded on the way.
+    // The trace decodes constants, which may be malformed.
     if (failure instanceof UnreadableOnnx) return { kind: 'dependent', reason: failure.message }
     if (failure instanceof NotProven) return { kind: 'dependent', reason: `the graph ${failure.message}` }
     throw failure
@@ -74,16 +74,16 @@ export function proveRowIndependence(model: OnnxModel, options: ProofOptions = {
 
 function prove(
   model: OnnxModel,
-  { readExternal, rules = ruleTable, rowAxisOf = () => 0 }: ProofOptions,
+  { readExternal, rules = ruleTable, findRowAxis = () => 0 }: ProofOptions,
 ): RowIndependence {
   const { graph } = model
   const defaults = new Set([...graph.initializers, ...graph.sparseInitializers].map(({ name }) => name))
   const sent = graph.inputs.filter(input => !defaults.has(input.name))
   const tracer = new Tracer(model, { rules, readExternal })
   const inputs = new Map<string, State>()
-  const refusal = sent.length === 0 ? 'the model has no input' : refuseInputs(sent, rowAxisOf)
+  const refusal = sent.length === 0 ? 'the model has no input' : refuseInputs(sent, findRowAxis)
   if (refusal) return { kind: 'dependent', reason: refusal }
-  for (const input of sent) inputs.set(input.name, inputState(input, rowAxisOf(input.name), tracer.symbols))
+  for (const input of sent) inputs.set(input.name, inputState(input, findRowAxis(input.name), tracer.symbols))
 
   const outputs: OutputRows[] = []
   for (const [index, state] of tracer.trace(inputs).entries()) {
@@ -102,19 +102,19 @@ function prove(
     inputs: sent.map(input => input.name),
     defaultedInputs: graph.inputs.map(input => input.name).filter(name => defaults.has(name)),
     outputs,
-    namedAxes: namedAxesOf(sent, rowAxisOf),
+    namedAxes: findNamedAxes(sent, findRowAxis),
   }
 }
 
 /** @returns why the inputs as declared have no rows to join; undefined when they have */
 function refuseInputs(
   inputs: readonly OnnxValueInfo[],
-  rowAxisOf: (input: string) => number | undefined,
+  findRowAxis: (input: string) => number | undefined,
 ): string | undefined {
   const rowNames = new Set<Dimension>()
   for (const { name, type } of inputs) {
     if (type?.kind !== 'tensor') return `input "${name}" is no dense tensor`
-    const axis = rowAxisOf(name)
+    const axis = findRowAxis(name)
     if (axis === undefined) continue
     if (!type.shape) return `input "${name}" declares no shape; export the model with an open batch axis`
     const rows = type.shape[axis]
@@ -125,7 +125,7 @@ function refuseInputs(
   }
   for (const { name, type } of inputs) {
     if (type?.kind !== 'tensor') continue
-    const again = type.shape?.find((size, axis) => axis !== rowAxisOf(name) && isNamed(size) && rowNames.has(size))
+    const again = type.shape?.find((size, axis) => axis !== findRowAxis(name) && isNamed(size) && rowNames.has(size))
     if (again !== undefined) return `input "${name}" has another axis named "${again}", as the axis of the rows is`
   }
   return undefined
@@ -181,15 +181,16 @@ function tensorRows(name: string, { shape, axis, pre, padding }: Rows): OutputRo
   return { name, form: 'tensor', rowAxis: axis }
 }
 
-function namedAxesOf(
+function findNamedAxes(
   inputs: readonly OnnxValueInfo[],
-  rowAxisOf: (input: string) => number | undefined,
+  findRowAxis: (input: string) => number | undefined,
 ): ReadonlyMap<string, readonly InputAxis[]> {
   const axes = new Map<string, InputAxis[]>()
   for (const { name, type } of inputs) {
     if (type?.kind !== 'tensor') continue
     for (const [axis, size] of (type.shape ?? []).entries())
-      if (isNamed(size) && axis !== rowAxisOf(name)) axes.set(size, [...(axes.get(size) ?? []), { input: name, axis }])
+      if (isNamed(size) && axis !== findRowAxis(name))
+        axes.set(size, [...(axes.get(size) ?? []), { input: name, axis }])
   }
   return axes
 }

@@ -13,17 +13,17 @@ import type { ExternalData, OnnxTensor } from './onnx-tensor.ts'
 import {
   expectWireType,
   type Field,
-  fieldsOf,
+  readFields,
+  readVarints,
   textAt,
   UnreadableOnnx,
   varintAt,
-  varintsOf,
   wireTypes,
 } from './protobuf.ts'
 
-/** Messages within messages; protobuf's own readers stop at 100 too. */
+/** The deepest nesting of messages; protobuf's own readers stop at 100 too. */
 const maxDepth = 100
-/** Nodes, attributes, tensors, names … of one file. The largest real graphs have some hundred thousand. */
+/** The most nodes, attributes, tensors, names … of one file. The largest real graphs have some hundred thousand. */
 const maxParts = 5_000_000
 
 /**
@@ -52,7 +52,7 @@ class OnnxReader {
     const opsets = new Map<string, number>()
     const metadata = new Map<string, string>()
     const functions: OnnxFunction[] = []
-    for (const field of fieldsOf(this.#bytes, { start: 0, end: this.#bytes.length })) {
+    for (const field of readFields(this.#bytes, { start: 0, end: this.#bytes.length })) {
       switch (field.number) {
         case 1:
           irVersion = this.#number(field)
@@ -98,7 +98,7 @@ class OnnxReader {
     }
   }
 
-  #graph(place: Field): OnnxGraph {
+  #graph(range: Field): OnnxGraph {
     let name = ''
     const nodes: OnnxNode[] = []
     const inputs: OnnxValueInfo[] = []
@@ -106,7 +106,7 @@ class OnnxReader {
     const valueInfos: OnnxValueInfo[] = []
     const initializers: OnnxTensor[] = []
     const sparseInitializers: OnnxSparseTensor[] = []
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       switch (field.number) {
         case 1:
           nodes.push(this.#message(field, () => this.#node(field)))
@@ -131,15 +131,15 @@ class OnnxReader {
           break
       }
     }
-    return { place: placeOf(place), name, nodes, inputs, outputs, valueInfos, initializers, sparseInitializers }
+    return { range: toFieldRange(range), name, nodes, inputs, outputs, valueInfos, initializers, sparseInitializers }
   }
 
-  #node(place: Field): OnnxNode {
+  #node(range: Field): OnnxNode {
     const texts = new Map<number, string>()
     const inputs: string[] = []
     const outputs: string[] = []
     const attributes = new Map<string, OnnxAttribute>()
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       switch (field.number) {
         case 1:
           inputs.push(this.#text(field))
@@ -159,7 +159,7 @@ class OnnxReader {
       }
     }
     return {
-      place: placeOf(place),
+      range: toFieldRange(range),
       name: texts.get(3) ?? '',
       operator: texts.get(4) ?? '',
       domain: standardDomain(texts.get(7) ?? ''),
@@ -170,7 +170,7 @@ class OnnxReader {
     }
   }
 
-  #function(place: Field): OnnxFunction {
+  #function(range: Field): OnnxFunction {
     const texts = new Map<number, string>()
     const inputs: string[] = []
     const outputs: string[] = []
@@ -178,7 +178,7 @@ class OnnxReader {
     const attributeDefaults = new Map<string, OnnxAttribute>()
     const nodes: OnnxNode[] = []
     const opsets = new Map<string, number>()
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       switch (field.number) {
         case 1:
         case 10:
@@ -225,7 +225,7 @@ class OnnxReader {
     attributes.set(attribute.name, attribute)
   }
 
-  #attribute(place: Field): OnnxAttribute {
+  #attribute(range: Field): OnnxAttribute {
     let name = ''
     let reference = ''
     let type: number | undefined
@@ -235,9 +235,9 @@ class OnnxReader {
     let graph: OnnxGraph | undefined
     const graphs: OnnxGraph[] = []
     let valueType: OnnxType | undefined
-    // Files of IR version 1 need not say the type: it is that of the field that is there.
+    // Files of IR version 1 need not state the type: it is that of the field that is there.
     let present = 0
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       present = typeOfField.get(field.number) ?? present
       switch (field.number) {
         case 1:
@@ -284,7 +284,7 @@ class OnnxReader {
     }
     return new OnnxAttribute({
       bytes: this.#bytes,
-      place: placeOf(place),
+      range: toFieldRange(range),
       name,
       type: attributeTypes[type ?? present] ?? 'undefined',
       reference,
@@ -297,16 +297,16 @@ class OnnxReader {
     })
   }
 
-  #tensor(place: Field): OnnxTensor {
+  #tensor(range: Field): OnnxTensor {
     let name = ''
     const dims: number[] = []
     let elementType = 0
     let isExternal = false
     const external = new Map<string, string>()
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       switch (field.number) {
         case 1:
-          for (const size of varintsOf(this.#bytes, field)) dims.push(this.#size(Number(size), field))
+          for (const size of readVarints(this.#bytes, field)) dims.push(this.#size(Number(size), field))
           break
         case 2:
           elementType = this.#number(field)
@@ -323,7 +323,7 @@ class OnnxReader {
       }
     }
     return {
-      place: placeOf(place),
+      range: toFieldRange(range),
       bytes: this.#bytes,
       name,
       dims,
@@ -332,10 +332,10 @@ class OnnxReader {
     }
   }
 
-  #sparseTensor(place: Field): OnnxSparseTensor {
+  #sparseTensor(range: Field): OnnxSparseTensor {
     let values: OnnxTensor | undefined
     const dims: number[] = []
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       if (field.number === 1)
         values = only(
           values,
@@ -343,15 +343,15 @@ class OnnxReader {
           'list of values of a sparse tensor',
         )
       if (field.number === 3)
-        for (const size of varintsOf(this.#bytes, field)) dims.push(this.#size(Number(size), field))
+        for (const size of readVarints(this.#bytes, field)) dims.push(this.#size(Number(size), field))
     }
-    return { place: placeOf(place), name: values?.name ?? '', dims, elementType: values?.elementType ?? 0 }
+    return { range: toFieldRange(range), name: values?.name ?? '', dims, elementType: values?.elementType ?? 0 }
   }
 
-  #valueInfo(place: Field): OnnxValueInfo {
+  #valueInfo(range: Field): OnnxValueInfo {
     let name = ''
     let type: OnnxType | undefined
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       if (field.number === 1) name = this.#text(field)
       if (field.number === 2)
         type = only(
@@ -360,15 +360,15 @@ class OnnxReader {
           'type of a value',
         )
     }
-    return { place: placeOf(place), name, type }
+    return { range: toFieldRange(range), name, type }
   }
 
-  #type(place: Field): OnnxType | undefined {
+  #type(range: Field): OnnxType | undefined {
     let type: OnnxType | undefined
     const take = (read: () => OnnxType, field: Field) => {
       type = only(type, this.#message(field, read), 'kind of a type')
     }
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       switch (field.number) {
         case 1:
           take(() => ({ kind: 'tensor', ...this.#elementsAndShape(field) }), field)
@@ -393,15 +393,15 @@ class OnnxReader {
     return type
   }
 
-  #mapType(place: Field): OnnxType {
+  #mapType(range: Field): OnnxType {
     let keyType = 0
-    for (const field of fieldsOf(this.#bytes, place)) if (field.number === 1) keyType = this.#number(field)
-    return { kind: 'map', keyType, value: this.#innerType(place, 2) }
+    for (const field of readFields(this.#bytes, range)) if (field.number === 1) keyType = this.#number(field)
+    return { kind: 'map', keyType, value: this.#innerType(range, 2) }
   }
 
-  #innerType(place: Field, number: number): OnnxType | undefined {
+  #innerType(range: Field, number: number): OnnxType | undefined {
     let type: OnnxType | undefined
-    for (const field of fieldsOf(this.#bytes, place))
+    for (const field of readFields(this.#bytes, range))
       if (field.number === number)
         type = only(
           type,
@@ -411,10 +411,10 @@ class OnnxReader {
     return type
   }
 
-  #elementsAndShape(place: Field): { elementType: number; shape: Dimension[] | undefined } {
+  #elementsAndShape(range: Field): { elementType: number; shape: Dimension[] | undefined } {
     let elementType = 0
     let shape: Dimension[] | undefined
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       if (field.number === 1) elementType = this.#number(field)
       if (field.number === 2)
         shape = only(
@@ -426,26 +426,26 @@ class OnnxReader {
     return { elementType, shape }
   }
 
-  #shape(place: Field): Dimension[] {
+  #shape(range: Field): Dimension[] {
     const dimensions: Dimension[] = []
-    for (const field of fieldsOf(this.#bytes, place))
+    for (const field of readFields(this.#bytes, range))
       if (field.number === 1) dimensions.push(this.#message(field, () => this.#dimension(field)))
     return dimensions
   }
 
-  #dimension(place: Field): Dimension {
+  #dimension(range: Field): Dimension {
     let dimension: Dimension = null
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       if (field.number === 1) dimension = this.#number(field)
       if (field.number === 2) dimension = this.#text(field)
     }
     return dimension
   }
 
-  #opset(place: Field, opsets: Map<string, number>): void {
+  #opset(range: Field, opsets: Map<string, number>): void {
     let domain = ''
     let version = 0
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       if (field.number === 1) domain = this.#text(field)
       if (field.number === 2) version = this.#number(field)
     }
@@ -453,10 +453,10 @@ class OnnxReader {
   }
 
   /** StringStringEntryProto */
-  #entry(place: Field, entries: Map<string, string>): void {
+  #entry(range: Field, entries: Map<string, string>): void {
     let key = ''
     let value = ''
-    for (const field of fieldsOf(this.#bytes, place)) {
+    for (const field of readFields(this.#bytes, range)) {
       if (field.number === 1) key = this.#text(field)
       if (field.number === 2) value = this.#text(field)
     }
@@ -498,7 +498,7 @@ class OnnxReader {
   }
 }
 
-/** AttributeType of the field that holds a value. */
+/** The AttributeType of each field that holds a value. */
 const typeOfField = new Map([
   [2, 1],
   [3, 2],
@@ -516,7 +516,7 @@ const typeOfField = new Map([
   [15, 14],
 ])
 
-/** Protobuf merges a message that stands twice; no exporter writes that, and readers who differ could be played off. */
+/** Refuses a message that occurs twice. Protobuf merges both, but no exporter writes that, and readers may differ. */
 function only<Read>(before: Read | undefined, now: Read, what: string): Read {
   if (before !== undefined) throw new UnreadableOnnx(`it gives the ${what} twice`)
   return now
@@ -526,20 +526,20 @@ function externalData(tensor: string, entries: ReadonlyMap<string, string>): Ext
   const location = entries.get('location')
   if (location === undefined)
     throw new UnreadableOnnx(`tensor "${tensor}" stands in another file, which it does not name`)
-  const bytesOf = (key: string): number | undefined => {
+  const readByteCount = (key: string): number | undefined => {
     const text = entries.get(key)
     if (text === undefined) return undefined
     if (!/^\d{1,15}$/.test(text))
       throw new UnreadableOnnx(`tensor "${tensor}" has no number as the ${key} of its contents`)
     return Number(text)
   }
-  return { location, offset: bytesOf('offset') ?? 0, length: bytesOf('length') }
+  return { location, offset: readByteCount('offset') ?? 0, length: readByteCount('length') }
 }
 
 function standardDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain
 }
 
-function placeOf({ fieldStart, start, end }: Field) {
+function toFieldRange({ fieldStart, start, end }: Field) {
   return { fieldStart, start, end }
 }

@@ -1,5 +1,5 @@
 import { NotProven } from './not-proven.ts'
-import { constant, productOf, type Shape, type TensorState, tensorOfBlocks } from './row-state.ts'
+import { constant, type Shape, shapeProduct, type TensorState, tensorOfBlocks } from './row-state.ts'
 import {
   cancel,
   divide,
@@ -13,7 +13,7 @@ import {
 } from './symbolic-size.ts'
 
 /**
- * The shape that a Reshape makes: 0 copies the size at its place (unless `isZeroMeant`), −1 takes what is left.
+ * Computes the shape that a Reshape makes: 0 copies the size at its position (unless `isZeroMeant`), −1 takes what is left.
  *
  * Where the totals differ only by one open size against a number, that size is the number from here on (else the run fails,
  * with one row as with many): exporters that trace write the sequence length of their example into the target.
@@ -21,17 +21,17 @@ import {
  * @throws NotProven when −1 takes part of the rows
  */
 export function resolveTarget(symbols: SymbolTable, shape: Shape, target: Shape, isZeroMeant: boolean): Shape {
-  const total = productOf(shape)
+  const total = shapeProduct(shape)
   const sizes = target.map((size, axis) => (isLiteral(size, 0) && !isZeroMeant ? copied(shape, axis) : size))
   const inferred = sizes.findIndex(size => isLiteral(size, -1))
   if (inferred < 0) {
-    bindDifference(symbols, total, productOf(sizes))
+    bindDifference(symbols, total, shapeProduct(sizes))
     return sizes.map(size => symbols.resolve(size))
   }
-  const others = productOf(sizes.toSpliced(inferred, 1))
+  const others = shapeProduct(sizes.toSpliced(inferred, 1))
   const rest = divide(total, others)
   if (rest) return sizes.with(inferred, rest)
-  // The number of rows stands on both sides and cancels out; what is left does not depend on it.
+  // The number of rows is on both sides and cancels out; what is left does not depend on it.
   if (involvesRows(others) || !involvesRows(total)) return sizes.with(inferred, symbols.unknownSize())
   throw new NotProven('may cut a row into another number of pieces than it joins')
 }
@@ -57,8 +57,8 @@ function bindDifference(symbols: SymbolTable, total: Size, target: Size): void {
 }
 
 /**
- * Reads the same entries as another shape. Before the rows stand `blocks` entries of the outer axes; every target in which
- * as many stand before the rows' axis, or a whole divisor of them, keeps each row's entries together in the same order.
+ * Reads the same entries as another shape. `blocks` entries of the outer axes precede the rows; a target in which as many,
+ * or a whole divisor of them, precede the rows' axis keeps each row's entries together in the same order.
  *
  * @throws NotProven when a row's entries would be joined with another's
  */

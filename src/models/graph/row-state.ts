@@ -13,13 +13,13 @@ import {
 
 export type Shape = readonly Size[]
 
-/** What is known of one value in the graph. */
+/** The state of one value in the graph: what is known of it. */
 export type State = Constant | Rows | RowCounts | List | Maps | Mixed
 
 /** Depends neither on the rows' content nor on their number; on other sizes of the request it may. */
 export interface Constant {
   readonly kind: 'constant'
-  /** Undefined: not even the rank is known. */
+  /** Undefined when not even the rank is known. */
   readonly shape: Shape | undefined
   /** Small integer or boolean contents, row-major. */
   readonly content?: readonly Size[]
@@ -29,7 +29,7 @@ export interface Constant {
 
 /**
  * Per row: one axis has the length `pre · N · m` (in memory order: `pre` blocks, in each N rows, in each `m` entries), and
- * what stands at row i depends on row i only.
+ * the entries of row i depend on row i only.
  */
 export interface Rows {
   readonly kind: 'rows'
@@ -41,7 +41,7 @@ export interface Rows {
 }
 
 /** An integer tensor of rank 0 or 1 with the number of rows in some entry. */
-export interface RowCounts {
+interface RowCounts {
   readonly kind: 'rowCounts'
   readonly shape: Shape
   readonly content: readonly Entry[]
@@ -57,12 +57,12 @@ export interface List {
 }
 
 /** A sequence of one map a row. */
-export interface Maps {
+interface Maps {
   readonly kind: 'maps'
 }
 
-/** No proof: `failure` says of which node. Whatever reads it is mixed too. */
-export interface Mixed {
+/** There is no proof, and `failure` names the node. Every value that is computed from it is mixed too. */
+interface Mixed {
   readonly kind: 'mixed'
   readonly failure: Failure
 }
@@ -82,7 +82,7 @@ export function constant(shape?: Shape, content?: readonly Size[]): Constant {
 }
 
 /**
- * What an operator makes of rows: a tensor of that shape, whose blocks are those of its operands.
+ * Makes the state of an operator's result: a tensor of that shape, whose blocks are those of its operands.
  *
  * @throws NotProven when the number of rows stands on two axes, or the operands' rows lie in different orders
  */
@@ -94,7 +94,7 @@ export function tensor(shape: Shape, ...operands: readonly (State | undefined)[]
   return tensorOfBlocks(shape, pre)
 }
 
-/** As `tensor`, for rows that lie in `pre` blocks. */
+/** Makes the same state as `tensor`, for rows that lie in `pre` blocks. */
 export function tensorOfBlocks(shape: Shape, pre: Size): TensorState {
   const axes = shape.flatMap((size, axis) => (involvesRows(size) ? [axis] : []))
   if (axes.length === 0) return constant(shape)
@@ -105,7 +105,7 @@ export function tensorOfBlocks(shape: Shape, pre: Size): TensorState {
   return { kind: 'rows', shape, axis, pre }
 }
 
-/** An integer vector or scalar: row counts if the number of rows is in it, else a constant. */
+/** Makes the state of an integer vector or scalar: row counts if the number of rows is in it, else a constant. */
 export function integers(shape: Shape, content: readonly Entry[]): Constant | RowCounts {
   const isKnown = content.every(entry => entry !== 'unusable' && !involvesRows(entry))
   return isKnown ? constant(shape, content as readonly Size[]) : { kind: 'rowCounts', shape, content }
@@ -117,11 +117,11 @@ export function usable(content: readonly Entry[]): readonly Size[] {
   return content as readonly Size[]
 }
 
-export function productOf(shape: Shape): Size {
+export function shapeProduct(shape: Shape): Size {
   return multiply(...shape)
 }
 
-/** `state` with every size that is known to be a number by now as that number. */
+/** Replaces every size in `state` that is known to be a number by now. */
 export function resolveState<Resolved extends State>(symbols: SymbolTable, state: Resolved): Resolved
 export function resolveState(symbols: SymbolTable, state: State): State {
   if (!symbols.hasNumbers) return state

@@ -18,7 +18,7 @@ export type RuleTable = ReadonlyMap<string, ReadonlyMap<string, Rule>>
 const asMap = (...families: readonly Readonly<Record<string, Rule>>[]): ReadonlyMap<string, Rule> =>
   new Map(families.flatMap(family => Object.entries(family)))
 
-/** What is known of each operator, by domain and name. What is not here is never proven. */
+/** The rules by domain and name of the operator. Operators without a rule are never proven. */
 export const ruleTable: RuleTable = new Map([
   [
     '',

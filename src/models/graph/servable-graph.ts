@@ -1,38 +1,38 @@
 /**
- * What a graph needs so that its runs take and give nothing but tensors of types that JavaScript has. ONNX Runtime's
- * JavaScript binding (1.30) cannot give back maps and sequences, which converters write by default: the classifiers of
- * scikit-learn, LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
+ * Edits a graph so that its runs take and give nothing but tensors of types that JavaScript has. ONNX Runtime's JavaScript
+ * binding (1.30) cannot return maps and sequences, which converters write by default: the classifiers of scikit-learn,
+ * LightGBM and CatBoost end with ZipMap, those of several targets with SequenceConstruct.
  */
 import { type GraphEdit, identityNode, outputOfGraph } from './edit-onnx-model.ts'
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo, Place } from './onnx-model.ts'
+import type { FieldRange, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo } from './onnx-model.ts'
 import { dtypeOfElementType, elementCount, type OnnxTensor } from './onnx-tensor.ts'
 import { overwritesShared } from './training-statistics.ts'
 
 /** An output of a session, as callers know it. */
 export interface ServedOutput {
-  /** As the graph calls it, or the entry of a list: `probabilities[0]`. */
+  /** Its name in the graph, or the entry of a list: `probabilities[0]`. */
   readonly name: string
-  /** As the edited graph calls it. */
+  /** Its name in the edited graph. */
   readonly value: string
-  /** What the entries of the last axis are called. */
+  /** The names of the entries on the last axis. */
   readonly classes?: readonly string[]
-  /** Name of the output, a list of tensors, that it is an entry of. */
+  /** The name of the output, a list of tensors, that it is an entry of. */
   readonly list?: string
   /** The graph does not say how many dimensions it has. */
   readonly hasAnyShape: boolean
 }
 
 export interface ServableGraph {
-  /** undefined: the file can be opened as it is. */
+  /** Undefined when the file can be opened as it is. */
   readonly edit: GraphEdit | undefined
   readonly outputs: readonly ServedOutput[]
-  /** Inputs for which the graph has a value, with that value: the edited graph takes it as an input like any other. */
+  /** Inputs with a default value, which the edited graph takes like any other input. */
   readonly defaults: readonly { readonly input: OnnxValueInfo; readonly value: OnnxTensor }[]
   /** Names of the other inputs whose number of dimensions the graph does not say. */
   readonly inputsOfAnyShape: ReadonlySet<string>
 }
 
-/** The graph takes or gives what nobody could send or read; `message` says what, and the way out. */
+/** Says which input or output has a type that callers cannot send or read, and the way out. */
 export class UnservableGraph extends Error {
   override readonly name = 'UnservableGraph'
 }
@@ -45,7 +45,7 @@ const mostDefaults = 16
 const mostDefaultElements = 4096
 /** Initializers that are inputs too are constants in older files (onnx, IR.md, "Optional Inputs"). */
 const firstIrVersionWithDefaults = 4
-/** For models of nothing but `ai.onnx.ml` operators; `Identity` has been there from the start. */
+/** The opset for models of nothing but `ai.onnx.ml` operators; `Identity` has been in it from the start. */
 const standardOpset = 9
 
 /** @throws UnservableGraph */
@@ -58,8 +58,8 @@ export function servableGraph(model: OnnxModel): ServableGraph {
   if (shared) throw new UnservableGraph(trainingRefusal(shared))
   const editing = new Editing(model)
   const outputs = graph.outputs.flatMap(output => editing.serve(output))
-  const defaults = defaultsOf(model)
-  for (const { value } of defaults) editing.replaced.set(value.place, [])
+  const defaults = findDefaults(model)
+  for (const { value } of defaults) editing.replaced.set(value.range, [])
   const isEdited = editing.replaced.size > 0
   return {
     edit: isEdited
@@ -75,7 +75,7 @@ export function servableGraph(model: OnnxModel): ServableGraph {
   }
 }
 
-function defaultsOf({ graph, irVersion }: OnnxModel): ServableGraph['defaults'] {
+function findDefaults({ graph, irVersion }: OnnxModel): ServableGraph['defaults'] {
   if (irVersion < firstIrVersionWithDefaults) return []
   const inputs = new Map(graph.inputs.map(input => [input.name, input]))
   const replaceable = graph.initializers.filter(({ name }) => inputs.has(name))
@@ -91,11 +91,11 @@ function defaultsOf({ graph, irVersion }: OnnxModel): ServableGraph['defaults'] 
 }
 
 class Editing {
-  readonly replaced = new Map<Place, readonly Uint8Array[]>()
+  readonly replaced = new Map<FieldRange, readonly Uint8Array[]>()
   readonly appended: Uint8Array[] = []
   readonly #bytes: Uint8Array
   readonly #producers: ReadonlyMap<string, OnnxNode>
-  /** How often each value is used, by nodes (those of inner graphs too) and as an output. */
+  /** The number of uses of each value, by nodes (those of inner graphs too) and as an output. */
   readonly #uses = new Map<string, number>()
   readonly #names: Set<string>
 
@@ -110,7 +110,7 @@ class Editing {
     ])
   }
 
-  /** @returns the outputs that the edited graph has in its place */
+  /** @returns the outputs that the edited graph has instead */
   serve(output: OnnxValueInfo): ServedOutput[] {
     const { name, type } = output
     if (type?.kind === 'sequence' || type?.kind === 'map') return this.#serveOther(output, type)
@@ -119,7 +119,7 @@ class Editing {
     if (name !== '__proto__') return [{ name, value: name, hasAnyShape: hasAnyShape(output) }]
     const value = this.#freshName('proto')
     this.appended.push(identityNode(name, value))
-    this.replaced.set(output.place, [outputOfGraph(value, type.elementType)])
+    this.replaced.set(output.range, [outputOfGraph(value, type.elementType)])
     return [{ name, value, hasAnyShape: hasAnyShape(output) }]
   }
 
@@ -127,11 +127,11 @@ class Editing {
     const { name } = output
     const chain = this.#chainTo(name)
     const source = chain.at(-1)
-    const classes = source && classesOf(source)
+    const classes = source && readClasses(source)
     const isList = source?.operator === 'SequenceConstruct' && source.domain === ''
     if (!source || (!classes && !isList)) throw new UnservableGraph(notServable(name, type, source))
     // ONNX says that ZipMap takes float32; skl2onnx gives it float64 where the columns are, and answers are no worse for it.
-    const elementType = classes ? undefined : elementTypeOf(type)
+    const elementType = classes ? undefined : tensorElementType(type)
     if (elementType !== undefined) requireType('output', name, elementType)
     const served = source.inputs.map((_, index) => {
       const value = this.#freshName(classes ? `${name} of tensors` : `${name}[${index}]`)
@@ -140,7 +140,7 @@ class Editing {
         : { name: value, value, list: name, hasAnyShape: true }
     })
     this.replaced.set(
-      output.place,
+      output.range,
       served.map(({ value }) => outputOfGraph(value, elementType)),
     )
     const nodes = served.map(({ value }, index) => identityNode(source.inputs[index] as string, value))
@@ -148,7 +148,7 @@ class Editing {
     return served
   }
 
-  /** The node that makes an output, behind those that only give it another name, from the last one on. */
+  /** Lists the node that makes an output and those that only give it another name, from the last one on. */
   #chainTo(output: string): OnnxNode[] {
     const chain: OnnxNode[] = []
     for (let node = this.#producers.get(output); node && !chain.includes(node); ) {
@@ -159,14 +159,14 @@ class Editing {
     return chain
   }
 
-  /** Puts the nodes where the chain ended. Of the chain, what nobody else uses goes. */
+  /** Puts the nodes where the chain ended, and removes the nodes of the chain that nothing else uses. */
   #replaceEnd(chain: readonly OnnxNode[], nodes: readonly Uint8Array[]): void {
     let isNeeded = false
     for (const [index, node] of chain.entries()) {
       isNeeded ||= node.outputs.some(name => (this.#uses.get(name) ?? 0) > 1)
-      const kept = isNeeded ? [this.#bytes.subarray(node.place.fieldStart, node.place.end)] : []
-      if (index === 0) this.replaced.set(node.place, [...kept, ...nodes])
-      else if (!isNeeded) this.replaced.set(node.place, [])
+      const kept = isNeeded ? [this.#bytes.subarray(node.range.fieldStart, node.range.end)] : []
+      if (index === 0) this.replaced.set(node.range, [...kept, ...nodes])
+      else if (!isNeeded) this.replaced.set(node.range, [])
     }
   }
 
@@ -189,7 +189,7 @@ class Editing {
 }
 
 /** @returns what ZipMap calls the columns of its input; undefined: it is another node */
-function classesOf({ operator, domain, attributes }: OnnxNode): string[] | undefined {
+function readClasses({ operator, domain, attributes }: OnnxNode): string[] | undefined {
   if (operator !== 'ZipMap' || domain !== 'ai.onnx.ml') return undefined
   const texts = attributes.get('classlabels_strings')?.strings ?? []
   return texts.length > 0 ? texts : (attributes.get('classlabels_int64s')?.ints ?? []).map(String)
@@ -199,7 +199,7 @@ function hasAnyShape({ type }: OnnxValueInfo): boolean {
   return type?.kind === 'tensor' && type.shape === undefined
 }
 
-function elementTypeOf(type: OnnxType): number | undefined {
+function tensorElementType(type: OnnxType): number | undefined {
   return type.kind === 'sequence' && type.element?.kind === 'tensor' ? type.element.elementType : undefined
 }
 
@@ -257,7 +257,7 @@ function nameOfType(elementType: number): string {
   return dtypeOfElementType.get(elementType) ?? otherTypes.get(elementType) ?? `type ${elementType}`
 }
 
-/** TensorProto.DataType of those that no JavaScript array holds. */
+/** The TensorProto.DataTypes that no JavaScript array holds. */
 const otherTypes: ReadonlyMap<number, string> = new Map([
   [14, 'complex64'],
   [15, 'complex128'],

@@ -6,7 +6,7 @@ import { NotProven } from './not-proven.ts'
  */
 export interface Size {
   readonly factor: number
-  /** Sorted; a symbol that stands twice is squared. */
+  /** The symbols, sorted; one that occurs twice is squared. */
   readonly symbols: readonly string[]
 }
 
@@ -20,7 +20,7 @@ export function literal(value: number): Size {
   return value === 1 ? one : { factor: value, symbols: [] }
 }
 
-/** The number itself, when no symbol is in it. */
+/** @returns the number itself, when no symbol is in it */
 export function literalValue(size: Size): number | undefined {
   return size.symbols.length === 0 ? size.factor : undefined
 }
@@ -49,13 +49,13 @@ export function multiply(...sizes: readonly Size[]): Size {
   return factor === 0 ? literal(0) : { factor, symbols: symbols.sort() }
 }
 
-/** `a / b`, when that is a whole number times symbols whatever the symbols stand for; else undefined. */
+/** @returns `a / b`, when that is a whole number times symbols for all values of the symbols; else undefined */
 export function divide(a: Size, b: Size): Size | undefined {
   const { left, right } = cancel(a, b)
   return right.factor === 1 && right.symbols.length === 0 ? left : undefined
 }
 
-/** `a / b` in its lowest terms: `left / right`, where `right` is not negative. Nothing is taken out of a `b` of 0. */
+/** Reduces `a / b` to its lowest terms: `left / right`, where `right` is not negative. A `b` of 0 is not reduced. */
 export function cancel(a: Size, b: Size): { left: Size; right: Size } {
   const symbols = [...a.symbols]
   const rest: string[] = []
@@ -72,7 +72,7 @@ export function cancel(a: Size, b: Size): { left: Size; right: Size } {
   }
 }
 
-/** `a + b` (or `a - b`), when both have the same symbols; else undefined. */
+/** @returns `a + b` (or `a - b`), when both have the same symbols; else undefined */
 export function add(a: Size, b: Size, sign: 1 | -1 = 1): Size | undefined {
   if (isLiteral(b, 0)) return a
   if (isLiteral(a, 0)) return multiply(literal(sign), b)
@@ -90,22 +90,22 @@ function greatestCommonDivisor(a: number, b: number): number {
   return x
 }
 
-/** Hands out symbols, and remembers those that turned out to be numbers. */
+/** Makes symbols, and remembers those that turned out to be numbers. */
 export class SymbolTable {
   #count = 0
   #numbers = new Map<string, number>()
 
-  /** A length that nothing is known of. */
+  /** @returns a length that nothing is known of */
   unknownSize(): Size {
     return { factor: 1, symbols: [`size ${++this.#count}`] }
   }
 
-  /** An integer that nothing is known of; unlike a length it may be negative. */
+  /** @returns an integer that nothing is known of; unlike a length it may be negative */
   unknownValue(): Size {
     return { factor: 1, symbols: [`value ${++this.#count}`] }
   }
 
-  /** The length of all axes that the model's inputs call `name`. */
+  /** @returns the length of all axes that the model's inputs call `name` */
   namedSize(name: string): Size {
     return { factor: 1, symbols: [`name ${name}`] }
   }
@@ -115,7 +115,7 @@ export class SymbolTable {
     return factor === 1 && symbols.length === 1 && /^(size|name) /.test(symbols[0] as string)
   }
 
-  /** From here on, `symbol` (see `isOpenLength`) is that number: else the run fails, with one row as with many. */
+  /** Binds `symbol` (see `isOpenLength`) to a number: with any other value the run fails, with one row as with many. */
   bind({ symbols }: Size, value: number): void {
     this.#numbers.set(symbols[0] as string, value)
   }
@@ -124,7 +124,7 @@ export class SymbolTable {
     return this.#numbers.size > 0
   }
 
-  /** `size` with every symbol that is known to be a number as that number. */
+  /** Replaces every symbol in `size` that is known to be a number. */
   resolve(size: Size): Size {
     if (!size.symbols.some(symbol => this.#numbers.has(symbol))) return size
     const numbers = size.symbols.map(symbol => this.#numbers.get(symbol) ?? 1)

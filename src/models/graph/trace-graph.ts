@@ -11,17 +11,17 @@ import { randomOperators } from './rules/refused.ts'
 import { followSizes, maxFollowedEntries } from './rules/sizes.ts'
 import { literal, SymbolTable } from './symbolic-size.ts'
 
-/** Nodes traced in all, those of functions and loops once for every time. */
+/** The most nodes traced in all; those of functions and loops count every time. */
 const maxSteps = 300_000
-/** Functions within functions. */
+/** The deepest nesting of functions. */
 const maxCallDepth = 40
 
-export interface TraceOptions {
+interface TraceOptions {
   readonly rules: RuleTable
   readonly readExternal?: ReadExternal
 }
 
-/** Where names have their values: a graph, within the graphs around it. */
+/** The names of a graph with their values, within those of the graphs around it. */
 interface Scope {
   readonly values: Map<string, State>
   readonly initializers: ReadonlyMap<string, OnnxTensor>
@@ -44,7 +44,7 @@ export class Tracer {
     this.#model = model
     this.#rules = rules
     this.#readExternal = readExternal
-    this.#functions = new Map(model.functions.map(each => [keyOf(each.domain, each.name, each.overload), each]))
+    this.#functions = new Map(model.functions.map(each => [functionKey(each.domain, each.name, each.overload), each]))
   }
 
   /** @returns the states of the model's outputs */
@@ -79,13 +79,15 @@ export class Tracer {
       const states = this.#step(node, scope, live.read)
       for (const [index, name] of node.outputs.entries()) {
         if (name === '' || !live.read.has(name)) continue
-        // A name that stands for two values could be read as either.
+        // A name with two values could be read as either.
         const isTaken = scope.values.has(name) || scope.initializers.has(name)
         const state = isTaken ? undefined : states[index]
         scope.values.set(
           name,
           state ??
-            mixed(failureOf(node, isTaken ? 'gives a name again that is taken' : 'has more outputs than are known')),
+            mixed(
+              describeFailure(node, isTaken ? 'gives a name again that is taken' : 'has more outputs than are known'),
+            ),
         )
       }
     }
@@ -93,13 +95,13 @@ export class Tracer {
   }
 
   #read(name: string, scope: Scope): State {
-    for (let place: Scope | undefined = scope; place; place = place.outer) {
-      const state = place.values.get(name)
+    for (let inner: Scope | undefined = scope; inner; inner = inner.outer) {
+      const state = inner.values.get(name)
       if (state) return resolveState(this.symbols, state)
-      const tensor = place.initializers.get(name)
+      const tensor = inner.initializers.get(name)
       if (tensor) {
-        const stored = this.#constantOf(tensor)
-        place.values.set(name, stored)
+        const stored = this.#traceConstant(tensor)
+        inner.values.set(name, stored)
         return stored
       }
     }
@@ -114,7 +116,7 @@ export class Tracer {
       return this.#evaluate(node, inputs, scope, read)
     } catch (failure) {
       if (!(failure instanceof NotProven)) throw failure
-      const state = mixed(failure.failure ?? failureOf(node, failure.message))
+      const state = mixed(failure.failure ?? describeFailure(node, failure.message))
       return node.outputs.map(() => state)
     }
   }
@@ -125,11 +127,11 @@ export class Tracer {
     scope: Scope,
     read: ReadonlySet<string>,
   ): readonly State[] {
-    const called = this.#functions.get(keyOf(node.domain, node.operator, node.overload))
+    const called = this.#functions.get(functionKey(node.domain, node.operator, node.overload))
     const rules = this.#rules.get(node.domain)
     const rule = rules?.get(node.operator)
     if (called) {
-      if (rules) throw new NotProven('is defined by the file in the place of a standard operator')
+      if (rules) throw new NotProven('is defined by the file in place of a standard operator')
       return this.#inline(called, node, inputs, scope)
     }
     const opset = scope.opsets.get(node.domain) ?? (node.domain === 'com.microsoft' ? 1 : 0)
@@ -165,7 +167,7 @@ export class Tracer {
     }
     if (inputs.every(state => state === undefined || state.kind === 'constant')) {
       if (!rule && node.domain === 'com.microsoft') throw new NotProven('is an operator for which there is no rule')
-      return constantsOf(call, rule)
+      return foldConstants(call, rule)
     }
     if (!rule) throw new NotProven('is an operator for which there is no rule')
     const made = rule(call)
@@ -175,7 +177,7 @@ export class Tracer {
     )
     return states.map((state, index) =>
       readsRows && state.kind === 'constant' && call.isUsed(index)
-        ? mixed(failureOf(node, 'makes one value of all rows'))
+        ? mixed(describeFailure(node, 'makes one value of all rows'))
         : state,
     )
   }
@@ -186,7 +188,7 @@ export class Tracer {
     return this.#traceGraph(graph, inputs, { outer, opsets: outer.opsets, attributes: outer.attributes })
   }
 
-  /** Traces a function's nodes in the place of the node that calls it. */
+  /** Traces a function's nodes in place of the node that calls it. */
   #inline(
     called: OnnxFunction,
     node: OnnxNode,
@@ -215,7 +217,7 @@ export class Tracer {
 
   #constantNode(call: OperatorCall): State {
     const tensor = call.attribute('value')?.tensor
-    if (tensor) return this.#constantOf(tensor)
+    if (tensor) return this.#traceConstant(tensor)
     const [int, ints] = [call.int('value_int'), call.ints('value_ints')]
     if (int !== undefined) return constant([], [literal(int)])
     if (ints) return constant([literal(ints.length)], ints.map(literal))
@@ -226,7 +228,7 @@ export class Tracer {
     return call.attribute('value_float') || call.attribute('value_string') ? constant([]) : constant()
   }
 
-  #constantOf(tensor: OnnxTensor): State {
+  #traceConstant(tensor: OnnxTensor): State {
     const shape = tensor.dims.map(literal)
     const dtype = dtypeOfElementType.get(tensor.elementType)
     const count = elementCount(tensor)
@@ -241,7 +243,7 @@ export class Tracer {
 }
 
 /** An operator on constants gives constants; the rule is asked for their shapes. */
-function constantsOf(call: OperatorCall, rule: ((call: OperatorCall) => State | readonly State[]) | undefined) {
+function foldConstants(call: OperatorCall, rule: ((call: OperatorCall) => State | readonly State[]) | undefined) {
   let states: readonly State[] = []
   try {
     const made = rule?.(call) ?? []
@@ -267,12 +269,12 @@ function mixed(failure: Failure): State {
   return { kind: 'mixed', failure }
 }
 
-function failureOf(node: OnnxNode, reason: string): Failure {
+function describeFailure(node: OnnxNode, reason: string): Failure {
   const { name, operator } = node
   const subject = name === '' ? `the ${operator} that gives "${node.outputs[0] ?? ''}"` : `node "${name}" (${operator})`
   return { node: name, operator, reason: `${subject} ${reason}` }
 }
 
-function keyOf(domain: string, name: string, overload: string): string {
+function functionKey(domain: string, name: string, overload: string): string {
   return JSON.stringify([domain, name, overload])
 }

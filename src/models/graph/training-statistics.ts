@@ -1,12 +1,12 @@
 /**
  * BatchNormalization in training mode updates running statistics, and ONNX Runtime (1.30) writes them over the initial
- * ones when something else reads these too: what one request leaves there is a scale or a bias for all later ones. Its
- * optimizer makes one of all equal constants (ConstantSharing), so that this comes about in graphs that share nothing.
+ * ones when another node reads these too: the statistics of one request become a scale or a bias for all later ones. Its
+ * optimizer merges equal constants (ConstantSharing), so this also happens to graphs that share nothing.
  */
 import { innerGraphs } from './live-nodes.ts'
 import type { OnnxModel, OnnxNode } from './onnx-model.ts'
 
-/** Whether a node updates statistics: then the graph has to run as it was written, not optimized. */
+/** Whether a node updates statistics. If so, the graph has to run as it was written, not optimized. */
 export function updatesStatistics(model: OnnxModel): boolean {
   return allNodes(model).some(isTraining)
 }

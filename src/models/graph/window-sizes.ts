@@ -3,8 +3,8 @@ import type { OperatorCall } from './operator-call.ts'
 import type { Shape } from './row-state.ts'
 import { literal, literalValue, type Size, type SymbolTable } from './symbolic-size.ts'
 
-/** How a window moves along the spatial axes (ONNX, Conv and the pools): one entry an axis, pads for both ends. */
-export interface Windows {
+/** The windows along the spatial axes (ONNX, Conv and the pools): one entry an axis, pads for both ends. */
+interface Windows {
   readonly kernel: readonly number[]
   readonly strides: readonly number[]
   readonly dilations: readonly number[]
@@ -33,7 +33,7 @@ export function kernelShape(call: OperatorCall, weights: Shape | undefined): num
   return sizes?.every(size => size !== undefined) ? (sizes as number[]) : undefined
 }
 
-/** How often the windows fit along each spatial axis; an open symbol where that cannot be computed. */
+/** Counts the windows along each spatial axis; an open symbol where that cannot be computed. */
 export function windowCounts(symbols: SymbolTable, spatial: Shape, windows: Windows | undefined): Shape {
   if (!windows) return spatial.map(() => symbols.unknownSize())
   if (windows.kernel.length !== spatial.length) throw new NotProven('has windows of another rank than its input')
@@ -60,7 +60,7 @@ function windowCount(size: Size, axis: number, windows: Windows): Size | undefin
   return known(Math.floor(steps) + 1)
 }
 
-/** Sizes after ConvTranspose: `stride · (in − 1) + output_padding + dilation · (kernel − 1) + 1 − pads`. */
+/** Computes the sizes after ConvTranspose: `stride · (in − 1) + output_padding + dilation · (kernel − 1) + 1 − pads`. */
 export function transposedCounts(call: OperatorCall, spatial: Shape, windows: Windows | undefined): Shape {
   const axes = spatial.length
   const declared = call.ints('output_shape')

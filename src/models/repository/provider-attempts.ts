@@ -4,19 +4,19 @@ import type { ServiceSpec } from './service-spec.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
 
-/** One try to open a model. */
+/** One attempt to open a model. */
 export interface ProviderAttempt {
   readonly name: ProviderName
-  /** What the session is asked for. The CPU stands behind it always, for nodes that nothing else takes. */
+  /** The providers that the session asks for. The CPU always stands behind them, for nodes that nothing else takes. */
   readonly providers: readonly ExecutionProvider[]
   /** No node may run on the CPU. */
   readonly isStrict: boolean
 }
 
 /**
- * The tries to open a model, in order, until one succeeds. One provider each: ONNX Runtime throws at an absent one even
- * when another follows it. Only TensorRT brings CUDA along, where that is wished for too: it leaves it the nodes that it
- * cannot take, which would go to the CPU otherwise.
+ * Lists the attempts to open a model, in order, until one succeeds. Each asks for one provider: ONNX Runtime throws at an
+ * absent one even when another follows it. Only TensorRT brings CUDA along where that is asked for too: CUDA runs the nodes
+ * that TensorRT cannot take, which would go to the CPU otherwise.
  */
 export function planAttempts({ executionProviders, onUnavailable }: Accelerator): ProviderAttempt[] {
   const attempts = executionProviders.map((provider, index) => {
@@ -35,7 +35,7 @@ function nameOfProvider(provider: ExecutionProvider): ProviderName {
   return typeof provider === 'string' ? provider : provider.name
 }
 
-/** The service with the providers of the deployment in place of its own, in every stage. */
+/** Replaces the providers of a service by those of the deployment, in every stage. */
 export function withProviders(spec: ServiceSpec, executionProviders: ExecutionProvider[] | undefined): ServiceSpec {
   if (!executionProviders) return spec
   const { definition, stages } = spec
@@ -46,7 +46,7 @@ export function withProviders(spec: ServiceSpec, executionProviders: ExecutionPr
   }
 }
 
-/** The providers that a model of the service may run on, in whatever order. */
+/** @returns the providers that any model of the service may run on */
 export function providersOfService({ definition, stages = [] }: ServiceSpec): ReadonlySet<ProviderName> {
   return new Set(
     [definition, ...stages].flatMap(({ accelerator }) => accelerator.executionProviders.map(nameOfProvider)),

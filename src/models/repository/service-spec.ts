@@ -12,7 +12,7 @@ export interface StageSpec {
   readonly name: string
   readonly model: string | undefined
   readonly script:
-    | { readonly path: string /** In messages, e.g. `digits/decode.ts`. */; readonly name: string }
+    | { readonly path: string /** Its name in messages, e.g. `digits/decode.ts`. */; readonly name: string }
     | undefined
   readonly accelerator: ServiceDefinition['accelerator']
   readonly maxRows: number
@@ -32,7 +32,7 @@ export interface ServiceSpec {
   readonly sample: string | undefined
 }
 
-/** Code of its owner runs in its threads: an entry script, or one in a pipeline. */
+/** Whether code of the owner runs in the workers of the service: an entry script, or one in a pipeline. */
 export function hasScript({ entryScript, stages }: ServiceSpec): boolean {
   return entryScript !== undefined || stages?.some(({ script }) => script !== undefined) === true
 }

@@ -1,17 +1,10 @@
-import type { ServiceDefinition } from '../definition/definition.ts'
 import type { TensorInfo } from './model-session.ts'
 import type { Placement } from './placement.ts'
 
 /** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
 export type ScriptKind = 'raw' | 'typed' | 'rawHttp'
 
-/** A model that a local cache of optimized models could have had. */
-export interface UncachedModel {
-  readonly path: string
-  readonly accelerator: ServiceDefinition['accelerator']
-}
-
-/** Elements of a tensor in an example; larger ones help nobody and make a document of megabytes. */
+/** The largest tensor in an example, in elements; larger ones would make a document of megabytes. */
 export const maxExampleElements = 4096
 
 /** What a thread found while it loaded a service. */
@@ -19,13 +12,15 @@ export interface LoadReport {
   readonly scriptKind: ScriptKind
   /** `run` has a second parameter, for the headers of the request. */
   readonly takesHeaders: boolean
-  /** What ran the models: one name, or several with a comma where stages or nodes differ. */
+  /** The providers that ran the models: one name, or several with a comma where stages or nodes differ. */
   readonly executionProvider: string
+  /** Models that were opened from the files of `npm run optimize`. */
+  readonly optimizedAhead?: readonly string[]
   readonly inputs: readonly TensorInfo[]
-  /** What may be given beside them. */
+  /** Inputs that may be left out. */
   readonly optionalInputs?: readonly TensorInfo[] | undefined
   readonly outputs: readonly TensorInfo[]
-  /** Members of the answer that are lists of tensors, see `listsOf`. */
+  /** Members of the answer that are lists of tensors, see `listNames`. */
   readonly lists?: readonly string[] | undefined
   /** Names of the stages of a pipeline, in order; undefined: it is none. */
   readonly stages?: readonly string[] | undefined
@@ -41,7 +36,7 @@ export interface LoadReport {
   readonly outputSample?: string | undefined
   /** JSON Schema (draft 2020-12) of the answer of an entry script: declared, else read off the answer to a sample. */
   readonly outputJsonSchema?: Readonly<Record<string, unknown>> | undefined
-  /** Where the nodes of those models ran that were not asked to run on the CPU. */
+  /** The placement of the nodes of each model that is not on the CPU alone. */
   readonly placements?: readonly Placement[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
@@ -50,9 +45,8 @@ export interface LoadReport {
    * `isBatchable`.
    */
   readonly rowsMayShareRequest?: boolean
-  /** Why not, or what else the owner should know. */
+  /** Why rows are not shared, and what else the owner should know. */
   readonly notes: readonly string[]
-  readonly uncached?: readonly UncachedModel[] | undefined
   readonly loadMs: number
   readonly warmUpMs: number
 }

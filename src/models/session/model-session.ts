@@ -6,9 +6,9 @@ import type { Tensor } from '../../tensor/tensor.ts'
 export interface TensorInfo {
   readonly name: string
   readonly dtype: Dtype
-  /** undefined: of any number of dimensions. */
+  /** Undefined for any number of dimensions. */
   readonly shape: DeclaredShape | undefined
-  /** What the entries of the last axis are called, where the graph gives probabilities by class. */
+  /** The names of the entries on the last axis, where the graph gives probabilities by class. */
   readonly classes?: readonly string[]
   /** The output of the graph, a list of tensors, that this one is an entry of. */
   readonly list?: string
@@ -32,12 +32,12 @@ export type RowProof =
 export interface ModelSession {
   readonly name: string
   readonly inputs: readonly TensorInfo[]
-  /** Inputs for which the graph has a value, which counts where none is given; absent: there are none. */
+  /** Inputs with a default value in the graph; absent: there are none. */
   readonly optionalInputs?: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
-  /** What runs it, under ONNX Runtime's name, e.g. `cpu`. */
+  /** The provider that runs it, e.g. `cpu`. */
   readonly executionProvider: string
-  /** Whether rows of unlike origin may be in one run. */
+  /** Whether rows of several requests may be in one run. */
   readonly rowProof: RowProof
   /**
    * Runs the graph once.
@@ -55,7 +55,7 @@ export function outputsOfGraph(outputs: readonly TensorInfo[]): Map<string, read
 }
 
 /** Members of a model's answer that are lists of tensors, each with all rows; '': the answer itself is one. */
-export function listsOf(outputs: readonly TensorInfo[]): string[] {
+export function listNames(outputs: readonly TensorInfo[]): string[] {
   const members = [...outputsOfGraph(outputs)]
   const lists = members.filter(([, [first]]) => first?.list !== undefined).map(([name]) => name)
   return members.length === 1 && lists.length === 1 ? [''] : lists

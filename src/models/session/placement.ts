@@ -1,4 +1,4 @@
-/** Where the nodes of a model's graph ran, as its first run showed. */
+/** The providers that ran the nodes of a model's graph, measured in its first run. */
 export interface Placement {
   readonly model: string
   /** Nodes by the provider that ran them, most first, e.g. `{ webgpu: 3, cpu: 1 }`. */
@@ -7,18 +7,18 @@ export interface Placement {
   readonly typesOnCpu: readonly string[]
 }
 
-/** Who ran the model: `webgpu`, or `webgpu, cpu` where some nodes ran on the CPU. */
-export function providersOf({ nodes }: Placement): string {
+/** @returns the providers that ran the model: `webgpu`, or `webgpu, cpu` where some nodes ran on the CPU */
+export function listProviders({ nodes }: Placement): string {
   return Object.keys(nodes).join(', ')
 }
 
-/** For people: `1 of 4 nodes (Gather)`. */
+/** @returns text for people, such as `1 of 4 nodes (Gather)` */
 export function describeOnCpu({ nodes, typesOnCpu }: Placement): string {
   const total = Object.values(nodes).reduce((sum, count) => sum + count, 0)
   return `${nodes.cpu ?? 0} of ${total} nodes (${typesOnCpu.join(', ')})`
 }
 
-/** For people: `webgpu (10 nodes)`, `webgpu (3 nodes), cpu (1 node: Gather)`. */
+/** @returns text for people, such as `webgpu (10 nodes)` or `webgpu (3 nodes), cpu (1 node: Gather)` */
 export function describePlacement({ nodes, typesOnCpu }: Placement): string {
   return Object.entries(nodes)
     .map(([provider, count]) => {

@@ -1,27 +1,45 @@
 import { ScoringError } from '../../errors.ts'
-import { JsonError, readJson } from '../../tensor/json-reader.ts'
-import { type JsonSource, type ParsedJson, parseJson, parseStrictJson } from '../../tensor/json-source.ts'
+import { JsonError } from '../../tensor/json-reader.ts'
+import { type JsonSource, parseJson, parseStrictJson } from '../../tensor/json-source.ts'
 import { isJson, unsupportedMediaType } from '../http/media-type.ts'
 import { isNestedDeeper } from './json-depth.ts'
-import { describeJsonError, findJsonError } from './json-error.ts'
-import { findUtf8Error } from './utf8-error.ts'
 
 /** Deeper nesting than any input needs (CPython gives up at about the same depth). */
 const maxDepth = 1000
 
 // The byte order mark stays: an undecorated script receives it as part of the string, as Azure ML's does.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const lossyUtf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+const replacement = '\uFFFD'
 
 /**
  * The body as text.
  *
- * @throws ScoringError BODY_NOT_UTF8, worded as CPython does
+ * @throws ScoringError BODY_NOT_UTF8, with the offset
  */
 export function decodeText(body: Uint8Array): string {
   try {
     return utf8.decode(body)
   } catch {
-    throw new ScoringError('BODY_NOT_UTF8', `Input cannot be decoded as UTF-8: ${findUtf8Error(body)}`)
+    throw new ScoringError(
+      'BODY_NOT_UTF8',
+      `Input cannot be decoded as UTF-8: invalid byte at offset ${findInvalidUtf8(body)}`,
+    )
+  }
+}
+
+/** @returns the offset of the first byte that begins no character */
+function findInvalidUtf8(body: Uint8Array): number {
+  const text = lossyUtf8.decode(body)
+  let offset = 0
+  for (let from = 0; ; ) {
+    const at = text.indexOf(replacement, from)
+    offset += Buffer.byteLength(text.slice(from, at))
+    // The body may hold the replacement character itself: EF BF BD.
+    const isOwn = body[offset] === 0xef && body[offset + 1] === 0xbf && body[offset + 2] === 0xbd
+    if (!isOwn) return offset
+    offset += 3
+    from = at + 1
   }
 }
 
@@ -49,11 +67,11 @@ export function decodeJsonBody(body: Uint8Array, contentType: string | undefined
     throw new ScoringError('BODY_NESTED_TOO_DEEPLY', `POST body is nested deeper than ${maxDepth} levels.`)
   }
   const text = decodeText(body).replace(/^\uFEFF/, '')
-  const parameters = reading.takesTokens ? lenient(text, reading) : strict(text, reading)
-  if (typeof parameters.value !== 'object' || parameters.value === null || Array.isArray(parameters.value)) {
+  const parsed = parse(text, reading)
+  if (typeof parsed.value !== 'object' || parsed.value === null || Array.isArray(parsed.value)) {
     throw new ScoringError('BODY_NOT_OBJECT', 'POST body should be a JSON dictionary.')
   }
-  return { ...parameters, parameters: parameters.value as Record<string, unknown> }
+  return { ...parsed, parameters: parsed.value as Record<string, unknown> }
 }
 
 /**
@@ -69,24 +87,11 @@ export function decodeParameters(
   return decodeJsonBody(body, contentType, { hasExactIntegers, takesTokens: false }).parameters
 }
 
-function lenient(text: string, { hasExactIntegers }: BodyReading): ParsedJson {
+function parse(text: string, { hasExactIntegers, takesTokens }: BodyReading) {
   try {
-    return parseJson(text, hasExactIntegers)
+    return takesTokens ? parseJson(text, hasExactIntegers) : parseStrictJson(text, hasExactIntegers)
   } catch (error) {
-    throw error instanceof JsonError ? notJson(describeJsonError(text, error)) : error
+    if (!(error instanceof JsonError)) throw error
+    throw new ScoringError('BODY_NOT_JSON', `POST body could not be decoded as JSON: ${error.message}`)
   }
-}
-
-function strict(text: string, { hasExactIntegers }: BodyReading): ParsedJson {
-  const inOrder = () => readJson(text, { hasExactIntegers, keepsOrder: true })
-  try {
-    return { value: parseStrictJson(text, hasExactIntegers), hasTokens: false, inOrder }
-  } catch {
-    // V8's own message quotes the body, and row values must not enter a message.
-    throw notJson(findJsonError(text))
-  }
-}
-
-function notJson(why: string): ScoringError {
-  return new ScoringError('BODY_NOT_JSON', `POST body could not be decoded as JSON: ${why}`)
 }

@@ -38,7 +38,7 @@ const smallBytes = 2 ** 20
 const pieceBytes = 2 ** 18
 
 /** What unpacking a request's body asks and tells while it goes on. */
-export interface UnpackingRequest {
+interface UnpackingRequest {
   /** Of the request: what is packed counts already, what comes out is added. */
   readonly held: HeldBytes
   readonly turns: DecompressionLimits

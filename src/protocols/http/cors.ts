@@ -1,7 +1,7 @@
 import type { WireRequest } from './wire.ts'
 
 /** `service.json`, `cors`. */
-export interface CorsPolicy {
+interface CorsPolicy {
   readonly origins: readonly string[]
   readonly credentials: boolean
 }

@@ -14,7 +14,7 @@ export interface BodyAccount {
 }
 
 /** The slowest upload that is waited for. */
-export interface LeastPace {
+interface LeastPace {
   readonly everyMs: number
   /** That have to come in that time. */
   readonly bytes: number

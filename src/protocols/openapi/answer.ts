@@ -5,7 +5,7 @@
  */
 
 import { isResponse } from '../../scripts/is-response.ts'
-import { arrayOf, type Dtype, type TensorData } from '../../tensor/dtype.ts'
+import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
 import type { JsonSchema } from './dialect.ts'
@@ -74,7 +74,7 @@ function entriesOf(dtype: Dtype, values: TensorData): JsonSchema {
 }
 
 function dtypeOf(values: ArrayBufferView): Dtype {
-  for (const [dtype, type] of Object.entries(arrayOf)) if (type && values instanceof type) return dtype as Dtype
+  for (const [dtype, type] of Object.entries(typedArrays)) if (type && values instanceof type) return dtype as Dtype
   return 'uint8' // the clamped kind
 }
 

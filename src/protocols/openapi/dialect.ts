@@ -8,7 +8,7 @@ import type { OpenApiVersion } from './version.ts'
 export type JsonSchema = Readonly<Record<string, unknown>>
 
 /** A schema in one dialect, with the definitions it refers to, which stand beside it in the document. */
-export interface Translation {
+interface Translation {
   readonly schema: JsonSchema
   readonly definitions: Readonly<Record<string, JsonSchema>>
 }

@@ -16,7 +16,7 @@ export const maxSampleLength = 100_000
 /** What Azure ML says of scripts that declare nothing (contract, section 6). */
 const undeclared: JsonSchema = { type: 'object', example: {} }
 
-export interface Payload {
+interface Payload {
   readonly input: JsonSchema
   readonly output: JsonSchema
   /** The example of the input shows the form; nothing that was made up could be scored. */

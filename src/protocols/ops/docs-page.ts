@@ -6,7 +6,7 @@ const icon =
   "%3Crect width='16' height='16' rx='4' fill='%230b6bcb'/%3E" +
   "%3Cpath d='M3 11.5 6.5 7l2.5 2.5L13 4.5' fill='none' stroke='white' stroke-width='1.8'/%3E%3C/svg%3E"
 
-export interface DocsPage {
+interface DocsPage {
   readonly service: string
   /** The document is for callers with a key only: the page asks for it first. */
   readonly isLocked: boolean

@@ -1,7 +1,7 @@
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { hasScript, type ModelPath, type ServiceSpec } from '../../models/repository/service-spec.ts'
-import type { LoadReport, UncachedModel } from '../../models/session/load-report.ts'
-import { listsOf, type ModelSession, type TensorInfo } from '../../models/session/model-session.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import { listNames, type ModelSession, type TensorInfo } from '../../models/session/model-session.ts'
 import type { Placement } from '../../models/session/placement.ts'
 import type { RunLimits } from '../../scheduling/micro-batch.ts'
 import { TensorInput } from '../../scripts/api.ts'
@@ -24,6 +24,8 @@ export interface LoadedModel extends ModelSession {
   /** What its owner should know of where it runs. */
   readonly notes: readonly string[]
   readonly placement: Placement | undefined
+  /** It was opened from the files of `npm run optimize`. */
+  readonly isOptimizedAhead: boolean
   /** Finds out which provider ran which node, by one run. */
   measurePlacement(): Promise<void>
 }
@@ -34,8 +36,6 @@ export interface WorkerParts {
   readonly processorCount: number
   /** @throws ServiceLoadError */
   openModel(model: ModelPath, accelerator: ServiceDefinition['accelerator']): Promise<LoadedModel>
-  /** Models that a local cache could have had. */
-  uncachedModels(): readonly UncachedModel[]
   /** JSON Schema of what a script declares as its input; undefined where its library gives none. */
   describeInput(declared: unknown): JsonSchema | undefined
   describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription
@@ -107,10 +107,11 @@ export async function loadService(
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
     executionProvider: providersOf(sessions),
+    optimizedAhead: sessions.filter(({ isOptimizedAhead }) => isOptimizedAhead).map(({ name }) => name),
     inputs,
     optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
-    lists: answeredBy && listsOf(answeredBy.outputs),
+    lists: answeredBy && listNames(answeredBy.outputs),
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
     inputSample:
@@ -129,7 +130,6 @@ export async function loadService(
       ...sharingNotes(spec, sharing, sessions),
       ...described.notes,
     ],
-    uncached: parts.uncachedModels(),
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
   }

@@ -3,7 +3,7 @@ import { isErrorCode } from '../../errors.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { RunStats } from '../../scheduling/dispatch.ts'
-import { arrayOf, isDtype, type TensorData } from '../../tensor/dtype.ts'
+import { isDtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { PackedRequests, PackedResults } from './packed-dispatch.ts'
 import type { RecordLocation } from './run-records.ts'
@@ -19,8 +19,6 @@ export interface WorkerBootData {
 export interface ServiceAssignment {
   readonly spec: ServiceSpec
   readonly states: SharedArrayBuffer
-  /** Of optimized models; undefined: there is none. */
-  readonly cacheFolder: string | undefined
   /** Where it writes down what it runs; undefined: nowhere. */
   readonly trace: RecordLocation | undefined
 }
@@ -153,7 +151,7 @@ function isTensor(tensor: unknown): boolean {
   const isTyped =
     dtype === 'string'
       ? Array.isArray(data) && data.every(each => typeof each === 'string')
-      : arrayOf[dtype] !== undefined && data instanceof arrayOf[dtype]
+      : typedArrays[dtype] !== undefined && data instanceof typedArrays[dtype]
   if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
   return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
 }

@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { removeProfilesOf } from '../../adapters/onnxruntime/node-profile.ts'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
+import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
@@ -19,8 +19,6 @@ import { receiveBody } from './streamed-body.ts'
 interface NodeWorkerOptions {
   readonly maxMemoryMb: number
   readonly onEvent: (event: WorkerEvent) => void
-  /** The folder of optimized models; absent: there is none. */
-  readonly cacheFolder?: string | undefined
   /** Where the thread records what it runs; absent: nowhere. */
   readonly records?: RunRecords | undefined
 }
@@ -49,7 +47,7 @@ export class NodeWorker implements WorkerThread {
   /** 1 for each index of the dispatch whose result has not come, also if the request was taken back. */
   readonly #expected = new Uint8Array(maxDispatchSize)
 
-  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, cacheFolder, records }: NodeWorkerOptions) {
+  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, records }: NodeWorkerOptions) {
     const { worker, port, guard } = takePrewarmedWorker(maxMemoryMb)
     this.#worker = worker
     this.#port = port
@@ -60,7 +58,7 @@ export class NodeWorker implements WorkerThread {
     this.#states = new RequestStates(states)
     this.#providers = providersOfService(spec)
     const trace = records?.take()
-    const start: ServiceAssignment = { spec, states, cacheFolder, trace }
+    const start: ServiceAssignment = { spec, states, trace }
     port.postMessage(start)
     this.#threadId = worker.threadId
     passOnLines(spec.service, worker.stdout, process.stdout)
@@ -76,8 +74,8 @@ export class NodeWorker implements WorkerThread {
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
       if (trace) records?.giveBack(trace)
-      webgpuTurns().leave(this.#threadId)
-      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfilesOf(this.#threadId)
+      webgpuMutex().unlock(this.#threadId)
+      if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
       onEvent({ kind: 'exited', ...(this.#exit ?? { isOutOfMemory: false, detail: `exit code ${code}` }) })
     })
   }
@@ -137,7 +135,7 @@ export class NodeWorker implements WorkerThread {
   /** Ends the thread. It first has to leave a run of its model, which nothing else can end. */
   async terminate(): Promise<void> {
     await this.#guard.close()
-    if (this.#providers.has('webgpu')) await webgpuTurns().enterForEnd(this.#threadId)
+    if (this.#providers.has('webgpu')) await webgpuMutex().lockForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 

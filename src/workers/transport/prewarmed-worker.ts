@@ -1,6 +1,6 @@
 import '../../adapters/onnxruntime/telemetry-off.ts'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { webgpuTurns } from '../../adapters/onnxruntime/webgpu-turns.ts'
+import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { heapLimits } from './heap-limits.ts'
 import type { WorkerBootData } from './messages.ts'
 import { NativeCallGuard } from './native-call-guard.ts'
@@ -60,7 +60,7 @@ export async function endPrewarmedWorker(): Promise<void> {
 }
 
 function startWorkerThread(maxMemoryMb: number): PrewarmedWorker {
-  webgpuTurns() // threads that start from here on have the same
+  webgpuMutex() // threads that start from here on have the same
   const memory = new SharedArrayBuffer(NativeCallGuard.bytes)
   const guard = new NativeCallGuard(memory)
   guard.enter() // until the thread has loaded ONNX Runtime

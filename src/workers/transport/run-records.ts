@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { openCacheFolder } from '../../adapters/model-cache/cache-folder.ts'
+import { openPrivateFolder } from '../../adapters/local/private-folder.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { RequestStates } from './request-states.ts'
 
@@ -33,7 +33,7 @@ export class RunRecords {
 
   /** @throws Error where the folder cannot be used */
   constructor(folder: string) {
-    openCacheFolder(folder)
+    openPrivateFolder(folder)
     this.lost = readdirSync(folder).flatMap(name => takeLost(folder, name))
     this.#path = join(folder, String(process.pid))
     closeSync(openSync(this.#path, 'w', 0o600))

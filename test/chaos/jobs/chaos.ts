@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startAzurite } from '../../../src/host/azurite.ts'
+import { startAzurite } from '../../../src/host/azurite/local-storage.ts'
 import { copyOfApp } from '../../support/running-app.ts'
 import { makeServices } from '../../support/service-folder.ts'
 import { startFaultyStorage } from '../faulty-storage.ts'
@@ -32,8 +32,6 @@ export interface ChaosReport {
 const hastyTimes = {
   SCORING_HOST_QUEUE_INVISIBILITY_MS: '4000',
   SCORING_HOST_QUEUE_MAX_POLLING_MS: '300',
-  SCORING_HOST_LEASE_MS: '15000',
-  SCORING_HOST_LEASE_POLL_MS: '500',
   SCORING_JOB_SWEEP: '*/2 * * * * *',
   SCORING_JOB_STALL_MS: '3000',
 }

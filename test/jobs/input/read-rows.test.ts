@@ -40,8 +40,7 @@ describe('readRows of JSON', () => {
   it('says where a row is not JSON, without its values', async () => {
     assert.deepEqual(await first('{"secret": 1, }', { format: 'jsonl' }), {
       code: 'ROW_NOT_JSON',
-      // json.loads of CPython 3.11
-      message: 'the row is not JSON: Expecting property name enclosed in double quotes: line 1 column 15 (char 14)',
+      message: 'the row is not JSON: unexpected character at line 1, column 15',
     })
   })
 

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import { findDuplicateKey } from '../../../src/models/definition/duplicate-key.ts'
 
 describe('findDuplicateKey', () => {
-  it('gives the path of a key that stands there twice', () => {
+  it('gives the path of a key that occurs twice', () => {
     assert.equal(findDuplicateKey('{"a": 1, "b": 2, "a": 3}'), 'a')
     assert.equal(findDuplicateKey('{"limits": {"timeoutMs": 1, "maxRows": 2, "timeoutMs": 3}}'), 'limits.timeoutMs')
     assert.equal(findDuplicateKey('{"l": [{"a": 1}, 2, {"b": [], "b": {}}]}'), 'l.2.b')

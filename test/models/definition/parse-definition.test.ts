@@ -155,7 +155,7 @@ describe('parseDefinition', () => {
     })
   }
 
-  it('refuses a key that stands there twice, of which the last would win', () => {
+  it('refuses a key that occurs twice, of which the last would win', () => {
     assert.throws(() => parseDefinition('iris/service.json', '{"limits": {"maxRows": 1, "maxRows": 2}}'), {
       name: 'ServiceLoadError',
       message: 'iris/service.json: limits.maxRows: this key stands there twice',

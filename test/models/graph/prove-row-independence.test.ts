@@ -173,7 +173,7 @@ const traps: readonly Trap[] = [
     what: 'the last row for all',
     nodes: [node('Gather', 'x i', 'y')],
     constants: [ints('i', -1)],
-    is: /picks rows by their place/,
+    is: /picks rows by their position/,
   },
   {
     what: 'an embedding',
@@ -192,7 +192,7 @@ const traps: readonly Trap[] = [
     what: 'all rows but the first',
     nodes: [node('Slice', 'x a b z', 'y')],
     constants: [ints('a', 1), ints('b', 2 ** 31), ints('z', 0)],
-    is: /picks rows by their place/,
+    is: /picks rows by their position/,
   },
   {
     what: 'two features',
@@ -204,7 +204,7 @@ const traps: readonly Trap[] = [
     what: 'rows in reverse',
     nodes: [node('Slice', 'x a b z s', 'y')],
     constants: [ints('a', -1), ints('b', -(2 ** 31)), ints('z', 0), ints('s', -1)],
-    is: /place/,
+    is: /position/,
   },
   {
     what: 'a row in front of the others',
@@ -276,12 +276,12 @@ const traps: readonly Trap[] = [
     is: /count through all rows/,
   },
   {
-    what: 'a pool whose positions nobody reads',
+    what: 'a pool whose positions are not read',
     x: ['n', 3, 8, 8],
     nodes: [node('MaxPool', 'x', 'y i', { kernel_shape: [2, 2] })],
     is: 0,
   },
-  { what: 'places of what is not zero', nodes: [node('NonZero', 'x', 'y')], is: /NonZero/ },
+  { what: 'positions of what is not zero', nodes: [node('NonZero', 'x', 'y')], is: /NonZero/ },
 
   // Reshape
   {
@@ -644,7 +644,7 @@ const traps: readonly Trap[] = [
     constants: [floats('c', [4])],
     is: /does not depend on the rows/,
   },
-  { what: 'an operator nobody knows', nodes: [node('Mystery', 'x', 'y')], is: /Mystery.*no rule/ },
+  { what: 'an unknown operator', nodes: [node('Mystery', 'x', 'y')], is: /Mystery.*no rule/ },
   {
     what: 'an operator set that is newer than the rules',
     opset: 27,

@@ -43,19 +43,19 @@ describe('readOnnxModel', () => {
     assert.deepEqual([target?.dims, target && tensorData(target)], [[2], BigInt64Array.of(-1n, 5n)])
   })
 
-  it('keeps the place of every node, so that a copy without it can be written', () => {
+  it('keeps the range of every node, so that a copy without it can be written', () => {
     const { bytes, graph } = readCase('sk_columns_zipmap')
     const cut = graph.nodes.find(node => node.operator === 'ZipMap')
     assert.ok(cut)
     const without = readOnnxModel(
       Buffer.concat([
-        bytes.subarray(0, graph.place.fieldStart),
+        bytes.subarray(0, graph.range.fieldStart),
         encodeBytesField(
           7,
-          bytes.subarray(graph.place.start, cut.place.fieldStart),
-          bytes.subarray(cut.place.end, graph.place.end),
+          bytes.subarray(graph.range.start, cut.range.fieldStart),
+          bytes.subarray(cut.range.end, graph.range.end),
         ),
-        bytes.subarray(graph.place.end),
+        bytes.subarray(graph.range.end),
       ]),
     )
     assert.deepEqual(

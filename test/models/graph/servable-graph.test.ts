@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { editedOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
+import { editOnnxModel, identityNode } from '../../../src/models/graph/edit-onnx-model.ts'
 import type { OnnxModel } from '../../../src/models/graph/onnx-model.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
 import { servableGraph } from '../../../src/models/graph/servable-graph.ts'
@@ -24,14 +24,14 @@ function contentOf({ graph, opsets, irVersion }: OnnxModel) {
 
 function edited(model: OnnxModel): OnnxModel {
   const { edit } = servableGraph(model)
-  return edit ? readOnnxModel(editedOnnxModel(model, edit)) : model
+  return edit ? readOnnxModel(editOnnxModel(model, edit)) : model
 }
 
-describe('editedOnnxModel', () => {
+describe('editOnnxModel', () => {
   it('leaves every byte as it is where nothing changes', () => {
     for (const { folder, name } of all) {
       const model = read(folder, name)
-      const copy = editedOnnxModel(model, { replaced: new Map(), appended: [] })
+      const copy = editOnnxModel(model, { replaced: new Map(), appended: [] })
       assert.ok(Buffer.from(copy).equals(model.bytes), name)
     }
   })
@@ -42,12 +42,12 @@ describe('editedOnnxModel', () => {
     const some = fc.subarray([...nodes.keys()])
     fc.assert(
       fc.property(some, fc.array(fc.string(), { maxLength: 3 }), (taken, added) => {
-        const replaced = new Map(taken.map(index => [(nodes[index] as (typeof nodes)[number]).place, []]))
+        const replaced = new Map(taken.map(index => [(nodes[index] as (typeof nodes)[number]).range, []]))
         const appended = added.map(name => identityNode('x', name))
         const before = contentOf(model)
         const kept = before.nodes.filter((_, index) => !taken.includes(index))
         const identities = added.map(name => ({ operator: 'Identity', inputs: ['x'], outputs: [name] }))
-        assert.deepEqual(contentOf(readOnnxModel(editedOnnxModel(model, { replaced, appended }))), {
+        assert.deepEqual(contentOf(readOnnxModel(editOnnxModel(model, { replaced, appended }))), {
           ...before,
           nodes: [...kept, ...identities],
         })
@@ -63,7 +63,7 @@ describe('servableGraph', () => {
       assert.equal(servableGraph(read('cases', name)).edit, undefined)
   })
 
-  it('puts Identity in the place of ZipMap, and keeps the rest', () => {
+  it('puts Identity in place of ZipMap, and keeps the rest', () => {
     const model = read('cases', 'sk_logistic_default')
     const before = contentOf(model)
     const after = contentOf(edited(model))

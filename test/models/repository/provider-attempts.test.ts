@@ -10,7 +10,7 @@ const planned = (executionProviders: unknown[], onUnavailable?: string) =>
   planAttempts(accelerator(executionProviders, onUnavailable)).map(({ providers, isStrict }) => [providers, isStrict])
 
 describe('planAttempts', () => {
-  it('tries one provider after the other, in the order of wish, with its options', () => {
+  it('tries one provider after the other, in the order of the list, with its options', () => {
     assert.deepEqual(planned(['webgpu', { name: 'cuda', deviceId: 1 }, 'cpu']), [
       [['webgpu'], false],
       [[{ name: 'cuda', deviceId: 1 }], false],

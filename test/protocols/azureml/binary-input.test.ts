@@ -4,8 +4,8 @@ import { ScoringError } from '../../../src/errors.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import { binaryMediaTypes, decodeBinaryInput } from '../../../src/protocols/azureml/binary-input.ts'
 import type { TensorLayout } from '../../../src/scheduling/inference-request.ts'
-import { encodeNpy } from '../../../src/tensor/npy.ts'
 import { Tensor } from '../../../src/tensor/tensor.ts'
+import { encodeNpy } from '../../support/npy-writer.ts'
 
 const image: TensorInfo = { name: 'image', dtype: 'float32', shape: ['batch', 3, 2] }
 const bytesOf = (array: ArrayBufferView) =>

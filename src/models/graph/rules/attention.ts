@@ -1,9 +1,9 @@
 import { NotProven } from '../not-proven.ts'
-import { expectRowsOn, expectSameRows, type OperatorCall, type Rule, rankOf, shapeOf } from '../operator-call.ts'
+import { expectRowsOn, expectSameRows, knownRank, knownShape, type OperatorCall, type Rule } from '../operator-call.ts'
 import { type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { divide, isLiteral, literal, literalValue, multiply, one, type Size } from '../symbolic-size.ts'
 
-/** Tokens look at tokens of their own row: rows on axis 0 of the query, keys, values, caches and masks. */
+/** Tokens attend to tokens of their own row: rows lie on axis 0 of the query, keys, values, caches and masks. */
 export const attentionRules: Readonly<Record<string, Rule>> = {
   Attention: attention,
   RotaryEmbedding: call => rotaryEmbedding(call, { positions: 3, tables: [1, 2] }),
@@ -18,12 +18,12 @@ export const contribAttentionRules: Readonly<Record<string, Rule>> = {
   EmbedLayerNormalization: embedLayerNormalization,
 }
 
-/** Rows on `axis`, as many as in `data`; or a constant of length 1 there, which is the same for all rows. */
+/** Requires rows on `axis`, as many as in `data`; or a constant of length 1 there, which is the same for all rows. */
 function alongside(call: OperatorCall, data: TensorState, index: number, what: string, axis = 0): void {
   const state = call.optionalTensor(index)
   if (!state || (state.kind === 'constant' && data.kind === 'constant')) return
   if (state.kind === 'constant') {
-    const size = shapeOf(state)[axis]
+    const size = knownShape(state)[axis]
     if (!size || !isLiteral(size, 1)) throw new NotProven(`has a ${what} of another length than the rows`)
     return
   }
@@ -42,22 +42,22 @@ function keyMask(call: OperatorCall, data: TensorState, index: number): void {
 /** Everything packed into one input and one weight. */
 function selfAttention(
   call: OperatorCall,
-  places: { mask: number; past: number; bias: number | undefined; constants: readonly number[] },
+  indexes: { mask: number; past: number; bias: number | undefined; constants: readonly number[] },
 ): readonly State[] {
   const data = call.tensor(0)
   expectRowsOn(data, 0)
-  for (const index of places.constants) call.constant(index, 'weights')
-  keyMask(call, data, places.mask)
-  const past = call.optionalTensor(places.past)
+  for (const index of indexes.constants) call.constant(index, 'weights')
+  keyMask(call, data, indexes.mask)
+  const past = call.optionalTensor(indexes.past)
   if (past) {
     expectRowsOn(past, 1)
     expectSameRows(data, past)
   }
-  if (places.bias !== undefined) {
-    alongside(call, data, places.bias, 'bias')
+  if (indexes.bias !== undefined) {
+    alongside(call, data, indexes.bias, 'bias')
     call.constant(6, 'length of the past')
   }
-  const [rows = one, time = one] = shapeOf(data)
+  const [rows = one, time = one] = knownShape(data)
   const unknown = () => call.symbols.unknownSize()
   const [, , ofValues] = call.ints('qkv_hidden_sizes') ?? []
   const packed = call.constant(1, 'weights')?.shape?.at(-1)
@@ -79,13 +79,13 @@ function multiHeadAttention(call: OperatorCall): readonly State[] {
   call.constant(8, 'length of the past')
   if (call.has(9)) throw new NotProven('searches along beams, for which there is no rule')
   return withPresent(call, query, [
-    ...shapeOf(query).slice(0, 2),
+    ...knownShape(query).slice(0, 2),
     valueWidth(call, query) ?? call.symbols.unknownSize(),
   ])
 }
 
 function valueWidth(call: OperatorCall, query: TensorState): Size | undefined {
-  const ofQuery = shapeOf(query)
+  const ofQuery = knownShape(query)
   const ofValue = call.optionalTensor(2)?.shape
   if (ofQuery.length === 5) return multiply(ofQuery[2] as Size, ofQuery[4] as Size)
   if (ofValue?.length === 3) return ofValue[2]
@@ -103,8 +103,8 @@ function groupQueryAttention(call: OperatorCall): readonly State[] {
   alongside(call, query, 9, 'positions')
   alongside(call, query, 10, 'bias')
   if (call.inputs.length > 12) throw new NotProven('has inputs for which there is no rule')
-  const shape = shapeOf(query)
-  // Without keys the query holds all three, and only part of its width comes out.
+  const shape = knownShape(query)
+  // Without keys the query holds all three, and the result has only part of its width.
   return withPresent(call, query, call.has(1) ? shape : [...shape.slice(0, 2), call.symbols.unknownSize()])
 }
 
@@ -114,14 +114,14 @@ function attention(call: OperatorCall): readonly State[] {
   expectRowsOn(query, 0)
   for (const index of [1, 2]) alongside(call, query, index, 'key')
   const mask = call.optionalTensor(3)
-  // A mask is stretched from the right: only with all four axes is its first one that of the rows.
-  if (mask && (mask.kind === 'rows' || rankOf(mask) >= 4)) {
-    if (rankOf(mask) !== 4) throw new NotProven('stretches a mask along the rows')
+  // A mask is broadcast from the right: only with all four axes is its first one that of the rows.
+  if (mask && (mask.kind === 'rows' || knownRank(mask) >= 4)) {
+    if (knownRank(mask) !== 4) throw new NotProven('stretches a mask along the rows')
     alongside(call, query, 3, 'mask')
   }
   for (const index of [4, 5]) alongside(call, query, index, 'past')
   keyMask(call, query, 6)
-  const shape = shapeOf(query)
+  const shape = knownShape(query)
   const value = call.tensor(2).shape
   if (shape.length === 4)
     return withPresent(call, query, [...shape.slice(0, 3), value?.at(-1) ?? call.symbols.unknownSize()])
@@ -133,23 +133,23 @@ function attention(call: OperatorCall): readonly State[] {
 
 /** The result, then the caches of keys and values, then the products before the softmax: all with rows on axis 0. */
 function withPresent(call: OperatorCall, query: TensorState, shape: Shape): readonly State[] {
-  const rows = shapeOf(query)[0] ?? one
+  const rows = knownShape(query)[0] ?? one
   const cache = () => tensor([rows, ...[1, 2, 3].map(() => call.symbols.unknownSize())], query)
   return [tensor(shape, query), cache(), cache(), cache()]
 }
 
-function rotaryEmbedding(call: OperatorCall, places: { positions: number; tables: readonly number[] }): State {
+function rotaryEmbedding(call: OperatorCall, indexes: { positions: number; tables: readonly number[] }): State {
   const data = call.tensor(0)
   expectRowsOn(data, 0)
-  for (const index of places.tables) {
+  for (const index of indexes.tables) {
     const table = call.constant(index, 'table')
-    if (table && rankOf(table) > 2 && !isLiteral(shapeOf(table)[0] as Size, 1))
+    if (table && knownRank(table) > 2 && !isLiteral(knownShape(table)[0] as Size, 1))
       throw new NotProven('has a table of another length than the rows')
   }
-  const positions = call.optionalTensor(places.positions)
+  const positions = call.optionalTensor(indexes.positions)
   const isOffset =
     positions?.kind === 'constant' && positions.shape?.length === 1 && literalValue(positions.shape[0] as Size) === 1
-  if (!isOffset) alongside(call, data, places.positions, 'positions')
+  if (!isOffset) alongside(call, data, indexes.positions, 'positions')
   return data
 }
 
@@ -160,7 +160,7 @@ function embedLayerNormalization(call: OperatorCall): readonly State[] {
   for (const index of [2, 3, 4, 5, 6]) call.constant(index, 'tables')
   keyMask(call, ids, 7)
   alongside(call, ids, 8, 'positions')
-  const [rows = one, time = one] = shapeOf(ids)
+  const [rows = one, time = one] = knownShape(ids)
   const width = call.constant(2, 'tables')?.shape?.at(-1) ?? call.symbols.unknownSize()
   const embedded = tensor([rows, time, width], ids)
   return [embedded, tensor([rows], ids), embedded]

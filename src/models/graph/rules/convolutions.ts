@@ -1,10 +1,10 @@
 import { NotProven } from '../not-proven.ts'
-import { expectRowsOn, expectSameRows, type OperatorCall, type Rule, shapeOf } from '../operator-call.ts'
+import { expectRowsOn, expectSameRows, knownShape, type OperatorCall, type Rule } from '../operator-call.ts'
 import { constant, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { divide, literal, multiply, one, type Size } from '../symbolic-size.ts'
 import { kernelShape, readWindows, transposedCounts, windowCounts } from '../window-sizes.ts'
 
-/** Images, sounds and the like: rows on axis 0, channels on axis 1, then the spatial axes. */
+/** The data have rows on axis 0, channels on axis 1, then the spatial axes. */
 export const convolutionRules: Readonly<Record<string, Rule>> = {
   Conv: call => convolution(call, 1, 2),
   ConvInteger: call => convolution(call, 1, 2, 3),
@@ -42,10 +42,10 @@ export const convolutionRules: Readonly<Record<string, Rule>> = {
   Col2Im: call => {
     const columns = call.tensor(0)
     expectRowsOn(columns, 0)
-    const image = call.integersOf(1, 'image shape')
-    const block = call.integersOf(2, 'block shape')
+    const image = call.constantIntegers(1, 'image shape')
+    const block = call.constantIntegers(2, 'block shape')
     if (!image || !block) throw new NotProven('has an image shape that is not known')
-    const [rows = one, channels = one] = shapeOf(columns)
+    const [rows = one, channels = one] = knownShape(columns)
     const blockSize = literal(block.reduce((product, size) => product * size, 1))
     return tensor([rows, divide(channels, blockSize) ?? call.symbols.unknownSize(), ...image.map(literal)], columns)
   },
@@ -54,7 +54,7 @@ export const convolutionRules: Readonly<Record<string, Rule>> = {
     expectRowsOn(image, 0)
     expectRowsOn(grid, 0)
     expectSameRows(image, grid)
-    return tensor([...shapeOf(image).slice(0, 2), ...shapeOf(grid).slice(1, -1)], image, grid)
+    return tensor([...knownShape(image).slice(0, 2), ...knownShape(grid).slice(1, -1)], image, grid)
   },
 }
 
@@ -105,12 +105,12 @@ function transposedConvolution(call: OperatorCall): State {
 }
 
 function withSpatialAxes(data: TensorState): Shape {
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   if (shape.length < 3) throw new NotProven('takes the rows for something else: its input has no spatial axes')
   return shape
 }
 
-/** Windows see one channel at a time, so that rows may lie on the axis of the channels too. */
+/** Windows cover one channel at a time, so rows may lie on the axis of the channels too. */
 function pool(call: OperatorCall, data: TensorState, isChannelsLast = false): TensorState {
   const shape = withSpatialAxes(data)
   const first = isChannelsLast ? 1 : 2
@@ -146,9 +146,9 @@ function maxPool(call: OperatorCall): readonly State[] {
   return [whole, constant()]
 }
 
-function moveBlocks(call: OperatorCall, sizesOf: (channels: Size, spatial: Shape) => Shape): TensorState {
+function moveBlocks(call: OperatorCall, resize: (channels: Size, spatial: Shape) => Shape): TensorState {
   const data = call.tensor(0)
   expectRowsOn(data, 0)
   const [rows = one, channels = one, ...spatial] = withSpatialAxes(data)
-  return tensor([rows, ...sizesOf(channels, spatial)], data)
+  return tensor([rows, ...resize(channels, spatial)], data)
 }

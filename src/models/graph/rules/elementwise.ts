@@ -41,7 +41,7 @@ function dropout(call: OperatorCall): readonly State[] {
 function isTraining(call: OperatorCall): boolean {
   if (call.opset < 7) return call.int('is_test', 0) !== 1
   if (call.opset < 12 || !call.has(2)) return false
-  const [mode] = call.integersOf(2, 'mode') ?? []
+  const [mode] = call.constantIntegers(2, 'mode') ?? []
   return mode !== 0
 }
 

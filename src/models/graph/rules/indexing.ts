@@ -4,11 +4,11 @@ import {
   expectSameRows,
   hasRows,
   keepOffRows,
+  knownRank,
+  knownShape,
   type OperatorCall,
   type Rule,
-  rankOf,
   replaced,
-  shapeOf,
 } from '../operator-call.ts'
 import { constant, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { involvesRows, isLiteral, literal, literalValue, one, type Size, sameSize } from '../symbolic-size.ts'
@@ -33,7 +33,7 @@ export const indexingRules: Readonly<Record<string, Rule>> = {
   Det: call => {
     const data = call.tensor(0)
     keepOffLastTwo(data)
-    return tensor(shapeOf(data).slice(0, -2), data)
+    return tensor(knownShape(data).slice(0, -2), data)
   },
   CenterCropPad: centerCropPad,
 }
@@ -42,17 +42,17 @@ function gather(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'rows' && indices.kind === 'rows')
     throw new NotProven('looks up in the rows what the rows say, and may find others')
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const axis = axisWithin(call.int('axis', 0), shape.length)
-  if (data.kind === 'rows' && data.axis === axis) throw new NotProven('picks rows by their place in the request')
-  return tensor([...shape.slice(0, axis), ...shapeOf(indices), ...shape.slice(axis + 1)], data, indices)
+  if (data.kind === 'rows' && data.axis === axis) throw new NotProven('picks rows by their position in the request')
+  return tensor([...shape.slice(0, axis), ...knownShape(indices), ...shape.slice(axis + 1)], data, indices)
 }
 
 function gatherElements(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'constant' && indices.kind === 'constant') return constant(indices.shape)
   expectRowsElementwise(call.int('axis', 0), data, indices)
-  return tensor(shapeOf(indices), data, indices)
+  return tensor(knownShape(indices), data, indices)
 }
 
 function scatterElements(call: OperatorCall): State {
@@ -64,10 +64,14 @@ function scatterElements(call: OperatorCall): State {
 
 /** All operands have the rows on one axis, other than the one that the indices count along. */
 function expectRowsElementwise(axis: number, data: TensorState, ...others: readonly TensorState[]): void {
-  keepOffRows(data, axisWithin(axis, rankOf(data)), 'indexes')
+  keepOffRows(data, axisWithin(axis, knownRank(data)), 'indexes')
   for (const other of others) {
     expectSameRows(data, other)
-    if (data.kind === 'rows' && other.kind === 'rows' && (data.axis !== other.axis || rankOf(data) !== rankOf(other)))
+    if (
+      data.kind === 'rows' &&
+      other.kind === 'rows' &&
+      (data.axis !== other.axis || knownRank(data) !== knownRank(other))
+    )
       throw new NotProven('has the rows of its operands on unlike axes')
   }
 }
@@ -75,7 +79,7 @@ function expectRowsElementwise(axis: number, data: TensorState, ...others: reado
 function gatherNd(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   const batchAxes = call.int('batch_dims', 0)
-  const [dataShape, indexShape] = [shapeOf(data), shapeOf(indices)]
+  const [dataShape, indexShape] = [knownShape(data), knownShape(indices)]
   const depth = literalValue(indexShape.at(-1) ?? one)
   if (depth === undefined || indexShape.length === 0) throw new NotProven('has indices of unknown length')
   const shape = [...indexShape.slice(0, -1), ...dataShape.slice(batchAxes + depth)]
@@ -86,7 +90,7 @@ function gatherNd(call: OperatorCall): State {
     return tensor(shape, data, indices)
   }
   if (data.kind === 'rows' && data.axis < batchAxes + depth)
-    throw new NotProven('picks rows by their place in the request')
+    throw new NotProven('picks rows by their position in the request')
   if (indices.kind === 'rows' && (batchAxes > 0 || indices.axis === indexShape.length - 1))
     throw new NotProven('uses the axis of the rows as an index')
   return tensor(shape, data, indices)
@@ -96,11 +100,11 @@ function scatterNd(call: OperatorCall): State {
   const [data, indices, updates] = [call.tensor(0), call.constant(1, 'indices'), call.tensor(2)]
   if (data.kind === 'constant' && updates.kind === 'constant') return constant(data.shape)
   expectSameRows(data, updates)
-  const indexShape = indices && shapeOf(indices)
+  const indexShape = indices && knownShape(indices)
   const depth = literalValue(indexShape?.at(-1) ?? call.symbols.unknownSize())
   if (!indexShape || depth === undefined || data.kind !== 'rows' || updates.kind !== 'rows')
     throw new NotProven('has indices of unknown length')
-  if (data.axis < depth) throw new NotProven('writes to rows by their place in the request')
+  if (data.axis < depth) throw new NotProven('writes to rows by their position in the request')
   if (updates.axis !== indexShape.length - 1 + data.axis - depth)
     throw new NotProven('has the rows of its operands on unlike axes')
   return data
@@ -109,12 +113,12 @@ function scatterNd(call: OperatorCall): State {
 /** Up to opset 9 the bounds are attributes, then inputs. */
 function slice(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const starts = bounds(call, 'starts', 1)
   const ends = bounds(call, 'ends', 2)
   const count = starts.known?.length ?? ends.known?.length ?? starts.length ?? ends.length
-  const axes = axesOf(call, count)
-  const steps = call.has(4) ? call.integersOf(4, 'steps') : axes?.map(() => 1)
+  const axes = readAxes(call, count)
+  const steps = call.has(4) ? call.constantIntegers(4, 'steps') : axes?.map(() => 1)
   if (!axes) throw new NotProven('cuts along axes that are not known')
   let sliced: Shape = shape
   for (const [index, given] of axes.entries()) {
@@ -122,7 +126,7 @@ function slice(call: OperatorCall): State {
     const cut = { start: starts.known?.[index], end: ends.known?.[index], step: steps?.[index] }
     const size = shape[axis] as Size
     if (involvesRows(size)) {
-      if (!isWhole(size, cut)) throw new NotProven('picks rows by their place in the request')
+      if (!isWhole(size, cut)) throw new NotProven('picks rows by their position in the request')
       continue
     }
     if (hasRows(cut.start) || hasRows(cut.end)) throw new NotProven('cuts another axis by the number of rows')
@@ -146,8 +150,8 @@ function bounds(call: OperatorCall, name: string, index: number): { known?: read
   return { known, length: length && literalValue(length) }
 }
 
-function axesOf(call: OperatorCall, count: number | undefined): number[] | undefined {
-  if (call.has(3)) return call.integersOf(3, 'axes')
+function readAxes(call: OperatorCall, count: number | undefined): number[] | undefined {
+  if (call.has(3)) return call.constantIntegers(3, 'axes')
   if (call.opset < 10) {
     const axes = call.ints('axes')
     if (axes) return axes
@@ -163,12 +167,12 @@ function isWhole(size: Size, { start, end, step }: Cut): boolean {
   return sameSize(end, size) || (end.symbols.length === 0 && end.factor >= farEnd)
 }
 
-/** The length of a cut of a known length; undefined when a bound is not known. */
+/** @returns the length of a slice of a known length; undefined when a bound is not known */
 function cutSize(size: Size, { start, end, step }: Cut): Size | undefined {
   const [length, from, to] = [size, start, end].map(each => each && literalValue(each))
   if (length === undefined || from === undefined || to === undefined || !step) return undefined
-  const within = (place: number, low: number, high: number) =>
-    Math.min(Math.max(place < 0 ? place + length : place, low), high)
+  const within = (position: number, low: number, high: number) =>
+    Math.min(Math.max(position < 0 ? position + length : position, low), high)
   const [first, last] =
     step > 0
       ? [within(from, 0, length), within(to, 0, length)]
@@ -178,8 +182,8 @@ function cutSize(size: Size, { start, end, step }: Cut): Size | undefined {
 
 function oneHot(call: OperatorCall): State {
   const indices = call.tensor(0)
-  const shape = shapeOf(indices)
-  const [depth] = call.integersOf(1, 'depth') ?? []
+  const shape = knownShape(indices)
+  const [depth] = call.constantIntegers(1, 'depth') ?? []
   call.constant(2, 'values')
   const axis = axisWithin(call.int('axis', -1), shape.length + 1)
   const size = depth === undefined ? call.symbols.unknownSize() : literal(depth)
@@ -191,7 +195,7 @@ function compress(call: OperatorCall): State {
   call.constant(1, 'condition')
   const axis = call.int('axis')
   if (axis === undefined) throw new NotProven('strings all rows together')
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const cut = axisWithin(axis, shape.length)
   keepOffRows(data, cut, 'picks')
   return tensor(replaced(shape, cut, call.symbols.unknownSize()), data)
@@ -200,22 +204,22 @@ function compress(call: OperatorCall): State {
 function reverseSequence(call: OperatorCall): State {
   const [data, lengths] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'constant' && lengths.kind === 'constant') return data
-  const rank = rankOf(data)
+  const rank = knownRank(data)
   keepOffRows(data, axisWithin(call.int('time_axis', 0), rank), 'reverses')
   expectSameRows(data, lengths)
-  if (data.kind !== 'rows' || data.axis !== axisWithin(call.int('batch_axis', 1), rank) || rankOf(lengths) !== 1)
+  if (data.kind !== 'rows' || data.axis !== axisWithin(call.int('batch_axis', 1), rank) || knownRank(lengths) !== 1)
     throw new NotProven('reads the axis of the rows as something else than its batch axis')
   return data
 }
 
 function keepOffLastTwo(data: TensorState): void {
-  if (shapeOf(data).slice(-2).some(involvesRows)) throw new NotProven('takes the rows for rows of one matrix')
+  if (knownShape(data).slice(-2).some(involvesRows)) throw new NotProven('takes the rows for rows of one matrix')
 }
 
 function centerCropPad(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
-  const target = call.integersOf(1, 'shape')
+  const shape = knownShape(data)
+  const target = call.constantIntegers(1, 'shape')
   const axes = call.ints('axes') ?? [...shape.keys()]
   let cut: Shape = shape
   for (const [index, given] of axes.entries()) {

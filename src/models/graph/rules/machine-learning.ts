@@ -1,6 +1,13 @@
 import { NotProven } from '../not-proven.ts'
-import { expectRowsOn, expectSameRows, keepOffRows, type OperatorCall, type Rule, shapeOf } from '../operator-call.ts'
-import { constant, productOf, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
+import {
+  expectRowsOn,
+  expectSameRows,
+  keepOffRows,
+  knownShape,
+  type OperatorCall,
+  type Rule,
+} from '../operator-call.ts'
+import { constant, type Shape, type State, shapeProduct, type TensorState, tensor } from '../row-state.ts'
 import { add, involvesRows, literal, literalValue, one, type Size } from '../symbolic-size.ts'
 
 /** ai.onnx.ml: tables of `[rows, features]`. A vector is one row there, however long. */
@@ -29,8 +36,8 @@ function table(call: OperatorCall, index = 0): TensorState {
   return data
 }
 
-function rowsOf(data: TensorState): Size {
-  const shape = shapeOf(data)
+function countRows(data: TensorState): Size {
+  const shape = knownShape(data)
   if (shape.length !== 2) throw new NotProven('takes a vector for one row (it needs a table of two axes)')
   return shape[0] as Size
 }
@@ -45,13 +52,13 @@ function classifier(call: OperatorCall): readonly State[] {
   const isOneScoreEach =
     call.operator === 'TreeEnsembleClassifier' ? labels > 1 : call.operator === 'LinearClassifier' && labels > 2
   const scores = isOneScoreEach ? literal(labels) : call.symbols.unknownSize()
-  return [tensor([rowsOf(data)], data), tensor([rowsOf(data), scores], data)]
+  return [tensor([countRows(data)], data), tensor([countRows(data), scores], data)]
 }
 
 function regressor(call: OperatorCall, targets: string | undefined): State {
   const data = table(call)
   const width = targets === undefined ? one : literal(call.int(targets, 1))
-  return tensor([rowsOf(data), width], data)
+  return tensor([countRows(data), width], data)
 }
 
 function featureVectorizer(call: OperatorCall): State {
@@ -60,27 +67,27 @@ function featureVectorizer(call: OperatorCall): State {
   if (!first) throw new NotProven('has no input')
   for (const part of parts) if (part !== first) expectSameRows(first, part)
   const width = parts
-    .map(part => shapeOf(part)[1] ?? one)
+    .map(part => knownShape(part)[1] ?? one)
     .reduce<Size | undefined>((sum, size) => sum && add(sum, size), literal(0))
-  return tensor([rowsOf(first), width ?? call.symbols.unknownSize()], ...parts)
+  return tensor([countRows(first), width ?? call.symbols.unknownSize()], ...parts)
 }
 
 function oneHotEncoder(call: OperatorCall): State {
   const data = call.tensor(0)
   const categories = call.texts('cats_strings').length || (call.ints('cats_int64s') ?? []).length
-  return tensor([...shapeOf(data), literal(categories)], data)
+  return tensor([...knownShape(data), literal(categories)], data)
 }
 
-/** Picks along the last axis. */
+/** The operator picks along the last axis. */
 function arrayFeatureExtractor(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'rows' && indices.kind === 'rows')
     throw new NotProven('looks up in the rows what the rows say, and may find others')
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   if (data.kind === 'rows') keepOffRows(data, shape.length - 1, 'picks')
   const outer: Shape = shape.length > 1 ? shape.slice(0, -1) : [one]
   if (indices.kind === 'rows' && indices.axis > 0) throw new NotProven('takes the axis of the rows as a list of picks')
-  return tensor([...outer, productOf(shapeOf(indices))], data, indices)
+  return tensor([...outer, shapeProduct(knownShape(indices))], data, indices)
 }
 
 /** Runtimes give a list of maps here, one a row: see `Maps`. */

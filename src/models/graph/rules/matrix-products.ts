@@ -1,6 +1,6 @@
 import { broadcastShapes, broadcastStates } from '../broadcasting.ts'
 import { NotProven } from '../not-proven.ts'
-import { isScalar, type OperatorCall, type Rule, rankOf, shapeOf } from '../operator-call.ts'
+import { isScalar, knownRank, knownShape, type OperatorCall, type Rule } from '../operator-call.ts'
 import { type Rows, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { involvesRows, literal, one, type Size, type SymbolTable } from '../symbolic-size.ts'
 
@@ -27,7 +27,7 @@ export const contribMatrixProductRules: Readonly<Record<string, Rule>> = {
   QGemm: call => {
     leftScalars(call, [1, 'scale'], [2, 'zero point'], [7, 'scale'], [8, 'zero point'])
     rightScales(call, 3, [4, 'scale'], [5, 'zero point'])
-    return gemmOf(call, call.tensor(0), call.tensor(3), call.optionalTensor(6))
+    return gemmState(call, call.tensor(0), call.tensor(3), call.optionalTensor(6))
   },
   MatMulIntegerToFloat: call => {
     leftScalars(call, [2, 'scale'], [4, 'zero point'])
@@ -45,7 +45,7 @@ export const contribMatrixProductRules: Readonly<Record<string, Rule>> = {
  * it that they lie on one axis of the result only.
  */
 function product(call: OperatorCall, a: TensorState, b: TensorState): TensorState {
-  return productOfShapes(call.symbols, shapeOf(a), shapeOf(b), [a, b])
+  return productOfShapes(call.symbols, knownShape(a), knownShape(b), [a, b])
 }
 
 function productOfShapes(symbols: SymbolTable, a: Shape, b: Shape, operands: readonly State[]): TensorState {
@@ -65,26 +65,26 @@ function fusedMatMul(call: OperatorCall): State {
   const [a, b] = [call.tensor(0), call.tensor(1)]
   return productOfShapes(
     call.symbols,
-    transposedIf(call.int('transA', 0) !== 0, shapeOf(a)),
-    transposedIf(call.int('transB', 0) !== 0, shapeOf(b)),
+    transposedIf(call.int('transA', 0) !== 0, knownShape(a)),
+    transposedIf(call.int('transB', 0) !== 0, knownShape(b)),
     [a, b],
   )
 }
 
 function gemm(call: OperatorCall): State {
-  return gemmOf(call, call.tensor(0), call.tensor(1), call.optionalTensor(2))
+  return gemmState(call, call.tensor(0), call.tensor(1), call.optionalTensor(2))
 }
 
-function gemmOf(call: OperatorCall, a: TensorState, b: TensorState, addend: TensorState | undefined): TensorState {
-  if (rankOf(a) !== 2 || rankOf(b) !== 2) throw new NotProven('multiplies tensors that are no matrices')
+function gemmState(call: OperatorCall, a: TensorState, b: TensorState, addend: TensorState | undefined): TensorState {
+  if (knownRank(a) !== 2 || knownRank(b) !== 2) throw new NotProven('multiplies tensors that are no matrices')
   const whole = productOfShapes(
     call.symbols,
-    transposedIf(call.int('transA', 0) !== 0, shapeOf(a)),
-    transposedIf(call.int('transB', 0) !== 0, shapeOf(b)),
+    transposedIf(call.int('transA', 0) !== 0, knownShape(a)),
+    transposedIf(call.int('transB', 0) !== 0, knownShape(b)),
     [a, b],
   )
   if (!addend) return whole
-  if (call.node.domain === '' && call.opset < 7 && rankOf(addend) !== 2)
+  if (call.node.domain === '' && call.opset < 7 && knownRank(addend) !== 2)
     throw new NotProven('stretches its operands as operator sets up to 6 do')
   return broadcastStates(call.symbols, [whole, addend])
 }
@@ -99,7 +99,7 @@ function transposedIf(isTransposed: boolean, shape: Shape): Shape {
 function lowBitProduct(call: OperatorCall): State {
   const a = call.tensor(0)
   for (let index = 1; index < call.inputs.length; index++) call.constant(index, 'weights')
-  const shape = shapeOf(a)
+  const shape = knownShape(a)
   if (involvesRows(shape.at(-1) ?? one)) throw new NotProven('sums over the axis of the rows')
   const width = call.int('N')
   if (width === undefined || call.int('transB', 1) === 0) throw new NotProven('does not say how wide its result is')
@@ -126,7 +126,7 @@ function rightScales(
   }
 }
 
-/** Every letter is an axis. The letter of the rows must reach the result, and stand for the rows wherever it stands. */
+/** Every letter is an axis. The letter of the rows must reach the result, and must be the rows' axis in every operand. */
 function einsum(call: OperatorCall): State {
   const operands = call.tensors()
   const [left = '', right] = call.text('equation', '').replaceAll(' ', '').split('->')
@@ -137,7 +137,7 @@ function einsum(call: OperatorCall): State {
     throw new NotProven('uses an ellipsis or a letter twice in one term of its equation')
   const sizes = new Map<string, Size[]>()
   for (const [index, term] of terms.entries()) {
-    const shape = shapeOf(operands[index] as TensorState)
+    const shape = knownShape(operands[index] as TensorState)
     if (shape.length !== term.length) throw new NotProven('has operands of another rank than its equation')
     for (const [axis, letter] of [...term].entries())
       sizes.set(letter, [...(sizes.get(letter) ?? []), shape[axis] as Size])
@@ -155,7 +155,7 @@ function einsum(call: OperatorCall): State {
   return tensor(shape, ...(operands.filter(operand => operand.kind === 'rows') as Rows[]))
 }
 
-/** Without an arrow, the letters that stand once, in alphabetical order. */
+/** @returns the letters of the result without an arrow: those that occur once, in alphabetical order */
 function implicitOutput(terms: string): string {
   const letters = [...terms.replaceAll(',', '')]
   if (letters.some(letter => letter < 'a')) throw new NotProven('leaves the order of its result open')

@@ -4,10 +4,10 @@ import {
   axisWithin,
   expectRowsOn,
   keepOffRows,
+  knownRank,
+  knownShape,
   type OperatorCall,
   type Rule,
-  rankOf,
-  shapeOf,
 } from '../operator-call.ts'
 import { type State, type TensorState, tensor } from '../row-state.ts'
 import { involvesRows, one } from '../symbolic-size.ts'
@@ -38,7 +38,7 @@ export const contribNormalizationRules: Readonly<Record<string, Rule>> = {
   SkipSimplifiedLayerNormalization: skipLayerNormalization,
   QLinearSoftmax: call => {
     call.constants([1, 'scale'], [2, 'zero point'], [3, 'scale'], [4, 'zero point'])
-    return softmaxOf(call, call.int('opset', 1))
+    return softmaxState(call, call.int('opset', 1))
   },
 }
 
@@ -64,14 +64,14 @@ function channelNormalization(call: OperatorCall): State {
 
 function alongAxis(call: OperatorCall, axisIfAbsent: number): State {
   const data = call.tensor(0)
-  keepOffRows(data, axisWithin(call.int('axis', axisIfAbsent), rankOf(data)), 'normalises')
+  keepOffRows(data, axisWithin(call.int('axis', axisIfAbsent), knownRank(data)), 'normalises')
   return data
 }
 
 function meanVarianceNormalization(call: OperatorCall): State {
   if (call.opset < 9) throw new NotProven('is of an operator set before 9')
   const data = call.tensor(0)
-  for (const axis of call.ints('axes') ?? [0, 2, 3]) keepOffRows(data, axisWithin(axis, rankOf(data)), 'normalises')
+  for (const axis of call.ints('axes') ?? [0, 2, 3]) keepOffRows(data, axisWithin(axis, knownRank(data)), 'normalises')
   return data
 }
 
@@ -79,7 +79,7 @@ function meanVarianceNormalization(call: OperatorCall): State {
 function layerNormalization(call: OperatorCall): readonly State[] {
   const data = call.tensor(0)
   const operands = [data, call.constant(1, 'scale'), call.constant(2, 'bias')]
-  return layerOutputs(call, data, operands, axisWithin(call.int('axis', -1), rankOf(data)))
+  return layerOutputs(call, data, operands, axisWithin(call.int('axis', -1), knownRank(data)))
 }
 
 function skipLayerNormalization(call: OperatorCall): readonly State[] {
@@ -87,7 +87,7 @@ function skipLayerNormalization(call: OperatorCall): readonly State[] {
   for (let index = 2; index < call.inputs.length; index++) call.constant(index, 'scale or bias')
   const whole = broadcastStates(call.symbols, [data, skip])
   const operands = [whole, ...call.inputs.slice(2).map((_, index) => call.optionalTensor(index + 2))]
-  return layerOutputs(call, whole, operands, rankOf(whole) - 1)
+  return layerOutputs(call, whole, operands, knownRank(whole) - 1)
 }
 
 function layerOutputs(
@@ -96,11 +96,11 @@ function layerOutputs(
   operands: readonly (TensorState | undefined)[],
   axis: number,
 ): readonly State[] {
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   if (shape.slice(axis).some(involvesRows)) throw new NotProven('normalises over the axis of the rows')
   const present = operands.filter(operand => operand !== undefined)
-  // A scale may be stretched along the data, so that it must not be of one length where the rows are.
-  if (data.kind === 'rows') broadcastShapes(call.symbols, present.map(shapeOf))
+  // A scale may be broadcast along the data, so it must not have a length on the axis of the rows.
+  if (data.kind === 'rows') broadcastShapes(call.symbols, present.map(knownShape))
   const statistics = tensor(
     shape.map((size, index) => (index < axis ? size : one)),
     data,
@@ -109,14 +109,14 @@ function layerOutputs(
 }
 
 function softmax(call: OperatorCall): State {
-  return softmaxOf(call, call.opset)
+  return softmaxState(call, call.opset)
 }
 
 /** Below opset 13 everything from `axis` on is one long axis. */
-function softmaxOf(call: OperatorCall, opset: number): State {
+function softmaxState(call: OperatorCall, opset: number): State {
   if (opset >= 13) return alongAxis(call, -1)
   const data = call.tensor(0)
-  const axis = axisWithin(call.int('axis', 1), rankOf(data))
+  const axis = axisWithin(call.int('axis', 1), knownRank(data))
   if (data.kind === 'rows' && data.axis >= axis) throw new NotProven('normalises over the axis of the rows')
   return data
 }

@@ -1,6 +1,6 @@
 import { broadcastStates } from '../broadcasting.ts'
 import { NotProven } from '../not-proven.ts'
-import { axisWithin, isScalar, keepOffRows, type OperatorCall, type Rule, rankOf } from '../operator-call.ts'
+import { axisWithin, isScalar, keepOffRows, knownRank, type OperatorCall, type Rule } from '../operator-call.ts'
 import type { State, TensorState } from '../row-state.ts'
 import { concat } from './reshaping.ts'
 
@@ -28,13 +28,13 @@ export const contribQuantizationRules: Readonly<Record<string, Rule>> = {
   },
 }
 
-/** Scale and zero point: one for the whole tensor, or one for each place on an axis other than that of the rows. */
+/** Scale and zero point: one for the whole tensor, or one for each position on an axis other than that of the rows. */
 function quantize(call: OperatorCall): State {
   const data = call.tensor(0)
   const parameters = [call.constant(1, 'scale'), call.constant(2, 'zero point')]
   if (call.int('block_size', 0) !== 0) throw new NotProven('has scales for blocks, for which there is no rule')
   if (!parameters.every(state => state === undefined || isScalar(state)))
-    keepOffRows(data, axisWithin(call.int('axis', 1), rankOf(data)), 'has scales')
+    keepOffRows(data, axisWithin(call.int('axis', 1), knownRank(data)), 'has scales')
   return data
 }
 

@@ -1,5 +1,5 @@
 import { NotProven } from '../not-proven.ts'
-import { expectRowsOn, expectSameRows, type OperatorCall, type Rule, rankOf, shapeOf } from '../operator-call.ts'
+import { expectRowsOn, expectSameRows, knownRank, knownShape, type OperatorCall, type Rule } from '../operator-call.ts'
 import { type State, type TensorState, tensor } from '../row-state.ts'
 import { literal, one, type Size } from '../symbolic-size.ts'
 
@@ -15,7 +15,7 @@ function recurrent(call: OperatorCall, initialStates: readonly number[]): readon
   if (call.opset < 7) throw new NotProven('is of an operator set before 7')
   const isBatchFirst = call.int('layout', 0) === 1
   const data = call.tensor(0)
-  if (rankOf(data) !== 3) throw new NotProven('reads a sequence of another rank than 3')
+  if (knownRank(data) !== 3) throw new NotProven('reads a sequence of another rank than 3')
   expectRowsOn(data, isBatchFirst ? 0 : 1)
   const weights = call.constant(1, 'weights')
   const recurrence = call.constant(2, 'weights')
@@ -27,7 +27,7 @@ function recurrent(call: OperatorCall, initialStates: readonly number[]): readon
     expectRowsOn(state, axis)
     expectSameRows(data, state)
   }
-  const [first = one, second = one] = shapeOf(data)
+  const [first = one, second = one] = knownShape(data)
   const [time, rows] = isBatchFirst ? [second, first] : [first, second]
   const directions = weights?.shape?.[0] ?? call.symbols.unknownSize()
   const width = hiddenWidth(call, recurrence)

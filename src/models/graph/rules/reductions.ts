@@ -1,5 +1,13 @@
 import { NotProven } from '../not-proven.ts'
-import { axisWithin, keepOffRows, type OperatorCall, type Rule, rankOf, replaced, shapeOf } from '../operator-call.ts'
+import {
+  axisWithin,
+  keepOffRows,
+  knownRank,
+  knownShape,
+  type OperatorCall,
+  type Rule,
+  replaced,
+} from '../operator-call.ts'
 import { type State, type TensorState, tensor } from '../row-state.ts'
 import { literal, one } from '../symbolic-size.ts'
 
@@ -16,17 +24,17 @@ export const reductionRules: Readonly<Record<string, Rule>> = {
 
 function reduce(call: OperatorCall): State {
   const data = call.tensor(0)
-  const rank = rankOf(data)
-  const axes = call.has(1) ? call.integersOf(1, 'axes') : (call.ints('axes') ?? [])
+  const rank = knownRank(data)
+  const axes = call.has(1) ? call.constantIntegers(1, 'axes') : (call.ints('axes') ?? [])
   if (!axes) throw new NotProven('reduces over axes that are not known')
   if (axes.length === 0 && call.int('noop_with_empty_axes', 0) !== 0) return data
-  const reduced = new Set(axes.length === 0 ? shapeOf(data).keys() : axes.map(axis => axisWithin(axis, rank)))
+  const reduced = new Set(axes.length === 0 ? knownShape(data).keys() : axes.map(axis => axisWithin(axis, rank)))
   for (const axis of reduced) keepOffRows(data, axis, 'reduces')
   return withoutAxes(data, reduced, call.int('keepdims', 1) !== 0)
 }
 
 function withoutAxes(data: TensorState, axes: ReadonlySet<number>, isKept: boolean): TensorState {
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   return tensor(
     isKept ? shape.map((size, axis) => (axes.has(axis) ? one : size)) : shape.filter((_, axis) => !axes.has(axis)),
     data,
@@ -35,25 +43,25 @@ function withoutAxes(data: TensorState, axes: ReadonlySet<number>, isKept: boole
 
 function pickExtreme(call: OperatorCall): State {
   const data = call.tensor(0)
-  const axis = axisWithin(call.int('axis', 0), rankOf(data))
+  const axis = axisWithin(call.int('axis', 0), knownRank(data))
   keepOffRows(data, axis, 'picks the largest or smallest')
   return withoutAxes(data, new Set([axis]), call.int('keepdims', 1) !== 0)
 }
 
 function topK(call: OperatorCall): readonly State[] {
   const data = call.tensor(0)
-  const axis = axisWithin(call.int('axis', -1), rankOf(data))
+  const axis = axisWithin(call.int('axis', -1), knownRank(data))
   keepOffRows(data, axis, 'picks the largest or smallest')
-  const count = call.has(1) ? call.integersOf(1, 'number of picks')?.[0] : call.int('k')
+  const count = call.has(1) ? call.constantIntegers(1, 'number of picks')?.[0] : call.int('k')
   const size = count === undefined ? call.symbols.unknownSize() : literal(count)
-  const picked = tensor(replaced(shapeOf(data), axis, size), data)
+  const picked = tensor(replaced(knownShape(data), axis, size), data)
   return [picked, picked]
 }
 
 function cumulate(call: OperatorCall): State {
   const data = call.tensor(0)
-  const [axis] = call.integersOf(1, 'axis') ?? []
+  const [axis] = call.constantIntegers(1, 'axis') ?? []
   if (axis === undefined) throw new NotProven('runs along an axis that is not known')
-  keepOffRows(data, axisWithin(axis, rankOf(data)), 'adds up or multiplies')
+  keepOffRows(data, axisWithin(axis, knownRank(data)), 'adds up or multiplies')
   return data
 }

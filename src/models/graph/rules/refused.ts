@@ -2,17 +2,17 @@ import { NotProven } from '../not-proven.ts'
 import type { Rule } from '../operator-call.ts'
 import { constant } from '../row-state.ts'
 
-/** Operators that are known to look at other rows, or at their number, and why. All others without a rule are not known. */
+/** Operators that are known to read other rows, or their number, and why. Nothing is known of others without a rule. */
 const reasons: Readonly<Record<string, string>> = {
   DynamicQuantizeLinear: 'takes one scale from all rows together (dynamic quantisation)',
   DynamicQuantizeMatMul: 'takes one scale from all rows together (dynamic quantisation)',
   DynamicQuantizeLSTM: 'takes one scale from all rows together (dynamic quantisation)',
-  NonZero: 'lists the places of all rows together',
+  NonZero: 'lists the positions of all rows together',
   Unique: 'compares all rows',
   NonMaxSuppression: 'compares all rows',
   MaxUnpool: 'writes to positions that count through all rows',
-  MaxRoiPool: 'reads rows by their place in the request',
-  RoiAlign: 'reads rows by their place in the request',
+  MaxRoiPool: 'reads rows by their position in the request',
+  RoiAlign: 'reads rows by their position in the request',
   EyeLike: 'numbers the rows',
   SplitToSequence: 'cuts the request into a list',
   NegativeLogLikelihoodLoss: 'is a loss over all rows',

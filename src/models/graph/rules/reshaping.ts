@@ -5,11 +5,11 @@ import {
   expectSameRows,
   hasRows,
   keepOffRows,
+  knownRank,
+  knownShape,
   type OperatorCall,
   type Rule,
-  rankOf,
   replaced,
-  shapeOf,
 } from '../operator-call.ts'
 import { reshapeTensor, resolveTarget } from '../reshape.ts'
 import {
@@ -59,7 +59,7 @@ function reshape(call: OperatorCall): State {
   const data = call.tensor(0)
   const target = call.opset < 5 ? call.ints('shape')?.map(literal) : call.sizes(1)
   if (!target) throw new NotProven('reshapes to a shape that is not known')
-  const shape = resolveTarget(call.symbols, shapeOf(data), target, call.int('allowzero', 0) !== 0)
+  const shape = resolveTarget(call.symbols, knownShape(data), target, call.int('allowzero', 0) !== 0)
   return reshapeTensor(resolveState(call.symbols, data), shape)
 }
 
@@ -75,7 +75,7 @@ function flatten(call: OperatorCall): State {
 }
 
 function flattenTensor(call: OperatorCall, data: TensorState): TensorState {
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const axis = call.int('axis', 1)
   const cut = axis === shape.length ? axis : axisWithin(axis, Math.max(1, shape.length))
   return reshapeTensor(data, [multiply(...shape.slice(0, cut)), multiply(...shape.slice(cut))])
@@ -83,7 +83,7 @@ function flattenTensor(call: OperatorCall, data: TensorState): TensorState {
 
 function transpose(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const order = call.ints('perm') ?? [...shape.keys()].reverse()
   if (order.length !== shape.length || new Set(order).size !== order.length)
     throw new NotProven('permutes another number of axes than there are')
@@ -94,14 +94,14 @@ function transpose(call: OperatorCall): State {
 }
 
 /** Up to opset 12 the axes are an attribute, then an input. */
-function axesOf(call: OperatorCall): number[] | undefined {
-  return call.has(1) ? call.integersOf(1, 'axes') : call.ints('axes')
+function readAxes(call: OperatorCall): number[] | undefined {
+  return call.has(1) ? call.constantIntegers(1, 'axes') : call.ints('axes')
 }
 
 function squeeze(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
-  const given = axesOf(call)
+  const shape = knownShape(data)
+  const given = readAxes(call)
   if (!given) {
     if (data.kind === 'rows') throw new NotProven('drops the axis of the rows when there is one row (it names no axes)')
     if (shape.some(size => literalValue(size) === undefined)) throw new NotProven('drops axes that are not known')
@@ -112,7 +112,7 @@ function squeeze(call: OperatorCall): State {
   }
   const axes = new Set(given.map(axis => axisWithin(axis, shape.length)))
   for (const axis of axes) if (hasRows(shape[axis])) throw new NotProven('drops the axis of the rows')
-  return withContentOf(
+  return withContent(
     data,
     tensor(
       shape.filter((_, axis) => !axes.has(axis)),
@@ -123,16 +123,16 @@ function squeeze(call: OperatorCall): State {
 
 function unsqueeze(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
-  const given = axesOf(call)
+  const shape = knownShape(data)
+  const given = readAxes(call)
   if (!given) throw new NotProven('adds axes that are not known')
   const axes = given.map(axis => axisWithin(axis, shape.length + given.length)).sort((a, b) => a - b)
   const wider = axes.reduce<Shape>((sizes, axis) => sizes.toSpliced(axis, 0, one), shape)
-  return withContentOf(data, tensor(wider, data))
+  return withContent(data, tensor(wider, data))
 }
 
-/** The same entries in the same order. */
-function withContentOf(data: TensorState, moved: TensorState): TensorState {
+/** Keeps the contents: the same entries in the same order. */
+function withContent(data: TensorState, moved: TensorState): TensorState {
   return data.kind === 'constant' && moved.kind === 'constant' ? constant(moved.shape, data.content) : moved
 }
 
@@ -141,7 +141,7 @@ function expand(call: OperatorCall): State {
   const data = call.tensor(0)
   const target = call.sizes(1)
   if (!target) throw new NotProven('expands to a shape that is not known')
-  return tensor(broadcastShapes(call.symbols, [shapeOf(data), target]), data)
+  return tensor(broadcastShapes(call.symbols, [knownShape(data), target]), data)
 }
 
 function constantOfShape(call: OperatorCall): State {
@@ -149,14 +149,14 @@ function constantOfShape(call: OperatorCall): State {
   if (!shape) return constant()
   const filled = tensor(shape)
   const count = literalValue(multiply(...shape))
-  const [fill] = call.dataOf('value') ?? []
+  const [fill] = call.smallTensor('value') ?? []
   const isInteger = typeof fill === 'bigint'
   if (filled.kind === 'rows' || !isInteger || count === undefined || count > 4096) return filled
   return constant(shape, Array(count).fill(literal(Number(fill))))
 }
 
 export function concat(symbols: SymbolTable, parts: readonly TensorState[], axis: number): TensorState {
-  const shapes = parts.map(shapeOf)
+  const shapes = parts.map(knownShape)
   const [first = []] = shapes
   const along = axisWithin(axis, first.length)
   const rows = parts.find(part => part.kind === 'rows')
@@ -185,13 +185,13 @@ export function concat(symbols: SymbolTable, parts: readonly TensorState[], axis
 
 function split(call: OperatorCall): readonly State[] {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const axis = axisWithin(call.int('axis', 0), shape.length)
   keepOffRows(data, axis, 'cuts')
-  const given = call.has(1) ? call.integersOf(1, 'sizes') : call.ints('split')
+  const given = call.has(1) ? call.constantIntegers(1, 'sizes') : call.ints('split')
   const whole = shape[axis] as Size
   const parts = call.int('num_outputs', call.outputCount)
-  const sizeOf = (index: number): Size => {
+  const readSize = (index: number): Size => {
     if (given) return literal(given[index] ?? 0)
     if (call.has(1)) return call.symbols.unknownSize()
     const length = literalValue(whole)
@@ -199,16 +199,16 @@ function split(call: OperatorCall): readonly State[] {
     const even = Math.ceil(length / parts)
     return literal(index < parts - 1 ? even : length - even * (parts - 1))
   }
-  return Array.from({ length: call.outputCount }, (_, index) => tensor(replaced(shape, axis, sizeOf(index)), data))
+  return Array.from({ length: call.outputCount }, (_, index) => tensor(replaced(shape, axis, readSize(index)), data))
 }
 
 /** Up to opset 10 the amounts are an attribute, then an input; from 18 on an input may name the axes. */
 function pad(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
-  const pads = call.has(1) ? call.integersOf(1, 'amounts') : call.ints('pads')
+  const shape = knownShape(data)
+  const pads = call.has(1) ? call.constantIntegers(1, 'amounts') : call.ints('pads')
   call.constant(2, 'fill')
-  const axes = call.has(3) ? call.integersOf(3, 'axes') : [...shape.keys()]
+  const axes = call.has(3) ? call.constantIntegers(3, 'axes') : [...shape.keys()]
   if (!pads || !axes || pads.length !== 2 * axes.length) throw new NotProven('pads by amounts that are not known')
   let padded: Shape = shape
   for (const [index, given] of axes.entries()) {
@@ -229,7 +229,7 @@ function pad(call: OperatorCall): State {
 function tile(call: OperatorCall): State {
   if (call.opset < 6) throw new NotProven('is of an operator set before 6')
   const data = call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const repeats = call.sizes(1)
   if (!repeats || repeats.length !== shape.length) throw new NotProven('repeats by amounts that are not known')
   const tiled = shape.map((size, axis) => {
@@ -253,7 +253,7 @@ function resize(call: OperatorCall): State {
   if (call.text('keep_aspect_ratio_policy', 'stretch') !== 'stretch')
     throw new NotProven('chooses its scale from several axes')
   const data = call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const axes = (call.ints('axes') ?? [...shape.keys()]).map(axis => axisWithin(axis, shape.length))
   if (call.opset >= 11 && call.has(3)) {
     const sizes = call.sizes(3)
@@ -271,7 +271,7 @@ function resize(call: OperatorCall): State {
 
 function scale(call: OperatorCall, scales: readonly number[] | undefined, given?: readonly number[]): State {
   const data = call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   const axes = given ?? [...shape.keys()]
   if (!scales || scales.length !== axes.length) throw new NotProven('scales by factors that are not known')
   const scaled = axes.reduce<Shape>((whole, axis, index) => {
@@ -292,29 +292,29 @@ function scale(call: OperatorCall, scales: readonly number[] | undefined, given?
 }
 
 function sequenceAt(call: OperatorCall): State {
-  const list = elementsOf(call)
-  const [place] = call.integersOf(1, 'position') ?? []
-  const element = place === undefined ? undefined : list.elements.at(place)
+  const list = listElements(call)
+  const [position] = call.constantIntegers(1, 'position') ?? []
+  const element = position === undefined ? undefined : list.elements.at(position)
   if (!element) throw new NotProven('picks from a list at a position that is not known')
   return element
 }
 
 function concatFromSequence(call: OperatorCall): State {
-  const parts = elementsOf(call).elements.map(element => {
+  const parts = listElements(call).elements.map(element => {
     if (element.kind !== 'rows' && element.kind !== 'constant') throw new NotProven('computes with the number of rows')
     return element
   })
   const axis = call.int('axis', 0)
   if (call.int('new_axis', 0) === 0) return concat(call.symbols, parts, axis)
-  const along = axisWithin(axis, rankOf(parts[0] as TensorState) + 1)
+  const along = axisWithin(axis, knownRank(parts[0] as TensorState) + 1)
   return concat(
     call.symbols,
-    parts.map(part => tensor(shapeOf(part).toSpliced(along, 0, one), part)),
+    parts.map(part => tensor(knownShape(part).toSpliced(along, 0, one), part)),
     along,
   )
 }
 
-function elementsOf(call: OperatorCall): List {
+function listElements(call: OperatorCall): List {
   const list = call.state(0)
   if (list.kind !== 'list' || list.elements.length === 0) throw new NotProven('reads a list that is not known')
   return list

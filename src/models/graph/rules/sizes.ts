@@ -1,5 +1,5 @@
 import { NotProven } from '../not-proven.ts'
-import { literalsOf, type OperatorCall, shapeOf } from '../operator-call.ts'
+import { knownShape, literalValues, type OperatorCall } from '../operator-call.ts'
 import { type Entry, integers, type Shape, type State } from '../row-state.ts'
 import {
   add,
@@ -14,7 +14,7 @@ import {
   sameSize,
 } from '../symbolic-size.ts'
 
-/** Contents of up to so many entries are followed. */
+/** The largest contents that are followed, in entries. */
 export const maxFollowedEntries = 4096
 
 /**
@@ -27,7 +27,7 @@ export function followSizes(call: OperatorCall): State | undefined {
   if (call.operator === 'Shape' || call.operator === 'Size') return shapeOrSize(call)
   const follow = followed[call.operator]
   if (!follow) return undefined
-  const operands = call.inputs.map(state => contentOf(call.symbols, state))
+  const operands = call.inputs.map(state => readContent(call.symbols, state))
   return operands.every(operand => operand !== undefined) ? follow(call, operands) : undefined
 }
 
@@ -36,8 +36,8 @@ interface Operand {
   readonly content: readonly Entry[]
 }
 
-/** Integers of unknown value are symbols of their own. */
-function contentOf(symbols: SymbolTable, state: State | undefined): Operand | undefined {
+/** Makes integers of unknown value symbols of their own. */
+function readContent(symbols: SymbolTable, state: State | undefined): Operand | undefined {
   if (!state) return { shape: [], content: [] }
   if (state.kind === 'rowCounts') return state
   if (state.kind !== 'constant' || !state.shape || state.shape.length > 1 || state.floats) return undefined
@@ -52,7 +52,7 @@ function shapeOrSize(call: OperatorCall): State {
   if (state.kind !== 'constant' && state.kind !== 'rows' && state.kind !== 'rowCounts')
     throw new NotProven('measures a list, for which there is no rule')
   if (state.kind === 'rows' && state.padding !== undefined) throw new NotProven('measures the longest row')
-  const shape = state.kind === 'rowCounts' ? state.shape : shapeOf(state)
+  const shape = state.kind === 'rowCounts' ? state.shape : knownShape(state)
   if (call.operator === 'Size') return integers([], [multiply(...shape)])
   const cut = shape.slice(call.int('start', 0), call.int('end'))
   return integers([literal(cut.length)], cut)
@@ -103,11 +103,11 @@ const followed: Readonly<Record<string, Follow>> = {
   },
   Gather: (call, [data, indices]) => {
     if (data?.shape.length !== 1 || !indices || call.int('axis', 0) > 0) return undefined
-    const places = literalsOf(indices.content.filter(entry => entry !== 'unusable'))
-    if (!places || places.length !== indices.content.length) return undefined
+    const positions = literalValues(indices.content.filter(entry => entry !== 'unusable'))
+    if (!positions || positions.length !== indices.content.length) return undefined
     return integers(
       indices.shape,
-      places.map(place => data.content.at(place) ?? 'unusable'),
+      positions.map(position => data.content.at(position) ?? 'unusable'),
     )
   },
   Slice: (call, operands) => {
@@ -149,7 +149,7 @@ const followed: Readonly<Record<string, Follow>> = {
   },
   Reshape: (call, [data, target]) => {
     const sizes =
-      call.opset < 5 ? call.ints('shape') : literalsOf(target?.content.filter(entry => entry !== 'unusable'))
+      call.opset < 5 ? call.ints('shape') : literalValues(target?.content.filter(entry => entry !== 'unusable'))
     if (!data || !sizes) return undefined
     if (sizes.length === 0 && data.content.length === 1) return integers([], data.content)
     const [size = 0] = sizes
@@ -211,7 +211,7 @@ function equality(a: Size, b: Size): Size | undefined {
   return isLengthAgainstNegative(a, right) || isLengthAgainstNegative(b, left) ? literal(0) : undefined
 }
 
-/** The shape that operands of rank 0 and 1 have together; undefined when they do not fit. */
+/** Broadcasts shapes of rank 0 and 1; undefined when they do not fit. */
 function longest(...operands: readonly Operand[]): Shape | undefined {
   const vectors = operands.filter(operand => operand.shape.length === 1)
   const count = Math.max(0, ...vectors.map(operand => operand.content.length))

@@ -1,5 +1,5 @@
 import { NotProven } from '../not-proven.ts'
-import { type OperatorCall, type Rule, shapeOf } from '../operator-call.ts'
+import { knownShape, type OperatorCall, type Rule } from '../operator-call.ts'
 import { type Rows, type State, type TensorState, tensor } from '../row-state.ts'
 import { literal, one } from '../symbolic-size.ts'
 
@@ -7,8 +7,8 @@ export const textRules: Readonly<Record<string, Rule>> = {
   StringNormalizer: stringNormalizer,
   StringSplit: call => {
     const data = call.tensor(0)
-    const words = tensor([...shapeOf(data), call.symbols.unknownSize()], data)
-    return [padded(words, ''), tensor(shapeOf(data), data)]
+    const words = tensor([...knownShape(data), call.symbols.unknownSize()], data)
+    return [padded(words, ''), tensor(knownShape(data), data)]
   },
   TfIdfVectorizer: tfIdfVectorizer,
 }
@@ -17,7 +17,7 @@ export const contribTextRules: Readonly<Record<string, Rule>> = {
   Tokenizer: call => {
     const data = call.tensor(0)
     if (call.int('mark', 0) !== 0) throw new NotProven('marks where the longest row ends')
-    return padded(tensor([...shapeOf(data), call.symbols.unknownSize()], data), call.text('pad_value', ''))
+    return padded(tensor([...knownShape(data), call.symbols.unknownSize()], data), call.text('pad_value', ''))
   },
 }
 
@@ -28,7 +28,7 @@ function padded(words: TensorState, padding: string): State {
 function stringNormalizer(call: OperatorCall): State {
   const data = call.tensor(0)
   if (call.texts('stopwords').length > 0) throw new NotProven('leaves out the rows that are stop words')
-  if (shapeOf(data).length !== 1) throw new NotProven('takes the rows for something else: it needs a list of texts')
+  if (knownShape(data).length !== 1) throw new NotProven('takes the rows for something else: it needs a list of texts')
   return data
 }
 
@@ -36,14 +36,14 @@ function stringNormalizer(call: OperatorCall): State {
 function tfIdfVectorizer(call: OperatorCall): State {
   const words = call.state(0)
   const data: TensorState = words.kind === 'rows' ? unpadded(words, call.texts('pool_strings')) : call.tensor(0)
-  const shape = shapeOf(data)
+  const shape = knownShape(data)
   if (data.kind === 'rows' && (shape.length !== 2 || data.axis !== 0))
     throw new NotProven('takes a vector for one row (it needs a table of two axes)')
   const width = Math.max(-1, ...(call.ints('ngram_indexes') ?? [])) + 1
   return tensor([...(shape.length === 2 ? [shape[0] ?? one] : []), literal(width)], data)
 }
 
-/** Words that only fill up a shorter row count for nothing, unless the vocabulary has them. */
+/** Words that only pad a shorter row do not count, unless the vocabulary has them. */
 function unpadded(words: Rows, vocabulary: readonly string[]): Rows {
   if (words.padding !== undefined && vocabulary.includes(words.padding))
     throw new NotProven('counts the words that fill up shorter rows')

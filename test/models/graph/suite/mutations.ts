@@ -106,9 +106,9 @@ const mutations: readonly Mutation[] = [
     to: "if (data.kind === 'rows' && indices.kind === 'rows') return indices\n  if (false) throw",
   },
   {
-    name: 'Gather, Slice: not rows by their place',
+    name: 'Gather, Slice: not rows by their position',
     file: 'rules/indexing.ts',
-    from: "if (!isWhole(size, cut)) throw new NotProven('picks rows by their place in the request')",
+    from: "if (!isWhole(size, cut)) throw new NotProven('picks rows by their position in the request')",
     to: '',
   },
   {

@@ -12,7 +12,7 @@ interface Variant {
 export function proveVariants(folder: string, prove = proveRowIndependence): readonly RowIndependence[] {
   const variants: Variant[] = JSON.parse(readFileSync(join(folder, 'variants.json'), 'utf8'))
   return variants.map(({ axes }, index) =>
-    prove(readOnnxModel(readFileSync(join(folder, `${index}.onnx`))), { rowAxisOf: input => axes[input] }),
+    prove(readOnnxModel(readFileSync(join(folder, `${index}.onnx`))), { findRowAxis: input => axes[input] }),
   )
 }
 

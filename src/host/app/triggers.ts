@@ -1,0 +1,100 @@
+import { StartupError } from '../../errors.ts'
+import type { Binding, RegisteredFunction } from './functions-core.ts'
+import { isTrigger } from './invocation-context.ts'
+
+/** A registered function and its trigger. */
+export interface Trigger {
+  readonly fn: RegisteredFunction
+  /** e.g. `httpTrigger`, `queueTrigger` */
+  readonly type: string
+  readonly binding: Binding
+}
+
+export interface HttpTrigger extends Trigger {
+  /** Without the route prefix. */
+  readonly route: string
+  /** In upper case. */
+  readonly methods: readonly string[]
+}
+
+/** A function as the start screen lists it. */
+export interface ListedFunction {
+  readonly name: string
+  readonly type: string
+  readonly isRunning: boolean
+  /** Why it does not run, where that can be changed. */
+  readonly skipReason?: string | undefined
+  readonly methods?: readonly string[]
+  /** Path with its parameters, e.g. `/api/items/{id}`. */
+  readonly path?: string
+}
+
+/** @throws StartupError when a function has no trigger */
+export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[] {
+  return [...functions].map(fn => {
+    const binding = Object.values(fn.metadata.bindings).find(isTrigger)
+    if (!binding) throw new StartupError(`function "${fn.name}" has no trigger`)
+    return { fn, type: binding.type, binding }
+  })
+}
+
+export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
+  return triggers.filter(isHttp).map(trigger => {
+    const { route, methods } = trigger.binding as { route?: string; methods?: readonly string[] }
+    return {
+      ...trigger,
+      // The host takes an empty route for none (host WebScriptHostHttpRoutesManager).
+      route: route || trigger.fn.name,
+      methods: (methods ?? ['GET', 'POST']).map(method => method.toUpperCase()),
+    }
+  })
+}
+
+/** Which functions without an HTTP trigger run, and why others do not; by name. */
+export interface BackgroundState {
+  readonly running: ReadonlySet<string>
+  readonly skipReasons: ReadonlyMap<string, string>
+}
+
+/** Lists the functions in the order of `func start`: HTTP first. */
+export function listFunctions(
+  triggers: readonly Trigger[],
+  routePrefix: string,
+  { running, skipReasons }: BackgroundState,
+): ListedFunction[] {
+  const http = httpTriggers(triggers).map(({ fn, type, methods, route }) => ({
+    name: fn.name,
+    type,
+    isRunning: true,
+    methods,
+    path: `/${[routePrefix, route.replace(/^\//, '')].filter(part => part !== '').join('/')}`,
+  }))
+  const others = triggers
+    .filter(trigger => !isHttp(trigger))
+    .map(({ fn: { name }, type }) => ({
+      name,
+      type,
+      isRunning: running.has(name),
+      skipReason: skipReasons.get(name),
+    }))
+  return [...http, ...others]
+}
+
+/** Returns one sentence for each input and output that a function registers and this host does not serve. */
+export function unservedBindings(triggers: readonly Trigger[]): string[] {
+  return triggers.flatMap(({ fn }) =>
+    Object.entries(fn.metadata.bindings)
+      .filter(([name, binding]) => !isTrigger(binding) && !(name === '$return' && binding.type === 'http'))
+      .map(([, { type, direction }]) => {
+        const consequence =
+          direction === 'in'
+            ? `an input of type ${type}: it stays undefined`
+            : `an output of type ${type}: nothing is written to it`
+        return `Function '${fn.name}' has ${consequence}, because this host serves triggers only.`
+      }),
+  )
+}
+
+function isHttp({ type }: Trigger): boolean {
+  return type.toLowerCase() === 'httptrigger'
+}

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { StartupError } from '../../errors.ts'
+
+/** The services of Azurite, in the order of ports and URLs below. */
+export const azuriteServices = ['blob', 'queue', 'table'] as const
+
+const startTimeoutMs = 60_000
+const stopTimeoutMs = 5_000
+/**
+ * Azurite does not notice that its parent was killed: this script, loaded into it, ends it when the IPC channel breaks. The
+ * channel is unreferenced, because Azurite ends once its servers are closed.
+ */
+const endWithParent =
+  "data:text/javascript,process.on('disconnect',()=>process.kill(process.pid,'SIGTERM'));process.channel.unref()"
+
+/** Whether Azurite is installed: it is a development dependency. */
+export function hasAzurite(): boolean {
+  return azuriteScript() !== undefined
+}
+
+/** One process of Azurite, from its start to its end. */
+export class AzuriteProcess {
+  /** Loopback addresses of the services. */
+  readonly urls: readonly URL[]
+  /** Resolves when the process has ended, with the signal or `exit <code>`. */
+  readonly ended: Promise<string>
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, urls: readonly URL[]) {
+    this.#child = child
+    this.urls = urls
+    this.ended = once(child, 'exit').then(([code, signal]) => String(signal ?? `exit ${code}`))
+  }
+
+  /**
+   * @param dataArgs  flags that say where the data is
+   * @param ports     of the services; 0 picks a free one
+   * @throws StartupError when Azurite does not start
+   */
+  static async start(dataArgs: readonly string[], ports: readonly number[]): Promise<AzuriteProcess> {
+    const script = azuriteScript()
+    if (!script) throw new StartupError('azurite is not installed')
+    const listen = azuriteServices.flatMap((each, index) => [
+      `--${each}Host`,
+      '127.0.0.1',
+      `--${each}Port`,
+      `${ports[index]}`,
+    ])
+    const flags = ['--silent', '--disableTelemetry', '--skipApiVersionCheck']
+    const child = spawn(process.execPath, ['--import', endWithParent, script, ...dataArgs, ...listen, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      detached: process.platform !== 'win32', // Ctrl-C is for the host: storage stays until the host has stopped
+      windowsHide: true,
+    })
+    try {
+      return new AzuriteProcess(child, await readUrls(child))
+    } catch (error) {
+      await end(child)
+      throw error
+    }
+  }
+
+  /** @returns whether Azurite ended on SIGTERM, or had to be killed */
+  end(): Promise<'ended' | 'killed'> {
+    return end(this.#child)
+  }
+}
+
+function azuriteScript(): string | undefined {
+  try {
+    const packageFile = createRequire(import.meta.url).resolve('azurite/package.json')
+    const { bin } = JSON.parse(readFileSync(packageFile, 'utf8'))
+    return join(dirname(packageFile), bin.azurite)
+  } catch {
+    return undefined
+  }
+}
+
+/** Azurite prints one line per service, e.g. `Azurite Blob service successfully listening at http://127.0.0.1:40123`. */
+function readUrls(child: ChildProcess): Promise<URL[]> {
+  return new Promise((resolve, reject) => {
+    const urls = new Map<string, URL>()
+    let stderr = ''
+    const fail = (why: string) => {
+      clearTimeout(timer)
+      reject(new StartupError(`local storage (Azurite) did not start: ${why}${stderr && `\n${stderr}`}`))
+    }
+    const timer = setTimeout(
+      () => fail(`its services did not listen within ${startTimeoutMs / 1000} s`),
+      startTimeoutMs,
+    )
+    child.stderr!.setEncoding('utf8').on('data', text => {
+      stderr = (stderr + text).slice(-2000)
+    })
+    createInterface({ input: child.stdout! }).on('line', line => {
+      const [, service, url] = /Azurite (\w+) service (?:is )?successfully listening at (\S+)/.exec(line) ?? []
+      if (!service || !url) return
+      urls.set(service.toLowerCase(), new URL(url))
+      if (urls.size < azuriteServices.length) return
+      clearTimeout(timer)
+      resolve(azuriteServices.map(each => urls.get(each) as URL))
+    })
+    child.on('error', error => fail(error.message))
+    child.on('exit', (code, signal) => fail(`it ended with ${signal ?? `exit code ${code}`}`))
+  })
+}
+
+async function end(child: ChildProcess): Promise<'ended' | 'killed'> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return 'ended'
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
+  await exited
+  clearTimeout(timer)
+  return child.signalCode === 'SIGKILL' ? 'killed' : 'ended'
+}

@@ -1,0 +1,133 @@
+import { mkdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { StartupError } from '../../errors.ts'
+import { AzuriteProcess, azuriteServices } from './azurite-process.ts'
+import { lockFolder } from './folder-lock.ts'
+
+/** Storage for this machine only. */
+export interface LocalStorage {
+  readonly connectionString: string
+  /** Whether the data is still there after the next start. */
+  readonly isPersistent: boolean
+  /** @returns whether Azurite ended on SIGTERM, or had to be killed */
+  stop(): Promise<'ended' | 'killed'>
+}
+
+/** Azurite's account, which is the same everywhere and published in its documentation. */
+const account = 'devstoreaccount1'
+const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=='
+
+/** The delay before a restart doubles from the first value up to the other. */
+const firstRetryDelayMs = 200
+const maxRetryDelayMs = 10_000
+
+/**
+ * Whether the app is to use local storage.
+ *
+ * @param environment  with the values of local.settings.json
+ */
+export function usesLocalStorage({ AzureWebJobsStorage }: NodeJS.ProcessEnv): boolean {
+  return !AzureWebJobsStorage || /^\s*UseDevelopmentStorage=true;?\s*$/i.test(AzureWebJobsStorage)
+}
+
+/** Advice for damaged files: Azurite's own message names no file. */
+export function damageAdvice(folder: string): string {
+  return `If its files in ${folder} are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results.`
+}
+
+/**
+ * Starts Azurite on free loopback ports, and restarts it on the same ports when it dies, so that the connection string stays
+ * valid.
+ *
+ * @param location  folder for the data; when another host uses it, the data is in memory only
+ * @param log       takes a line when Azurite has died, and when it is running again
+ * @throws StartupError when Azurite does not start the first time, or the folder cannot be created
+ */
+export async function startAzurite(location: string, log: (line: string) => void): Promise<LocalStorage> {
+  makeFolder(location)
+  const lock = await lockFolder(location) // two processes would damage each other's files
+  const dataArgs = lock ? ['--location', location] : ['--inMemoryPersistence']
+  const supervisor = new AzuriteSupervisor(dataArgs, lock ? damageAdvice(location) : undefined, log)
+  try {
+    await supervisor.start(azuriteServices.map(() => 0))
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+  const stop = async () => {
+    const how = await supervisor.stop()
+    lock?.release()
+    return how
+  }
+  return { connectionString: buildConnectionString(supervisor.urls), isPersistent: lock !== undefined, stop }
+}
+
+/** @throws StartupError */
+function makeFolder(location: string): void {
+  try {
+    mkdirSync(location, { recursive: true })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new StartupError(`local storage (Azurite) did not start: folder ${location} cannot be created (${code})`, {
+      cause,
+    })
+  }
+}
+
+/** Keeps one Azurite running on the same ports. */
+class AzuriteSupervisor {
+  urls: readonly URL[] = []
+  readonly #dataArgs: readonly string[]
+  readonly #advice: string | undefined
+  readonly #log: (line: string) => void
+  readonly #stopping = new AbortController()
+  #process: AzuriteProcess | undefined
+  #restart: Promise<void> = Promise.resolve()
+
+  constructor(dataArgs: readonly string[], advice: string | undefined, log: (line: string) => void) {
+    this.#dataArgs = dataArgs
+    this.#advice = advice
+    this.#log = log
+  }
+
+  async start(ports: readonly number[]): Promise<void> {
+    const started = await AzuriteProcess.start(this.#dataArgs, ports)
+    this.#process = started
+    this.urls = started.urls
+    started.ended.then(how => {
+      if (!this.#stopping.signal.aborted) this.#restart = this.#restartAfter(how)
+    })
+  }
+
+  async stop(): Promise<'ended' | 'killed'> {
+    this.#stopping.abort()
+    await this.#restart
+    return (await this.#process?.end()) ?? 'ended'
+  }
+
+  async #restartAfter(how: string): Promise<void> {
+    const loss = this.#dataArgs.includes('--location') ? 'writes of its last seconds may be lost' : 'its data is lost'
+    this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Restarting it.`)
+    const ports = this.urls.map(({ port }) => Number(port))
+    for (let delayMs = firstRetryDelayMs; ; delayMs = Math.min(maxRetryDelayMs, delayMs * 2)) {
+      // The wait ends early when the host stops.
+      await delay(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      if (this.#stopping.signal.aborted) return
+      try {
+        await this.start(ports)
+        this.#log('Local storage (Azurite) is running again.')
+        return
+      } catch (error) {
+        this.#log([(error as Error).message, this.#advice, 'Trying again.'].filter(Boolean).join('\n'))
+      }
+    }
+  }
+}
+
+function buildConnectionString(urls: readonly URL[]): string {
+  const endpoints = azuriteServices.map((each, index) => {
+    const name = each.charAt(0).toUpperCase() + each.slice(1)
+    return `${name}Endpoint=${urls[index]?.origin}/${account};`
+  })
+  return `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};${endpoints.join('')}`
+}

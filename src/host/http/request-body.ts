@@ -1,0 +1,116 @@
+import type { IncomingMessage } from 'node:http'
+import { BodyTooLarge } from '../../errors.ts'
+
+/** The client left before the body was complete. */
+export class BodyAborted extends Error {
+  constructor() {
+    super('the client closed the connection before the request body was complete')
+    this.name = 'BodyAborted'
+  }
+}
+
+/** Memory for a body is allocated ahead up to this size, and then as the body arrives: its length is only declared. */
+const preallocatedBytes = 2 ** 20
+
+/** Whether a request has a body. GET and HEAD have none, whatever follows them, as in the library. */
+export function hasBody(incoming: IncomingMessage): boolean {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return false
+  const { headers } = incoming
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
+}
+
+/**
+ * Reads the whole body into an ArrayBuffer of its own and of its exact size, so that it can be transferred.
+ *
+ * @throws BodyTooLarge, BodyAborted
+ */
+export function readBody(incoming: IncomingMessage, limitBytes: number): Promise<ArrayBuffer> {
+  const length = declaredLength(incoming)
+  if (length !== undefined && length > limitBytes) return Promise.reject(new BodyTooLarge(limitBytes))
+  return new Promise((resolve, reject) => {
+    let bytes = new Uint8Array(Math.min(length ?? 0, preallocatedBytes))
+    let size = 0
+    const finish = () => {
+      incoming.off('data', take).off('end', succeed).off('error', abort).off('close', abort)
+    }
+    const take = (chunk: Buffer) => {
+      if (size + chunk.length > limitBytes) {
+        finish()
+        incoming.pause()
+        reject(new BodyTooLarge(limitBytes))
+        return
+      }
+      if (size + chunk.length > bytes.length) bytes = grow(bytes, size + chunk.length, length ?? limitBytes)
+      bytes.set(chunk, size)
+      size += chunk.length
+    }
+    const succeed = () => {
+      finish()
+      resolve(size === bytes.length ? bytes.buffer : bytes.buffer.transfer(size))
+    }
+    const abort = () => {
+      finish()
+      incoming.on('error', () => {}) // one may still come
+      reject(new BodyAborted())
+    }
+    if (incoming.destroyed && !incoming.complete) return abort()
+    incoming.on('data', take).on('end', succeed).on('error', abort).on('close', abort)
+  })
+}
+
+/**
+ * Yields the body as it arrives. The connection stays usable when the reader stops early.
+ *
+ * @throws BodyTooLarge, BodyAborted
+ */
+export async function* streamBody(incoming: IncomingMessage, limitBytes: number): AsyncGenerator<Uint8Array> {
+  let size = 0
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+      size += chunk.length
+      if (size > limitBytes) throw new BodyTooLarge(limitBytes)
+      yield chunk
+    }
+  } catch (error) {
+    throw incoming.complete || error instanceof BodyTooLarge ? error : new BodyAborted()
+  }
+}
+
+/** @returns bytes; undefined when the body is chunked */
+function declaredLength(incoming: IncomingMessage): number | undefined {
+  const { headers } = incoming
+  if (headers['transfer-encoding'] !== undefined) return undefined
+  return Number(headers['content-length'] ?? 0)
+}
+
+function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, limitBytes: number): Uint8Array<ArrayBuffer> {
+  const capacity = Math.min(Math.max(needed, bytes.length * 2, 16_384), Math.max(needed, limitBytes))
+  return new Uint8Array(bytes.buffer.transfer(capacity))
+}
+
+/** Up to this size the rest of a body is read and discarded to keep the connection; a longer one closes it. */
+const maxDiscardBytes = 256 * 1024
+/** How long and how much a client may go on sending after its response, so that it gets to read the response. */
+const linger = { maxMs: 10_000, maxBytes: 2 ** 30 }
+
+/** Whether more of the request may still come than is worth discarding to keep the connection. */
+export function isTooLongToDiscard(incoming: IncomingMessage): boolean {
+  return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > maxDiscardBytes
+}
+
+/** Reads and discards the rest of the body. */
+export function discardBody(incoming: IncomingMessage): Promise<void> {
+  return new Promise(resolve => {
+    let size = 0
+    const finish = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    const timer = setTimeout(finish, linger.maxMs)
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > linger.maxBytes) finish()
+    })
+    incoming.on('end', finish).on('close', finish).on('error', finish).resume()
+  })
+}

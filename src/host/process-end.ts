@@ -1,0 +1,75 @@
+/** The ways in which the host process ends: on a signal, after a crash, or because it cannot start. */
+import { StartupError } from '../errors.ts'
+import { AppLoadError } from './app/load-app.ts'
+import { describe } from './host-log.ts'
+
+/** Sent before a crashed process ends. The supervisor kills one that does not end soon. */
+export interface Ending {
+  readonly type: 'ending'
+}
+
+/** The exit code of a crash; the supervisor starts a new process. */
+const crashExitCode = 70
+/** How long sending the message to the supervisor may take. */
+const sendTimeoutMs = 1000
+
+/**
+ * Stops the process on SIGTERM and SIGINT, and when the supervisor is gone. A second signal ends it at once.
+ *
+ * @param stop  finishes what is in progress
+ */
+export function stopOnSignals(stop: () => Promise<void>): void {
+  let isStopping = false
+  const onSignal = () => {
+    if (isStopping) endAtOnce()
+    isStopping = true
+    stop().then(
+      () => process.exit(0),
+      error => {
+        console.error(`stopping failed: ${explainCause(error)}`)
+        endAtOnce()
+      },
+    )
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  process.on('disconnect', () => {
+    if (!isStopping) onSignal()
+  })
+}
+
+/** `process.exit` waits for worker threads, and so for native code that runs in one. */
+function endAtOnce(): void {
+  process.kill(process.pid, 'SIGKILL')
+}
+
+/** Logs an error that nothing caught, and ends the process as crashed. */
+export function endOnUncaughtErrors(): void {
+  const end = (label: string) => (error: unknown) => {
+    console.error(`[${new Date().toISOString()}] ${label}: ${describe(error)}`)
+    endCrashed()
+  }
+  process.on('uncaughtException', end('Uncaught exception'))
+  process.on('unhandledRejection', end('Unhandled rejection'))
+}
+
+/**
+ * Ends the process as crashed. Tells the supervisor first, so that it can kill a process that does not end:
+ * `process.exit` waits for native code in worker threads, and such code may be why the host has to end.
+ */
+export function endCrashed(): void {
+  const exit = () => process.exit(crashExitCode)
+  if (!process.send || !process.connected) return exit()
+  const ending: Ending = { type: 'ending' }
+  setTimeout(exit, sendTimeoutMs)
+  process.send(ending, undefined, undefined, exit)
+}
+
+/** Why the host cannot start: one line for what the operator can fix, the stack for everything else. */
+export function explain(error: unknown): string {
+  if (error instanceof AppLoadError) return `error: ${error.message}: ${explainCause(error.cause)}`
+  return `error: ${explainCause(error)}`
+}
+
+function explainCause(error: unknown): string {
+  return error instanceof StartupError ? error.message : describe(error)
+}
