@@ -20,7 +20,7 @@ import type { DispatchMessage, ServiceAssignment, WorkerBootData } from '../work
 import { NativeCallGuard } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
 import { RequestStates } from '../workers/transport/request-states.ts'
-import { openRunRecord, recordDispatch, recordEnd } from '../workers/transport/run-records.ts'
+import { recordDispatch, recordEnd, startRecording } from '../workers/transport/run-records.ts'
 
 /** What its owner gave it, out of the reach of the scripts that will run here. */
 function takeData(): { guard: NativeCallGuard; port: MessagePort } {
@@ -53,7 +53,7 @@ const parts: WorkerParts = {
   describeOutput,
 }
 
-async function main({ spec, states: memory, trace }: ServiceAssignment): Promise<void> {
+async function main({ spec, states: memory, record }: ServiceAssignment): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
@@ -62,7 +62,7 @@ async function main({ spec, states: memory, trace }: ServiceAssignment): Promise
       outliveLateErrors()
     }
     const states = new RequestStates(memory)
-    if (trace) openRunRecord(trace, spec.service, states)
+    if (record) startRecording(record, spec.service, states)
     const { service, report } = await loadService(spec, parts)
     const runner = new DispatchRunner(service, states, post)
     port.on('message', (packed: DispatchMessage) => score(runner, packed).catch(endThread))

@@ -175,8 +175,8 @@ export class ScoringService {
   }
 
   /** Opens the account of a request whose body is to be read; it has to be released. */
-  openAccount(): { readonly held: HeldBytes; readonly turns: DecompressionLimits } {
-    return { held: this.bytes.open(), turns: this.#decompressionLimits }
+  openAccount(): { readonly held: HeldBytes; readonly decompression: DecompressionLimits } {
+    return { held: this.bytes.open(), decompression: this.#decompressionLimits }
   }
 
   async stop(): Promise<void> {

@@ -7,17 +7,17 @@ const always = () => true
 
 describe('ConcurrencyLimit', () => {
   it('lets a few at a time begin, in order, and refuses when too many wait', async () => {
-    const turns = new ConcurrencyLimit(2, 3)
+    const limit = new ConcurrencyLimit(2, 3)
     const begun: number[] = []
     const ends: (() => void)[] = []
     const all = Array.from({ length: 5 }, (_, index) =>
-      turns.take(() => {
+      limit.run(() => {
         begun.push(index)
         return new Promise<number>(resolve => ends.push(() => resolve(index)))
       }, always),
     )
     await assert.rejects(
-      turns.take(async () => {}, always),
+      limit.run(async () => {}, always),
       { code: 'QUEUE_FULL', retryAfterSeconds: 1 },
     )
     for (let ended = 0; ended < 5; ended++) {
@@ -36,11 +36,11 @@ describe('ConcurrencyLimit', () => {
         fc.array(outcome, { maxLength: 12 }),
         fc.integer({ min: 1, max: 3 }),
         async (outcomes, atATime) => {
-          const turns = new ConcurrencyLimit(atATime, 100)
+          const limit = new ConcurrencyLimit(atATime, 100)
           let under = 0
           const settled = await Promise.allSettled(
             outcomes.map(how =>
-              turns.take(
+              limit.run(
                 async () => {
                   assert.ok(++under <= atATime)
                   await new Promise(done => setImmediate(done))
@@ -56,7 +56,7 @@ describe('ConcurrencyLimit', () => {
             each.status === 'rejected' ? 'fails' : each.value === 'done' ? 'ends' : 'unwanted',
           )
           assert.deepEqual(seen, outcomes)
-          assert.equal(await turns.take(async () => 'free', always), 'free')
+          assert.equal(await limit.run(async () => 'free', always), 'free')
         },
       ),
     )

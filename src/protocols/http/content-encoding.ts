@@ -41,7 +41,7 @@ const pieceBytes = 2 ** 18
 interface UnpackingRequest {
   /** Of the request: what is packed counts already, what comes out is added. */
   readonly held: HeldBytes
-  readonly turns: DecompressionLimits
+  readonly decompression: DecompressionLimits
   readonly isAbandoned: () => boolean
 }
 
@@ -55,15 +55,16 @@ export async function unpackBody(
   body: Uint8Array,
   contentEncoding: string,
   maxBytes: number,
-  { held, turns, isAbandoned }: UnpackingRequest,
+  { held, decompression, isAbandoned }: UnpackingRequest,
 ): Promise<Uint8Array> {
   const encoding = contentEncoding.trim().toLowerCase()
   if (encoding === '' || encoding === 'identity') return body
   const coding = codingOf(encoding, body)
-  const isWanted = () => !isAbandoned()
+  const isNeeded = () => !isAbandoned()
   try {
-    let plain = await turns.small.take(() => unpackSmall(coding, body, maxBytes, held), isWanted)
-    if (plain === 'larger') plain = await turns.large.take(() => unpackLarge(coding, body, maxBytes, held), isWanted)
+    let plain = await decompression.small.run(() => unpackSmall(coding, body, maxBytes, held), isNeeded)
+    if (plain === 'larger')
+      plain = await decompression.large.run(() => unpackLarge(coding, body, maxBytes, held), isNeeded)
     if (plain === undefined) throw new ScoringError('BODY_ABORTED', 'The caller closed the connection.')
     held.replace(plain.byteLength)
     return plain

@@ -10,7 +10,7 @@ export interface BodyAccount {
   /** Of the request: it holds nothing yet. */
   readonly held: HeldBytes
   /** Of the service. */
-  readonly turns: DecompressionLimits
+  readonly decompression: DecompressionLimits
 }
 
 /** The slowest upload that is waited for. */

@@ -5,7 +5,6 @@ import { type Failure, failure } from '../../scheduling/inference-result.ts'
 import type { WorkerMessage } from '../transport/messages.ts'
 import { type CrossingResult, packResults, packTensors } from '../transport/packed-dispatch.ts'
 import type { RequestStates } from '../transport/request-states.ts'
-import { threadClock } from '../transport/request-states.ts'
 import { sendBody } from '../transport/streamed-body.ts'
 import type { Codec, RunOutput } from './codec.ts'
 import type { LoadedService } from './load-service.ts'
@@ -70,7 +69,7 @@ export class DispatchResults {
   begin(index: number): boolean {
     // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
     if (!this.#service.isBuiltIn && this.#results.length > 0) this.flush()
-    this.#states.startedAt = threadClock()
+    this.#states.markStart()
     const isBegun = this.#states.change(index, requestState.waiting, requestState.running)
     if (!isBegun) this.takenBack()
     return isBegun
@@ -94,7 +93,7 @@ export class DispatchResults {
       const encodeMs = now - startedAt
       // All the rest: others had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
-      this.#states.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
+      this.#states.setTimings(index, { batchMs: Math.max(0, batchMs), decodeMs, runMs, encodeMs })
       this.#add(index, output)
     }
     try {

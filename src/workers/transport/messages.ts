@@ -8,28 +8,30 @@ import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { PackedRequests, PackedResults } from './packed-dispatch.ts'
 import type { RecordLocation } from './run-records.ts'
 
-/** What a thread is started with. */
+/** The data that a thread is started with, before it has a service. */
 export interface WorkerBootData {
+  /** Memory of the native-call guard. */
   readonly guard: SharedArrayBuffer
-  /** All that is said between a thread and its owner; `parentPort` belongs to whatever the scripts there import. */
+  /** Carries all messages between a thread and its owner; `parentPort` belongs to whatever the scripts in the thread import. */
   readonly port: MessagePort
 }
 
-/** The first message to a thread: what makes it a thread of a service. */
+/** The first message to a thread: the service that it is to load. */
 export interface ServiceAssignment {
   readonly spec: ServiceSpec
+  /** Memory of the request states. */
   readonly states: SharedArrayBuffer
-  /** Where it writes down what it runs; undefined: nowhere. */
-  readonly trace: RecordLocation | undefined
+  /** Where the thread records what it runs; undefined: nowhere. */
+  readonly record: RecordLocation | undefined
 }
 
-/** To the thread: score these. One dispatch at a time. */
+/** A further message to a thread: requests to score. One dispatch at a time. */
 export interface DispatchMessage extends PackedRequests {
-  /** Which of the requests that the last dispatch yielded go on, by position; they come before the others. Absent: none. */
+  /** Positions in the last `yielded` of the requests to resume; they come before the others. Absent: none. */
   readonly resumed?: readonly number[] | undefined
 }
 
-/** From the thread. */
+/** A message of a thread. */
 export type WorkerMessage =
   | { readonly type: 'loaded'; readonly report: LoadReport }
   | { readonly type: 'load-failed'; readonly reason: string }
@@ -37,9 +39,9 @@ export type WorkerMessage =
       readonly type: 'results'
       readonly indexes: readonly number[]
       readonly results: PackedResults
-      /** Nothing of the dispatch is left. */
+      /** The dispatch is done. */
       readonly isLast: boolean
-      /** Requests that it has begun and holds for the next dispatch, which may resume them. Only with `isLast`. */
+      /** Indexes of the requests that the thread holds for the next dispatch to resume; only with `isLast`. Absent: none. */
       readonly yielded?: readonly number[] | undefined
     } & RunStats)
 
@@ -69,7 +71,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null
 }
 
-/** As far as somebody computes with it: the rest is shown. */
+/** Checks the members that we compute with; the others are only shown. */
 function isReport(report: unknown): boolean {
   if (!isFields(report)) return false
   const { scriptKind, takesHeaders, executionProvider, inputs, outputs, isBatchable, notes, loadMs, warmUpMs } = report
@@ -88,7 +90,7 @@ function isTensorInfo(info: unknown): boolean {
   return isFields(info) && typeof info.name === 'string' && typeof info.dtype === 'string' && isShape(info.shape)
 }
 
-/** undefined: any shape. */
+/** A shape may be absent: any shape is taken. */
 function isShape(shape: unknown): boolean {
   return shape === undefined || Array.isArray(shape)
 }
@@ -125,7 +127,7 @@ function takeIndexes(indexes: readonly unknown[], expected: Uint8Array): boolean
   return true
 }
 
-/** An error, or the answer of a script that takes whole requests. */
+/** Whether a result that is not text is one: a failure, tensors, or the response of a script that takes raw requests. */
 function isOtherResult(result: unknown): boolean {
   if (!isFields(result)) return false
   if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
@@ -138,7 +140,7 @@ function isOtherResult(result: unknown): boolean {
     (status as number) <= 599 &&
     Array.isArray(headers) &&
     headers.every(pair => Array.isArray(pair) && pair.length === 2 && pair.every(each => typeof each === 'string')) &&
-    (body instanceof Uint8Array || body instanceof MessagePort) // a port: it is still to come
+    (body instanceof Uint8Array || body instanceof MessagePort) // a port: the body is streamed
   )
 }
 

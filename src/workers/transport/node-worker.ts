@@ -6,13 +6,12 @@ import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { WorkerEvent, WorkerThread } from '../pool/worker-thread.ts'
-import type { DispatchMessage, ServiceAssignment, WorkerMessage } from './messages.ts'
-import { readWorkerMessage } from './messages.ts'
+import { type DispatchMessage, readWorkerMessage, type ServiceAssignment, type WorkerMessage } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
 import type { NativeCallGuard } from './native-call-guard.ts'
 import { buffersToMove, packRequests, unpackResults } from './packed-dispatch.ts'
 import { takePrewarmedWorker } from './prewarmed-worker.ts'
-import { asPerformanceNow, RequestStates, threadClock } from './request-states.ts'
+import { RequestStates } from './request-states.ts'
 import type { RunRecords } from './run-records.ts'
 import { receiveBody } from './streamed-body.ts'
 
@@ -57,8 +56,8 @@ export class NodeWorker implements WorkerThread {
     const states = new SharedArrayBuffer(RequestStates.bytes)
     this.#states = new RequestStates(states)
     this.#providers = providersOfService(spec)
-    const trace = records?.take()
-    const start: ServiceAssignment = { spec, states, trace }
+    const record = records?.take()
+    const start: ServiceAssignment = { spec, states, record }
     port.postMessage(start)
     this.#threadId = worker.threadId
     passOnLines(spec.service, worker.stdout, process.stdout)
@@ -73,7 +72,7 @@ export class NodeWorker implements WorkerThread {
       // Its last messages may still be on their way.
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
-      if (trace) records?.giveBack(trace)
+      if (record) records?.giveBack(record)
       webgpuMutex().unlock(this.#threadId)
       if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
       onEvent({ kind: 'exited', ...(this.#exit ?? { isOutOfMemory: false, detail: `exit code ${code}` }) })
@@ -83,7 +82,7 @@ export class NodeWorker implements WorkerThread {
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
     const count = resumed.length + requests.length
     this.#states.clear(count)
-    this.#states.startedAt = threadClock()
+    this.#states.markStart()
     this.#isBusy = true
     this.#expected.fill(0)
     this.#expected.fill(1, 0, count)
@@ -110,7 +109,7 @@ export class NodeWorker implements WorkerThread {
   }
 
   runningSince(): number {
-    return asPerformanceNow(this.#states.startedAt)
+    return this.#states.startedAt
   }
 
   computedMs(): number {

@@ -6,22 +6,22 @@ import type { Failure, InferenceResult, Output, TensorOutputs, Timings } from '.
 import { Tensor } from '../../tensor/tensor.ts'
 
 /**
- * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
- * allocated anew, so small bodies share one buffer and what is alike is said once.
+ * A dispatch as it crosses to the thread. Every object in a message is written and read key by key, and every buffer is
+ * allocated anew, so small bodies share one buffer, and what requests have in common is written once.
  */
 export interface PackedRequests {
-  /** The small bodies, one after the other, each at a multiple of 8 bytes, so that numbers in it can be read in place. */
+  /** The small bodies, one after the other, each from a multiple of 8 bytes on, so that its numbers can be read without a copy. */
   readonly small: Uint8Array
-  /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
+  /** Bytes of each body in `small`; -1: the body is the next one of `moved`. */
   readonly lengths: readonly number[]
   readonly moved: readonly Uint8Array[]
-  /** One for all, or one for each; as with `contentType`. */
+  /** One for all requests, or a list; so is `contentType`. */
   readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
-  /** Inputs of those that came as tensors; copied as they cross. */
+  /** Inputs of the requests that came as tensors, which are copied. */
   readonly tensors: readonly (PackedTensors | undefined)[] | undefined
-  /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
+  /** Ids of the requests, a line each; empty: there is none. Ids come in headers, which have no line ends. */
   readonly ids: string
 }
 
@@ -72,10 +72,10 @@ function aligned(length: number): number {
   return Math.ceil(length / 8) * 8
 }
 
-/** Buffers to move rather than copy. */
+/** @returns the buffers to move rather than copy */
 export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
   const bodies = moved.map(body => body.buffer as ArrayBuffer)
-  // `small` is a copy already, that nobody else needs; moving pays from some size on.
+  // `small` is a copy already; moving it pays from some size on.
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
@@ -106,16 +106,16 @@ export function unpackRequests({
   })
 }
 
-/** A result as it crosses: a body that is still to come has a port of its own. Timings are in the shared states. */
+/** A result as it crosses: a streamed body is a port. Timings are in the shared request states. */
 export type CrossingResult =
   | Exclude<Output<Uint8Array | MessagePort>, TensorOutputs>
   | { readonly kind: 'tensors'; readonly outputs: PackedTensors }
   | Failure
 
-/** Results on their way back: text, which most are, as a list. */
+/** Results as they cross: text, which most are, in a list. */
 export interface PackedResults {
   readonly texts: readonly (string | undefined)[]
-  /** Those that are not text, by their position. */
+  /** The results that are not text, in order of their positions. */
   readonly others: readonly (readonly [position: number, result: CrossingResult])[]
 }
 

@@ -1,13 +1,13 @@
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { Timings } from '../../scheduling/inference-result.ts'
 
-/** Numbers that an answer has. */
+/** Numbers in the timings of a result. */
 const timeCount = 4
 
 /**
- * What thread and owner both see while the thread computes and answers no message: a start time and the state of
- * each request of the dispatch. Its times are here as well, because numbers in messages cost more. They are written
- * before the answer is told, and stay until another request gets its place.
+ * Memory that a worker's thread shares with its owner, because the thread answers no message while it computes: the state of
+ * each request of the dispatch, and when what runs now began. Timings are here as well, because numbers in messages cost
+ * more; they are written before the result is posted, and stay until the next dispatch.
  */
 export class RequestStates {
   static readonly bytes = 8 + (4 + 8 * timeCount) * maxDispatchSize
@@ -22,20 +22,28 @@ export class RequestStates {
   }
 
   clear(requestCount: number): void {
-    for (let index = 0; index < requestCount; index++) Atomics.store(this.#states, index, 0)
+    for (let index = 0; index < requestCount; index++) Atomics.store(this.#states, index, requestState.waiting)
+  }
+
+  get(index: number): number {
+    return Atomics.load(this.#states, index)
   }
 
   set(index: number, state: number): void {
     Atomics.store(this.#states, index, state)
   }
 
-  /** One of both sides wins: the thread that begins a request, or its owner that takes it back. */
+  /**
+   * Changes the state if it is still `from`. One side wins: the thread that begins a request, or the owner that takes it back.
+   *
+   * @returns whether this side won
+   */
   change(index: number, from: number, to: number): boolean {
     return Atomics.compareExchange(this.#states, index, from, to) === from
   }
 
-  /** What the thread is at: being run, or decoded. */
-  begun(requestCount: number): number[] {
+  /** @returns the indexes of the requests that are running or being decoded */
+  findBegun(requestCount: number): number[] {
     const indexes: number[] = []
     for (let index = 0; index < requestCount; index++) {
       const state = this.get(index)
@@ -44,47 +52,41 @@ export class RequestStates {
     return indexes
   }
 
-  get(index: number): number {
-    return Atomics.load(this.#states, index)
-  }
-
-  setTimings(index: number, batchMs: number, decodeMs: number, runMs: number, encodeMs: number): void {
-    const at = index * timeCount
-    this.#times[at] = batchMs
-    this.#times[at + 1] = decodeMs
-    this.#times[at + 2] = runMs
-    this.#times[at + 3] = encodeMs
+  setTimings(index: number, { batchMs, decodeMs, runMs, encodeMs }: Omit<Timings, 'queueMs'>): void {
+    const start = index * timeCount
+    this.#times[start] = batchMs
+    this.#times[start + 1] = decodeMs
+    this.#times[start + 2] = runMs
+    this.#times[start + 3] = encodeMs
   }
 
   timings(index: number): Timings {
-    const at = index * timeCount
-    const time = (offset: number) => this.#times[at + offset] as number
-    return { queueMs: 0, batchMs: time(0), decodeMs: time(1), runMs: time(2), encodeMs: time(3) }
+    const times = this.#times
+    const start = index * timeCount
+    return {
+      queueMs: 0,
+      batchMs: times[start] as number,
+      decodeMs: times[start + 1] as number,
+      runMs: times[start + 2] as number,
+      encodeMs: times[start + 3] as number,
+    }
   }
 
-  set startedAt(time: number) {
-    this.#startedAt[0] = time
+  /** Says that a run begins now. */
+  markStart(): void {
+    this.#startedAt[0] = clockOffsetMs + performance.now()
   }
 
+  /** When what runs now began, as `performance.now()` of the thread that asks. */
   get startedAt(): number {
-    return this.#startedAt[0] as number
+    return (this.#startedAt[0] as number) - clockOffsetMs
   }
 }
 
-/** `performance.now()` counts from the start of its own thread; this is what to add to it. */
-const startedAt = hrtimeMs() - performance.now()
+/** What to add to `performance.now()`, which counts from the start of its own thread, for a clock that all threads share. */
+const clockOffsetMs = hrtimeMs() - performance.now()
 
 function hrtimeMs(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1000 + nanoseconds / 1e6
-}
-
-/** Milliseconds of the one clock that all threads of the process have in common. It never jumps, whoever sets the time. */
-export function threadClock(): number {
-  return startedAt + performance.now()
-}
-
-/** A moment of `threadClock` by the `performance.now()` of this thread. */
-export function asPerformanceNow(threadClockMs: number): number {
-  return threadClockMs - startedAt
 }
