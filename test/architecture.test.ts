@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, sep } from 'node:path'
 import { describe, it } from 'vitest'
+import { slowFiles } from './support/slow-first.ts'
 
 /** Each room and the rooms that it may import; what everybody may import is left out. No circle: who is imported stands above. */
 const mayImport: Record<string, readonly string[]> = {
@@ -81,7 +82,7 @@ function roomOf(path: string): string {
   return room === 'protocols' || room === 'models' || room === 'workers' ? `${room}/${inner}` : room
 }
 
-describe('the rooms', () => {
+describe('the rooms of src/', () => {
   it('import each other in one direction only', () => {
     for (const file of globSync('src/*/**/*.ts')) {
       const allowed = mayImport[roomOf(file)]
@@ -133,5 +134,11 @@ describe('the rooms', () => {
   it('register triggers in functions/ only', () => {
     for (const file of globSync('src/**/*.ts'))
       assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.(http|storageQueue|timer|eventGrid)\(/m, file)
+  })
+})
+
+describe('slowFiles', () => {
+  it('names files that are there', () => {
+    for (const file of slowFiles) assert.ok(existsSync(file), file)
   })
 })

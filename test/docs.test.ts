@@ -19,7 +19,7 @@ function anchorsIn(page: string): string[] {
 /** Text without code blocks, whose brackets are no links. */
 const prose = (page: string) => readFileSync(page, 'utf8').replaceAll(/^```.*?^```/gms, '')
 
-describe('the documentation', () => {
+describe('README and guide: the documentation', () => {
   it('links to what is there', () => {
     for (const page of pages) {
       for (const [, target = ''] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {

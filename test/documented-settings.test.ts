@@ -27,7 +27,7 @@ const documented = new Set(
   ),
 )
 
-describe('the tables of settings', () => {
+describe('guide/settings.md: the tables of settings', () => {
   it('have every setting that the app reads', () => {
     assert.deepEqual([...read].filter(name => !documented.has(name)).sort(), [])
   })

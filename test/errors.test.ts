@@ -8,7 +8,7 @@ import { BlobChanged, BlobGone, StorageError } from '../src/jobs/blob-store.ts'
 const copyOf = (file: string): Promise<Record<string, new (...parameters: string[]) => Error>> =>
   import(`${new URL(`../src/${file}`, import.meta.url).href}?copy`)
 
-describe('an error of ours', () => {
+describe('ScoringError and the other classes: an error of ours', () => {
   it('is known in every bundle, by a class that has a copy there', async () => {
     const errors = await copyOf('errors.ts')
     const blobs = await copyOf('jobs/blob-store.ts')
@@ -45,7 +45,8 @@ describe('an error of ours', () => {
   })
 
   it('is nowhere told by its name', () => {
-    for (const file of globSync('src/**/*.ts'))
-      assert.doesNotMatch(readFileSync(file, 'utf8'), /\.name [!=]== '\w*(Error|Gone|Changed|TooLarge)'/, file)
+    const names = /\.name [!=]== '\w*(Error|Gone|Changed|TooLarge)'|constructor\.name\b/
+    for (const file of globSync('{src,functions,bench}/**/*.ts'))
+      assert.doesNotMatch(readFileSync(file, 'utf8'), names, file)
   })
 })

@@ -18,19 +18,19 @@ export async function requestCosts({ seconds, rounds }: { seconds: number; round
   await keys.load()
   const iris = keys.authorizerOf('iris')
   let address = 0
-  const attempt = { clientAddress: () => `10.0.${(address >> 8) & 255}.${address++ & 255}`, isProbe: false }
-  const letIn = (key: string) => {
+  const caller = { clientAddress: () => `10.0.${(address >> 8) & 255}.${address++ & 255}`, isProbe: false }
+  const authorizeWith = (key: string) => {
     const header = `Bearer ${key}`
     return async () => {
-      for (let n = 0; n < batch; n++) iris.authorize(header, attempt)
+      for (let n = 0; n < batch; n++) iris.authorize(header, caller)
     }
   }
   const refuse = async () => {
-    for (let n = 0; n < batch; n++) await Promise.resolve(iris.authorize('Bearer wrong', attempt)).catch(() => {})
+    for (let n = 0; n < batch; n++) await Promise.resolve(iris.authorize('Bearer wrong', caller)).catch(() => {})
   }
   const cases = [
-    { what: 'a request with the primary key', run: letIn(primary), target: 20 },
-    { what: 'a request with the secondary key', run: letIn(secondary), target: 20 },
+    { what: 'a request with the primary key', run: authorizeWith(primary), target: 20 },
+    { what: 'a request with the secondary key', run: authorizeWith(secondary), target: 20 },
     { what: 'a request with a wrong key, refused', run: refuse },
   ]
   for (const { run } of cases) await run()
@@ -66,7 +66,7 @@ function storeOf(primary: string, secondary: string): SecretStore {
       expiresAt: undefined,
     }),
     writeSecret: async () => {
-      throw new Error('nobody writes here')
+      throw new Error('this store is read-only')
     },
   }
 }

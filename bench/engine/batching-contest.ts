@@ -2,8 +2,8 @@
 import { contest, type Settings } from '../http/contest.ts'
 import { type Comparison, compare } from '../http/results.ts'
 import type { LoadGenerator } from '../load/load-generator.ts'
-import { type Company, compareInCompany } from './company.ts'
 import { contendersOf, withBatching, withoutBatching } from './contenders.ts'
+import { compareJoinedAnswers, type JoinedAnswers } from './joined-answers.ts'
 import type { Workload } from './workloads.ts'
 
 const leastAlone = 0.95
@@ -12,9 +12,9 @@ export async function batchingContest(
   generator: LoadGenerator,
   workload: Workload,
   settings: Settings,
-): Promise<{ comparisons: Comparison[]; company: Company }> {
-  let company: Company | undefined
-  // The answers of both to one row alone, to the bit; in company, `company` is asked.
+): Promise<{ comparisons: Comparison[]; joinedAnswers: JoinedAnswers }> {
+  let joinedAnswers: JoinedAnswers | undefined
+  // The answers of both to one row alone, to the bit; those to rows in a batch are compared by `compareJoinedAnswers`.
   let expected: Uint8Array | undefined
   const isRight = (answer: Uint8Array) => {
     expected ??= answer
@@ -28,12 +28,12 @@ export async function batchingContest(
     settings,
     isRight,
     async runners => {
-      company = await compareInCompany(workload, runners)
+      joinedAnswers = await compareJoinedAnswers(workload, runners)
     },
   )
   const comparisons = [...results].flatMap(([connections, byName]) => {
     const target = targets[connections as keyof typeof targets]
     return compare(workload.title, connections, withBatching, byName, target ? { [withoutBatching]: target } : {})
   })
-  return { comparisons, company: company as Company }
+  return { comparisons, joinedAnswers: joinedAnswers as JoinedAnswers }
 }

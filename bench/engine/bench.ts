@@ -5,11 +5,11 @@ import { LoadGenerator } from '../load/load-generator.ts'
 import { describeMachine, machineLine } from '../report/machine.ts'
 import type { BenchResult } from '../report/record.ts'
 import { batchingContest } from './batching-contest.ts'
-import type { Company } from './company.ts'
 import { measureFootprint } from './footprint.ts'
+import type { JoinedAnswers } from './joined-answers.ts'
 import { loadChart } from './load-chart.ts'
 import { type LoadCurve, sweepLoad } from './load-sweep.ts'
-import { companyLine, footprintTable, loadTable, overloadTable } from './tables.ts'
+import { footprintTable, joinedAnswersLine, loadTable, overloadTable } from './tables.ts'
 import { prepareWorkloads } from './workloads.ts'
 
 /** `npm run bench -- engine`: micro-batching, latency against load, overload, memory and idleness. */
@@ -20,11 +20,11 @@ export async function benchEngine(settings: Settings): Promise<BenchResult> {
   const generator = new LoadGenerator()
   try {
     const comparisons: Comparison[] = []
-    const companies: Company[] = []
+    const joinedAnswers: JoinedAnswers[] = []
     for (const workload of workloads.filter(({ target }) => target !== undefined)) {
       const contest = await batchingContest(generator, workload, { ...settings, seconds: seconds / 1.5 })
       comparisons.push(...contest.comparisons)
-      companies.push(contest.company)
+      joinedAnswers.push(contest.joinedAnswers)
     }
     const curves: LoadCurve[] = []
     for (const workload of workloads) {
@@ -41,14 +41,14 @@ export async function benchEngine(settings: Settings): Promise<BenchResult> {
     const markdown = [
       `${date}, ${rounds} rounds of ${(seconds / 1.5).toFixed(1)} s. ${machineLine(machine)}`,
       comparisonTable(comparisons),
-      companyLine(companies),
+      joinedAnswersLine(joinedAnswers),
       '![Latency against load](results/engine.svg)',
       loadTable(curves),
       'At four times the capacity:',
       overloadTable(curves),
       footprintTable(footprint),
     ].join('\n\n')
-    const result = { date, machine, settings, comparisons, companies, curves, footprint }
+    const result = { date, machine, settings, comparisons, joinedAnswers, curves, footprint }
     return { result, markdown, svg: loadChart(curves) }
   } finally {
     generator.stop()

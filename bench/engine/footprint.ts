@@ -1,4 +1,4 @@
-/** What a host with all the services holds after many requests, and does when nobody calls. */
+/** What a host with all the services holds after many requests, and what it uses while idle. */
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ export interface Footprint {
   readonly lastMb: number | undefined
   readonly growth: number | undefined
   readonly isGrowthMet: boolean | undefined
-  /** Cores that are busy while nobody calls. */
+  /** Cores that are busy while the host is idle. */
   readonly idleCores: number | undefined
   readonly isIdleMet: boolean | undefined
 }

@@ -14,7 +14,7 @@ const overload = 4
 const callers = { ofMost: 64, ofSlow: 4 }
 /** Long enough for the queue to fill, under overload. */
 const rampSeconds = 1
-/** The longest wait that a request may expect when it is let in: else an overload would only end after minutes. */
+/** The longest wait that a request may expect when it is admitted: otherwise an overload would end only after minutes. */
 const limits = { maxQueueWaitMs: 1000 }
 
 /** One service under one load. */

@@ -1,15 +1,15 @@
 import { markdownTable, readable, verdict } from '../report/table.ts'
-import type { Company } from './company.ts'
 import type { Footprint } from './footprint.ts'
+import type { JoinedAnswers } from './joined-answers.ts'
 import { type LoadCurve, overloadOf } from './load-sweep.ts'
 
 const targets = { accepted: 0.9, refusalMs: 50 }
 
-export function companyLine(companies: readonly Company[]): string {
-  const parts = companies.map(
+export function joinedAnswersLine(joinedAnswers: readonly JoinedAnswers[]): string {
+  const parts = joinedAnswers.map(
     ({ title, answers, requestsPerRun }) => `${title}: ${answers} answers, ${requestsPerRun.toFixed(0)} requests a run`,
   )
-  return `Answers to rows in company, to the bit those to each row alone without micro-batching: ${parts.join('; ')}.`
+  return `Answers to rows in a batch that are, to the bit, those to each row alone without micro-batching: ${parts.join('; ')}.`
 }
 
 export function loadTable(curves: readonly LoadCurve[]): string {
@@ -63,7 +63,7 @@ export function footprintTable(footprint: Footprint): string {
   const told = [verdict(isGrowthMet), failures > 0 ? `${failures} failures` : ''].filter(Boolean).join(', ')
   const rows = [
     [memory, `${readable(lastMb)} / ${readable(firstMb)} MiB = ${growth?.toFixed(2) ?? ''}`, '<= 1.2', told],
-    ['CPU while nobody calls', `${idleCores?.toFixed(3) ?? ''} cores`, '<= 0.1', verdict(isIdleMet)],
+    ['CPU while it is idle', `${idleCores?.toFixed(3) ?? ''} cores`, '<= 0.1', verdict(isIdleMet)],
   ]
   return markdownTable(['What', 'Measured', 'Target', ''], rows, 1)
 }

@@ -117,14 +117,14 @@ export async function fetchWhenReady(name: string, port: number, { path, ...init
   }
 }
 
-/** A server that computes while nobody calls would take from the others. */
+/** A server that computes while idle would slow the others down. */
 async function refuseRestless(runners: readonly Runner[]): Promise<void> {
   await sleep(1000)
   const before = runners.map(({ server }) => server.cpuMilliseconds() ?? 0)
   await sleep(2000)
   for (const [index, { name, server }] of runners.entries()) {
     const share = ((server.cpuMilliseconds() ?? 0) - (before[index] ?? 0)) / 2000
-    if (share > 0.1) throw new Error(`${name} uses ${Math.round(share * 100)} % of a core while nobody calls`)
+    if (share > 0.1) throw new Error(`${name} uses ${Math.round(share * 100)} % of a core while idle`)
   }
 }
 

@@ -55,7 +55,7 @@ export async function benchJobs(settings: {
       1,
     ),
   ].join('\n\n')
-  // Where the file lies on this machine is nobody's business.
+  // The path on this machine is left out of the record.
   const recorded = contests.map(({ file: { service, name, rowCount }, seconds }) => ({
     service,
     name,

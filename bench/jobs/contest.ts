@@ -22,7 +22,7 @@ const setups: Readonly<Record<string, { hosts: number; threads: number; miniBatc
   'job, 1000 rows a chunk (default): 1 host, 2 threads': { hosts: 1, threads: 2 },
 }
 
-/** Rows of a run: as somebody begins, and as many as our runs hold. */
+/** Rows of a run: the number that a first script takes, and as many as our runs hold. */
 const loops = { 'plain loop, row by row': 1, 'plain loop, 64 rows a run': 64 } as const
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What somebody writes without any server: reads a file of rows, scores it on this thread, writes the predictions.
+ * The script that a user would write without any server: it reads a file of rows, scores it on this thread and writes the predictions.
  *
  *     node plain-loop.ts <model.onnx> <input> <output> <rows per run>
  *

@@ -27,7 +27,7 @@ export function poissonMoments(perSecond: number, seconds: number, seed: number)
 
 /**
  * Calls `arrive` for every moment, in order. Timers are a millisecond apart, and requests that come in such steps come
- * in bunches, which would favour whoever joins them; a thread of its own waits to the tenth of that.
+ * in bunches, which would favour servers that join requests; a thread of its own waits to the tenth of that.
  *
  * @param moments  in milliseconds of `nowMs`, ascending
  * @param arrive  gets the number of the moment, which has come; false ends it all

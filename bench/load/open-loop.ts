@@ -12,8 +12,8 @@ const firstConnections = 64
 const longestLagMs = 10
 /** So far behind, the generator gives up: it would only go on to send what should have left long ago. */
 const hopelessLagMs = 250
-/** How long the last answers may take. */
-const patienceMs = 20_000
+/** How long to wait for the last answers. */
+const drainTimeoutMs = 20_000
 
 /** Sends every request when its time has come; waits for no answer. */
 export async function runOpenLoop(job: OpenLoadJob): Promise<OpenLoadResult> {
@@ -47,7 +47,7 @@ class OpenLoad {
     const moments = poissonMoments(requestsPerSecond, rampSeconds + seconds, seed).map(moment => begunAt + moment)
     const countFrom = begunAt + rampSeconds * 1000
     await atMoments(moments, index => this.#send(index, moments[index] as number, countFrom))
-    for (const endedAt = nowMs(); this.#open > 0 && nowMs() - endedAt < patienceMs; ) await sleep(20)
+    for (const endedAt = nowMs(); this.#open > 0 && nowMs() - endedAt < drainTimeoutMs; ) await sleep(20)
     const connections = this.#all.size
     for (const connection of this.#all) connection.close()
     const lagMs = latenciesOf(this.#lags)

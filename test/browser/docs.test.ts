@@ -22,7 +22,7 @@ const skip = executablePath === undefined && 'chromium is not installed'
 /** What Azure Machine Learning's documentation prints for the two rows of the sample. */
 const published = ['217.67978776218715', '224.78937091757172']
 
-describe('the interactive page in a browser', skipFor(skip), () => {
+describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   const cleanUps: (() => unknown)[] = []
   const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let app: RunningApp
@@ -43,22 +43,20 @@ describe('the interactive page in a browser', skipFor(skip), () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  for (const [form, path] of [
+  it.for([
     ['of a service', '/api/v1/service/diabetes/docs'],
     ['of the default service', '/docs'],
-  ] as const) {
-    it(`${form} scores the sample with a pasted key, and says nothing to anybody else`, async test => {
-      const visit = await open(test, browser, app.url + path)
-      await authorize(visit.page, await app.keyOf('diabetes'))
-      await score(visit.page)
-      const answer = await seen(visit.page)
-      for (const value of published) assert.ok(answer.includes(value), answer)
-      assert.deepEqual(visit.complaints, [])
-      assert.deepEqual(visit.origins(), [app.url])
-      assert.equal(await visit.page.title(), 'diabetes: API')
-      await keepsToItself(visit, app, await app.keyOf('diabetes'))
-    })
-  }
+  ] as const)('$0 scores the sample with a pasted key, and calls no other origin', async ([, path], test) => {
+    const visit = await open(test, browser, app.url + path)
+    await authorize(visit.page, await app.keyOf('diabetes'))
+    await score(visit.page)
+    const answer = await seen(visit.page)
+    for (const value of published) assert.ok(answer.includes(value), answer)
+    assert.deepEqual(visit.complaints, [])
+    assert.deepEqual(visit.origins(), [app.url])
+    assert.equal(await visit.page.title(), 'diabetes: API')
+    await keepsToItself(visit, app, await app.keyOf('diabetes'))
+  })
 
   it('takes a key with its scheme as well, and shows what a wrong one is answered', async test => {
     const right = await open(test, browser, `${app.url}/docs`)

@@ -109,7 +109,7 @@ if (newestSdk) {
   })
 }
 
-describe('a client written for an Azure Machine Learning web service', () => {
+describe('POST /score: a client written for an Azure Machine Learning web service', () => {
   let models: string
   beforeAll(async () => {
     built = await mkdtemp(join(tmpdir(), 'clients-'))
@@ -131,13 +131,11 @@ describe('a client written for an Azure Machine Learning web service', () => {
     beforeAll(async () => {
       app = await startApp(models)
     })
-    for (const client of clients) {
-      it(`scores the two published rows: ${client.name}`, async test => {
-        const command = await client.command()
-        if ('missing' in command) return test.skip(command.missing)
-        await scores(command, app.scoringUri(client.service), await app.keyOf(client.service))
-      })
-    }
+    it.for(clients)('scores the two published rows: $name', async (client, test) => {
+      const command = await client.command()
+      if ('missing' in command) return test.skip(command.missing)
+      await scores(command, app.scoringUri(client.service), await app.keyOf(client.service))
+    })
   })
 
   describe('over HTTPS with a self-signed certificate', skipFor(noOpenssl), () => {
@@ -148,21 +146,19 @@ describe('a client written for an Azure Machine Learning web service', () => {
       certificate = cert
       app = await startApp(models, ['--cert', cert, '--key', key])
     })
-    for (const client of clients) {
-      it(`scores the two published rows: ${client.name}`, async test => {
-        const command = await client.command()
-        if ('missing' in command) return test.skip(command.missing)
-        const scoringUri = app.scoringUri(client.service)
-        const key = await app.keyOf(client.service)
-        await scores(command, scoringUri, key, certificate)
+    it.for(clients)('scores the two published rows: $name', async (client, test) => {
+      const command = await client.command()
+      if ('missing' in command) return test.skip(command.missing)
+      const scoringUri = app.scoringUri(client.service)
+      const key = await app.keyOf(client.service)
+      await scores(command, scoringUri, key, certificate)
 
-        // Whoever has not been told to trust the certificate sends nothing: the answer above came over a checked one.
-        const untold = await runCommand(command, scoringUri, key)
-        assert.notEqual(untold.code, 0)
-        assert.doesNotMatch(untold.stdout, /217/)
-        assert.match(untold.stderr, /certificat/i)
-      })
-    }
+      // A client that has not been told to trust the certificate sends nothing: the answer above came over a checked one.
+      const untold = await runCommand(command, scoringUri, key)
+      assert.notEqual(untold.code, 0)
+      assert.doesNotMatch(untold.stdout, /217/)
+      assert.match(untold.stderr, /certificat/i)
+    })
   })
 })
 

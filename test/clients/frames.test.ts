@@ -16,7 +16,7 @@ interface Case {
   readonly python_onnxruntime: { readonly values: { values: unknown[] }[] }
 }
 
-describe('a data frame', () => {
+describe('POST /score: a data frame', () => {
   const cleanUps: (() => unknown)[] = []
   let folder: string
   let app: RunningApp

@@ -26,7 +26,7 @@ async function pythonWithQueues(): Promise<readonly [string, ...string[]] | { mi
   return 'missing' in found ? found : [found.python]
 }
 
-describe('a batch job, row by row what HTTP scoring gives', () => {
+describe('POST /jobs, queue scoring-jobs: a batch job, row by row what HTTP scoring gives', () => {
   let app: RunningApp
   let storage: string
   let blobs: BlobServiceClient

@@ -215,5 +215,5 @@ const rows: ContractRow[] = [
 ]
 
 // Not ours to give: preflights stopped by the AKS front end; the environment table of section 7, which is gunicorn's,
-// Application Insights' and the container's (service.json and host settings take its place).
+// Application Insights' and the container's (service.json and host settings replace it).
 contractTable('section 7: CORS', services, rows)

@@ -1,8 +1,6 @@
 import { asJson, type ContractRow, contractTable, refused, scored } from './contract-table.ts'
 
-const services = {
-  'plain/service.json': { entryScript: 'score.js', limits: { timeoutMs: 1000 } },
-  'plain/score.js': `
+const plain = `
     export const init = () => {}
     export const run = text => {
       if (text === 'exit') process.exit(3)
@@ -10,7 +8,12 @@ const services = {
       if (text === 'spin') for (;;);
       if (text === 'timeout-error') throw new DOMException('mine', 'TimeoutError')
       return JSON.parse(text)
-    }`,
+    }`
+const services = {
+  'plain/service.json': { entryScript: 'score.js' },
+  'plain/score.js': plain,
+  'brief/service.json': { entryScript: 'score.js', limits: { timeoutMs: 1000 } },
+  'brief/score.js': plain,
   'typed/service.json': { entryScript: 'score.js' },
   'typed/score.js': `
     import { tensor } from 'scoring-functions'
@@ -133,7 +136,7 @@ const rows: ContractRow[] = [
   },
   ...['sleep', 'spin'].map(body => ({
     line: `run() longer than the limit: ${body}`,
-    request: { service: 'plain', body },
+    request: { service: 'brief', body },
     expected: { ...refused(504, 'Scoring timeout after 1000 ms', 'True') },
     differs: 'a timeout is 504 (design, section 4)',
   })),

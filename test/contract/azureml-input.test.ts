@@ -210,7 +210,7 @@ const rows: ContractRow[] = [
     line: 'NumpyParameterType casts numeric strings: [["1", 2]]',
     request: { service: 'typed', headers: asJson, body: '{"data": [["1", 2]]}' },
     expected: { status: 400, failed: 'False' as const, body: /"code": "INPUT_TYPE_MISMATCH"/ },
-    differs: "a value of another type is the caller's mistake: 400 names its place, nothing is guessed",
+    differs: "a value of another type is the caller's mistake: 400 names its position, nothing is guessed",
   },
   {
     line: 'whole numbers beyond 2^53 arrive exactly',

@@ -61,7 +61,7 @@ const rows: ContractRow[] = [
     expected: byHost(431, /HEADERS_TOO_LARGE/),
   },
   ...[
-    ['a verb of nobody', { method: 'NONSENSE', path: '/' }],
+    ['an unknown verb', { method: 'NONSENSE', path: '/' }],
     ['a target with a space', { method: 'GET', path: '/a b' }],
     ['a header without a name', { method: 'GET', path: '/', headers: [': x'] }],
     ['a space in the name of a header', { method: 'GET', path: '/', headers: ['x y: z'] }],

@@ -79,7 +79,7 @@ export function contractTable(
   rows: readonly ContractRow[],
   environment: Record<string, string> = {},
 ): void {
-  describe(`contract, ${section}`, () => {
+  describe(`Azure ML contract, ${section}`, () => {
     let app: RunningApp
     const cleanUps: (() => unknown)[] = []
     beforeAll(async () => {
@@ -89,11 +89,10 @@ export function contractTable(
     afterAll(async () => {
       for (const cleanUp of cleanUps.reverse()) await cleanUp()
     })
-    for (const { line, request, expected, differs } of rows) {
-      it(differs ? `${line} (differs: ${differs})` : line, async () => {
-        check(await send(app, request), expected, request.method ?? 'POST')
-      })
-    }
+    const cases = rows.map(row => ({ ...row, name: row.differs ? `${row.line} (differs: ${row.differs})` : row.line }))
+    it.each(cases)('$name', async ({ request, expected }) => {
+      check(await send(app, request), expected, request.method ?? 'POST')
+    })
   })
 }
 

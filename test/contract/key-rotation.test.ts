@@ -8,9 +8,9 @@ import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { skipFor } from '../support/skip-for.ts'
 import { storeOfDouble } from '../support/store-of-double.ts'
 
-const attempt = { clientAddress: () => '203.0.113.7', isProbe: false }
+const caller = { clientAddress: () => '203.0.113.7', isProbe: false }
 
-describe('keys in a vault, read with the real client', skipFor(noOpenssl), () => {
+describe('KeyVaultSecretStore: keys in a vault, read with the real client', skipFor(noOpenssl), () => {
   it('rotate a hundred times under load without a 401, and outlive every kind of outage', async test => {
     const vault = await startKeyVaultDouble(test)
     const current = { primary: 'p'.repeat(40), secondary: 's'.repeat(40) }
@@ -25,16 +25,16 @@ describe('keys in a vault, read with the real client', skipFor(noOpenssl), () =>
     let requestCount = 0
     const client = async () => {
       while (isRunning) {
-        await iris.authorize(`Bearer ${requestCount++ % 2 ? current.primary : current.secondary}`, attempt)
+        await iris.authorize(`Bearer ${requestCount++ % 2 ? current.primary : current.secondary}`, caller)
         await sleep(1)
       }
     }
     const clients = Promise.all([client(), client(), client(), client()])
     for (let n = 0; n < 100; n++) {
-      const slot = n % 2 ? 'primary' : 'secondary'
-      const key = `${slot}-${n}`.padEnd(40, '.')
-      vault.set(`iris-${slot}-key`, key)
-      current[slot] = key
+      const keyType = n % 2 ? 'primary' : 'secondary'
+      const key = `${keyType}-${n}`.padEnd(40, '.')
+      vault.set(`iris-${keyType}-key`, key)
+      current[keyType] = key
       await sleep(10)
     }
     const faults: Fault[] = [{ kind: 'hang' }, { kind: 'unavailable' }, { kind: 'reset' }]
@@ -42,14 +42,14 @@ describe('keys in a vault, read with the real client', skipFor(noOpenssl), () =>
       vault.fail(fault)
       keys.keysChanged('iris-primary-key')
       for (let n = 0; n < 100; n++) {
-        assert.equal(iris.authorize(`Bearer ${current.primary}`, attempt), undefined) // at once, no promise
+        assert.equal(iris.authorize(`Bearer ${current.primary}`, caller), undefined) // at once, no promise
         await sleep(1)
       }
     }
     isRunning = false
     await clients
     assert.ok(requestCount > 400, `${requestCount}`)
-    await assert.rejects(async () => keys.authorizerOf('keyless').authorize('Bearer x', attempt), {
+    await assert.rejects(async () => keys.authorizerOf('keyless').authorize('Bearer x', caller), {
       code: 'KEYS_UNAVAILABLE',
     })
   })

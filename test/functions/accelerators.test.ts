@@ -37,7 +37,7 @@ function near(actual: unknown, expected: unknown): void {
   }
 }
 
-describe('services on a GPU', skipFor(withoutSwiftShader), () => {
+describe('accelerator webgpu: services on a GPU', skipFor(withoutSwiftShader), () => {
   const cleanUps: (() => unknown)[] = []
   const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
   let app: RunningApp
@@ -89,7 +89,7 @@ describe('services on a GPU', skipFor(withoutSwiftShader), () => {
     assert.equal(await response.text(), '[217.67978776218715, 224.78937091757172]')
   })
 
-  it('do not become ready where that is not wanted, and name the nodes', () => {
+  it('do not become ready where placement on the CPU is refused, and name the nodes', () => {
     assert.equal(services.strict?.status, 'failed')
     assert.match(
       services.strict?.reason ?? '',
@@ -113,7 +113,7 @@ describe('services on a GPU', skipFor(withoutSwiftShader), () => {
 })
 
 describe('SCORING_EXECUTION_PROVIDERS', () => {
-  it('takes the place of what the services ask for', async test => {
+  it('overrides what the services ask for', async test => {
     const [digits, iris] = await Promise.all(['digits', 'iris'].map(modelOf))
     const decode = `
       import { Tensor } from 'scoring-functions'

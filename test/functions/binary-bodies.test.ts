@@ -26,7 +26,7 @@ const failureOf = async (response: Response) => {
 }
 const bytes = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer)
 
-describe('tensors that come as bytes', () => {
+describe('POST /score: tensors that come as bytes', () => {
   let app: RunningApp
   beforeAll(async () => {
     app = await runApp(file, {
@@ -97,27 +97,44 @@ describe('tensors that come as bytes', () => {
     assert.equal(await response.text(), '[[1, 2], [254, 255]]')
   })
 
-  it('are refused with a 4xx that names what is wrong', async () => {
-    const rows = new Uint8Array(6 * 16)
-    const cases: [string, Uint8Array<ArrayBuffer>, Record<string, string>, number, string][] = [
-      ['wide', new Uint8Array(24), raw, 400, 'INPUT_SHAPE_MISMATCH'],
-      ['wide', rows, raw, 413, 'TOO_MANY_ROWS'],
-      ['wide', new Uint8Array(10_001), raw, 413, 'BODY_TOO_LARGE'],
-      [
-        'wide',
-        new Uint8Array(gzipSync(new Uint8Array(99_999))),
-        { ...raw, 'content-encoding': 'gzip' },
-        413,
-        'BODY_TOO_LARGE',
-      ],
-      ['wide', new Uint8Array(0), raw, 400, 'BODY_EMPTY'],
-      ['wide', rows.subarray(0, 16), npy, 400, 'INPUT_NOT_NPY'],
-      ['script', bytes(Float32Array.of(1, 2)), { ...raw, 'x-tensor-dtype': 'float32' }, 400, 'INPUT_TYPE_MISMATCH'],
-      ['image', bytes(new Float32Array(12)), { ...raw, 'x-tensor-shape': '1,2,2,3' }, 400, 'INPUT_SHAPE_MISMATCH'],
-      ['image', bytes(new Float32Array(12)), { ...raw, 'x-tensor-shape': 'a' }, 400, 'INPUT_INVALID'],
-    ]
-    for (const [service, body, headers, status, code] of cases)
-      assert.deepEqual((await failureOf(await app.score(service, body, headers))).slice(0, 2), [status, code])
+  const rows = new Uint8Array(6 * 16)
+  const refusals: [string, string, Uint8Array<ArrayBuffer>, Record<string, string>, number, string][] = [
+    ['too few bytes', 'wide', new Uint8Array(24), raw, 400, 'INPUT_SHAPE_MISMATCH'],
+    ['too many rows', 'wide', rows, raw, 413, 'TOO_MANY_ROWS'],
+    ['too large a body', 'wide', new Uint8Array(10_001), raw, 413, 'BODY_TOO_LARGE'],
+    [
+      'too large a body, unpacked',
+      'wide',
+      new Uint8Array(gzipSync(new Uint8Array(99_999))),
+      { ...raw, 'content-encoding': 'gzip' },
+      413,
+      'BODY_TOO_LARGE',
+    ],
+    ['an empty body', 'wide', new Uint8Array(0), raw, 400, 'BODY_EMPTY'],
+    ['raw bytes as .npy', 'wide', rows.subarray(0, 16), npy, 400, 'INPUT_NOT_NPY'],
+    [
+      'another dtype',
+      'script',
+      bytes(Float32Array.of(1, 2)),
+      { ...raw, 'x-tensor-dtype': 'float32' },
+      400,
+      'INPUT_TYPE_MISMATCH',
+    ],
+    [
+      'another shape',
+      'image',
+      bytes(new Float32Array(12)),
+      { ...raw, 'x-tensor-shape': '1,2,2,3' },
+      400,
+      'INPUT_SHAPE_MISMATCH',
+    ],
+    ['no shape', 'image', bytes(new Float32Array(12)), { ...raw, 'x-tensor-shape': 'a' }, 400, 'INPUT_INVALID'],
+  ]
+  it.for(refusals)('are refused with a 4xx: $0', async ([, service, body, headers, status, code]) => {
+    assert.deepEqual((await failureOf(await app.score(service, body, headers))).slice(0, 2), [status, code])
+  })
+
+  it('are refused with what would fit', async () => {
     const [, , message] = await failureOf(await app.score('image', bytes(new Float64Array(12)), raw))
     assert.equal(
       message,
@@ -138,7 +155,7 @@ describe('tensors that come as bytes', () => {
   })
 })
 
-describe('the digits service', () => {
+describe('POST /score: the digits service', () => {
   let app: RunningApp
   let images: Image[]
   beforeAll(async () => {
@@ -224,20 +241,40 @@ describe('the digits service', () => {
     assert.deepEqual(together, alone)
   })
 
-  it('refuses what is no picture, is too large or of another type, and goes on', async () => {
-    const whole = greyPng(asBytes(images[0] as Image))
-    const cases: [Uint8Array<ArrayBuffer>, Record<string, string>, number, string][] = [
-      [whole.subarray(0, 60), png, 400, 'IMAGE_NOT_DECODABLE'],
-      [pngOf(30_000, 30_000, deflateSync(Buffer.alloc(100_000))), png, 413, 'IMAGE_TOO_LARGE'],
-      [new Uint8Array(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')), png, 400, 'IMAGE_NOT_DECODABLE'],
-      [new Uint8Array(0), png, 400, 'BODY_EMPTY'],
-      [new Uint8Array(Buffer.from('RIFF....WEBPVP8 ')), { 'content-type': 'image/webp' }, 400, 'IMAGE_NOT_DECODABLE'],
-      [whole, { 'content-type': 'text/csv' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
-      [whole, { 'content-type': 'application/json' }, 400, 'BODY_NOT_UTF8'],
-    ]
-    for (const [body, headers, status, code] of cases)
-      assert.deepEqual((await failureOf(await app.score('digits', body, headers))).slice(0, 2), [status, code])
-    const [, , message] = await failureOf(await app.score('digits', whole, { 'content-type': 'text/csv' }))
+  const whole = () => greyPng(asBytes(images[0] as Image))
+  const noPictures: [string, () => Uint8Array<ArrayBuffer>, Record<string, string>, number, string][] = [
+    ['a picture that breaks off', () => whole().subarray(0, 60), png, 400, 'IMAGE_NOT_DECODABLE'],
+    [
+      '30,000 by 30,000 pixels',
+      () => pngOf(30_000, 30_000, deflateSync(Buffer.alloc(100_000))),
+      png,
+      413,
+      'IMAGE_TOO_LARGE',
+    ],
+    [
+      'SVG',
+      () => new Uint8Array(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>')),
+      png,
+      400,
+      'IMAGE_NOT_DECODABLE',
+    ],
+    ['an empty body', () => new Uint8Array(0), png, 400, 'BODY_EMPTY'],
+    [
+      'WebP',
+      () => new Uint8Array(Buffer.from('RIFF....WEBPVP8 ')),
+      { 'content-type': 'image/webp' },
+      400,
+      'IMAGE_NOT_DECODABLE',
+    ],
+    ['a table', whole, { 'content-type': 'text/csv' }, 415, 'CONTENT_TYPE_UNSUPPORTED'],
+    ['a picture called JSON', whole, { 'content-type': 'application/json' }, 400, 'BODY_NOT_UTF8'],
+  ]
+  it.for(noPictures)('refuses $0', async ([, body, headers, status, code]) => {
+    assert.deepEqual((await failureOf(await app.score('digits', body(), headers))).slice(0, 2), [status, code])
+  })
+
+  it('says which types it takes, and goes on', async () => {
+    const [, , message] = await failureOf(await app.score('digits', whole(), { 'content-type': 'text/csv' }))
     assert.match(message, /^Expects Content-Type to be application\/json; "text\/csv" came, also taken: image\/png, /)
     assert.equal(await (await app.score('digits', greyPng([[255]]), png)).status, 200)
   })

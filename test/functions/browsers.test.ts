@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
 
-describe('answers to browsers', () => {
+describe('X-Content-Type-Options: answers to browsers', () => {
   it('are taken for nothing but what they are called, whatever they quote', async test => {
     const app = await runApp(test, { 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') })
     await app.settled()

@@ -24,7 +24,7 @@ const services = {
 /** One thread, four more for a script that seems stuck, and the queue: more than that is refused. */
 const moreThanFits = 20
 
-describe('a service that has all it can take', () => {
+describe('POST /score: a service that has all it can take', () => {
   let app: RunningApp
   let held: Promise<Response>[]
   const file = join(tmpdir(), `release-${process.pid}`)
@@ -88,7 +88,7 @@ describe('a service that has all it can take', () => {
     assert.equal(await (await app.score('idle', 'x')).text(), '1')
   })
 
-  it('answers all that it has let in', async () => {
+  it('answers all that it has admitted', async () => {
     await writeFile(file, '')
     cleanUps.push(() => rm(file))
     const answers = await Promise.all(

@@ -71,7 +71,7 @@ export async function run(text) {
   return { classes: probability.classes, first: probability.data[0], probability }
 }`
 
-describe('models as converters write them', () => {
+describe('POST /score: models as converters write them', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   beforeAll(async () => {
@@ -111,11 +111,9 @@ describe('models as converters write them', () => {
     return asFloat32(JSON.parse(text))
   }
 
-  for (const [name, model] of Object.entries(models)) {
-    it(`answer as Python's ONNX Runtime does: ${name}`, async () => {
-      assert.deepEqual(await scored(name, bodyOf(model)), asFloat32(model.answer))
-    })
-  }
+  it.each(Object.entries(models))("answer as Python's ONNX Runtime does: $0", async (name, model) => {
+    assert.deepEqual(await scored(name, bodyOf(model)), asFloat32(model.answer))
+  })
 
   it('write each row as an object by class, in shortest float32', async () => {
     assert.equal(

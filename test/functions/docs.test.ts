@@ -32,7 +32,7 @@ interface Answer {
   readonly body: Buffer
 }
 
-describe('the page of a service', () => {
+describe('GET /docs: the page of a service', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -54,20 +54,18 @@ describe('the page of a service', () => {
   const linksOf = (page: Answer) =>
     [...String(page.body).matchAll(/(?:href|src)="(?!data:)([^"]+)"/g)].map(match => match[1] as string)
 
-  for (const path of [named, '/docs', '/docs?any=thing']) {
-    it(`is there under ${path}, with all it links to`, async () => {
-      const page = await call(path)
-      assert.equal(page.status, 200)
-      assert.match(String(page.body), /<title>first: API<\/title>/)
-      const links = linksOf(page)
-      assert.equal(links.length, 5)
-      for (const link of links) {
-        const { pathname, search, origin } = new URL(link, app.url + path)
-        assert.equal(origin, app.url)
-        assert.equal((await call(pathname + search)).status, 200, link)
-      }
-    })
-  }
+  it.each([named, '/docs', '/docs?any=thing'])('is there under %s, with all it links to', async path => {
+    const page = await call(path)
+    assert.equal(page.status, 200)
+    assert.match(String(page.body), /<title>first: API<\/title>/)
+    const links = linksOf(page)
+    assert.equal(links.length, 5)
+    for (const link of links) {
+      const { pathname, search, origin } = new URL(link, app.url + path)
+      assert.equal(origin, app.url)
+      assert.equal((await call(pathname + search)).status, 200, link)
+    }
+  })
 
   it('lets nothing run or load but its own files', async () => {
     const { headers, body } = await call(named)
@@ -88,11 +86,11 @@ describe('the page of a service', () => {
   })
 
   it('tells nothing but the name when the document is for callers with a key', async () => {
-    const locked = await call('/api/v1/service/private/docs')
+    const page = await call('/api/v1/service/private/docs')
     const expected = String((await call(named)).body)
       .replaceAll('first', 'private')
       .replace('<body>', '<body data-locked>')
-    assert.deepEqual([locked.status, String(locked.body)], [200, expected])
+    assert.deepEqual([page.status, String(page.body)], [200, expected])
     assert.deepEqual(codeOf(await call('/api/v1/service/private/swagger.json')), [401, 'BEARER_MISSING'])
   })
 
@@ -146,28 +144,26 @@ describe('the page of a service', () => {
     }
   })
 
-  for (const [name, type] of [
+  it.each([
     ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
     ['swagger-ui.css', 'text/css; charset=utf-8'],
     ['swagger-ui-bundle.js.LICENSE.txt', 'text/plain; charset=utf-8'],
-  ] as const) {
-    it(`gives ${name} as its makers published it, compressed for those who take that`, async () => {
-      const published = await readFile(join(swaggerUi, name))
-      for (const accept of ['gzip', 'br, gzip;q=0.5', '*']) {
-        const { status, headers, body } = await call(`/docs/${name}`, { 'accept-encoding': accept })
-        assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, 'gzip', type])
-        assert.ok(body.length < published.length)
-        assert.ok(gunzipSync(body).equals(published))
-      }
-      for (const accept of [undefined, 'br', 'gzip;q=0', 'identity']) {
-        const { status, headers, body } = await call(`/docs/${name}`, accept ? { 'accept-encoding': accept } : {})
-        assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, undefined, type])
-        assert.equal(headers.vary, 'Accept-Encoding')
-        assert.equal(headers['x-content-type-options'], 'nosniff')
-        assert.ok(body.equals(published))
-      }
-    })
-  }
+  ] as const)('gives $0 as its makers published it, compressed for those who take that', async (name, type) => {
+    const published = await readFile(join(swaggerUi, name))
+    for (const accept of ['gzip', 'br, gzip;q=0.5', '*']) {
+      const { status, headers, body } = await call(`/docs/${name}`, { 'accept-encoding': accept })
+      assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, 'gzip', type])
+      assert.ok(body.length < published.length)
+      assert.ok(gunzipSync(body).equals(published))
+    }
+    for (const accept of [undefined, 'br', 'gzip;q=0', 'identity']) {
+      const { status, headers, body } = await call(`/docs/${name}`, accept ? { 'accept-encoding': accept } : {})
+      assert.deepEqual([status, headers['content-encoding'], headers['content-type']], [200, undefined, type])
+      assert.equal(headers.vary, 'Accept-Encoding')
+      assert.equal(headers['x-content-type-options'], 'nosniff')
+      assert.ok(body.equals(published))
+    }
+  })
 
   it('lets browsers keep its files: for good under the version, else as long as they ask', async () => {
     const [link = ''] = linksOf(await call('/docs')).filter(each => each.includes('bundle'))

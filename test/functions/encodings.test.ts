@@ -12,7 +12,7 @@ const files = {
 const rows = '{"data": [[1, 2]]}'
 const codeOf = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code]
 
-describe('content encodings', () => {
+describe('POST /score: content encodings', () => {
   it('of a request are undone, up to the limit', async test => {
     const app = await runApp(test, files)
     await app.settled()

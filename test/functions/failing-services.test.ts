@@ -50,7 +50,7 @@ describe('an app with services that cannot be loaded', () => {
     assert.equal((await fetch(`${app.url}/health/live`)).status, 200)
   })
 
-  it('asks for no vault because of them, and lets nobody in', async test => {
+  it('asks for no vault because of them, and authorizes no request', async test => {
     const app = await runApp(
       test,
       {
@@ -135,15 +135,13 @@ describe('GET /health/ready', () => {
     ['none failed', 'all', good, [200, 'ready', undefined]],
     ['all failed', 'any', broken, [503, 'not ready', 1]],
   ]
-  for (const [what, when, services, expected] of states) {
-    it(`says ${expected[0]} where ${what} and SCORING_READY_WHEN is ${when}`, async test => {
-      const app = await runApp(test, services, { SCORING_READY_WHEN: when })
-      await app.settled()
-      const response = await fetch(`${app.url}/health/ready`)
-      const { status, unavailable } = (await response.json()) as { status: string; unavailable?: number }
-      assert.deepEqual([response.status, status, unavailable], expected)
-    })
-  }
+  it.for(states)('says $3 where $0 and SCORING_READY_WHEN is $1', async ([, when, services, expected], test) => {
+    const app = await runApp(test, services, { SCORING_READY_WHEN: when })
+    await app.settled()
+    const response = await fetch(`${app.url}/health/ready`)
+    const { status, unavailable } = (await response.json()) as { status: string; unavailable?: number }
+    assert.deepEqual([response.status, status, unavailable], expected)
+  })
 
   it('tells strangers how many services failed, and not which', async test => {
     const app = await runApp(
@@ -164,7 +162,7 @@ describe('GET /health/ready', () => {
   })
 })
 
-describe('a script that prints', () => {
+describe('the log of a service: a script that prints', () => {
   it('does so under the name of its service, whatever it prints', async test => {
     const app = await runApp(test, {
       ...good,
@@ -186,7 +184,7 @@ describe('a script that prints', () => {
   })
 })
 
-describe('authorization', () => {
+describe('auth.mode: authorization', () => {
   it('is off only for a service that says so', async test => {
     const app = await runApp(test, {
       ...good,
@@ -205,7 +203,7 @@ describe('authorization', () => {
   })
 })
 
-describe('the default service', () => {
+describe('SCORING_DEFAULT_SERVICE: the default service', () => {
   it('is the only one there is', async test => {
     const app = await runApp(test, good)
     await app.settled()
@@ -229,7 +227,7 @@ describe('the default service', () => {
   })
 })
 
-describe('a start that cannot succeed', () => {
+describe('host-process: a start that cannot succeed', () => {
   const refusals: [string, Parameters<typeof runApp>[1], Record<string, string>, RegExp][] = [
     ['no service', { 'empty/readme.txt': '' }, {}, /error: no service in /],
     [
@@ -263,19 +261,20 @@ describe('a start that cannot succeed', () => {
       /error: outside Development the keys live in Azure Key Vault/,
     ],
   ]
-  for (const [what, services, environment, message] of refusals) {
-    it(`because of ${what} ends with one line and exit code 1`, async test => {
+  it.for(refusals)(
+    'because of $0 ends with one line and exit code 1',
+    async ([, services, environment, message], test) => {
       await assert.rejects(runApp(test, services, environment), (error: Error) => {
         assert.match(error.message, /^the host ended with 1:/)
         assert.match(error.message, message)
         assert.doesNotMatch(error.message, /\n\s+at /)
         return true
       })
-    })
-  }
+    },
+  )
 })
 
-describe('a fault of a script that ends the whole process', () => {
+describe('host-process: a fault of a script that ends the whole process', () => {
   it('is followed by another process at once, which names the service and the request', async test => {
     const services = {
       'fatal/service.json': { entryScript: 'score.js' },

@@ -35,7 +35,7 @@ function received(socket: Socket, enough: RegExp): Promise<string> {
   })
 }
 
-describe('the server', () => {
+describe('the HTTP server of the embedded host', () => {
   it('refuses a body over the limit, given or chunked, and goes on', async test => {
     const app = await runApp(test, files)
     await app.settled()

@@ -36,7 +36,7 @@ const recordsOf = ({ inputs }: Case) =>
     Object.fromEntries(Object.entries(inputs).map(([name, { values }]) => [name, values[row]?.[0] as string | number])),
   )
 
-describe('tables that jobs are given', () => {
+describe('POST /jobs: tables that jobs are given', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient
@@ -196,23 +196,21 @@ describe('tables that jobs are given', () => {
     }
   })
 
-  it('are refused where their submission makes no sense', async () => {
-    for (const [input, output, message] of [
-      [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: is for CSV only/],
-      [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: is for CSV and Parquet only/],
-      [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
-      [
-        { blob: 'input/a\u2029/../../private/x.csv' },
-        {},
-        /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
-      ],
-      [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
-    ] as const) {
-      const response = await call('wide/jobs', { input, output })
-      const answer = (await response.json()) as { code: string; message: string }
-      assert.deepEqual([response.status, answer.code], [400, 'JOB_INVALID'], answer.message)
-      assert.match(answer.message, message)
-    }
+  it.each([
+    [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: is for CSV only/],
+    [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: is for CSV and Parquet only/],
+    [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
+    [
+      { blob: 'input/a\u2029/../../private/x.csv' },
+      {},
+      /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
+    ],
+    [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
+  ] as const)('are refused where their submission makes no sense: %j', async (input, output, message) => {
+    const response = await call('wide/jobs', { input, output })
+    const answer = (await response.json()) as { code: string; message: string }
+    assert.deepEqual([response.status, answer.code], [400, 'JOB_INVALID'], answer.message)
+    assert.match(answer.message, message)
   })
 
   it('have no more text than the operator allows, also when they are packed', async () => {

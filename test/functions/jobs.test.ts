@@ -18,7 +18,7 @@ interface Job {
 const cleanUps: (() => unknown)[] = []
 const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
 
-describe('batch jobs', () => {
+describe('POST /jobs: batch jobs', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient
@@ -165,7 +165,7 @@ describe('batch jobs', () => {
     assert.equal((await call('DELETE', 'iris/jobs/none')).status, 404)
   })
 
-  it('lets nobody in without the key of the service, before the body is read', async () => {
+  it('refuses a request without the key of the service, before the body is read', async () => {
     const wrong = { authorization: `Bearer ${await app.keyOf('iris')}` }
     for (const [method, path] of [
       ['POST', 'diabetes/jobs'],
@@ -215,7 +215,7 @@ describe('batch jobs', () => {
   })
 })
 
-describe('batch jobs of an app without storage', () => {
+describe('POST /jobs: batch jobs of an app without storage', () => {
   it('are refused with a sentence', async test => {
     const app = await runApp(test)
     const response = await fetch(`${app.url}/api/v1/service/iris/jobs`, {

@@ -15,8 +15,8 @@ describe('the function key-rotated', skipFor(noOpenssl), () => {
     const cleaner = { onTestFinished: (cleanUp: unknown) => cleanUps.push(cleanUp as () => unknown) }
     vault = await startKeyVaultDouble(cleaner)
     for (const service of ['diabetes', 'digits', 'iris']) {
-      for (const slot of ['primary', 'secondary'])
-        vault.set(`${service}-${slot}-key`, `${slot}-${service}`.padEnd(40, '0'))
+      for (const keyType of ['primary', 'secondary'])
+        vault.set(`${service}-${keyType}-key`, `${keyType}-${service}`.padEnd(40, '0'))
     }
     Object.assign(process.env, vault.environment, {
       AZURE_FUNCTIONS_ENVIRONMENT: 'Production',
@@ -50,7 +50,7 @@ describe('the function key-rotated', skipFor(noOpenssl), () => {
       { ...event, topic: event.topic.replace('localhost', 'other') },
       { ...event, eventType: 'Microsoft.KeyVault.SecretNearExpiry' },
       { ...event, data: { objectType: 'Secret', objectName: 'another-secret' } },
-      // Whoever has the key of the trigger may write anything.
+      // A caller with the key of the trigger may write anything.
       [event],
       { ...event, topic: `${event.topic}/../other` },
       { ...event, topic: [event.topic] },

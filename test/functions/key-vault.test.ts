@@ -17,8 +17,8 @@ const files = {
   'other/service.json': { openapi: { public: false } },
   'other/1/model.onnx': identityModel('float32'),
 }
-const slots = ['primary', 'secondary'] as const
-const keyOf = (service: string, slot: string) => `${slot}-key-of-${service}-for-tests-only`.padEnd(48, '0')
+const keyTypes = ['primary', 'secondary'] as const
+const keyOf = (service: string, keyType: string) => `${keyType}-key-of-${service}-for-tests-only`.padEnd(48, '0')
 
 /** The built app as it is in Azure, with its keys in a vault; all that it prints and answers is watched for them. */
 async function appWithVault(test: TestContext, fault?: Fault, more: Record<string, string> = {}) {
@@ -27,7 +27,7 @@ async function appWithVault(test: TestContext, fault?: Fault, more: Record<strin
   const watch = new SecretWatch()
   watch.used(vault.token)
   for (const service of ['sut', 'other']) {
-    for (const slot of slots) vault.set(`${service}-${slot}-key`, watch.used(keyOf(service, slot)))
+    for (const keyType of keyTypes) vault.set(`${service}-${keyType}-key`, watch.used(keyOf(service, keyType)))
   }
   const environment = {
     ...vault.environment,
@@ -54,7 +54,7 @@ async function appWithVault(test: TestContext, fault?: Fault, more: Record<strin
   return { vault, app, ask, score, ready, check }
 }
 
-describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
+describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
   it('takes both keys of the vault, and a new one at its first request', async test => {
     const { vault, score, ready, check } = await appWithVault(test)
     await ready()
@@ -69,19 +69,19 @@ describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
     check()
   })
 
-  it('refuses nobody with a valid key over a hundred rotations, now of one key, now of the other', async test => {
+  it('refuses no valid key over a hundred rotations, now of one key, now of the other', async test => {
     const { vault, score, ready, check } = await appWithVault(test)
     await ready()
     const keys = { primary: keyOf('sut', 'primary'), secondary: keyOf('sut', 'secondary') }
     for (let n = 0; n < 100; n++) {
-      const slot = n % 2 ? 'primary' : 'secondary'
-      keys[slot] = `${slot}-rotated-${n}`.padEnd(40, '.')
-      vault.set(`sut-${slot}-key`, keys[slot])
+      const keyType = n % 2 ? 'primary' : 'secondary'
+      keys[keyType] = `${keyType}-rotated-${n}`.padEnd(40, '.')
+      vault.set(`sut-${keyType}-key`, keys[keyType])
       // The one that is new, and the one that stayed, in no order.
-      const clients = [keys.primary, keys.secondary, keys.primary, keys.secondary, keys[slot]]
+      const clients = [keys.primary, keys.secondary, keys.primary, keys.secondary, keys[keyType]]
       assert.deepEqual(await Promise.all(clients.map(score)), [200, 200, 200, 200, 200], `rotation ${n}`)
     }
-    for (const slot of slots) assert.equal(await score(keyOf('sut', slot)), 401)
+    for (const keyType of keyTypes) assert.equal(await score(keyOf('sut', keyType)), 401)
     check()
   })
 
@@ -118,7 +118,7 @@ describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
     check()
   })
 
-  it('asks the vault once for a flood of wrong keys, lets valid ones in meanwhile, and repeats none', async test => {
+  it('asks the vault once for a flood of wrong keys, authorizes valid ones meanwhile, and repeats none', async test => {
     const { vault, ask, score, ready, check } = await appWithVault(test)
     await ready()
     vault.askedNames.length = 0
@@ -129,7 +129,7 @@ describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
         ask(`${n}-${each}-${randomBytes(24).toString('base64url')}`),
       )
       for (const { status } of await Promise.all(wrong)) statuses.add(status)
-      assert.equal(await score(keyOf('sut', slots[n % 2] as string)), 200)
+      assert.equal(await score(keyOf('sut', keyTypes[n % 2] as string)), 200)
     }
     assert.deepEqual([...statuses], [401, 429])
     // Two secrets at a time, and no more than one time in ten seconds.
@@ -142,11 +142,11 @@ describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
     const { app, ready, check } = await appWithVault(test, undefined, { SCORING_METRICS: 'on' })
     await ready()
     const service = '/api/v1/service/other'
-    const places = [`${service}/score`, `${service}/swagger.json`, `${service}/jobs`, '/metrics', '/health/ready']
+    const paths = [`${service}/score`, `${service}/swagger.json`, `${service}/jobs`, '/metrics', '/health/ready']
     const answers = (key: string) =>
       Promise.all(
-        places.map(async place => {
-          const { status } = await fetch(`${app.url}${place}`, { headers: { authorization: `Bearer ${key}` } })
+        paths.map(async path => {
+          const { status } = await fetch(`${app.url}${path}`, { headers: { authorization: `Bearer ${key}` } })
           return status
         }),
       )
@@ -170,31 +170,27 @@ describe('the app with KEY_VAULT_URL', skipFor(noOpenssl), () => {
     [{ AZURE_FUNCTIONS_ENVIRONMENT: ' Development' }, /outside Development the keys live in Azure Key Vault/],
     [{ AZURE_FUNCTIONS_ENVIRONMENT: '' }, /outside Development the keys live in Azure Key Vault/],
   ] as const
-  for (const [environment, message] of mistakes) {
-    it(`does not start with ${JSON.stringify(environment)}`, async test => {
-      await refused(runApp(test, files, { AZURE_FUNCTIONS_ENVIRONMENT: 'Production', ...environment }), message)
-    })
-  }
+  it.for(mistakes)('does not start with %j', async ([environment, message], test) => {
+    await refused(runApp(test, files, { AZURE_FUNCTIONS_ENVIRONMENT: 'Production', ...environment }), message)
+  })
 
-  for (const [value, message] of [
+  it.for([
     ['', /secret sut-primary-key is empty/],
     ['k'.repeat(31), /secret sut-primary-key is shorter than 32 characters/],
     ['@Microsoft.KeyVault(SecretUri=https://a.vault.azure.net/secrets/b)', /is a reference nobody resolved/],
-  ] as const) {
-    it(`does not start when a key is ${JSON.stringify(value)}`, async test => {
-      const vault = await startKeyVaultDouble(test)
-      vault.set('sut-primary-key', value)
-      vault.set('sut-secondary-key', keyOf('sut', 'secondary'))
-      const error = await refused(
-        runApp(test, files, { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }),
-        message,
-      )
-      assert.doesNotMatch(error, /kkk|SecretUri/)
-    })
-  }
+  ] as const)('does not start when a key is %j', async ([value, message], test) => {
+    const vault = await startKeyVaultDouble(test)
+    vault.set('sut-primary-key', value)
+    vault.set('sut-secondary-key', keyOf('sut', 'secondary'))
+    const error = await refused(
+      runApp(test, files, { ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Production' }),
+      message,
+    )
+    assert.doesNotMatch(error, /kkk|SecretUri/)
+  })
 })
 
-/** One line that says why, no stack, and an exit code for whoever watches. */
+/** One line that says why, no stack, and an exit code for what watches the process. */
 async function refused(start: Promise<unknown>, message: RegExp): Promise<string> {
   let text = ''
   await assert.rejects(start, (error: Error) => {

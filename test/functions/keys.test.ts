@@ -52,7 +52,7 @@ async function sendRaw(url: string, headers: string): Promise<string> {
 
 const codeOf = ({ body }: { body: string }) => JSON.parse(body).code as string
 
-describe('a service with keys', () => {
+describe('KeyAuthorizer in the app: a service with keys', () => {
   it('opens with either key, and with no other', async test => {
     const { watch, keys, score, check, sut } = await start(test)
     assert.equal((await score(sut.primary)).status, 200)
@@ -151,14 +151,14 @@ describe('a service with keys', () => {
 
   it('takes a key that was changed in the key file at once, and the other one all the time', async test => {
     const { app, watch, keys, score, check, sut } = await start(test)
-    // Somebody goes on with an old key meanwhile.
+    // A client goes on with an old key meanwhile.
     for (let n = 0; n < 3; n++) assert.equal((await score(watch.used(`an-old-key-${n}`))).status, 401)
-    const fresh = watch.used('a-key-that-somebody-wrote-into-it')
+    const fresh = watch.used('a-key-that-was-written-into-the-file')
     await writeFile(app.keyFile, JSON.stringify({ ...keys, sut: { ...sut, primary: fresh } }))
     assert.equal((await score(fresh)).status, 200)
     assert.equal((await score(sut.secondary)).status, 200)
     assert.equal((await score(sut.primary)).status, 401)
-    const fresher = watch.used('a-key-that-somebody-wrote-after-that')
+    const fresher = watch.used('a-key-that-was-written-after-that-one')
     await writeFile(app.keyFile, JSON.stringify({ ...keys, sut: { ...sut, primary: fresher } }))
     assert.equal((await score(fresher)).status, 200)
     check()

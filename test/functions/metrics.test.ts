@@ -8,7 +8,7 @@ import { type RunningApp, runApp } from '../support/running-app.ts'
 const services = {
   'good/service.json': {},
   'good/1/model.onnx': identityModel('float32'),
-  'moody/service.json': { entryScript: 'score.js', limits: { timeoutMs: 700 } },
+  'moody/service.json': { entryScript: 'score.js', limits: { timeoutMs: 1500 } },
   'moody/score.js': `
     export const init = () => {}
     export const run = text => {
@@ -139,7 +139,7 @@ describe('GET /metrics', () => {
     assert.deepEqual([...metrics.headers.keys()], [...unknown.headers.keys()])
   })
 
-  it('shows a service to whoever has its key, when it is on', async test => {
+  it('shows a service to a caller that has its key, when it is on', async test => {
     const app = await runApp(test, services, { SCORING_METRICS: 'on' })
     const authorization = `Bearer ${await app.keyOf('good')}`
     const page = await pageOf(app, { authorization })

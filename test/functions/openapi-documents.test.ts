@@ -18,7 +18,7 @@ const names = Object.keys(describedServices)
   .map(file => file.slice(0, file.indexOf('/')))
 const versions = ['2', '3', '3.1'] as const
 
-describe('the document of a service', () => {
+describe('GET /swagger.json: the document of a service', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   const documents: { readonly of: string; readonly service: string; readonly document: Document }[] = []
@@ -42,7 +42,7 @@ describe('the document of a service', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
   const call = async (service: string, path: string, body?: string) => {
-    const key = service === 'several' ? undefined : await app.keyOf(service) // that one is open to everybody
+    const key = service === 'several' ? undefined : await app.keyOf(service) // that one is public
     return fetch(`${app.url}/api/v1/service/${service}/${path}`, {
       headers: { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) },
       ...(body !== undefined && { method: 'POST', body }),

@@ -14,7 +14,7 @@ type Schemas = Record<'ServiceInput' | 'ServiceOutput' | 'ErrorResponse', Json>
 
 const recorded = join(import.meta.dirname, '../fixtures/azureml-swagger')
 
-describe('a document, beside the one that Azure Machine Learning writes for the same script,', () => {
+describe('GET /swagger.json: a document, beside the one that Azure Machine Learning writes for the same script,', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -30,17 +30,14 @@ describe('a document, beside the one that Azure Machine Learning writes for the 
     return [(await response.json()) as Json, JSON.parse(await readFile(join(recorded, file), 'utf8')) as Json] as const
   }
 
-  for (const service of ['power-bi', 'numpy-rows', 'standard-types']) {
-    it(`differs on purpose only: ${service}, version 2`, async () => {
-      const [ours, theirs] = await documentsOf(service, '2')
-      assert.deepEqual(withoutDifferences(ours, service), withoutDifferences(theirs, 'ML service'))
-    })
-
-    it(`differs on purpose only: ${service}, version 3`, async () => {
-      const [ours, theirs] = await documentsOf(service, '3')
-      assert.deepEqual(withoutDifferences(ours, service), withoutDifferences(theirs, 'ML service'))
-    })
-  }
+  const recordings = ['power-bi', 'numpy-rows', 'standard-types'].flatMap(service => [
+    [service, '2'] as const,
+    [service, '3'] as const,
+  ])
+  it.each(recordings)('differs on purpose only: %s, version %s', async (service, version) => {
+    const [ours, theirs] = await documentsOf(service, version)
+    assert.deepEqual(withoutDifferences(ours, service), withoutDifferences(theirs, 'ML service'))
+  })
 
   it('gives Power BI what that reads: nested names, what is required, an example, and no reference or choice inside', async () => {
     const [document] = await documentsOf('power-bi', '2')

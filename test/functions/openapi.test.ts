@@ -92,7 +92,7 @@ export const run = () => { throw new Error('no') }`,
     'export const init = () => new Promise(done => setTimeout(done, 60000))\nexport const run = () => 1\n',
 }
 
-describe('swagger.json', () => {
+describe('GET /swagger.json', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -153,7 +153,7 @@ describe('swagger.json', () => {
     const { post } = document.paths['/api/v1/service/built-in/score'] ?? {}
     assert.deepEqual(post?.security, [{ Bearer: [] }])
     assert.deepEqual(
-      post?.parameters?.map(({ name, in: place, schema }) => [name, place, schema]),
+      post?.parameters?.map(({ name, in: location, schema }) => [name, location, schema]),
       [['serviceInputPayload', 'body', { $ref: '#/definitions/ServiceInput' }]],
     )
     assert.deepEqual(Object.keys(document.definitions?.ErrorResponse?.properties as object), ['message', 'code'])
@@ -332,9 +332,9 @@ describe('swagger.json', () => {
   })
 
   it('is open to all, or to callers with a key when it is private', async () => {
-    const locked = await call('private')
-    assert.deepEqual((await messageOf(locked))[2], 'BEARER_MISSING')
-    assert.equal(locked.headers.get('www-authenticate'), 'Bearer realm="private"')
+    const refused = await call('private')
+    assert.deepEqual((await messageOf(refused))[2], 'BEARER_MISSING')
+    assert.equal(refused.headers.get('www-authenticate'), 'Bearer realm="private"')
     const withKey = async (service: string) => {
       const headers = { authorization: `Bearer ${await app.keyOf(service)}` }
       return call('private', '', { headers })

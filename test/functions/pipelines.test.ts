@@ -85,7 +85,7 @@ const services: ServiceFiles = {
 
 type Described = Record<'definitions', Record<string, { description?: string; properties?: Record<string, object> }>>
 
-describe('a pipeline of stages', () => {
+describe('POST /score: a pipeline of stages', () => {
   let app: RunningApp
   let settled: Awaited<ReturnType<RunningApp['settled']>>
   const cleanUps: (() => unknown)[] = []

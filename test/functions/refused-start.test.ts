@@ -17,7 +17,7 @@ describe("an app that Azure's Node worker cannot start", () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  it('lets nobody in, should requests come all the same', async () => {
+  it('refuses requests that come all the same', async () => {
     const headers = { authorization: `Bearer ${'k'.repeat(40)}`, 'content-type': 'application/json' }
     const params = { service: 'diabetes' }
     for (const [name, method] of [

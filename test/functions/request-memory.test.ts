@@ -50,13 +50,15 @@ async function whileOthersAsk<T>(app: RunningApp, attack: Promise<T>): Promise<T
   return over
 }
 
-describe('the memory of the app', skipFor(process.platform !== 'linux' && 'needs /proc'), () => {
-  const spaces = Buffer.alloc(largest, ' ')
-  for (const [coding, count, bomb] of [
-    ['gzip', 60, gzipSync(spaces, { level: 9 })],
-    ['br', 40, brotliCompressSync(spaces, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })],
-  ] as const) {
-    it(`stays bounded under ${count} bodies of 50 MB that are small as ${coding}`, async test => {
+describe(
+  'SCORING_MAX_HELD_BYTES: the memory of the app',
+  skipFor(process.platform !== 'linux' && 'needs /proc'),
+  () => {
+    const spaces = Buffer.alloc(largest, ' ')
+    it.for([
+      ['gzip', 60, gzipSync(spaces, { level: 9 })],
+      ['br', 40, brotliCompressSync(spaces, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })],
+    ] as const)('stays bounded under $1 bodies of 50 MB that are small as $0', async ([coding, count, bomb], test) => {
       const app = await startApp(test)
       const before = await peakBytes(app)
       const headers = { 'content-encoding': coding }
@@ -72,43 +74,43 @@ describe('the memory of the app', skipFor(process.platform !== 'linux' && 'needs
       assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
       for (const outcome of outcomes.keys())
         assert.ok(['400,BODY_NOT_JSON,false', '503,QUEUE_FULL,true'].includes(outcome), outcome)
-      assert.ok(outcomes.has('400,BODY_NOT_JSON,false'), 'some are let in')
+      assert.ok(outcomes.has('400,BODY_NOT_JSON,false'), 'some are admitted')
     })
-  }
 
-  it('stays bounded under 40 uploads of 49 MB that are never finished', async test => {
-    const app = await startApp(test)
-    const before = await peakBytes(app)
-    const key = await app.keyOf('attacked')
-    const { port, hostname } = new URL(app.url)
-    const head = `POST /api/v1/service/attacked/score HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${largest}\r\n\r\n`
-    const sockets: Socket[] = []
-    const upload = () =>
-      new Promise<string>(resolve => {
-        const socket = connect(Number(port), hostname)
-        sockets.push(socket)
-        let answer = ''
-        socket
-          .on('error', () => {})
-          .on('data', text => {
-            answer += text
-            if (!answer.includes('\r\n\r\n')) return
-            socket.destroy()
-            resolve(answer)
-          })
-        socket.write(head)
-        socket.write(spaces.subarray(0, 49_000_000), () => resolve('all sent'))
-      })
-    const answers = await whileOthersAsk(app, Promise.all(Array.from({ length: 40 }, upload)))
-    const taken = (await peakBytes(app)) - before
-    for (const socket of sockets) socket.destroy() // the app would wait for it when it stops
-    assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
-    for (const answer of answers) assert.match(answer, /^all sent$|^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: 1\r\n/)
-    assert.ok(answers.includes('all sent'), 'one is let in')
-  })
-})
+    it('stays bounded under 40 uploads of 49 MB that are never finished', async test => {
+      const app = await startApp(test)
+      const before = await peakBytes(app)
+      const key = await app.keyOf('attacked')
+      const { port, hostname } = new URL(app.url)
+      const head = `POST /api/v1/service/attacked/score HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${largest}\r\n\r\n`
+      const sockets: Socket[] = []
+      const upload = () =>
+        new Promise<string>(resolve => {
+          const socket = connect(Number(port), hostname)
+          sockets.push(socket)
+          let answer = ''
+          socket
+            .on('error', () => {})
+            .on('data', text => {
+              answer += text
+              if (!answer.includes('\r\n\r\n')) return
+              socket.destroy()
+              resolve(answer)
+            })
+          socket.write(head)
+          socket.write(spaces.subarray(0, 49_000_000), () => resolve('all sent'))
+        })
+      const answers = await whileOthersAsk(app, Promise.all(Array.from({ length: 40 }, upload)))
+      const taken = (await peakBytes(app)) - before
+      for (const socket of sockets) socket.destroy() // the app would wait for it when it stops
+      assert.ok(taken < bound, `${Math.round(taken / mebibyte)} MiB`)
+      for (const answer of answers) assert.match(answer, /^all sent$|^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: 1\r\n/)
+      assert.ok(answers.includes('all sent'), 'one is admitted')
+    })
+  },
+)
 
-describe('what a request holds', () => {
+describe('scoring_request_held_bytes: what a request holds', () => {
   const script = (run: string) => `export const init = () => {}; export const run = ${run}`
   const limits = { maxBodyBytes: 2 * mebibyte }
   const services = {

@@ -40,7 +40,7 @@ const labelled = (values: readonly unknown[]) =>
 const byColumn = `{${names.map(name => `"${name}": ${labelled(columns[name] as unknown[])}`).join(', ')}}`
 const byIndex = labelled(records.map(record => JSON.stringify(record)))
 
-describe('rows of a request', () => {
+describe('POST /score: rows of a request', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -154,11 +154,9 @@ describe('rows of a request', () => {
     ['AutoML', { Inputs: { data: records }, GlobalParameters: { method: 'predict' } }],
     ['AutoML of version 1', { data: records, method: 'predict' }],
   ]
-  for (const [form, body] of forms) {
-    it(`may be ${form}`, async () => {
-      assertPythons(await answerTo('titanic', body), titanic)
-    })
-  }
+  it.for(forms)('may be $0', async ([, body]) => {
+    assertPythons(await answerTo('titanic', body), titanic)
+  })
 
   it('may be one record, also as a query', async () => {
     assertPythons(await answerTo('titanic', { data: records[1] }), titanic, [1])
@@ -257,67 +255,64 @@ describe('rows of a request', () => {
     assert.match(misnamed?.reason ?? '', /input\.columns has 2 names, .* "x", shape \[batch, 3\]/)
   })
 
-  it('that are wrong are refused with what came and what a right row is', async () => {
-    const takes = 'the model takes "pclass", "sex", "age", "fare", "embarked"'
-    const { sex, ...withoutSex } = records[1] as Record<string, unknown>
-    const rightRow =
-      'a row is {"pclass": …, "sex": …, "age": …, "fare": …, "embarked": …}, or the list [pclass, sex, age, fare, embarked]'
-    const cases: [unknown, string, string][] = [
-      [{ data: [records[0], { ...withoutSex, gender: sex }] }, 'INPUT_UNKNOWN', `row 1 has "gender"; ${takes}`],
-      [{ data: [records[0], withoutSex] }, 'INPUT_MISSING', `row 1 lacks "sex"; ${takes}`],
-      [{ data: { ...columns, cabin: ['C85', '', ''] } }, 'INPUT_UNKNOWN', `"data" has "cabin"; ${takes}`],
-      [{ ...columns, cabin: ['C85', '', ''] }, 'INPUT_UNKNOWN', `the body has "cabin"; ${takes}`],
-      [
-        { data: [[1, 'male', 3]] },
-        'INPUT_RAGGED',
-        'row 0 has 3 values, the model takes 5: pclass, sex, age, fare, embarked',
-      ],
-      [{ data: [rows[0], records[1]] }, 'INPUT_TYPE_MISMATCH', `row 1 is an object, row 0 is a list; ${rightRow}`],
-      [{ data: [records[0], 7] }, 'INPUT_TYPE_MISMATCH', `row 1 is a number, row 0 is an object; ${rightRow}`],
-      [{ data: rows[0] }, 'INPUT_TYPE_MISMATCH', `row 0 is a number; ${rightRow}`],
-      [{ data: 'text' }, 'INPUT_TYPE_MISMATCH', `"data" is a string; ${rightRow}`],
-      [{ data: null }, 'INPUT_TYPE_MISMATCH', `"data" is null; ${rightRow}`],
-      [{ data: [] }, 'INPUT_TYPE_MISMATCH', '"data" is an empty list: it has no row'],
-      [
-        { data: { ...columns, sex: 'male' } },
-        'INPUT_TYPE_MISMATCH',
-        `"data" is neither a row nor columns: "pclass" is a list, "sex" is a string; ${rightRow}`,
-      ],
-      [{ data: { ...split, columns: [...names.slice(1), 'sex'] } }, 'INPUT_TYPE_MISMATCH', '"columns" has "sex" twice'],
-      [{ data: { columns: ['pclass'], data: [[1]] } }, 'INPUT_MISSING', `"columns" lacks "sex"; ${takes}`],
-      [
-        byColumn.replace('"10": "female"', '"11": "female"'),
-        'INPUT_RAGGED',
-        '"sex" has other row labels than "pclass"',
-      ],
-      [
-        { data: [records[0], { ...records[1], age: 'forty' }] },
-        'INPUT_TYPE_MISMATCH',
-        'input "age"[1] is a string, float32 takes numbers',
-      ],
-      [{ rows: records }, 'INPUT_MISSING', "A value is not provided for the 'data' parameter."],
-    ]
-    for (const [body, code, message] of cases) assert.deepEqual(await refusalOf('titanic', body), [400, code, message])
-  })
+  const takes = 'the model takes "pclass", "sex", "age", "fare", "embarked"'
+  const { sex, ...withoutSex } = records[1] as Record<string, unknown>
+  const rightRow =
+    'a row is {"pclass": …, "sex": …, "age": …, "fare": …, "embarked": …}, or the list [pclass, sex, age, fare, embarked]'
+  const wrongRows: [unknown, string, string][] = [
+    [{ data: [records[0], { ...withoutSex, gender: sex }] }, 'INPUT_UNKNOWN', `row 1 has "gender"; ${takes}`],
+    [{ data: [records[0], withoutSex] }, 'INPUT_MISSING', `row 1 lacks "sex"; ${takes}`],
+    [{ data: { ...columns, cabin: ['C85', '', ''] } }, 'INPUT_UNKNOWN', `"data" has "cabin"; ${takes}`],
+    [{ ...columns, cabin: ['C85', '', ''] }, 'INPUT_UNKNOWN', `the body has "cabin"; ${takes}`],
+    [
+      { data: [[1, 'male', 3]] },
+      'INPUT_RAGGED',
+      'row 0 has 3 values, the model takes 5: pclass, sex, age, fare, embarked',
+    ],
+    [{ data: [rows[0], records[1]] }, 'INPUT_TYPE_MISMATCH', `row 1 is an object, row 0 is a list; ${rightRow}`],
+    [{ data: [records[0], 7] }, 'INPUT_TYPE_MISMATCH', `row 1 is a number, row 0 is an object; ${rightRow}`],
+    [{ data: rows[0] }, 'INPUT_TYPE_MISMATCH', `row 0 is a number; ${rightRow}`],
+    [{ data: 'text' }, 'INPUT_TYPE_MISMATCH', `"data" is a string; ${rightRow}`],
+    [{ data: null }, 'INPUT_TYPE_MISMATCH', `"data" is null; ${rightRow}`],
+    [{ data: [] }, 'INPUT_TYPE_MISMATCH', '"data" is an empty list: it has no row'],
+    [
+      { data: { ...columns, sex: 'male' } },
+      'INPUT_TYPE_MISMATCH',
+      `"data" is neither a row nor columns: "pclass" is a list, "sex" is a string; ${rightRow}`,
+    ],
+    [{ data: { ...split, columns: [...names.slice(1), 'sex'] } }, 'INPUT_TYPE_MISMATCH', '"columns" has "sex" twice'],
+    [{ data: { columns: ['pclass'], data: [[1]] } }, 'INPUT_MISSING', `"columns" lacks "sex"; ${takes}`],
+    [byColumn.replace('"10": "female"', '"11": "female"'), 'INPUT_RAGGED', '"sex" has other row labels than "pclass"'],
+    [
+      { data: [records[0], { ...records[1], age: 'forty' }] },
+      'INPUT_TYPE_MISMATCH',
+      'input "age"[1] is a string, float32 takes numbers',
+    ],
+    [{ rows: records }, 'INPUT_MISSING', "A value is not provided for the 'data' parameter."],
+  ]
+  it.each(wrongRows)(
+    'that are wrong are refused with what came and what a right row is: $2',
+    async (body, code, message) => {
+      assert.deepEqual(await refusalOf('titanic', body), [400, code, message])
+    },
+  )
 
   describe('with missing values', () => {
     const given = columnsOf(imputer)
     const bodyWith = (missing: string) => JSON.stringify({ data: given }).replaceAll('"nan"', missing)
 
-    for (const missing of ['NaN', 'null']) {
-      it(`are scored with ${missing} as Python scores NaN`, async () => {
-        assertPythons(await answerTo('imputer', bodyWith(missing)), imputer)
-      })
+    it.each(['NaN', 'null'])('are scored with %s as Python scores NaN', async missing => {
+      assertPythons(await answerTo('imputer', bodyWith(missing)), imputer)
+    })
 
-      it(`are refused with ${missing} where the service says so`, async () => {
-        const [status, code, message] = await refusalOf('strict', bodyWith(missing))
-        assert.equal(status, 400)
-        const isNull = missing === 'null'
-        assert.equal(code, isNull ? 'INPUT_TYPE_MISMATCH' : 'BODY_NOT_JSON')
-        if (isNull)
-          assert.match(message as string, /^input "age"\[\d\] is null, float32 takes numbers; .*"missing": "error"/)
-      })
-    }
+    it.each(['NaN', 'null'])('are refused with %s where the service says so', async missing => {
+      const [status, code, message] = await refusalOf('strict', bodyWith(missing))
+      assert.equal(status, 400)
+      const isNull = missing === 'null'
+      assert.equal(code, isNull ? 'INPUT_TYPE_MISMATCH' : 'BODY_NOT_JSON')
+      if (isNull)
+        assert.match(message as string, /^input "age"\[\d\] is null, float32 takes numbers; .*"missing": "error"/)
+    })
 
     it('are refused where other types are declared', async () => {
       const first = records[0] as Record<string, unknown>

@@ -25,7 +25,7 @@ function postPath(url: string, path: string): Promise<[status: number | undefine
   })
 }
 
-describe('the sample services', () => {
+describe('POST /score: the sample services', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -113,32 +113,33 @@ describe('the sample services', () => {
     assert.equal((await status({ authorization: `bearer ${await app.keyOf('diabetes')}` }))[0], 200)
   })
 
-  it('answer bad input with a 4xx that names it', async () => {
-    const row = '[0,0,0,0,0,0,0,0,0,0]'
-    const cases: [string, number, string][] = [
-      ['', 400, 'BODY_EMPTY'],
-      ['nonsense', 400, 'BODY_NOT_JSON'],
-      ['[[1]]', 400, 'BODY_NOT_OBJECT'],
-      ['{"Data": [[1]]}', 400, 'INPUT_MISSING'],
-      [`{"data": [${row}, [1]]}`, 400, 'INPUT_RAGGED'],
-      ['{"data": [[1, 2]]}', 400, 'INPUT_SHAPE_MISMATCH'],
-      ['{"data": []}', 400, 'INPUT_SHAPE_MISMATCH'],
-      ['{"data": "text"}', 400, 'INPUT_TYPE_MISMATCH'],
-      ['{"data": null}', 400, 'INPUT_TYPE_MISMATCH'],
-      [`{"data": [${row.replace('0', '"1"')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
-      [`{"data": [${row.replace('0', 'nan')}]}`, 400, 'BODY_NOT_JSON'],
-      [`{"data": [{"age": 0.5}]}`, 400, 'INPUT_TYPE_MISMATCH'],
-      [`{"data": [${row.replace('0', '1e400')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
-      [`{"data": ${'['.repeat(10_000_000)}`, 400, 'BODY_NESTED_TOO_DEEPLY'],
-      [`{"data": [${`${row},`.repeat(1_000_000)}${row}]}`, 413, 'TOO_MANY_ROWS'],
-    ]
-    for (const [body, status, code] of cases) {
-      const response = await app.score('diabetes', body)
-      assert.equal(response.headers.get('x-ms-run-function-failed'), 'False')
-      const answer = (await response.json()) as { code: string; message: string }
-      assert.deepEqual([response.status, answer.code], [status, code], body.slice(0, 80))
-      assert.deepEqual(Object.keys(answer), ['message', 'code'])
-    }
+  const row = '[0,0,0,0,0,0,0,0,0,0]'
+  const badInputs: [name: string, body: string, status: number, code: string][] = [
+    ['an empty body', '', 400, 'BODY_EMPTY'],
+    ['no JSON', 'nonsense', 400, 'BODY_NOT_JSON'],
+    ['a list', '[[1]]', 400, 'BODY_NOT_OBJECT'],
+    ['a name in the wrong case', '{"Data": [[1]]}', 400, 'INPUT_MISSING'],
+    ['rows of two lengths', `{"data": [${row}, [1]]}`, 400, 'INPUT_RAGGED'],
+    ['too few columns', '{"data": [[1, 2]]}', 400, 'INPUT_SHAPE_MISMATCH'],
+    ['no rows', '{"data": []}', 400, 'INPUT_SHAPE_MISMATCH'],
+    ['text as rows', '{"data": "text"}', 400, 'INPUT_TYPE_MISMATCH'],
+    ['null as rows', '{"data": null}', 400, 'INPUT_TYPE_MISMATCH'],
+    ['text in a row', `{"data": [${row.replace('0', '"1"')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+    ['nan in small letters', `{"data": [${row.replace('0', 'nan')}]}`, 400, 'BODY_NOT_JSON'],
+    ['an object without names to match', `{"data": [{"age": 0.5}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+    ['a number beyond float64', `{"data": [${row.replace('0', '1e400')}]}`, 400, 'INPUT_TYPE_MISMATCH'],
+    ['ten million brackets', `{"data": ${'['.repeat(10_000_000)}`, 400, 'BODY_NESTED_TOO_DEEPLY'],
+    ['a million rows too many', `{"data": [${`${row},`.repeat(1_000_000)}${row}]}`, 413, 'TOO_MANY_ROWS'],
+  ]
+  it.for(badInputs)('answer bad input with a 4xx that names it: $0', async ([, body, status, code]) => {
+    const response = await app.score('diabetes', body)
+    assert.equal(response.headers.get('x-ms-run-function-failed'), 'False')
+    const answer = (await response.json()) as { code: string; message: string }
+    assert.deepEqual([response.status, answer.code], [status, code])
+    assert.deepEqual(Object.keys(answer), ['message', 'code'])
+  })
+
+  it('answer bytes that are no text with a 4xx', async () => {
     const notText = await app.score('diabetes', Uint8Array.of(0x7b, 0xff))
     assert.equal(((await notText.json()) as { code: string }).code, 'BODY_NOT_UTF8')
   })

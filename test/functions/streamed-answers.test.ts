@@ -12,7 +12,7 @@ const score = `
   let open = Promise.withResolvers()
   const encoder = new TextEncoder()
   const kinds = {
-    // One piece, and the next one when somebody asks for "go on".
+    // One piece, and the next one when the client asks for "go on".
     async *steps() { yield encoder.encode('one '); await open.promise; yield 'two '; yield encoder.encode('three') },
     async *breaks() { yield 'one'; await sleep(20); throw new Error('boom') },
     async *idles() { yield 'one'; await new Promise(() => {}) },
@@ -43,7 +43,7 @@ const score = `
     return new Response(body, { status: 201, headers: { 'content-type': 'text/plain' } })
   }`
 
-describe('a script that answers with a stream', () => {
+describe('POST /score: a script that answers with a stream', () => {
   let app: RunningApp
   const cleanUps: (() => unknown)[] = []
   beforeAll(async () => {
@@ -99,18 +99,16 @@ describe('a script that answers with a stream', () => {
     assert.equal(await (await app.score('brief', 'slow')).text(), 'slow '.repeat(6))
   })
 
-  for (const [kind, why] of [
+  it.each([
     ['breaks', /ENTRY_SCRIPT_FAILED: .*\n\[sut\] {3}caused by: Error: boom/],
     ['wrong', /caused by: TypeError: the body of a Response holds bytes or text/],
-  ] as const) {
-    it(`ends the connection where the stream fails: ${kind}`, async () => {
-      const response = await app.score('sut', kind)
-      assert.equal(response.status, 201)
-      await assert.rejects(response.text(), /terminated/)
-      await until(async () => why.test(app.output()))
-      assert.equal(await textOf('sut', 'go on'), 'ok')
-    })
-  }
+  ] as const)('ends the connection where the stream fails: $0', async (kind, why) => {
+    const response = await app.score('sut', kind)
+    assert.equal(response.status, 201)
+    await assert.rejects(response.text(), /terminated/)
+    await until(async () => why.test(app.output()))
+    assert.equal(await textOf('sut', 'go on'), 'ok')
+  })
 
   it('ends the connection where no piece comes for limits.timeoutMs, and lets the stream go', async () => {
     const response = await app.score('brief', 'idles')

@@ -34,8 +34,8 @@ async function outcomeOf(response: Response): Promise<unknown[]> {
   return [response.status, code, response.headers.get('www-authenticate'), response.headers.get('retry-after')]
 }
 
-describe('a service that takes tokens', () => {
-  it('lets in callers with its role, and tells others what they lack (RFC 6750, section 3)', async test => {
+describe('TokenAuthorizer in the app: a service that takes tokens', () => {
+  it('authorizes callers with its role, and tells others what they lack (RFC 6750, section 3)', async test => {
     const authority = await new Authority(key).start(test)
     const app = await runApp(test, services, { AZURE_AUTHORITY_HOST: authority.url })
     await app.settled()

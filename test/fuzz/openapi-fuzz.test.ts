@@ -5,13 +5,13 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startStorage } from '../support/azurite-storage.ts'
-import type { Cleaner } from '../support/cleaner.ts'
 import { identityModel, writeModel } from '../support/onnx-writer.ts'
+import { pythonWith } from '../support/python.ts'
 import { type RunningApp, runApp } from '../support/running-app.ts'
 import type { ServiceFiles } from '../support/service-folder.ts'
 
@@ -81,14 +81,14 @@ const documents: [service: string, version: string][] = [
   ['text', '3.1'],
 ]
 
-describe('the OpenAPI documents, in the hands of Schemathesis', () => {
+describe('GET /swagger.json: the OpenAPI documents, tested by Schemathesis', () => {
   const cleanUps: (() => unknown)[] = []
   let app: RunningApp
-  let schemathesis: string | undefined
+  let schemathesis: Awaited<ReturnType<typeof findSchemathesis>>
   beforeAll(async () => {
     const file = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
-    schemathesis = await findSchemathesis(file)
-    if (!schemathesis) return
+    schemathesis = await findSchemathesis()
+    if ('missing' in schemathesis) return
     const AzureWebJobsStorage = await startStorage(file)
     app = await runApp(file, { ...services, ...(await sampleServices()) }, { AzureWebJobsStorage })
     await app.settled()
@@ -97,28 +97,28 @@ describe('the OpenAPI documents, in the hands of Schemathesis', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  for (const [service, version] of documents) {
-    it(`hold for ${service}, version ${version}`, async test => {
-      if (!schemathesis) return test.skip('Schemathesis is not installed: pip install -r test/fuzz/requirements.txt')
-      const key = service === 'people' ? '' : await app.keyOf(service)
-      const { code, output } = await run(
-        schemathesis,
-        [
-          '--config-file',
-          here('schemathesis.toml'),
-          'run',
-          `${app.url}/api/v1/service/${service}/swagger.json?version=${version}`,
-        ]
-          .concat(['--url', app.url, '--phases', 'examples,coverage,fuzzing', '--max-examples', '40'])
-          .concat(['--max-time', String(secondsPerDocument), '--seed', '1', '--no-color']),
-        { SCORING_KEY: key },
-      )
-      assert.equal(code, 0, output)
-    })
-  }
+  it.for(documents)('hold for $0, version $1', async ([service, version], test) => {
+    if ('missing' in schemathesis) return test.skip(schemathesis.missing)
+    const [program, ...options] = schemathesis
+    const key = service === 'people' ? '' : await app.keyOf(service)
+    const { code, output } = await run(
+      program,
+      [
+        ...options,
+        '--config-file',
+        here('schemathesis.toml'),
+        'run',
+        `${app.url}/api/v1/service/${service}/swagger.json?version=${version}`,
+      ]
+        .concat(['--url', app.url, '--phases', 'examples,coverage,fuzzing', '--max-examples', '40'])
+        .concat(['--max-time', String(secondsPerDocument), '--seed', '1', '--no-color']),
+      { SCORING_KEY: key },
+    )
+    assert.equal(code, 0, output)
+  })
 
   it('leave the server as it was: the published rows score as before', async test => {
-    if (!schemathesis) return test.skip('Schemathesis is not installed: pip install -r test/fuzz/requirements.txt')
+    if ('missing' in schemathesis) return test.skip(schemathesis.missing)
     const sample = await readFile(join(samples, 'diabetes/sample.json'), 'utf8')
     const answer = await app.score('diabetes', sample)
     assert.equal(await answer.text(), '[217.67978776218715, 224.78937091757172]')
@@ -139,15 +139,12 @@ async function sampleServices(): Promise<ServiceFiles> {
   )
 }
 
-/** On CI it is installed for the occasion; elsewhere it is used when it is there. */
-async function findSchemathesis(file: Cleaner): Promise<string | undefined> {
-  if ((await run('st', ['--version'])).code === 0) return 'st'
-  if (process.env.CI !== 'true') return undefined
-  const folder = await mkdtemp(join(tmpdir(), 'schemathesis-'))
-  file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const isMade = (await run('python3', ['-m', 'venv', folder])).code === 0
-  const pip = ['-m', 'pip', 'install', '--quiet', '--requirement', here('requirements.txt')]
-  return isMade && (await run(join(folder, 'bin/python'), pip)).code === 0 ? join(folder, 'bin/st') : undefined
+/** The command that runs it, or why there is none. */
+async function findSchemathesis(): Promise<readonly [string, ...string[]] | { missing: string }> {
+  if ((await run('st', ['--version'])).code === 0) return ['st']
+  const found = await pythonWith(here('requirements.txt'))
+  // Its first line names the folder that it was installed into, which has been renamed since.
+  return 'missing' in found ? found : [found.python, join(dirname(found.python), 'st')]
 }
 
 function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {}) {

@@ -6,8 +6,8 @@ import type { KnownRequest } from './traffic.ts'
 export interface Counts {
   sent: number
   right: number
-  /** Innocent requests that were being run alone when their thread was ended: nothing tells them from the guilty. */
-  blamed: number
+  /** Unpoisoned requests that ran alone when their thread was killed: nothing tells them from a culprit. */
+  misjudged: number
   /** 503, by service and code: the queue was full, or the service could not load. */
   readonly refused: Record<string, number>
   /** 504. */
@@ -25,7 +25,7 @@ const ownFailures: Partial<Record<Poison, readonly string[]>> = {
 /** What a poisoned request may get besides its own error: that of a thread ended by others, and that of a busy machine. */
 const anybodys = ['ENTRY_SCRIPT_ENDED_THREAD', 'SCORING_TIMEOUT']
 /** Longer than any limit of a service. */
-const patienceMs = 90_000
+const answerTimeoutMs = 90_000
 
 /** Sends requests over connections of its own and keeps account of the answers. */
 export class ChaosClient {
@@ -64,7 +64,7 @@ export class ChaosClient {
       if (code && [...(ownFailures[request.poison] ?? []), ...anybodys].includes(code)) counts.poisoned++
       else this.#wrong(request, `${status} ${text}`)
     } else if (status === 200 && text === request.answer) counts.right++
-    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD' || code === 'MODEL_RUN_FAILED') counts.blamed++
+    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD' || code === 'MODEL_RUN_FAILED') counts.misjudged++
     else if (code === 'SCORING_TIMEOUT') counts.late++
     else this.#wrong(request, `${status} ${text}`)
   }
@@ -83,7 +83,7 @@ export class ChaosClient {
       const path = `/api/v1/service/${service}/score`
       const agent = this.#agent
       const request = sendRequest({ host: '127.0.0.1', port: this.#port, method: 'POST', path, headers, agent })
-      request.setTimeout(patienceMs, () => request.destroy(new Error(`nothing came for ${patienceMs} ms`)))
+      request.setTimeout(answerTimeoutMs, () => request.destroy(new Error(`nothing came for ${answerTimeoutMs} ms`)))
       request.on('error', reject).on('response', response => {
         let text = ''
         response.setEncoding('utf8').on('data', chunk => {

@@ -45,7 +45,7 @@ export async function endure(
   await app.settled()
   const services = Object.keys(clients)
   const keys = new Map(await Promise.all(services.map(async name => [name, await app.keyOf(name)] as const)))
-  const counts: Counts = { sent: 0, right: 0, blamed: 0, refused: {}, late: 0, poisoned: 0, wrong: [] }
+  const counts: Counts = { sent: 0, right: 0, misjudged: 0, refused: {}, late: 0, poisoned: 0, wrong: [] }
   const sources: Source[] = [
     ...(await sampleSources(app, 'diabetes', clients.diabetes, random)),
     ...(await sampleSources(app, 'digits', clients.digits, random)),
@@ -100,7 +100,7 @@ interface Unrest {
   readonly counts: Counts
   readonly random: () => number
   readonly seconds: number
-  /** Nobody poisons or kills, and nobody pauses. */
+  /** Sends no poison, kills no thread and does not pause. */
   readonly isCalm: boolean
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunningApp } from '../../support/running-app.ts'
 
-/** What the host holds while nobody calls; undefined where the system does not tell (only Linux does). */
+/** Resources that the idle host holds; undefined where the system does not tell (only Linux does). */
 export interface HostResources {
   readonly memoryMb: number
   /** Of the process, without its scoring threads. */

@@ -1,4 +1,4 @@
-/** `npm run chaos:engine -- --minutes 10 --seed 7`: the endurance run, as long as wanted, and what it found. */
+/** `npm run chaos:engine -- --minutes 10 --seed 7`: runs the endurance test for that long and prints what it found. */
 import { parseArgs } from 'node:util'
 import { endure } from './endurance.ts'
 import { violationsOf } from './violations.ts'

@@ -1,0 +1,50 @@
+import { join, relative, sep } from 'node:path'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+const repository = join(import.meta.dirname, '../..')
+
+/** The files that take ten seconds and more on two cores, the longest first. */
+export const slowFiles = [
+  'test/fuzz/openapi-fuzz.test.ts',
+  'test/clients/generated.test.ts',
+  'test/clients/clients.test.ts',
+  'test/browser/docs.test.ts',
+  'test/workers/transport/node-worker.test.ts',
+  'test/functions/key-vault.test.ts',
+  'test/cli/start.test.ts',
+  'test/functions/request-memory.test.ts',
+  'test/functions/job-tables.test.ts',
+  'test/functions/accelerators.test.ts',
+  'test/models/graph/suite.test.ts',
+  'test/clients/frames.test.ts',
+  'test/workers/runtime/own-media.test.ts',
+  'test/chaos/faulty-storage.test.ts',
+  'test/functions/failing-services.test.ts',
+  'test/clients/jobs.test.ts',
+  'test/workers/runtime/script-faults.test.ts',
+  'test/host/host-process.test.ts',
+  'test/jobs/score-rows.test.ts',
+  'test/functions/busy-service.test.ts',
+  'test/functions/metrics.test.ts',
+  'test/adapters/plan-parquet-apart.test.ts',
+]
+
+/**
+ * Starts the slowest files of all projects first, so that none of them runs alone at the end. Vitest's own order, by size and project
+ * by project, began a test of twenty seconds as the last one.
+ */
+export class SlowFirstSequencer extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.toSorted((one, other) => groupOrder(one) - groupOrder(other) || rank(one) - rank(other))
+  }
+}
+
+function groupOrder({ project }: TestSpecification): number {
+  return project.config.sequence.groupOrder
+}
+
+function rank({ moduleId }: TestSpecification): number {
+  const index = slowFiles.indexOf(relative(repository, moduleId).split(sep).join('/'))
+  return index === -1 ? slowFiles.length : index
+}
