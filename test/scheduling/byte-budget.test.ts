@@ -28,7 +28,7 @@ describe('ByteBudget', () => {
     assert.deepEqual([one.heldBytes, other.heldBytes, app.heldBytes, refused], [60, 40, 100, 2])
   })
 
-  it('lets in one that is alone, whatever it takes, and others again when it has ended', () => {
+  it('accepts a request that is alone, however large, and others again when it is released', () => {
     const budget = new ByteBudget(10)
     const [large, small] = [budget.open(), budget.open()]
     large.resize(1000)

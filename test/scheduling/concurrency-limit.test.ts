@@ -6,7 +6,7 @@ import { ConcurrencyLimit } from '../../src/scheduling/concurrency-limit.ts'
 const always = () => true
 
 describe('ConcurrencyLimit', () => {
-  it('lets a few at a time begin, in order, and refuses when too many wait', async () => {
+  it('runs a few tasks at a time, in order, and refuses when too many wait', async () => {
     const limit = new ConcurrencyLimit(2, 3)
     const begun: number[] = []
     const ends: (() => void)[] = []
@@ -29,8 +29,8 @@ describe('ConcurrencyLimit', () => {
     assert.deepEqual(await Promise.all(all), [0, 1, 2, 3, 4])
   })
 
-  it('gives a turn on, whether work ends well, fails or is not wanted any more', async () => {
-    const outcome = fc.constantFrom('ends', 'fails', 'unwanted')
+  it('runs the next task, whether one ends well, fails or is not needed any more', async () => {
+    const outcome = fc.constantFrom('ends', 'fails', 'unneeded')
     await fc.assert(
       fc.asyncProperty(
         fc.array(outcome, { maxLength: 12 }),
@@ -48,12 +48,12 @@ describe('ConcurrencyLimit', () => {
                   if (how === 'fails') throw new Error('failed on purpose')
                   return 'done'
                 },
-                () => how !== 'unwanted',
+                () => how !== 'unneeded',
               ),
             ),
           )
           const seen = settled.map(each =>
-            each.status === 'rejected' ? 'fails' : each.value === 'done' ? 'ends' : 'unwanted',
+            each.status === 'rejected' ? 'fails' : each.value === 'done' ? 'ends' : 'unneeded',
           )
           assert.deepEqual(seen, outcomes)
           assert.equal(await limit.run(async () => 'free', always), 'free')

@@ -111,7 +111,7 @@ export class FakeWorker implements WorkerThread {
     for (const index of indexes) this.states[index] = requestState.running
   }
 
-  /** The script decodes these bodies, and does not keep the thread. */
+  /** The script decodes these bodies, and does not keep the worker. */
   decode(...indexes: number[]): void {
     for (const index of indexes) this.states[index] = requestState.decoding
   }

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import { NativeCallGuard } from '../../../src/workers/transport/native-call-guard.ts'
 
 describe('NativeCallGuard', () => {
-  it('closes at once where nobody is inside, else when they have come out', async () => {
+  it('closes at once while no thread is inside, else when it has left', async () => {
     const memory = new SharedArrayBuffer(NativeCallGuard.bytes)
     const [thread, owner] = [new NativeCallGuard(memory), new NativeCallGuard(memory)]
     thread.enter()

@@ -15,8 +15,8 @@ const end = async ({ guard, worker }: PrewarmedWorker) => {
   await worker.terminate()
 }
 
-describe('the spare thread', () => {
-  it('goes to the first who wants its limit of memory, and to nobody else', async () => {
+describe('takePrewarmedWorker', () => {
+  it('gives the prewarmed worker to the first service with its memory limit', async () => {
     prewarmWorker(100)
     const other = takePrewarmedWorker(200)
     const first = takePrewarmedWorker(100)
@@ -33,19 +33,19 @@ describe('the spare thread', () => {
     await Promise.all([first, other, second].map(end))
   })
 
-  it('is ended when nobody has taken it', async () => {
+  it('starts a worker when the prewarmed one was ended unused', async () => {
     const started = once(process, 'worker') as Promise<[Worker]>
     prewarmWorker(100)
-    const [spare] = await started
-    const isEnded = once(spare, 'exit')
+    const [unused] = await started
+    const isEnded = once(unused, 'exit')
     await endPrewarmedWorker()
     await isEnded
     const fresh = takePrewarmedWorker(100)
-    assert.notEqual(fresh.worker, spare)
+    assert.notEqual(fresh.worker, unused)
     await end(fresh)
   })
 
-  it('is nobody’s once it has ended by itself: whoever comes gets one that works', async () => {
+  it('starts a worker when the prewarmed one has ended by itself', async () => {
     const { worker, port } = prewarmWorker(100)
     port.postMessage(undefined) // no service, on which it fails
     await new Promise(resolve => worker.once('exit', resolve))
