@@ -107,7 +107,7 @@ export class ScoringService {
     }
     const { scheduler, report } = this.#ready()
     call.onLoaded(report)
-    const refusal = scheduler.refusalOf(call.declaredBytes, deadline?.timeoutMs)
+    const refusal = scheduler.findRefusal(call.declaredBytes, deadline?.timeoutMs)
     if (refusal) {
       this.metrics?.rejected(refusal.code)
       throw new ScoringError(refusal.code, refusal.message, refusal)

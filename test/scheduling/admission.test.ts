@@ -76,45 +76,45 @@ describe('ServiceScheduler, when it is busy', () => {
     // Forty times the work of what took a second: this worker is expected to be busy for longer than a request may wait.
     void scheduler.submit(requestOf('x'.repeat(40 * 2048)))
     vi.advanceTimersByTime(0)
-    assert.equal(scheduler.refusalOf(0), undefined) // there may be a second worker
+    assert.equal(scheduler.findRefusal(0), undefined) // there may be a second worker
     void scheduler.submit(requestOf('second'))
     vi.advanceTimersByTime(0)
     worker(1).load({ isBatchable: false })
-    assert.match(scheduler.refusalOf(0)?.message ?? '', /would wait about \d+ ms/) // both are busy
+    assert.match(scheduler.findRefusal(0)?.message ?? '', /would wait about \d+ ms/) // both are busy
     worker(1).finish()
-    assert.equal(scheduler.refusalOf(0), undefined) // the second is free
+    assert.equal(scheduler.findRefusal(0), undefined) // the second is free
   })
 
   it('refuses a request that would wait for too long, and says when to try again', async () => {
     const { scheduler } = busyScheduler({ timeoutMs: 2500 })
     void scheduler.submit(requestOf(''))
-    assert.equal(scheduler.refusalOf(0), undefined) // 1 s is running, 1 s is queued
+    assert.equal(scheduler.findRefusal(0), undefined) // 1 s is running, 1 s is queued
     void scheduler.submit(requestOf(''))
     const message =
       'The service is busy: this request would wait about 3000 ms, and its deadline allows 2250 ms; try again later.'
-    assert.deepEqual(refusal(scheduler.refusalOf(0)), ['QUEUE_FULL', 3, message])
+    assert.deepEqual(refusal(scheduler.findRefusal(0)), ['QUEUE_FULL', 3, message])
     assert.deepEqual(refusal((await scheduler.submit(requestOf(''))) as Failure), ['QUEUE_FULL', 3, message])
     vi.advanceTimersByTime(800) // of the second that the running one takes
-    assert.equal(scheduler.refusalOf(0), undefined)
+    assert.equal(scheduler.findRefusal(0), undefined)
     await scheduler.stop()
   })
 
   it('refuses by the deadline of the caller, and by limits.maxQueueWaitMs, where that is less', async () => {
     const { scheduler } = busyScheduler({ maxQueueWaitMs: 1500 })
-    assert.equal(scheduler.refusalOf(0), undefined)
-    assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /about 1000 ms, and its deadline allows 810 ms/)
+    assert.equal(scheduler.findRefusal(0), undefined)
+    assert.match(scheduler.findRefusal(0, 900)?.message ?? '', /about 1000 ms, and its deadline allows 810 ms/)
     void scheduler.submit(requestOf(''))
-    assert.match(scheduler.refusalOf(0)?.message ?? '', /about 2000 ms, and limits\.maxQueueWaitMs is 1500/)
+    assert.match(scheduler.findRefusal(0)?.message ?? '', /about 2000 ms, and limits\.maxQueueWaitMs is 1500/)
     await scheduler.stop()
   })
 
   it('queues no more bytes than limits.maxQueuedBytes, but any body while nothing is queued', async () => {
     const { scheduler } = busyScheduler({ maxQueuedBytes: 10 })
-    assert.equal(scheduler.refusalOf(1000), undefined)
+    assert.equal(scheduler.findRefusal(1000), undefined)
     void scheduler.submit(requestOf('1234567'))
-    assert.equal(scheduler.refusalOf(3), undefined)
+    assert.equal(scheduler.findRefusal(3), undefined)
     assert.match(
-      scheduler.refusalOf(4)?.message ?? '',
+      scheduler.findRefusal(4)?.message ?? '',
       /7 bytes are queued; this request's 4 would exceed limits\.maxQueuedBytes \(10\)/,
     )
     await scheduler.stop()
@@ -124,15 +124,15 @@ describe('ServiceScheduler, when it is busy', () => {
     const { scheduler, worker } = busyScheduler({ timeoutMs: 1100 })
     vi.advanceTimersByTime(1000)
     worker(0).finish()
-    assert.equal(scheduler.refusalOf(0, 1), undefined)
+    assert.equal(scheduler.findRefusal(0, 1), undefined)
     await scheduler.stop()
   })
 
   it('does not count a request that yields its worker', async () => {
     const { scheduler, worker } = busyScheduler()
-    assert.match(scheduler.refusalOf(0, 900)?.message ?? '', /would wait about 1000 ms/)
+    assert.match(scheduler.findRefusal(0, 900)?.message ?? '', /would wait about 1000 ms/)
     worker(0).yield()
-    assert.equal(scheduler.refusalOf(0, 1), undefined)
+    assert.equal(scheduler.findRefusal(0, 1), undefined)
     await scheduler.stop()
   })
 

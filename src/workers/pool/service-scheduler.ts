@@ -112,7 +112,7 @@ export class ServiceScheduler {
    * @param byteCount  of its body or tensors, as far as it is known
    * @returns the refusal, or undefined
    */
-  refusalOf(byteCount: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
+  findRefusal(byteCount: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
     return findRefusal({
       queue: this.#queue.online,
       byteCount,
@@ -126,30 +126,30 @@ export class ServiceScheduler {
    * Queues a request.
    *
    * @param isAbandoned  whether the caller has left; such a request is not started
-   * @param patience  how long the caller waits, where that is less than the limit of the service
+   * @param callDeadline  how long the caller waits, where that is less than the limit of the service
    * @returns the result, which may be a failure; never rejects
    */
   submit(
     request: InferenceRequest,
     isAbandoned: () => boolean = () => false,
-    patience?: CallDeadline,
+    callDeadline?: CallDeadline,
   ): Promise<InferenceResult> {
     const now = this.#now()
-    const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    const deadline = Math.min(now + this.#options.timeoutMs, (patience?.since ?? now) + timeoutMs)
+    const timeoutMs = Math.min(this.#options.timeoutMs, callDeadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    const deadline = Math.min(now + this.#options.timeoutMs, (callDeadline?.since ?? now) + timeoutMs)
     if (this.#isStopping) return Promise.resolve(stopping())
     if (deadline <= now) {
       this.#metrics.dropped('expired', 0)
       return Promise.resolve(timedOut(timeoutMs))
     }
     const byteCount = countBytes(request)
-    const refusal = this.refusalOf(byteCount, deadline - now)
+    const refusal = this.findRefusal(byteCount, deadline - now)
     if (refusal) {
       this.#metrics.rejected(refusal.code)
       return Promise.resolve(refusal)
     }
     return new Promise(resolve => {
-      const settle = patience ? this.#watchdog.expireAt(deadline, resolve) : resolve
+      const settle = callDeadline ? this.#watchdog.expireAt(deadline, resolve) : resolve
       this.#enqueue({ request, byteCount, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
     })
   }

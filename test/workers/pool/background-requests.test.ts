@@ -52,7 +52,7 @@ describe('ServiceScheduler.submitInBackground', () => {
     void scheduler.submit(requestOf('runs'))
     vi.advanceTimersByTime(0)
     const jobs = ['job 1', 'job 2', 'job 3'].map(text => submitJob(scheduler, text))
-    assert.equal(scheduler.refusalOf(9), undefined)
+    assert.equal(scheduler.findRefusal(9), undefined)
     assert.equal(scheduler.activity.queued, 0)
     void scheduler.submit(requestOf('a'))
     void scheduler.submit(requestOf('b'))
@@ -72,7 +72,7 @@ describe('ServiceScheduler.submitInBackground', () => {
     void submitJob(scheduler, 'x'.repeat(40 * 2048)) // forty times the work of what took a second
     void submitJob(scheduler, 'x'.repeat(40 * 2048))
     vi.advanceTimersByTime(0)
-    assert.equal(scheduler.refusalOf(0), undefined)
+    assert.equal(scheduler.findRefusal(0), undefined)
     await scheduler.stop()
   })
 

@@ -117,7 +117,7 @@ class World {
     const callDeadline = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
     const hasRoom = waiting.length < limits.maxQueued
     const bytesFit = waiting.length === 0 || waitingBytes + caller.bytes <= limits.maxQueuedBytes
-    const isRefused = this.scheduler.refusalOf(caller.bytes, timeoutMs) !== undefined
+    const isRefused = this.scheduler.findRefusal(caller.bytes, timeoutMs) !== undefined
     if (!hasRoom || !bytesFit) assert.ok(isRefused, 'the queue is full')
     const isBusy = this.workers.some(worker => worker.isLive && worker.isBusy)
     if (waiting.length === 0 && !isBusy) assert.ok(!isRefused, 'nothing is to be waited for')
