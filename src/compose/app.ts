@@ -42,11 +42,11 @@ interface App {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   readonly docsFiles: DocsFiles
-  /** What `/metrics` shows. */
+  /** The metrics that `/metrics` shows. */
   readonly metrics: readonly MetricFamily[]
-  /** Batch jobs, loaded when they are wanted for the first time; undefined: no storage is set. */
+  /** Batch jobs, loaded on first use; undefined: no storage is set. */
   readonly jobs: (() => Promise<Jobs>) | undefined
-  /** The vault tells that a secret has a new version; the next request is checked against it. */
+  /** Called when the vault has a new version of a secret; the next request is checked against it. */
   keysChanged(secretName: string): void
   stop(): Promise<void>
 }
@@ -85,7 +85,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const tokens = await loadEntraId(opened, settings)
   const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
-  // Who wants more threads than there are processors has scripts that wait for other things.
+  // More threads than processors only helps scripts that wait on I/O.
   const cpuShares = new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
@@ -138,8 +138,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
 }
 
 /**
- * Services that callers open with keys. One that cannot be opened has them too, so that its owner is told the reason;
- * but it is no reason to want a vault, and none is asked for what is no name.
+ * Services that are protected by keys. A service that could not be opened has keys too, so that its owner is told the
+ * reason; but it does not make a vault necessary, and a vault is not asked for something that is no service name.
  */
 function lockedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelopment }: Settings): string[] {
   const canAsk = keyVaultUrl !== undefined || isDevelopment
@@ -148,7 +148,7 @@ function lockedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelop
   return opened.filter(isLocked).map(({ name }) => name)
 }
 
-/** Lets nobody in: what would open the service is not known. */
+/** Refuses every caller: the file that would say who may call cannot be read. */
 const closed: Authorizer = {
   isReady: false,
   authorize: () => {
@@ -180,7 +180,7 @@ async function openSecretStore(settings: Settings, services: readonly string[]):
 function tellOpenServices(opened: readonly OpenedService[]): void {
   for (const { name, definition } of opened) {
     if (definition.auth.mode === 'none') {
-      console.error(`[${name}] open to everybody: service.json says "auth": {"mode": "none"}`)
+      console.error(`[${name}] public: service.json says "auth": {"mode": "none"}`)
     }
   }
 }
@@ -193,7 +193,7 @@ interface OpenedService {
   readonly failure?: string
 }
 
-/** A service that cannot be opened is named and answers 503; the others go on. */
+/** Opens a service. One that cannot be opened is named in the log and answers 503; the others are served. */
 async function openService(
   store: FolderModelStore,
   name: string,
@@ -210,7 +210,7 @@ async function openService(
   }
 }
 
-/** Apps whose services take no tokens do not load what checks them. */
+/** Loads the code that checks tokens, if a service takes any. */
 async function loadEntraId(
   services: readonly OpenedService[],
   { authorityHost }: Settings,
@@ -220,7 +220,7 @@ async function loadEntraId(
   return new EntraAuthorizers(authorityHost)
 }
 
-/** @returns undefined only for a service that says it is open */
+/** @returns undefined only for a service that says it is public */
 function authorizerFor(
   name: string,
   { auth }: ServiceDefinition,
@@ -229,7 +229,8 @@ function authorizerFor(
 ): Authorizer | undefined {
   if (auth.mode === 'none') return undefined
   const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizerOf(name)
-  if (!authorizer) throw new StartupError(`service "${name}": nothing to check its callers with`)
+  if (!authorizer)
+    throw new StartupError(`service "${name}": no keys and no tokens are configured to check its callers`)
   return authorizer
 }
 
@@ -268,7 +269,7 @@ function startScheduler(
   return scheduler
 }
 
-/** What all requests may hold: at least one of the largest that a service takes. @throws StartupError */
+/** Bytes that all requests together may hold: at least the largest body that a service takes. @throws StartupError */
 function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly OpenedService[]): number {
   let largest = 0
   for (const { name, definition, spec } of opened) {
@@ -284,13 +285,13 @@ function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly Opened
   return given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
 }
 
-/** Half of it, so that no service keeps all others out. */
+/** The byte budget of one service: half of the whole by default, so that no service can use up all of it. */
 function shareOf(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
   const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
   return new ByteBudget(maxBytes, whole, () => metrics.rejected('QUEUE_FULL'))
 }
 
-/** Tells what the last process of the app was running, where that ended without notice. */
+/** Opens the records of runs, and logs what an earlier process was running when it ended unexpectedly. */
 function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefined {
   try {
     const records = new RunRecords(folder)
@@ -302,12 +303,14 @@ function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefine
     }
     return records
   } catch (failure) {
-    console.error(`what is running when the process ends is not written down: ${(failure as Error).message}`)
+    console.error(
+      `runs are not recorded, so a crash of the process will not name its request: ${(failure as Error).message}`,
+    )
     return undefined
   }
 }
 
-/** Known before the app starts: `GET /` waits for nothing. */
+/** Known before the app starts, because `GET /` waits for nothing. */
 export const serverVersion = readServerVersion(process.env)
 export const sweepSchedule = readSweepSchedule(process.env)
 

@@ -1,4 +1,4 @@
-/** What one worker thread runs: loads its service, then scores one dispatch after the other. */
+/** The entry of a worker thread: loads its service, then scores one dispatch after the other. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-binding.ts'
@@ -22,11 +22,11 @@ import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
 import { RequestStates } from '../workers/transport/request-states.ts'
 import { recordDispatch, recordEnd, startRecording } from '../workers/transport/run-records.ts'
 
-/** What its owner gave it, out of the reach of the scripts that will run here. */
+/** Takes what the main thread gave out of the reach of the scripts that will run here. */
 function takeData(): { guard: NativeCallGuard; port: MessagePort } {
   const { guard, port } = workerData as WorkerBootData
   for (const name of Object.keys(workerData as object)) delete (workerData as Record<string, unknown>)[name]
-  // Packages that find themselves in a worker thread may talk to it: nobody listens, and what nobody takes must not pile up.
+  // Some packages send messages to the parent of a worker thread; unread messages must not pile up.
   parentPort?.close()
   return { guard: new NativeCallGuard(guard), port }
 }
@@ -80,7 +80,7 @@ async function score(runner: DispatchRunner, packed: DispatchMessage): Promise<v
   await runner.run(requests, packed.resumed)
 }
 
-/** Every request has its own catch; what escapes is a fault of ours, and nobody knows what is left of the dispatch. */
+/** Every request has its own catch, so an error that escapes is a fault of ours, and the state of the dispatch is unknown. */
 function endThread(failure: unknown): void {
   console.error('unexpected failure in a scoring thread:', failure)
   process.exit(1)

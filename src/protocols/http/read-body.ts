@@ -5,29 +5,29 @@ import { unpackBody } from './content-encoding.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireRequest } from './wire.ts'
 
-/** What reading a body is accounted to. */
+/** The account of a request whose body is read. */
 export interface BodyAccount {
-  /** Of the request: it holds nothing yet. */
+  /** Bytes that the request holds; none yet. */
   readonly held: HeldBytes
-  /** Of the service. */
+  /** Limits how many bodies of the service are decompressed at a time. */
   readonly decompression: DecompressionLimits
 }
 
-/** The slowest upload that is waited for. */
+/** The slowest upload that is accepted. */
 interface LeastPace {
   readonly everyMs: number
-  /** That have to come in that time. */
+  /** Bytes that have to arrive in that time. */
   readonly bytes: number
 }
 
 /** 240 bytes a second, as Kestrel has it, on which Azure Functions runs (KestrelServerLimits.MinRequestBodyDataRate). */
 const leastPace: LeastPace = { everyMs: 60_000, bytes: 60 * 240 }
 
-/** Bodies up to this come with their head as a rule; what they are announced to take is held at once. */
+/** Bodies up to this size usually arrive with their head, so their declared length is accounted for at once. */
 const smallBytes = 16_384
 
 /**
- * The body, unpacked. Its bytes are held as they come, so an upload that does not go on holds what it has sent and no more.
+ * Reads and decompresses the body. Bytes are accounted for as they arrive, so a stalled upload holds what it has sent and no more.
  *
  * @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, REQUEST_TIMEOUT when it stops coming, QUEUE_FULL when there is no
  *   room for it, or what a wrong `Content-Encoding` gives
@@ -118,7 +118,7 @@ async function readPieces(
   }
 }
 
-/** The body as it comes. Whoever stops early leaves the connection as it is, so that the client gets to read the answer. */
+/** The body as it arrives. Stopping early leaves the connection open, so that the client can read the answer. */
 function piecesOf(request: WireRequest): AsyncIterable<Uint8Array> {
   return request.pieces?.() ?? piecesOfStream(request.body ?? null)
 }

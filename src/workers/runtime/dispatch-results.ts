@@ -12,13 +12,13 @@ import { logFailure } from './thread-log.ts'
 
 export type PostMessage = (message: WorkerMessage, transfer: (ArrayBuffer | MessagePort)[]) => void
 
-/** Answers are posted together; an answer waits no longer than this for the next. */
+/** Results are posted together; a result waits at most this long for the next. */
 const flushAfterMs = 2
 
-/** What a run gave, before it crosses to the owner of the thread. */
+/** The result of a request before it crosses to the main thread. */
 type RunResult = RunOutput | Failure
 
-/** A request that has been run, with what `run` gave for it. */
+/** A request that has run, with the return value of `run`. */
 interface ScoredRequest {
   readonly codec: Codec
   readonly result: unknown
@@ -26,7 +26,7 @@ interface ScoredRequest {
   readonly decodeMs: number
 }
 
-/** What becomes of each request of a dispatch, on its way to their owner, and what was run for them. */
+/** Collects the results of a dispatch and the statistics of its runs, and posts them to the main thread. */
 export class DispatchResults {
   readonly #states: RequestStates
   readonly #service: LoadedService
@@ -36,7 +36,7 @@ export class DispatchResults {
   #runs: number[] = []
   #bisected = 0
   #left = 0
-  /** When each request came, as `performance.now()`. */
+  /** When each request arrived, as `performance.now()`. */
   readonly #cameAt = new Float64Array(maxDispatchSize)
   #flushedAt = 0
 
@@ -46,7 +46,7 @@ export class DispatchResults {
     this.#post = post
   }
 
-  /** A dispatch begins. */
+  /** Begins a dispatch. */
   expect(requestCount: number): void {
     this.#left = requestCount
     this.#flushedAt = performance.now()
@@ -67,7 +67,7 @@ export class DispatchResults {
 
   /** @returns false when the request was taken back meanwhile */
   begin(index: number): boolean {
-    // A script may keep the thread for ever, or end it: what others have been answered must be on its way by then.
+    // A script may block the worker for ever, or end it: results of other requests must have been posted by then.
     if (!this.#service.isBuiltIn && this.#results.length > 0) this.flush()
     this.#states.markStart()
     const isBegun = this.#states.change(index, requestState.waiting, requestState.running)
@@ -75,12 +75,12 @@ export class DispatchResults {
     return isBegun
   }
 
-  /** One call of `run`. */
+  /** Counts one call of `run`. */
   ran(requestCount: number, rowCount: number, ms: number): void {
     this.#runs.push(requestCount, rowCount, ms)
   }
 
-  /** A run of several requests failed, and is run in parts. */
+  /** Counts a run of several requests that failed and runs again in halves. */
   bisected(): void {
     this.#bisected++
   }
@@ -91,7 +91,7 @@ export class DispatchResults {
     const done = (output: RunOutput) => {
       const now = performance.now()
       const encodeMs = now - startedAt
-      // All the rest: others had their turn.
+      // The rest of the time, in which other requests had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
       this.#states.setTimings(index, { batchMs: Math.max(0, batchMs), decodeMs, runMs, encodeMs })
       this.#add(index, output)
@@ -107,13 +107,13 @@ export class DispatchResults {
   }
 
   fail(index: number, cause: unknown): void {
-    // A script may let the fault it found in its input pass, e.g. that of `Tensor.from`.
+    // A script may let an error about its input pass, e.g. that of `Tensor.from`.
     const error = cause instanceof ScoringError ? cause : scriptFailed(cause)
     if (error.status >= 500) logFailure(error)
     this.#add(index, failure(error.code, error.message))
   }
 
-  /** Its owner has taken a request back: nothing is to be said of it. */
+  /** Leaves out a request that the pool has taken back. */
   takenBack(): void {
     this.#settle()
   }

@@ -19,7 +19,7 @@ import { SlicedRequest } from './sliced-request.ts'
 /** A script whose runs may hold the rows of several requests. */
 type JoiningScript = RowScript | HeadedScript
 
-/** A decoded request with what its script may want besides. */
+/** A decoded request, with the headers that its script may take. */
 interface DecodedRow extends DecodedRequest {
   readonly codec: Codec
   /** The index in the dispatch, which changes when a further dispatch resumes the request. */
@@ -27,18 +27,18 @@ interface DecodedRow extends DecodedRequest {
   /** When the worker got the request, as `performance.now()`. */
   readonly cameAt: number
   readonly headers: RequestHeaders | undefined
-  /** Its owner has it no more, and cannot hand it over again. */
+  /** The body was transferred: if this worker dies, the request cannot be retried. */
   readonly isMoved: boolean
   readonly decodeMs: number
 }
 
-/** A dispatch ends after so many milliseconds of slices; the next one goes on with the rest, beside what was queued meanwhile. */
+/** A dispatch ends after this many milliseconds of slices; the next one resumes the rest, beside what was queued meanwhile. */
 const yieldAfterMs = 10
 
-/** Bodies that a script decodes at a time: libuv has four threads, and each picture takes memory. */
+/** Most bodies that a script decodes at a time: libuv has four threads, and each image takes memory. */
 const maxDecoding = 4
 
-/** A request whose rows a script makes, which may take its time. */
+/** A request whose rows a script makes, which may wait for other things. */
 interface OwnRows {
   readonly index: number
   readonly request: InferenceRequest
@@ -50,7 +50,7 @@ export class DispatchRunner {
   readonly #service: LoadedService
   readonly #states: RequestStates
   readonly #results: DispatchResults
-  /** Requests that run in slices, in turn. Between dispatches: those that the next one may resume. */
+  /** Requests that run in slices, in turn. Between dispatches they are those that the next one may resume. */
   #sliced: SlicedRequest<DecodedRow>[] = []
 
   constructor(service: LoadedService, states: RequestStates, post: PostMessage) {
@@ -146,17 +146,17 @@ export class DispatchRunner {
   }
 
   /**
-   * Runs what is decoded as soon as it is, and lets several bodies be decoded meanwhile: none waits for another one,
-   * which may never be ready.
+   * Runs requests as soon as they are decoded, while other bodies are still being decoded: none waits for another one, which
+   * may never be ready.
    */
   async #runOwn(script: JoiningScript, own: OwnRows[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
     const decode = async ({ index, request, feeds: make }: OwnRows) => {
       const begunAt = performance.now()
       const feeds = make()
-      this.#states.set(index, requestState.decoding) // the script waits for something, or is done
+      this.#states.set(index, requestState.decoding) // the script waits for something, or has finished
       const [result] = await Promise.allSettled([feeds])
-      // Its owner has taken it back where another request kept this thread for long.
+      // The pool has taken it back, because another request occupied this worker for long.
       if (!this.#states.change(index, requestState.decoding, requestState.running)) this.#results.takenBack()
       else if (result.status === 'rejected') this.#results.fail(index, result.reason)
       else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
@@ -171,9 +171,9 @@ export class DispatchRunner {
       if (decoded.length > 0) await this.#runBatches(script, decoded.splice(0))
       else if (decoding.size === 0) return
       else {
-        this.#results.flush() // nobody's answer waits for what may never be ready
+        this.#results.flush() // no result waits for a body that may never be ready
         await Promise.race(decoding)
-        await nextTurn() // those that end in the same turn of the event loop share a run
+        await nextTurn() // bodies that are ready in the same turn of the event loop share a run
       }
     }
   }
@@ -216,7 +216,7 @@ export class DispatchRunner {
     await this.#runSlices(script)
   }
 
-  /** Where answers have their rows. */
+  /** The axis of the rows in results. */
   get #axes(): RowAxes | undefined {
     const { sharing } = this.#service
     return sharing.kind === 'shared' ? sharing.axes : undefined
@@ -232,13 +232,13 @@ export class DispatchRunner {
     }
   }
 
-  /** What a script decodes may never be ready, and a body that was moved here must not be lost to another request's fault. */
+  /** A body that a script decodes may never be ready, and a transferred body must not be lost to the fault of another request. */
   #mayYield(script: JoiningScript): boolean {
     if (script.kind !== 'rows' || script.ownMedia) return false
     return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
   }
 
-  /** @returns whether there is more to run: it may have been taken back meanwhile, as its time may be up */
+  /** @returns whether slices are left; none are when the request was taken back, e.g. because its time is up */
   async #runSlice(script: JoiningScript, sliced: SlicedRequest<DecodedRow>): Promise<boolean> {
     const { request } = sliced
     const { index } = request
@@ -267,7 +267,7 @@ export class DispatchRunner {
     return false
   }
 
-  /** @returns undefined when the results of the slices do not tell what all rows in one run give */
+  /** @returns undefined when the results of the slices cannot be joined */
   #joined(sliced: SlicedRequest<DecodedRow>): unknown {
     try {
       return sliced.result
@@ -299,17 +299,17 @@ export class DispatchRunner {
     }
   }
 
-  /** @returns undefined when the result does not follow the rows, or not even lets itself be looked at */
+  /** @returns undefined when the result does not have one entry a row, or when reading it throws */
   #cut(result: unknown, batch: readonly DecodedRow[]): unknown[] | undefined {
     const rowCounts = batch.map(({ rowCount }) => rowCount)
     try {
       return splitResult(result, rowCounts, this.#axes)
     } catch {
-      return undefined // a getter of the script's threw: whose request that is, a run alone shows
+      return undefined // a getter of the script threw; running each request alone shows whose it is
     }
   }
 
-  /** A run of several that fails tells nothing about any one of them: the halves run again, and so find who it was. */
+  /** Runs both halves of a batch again after it failed as a whole, which isolates the request that made it fail. */
   async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#results.fail(only.index, failure)
@@ -325,7 +325,7 @@ function sumOfRows(batch: readonly DecodedRow[]): number {
   return batch.reduce((sum, { rowCount }) => sum + rowCount, 0)
 }
 
-/** Headers came along only for a script that takes them. */
+/** The headers of a request, which are sent only for a script that takes them. */
 function headersOf({ details }: InferenceRequest): RequestHeaders | undefined {
   return details?.headers && titledHeaders(details.headers)
 }

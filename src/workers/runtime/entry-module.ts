@@ -12,7 +12,7 @@ const globalName = Symbol.for(moduleUrl)
  * Imports an entry script, JavaScript or TypeScript (Node.js strips the types). Wherever the script lies,
  * `import … from 'scoring-functions'` gives it this thread's own classes.
  *
- * @throws ServiceLoadError with the place of a syntax error, or what the module threw
+ * @throws ServiceLoadError with the position of a syntax error, or what the module threw
  */
 export async function importEntryModule(path: string, file: string): Promise<Record<string, unknown>> {
   installApi()
@@ -22,7 +22,7 @@ export async function importEntryModule(path: string, file: string): Promise<Rec
     return { ...(module.default as object | undefined), ...module }
   } catch (cause) {
     throw new ServiceLoadError(
-      `${file} cannot be imported: ${placeOf(cause, path, file)}${(cause as Error)?.message ?? cause}`,
+      `${file} cannot be imported: ${describePosition(cause, path, file)}${(cause as Error)?.message ?? cause}`,
       { cause },
     )
   }
@@ -55,7 +55,7 @@ function installApi(): void {
   })
 }
 
-/** What is in neither place is missing in the script, which is where its owner looks for the mistake. */
+/** Throws the script's own failure where the package is missing in both, because the owner looks there for the mistake. */
 function resolveFromApp<T>(resolve: () => T, failure: unknown): T {
   try {
     return resolve()
@@ -73,7 +73,7 @@ function isMissingPackage(specifier: string, failure: unknown): boolean {
  * Node.js writes `file:///…/score.ts:12` as the first line of a syntax error's stack; that may be a file which the script
  * imports.
  */
-function placeOf(cause: unknown, path: string, file: string): string {
+function describePosition(cause: unknown, path: string, file: string): string {
   const [, found, line] = (cause instanceof SyntaxError && /^(\S+):(\d+)\n/.exec(cause.stack ?? '')) || []
   if (found === undefined) return ''
   const broken = found.startsWith('file:') ? fileURLToPath(found) : found

@@ -15,24 +15,24 @@ import { importEntryModule } from './entry-module.ts'
 import type { ModelLoader } from './model-loader.ts'
 import { callScript, withCalls } from './script-calls.ts'
 
-/** What a service runs. */
+/** The script of a service and what its modules export. */
 export interface LoadedScript {
   readonly script: Script
-  /** What its module, or that of its first stage, exports as `input`. */
+  /** The export `input` of its module, or of the module of its first stage. */
   readonly input?: unknown
-  /** What its module, or that of its last stage, exports as `output`. */
+  /** The export `output` of its module, or of the module of its last stage. */
   readonly output?: unknown
   /** The model whose outputs are the answer; undefined: a script answers. */
   readonly answeredBy?: ModelSession
-  /** What its owner may not expect of it. */
+  /** Remarks for the owner on behaviour that may surprise. */
   readonly notes: readonly string[]
 }
 
 /**
- * Loads what a service runs. What is its owner's is called so that errors which nobody catches are told apart: those of
- * `init` fail the loading.
+ * Loads the script or the pipeline of a service. The owner's functions are called so that uncaught errors are attributed
+ * to the call that caused them: an uncaught error of `init` fails the loading.
  *
- * @throws ServiceLoadError saying what the owner of the service has to mend
+ * @throws ServiceLoadError saying what the owner of the service has to fix
  */
 export async function loadScript(spec: ServiceSpec, models: ModelLoader): Promise<LoadedScript> {
   const call: typeof callScript = hasScript(spec) ? work => recorded(() => callScript(work)) : recorded
@@ -41,7 +41,7 @@ export async function loadScript(spec: ServiceSpec, models: ModelLoader): Promis
     return { ...loaded, script: withCalls(loaded.script, call) }
   } catch (cause) {
     if (cause instanceof ServiceLoadError) throw cause
-    throw new ServiceLoadError(`nobody caught an error while it was loaded: ${(cause as Error)?.message ?? cause}`, {
+    throw new ServiceLoadError(`an uncaught error was thrown while loading: ${(cause as Error)?.message ?? cause}`, {
       cause,
     })
   }
@@ -90,7 +90,7 @@ interface LoadedStage {
   readonly output?: unknown
 }
 
-/** The first stage takes the request: any kind of script, or a model with its built-in script. */
+/** Loads the first stage, which takes the request: any kind of script, or a model with its built-in script. */
 async function loadFirst(
   spec: ServiceSpec,
   stage: StageSpec,
@@ -150,7 +150,7 @@ function contextFor(spec: ServiceSpec, models: ModelLoader, accelerator: Service
   }
 }
 
-/** A pipeline that ends with a model: what that gives is the answer. */
+/** Makes the outputs of the model at the end of a pipeline the answer. */
 function answeredBy({ outputs }: ModelSession, script: Script): Script {
   if (script.kind !== 'rows' && script.kind !== 'headed') return script
   const run = async (feeds: Feeds, headers?: RequestHeaders) =>

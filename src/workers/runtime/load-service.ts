@@ -21,7 +21,7 @@ import { threadCountNotes } from './thread-count-notes.ts'
 /** A model that a worker has loaded. */
 export interface LoadedModel extends ModelSession {
   readonly isOnCpu: boolean
-  /** What its owner should know of where it runs. */
+  /** Remarks for the owner on where the model runs. */
   readonly notes: readonly string[]
   readonly placement: Placement | undefined
   /** It was opened from the files of `npm run optimize`. */
@@ -51,22 +51,22 @@ export interface OutputDescription {
   readonly notes: readonly string[]
 }
 
-/** A service that can score, as the thread holds it. */
+/** A loaded service, as its worker holds it. */
 export interface LoadedService {
   readonly script: Script
   readonly codecs: Codecs
-  /** Of the model that answers; none where a script does. */
+  /** Outputs of the model that answers; empty where a script answers. */
   readonly outputs: readonly TensorInfo[]
-  /** Nothing of its owner's runs, so that nothing ends the thread. */
+  /** No script runs, so no code of the owner can end the worker. */
   readonly isBuiltIn: boolean
   readonly sharing: RowSharing
-  /** Whole numbers beyond 2^53 must arrive exactly. */
+  /** An input is a 64-bit integer, so whole numbers beyond 2^53 are read exactly. */
   readonly hasExactIntegers: boolean
-  /** NaN and infinities may be written in JSON as Python writes them. */
+  /** JSON bodies may contain NaN and Infinity, as Python writes them. */
   readonly takesTokens: boolean
-  /** What bodies may be besides JSON. */
+  /** Media types of bodies besides JSON. */
   readonly mediaTypes: readonly string[]
-  /** Rows of a request. */
+  /** Most rows of a request. */
   readonly maxRows: number
   readonly runLimits: RunLimits
   readonly response: ServiceSpec['definition']['response']
@@ -75,7 +75,7 @@ export interface LoadedService {
 /**
  * Loads models and entry script and proves, with a run, that they work.
  *
- * @throws ServiceLoadError saying what the owner of the service has to mend
+ * @throws ServiceLoadError saying what the owner of the service has to fix
  */
 export async function loadService(
   spec: ServiceSpec,
@@ -157,7 +157,7 @@ function rowsMayShareRequest(sharing: RowSharing, inputs: readonly TensorInfo[])
   return inputs.length > 1 || !sharing.premises || sharing.premises.namedSizes.length === 0
 }
 
-/** Why rows do not share runs; or that they do by nothing but their owner's word. */
+/** Remarks for the owner: why rows do not share runs, or that they do although the graph does not prove it. */
 function sharingNotes(spec: ServiceSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
   const isSaidToShare = spec.definition.batching.rowsAreIndependent === true
   if (sharing.kind === 'alone') {
@@ -175,12 +175,12 @@ function sharingNotes(spec: ServiceSpec, sharing: RowSharing, sessions: readonly
   )
 }
 
-/** What ran the models, in the order of the stages. */
+/** The providers that ran the models, in the order of the stages. */
 function providersOf(sessions: readonly LoadedModel[]): string {
   return [...new Set(sessions.flatMap(({ executionProvider }) => executionProvider.split(', ')))].join(', ') || 'none'
 }
 
-/** The script's own first, because they go before what every script of tensors takes. */
+/** Media types of the script's own decoder come first, because that decoder goes before the codecs. */
 function mediaTypesOf({ ownMedia, inputs }: RowScript, codecs: Codecs): readonly string[] {
   const ofCodecs = Object.values(codecs).flatMap(codec => codec.mediaTypes(inputs))
   return [...new Set([...(ownMedia?.types ?? []), ...ofCodecs])]

@@ -1,21 +1,20 @@
-/** What a script that was called does later, when nobody waits for it any more, is told from what it does for its caller. */
+/** Attributes uncaught errors of scripts to the request whose call caused them. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { Script } from '../../scripts/script.ts'
 import { logLeftBehind } from './thread-log.ts'
 
-/** One call of a function of the owner's, until what it returned has settled. */
+/** One call of a function of the owner, until its promise has settled. */
 interface Call {
-  /** Ends the call with an error that nobody caught; undefined: it is over. */
+  /** Rejects the call with an uncaught error; undefined once the call is over. */
   fail: ((error: unknown) => void) | undefined
 }
 
 const calls = new AsyncLocalStorage<Call>()
 
 /**
- * From here on an error that nobody catches (a rejected promise that nobody awaits, a throw out of a timer) does not end
- * the thread. It fails the call that it comes from, as an error that the call throws would; where that is over, or cannot
- * be told, it is logged.
+ * Keeps uncaught errors (a rejected promise without a handler, a throw in a timer) from ending the worker. Such an error fails
+ * the call that caused it, as if the call had thrown it; when that call is over, or is not known, the error is logged.
  */
 export function outliveLateErrors(): void {
   const onError = (error: unknown) => {
@@ -27,7 +26,7 @@ export function outliveLateErrors(): void {
   process.on('unhandledRejection', onError)
 }
 
-/** @returns what `work` returns, or a promise of it that rejects with what nobody catches meanwhile */
+/** @returns what `work` returns; its promise also rejects with an uncaught error that the call causes meanwhile */
 export function callScript<T>(work: () => T): T {
   const call: Call = { fail: undefined }
   const result = calls.run(call, work)
@@ -50,7 +49,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 type Of<Kind extends Script['kind']> = Extract<Script, { kind: Kind }>
 
-/** The same script, with what is its owner's called by `call`. */
+/** Wraps the owner's functions of a script in `call`. */
 export function withCalls(script: Script, call: typeof callScript): Script {
   if (script.kind === 'rows') return rowsWithCalls(script, call)
   if (script.kind === 'headed') {

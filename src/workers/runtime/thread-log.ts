@@ -8,11 +8,9 @@ export function logFailure(failure: ScoringError): void {
   console.error(`${failure.code}: ${failure.message}${causes(failure.cause)}`)
 }
 
-/** An error that nobody caught, and that belongs to no request which is still being run. */
+/** Logs an uncaught error that belongs to no running request. */
 export function logLeftBehind(error: unknown): void {
-  console.error(
-    `an error that nobody caught, left behind by init() or an earlier request:${causes(error ?? 'nothing')}`,
-  )
+  console.error(`uncaught error, left behind by init() or an earlier request:${causes(error ?? 'nothing')}`)
 }
 
 function causes(cause: unknown): string {

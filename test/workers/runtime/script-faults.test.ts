@@ -71,7 +71,7 @@ describe('what a script leaves behind', () => {
     const code = `
       export const run = () => 1
       export const init = () => { setTimeout(() => { throw new Error('no luck') }); return new Promise(() => {}) }`
-    await assert.rejects(serve(test, script(code)), /nobody caught an error while it was loaded: no luck/)
+    await assert.rejects(serve(test, script(code)), /an uncaught error was thrown while loading: no luck/)
   })
 })
 
