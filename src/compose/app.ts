@@ -24,15 +24,15 @@ import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceDefinition, serviceNamePattern } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import { withProviders } from '../models/repository/provider-attempts.ts'
-import { hasScript, type ThreadSpec } from '../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { ByteBudget } from '../scheduling/byte-budget.ts'
-import { RunPermits } from '../scheduling/cpu-shares.ts'
+import { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
-import { WorkerScoringThread } from '../workers/transport/node-worker.ts'
-import { endSpareThread } from '../workers/transport/prewarmed-worker.ts'
+import { NodeWorker } from '../workers/transport/node-worker.ts'
+import { endPrewarmedWorker } from '../workers/transport/prewarmed-worker.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
@@ -86,11 +86,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const runRecords = openRunRecords(settings)
   const scoringMetrics = new ScoringMetrics()
   // More threads than processors only helps scripts that wait on I/O.
-  const permits = new RunPermits(Math.max(processorCount, settings.maxThreads), () => performance.now())
+  const cpuShares = new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now())
   const services = opened.map(({ name, definition, spec, documents, failure }) => {
     const metrics = scoringMetrics.ofService(name)
     const engine: Engine = spec
-      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, permits, metrics, runRecords) }
+      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, cpuShares, metrics, runRecords) }
       : { kind: 'none', failure: failure ?? 'unknown' }
     const isKeyless = failure !== undefined && !locked.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
@@ -188,7 +188,7 @@ function tellOpenServices(opened: readonly OpenedService[]): void {
 interface OpenedService {
   readonly name: string
   readonly definition: ServiceDefinition
-  readonly spec?: ThreadSpec
+  readonly spec?: ServiceSpec
   readonly documents?: OwnDocuments
   readonly failure?: string
 }
@@ -235,16 +235,16 @@ function authorizerFor(
 }
 
 function startScheduler(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   settings: Settings,
-  permits: RunPermits,
+  cpuShares: CpuShares,
   metrics: ServiceMetrics,
   runRecords: RunRecords | undefined,
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
-    startThread: events => new WorkerScoringThread(spec, maxMemoryMb, events, runRecords),
+    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords }),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -252,9 +252,9 @@ function startScheduler(
     maxQueuedBytes: definition.limits.maxQueuedBytes,
     maxQueueWaitMs: definition.limits.maxQueueWaitMs,
     maxMemoryMb,
-    company: definition.batching,
+    batchDelay: definition.batching,
     hasEntryScript: hasScript(spec),
-    permits,
+    cpuShares,
     log: line => console.error(`[${service}] ${line}`),
     metrics,
   })
@@ -318,17 +318,17 @@ let started: Promise<App> | undefined
 
 /** The app of this process, started on first use from its environment and the folder that holds `host.json`. */
 export function startedApp(): Promise<App> {
-  started ??= startWithSpareThread()
+  started ??= startWithPrewarmedWorker()
   return started
 }
 
-async function startWithSpareThread(): Promise<App> {
+async function startWithPrewarmedWorker(): Promise<App> {
   try {
     const app = await startApp(process.env, findAppRoot())
-    void endSpareThread() // no service had the limits that it was started with
+    void endPrewarmedWorker() // no service had the limits that it was started with
     return app
   } catch (refusal) {
-    await endSpareThread() // the process may end now, and must not while the thread is loading native code
+    await endPrewarmedWorker() // the process may end now, and must not while the thread is loading native code
     throw refusal
   }
 }

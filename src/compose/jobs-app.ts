@@ -12,14 +12,14 @@ import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import type { ThreadSpec } from '../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
   /** Services that could be opened, by name. */
-  readonly specs: ReadonlyMap<string, ThreadSpec>
+  readonly specs: ReadonlyMap<string, ServiceSpec>
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
 }

@@ -10,37 +10,38 @@ import { azuremlCodec } from '../protocols/azureml/codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
 import { installImageDecoder } from '../scripts/image.ts'
-import type { PostFromThread } from '../workers/runtime/dispatch-results.ts'
+import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
 import { loadService, type WorkerParts } from '../workers/runtime/load-service.ts'
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
 import { tensorCodec } from '../workers/runtime/tensor-codec.ts'
-import { type BlankThreadData, ProgressBoard, type ThreadStart, type ToThread } from '../workers/transport/messages.ts'
-import { NativeGate } from '../workers/transport/native-call-guard.ts'
+import type { DispatchMessage, ServiceAssignment, WorkerBootData } from '../workers/transport/messages.ts'
+import { NativeCallGuard } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
-import { openRunTrace, traceDispatch, traceEnd } from '../workers/transport/run-trace.ts'
+import { RequestStates } from '../workers/transport/request-states.ts'
+import { recordDispatch, recordEnd, startRecording } from '../workers/transport/run-records.ts'
 
 /** Takes what the main thread gave out of the reach of the scripts that will run here. */
-function takeData(): { gate: NativeGate; port: MessagePort } {
-  const { gate, port } = workerData as BlankThreadData
+function takeData(): { guard: NativeCallGuard; port: MessagePort } {
+  const { guard, port } = workerData as WorkerBootData
   for (const name of Object.keys(workerData as object)) delete (workerData as Record<string, unknown>)[name]
   // Some packages send messages to the parent of a worker thread; unread messages must not pile up.
   parentPort?.close()
-  return { gate: new NativeGate(gate), port }
+  return { guard: new NativeCallGuard(guard), port }
 }
 
-const { gate, port } = takeData()
+const { guard, port } = takeData()
 guardNativeCalls(
-  () => gate.enter(),
-  () => gate.leave(),
+  () => guard.enter(),
+  () => guard.leave(),
 )
 startRuntime()
 installImageDecoder(decodeImageWithSharp)
-gate.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
+guard.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
 
-const post: PostFromThread = (message, transfer) => {
-  if (message.type === 'results' && message.isLast) traceEnd(message.yielded)
+const post: PostMessage = (message, transfer) => {
+  if (message.type === 'results' && message.isLast) recordEnd(message.yielded)
   port.postMessage(message, transfer)
 }
 
@@ -52,7 +53,7 @@ const parts: WorkerParts = {
   describeOutput,
 }
 
-async function main({ spec, board: memory, trace }: ThreadStart): Promise<void> {
+async function main({ spec, states: memory, record }: ServiceAssignment): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
   try {
@@ -60,11 +61,11 @@ async function main({ spec, board: memory, trace }: ThreadStart): Promise<void> 
       keepLoopsStoppable()
       outliveLateErrors()
     }
-    const board = new ProgressBoard(memory)
-    if (trace) openRunTrace(trace, spec.service, board)
+    const states = new RequestStates(memory)
+    if (record) startRecording(record, spec.service, states)
     const { service, report } = await loadService(spec, parts)
-    const runner = new DispatchRunner(service, board, post)
-    port.on('message', (packed: ToThread) => score(runner, packed).catch(endThread))
+    const runner = new DispatchRunner(service, states, post)
+    port.on('message', (packed: DispatchMessage) => score(runner, packed).catch(endThread))
     post({ type: 'loaded', report }, [])
   } catch (failure) {
     const isKnown = failure instanceof ServiceLoadError
@@ -73,9 +74,9 @@ async function main({ spec, board: memory, trace }: ThreadStart): Promise<void> 
   }
 }
 
-async function score(runner: DispatchRunner, packed: ToThread): Promise<void> {
+async function score(runner: DispatchRunner, packed: DispatchMessage): Promise<void> {
   const requests = unpackRequests(packed)
-  traceDispatch(requests, packed.resumed)
+  recordDispatch(requests, packed.resumed)
   await runner.run(requests, packed.resumed)
 }
 

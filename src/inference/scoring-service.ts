@@ -4,7 +4,7 @@ import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
-import { UnpackTurns } from '../scheduling/concurrency-limit.ts'
+import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
 import type { CallDeadline } from '../scheduling/request-queue.ts'
@@ -49,7 +49,7 @@ export class ScoringService {
   readonly hasServerTiming: boolean
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
-  readonly #unpackTurns = new UnpackTurns()
+  readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: Engine
   #waitingForLoad = 0
 
@@ -107,7 +107,7 @@ export class ScoringService {
     }
     const { scheduler, report } = this.#ready()
     call.onLoaded(report)
-    const refusal = scheduler.refusalOf(call.declaredBytes, deadline?.timeoutMs)
+    const refusal = scheduler.findRefusal(call.declaredBytes, deadline?.timeoutMs)
     if (refusal) {
       this.metrics?.rejected(refusal.code)
       throw new ScoringError(refusal.code, refusal.message, refusal)
@@ -175,8 +175,8 @@ export class ScoringService {
   }
 
   /** Opens the account of a request whose body is to be read; it has to be released. */
-  openAccount(): { readonly held: HeldBytes; readonly turns: UnpackTurns } {
-    return { held: this.bytes.open(), turns: this.#unpackTurns }
+  openAccount(): { readonly held: HeldBytes; readonly decompression: DecompressionLimits } {
+    return { held: this.bytes.open(), decompression: this.#decompressionLimits }
   }
 
   async stop(): Promise<void> {

@@ -1,50 +1,63 @@
 import { type Failure, failure } from './inference-result.ts'
-import type { WaitingQueue } from './request-queue.ts'
+import type { FifoQueue } from './request-queue.ts'
 
 /** `limits` of service.json, as far as they bound the queue. */
 export interface AdmissionLimits {
-  /** Requests that may wait; one more is refused at once. */
+  /** Most requests that are queued. */
   readonly maxQueued: number
-  /** Bytes of the bodies that may wait. A larger one is taken when nothing waits. */
+  /** Most bytes of queued requests. A larger one is accepted when nothing is queued. */
   readonly maxQueuedBytes: number
-  /** Milliseconds that a request may be expected to wait; undefined: as long as its deadline allows. */
+  /** Longest expected wait of a request that is accepted, in milliseconds; undefined: as long as its deadline allows. */
   readonly maxQueueWaitMs?: number | undefined
 }
 
 /**
- * Of the time that a request has, this much may pass before it is begun: its run has to fit in too, and expectations err.
- * Under a steady overload the queue is as long as it may be, and everyone in it as late as that allows.
+ * The part of a request's time that it may wait: its run has to fit in too, and estimates err. Under a steady overload the
+ * queue grows until every request waits for about this long.
  */
-const shareForWaiting = 0.9
-/** A client that is told to wait longer has rather given up. */
-const longestRetrySeconds = 30
+const maxWaitShare = 0.9
+/** Clients give up before a longer Retry-After. */
+const maxRetryAfterSeconds = 30
 
-/**
- * Why a request is not let in, so that its caller can go elsewhere at once instead of waiting in vain.
- *
- * @param bytes  of its body, as far as they are known
- * @param waitMs  what a request that joins now is expected to wait for a thread
- * @param timeLeftMs  until the request's deadline
- * @returns the refusal, with when to try again; undefined lets it in
- */
-export function refusalOf(
-  queue: WaitingQueue,
-  bytes: number,
-  waitMs: number,
-  timeLeftMs: number,
-  { maxQueued, maxQueuedBytes, maxQueueWaitMs }: AdmissionLimits,
-): Failure | undefined {
-  if (queue.length >= maxQueued) return refused(`${maxQueued} requests are waiting already`, waitMs)
-  if (queue.length > 0 && queue.bytes + bytes > maxQueuedBytes) {
-    return refused(`the ${bytes} bytes of this request find no place beside the ${queue.bytes} that wait`, waitMs)
-  }
-  const longestMs = Math.min(shareForWaiting * timeLeftMs, maxQueueWaitMs ?? Number.POSITIVE_INFINITY)
-  if (waitMs <= longestMs) return undefined
-  const expected = `a wait of ${Math.ceil(waitMs)} ms is expected`
-  return refused(`${expected}, and this request may wait for ${Math.max(0, Math.floor(longestMs))} ms`, waitMs)
+/** A request that is about to be queued. */
+export interface Admission {
+  readonly queue: FifoQueue
+  /** Of its body or tensors, as far as they are known. */
+  readonly byteCount: number
+  /** What the request is expected to wait for a worker. */
+  readonly waitMs: number
+  /** Until the deadline of the request. */
+  readonly timeLeftMs: number
+  readonly limits: AdmissionLimits
 }
 
-function refused(why: string, waitMs: number): Failure {
-  const retryAfterSeconds = Math.min(longestRetrySeconds, Math.max(1, Math.ceil(waitMs / 1000)))
-  return { ...failure('QUEUE_FULL', `The service is busy: ${why}; try again later.`), retryAfterSeconds }
+/**
+ * Decides whether a request may be queued. A refusal comes at once, so that the caller can go elsewhere.
+ *
+ * @returns the refusal, with when to try again; undefined accepts the request
+ */
+export function findRefusal({ queue, byteCount, waitMs, timeLeftMs, limits }: Admission): Failure | undefined {
+  const { maxQueued, maxQueuedBytes, maxQueueWaitMs = Number.POSITIVE_INFINITY } = limits
+  if (queue.length >= maxQueued) {
+    return refusal(`${queue.length} requests are queued, as many as limits.maxQueued allows`, waitMs)
+  }
+  if (queue.length > 0 && queue.byteCount + byteCount > maxQueuedBytes) {
+    const queued = `${queue.byteCount} bytes are queued`
+    return refusal(
+      `${queued}; this request's ${byteCount} would exceed limits.maxQueuedBytes (${maxQueuedBytes})`,
+      waitMs,
+    )
+  }
+  const maxWaitMs = Math.min(maxWaitShare * timeLeftMs, maxQueueWaitMs)
+  if (waitMs <= maxWaitMs) return undefined
+  const limit =
+    maxWaitMs === maxQueueWaitMs
+      ? `limits.maxQueueWaitMs is ${maxQueueWaitMs}`
+      : `its deadline allows ${Math.max(0, Math.floor(maxWaitMs))} ms`
+  return refusal(`this request would wait about ${Math.ceil(waitMs)} ms, and ${limit}`, waitMs)
+}
+
+function refusal(reason: string, waitMs: number): Failure {
+  const retryAfterSeconds = Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(waitMs / 1000)))
+  return { ...failure('QUEUE_FULL', `The service is busy: ${reason}; try again later.`), retryAfterSeconds }
 }

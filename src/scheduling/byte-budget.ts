@@ -1,12 +1,12 @@
 import { ScoringError } from '../errors.ts'
 
-/** When it is worth to try again: what is held goes as answers are sent, which nobody knows the time of. */
+/** When it is worth to try again: bytes become free as answers are sent, at times that are not known. */
 const retryAfterSeconds = 1
 
 /**
- * Bytes that may be held at a time: by all requests of an app, or by those of one service within it. Bodies count as they
- * are read and as they are unpacked, until the answer has left in their place; what finds no room is refused before it
- * is there.
+ * Limits the bytes that requests hold at a time: those of an app, or those of one service within it. A body counts while it is
+ * read and decompressed, and then its answer, until that has been sent. A request that would exceed the limit is refused
+ * before its bytes are there.
  */
 export class ByteBudget {
   readonly maxBytes: number
@@ -15,8 +15,8 @@ export class ByteBudget {
   #heldBytes = 0
 
   /**
-   * @param whole      what this one is a share of
-   * @param onRefusal  called for each request that finds no room
+   * @param whole  the budget that this one is part of
+   * @param onRefusal  called for each request that is refused
    */
   constructor(maxBytes: number, whole?: ByteBudget, onRefusal: () => void = () => {}) {
     this.maxBytes = maxBytes
@@ -28,56 +28,50 @@ export class ByteBudget {
     return this.#heldBytes
   }
 
-  /** For one request: it holds nothing yet. */
+  /** Opens the account of one request, which holds nothing yet. */
   open(): HeldBytes {
-    return new HeldBytes({
-      require: (bytes, held) => this.#require(bytes, held),
-      count: change => this.#count(change),
-    })
+    return new HeldBytes(this)
   }
 
-  /** One that is alone is always let in, or a large body would never be scored on a small machine. */
-  #require(bytes: number, held: number): void {
-    const full = this.#withoutRoomFor(bytes, held)
-    if (!full) return
+  /**
+   * For `HeldBytes`. A request that is alone is always accepted, or a large body would never be scored on a small machine.
+   *
+   * @throws ScoringError QUEUE_FULL
+   */
+  require(bytes: number, held: number): void {
+    const exceeded = this.#findExceeded(bytes, held)
+    if (!exceeded) return
     this.#onRefusal()
-    const who =
-      full === this && this.#whole
-        ? 'The service is busy: its requests'
-        : 'The app is busy: the requests of all services'
+    const who = exceeded === this && this.#whole ? 'The service is busy: its' : 'The app is busy: all'
+    const setting = exceeded === this && this.#whole ? 'limits.maxHeldBytes' : 'SCORING_MAX_HELD_BYTES'
     throw new ScoringError(
       'QUEUE_FULL',
-      `${who} may hold ${full.maxBytes} bytes at a time, and the ${bytes} bytes of this one find no room beside the others; try again later.`,
+      `${who} requests hold ${exceeded.#heldBytes} bytes; ${bytes} for this one would exceed ${setting} (${exceeded.maxBytes}); try again later.`,
       { retryAfterSeconds },
     )
   }
 
-  #withoutRoomFor(bytes: number, held: number): ByteBudget | undefined {
+  /** For `HeldBytes`. */
+  count(change: number): void {
+    this.#heldBytes += change
+    this.#whole?.count(change)
+  }
+
+  #findExceeded(bytes: number, held: number): ByteBudget | undefined {
     const others = this.#heldBytes - held
     if (others > 0 && others + bytes > this.maxBytes) return this
-    return this.#whole ? this.#whole.#withoutRoomFor(bytes, held) : undefined
-  }
-
-  #count(change: number): void {
-    this.#heldBytes += change
-    if (this.#whole) this.#whole.#count(change)
+    return this.#whole ? this.#whole.#findExceeded(bytes, held) : undefined
   }
 }
 
-interface Ledger {
-  /** @throws ScoringError QUEUE_FULL */
-  require(bytes: number, held: number): void
-  count(change: number): void
-}
-
-/** What one request holds of a budget, until it is released. */
+/** The bytes that one request holds of a budget, until it is released. */
 export class HeldBytes {
-  readonly #ledger: Ledger
+  readonly #budget: ByteBudget
   #bytes = 0
   #isReleased = false
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger
+  constructor(budget: ByteBudget) {
+    this.#budget = budget
   }
 
   get bytes(): number {
@@ -85,32 +79,32 @@ export class HeldBytes {
   }
 
   /**
-   * Asks, without holding any: a body that announces itself can be refused before it is read.
+   * Asks without holding any: a body that declares its length can be refused before it is read.
    *
    * @throws ScoringError QUEUE_FULL when the request could not hold as many now
    */
   requireRoom(bytes: number): void {
-    if (bytes > this.#bytes) this.#ledger.require(bytes, this.#bytes)
+    if (bytes > this.#bytes) this.#budget.require(bytes, this.#bytes)
   }
 
   /**
-   * Holds as many from now on, more than before or fewer.
+   * Holds as many bytes from now on, more than before or fewer.
    *
-   * @throws ScoringError QUEUE_FULL when there is no room for them; what was held stays held
+   * @throws ScoringError QUEUE_FULL when that would exceed the budget; what was held stays held
    */
   resize(bytes: number): void {
     this.requireRoom(bytes)
     this.replace(bytes)
   }
 
-  /** Counts what is there already, for which there may be no room: an answer in place of the body that it was made of. */
+  /** Counts bytes that are there already, even beyond the budget: an answer in place of the body that it was made of. */
   replace(bytes: number): void {
     if (this.#isReleased) return
-    this.#ledger.count(bytes - this.#bytes)
+    this.#budget.count(bytes - this.#bytes)
     this.#bytes = bytes
   }
 
-  /** Any number of times; nothing is held from then on. */
+  /** Holds nothing from then on. It may be called any number of times. */
   release(): void {
     this.replace(0)
     this.#isReleased = true

@@ -1,54 +1,54 @@
 import { ScoringError } from '../errors.ts'
 
-/** Work that is done few at a time, in the order in which it came: what waits holds no memory yet. */
-export class Turns {
-  readonly #atATime: number
-  readonly #mayWait: number
+/** Runs a few tasks at a time, in order of arrival. A task that waits holds no memory yet. */
+export class ConcurrencyLimit {
+  readonly #maxRunning: number
+  readonly #maxWaiting: number
   readonly #waiting: (() => void)[] = []
-  #taken = 0
+  #running = 0
 
-  constructor(atATime: number, mayWait: number) {
-    this.#atATime = atATime
-    this.#mayWait = mayWait
+  constructor(maxRunning: number, maxWaiting: number) {
+    this.#maxRunning = maxRunning
+    this.#maxWaiting = maxWaiting
   }
 
   /**
-   * @param isWanted  asked again when its turn has come: who has waited may have left
-   * @returns what the work gives, or undefined when it is not wanted any more
-   * @throws ScoringError QUEUE_FULL when too many wait; what the work throws
+   * @param isNeeded  asked when the task is about to begin: its caller may have left
+   * @returns the result of the task, or undefined when it is not needed any more
+   * @throws ScoringError QUEUE_FULL when too many tasks wait; what the task throws
    */
-  async take<T>(work: () => Promise<T>, isWanted: () => boolean): Promise<T | undefined> {
+  async run<T>(task: () => Promise<T>, isNeeded: () => boolean): Promise<T | undefined> {
     await this.#begin()
     try {
-      return isWanted() ? await work() : undefined
+      return isNeeded() ? await task() : undefined
     } finally {
       this.#end()
     }
   }
 
   #begin(): Promise<void> | undefined {
-    if (this.#taken < this.#atATime) {
-      this.#taken++
+    if (this.#running < this.#maxRunning) {
+      this.#running++
       return undefined
     }
-    if (this.#waiting.length < this.#mayWait) return new Promise(resolve => this.#waiting.push(resolve))
+    if (this.#waiting.length < this.#maxWaiting) return new Promise(resolve => this.#waiting.push(resolve))
     throw new ScoringError(
       'QUEUE_FULL',
-      `The service is busy: ${this.#mayWait} bodies wait to be unpacked already; try again later.`,
+      `The service is busy: ${this.#waiting.length} compressed bodies are queued, as many as may be; try again later.`,
       { retryAfterSeconds: 1 },
     )
   }
 
-  /** Whoever waits longest takes the turn over. */
+  /** The task that has waited longest begins instead. */
   #end(): void {
     const next = this.#waiting.shift()
     if (next) next()
-    else this.#taken--
+    else this.#running--
   }
 }
 
-/** Turns of a service to unpack bodies: small ones do not wait for large ones, nor services for each other. */
-export class UnpackTurns {
-  readonly small = new Turns(2, 1000)
-  readonly large = new Turns(2, 100)
+/** The limits of a service for decompressing bodies: small bodies do not wait for large ones, nor services for each other. */
+export class DecompressionLimits {
+  readonly small = new ConcurrencyLimit(2, 1000)
+  readonly large = new ConcurrencyLimit(2, 100)
 }

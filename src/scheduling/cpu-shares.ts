@@ -1,127 +1,90 @@
-/**
- * What a scheduler has used of the processors, in milliseconds of dispatches, those under way included. It counts from where
- * the others are: what a scheduler did not use while it had no work, it gets back to a small part only.
- */
-export class RunAccount {
-  #settledMs = 0
-  #runningCount = 0
-  #sumOfStarts = 0
-
-  /** @param now  milliseconds, of any clock that goes on evenly */
-  usedMs(now: number): number {
-    return this.#settledMs + this.#runningCount * now - this.#sumOfStarts
-  }
-
-  /** Work has come: the scheduler takes its place beside the others, which stand at `leastMs` or more. */
-  catchUp(leastMs: number, now: number): void {
-    this.#settledMs += Math.max(0, leastMs - this.usedMs(now))
-  }
-
-  /** What it was charged with. Those under way may compute less than they take. */
-  get settledMs(): number {
-    return this.#settledMs
-  }
-
-  began(startedAt: number): void {
-    this.#runningCount++
-    this.#sumOfStarts += startedAt
-  }
-
-  /** @param ms  what it is charged with */
-  ended(startedAt: number, ms: number): void {
-    this.#runningCount--
-    this.#sumOfStarts = this.#runningCount === 0 ? 0 : this.#sumOfStarts - startedAt
-    this.#settledMs += ms
-  }
-}
-
-/** A scheduler, as it meets the others. */
-export interface Contender {
-  /** Callers wait for what it would hand over now, not only a batch job. */
+/** A scheduler, as it meets others that want the processors. */
+export interface CpuUser {
+  /** Whether callers wait for what it would dispatch now, not only a batch job. */
   isUrgent(): boolean
-  /** It is its turn, if it begins at once. */
+  /** It is the scheduler's turn, if it calls `begin` at once. */
   onTurn(): void
 }
 
-/** Milliseconds after which a dispatch no longer keeps others from beginning theirs. */
-const turnMs = 10
-/** What a scheduler that had no work for a while may use before others have their turn, in milliseconds. */
-const longestCreditMs = 200
+/** Milliseconds after which a dispatch no longer keeps others from beginning. */
+const sliceMs = 10
+/** Most milliseconds that a scheduler which was idle may use before others have their turn. */
+const maxCreditMs = 200
 
 /**
- * Shares the processors between schedulers. At most `count` dispatches begin side by side; where more schedulers have work, the one
- * that has used the least measured time lately goes next (start-time fair queueing: Goyal, Vin and Cheng, 1996), and what
- * callers wait for goes before all batch jobs.
+ * Shares the processors between schedulers. At most `count` dispatches begin side by side; where more schedulers have work, the
+ * one that has used the least time lately goes next (start-time fair queueing: Goyal, Vin and Cheng, 1996), and requests that
+ * callers wait for go before all batch jobs.
  *
- * A dispatch cannot be interrupted, and its thread may be waiting for a file or another service, may be stuck, or may be
- * about to take seconds. So it holds its permit for one turn only: then another scheduler may begin beside it, and the operating
- * system shares the processors between them. The time goes on to be charged, so that a scheduler of long dispatches comes after
- * those of short ones, which then get at least their part. Requests of batch jobs keep no callers waiting at all.
+ * A dispatch cannot be interrupted, and its worker may be waiting for a file or another service, may be stuck, or may take
+ * seconds. So it holds a processor for one time slice only: then another scheduler may begin beside it, and the operating
+ * system shares the processors between them. Its time is charged all the same, so that a scheduler of long dispatches comes
+ * after those of short ones. Requests of batch jobs never make callers wait.
  */
-export class RunPermits {
+export class CpuShares {
   readonly #count: number
   readonly #now: () => number
-  /** Those that hold a permit, oldest first. */
-  readonly #held = new Set<RunPermit>()
+  /** Dispatches that hold a processor, oldest first. */
+  readonly #held = new Set<CpuSlice>()
   #heldByJobs = 0
-  readonly #waiting = new Set<RunShare>()
-  /** Whose turn it is. */
-  #chosen: RunShare | undefined
-  /** Where the scheduler stood that began last. */
+  readonly #waiting = new Set<CpuShare>()
+  /** The share whose turn it is. */
+  #chosen: CpuShare | undefined
+  /** What the scheduler that began last had used by then. */
   #virtualMs = 0
   #timer: NodeJS.Timeout | undefined
   #shareCount = 0
 
   /**
    * @param count  processors, or more where scripts wait for other things than processors
-   * @param now  milliseconds, of any clock that goes on evenly
+   * @param now  milliseconds, of a clock that never jumps
    */
   constructor(count: number, now: () => number) {
     this.#count = count
     this.#now = now
   }
 
-  join(contender: Contender): RunShare {
+  join(user: CpuUser): CpuShare {
     this.#shareCount++
-    return new RunShare(contender, this)
+    return new CpuShare(user, this)
   }
 
-  /** Several schedulers share them: what each computes counts. */
-  get isShared(): boolean {
+  /** Whether there are several shares, so that it matters what each computes. */
+  get isContested(): boolean {
     return this.#shareCount > 1
   }
 
-  /** For `RunShare`. */
-  begin(share: RunShare): RunPermit | undefined {
+  /** For `CpuShare`. */
+  begin(share: CpuShare): CpuSlice | undefined {
     const now = this.#now()
-    const isUrgent = share.contender.isUrgent()
+    const isUrgent = share.user.isUrgent()
     const isChosen = this.#chosen === share
     this.#chosen = undefined
-    if (!isChosen && !this.#waiting.has(share)) share.account.catchUp(this.#virtualMs - longestCreditMs, now)
+    if (!isChosen && !this.#waiting.has(share)) share.usage.catchUp(this.#virtualMs - maxCreditMs, now)
     if ((this.#waiting.size > 0 && !isChosen) || !this.#isFree(isUrgent)) {
       this.#waiting.add(share)
-      this.#endTurns(now)
+      this.#endSlices(now)
       if (this.#next(now) !== share || !this.#isFree(isUrgent)) {
-        this.#watchTurns(now)
+        this.#watchSlices(now)
         return undefined
       }
       this.#waiting.delete(share)
     }
-    this.#virtualMs = Math.max(this.#virtualMs, share.account.settledMs)
-    const permit = new RunPermit(share, now, !isUrgent, this)
-    this.#held.add(permit)
-    if (permit.isOfJob) this.#heldByJobs++
-    share.account.began(now)
-    return permit
+    this.#virtualMs = Math.max(this.#virtualMs, share.usage.chargedMs)
+    const slice = new CpuSlice(share, now, !isUrgent, this)
+    this.#held.add(slice)
+    if (slice.isOfJob) this.#heldByJobs++
+    share.usage.begin(now)
+    return slice
   }
 
-  /** For `RunPermit`. */
-  end(permit: RunPermit, computedMs: number | undefined, hasMore: boolean): void {
-    const tookMs = this.#now() - permit.startedAt
-    permit.share.account.ended(permit.startedAt, Math.min(tookMs, computedMs ?? tookMs))
-    this.#giveUp(permit)
+  /** For `CpuSlice`. */
+  end(slice: CpuSlice, computedMs: number | undefined, hasMore: boolean): void {
+    const tookMs = this.#now() - slice.startedAt
+    slice.share.usage.end(slice.startedAt, Math.min(tookMs, computedMs ?? tookMs))
+    this.#release(slice)
     if (this.#waiting.size === 0) return
-    if (hasMore) this.#waiting.add(permit.share)
+    if (hasMore) this.#waiting.add(slice.share)
     this.#wake()
   }
 
@@ -129,39 +92,39 @@ export class RunPermits {
     return this.#held.size - (isUrgent ? this.#heldByJobs : 0) < this.#count
   }
 
-  #giveUp(permit: RunPermit): void {
-    if (this.#held.delete(permit) && permit.isOfJob) this.#heldByJobs--
+  #release(slice: CpuSlice): void {
+    if (this.#held.delete(slice) && slice.isOfJob) this.#heldByJobs--
   }
 
-  /** Those whose turn is over keep nobody waiting any more. */
-  #endTurns(now: number): void {
-    for (const permit of this.#held) {
-      if (now - permit.startedAt < turnMs) return
-      this.#giveUp(permit)
+  /** Releases the processors of dispatches whose slice is over. */
+  #endSlices(now: number): void {
+    for (const slice of this.#held) {
+      if (now - slice.startedAt < sliceMs) return
+      this.#release(slice)
     }
   }
 
-  /** Gives what is free to those who wait. */
+  /** Gives free processors to the shares that wait. */
   #wake(): void {
     const now = this.#now()
-    this.#endTurns(now)
+    this.#endSlices(now)
     for (let next = this.#next(now); next; next = this.#next(now)) {
-      if (!this.#isFree(next.contender.isUrgent())) return this.#watchTurns(now)
+      if (!this.#isFree(next.user.isUrgent())) return this.#watchSlices(now)
       this.#waiting.delete(next)
       this.#chosen = next
-      next.contender.onTurn() // it asks again, if it still has something to run, and a thread for it
+      next.user.onTurn() // it calls `begin`, if it still has something to run, and a worker for it
       this.#chosen = undefined
     }
   }
 
-  /** What callers wait for first, then what has used least. */
-  #next(now: number): RunShare | undefined {
-    let best: RunShare | undefined
+  /** Chooses what callers wait for, then what has used the least. */
+  #next(now: number): CpuShare | undefined {
+    let best: CpuShare | undefined
     let bestIsUrgent = false
     for (const share of this.#waiting) {
-      const isUrgent = share.contender.isUrgent()
+      const isUrgent = share.user.isUrgent()
       const isBetter =
-        isUrgent === bestIsUrgent && best ? share.account.usedMs(now) < best.account.usedMs(now) : isUrgent || !best
+        isUrgent === bestIsUrgent && best ? share.usage.usedMs(now) < best.usage.usedMs(now) : isUrgent || !best
       if (!isBetter) continue
       best = share
       bestIsUrgent = isUrgent
@@ -169,8 +132,8 @@ export class RunPermits {
     return best
   }
 
-  /** Somebody waits: looks again when the turn of the oldest is over. */
-  #watchTurns(now: number): void {
+  /** Looks again when the slice of the oldest dispatch is over. */
+  #watchSlices(now: number): void {
     const [oldest] = this.#held
     if (this.#timer || !oldest) return
     this.#timer = setTimeout(
@@ -178,53 +141,90 @@ export class RunPermits {
         this.#timer = undefined
         this.#wake()
       },
-      Math.max(1, oldest.startedAt + turnMs - now),
+      Math.max(1, oldest.startedAt + sliceMs - now),
     )
     this.#timer.unref()
   }
 }
 
-/** A scheduler's part in the permits. */
-export class RunShare {
-  readonly account = new RunAccount()
-  readonly contender: Contender
-  readonly #permits: RunPermits
+/** What one scheduler may use of the processors. */
+export class CpuShare {
+  readonly usage = new CpuUsage()
+  readonly user: CpuUser
+  readonly #shares: CpuShares
 
-  constructor(contender: Contender, permits: RunPermits) {
-    this.contender = contender
-    this.#permits = permits
+  constructor(user: CpuUser, shares: CpuShares) {
+    this.user = user
+    this.#shares = shares
   }
 
-  /** Whether others have one too. */
+  /** Whether other schedulers have one too. */
   get isContested(): boolean {
-    return this.#permits.isShared
+    return this.#shares.isContested
   }
 
-  /** Asks for a permit; undefined: `onTurn` will tell when it is time to ask again. */
-  begin(): RunPermit | undefined {
-    return this.#permits.begin(this)
+  /** Asks for a processor; undefined: `onTurn` says when to ask again. */
+  begin(): CpuSlice | undefined {
+    return this.#shares.begin(this)
   }
 }
 
-/** One dispatch's leave to run. */
-export class RunPermit {
-  readonly share: RunShare
+/** The processor that one dispatch holds. */
+export class CpuSlice {
+  readonly share: CpuShare
   readonly startedAt: number
   readonly isOfJob: boolean
-  readonly #permits: RunPermits
+  readonly #shares: CpuShares
 
-  constructor(share: RunShare, startedAt: number, isOfJob: boolean, permits: RunPermits) {
+  constructor(share: CpuShare, startedAt: number, isOfJob: boolean, shares: CpuShares) {
     this.share = share
     this.startedAt = startedAt
     this.isOfJob = isOfJob
-    this.#permits = permits
+    this.#shares = shares
   }
 
   /**
-   * @param computedMs  what its thread computed meanwhile, where that is known: it may have waited for something
-   * @param hasMore  its scheduler wants the next turn
+   * The dispatch is done.
+   *
+   * @param computedMs  what its worker computed meanwhile; undefined: not known, so that all of the time counts
+   * @param hasMore  whether the scheduler wants the next turn
    */
   end(computedMs: number | undefined, hasMore: boolean): void {
-    this.#permits.end(this, computedMs, hasMore)
+    this.#shares.end(this, computedMs, hasMore)
+  }
+}
+
+/**
+ * What a scheduler has used of the processors: milliseconds of its dispatches, those that still run included. A scheduler that
+ * had no work begins where the others are, and gets back only a small part of what it did not use.
+ */
+class CpuUsage {
+  #chargedMs = 0
+  #runningCount = 0
+  #sumOfStarts = 0
+
+  usedMs(now: number): number {
+    return this.#chargedMs + this.#runningCount * now - this.#sumOfStarts
+  }
+
+  /** Work has come: the scheduler joins the others, which have used `leastMs` or more. */
+  catchUp(leastMs: number, now: number): void {
+    this.#chargedMs += Math.max(0, leastMs - this.usedMs(now))
+  }
+
+  /** What was charged for dispatches that are done. Those that run may compute less than they take. */
+  get chargedMs(): number {
+    return this.#chargedMs
+  }
+
+  begin(startedAt: number): void {
+    this.#runningCount++
+    this.#sumOfStarts += startedAt
+  }
+
+  end(startedAt: number, chargedMs: number): void {
+    this.#runningCount--
+    this.#sumOfStarts = this.#runningCount === 0 ? 0 : this.#sumOfStarts - startedAt
+    this.#chargedMs += chargedMs
   }
 }

@@ -2,37 +2,37 @@ import type { Feeds } from '../models/session/model-session.ts'
 import { isSameRowShape } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** A request that is decoded and waits for its run. */
+/** A request that is decoded and not run yet. */
 export interface DecodedRequest {
   readonly index: number
   readonly feeds: Feeds
-  /** The most that a feed has. */
+  /** Rows of the input that has the most. */
   readonly rowCount: number
-  /** Its rows may be in a run with those of others, and in several runs: all feeds have `rowCount` rows, at least one. */
+  /** Its rows may share a run with those of others, and be spread over several runs: all inputs have `rowCount` rows, at least one. */
   readonly mayShare: boolean
-  /** Of all feeds. */
+  /** Bytes of all inputs. */
   readonly byteCount: number
 }
 
-/** What the inputs of one run may be. */
+/** The most that one run takes. */
 export interface RunLimits {
   readonly maxRows: number
   readonly maxBytes: number
 }
 
-/** It may run in slices, and has more rows, or more bytes in several rows, than one run takes. */
+/** Whether the request has to run in slices, and may: it has more rows, or more bytes in several rows, than one run takes. */
 export function isOversize(request: DecodedRequest, limits: RunLimits): boolean {
   return request.mayShare && request.rowCount > rowsPerRun(request, limits)
 }
 
-/** Rows of a request that one run takes: at least one, however large it is. */
+/** How many rows of a request one run takes: at least one, however large it is. */
 export function rowsPerRun({ rowCount, byteCount }: DecodedRequest, { maxRows, maxBytes }: RunLimits): number {
   return byteCount <= maxBytes ? maxRows : Math.max(1, Math.min(maxRows, Math.floor((maxBytes * rowCount) / byteCount)))
 }
 
 /**
- * The micro-batch rule: of the requests that wait, in order, those that may share a run and whose inputs agree in all but
- * the first dimension run together, up to `maxRows` rows and `maxBytes` bytes. A request that is larger on its own runs alone.
+ * Applies the micro-batch rule: requests that may share a run, and whose inputs agree in all but the first dimension, run
+ * together, in order, up to `maxRows` rows and `maxBytes` bytes. A request that is larger by itself runs alone.
  *
  * @returns the runs, each with its requests in arrival order
  */
@@ -42,18 +42,18 @@ export function planMicroBatches<T extends DecodedRequest>(
 ): T[][] {
   const batches: { rows: number; bytes: number; requests: T[] }[] = []
   for (const request of requests) {
-    const room = request.mayShare
+    const batch = request.mayShare
       ? batches.find(
-          batch =>
-            batch.rows + request.rowCount <= maxRows &&
-            batch.bytes + request.byteCount <= maxBytes &&
-            canShareRun(batch.requests[0] as DecodedRequest, request),
+          ({ rows, bytes, requests }) =>
+            rows + request.rowCount <= maxRows &&
+            bytes + request.byteCount <= maxBytes &&
+            canShareRun(requests[0] as DecodedRequest, request),
         )
       : undefined
-    if (room) {
-      room.requests.push(request)
-      room.rows += request.rowCount
-      room.bytes += request.byteCount
+    if (batch) {
+      batch.requests.push(request)
+      batch.rows += request.rowCount
+      batch.bytes += request.byteCount
     } else {
       batches.push({ rows: request.rowCount, bytes: request.byteCount, requests: [request] })
     }

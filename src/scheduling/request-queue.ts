@@ -1,6 +1,6 @@
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { maxDispatchSize, movedFromBytes } from './dispatch.ts'
-import { countBytes, type InferenceRequest } from './inference-request.ts'
+import type { InferenceRequest } from './inference-request.ts'
 import { type Failure, failure, type InferenceResult } from './inference-result.ts'
 
 /** How long a caller waits for its answer. */
@@ -10,59 +10,52 @@ export interface CallDeadline {
   readonly since: number
 }
 
-/** A request from the moment it is submitted until it is settled. */
-export interface WaitingRequest {
+/** A request from its submission until it is settled. Times are the scheduler's clock. */
+export interface QueuedRequest {
   readonly request: InferenceRequest
-  /** Place in the order in which requests came to the scheduler. */
-  readonly order: number
-  /** By the clock of the scheduler. */
+  /** Bytes of its body or tensors. */
+  readonly byteCount: number
+  /** Its number among all requests of the scheduler, in order of arrival. */
+  readonly sequence: number
   readonly acceptedAt: number
-  /** Of a batch job: it waits behind what callers wait for. */
+  /** Whether it is part of a batch job: it is dispatched after what callers wait for. */
   readonly isBackground: boolean
-  /** By the clock of the scheduler. That of a background request is infinite until a thread takes it. */
+  /** Infinite for a background request that no worker has. */
   deadline: number
-  /** What the deadline came from: the time that the service, or this caller, grants. */
+  /** What the deadline comes from: the time that the service, or its caller, grants. */
   readonly timeoutMs: number
-  /** Whether the caller has left; such work is not started. */
+  /** Whether the caller has left; such a request is not started. */
   readonly isAbandoned: () => boolean
   /** Only the first call counts. */
-  readonly settle: (answer: InferenceResult) => void
-  /** From its acceptance until a thread got it. */
+  readonly settle: (result: InferenceResult) => void
+  /** From acceptance to the last dispatch. */
   queueMs: number
-  /** Ends of its thread that it may have had to do with. */
-  attempts: number
-  /** It was in a run that ended a thread: it runs alone, so that the next end tells who did it. */
+  /** Crashes of a worker that it may have caused. */
+  crashes: number
+  /** It was running when a worker crashed: it runs alone, so that the next crash identifies the culprit. */
   isSuspect: boolean
 }
 
-/** It is handed over without company: it may have ended a thread, or its body is moved. */
-export function runsAlone({ isSuspect, request }: WaitingRequest): boolean {
+/** Whether the request is dispatched by itself: it may crash the worker, or its body is moved. */
+export function isExclusive({ isSuspect, request }: QueuedRequest): boolean {
   return isSuspect || request.body.byteLength >= movedFromBytes
 }
 
-/**
- * It can go to a thread that has a long request under way. A script may end its thread, and with it what was moved there:
- * what may have done so already, or would be moved, waits.
- */
-export function canJoin(waiting: WaitingRequest, hasEntryScript: boolean): boolean {
-  return !runsAlone(waiting) || !(waiting.isSuspect || hasEntryScript)
-}
-
-/** Whether it can be handed over once more: its body was copied, not moved. */
-export function canRunAgain({ request }: WaitingRequest): boolean {
+/** Whether the request can be retried: its body was copied to the worker, not moved. */
+export function canRunAgain({ request }: QueuedRequest): boolean {
   return !(request.body.buffer as ArrayBuffer).detached
 }
 
-/** Bytes of a body that are about as much work as a request is without them. */
+/** Bytes of a body that cost about as much as a request without a body. */
 const bytesPerWork = 2048
 
-/** What a request costs, in requests without a body: its rows are not known before a thread decodes it, but its bytes are. */
-export function workOf({ request }: WaitingRequest): number {
-  return 1 + countBytes(request) / bytesPerWork
+/** Estimates the cost of a request, in requests without a body: its bytes are known before a worker has counted its rows. */
+export function estimateWork({ byteCount }: QueuedRequest): number {
+  return 1 + byteCount / bytesPerWork
 }
 
-/** Of a request as the log calls it. */
-export function nameOf({ request, isBackground }: WaitingRequest): string {
+/** The name of a request in the log. */
+export function requestName({ request, isBackground }: QueuedRequest): string {
   return request.id ?? (isBackground ? 'of a batch job' : 'without an id')
 }
 
@@ -78,113 +71,113 @@ export function stopping(): Failure {
   return failure('SERVICE_STOPPING', 'The service is shutting down.')
 }
 
-/** The requests of a scheduler that wait for a thread, in order, with what they hold and what is known of their cost. */
-export class WaitingQueue {
-  #requests: WaitingRequest[] = []
-  #bytes = 0
+/** Requests in order of arrival, with their total size and estimated cost. */
+export class FifoQueue {
+  #requests: QueuedRequest[] = []
+  #byteCount = 0
   #work = 0
-  #loners = 0
+  #exclusive = 0
 
   get length(): number {
     return this.#requests.length
   }
 
-  /** Of all bodies. */
-  get bytes(): number {
-    return this.#bytes
+  /** Bytes of all bodies and tensors. */
+  get byteCount(): number {
+    return this.#byteCount
   }
 
-  /** As `workOf` counts it. */
+  /** Estimated cost of the queued requests, in requests without a body. */
   get work(): number {
     return this.#work
   }
 
-  /** Dispatches that they take at least. */
-  get dispatches(): number {
-    return this.#loners + Math.ceil((this.#requests.length - this.#loners) / maxDispatchSize)
+  /** Fewest dispatches that would empty the queue. */
+  get minDispatches(): number {
+    return this.#exclusive + Math.ceil((this.#requests.length - this.#exclusive) / maxDispatchSize)
   }
 
-  get first(): WaitingRequest | undefined {
+  get first(): QueuedRequest | undefined {
     return this.#requests[0]
   }
 
-  push(waiting: WaitingRequest): void {
-    this.#requests.push(waiting)
-    this.#count(waiting, 1)
+  push(queued: QueuedRequest): void {
+    this.#requests.push(queued)
+    this.#count(queued, 1)
   }
 
-  /** What comes back from a thread goes where it was: before what came after it. */
-  putBack(returned: readonly WaitingRequest[]): void {
+  /** Returns requests to where they were: before those that arrived after them. */
+  putBack(returned: readonly QueuedRequest[]): void {
     if (returned.length === 0) return
-    this.#requests = [...returned, ...this.#requests].sort((one, other) => one.order - other.order)
-    for (const waiting of returned) this.#count(waiting, 1)
+    this.#requests = [...returned, ...this.#requests].sort((one, other) => one.sequence - other.sequence)
+    for (const queued of returned) this.#count(queued, 1)
   }
 
-  shift(): WaitingRequest | undefined {
-    const waiting = this.#requests.shift()
-    if (waiting) this.#count(waiting, -1)
-    return waiting
+  shift(): QueuedRequest | undefined {
+    const queued = this.#requests.shift()
+    if (queued) this.#count(queued, -1)
+    return queued
   }
 
-  /** Takes all out. */
-  clear(): WaitingRequest[] {
+  /** Takes all requests out. */
+  clear(): QueuedRequest[] {
     return this.takeOut(() => true)
   }
 
-  takeOut(isLeaving: (waiting: WaitingRequest) => boolean): WaitingRequest[] {
-    const leaving = this.#requests.filter(isLeaving)
-    if (leaving.length === 0) return leaving
-    const gone = new Set(leaving)
-    this.#requests = this.#requests.filter(waiting => !gone.has(waiting))
-    for (const waiting of leaving) this.#count(waiting, -1)
+  takeOut(isLeaving: (queued: QueuedRequest) => boolean): QueuedRequest[] {
+    const leaving: QueuedRequest[] = []
+    const staying: QueuedRequest[] = []
+    for (const queued of this.#requests) (isLeaving(queued) ? leaving : staying).push(queued)
+    this.#requests = staying
+    for (const queued of leaving) this.#count(queued, -1)
     return leaving
   }
 
-  #count(waiting: WaitingRequest, sign: 1 | -1): void {
-    this.#bytes += sign * countBytes(waiting.request)
-    this.#work += sign * workOf(waiting)
-    if (runsAlone(waiting)) this.#loners += sign
+  #count(queued: QueuedRequest, sign: 1 | -1): void {
+    this.#byteCount += sign * queued.byteCount
+    this.#work += sign * estimateWork(queued)
+    if (isExclusive(queued)) this.#exclusive += sign
   }
 }
 
-/** Work that is handed over at once where requests run one by one, so that a thread that gets free finds some. */
-const dispatchMs = 4
-const dispatchBytes = 32 * 2 ** 20
-/** Once in so long a background request goes first, however many online requests wait: jobs come to an end. */
-const longestHoldBackMs = 1000
+/** Milliseconds of work in one dispatch where requests run one by one: a worker that becomes idle finds some queued. */
+const maxDispatchMs = 4
+const maxDispatchBytes = 32 * 2 ** 20
+/** A background request waits this long behind online ones, then goes before them once, so that jobs come to an end. */
+const maxHoldBackMs = 1000
 
-/** What a thread that asks for work is like, and the service that it serves. */
-export interface Taker {
-  /** Threads that are free: each gets its share. */
+/** The worker that requests are taken for, and what is known of the service. */
+export interface WorkerCapacity {
+  /** Idle workers: each gets its part of the queue. */
   readonly idleCount: number
-  /** Requests that it can take. */
-  readonly room: number
+  /** Most requests that the worker can take. */
+  readonly capacity: number
+  /** Rows of several requests may share a run. */
   readonly isBatchable: boolean
-  /** Milliseconds that a request takes. */
+  /** Mean time of a request. */
   readonly requestMs: number
 }
 
-/** `batching` of service.json, as far as it lets a request wait while a thread is free. */
-export interface Company {
-  /** Milliseconds that the first of a run waits for others, at most. */
+/** `batching` of service.json, as far as it delays dispatches. */
+export interface BatchDelay {
+  /** Longest time that the first request of a batch waits for more while a worker is idle. */
   readonly maxDelayMs: number
-  /** With so many requests it waits no longer: each has a row at least. */
+  /** With this many requests queued there is no delay: each has at least one row. */
   readonly maxRows: number
 }
 
 /**
- * What of a scheduler's requests goes to a thread next; what nobody waits for any more is dropped. Online requests go first, in
- * order; those of batch jobs go when none is online, and one of them each second if there always is one. A request of a
- * job is handed over by itself, so that its time begins when its run does.
+ * The requests of one service that are not dispatched yet. Online requests go first, in order; requests of batch jobs go when
+ * no online one is queued, and one each second otherwise. A background request is dispatched by itself, so that its time limit
+ * begins with its run. Expired and abandoned requests are dropped when their turn comes.
  */
 export class RequestQueue {
-  /** What callers wait for. Admission asks this one only. */
-  readonly online = new WaitingQueue()
-  /** What batch jobs wait for. */
-  readonly background = new WaitingQueue()
+  /** The requests that callers wait for: the only ones that admission counts. */
+  readonly online = new FifoQueue()
+  readonly background = new FifoQueue()
   readonly #metrics: ServiceMetrics
   readonly #now: () => number
-  /** Since when there is background work, or some of it was taken. */
+  /** When the last background request was taken, or the first one queued. */
   #heldBackSince = 0
 
   /** @param now  milliseconds of a clock that never jumps */
@@ -197,60 +190,63 @@ export class RequestQueue {
     return this.online.length + this.background.length
   }
 
-  /** Callers wait, or a job has waited for so long that it counts as one. */
+  /** Whether callers wait, or a job has waited for so long that it counts as one. */
   get isUrgent(): boolean {
     return this.online.length > 0 || this.#isOverdue(this.#now())
   }
 
-  push(waiting: WaitingRequest): void {
-    if (!waiting.isBackground) return this.online.push(waiting)
+  push(queued: QueuedRequest): void {
+    if (!queued.isBackground) return this.online.push(queued)
     if (this.background.length === 0) this.#heldBackSince = this.#now()
-    this.background.push(waiting)
+    this.background.push(queued)
   }
 
-  /** What comes back from a thread goes where it was: before what came after it. */
-  putBack(returned: readonly WaitingRequest[]): void {
+  /** Returns requests from a worker to where they were: before those that arrived after them. */
+  putBack(returned: readonly QueuedRequest[]): void {
     if (returned.length === 0) return
     const background = returned.filter(({ isBackground }) => isBackground)
-    for (const waiting of background) waiting.deadline = Number.POSITIVE_INFINITY
+    for (const queued of background) queued.deadline = Number.POSITIVE_INFINITY
     if (this.background.length === 0) this.#heldBackSince = this.#now()
     this.background.putBack(background)
     this.online.putBack(returned.filter(({ isBackground }) => !isBackground))
   }
 
-  /** Takes all out. */
-  clear(): WaitingRequest[] {
+  /** Takes all requests out. */
+  clear(): QueuedRequest[] {
     return [...this.online.clear(), ...this.background.clear()]
   }
 
-  /** The next requests, in order; none where all that waited are dropped. */
-  take(taker: Taker): WaitingRequest[] {
+  /** Takes the next requests for an idle worker, in order; none where all that were queued are dropped. */
+  take(worker: WorkerCapacity): QueuedRequest[] {
     const now = this.#now()
-    return this.online.length === 0 || this.#isOverdue(now) ? this.#takeBackground(now) : this.#takeOnline(taker, now)
+    return this.online.length === 0 || this.#isOverdue(now) ? this.#takeBackground(now) : this.#takeOnline(worker, now)
   }
 
-  /** @returns milliseconds for which a free thread is still kept waiting, so that more requests share its run */
-  waitForCompanyMs({ maxDelayMs, maxRows }: Company, isBatchable: boolean): number {
+  /** Takes what can run beside a long request that a worker resumes: no request of a job, unless that is overdue. */
+  takeBeside(worker: WorkerCapacity, hasEntryScript: boolean): QueuedRequest[] {
+    const now = this.#now()
+    // A crash would take the long request along: suspects stay out, and with a script also what would be lost with its body.
+    const isSafe = (queued: QueuedRequest) => !isExclusive(queued) || !(queued.isSuspect || hasEntryScript)
+    const job = this.background.first
+    if (job && this.#isOverdue(now) && isSafe(job)) return this.#takeBackground(now)
     const { first } = this.online
-    if (maxDelayMs === 0 || !first || !isBatchable || runsAlone(first)) return 0
-    if (this.online.length >= maxRows || this.#isOverdue(this.#now())) return 0
-    return Math.max(0, first.acceptedAt + maxDelayMs - this.#now())
+    return first && isSafe(first) ? this.#takeOnline(worker, now) : []
   }
 
-  /** What goes to a thread beside a long request that it resumes: nothing of a job, unless that was held back for long. */
-  takeBeside(taker: Taker, hasEntryScript: boolean): WaitingRequest[] {
-    const now = this.#now()
-    if (this.#isOverdue(now) && canJoin(this.background.first as WaitingRequest, hasEntryScript))
-      return this.#takeBackground(now)
+  /** @returns milliseconds for which dispatch is delayed although a worker is idle, so that more requests share a run */
+  batchDelayMs({ maxDelayMs, maxRows }: BatchDelay, isBatchable: boolean): number {
     const { first } = this.online
-    return first && canJoin(first, hasEntryScript) ? this.#takeOnline(taker, now) : []
+    if (maxDelayMs === 0 || !first || !isBatchable || isExclusive(first)) return 0
+    const now = this.#now()
+    if (this.online.length >= maxRows || this.#isOverdue(now)) return 0
+    return Math.max(0, first.acceptedAt + maxDelayMs - now)
   }
 
   #isOverdue(now: number): boolean {
-    return this.background.length > 0 && now - this.#heldBackSince >= longestHoldBackMs
+    return this.background.length > 0 && now - this.#heldBackSince >= maxHoldBackMs
   }
 
-  #takeBackground(now: number): WaitingRequest[] {
+  #takeBackground(now: number): QueuedRequest[] {
     for (let next = this.background.shift(); next; next = this.background.shift()) {
       if (this.#isDropped(next, now)) continue
       this.#heldBackSince = now
@@ -260,24 +256,26 @@ export class RequestQueue {
     return []
   }
 
-  #takeOnline({ idleCount, room, isBatchable, requestMs }: Taker, now: number): WaitingRequest[] {
+  #takeOnline({ idleCount, capacity, isBatchable, requestMs }: WorkerCapacity, now: number): QueuedRequest[] {
     const share = Math.ceil(this.online.length / idleCount)
-    const most = Math.min(share, room, isBatchable ? maxDispatchSize : Math.max(1, dispatchMs / requestMs))
-    const batch: WaitingRequest[] = []
+    const most = Math.min(share, capacity, isBatchable ? maxDispatchSize : Math.max(1, maxDispatchMs / requestMs))
+    const taken: QueuedRequest[] = []
     let bytes = 0
-    while (batch.length + 1 <= most && bytes < dispatchBytes) {
+    while (taken.length + 1 <= most && bytes < maxDispatchBytes) {
       const next = this.online.first
-      if (!next || (runsAlone(next) && batch.length > 0)) break
+      if (!next) break
+      const isAlone = isExclusive(next)
+      if (isAlone && taken.length > 0) break
       this.online.shift()
       if (this.#isDropped(next, now)) continue
-      batch.push(next)
-      bytes += countBytes(next.request)
-      if (runsAlone(next)) break
+      taken.push(next)
+      bytes += next.byteCount
+      if (isAlone) break
     }
-    return batch
+    return taken
   }
 
-  #isDropped(next: WaitingRequest, now: number): boolean {
+  #isDropped(next: QueuedRequest, now: number): boolean {
     const isLate = next.deadline <= now
     if (!isLate && !next.isAbandoned()) return false
     if (!next.isBackground) this.#metrics.dropped(isLate ? 'expired' : 'abandoned', now - next.acceptedAt)

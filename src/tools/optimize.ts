@@ -8,7 +8,7 @@ import { findAppRoot } from '../adapters/local/app-root.ts'
 import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { optimizeModel } from '../adapters/onnxruntime/optimize-model.ts'
 import { planAttempts } from '../models/repository/provider-attempts.ts'
-import type { ThreadSpec } from '../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../models/repository/service-spec.ts'
 
 const help = `Usage: npm run optimize -- [options] [service …]
 
@@ -44,7 +44,7 @@ function readArguments() {
   }
 }
 
-async function optimizeService({ service, definition, models, stages = [] }: ThreadSpec, folder: string) {
+async function optimizeService({ service, definition, models, stages = [] }: ServiceSpec, folder: string) {
   for (const model of models) {
     const accelerator = stages.find(stage => stage.model === model.name)?.accelerator ?? definition.accelerator
     const startedAt = performance.now()

@@ -15,14 +15,20 @@ describe('ByteBudget', () => {
     const other = new ByteBudget(60, app, () => refused++)
     const [first, second, third] = [one.open(), one.open(), other.open()]
     first.resize(40)
-    assert.throws(() => second.resize(21), /The service is busy: its requests may hold 60 bytes at a time, and the 21 /)
+    assert.throws(
+      () => second.resize(21),
+      /The service is busy: its requests hold \d+ bytes; 21 for this one would exceed limits\.maxHeldBytes \(60\)/,
+    )
     second.resize(20)
-    assert.throws(() => third.resize(41), /The app is busy: the requests of all services may hold 100 bytes at a time/)
+    assert.throws(
+      () => third.resize(41),
+      /The app is busy: all requests hold \d+ bytes; 41 for this one would exceed SCORING_MAX_HELD_BYTES \(100\)/,
+    )
     third.resize(40)
     assert.deepEqual([one.heldBytes, other.heldBytes, app.heldBytes, refused], [60, 40, 100, 2])
   })
 
-  it('lets in one that is alone, whatever it takes, and others again when it has ended', () => {
+  it('accepts a request that is alone, however large, and others again when it is released', () => {
     const budget = new ByteBudget(10)
     const [large, small] = [budget.open(), budget.open()]
     large.resize(1000)

@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { Turns } from '../../src/scheduling/concurrency-limit.ts'
+import { ConcurrencyLimit } from '../../src/scheduling/concurrency-limit.ts'
 
 const always = () => true
 
-describe('Turns', () => {
-  it('lets a few at a time begin, in order, and refuses when too many wait', async () => {
-    const turns = new Turns(2, 3)
+describe('ConcurrencyLimit', () => {
+  it('runs a few tasks at a time, in order, and refuses when too many wait', async () => {
+    const limit = new ConcurrencyLimit(2, 3)
     const begun: number[] = []
     const ends: (() => void)[] = []
     const all = Array.from({ length: 5 }, (_, index) =>
-      turns.take(() => {
+      limit.run(() => {
         begun.push(index)
         return new Promise<number>(resolve => ends.push(() => resolve(index)))
       }, always),
     )
     await assert.rejects(
-      turns.take(async () => {}, always),
+      limit.run(async () => {}, always),
       { code: 'QUEUE_FULL', retryAfterSeconds: 1 },
     )
     for (let ended = 0; ended < 5; ended++) {
@@ -29,18 +29,18 @@ describe('Turns', () => {
     assert.deepEqual(await Promise.all(all), [0, 1, 2, 3, 4])
   })
 
-  it('gives a turn on, whether work ends well, fails or is not wanted any more', async () => {
-    const outcome = fc.constantFrom('ends', 'fails', 'unwanted')
+  it('runs the next task, whether one ends well, fails or is not needed any more', async () => {
+    const outcome = fc.constantFrom('ends', 'fails', 'unneeded')
     await fc.assert(
       fc.asyncProperty(
         fc.array(outcome, { maxLength: 12 }),
         fc.integer({ min: 1, max: 3 }),
         async (outcomes, atATime) => {
-          const turns = new Turns(atATime, 100)
+          const limit = new ConcurrencyLimit(atATime, 100)
           let under = 0
           const settled = await Promise.allSettled(
             outcomes.map(how =>
-              turns.take(
+              limit.run(
                 async () => {
                   assert.ok(++under <= atATime)
                   await new Promise(done => setImmediate(done))
@@ -48,15 +48,15 @@ describe('Turns', () => {
                   if (how === 'fails') throw new Error('failed on purpose')
                   return 'done'
                 },
-                () => how !== 'unwanted',
+                () => how !== 'unneeded',
               ),
             ),
           )
           const seen = settled.map(each =>
-            each.status === 'rejected' ? 'fails' : each.value === 'done' ? 'ends' : 'unwanted',
+            each.status === 'rejected' ? 'fails' : each.value === 'done' ? 'ends' : 'unneeded',
           )
           assert.deepEqual(seen, outcomes)
-          assert.equal(await turns.take(async () => 'free', always), 'free')
+          assert.equal(await limit.run(async () => 'free', always), 'free')
         },
       ),
     )

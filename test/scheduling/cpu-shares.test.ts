@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import { RunPermits } from '../../src/scheduling/cpu-shares.ts'
+import { CpuShares } from '../../src/scheduling/cpu-shares.ts'
 import type { InferenceRequest } from '../../src/scheduling/inference-request.ts'
 import type { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import type { ThreadEvents } from '../../src/workers/pool/worker-thread.ts'
-import { FakeThread, report, requestOf } from '../workers/pool/fake-worker.ts'
+import type { WorkerEvent } from '../../src/workers/pool/worker-thread.ts'
+import { FakeWorker, requestOf } from '../workers/pool/fake-worker.ts'
 import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 
-/** What the docstring promises: a dispatch keeps others waiting for one turn only. */
-const turnMs = 10
+/** By its doc comment, a dispatch holds a processor for one slice of this length only. */
+const sliceMs = 10
 
-/** A thread whose requests take so many milliseconds each, of which it computes for some only. */
-class TimedThread extends FakeThread {
+/** A worker whose requests take `costMs` each; it computes for all of that, or waits. */
+class TimedWorker extends FakeWorker {
   readonly #costMs: number
   readonly #computes: boolean
   busyUntil = Number.POSITIVE_INFINITY
   takenMs = 0
 
-  constructor(events: ThreadEvents, costMs: number, computes: boolean) {
-    super(events)
+  constructor(onEvent: (event: WorkerEvent) => void, costMs: number, computes: boolean) {
+    super(onEvent)
     this.#costMs = costMs
     this.#computes = computes
   }
@@ -46,40 +46,40 @@ class TimedThread extends FakeThread {
 interface Service {
   readonly costMs: number
   readonly isJob?: boolean
-  /** Its script computes, and does not wait for something else. */
+  /** Whether its script computes, rather than waits. */
   readonly computes?: boolean
 }
 
-/** Schedulers that share permits, in virtual time. */
+/** Schedulers that share processors, in virtual time. */
 class Machine {
-  readonly permits: RunPermits
-  readonly schedulers: { scheduler: ServiceScheduler; thread: TimedThread; service: Service }[] = []
+  readonly cpuShares: CpuShares
+  readonly schedulers: { scheduler: ServiceScheduler; worker: TimedWorker; service: Service }[] = []
   readonly #count: number
 
   constructor(count: number) {
     this.#count = count
-    this.permits = new RunPermits(count, () => Date.now())
+    this.cpuShares = new CpuShares(count, () => Date.now())
   }
 
   add(service: Service): ServiceScheduler {
-    const threads: TimedThread[] = []
-    const startThread = (events: ThreadEvents) => {
-      const thread = new TimedThread(events, service.costMs, service.computes ?? true)
-      threads.push(thread)
-      return thread
+    const workers: TimedWorker[] = []
+    const startWorker = (onEvent: (event: WorkerEvent) => void) => {
+      const worker = new TimedWorker(onEvent, service.costMs, service.computes ?? true)
+      workers.push(worker)
+      return worker
     }
     const { scheduler } = makeScheduler({
-      permits: this.permits,
-      startThread,
+      cpuShares: this.cpuShares,
+      startWorker,
       hasEntryScript: false,
       maxQueued: 1e9,
       maxQueuedBytes: 1e9,
       timeoutMs: 1e9,
     })
     void scheduler.start()
-    const [thread] = threads as [TimedThread]
-    thread.events.onLoaded({ ...report, isBatchable: false })
-    this.schedulers.push({ scheduler, thread, service })
+    const [worker] = workers as [TimedWorker]
+    worker.load({ isBatchable: false })
+    this.schedulers.push({ scheduler, worker, service })
     return scheduler
   }
 
@@ -100,7 +100,7 @@ class Machine {
   run(ms: number): void {
     for (let passed = 0; passed < ms; passed++) {
       vi.advanceTimersByTime(1)
-      for (const { thread } of this.schedulers) thread.finishWhatIsDone()
+      for (const { worker } of this.schedulers) worker.finishWhatIsDone()
       vi.advanceTimersByTime(0)
       this.check()
     }
@@ -108,15 +108,15 @@ class Machine {
 
   check(): void {
     const now = Date.now()
-    const held = this.schedulers.filter(({ thread }) => thread.isBusy && now - thread.startedAt < turnMs)
+    const held = this.schedulers.filter(({ worker }) => worker.isBusy && now - worker.startedAt < sliceMs)
     if (held.length >= this.#count) return
-    for (const { scheduler, thread, service } of this.schedulers)
+    for (const { scheduler, worker, service } of this.schedulers)
       if (!service.isJob)
-        assert.ok(thread.isBusy || scheduler.activity.queued === 0, 'a permit is idle while work waits')
+        assert.ok(worker.isBusy || scheduler.activity.queued === 0, 'a processor is idle while work is queued')
   }
 
   get takenMs(): number[] {
-    return this.schedulers.map(({ thread }) => thread.takenMs)
+    return this.schedulers.map(({ worker }) => worker.takenMs)
   }
 
   async stop(): Promise<void> {
@@ -126,7 +126,7 @@ class Machine {
   }
 }
 
-describe('RunPermits', () => {
+describe('CpuShares', () => {
   beforeEach(() =>
     vi.useFakeTimers({
       now: 0,
@@ -146,31 +146,31 @@ describe('RunPermits', () => {
     return machine.takenMs
   }
 
-  it('leave no permit idle while work waits, and give each scheduler its part, whatever runs take', async () => {
+  it('leaves no processor idle while work is queued, and gives each scheduler its part, whatever runs take', async () => {
     await fc.assert(
       fc.asyncProperty(services(1, 2, 7, 25, 90), counts, async (costs, count) => {
         const takenMs = await takenBy(costs, count, 1500)
         const partMs = 1500 * Math.min(1, count / costs.length)
         // It may be about to begin, behind a dispatch of each other one.
         const shortMs = partMs - Math.min(...takenMs)
-        assert.ok(shortMs <= Math.max(...costs) + turnMs * costs.length, `${costs} took ${takenMs}`)
+        assert.ok(shortMs <= Math.max(...costs) + sliceMs * costs.length, `${costs} took ${takenMs}`)
       }),
       { numRuns: 20 },
     )
   })
 
-  it('give schedulers of different runs the same milliseconds, where all runs end within a turn', async () => {
+  it('gives schedulers of different runs the same time, where all runs end within a slice', async () => {
     await fc.assert(
       fc.asyncProperty(services(1, 2, 3, 7), counts, async (costs, count) => {
         const takenMs = await takenBy(costs, count, 1500)
         const apartMs = Math.max(...takenMs) - Math.min(...takenMs)
-        assert.ok(apartMs <= 2 * turnMs, `${costs} took ${takenMs}`)
+        assert.ok(apartMs <= 2 * sliceMs, `${costs} took ${takenMs}`)
       }),
       { numRuns: 20 },
     )
   })
 
-  it('let a scheduler that comes back from a pause go first, but not for as long as it paused', async () => {
+  it('lets a scheduler go first after a pause, but not for as long as it paused', async () => {
     const machine = new Machine(1)
     const [busy, rare] = [machine.add({ costMs: 5 }), machine.add({ costMs: 5 })]
     machine.submit(busy, 2000)
@@ -183,20 +183,20 @@ describe('RunPermits', () => {
     await machine.stop()
   })
 
-  it('do not wait for a thread that is stuck', async () => {
+  it('does not wait for a worker that is stuck', async () => {
     const machine = new Machine(1)
     const [stuck, other] = [machine.add({ costMs: 1e6 }), machine.add({ costMs: 2 })]
     machine.submit(stuck, 1)
     machine.run(1)
     machine.submit(other, 10)
-    machine.run(turnMs - 2) // after the one above
+    machine.run(sliceMs - 2) // after the one above
     assert.equal(machine.takenMs[1], 0)
     machine.run(30)
     assert.equal(machine.takenMs[1], 20)
     await machine.stop()
   })
 
-  it('do not charge what a script spends waiting', async () => {
+  it('does not charge the time that a script spends waiting', async () => {
     const machine = new Machine(1)
     machine.add({ costMs: 40, computes: false })
     machine.add({ costMs: 7 })
@@ -207,7 +207,7 @@ describe('RunPermits', () => {
     await machine.stop()
   })
 
-  it('put callers before the jobs of all services, which get a run each second', async () => {
+  it('puts callers before the jobs of all services, which get a run each second', async () => {
     const machine = new Machine(1)
     machine.add({ costMs: 3 })
     machine.add({ costMs: 4 })
@@ -217,7 +217,7 @@ describe('RunPermits', () => {
     await machine.stop()
   })
 
-  it('let callers begin beside the run of a job at once', async () => {
+  it('lets callers begin beside the run of a job at once', async () => {
     const machine = new Machine(1)
     const [job, calls] = [machine.add({ costMs: 500 }), machine.add({ costMs: 2 })]
     machine.submit(job, 1, true)

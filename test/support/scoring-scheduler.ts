@@ -1,23 +1,23 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
-import { hasScript, type ThreadSpec } from '../../src/models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../../src/models/repository/service-spec.ts'
 import type { LoadReport } from '../../src/models/session/load-report.ts'
 import type { Feeds } from '../../src/models/session/model-session.ts'
 import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
 import { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import { WorkerScoringThread } from '../../src/workers/transport/node-worker.ts'
+import { NodeWorker } from '../../src/workers/transport/node-worker.ts'
 import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
 /** The scheduler of a service on one real thread, which begins to load. */
 export function startScheduler(
   test: Cleaner,
-  spec: ThreadSpec,
+  spec: ServiceSpec,
 ): { scheduler: ServiceScheduler; loaded: Promise<LoadReport> } {
   const { limits } = spec.definition
   const scheduler = new ServiceScheduler({
-    startThread: events => new WorkerScoringThread(spec, limits.maxMemoryMb, events),
+    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb: limits.maxMemoryMb, onEvent }),
     maxThreads: 1,
     ...limits,
     hasEntryScript: hasScript(spec),

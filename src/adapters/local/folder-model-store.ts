@@ -5,7 +5,7 @@ import { nameOfStage, type ServiceDefinition, serviceNamePattern } from '../../m
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
-import type { ModelPath, StageSpec, ThreadSpec } from '../../models/repository/service-spec.ts'
+import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
 
 /** Reads services from a folder: `<service>/service.json`, models in `<service>/<version>/`. */
 export class FolderModelStore implements ModelStore {
@@ -40,7 +40,7 @@ export class FolderModelStore implements ModelStore {
     )
   }
 
-  async openService(name: string): Promise<ThreadSpec> {
+  async openService(name: string): Promise<ServiceSpec> {
     if (!serviceNamePattern.test(name)) {
       throw new ServiceLoadError(
         `"${name}" is no service name: 3 to 32 lower-case letters, digits and "-", a letter first`,

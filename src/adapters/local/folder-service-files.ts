@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path'
 import { ScoringError } from '../../errors.ts'
 import type { ServiceFiles } from '../../jobs/score/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 
 /**
  * Lists the files of a service that decide its answers: definition, models with the data beside them, scripts and their
@@ -12,13 +12,13 @@ import type { ThreadSpec } from '../../models/repository/service-spec.ts'
  */
 export class FolderServiceFiles implements ServiceFiles {
   readonly #root: string
-  readonly #specs: ReadonlyMap<string, ThreadSpec>
+  readonly #specs: ReadonlyMap<string, ServiceSpec>
 
   /**
    * @param root  folder of services
    * @param specs  the services that could be opened, by name
    */
-  constructor(root: string, specs: ReadonlyMap<string, ThreadSpec>) {
+  constructor(root: string, specs: ReadonlyMap<string, ServiceSpec>) {
     this.#root = root
     this.#specs = specs
   }

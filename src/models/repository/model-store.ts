@@ -1,5 +1,5 @@
 import type { OwnDocuments } from '../definition/own-documents.ts'
-import type { ThreadSpec } from './service-spec.ts'
+import type { ServiceSpec } from './service-spec.ts'
 
 /** Reads services and their models. This is a port: `adapters/local/folder-model-store.ts` implements it. */
 export interface ModelStore {
@@ -12,7 +12,7 @@ export interface ModelStore {
    *
    * @throws ServiceLoadError naming the file and key that the owner has to fix
    */
-  openService(name: string): Promise<ThreadSpec>
+  openService(name: string): Promise<ServiceSpec>
   /**
    * Reads the OpenAPI documents that the owner wrote. `openService` leaves them out because workers do not need them.
    *

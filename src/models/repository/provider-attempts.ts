@@ -1,6 +1,6 @@
 import type { ServiceDefinition } from '../definition/definition.ts'
 import type { ExecutionProvider, ProviderName } from '../definition/execution-providers.ts'
-import type { ThreadSpec } from './service-spec.ts'
+import type { ServiceSpec } from './service-spec.ts'
 
 type Accelerator = ServiceDefinition['accelerator']
 
@@ -36,7 +36,7 @@ function nameOfProvider(provider: ExecutionProvider): ProviderName {
 }
 
 /** Replaces the providers of a service by those of the deployment, in every stage. */
-export function withProviders(spec: ThreadSpec, executionProviders: ExecutionProvider[] | undefined): ThreadSpec {
+export function withProviders(spec: ServiceSpec, executionProviders: ExecutionProvider[] | undefined): ServiceSpec {
   if (!executionProviders) return spec
   const { definition, stages } = spec
   return {
@@ -47,7 +47,7 @@ export function withProviders(spec: ThreadSpec, executionProviders: ExecutionPro
 }
 
 /** @returns the providers that any model of the service may run on */
-export function providersOfService({ definition, stages = [] }: ThreadSpec): ReadonlySet<ProviderName> {
+export function providersOfService({ definition, stages = [] }: ServiceSpec): ReadonlySet<ProviderName> {
   return new Set(
     [definition, ...stages].flatMap(({ accelerator }) => accelerator.executionProviders.map(nameOfProvider)),
   )

@@ -19,7 +19,7 @@ export interface StageSpec {
 }
 
 /** Everything a thread needs to serve a service; plain data, because it crosses to the thread. */
-export interface ThreadSpec {
+export interface ServiceSpec {
   readonly service: string
   readonly definition: ServiceDefinition
   readonly models: readonly ModelPath[]
@@ -33,6 +33,6 @@ export interface ThreadSpec {
 }
 
 /** Whether code of the owner runs in the workers of the service: an entry script, or one in a pipeline. */
-export function hasScript({ entryScript, stages }: ThreadSpec): boolean {
+export function hasScript({ entryScript, stages }: ServiceSpec): boolean {
   return entryScript !== undefined || stages?.some(({ script }) => script !== undefined) === true
 }

@@ -13,7 +13,7 @@ import {
 } from 'node:zlib'
 import { ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
-import type { UnpackTurns } from '../../scheduling/concurrency-limit.ts'
+import type { DecompressionLimits } from '../../scheduling/concurrency-limit.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireResponse } from './wire.ts'
 
@@ -41,7 +41,7 @@ const pieceBytes = 2 ** 18
 interface UnpackingRequest {
   /** Bytes held by the request: the packed body is counted already, the unpacked one is added. */
   readonly held: HeldBytes
-  readonly turns: UnpackTurns
+  readonly decompression: DecompressionLimits
   readonly isAbandoned: () => boolean
 }
 
@@ -55,15 +55,16 @@ export async function unpackBody(
   body: Uint8Array,
   contentEncoding: string,
   maxBytes: number,
-  { held, turns, isAbandoned }: UnpackingRequest,
+  { held, decompression, isAbandoned }: UnpackingRequest,
 ): Promise<Uint8Array> {
   const encoding = contentEncoding.trim().toLowerCase()
   if (encoding === '' || encoding === 'identity') return body
   const coding = selectCoding(encoding, body)
   const isActive = () => !isAbandoned()
   try {
-    let plain = await turns.small.take(() => unpackSmall(coding, body, maxBytes, held), isActive)
-    if (plain === 'larger') plain = await turns.large.take(() => unpackLarge(coding, body, maxBytes, held), isActive)
+    let plain = await decompression.small.run(() => unpackSmall(coding, body, maxBytes, held), isActive)
+    if (plain === 'larger')
+      plain = await decompression.large.run(() => unpackLarge(coding, body, maxBytes, held), isActive)
     if (plain === undefined) throw new ScoringError('BODY_ABORTED', 'The caller closed the connection.')
     held.replace(plain.byteLength)
     return plain

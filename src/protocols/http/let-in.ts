@@ -14,7 +14,7 @@ export async function servicesOpenedBy(
   services: readonly ScoringService[],
 ): Promise<ReadonlySet<ScoringService>> {
   const locked = services.filter(({ authorizer }) => authorizer !== undefined)
-  const refusals = await Promise.all(locked.map(service => refusalOf(request, service)))
+  const refusals = await Promise.all(locked.map(service => findRefusal(request, service)))
   const opened = new Set(locked.filter((_, index) => refusals[index] === undefined))
   if (opened.size === 0) {
     const refusing = locked.find(
@@ -26,7 +26,7 @@ export async function servicesOpenedBy(
 }
 
 /** @returns undefined: it is let in */
-async function refusalOf(request: WireRequest, { authorizer }: ScoringService): Promise<ErrorCode | undefined> {
+async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ErrorCode | undefined> {
   try {
     await authorizer?.authorize(request.headers.get('authorization'), { ...readCaller(request), isDryRun: true })
     return undefined

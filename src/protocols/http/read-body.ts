@@ -1,6 +1,6 @@
 import { BodyTooLarge, ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
-import type { UnpackTurns } from '../../scheduling/concurrency-limit.ts'
+import type { DecompressionLimits } from '../../scheduling/concurrency-limit.ts'
 import { unpackBody } from './content-encoding.ts'
 import { GrowingBytes } from './growing-bytes.ts'
 import type { WireRequest } from './wire.ts'
@@ -10,7 +10,7 @@ export interface BodyAccount {
   /** Bytes that the request holds; none yet. */
   readonly held: HeldBytes
   /** Limits how many bodies of the service are decompressed at a time. */
-  readonly turns: UnpackTurns
+  readonly decompression: DecompressionLimits
 }
 
 /** The slowest upload that is accepted. */

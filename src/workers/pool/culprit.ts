@@ -1,80 +1,74 @@
-import { failure, type InferenceResult } from '../../scheduling/inference-result.ts'
-import { canRunAgain, timedOut, type WaitingRequest } from '../../scheduling/request-queue.ts'
+import { type Failure, failure } from '../../scheduling/inference-result.ts'
+import { canRunAgain, type QueuedRequest, timedOut } from '../../scheduling/request-queue.ts'
 import type { WorkerHandle } from './worker-handle.ts'
-import type { ThreadEnd } from './worker-thread.ts'
+import type { Crash } from './worker-state.ts'
 
-/** Ends of its thread that a request may have to do with before it is given up. */
-const maxAttempts = 3
-
-export interface Blame {
-  /** What the request that ended its thread is told. */
-  readonly answer: InferenceResult
-  /** Scripts may have done something that must not be done twice; a run of a model has no effect but its answer. */
-  readonly hasEntryScript: boolean
-}
+/** Crashes after which a request fails, although no run of it alone has shown that it caused them. */
+const maxCrashes = 3
 
 /**
- * Finds the request that ended its thread. Whatever was being run may have met what an earlier request of that thread had
- * left behind, so it runs again, alone, before it is blamed: only a second end tells. Whoever kept the thread beyond its
- * time is plain at once. Requests that only waited run again as they were, as often as it takes; when nothing was being
- * run, none of them can be cleared, and they run again a few times only. A script is never run again for a request that
- * it has answered.
+ * Finds the request that crashed a worker, and fails it with `result`.
  *
- * @returns the requests to run again, in order
+ * Requests that were running are suspects: each is retried alone, because an earlier request of the same worker may have left
+ * something behind. A suspect that crashes its worker again is the culprit; one that ran past its deadline is it at once.
+ * Requests that only waited are retried as they are, as often as it takes. When nothing was running, none of them can be
+ * cleared, and they are retried a few times only. A script is never run again for a request that it has answered.
+ *
+ * @returns the requests to retry, in order
  */
-export function settleGuilty(worker: WorkerHandle, { answer, hasEntryScript }: Blame): WaitingRequest[] {
-  const running = suspectsOf(worker)
-  const guilty = running.length === 1 && isProven(worker, running[0] as WaitingRequest) ? running[0] : undefined
-  guilty?.settle(answer)
-  const suspects = new Set(running)
-  const answered = new Set(hasEntryScript ? worker.answered() : [])
-  return worker.unanswered().filter(waiting => {
-    if (waiting === guilty) return false
-    if (answered.has(waiting)) {
-      waiting.settle(untold())
+export function failCulprit(
+  worker: WorkerHandle,
+  { cause }: Crash,
+  { result, hasEntryScript }: { readonly result: Failure; readonly hasEntryScript: boolean },
+): QueuedRequest[] {
+  const suspects = findSuspects(worker, cause)
+  const [only] = suspects
+  const culprit = suspects.length === 1 && only && (cause === 'timeout' || only.isSuspect) ? only : undefined
+  const answered = hasEntryScript ? worker.answered() : []
+  culprit?.settle(result)
+  return worker.unanswered().filter(queued => {
+    if (queued === culprit) return false
+    if (answered.includes(queued)) {
+      queued.settle(lostResult())
       return false
     }
-    const isSuspect = suspects.has(waiting)
-    if (isSuspect || suspects.size === 0) waiting.attempts++
-    waiting.isSuspect ||= isSuspect
-    if (waiting.attempts < maxAttempts && canRunAgain(waiting)) return true
-    waiting.settle(answer)
+    const isSuspect = suspects.includes(queued)
+    if (isSuspect || suspects.length === 0) queued.crashes++
+    queued.isSuspect ||= isSuspect
+    if (queued.crashes < maxCrashes && canRunAgain(queued)) return true
+    queued.settle(result)
     return false
   })
 }
 
-/** It has run alone, after another thread had ended under it. */
-function isProven({ endedFor }: WorkerHandle, { isSuspect }: WaitingRequest): boolean {
-  return endedFor === 'timeout' || isSuspect
-}
-
-/** Who keeps a thread too long is plain; a thread that just ends may have been ended by what it was decoding. */
-function suspectsOf(worker: WorkerHandle): WaitingRequest[] {
+/** A worker that was ended for time has its culprit in what it was running; one that crashed may have it in what it decoded. */
+function findSuspects(worker: WorkerHandle, cause: Crash['cause']): QueuedRequest[] {
   const running = worker.running()
-  return worker.endedFor === 'timeout' && running.length > 0 ? running : [...running, ...worker.decoding()]
+  return cause === 'timeout' && running.length > 0 ? running : [...running, ...worker.decoding()]
 }
 
-function untold(): InferenceResult {
+function lostResult(): Failure {
   return failure(
     'ENTRY_SCRIPT_ENDED_THREAD',
     'The scoring script was run, and its thread ended before the answer could be passed on. Check the logs for more info.',
   )
 }
 
-/** What the request that ended its thread is told. Where no script runs, it was the model's run that did not end well. */
-export function answerOfEnd(
-  worker: WorkerHandle,
-  end: ThreadEnd,
-  limits: { timeoutMs: number; maxMemoryMb: number; hasEntryScript: boolean },
-): InferenceResult {
-  const { timeoutMs, maxMemoryMb, hasEntryScript } = limits
-  if (worker.endedFor === 'timeout') return timedOut(timeoutMs)
-  if (worker.endedFor === 'memory' || end.kind === 'out-of-memory') {
-    return hasEntryScript
-      ? failure('ENTRY_SCRIPT_OUT_OF_MEMORY', `The scoring script needed more than ${maxMemoryMb} MiB of memory.`)
-      : failure('MODEL_RUN_FAILED', `Scoring this input needed more than ${maxMemoryMb} MiB of memory.`)
+/** What the culprit is answered. Where no script runs, it was a run of the model that did not end well. */
+export function describeCrash(
+  { cause }: Crash,
+  { timeoutMs, maxMemoryMb, hasEntryScript }: { timeoutMs: number; maxMemoryMb: number; hasEntryScript: boolean },
+): Failure {
+  switch (cause) {
+    case 'timeout':
+      return timedOut(timeoutMs)
+    case 'memory':
+      return hasEntryScript
+        ? failure('ENTRY_SCRIPT_OUT_OF_MEMORY', `The scoring script needed more than ${maxMemoryMb} MiB of memory.`)
+        : failure('MODEL_RUN_FAILED', `Scoring this input needed more than ${maxMemoryMb} MiB of memory.`)
+    case 'crash':
+      return hasEntryScript
+        ? failure('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
+        : failure('MODEL_RUN_FAILED', 'The thread that scored this input ended. Check the logs for more info.')
   }
-  return hasEntryScript
-    ? failure('ENTRY_SCRIPT_ENDED_THREAD', 'The scoring script ended its thread. Check the logs for more info.')
-    : failure('MODEL_RUN_FAILED', 'The thread that scored this input ended. Check the logs for more info.')
 }

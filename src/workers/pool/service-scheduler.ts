@@ -1,57 +1,58 @@
 import type { LoadReport } from '../../models/session/load-report.ts'
-import { type AdmissionLimits, refusalOf } from '../../scheduling/admission.ts'
-import { RunPermits, type RunShare } from '../../scheduling/cpu-shares.ts'
+import { type AdmissionLimits, findRefusal } from '../../scheduling/admission.ts'
+import { type CpuShare, CpuShares } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize } from '../../scheduling/dispatch.ts'
 import { DispatchCost } from '../../scheduling/dispatch-cost.ts'
 import { countBytes, type InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult } from '../../scheduling/inference-result.ts'
 import {
+  type BatchDelay,
   type CallDeadline,
-  type Company,
+  type QueuedRequest,
   RequestQueue,
   stopping,
-  type Taker,
   timedOut,
-  type WaitingRequest,
 } from '../../scheduling/request-queue.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../../telemetry/service-metrics.ts'
 import { Watchdog } from './watchdog.ts'
-import type { WorkerHandle } from './worker-handle.ts'
-import { type ThreadActivity, WorkerPool, type WorkerPoolOptions } from './worker-pool.ts'
+import { type WorkerActivity, WorkerPool, type WorkerPoolOptions } from './worker-pool.ts'
 
 export interface SchedulerOptions extends AdmissionLimits, Omit<WorkerPoolOptions, 'now'> {
   readonly loadTimeoutMs: number
-  /** Absent: whatever waits goes to a thread that is free at once. */
-  readonly company?: Company
-  /** Shared with the other schedulers of the app; absent: it has the processors for itself. */
-  readonly permits?: RunPermits
-  /** Absent: nobody reads them. */
+  /** Absent: a request is dispatched as soon as a worker is idle. */
+  readonly batchDelay?: BatchDelay
+  /** Shared with the other schedulers of the app; absent: all processors belong to this one. */
+  readonly cpuShares?: CpuShares
+  /** Absent: nothing reads them. */
   readonly metrics?: ServiceMetrics
   /** Milliseconds of a clock that never jumps; absent: `performance.now()`. */
   readonly now?: () => number
 }
 
-/** What waits in a scheduler, and what its threads do. */
-export interface SchedulerActivity extends ThreadActivity {
+/** How much is queued in a scheduler, and what its workers do. */
+export interface SchedulerActivity extends WorkerActivity {
   readonly queued: number
 }
 
+/** What a caller knows of its request; the scheduler adds the rest. */
+type Submission = Omit<QueuedRequest, 'sequence' | 'acceptedAt' | 'queueMs' | 'crashes' | 'isSuspect'>
+
 /**
- * The requests of one service on their way through its threads: what waits is handed to a thread as soon as one is
- * free, and the processors are not all taken by schedulers that have used less of them.
+ * Schedules one service's requests onto its worker threads: a request is dispatched when a worker is idle and the service's
+ * CPU share allows it.
  */
 export class ServiceScheduler {
   readonly #options: SchedulerOptions
   readonly #queue: RequestQueue
-  readonly #threads: WorkerPool
-  readonly #watch: Watchdog
-  readonly #share: RunShare
+  readonly #pool: WorkerPool
+  readonly #watchdog: Watchdog
+  readonly #share: CpuShare
   readonly #metrics: ServiceMetrics
   readonly #now: () => number
   readonly #cost = new DispatchCost()
   #isStopping = false
-  #isPumpScheduled = false
-  #companyTimer: NodeJS.Timeout | undefined
+  #isDispatchScheduled = false
+  #batchTimer: NodeJS.Timeout | undefined
   #submitted = 0
 
   constructor(options: SchedulerOptions) {
@@ -60,218 +61,209 @@ export class ServiceScheduler {
     const now = options.now ?? (() => performance.now())
     this.#now = now
     this.#queue = new RequestQueue(this.#metrics, now)
-    this.#threads = new WorkerPool({ ...options, now }, this.#queue, this.#metrics, {
-      onStart: () => this.#watch.start(),
-      onFree: () => this.#pump(),
-      onIdle: worker => this.#idle(worker),
-    })
-    const permits = options.permits ?? new RunPermits(Number.POSITIVE_INFINITY, now)
-    this.#share = permits.join({ isUrgent: () => this.#isUrgent, onTurn: () => this.#pump() })
-    this.#watch = new Watchdog({
+    const dispatch = () => this.#dispatch()
+    const shared = { queue: this.#queue, metrics: this.#metrics }
+    this.#pool = new WorkerPool(
+      { ...options, now },
+      { ...shared, cost: this.#cost, onStart: () => this.#watchdog.start(), onFree: dispatch },
+    )
+    this.#watchdog = new Watchdog({
       ...options,
+      ...shared,
       now,
-      metrics: this.#metrics,
-      queue: this.#queue,
-      workers: this.#threads.workers,
-      onWork: () => this.#pump(),
-      onGivenUp: worker => this.#threads.givenUp(worker),
-      onLoadTimeout: (worker, reason) => this.#threads.loadFailed(worker, reason),
+      workers: this.#pool.workers,
+      onWork: dispatch,
+      apply: (worker, event) => this.#pool.apply(worker, event),
+    })
+    const cpuShares = options.cpuShares ?? new CpuShares(Number.POSITIVE_INFINITY, now)
+    this.#share = cpuShares.join({
+      isUrgent: () => this.#queue.isUrgent || this.#pool.hasPausedCaller,
+      onTurn: dispatch,
     })
   }
 
   /** @throws ServiceLoadError when the service cannot be loaded */
   start(): Promise<LoadReport> {
-    return this.#threads.start()
+    return this.#pool.start()
   }
 
   /** @throws ServiceLoadError as `start` does; settles once, with the first load */
   get firstLoad(): Promise<LoadReport> {
-    return this.#threads.firstLoad
+    return this.#pool.firstLoad
   }
 
-  /** What loading found, while the scheduler can score. */
+  /** What loading found, while the service can score. */
   get report(): LoadReport | undefined {
-    return this.#threads.report
+    return this.#pool.report
   }
 
-  /** Why the scheduler cannot score. */
+  /** Why the service cannot score. */
   get failure(): string | undefined {
-    return this.#threads.failure
+    return this.#pool.failure
   }
 
   get activity(): SchedulerActivity {
-    return { queued: this.#queue.online.length, ...this.#threads.activity }
+    return { queued: this.#queue.online.length, ...this.#pool.activity }
   }
 
   /**
-   * Whether a request can join the queue now. To be asked before its body is read: a refusal must cost next to nothing.
+   * Tells whether a request can be queued now, before its body is read: a refusal costs next to nothing.
    *
-   * @param bytes  of its body, as far as they are known
+   * @param byteCount  of its body or tensors, as far as it is known
    * @returns the refusal, or undefined
    */
-  refusalOf(bytes: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
-    const longestMs = Math.min(timeLeftMs, this.#options.timeoutMs)
-    return refusalOf(this.#queue.online, bytes, this.#expectedWaitMs(), longestMs, this.#options)
+  findRefusal(byteCount: number, timeLeftMs = this.#options.timeoutMs): Failure | undefined {
+    return findRefusal({
+      queue: this.#queue.online,
+      byteCount,
+      waitMs: this.#expectedWaitMs(),
+      timeLeftMs: Math.min(timeLeftMs, this.#options.timeoutMs),
+      limits: this.#options,
+    })
   }
 
   /**
-   * @param isAbandoned  whether the caller has left; such work is not started
-   * @param patience  how long the caller waits, where that is less than the limit of the service
-   * @returns the answer, which may be an error; never rejects
+   * Queues a request.
+   *
+   * @param isAbandoned  whether the caller has left; such a request is not started
+   * @param callDeadline  how long the caller waits, where that is less than the limit of the service
+   * @returns the result, which may be a failure; never rejects
    */
   submit(
     request: InferenceRequest,
     isAbandoned: () => boolean = () => false,
-    patience?: CallDeadline,
+    callDeadline?: CallDeadline,
   ): Promise<InferenceResult> {
     const now = this.#now()
-    const timeoutMs = Math.min(this.#options.timeoutMs, patience?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    const deadline = Math.min(now + this.#options.timeoutMs, (patience?.since ?? now) + timeoutMs)
+    const timeoutMs = Math.min(this.#options.timeoutMs, callDeadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
+    const deadline = Math.min(now + this.#options.timeoutMs, (callDeadline?.since ?? now) + timeoutMs)
     if (this.#isStopping) return Promise.resolve(stopping())
     if (deadline <= now) {
       this.#metrics.dropped('expired', 0)
       return Promise.resolve(timedOut(timeoutMs))
     }
-    const refusal = this.refusalOf(countBytes(request), deadline - now)
+    const byteCount = countBytes(request)
+    const refusal = this.findRefusal(byteCount, deadline - now)
     if (refusal) {
       this.#metrics.rejected(refusal.code)
       return Promise.resolve(refusal)
     }
     return new Promise(resolve => {
-      const settle = patience ? this.#watch.expireAt(deadline, resolve) : resolve
-      this.#accept(request, isAbandoned, settle, timeoutMs, deadline, false)
+      const settle = callDeadline ? this.#watchdog.expireAt(deadline, resolve) : resolve
+      this.#enqueue({ request, byteCount, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
     })
   }
 
   /**
-   * For batch jobs: waits behind all that is submitted otherwise, for as long as that takes, and is never refused for want
-   * of room. Whoever calls this bounds what it has under way. Nothing counts it as queued, waiting or dropped; its runs
-   * count as those of others do.
+   * Queues a request of a batch job behind all that callers wait for, for as long as that takes. It is never refused, so
+   * the job bounds what it has queued. Metrics count its runs, but not its wait.
    *
-   * @param isAbandoned  whether nobody wants the answer any more; such work is not started
-   * @returns the answer, which may be an error; never rejects
+   * @param isAbandoned  whether the job does not need the result any more; such a request is not started
+   * @returns the result, which may be a failure; never rejects
    */
   submitInBackground(request: InferenceRequest, isAbandoned: () => boolean): Promise<InferenceResult> {
     if (this.#isStopping) return Promise.resolve(stopping())
     const { timeoutMs } = this.#options
+    const deadline = Number.POSITIVE_INFINITY
     return new Promise(settle => {
-      this.#accept(request, isAbandoned, settle, timeoutMs, Number.POSITIVE_INFINITY, true)
+      this.#enqueue({
+        request,
+        byteCount: countBytes(request),
+        isBackground: true,
+        isAbandoned,
+        timeoutMs,
+        deadline,
+        settle,
+      })
     })
   }
 
-  #accept(
-    request: InferenceRequest,
-    isAbandoned: () => boolean,
-    settle: WaitingRequest['settle'],
-    timeoutMs: number,
-    deadline: number,
-    isBackground: boolean,
-  ): void {
+  #enqueue(submission: Submission): void {
     this.#queue.push({
-      request,
-      order: this.#submitted++,
+      ...submission,
+      sequence: this.#submitted++,
       acceptedAt: this.#now(),
-      isBackground,
-      deadline,
-      timeoutMs,
-      isAbandoned,
-      settle,
       queueMs: 0,
-      attempts: 0,
+      crashes: 0,
       isSuspect: false,
     })
-    this.#watch.start()
-    this.#pumpSoon()
+    this.#watchdog.start()
+    this.#dispatchSoon()
   }
 
-  /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
+  /** Ends all workers; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    clearTimeout(this.#companyTimer)
-    this.#watch.stop()
-    for (const waiting of this.#queue.clear()) waiting.settle(stopping())
-    await this.#threads.stop()
+    clearTimeout(this.#batchTimer)
+    this.#watchdog.stop()
+    for (const queued of this.#queue.clear()) queued.settle(stopping())
+    await this.#pool.stop()
   }
 
-  /** Lets the requests that the same turn of the event loop brings join, without a timer. */
-  #pumpSoon(): void {
-    if (this.#isPumpScheduled) return
-    this.#isPumpScheduled = true
+  /** Lets the requests that the same turn of the event loop brings share a dispatch, without a timer. */
+  #dispatchSoon(): void {
+    if (this.#isDispatchScheduled) return
+    this.#isDispatchScheduled = true
     setImmediate(() => {
-      this.#isPumpScheduled = false
-      this.#pump()
+      this.#isDispatchScheduled = false
+      this.#dispatch()
     })
   }
 
-  #pump(): void {
+  /** Dispatches what is queued or paused to workers that are free, for as long as the CPU share allows it. */
+  #dispatch(): void {
     while (!this.#isStopping) {
-      const { idle, idleCount, paused } = this.#threads.free
-      const isIdleWanted = this.#queue.length > 0 && idle !== undefined && !this.#waitsForCompany()
-      const worker = isIdleWanted ? idle : paused
+      const { idle, idleCount, paused } = this.#pool.findFree()
+      const hasQueued = this.#queue.length > 0
+      const isForIdle = idle !== undefined && hasQueued && !this.#isDelayed()
+      const worker = isForIdle ? idle : paused
       if (!worker) {
-        if (this.#queue.length > 0 && !idle) this.#threads.grow()
+        if (hasQueued && !idle) this.#pool.grow()
         return
       }
-      const permit = this.#share.begin()
-      if (!permit) return
-      const batch = isIdleWanted
-        ? this.#queue.take(this.#taker(idleCount, maxDispatchSize))
-        : this.#queue.takeBeside(this.#taker(1, worker.capacity), this.#options.hasEntryScript)
-      if (batch.length > 0 || !isIdleWanted) worker.dispatch(batch, permit)
-      else permit.end(0, false)
+      const cpu = this.#share.begin()
+      if (!cpu) return
+      const service = { isBatchable: this.#pool.isBatchable, requestMs: this.#cost.requestMs }
+      const requests = isForIdle
+        ? this.#queue.take({ ...service, idleCount, capacity: maxDispatchSize })
+        : this.#queue.takeBeside({ ...service, idleCount: 1, capacity: worker.capacity }, this.#options.hasEntryScript)
+      if (requests.length > 0 || !isForIdle) worker.dispatch(requests, cpu)
+      else cpu.end(0, false)
     }
   }
 
-  /** Callers wait for what would run next. */
-  get #isUrgent(): boolean {
-    return this.#queue.isUrgent || this.#threads.hasPausedCaller
-  }
-
-  /** A free thread waits, where the owner of the service wants that: runs on accelerators gain by every row. */
-  #waitsForCompany(): boolean {
-    const { company } = this.#options
-    const waitMs = company ? this.#queue.waitForCompanyMs(company, this.#threads.isBatchable) : 0
+  /** Whether an idle worker waits for more requests, where the service wants that: accelerators gain by every row of a run. */
+  #isDelayed(): boolean {
+    const { batchDelay } = this.#options
+    const waitMs = batchDelay ? this.#queue.batchDelayMs(batchDelay, this.#pool.isBatchable) : 0
     if (waitMs === 0) return false
-    this.#companyTimer ??= setTimeout(() => {
-      this.#companyTimer = undefined
-      this.#pump()
+    this.#batchTimer ??= setTimeout(() => {
+      this.#batchTimer = undefined
+      this.#dispatch()
     }, Math.ceil(waitMs)).unref()
     return true
   }
 
-  #taker(idleCount: number, room: number): Taker {
-    return { idleCount, room, isBatchable: this.#threads.isBatchable, requestMs: this.#cost.requestMs }
-  }
-
-  /** Milliseconds that a request which joins the queue now will wait for a thread, as the last dispatches let expect. */
+  /** Estimates how long a request that is queued now will wait for a worker, in milliseconds, from the dispatches of the past. */
   #expectedWaitMs(): number {
     const now = this.#now()
-    const isBatchable = this.#threads.isBatchable
-    let ms = this.#cost.estimateMs(this.#queue.online.dispatches, this.#queue.online.work, isBatchable)
+    const { online } = this.#queue
+    let free = this.#pool.mayGrow() ? 1 : 0
     let busy = 0
-    let free = this.#threads.mayGrow() ? 1 : 0
-    for (const worker of this.#threads.workers) {
-      if (worker.state === 'idle' || worker.state === 'loading') free++
-      if ((worker.state !== 'busy' && worker.state !== 'paused') || this.#threads.isStalled(worker, now)) continue
-      busy++
-      // A job's requests are no measure of others; a request that is resumed lets others run beside it.
-      if (worker.state === 'busy' && !worker.isResumed && !worker.isBackground)
-        ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - worker.since))
+    for (const worker of this.#pool.workers) {
+      const { kind } = worker.state
+      if (kind === 'idle' || kind === 'loading') free++
+      else if (kind === 'paused' || (kind === 'busy' && !worker.isStalled(now))) busy++
     }
-    // Whatever keeps the others, a free one takes it.
-    return this.#queue.online.length < free ? 0 : ms / Math.max(1, busy + free)
-  }
-
-  #idle(worker: WorkerHandle): void {
-    if (worker.state === 'paused') {
-      worker.endTurn(true)
-      return this.#pump()
+    if (online.length < free) return 0
+    const isBatchable = this.#pool.isBatchable
+    let ms = this.#cost.estimateMs(online.minDispatches, online.work, isBatchable)
+    for (const worker of this.#pool.workers) {
+      const { state } = worker
+      // Requests of jobs are no measure of others, and a request that was resumed lets others run beside it.
+      if (state.kind !== 'busy' || state.isResumed || worker.isBackground || worker.isStalled(now)) continue
+      ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - state.since))
     }
-    if (!worker.isBackground)
-      this.#cost.observe(worker.requestCount, worker.work, this.#now() - worker.since, worker.runMs)
-    const isSurplus = this.#threads.hasSurplus && !worker.isStreaming
-    if (isSurplus) worker.end('surplus')
-    worker.endTurn(this.#queue.length > 0)
-    if (!isSurplus) this.#pump()
+    return ms / Math.max(1, busy + free)
   }
 }

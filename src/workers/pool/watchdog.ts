@@ -1,30 +1,26 @@
-import type { RequestQueue } from '../../scheduling/request-queue.ts'
-import { abandoned, timedOut, type WaitingRequest } from '../../scheduling/request-queue.ts'
+import { abandoned, type QueuedRequest, type RequestQueue, timedOut } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import { isStalled, type WorkerHandle } from './worker-handle.ts'
+import type { WorkerHandle } from './worker-handle.ts'
+import type { LifeEvent } from './worker-state.ts'
 
 interface WatchdogOptions {
   readonly timeoutMs: number
   readonly loadTimeoutMs: number
   readonly maxMemoryMb: number
-  readonly hasEntryScript: boolean
-  /** What waited too long is taken out, what a stalled thread gives back is put in front. */
   readonly queue: RequestQueue
   readonly workers: ReadonlySet<WorkerHandle>
   readonly metrics: ServiceMetrics
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
-  /** Work waits, and a thread may be free or may be added. */
+  /** Requests are queued, and a worker may be free or may be added. */
   readonly onWork: () => void
-  /** What it runs exceeds a limit, and it is on its way to its end. */
-  readonly onGivenUp: (worker: WorkerHandle) => void
-  readonly onLoadTimeout: (worker: WorkerHandle, reason: string) => void
+  readonly apply: (worker: WorkerHandle, event: LifeEvent) => void
 }
 
-/** How often threads are looked after: memory can grow by a gigabyte in a second. */
-const longestPauseMs = 50
+/** How often workers are inspected: memory can grow by a gigabyte in a second. */
+const maxPauseMs = 50
 
-/** Looks after the deadlines, stuck threads and memory of a scheduler, for as long as there is work. */
+/** Enforces the deadlines of requests, and the time and memory limits of workers, for as long as there is work. */
 export class Watchdog {
   readonly #options: WatchdogOptions
   #timer: NodeJS.Timeout | undefined
@@ -37,28 +33,28 @@ export class Watchdog {
   start(): void {
     if (this.#timer || this.#isStopped) return
     const { timeoutMs, loadTimeoutMs } = this.#options
-    const pauseMs = Math.max(5, Math.min(longestPauseMs, timeoutMs / 8, loadTimeoutMs / 8))
+    const pauseMs = Math.max(5, Math.min(maxPauseMs, timeoutMs / 8, loadTimeoutMs / 8))
     this.#timer = setInterval(() => this.#inspect(this.#options.now()), pauseMs)
     this.#timer.unref()
   }
 
   /**
-   * Looks after one deadline to the millisecond: a caller said how long it waits.
+   * Enforces one deadline to the millisecond: a caller said how long it waits.
    *
-   * @returns `settle`, which from now on ends that watch too
+   * @returns a `settle` that ends this watch as well
    */
-  expireAt(deadline: number, settle: WaitingRequest['settle']): WaitingRequest['settle'] {
+  expireAt(deadline: number, settle: QueuedRequest['settle']): QueuedRequest['settle'] {
     const { now } = this.#options
     let timer: NodeJS.Timeout
     const wait = () => {
-      timer = setTimeout(look, Math.max(1, Math.ceil(deadline - now()))).unref()
+      timer = setTimeout(check, Math.max(1, Math.ceil(deadline - now()))).unref()
     }
-    // A timer may come a fraction of a millisecond early.
-    const look = () => (now() < deadline ? wait() : this.#expire(now()))
+    // A timer may fire a fraction of a millisecond early.
+    const check = () => (now() < deadline ? wait() : this.#expire(now()))
     wait()
-    return answer => {
+    return result => {
       clearTimeout(timer)
-      settle(answer)
+      settle(result)
     }
   }
 
@@ -70,24 +66,32 @@ export class Watchdog {
   #inspect(now: number): void {
     const { queue, workers, onWork } = this.#options
     this.#expire(now)
+    let isWatching = queue.length > 0
     for (const worker of workers) {
-      if (worker.state === 'loading') this.#inspectLoading(worker, now)
-      if (worker.state === 'busy' || worker.state === 'paused') this.#inspectBusy(worker, now)
+      switch (worker.state.kind) {
+        case 'loading':
+          this.#inspectLoading(worker, worker.state.since, now)
+          break
+        case 'busy':
+        case 'paused':
+          this.#inspectBusy(worker, worker.state.since, now)
+      }
+      const { kind } = worker.state
+      isWatching ||=
+        kind === 'loading' || kind === 'failed' || kind === 'busy' || kind === 'paused' || worker.hasUnanswered
     }
     if (queue.length > 0) onWork()
-    else if (
-      ![...workers].some(({ state, hasUnanswered }) => state === 'busy' || state === 'loading' || hasUnanswered)
-    ) {
+    else if (!isWatching) {
       clearInterval(this.#timer)
       this.#timer = undefined
     }
   }
 
-  #inspectLoading(worker: WorkerHandle, now: number): void {
-    const { loadTimeoutMs, onLoadTimeout } = this.#options
-    if (now - worker.since < loadTimeoutMs || worker.endedFor) return
-    onLoadTimeout(worker, `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`)
-    worker.end('load')
+  #inspectLoading(worker: WorkerHandle, since: number, now: number): void {
+    const { loadTimeoutMs, apply } = this.#options
+    if (now - since < loadTimeoutMs) return
+    const reason = `loading the models and init() took longer than ${loadTimeoutMs} ms (limits.loadTimeoutMs)`
+    apply(worker, { kind: 'load-failed', reason })
   }
 
   #expire(now: number): void {
@@ -100,31 +104,25 @@ export class Watchdog {
       for (const { isBackground } of others) if (!isBackground) metrics.dropped('expired')
       expired.push(...begun, ...others)
     }
-    for (const each of expired) each.settle(timedOut(each.timeoutMs))
+    for (const queued of expired) queued.settle(timedOut(queued.timeoutMs))
   }
 
-  #inspectBusy(worker: WorkerHandle, now: number): void {
-    for (const waiting of worker.takeAbandoned()) {
-      if (!waiting.isBackground) this.#options.metrics.dropped('abandoned')
-      waiting.settle(abandoned())
+  #inspectBusy(worker: WorkerHandle, since: number, now: number): void {
+    const { timeoutMs, queue, metrics, apply } = this.#options
+    for (const queued of worker.takeAbandoned()) {
+      if (!queued.isBackground) metrics.dropped('abandoned')
+      queued.settle(abandoned())
     }
-    const isTimeUp = worker.runningMs(now) >= this.#options.timeoutMs
-    if (isTimeUp) return this.#giveUp(worker, 'timeout')
-    if (isStalled(worker, now, this.#options)) this.#options.queue.putBack(worker.withdraw())
-    if (now - worker.since > longestPauseMs) void this.#inspectMemory(worker)
+    if (worker.runningMs(now) >= timeoutMs) return apply(worker, { kind: 'limit-exceeded', limit: 'timeout', at: now })
+    if (worker.isStalled(now)) queue.putBack(worker.takeBack())
+    if (now - since > maxPauseMs) void this.#inspectMemory(worker)
   }
 
-  /** Nobody waits for its end: native code, such as a long run of a model, may keep the thread for a while yet. */
-  #giveUp(worker: WorkerHandle, reason: 'timeout' | 'memory'): void {
-    this.#options.queue.putBack(worker.withdraw())
-    worker.end(reason)
-    this.#options.onGivenUp(worker)
-  }
-
-  /** The heap has its own limit; buffers do not count towards that one. */
+  /** The heap has a limit of its own; buffers do not count towards that one. */
   async #inspectMemory(worker: WorkerHandle): Promise<void> {
+    const { maxMemoryMb, now, apply } = this.#options
     const memoryMb = await worker.memoryMb()
-    if (memoryMb !== undefined && memoryMb > this.#options.maxMemoryMb && worker.state === 'busy')
-      this.#giveUp(worker, 'memory')
+    if (memoryMb !== undefined && memoryMb > maxMemoryMb)
+      apply(worker, { kind: 'limit-exceeded', limit: 'memory', at: now() })
   }
 }

@@ -1,145 +1,115 @@
-import type { LoadReport } from '../../models/session/load-report.ts'
-import type { RunPermit } from '../../scheduling/cpu-shares.ts'
+import type { CpuSlice } from '../../scheduling/cpu-shares.ts'
 import { maxDispatchSize, type RunStats } from '../../scheduling/dispatch.ts'
-import { discard, type InferenceResult } from '../../scheduling/inference-result.ts'
-import { canRunAgain, nameOf, type WaitingRequest, workOf } from '../../scheduling/request-queue.ts'
+import { discard } from '../../scheduling/inference-result.ts'
+import { canRunAgain, estimateWork, type QueuedRequest, requestName } from '../../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import type { ScoringThread, StartThread, ThreadEnd } from './worker-thread.ts'
+import { type LifeEvent, next, type WorkerAction, type WorkerState } from './worker-state.ts'
+import type { StartWorker, WorkerEvent, WorkerResults, WorkerThread } from './worker-thread.ts'
 
-/** Why we ended a thread. */
-export type EndReason = 'timeout' | 'memory' | 'surplus' | 'load'
-
-/** `paused`: it holds requests that it yielded. `ended`: on its way to its end, which native code may keep up. */
-export type ThreadState = 'loading' | 'idle' | 'paused' | 'busy' | 'ended'
-
-/** A script that has been at one request for so long does not keep others waiting: they get a further thread. */
-const longestStallMs = 1000
-
-/** What the scheduler wants to hear of its threads. */
-export interface WorkerHandleEvents {
-  onLoaded(worker: WorkerHandle, report: LoadReport): void
-  onLoadFailed(worker: WorkerHandle, reason: string): void
-  onIdle(worker: WorkerHandle): void
-  onEnd(worker: WorkerHandle, end: ThreadEnd): void
+interface WorkerHandleOptions {
+  readonly startWorker: StartWorker
+  readonly metrics: ServiceMetrics
+  /** Milliseconds of a clock that never jumps. */
+  readonly now: () => number
+  /** A request that runs for longer does not make others wait: they get a further worker. */
+  readonly maxStallMs: number
+  readonly onEvent: (worker: WorkerHandle, event: WorkerEvent) => void
 }
 
-/** A thread of a scheduler and what it has in hand. */
+/** A worker, its state, and the requests of its dispatch. */
 export class WorkerHandle {
-  state: ThreadState = 'loading'
-  endedFor: EndReason | undefined
-  /** When it began to load, or got its dispatch. */
-  since: number
-  /** Requests of the dispatch that it has, or had last. */
+  state: WorkerState
+  /** Requests of the dispatch, or of the last one; those of the dispatches that it resumes included. */
   requestCount = 0
-  /** What they are, as `workOf` counts it. */
+  /** Their cost, as `estimateWork` counts it. */
   work = 0
-  /** Milliseconds of the runs among them that have ended, by the thread's own clock. */
+  /** Milliseconds of their runs that have ended, by the clock of the thread. */
   runMs = 0
-  /** What it has, or had last, began as a request of a batch job. */
+  /** Whether the dispatch began with a request of a batch job. */
   isBackground = false
-  /** When it was given up, with what it runs; undefined: it was not. */
-  givenUpAt: number | undefined
-  /** It goes on with a long request, beside others: nobody waits for the end of that. */
-  isResumed = false
-  readonly #thread: ScoringThread
-  readonly #metrics: ServiceMetrics
-  readonly #now: () => number
-  #permit: RunPermit | undefined
-  /** What the thread had computed when it got its dispatch; undefined: nobody asks. */
+  readonly #options: WorkerHandleOptions
+  readonly #thread: WorkerThread
+  #cpu: CpuSlice | undefined
+  /** What the thread had computed when it got its dispatch; undefined: nobody else wants the processors. */
   #computedBeforeMs: number | undefined
-  /** What it was handed; settled requests become undefined. */
-  #batch: (WaitingRequest | undefined)[] = []
-  /** Those that it goes on with although their time is up, as the log calls them. */
+  /** Requests by their index in the dispatch, or in what was yielded; undefined: answered or given up. */
+  #requests: (QueuedRequest | undefined)[] = []
+  /** Names of requests that are still running although their time is up. */
   #overdue: string[] = []
 
-  /** @param now  milliseconds of a clock that never jumps */
-  constructor(startThread: StartThread, metrics: ServiceMetrics, now: () => number, events: WorkerHandleEvents) {
-    this.#metrics = metrics
-    this.#now = now
-    this.since = now()
-    this.#thread = startThread({
-      onLoaded: report => {
-        this.state = 'idle'
-        events.onLoaded(this, report)
-      },
-      onLoadFailed: reason => {
-        this.endedFor = 'load'
-        events.onLoadFailed(this, reason)
-      },
-      onAnswers: (indexes, answers) => this.#settle(indexes, answers),
-      onRuns: stats => this.#record(stats),
-      onIdle: yielded => {
-        this.#batch = yielded.map(index => this.#batch[index])
-        if (this.state === 'ended') return // it came out of a long run, only to end
-        this.state = yielded.length > 0 ? 'paused' : 'idle'
-        events.onIdle(this)
-      },
-      onEnd: end => events.onEnd(this, end),
+  constructor(options: WorkerHandleOptions) {
+    this.#options = options
+    this.state = { kind: 'loading', since: options.now() }
+    this.#thread = options.startWorker(event => {
+      if (event.kind === 'results') this.#settle(event)
+      options.onEvent(this, event)
     })
   }
 
-  /** What it yielded goes on, and comes first. */
-  dispatch(batch: readonly WaitingRequest[], permit: RunPermit): void {
-    this.isResumed = this.state === 'paused'
-    if (!this.isResumed) this.#reset(batch)
-    this.state = 'busy'
-    this.#permit = permit
-    this.#computedBeforeMs = permit.share.isContested ? this.#thread.computedMs() : undefined
-    const resumed = [...this.#batch.keys()].filter(position => this.#batch[position])
-    this.#batch = [...this.unanswered(), ...batch]
+  /** @returns what is to be done about the event */
+  transition(event: LifeEvent): readonly WorkerAction[] {
+    const { state, actions } = next(this.state, event)
+    this.state = state
+    return actions
+  }
+
+  /** Dispatches requests to the worker, which has to be idle or paused. Requests that it yielded are resumed, and come first. */
+  dispatch(requests: readonly QueuedRequest[], cpu: CpuSlice): void {
+    const at = this.#options.now()
+    const resumed: number[] = []
+    if (this.state.kind === 'paused') {
+      const yielded = this.#requests
+      for (let position = 0; position < yielded.length; position++) if (yielded[position]) resumed.push(position)
+      this.#requests = this.unanswered()
+    } else {
+      this.#requests = []
+      this.requestCount = this.work = this.runMs = 0
+      this.isBackground = requests[0]?.isBackground === true
+    }
+    this.transition({ kind: 'dispatched', at })
+    this.#cpu = cpu
+    this.#computedBeforeMs = cpu.share.isContested ? this.#thread.computedMs() : undefined
     this.#overdue = []
-    this.#count(batch)
-    this.#thread.dispatch(
-      batch.map(({ request }) => request),
-      resumed,
-    )
+    const bodies = []
+    for (const queued of requests) {
+      this.#requests.push(queued)
+      this.#count(queued, at)
+      bodies.push(queued.request)
+    }
+    this.#thread.dispatch(bodies, resumed)
   }
 
-  #reset([first]: readonly WaitingRequest[]): void {
-    this.#batch = []
-    this.isBackground = first?.isBackground === true
-    this.since = this.#now()
-    this.requestCount = 0
-    this.work = 0
-    this.runMs = 0
-  }
-
-  /** Its dispatch is done, or gone. @param hasMore  the scheduler has another one */
-  endTurn(hasMore: boolean): void {
+  /** Gives the CPU share of the dispatch back. @param hasMore  whether the scheduler has more to dispatch */
+  releaseCpu(hasMore: boolean): void {
+    const cpu = this.#cpu
+    if (!cpu) return
+    this.#cpu = undefined
     const before = this.#computedBeforeMs
-    const permit = this.#permit
-    this.#permit = undefined
-    permit?.end(
-      before === undefined || this.state === 'ended' ? undefined : this.#thread.computedMs() - before,
-      hasMore,
-    )
+    const isUnknown = before === undefined || this.state.kind === 'ending' || this.state.kind === 'ended'
+    cpu.end(isUnknown ? undefined : this.#thread.computedMs() - before, hasMore)
   }
 
-  /** Requests that it can take besides what it yielded. */
+  /** Requests that can be dispatched beside those that the worker yielded. */
   get capacity(): number {
-    return maxDispatchSize - this.#batch.length
+    return maxDispatchSize - this.#requests.length
   }
 
-  end(reason: EndReason): void {
-    this.endedFor ??= reason
-    if (this.state === 'busy') this.givenUpAt = this.#now()
-    // While it loads, the scheduler still has to hear that loading failed.
-    if (this.state !== 'loading') this.state = 'ended'
-    void this.#thread.end()
-  }
-
-  stop(): Promise<void> {
-    return this.#thread.end()
+  terminate(): Promise<void> {
+    return this.#thread.terminate()
   }
 
   /** How long what runs now has been running. */
   runningMs(now: number): number {
-    return this.state === 'busy' ? now - this.#thread.runningSince() : 0
+    return this.state.kind === 'busy' ? now - this.#thread.runningSince() : 0
   }
 
-  /** Bodies of answers are still on their way out of it. */
+  /** Whether what runs now seems to be stuck. */
+  isStalled(now: number): boolean {
+    return this.runningMs(now) > this.#options.maxStallMs
+  }
+
   get isStreaming(): boolean {
-    return this.#thread.isStreaming === true
+    return this.#thread.isStreaming
   }
 
   memoryMb(): Promise<number | undefined> {
@@ -147,118 +117,115 @@ export class WorkerHandle {
   }
 
   get hasUnanswered(): boolean {
-    return this.#batch.some(waiting => waiting !== undefined)
+    return this.#requests.some(queued => queued !== undefined)
   }
 
-  /** What it is running, as the log calls it: also what has got a timeout for its answer already. */
+  unanswered(): QueuedRequest[] {
+    return this.#requests.filter(queued => queued !== undefined)
+  }
+
+  running(): QueuedRequest[] {
+    return this.#select(index => this.#thread.isRunning(index))
+  }
+
+  /** The requests that have been run, and whose results have not come. */
+  answered(): QueuedRequest[] {
+    return this.#select(index => this.#thread.isAnswered(index))
+  }
+
+  /** The requests that the script decodes while it leaves the thread free. */
+  decoding(): QueuedRequest[] {
+    return this.#select(index => this.#thread.isDecoding(index))
+  }
+
+  /** What the worker runs, as the log calls it: also requests that were answered with a timeout already. */
   get runningNames(): string[] {
-    return [...this.#overdue, ...this.running().map(nameOf)]
+    return [...this.#overdue, ...this.running().map(requestName)]
   }
 
-  /** What it has in hand and has not answered. */
-  unanswered(): WaitingRequest[] {
-    return this.#batch.filter(waiting => waiting !== undefined)
-  }
-
-  /** Those of them that keep the thread right now. */
-  running(): WaitingRequest[] {
-    return this.#those(index => this.#thread.isRunning(index))
-  }
-
-  /** Those of them whose run has ended, and whose answer has not come. */
-  answered(): WaitingRequest[] {
-    return this.#those(index => this.#thread.isAnswered(index))
-  }
-
-  /** Those of them that are being decoded and do not keep the thread. */
-  decoding(): WaitingRequest[] {
-    return this.#those(index => this.#thread.isDecoding(index))
-  }
-
-  /** Takes back what the thread has not begun, or cannot go on with because another one keeps it. */
-  withdraw(): WaitingRequest[] {
-    const isKept = this.running().length > 0
+  /** Takes back the requests that can run on another worker: the thread has not begun them, or cannot go on with them. */
+  takeBack(): QueuedRequest[] {
+    const isBlocked = this.running().length > 0
     return this.#remove(
-      (waiting, index) =>
-        canRunAgain(waiting) && (isKept || !this.#thread.isDecoding(index)) && this.#thread.withdraw(index),
+      (queued, index) =>
+        canRunAgain(queued) && (isBlocked || !this.#isAt(index, 'isDecoding')) && this.#takeBackOne(index),
     )
   }
 
-  /** Takes out those whose time is up. The thread goes on with the one that it is running, and does not begin others. */
-  takeExpired(now: number): { begun: WaitingRequest[]; others: WaitingRequest[] } {
-    const isBusy = this.state !== 'paused'
-    const begun = this.#remove(({ deadline }, index) => deadline <= now && isBusy && this.#thread.isRunning(index))
+  /** Takes out the requests whose time is up. The thread goes on with what it runs of them, and begins no others. */
+  takeExpired(now: number): { begun: QueuedRequest[]; others: QueuedRequest[] } {
+    const begun = this.#remove(({ deadline }, index) => deadline <= now && this.#isAt(index, 'isRunning'))
     const others = this.#remove(({ deadline }) => deadline <= now)
-    this.#overdue.push(...begun.map(nameOf))
-    // Of all that are out: what was being decoded when its time was up may wait for its run by now.
-    if (isBusy) for (const [index, waiting] of this.#batch.entries()) if (!waiting) this.#thread.withdraw(index)
+    for (const queued of begun) this.#overdue.push(requestName(queued))
+    // Also of those taken out before: one that was being decoded then may be about to run by now.
+    for (let index = 0; index < this.#requests.length; index++) if (!this.#requests[index]) this.#takeBackOne(index)
     return { begun, others }
   }
 
-  /** Takes out those whose caller has left and that the thread has not begun. */
-  takeAbandoned(): WaitingRequest[] {
-    return this.#remove(
-      (waiting, index) => waiting.isAbandoned() && (this.state === 'paused' || this.#thread.withdraw(index)),
-    )
+  /** Takes out the requests whose caller has left, unless the thread has begun them. */
+  takeAbandoned(): QueuedRequest[] {
+    return this.#remove((queued, index) => queued.isAbandoned() && this.#takeBackOne(index))
   }
 
-  #count(batch: readonly WaitingRequest[]): void {
-    this.requestCount += batch.length
-    const now = this.#now()
-    for (const waiting of batch) {
-      this.work += workOf(waiting)
-      waiting.queueMs = now - waiting.acceptedAt
-      if (!waiting.isBackground) this.#metrics.waited(waiting.queueMs)
-    }
+  /** A paused worker holds its requests under positions in `yielded`, which say nothing to its thread. */
+  #isAt(index: number, stage: 'isRunning' | 'isDecoding'): boolean {
+    return this.state.kind !== 'paused' && this.#thread[stage](index)
   }
 
-  #those(isOne: (index: number) => boolean): WaitingRequest[] {
-    if (this.state === 'paused') return []
-    return this.#batch.filter((waiting, index): waiting is WaitingRequest => waiting !== undefined && isOne(index))
+  #takeBackOne(index: number): boolean {
+    return this.state.kind === 'paused' || this.#thread.takeBack(index)
   }
 
-  #remove(isLeaving: (waiting: WaitingRequest, index: number) => boolean): WaitingRequest[] {
-    const removed: WaitingRequest[] = []
-    for (const [index, waiting] of this.#batch.entries()) {
-      if (!waiting || !isLeaving(waiting, index)) continue
-      removed.push(waiting)
-      this.#batch[index] = undefined
+  #count(queued: QueuedRequest, now: number): void {
+    this.requestCount++
+    this.work += estimateWork(queued)
+    queued.queueMs = now - queued.acceptedAt
+    if (!queued.isBackground) this.#options.metrics.waited(queued.queueMs)
+  }
+
+  #select(isOne: (index: number) => boolean): QueuedRequest[] {
+    if (this.state.kind === 'paused') return []
+    return this.#requests.filter((queued, index): queued is QueuedRequest => queued !== undefined && isOne(index))
+  }
+
+  #remove(isLeaving: (queued: QueuedRequest, index: number) => boolean): QueuedRequest[] {
+    const removed: QueuedRequest[] = []
+    for (const [index, queued] of this.#requests.entries()) {
+      if (!queued || !isLeaving(queued, index)) continue
+      removed.push(queued)
+      this.#requests[index] = undefined
     }
     return removed
   }
 
-  #settle(indexes: readonly number[], answers: readonly InferenceResult[]): void {
-    for (const [at, index] of indexes.entries()) {
-      const waiting = this.#batch[index]
-      const answer = answers[at] as InferenceResult
-      this.#batch[index] = undefined
-      if (!waiting) {
-        discard(answer)
+  #settle(event: WorkerResults): void {
+    const { indexes, results, isLast, yielded } = event
+    this.#record(event)
+    for (let position = 0; position < indexes.length; position++) {
+      const index = indexes[position] as number
+      const result = results[position] as WorkerResults['results'][number]
+      const queued = this.#requests[index]
+      this.#requests[index] = undefined
+      if (!queued) {
+        discard(result)
         continue
       }
-      if (answer.kind !== 'failure') {
-        answer.timings.queueMs = waiting.queueMs
-        this.#metrics.coded(answer.timings.decodeMs, answer.timings.encodeMs)
+      if (result.kind !== 'failure') {
+        result.timings.queueMs = queued.queueMs
+        this.#options.metrics.coded(result.timings.decodeMs, result.timings.encodeMs)
       }
-      waiting.settle(answer)
+      queued.settle(result)
     }
+    if (isLast) this.#requests = yielded.map(index => this.#requests[index])
   }
 
   #record({ runs, bisected }: RunStats): void {
+    const { metrics } = this.#options
     for (let at = 0; at < runs.length; at += 3) {
       const ms = runs[at + 2] as number
       this.runMs += ms
-      this.#metrics.ran(runs[at] as number, runs[at + 1] as number, ms)
+      metrics.ran(runs[at] as number, runs[at + 1] as number, ms)
     }
-    if (bisected > 0) this.#metrics.bisected(bisected)
+    if (bisected > 0) metrics.bisected(bisected)
   }
-}
-
-/** The script seems stuck in what it runs. */
-export function isStalled(
-  worker: WorkerHandle,
-  now: number,
-  { hasEntryScript, timeoutMs }: { hasEntryScript: boolean; timeoutMs: number },
-): boolean {
-  return hasEntryScript && worker.runningMs(now) > Math.min(longestStallMs, timeoutMs / 4)
 }

@@ -1,19 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServiceLoadError } from '../../errors.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import type { DispatchCost } from '../../scheduling/dispatch-cost.ts'
 import { failure } from '../../scheduling/inference-result.ts'
-import type { RequestQueue } from '../../scheduling/request-queue.ts'
-import { stopping } from '../../scheduling/request-queue.ts'
+import { type RequestQueue, stopping } from '../../scheduling/request-queue.ts'
 import type { RestartReason, ServiceMetrics } from '../../telemetry/service-metrics.ts'
-import { answerOfEnd, settleGuilty } from './culprit.ts'
-import { isStalled, WorkerHandle } from './worker-handle.ts'
-import type { StartThread, ThreadEnd } from './worker-thread.ts'
+import { describeCrash, failCulprit } from './culprit.ts'
+import { WorkerHandle } from './worker-handle.ts'
+import type { Crash, ExceededLimit, LifeEvent, WorkerAction, WorkerState } from './worker-state.ts'
+import type { StartWorker } from './worker-thread.ts'
 
 export interface WorkerPoolOptions {
-  readonly startThread: StartThread
-  /** Threads of this scheduler, not counting those stuck in a script. */
+  readonly startWorker: StartWorker
+  /** Workers of the service, not counting those stuck in a script. */
   readonly maxThreads: number
-  /** Milliseconds from arrival to answer, and longest time one run may take. */
+  /** Milliseconds from arrival to result, and longest time that one run may take. */
   readonly timeoutMs: number
   readonly maxMemoryMb: number
   /** Scripts can loop for ever or wait for something; a model's run ends by itself. */
@@ -23,74 +24,89 @@ export interface WorkerPoolOptions {
   readonly now: () => number
 }
 
-/** What the scheduler hears of its threads. */
-export interface WorkerPoolEvents {
-  /** A thread begins to load. */
-  onStart(): void
-  /** A thread may be free for what waits. */
-  onFree(): void
-  /** This one has done its dispatch. */
-  onIdle(worker: WorkerHandle): void
+interface PoolParts {
+  readonly queue: RequestQueue
+  readonly metrics: ServiceMetrics
+  readonly cost: DispatchCost
+  /** A worker begins to load. */
+  readonly onStart: () => void
+  /** A worker may be free for what is queued. */
+  readonly onFree: () => void
 }
 
-/** What the threads of a scheduler do now, and what became of those before. */
-export interface ThreadActivity {
+/** What the workers of a service do now, and what became of those before. */
+export interface WorkerActivity {
   readonly threads: Readonly<Record<'loading' | 'idle' | 'busy' | 'ended', number>>
-  /** Threads among those ended that go on with a run whose request has its error: nothing can stop native code. */
+  /** Ended workers that go on with a run whose request was answered with an error: nothing can stop native code. */
   readonly runsGivenUp: number
   readonly restarts: number
   readonly lastRestart: { readonly reason: RestartReason; readonly at: string } | undefined
 }
 
-/** Threads beyond `maxThreads` while that many are stalled, or end only when native code returns. */
-const maxStuckThreads = 4
+/** Workers that a dispatch can go to. */
+export interface FreeWorkers {
+  readonly idle: WorkerHandle | undefined
+  readonly idleCount: number
+  /** A worker that holds requests which it yielded. */
+  readonly paused: WorkerHandle | undefined
+}
+
+const countedAs = {
+  loading: 'loading',
+  failed: 'loading',
+  idle: 'idle',
+  busy: 'busy',
+  paused: 'busy',
+  ending: 'ended',
+  ended: 'ended',
+} as const satisfies Record<WorkerState['kind'], keyof WorkerActivity['threads']>
+
+/** Workers beyond `maxThreads` while that many are stalled, or end only when native code returns. */
+const maxStuckWorkers = 4
+/** A script that has run for this long, or for a quarter of its time limit, does not make other requests wait. */
+const maxStallMs = 1000
 /** The host takes 10 s for all hooks. */
-const longestStopMs = 5000
-/** A run that has not come to its end so long after it was given up is native code. */
-const toldAfterMs = 1000
+const maxStopMs = 5000
+/** A run that goes on for this long after its worker was ended is native code. */
+const warnAfterMs = 1000
 /** Requests that one line of the log names. */
-const mostNamed = 8
+const maxNamed = 8
 const restartDelayMs = { first: 500, longest: 30_000 }
 
 /**
- * The threads of one service. One that crashes, hangs or outgrows its memory is replaced; the request that did it gets an
- * error, the others go back to where they waited.
+ * Owns the workers of one service: runs the actions that their states ask for. A worker that crashes, hangs or outgrows its
+ * memory is replaced; the request that caused it gets an error, and the others are queued again.
  */
 export class WorkerPool {
   readonly workers = new Set<WorkerHandle>()
   readonly #options: WorkerPoolOptions
-  readonly #events: WorkerPoolEvents
-  readonly #queue: RequestQueue
-  readonly #metrics: ServiceMetrics
-  readonly #started = Promise.withResolvers<LoadReport>()
+  readonly #parts: PoolParts
+  readonly #firstLoad = Promise.withResolvers<LoadReport>()
   #report: LoadReport | undefined
   #failure: string | undefined
-  #lastRestart: ThreadActivity['lastRestart']
+  #lastRestart: WorkerActivity['lastRestart']
   #isStopping = false
   #restartDelayMs = restartDelayMs.first
-  /** A thread ended while it loaded, and none has loaded since. */
-  #hasEndedLoading = false
-  /** By the clock of the scheduler: a further thread could not be loaded, and is not tried again before. */
-  #growsFrom = 0
+  /** A worker ended while it loaded, and was replaced at once; none has loaded since. */
+  #hasRetriedLoad = false
+  /** A further worker could not be loaded, and none is tried before this time. */
+  #mayGrowFrom = 0
 
-  constructor(options: WorkerPoolOptions, queue: RequestQueue, metrics: ServiceMetrics, events: WorkerPoolEvents) {
+  constructor(options: WorkerPoolOptions, parts: PoolParts) {
     this.#options = options
-    this.#queue = queue
-    this.#metrics = metrics
-    this.#events = events
-    // Whoever asks for the service reads `failure`; nobody needs to await `start`.
-    this.#started.promise.catch(() => {})
+    this.#parts = parts
+    this.#firstLoad.promise.catch(() => {}) // callers who want the service read `failure`
   }
 
   /** @throws ServiceLoadError when the service cannot be loaded */
   start(): Promise<LoadReport> {
-    this.#startThread()
-    return this.#started.promise
+    this.#startWorker()
+    return this.#firstLoad.promise
   }
 
   /** @throws ServiceLoadError as `start` does; settles once, with the first load */
   get firstLoad(): Promise<LoadReport> {
-    return this.#started.promise
+    return this.#firstLoad.promise
   }
 
   /** What loading found, while the service can score. */
@@ -108,175 +124,204 @@ export class WorkerPool {
     return this.#failure
   }
 
-  get activity(): ThreadActivity {
+  get activity(): WorkerActivity {
     const threads = { loading: 0, idle: 0, busy: 0, ended: 0 }
     let runsGivenUp = 0
-    for (const { state, givenUpAt } of this.workers) {
-      threads[state === 'paused' ? 'busy' : state]++
-      if (givenUpAt !== undefined) runsGivenUp++
+    for (const { state } of this.workers) {
+      threads[countedAs[state.kind]]++
+      if (state.kind === 'ending' && (state.reason === 'timeout' || state.reason === 'memory')) runsGivenUp++
     }
-    return { threads, runsGivenUp, restarts: this.#metrics.restartCount, lastRestart: this.#lastRestart }
+    return { threads, runsGivenUp, restarts: this.#parts.metrics.restartCount, lastRestart: this.#lastRestart }
   }
 
-  /** Workers that can take a dispatch: an idle one, and one that holds requests which it yielded. */
-  get free(): { idle: WorkerHandle | undefined; idleCount: number; paused: WorkerHandle | undefined } {
+  findFree(): FreeWorkers {
     let idle: WorkerHandle | undefined
     let idleCount = 0
     let paused: WorkerHandle | undefined
     for (const worker of this.workers) {
-      if (worker.state === 'paused') paused ??= worker
-      if (worker.state !== 'idle') continue
+      if (worker.state.kind === 'paused') paused ??= worker
+      if (worker.state.kind !== 'idle') continue
       idleCount++
-      // What goes wrong with a request may end its thread, and what streams out of that.
+      // A request may crash its worker, and cut off what streams out of it.
       if (!idle || (idle.isStreaming && !worker.isStreaming)) idle = worker
     }
     return { idle, idleCount, paused }
   }
 
+  /** A caller waits for a request that a worker has yielded. */
   get hasPausedCaller(): boolean {
-    for (const worker of this.workers) if (worker.state === 'paused' && !worker.isBackground) return true
+    for (const { state, isBackground } of this.workers) if (state.kind === 'paused' && !isBackground) return true
     return false
   }
 
-  /** There are more than there may be, as one was stuck for a while. */
-  get hasSurplus(): boolean {
-    return this.workers.size > this.#options.maxThreads
-  }
-
-  isStalled(worker: WorkerHandle, now = this.#options.now()): boolean {
-    return isStalled(worker, now, this.#options)
-  }
-
-  /** Ends all threads; what is not answered by then gets SERVICE_STOPPING. */
+  /** Ends all workers; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    const ends = Promise.all([...this.workers].map(worker => worker.stop()))
-    // A thread in native code ends when that returns, which nobody can hurry.
-    const isStopped = await Promise.race([ends.then(() => true), delay(longestStopMs, false, { ref: false })])
-    if (!isStopped)
-      throw new Error(`a scoring thread did not end within ${longestStopMs} ms: native code is running in it`)
+    const ends = [...this.workers].map(worker => {
+      worker.transition({ kind: 'stopped', at: this.#options.now() })
+      return worker.terminate()
+    })
+    // A thread in native code ends when that returns, which cannot be hurried.
+    const isStopped = await Promise.race([Promise.all(ends).then(() => true), delay(maxStopMs, false, { ref: false })])
+    if (!isStopped) throw new Error(`a scoring thread did not end within ${maxStopMs} ms: native code is running in it`)
   }
 
-  /** Starts a further thread, if the scheduler may have one more. */
+  /** Starts a further worker, if the service may have one more. */
   grow(): void {
-    if (this.mayGrow()) this.#startThread()
+    if (this.mayGrow()) this.#startWorker()
   }
 
-  /** No thread is loading, and there may be one more beside those that are not stuck. */
+  /** Whether no worker is loading, and there may be one more beside those that are not stuck. */
   mayGrow(): boolean {
-    if (this.#failure !== undefined || this.#options.now() < this.#growsFrom) return false
+    const now = this.#options.now()
+    if (this.#failure !== undefined || now < this.#mayGrowFrom) return false
     let stuck = 0
     for (const worker of this.workers) {
-      if (worker.state === 'loading') return false
-      if (worker.state === 'ended' || this.isStalled(worker)) stuck++
+      if (countedAs[worker.state.kind] === 'loading') return false
+      if (worker.state.kind === 'ending' || worker.isStalled(now)) stuck++
     }
-    return this.workers.size - Math.min(stuck, maxStuckThreads) < this.#options.maxThreads
+    return this.workers.size - Math.min(stuck, maxStuckWorkers) < this.#options.maxThreads
   }
 
-  #startThread(): void {
-    const { startThread, now } = this.#options
-    const worker = new WorkerHandle(startThread, this.#metrics, now, {
-      onLoaded: (_, report) => this.#loaded(report),
-      onLoadFailed: (failing, reason) => this.loadFailed(failing, reason),
-      onIdle: worker => this.#events.onIdle(worker),
-      onEnd: (ended, end) => {
-        this.#ended(ended, end)
-        ended.endTurn(this.#queue.length > 0) // last, so that what came back from it is first in line
-      },
+  /** Tells a worker's state of an event, and does what that asks for. */
+  apply(worker: WorkerHandle, event: LifeEvent): void {
+    const actions = worker.transition(event)
+    if (worker.state.kind === 'ended') this.workers.delete(worker)
+    for (const action of actions) this.#run(action, worker)
+  }
+
+  #run(action: WorkerAction, worker: WorkerHandle): void {
+    const { queue, onFree } = this.#parts
+    switch (action.kind) {
+      case 'announce':
+        return this.#announce(action.report)
+      case 'fail-load':
+        return this.#failLoad(action.reason)
+      case 'retry-load':
+        return this.#retryLoad(action.detail)
+      case 'measure':
+        return this.#measure(worker, action.since)
+      case 'trim':
+        if (this.workers.size > this.#options.maxThreads && !worker.isStreaming)
+          this.apply(worker, { kind: 'surplus', at: this.#options.now() })
+        return
+      case 'release':
+        worker.releaseCpu(queue.length > 0 || worker.state.kind === 'paused')
+        return onFree()
+      case 'take-back':
+        return queue.putBack(worker.takeBack())
+      case 'terminate':
+        void worker.terminate()
+        return
+      case 'warn':
+        return this.#warnLater(worker, action.limit)
+      case 'recover':
+        return this.#recover(worker, action.crash)
+      case 'replace':
+        return this.#replace(action.wasLoading)
+      case 'abort':
+        for (const queued of worker.unanswered()) queued.settle(stopping())
+    }
+  }
+
+  #startWorker(): void {
+    const { startWorker, timeoutMs, hasEntryScript, now } = this.#options
+    const worker = new WorkerHandle({
+      startWorker,
+      metrics: this.#parts.metrics,
+      now,
+      maxStallMs: hasEntryScript ? Math.min(maxStallMs, timeoutMs / 4) : Number.POSITIVE_INFINITY,
+      onEvent: (handle, event) => this.apply(handle, event),
     })
     this.workers.add(worker)
-    this.#events.onStart()
+    this.#parts.onStart()
   }
 
-  #loaded(report: LoadReport): void {
+  #announce(report: LoadReport): void {
     this.#report = report
     this.#failure = undefined
     this.#restartDelayMs = restartDelayMs.first
-    this.#hasEndedLoading = false
-    this.#started.resolve(report)
-    this.#events.onFree()
+    this.#hasRetriedLoad = false
+    this.#firstLoad.resolve(report)
   }
 
-  /** What it runs exceeds a limit. A script ends at once; of native code the operator has to know that it goes on. */
-  givenUp(worker: WorkerHandle): void {
-    const what = named(worker.runningNames)
-    setTimeout(() => {
-      if (!this.workers.has(worker)) return
-      this.#options.log(
-        `a run exceeded its limit (${worker.endedFor}) and goes on computing: native code cannot be stopped, and takes a processor until it returns${what}`,
-      )
-    }, toldAfterMs).unref()
-  }
-
-  /** Where there is no other thread, the service cannot score until one has loaded it again. */
-  loadFailed(worker: WorkerHandle, reason: string): void {
-    worker.endedFor = 'load'
-    if (this.#hasThreads(worker)) {
-      this.#options.log(`a further scoring thread could not be loaded: ${reason}`)
-      this.#growsFrom = this.#options.now() + this.#takeRestartDelayMs()
+  /** Without another worker, the service cannot score until one has loaded it. */
+  #failLoad(reason: string): void {
+    const { log, now } = this.#options
+    if (this.#hasWorkers) {
+      log(`a further scoring thread could not be loaded: ${reason}`)
+      this.#mayGrowFrom = now() + this.#takeRestartDelayMs()
       return
     }
-    if (this.#report) this.#options.log(`the service could not be loaded again: ${reason}`)
+    if (this.#report) log(`the service could not be loaded again: ${reason}`)
     this.#failure = reason
-    this.#started.reject(new ServiceLoadError(reason))
-    for (const waiting of this.#queue.clear())
-      waiting.settle(failure('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
-  }
-
-  /** Threads that score or may soon, besides `worker`. */
-  #hasThreads(worker?: WorkerHandle): boolean {
-    return [...this.workers].some(other => other !== worker && other.state !== 'ended' && other.endedFor === undefined)
-  }
-
-  #ended(worker: WorkerHandle, end: ThreadEnd): void {
-    const wasLoading = worker.state === 'loading'
-    worker.state = 'ended'
-    this.workers.delete(worker)
-    if (this.#isStopping) {
-      for (const waiting of worker.unanswered()) waiting.settle(stopping())
-      return
-    }
-    if (worker.endedFor === 'surplus') return this.#events.onFree()
-    if (!wasLoading) {
-      this.#options.log(lineOfEnd(worker, end, this.#options.now()))
-      this.#restarted(reasonOf(worker, end))
-      const { hasEntryScript } = this.#options
-      const innocent = settleGuilty(worker, { answer: answerOfEnd(worker, end, this.#options), hasEntryScript })
-      this.#metrics.retried(innocent.length)
-      this.#queue.putBack(innocent)
-    } else if (worker.endedFor !== 'load' && !this.#mayLoadAtOnce()) {
-      this.loadFailed(worker, `its thread ended while loading: ${end.detail}`)
-    }
-    if (wasLoading && this.#report) this.#restarted('load')
-    // What has once been loaded may load again: a file that is being replaced, memory that was short.
-    if (this.#failure !== undefined && this.#report) this.#restartLater()
-    // Where others score, work that waits starts the next one.
-    else if (this.#failure === undefined && !(wasLoading && this.#hasThreads())) this.#startThread()
-    this.#events.onFree() // another thread may be free for what came back
+    this.#firstLoad.reject(new ServiceLoadError(reason))
+    for (const queued of this.#parts.queue.clear())
+      queued.settle(failure('SERVICE_UNAVAILABLE', 'The service could not be loaded.'))
   }
 
   /**
-   * Where no other thread scores, and the service has loaded before: the first end of a thread that loads says little of
-   * the next one, so what waits goes on waiting, for that one.
+   * Where no other worker scores, and the service has loaded before, the first thread that ends while it loads says little of
+   * the next one: what is queued waits for that.
    */
-  #mayLoadAtOnce(): boolean {
-    if (!this.#report || this.#hasEndedLoading || this.#hasThreads()) return false
-    this.#hasEndedLoading = true
-    return true
+  #retryLoad(detail: string): void {
+    if (this.#report && !this.#hasRetriedLoad && !this.#hasWorkers) this.#hasRetriedLoad = true
+    else this.#failLoad(`its thread ended while loading: ${detail}`)
   }
 
-  #restarted(reason: RestartReason): void {
-    this.#metrics.threadRestarted(reason)
+  /** Whether a worker scores, or may soon. */
+  get #hasWorkers(): boolean {
+    for (const { state } of this.workers) if (state.kind !== 'ending' && state.kind !== 'failed') return true
+    return false
+  }
+
+  #measure({ isBackground, requestCount, work, runMs }: WorkerHandle, since: number): void {
+    if (!isBackground) this.#parts.cost.observe({ requestCount, work, ms: this.#options.now() - since, runMs })
+  }
+
+  /** A script ends at once; the operator has to know that native code goes on. */
+  #warnLater(worker: WorkerHandle, limit: ExceededLimit): void {
+    const running = listNames(worker.runningNames)
+    setTimeout(() => {
+      if (!this.workers.has(worker)) return
+      this.#options.log(
+        `a run exceeded its limit (${limit}) and goes on computing: native code cannot be stopped, and takes a processor until it returns${running}`,
+      )
+    }, warnAfterMs).unref()
+  }
+
+  #recover(worker: WorkerHandle, crash: Crash): void {
+    const { log, now, hasEntryScript } = this.#options
+    log(describeEnd(worker, crash, now()))
+    this.#countRestart(crash.cause)
+    const result = describeCrash(crash, this.#options)
+    const retried = failCulprit(worker, crash, { result, hasEntryScript })
+    this.#parts.metrics.retried(retried.length)
+    this.#parts.queue.putBack(retried)
+  }
+
+  #replace(wasLoading: boolean): void {
+    if (wasLoading && this.#report) this.#countRestart('load')
+    // What has loaded before may load again: a file was being replaced, or memory was short.
+    if (this.#failure !== undefined) {
+      if (this.#report) this.#startWorkerLater()
+    }
+    // Beside workers that score, queued work starts the next one.
+    else if (!(wasLoading && this.#hasWorkers)) this.#startWorker()
+  }
+
+  #countRestart(reason: RestartReason): void {
+    this.#parts.metrics.threadRestarted(reason)
     this.#lastRestart = { reason, at: new Date().toISOString() }
   }
 
-  #restartLater(): void {
+  #startWorkerLater(): void {
     setTimeout(() => {
-      if (!this.#isStopping && !this.#hasThreads()) this.#startThread()
+      if (!this.#isStopping && !this.#hasWorkers) this.#startWorker()
     }, this.#takeRestartDelayMs()).unref()
   }
 
-  /** Twice as long each time, until a thread loads. */
+  /** Twice as long each time, until a worker loads. */
   #takeRestartDelayMs(): number {
     const delayMs = this.#restartDelayMs
     this.#restartDelayMs = Math.min(restartDelayMs.longest, delayMs * 2)
@@ -284,22 +329,16 @@ export class WorkerPool {
   }
 }
 
-function lineOfEnd(worker: WorkerHandle, { kind, detail }: ThreadEnd, now: number): string {
-  const { endedFor, givenUpAt } = worker
-  const goneOnMs = givenUpAt === undefined ? 0 : now - givenUpAt
-  const goneOn = goneOnMs < toldAfterMs ? '' : `, ${Math.round(goneOnMs / 1000)} s after it was given up`
-  return `a scoring thread ended (${endedFor ?? kind}: ${detail})${goneOn}; a new one takes its place${named(worker.runningNames)}`
+function describeEnd({ runningNames }: WorkerHandle, { cause, detail, endedAt }: Crash, now: number): string {
+  const lateMs = endedAt === undefined ? 0 : now - endedAt
+  const late = lateMs < warnAfterMs ? '' : `, ${Math.round(lateMs / 1000)} s after it was given up`
+  return `a scoring thread ended (${cause}: ${detail})${late}; a new one takes its place${listNames(runningNames)}`
 }
 
-/** The requests that a thread was running, of which one has probably done it. */
-function named(requests: readonly string[]): string {
+/** The requests that a thread was running, one of which has probably ended it. */
+function listNames(requests: readonly string[]): string {
   if (requests.length === 0) return ''
-  const shown = requests.slice(0, mostNamed).join(', ')
-  const more = requests.length > mostNamed ? ` and ${requests.length - mostNamed} more` : ''
+  const shown = requests.slice(0, maxNamed).join(', ')
+  const more = requests.length > maxNamed ? ` and ${requests.length - maxNamed} more` : ''
   return `; running: request${requests.length > 1 ? 's' : ''} ${shown}${more}`
-}
-
-function reasonOf({ endedFor }: WorkerHandle, { kind }: ThreadEnd): RestartReason {
-  if (endedFor === 'timeout') return 'timeout'
-  return endedFor === 'memory' || kind === 'out-of-memory' ? 'memory' : 'crash'
 }

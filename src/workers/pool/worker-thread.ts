@@ -3,57 +3,60 @@ import type { RunStats } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 
-/** Why a thread is gone. */
-export type ThreadEnd =
-  | { readonly kind: 'ended'; readonly detail: string }
-  | { readonly kind: 'out-of-memory'; readonly detail: string }
-
-/** What a thread tells the scheduler that owns it. */
-export interface ThreadEvents {
+/** What a worker's thread reports to the pool. */
+export type WorkerEvent =
   /** The service is loaded and warmed; dispatches may begin. */
-  onLoaded(report: LoadReport): void
-  /** Loading failed for a reason the owner of the service must mend. The thread ends. */
-  onLoadFailed(reason: string): void
-  /** Answers to the requests `from`, `from + 1`, … in the order of the dispatch, or in `indexes`. */
-  onAnswers(indexes: readonly number[], answers: readonly InferenceResult[]): void
-  /** What it ran, for the record. */
-  onRuns(stats: RunStats): void
-  /** Every request of the dispatch has been answered, but those that it `yielded` between two slices: a further dispatch resumes these. */
-  onIdle(yielded: readonly number[]): void
+  | { readonly kind: 'loaded'; readonly report: LoadReport }
+  /** Loading failed for a reason that the owner of the service has to fix. */
+  | { readonly kind: 'load-failed'; readonly reason: string }
+  | WorkerResults
   /** The thread is gone, whoever ended it. */
-  onEnd(end: ThreadEnd): void
+  | { readonly kind: 'exited'; readonly isOutOfMemory: boolean; readonly detail: string }
+
+/** Results of some requests of a dispatch, and what was run since the last ones. */
+export interface WorkerResults extends RunStats {
+  readonly kind: 'results'
+  /** The indexes in the dispatch of the requests that `results` belong to. */
+  readonly indexes: readonly number[]
+  readonly results: readonly InferenceResult[]
+  /** The dispatch is done: all of its requests have their results or are `yielded`. */
+  readonly isLast: boolean
+  /** Indexes of requests that are paused between two slices; the next dispatch can resume them. */
+  readonly yielded: readonly number[]
 }
 
-/** One worker thread that serves one service. Port: `workers/transport/node-worker.ts` implements it. */
-export interface ScoringThread {
+/** One thread that serves one service. Port: `workers/transport/node-worker.ts` implements it. */
+export interface WorkerThread {
   /**
-   * @param requests  at most `maxDispatchSize` with those resumed; bodies of some size are moved, not copied
-   * @param resumed  positions in `yielded`; these requests come first in the dispatch. The thread drops the others.
+   * Runs requests. One dispatch at a time.
+   *
+   * @param requests  at most `maxDispatchSize` with those resumed; large bodies are moved, not copied
+   * @param resumed  positions in the last `yielded`; these requests come first in the dispatch, and the thread drops the rest
    */
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void
-  /** Whether request `index` of the current dispatch is being run right now. */
+  /** Whether the thread runs request `index` of the dispatch right now. */
   isRunning(index: number): boolean
-  /** Whether the script is decoding it, without keeping the thread. */
+  /** Whether the script decodes it, and leaves the thread free meanwhile. */
   isDecoding(index: number): boolean
-  /** Whether its run has ended, and its answer is on the way. */
+  /** Whether its run has ended; the result may still be on the way. */
   isAnswered(index: number): boolean
   /**
-   * Takes back request `index`, so that another thread can run it: the thread has not begun it, or is not kept by it. What
-   * it tells of it later counts for nothing.
+   * Takes request `index` back, so that another worker can run it. The thread does not begin it any more, and its result is
+   * not reported.
    *
-   * @returns false when it is being run or has been: what a script has done once it is not to do again
+   * @returns false when it is running or has been run: what a script has done once must not be done again
    */
-  withdraw(index: number): boolean
+  takeBack(index: number): boolean
   /** When what runs now began, by the clock of the scheduler. */
   runningSince(): number
-  /** Milliseconds that it has computed so far: not those in which it had nothing to do, or waited for something else. */
+  /** Milliseconds that the thread has computed so far, without those in which it waited. */
   computedMs(): number
-  /** Bodies of answers are still on their way out of it, and its end would cut them off; absent: it has none. */
-  readonly isStreaming?: boolean
-  /** MiB of JavaScript memory the thread holds; undefined when it does not answer. */
+  /** Whether bodies of results still stream out of the thread; its end would cut them off. */
+  readonly isStreaming: boolean
+  /** MiB of JavaScript memory that the thread holds; undefined when it does not answer. */
   memoryMb(): Promise<number | undefined>
-  /** Ends the thread wherever it is; `onEnd` follows. */
-  end(): Promise<void>
+  /** Ends the thread; `exited` follows, when native code lets it. */
+  terminate(): Promise<void>
 }
 
-export type StartThread = (events: ThreadEvents) => ScoringThread
+export type StartWorker = (onEvent: (event: WorkerEvent) => void) => WorkerThread

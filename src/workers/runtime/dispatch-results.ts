@@ -1,16 +1,16 @@
 import type { MessagePort } from 'node:worker_threads'
 import { ScoringError } from '../../errors.ts'
-import { maxDispatchSize, progress } from '../../scheduling/dispatch.ts'
+import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import { type Failure, failure } from '../../scheduling/inference-result.ts'
-import type { FromThread, ProgressBoard } from '../transport/messages.ts'
+import type { WorkerMessage } from '../transport/messages.ts'
 import { type CrossingResult, packResults, packTensors } from '../transport/packed-dispatch.ts'
+import type { RequestStates } from '../transport/request-states.ts'
 import { sendBody } from '../transport/streamed-body.ts'
-import { threadClock } from '../transport/thread-clock.ts'
 import type { Codec, RunOutput } from './codec.ts'
 import type { LoadedService } from './load-service.ts'
 import { logFailure } from './thread-log.ts'
 
-export type PostFromThread = (message: FromThread, transfer: (ArrayBuffer | MessagePort)[]) => void
+export type PostMessage = (message: WorkerMessage, transfer: (ArrayBuffer | MessagePort)[]) => void
 
 /** Results are posted together; a result waits at most this long for the next. */
 const flushAfterMs = 2
@@ -28,9 +28,9 @@ interface ScoredRequest {
 
 /** Collects the results of a dispatch and the statistics of its runs, and posts them to the main thread. */
 export class DispatchResults {
-  readonly #board: ProgressBoard
+  readonly #states: RequestStates
   readonly #service: LoadedService
-  readonly #post: PostFromThread
+  readonly #post: PostMessage
   #indexes: number[] = []
   #results: RunResult[] = []
   #runs: number[] = []
@@ -40,8 +40,8 @@ export class DispatchResults {
   readonly #cameAt = new Float64Array(maxDispatchSize)
   #flushedAt = 0
 
-  constructor(board: ProgressBoard, service: LoadedService, post: PostFromThread) {
-    this.#board = board
+  constructor(states: RequestStates, service: LoadedService, post: PostMessage) {
+    this.#states = states
     this.#service = service
     this.#post = post
   }
@@ -69,9 +69,9 @@ export class DispatchResults {
   begin(index: number): boolean {
     // A script may block the worker for ever, or end it: results of other requests must have been posted by then.
     if (!this.#service.isBuiltIn && this.#results.length > 0) this.flush()
-    this.#board.startedAt = threadClock()
-    const isBegun = this.#board.change(index, progress.waiting, progress.running)
-    if (!isBegun) this.withdrawn()
+    this.#states.markStart()
+    const isBegun = this.#states.change(index, requestState.waiting, requestState.running)
+    if (!isBegun) this.takenBack()
     return isBegun
   }
 
@@ -93,7 +93,7 @@ export class DispatchResults {
       const encodeMs = now - startedAt
       // The rest of the time, in which other requests had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
-      this.#board.setTimings(index, Math.max(0, batchMs), decodeMs, runMs, encodeMs)
+      this.#states.setTimings(index, { batchMs: Math.max(0, batchMs), decodeMs, runMs, encodeMs })
       this.#add(index, output)
     }
     try {
@@ -114,7 +114,7 @@ export class DispatchResults {
   }
 
   /** Leaves out a request that the pool has taken back. */
-  withdrawn(): void {
+  takenBack(): void {
     this.#settle()
   }
 
@@ -140,7 +140,7 @@ export class DispatchResults {
   }
 
   #add(index: number, result: RunResult): void {
-    this.#board.set(index, progress.answered)
+    this.#states.set(index, requestState.answered)
     this.#indexes.push(index)
     this.#results.push(result)
     this.#settle()

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
-import { movedFromBytes, progress } from '../../scheduling/dispatch.ts'
+import { movedFromBytes, requestState } from '../../scheduling/dispatch.ts'
 import { type InferenceRequest, tensorBytes } from '../../scheduling/inference-request.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../scheduling/micro-batch.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
@@ -10,9 +10,9 @@ import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
 import { titledHeaders } from '../../scripts/run-parameters.ts'
 import type { PreprocessingPipeline, RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
-import type { ProgressBoard } from '../transport/messages.ts'
+import type { RequestStates } from '../transport/request-states.ts'
 import type { Codec } from './codec.ts'
-import { DispatchResults, type PostFromThread } from './dispatch-results.ts'
+import { DispatchResults, type PostMessage } from './dispatch-results.ts'
 import type { LoadedService } from './load-service.ts'
 import { SlicedRequest } from './sliced-request.ts'
 
@@ -48,15 +48,15 @@ interface OwnRows {
 /** Scores the requests of a dispatch and posts their answers. */
 export class DispatchRunner {
   readonly #service: LoadedService
-  readonly #board: ProgressBoard
+  readonly #states: RequestStates
   readonly #results: DispatchResults
   /** Requests that run in slices, in turn. Between dispatches they are those that the next one may resume. */
   #sliced: SlicedRequest<DecodedRow>[] = []
 
-  constructor(service: LoadedService, board: ProgressBoard, post: PostFromThread) {
+  constructor(service: LoadedService, states: RequestStates, post: PostMessage) {
     this.#service = service
-    this.#board = board
-    this.#results = new DispatchResults(board, service, post)
+    this.#states = states
+    this.#results = new DispatchResults(states, service, post)
   }
 
   /**
@@ -154,10 +154,10 @@ export class DispatchRunner {
     const decode = async ({ index, request, feeds: make }: OwnRows) => {
       const begunAt = performance.now()
       const feeds = make()
-      this.#board.set(index, progress.decoding) // the script waits for something, or has finished
+      this.#states.set(index, requestState.decoding) // the script waits for something, or has finished
       const [result] = await Promise.allSettled([feeds])
       // The pool has taken it back, because another request occupied this worker for long.
-      if (!this.#board.change(index, progress.decoding, progress.running)) this.#results.withdrawn()
+      if (!this.#states.change(index, requestState.decoding, requestState.running)) this.#results.takenBack()
       else if (result.status === 'rejected') this.#results.fail(index, result.reason)
       else decoded.push(this.#decoded(index, request, result.value, performance.now() - begunAt))
     }
@@ -191,7 +191,7 @@ export class DispatchRunner {
   }
 
   #decoded(index: number, request: InferenceRequest, feeds: Feeds, decodeMs: number): DecodedRow {
-    this.#board.set(index, progress.waiting)
+    this.#states.set(index, requestState.waiting)
     return {
       index,
       codec: this.#codec(request),
@@ -254,14 +254,14 @@ export class DispatchRunner {
       return false
     }
     if (sliced.next) {
-      this.#board.set(index, progress.waiting)
+      this.#states.set(index, requestState.waiting)
       return true
     }
     const { runMs } = sliced
     const result = this.#joined(sliced)
     if (result !== undefined) await this.#results.add(index, { ...request, result, runMs })
     else {
-      this.#board.set(index, progress.waiting)
+      this.#states.set(index, requestState.waiting)
       await this.#runBatch(script, [request])
     }
     return false
@@ -314,7 +314,7 @@ export class DispatchRunner {
     const [only] = batch
     if (batch.length === 1 && only) return this.#results.fail(only.index, failure)
     this.#results.bisected()
-    for (const request of batch) this.#board.set(request.index, progress.waiting)
+    for (const request of batch) this.#states.set(request.index, requestState.waiting)
     const half = Math.ceil(batch.length / 2)
     await this.#runBatch(script, batch.slice(0, half))
     await this.#runBatch(script, batch.slice(half))

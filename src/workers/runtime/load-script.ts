@@ -1,6 +1,6 @@
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { hasScript, type StageSpec, type ThreadSpec } from '../../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec, type StageSpec } from '../../models/repository/service-spec.ts'
 import type { Feeds, ModelSession } from '../../models/session/model-session.ts'
 import { type RequestHeaders, TensorInput } from '../../scripts/api.ts'
 import type { RowSettings } from '../../scripts/feeds.ts'
@@ -8,7 +8,7 @@ import { buildPipeline, checkStages, modelStage, type Stage, scriptStage } from 
 import { parameterNotes } from '../../scripts/run-parameters.ts'
 import { initScript, type Script } from '../../scripts/script.ts'
 import { builtInScript, explainUnequalRows, modelAnswer } from '../../scripts/tensor-script.ts'
-import { traced } from '../transport/run-trace.ts'
+import { recorded } from '../transport/run-records.ts'
 import { importEntryModule } from './entry-module.ts'
 import type { ModelLoader } from './model-loader.ts'
 import { callScript, withCalls } from './script-calls.ts'
@@ -32,8 +32,8 @@ export interface LoadedScript {
  *
  * @throws ServiceLoadError saying what the owner of the service has to fix
  */
-export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
-  const call: typeof callScript = hasScript(spec) ? work => traced(() => callScript(work)) : traced
+export async function loadScript(spec: ServiceSpec, models: ModelLoader): Promise<LoadedScript> {
+  const call: typeof callScript = hasScript(spec) ? work => recorded(() => callScript(work)) : recorded
   try {
     const loaded = await call(() => loadUnwatched(spec, models))
     return { ...loaded, script: withCalls(loaded.script, call) }
@@ -45,7 +45,7 @@ export async function loadScript(spec: ThreadSpec, models: ModelLoader): Promise
   }
 }
 
-async function loadUnwatched(spec: ThreadSpec, models: ModelLoader): Promise<LoadedScript> {
+async function loadUnwatched(spec: ServiceSpec, models: ModelLoader): Promise<LoadedScript> {
   const { accelerator } = spec.definition
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {
@@ -61,7 +61,7 @@ async function loadUnwatched(spec: ThreadSpec, models: ModelLoader): Promise<Loa
 }
 
 async function loadPipeline(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   [first, ...others]: readonly StageSpec[],
   models: ModelLoader,
 ): Promise<LoadedScript> {
@@ -91,7 +91,7 @@ interface LoadedStage {
 
 /** Loads the first stage, which takes the request: any kind of script, or a model with its built-in script. */
 async function loadFirst(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   stage: StageSpec,
   models: ModelLoader,
 ): Promise<LoadedStage & Pick<LoadedScript, 'script' | 'input' | 'notes'>> {
@@ -116,7 +116,7 @@ async function loadFirst(
   return { stage: scriptStage(stage.name, () => undefined, rowsAreIndependent), script, input, output, notes }
 }
 
-async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
+async function loadStage(spec: ServiceSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     return { stage: modelStage(stage.name, model, stage.maxRows), model }
@@ -135,12 +135,12 @@ async function loadStage(spec: ThreadSpec, stage: StageSpec, models: ModelLoader
   return { stage: scriptStage(stage.name, run, rowsAreIndependent), output: module.output }
 }
 
-function rowSettingsOf({ definition }: ThreadSpec): RowSettings {
+function rowSettingsOf({ definition }: ServiceSpec): RowSettings {
   const { missing, input } = definition
   return { missing, ...(input.columns && { columns: input.columns }) }
 }
 
-function contextFor(spec: ThreadSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {
+function contextFor(spec: ServiceSpec, models: ModelLoader, accelerator: ServiceDefinition['accelerator']) {
   return {
     modelDir: spec.modelDir,
     loadModel: async (name?: string) => models.load(name, accelerator),

@@ -1,5 +1,5 @@
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { hasScript, type ModelPath, type ThreadSpec } from '../../models/repository/service-spec.ts'
+import { hasScript, type ModelPath, type ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { listNames, type ModelSession, type TensorInfo } from '../../models/session/model-session.ts'
 import type { Placement } from '../../models/session/placement.ts'
@@ -69,7 +69,7 @@ export interface LoadedService {
   /** Most rows of a request. */
   readonly maxRows: number
   readonly runLimits: RunLimits
-  readonly response: ThreadSpec['definition']['response']
+  readonly response: ServiceSpec['definition']['response']
 }
 
 /**
@@ -78,7 +78,7 @@ export interface LoadedService {
  * @throws ServiceLoadError saying what the owner of the service has to fix
  */
 export async function loadService(
-  spec: ThreadSpec,
+  spec: ServiceSpec,
   parts: WorkerParts,
 ): Promise<{ service: LoadedService; report: LoadReport }> {
   Tensor.takes = spec.definition.missing === 'error' ? 'none' : 'all'
@@ -158,7 +158,7 @@ function rowsMayShareRequest(sharing: RowSharing, inputs: readonly TensorInfo[])
 }
 
 /** Remarks for the owner: why rows do not share runs, or that they do although the graph does not prove it. */
-function sharingNotes(spec: ThreadSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
+function sharingNotes(spec: ServiceSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
   const isSaidToShare = spec.definition.batching.rowsAreIndependent === true
   if (sharing.kind === 'alone') {
     const remark =

@@ -1,7 +1,7 @@
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 
 /** Tells the owner of a service about runs that are to be shared by more threads than there are processors for them. */
-export function threadCountNotes({ definition, stages }: ThreadSpec, processorCount: number): string[] {
+export function threadCountNotes({ definition, stages }: ServiceSpec, processorCount: number): string[] {
   const models = stages
     ? stages.filter(({ model }) => model !== undefined).map(stage => ({ ...stage, where: `stage "${stage.name}": ` }))
     : [{ accelerator: definition.accelerator, where: '' }]

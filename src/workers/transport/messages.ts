@@ -1,112 +1,163 @@
-import type { MessagePort } from 'node:worker_threads'
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
+import { MessagePort } from 'node:worker_threads'
+import { isErrorCode } from '../../errors.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
-import { maxDispatchSize, progress, type RunStats } from '../../scheduling/dispatch.ts'
-import type { Timings } from '../../scheduling/inference-result.ts'
+import type { RunStats } from '../../scheduling/dispatch.ts'
+import { isDtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
+import { elementCount, type Shape } from '../../tensor/shape.ts'
 import type { PackedRequests, PackedResults } from './packed-dispatch.ts'
-import type { TracePlace } from './run-trace.ts'
+import type { RecordLocation } from './run-records.ts'
 
-/** What a thread is started with. */
-export interface BlankThreadData {
-  readonly gate: SharedArrayBuffer
-  /** All that is said between a thread and its owner; `parentPort` belongs to whatever the scripts there import. */
+/** The data that a thread is started with, before it has a service. */
+export interface WorkerBootData {
+  /** Memory of the native-call guard. */
+  readonly guard: SharedArrayBuffer
+  /** Carries all messages between a thread and its owner; `parentPort` belongs to whatever the scripts in the thread import. */
   readonly port: MessagePort
 }
 
-/** The first message to a thread: what makes it a thread of a service. */
-export interface ThreadStart {
-  readonly spec: ThreadSpec
-  readonly board: SharedArrayBuffer
-  /** Where it writes down what it runs; undefined: nowhere. */
-  readonly trace: TracePlace | undefined
+/** The first message to a thread: the service that it is to load. */
+export interface ServiceAssignment {
+  readonly spec: ServiceSpec
+  /** Memory of the request states. */
+  readonly states: SharedArrayBuffer
+  /** Where the thread records what it runs; undefined: nowhere. */
+  readonly record: RecordLocation | undefined
 }
 
-/** To the thread: score these. One dispatch at a time. */
-export interface ToThread extends PackedRequests {
-  /** Which of the requests that the last dispatch yielded go on, by position; they come before the others. Absent: none. */
+/** A further message to a thread: requests to score. One dispatch at a time. */
+export interface DispatchMessage extends PackedRequests {
+  /** Positions in the last `yielded` of the requests to resume; they come before the others. Absent: none. */
   readonly resumed?: readonly number[] | undefined
 }
 
-/** From the thread. */
-export type FromThread =
+/** A message of a thread. */
+export type WorkerMessage =
   | { readonly type: 'loaded'; readonly report: LoadReport }
   | { readonly type: 'load-failed'; readonly reason: string }
   | ({
       readonly type: 'results'
       readonly indexes: readonly number[]
       readonly results: PackedResults
-      /** Nothing of the dispatch is left. */
+      /** The dispatch is done. */
       readonly isLast: boolean
-      /** Requests that it has begun and holds for the next dispatch, which may resume them. Only with `isLast`. */
+      /** Indexes of the requests that the thread holds for the next dispatch to resume; only with `isLast`. Absent: none. */
       readonly yielded?: readonly number[] | undefined
     } & RunStats)
 
-/** Numbers that an answer has. */
-const timeCount = 4
+type Fields = Readonly<Record<string, unknown>>
 
 /**
- * What thread and owner both see while the thread computes and answers no message: a start time and the state of
- * each request of the dispatch. Its times are here as well, because numbers in messages cost more. They are written
- * before the answer is told, and stay until another request gets its place.
+ * Checks a message of a worker, where code of a service's owner runs: nothing in it is taken on trust.
+ *
+ * @param expected  1 at each index of the dispatch whose result may come; what a message settles becomes 0
+ * @returns undefined for a message that our runtime would not send
  */
-export class ProgressBoard {
-  static readonly bytes = 8 + (4 + 8 * timeCount) * maxDispatchSize
-  readonly #startedAt: Float64Array
-  readonly #states: Int32Array
-  readonly #times: Float64Array
-
-  constructor(memory: SharedArrayBuffer) {
-    this.#startedAt = new Float64Array(memory, 0, 1)
-    this.#states = new Int32Array(memory, 8, maxDispatchSize)
-    this.#times = new Float64Array(memory, 8 + 4 * maxDispatchSize, timeCount * maxDispatchSize)
+export function readWorkerMessage(message: unknown, expected: Uint8Array): WorkerMessage | undefined {
+  if (!isFields(message)) return undefined
+  switch (message.type) {
+    case 'loaded':
+      return isReport(message.report) ? (message as unknown as WorkerMessage) : undefined
+    case 'load-failed':
+      return typeof message.reason === 'string' ? (message as unknown as WorkerMessage) : undefined
+    case 'results':
+      return isResults(message, expected) ? (message as unknown as WorkerMessage) : undefined
+    default:
+      return undefined
   }
+}
 
-  clear(requestCount: number): void {
-    for (let index = 0; index < requestCount; index++) Atomics.store(this.#states, index, 0)
-  }
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null
+}
 
-  set(index: number, state: number): void {
-    Atomics.store(this.#states, index, state)
-  }
+/** Checks the members that we compute with; the others are only shown. */
+function isReport(report: unknown): boolean {
+  if (!isFields(report)) return false
+  const { scriptKind, takesHeaders, executionProvider, inputs, outputs, isBatchable, notes, loadMs, warmUpMs } = report
+  return (
+    ['raw', 'typed', 'rawHttp'].includes(scriptKind as string) &&
+    [takesHeaders, isBatchable].every(each => typeof each === 'boolean') &&
+    typeof executionProvider === 'string' &&
+    [inputs, outputs].every(each => Array.isArray(each) && each.every(isTensorInfo)) &&
+    Array.isArray(notes) &&
+    notes.every(each => typeof each === 'string') &&
+    [loadMs, warmUpMs].every(each => typeof each === 'number')
+  )
+}
 
-  /** One of both sides wins: the thread that begins a request, or its owner that takes it back. */
-  change(index: number, from: number, to: number): boolean {
-    return Atomics.compareExchange(this.#states, index, from, to) === from
-  }
+function isTensorInfo(info: unknown): boolean {
+  return isFields(info) && typeof info.name === 'string' && typeof info.dtype === 'string' && isShape(info.shape)
+}
 
-  /** What the thread is at: being run, or decoded. */
-  begun(requestCount: number): number[] {
-    const indexes: number[] = []
-    for (let index = 0; index < requestCount; index++) {
-      const state = this.get(index)
-      if (state === progress.running || state === progress.decoding) indexes.push(index)
-    }
-    return indexes
-  }
+/** A shape may be absent: any shape is taken. */
+function isShape(shape: unknown): boolean {
+  return shape === undefined || Array.isArray(shape)
+}
 
-  get(index: number): number {
-    return Atomics.load(this.#states, index)
+function isResults({ indexes, results, isLast, yielded = [], runs, bisected }: Fields, expected: Uint8Array): boolean {
+  if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
+  const { texts, others } = results
+  if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
+  if (!Array.isArray(yielded) || (yielded.length > 0 && !isLast)) return false
+  if (!takeIndexes(indexes, expected) || !takeIndexes(yielded, expected)) return false
+  let textCount = 0
+  for (const text of texts) {
+    if (typeof text === 'string') textCount++
+    else if (text !== undefined) return false
   }
+  let last = -1
+  for (const other of others) {
+    if (!Array.isArray(other) || !isOtherResult(other[1])) return false
+    const [position] = other
+    if (!Number.isInteger(position) || position <= last || position >= texts.length) return false
+    if (texts[position] !== undefined) return false
+    last = position
+  }
+  if (textCount + others.length !== texts.length) return false
+  return Array.isArray(runs) && runs.length % 3 === 0 && runs.every(isCount) && isCount(bisected)
+}
 
-  setTimings(index: number, batchMs: number, decodeMs: number, runMs: number, encodeMs: number): void {
-    const at = index * timeCount
-    this.#times[at] = batchMs
-    this.#times[at + 1] = decodeMs
-    this.#times[at + 2] = runMs
-    this.#times[at + 3] = encodeMs
+/** @returns false where an index is not expected, or stands there twice */
+function takeIndexes(indexes: readonly unknown[], expected: Uint8Array): boolean {
+  for (const index of indexes) {
+    if (typeof index !== 'number' || expected[index] !== 1) return false
+    expected[index] = 0
   }
+  return true
+}
 
-  timings(index: number): Timings {
-    const at = index * timeCount
-    const time = (offset: number) => this.#times[at + offset] as number
-    return { queueMs: 0, batchMs: time(0), decodeMs: time(1), runMs: time(2), encodeMs: time(3) }
-  }
+/** Whether a result that is not text is one: a failure, tensors, or the response of a script that takes raw requests. */
+function isOtherResult(result: unknown): boolean {
+  if (!isFields(result)) return false
+  if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
+  if (result.kind === 'tensors') return isFields(result.outputs) && Object.values(result.outputs).every(isTensor)
+  const { kind, status, headers, body } = result
+  return (
+    kind === 'response' &&
+    Number.isInteger(status) &&
+    (status as number) >= 200 &&
+    (status as number) <= 599 &&
+    Array.isArray(headers) &&
+    headers.every(pair => Array.isArray(pair) && pair.length === 2 && pair.every(each => typeof each === 'string')) &&
+    (body instanceof Uint8Array || body instanceof MessagePort) // a port: the body is streamed
+  )
+}
 
-  set startedAt(time: number) {
-    this.#startedAt[0] = time
-  }
+/** Whether the elements are of the type and as many as the shape says. */
+function isTensor(tensor: unknown): boolean {
+  if (!isFields(tensor)) return false
+  const { dtype, shape, data, classes } = tensor
+  if (typeof dtype !== 'string' || !isDtype(dtype) || !Array.isArray(shape) || !shape.every(Number.isInteger))
+    return false
+  const isTyped =
+    dtype === 'string'
+      ? Array.isArray(data) && data.every(each => typeof each === 'string')
+      : typedArrays[dtype] !== undefined && data instanceof typedArrays[dtype]
+  if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
+  return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
+}
 
-  get startedAt(): number {
-    return this.#startedAt[0] as number
-  }
+function isCount(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && Number.isFinite(value)
 }

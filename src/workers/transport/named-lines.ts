@@ -1,11 +1,11 @@
 import type { Readable, Writable } from 'node:stream'
 
-/** A line that goes on beyond this is broken: what a script writes must not pile up. */
+/** A longer line is broken up: what a script writes must not pile up. */
 const maxLineLength = 65_536
 
 /**
- * Passes on what a thread prints, each line under the name of its service, so that no script can write a line that looks
- * like the server's or another service's.
+ * Forwards what a worker prints, each line under the name of its service, so that no script can write a line that looks like
+ * one of the server or of another service.
  */
 export function passOnLines(service: string, from: Readable, to: Writable): void {
   let rest = ''
@@ -25,10 +25,10 @@ export function passOnLines(service: string, from: Readable, to: Writable): void
   from.on('end', () => write(rest === '' ? [] : [rest]))
 }
 
-/** Whatever a terminal or a viewer of logs may take for the end of a line. */
+/** Everything that a terminal or a log viewer may take for the end of a line. */
 const lineEnd = /\r?\n|[\r\v\f\u0085\u2028\u2029]/
 
-/** Control characters, which move the cursor of a terminal, are shown, not sent. */
+/** Escapes control characters, which would move the cursor of a terminal. */
 function shown(line: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are the subject
   return line.replace(/[\0-\x08\x0e-\x1f\x7f-\x9f]/g, unit => `\\x${unit.charCodeAt(0).toString(16).padStart(2, '0')}`)

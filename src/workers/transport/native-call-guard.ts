@@ -2,10 +2,10 @@ const inside = 0
 const closed = 1
 
 /**
- * Keeps a thread from being ended inside ONNX Runtime. Its binding throws when JavaScript ends under it, where nobody can
- * catch it: the whole process aborts (1.30, `terminate called after throwing an instance of 'Napi::Error'`).
+ * Keeps a thread from being ended inside ONNX Runtime. Its binding throws when JavaScript ends under it, where nothing can
+ * catch that: the whole process aborts (1.30, `terminate called after throwing an instance of 'Napi::Error'`).
  */
-export class NativeGate {
+export class NativeCallGuard {
   static readonly bytes = 8
   readonly #state: Int32Array
 
@@ -13,7 +13,7 @@ export class NativeGate {
     this.#state = new Int32Array(memory)
   }
 
-  /** The thread goes in; where its owner has closed the gate, it waits here for its end. */
+  /** The thread enters native code. Once the owner has closed the guard, it waits here for its end instead. */
   enter(): void {
     Atomics.store(this.#state, inside, 1)
     if (Atomics.load(this.#state, closed) === 0) return
@@ -21,13 +21,13 @@ export class NativeGate {
     Atomics.wait(this.#state, closed, 1)
   }
 
-  /** For a thread that has ended by itself, its owner says so. */
+  /** The thread leaves native code. The owner says so for a thread that has ended by itself. */
   leave(): void {
     Atomics.store(this.#state, inside, 0)
     Atomics.notify(this.#state, inside)
   }
 
-  /** Lets nobody in any more, and waits for the thread to come out: as long as a run of the model takes. */
+  /** Keeps the thread out from now on, and waits for it to leave: as long as a run of the model takes. */
   async close(): Promise<void> {
     Atomics.store(this.#state, closed, 1)
     while (Atomics.load(this.#state, inside) === 1) await Atomics.waitAsync(this.#state, inside, 1).value

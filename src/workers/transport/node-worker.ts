@@ -2,114 +2,114 @@ import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker
 import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
 import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
-import type { ThreadSpec } from '../../models/repository/service-spec.ts'
-import { progress } from '../../scheduling/dispatch.ts'
+import type { ServiceSpec } from '../../models/repository/service-spec.ts'
+import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
-import type { InferenceResult } from '../../scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../pool/worker-thread.ts'
-import { type FromThread, ProgressBoard, type ThreadStart, type ToThread } from './messages.ts'
+import type { WorkerEvent, WorkerThread } from '../pool/worker-thread.ts'
+import { type DispatchMessage, readWorkerMessage, type ServiceAssignment, type WorkerMessage } from './messages.ts'
 import { passOnLines } from './named-lines.ts'
-import type { NativeGate } from './native-call-guard.ts'
+import type { NativeCallGuard } from './native-call-guard.ts'
 import { buffersToMove, packRequests, unpackResults } from './packed-dispatch.ts'
-import { takeBlankThread } from './prewarmed-worker.ts'
-import { readFromThread } from './read-worker-message.ts'
+import { takePrewarmedWorker } from './prewarmed-worker.ts'
+import { RequestStates } from './request-states.ts'
 import type { RunRecords } from './run-records.ts'
 import { receiveBody } from './streamed-body.ts'
-import { asPerformanceNow, threadClock } from './thread-clock.ts'
 
-/** A `ScoringThread` on a Node.js worker thread. Its crash, endless loop or `process.exit` ends the thread only. */
-export class WorkerScoringThread implements ScoringThread {
+interface NodeWorkerOptions {
+  readonly maxMemoryMb: number
+  readonly onEvent: (event: WorkerEvent) => void
+  /** Where the thread records what it runs; absent: nowhere. */
+  readonly records?: RunRecords | undefined
+}
+
+/** A `WorkerThread` on a Node.js worker thread. A crash, an endless loop or `process.exit` in it ends the thread only. */
+export class NodeWorker implements WorkerThread {
   readonly #worker: Worker
   readonly #port: MessagePort
-  readonly #events: ThreadEvents
-  readonly #board: ProgressBoard
-  readonly #gate: NativeGate
+  readonly #onEvent: (event: WorkerEvent) => void
+  readonly #states: RequestStates
+  readonly #guard: NativeCallGuard
   readonly #providers: ReturnType<typeof providersOfService>
   /** Node.js forgets the id of a thread that has ended. */
   readonly #threadId: number
-  /** What its answers are marked with: another thread of the service may have found another provider. */
+  /** The mark of its results: another worker of the service may have found another provider. */
   #executionProvider: string | undefined
-  #end: ThreadEnd | undefined
-  /** Milliseconds that the script may take for a piece of a body. */
+  #exit: Omit<WorkerEvent & { kind: 'exited' }, 'kind'> | undefined
+  /** The longest time that a script may take for a piece of a streamed body. */
   readonly #timeoutMs: number
-  /** Bodies that are on their way out. */
-  #streams = 0
+  #streamCount = 0
   #isLoaded = false
-  /** It has a dispatch, and has not said that nothing of it is left. */
+  /** Whether a dispatch is under way. */
   #isBusy = false
-  /** It said what it must not say: nothing more is heard of it. */
+  /** The thread sent what no thread of ours sends: it is not listened to any more. */
   #isBroken = false
-  /** Places of the dispatch whose answers have not come; those that were taken back are among them. */
-  readonly #inHand = new Set<number>()
+  /** 1 for each index of the dispatch whose result has not come, also if the request was taken back. */
+  readonly #expected = new Uint8Array(maxDispatchSize)
 
-  /**
-   * @param records  where the thread writes down what it runs; undefined: nowhere
-   */
-  constructor(spec: ThreadSpec, maxMemoryMb: number, events: ThreadEvents, records?: RunRecords) {
-    const { worker, port, gate } = takeBlankThread(maxMemoryMb)
+  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, records }: NodeWorkerOptions) {
+    const { worker, port, guard } = takePrewarmedWorker(maxMemoryMb)
     this.#worker = worker
     this.#port = port
-    this.#events = events
-    this.#gate = gate
+    this.#onEvent = onEvent
+    this.#guard = guard
     this.#timeoutMs = spec.definition.limits.timeoutMs
-    const board = new SharedArrayBuffer(ProgressBoard.bytes)
-    this.#board = new ProgressBoard(board)
+    const states = new SharedArrayBuffer(RequestStates.bytes)
+    this.#states = new RequestStates(states)
     this.#providers = providersOfService(spec)
-    const trace = records?.take()
-    const start: ThreadStart = { spec, board, trace }
+    const record = records?.take()
+    const start: ServiceAssignment = { spec, states, record }
     port.postMessage(start)
     this.#threadId = worker.threadId
-    passOnLines(spec.service, this.#worker.stdout, process.stdout)
-    passOnLines(spec.service, this.#worker.stderr, process.stderr)
+    passOnLines(spec.service, worker.stdout, process.stdout)
+    passOnLines(spec.service, worker.stderr, process.stderr)
     port.on('message', message => this.#receive(message))
     port.on('messageerror', () => this.#receive(undefined))
     port.unref() // as its worker: an idle thread keeps no process alive
-    this.#worker.on('error', (error: Error & { code?: string }) => {
-      const kind = error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? 'out-of-memory' : 'ended'
-      this.#end ??= { kind, detail: error.message }
+    worker.on('error', (error: Error & { code?: string }) => {
+      this.#exit ??= { isOutOfMemory: error.code === 'ERR_WORKER_OUT_OF_MEMORY', detail: error.message }
     })
-    this.#worker.on('exit', code => {
-      // What it said last may still be on its way.
+    worker.on('exit', code => {
+      // Its last messages may still be on their way.
       for (let last = receiveMessageOnPort(port); last; last = receiveMessageOnPort(port)) this.#receive(last.message)
       port.close()
-      if (trace) records?.giveBack(trace)
+      if (record) records?.giveBack(record)
       webgpuMutex().unlock(this.#threadId)
       if ([...this.#providers].some(provider => provider !== 'cpu')) removeProfiles(this.#threadId)
-      events.onEnd(this.#end ?? { kind: 'ended', detail: `exit code ${code}` })
+      onEvent({ kind: 'exited', ...(this.#exit ?? { isOutOfMemory: false, detail: `exit code ${code}` }) })
     })
   }
 
-  dispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
+  dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
     const count = resumed.length + requests.length
-    this.#board.clear(count)
-    this.#board.startedAt = threadClock()
+    this.#states.clear(count)
+    this.#states.markStart()
     this.#isBusy = true
-    this.#inHand.clear()
-    for (let index = 0; index < count; index++) this.#inHand.add(index)
+    this.#expected.fill(0)
+    this.#expected.fill(1, 0, count)
     const packed = packRequests(requests)
-    const message: ToThread = resumed.length > 0 ? { ...packed, resumed } : packed
+    const message: DispatchMessage = resumed.length > 0 ? { ...packed, resumed } : packed
     this.#port.postMessage(message, buffersToMove(packed))
   }
 
   isRunning(index: number): boolean {
-    return this.#board.get(index) === progress.running
+    return this.#states.get(index) === requestState.running
   }
 
   isDecoding(index: number): boolean {
-    return this.#board.get(index) === progress.decoding
+    return this.#states.get(index) === requestState.decoding
   }
 
   isAnswered(index: number): boolean {
-    return this.#board.get(index) === progress.answered
+    return this.#states.get(index) === requestState.answered
   }
 
-  withdraw(index: number): boolean {
-    const { waiting, decoding, withdrawn } = progress
-    return [waiting, decoding].some(from => this.#board.change(index, from, withdrawn))
+  takeBack(index: number): boolean {
+    const { waiting, decoding, takenBack } = requestState
+    return this.#states.change(index, waiting, takenBack) || this.#states.change(index, decoding, takenBack)
   }
 
   runningSince(): number {
-    return asPerformanceNow(this.#board.startedAt)
+    return this.#states.startedAt
   }
 
   computedMs(): number {
@@ -117,7 +117,7 @@ export class WorkerScoringThread implements ScoringThread {
   }
 
   get isStreaming(): boolean {
-    return this.#streams > 0
+    return this.#streamCount > 0
   }
 
   async memoryMb(): Promise<number | undefined> {
@@ -131,60 +131,52 @@ export class WorkerScoringThread implements ScoringThread {
     }
   }
 
-  /** Ends the thread, which may first have to come out of a run of its model: nothing else can end that. */
-  async end(): Promise<void> {
-    await this.#gate.close()
+  /** Ends the thread. It first has to leave a run of its model, which nothing else can end. */
+  async terminate(): Promise<void> {
+    await this.#guard.close()
     if (this.#providers.has('webgpu')) await webgpuMutex().lockForEnd(this.#threadId)
     await this.#worker.terminate()
   }
 
-  /** Its owner's code may have said this: whatever a thread of ours would not say now ends the thread. */
+  /** Code of a service's owner can send messages too: one that our runtime would not send now ends the thread. */
   #receive(given: unknown): void {
     if (this.#isBroken) return
-    const events = this.#events
-    const message = readFromThread(given, index => this.#inHand.has(index))
+    const message = readWorkerMessage(given, this.#expected)
     if (!message || !this.#isExpected(message)) return this.#break()
     switch (message.type) {
-      case 'loaded':
+      case 'loaded': {
+        const { report } = message
         this.#isLoaded = true
-        if (this.#providers.size > 1) this.#executionProvider = message.report.executionProvider
-        return events.onLoaded(message.report)
+        if (this.#providers.size > 1) this.#executionProvider = report.executionProvider
+        return this.#onEvent({ kind: 'loaded', report })
+      }
       case 'load-failed':
-        events.onLoadFailed(message.reason)
-        void this.end()
-        return
+        return this.#onEvent({ kind: 'load-failed', reason: message.reason })
       case 'results': {
-        const { indexes, results } = message
-        for (const index of indexes) this.#inHand.delete(index)
-        events.onRuns(message)
-        const timings = (position: number) => this.#board.timings(indexes[position] as number)
-        const unpacked = unpackResults(results, timings, port => this.#receiveBody(port))
-        events.onAnswers(indexes, this.#marked(unpacked))
-        if (!message.isLast) return
-        this.#isBusy = false
-        events.onIdle(message.yielded ?? [])
+        const { indexes, isLast, yielded = [], runs, bisected } = message
+        if (isLast) this.#isBusy = false
+        const results = unpackResults(message.results, {
+          executionProvider: this.#executionProvider,
+          timings: position => this.#states.timings(indexes[position] as number),
+          receiveBody: port => this.#receiveBody(port),
+        })
+        this.#onEvent({ kind: 'results', indexes, results, isLast, yielded, runs, bisected })
       }
     }
   }
 
   #receiveBody(port: MessagePort): ReadableStream<Uint8Array> {
-    this.#streams++
-    return receiveBody(port, this.#timeoutMs, () => this.#streams--)
+    this.#streamCount++
+    return receiveBody(port, this.#timeoutMs, () => this.#streamCount--)
   }
 
-  #isExpected({ type }: FromThread): boolean {
+  #isExpected({ type }: WorkerMessage): boolean {
     return type === 'loaded' || type === 'load-failed' ? !this.#isLoaded : this.#isBusy
   }
 
   #break(): void {
     this.#isBroken = true
-    this.#end = { kind: 'ended', detail: 'it sent a message that no scoring thread sends' }
-    void this.end()
-  }
-
-  #marked(results: readonly InferenceResult[]): readonly InferenceResult[] {
-    const executionProvider = this.#executionProvider
-    if (executionProvider === undefined) return results
-    return results.map(result => (result.kind === 'failure' ? result : { ...result, executionProvider }))
+    this.#exit = { isOutOfMemory: false, detail: 'it sent a message that no scoring thread sends' }
+    void this.terminate()
   }
 }

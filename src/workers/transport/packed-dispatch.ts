@@ -6,56 +6,65 @@ import type { Failure, InferenceResult, Output, TensorOutputs, Timings } from '.
 import { Tensor } from '../../tensor/tensor.ts'
 
 /**
- * A dispatch as it crosses to the thread. Every object that crosses is written and read key by key, and every buffer is
- * allocated anew, so small bodies share one buffer and what is alike is said once.
+ * A dispatch as it crosses to the thread. Every object in a message is written and read key by key, and every buffer is
+ * allocated anew, so small bodies share one buffer, and what requests have in common is written once.
  */
 export interface PackedRequests {
-  /** The small bodies, one after the other, each at a multiple of 8 bytes, so that numbers in it can be read in place. */
+  /** The small bodies, one after the other, each from a multiple of 8 bytes on, so that its numbers can be read without a copy. */
   readonly small: Uint8Array
-  /** Bytes of each body in `small`; -1: it is the next one of `moved`. */
+  /** Bytes of each body in `small`; -1: the body is the next one of `moved`. */
   readonly lengths: readonly number[]
   readonly moved: readonly Uint8Array[]
-  /** One for all, or one for each; as with `contentType`. */
+  /** One for all requests, or a list; so is `contentType`. */
   readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
-  /** Inputs of those that came as tensors; copied as they cross. */
+  /** Inputs of the requests that came as tensors, which are copied. */
   readonly tensors: readonly (PackedTensors | undefined)[] | undefined
-  /** What the log calls them, a line each; empty: it has no id. Ids come in headers, which have no line ends. */
+  /** Ids of the requests, a line each; empty: there is none. Ids come in headers, which have no line ends. */
   readonly ids: string
 }
 
 export function packRequests(requests: readonly InferenceRequest[]): PackedRequests {
-  let bytes = 0
+  const [first] = requests
   const lengths: number[] = []
   const moved: Uint8Array[] = []
-  for (const { body } of requests) {
-    const isMoved = body.length >= movedFromBytes
-    lengths.push(isMoved ? -1 : body.length)
-    if (isMoved) moved.push(body)
-    else bytes += aligned(body.length)
+  let smallBytes = 0
+  let hasOneCodec = true
+  let hasOneType = true
+  let hasDetails = false
+  let hasTensors = false
+  let ids = ''
+  for (const { body, codec, contentType, details, tensors, id } of requests) {
+    if (body.length >= movedFromBytes) {
+      lengths.push(-1)
+      moved.push(body)
+    } else {
+      lengths.push(body.length)
+      smallBytes += aligned(body.length)
+    }
+    hasOneCodec &&= codec === first?.codec
+    hasOneType &&= contentType === first?.contentType
+    hasDetails ||= details !== undefined
+    hasTensors ||= tensors !== undefined
+    ids += lengths.length === 1 ? (id ?? '') : `\n${id ?? ''}`
   }
-  const small = new Uint8Array(bytes)
+  const small = new Uint8Array(smallBytes)
   let offset = 0
   for (const { body } of requests) {
     if (body.length >= movedFromBytes) continue
     small.set(body, offset)
     offset += aligned(body.length)
   }
-  const first = requests[0]
-  const isAlike = requests.every(({ contentType }) => contentType === first?.contentType)
-  const hasOneCodec = requests.every(({ codec }) => codec === first?.codec)
   return {
     small,
     lengths,
     moved,
     codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
-    contentType: isAlike ? first?.contentType : requests.map(({ contentType }) => contentType),
-    details: requests.some(({ details }) => details) ? requests.map(({ details }) => details) : undefined,
-    tensors: requests.some(({ tensors }) => tensors)
-      ? requests.map(({ tensors }) => tensors && packTensors(tensors))
-      : undefined,
-    ids: requests.map(({ id }) => id ?? '').join('\n'),
+    contentType: hasOneType ? first?.contentType : requests.map(({ contentType }) => contentType),
+    details: hasDetails ? requests.map(({ details }) => details) : undefined,
+    tensors: hasTensors ? requests.map(({ tensors }) => tensors && packTensors(tensors)) : undefined,
+    ids,
   }
 }
 
@@ -63,10 +72,10 @@ function aligned(length: number): number {
   return Math.ceil(length / 8) * 8
 }
 
-/** Buffers to move rather than copy. */
+/** @returns the buffers to move rather than copy */
 export function buffersToMove({ small, moved }: PackedRequests): ArrayBuffer[] {
   const bodies = moved.map(body => body.buffer as ArrayBuffer)
-  // `small` is a copy already, that nobody else needs; moving pays from some size on.
+  // `small` is a copy already; moving it pays from some size on.
   return small.byteLength < 65_536 ? bodies : [small.buffer as ArrayBuffer, ...bodies]
 }
 
@@ -97,16 +106,16 @@ export function unpackRequests({
   })
 }
 
-/** A result as it crosses: a body that is still to come has a port of its own. Timings are on the progress board. */
+/** A result as it crosses: a streamed body is a port. Timings are in the shared request states. */
 export type CrossingResult =
   | Exclude<Output<Uint8Array | MessagePort>, TensorOutputs>
   | { readonly kind: 'tensors'; readonly outputs: PackedTensors }
   | Failure
 
-/** Results on their way back: text, which most are, as a list. */
+/** Results as they cross: text, which most are, in a list. */
 export interface PackedResults {
   readonly texts: readonly (string | undefined)[]
-  /** Those that are not text, by their position. */
+  /** The results that are not text, in order of their positions. */
   readonly others: readonly (readonly [position: number, result: CrossingResult])[]
 }
 
@@ -121,25 +130,37 @@ export function packResults(results: readonly CrossingResult[]): PackedResults {
   return { texts, others }
 }
 
-/**
- * @param timings      of the result at a position
- * @param receiveBody  makes a stream of the port that a body comes over
- */
+/** What the owner of a worker adds to its results. */
+interface ResultSources {
+  /** The mark of every result that is no failure, where workers of the service may run on different providers. */
+  readonly executionProvider: string | undefined
+  readonly timings: (position: number) => Timings
+  /** Makes a stream of the port that a body comes over. */
+  readonly receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>
+}
+
 export function unpackResults(
   { texts, others }: PackedResults,
-  timings: (position: number) => Timings,
-  receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>,
+  { executionProvider, timings, receiveBody }: ResultSources,
 ): InferenceResult[] {
-  const results = texts.map(
-    (text, position): InferenceResult => ({ kind: 'encoded', body: text as string, timings: timings(position) }),
-  )
+  const mark = executionProvider === undefined ? undefined : { executionProvider }
+  const results: InferenceResult[] = []
+  for (let position = 0; position < texts.length; position++) {
+    const body = texts[position] as string
+    results.push({ kind: 'encoded', body, timings: timings(position), ...mark })
+  }
   for (const [position, result] of others) {
     if (result.kind === 'failure') results[position] = result
     else if (result.kind === 'tensors')
-      results[position] = { kind: 'tensors', outputs: unpackTensors(result.outputs), timings: timings(position) }
+      results[position] = {
+        kind: 'tensors',
+        outputs: unpackTensors(result.outputs),
+        timings: timings(position),
+        ...mark,
+      }
     else if (result.kind === 'response') {
       const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
-      results[position] = { ...result, body, timings: timings(position) }
+      results[position] = { ...result, body, timings: timings(position), ...mark }
     }
   }
   return results

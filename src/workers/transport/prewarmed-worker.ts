@@ -2,21 +2,26 @@ import '../../adapters/onnxruntime/telemetry-off.ts'
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
-import { heapLimitsOf } from './heap-limits.ts'
-import type { BlankThreadData } from './messages.ts'
-import { NativeGate } from './native-call-guard.ts'
-import { threadEntry } from './thread-entry.ts'
+import { heapLimits } from './heap-limits.ts'
+import type { WorkerBootData } from './messages.ts'
+import { NativeCallGuard } from './native-call-guard.ts'
 
-/** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ThreadStart`. */
-export interface BlankThread {
+/** The file that a worker starts from: the bundle beside this one, or the source when run from source. */
+const entryFile = new URL(
+  import.meta.url.endsWith('.ts') ? '../../compose/scoring-thread.ts' : './scoring-thread.cjs',
+  import.meta.url,
+)
+
+/** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ServiceAssignment`. */
+export interface PrewarmedWorker {
   readonly worker: Worker
-  /** What its owner says to it, and hears of it. */
+  /** Carries the messages between the thread and its owner. */
   readonly port: MessagePort
-  readonly gate: NativeGate
+  readonly guard: NativeCallGuard
   readonly maxMemoryMb: number
 }
 
-/** What the platform puts into the environment for itself, and what opens the vault: storage, telemetry, who the app is. */
+/** Variables of the platform that hold its secrets: storage, telemetry, the identity of the app, the key vault. */
 const platformSecrets =
   /^AzureWebJobs|CONNECTION_?STRING|INSTRUMENTATION_?KEY|^(IDENTITY|MSI)_|ENCRYPTION_KEY$|^WEBSITE_CONTENTAZUREFILE|^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE|PASSWORD|FEDERATED_TOKEN)|^SCORING_KEY_VAULT_TEST_/i
 
@@ -24,45 +29,45 @@ function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !platformSecrets.test(name)))
 }
 
-let spare: BlankThread | undefined
+let prewarmed: PrewarmedWorker | undefined
 
-/** Has a thread ready for the first service whose threads may hold so much memory. */
-export function startSpareThread(maxMemoryMb: number): BlankThread {
-  const started = startBlankThread(maxMemoryMb)
-  spare = started
-  // Whoever wants a thread then starts one, and is told the reason, which is the same.
+/** Starts a worker for the first service whose workers may hold this much memory. */
+export function prewarmWorker(maxMemoryMb: number): PrewarmedWorker {
+  const started = startWorkerThread(maxMemoryMb)
+  prewarmed = started
+  // The service that needs a worker then starts one, and reports the same reason.
   const forget = () => {
-    if (spare === started) spare = undefined
+    if (prewarmed === started) prewarmed = undefined
   }
   started.worker.on('error', forget)
   started.worker.on('exit', forget)
   return started
 }
 
-/** The spare thread, if it suits, or else a new one. */
-export function takeBlankThread(maxMemoryMb: number): BlankThread {
-  if (spare?.maxMemoryMb !== maxMemoryMb) return startBlankThread(maxMemoryMb)
-  const taken = spare
-  spare = undefined
+/** Takes the prewarmed worker, if its memory limit suits, or starts a worker. */
+export function takePrewarmedWorker(maxMemoryMb: number): PrewarmedWorker {
+  if (prewarmed?.maxMemoryMb !== maxMemoryMb) return startWorkerThread(maxMemoryMb)
+  const taken = prewarmed
+  prewarmed = undefined
   return taken
 }
 
-/** Ends the spare thread, if nobody has taken it. */
-export async function endSpareThread(): Promise<void> {
-  const unused = spare
-  spare = undefined
-  await unused?.gate.close()
+/** Ends the prewarmed worker, if no service has taken it. */
+export async function endPrewarmedWorker(): Promise<void> {
+  const unused = prewarmed
+  prewarmed = undefined
+  await unused?.guard.close()
   await unused?.worker.terminate()
 }
 
-function startBlankThread(maxMemoryMb: number): BlankThread {
-  webgpuMutex() // threads that start from here on have the same
-  const memory = new SharedArrayBuffer(NativeGate.bytes)
-  const gate = new NativeGate(memory)
-  gate.enter() // until the thread has loaded ONNX Runtime
+function startWorkerThread(maxMemoryMb: number): PrewarmedWorker {
+  webgpuMutex() // threads that start from here on share it
+  const memory = new SharedArrayBuffer(NativeCallGuard.bytes)
+  const guard = new NativeCallGuard(memory)
+  guard.enter() // until the thread has loaded ONNX Runtime
   const { port1: port, port2: portOfThread } = new MessageChannel()
-  const workerData: BlankThreadData = { gate: memory, port: portOfThread }
-  const worker = new Worker(threadEntry, {
+  const workerData: WorkerBootData = { guard: memory, port: portOfThread }
+  const worker = new Worker(entryFile, {
     workerData,
     transferList: [portOfThread],
     name: 'scoring',
@@ -70,10 +75,10 @@ function startBlankThread(maxMemoryMb: number): BlankThread {
     stderr: true,
     env: withoutSecrets(process.env),
     execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
-    resourceLimits: heapLimitsOf(maxMemoryMb),
+    resourceLimits: heapLimits(maxMemoryMb),
   })
-  // The host's server keeps the process alive; idle threads must not keep it from ending.
+  // The server of the host keeps the process alive; idle workers must not keep it from ending.
   worker.unref()
-  worker.on('exit', () => gate.leave())
-  return { worker, port, gate, maxMemoryMb }
+  worker.on('exit', () => guard.leave())
+  return { worker, port, guard, maxMemoryMb }
 }

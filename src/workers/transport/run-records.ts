@@ -1,28 +1,37 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+/** What runs in each worker, written to a file that outlives the process: a fault in a script or in native code may end that. */
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPrivateFolder } from '../../adapters/local/private-folder.ts'
-import type { TracePlace } from './run-trace.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import type { RequestStates } from './request-states.ts'
 
-/** What a thread was running when its process ended. */
+/** What a worker was running when its process ended. */
 export interface LostRun {
   readonly service: string
-  /** Ids of requests, the first few; empty for one that has none, which is part of a batch job. */
+  /** Ids of the first few requests; empty for a request of a batch job, which has none. */
   readonly requests: readonly string[]
 }
 
-const recordBytes = 1024
-const mostNamed = 8
+/** Where a worker writes its record. */
+export interface RecordLocation {
+  readonly path: string
+  /** In bytes, from the beginning of the file. */
+  readonly offset: number
+}
 
-/** @returns a record that ends with a zero byte; one that begins with it says that nothing is run */
-export function encodeRecord(service: string, names: readonly string[]): Buffer {
-  // An id is a header of the caller's, and stands in a line of the log.
-  const plain = names.slice(0, mostNamed).map(name => name.replace(/[^\x21-\x7e]/g, '?').slice(0, 100))
-  return Buffer.from(`${[service, ...plain].join('\n')}\0`, 'latin1')
+const recordBytes = 1024
+const maxNamed = 8
+
+/** @returns a record that ends with a zero byte; a record that begins with it says that nothing runs */
+export function encodeRecord(service: string, requestIds: readonly string[]): Buffer {
+  // An id comes from a header of the caller, and stands in a line of the log.
+  const printable = requestIds.slice(0, maxNamed).map(id => id.replace(/[^\x21-\x7e]/g, '?').slice(0, 100))
+  return Buffer.from(`${[service, ...printable].join('\n')}\0`, 'latin1')
 }
 
 /**
- * The file in which the threads of this process write what they run, so that the next process can tell what ended this
- * one. A process has one, which is named by its id; whoever starts reads and removes those of processes that are gone.
+ * The file of this process, with a record for each worker, from which the next process can tell what ended this one. It is
+ * named by the id of the process; a process that starts reads and removes the files of processes that are gone.
  */
 export class RunRecords {
   readonly lost: readonly LostRun[]
@@ -38,22 +47,22 @@ export class RunRecords {
     closeSync(openSync(this.#path, 'w', 0o600))
   }
 
-  /** For one thread, until it gives it back. */
-  take(): TracePlace {
-    return { path: this.#path, at: (this.#free.pop() ?? this.#count++) * recordBytes }
+  /** Reserves a record for one worker, until it is given back. */
+  take(): RecordLocation {
+    return { path: this.#path, offset: (this.#free.pop() ?? this.#count++) * recordBytes }
   }
 
-  giveBack({ at }: TracePlace): void {
-    this.#free.push(at / recordBytes)
+  giveBack({ offset }: RecordLocation): void {
+    this.#free.push(offset / recordBytes)
   }
 
-  /** The process ends as it should. */
+  /** Removes the file: the process ends as it should. */
   close(): void {
     rmSync(this.#path, { force: true })
   }
 }
 
-/** What a process that is gone was running; another one may be reading the same file. */
+/** Reads and removes the file of a process that is gone. Another process may be reading the same file. */
 function takeLost(folder: string, name: string): LostRun[] {
   if (!/^\d+$/.test(name) || isAlive(Number(name))) return []
   const path = join(folder, name)
@@ -61,9 +70,9 @@ function takeLost(folder: string, name: string): LostRun[] {
     const records = readFileSync(path)
     rmSync(path)
     const lost: LostRun[] = []
-    for (let at = 0; at < records.length; at += recordBytes) {
-      const end = records.indexOf(0, at)
-      const text = records.toString('latin1', at, end < 0 ? records.length : end)
+    for (let offset = 0; offset < records.length; offset += recordBytes) {
+      const end = records.indexOf(0, offset)
+      const text = records.toString('latin1', offset, end < 0 ? records.length : end)
       const [service, ...requests] = text.split('\n')
       if (service) lost.push({ service, requests })
     }
@@ -73,7 +82,7 @@ function takeLost(folder: string, name: string): LostRun[] {
   }
 }
 
-/** An id that is used again is ours: containers count their processes from 1. */
+/** Whether another process has this id. Our own id is that of an earlier process: containers count processes from 1. */
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return false
   try {
@@ -82,4 +91,64 @@ function isAlive(pid: number): boolean {
   } catch (failure) {
     return (failure as NodeJS.ErrnoException).code === 'EPERM'
   }
+}
+
+/** Writes the record of a worker. */
+class RunRecorder {
+  readonly #file: number
+  readonly #offset: number
+  readonly #service: string
+  readonly #states: RequestStates
+  readonly #nothing = new Uint8Array(1)
+  /** Ids of the requests of the dispatch. */
+  #ids: string[] = []
+  /** Ids of the requests that the last dispatch yielded. */
+  #yielded: string[] = []
+
+  constructor({ path, offset }: RecordLocation, service: string, states: RequestStates) {
+    this.#file = openSync(path, 'r+')
+    this.#offset = offset
+    this.#service = service
+    this.#states = states
+  }
+
+  dispatched(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
+    this.#ids = resumed.map(position => this.#yielded[position] as string)
+    for (const { id } of requests) this.#ids.push(id ?? '')
+  }
+
+  begin(): void {
+    const ids = this.#states.findBegun(this.#ids.length).map(index => this.#ids[index] as string)
+    if (ids.length === 0) return // a run to warm up
+    const record = encodeRecord(this.#service, ids)
+    writeSync(this.#file, record, 0, record.length, this.#offset)
+  }
+
+  end(yielded: readonly number[]): void {
+    this.#yielded = yielded.map(index => this.#ids[index] as string)
+    writeSync(this.#file, this.#nothing, 0, 1, this.#offset)
+  }
+}
+
+let recorder: RunRecorder | undefined
+
+/** Makes this thread record what it runs from here on. */
+export function startRecording(location: RecordLocation, service: string, states: RequestStates): void {
+  recorder = new RunRecorder(location, service, states)
+}
+
+/** To be called before any request of the dispatch is begun. */
+export function recordDispatch(requests: readonly InferenceRequest[], resumed: readonly number[] = []): void {
+  recorder?.dispatched(requests, resumed)
+}
+
+/** Records the requests that have begun, and does the work. */
+export function recorded<T>(work: () => T): T {
+  recorder?.begin()
+  return work()
+}
+
+/** Records that nothing of the dispatch runs any more. */
+export function recordEnd(yielded: readonly number[] = []): void {
+  recorder?.end(yielded)
 }

@@ -1,7 +1,7 @@
 /**
- * A body that leaves its thread as it comes, over a port of its own: the owner asks for one piece at a time, so the script
- * makes no more than the client takes. `pull` goes to the thread, a piece or `end` comes back; a port that closes before
- * `end` says that the rest will not come, or, from the owner, that nobody wants it.
+ * A body that crosses as the script makes it, over a port of its own. The owner asks for one piece at a time, so that the
+ * script makes no more than the client takes: `pull` goes to the thread, a piece or `end` comes back. A side that closes the
+ * port before `end` gives up: the thread cannot send the rest, or the owner does not need it.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
@@ -9,9 +9,9 @@ const pull = 'pull'
 const end = 'end'
 
 /**
- * The thread's side.
+ * Sends a body from a thread.
  *
- * @param onFailure  hears what the body throws; its owner learns that it ended too soon
+ * @param onFailure  receives what the body throws; the owner learns only that it ended too soon
  * @returns the port for the owner
  */
 export function sendBody(body: ReadableStream<Uint8Array>, onFailure: (failure: unknown) => void): MessagePort {
@@ -37,11 +37,11 @@ export function sendBody(body: ReadableStream<Uint8Array>, onFailure: (failure: 
 }
 
 /**
- * The owner's side.
+ * Receives a body from a thread.
  *
- * @param idleMs  how long the script may take for one piece
- * @param onEnd   hears once that no more will come or is wanted
- * @returns fails when the thread ends, the body throws, or a piece takes too long
+ * @param idleMs  longest time for one piece
+ * @param onEnd  called once, when the port is closed
+ * @returns a stream that fails when the thread ends, the body throws, or a piece takes too long
  */
 export function receiveBody(port: MessagePort, idleMs: number, onEnd: () => void): ReadableStream<Uint8Array> {
   let next = expectPiece()
@@ -75,7 +75,7 @@ export function receiveBody(port: MessagePort, idleMs: number, onEnd: () => void
   )
 }
 
-/** Its failure is told to whoever asks for the piece, and to nobody where none does. */
+/** Its failure reaches the reader that asks for the piece; without one it is no unhandled rejection. */
 function expectPiece(): PromiseWithResolvers<unknown> {
   const piece = Promise.withResolvers<unknown>()
   piece.promise.catch(() => {})

@@ -5,7 +5,7 @@
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { isMainThread, type Worker } from 'node:worker_threads'
-import { NativeGate } from '../../../src/workers/transport/native-call-guard.ts'
+import { NativeCallGuard } from '../../../src/workers/transport/native-call-guard.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 /** Of the kills, those that may also hit a thread that is loading. */
@@ -16,19 +16,19 @@ const loadingMs = 1000
 if (isMainThread) {
   const module = createRequire(import.meta.url)('node:worker_threads')
   const random = seededRandom(Number(process.env.CHAOS_SEED))
-  const gates = new Map<Worker, SharedArrayBuffer>()
+  const guards = new Map<Worker, SharedArrayBuffer>()
   const loading = new Set<Worker>()
   module.Worker = class extends module.Worker {
-    constructor(file: URL, options: { workerData?: { gate?: SharedArrayBuffer } }) {
+    constructor(file: URL, options: { workerData?: { guard?: SharedArrayBuffer } }) {
       super(file, options)
       const worker = this as unknown as Worker
-      if (!options.workerData?.gate) return
-      gates.set(worker, options.workerData.gate)
+      if (!options.workerData?.guard) return
+      guards.set(worker, options.workerData.guard)
       loading.add(worker)
       // What it says goes over a port of its own, which is not heard here.
       worker.once('online', () => setTimeout(() => loading.delete(worker), loadingMs).unref())
       worker.once('exit', () => {
-        gates.delete(worker)
+        guards.delete(worker)
         loading.delete(worker)
       })
     }
@@ -36,12 +36,12 @@ if (isMainThread) {
   syncBuiltinESMExports()
   process.on('SIGUSR2', async () => {
     const isAny = random() < shareOfLoading
-    const candidates = [...gates].filter(([worker]) => isAny || !loading.has(worker))
+    const candidates = [...guards].filter(([worker]) => isAny || !loading.has(worker))
     const chosen = candidates[Math.floor(random() * candidates.length)]
     if (!chosen) return
-    const [worker, gate] = chosen
-    gates.delete(worker)
-    await new NativeGate(gate).close()
+    const [worker, guard] = chosen
+    guards.delete(worker)
+    await new NativeCallGuard(guard).close()
     console.log('chaos: ended a thread')
     await worker.terminate()
   })

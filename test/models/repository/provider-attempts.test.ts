@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import { planAttempts, providersOfService, withProviders } from '../../../src/models/repository/provider-attempts.ts'
-import type { ThreadSpec } from '../../../src/models/repository/service-spec.ts'
+import type { ServiceSpec } from '../../../src/models/repository/service-spec.ts'
 
 const accelerator = (executionProviders: unknown[], onUnavailable = 'fallback') =>
   ServiceDefinition.parse({ accelerator: { executionProviders, onUnavailable } }).accelerator
@@ -38,7 +38,7 @@ describe('planAttempts', () => {
 describe('withProviders', () => {
   const definition = ServiceDefinition.parse({ accelerator: { onUnavailable: 'fail', intraOpThreads: 2 } })
   const stage = { name: 'a', model: 'a', script: undefined, accelerator: accelerator(['webgpu']), maxRows: 1 }
-  const spec: ThreadSpec = {
+  const spec: ServiceSpec = {
     service: 's',
     definition,
     models: [],

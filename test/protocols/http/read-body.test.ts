@@ -7,7 +7,7 @@ import { describe, it } from 'vitest'
 import { readBody } from '../../../src/protocols/http/read-body.ts'
 import type { WireRequest } from '../../../src/protocols/http/wire.ts'
 import { ByteBudget } from '../../../src/scheduling/byte-budget.ts'
-import { UnpackTurns } from '../../../src/scheduling/concurrency-limit.ts'
+import { DecompressionLimits } from '../../../src/scheduling/concurrency-limit.ts'
 
 const mebibyte = 2 ** 20
 const limit = 4 * mebibyte
@@ -38,7 +38,7 @@ function requestOf(
 const brotli = (bytes: Uint8Array) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 3 } })
 
 function accountOf(budget: ByteBudget) {
-  return { held: budget.open(), turns: new UnpackTurns() }
+  return { held: budget.open(), decompression: new DecompressionLimits() }
 }
 
 const cut = (bytes: Uint8Array, size: number) =>
@@ -152,7 +152,7 @@ describe('readBody', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(kind, { minLength: 1, maxLength: 12 }), async kinds => {
         const budget = new ByteBudget(limit)
-        const turns = new UnpackTurns()
+        const decompression = new DecompressionLimits()
         const codes = await Promise.all(
           kinds.map(async ({ body, coding, isAnnounced, fails, isAbandoned }) => {
             const packed = coding === 'gzip' ? gzipSync(body) : coding === 'br' ? brotli(body) : body
@@ -161,7 +161,7 @@ describe('readBody', () => {
             const pieces = fails ? [packed.subarray(0, 10), new Error('reset')] : cut(packed, 60_000)
             const held = budget.open()
             try {
-              const read = await readBody(requestOf(pieces, headers, { isAbandoned }), limit, { held, turns })
+              const read = await readBody(requestOf(pieces, headers, { isAbandoned }), limit, { held, decompression })
               return body.equals(read) ? 'read' : 'other bytes'
             } catch (failure) {
               return (failure as { code: string }).code

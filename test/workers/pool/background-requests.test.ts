@@ -5,13 +5,13 @@ import type { InferenceResult } from '../../../src/scheduling/inference-result.t
 import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
 import type { ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
 import { PrometheusPage } from '../../support/prometheus-page.ts'
-import { type FakeThread, report, requestOf } from './fake-worker.ts'
+import { type FakeWorker, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (answer: InferenceResult) =>
   answer.kind === 'encoded' ? answer.body : answer.kind === 'failure' ? answer.code : 'other'
 
-describe('background requests', () => {
+describe('ServiceScheduler.submitInBackground', () => {
   beforeEach(() =>
     vi.useFakeTimers({
       toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
@@ -22,79 +22,79 @@ describe('background requests', () => {
   const submitJob = (scheduler: ServiceScheduler, text: string, isAbandoned = () => false) =>
     scheduler.submitInBackground(requestOf(text), isAbandoned)
 
-  it('wait behind what callers wait for, whoever came first, and go one by one', async () => {
-    const { scheduler, thread } = readyScheduler()
+  it('dispatches requests after those of callers, whichever came first, and one by one', async () => {
+    const { scheduler, worker } = readyScheduler()
     const jobs = [submitJob(scheduler, 'job 1'), submitJob(scheduler, 'job 2')]
     const calls = ['a', 'b'].map(text => scheduler.submit(requestOf(text)))
     vi.advanceTimersByTime(0)
-    for (let round = 0; round < 3; round++) thread(0).finish()
-    assert.deepEqual(thread(0).dispatches, [['a', 'b'], ['job 1'], ['job 2']])
+    for (let round = 0; round < 3; round++) worker(0).finish()
+    assert.deepEqual(worker(0).dispatches, [['a', 'b'], ['job 1'], ['job 2']])
     assert.deepEqual((await Promise.all([...jobs, ...calls])).map(textOf), ['job 1', 'job 2', 'a', 'b'])
     await scheduler.stop()
   })
 
-  it('get one turn each second while callers leave none', async () => {
-    const { scheduler, thread } = readyScheduler()
+  it('dispatches one request each second while callers leave no worker idle', async () => {
+    const { scheduler, worker } = readyScheduler()
     void scheduler.submit(requestOf('call'))
     vi.advanceTimersByTime(0)
     for (let index = 0; index < 9; index++) void submitJob(scheduler, 'job')
     for (let ms = 0; ms < 3100; ms += 50) {
       void scheduler.submit(requestOf('call'))
       vi.advanceTimersByTime(50)
-      thread(0).finish()
+      worker(0).finish()
     }
-    assert.equal(thread(0).dispatches.filter(([first]) => first === 'job').length, 3)
+    assert.equal(worker(0).dispatches.filter(([first]) => first === 'job').length, 3)
     await scheduler.stop()
   })
 
-  it('neither fill the queue of callers nor are refused, however full it is', async () => {
-    const { scheduler, thread } = readyScheduler({ maxQueued: 2, maxQueuedBytes: 10 })
+  it('neither fills the queue of callers nor is refused, however full that is', async () => {
+    const { scheduler, worker } = readyScheduler({ maxQueued: 2, maxQueuedBytes: 10 })
     void scheduler.submit(requestOf('runs'))
     vi.advanceTimersByTime(0)
     const jobs = ['job 1', 'job 2', 'job 3'].map(text => submitJob(scheduler, text))
-    assert.equal(scheduler.refusalOf(9), undefined)
+    assert.equal(scheduler.findRefusal(9), undefined)
     assert.equal(scheduler.activity.queued, 0)
     void scheduler.submit(requestOf('a'))
     void scheduler.submit(requestOf('b'))
     assert.equal(textOf(await scheduler.submit(requestOf('c'))), 'QUEUE_FULL')
     const last = submitJob(scheduler, 'job 4')
-    for (let round = 0; round < 6; round++) thread(0).finish()
+    for (let round = 0; round < 6; round++) worker(0).finish()
     assert.deepEqual((await Promise.all([...jobs, last])).map(textOf), ['job 1', 'job 2', 'job 3', 'job 4'])
     await scheduler.stop()
   })
 
-  it('make nobody expect a wait', async () => {
-    const { scheduler, thread } = readyScheduler({ timeoutMs: 10_000 }, false)
+  it('adds nothing to the expected wait of callers', async () => {
+    const { scheduler, worker } = readyScheduler({ timeoutMs: 10_000 }, false)
     void scheduler.submit(requestOf(''))
     vi.advanceTimersByTime(0)
     vi.advanceTimersByTime(1000)
-    thread(0).finish()
+    worker(0).finish()
     void submitJob(scheduler, 'x'.repeat(40 * 2048)) // forty times the work of what took a second
     void submitJob(scheduler, 'x'.repeat(40 * 2048))
     vi.advanceTimersByTime(0)
-    assert.equal(scheduler.refusalOf(0), undefined)
+    assert.equal(scheduler.findRefusal(0), undefined)
     await scheduler.stop()
   })
 
-  it('may wait for as long as it takes, and run for limits.timeoutMs', async () => {
-    const { scheduler, thread } = readyScheduler({ timeoutMs: 200, hasEntryScript: false })
+  it('lets requests wait for as long as it takes, and run for limits.timeoutMs', async () => {
+    const { scheduler, worker } = readyScheduler({ timeoutMs: 200, hasEntryScript: false })
     void scheduler.submit(requestOf('call'))
     vi.advanceTimersByTime(0)
     const waits = submitJob(scheduler, 'waits')
     for (let ms = 0; ms < 900; ms += 100) {
       void scheduler.submit(requestOf('call'))
       vi.advanceTimersByTime(100)
-      thread(0).finish()
+      worker(0).finish()
     }
-    thread(0).finish()
-    assert.deepEqual(thread(0).current, ['waits'])
-    thread(0).begin(0)
+    worker(0).finish()
+    assert.deepEqual(worker(0).current, ['waits'])
+    worker(0).begin(0)
     let answer: InferenceResult | undefined
-    void waits.then(told => {
-      answer = told
+    void waits.then(result => {
+      answer = result
     })
     vi.advanceTimersByTime(199)
-    thread(0).begin(0) // its next slice
+    worker(0).begin(0) // its next slice
     await Promise.resolve()
     assert.equal(answer, undefined)
     vi.advanceTimersByTime(51)
@@ -103,79 +103,79 @@ describe('background requests', () => {
     await scheduler.stop()
   })
 
-  it('are not begun when nobody wants them any more', async () => {
-    const { scheduler, thread } = readyScheduler()
+  it('does not begin a request that is cancelled', async () => {
+    const { scheduler, worker } = readyScheduler()
     void scheduler.submit(requestOf('runs'))
     vi.advanceTimersByTime(0)
     let isCancelled = false
-    const jobs = [submitJob(scheduler, 'cancelled', () => isCancelled), submitJob(scheduler, 'wanted')]
+    const jobs = [submitJob(scheduler, 'cancelled', () => isCancelled), submitJob(scheduler, 'active')]
     isCancelled = true
-    thread(0).finish()
-    assert.deepEqual(thread(0).current, ['wanted'])
-    thread(0).finish()
-    assert.deepEqual((await Promise.all(jobs)).map(textOf), ['BODY_ABORTED', 'wanted'])
+    worker(0).finish()
+    assert.deepEqual(worker(0).current, ['active'])
+    worker(0).finish()
+    assert.deepEqual((await Promise.all(jobs)).map(textOf), ['BODY_ABORTED', 'active'])
     await scheduler.stop()
   })
 
-  it('let callers in between their slices, and join no slices of callers', async () => {
-    const { scheduler, thread } = readyScheduler()
+  it('runs callers between the slices of a request, but no further request of a job', async () => {
+    const { scheduler, worker } = readyScheduler()
     const job = submitJob(scheduler, 'job')
     vi.advanceTimersByTime(0)
     const next = submitJob(scheduler, 'next job')
     const call = scheduler.submit(requestOf('call'))
     vi.advanceTimersByTime(0)
-    thread(0).begin(0)
-    thread(0).yield()
-    assert.deepEqual(thread(0).current, ['job', 'call'])
-    thread(0).yield()
-    assert.deepEqual(thread(0).current, ['job', 'call'])
-    thread(0).finish()
-    assert.deepEqual(thread(0).current, ['next job'])
-    thread(0).finish()
+    worker(0).begin(0)
+    worker(0).yield()
+    assert.deepEqual(worker(0).current, ['job', 'call'])
+    worker(0).yield()
+    assert.deepEqual(worker(0).current, ['job', 'call'])
+    worker(0).finish()
+    assert.deepEqual(worker(0).current, ['next job'])
+    worker(0).finish()
     assert.deepEqual((await Promise.all([job, call, next])).map(textOf), ['job', 'call', 'next job'])
     await scheduler.stop()
   })
 
-  it('join the slices of callers that never end', async () => {
-    const { scheduler, thread } = readyScheduler()
+  it('runs a request between the slices of callers, once it is overdue', async () => {
+    const { scheduler, worker } = readyScheduler()
     void scheduler.submit(requestOf('long'))
     vi.advanceTimersByTime(0)
     const job = submitJob(scheduler, 'job')
     vi.advanceTimersByTime(1000)
     void scheduler.submit(requestOf('call'))
-    thread(0).yield()
-    assert.deepEqual(thread(0).current, ['long', 'job'])
-    thread(0).yield()
-    assert.deepEqual(thread(0).current, ['long', 'job', 'call'])
-    thread(0).answer(1)
+    worker(0).yield()
+    assert.deepEqual(worker(0).current, ['long', 'job'])
+    worker(0).yield()
+    assert.deepEqual(worker(0).current, ['long', 'job', 'call'])
+    worker(0).answer(1)
     assert.equal(textOf(await job), 'job')
     await scheduler.stop()
   })
 
-  const endWhenBegun = (thread: FakeThread, text: string) => {
-    thread.events.onLoaded(report)
-    assert.deepEqual(thread.current, [text])
-    thread.begin(0)
-    thread.die()
+  const endWhenBegun = (worker: FakeWorker, text: string) => {
+    worker.load()
+    assert.deepEqual(worker.current, [text])
+    worker.begin(0)
+    worker.die()
   }
 
-  it('run again when another one ended their thread, and are blamed for what they did', async () => {
-    const { scheduler, thread } = readyScheduler()
+  it('retries a request whose worker another one crashed, and fails one that crashes its own', async () => {
+    const { scheduler, worker } = readyScheduler()
     const job = submitJob(scheduler, 'job')
     vi.advanceTimersByTime(0)
     const call = scheduler.submit(requestOf('call'))
-    thread(0).yield()
-    thread(0).begin(1)
-    thread(0).die()
-    endWhenBegun(thread(1), 'call')
+    worker(0).yield()
+    worker(0).begin(1)
+    worker(0).die()
+    endWhenBegun(worker(1), 'call')
     assert.equal(textOf(await call), 'ENTRY_SCRIPT_ENDED_THREAD')
-    endWhenBegun(thread(2), 'job')
-    endWhenBegun(thread(3), 'job')
+    endWhenBegun(worker(2), 'job')
+    endWhenBegun(worker(3), 'job')
     assert.equal(textOf(await job), 'ENTRY_SCRIPT_ENDED_THREAD')
     await scheduler.stop()
   })
 
-  it('are told when the service stops', async () => {
+  it('fails what is queued when the service stops', async () => {
     const { scheduler } = readyScheduler()
     void scheduler.submit(requestOf('runs'))
     vi.advanceTimersByTime(0)
@@ -187,13 +187,13 @@ describe('background requests', () => {
     await stopped
   })
 
-  it('count neither as waiting nor as dropped', async () => {
+  it('counts requests neither as waiting nor as dropped', async () => {
     const metrics = new ScoringMetrics()
-    const { scheduler, thread } = readyScheduler({ metrics: metrics.ofService('iris') })
+    const { scheduler, worker } = readyScheduler({ metrics: metrics.ofService('iris') })
     void submitJob(scheduler, 'job')
     vi.advanceTimersByTime(0)
     const gone = submitJob(scheduler, 'gone', () => true)
-    thread(0).finish()
+    worker(0).finish()
     assert.equal(textOf(await gone), 'BODY_ABORTED')
     const page = new PrometheusPage(encodePrometheus(metrics.families))
     const counted = (name: string, labels = {}) => page.valueOf(name, { scoring_service: 'iris', ...labels })

@@ -1,8 +1,8 @@
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
-import { progress } from '../../../src/scheduling/dispatch.ts'
+import { requestState } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ScoringThread, ThreadEnd, ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
+import type { WorkerEvent, WorkerThread } from '../../../src/workers/pool/worker-thread.ts'
 
 export const report: LoadReport = {
   scriptKind: 'typed',
@@ -29,9 +29,12 @@ export const encoded = (text: string): InferenceResult => ({
 })
 const textOf = (request: InferenceRequest) => new TextDecoder().decode(request.body)
 
-/** A thread whose every step the test takes: nothing happens by itself. */
-export class FakeThread implements ScoringThread {
-  readonly events: ThreadEvents
+/** How a fake worker ends. */
+export type FakeExit = Omit<WorkerEvent & { kind: 'exited' }, 'kind'>
+
+/** A worker whose every step the test takes: nothing happens by itself. */
+export class FakeWorker implements WorkerThread {
+  readonly onEvent: (event: WorkerEvent) => void
   readonly dispatches: string[][] = []
   readonly states: number[] = []
   startedAt = Date.now()
@@ -41,8 +44,16 @@ export class FakeThread implements ScoringThread {
   waitedMs = 0
   #yielded: string[] = []
 
-  constructor(events: ThreadEvents) {
-    this.events = events
+  constructor(onEvent: (event: WorkerEvent) => void) {
+    this.onEvent = onEvent
+  }
+
+  load(found: Partial<LoadReport> = {}): void {
+    this.onEvent({ kind: 'loaded', report: { ...report, ...found } })
+  }
+
+  failToLoad(reason: string): void {
+    this.onEvent({ kind: 'load-failed', reason })
   }
 
   dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
@@ -51,19 +62,19 @@ export class FakeThread implements ScoringThread {
     this.#yielded = []
     this.startedAt = Date.now()
     this.states.length = 0
-    for (const _ of texts) this.states.push(progress.waiting)
+    for (const _ of texts) this.states.push(requestState.waiting)
   }
 
   /** Ends the dispatch between two slices: the requests that it has not answered go on with the next one. */
   yield(): void {
     const indexes = this.unanswered
     this.#yielded = indexes.map(index => this.current[index] as string)
-    this.events.onIdle(indexes)
+    this.done(indexes)
   }
 
   /** Indexes of what it holds, taken back or not. */
   get unanswered(): number[] {
-    return [...this.current.keys()].filter(index => this.states[index] !== progress.answered)
+    return [...this.current.keys()].filter(index => this.states[index] !== requestState.answered)
   }
 
   get current(): string[] {
@@ -72,61 +83,69 @@ export class FakeThread implements ScoringThread {
 
   /** Answers all that is in hand with its own text, and is free. */
   finish(): void {
-    const answers: InferenceResult[] = this.current.map(text => encoded(text))
-    this.events.onAnswers([...answers.keys()], answers)
-    this.events.onIdle([])
+    this.#report([...this.current.keys()], { isLast: true, yielded: [] })
   }
 
   answer(index: number): void {
-    this.states[index] = progress.answered
-    this.events.onAnswers([index], [encoded(this.current[index] as string)])
+    this.states[index] = requestState.answered
+    this.#report([index], { isLast: false, yielded: [] })
+  }
+
+  /** Ends the dispatch. */
+  done(yielded: readonly number[] = []): void {
+    this.#report([], { isLast: true, yielded })
+  }
+
+  #report(indexes: readonly number[], end: { isLast: boolean; yielded: readonly number[] }): void {
+    const results = indexes.map(index => encoded(this.current[index] as string))
+    this.onEvent({ kind: 'results', indexes, results, runs: [], bisected: 0, ...end })
   }
 
   /** Has run it, and the answer is on its way. */
   hasRun(index: number): void {
-    this.states[index] = progress.answered
+    this.states[index] = requestState.answered
   }
 
   begin(...indexes: number[]): void {
     this.startedAt = Date.now()
-    for (const index of indexes) this.states[index] = progress.running
+    for (const index of indexes) this.states[index] = requestState.running
   }
 
-  /** The script decodes these bodies, and does not keep the thread. */
+  /** The script decodes these bodies, and does not keep the worker. */
   decode(...indexes: number[]): void {
-    for (const index of indexes) this.states[index] = progress.decoding
+    for (const index of indexes) this.states[index] = requestState.decoding
   }
 
   /** Has decoded it, and not begun its run. */
   waitForRun(index: number): void {
-    this.states[index] = progress.waiting
+    this.states[index] = requestState.waiting
   }
 
-  isWithdrawn(index: number): boolean {
-    return this.states[index] === progress.withdrawn
+  isTakenBack(index: number): boolean {
+    return this.states[index] === requestState.takenBack
   }
 
-  die(end: ThreadEnd = { kind: 'ended', detail: 'exit code 7' }): void {
+  die(exit: FakeExit = { isOutOfMemory: false, detail: 'exit code 7' }): void {
     if (this.isEnded) return
     this.isEnded = true
-    this.events.onEnd(end)
+    this.onEvent({ kind: 'exited', ...exit })
   }
 
   isRunning(index: number): boolean {
-    return this.states[index] === progress.running
+    return this.states[index] === requestState.running
   }
 
   isDecoding(index: number): boolean {
-    return this.states[index] === progress.decoding
+    return this.states[index] === requestState.decoding
   }
 
   isAnswered(index: number): boolean {
-    return this.states[index] === progress.answered
+    return this.states[index] === requestState.answered
   }
 
-  withdraw(index: number): boolean {
+  takeBack(index: number): boolean {
     if (this.isRunning(index) || this.isAnswered(index)) return false
-    this.states[index] = progress.withdrawn
+    this.states[index] = requestState.takenBack
     return true
   }
 
@@ -142,7 +161,7 @@ export class FakeThread implements ScoringThread {
     return undefined
   }
 
-  async end(): Promise<void> {
-    setImmediate(() => this.die({ kind: 'ended', detail: 'exit code 1' }))
+  async terminate(): Promise<void> {
+    setImmediate(() => this.die({ isOutOfMemory: false, detail: 'exit code 1' }))
   }
 }

@@ -1,14 +1,14 @@
 import { type SchedulerOptions, ServiceScheduler } from '../../../src/workers/pool/service-scheduler.ts'
-import { FakeThread, report } from './fake-worker.ts'
+import { FakeWorker } from './fake-worker.ts'
 
-/** A scheduler on threads whose every step the test takes. */
+/** A scheduler on workers whose every step the test takes. */
 export function makeScheduler(options: Partial<SchedulerOptions> = {}) {
-  const threads: FakeThread[] = []
+  const workers: FakeWorker[] = []
   const scheduler = new ServiceScheduler({
-    startThread: events => {
-      const thread = new FakeThread(events)
-      threads.push(thread)
-      return thread
+    startWorker: onEvent => {
+      const worker = new FakeWorker(onEvent)
+      workers.push(worker)
+      return worker
     },
     maxThreads: 1,
     timeoutMs: 60_000,
@@ -21,14 +21,14 @@ export function makeScheduler(options: Partial<SchedulerOptions> = {}) {
     now: () => Date.now(), // which the tests' clock sets
     ...options,
   })
-  const thread = (index: number) => threads[index] as FakeThread
-  return { scheduler, threads, thread }
+  const worker = (index: number) => workers[index] as FakeWorker
+  return { scheduler, workers, worker }
 }
 
-/** The same with one thread that has loaded its service. */
+/** The same with one worker that has loaded its service. */
 export function readyScheduler(options: Partial<SchedulerOptions> = {}, isBatchable = true) {
   const made = makeScheduler(options)
   void made.scheduler.start()
-  made.thread(0).events.onLoaded({ ...report, isBatchable })
+  made.worker(0).load({ isBatchable })
   return made
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
-import { progress } from '../../../src/scheduling/dispatch.ts'
+import { requestState } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import type { ThreadEvents } from '../../../src/workers/pool/worker-thread.ts'
-import { FakeThread, report } from './fake-worker.ts'
+import type { WorkerEvent } from '../../../src/workers/pool/worker-thread.ts'
+import { FakeWorker } from './fake-worker.ts'
 import { makeScheduler } from './scheduler-fixture.ts'
 
 const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 40 }
@@ -13,7 +13,7 @@ const limits = { maxThreads: 2, timeoutMs: 2000, maxQueued: 5, maxQueuedBytes: 4
 const watchMs = 50
 /** However many online requests there are, one of a job goes first after this. */
 const holdBackMs = 1000
-const watched = [progress.waiting, progress.running] as number[]
+const watched = [requestState.waiting, requestState.running] as number[]
 
 /** A request as its caller knows it. */
 interface Caller {
@@ -21,23 +21,23 @@ interface Caller {
   readonly bytes: number
   readonly isBackground: boolean
   readonly arrivedAt: number
-  /** Of a background request: from the moment a thread has it. */
+  /** Of a background request: from the moment a worker has it. */
   deadline: number
   readonly isPrecise: boolean
   hasLeft: boolean
-  /** Threads that ended while they were running it, or that ran nothing while they had it. */
+  /** Workers that ended while they were running it, or that ran nothing while they had it. */
   ends: number
-  /** The thread was running it when it ended: the next end has to tell whether it was the one. */
-  runsAlone: boolean
+  /** The worker was running it when it ended: the next end has to tell whether it was the one. */
+  isSuspect: boolean
   readonly answers: InferenceResult[]
 }
 
-/** A thread that tells of its dispatches. */
-class ModelThread extends FakeThread {
+/** A worker that reports its dispatches. */
+class ModelWorker extends FakeWorker {
   isLoaded = false
   isBusy = false
   isPaused = false
-  /** Callers hear of it later in the same turn. */
+  /** Ids whose callers learn of the result later in the same turn of the event loop. */
   readonly answered = new Set<number>()
   onDispatch: (ids: number[], isJoining: boolean) => void = () => {}
 
@@ -61,7 +61,7 @@ class ModelThread extends FakeThread {
   }
 
   /** What it has in hand, by index, and will answer. */
-  get inHand(): number[] {
+  get unfinished(): number[] {
     if (!this.isBusy || this.isEnded) return []
     return [...this.current.keys()].filter(index => watched.includes(this.states[index] as number))
   }
@@ -71,37 +71,37 @@ class ModelThread extends FakeThread {
   }
 }
 
-/** A scheduler, its threads and its callers, in virtual time, with what has to hold after every step. */
+/** A scheduler, its workers and its callers, in virtual time, with what has to hold after every step. */
 class World {
   readonly callers: Caller[] = []
-  readonly threads: ModelThread[] = []
+  readonly workers: ModelWorker[] = []
   readonly scheduler
-  readonly report
+  readonly isBatchable: boolean
   readonly #passedOver: Caller[] = []
-  /** Since when background work waits that is not left, as far as the last look told; undefined: none does. */
+  /** Since when background requests are queued whose callers have not left, as of the last check; undefined: none is. */
   #backgroundSince: number | undefined
   #backgroundTakenAt = Number.NEGATIVE_INFINITY
 
   constructor(isBatchable: boolean) {
-    const startThread = (events: ThreadEvents) => {
-      const thread = new ModelThread(events)
-      thread.onDispatch = (ids, isJoining) => this.checkDispatch(ids, isJoining)
-      this.threads.push(thread)
-      return thread
+    const startWorker = (onEvent: (event: WorkerEvent) => void) => {
+      const worker = new ModelWorker(onEvent)
+      worker.onDispatch = (ids, isJoining) => this.checkDispatch(ids, isJoining)
+      this.workers.push(worker)
+      return worker
     }
-    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startThread }).scheduler
-    this.report = { ...report, isBatchable }
+    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startWorker }).scheduler
+    this.isBatchable = isBatchable
     void this.scheduler.start()
   }
 
-  get inHand(): Set<number> {
-    return new Set(this.threads.flatMap(thread => thread.inHand.map(index => Number(thread.current[index]))))
+  get unfinished(): Set<number> {
+    return new Set(this.workers.flatMap(worker => worker.unfinished.map(index => Number(worker.current[index]))))
   }
 
   get waiting(): Caller[] {
-    const { inHand } = this
-    const isAnswered = (id: number) => this.threads.some(({ answered }) => answered.has(id))
-    return this.callers.filter(({ id, answers }) => answers.length === 0 && !inHand.has(id) && !isAnswered(id))
+    const { unfinished } = this
+    const isAnswered = (id: number) => this.workers.some(({ answered }) => answered.has(id))
+    return this.callers.filter(({ id, answers }) => answers.length === 0 && !unfinished.has(id) && !isAnswered(id))
   }
 
   submit(bytes: number, timeoutMs: number | undefined): void {
@@ -114,15 +114,15 @@ class World {
       deadline,
       isPrecise: timeoutMs !== undefined,
     })
-    const patience = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
+    const callDeadline = timeoutMs === undefined ? undefined : { timeoutMs, since: now }
     const hasRoom = waiting.length < limits.maxQueued
     const bytesFit = waiting.length === 0 || waitingBytes + caller.bytes <= limits.maxQueuedBytes
-    const isRefused = this.scheduler.refusalOf(caller.bytes, timeoutMs) !== undefined
+    const isRefused = this.scheduler.findRefusal(caller.bytes, timeoutMs) !== undefined
     if (!hasRoom || !bytesFit) assert.ok(isRefused, 'the queue is full')
-    const isBusy = this.threads.some(thread => thread.isLive && thread.isBusy)
+    const isBusy = this.workers.some(worker => worker.isLive && worker.isBusy)
     if (waiting.length === 0 && !isBusy) assert.ok(!isRefused, 'nothing is to be waited for')
     void this.scheduler
-      .submit(request, () => caller.hasLeft, patience)
+      .submit(request, () => caller.hasLeft, callDeadline)
       .then(answer => {
         caller.answers.push(answer)
         this.checkAnswer(caller, answer)
@@ -155,21 +155,21 @@ class World {
       ...kind,
       hasLeft: false,
       ends: 0,
-      runsAlone: false,
+      isSuspect: false,
       answers: [],
     }
     this.callers.push(caller)
     return { caller, request: { codec: 'azureml', body: new TextEncoder().encode(text), contentType: undefined } }
   }
 
-  /** Oldest first, and nothing that nobody waits for; online first, unless a job has had nothing for long. */
+  /** Oldest first, and nothing that is late or abandoned; online first, unless a job has had nothing for long. */
   checkDispatch(ids: number[], isJoining: boolean): void {
     const started = ids.map(id => this.callers[id] as Caller)
     const now = Date.now()
     const isBackground = started.some(caller => caller.isBackground)
     const heldBackMs = now - Math.max(this.#backgroundTakenAt, this.#backgroundSince ?? now)
     if (isBackground) {
-      assert.equal(ids.length, 1, 'a request of a job is handed over by itself')
+      assert.equal(ids.length, 1, 'a request of a job is dispatched by itself')
       const first = Math.min(...this.callers.filter(caller => caller.isBackground).map(({ arrivedAt }) => arrivedAt))
       const isOverdue = now - Math.max(this.#backgroundTakenAt, first) >= holdBackMs
       const isBefore = ({ isBackground, hasLeft, deadline }: Caller) => !isBackground && !hasLeft && deadline > now
@@ -181,7 +181,10 @@ class World {
       assert.ok(caller.deadline > Date.now(), `${caller.id} was begun after its deadline`)
       assert.equal(caller.answers.length, 0)
       if (isBackground) caller.deadline = now + limits.timeoutMs
-      assert.ok(started.length === 1 || !caller.runsAlone, `${caller.id} has company, and may end the thread of all`)
+      assert.ok(
+        started.length === 1 || !caller.isSuspect,
+        `${caller.id} shares a dispatch, and may crash the worker of all`,
+      )
     }
     assert.deepEqual(
       ids,
@@ -201,7 +204,7 @@ class World {
     const code = answer.kind === 'failure' ? answer.code : ''
     if (code === 'BODY_ABORTED') assert.ok(caller.hasLeft)
     else if (code === 'SCORING_TIMEOUT') assert.ok(Date.now() >= caller.deadline, 'given up before its time')
-    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.ends >= 2, 'blamed for what another one did')
+    else if (code === 'ENTRY_SCRIPT_ENDED_THREAD') assert.ok(caller.ends >= 2, 'failed for what another one did')
     else assert.equal(code, 'QUEUE_FULL')
   }
 
@@ -217,16 +220,16 @@ class World {
     if (background.every(({ hasLeft }) => hasLeft)) this.#backgroundSince = undefined
     else this.#backgroundSince ??= now
     if (waiting.length > 0) {
-      const idle = this.threads.some(thread => thread.isLive && !thread.isBusy)
-      assert.ok(!idle, 'a thread is idle while work waits')
-      assert.ok(this.threads.some(thread => !thread.isEnded))
+      const idle = this.workers.some(worker => worker.isLive && !worker.isBusy)
+      assert.ok(!idle, 'a worker is idle while work waits')
+      assert.ok(this.workers.some(worker => !worker.isEnded))
     }
     for (const { id, deadline, isPrecise, answers } of this.callers) {
       assert.ok(answers.length <= 1, `${id} was answered twice`)
       if (answers.length === 0)
-        assert.ok(now < deadline + (isPrecise ? 1 : watchMs), `${id} is not told that its time is up`)
+        assert.ok(now < deadline + (isPrecise ? 1 : watchMs), `${id} is not answered when its time is up`)
     }
-    assert.ok(this.threads.filter(thread => !thread.isEnded).length <= limits.maxThreads + 4)
+    assert.ok(this.workers.filter(worker => !worker.isEnded).length <= limits.maxThreads + 4)
   }
 
   async calm(): Promise<void> {
@@ -237,18 +240,18 @@ class World {
   }
 
   load(): void {
-    for (const thread of this.threads) {
-      if (thread.isLoaded || thread.isEnded) continue
-      thread.isLoaded = true
-      thread.events.onLoaded(this.report)
+    for (const worker of this.workers) {
+      if (worker.isLoaded || worker.isEnded) continue
+      worker.isLoaded = true
+      worker.load({ isBatchable: this.isBatchable })
     }
   }
 
-  finish(thread: ModelThread): void {
-    for (const index of thread.inHand) thread.answer(index)
-    thread.isBusy = false
-    thread.states.length = 0
-    thread.events.onIdle([])
+  finish(worker: ModelWorker): void {
+    for (const index of worker.unfinished) worker.answer(index)
+    worker.isBusy = false
+    worker.states.length = 0
+    worker.done()
   }
 }
 
@@ -261,24 +264,24 @@ const command = (name: string, act: (world: World) => void): Command => ({
   },
   toString: () => name,
 })
-const onThread = (name: string, at: number, act: (thread: ModelThread, world: World) => unknown): Command =>
+const onThread = (name: string, at: number, act: (worker: ModelWorker, world: World) => unknown): Command =>
   command(`${name} ${at}`, world => {
-    const busy = world.threads.filter(thread => thread.isLive && thread.isBusy)
-    const thread = busy[at % Math.max(1, busy.length)]
-    if (thread) act(thread, world)
+    const busy = world.workers.filter(worker => worker.isLive && worker.isBusy)
+    const worker = busy[at % Math.max(1, busy.length)]
+    if (worker) act(worker, world)
   })
 
-const begin = (thread: ModelThread, count: number) => {
-  thread.begin(...thread.inHand.filter(index => !thread.isRunning(index)).slice(0, count))
+const begin = (worker: ModelWorker, count: number) => {
+  worker.begin(...worker.unfinished.filter(index => !worker.isRunning(index)).slice(0, count))
 }
-const die = (thread: ModelThread, world: World) => {
-  const running = thread.inHand.filter(index => thread.isRunning(index))
-  for (const index of running.length > 0 ? running : thread.inHand) {
-    const caller = world.callers[Number(thread.current[index])] as Caller
+const die = (worker: ModelWorker, world: World) => {
+  const running = worker.unfinished.filter(index => worker.isRunning(index))
+  for (const index of running.length > 0 ? running : worker.unfinished) {
+    const caller = world.callers[Number(worker.current[index])] as Caller
     caller.ends++
-    caller.runsAlone ||= running.length > 0
+    caller.isSuspect ||= running.length > 0
   }
-  thread.die()
+  worker.die()
 }
 /** Callers come all the time, for longer than a job may be held back. */
 const keepBusy: Command = {
@@ -287,7 +290,7 @@ const keepBusy: Command = {
     for (let round = 0; round < 14; round++) {
       world.submit(1, undefined)
       vi.advanceTimersByTime(100)
-      for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
+      for (const worker of world.workers) if (worker.isLive && worker.isBusy) world.finish(worker)
       await world.check()
     }
   },
@@ -316,19 +319,19 @@ const commands = [
   fc.constant(command('load', world => world.load())),
   fc
     .tuple(which, fc.integer({ min: 1, max: 3 }))
-    .map(([at, count]) => onThread(`begin ${count} on`, at, thread => begin(thread, count))),
+    .map(([at, count]) => onThread(`begin ${count} on`, at, worker => begin(worker, count))),
   which.map(at =>
-    onThread('answer one on', at, thread => {
-      const [first] = thread.inHand
-      if (first !== undefined) thread.answer(first)
+    onThread('answer one on', at, worker => {
+      const [first] = worker.unfinished
+      if (first !== undefined) worker.answer(first)
     }),
   ),
-  which.map(at => onThread('yield', at, thread => thread.inHand.length > 0 && thread.yield())),
-  which.map(at => onThread('finish', at, (thread, world) => world.finish(thread))),
+  which.map(at => onThread('yield', at, worker => worker.unfinished.length > 0 && worker.yield())),
+  which.map(at => onThread('finish', at, (worker, world) => world.finish(worker))),
   which.map(at => onThread('die', at, die)),
 ]
 
-describe('a ServiceScheduler, whatever its callers and threads do', () => {
+describe('ServiceScheduler, whatever its callers and workers do', () => {
   beforeAll(() =>
     vi.useFakeTimers({
       toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate'],
@@ -336,7 +339,7 @@ describe('a ServiceScheduler, whatever its callers and threads do', () => {
   )
   afterAll(() => vi.useRealTimers())
 
-  it('keeps no thread idle while work waits, keeps order and bounds, begins nothing in vain, and answers each with its own', async () => {
+  it('leaves no worker idle while requests are queued, respects order and limits, begins nothing uselessly, and answers each with its own', async () => {
     await fc.assert(
       fc.asyncProperty(fc.boolean(), fc.commands(commands, { maxCommands: 60 }), async (isBatchable, steps) => {
         const world = new World(isBatchable)
@@ -344,7 +347,7 @@ describe('a ServiceScheduler, whatever its callers and threads do', () => {
         await fc.asyncModelRun(() => ({ model: {}, real: world }), steps)
         for (let round = 0; round < 100 && world.callers.some(({ answers }) => answers.length === 0); round++) {
           world.load()
-          for (const thread of world.threads) if (thread.isLive && thread.isBusy) world.finish(thread)
+          for (const worker of world.workers) if (worker.isLive && worker.isBusy) world.finish(worker)
           await world.check()
         }
         for (const { id, answers } of world.callers) assert.equal(answers.length, 1, `${id} is not answered`)

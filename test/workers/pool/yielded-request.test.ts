@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
-import { RunPermits } from '../../../src/scheduling/cpu-shares.ts'
+import { CpuShares } from '../../../src/scheduling/cpu-shares.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import { report, requestOf } from './fake-worker.ts'
+import { requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (result: InferenceResult) =>
@@ -18,56 +18,56 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
   afterEach(() => vi.useRealTimers())
 
   it('dispatches it again at once, before what was queued meanwhile', async () => {
-    const { scheduler, thread } = readyScheduler()
+    const { scheduler, worker } = readyScheduler()
     const results = [scheduler.submit(requestOf('long'))]
     vi.advanceTimersByTime(0)
     for (const text of ['a', 'b']) results.push(scheduler.submit(requestOf(text)))
     vi.advanceTimersByTime(0)
-    thread(0).yield()
-    thread(0).answer(1)
-    thread(0).answer(2)
-    thread(0).yield()
-    thread(0).finish()
-    assert.deepEqual(thread(0).dispatches, [['long'], ['long', 'a', 'b'], ['long']])
+    worker(0).yield()
+    worker(0).answer(1)
+    worker(0).answer(2)
+    worker(0).yield()
+    worker(0).finish()
+    assert.deepEqual(worker(0).dispatches, [['long'], ['long', 'a', 'b'], ['long']])
     assert.deepEqual((await Promise.all(results)).map(textOf), ['long', 'a', 'b'])
     await scheduler.stop()
   })
 
   it('runs it again on another worker when its own ends', async () => {
-    const { scheduler, thread } = readyScheduler()
+    const { scheduler, worker } = readyScheduler()
     const long = scheduler.submit(requestOf('long'))
     vi.advanceTimersByTime(0)
-    thread(0).yield()
-    thread(0).die()
-    thread(1).events.onLoaded(report)
-    assert.deepEqual(thread(1).dispatches, [['long']])
-    thread(1).finish()
+    worker(0).yield()
+    worker(0).die()
+    worker(1).load()
+    assert.deepEqual(worker(1).dispatches, [['long']])
+    worker(1).finish()
     assert.equal(textOf(await long), 'long')
     await scheduler.stop()
   })
 
   /** One processor, which another service takes as soon as a dispatch ends. */
   function contested(timeoutMs: number) {
-    const permits = new RunPermits(1, () => Date.now())
-    const options = { permits, timeoutMs, hasEntryScript: false }
-    const [sliced, other] = [readyScheduler(options), readyScheduler({ permits })]
+    const cpuShares = new CpuShares(1, () => Date.now())
+    const options = { cpuShares, timeoutMs, hasEntryScript: false }
+    const [sliced, other] = [readyScheduler(options), readyScheduler({ cpuShares })]
     return { ...sliced, other }
   }
 
   it('lets another service run between two dispatches of it', async () => {
-    const { scheduler, thread, other } = contested(60_000)
+    const { scheduler, worker, other } = contested(60_000)
     const long = scheduler.submit(requestOf('long'))
     vi.advanceTimersByTime(0)
     const short = other.scheduler.submit(requestOf('short'))
     vi.advanceTimersByTime(5)
-    assert.deepEqual(other.thread(0).dispatches, [])
-    thread(0).yield()
-    assert.deepEqual(other.thread(0).dispatches, [['short']])
-    assert.deepEqual(thread(0).dispatches, [['long']])
+    assert.deepEqual(other.worker(0).dispatches, [])
+    worker(0).yield()
+    assert.deepEqual(other.worker(0).dispatches, [['short']])
+    assert.deepEqual(worker(0).dispatches, [['long']])
     assert.equal(scheduler.activity.threads.busy, 1)
-    other.thread(0).finish()
-    assert.deepEqual(thread(0).dispatches, [['long'], ['long']])
-    thread(0).finish()
+    other.worker(0).finish()
+    assert.deepEqual(worker(0).dispatches, [['long'], ['long']])
+    worker(0).finish()
     assert.deepEqual((await Promise.all([long, short])).map(textOf), ['long', 'short'])
     await Promise.all([scheduler.stop(), other.scheduler.stop()])
   })
@@ -76,20 +76,20 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
     ['its deadline has passed', 'SCORING_TIMEOUT', 96],
     ['its caller has left', 'BODY_ABORTED', 60_000],
   ])('lets the worker drop it, when meanwhile %s', async (_, code, timeoutMs) => {
-    const { scheduler, thread, other } = contested(timeoutMs)
+    const { scheduler, worker, other } = contested(timeoutMs)
     let hasLeft = false
     const long = scheduler.submit(requestOf('long'), () => hasLeft)
     vi.advanceTimersByTime(95)
     void other.scheduler.submit(requestOf('short')) // it has the processor for 10 ms
     vi.advanceTimersByTime(0)
-    thread(0).yield()
+    worker(0).yield()
     hasLeft = code === 'BODY_ABORTED'
     vi.advanceTimersByTime(8) // the watchdog looks at 96 or 100 ms
     assert.equal(textOf(await long), code)
-    other.thread(0).finish()
+    other.worker(0).finish()
     vi.advanceTimersByTime(0)
-    assert.deepEqual(thread(0).dispatches, [['long'], []])
-    thread(0).finish()
+    assert.deepEqual(worker(0).dispatches, [['long'], []])
+    worker(0).finish()
     assert.deepEqual(scheduler.activity.threads, { loading: 0, idle: 1, busy: 0, ended: 0 })
     await Promise.all([scheduler.stop(), other.scheduler.stop()])
   })

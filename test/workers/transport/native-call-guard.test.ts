@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, it } from 'vitest'
-import { NativeGate } from '../../../src/workers/transport/native-call-guard.ts'
+import { NativeCallGuard } from '../../../src/workers/transport/native-call-guard.ts'
 
-describe('NativeGate', () => {
-  it('closes at once where nobody is inside, else when they have come out', async () => {
-    const memory = new SharedArrayBuffer(NativeGate.bytes)
-    const [thread, owner] = [new NativeGate(memory), new NativeGate(memory)]
+describe('NativeCallGuard', () => {
+  it('closes at once while no thread is inside, else when it has left', async () => {
+    const memory = new SharedArrayBuffer(NativeCallGuard.bytes)
+    const [thread, owner] = [new NativeCallGuard(memory), new NativeCallGuard(memory)]
     thread.enter()
     let isClosed = false
     const closing = owner.close().then(() => {
