@@ -26,7 +26,7 @@ export const slowFiles = [
   'test/jobs/score/service-row-scorer.test.ts',
   'test/functions/busy-service.test.ts',
   'test/functions/metrics.test.ts',
-  'test/adapters/plan-parquet-apart.test.ts',
+  'test/adapters/plan-parquet-in-process.test.ts',
 ]
 
 /**
