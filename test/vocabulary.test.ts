@@ -46,14 +46,10 @@ const stillIn: Readonly<Record<string, readonly string[]>> = {
   patience: ['src', 'test'],
   'guilty|blame[ds]?': ['src', 'test'],
   'innocents?': ['src', 'test'],
-  'desks?': ['src', 'functions', 'test'],
-  'intakes?': ['src'],
-  careful: ['src', 'test'],
-  'trails?': ['src', 'test'],
+  careful: ['src', 'test'], // jobs: a name of blobs, which stays on the wire
   '(un)?wanted': ['src', 'test'],
-  'known jobs': ['src', 'test'],
-  'tally|tallies': ['src', 'test'],
-  'revivals?|brings? back': ['src', 'functions', 'test'],
+  'tally|tallies': ['test'],
+  'revivals?|brings? back': ['src', 'test'], // jobs: `isRevival` of messages, which stays on the wire
   'lets? (nobody |them |others )?in': ['src', 'test'],
   surroundings: ['test'],
   'until quiet': ['test'],
@@ -64,15 +60,7 @@ const stillIn: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Rooms with functions that are still called `…Of`. */
-const roomsWithOf: readonly string[] = [
-  'functions',
-  'src/adapters',
-  'src/compose',
-  'src/jobs',
-  'src/protocols',
-  'src/scheduling',
-  'src/workers',
-]
+const roomsWithOf: readonly string[] = ['src/adapters', 'src/compose', 'src/protocols', 'src/scheduling', 'src/workers']
 
 const folders = ['src', 'functions', 'test', 'guide', 'bench', 'README.md', 'CONTRIBUTING.md']
 

@@ -37,7 +37,7 @@ export interface StateChange extends Omit<Partial<JobState>, 'status' | 'created
 /**
  * Changes the status by compare and swap, so that one of two concurrent changes wins, and a job that has ended stays as it is.
  *
- * @returns the state afterwards, whoever changed it; undefined when the job is gone
+ * @returns the state afterwards, also if another process changed it; undefined when the job is gone
  */
 export async function changeState(
   store: BlobStore,

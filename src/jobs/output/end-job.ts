@@ -22,7 +22,7 @@ export async function failJob(
   await endJob(tools, { spec, state }, { from, to: 'Failed', error: { code, message } })
 }
 
-/** Freezes the progress, and cleans up if the job has ended, whoever ended it. */
+/** Freezes the progress, and cleans up if the job has ended, also by another process. */
 export async function endJob(
   tools: JobTools,
   { spec, state }: OpenJob,

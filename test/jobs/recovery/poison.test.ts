@@ -7,7 +7,7 @@ import { folder, JobBench, job } from '../job-bench.ts'
 const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
 
 /** Every message for the chunk fails; the host puts it to the poison queue. @returns how often */
-async function poisonUntilQuiet(bench: JobBench, chunk: number): Promise<number> {
+async function poisonUntilDone(bench: JobBench, chunk: number): Promise<number> {
   let next: JobMessage | undefined = { ...job, chunk }
   let times = 0
   while (bench.take('chunk'));
@@ -28,7 +28,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
     await bench.clock.advance(60_000)
     const sent = [bench.take('chunk'), bench.take('chunk'), bench.take('chunk')]
     assert.deepEqual(sent.at(-1), { ...job, chunk: 0, poisoned: 1, isRevival: true })
-    assert.equal(await poisonUntilQuiet(bench, 0), 3)
+    assert.equal(await poisonUntilDone(bench, 0), 3)
     await bench.steps.chunk({ ...job, chunk: 1 }, 1)
     await bench.deliverAll()
     const codes = bench.output
@@ -45,7 +45,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
     for (const name of ['begun-0-2-1', 'begun-0-1-1']) {
       await bench.store.create({ container: 'jobs', path: `${folder}/careful/0000000/0000000/${name}` }, '')
     }
-    assert.equal(await poisonUntilQuiet(bench, 0), 5)
+    assert.equal(await poisonUntilDone(bench, 0), 5)
   })
 
   it('fails a job whose results cannot be written, and logs why', async () => {
@@ -55,7 +55,7 @@ describe('poisonedChunk, poisonedSplit and poisonedFinish', () => {
     bench.store.hooks.before = ({ name }) => {
       if (name === 'stageBlock') throw new Error('status 403, AuthorizationPermissionMismatch')
     }
-    assert.equal(await poisonUntilQuiet(bench, 0), 6)
+    assert.equal(await poisonUntilDone(bench, 0), 6)
     assert.equal(bench.state.error?.code, 'JOB_POISONED')
     assert.match(bench.log.join('\n'), /AuthorizationPermissionMismatch/)
     assert.doesNotMatch(bench.state.error?.message ?? '', /403/)
