@@ -3,16 +3,17 @@ import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 
-const sourceOf = (request: HttpRequest): JobsSource => ({
+const jobsSource = (request: HttpRequest): JobsSource => ({
+  serverVersion,
   find: async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
-  desk: async () => (await (await startedApp()).jobs?.())?.desk,
+  jobs: async () => (await (await startedApp()).jobs?.())?.service,
 })
 
 app.http('jobs', {
   route: 'api/v1/service/{service}/jobs',
   methods: everyMethod,
   authLevel: 'anonymous', // callers show the service's own key, which is checked inside
-  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerJobs(request, sourceOf(request), serverVersion),
+  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerJobs(request, jobsSource(request)),
 })
 
 app.http('job', {
@@ -20,5 +21,5 @@ app.http('job', {
   methods: everyMethod,
   authLevel: 'anonymous',
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerJobById(request, request.params.jobId ?? '', sourceOf(request), serverVersion),
+    answerJobById(request, request.params.jobId ?? '', jobsSource(request)),
 })

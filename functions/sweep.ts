@@ -1,7 +1,7 @@
 import { app } from '@azure/functions'
 import { startedApp, sweepSchedule } from '../src/compose/app.ts'
 
-/** Brings back messages of jobs that were lost; an app without storage has none. */
+/** Re-enqueues lost messages of batch jobs. An app without storage has no jobs. */
 app.timer('sweep', {
   schedule: sweepSchedule,
   handler: async (): Promise<void> => {

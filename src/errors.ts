@@ -1,4 +1,4 @@
-/** Every failure a caller can meet: code, HTTP status, class. Codes are stable; messages may be reworded. */
+/** Lists every failure that callers can get, with its HTTP status. Codes are stable; messages may be reworded. */
 export const statusOf = {
   BEARER_MISSING: 401,
   BEARER_MALFORMED: 401,
@@ -72,10 +72,10 @@ export type ErrorCode = keyof typeof statusOf
 type Branded = Error & { readonly [brand: symbol]: unknown }
 
 /**
- * Makes `instanceof` true for the instances of every copy of a class: each bundle has one of its own. They are told by a
- * brand in the registry of symbols, never by `name`, which any error of a script may have. Subclasses are told as usual.
+ * Makes `instanceof` recognise instances of every copy of a class, as each bundle has its own copy. They are recognised by a
+ * brand in the symbol registry, never by `name`, which any error of a script may have. Subclasses are checked as usual.
  *
- * @param isValid  what else holds of each instance
+ * @param isValid  a further condition for each instance
  */
 export function brand<T extends Error>(
   type: abstract new (...parameters: never[]) => T,
@@ -92,10 +92,10 @@ export function brand<T extends Error>(
   })
 }
 
-/** A failure whose message may be shown to the caller. `cause` goes to the log only. */
+/** A failure whose message may be shown to the caller; its `cause` only goes to the log. */
 export class ScoringError extends Error {
   readonly code: ErrorCode
-  /** When it is worth to try again, where somebody knows. */
+  /** Seconds after which to try again, if known. */
   readonly retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { retryAfterSeconds?: number | undefined }) {
@@ -110,7 +110,7 @@ export class ScoringError extends Error {
   }
 }
 
-// What bears the brand and no known code has no status either, and is no answer to anybody.
+// Without a known code there is no status to answer with.
 brand(ScoringError, 'ScoringError', ({ code }) => isErrorCode(code))
 
 export function isErrorCode(code: unknown): code is ErrorCode {
@@ -118,8 +118,8 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 }
 
 /**
- * The entry script or the model failed, not the caller. The caller gets a plain sentence, the log the cause
- * (Azure ML answers all of these with `x-ms-run-function-failed: True`).
+ * Codes of failures of the entry script or the model. The caller gets a plain sentence, and the log gets the cause (Azure ML
+ * answers all of these with `x-ms-run-function-failed: True`).
  */
 export const runFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ENTRY_SCRIPT_FAILED',
@@ -130,7 +130,7 @@ export const runFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SCORING_TIMEOUT',
 ])
 
-/** An input's dimensions differ from those the model declares. */
+/** The shape of an input differs from the declared one. */
 export class InputShapeMismatch extends ScoringError {
   constructor(input: string, expected: readonly (number | string)[], actual: readonly number[]) {
     super(
@@ -140,14 +140,14 @@ export class InputShapeMismatch extends ScoringError {
   }
 }
 
-/** There is nothing to score. */
+/** The request has no rows. */
 export class NoRows extends ScoringError {
   constructor(input: string) {
     super('INPUT_SHAPE_MISMATCH', `input "${input}" has no rows; send at least one`)
   }
 }
 
-/** Something the operator has to mend before the app can start: one clear line, no stack trace. */
+/** A mistake that the operator has to fix before the app can start; shown as one line without a stack trace. */
 export class StartupError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -156,7 +156,7 @@ export class StartupError extends Error {
 }
 brand(StartupError, 'StartupError')
 
-/** A service that cannot be loaded; the others go on. The message says what its owner has to mend. */
+/** A service that cannot be loaded, while the others can. The message says what its owner has to fix. */
 export class ServiceLoadError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -165,7 +165,7 @@ export class ServiceLoadError extends Error {
 }
 brand(ServiceLoadError, 'ServiceLoadError')
 
-/** A request body is over the limit of the host that reads it. */
+/** A request body exceeds the limit of the host. */
 export class BodyTooLarge extends Error {
   readonly limitBytes: number
 
@@ -177,7 +177,7 @@ export class BodyTooLarge extends Error {
 }
 brand(BodyTooLarge, 'BodyTooLarge')
 
-/** The failure as a ScoringError; what is neither that nor a failed start is a fault of ours. */
+/** Converts a failure to a ScoringError: INTERNAL unless it is one already or a failed start. */
 export function asScoringError(failure: unknown): ScoringError {
   if (failure instanceof ScoringError) return failure
   if (failure instanceof StartupError) {

@@ -25,7 +25,7 @@ describe('startApp', () => {
     await assert.rejects(startApp(environment, root), {
       name: 'StartupError',
       message:
-        'secret sut-secondary-key has characters that no Authorization header carries (a line end, perhaps), so it is no key: write another value, or delete the secret',
+        'secret sut-secondary-key has characters that an Authorization header cannot carry (a line break, perhaps), so it is no key: write another value, or delete the secret',
     })
   })
 

@@ -47,28 +47,25 @@ const mayImport: Record<string, readonly string[]> = {
     'models/definition',
   ],
   'protocols/ops': [
-    'protocols/azureml',
-    'protocols/http',
-    'models/catalogue',
-    'models/session',
-    'inference',
-    'scheduling',
+    ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
     'auth',
   ],
-  jobs: [
-    'protocols/azureml',
-    'protocols/http',
-    'inference',
-    'scheduling',
-    'models/session',
-    'models/repository',
-    'models/definition',
+  jobs: ['models/session', 'models/definition'],
+  'jobs/formats': ['jobs', 'protocols/azureml', 'models/session'],
+  'jobs/output': ['jobs'],
+  'jobs/plan': ['jobs/output', 'jobs/formats', 'jobs'],
+  'jobs/score': [
+    ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'protocols/http', 'inference', 'scheduling'],
+    ...['models/session', 'models/definition'],
   ],
-  'protocols/jobs': ['jobs', 'protocols/azureml', 'protocols/http', 'inference'],
+  'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],
+  'jobs/requests': ['jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],
+  'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
+  'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
 /** Programs beside the app: they share nothing with its rooms but errors.ts. */
 const programs: Record<string, readonly string[]> = { host: [], cli: ['host'] }
-const forEverybody = ['tensor', 'telemetry', 'errors.ts']
+const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
 const importsOf = (file: string): string[] =>
@@ -76,9 +73,10 @@ const importsOf = (file: string): string[] =>
     match => (match[1] ?? match[2]) as string,
   )
 
-/** A folder under `src/`; those of protocols, models and workers are rooms of their own. */
+/** A folder under `src/`. Those of protocols, models, workers and jobs are rooms of their own; so is `jobs/steps.ts`, which uses the others. */
 function roomOf(path: string): string {
-  const [, room = '', inner = ''] = path.split(sep)
+  const [, room = '', inner = '', file] = path.split(sep)
+  if (room === 'jobs') return file === undefined && inner !== 'steps.ts' ? 'jobs' : `jobs/${inner}`
   return room === 'protocols' || room === 'models' || room === 'workers' ? `${room}/${inner}` : room
 }
 

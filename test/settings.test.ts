@@ -5,6 +5,8 @@ import { readServerVersion, readSettings } from '../src/compose/settings.ts'
 
 const development = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
 
+const machine = { appRoot: '/app', processorCount: 2, temporaryDir: '/tmp' }
+
 describe('readServerVersion', () => {
   it('names the app and its version, unless that is switched off', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'))
@@ -15,8 +17,8 @@ describe('readServerVersion', () => {
 })
 
 describe('readSettings', () => {
-  it('takes the folder models/ of the app and all processors but one', () => {
-    const settings = readSettings(development, '/app', 4, '/tmp')
+  it('defaults to the folder models/ and all processors but one', () => {
+    const settings = readSettings(development, { ...machine, processorCount: 4 })
     assert.deepEqual(settings, {
       isDevelopment: true,
       appRoot: '/app',
@@ -50,31 +52,31 @@ describe('readSettings', () => {
         stallMs: 90_000,
       },
     })
-    assert.equal(readSettings(development, '/app', 1, '/tmp').maxThreads, 1)
+    assert.equal(readSettings(development, { ...machine, processorCount: 1 }).maxThreads, 1)
   })
 
-  it('takes an empty variable as absent', () => {
-    assert.equal(readSettings({ ...development, SCORING_MODELS: '' }, '/app', 1, '/tmp').modelsDir, '/app/models')
+  it('treats an empty variable as absent', () => {
+    assert.equal(
+      readSettings({ ...development, SCORING_MODELS: '' }, { ...machine, processorCount: 1 }).modelsDir,
+      '/app/models',
+    )
   })
 
-  it('names the variable that is wrong', () => {
+  it('names an invalid variable', () => {
     assert.throws(
-      () => readSettings({ ...development, SCORING_MAX_THREADS: 'many' }, '/app', 2, '/tmp'),
+      () => readSettings({ ...development, SCORING_MAX_THREADS: 'many' }, machine),
       /^StartupError: setting SCORING_MAX_THREADS: /,
     )
+    assert.throws(() => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, machine), /SCORING_MAX_THREADS/)
     assert.throws(
-      () => readSettings({ ...development, SCORING_MAX_THREADS: '0' }, '/app', 2, '/tmp'),
-      /SCORING_MAX_THREADS/,
-    )
-    assert.throws(
-      () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, '/app', 2, '/tmp'),
+      () => readSettings({ ...development, SCORING_MAX_HELD_BYTES: '1 GB' }, machine),
       /^StartupError: setting SCORING_MAX_HELD_BYTES: must be a whole number of bytes, not "1 GB"/,
     )
   })
 
-  it('takes keys of tokens from where nobody can answer instead', () => {
+  it('requires HTTPS for the issuer of tokens', () => {
     const hostIn = (AZURE_AUTHORITY_HOST: string) =>
-      readSettings({ ...development, AZURE_AUTHORITY_HOST }, '/app', 2, '/tmp').authorityHost
+      readSettings({ ...development, AZURE_AUTHORITY_HOST }, machine).authorityHost
     assert.equal(hostIn('https://login.microsoftonline.us/'), 'https://login.microsoftonline.us')
     assert.equal(hostIn('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     for (const url of ['http://login.microsoftonline.com', 'http://127.0.0.1.example', 'file:///keys', 'login'])
@@ -85,9 +87,9 @@ describe('readSettings', () => {
     )
   })
 
-  it('shows metrics and times in Development, and elsewhere where it is told to', () => {
+  it('shows metrics and timings in Development, and elsewhere on request', () => {
     const read = (environment: Record<string, string>) => {
-      const { metrics, hasServerTiming } = readSettings(environment, '/app', 2, '/tmp')
+      const { metrics, hasServerTiming } = readSettings(environment, machine)
       return [metrics, hasServerTiming]
     }
     assert.deepEqual(read(development), ['public', true])
@@ -100,9 +102,9 @@ describe('readSettings', () => {
     )
   })
 
-  it('takes execution providers as names, or as a JSON list with options', () => {
+  it('reads execution providers as names, or as a JSON list with options', () => {
     const providersIn = (SCORING_EXECUTION_PROVIDERS: string) =>
-      readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, '/app', 2, '/tmp').executionProviders
+      readSettings({ ...development, SCORING_EXECUTION_PROVIDERS }, machine).executionProviders
     assert.deepEqual(providersIn('cuda, cpu'), ['cuda', 'cpu'])
     assert.deepEqual(providersIn('[{"name": "cuda", "deviceId": 1}, "cpu"]'), [{ name: 'cuda', deviceId: 1 }, 'cpu'])
     assert.equal(providersIn(''), undefined)
@@ -110,8 +112,8 @@ describe('readSettings', () => {
       assert.throws(() => providersIn(wrong), /^StartupError: setting SCORING_EXECUTION_PROVIDERS: /, wrong)
   })
 
-  it('takes what jobs may read and write as names with commas between', () => {
-    const jobsIn = (environment: Record<string, string>) => readSettings(environment, '/app', 2, '/tmp').jobs
+  it('reads containers and hosts of jobs as comma-separated names', () => {
+    const jobsIn = (environment: Record<string, string>) => readSettings(environment, machine).jobs
     const jobs = jobsIn({
       SCORING_JOB_CONTAINERS: 'patients, results-2026',
       SCORING_JOB_INPUT_HOSTS: 'other.blob.core.windows.net,data.example:8443',
@@ -150,9 +152,9 @@ describe('readSettings', () => {
       assert.throws(() => jobsIn({ SCORING_JOB_MAX_ACTIVE: wrong }), /SCORING_JOB_MAX_ACTIVE/, wrong)
   })
 
-  it('takes a vault, in Development too', () => {
+  it('accepts a vault, in Development too', () => {
     const KEY_VAULT_URL = 'https://v.vault.azure.net'
-    assert.equal(readSettings({ KEY_VAULT_URL }, '/app', 2, '/tmp').keyVaultUrl, KEY_VAULT_URL)
-    assert.equal(readSettings({ ...development, KEY_VAULT_URL }, '/app', 2, '/tmp').keyVaultUrl, KEY_VAULT_URL)
+    assert.equal(readSettings({ KEY_VAULT_URL }, machine).keyVaultUrl, KEY_VAULT_URL)
+    assert.equal(readSettings({ ...development, KEY_VAULT_URL }, machine).keyVaultUrl, KEY_VAULT_URL)
   })
 })

@@ -16,9 +16,9 @@ export async function requestCosts({ seconds, rounds }: { seconds: number; round
     log,
   })
   await keys.load()
-  const iris = keys.authorizerOf('iris')
+  const iris = keys.authorizer('iris')
   let address = 0
-  const caller = { clientAddress: () => `10.0.${(address >> 8) & 255}.${address++ & 255}`, isProbe: false }
+  const caller = { clientAddress: () => `10.0.${(address >> 8) & 255}.${address++ & 255}`, isDryRun: false }
   const authorizeWith = (key: string) => {
     const header = `Bearer ${key}`
     return async () => {

@@ -5,7 +5,7 @@
  */
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
-import { syntheticRow } from '../../src/scripts/synthetic-row.ts'
+import { syntheticRow } from '../../src/scripts/made-up-rows.ts'
 
 const [path = '', tiny = ''] = process.argv.slice(2)
 const { accelerator } = ServiceDefinition.parse({})

@@ -1,29 +1,29 @@
-/** Who asks, and whether it counts. */
-export interface Attempt {
-  /** The client's address as the socket or the front end knows it; empty when nobody knows. Only called when needed. */
+/** The caller of a service, as far as authorization needs it. */
+export interface Caller {
+  /** The client's address as the socket or the front end reports it; empty when unknown. Only called when needed. */
   clientAddress(): string
-  /** Somebody only wants to know whether the credential would open: nothing is counted, and nothing fetched for it. */
-  readonly isProbe: boolean
+  /** Only checks whether the credential is valid: nothing is counted and nothing is fetched. */
+  readonly isDryRun: boolean
 }
 
-/** Lets callers of a service in, or not. One for each way a service can be locked. */
+/** Decides whether a caller may use a service. Each way to protect a service has its own implementation. */
 export interface Authorizer {
   /**
-   * Checks what a caller shows. A promise only where something has to be fetched first: most calls are answered at once.
+   * Checks a caller's credential. Returns a promise only if something must be fetched first; most calls are decided at once.
    *
    * @param authorization  the `Authorization` header
    * @throws ScoringError BEARER_MISSING, BEARER_MALFORMED or BEARER_REJECTED; TOO_MANY_WRONG_KEYS; KEYS_UNAVAILABLE or
-   *   TOKEN_KEYS_UNAVAILABLE when nobody can tell now; ROLE_MISSING for a token that is good but not for this
+   *   TOKEN_KEYS_UNAVAILABLE when the credential cannot be checked now; ROLE_MISSING for a valid token without the role
    */
-  authorize(authorization: string | null, attempt: Attempt): void | Promise<void>
+  authorize(authorization: string | null, caller: Caller): void | Promise<void>
   /**
-   * Counts a credential that a probe found wrong; absent: nothing is counted.
+   * Counts a credential that a dry run rejected. Without this method nothing is counted.
    *
-   * @throws ScoringError TOO_MANY_WRONG_KEYS when this one is over the limit
+   * @throws ScoringError TOO_MANY_WRONG_KEYS when this one exceeds the limit
    */
-  countWrong?(attempt: Pick<Attempt, 'clientAddress'>): void
-  /** Whether it can tell good credentials from bad ones now; absent: always. */
+  countWrong?(caller: Pick<Caller, 'clientAddress'>): void
+  /** Whether credentials can be checked now; absent: always. */
   readonly isReady?: boolean
-  /** What the health page shows of it; never a credential, nor what could be checked against one. */
+  /** Details for the health page: never a credential, nor anything that one could be checked against. */
   describe?(): object
 }

@@ -1,12 +1,12 @@
 import { type ErrorCode, ScoringError } from '../errors.ts'
 
-/** RFC 6750, section 2.1: the scheme in any case, one token of `b64token`. */
+/** Matches the scheme in any case and one `b64token` (RFC 6750, section 2.1). */
 const credentials = /^Bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 
 /**
- * The token of an `Authorization` header, the only place where one is looked for: keys in a URL end in logs.
+ * Reads the token from an `Authorization` header. Keys are accepted nowhere else, because URLs end up in logs.
  *
- * @param kind  what the service takes, for messages
+ * @param kind  the credential that the service expects, for messages
  * @throws ScoringError BEARER_MISSING without a Bearer credential, BEARER_MALFORMED when it is not exactly one
  */
 export function parseBearer(authorization: string | null, kind: 'key' | 'token' = 'key'): string {
@@ -27,23 +27,23 @@ export function parseBearer(authorization: string | null, kind: 'key' | 'token' 
   return token
 }
 
-/** Error codes of RFC 6750, section 3.1; none when no credential came. */
+/** Error codes of RFC 6750, section 3.1; empty when no credential was sent. */
 const bearerErrors: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ['BEARER_MISSING', ''],
-  // The RFC proposes 400 for it; clients of Azure ML act on 401, so that is what they get.
+  // The RFC proposes 400, but clients of Azure ML act on 401.
   ['BEARER_MALFORMED', ', error="invalid_request"'],
   ['BEARER_REJECTED', ', error="invalid_token"'],
   ['ROLE_MISSING', ', error="insufficient_scope"'],
 ])
 
 /**
- * The `WWW-Authenticate` challenge (RFC 6750, section 3).
+ * Returns the `WWW-Authenticate` challenge of a failure (RFC 6750, section 3).
  *
- * @param scope  what the token has to grant, for ROLE_MISSING
- * @returns undefined when the failure has nothing to do with credentials
+ * @param scope  the scope that the token lacks, for ROLE_MISSING
+ * @returns undefined when the failure does not concern credentials
  */
 export function challenge(service: string, code: string, scope?: string): string | undefined {
   const error = bearerErrors.get(code)
-  const demand = scope === undefined ? '' : `, scope="${scope}"`
-  return error === undefined ? undefined : `Bearer realm="${service}"${error}${demand}`
+  const required = scope === undefined ? '' : `, scope="${scope}"`
+  return error === undefined ? undefined : `Bearer realm="${service}"${error}${required}`
 }

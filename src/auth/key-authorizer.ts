@@ -1,37 +1,44 @@
+import type { Clock } from '../clock.ts'
 import { ScoringError } from '../errors.ts'
-import type { Attempt, Authorizer } from './authorizer.ts'
+import type { Authorizer, Caller } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
-import type { Clock } from './clock.ts'
-import type { EarlyReads } from './early-reads.ts'
-import { keySlots } from './key-names.ts'
+import type { ForcedRefresh } from './forced-refresh.ts'
+import { keyTypes } from './key-names.ts'
 import type { KeyReader } from './key-reader.ts'
 import { keyTimes } from './key-times.ts'
-import { digestOf } from './service-key.ts'
+import { digestKey } from './service-key.ts'
 import type { WrongKeyLimit } from './wrong-key-limit.ts'
 
-/** Opens a service to who shows one of its two keys. A known key is answered at once and waits for no vault. */
+export interface KeyAuthorizerParts {
+  readonly reader: KeyReader
+  readonly forcedRefresh: ForcedRefresh
+  readonly limit: WrongKeyLimit
+  readonly clock: Clock
+}
+
+/** Authorizes callers that send one of the two keys of a service. A known key is accepted at once, without the vault. */
 export class KeyAuthorizer implements Authorizer {
   readonly #reader: KeyReader
-  readonly #early: EarlyReads
+  readonly #forcedRefresh: ForcedRefresh
   readonly #limit: WrongKeyLimit
   readonly #clock: Clock
 
-  constructor(reader: KeyReader, early: EarlyReads, limit: WrongKeyLimit, clock: Clock) {
+  constructor({ reader, forcedRefresh, limit, clock }: KeyAuthorizerParts) {
     this.#reader = reader
-    this.#early = early
+    this.#forcedRefresh = forcedRefresh
     this.#limit = limit
     this.#clock = clock
   }
 
-  authorize(authorization: string | null, attempt: Attempt): void | Promise<void> {
-    const presented = digestOf(parseBearer(authorization))
+  authorize(authorization: string | null, caller: Caller): void | Promise<void> {
+    const presented = digestKey(parseBearer(authorization))
     if (this.#reader.ring.check(presented) === 'known') return
-    if (attempt.isProbe) throw rejected()
-    return this.#authorizeUnknown(presented, attempt.clientAddress())
+    if (caller.isDryRun) throw rejected()
+    return this.#authorizeUnknown(presented, caller.clientAddress())
   }
 
-  countWrong(attempt: Pick<Attempt, 'clientAddress'>): void {
-    this.#limit.count(attempt.clientAddress())
+  countWrong(caller: Pick<Caller, 'clientAddress'>): void {
+    this.#limit.count(caller.clientAddress())
   }
 
   get isReady(): boolean {
@@ -42,7 +49,7 @@ export class KeyAuthorizer implements Authorizer {
     const { ring, lastFailure, isFailing } = this.#reader
     return {
       ageSeconds: ring.ageMs === undefined ? null : Math.floor(ring.ageMs / 1000),
-      ...Object.fromEntries(keySlots.map(slot => [slot, ring.statusOf(slot)])),
+      ...Object.fromEntries(keyTypes.map(type => [type, ring.status(type)])),
       isFailing,
       lastFailure: lastFailure && {
         kind: lastFailure.kind,
@@ -51,24 +58,28 @@ export class KeyAuthorizer implements Authorizer {
     }
   }
 
-  /** The key may be newer than what was read: looks once more in the vault, when there is a turn for that. */
+  /** Forces a refresh, because the key may be newer than the cached ones. */
   async #authorizeUnknown(presented: Buffer, address: string): Promise<void> {
     const { ring } = this.#reader
     const isSuspect = this.#limit.isOver(address)
-    const until = this.#clock.monotonicMs() + keyTimes.wait
-    const begunBefore = this.#reader.begun
-    // A read that was under way when the key came may have missed it; only one that began later is the last word.
-    while (this.#reader.begun === begunBefore || this.#reader.isReading) {
-      const read = this.#early.ask(this.#reader, isSuspect, until)
+    const until = this.#clock.monotonicMs() + keyTimes.maxWaitMs
+    const startedBefore = this.#reader.startedCount
+    // A read that was in progress when the key came may have missed it; only a later one decides.
+    while (this.#reader.startedCount === startedBefore || this.#reader.isReading) {
+      const read = this.#forcedRefresh.request(this.#reader, isSuspect, until)
       if (!read) break
       await read
       if (ring.check(presented) === 'known') return
       if (this.#clock.monotonicMs() >= until) break
     }
     if (ring.check(presented) === 'unavailable') {
-      throw new ScoringError('KEYS_UNAVAILABLE', 'The keys of this service cannot be read now; try again later.', {
-        retryAfterSeconds: keyTimes.early / 1000,
-      })
+      throw new ScoringError(
+        'KEYS_UNAVAILABLE',
+        'The keys of this service are temporarily unavailable; try again later.',
+        {
+          retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000,
+        },
+      )
     }
     this.#limit.count(address)
     throw rejected()

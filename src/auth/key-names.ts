@@ -1,31 +1,31 @@
-/** The two keys of a service; either opens it, and one goes on working while the other is changed. */
-export const keySlots = ['primary', 'secondary'] as const
-export type KeySlot = (typeof keySlots)[number]
+/** The two keys of a service. Either is accepted, so one stays valid while the other is replaced. */
+export const keyTypes = ['primary', 'secondary'] as const
+export type KeyType = (typeof keyTypes)[number]
 
-/** The name of the secret that holds a key, e.g. `iris-primary-key`. */
-export function keySecretName(service: string, slot: KeySlot): string {
-  return `${service}-${slot}-key`
+/** Returns the name of the secret that holds a key, e.g. `iris-primary-key`. */
+export function keySecretName(service: string, type: KeyType): string {
+  return `${service}-${type}-key`
 }
 
-/** The service and slot of a secret, whatever the case of its name; undefined when it is not that of a key. */
-export function ownerOfSecret(name: string): { service: string; slot: KeySlot } | undefined {
-  const [, service, slot] = /^(.+)-(primary|secondary)-key$/.exec(name.toLowerCase()) ?? []
-  return service === undefined ? undefined : { service, slot: slot as KeySlot }
+/** Reads service and key type from the name of a secret, in any case; undefined when the secret is not a key. */
+export function parseKeySecretName(name: string): { service: string; type: KeyType } | undefined {
+  const [, service, type] = /^(.+)-(primary|secondary)-key$/.exec(name.toLowerCase()) ?? []
+  return service === undefined ? undefined : { service, type: type as KeyType }
 }
 
 /**
- * Azure ML's clients write `Primary` and `Secondary`, its REST interface and this project's files the lower case.
+ * Reads a key type in any case: Azure ML's clients write `Primary` and `Secondary`, its REST API writes lower case.
  *
- * @throws Error when it is neither
+ * @throws Error for any other text
  */
-export function parseKeySlot(text: string): KeySlot {
-  const slot = text.toLowerCase()
-  if (slot !== 'primary' && slot !== 'secondary') {
+export function parseKeyType(text: string): KeyType {
+  const type = text.toLowerCase()
+  if (type !== 'primary' && type !== 'secondary') {
     throw new Error(`a service has a primary and a secondary key, not "${text}"`)
   }
-  return slot
+  return type
 }
 
-export function otherSlot(slot: KeySlot): KeySlot {
-  return slot === 'primary' ? 'secondary' : 'primary'
+export function otherKeyType(type: KeyType): KeyType {
+  return type === 'primary' ? 'secondary' : 'primary'
 }

@@ -1,43 +1,43 @@
-import type { Clock } from './clock.ts'
-import { type KeySlot, keySecretName, keySlots } from './key-names.ts'
+import type { Clock } from '../clock.ts'
+import { type KeyType, keySecretName, keyTypes } from './key-names.ts'
 import { KeyRing } from './key-ring.ts'
 import { keyTimes } from './key-times.ts'
 import type { Secret, SecretStore } from './secret-store.ts'
 
-/** What reading keys needs from outside. */
+/** The dependencies of reading keys. */
 export interface KeySource {
   readonly store: SecretStore
   readonly clock: Clock
-  /** From 0 up to 1. */
+  /** A random number from 0 (inclusive) to 1 (exclusive). */
   random(): number
   log(line: string): void
 }
 
-/** The last read that failed. */
+/** The failure of the last read that failed. */
 interface ReadFailure {
   /** `timeout`, or the name or code of the error. */
   readonly kind: string
-  /** Monotonic. */
+  /** When it failed (monotonic). */
   readonly at: number
 }
 
 /**
- * Keeps the keys of one service fresh: reads both slots, again before the soft lifetime ends, and after a failure in
- * ever longer intervals. One read at a time, each with a deadline, whatever the store does.
+ * Keeps the keys of one service fresh: reads both secrets, reads them again before `refreshAfterMs` has passed, and backs
+ * off after a failure. Only one read runs at a time, and each has a timeout whatever the store does.
  */
 export class KeyReader {
   readonly service: string
   readonly ring: KeyRing
-  /** Reads begun so far: a key that came during one may have come too late for it. */
-  begun = 0
+  /** Number of reads started so far: a key that was set during a read may have been missed by it. */
+  startedCount = 0
   lastFailure: ReadFailure | undefined
   #isFailing = false
   #isReadable = true
   readonly #source: KeySource
-  readonly #told = new Map<KeySlot, string | undefined>()
+  readonly #loggedFaults = new Map<KeyType, string | undefined>()
   #failuresInRow = 0
-  #flight: Promise<boolean> | undefined
-  #isAskedAgain = false
+  #reading: Promise<boolean> | undefined
+  #isStale = false
   #isStopped = false
   #cancelTimer = () => {}
   #abort = new AbortController()
@@ -49,7 +49,7 @@ export class KeyReader {
   }
 
   get isReading(): boolean {
-    return this.#flight !== undefined
+    return this.#reading !== undefined
   }
 
   /** Whether the last read failed. */
@@ -58,31 +58,31 @@ export class KeyReader {
   }
 
   /**
-   * Reads both slots now, or joins the read that is under way. Never rejects: what fails is kept, logged and tried again.
+   * Reads both secrets now, or joins the read in progress. Never rejects: a failure is logged and the read is retried.
    *
-   * @returns whether a key was found that was not known before
+   * @returns whether a new key was found
    */
   read(): Promise<boolean> {
     if (this.#isStopped) return Promise.resolve(false)
-    this.#flight ??= this.#readBoth().finally(() => {
-      this.#flight = undefined
-      if (this.#isAskedAgain) {
-        this.#isAskedAgain = false
+    this.#reading ??= this.#readBoth().finally(() => {
+      this.#reading = undefined
+      if (this.#isStale) {
+        this.#isStale = false
         this.read()
       }
     })
-    return this.#flight
+    return this.#reading
   }
 
-  /** The vault says that a key has changed: a read under way may have come before that. */
+  /** Reads because the vault reports a change, which a read in progress may have missed. */
   readAgain(): void {
-    if (this.isReading) this.#isAskedAgain = true
+    if (this.isReading) this.#isStale = true
     else this.read()
   }
 
   stop(): void {
     this.#isStopped = true
-    this.#isAskedAgain = false
+    this.#isStale = false
     this.#cancelTimer()
     this.#abort.abort(new Error('stopped'))
   }
@@ -90,33 +90,33 @@ export class KeyReader {
   async #readBoth(): Promise<boolean> {
     const { clock } = this.#source
     this.#cancelTimer()
-    this.begun++
+    this.startedCount++
     const startedAt = clock.monotonicMs()
     this.#abort = new AbortController()
     const { signal } = this.#abort
-    const cancelDeadline = clock.after(keyTimes.read, () => this.#abort.abort(timeout()))
-    const results = await Promise.allSettled(keySlots.map(slot => this.#fetch(slot, signal)))
+    const cancelDeadline = clock.after(keyTimes.readTimeoutMs, () => this.#abort.abort(timeout()))
+    const results = await Promise.allSettled(keyTypes.map(type => this.#fetch(type, signal)))
     cancelDeadline()
     if (this.#isStopped) return false
     let isNew = false
     let failure: Error | undefined
     for (const [index, result] of results.entries()) {
-      const slot = keySlots[index] as KeySlot
+      const type = keyTypes[index] as KeyType
       if (result.status === 'rejected') failure = result.reason as Error
       else {
-        isNew = this.ring.put(slot, result.value, startedAt) || isNew
-        this.#tellFault(slot)
+        isNew = this.ring.put(type, result.value, startedAt) || isNew
+        this.#logFault(type)
       }
     }
     this.#settle(failure)
     return isNew
   }
 
-  /** The store is asked to stop at the deadline, and not waited for if it does not. */
-  #fetch(slot: KeySlot, signal: AbortSignal): Promise<Secret | undefined> {
+  /** Rejects at the timeout, even if the store ignores the signal. */
+  #fetch(type: KeyType, signal: AbortSignal): Promise<Secret | undefined> {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      const fetch = async () => this.#source.store.fetchSecret(keySecretName(this.service, slot), signal)
+      const fetch = async () => this.#source.store.fetchSecret(keySecretName(this.service, type), signal)
       fetch().then(resolve, reject)
     })
   }
@@ -124,21 +124,25 @@ export class KeyReader {
   #settle(failure: Error | undefined): void {
     const { clock, random, log } = this.#source
     if (failure) {
-      const kind = kindOf(failure)
+      const kind = failureKind(failure)
       const reason = `${failure.message}`.replace(/\s+/g, ' ').slice(0, 300)
-      if (!this.#isFailing) log(`[${this.service}] keys cannot be read (${kind}): ${reason}; trying again`)
+      if (!this.#isFailing) log(`[${this.service}] the keys cannot be read (${kind}): ${reason}; retrying`)
       this.lastFailure = { kind, at: clock.monotonicMs() }
-      const longest = Math.min(keyTimes.lastRetry, keyTimes.firstRetry * 2 ** Math.min(this.#failuresInRow++, 16))
+      const longest = Math.min(
+        keyTimes.maxRetryDelayMs,
+        keyTimes.firstRetryDelayMs * 2 ** Math.min(this.#failuresInRow++, 16),
+      )
       this.#readIn(longest * (0.5 + random() / 2))
     } else {
-      if (this.#isFailing) log(`[${this.service}] keys can be read again`)
+      if (this.#isFailing) log(`[${this.service}] the keys can be read again`)
       this.#failuresInRow = 0
-      // Earlier than it must be, by chance: instances that started together do not ask together.
-      this.#readIn(keyTimes.soft * (0.8 + random() * 0.15))
+      // A random part of the interval, so that instances that started together do not read together.
+      this.#readIn(keyTimes.refreshAfterMs * (0.8 + random() * 0.15))
     }
     this.#isFailing = failure !== undefined
     const { isReadable } = this.ring
-    if (this.#isReadable && !isReadable) log(`[${this.service}] no caller can be let in now: every request gets a 503`)
+    if (this.#isReadable && !isReadable)
+      log(`[${this.service}] no key is usable now: every request is answered with 503`)
     this.#isReadable = isReadable
   }
 
@@ -146,24 +150,25 @@ export class KeyReader {
     this.#cancelTimer = this.#source.clock.after(ms, () => this.read())
   }
 
-  /** Once, when it becomes so. */
-  #tellFault(slot: KeySlot): void {
-    const fault = this.ring.faultOf(slot)
+  /** Logs the fault of a secret once, and its end. */
+  #logFault(type: KeyType): void {
+    const fault = this.ring.fault(type)
     const { log } = this.#source
-    const name = keySecretName(this.service, slot)
-    if (fault !== this.#told.get(slot)) log(`[${this.service}] secret ${name} ${fault ?? 'is a key again'}`)
-    this.#told.set(slot, fault)
+    const name = keySecretName(this.service, type)
+    if (fault !== this.#loggedFaults.get(type))
+      log(`[${this.service}] secret ${name} ${fault ?? 'is a valid key again'}`)
+    this.#loggedFaults.set(type, fault)
   }
 }
 
 function timeout(): Error {
-  const error = new Error(`no answer within ${keyTimes.read} ms`)
+  const error = new Error(`no answer within ${keyTimes.readTimeoutMs} ms`)
   error.name = 'timeout'
   return error
 }
 
-/** Short and without surprises: it is shown on the health page. */
-function kindOf(error: Error & { code?: unknown }): string {
+/** The code or name of an error, for the health page: short and of safe characters. */
+function failureKind(error: Error & { code?: unknown }): string {
   const kind = typeof error.code === 'string' && error.code !== '' ? error.code : error.name
   return /^[\w.-]{1,64}$/.test(kind) ? kind : 'Error'
 }

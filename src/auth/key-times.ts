@@ -1,21 +1,19 @@
-/** How long things take and last, in milliseconds (design.md, section 7). */
+/** Lifetimes and limits of cached keys, in milliseconds. */
 export const keyTimes = {
-  /** Keys are read again after this, at most: so long may a key outlive its rotation while the vault answers. */
-  soft: 5 * 60_000,
-  /** Keys that could not be read again for so long open nothing any more. */
-  hard: 24 * 3_600_000,
-  /** One early read in this time, for the whole app. */
-  early: 10_000,
-  /** The same for callers who have shown many wrong keys. */
-  earlyForSuspects: 60_000,
-  /** Deadline of a read. */
-  read: 5_000,
-  /** Longest that a request with an unknown key waits for a read. */
-  wait: 2_000,
-  /** First and longest pause after a failed read. */
-  firstRetry: 1_000,
-  lastRetry: 60_000,
+  /** Longest time between two reads while the vault answers, and so the longest that a rotated key stays valid. */
+  refreshAfterMs: 5 * 60_000,
+  /** Age at which cached keys are rejected because the vault could not be read. */
+  expireAfterMs: 24 * 3_600_000,
+  /** Shortest time between two reads that unknown keys force, for the whole app. */
+  forcedReadIntervalMs: 10_000,
+  /** The same interval for clients that have sent many wrong keys. */
+  forcedReadIntervalOfSuspectsMs: 60_000,
+  readTimeoutMs: 5_000,
+  /** Longest time that a request with an unknown key waits for a read. */
+  maxWaitMs: 2_000,
+  firstRetryDelayMs: 1_000,
+  maxRetryDelayMs: 60_000,
 } as const
 
-/** Requests that wait for a read at a time; further ones are answered at once. */
+/** Requests that may wait for a forced read at a time; further ones are answered at once. */
 export const maxWaiting = 1000

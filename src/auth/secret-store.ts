@@ -1,4 +1,4 @@
-/** A secret as its vault holds it. Whether it may be used now is for the reader to decide: vaults hand out expired ones too. */
+/** A secret as its vault returns it. Vaults return expired secrets too, so the reader checks the dates. */
 export interface Secret {
   readonly value: string
   /** Name of this version of the secret. */
@@ -9,19 +9,19 @@ export interface Secret {
   readonly expiresAt: number | undefined
 }
 
-/** Where secrets come from. Port: `adapters/azure/key-vault-secret-store.ts` implements it. */
+/** A source of secrets. Port: `adapters/azure/key-vault-secret-store.ts` implements it. */
 export interface SecretStore {
-  /** Asking costs next to nothing, so that every unknown key is looked for; absent: they take turns (`EarlyReads`). */
+  /** Whether reads are so cheap that every unknown key may cause one; absent: `ForcedRefresh` limits them. */
   readonly isLocal?: boolean
   /**
-   * The newest version of a secret.
+   * Fetches the newest version of a secret.
    *
    * @param name    e.g. `iris-primary-key`
-   * @param signal  ends the call; every call has a deadline
+   * @param signal  cancels the call; every call has a timeout
    * @returns undefined when there is none, or its newest version is disabled
-   * @throws Error when the vault cannot be asked now; its message holds no secret
+   * @throws Error when the vault cannot be reached; its message never holds a secret
    */
   fetchSecret(name: string, signal: AbortSignal): Promise<Secret | undefined>
-  /** Writes a new version of a secret, which becomes the newest; makes the secret when there is none. */
+  /** Writes a new version of a secret, and creates the secret if it does not exist. */
   writeSecret(name: string, value: string, signal: AbortSignal): Promise<void>
 }

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Secret } from './secret-store.ts'
 
-/** A key as it is kept: nobody can read it back. */
+/** A cached key. Only its digest is stored, from which the key cannot be recovered. */
 export interface ServiceKey {
+  readonly kind: 'key'
   /** SHA-256, 32 bytes. */
   readonly digest: Buffer
   /** Milliseconds since 1970; undefined: no such limit. */
@@ -10,46 +11,56 @@ export interface ServiceKey {
   readonly expiresAt: number | undefined
 }
 
-/** Why a secret is no key. */
+/** The reason why a secret is not a key. */
 export interface KeyFault {
+  readonly kind: 'fault'
   /** Completes the sentence "secret iris-primary-key …"; never holds the value. */
   readonly fault: string
-  /** Somebody wrote a value that cannot be a key; a secret that is merely not there may be meant. */
+  /** Whether the value needs fixing: it cannot be a key, while an absent secret may be intended. */
   readonly isMistake: boolean
 }
 
-/** Azure ML's keys have 32 characters, the shortest that are taken. */
+/** Azure ML's keys have 32 characters; shorter ones are rejected. */
 export const minKeyLength = 32
 
-/** What a client can send after `Bearer ` (RFC 6750, section 2.1). */
+/** Characters that a client can send after `Bearer ` (RFC 6750, section 2.1). */
 const b64token = /^[A-Za-z0-9\-._~+/]+=*$/
 
-export function digestOf(key: string): Buffer {
+export function digestKey(key: string): Buffer {
   return hash('sha256', key, 'buffer')
 }
 
-/** Why a text can be no key; completes the sentence "the key …", and never repeats the text. */
-export function faultOfKey(value: string): string | undefined {
+/** Says why a text cannot be a key; completes the sentence "the key …" and never repeats the text. */
+export function findKeyFault(value: string): string | undefined {
   if (value === '') return 'is empty'
-  // What App Service leaves in place of a reference that it could not resolve.
-  if (/^\s*@Microsoft\.KeyVault\(/i.test(value)) return 'is a reference nobody resolved'
-  if (value.length < minKeyLength) return `is shorter than ${minKeyLength} characters`
-  if (!b64token.test(value)) return 'has characters that no Authorization header carries (a line end, perhaps)'
+  // App Service leaves the reference itself when it could not resolve it.
+  if (/^\s*@Microsoft\.KeyVault\(/i.test(value)) return 'is an unresolved Key Vault reference'
+  if (value.length < minKeyLength) return `has fewer than ${minKeyLength} characters`
+  if (!b64token.test(value)) return 'has characters that an Authorization header cannot carry (a line break, perhaps)'
   return undefined
 }
 
-/** The key that a secret holds. Whether it counts now is asked when it is used: clocks go on. */
+/** Reads the key from a secret. Its dates are checked on use, because time goes on. */
 export function readKey(secret: Secret | undefined): ServiceKey | KeyFault {
-  if (secret === undefined) return { fault: 'is absent or disabled', isMistake: false }
+  if (secret === undefined) return { kind: 'fault', fault: 'is absent or disabled', isMistake: false }
   const { value, isEnabled, notBefore, expiresAt } = secret
-  if (!isEnabled) return { fault: 'is disabled', isMistake: false }
-  const fault = faultOfKey(value)
-  if (fault !== undefined) return { fault, isMistake: true }
-  return { digest: digestOf(value), notBefore, expiresAt }
+  if (!isEnabled) return { kind: 'fault', fault: 'is disabled', isMistake: false }
+  const fault = findKeyFault(value)
+  if (fault !== undefined) return { kind: 'fault', fault, isMistake: true }
+  return { kind: 'key', digest: digestKey(value), notBefore, expiresAt }
 }
 
-/** @param now  milliseconds since 1970; a key counts from `notBefore` on, and no longer at `expiresAt` */
-export function validityOf(key: ServiceKey, now: number): 'valid' | 'not yet valid' | 'expired' {
+/** @param now  milliseconds since 1970; a key is valid from `notBefore` on, and no longer at `expiresAt` */
+export function checkValidity(key: ServiceKey, now: number): 'valid' | 'not yet valid' | 'expired' {
   if (key.expiresAt !== undefined && now >= key.expiresAt) return 'expired'
   return key.notBefore !== undefined && now < key.notBefore ? 'not yet valid' : 'valid'
+}
+
+/**
+ * Makes a new key: 256 bits, with a prefix that secret scanners and people recognise.
+ *
+ * @param randomBytes  cryptographically strong, e.g. `node:crypto`'s
+ */
+export function makeKey(randomBytes: (count: number) => Uint8Array): string {
+  return `sfkey_${Buffer.from(randomBytes(32)).toString('base64url')}`
 }

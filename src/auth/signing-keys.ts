@@ -1,46 +1,46 @@
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import { ScoringError } from '../errors.ts'
 
-/** Where the public keys of an issuer of tokens come from. Port: `adapters/entra-id/entra-key-set.ts` implements it. */
+/** A source of an issuer's public keys. Port: `adapters/entra-id/entra-key-set.ts` implements it. */
 export interface KeySetSource {
   /**
-   * The issuer's keys (RFC 7517, section 5), at least one of them usable.
+   * Fetches the issuer's keys (RFC 7517, section 5), of which at least one is usable.
    *
-   * @param signal  ends the call
-   * @throws Error when they cannot be had now
+   * @param signal  cancels the call
+   * @throws Error when they cannot be fetched now
    */
   fetchKeySet(signal: AbortSignal): Promise<JSONWebKeySet>
 }
 
-/** One fetched set of keys. */
+/** A set of keys as fetched. */
 export type KeySet = ReturnType<typeof createLocalJWKSet>
 
-/** Older keys are renewed in the background when they are next needed; a key that the issuer withdrew ends with that. */
+/** Age at which keys are renewed in the background when next needed; keys that the issuer has withdrawn end with that. */
 const renewAfterMs = 10 * 60_000
-/** With the issuer out of reach, known keys are good for so long. */
-const keepMs = 24 * 3600_000
-/** Whatever tokens name, the issuer is asked no more often than this. */
-const pauseMs = 30_000
-const pauseAfterFailureMs = 5_000
-/** The longest a request waits for keys. */
-const deadlineMs = 5_000
+/** Age at which keys are no longer used because the issuer could not be reached. */
+const expireAfterMs = 24 * 3600_000
+/** Shortest time between two fetches, whichever keys tokens name. */
+const minIntervalMs = 30_000
+const minIntervalAfterFailureMs = 5_000
+/** Longest time that a request waits for keys. */
+const fetchTimeoutMs = 5_000
 
 interface SigningKeysOptions {
   readonly source: KeySetSource
   log(line: string): void
-  /** Milliseconds of a clock that only goes forward. */
+  /** Milliseconds of a monotonic clock. */
   readonly elapsed: () => number
 }
 
 /**
- * The keys that an issuer signs with, as they are now. `jose` has such a cache too, but it throws its keys away when
- * they cannot be renewed, and asks again for every token while the issuer fails.
+ * Caches the keys that an issuer signs with. `jose` has such a cache too, but drops its keys when they cannot be renewed,
+ * and fetches again for every token while the issuer fails.
  */
 export class SigningKeys {
   readonly #options: SigningKeysOptions
   #keySet: KeySet | undefined
   #loadedAt = 0
-  #askedAt = Number.NEGATIVE_INFINITY
+  #fetchedAt = Number.NEGATIVE_INFINITY
   #isFailing = false
   #renewing: Promise<void> | undefined
 
@@ -48,19 +48,19 @@ export class SigningKeys {
     this.#options = options
   }
 
-  /** Keys that may be used now; undefined: none. Renews them, as far as that is due, without waiting for it. */
+  /** The keys that may be used now, if any. Starts a renewal when one is due, and does not wait for it. */
   get current(): KeySet | undefined {
     const age = this.#options.elapsed() - this.#loadedAt
     if (!this.#keySet || age > renewAfterMs) void this.renew()
-    return age <= keepMs ? this.#keySet : undefined
+    return age <= expireAfterMs ? this.#keySet : undefined
   }
 
-  /** Fetches the keys, unless that was just tried. Never rejects. */
+  /** Fetches the keys, unless the last attempt is too recent. Never rejects. */
   renew(): Promise<void> {
     const now = this.#options.elapsed()
-    const pause = this.#isFailing ? pauseAfterFailureMs : pauseMs
-    if (!this.#renewing && now - this.#askedAt >= pause) {
-      this.#askedAt = now
+    const intervalMs = this.#isFailing ? minIntervalAfterFailureMs : minIntervalMs
+    if (!this.#renewing && now - this.#fetchedAt >= intervalMs) {
+      this.#fetchedAt = now
       this.#renewing = this.#fetch().finally(() => {
         this.#renewing = undefined
       })
@@ -69,10 +69,10 @@ export class SigningKeys {
   }
 
   /**
-   * The key that a token names, for `jose`. A name that is not known yet may be a new key: it is looked for once.
+   * Finds the key that a token names, for `jose`. An unknown name may be that of a new key, so the keys are fetched once.
    *
-   * @param mayFetch  whether the issuer may be asked and waited for
-   * @throws ScoringError TOKEN_KEYS_UNAVAILABLE when that cannot be told now, JWKSNoMatchingKey when there is no such key
+   * @param mayFetch  whether the keys may be fetched for it
+   * @throws ScoringError TOKEN_KEYS_UNAVAILABLE when the keys cannot be fetched, JWKSNoMatchingKey when there is no such key
    */
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput, mayFetch = true): ReturnType<KeySet> {
     if (typeof header.kid !== 'string') throw new errors.JWKSNoMatchingKey()
@@ -97,13 +97,12 @@ export class SigningKeys {
   async #fetch(): Promise<void> {
     const { source, log, elapsed } = this.#options
     try {
-      this.#keySet = createLocalJWKSet(await source.fetchKeySet(AbortSignal.timeout(deadlineMs)))
+      this.#keySet = createLocalJWKSet(await source.fetchKeySet(AbortSignal.timeout(fetchTimeoutMs)))
       this.#loadedAt = elapsed()
-      if (this.#isFailing) log('the keys that tokens are checked with are there again')
+      if (this.#isFailing) log('the keys for checking tokens can be fetched again')
       this.#isFailing = false
     } catch (failure) {
-      if (!this.#isFailing)
-        log(`the keys that tokens are checked with cannot be fetched: ${(failure as Error).message}`)
+      if (!this.#isFailing) log(`the keys for checking tokens cannot be fetched: ${(failure as Error).message}`)
       this.#isFailing = true
     }
   }
@@ -112,6 +111,6 @@ export class SigningKeys {
 function unavailable(): ScoringError {
   return new ScoringError(
     'TOKEN_KEYS_UNAVAILABLE',
-    'The keys that tokens are checked with cannot be fetched now; try again in a moment.',
+    'The keys for checking tokens are temporarily unavailable; try again later.',
   )
 }

@@ -1,16 +1,15 @@
 import { hash } from 'node:crypto'
 import { errors, jwtVerify } from 'jose'
 import { ScoringError } from '../errors.ts'
-import type { Attempt, Authorizer } from './authorizer.ts'
+import type { Authorizer, Caller } from './authorizer.ts'
 import { parseBearer } from './bearer.ts'
 import type { SigningKeys } from './signing-keys.ts'
-import { checkClaims, type TokenTrust } from './token-claims.ts'
-import { tokenRejected } from './token-errors.ts'
+import { checkClaims, type TokenTrust, tokenRejected } from './token-claims.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
-/** Characters; Entra ID's tokens have about 2,000, and some more for each role. Longer ones are not even taken apart. */
+/** Characters. Entra ID's tokens have about 2,000, and some more per role. Longer tokens are rejected unparsed. */
 const maxTokenLength = 16_384
-/** Clocks of issuer and host may differ by so much. */
+/** Allowed difference between the clocks of issuer and host. */
 const clockToleranceS = 60
 
 interface TokenAuthorizerOptions {
@@ -20,7 +19,7 @@ interface TokenAuthorizerOptions {
   readonly now: () => number
 }
 
-/** Opens a service to callers with an access token (RFC 9068 in spirit, RFC 8725 in the checks) of one tenant. */
+/** Authorizes callers with an access token of one tenant (RFC 9068; checked as RFC 8725 recommends). */
 export class TokenAuthorizer implements Authorizer {
   readonly #options: TokenAuthorizerOptions
   readonly #verified = new VerifiedTokens()
@@ -36,7 +35,7 @@ export class TokenAuthorizer implements Authorizer {
   /** @throws ScoringError BEARER_MISSING, BEARER_MALFORMED, BEARER_REJECTED, TOKEN_KEYS_UNAVAILABLE, or RoleMissing */
   authorize(
     authorization: string | null,
-    { isProbe }: Pick<Attempt, 'isProbe'> = { isProbe: false },
+    { isDryRun }: Pick<Caller, 'isDryRun'> = { isDryRun: false },
   ): void | Promise<void> {
     const token = parseBearer(authorization, 'token')
     if (token.length > maxTokenLength) throw tokenRejected()
@@ -44,18 +43,18 @@ export class TokenAuthorizer implements Authorizer {
     const digest = hash('sha256', token, 'base64')
     const keySet = keys.current
     if (keySet && this.#verified.has(digest, keySet, now())) return
-    return this.#verify(token, !isProbe).then(validUntil => {
+    return this.#verify(token, !isDryRun).then(validUntil => {
       if (keySet) this.#verified.add(digest, keySet, validUntil)
     })
   }
 
-  /** @returns until when the token opens the service, in milliseconds since 1970 */
+  /** @returns when the token expires, in milliseconds since 1970 */
   async #verify(token: string, mayFetch: boolean): Promise<number> {
     const { trust, keys, now } = this.#options
     if (!hasPlainSignature(token)) throw tokenRejected()
     try {
       const { payload } = await jwtVerify(token, (header, jws) => keys.find(header, jws, mayFetch), {
-        algorithms: ['RS256'], // all that Entra ID signs with
+        algorithms: ['RS256'], // the only algorithm that Entra ID signs with
         issuer: [...trust.issuers],
         audience: [...trust.audiences],
         requiredClaims: ['exp'],
@@ -71,17 +70,17 @@ export class TokenAuthorizer implements Authorizer {
 }
 
 /**
- * Whether the signature is spelled as RFC 7515, section 2, has it: no padding, no stray bits in the last character, which
- * readers of base64 let pass. A token then has one spelling, as header and claims are signed as text.
+ * Whether the signature is written as RFC 7515, section 2, requires: without padding or stray bits in the last character,
+ * which base64 decoders ignore. Every token then has a single spelling, since header and claims are signed as text.
  */
 function hasPlainSignature(token: string): boolean {
   const signature = token.slice(token.lastIndexOf('.') + 1)
   return Buffer.from(signature, 'base64url').toString('base64url') === signature
 }
 
-/** No cause goes with it: errors of `jose` hold the claims. */
+/** Turns a failure of `jose` into one without a cause, because errors of `jose` hold the claims. */
 function refusalFor(failure: unknown): unknown {
-  // Time is checked last, so that these two tell nothing to a forger.
+  // Times are checked last, so these two messages tell a forger nothing.
   if (failure instanceof errors.JWTExpired) return new ScoringError('BEARER_REJECTED', 'The token has expired.')
   if (
     failure instanceof errors.JWTClaimValidationFailed &&

@@ -3,9 +3,8 @@ import type { KeySet } from './signing-keys.ts'
 const maxTokens = 1000
 
 /**
- * Digests of tokens that were verified, so that a client which sends one again costs a hash instead of a signature
- * check. A token is forgotten when it expires, and all of them when the issuer's keys are fetched anew: what a key
- * opened ends with the key.
+ * Caches digests of verified tokens, so that a repeated token costs a hash instead of a signature check. A token is dropped
+ * when it expires, and all tokens are dropped when the issuer's keys are renewed, because one of the keys may be gone.
  */
 export class VerifiedTokens {
   readonly #validUntil = new Map<string, number>()

@@ -58,7 +58,7 @@ interface App {
  */
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
   const processorCount = availableProcessors()
-  const settings = readSettings(environment, appRoot, processorCount, tmpdir())
+  const settings = readSettings(environment, { appRoot, processorCount, temporaryDir: tmpdir() })
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {
@@ -228,7 +228,7 @@ function authorizerFor(
   tokens: EntraAuthorizers | undefined,
 ): Authorizer | undefined {
   if (auth.mode === 'none') return undefined
-  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizerOf(name)
+  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizer(name)
   if (!authorizer)
     throw new StartupError(`service "${name}": no keys and no tokens are configured to check its callers`)
   return authorizer

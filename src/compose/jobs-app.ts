@@ -1,17 +1,16 @@
-/** What batch jobs are made of: a bundle of its own, so that a start, and scoring, do not even read its code. */
+/** Wires batch jobs. A bundle of its own, so that the start of the app and scoring do not read its code. */
 import { randomUUID } from 'node:crypto'
 import type { Storage } from '../adapters/azure/open-storage.ts'
-import { planParquetApart } from '../adapters/child-process/plan-parquet-apart.ts'
+import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
-import { StorageJobDesk } from '../jobs/desk/desk.ts'
-import { limitsFor } from '../jobs/job-limits.ts'
-import { createJobSteps } from '../jobs/job-steps.ts'
-import type { JobDesk, JobSteps } from '../jobs/jobs.ts'
-import { KnownJobs } from '../jobs/known-jobs.ts'
-import { ModelDigests } from '../jobs/model-digest.ts'
-import { ServiceRowScorer } from '../jobs/score-rows.ts'
-import { ScoringLock } from '../jobs/scoring-lock.ts'
+import { JobCache } from '../jobs/job-cache.ts'
+import { limitsFor } from '../jobs/limits.ts'
+import { JobService } from '../jobs/requests/job-service.ts'
+import { ModelDigests } from '../jobs/score/model-digest.ts'
+import { ScoringLock } from '../jobs/score/scoring-lock.ts'
+import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
+import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import type { Settings } from './settings.ts'
@@ -19,14 +18,14 @@ import type { Settings } from './settings.ts'
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
-  /** Of the services that could be opened, by name. */
+  /** Services that could be opened, by name. */
   readonly specs: ReadonlyMap<string, ServiceSpec>
-  /** The app stops. */
+  /** Aborted when the app stops. */
   readonly stopping: AbortSignal
 }
 
 export interface Jobs {
-  readonly desk: JobDesk
+  readonly service: JobService
   readonly steps: JobSteps
 }
 
@@ -36,12 +35,12 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,
-    modelDigest: service => digests.digestOf(service),
-    // One more than there are threads: none waits for the next request.
-    requestsUnderWay: settings.maxThreads + 1,
+    modelDigest: service => digests.readDigest(service),
+    // One more than there are workers, so that none waits for the next request.
+    concurrency: settings.maxThreads + 1,
   })
   return {
-    desk: new StorageJobDesk({
+    service: new JobService({
       ...settings.jobs,
       store: blobs,
       queues,
@@ -55,11 +54,11 @@ export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, 
       store: blobs,
       queues,
       scorer,
-      planParquet: planParquetApart(),
+      planParquet: planParquetInProcess(),
       clock: systemClock,
       limits: limitsFor(settings.jobs),
       lock: new ScoringLock(),
-      known: new KnownJobs(),
+      cache: new JobCache(),
       stopping,
       log,
     }),

@@ -5,9 +5,9 @@ import type { Jobs, JobsParts } from './jobs-app.ts'
 const entry = new URL(import.meta.url.endsWith('.ts') ? './jobs-app.ts' : './jobs.cjs', import.meta.url)
 
 /**
- * Checks the settings of the storage, at once; everything else is loaded when jobs are wanted for the first time.
+ * Checks the settings of the storage at once. Everything else is loaded with the first job.
  *
- * @returns undefined: no storage is set, so there are no jobs
+ * @returns undefined when no storage is set, so there are no jobs
  * @throws StartupError when a setting is wrong
  */
 export function openJobs(parts: JobsParts): (() => Promise<Jobs>) | undefined {

@@ -7,7 +7,7 @@ import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { hasScript } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
-import { jsonSchemaOf } from '../protocols/openapi/declared.ts'
+import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
 import { installImageDecoder } from '../scripts/image.ts'
 import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
@@ -49,7 +49,7 @@ const parts: WorkerParts = {
   codecs: { azureml: azuremlCodec, tensors: tensorCodec },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,
-  describeInput: declared => jsonSchemaOf(declared, 'input'),
+  describeInput: declared => readJsonSchema(declared, 'input'),
   describeOutput,
 }
 

@@ -5,60 +5,54 @@ import type { ReadyWhen } from '../models/catalogue/service-catalogue.ts'
 import { type ExecutionProvider, ExecutionProviders } from '../models/definition/execution-providers.ts'
 import type { MetricsAccess } from '../protocols/ops/metrics.ts'
 
-/** Names of containers ("Naming and referencing containers, blobs, and metadata"). */
+/** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
 const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
-/** A full host name in lower case, with a port where it is not 443; no addresses and no patterns; for tests also this machine. */
+/** A full host name in lower case, with an optional port; no IP address, no wildcard; localhost with a port for tests. */
 const hostPattern =
   /^(?=.{1,253}(:|$))(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?|localhost(?=:))(:\d{1,5})?$/
 
-/** Environment variables that the app reads, once, at start. */
+/** Environment variables, which are read once at start. */
 const Environment = z.object({
   AZURE_FUNCTIONS_ENVIRONMENT: z.string().default('Production').describe('Development allows keys in a local file'),
   SCORING_MODELS: z.string().min(1).optional().describe('folder of services; default: models/ in the app'),
-  SCORING_DEFAULT_SERVICE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('service behind /score; default: the only one there is'),
+  SCORING_DEFAULT_SERVICE: z.string().min(1).optional().describe('service behind /score; default: the only service'),
   SCORING_MAX_THREADS: z
     .string()
     .regex(/^([1-9]\d?|1\d\d|2[0-4]\d|25[0-6])$/, 'must be a whole number from 1 to 256')
     .transform(Number)
     .optional()
-    .describe('scoring threads a service may have; default: processors minus one, at least 1'),
+    .describe('maximum number of workers per service; default: processors minus one, at least 1'),
   SCORING_MAX_HELD_BYTES: z
     .string()
     .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
     .transform(Number)
     .optional()
-    .describe(
-      'bytes that bodies and answers may hold at a time, all services together; default: a quarter of the memory',
-    ),
+    .describe('maximum bytes of bodies and answers in memory, all services together; default: a quarter of the memory'),
   SCORING_METRICS: z
     .enum(['off', 'on', 'public'], 'must be off, on or public')
     .optional()
     .describe(
-      '/metrics: on shows a service to whoever has its key, public to everybody; default: public in Development',
+      'access to /metrics: on needs the key of a service, public needs none; default: public in Development, else off',
     ),
   SCORING_READY_WHEN: z
     .enum(['any', 'all'], 'must be any or all')
     .default('any')
     .describe(
-      'when /health/ready says 200: any service can score and none is being loaded any more, or all services can',
+      'when /health/ready answers 200: any (no service is loading and one can score) or all (every service can score)',
     ),
   SCORING_SERVER_TIMING: z
     .enum(['off', 'on'], 'must be off or on')
     .optional()
-    .describe('whether answers tell where their time went; default: on in Development, else off'),
+    .describe('whether answers have a Server-Timing header; default: on in Development, else off'),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
     .optional()
-    .describe('execution providers of all services, in place of those in service.json: names, or a JSON list'),
+    .describe('execution providers of all services, instead of those in service.json: names, or a JSON list'),
   AZURE_AUTHORITY_HOST: z
     .string()
     .default('https://login.microsoftonline.com')
-    .describe('who issues tokens, as the Azure SDKs read it; other clouds than the public one have their own'),
+    .describe('issuer of tokens, named as in the Azure SDKs; other clouds have their own'),
   KEY_VAULT_URL: z.string().optional().describe('vault with the keys of the services'),
   AZURE_CLIENT_ID: z
     .string()
@@ -69,11 +63,17 @@ const Environment = z.object({
   AzureWebJobsStorage__accountName: z
     .string()
     .optional()
-    .describe('in place of a connection string: account, opened with the identity of the app'),
-  AzureWebJobsStorage__blobServiceUri: z.string().optional().describe('where the blobs are, in place of accountName'),
-  AzureWebJobsStorage__queueServiceUri: z.string().optional().describe('where the queues are, in place of accountName'),
+    .describe('instead of a connection string: the account, accessed with the identity of the app'),
+  AzureWebJobsStorage__blobServiceUri: z
+    .string()
+    .optional()
+    .describe('URL of the blob service, instead of accountName'),
+  AzureWebJobsStorage__queueServiceUri: z
+    .string()
+    .optional()
+    .describe('URL of the queue service, instead of accountName'),
   AzureWebJobsStorage__credential: z.string().optional().describe('managedidentity'),
-  AzureWebJobsStorage__clientId: z.string().optional().describe('user-assigned identity that opens the storage'),
+  AzureWebJobsStorage__clientId: z.string().optional().describe('user-assigned identity that accesses the storage'),
   SCORING_JOB_CONTAINERS: z
     .string()
     .default('input,output')
@@ -83,25 +83,25 @@ const Environment = z.object({
     .string()
     .default('')
     .transform((text, context) => readNames(text, 'host', hostPattern, context))
-    .describe('hosts elsewhere that jobs may read from, e.g. other.blob.core.windows.net; default: none'),
+    .describe('other hosts that jobs may read from, e.g. other.blob.core.windows.net; default: none'),
   SCORING_JOB_MAX_INPUT_BYTES: z
     .string()
     .regex(/^[1-9]\d{0,14}$/, 'must be a whole number of bytes')
     .default(String(100 * 2 ** 30))
     .transform(Number)
-    .describe('how large the input of a job may be, unpacked; default: 100 GiB'),
+    .describe('maximum size of the input of a job after decompression; default: 100 GiB'),
   SCORING_JOB_MAX_ACTIVE: z
     .string()
     .regex(/^[1-9]\d{0,3}$/, 'must be a whole number from 1 to 9999')
     .default('200')
     .transform(Number)
-    .describe('jobs of one service at a time that have not ended; messages wait beyond it, HTTP gets 429'),
+    .describe('maximum number of active jobs per service; beyond it messages wait and HTTP gets 429'),
   SCORING_JOB_STALL_MS: z
     .string()
     .regex(/^[1-9]\d{2,8}$/, 'must be a whole number of milliseconds, 100 or more')
     .default('90000')
     .transform(Number)
-    .describe('a step of a job that has not been heard of for so long is taken up again'),
+    .describe('time after which a step of a job without progress is started again'),
   SCORING_KEY_VAULT_TEST_CA: z
     .string()
     .min(1)
@@ -115,20 +115,20 @@ const Environment = z.object({
 })
 
 /**
- * What `x-ms-server-version` says, unless `SERVER_VERSION_LOG_RESPONSE_ENABLED` is anything but `true`, in any case
- * (Azure ML contract, section 2): undefined then.
+ * Returns the value of `x-ms-server-version`; undefined if `SERVER_VERSION_LOG_RESPONSE_ENABLED` is anything but `true`, in any
+ * case (Azure ML contract, section 2).
  */
 export function readServerVersion(environment: Record<string, string | undefined>): string | undefined {
   const isShown = (environment.SERVER_VERSION_LOG_RESPONSE_ENABLED || 'true').toLowerCase() === 'true'
   return isShown ? `${manifest.name}/${manifest.version}` : undefined
 }
 
-/** When the sweeper looks after batch jobs, as an NCRONTAB expression; known before the app starts, to be registered. */
+/** Returns the sweeper's NCRONTAB schedule, which is needed for registration before the app starts. */
 export function readSweepSchedule(environment: Record<string, string | undefined>): string {
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
-/** What the environment says, checked. */
+/** The settings of the app, validated. */
 export interface Settings {
   isDevelopment: boolean
   /** Folder that holds `host.json`. */
@@ -138,24 +138,24 @@ export interface Settings {
   defaultService: string | undefined
   /** Origin of the issuer of tokens, e.g. `https://login.microsoftonline.com`. */
   authorityHost: string
-  /** undefined, in Development only: keys are in a local file. */
+  /** undefined in Development only, where keys are in a local file. */
   keyVaultUrl: string | undefined
   azureClientId: string | undefined
   keyVaultTestCa: string | undefined
   keyVaultTestToken: string | undefined
   metrics: MetricsAccess
   readyWhen: ReadyWhen
-  /** Answers have the header `Server-Timing`. */
+  /** Whether answers have the header `Server-Timing`. */
   hasServerTiming: boolean
-  /** Scoring threads per service, at most. */
+  /** Maximum number of workers per service. */
   maxThreads: number
-  /** Bytes that bodies and answers of all services may hold at a time; undefined: a part of the memory there is. */
+  /** Maximum bytes of bodies and answers in memory; undefined: a quarter of the memory. */
   maxHeldBytes: number | undefined
-  /** Folder in which threads write down what they run, for the process that comes after this one. */
+  /** Folder in which workers record what they run, for the next process to report after a crash. */
   runRecords: string
-  /** In place of what the services ask for; undefined: each as its `service.json` says. */
+  /** Execution providers of all services; undefined: those in each `service.json`. */
   executionProviders: ExecutionProvider[] | undefined
-  /** Where batch jobs are kept, see `adapters/azure/storage-address.ts`. */
+  /** Storage of batch jobs, see `adapters/azure/storage-address.ts`. */
   storage: {
     connectionString: string | undefined
     accountName: string | undefined
@@ -164,37 +164,44 @@ export interface Settings {
     credential: string | undefined
     clientId: string | undefined
   }
-  /** What jobs may read and write. */
+  /** Limits of batch jobs. */
   jobs: {
-    /** Of the storage account of the app. */
+    /** Containers in the app's storage account that jobs may read from and write to. */
     containers: string[]
-    /** Elsewhere. */
+    /** Other hosts that jobs may read from. */
     inputHosts: string[]
-    /** Unpacked. */
+    /** Limit after decompression. */
     maxInputBytes: number
-    /** Of one service, at a time. */
+    /** Limit per service. */
     maxActiveJobs: number
     stallMs: number
   }
 }
 
+/** Facts about the machine on which the app runs. */
+export interface Machine {
+  /** Folder that holds `host.json`. */
+  readonly appRoot: string
+  /** Number of processors that this process may use. */
+  readonly processorCount: number
+  /** Usually `os.tmpdir()`. */
+  readonly temporaryDir: string
+}
+
 /**
- * @param environment     usually `process.env`
- * @param appRoot         folder that holds `host.json`
- * @param processorCount  processors that this process may use
- * @param temporaryDir    usually `os.tmpdir()`
+ * Reads the settings.
+ *
+ * @param environment  usually `process.env`
  * @throws StartupError naming the variable
  */
 export function readSettings(
   environment: Record<string, string | undefined>,
-  appRoot: string,
-  processorCount: number,
-  temporaryDir: string,
+  { appRoot, processorCount, temporaryDir }: Machine,
 ): Settings {
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   )
-  // Once only: zod would first compile a parser for it.
+  // Compiling a parser does not pay off for a single use.
   const parsed = Environment.safeParse(given, { jitless: true })
   if (!parsed.success) {
     const [issue] = parsed.error.issues
@@ -238,7 +245,7 @@ export function readSettings(
   }
 }
 
-/** `input,output`. What the app keeps for itself is not for jobs to read: their signatures are in there. */
+/** Reads a list such as `input,output`. The app's own containers are rejected, because they hold the signatures of jobs. */
 function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, context: z.RefinementCtx): string[] {
   const names = text
     .split(',')
@@ -247,13 +254,13 @@ function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, co
   const isOwn = (name: string) => kind === 'container' && /^(jobs$|azure-webjobs-)/.test(name)
   const wrong = names.find(name => !pattern.test(name) || isOwn(name))
   if (wrong !== undefined) {
-    const why = isOwn(wrong) ? 'belongs to the app' : `is no name of a ${kind}`
-    context.addIssue({ code: 'custom', message: `must be names of ${kind}s with commas between; "${wrong}" ${why}` })
+    const why = isOwn(wrong) ? 'belongs to the app' : `is not a valid ${kind} name`
+    context.addIssue({ code: 'custom', message: `must be ${kind} names, separated by commas; "${wrong}" ${why}` })
   }
   return names
 }
 
-/** `cuda,cpu`, or the list as `service.json` has it, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */
+/** Reads `cuda,cpu`, or a list as in `service.json`, for options: `[{"name": "cuda", "deviceId": 1}, "cpu"]`. */
 function readProviders(text: string, refuse: (message: string) => void): ExecutionProvider[] {
   let list: unknown = text.split(',').map(name => name.trim())
   try {
@@ -268,7 +275,7 @@ function readProviders(text: string, refuse: (message: string) => void): Executi
   return z.NEVER
 }
 
-/** Whoever answers there opens every service that takes tokens, so nobody on the way may answer instead. */
+/** Validates the issuer's URL: an attacker who answers for it could issue tokens, so it must be HTTPS. */
 function readAuthorityHost(url: string, isDevelopment: boolean): string {
   const { protocol, hostname, origin } = URL.parse(url) ?? {}
   const isDouble = isDevelopment && protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(hostname ?? '')

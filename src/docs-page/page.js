@@ -1,5 +1,5 @@
 /**
- * Runs in the browser, on the page that `protocols/docs-page.ts` renders: loads the service's OpenAPI document and hands
+ * Runs in the browser, on the page that `protocols/ops/docs-page.ts` renders: loads the service's OpenAPI document and passes
  * it to Swagger UI. Keys stay in the memory of the page.
  */
 const gate = document.getElementById('gate')
@@ -8,14 +8,14 @@ const unlock = document.getElementById('unlock')
 const keyField = document.getElementById('key')
 const retry = document.getElementById('retry')
 
-// Swagger 2.0 would say that the service speaks HTTPS only, which http://localhost does not.
+// The Swagger 2.0 document says that the service is HTTPS only, which http://localhost is not.
 const documentUrl = new URL('swagger.json?version=3.1', location.href)
-/** Where the app's routes begin: not always at the root, as there may be a gateway in front. */
+/** URL under which the app's routes begin; behind a gateway it may have a path. */
 const base = location.origin + location.pathname.replace(/(\/api\/v1\/service\/[^/]+)?\/docs$/i, '')
-/** The only name that Azure ML's documents give a security scheme. */
+/** The name of the security scheme in Azure ML's documents. */
 const schemeName = 'Bearer'
 
-/** @param {string} [key] what the reader has typed, when the document is for callers with a key */
+/** @param {string} [key] the key that was entered, if the document is protected */
 async function open(key) {
   let response
   try {
@@ -51,7 +51,7 @@ function ask(reason) {
   keyField.select()
 }
 
-/** The header's value for a key that was pasted with or without its scheme. */
+/** Returns the header for a key that was pasted with or without its scheme. */
 function asBearer(key) {
   const given = key.trim()
   return /^bearer\s/i.test(given) ? given : `Bearer ${given}`
@@ -60,7 +60,7 @@ function asBearer(key) {
 function show(description, key) {
   const isPublic = key === undefined
   const scheme = description.components?.securitySchemes?.[schemeName]
-  if (scheme) scheme.description = 'The key or token as it is: "Bearer " is put in front of it.'
+  if (scheme) scheme.description = 'The plain key or token; "Bearer " is added.'
   const link = { url: documentUrl.href, description: 'swagger.json' }
   offerFiles(description)
   const ui = globalThis.SwaggerUIBundle({
@@ -85,14 +85,14 @@ function show(description, key) {
   })
 }
 
-/** In 3.1 bytes have no schema, and Swagger UI offers a file for those types alone whose names it knows: not for `.npy`. */
+/** Makes Swagger UI offer a file field for every binary type, because 3.1 has no schema for bytes and it knows few types by name. */
 function offerFiles({ paths }) {
   for (const { post } of Object.values(paths ?? {}))
     for (const media of Object.values(post?.requestBody?.content ?? {}))
       if (media.schema && Object.keys(media.schema).length === 0) media.schema = { type: 'string', format: 'binary' }
 }
 
-/** Swagger UI lays answers out anew and would round whole numbers above 2^53; answers with such stay as they came. */
+/** Shows answers with integers above 2^53 unformatted, because Swagger UI would round them. */
 function exactIntegers() {
   const isLong = /(?<![\d.])\d{16,}(?![\d.eE])/
   return {
@@ -119,5 +119,5 @@ unlock.addEventListener('submit', event => {
 })
 
 if (!globalThis.SwaggerUIBundle) status.textContent = 'This page did not load completely. Please reload it.'
-else if (document.body.hasAttribute('data-locked')) ask('')
+else if (document.body.hasAttribute('data-protected')) ask('')
 else open()

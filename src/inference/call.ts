@@ -1,4 +1,4 @@
-import type { Attempt } from '../auth/authorizer.ts'
+import type { Caller } from '../auth/authorizer.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { CallDeadline } from '../scheduling/request-queue.ts'
@@ -7,7 +7,7 @@ import type { CallDeadline } from '../scheduling/request-queue.ts'
 export interface Call {
   /** The value of the `Authorization` header. */
   readonly credential: string | null
-  readonly caller: Attempt
+  readonly caller: Caller
   /** Bytes of the body, as far as its sender declared them. */
   readonly declaredBytes: number
   /** Reads how long the caller waits, where it says so; called once the caller is authorized. @throws ScoringError HEADER_INVALID */

@@ -1,15 +1,15 @@
-/** The port to blob storage. Everything that batch jobs know is in blobs; what is committed there is the truth. */
+/** The port to blob storage. All that is known of a job is in blobs; what is committed there is the truth. */
 import { brand } from '../errors.ts'
 
 /** A blob of the app's own storage account. */
-export interface BlobPlace {
+export interface BlobReference {
   readonly container: string
   /** e.g. `nightly-1/out/000000/000041` */
   readonly path: string
 }
 
-/** What a job may read: a blob of the app's account, or one elsewhere by a URL with its own permission (SAS). */
-export type ReadablePlace = BlobPlace | { readonly url: string }
+/** A blob that a job may read: of the app's account, or of another one by a URL with a shared access signature. */
+export type ReadableReference = BlobReference | { readonly url: string }
 
 export interface BlobHead {
   readonly bytes: number
@@ -26,73 +26,81 @@ export interface ListedBlob extends Omit<BlobHead, 'etag'> {
   readonly path: string
 }
 
-/** Part of a blob, in bytes: from `start`, up to but not with `end`. */
+/** Bytes of a blob from `start`, up to but not including `end`. */
 export interface ByteRange {
   readonly start: number
   readonly end?: number | undefined
 }
 
 export interface BlobStore {
-  /** @returns undefined: there is none */
-  head(place: ReadablePlace): Promise<BlobHead | undefined>
+  /** @returns undefined when there is no such blob */
+  head(blob: ReadableReference): Promise<BlobHead | undefined>
 
   /**
-   * The bytes in pieces; memory does not grow with the blob. A connection that breaks is taken up where it broke.
+   * Streams the bytes of one version. Memory does not grow with the blob, and a broken connection is resumed where it broke.
    *
-   * @param etag  the version that is wanted
    * @throws BlobGone, BlobChanged
    */
-  read(place: ReadablePlace, etag: string, range?: ByteRange): AsyncIterable<Uint8Array>
+  read(blob: ReadableReference, etag: string, range?: ByteRange): AsyncIterable<Uint8Array>
 
-  /** A small blob as a whole. @returns undefined: there is none */
-  readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined>
+  /** Reads a small blob at once. @returns undefined when there is no such blob */
+  readWhole(blob: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined>
 
   /**
-   * Writes a blob that is not there yet; makes the container when it is missing. Told `false` after a broken connection
-   * it may have been this very call that wrote it.
+   * Writes a blob that does not exist yet, and its container if that is missing. After a broken connection the result may be
+   * `false` although this very call wrote the blob.
    *
-   * @returns false: there is one already, which stays as it is
+   * @returns false when the blob exists; it is not changed
    */
-  create(place: BlobPlace, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
+  create(blob: BlobReference, content: Uint8Array | string, metadata?: BlobMetadata): Promise<boolean>
 
-  /** Writes over the version that `etag` names. @returns false: it is another version by now, or gone */
-  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean>
+  /** Overwrites the version that `etag` names. @returns false when the blob has another version or is gone */
+  replace(blob: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean>
 
-  /** Does nothing when there is none. */
-  remove(place: BlobPlace): Promise<void>
+  /** Does nothing when there is no such blob. */
+  remove(blob: BlobReference): Promise<void>
 
-  /** In the order of their paths (by code units), with metadata; nothing when the container is missing. */
+  /** Lists blobs with their metadata, sorted by path (code units). A missing container has none. */
   list(container: string, prefix: string): AsyncIterable<ListedBlob>
 
-  /** Puts a block beside a blob, to be committed later; the blob need not be there yet, and is not changed. */
-  stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void>
+  /** Uploads a block for a later commit. The blob need not exist, and is not changed. */
+  stageBlock(blob: BlobReference, blockId: string, content: Uint8Array): Promise<void>
 
   /**
-   * Makes a blob that is not there yet of blocks that were staged.
+   * Creates a blob from staged blocks.
    *
    * @param blockIds  in order; 50,000 at most
-   * @returns `exists`: there is a blob, which stays as it is; `missing`: a block is not there (any more)
+   * @returns `exists`: there is a blob, which is not changed; `missing`: a block was never staged, or has expired
    */
   commitBlocks(
-    place: BlobPlace,
+    blob: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
   ): Promise<'committed' | 'exists' | 'missing'>
 }
 
-/** The blob is not there. */
+/** Reads a small blob of JSON. @returns undefined when there is no such blob */
+export async function readJson<T>(
+  store: BlobStore,
+  blob: BlobReference,
+): Promise<{ readonly value: T; readonly etag: string } | undefined> {
+  const found = await store.readWhole(blob)
+  return found && { value: JSON.parse(Buffer.from(found.content).toString()) as T, etag: found.etag }
+}
+
+/** The blob does not exist. */
 export class BlobGone extends Error {
   override readonly name = 'BlobGone'
 }
 brand(BlobGone, 'BlobGone')
 
-/** There is another version of the blob than the one that was asked for. */
+/** The blob has another version than the requested one. */
 export class BlobChanged extends Error {
   override readonly name = 'BlobChanged'
 }
 brand(BlobChanged, 'BlobChanged')
 
-/** The storage did not do what it was asked for. Says where, and never with which key, token or signature. */
+/** A call of the storage failed. The message names the blob or queue, and never a key, token or signature. */
 export class StorageError extends Error {
   override readonly name = 'StorageError'
   /** The storage's own code such as `ServerBusy`, the system's such as `ECONNRESET`, or `timeout`. */

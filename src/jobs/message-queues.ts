@@ -1,12 +1,12 @@
-/** The port to the queues that drive jobs. A message is a hint: it may be lost, doubled, late, or come in any order. */
+/** The port to the queues that drive jobs. A message is a hint: it may be lost, duplicated, delayed or reordered. */
 import * as z from 'zod'
 import { serviceNamePattern } from '../models/definition/definition.ts'
-import { type JobFolder, jobFolder, oldJobFolder } from './job-layout.ts'
-import { jobIdPattern } from './job-spec.ts'
+import { type JobFolder, jobFolder, oldJobFolder } from './layout.ts'
+import { jobIdPattern } from './spec.ts'
 
-/** Queues of the app; each has a `-poison` beside it, which the host fills. */
+/** Queues of the app. Each has a poison queue, `<name>-poison`, to which the host moves messages that failed too often. */
 export const jobQueues = {
-  /** What people put there: the JSON of a submission. */
+  /** Submissions, sent by users. */
   submit: 'scoring-jobs',
   split: 'scoring-job-split',
   chunk: 'scoring-job-chunk',
@@ -15,28 +15,28 @@ export const jobQueues = {
 
 export type JobQueue = Exclude<keyof typeof jobQueues, 'submit'>
 
-/** A message of ours: which step of which job. Never data, never a secret. */
+/** A message of the app: a step of a job. It holds no data and no secrets. The names of its members are those on the wire. */
 export const JobMessage = z.strictObject({
-  /** Absent: a job from before ids belonged to services. */
+  /** Absent for jobs of version 0.1.0, whose ids did not belong to a service. */
   service: z.string().regex(serviceNamePattern).optional(),
   jobId: z.string().regex(jobIdPattern),
-  /** For `chunk`: which one, by its number in the whole job. */
+  /** Only in the queue `chunk`: number of the chunk in the whole job. */
   chunk: z.int().min(0).optional(),
-  /** How often a copy of this message has come to its poison queue. */
+  /** How often this message has reached the poison queue. */
   poisoned: z.int().min(0).optional(),
-  /** It was sent again because nobody saw the first one do its work. */
+  /** The message was re-enqueued after its step failed or stood still: a row of its chunk may have ended a process. */
   isRevival: z.boolean().optional(),
-  /** Some rows of the chunk have their results, because the time of one run was up. */
+  /** Some rows have results already: the time of the previous run was up. */
   isContinued: z.boolean().optional(),
 })
 export type JobMessage = z.infer<typeof JobMessage>
 
-export function messageOf(folder: JobFolder): JobMessage {
+export function jobMessage(folder: JobFolder): JobMessage {
   const [jobId = '', service] = folder.split('/').reverse()
   return service === undefined ? { jobId } : { service, jobId }
 }
 
-export function folderOf({ service, jobId }: JobMessage): JobFolder {
+export function messageJobFolder({ service, jobId }: JobMessage): JobFolder {
   return service === undefined ? oldJobFolder(jobId) : jobFolder(service, jobId)
 }
 
@@ -45,12 +45,12 @@ export const maxMessageBytes = 65_536
 
 export interface MessageQueues {
   /**
-   * Makes the queue when it is missing. Messages do not expire.
+   * Creates the queue when it is missing. Messages do not expire.
    *
-   * @param delaySeconds  until it can be received
+   * @param delaySeconds  until the message can be received
    */
   send(queue: JobQueue, message: JobMessage, delaySeconds?: number): Promise<void>
 
-  /** Puts a submission back where people put theirs. @param text  64 KiB at most */
+  /** Puts a submission back into the queue `submit`. @param text  64 KiB at most */
   sendBack(text: string, delaySeconds: number): Promise<void>
 }

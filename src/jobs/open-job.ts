@@ -1,95 +1,78 @@
 import type { BlobStore } from './blob-store.ts'
-import { JobStopped } from './job-failure.ts'
-import type { JobFolder } from './job-layout.ts'
-import { ensureState, readSpec, readState } from './job-records.ts'
-import type { JobSpec } from './job-spec.ts'
-import type { JobState } from './job-state.ts'
-import type { JobTools } from './job-tools.ts'
-import { JobMessage } from './message-queues.ts'
+import { JobStopped } from './failure.ts'
+import type { JobFolder } from './layout.ts'
+import { ensureState, readSpec, readState } from './records.ts'
+import type { JobSpec } from './spec.ts'
+import type { JobState } from './state.ts'
+import type { JobTools } from './tools.ts'
 
 export interface OpenJob {
   readonly spec: JobSpec
   readonly state: JobState
 }
 
-/** @returns undefined: there is no such job, which one line tells; its messages mean nothing any more */
-export async function openJob({ store, known, log }: JobTools, folder: JobFolder): Promise<OpenJob | undefined> {
-  const kept = await openKept(store, known.spec(folder))
-  if (kept) return kept
+/** @returns undefined when there is no such job, which is logged; its message is to be dropped */
+export async function openJob({ store, cache, log }: JobTools, folder: JobFolder): Promise<OpenJob | undefined> {
+  const cached = await openCached(store, cache.spec(folder))
+  if (cached) return cached
   const spec = await readSpec(store, folder)
   const state = spec && (await ensureState(store, spec))
   if (spec && state) {
-    known.keepSpec(spec)
+    cache.storeSpec(spec)
     return { spec, state }
   }
-  log(`job ${folder}: is gone; a message for it is dropped`)
+  log(`job ${folder}: does not exist; its message is dropped`)
   return undefined
 }
 
-/** @returns undefined: its spec is not known here, or is that of a job of the same id that was removed */
-async function openKept(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
+/** @returns undefined when the spec is not cached, or is that of a removed job with the same id */
+async function openCached(store: BlobStore, spec: JobSpec | undefined): Promise<OpenJob | undefined> {
   const state = spec && (await readState(store, spec.folder))
   return state && state.createdAt === spec.createdAt ? { spec, state } : undefined
 }
 
-/** @returns undefined: one line was logged; no retry makes such a message better, so nothing is thrown */
-export function readMessage({ log }: JobTools, message: unknown): JobMessage | undefined {
-  const { data } = JobMessage.safeParse(typeof message === 'string' ? parsed(message) : message)
-  if (data) return data
-  log('a message on a queue of jobs is none of ours; it is dropped')
-  return undefined
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** @returns whether its chunks are still to be planned and scored */
-export function isWanted(state: JobState | undefined): boolean {
+/** Whether the chunks of a job are still to be planned and scored. */
+export function isActive(state: JobState | undefined): boolean {
   return state?.status === 'NotStarted' || state?.status === 'Running'
 }
 
 /**
- * Does long work of a job, and aborts it soon after the job is not wanted any more.
+ * Runs long work of a job, and aborts it within `pollMs` after the job is no longer active.
  *
- * @throws JobStopped: it is not; what `work` throws
+ * @throws JobStopped when the job is no longer active; what `work` throws
  */
-export async function whileWanted<T>(
+export async function whileActive<T>(
   { store, clock, limits, stopping }: JobTools,
   folder: JobFolder,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const abort = new AbortController()
   const stop = () => abort.abort(stopping.reason)
-  let isUnwanted = false
+  let isInactive = false
   let isOver = false
-  let forget = () => {}
-  const look = async () => {
-    // A look that fails is taken again later; whether the storage is down, the work itself will find out.
+  let cancelPoll = () => {}
+  const poll = async () => {
+    // A failed poll is repeated later. If the storage is down, the work itself will fail.
     const state = await readState(store, folder).catch(() => 'unknown' as const)
     if (isOver) return
-    if (state === 'unknown' || isWanted(state)) return lookLater()
-    isUnwanted = true
+    if (state === 'unknown' || isActive(state)) return pollLater()
+    isInactive = true
     abort.abort()
   }
-  const lookLater = () => {
-    forget = clock.after(limits.lookMs, () => void look())
+  const pollLater = () => {
+    cancelPoll = clock.after(limits.pollMs, () => void poll())
   }
   stopping.addEventListener('abort', stop)
   if (stopping.aborted) stop()
-  lookLater()
+  pollLater()
   try {
     return await work(abort.signal)
   } catch (failure) {
-    throw isUnwanted ? new JobStopped() : failure
+    throw isInactive ? new JobStopped() : failure
   } finally {
     isOver = true
-    forget()
-    // Signals that depend on one that lives as long as the process would pile up there.
+    cancelPoll()
+    // Listeners would pile up on a signal that lives as long as the process.
     stopping.removeEventListener('abort', stop)
   }
 }

@@ -1,32 +1,57 @@
-/** The plan of a job: which rows are in which chunk. Committed in parts, in order, each written once. */
-import type { BlobStore } from './blob-store.ts'
-import type { PlanCursor, PlannedChunk } from './input/planned-chunk.ts'
-import { type JobFolder, jobsContainer, numberOf, planPlace, planPrefix } from './job-layout.ts'
+/** The plan of a job: which rows are in which chunk. It is committed in parts, in order; each is written once. */
+import { type BlobStore, readJson } from './blob-store.ts'
+import { type JobFolder, jobsContainer, lastNumber, planPartBlob, planPrefix } from './layout.ts'
 
-/** A pure function of the pinned input and of the part before, so whoever writes it writes the same bytes. */
+/** The part of an input that one message covers: a pure function of the input's bytes and the spec. */
+export interface PlannedChunk {
+  /** Number of the chunk in the whole job, from 0. */
+  readonly chunk: number
+  /** Index of its first row in the whole input, from 0. */
+  readonly firstRow: number
+  readonly rowCount: number
+  /** Bytes of the text from `start`, up to but not including `end`: of the decompressed input, or of the JSON Lines of a Parquet file. */
+  readonly start: number
+  readonly end: number
+  /** The chunk's own text in the format `textFormat`, if the input cannot be read in ranges (gzip, Parquet). */
+  readonly content?: Uint8Array
+}
+
+/** The position at which planning continues. All rows before it are in chunks. */
+export interface PlanCursor {
+  readonly chunk: number
+  readonly row: number
+  /** Bytes from the start of the (decompressed) text. */
+  readonly offset: number
+  /** Column names of a CSV. */
+  readonly columns?: readonly string[]
+}
+
+export const planStart: PlanCursor = { chunk: 0, row: 0, offset: 0 }
+
+/** A pure function of the pinned input and the previous part, so that every planner writes the same bytes. */
 export interface PlanPart {
   readonly part: number
-  /** `chunksPerPart`, or fewer in the last part, which may have none. Their content is kept apart. */
+  /** `chunksPerPart` chunks; the last part may have fewer, or none. Their content is stored in blobs of its own. */
   readonly chunks: readonly Omit<PlannedChunk, 'content'>[]
   readonly next: PlanCursor
   readonly isLast: boolean
 }
 
-/** What the listing tells of a part. */
+/** A part as its listing shows it. */
 export interface ListedPart {
   readonly part: number
   readonly chunkCount: number
   readonly rows: number
-  /** Where the next part begins, in bytes of the (unpacked) text. */
+  /** Start of the next part, in bytes of the (decompressed) text. */
   readonly offset: number
   readonly isLast: boolean
   readonly modifiedAt: number
 }
 
-/** @returns false: it is there already, and is the same */
+/** @returns false when the part exists already; its bytes are the same */
 export async function commitPart(store: BlobStore, folder: JobFolder, part: PlanPart): Promise<boolean> {
   const { chunks, next, isLast } = part
-  return store.create(planPlace(folder, part.part), JSON.stringify(part), {
+  return store.create(planPartBlob(folder, part.part), JSON.stringify(part), {
     chunks: String(chunks.length),
     rows: String(chunks.reduce((sum, { rowCount }) => sum + rowCount, 0)),
     offset: String(next.offset),
@@ -34,18 +59,17 @@ export async function commitPart(store: BlobStore, folder: JobFolder, part: Plan
   })
 }
 
-/** @returns undefined: not planned yet */
+/** @returns undefined when the part is not planned yet */
 export async function readPart(store: BlobStore, folder: JobFolder, part: number): Promise<PlanPart | undefined> {
-  const blob = await store.readWhole(planPlace(folder, part))
-  return blob && (JSON.parse(Buffer.from(blob.content).toString()) as PlanPart)
+  return (await readJson<PlanPart>(store, planPartBlob(folder, part)))?.value
 }
 
-/** In order; the plan is complete when the last one `isLast`. */
+/** Lists parts in order. The plan is complete when the last one `isLast`. */
 export async function listPlan(store: BlobStore, folder: JobFolder): Promise<ListedPart[]> {
   const parts: ListedPart[] = []
   for await (const { path, metadata, modifiedAt } of store.list(jobsContainer, planPrefix(folder))) {
     parts.push({
-      part: numberOf(path),
+      part: lastNumber(path),
       chunkCount: Number(metadata.chunks),
       rows: Number(metadata.rows),
       offset: Number(metadata.offset),

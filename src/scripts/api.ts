@@ -1,4 +1,4 @@
-/** What `import … from 'scoring-functions'` offers to entry scripts. */
+/** The exports that entry scripts import from 'scoring-functions'. */
 import type { ModelSession } from '../models/session/model-session.ts'
 import type { Dtype } from '../tensor/dtype.ts'
 import { type DeclaredShape, hasRowAxis } from '../tensor/shape.ts'
@@ -9,31 +9,31 @@ export type { Dtype } from '../tensor/dtype.ts'
 export { Tensor } from '../tensor/tensor.ts'
 export { decodeImage, type ImageOptions } from './image.ts'
 
-/** What `init` receives, once per worker thread. */
+/** The argument of `init`, which runs once in every worker. */
 export interface InitContext {
-  /** Folder with the model, as `AZUREML_MODEL_DIR`. */
+  /** Folder of the model, like `AZUREML_MODEL_DIR`. */
   readonly modelDir: string
-  /** A session of the named model (the only one when there is one), on the accelerator that `service.json` asks for. */
+  /** Opens the named model (default: the only one) on the accelerator that `service.json` sets. */
   loadModel(name?: string): Promise<ModelSession>
   /** Writes a line to the service's log. */
   log(...message: unknown[]): void
 }
 
 /**
- * What `run` receives as its second argument, when it has two parameters: the headers of the request, without
- * `Authorization` (the key is checked already). Names are in title case (`X-Custom-Thing`), repeated headers joined
- * with a comma. A script that takes headers is called once a request.
+ * The second argument of `run`, if it has two parameters: the request's headers without `Authorization`, since the key is
+ * already checked. Names are in title case (`X-Custom-Thing`), and repeated headers are joined with a comma. A script that
+ * takes headers is called once per request.
  */
 export type RequestHeaders = Readonly<Record<string, string>>
 
-/** What `decode` of a script receives: a body of one of the media types in its `accepts`. */
+/** The argument of a script's `decode`: a body of one of the media types in `accepts`. */
 export interface BodyToDecode {
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** The media type as the caller named it, in small letters and without parameters, e.g. `image/png`. */
+  /** The request's media type in lower case and without parameters, e.g. `image/png`. */
   readonly contentType: string
 }
 
-/** A declared tensor. As `input`: `run` receives `{ data: Tensor }`, checked. As `output`: what the answer is documented as. */
+/** A declared tensor. As `input`, `run` receives a checked `{ data: Tensor }`; as `output`, it documents the answer. */
 export class TensorInput {
   readonly dtype: Dtype
   readonly shape: DeclaredShape
@@ -45,7 +45,7 @@ export class TensorInput {
     this.sample = sample
   }
 
-  /** Rows of several requests can be put under each other. */
+  /** Whether rows of several requests can be concatenated. */
   get hasRowAxis(): boolean {
     return hasRowAxis(this.shape)
   }
@@ -53,9 +53,9 @@ export class TensorInput {
 
 /**
  * Declares the input of an entry script: `export const input = tensor([[5.1, 3.5, 1.4, 0.2]], 'float32')`.
- * As with Azure ML's `NumpyParameterType`, the sample gives rank and sizes, and the first dimension may have any size.
- * As `export const output` it describes the answer in the service's OpenAPI document, and nothing else: like Azure ML's
- * `@output_schema` it neither converts nor checks what `run` returns.
+ * As with Azure ML's `NumpyParameterType`, the sample sets rank and sizes, and the first dimension may have any size.
+ * As `export const output` it only describes the answer in the OpenAPI document: like Azure ML's `@output_schema` it
+ * neither converts nor checks the value that `run` returns.
  *
  * @param sample  nested arrays, one row or more
  */

@@ -1,5 +1,4 @@
-/** A request to begin with: it stands in the OpenAPI document, is what "Try it out" sends, and the line that a start prints. */
-
+/** Makes up the example request that the OpenAPI document, "Try it out" and the start line show. */
 import { maxExampleElements } from '../models/session/load-report.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
 import { allocate, type Dtype } from '../tensor/dtype.ts'
@@ -8,44 +7,44 @@ import { elementCount, isColumn, isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { RowScript, Script } from './script.ts'
 
-/** Milliseconds after which no other values are tried. */
-const patienceMs = 2000
+/** After this time no further values are tried. */
+const trialTimeoutMs = 2000
 
-/** Integers that mean a size or a number of things are no good as 0, those that are an index may be no good as 1. */
+/** Integers that are sizes or counts may be invalid as 0, those that are indices may be invalid as 1. */
 const fillings = [1, 0] as const
 
 interface Example {
   /** JSON text of the request body. */
   readonly body: string
-  /** What the script answers to it; absent: nothing that was tried could be scored, and the body only shows the form. */
+  /** The script's answer to it; absent when none of the values that were tried could be scored. */
   readonly answer?: { readonly result: unknown }
 }
 
 /**
- * Makes up a request of one row and has it scored, as a caller's would be.
+ * Makes up a request of one row and scores it like a caller's.
  *
- * @returns undefined when a row is too large to be shown
+ * @returns undefined when a row is too large to show
  */
 export async function findExample(script: Script): Promise<Example | undefined> {
   if (script.kind !== 'rows') return undefined
   const bodies = fillings.map(integers => exampleBody(script, integers))
   const startedAt = performance.now()
   for (const body of bodies) {
-    if (body === undefined || performance.now() - startedAt > patienceMs) break
+    if (body === undefined || performance.now() - startedAt > trialTimeoutMs) break
     try {
       return { body, answer: { result: await script.run(script.decode(JSON.parse(body)), {}) } }
     } catch {
-      // Made-up values need not suit the model.
+      // The model need not accept made-up values.
     }
   }
   return bodies[0] === undefined ? undefined : { body: bodies[0] }
 }
 
 /**
- * A request of one row: zeros, empty texts, and integers as wished. By name where there is more than one input to give: a record
- * where each takes one value a row.
+ * Returns a request of one row with zeros, empty texts and the given integers. Several inputs come by name, as a record if
+ * each takes one value per row.
  *
- * @returns JSON text; undefined when a row is too large to be shown
+ * @returns JSON text; undefined when a row is too large to show
  */
 function exampleBody({ inputs, optionalInputs = [] }: RowScript, integers: 0 | 1): string | undefined {
   const tensors = inputs.map(input => exampleTensor(input, integers))
@@ -60,7 +59,7 @@ function exampleBody({ inputs, optionalInputs = [] }: RowScript, integers: 0 | 1
   })
 }
 
-/** The only value, as it is written in a tensor: floats with a point. */
+/** Returns the only value as a tensor without axes, so that floats keep their decimal point. */
 function plain({ dtype, data }: Tensor): Tensor {
   return new Tensor(dtype, data, [])
 }
@@ -70,11 +69,11 @@ function exampleTensor({ dtype, shape = [] }: TensorInfo, integers: 0 | 1): Tens
   const count = elementCount(sizes)
   if (count > maxExampleElements) return undefined
   const data = allocate(dtype, count)
-  data.fill(fillingOf(dtype, integers) as never)
+  data.fill(pickFilling(dtype, integers) as never)
   return new Tensor(dtype, data, sizes)
 }
 
-function fillingOf(dtype: Dtype, integers: 0 | 1): string | number | bigint {
+function pickFilling(dtype: Dtype, integers: 0 | 1): string | number | bigint {
   if (dtype === 'string') return ''
   if (dtype === 'int64' || dtype === 'uint64') return BigInt(integers)
   return dtype.startsWith('float') ? 0 : integers

@@ -8,40 +8,40 @@ import { decodeNamedValues } from './named-values.ts'
 import {
   type Columns,
   checkNames,
+  getMember,
   hasRowLabels,
   isMembers,
   isSplit,
   isWithSchema,
   type Members,
-  memberOf,
   namesIn,
   readTable,
+  type Table,
   type TableSchema,
   withoutIndex,
   withoutRowLabels,
 } from './table.ts'
 
-/** What `service.json` says of the rows of requests. */
+/** Settings of `service.json` for rows in requests. */
 export interface RowSettings {
-  /** What `null`, NaN and infinities are where floats are declared; default: values. */
+  /** Whether `null`, NaN and infinities are values or errors where floats are declared; default: values. */
   readonly missing?: 'nan' | 'error'
-  /** Names of the values of a row, for a single input that takes several. */
+  /** Names for the values of a row, if a single input takes several values. */
   readonly columns?: readonly string[]
 }
 
 interface DecodeOptions extends RowSettings {
-  /** Inputs for which the graph has a value; they may be given by name, beside the rows. */
+  /** Inputs with a default in the graph; they may be given by name, beside the rows. */
   readonly optionalInputs?: readonly TensorInfo[]
 }
 
 /**
- * Reads the tensors of a request from its `data`: nested lists when there is one input, `{"<input>": […], …}` when there are
- * several, or a table in one of the forms that `readTable` knows. Lists of single values do for inputs of shape [n, 1].
- * Instead of `data` there may be `input_data` (MLflow), `Inputs` (AutoML), or the table itself; what else the body has is
- * ignored, as Azure ML does.
+ * Reads the tensors of a request from its `data`: nested lists for one input, `{"<input>": […], …}` for several, or a table
+ * in any form that `readTable` reads. An input of shape [n, 1] also takes a list of single values. `input_data` (MLflow),
+ * `Inputs` (AutoML) or the table itself may replace `data`; other members are ignored, as in Azure ML.
  *
- * @param inputs  what the graph, or the script, declares
- * @param source  the text that the parameters come from; absent: they are as they were written
+ * @param inputs  the inputs that the graph or the script declares
+ * @param source  the text that the parameters were parsed from; absent: their members are in the order of the text
  * @throws ScoringError INPUT_MISSING, INPUT_UNKNOWN, INPUT_RAGGED, INPUT_TYPE_MISMATCH, InputShapeMismatch, or NoRows
  */
 export function decodeFeeds(
@@ -53,7 +53,8 @@ export function decodeFeeds(
   const [only] = inputs
   const names = inputs.map(({ name }) => name)
   const known = inputs.length === 1 ? [...new Set([...(columns ?? []), ...names])] : names
-  let { where, data } = findData(parameters, known)
+  const found = findData(parameters, known)
+  let { data } = found
   let areInOrder = false
   if (isWithSchema(data)) data = withoutIndex(data, known)
   if (hasRowLabels(data)) {
@@ -61,27 +62,28 @@ export function decodeFeeds(
     areInOrder = source !== undefined
     data = withoutRowLabels(findData(inOrder, known).data as Members, known)
   }
-  // What was read in order has infinities only where the text names them.
+  // A text that was parsed in order has infinities only where it names them.
   const takes = missing === 'error' ? 'none' : source?.hasTokens || areInOrder ? 'all' : 'null'
   const { given, rest } = takeOptional(data, optionalInputs)
   const optional = optionalInputs.map(({ name }) => name)
+  const table = { where: found.where, data: rest }
   const decoded =
     only && inputs.length === 1
-      ? [[only.name, decodeOnly(where, rest, { input: only, columns, optional }, takes)] as const]
-      : decodeInputs(where, rest, inputs, optional, takes)
+      ? [[only.name, decodeOnly(table, { input: only, columns, optional }, takes)] as const]
+      : decodeInputs(table, { inputs, optional }, takes)
   const feeds = new Map<string, Tensor>(decoded)
   for (const [input, nested] of given) feeds.set(input.name, decodeInput(input, nested, takes))
   checkNamedDimensions(feeds, inputs)
   return Object.fromEntries(feeds)
 }
 
-/** What is given for inputs that need not be, by name; and the rows without that. */
+/** Separates the optional inputs that are given, by name, from the rows. */
 function takeOptional(
   data: unknown,
   optionalInputs: readonly TensorInfo[],
 ): { readonly given: readonly (readonly [TensorInfo, unknown])[]; readonly rest: unknown } {
   if (optionalInputs.length === 0 || !isMembers(data) || isSplit(data)) return { given: [], rest: data }
-  const members = new Map(namesIn(data).map(name => [name, memberOf(data, name)]))
+  const members = new Map(namesIn(data).map(name => [name, getMember(data, name)]))
   const given = optionalInputs
     .filter(({ name }) => members.has(name))
     .map(input => [input, members.get(input.name)] as const)
@@ -89,36 +91,34 @@ function takeOptional(
   return { given, rest: members }
 }
 
-/** Where in the body the rows are, and how to call that in messages. */
-function findData(body: Members, names: readonly string[]): { where: string; data: unknown } {
+/** Finds the rows in the body, and their name for messages. */
+function findData(body: Members, names: readonly string[]): Table {
   const given = new Set(namesIn(body))
   const whole = { where: 'the body', data: body }
   if (names.length > 1 && names.every(name => given.has(name))) return whole
   if (isSplit(body) || isWithSchema(body)) return whole
-  if (given.has('data')) return { where: '"data"', data: memberOf(body, 'data') }
+  if (given.has('data')) return { where: '"data"', data: getMember(body, 'data') }
   if (names.some(name => given.has(name))) return whole
   for (const name of ['input_data', 'dataframe_split', 'dataframe_records']) {
-    if (given.has(name)) return { where: `"${name}"`, data: memberOf(body, name) }
+    if (given.has(name)) return { where: `"${name}"`, data: getMember(body, name) }
   }
-  const inputs = memberOf(body, 'Inputs')
+  const inputs = getMember(body, 'Inputs')
   if (isMembers(inputs)) return findData(inputs, names)
   if (given.has('Inputs')) return { where: '"Inputs"', data: inputs }
   throw new ScoringError('INPUT_MISSING', "A value is not provided for the 'data' parameter.")
 }
 
-/** Several inputs, by name. */
+/** Decodes several inputs, by name. */
 function decodeInputs(
-  where: string,
-  data: unknown,
-  inputs: readonly TensorInfo[],
-  optional: readonly string[],
+  table: Table,
+  { inputs, optional }: { readonly inputs: readonly TensorInfo[]; readonly optional: readonly string[] },
   takes: NonFiniteInput,
 ): [string, Tensor][] {
-  const columns = readInputs(where, data, inputs, optional)
+  const columns = readInputs(table, inputs, optional)
   return inputs.map(input => [input.name, decodeInput(input, columns.get(input.name), takes)])
 }
 
-function readInputs(where: string, data: unknown, inputs: readonly TensorInfo[], optional: readonly string[]): Columns {
+function readInputs({ where, data }: Table, inputs: readonly TensorInfo[], optional: readonly string[]): Columns {
   const names = inputs.map(({ name }) => name)
   const schema: TableSchema = { names, optional, isPlain: inputs.every(({ shape }) => isColumn(shape)) }
   if (inputs.length > 0 && inputs.every(({ shape }) => isByRow(shape))) return readTable(where, data, schema)
@@ -127,27 +127,26 @@ function readInputs(where: string, data: unknown, inputs: readonly TensorInfo[],
     throw new ScoringError('INPUT_TYPE_MISMATCH', `${where} must be an object with the model's inputs ${quoted}`)
   }
   checkNames(where, namesIn(data), schema)
-  return new Map(names.map(name => [name, memberOf(data, name)]))
+  return new Map(names.map(name => [name, getMember(data, name)]))
 }
 
 interface OnlyInput {
   readonly input: TensorInfo
   /** Names of the values of a row. */
   readonly columns: readonly string[] | undefined
-  /** Names that may have stood beside it, for messages. */
+  /** Names of optional inputs, for messages. */
   readonly optional: readonly string[]
 }
 
-/** A single input: nested lists, or a table whose columns are its values. */
-function decodeOnly(where: string, data: unknown, only: OnlyInput, takes: NonFiniteInput): Tensor {
-  const { input, columns, optional } = only
+/** Decodes a single input: nested lists, or a table whose columns are its values. */
+function decodeOnly({ where, data }: Table, { input, columns, optional }: OnlyInput, takes: NonFiniteInput): Tensor {
   const own: TableSchema = { names: [input.name], optional, isPlain: isColumn(input.shape) }
   const byOwnName = (table: unknown) => decodeInput(input, readTable(where, table, own).get(input.name), takes)
   if (Array.isArray(data)) {
     const [first] = data
     if (isMembers(first)) {
       if (columns && !isUnderOwnName(first, input, columns))
-        return decodeNamedValues(where, data, input, columns, takes)
+        return decodeNamedValues({ where, data }, { input, columns }, takes)
       if (!own.isPlain && !isUnderOwnName(first, input, [])) throw noNames(input)
       return byOwnName(data)
     }
@@ -155,20 +154,21 @@ function decodeOnly(where: string, data: unknown, only: OnlyInput, takes: NonFin
   }
   if (isMembers(data)) {
     if (isSplit(data)) {
-      if (columns) return decodeNamedValues(where, data, input, columns, takes)
-      // Without known names the values of a row are taken in the order in which they come.
-      return own.isPlain ? byOwnName(data) : decodeInput(input, memberOf(data, 'data'), takes)
+      if (columns) return decodeNamedValues({ where, data }, { input, columns }, takes)
+      // Without known names, values are read in the order of the file's columns.
+      return own.isPlain ? byOwnName(data) : decodeInput(input, getMember(data, 'data'), takes)
     }
-    if (columns && !isUnderOwnName(data, input, columns)) return decodeNamedValues(where, data, input, columns, takes)
+    if (columns && !isUnderOwnName(data, input, columns))
+      return decodeNamedValues({ where, data }, { input, columns }, takes)
     if (own.isPlain || optional.length > 0 || isUnderOwnName(data, input, [])) return byOwnName(data)
   }
   const isSingle = data !== null && typeof data !== 'object'
   return decodeInput(input, own.isPlain && isSingle ? [data] : data, takes)
 }
 
-/** A single input may also come under its name, as several do. */
+/** Whether a single input comes under its own name, as several inputs do. */
 function isUnderOwnName(data: Members, { name }: TensorInfo, columns: readonly string[]): boolean {
-  return memberOf(data, name) !== undefined && !columns.includes(name)
+  return getMember(data, name) !== undefined && !columns.includes(name)
 }
 
 function noNames({ shape = [] }: TensorInfo): ScoringError {
@@ -176,19 +176,19 @@ function noNames({ shape = [] }: TensorInfo): ScoringError {
     shape.length < 2
       ? 'lists'
       : shape.length === 2
-        ? `lists of ${sizeOf(shape[1])} values`
+        ? `lists of ${describeSize(shape[1])} values`
         : `lists of shape [${shape.slice(1).join(', ')}]`
   return new ScoringError(
     'INPUT_TYPE_MISMATCH',
-    `row 0 is an object; the model takes rows that are ${row}. It knows no names for them: "input": {"columns": […]} in service.json gives them some`,
+    `row 0 is an object; the model takes rows that are ${row}. To send objects, name the values of a row with "input": {"columns": […]} in service.json`,
   )
 }
 
-function sizeOf(size: number | string | undefined): string {
+function describeSize(size: number | string | undefined): string {
   return typeof size === 'number' && size >= 0 ? String(size) : 'any number of'
 }
 
-/** Nested lists of the declared shape; for [n, 1] also the values alone, which are the nearest thing to a column. */
+/** Decodes nested lists of the declared shape; an input of shape [n, 1] also takes a plain list of values. */
 function decodeInput({ name, dtype, shape }: TensorInfo, nested: unknown, takes: NonFiniteInput): Tensor {
   const isFlat = Array.isArray(nested) && nested.length > 0 && !Array.isArray(nested[0])
   const isColumn = isFlat && shape?.length === 2 && shape[1] === 1
@@ -196,7 +196,7 @@ function decodeInput({ name, dtype, shape }: TensorInfo, nested: unknown, takes:
   return new Tensor(dtype, read.data, isColumn ? [...read.shape, 1] : read.shape)
 }
 
-/** A dimension name that stands in several inputs has one size in a request. */
+/** Checks that dimensions with the same name have the same size. */
 export function checkNamedDimensions(feeds: ReadonlyMap<string, Tensor>, inputs: readonly TensorInfo[]): void {
   const sizes = new Map<string, number>()
   for (const { name, shape } of inputs) {

@@ -1,25 +1,22 @@
-/** A single input that takes several values a row, which have names. */
+/** Decodes rows of a single input whose values have names. */
 
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
 import { decodeNested, type NonFiniteInput } from '../tensor/nested.ts'
 import { isByRow } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { readTable } from './table.ts'
+import { readTable, type Table } from './table.ts'
 
 /**
- * Rows whose values come by name.
+ * Decodes rows whose values come by name.
  *
- * @param where  what to call `table` in messages
- * @param names  those of the values of a row, which the input can have (`checkColumns`)
- * @returns the input's shape
+ * @param columns  names of the values of a row, as many as the input takes (`checkColumns`)
+ * @returns a tensor of the input's shape
  * @throws ScoringError as `readTable` and `decodeNested`
  */
 export function decodeNamedValues(
-  where: string,
-  table: unknown,
-  input: TensorInfo,
-  names: readonly string[],
+  { where, data: table }: Table,
+  { input, columns: names }: { readonly input: TensorInfo; readonly columns: readonly string[] },
   takes: NonFiniteInput,
 ): Tensor {
   const columns = [...readTable(where, table, { names, isPlain: true })] as [string, unknown[]][]
@@ -37,9 +34,9 @@ export function decodeNamedValues(
 }
 
 /**
- * The shape of a row of so many values. One open dimension takes what the others leave it.
+ * Returns the shape of a row of this many values; one open dimension gets what the others leave.
  *
- * @returns undefined: there is none
+ * @returns undefined when no shape fits
  */
 function innerShape({ shape }: TensorInfo, count: number): number[] | undefined {
   if (!shape) return [count]
@@ -55,19 +52,22 @@ function isFixed(size: number | string): size is number {
 }
 
 /**
- * @param columns  the names that the owner gives to the values of a row
- * @throws ServiceLoadError when a row has other values than those
+ * Checks `input.columns` of service.json against the model's inputs.
+ *
+ * @throws ServiceLoadError when a row has another number of values than there are names
  */
 export function checkColumns(inputs: readonly TensorInfo[], columns: readonly string[] | undefined): void {
   const [only] = inputs
   if (!columns || !only) return
   if (inputs.length > 1) {
     const names = inputs.map(({ name }) => `"${name}"`).join(', ')
-    throw new ServiceLoadError(`input.columns is for models with one input; the columns of this one are ${names}`)
+    throw new ServiceLoadError(
+      `input.columns is for models with one input; this model's columns are its inputs ${names}`,
+    )
   }
   if ((!only.shape || isByRow(only.shape)) && innerShape(only, columns.length)) return
   const shape = `[${only.shape?.join(', ')}]`
   throw new ServiceLoadError(
-    `input.columns has ${columns.length} names, which are not the values of a row of "${only.name}", shape ${shape}`,
+    `input.columns has ${columns.length} names, which does not match the number of values per row of "${only.name}", shape ${shape}`,
   )
 }

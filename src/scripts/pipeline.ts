@@ -1,4 +1,4 @@
-/** A pipeline: stages that score one after the other, each on what the one before it gave. */
+/** Builds pipelines: stages that run one after the other, each on the output of the one before. */
 
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { Feeds, ModelSession, TensorInfo } from '../models/session/model-session.ts'
@@ -6,110 +6,118 @@ import { concatRows } from '../tensor/rows.ts'
 import { isOpen } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { RequestHeaders } from './api.ts'
-import { rowCountOf, sliceFeeds, unequalRows } from './row-feeds.ts'
+import { countRows, describeUnequalRows, sliceFeeds } from './row-feeds.ts'
 import {
   alone,
+  findRowAxis,
   hasEqualRows,
   mayShare,
-  type OwnersWord,
+  modelSharing,
   type RowSharing,
-  rowAxisOf,
-  sharingOfModel,
-  sharingOfScript,
+  scriptSharing,
   unlikeSizes,
 } from './row-sharing.ts'
 import type { Script } from './script.ts'
 
-/** One stage. Rows of several requests come together, and stay in order. */
+/** A stage. It may receive rows of several requests at once, and keeps their order. */
 export interface Stage {
   readonly name: string
-  /** What it takes by name; undefined: a script, which takes whatever tensors the stage before gives. */
+  /** Inputs by name; undefined for a script, which takes any tensors. */
   readonly inputs: readonly TensorInfo[] | undefined
-  /** What it gives, where that is known before it runs. */
+  /** Outputs, if known before it runs. */
   readonly outputs: readonly TensorInfo[] | undefined
-  /** It can be given any number of rows. */
+  /** Whether it takes any number of rows. */
   readonly takesAnyRowCount: boolean
-  /** Whether rows of several requests may come together. */
+  /** Whether rows of several requests may share a run. */
   readonly sharing: RowSharing
-  /** @returns a Tensor or an object of Tensors for the next stage; of the last stage, anything that can be an answer */
+  /** @returns a Tensor or an object of Tensors for the next stage; the last stage may return any answer */
   run(feeds: Feeds): unknown
 }
 
 /**
- * A model between other stages. It runs on slices where it takes fewer rows at a time than there are: `maxRows` if its rows
- * are proven to be independent, or as many as its inputs are fixed to.
+ * Creates a stage that runs a model. Larger inputs run in slices: of `maxRows` if rows are proven to be independent, or of the
+ * number of rows that its inputs are fixed to.
  */
 export function modelStage(name: string, model: ModelSession, maxRows: number): Stage {
-  const sharing = sharingOfStage(model)
-  const fixedRows = fixedRowsOf(model)
+  const sharing = stageSharing(model)
+  const fixedRows = fixedRowCount(model)
   const rowsPerRun = fixedRows ?? maxRows
   const [only] = model.outputs
   return {
     name,
     inputs: model.inputs,
     outputs: model.outputs,
-    // A model of one row at a time takes any number of them, one by one.
+    // A model fixed to one row takes any number of rows, one by one.
     takesAnyRowCount: fixedRows === undefined || fixedRows === 1,
     sharing,
     run: async feeds => {
       const mayCut = fixedRows === undefined ? mayShare(feeds, sharing) : hasEqualRows(feeds)
-      const outputs = await (mayCut ? runInSlices(name, model, sharing, feeds, rowsPerRun) : model.run(feeds))
+      const outputs = await (mayCut
+        ? runInSlices({ stage: name, model, sharing, rowsPerRun }, feeds)
+        : model.run(feeds))
       return model.outputs.length === 1 && only ? outputs[only.name] : outputs
     },
   }
 }
 
-/** Rows that come one by one cannot look at each other. */
-function sharingOfStage(model: ModelSession): RowSharing {
+/** Rows that run one by one are independent. */
+function stageSharing(model: ModelSession): RowSharing {
   const { inputs, outputs } = model
-  if (fixedRowsOf(model) === 1 && outputs.every(({ shape }) => shape?.[0] === 1)) return { kind: 'shared' }
-  const sharing = sharingOfModel(model)
+  if (fixedRowCount(model) === 1 && outputs.every(({ shape }) => shape?.[0] === 1)) return { kind: 'shared' }
+  const sharing = modelSharing(model)
   const other = inputs.find(({ name }) => sharing.kind === 'shared' && sharing.premises?.inputs.has(name) === false)
   return other ? alone(`input "${other.name}" of model "${model.name}" has a default instead of rows`) : sharing
 }
 
-/** @returns undefined: not all inputs are fixed to the same number of rows */
-function fixedRowsOf({ inputs }: ModelSession): number | undefined {
+/** @returns undefined unless all inputs are fixed to the same number of rows */
+function fixedRowCount({ inputs }: ModelSession): number | undefined {
   const rows = inputs[0]?.shape?.[0]
   return typeof rows === 'number' && rows > 0 && inputs.every(({ shape }) => shape?.[0] === rows) ? rows : undefined
 }
 
 /**
- * A script between or after other stages: `run({ data })`, or `run` of the names that the stage before gives.
+ * Creates a stage that runs a script: `run({ data })`, or `run` with the names of the previous stage's outputs.
  *
- * @param word  what its owner says of rows that it gets together
+ * @param rowsAreIndependent  `batching.rowsAreIndependent` of service.json
  */
-export function scriptStage(name: string, run: (input: unknown) => unknown, word: OwnersWord): Stage {
-  const sharing = sharingOfScript(`run() of stage "${name}"`, word)
+export function scriptStage(
+  name: string,
+  run: (input: unknown) => unknown,
+  rowsAreIndependent: boolean | undefined,
+): Stage {
+  const sharing = scriptSharing(`run() of stage "${name}"`, rowsAreIndependent)
   return { name, inputs: undefined, outputs: undefined, takesAnyRowCount: true, sharing, run }
 }
 
 /**
- * The stages as one script. Requests are decoded by the first stage, and their rows go through all stages together.
+ * Combines the stages into one script. The first stage decodes requests, and their rows go through all stages together.
  *
- * @param first  a script of any kind, or a model's built-in script; a script that is not about rows is run once a
- *               request, and gives the rows of that request
+ * @param first  a script of any kind, or a model's built-in script; a script that does not take rows runs once per request
+ *               and returns the rows of that request
  */
-export function pipelineOf(first: { readonly name: string; readonly script: Script }, rest: readonly Stage[]): Script {
+export function buildPipeline(
+  first: { readonly name: string; readonly script: Script },
+  rest: readonly Stage[],
+): Script {
   const { name, script } = first
   const takesAnyRowCount = rest.every(stage => stage.takesAnyRowCount)
   if (script.kind !== 'rows') {
     const [second] = rest
-    if (!second || script.kind === 'headed') return script
+    if (!second || script.kind === 'preprocessing') return script
     const call = script.run as (input: unknown, headers?: RequestHeaders) => unknown
-    const sharing = sharingOfAll(rest)
+    const sharing = combinedSharing(rest)
     return {
-      kind: 'headed',
-      head: script,
+      kind: 'preprocessing',
+      firstStage: script,
       takesHeaders: script.takesHeaders,
       inputs: second.inputs,
       hasRowAxis: takesAnyRowCount,
       sharing,
-      feedsOf: async (input, headers) => feedsBetween(name, await inStage(name, () => call(input, headers)), second),
+      preprocess: async (input, headers) => feedsBetween(name, await inStage(name, () => call(input, headers)), second),
       run: (feeds: Feeds) => runStages(rest, feeds, feedsByRule(sharing)),
     }
   }
-  const sharing = sharingOfAll([{ ...script, name, takesAnyRowCount: true }, ...rest])
+  const sharing = combinedSharing([{ ...script, name, takesAnyRowCount: true }, ...rest])
   const between = feedsByRule(sharing)
   return {
     ...script,
@@ -123,13 +131,13 @@ export function pipelineOf(first: { readonly name: string; readonly script: Scri
   }
 }
 
-/** Rows share the stages where they share each of them. */
-function sharingOfAll(stages: readonly Pick<Stage, 'name' | 'sharing' | 'takesAnyRowCount'>[]): RowSharing {
+/** Rows may share the pipeline if they may share every stage. */
+function combinedSharing(stages: readonly Pick<Stage, 'name' | 'sharing' | 'takesAnyRowCount'>[]): RowSharing {
   for (const [index, { name, sharing, takesAnyRowCount }] of stages.entries()) {
     if (!takesAnyRowCount) return alone(`stage "${name}" takes a fixed number of rows`)
     if (sharing.kind === 'alone') return stages.length === 1 ? sharing : alone(`stage "${name}": ${sharing.why}`)
     if (sharing.axes !== undefined && index < stages.length - 1)
-      return alone(`stage "${name}" gives the next one rows that are not on the first axis`)
+      return alone(`stage "${name}" passes on rows that are not on the first axis`)
   }
   const [first, last] = [stages[0], stages.at(-1)].map(stage => stage?.sharing as RowSharing & { kind: 'shared' })
   return {
@@ -150,7 +158,7 @@ async function runStages(stages: readonly Stage[], feeds: Feeds, between: typeof
 }
 
 /**
- * What can be told of models that follow each other before any of them runs.
+ * Checks that the outputs of each model suit the next one, before any of them runs.
  *
  * @throws ServiceLoadError naming both stages
  */
@@ -165,14 +173,14 @@ export function checkStages(stages: readonly Stage[]): void {
 }
 
 /**
- * What a stage gave as what the next one takes: a single tensor goes to a single input whatever its name, several by name.
+ * Passes the output of a stage to the next one: a single tensor to a single input whatever its name, several by name.
  *
  * @throws ScoringError STAGE_MISMATCH naming both stages
  */
 export function feedsBetween(from: string, result: unknown, to: Pick<Stage, 'name' | 'inputs'>): Feeds {
   const given = result instanceof Tensor ? { data: result } : result
   if (!isTensors(given)) {
-    throw mismatch(`stage "${from}" must give a Tensor or an object of Tensors to stage "${to.name}"`)
+    throw mismatch(`stage "${from}" must return a Tensor or an object of Tensors for stage "${to.name}"`)
   }
   if (to.inputs === undefined) return given
   const { taken, fault } = matched(from, given, to)
@@ -180,7 +188,7 @@ export function feedsBetween(from: string, result: unknown, to: Pick<Stage, 'nam
   return taken
 }
 
-/** A tensor, or what is known of it. */
+/** A tensor or its description. */
 type Shaped = Pick<TensorInfo, 'dtype' | 'shape'>
 
 function matched<Given extends Shaped>(
@@ -196,14 +204,14 @@ function matched<Given extends Shaped>(
   for (const input of inputs) {
     const tensor = isOneToOne ? given[only] : Object.hasOwn(given, input.name) ? given[input.name] : undefined
     if (!tensor) {
-      const gave =
+      const returned =
         Object.keys(given)
           .map(each => `"${each}"`)
           .join(', ') || 'nothing'
-      return { taken: done(), fault: `stage "${to.name}" takes "${input.name}", stage "${from}" gives ${gave}` }
+      return { taken: done(), fault: `stage "${to.name}" takes "${input.name}", stage "${from}" returns ${returned}` }
     }
     if (!suits(tensor, input)) {
-      const fault = `stage "${to.name}" takes "${input.name}" as ${typeOf(input)}, stage "${from}" gives ${typeOf(tensor)}`
+      const fault = `stage "${to.name}" takes "${input.name}" as ${describeType(input)}, stage "${from}" returns ${describeType(tensor)}`
       return { taken: done(), fault }
     }
     taken.set(input.name, tensor)
@@ -211,7 +219,7 @@ function matched<Given extends Shaped>(
   return { taken: done() }
 }
 
-/** Types, and sizes but for the rows, which a stage may take in slices. */
+/** Whether type and sizes match, except for the number of rows, which may be split into slices. */
 function suits(given: Shaped, taken: Shaped): boolean {
   if (given.dtype !== taken.dtype) return false
   const { shape } = given
@@ -225,7 +233,7 @@ function suits(given: Shaped, taken: Shaped): boolean {
   )
 }
 
-function typeOf({ dtype, shape }: Shaped): string {
+function describeType({ dtype, shape }: Shaped): string {
   return shape ? `${dtype}[${shape.join(', ')}]` : dtype
 }
 
@@ -255,47 +263,51 @@ function feedsByRule(sharing: RowSharing): typeof feedsBetween {
 }
 
 /**
- * The same for rows that may be of several requests. What is proven of a model takes for granted that all its inputs have
- * the same number of rows, and that a name of a dimension has one size; ONNX Runtime checks neither.
+ * Passes on rows that may belong to several requests. The proof of a model requires that all its inputs have the same number
+ * of rows, and that each named dimension has one size; ONNX Runtime checks neither.
  *
  * @throws ScoringError STAGE_MISMATCH naming both stages
  */
 function sharedFeedsBetween(from: string, result: unknown, to: Pick<Stage, 'name' | 'inputs'>): Feeds {
   const feeds = feedsBetween(from, result, to)
   if (!to.inputs) return feeds
-  const rows = unequalRows(feeds, to.inputs)
+  const rows = describeUnequalRows(feeds, to.inputs)
   if (rows !== undefined) {
-    const where = `stage "${to.name}" takes as many rows of each input where rows of several requests come together`
-    throw mismatch(`${where}; of what stage "${from}" gives, ${rows}`)
+    const rule = `stage "${to.name}" takes the same number of rows for each input, because requests share its runs`
+    throw mismatch(`${rule}; in the output of stage "${from}", ${rows}`)
   }
   const unlike = unlikeSizes(feeds, to.inputs)
   if (!unlike) return feeds
   const { dimension, sizes } = unlike
-  throw mismatch(`stage "${to.name}" takes one size for "${dimension}", stage "${from}" gives ${sizes.join(' and ')}`)
+  throw mismatch(`stage "${to.name}" takes one size for "${dimension}", stage "${from}" returns ${sizes.join(' and ')}`)
 }
 
-/** @param feeds  with the same number of rows each */
+interface SlicedModel {
+  readonly stage: string
+  readonly model: ModelSession
+  readonly sharing: RowSharing
+  readonly rowsPerRun: number
+}
+
+/** @param feeds  inputs with the same number of rows each */
 async function runInSlices(
-  stage: string,
-  model: ModelSession,
-  sharing: RowSharing,
+  { stage, model, sharing, rowsPerRun }: SlicedModel,
   feeds: Feeds,
-  rowsPerRun: number,
 ): Promise<Record<string, Tensor>> {
-  if (rowCountOf(feeds) <= rowsPerRun) return model.run(feeds)
+  if (countRows(feeds) <= rowsPerRun) return model.run(feeds)
   const slices = sliceFeeds(feeds, rowsPerRun)
   const runs: Record<string, Tensor>[] = []
   for (const slice of slices) runs.push(await model.run(slice.feeds))
   return Object.fromEntries(
     model.outputs.map(({ name }) => {
       const parts = runs.map(outputs => outputs[name] as Tensor)
-      // Rows that nobody else's are joined with need not be told apart.
+      // Rows of a single request need not be separated again.
       if (sharing.kind === 'alone') return [name, concatRows(parts)]
-      const axis = rowAxisOf(sharing.axes, name)
+      const axis = findRowAxis(sharing.axes, name)
       for (const [index, { shape }] of parts.entries()) {
         const { rowCount } = slices[index] as (typeof slices)[number]
         if (shape[axis] !== rowCount)
-          throw mismatch(`stage "${stage}" gives "${name}" as [${shape.join(', ')}] for rows of the number ${rowCount}`)
+          throw mismatch(`stage "${stage}" returned "${name}" with shape [${shape.join(', ')}] for ${rowCount} rows`)
       }
       return [name, concatRows(parts, axis)]
     }),

@@ -2,15 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 
 type Reading = Awaited<ReturnType<ReadableStreamDefaultReader<unknown>['read']>>
 
-/** More than this is not held back for the end of a body. */
+/** Largest part of a body that is buffered before it is sent. */
 const maxHeldBytes = 2 ** 20
 
 /**
- * The body of a `Response`, as far as it is there already. Most are there as a whole, and leave with their length; one
- * whose next piece is still to come leaves as it comes.
+ * Reads the body of a `Response` as far as it is available. Most are complete and are sent with their length; others are
+ * streamed.
  *
- * @throws what the body throws, as long as nothing of it has left; TypeError when it was read already, or holds anything
- *   but bytes and text
+ * @throws whatever the body throws before any of it is sent; TypeError when it was read already, or holds anything but bytes
+ *   and text
  */
 export async function readAhead(
   body: ReadableStream<unknown> | null,
@@ -22,21 +22,21 @@ export async function readAhead(
   for (;;) {
     const reading = reader.read()
     const next = await Promise.race([reading, nextTurn(undefined)])
-    if (next === undefined || (!next.done && heldBytes > maxHeldBytes)) return restOf(reader, joined(held), reading)
+    if (next === undefined || (!next.done && heldBytes > maxHeldBytes)) return streamRest(reader, joined(held), reading)
     if (next.done) return joined(held)
-    const piece = bytesOf(next.value)
+    const piece = copyBytes(next.value)
     held.push(piece)
     heldBytes += piece.byteLength
   }
 }
 
-/** What was held back, then the piece that is being read, then all others, one for each that is asked for. */
-function restOf(
+/** Streams the buffered part, then the buffer that is being read, then the others on demand. */
+function streamRest(
   reader: ReadableStreamDefaultReader<unknown>,
   held: Uint8Array<ArrayBuffer>,
   reading: Promise<Reading>,
 ): ReadableStream<Uint8Array> {
-  reading.catch(() => {}) // whoever asks for it is told
+  reading.catch(() => {}) // reported to the reader of the stream
   let next: Promise<Reading> | undefined = reading
   return new ReadableStream(
     {
@@ -47,7 +47,7 @@ function restOf(
         const { done, value } = await (next ?? reader.read())
         next = undefined
         if (done) controller.close()
-        else controller.enqueue(bytesOf(value))
+        else controller.enqueue(copyBytes(value))
       },
       cancel: reason => reader.cancel(reason),
     },
@@ -55,8 +55,8 @@ function restOf(
   )
 }
 
-/** A copy: a script may write into its buffer again. */
-function bytesOf(piece: unknown): Uint8Array<ArrayBuffer> {
+/** Copies a buffer, because a script may reuse it. */
+function copyBytes(piece: unknown): Uint8Array<ArrayBuffer> {
   if (typeof piece === 'string') return new TextEncoder().encode(piece)
   if (piece instanceof Uint8Array) return new Uint8Array(piece)
   throw new TypeError('the body of a Response holds bytes or text')

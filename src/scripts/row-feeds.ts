@@ -2,15 +2,15 @@ import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { concatRows, splitRows } from '../tensor/rows.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** Rows of a request: the most that an input has. */
-export function rowCountOf(feeds: Feeds): number {
+/** Returns the number of rows of a request: the largest of its inputs. */
+export function countRows(feeds: Feeds): number {
   let most = 0
   for (const name in feeds) most = Math.max(most, (feeds[name] as Tensor).rowCount)
   return most
 }
 
-/** A pair of inputs that have unlike numbers of rows, in words; undefined: there is none. */
-export function unequalRows(feeds: Feeds, inputs: readonly TensorInfo[]): string | undefined {
+/** Describes two inputs with different numbers of rows; undefined when all have the same. */
+export function describeUnequalRows(feeds: Feeds, inputs: readonly TensorInfo[]): string | undefined {
   const counts = inputs.flatMap(({ name }) => {
     const rows = feeds[name]?.shape[0]
     return rows === undefined ? [] : [{ name, rows }]
@@ -18,14 +18,14 @@ export function unequalRows(feeds: Feeds, inputs: readonly TensorInfo[]): string
   const [first] = counts
   const other = counts.find(({ rows }) => rows !== first?.rows)
   if (!first || !other) return undefined
-  return `"${first.name}" has ${countOf(first.rows)}, "${other.name}" has ${other.rows}`
+  return `"${first.name}" has ${formatRowCount(first.rows)}, "${other.name}" has ${other.rows}`
 }
 
-function countOf(rows: number): string {
+function formatRowCount(rows: number): string {
   return rows === 1 ? '1 row' : `${rows} rows`
 }
 
-/** Puts the rows of several requests under each other, input by input. */
+/** Concatenates the rows of several requests, input by input. */
 export function joinFeeds(requests: readonly Feeds[]): Feeds {
   const [first] = requests
   if (requests.length === 1 && first) return first
@@ -35,12 +35,12 @@ export function joinFeeds(requests: readonly Feeds[]): Feeds {
 }
 
 /**
- * Cuts the rows of one request into runs of `maxRows` and what is left over, input by input, without copying numbers.
+ * Splits the rows of one request into slices of `maxRows` and the rest, input by input, without copying numbers.
  *
- * @param feeds  with the same number of rows each
+ * @param feeds  inputs with the same number of rows each
  */
 export function sliceFeeds(feeds: Feeds, maxRows: number): { readonly feeds: Feeds; readonly rowCount: number }[] {
-  const rowCount = rowCountOf(feeds)
+  const rowCount = countRows(feeds)
   const counts = Array.from({ length: Math.ceil(rowCount / maxRows) }, (_, index) =>
     Math.min(maxRows, rowCount - index * maxRows),
   )

@@ -2,71 +2,72 @@ import type { Feeds, ModelSession, TensorInfo } from '../models/session/model-se
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**
- * Whether rows of several requests may be in one call of `run`, and rows of one request in several. Only what is proven
- * from the graph, or what the owner of a script says of it, lets them.
+ * Whether rows of several requests may share a call of `run`, and rows of one request may be split over several calls. This
+ * needs a proof from the graph, or `batching.rowsAreIndependent` for scripts.
  */
 export type RowSharing =
-  /** `why`, for the owner; undefined: the owner wants it so, or there are no rows. */
+  /** `why` is for the owner; undefined when the owner has chosen it, or there are no rows. */
   | { readonly kind: 'alone'; readonly why: string | undefined }
   | {
       readonly kind: 'shared'
-      /** What the proof takes for granted of a request; undefined: nothing is proven, its owner answers for it. */
+      /** Conditions of the proof on a request; undefined when the owner has declared rows independent. */
       readonly premises?: Premises
-      /** Where answers have their rows; undefined: on the first axis. */
+      /** Row axes of answers; undefined: the first axis. */
       readonly axes?: RowAxes
     }
 
-/** The axis of the rows: of the only tensor, or of those that have a name. */
+/** The row axis of the only tensor, or of each tensor by name. */
 export type RowAxes = number | Readonly<Record<string, number>>
 
 interface Premises {
-  /** Those that have rows. A request that gives a value for another, which has a default in the graph, runs alone. */
+  /** Inputs with rows. A request that sets another input, which has a default in the graph, shares no run. */
   readonly inputs: ReadonlySet<string>
-  /** What the proof takes to be of one size. */
+  /** Axes that must have the same size. */
   readonly namedSizes: readonly NamedSize[]
 }
 
-/** Axes that the graph gives one name. ONNX Runtime lets their sizes differ. */
+/** Axes with the same name in the graph. ONNX Runtime does not check that their sizes agree. */
 interface NamedSize {
   readonly dimension: string
   readonly axes: readonly (readonly [input: string, axis: number])[]
 }
 
-/** `batching.rowsAreIndependent` of service.json: what the owner says of scripts that see rows; undefined: nothing. */
-export type OwnersWord = boolean | undefined
-
 export function alone(why?: string): RowSharing {
   return { kind: 'alone', why }
 }
 
-/** Nobody can read from a script what it does with rows that it gets together. */
-export function sharingOfScript(what: string, word: OwnersWord): RowSharing {
-  if (word) return { kind: 'shared' }
+/**
+ * Returns the sharing of a script, which only its owner can know.
+ *
+ * @param rowsAreIndependent  `batching.rowsAreIndependent` of service.json
+ */
+export function scriptSharing(what: string, rowsAreIndependent: boolean | undefined): RowSharing {
+  if (rowsAreIndependent) return { kind: 'shared' }
   return alone(
-    `${what} may look at several rows at once; if every answer depends on its own row only, "batching": {"rowsAreIndependent": true} in service.json says so`,
+    `${what} may combine rows; if each answer depends on its own row only, set "batching": {"rowsAreIndependent": true} in service.json`,
   )
 }
 
-/** A model as it is, by what its graph proves. */
-export function sharingOfModel({ rowProof, inputs, outputs }: ModelSession): RowSharing {
+/** Returns the sharing of a model, which its graph proves. */
+export function modelSharing({ rowProof, inputs, outputs }: ModelSession): RowSharing {
   if (rowProof.kind === 'dependent') return alone(rowProof.reason)
-  const premises = { inputs: new Set(rowProof.inputs), namedSizes: namedSizesOf(inputs) }
+  const premises = { inputs: new Set(rowProof.inputs), namedSizes: collectNamedSizes(inputs) }
   const axes = outputs.map(({ name, list = name }) => [name, rowProof.rowAxes.get(list) ?? 0] as const)
   if (axes.every(([, axis]) => axis === 0)) return { kind: 'shared', premises }
   const [only] = axes
   return { kind: 'shared', premises, axes: axes.length === 1 && only ? only[1] : Object.fromEntries(axes) }
 }
 
-/** Rows of a request may be in a run with those of others, or in several runs, where `sharing` lets them at all. */
+/** Whether the rows of this request may share runs, given what `sharing` allows. */
 export function mayShare(feeds: Feeds, sharing: RowSharing): boolean {
   if (sharing.kind === 'alone' || !hasEqualRows(feeds)) return false
   const { premises } = sharing
   if (!premises) return true
   for (const name in feeds) if (!premises.inputs.has(name)) return false
-  return premises.namedSizes.every(size => sizesOf(feeds, size).length <= 1)
+  return premises.namedSizes.every(size => distinctSizes(feeds, size).length <= 1)
 }
 
-/** Every input has the same number of rows, one at least: where they differ, no rows belong together. */
+/** Whether all inputs have the same number of rows, at least one. */
 export function hasEqualRows(feeds: Feeds): boolean {
   let count: number | undefined
   for (const name in feeds) {
@@ -77,30 +78,30 @@ export function hasEqualRows(feeds: Feeds): boolean {
   return count !== undefined
 }
 
-/** Where a member of an answer has its rows. */
-export function axesOfMember(axes: RowAxes | undefined, name: string): RowAxes | undefined {
+/** Returns the row axes of a member of an answer. */
+export function memberAxes(axes: RowAxes | undefined, name: string): RowAxes | undefined {
   return typeof axes === 'object' && Object.hasOwn(axes, name) ? axes[name] : undefined
 }
 
-/** Where one output has its rows. */
-export function rowAxisOf(axes: RowAxes | undefined, name: string): number {
+/** Returns the row axis of one output. */
+export function findRowAxis(axes: RowAxes | undefined, name: string): number {
   return typeof axes === 'number' ? axes : ((axes && Object.hasOwn(axes, name) ? axes[name] : undefined) ?? 0)
 }
 
-/** What the graph gives one name and the tensors have in several sizes; undefined: there is none. */
+/** Finds a named dimension whose sizes differ between tensors. */
 export function unlikeSizes(
   feeds: Feeds,
   inputs: readonly TensorInfo[],
 ): { readonly dimension: string; readonly sizes: readonly number[] } | undefined {
-  for (const named of namedSizesOf(inputs)) {
-    const sizes = sizesOf(feeds, named)
+  for (const named of collectNamedSizes(inputs)) {
+    const sizes = distinctSizes(feeds, named)
     if (sizes.length > 1) return { dimension: named.dimension, sizes }
   }
   return undefined
 }
 
-/** First axes are left out: they are those of the rows. */
-function namedSizesOf(inputs: readonly TensorInfo[]): NamedSize[] {
+/** Collects axes with the same name; the first axis of each input is left out, as it holds the rows. */
+function collectNamedSizes(inputs: readonly TensorInfo[]): NamedSize[] {
   const byName = new Map<string, [input: string, axis: number][]>()
   for (const { name: input, shape } of inputs) {
     for (const [axis, dimension] of shape?.entries() ?? []) {
@@ -111,6 +112,6 @@ function namedSizesOf(inputs: readonly TensorInfo[]): NamedSize[] {
   return [...byName].filter(([, axes]) => axes.length > 1).map(([dimension, axes]) => ({ dimension, axes }))
 }
 
-function sizesOf(feeds: Feeds, { axes }: NamedSize): number[] {
+function distinctSizes(feeds: Feeds, { axes }: NamedSize): number[] {
   return [...new Set(axes.flatMap(([input, axis]) => feeds[input]?.shape[axis] ?? []))]
 }

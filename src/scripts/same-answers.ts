@@ -1,11 +1,11 @@
 import { Tensor } from '../tensor/tensor.ts'
 
-/** By how much of its member's largest value a number may differ: kernels for many rows add up in another order. */
+/** Allowed difference, relative to the largest value of a member: kernels for several rows add in another order. */
 const tolerance = 1e-3
-/** The same for float16. */
+/** The allowed difference for float16. */
 const halfTolerance = 5e-2
 
-/** The numbers of one member, over all rows. */
+/** The numbers of one member in all rows. */
 interface Pairs {
   readonly tolerance: number
   readonly alone: number[]
@@ -13,12 +13,12 @@ interface Pairs {
 }
 
 /**
- * Whether rows got the same answers in company as alone, but for rounding. Numbers are held against the largest that
- * their member of the answers has: a sum near zero has few digits of its own. Integer tensors, texts and booleans are to
- * be the same; NaN is the same as NaN.
+ * Whether rows got the same answers together as alone, up to rounding. Numbers are compared relative to the largest number
+ * in their member of the answers, because a sum near zero has few significant digits. Integer tensors, texts and booleans
+ * must be equal; NaN equals NaN.
  *
- * @param alone  what `run` returned for each row
- * @param together  the same rows' parts of what it returned for all
+ * @param alone  the answer of each row run alone
+ * @param together  the same rows' parts of the answer for all rows
  */
 export function areSameAnswers(alone: readonly unknown[], together: readonly unknown[]): boolean {
   const members = new Map<string, Pairs>()
@@ -26,7 +26,7 @@ export function areSameAnswers(alone: readonly unknown[], together: readonly unk
   return haveSameForm && [...members.values()].every(isClose)
 }
 
-/** It has a value besides NaN, which is the same as NaN however rows mix. */
+/** Whether the answer has a value other than NaN; answers of NaN alone compare equal whatever the rows do. */
 export function saysSomething(result: unknown): boolean {
   if (typeof result !== 'object') return result !== undefined && !Number.isNaN(result)
   const entries =
@@ -36,26 +36,33 @@ export function saysSomething(result: unknown): boolean {
 
 /** @returns false when they differ in more than floating-point numbers */
 function collect(one: unknown, other: unknown, path: string, members: Map<string, Pairs>): boolean {
+  const pairs = (within: number): Pairs => {
+    const known = members.get(path) ?? { tolerance: within, alone: [], together: [] }
+    members.set(path, known)
+    return known
+  }
   if (typeof one !== 'object' || one === null) {
     if (typeof one !== 'number' || typeof other !== 'number') return Object.is(one, other)
-    return addFloats([one], [other], tolerance, path, members)
+    return addFloats([one], [other], pairs(tolerance))
   }
   if (typeof other !== 'object' || other?.constructor !== one.constructor) return false
   if (one instanceof Tensor) {
     const { dtype, shape, data } = other as Tensor
     if (one.dtype !== dtype || !areSame(one.shape, shape)) return false
     if (!dtype.startsWith('float')) return areSame(one.data, data)
-    return addFloats(one.data, data, dtype === 'float16' ? halfTolerance : tolerance, path, members)
+    return addFloats(one.data, data, pairs(dtype === 'float16' ? halfTolerance : tolerance))
   }
   if (one instanceof Float32Array || one instanceof Float64Array)
-    return addFloats(one, other as Float64Array, tolerance, path, members)
+    return addFloats(one, other as Float64Array, pairs(tolerance))
   const names = Object.keys(one)
   const at = (value: object, name: string) => (value as Record<string, unknown>)[name]
-  // Entries of lists are alike: they have one largest value.
-  const pathOf = (name: string) => (Array.isArray(one) ? `${path}[]` : `${path}.${name}`)
+  // Entries of a list are compared to one largest value.
+  const memberPath = (name: string) => (Array.isArray(one) ? `${path}[]` : `${path}.${name}`)
   return (
     names.length === Object.keys(other).length &&
-    names.every(name => Object.hasOwn(other, name) && collect(at(one, name), at(other, name), pathOf(name), members))
+    names.every(
+      name => Object.hasOwn(other, name) && collect(at(one, name), at(other, name), memberPath(name), members),
+    )
   )
 }
 
@@ -63,19 +70,11 @@ function areSame(one: ArrayLike<unknown>, other: ArrayLike<unknown>): boolean {
   return one.length === other.length && Array.prototype.every.call(one, (each, index) => Object.is(each, other[index]))
 }
 
-function addFloats(
-  one: ArrayLike<unknown>,
-  other: ArrayLike<unknown>,
-  within: number,
-  path: string,
-  members: Map<string, Pairs>,
-): boolean {
+function addFloats(one: ArrayLike<unknown>, other: ArrayLike<unknown>, { alone, together }: Pairs): boolean {
   if (one.length !== other.length) return false
-  const pairs = members.get(path) ?? { tolerance: within, alone: [], together: [] }
-  members.set(path, pairs)
   for (let index = 0; index < one.length; index++) {
-    pairs.alone.push(one[index] as number)
-    pairs.together.push(other[index] as number)
+    alone.push(one[index] as number)
+    together.push(other[index] as number)
   }
   return true
 }

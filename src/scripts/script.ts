@@ -2,9 +2,9 @@ import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
+import { type CustomContentTypes, readCustomContentTypes } from './custom-content-types.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
-import { type OwnMedia, ownMediaOf } from './own-media.ts'
-import { alone, type OwnersWord, type RowSharing, sharingOfScript } from './row-sharing.ts'
+import { alone, type RowSharing, scriptSharing } from './row-sharing.ts'
 
 /** An object with zod's `safeParse`; the schema may come from any copy of zod, or from another library. */
 interface Schema {
@@ -15,14 +15,14 @@ interface Schema {
     | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } }
 }
 
-/** An entry script whose exports have been checked; `kind` says what `run` takes. */
-export type Script = WholeScript | RowScript | HeadedScript
+/** An entry script whose exports have been checked; `kind` names the argument of `run`. */
+export type Script = RawRequestScript | RowScript | PreprocessingPipeline
 
-/** A script that is run once a request, on the request as it is. */
-export type WholeScript = RawScript | RawHttpScript | ObjectScript
+/** A script that runs once per request, on the raw request. */
+export type RawRequestScript = RawScript | RawHttpScript | ObjectScript
 
 interface TakesHeaders {
-  /** `run` has a second parameter, for the headers of its request. */
+  /** Whether `run` has a second parameter, for the request's headers. */
   readonly takesHeaders: boolean
 }
 
@@ -48,31 +48,34 @@ interface ObjectScript extends TakesHeaders {
 export interface RowScript extends TakesHeaders {
   readonly kind: 'rows'
   readonly inputs: readonly TensorInfo[]
-  /** Inputs that may be given; a request that gives one shares its run with no other. */
+  /** Inputs with a default; a request that sets one shares no run. */
   readonly optionalInputs?: readonly TensorInfo[]
-  /** Every input has an open first dimension, and so a request a number of rows. */
+  /** Whether the first dimension of every input is open, so that a request has a number of rows. */
   readonly hasRowAxis: boolean
   readonly sharing: RowSharing
-  /** What the owner declared them with, if anything. */
+  /** The sample in the declaration of the inputs, if any. */
   readonly sample?: Feeds
-  /** Bodies besides JSON that the script reads itself. */
-  readonly ownMedia?: OwnMedia | undefined
+  readonly customContentTypes?: CustomContentTypes | undefined
   /** @throws ScoringError INPUT_… naming the parameter */
   decode(parameters: Record<string, unknown>, source?: JsonSource): Feeds
   run(feeds: Feeds, headers?: RequestHeaders): unknown
 }
 
-/** A pipeline that begins with a script which makes the rows of each request. */
-export interface HeadedScript extends TakesHeaders {
-  readonly kind: 'headed'
-  readonly head: WholeScript
-  /** What the stage behind the first one takes; undefined: a script, which takes whatever it is given. */
+/** A pipeline whose first stage is a script that makes the rows of each request. */
+export interface PreprocessingPipeline extends TakesHeaders {
+  readonly kind: 'preprocessing'
+  readonly firstStage: RawRequestScript
+  /** Inputs of the second stage; undefined when it is a script, which takes any tensors. */
   readonly inputs: readonly TensorInfo[] | undefined
-  /** All stages take any number of rows. */
+  /** Whether all stages take any number of rows. */
   readonly hasRowAxis: boolean
   readonly sharing: RowSharing
-  /** @param input  what `head` takes */
-  feedsOf(input: unknown, headers?: RequestHeaders): Promise<Feeds>
+  /**
+   * Runs the first stage.
+   *
+   * @param input  input of `firstStage`
+   */
+  preprocess(input: unknown, headers?: RequestHeaders): Promise<Feeds>
   run(feeds: Feeds): unknown
 }
 
@@ -86,27 +89,31 @@ interface EntryModule {
   decode?: unknown
 }
 
+export interface ScriptOptions {
+  /** Name of the script in messages, e.g. `iris/score.ts`. */
+  readonly file: string
+  readonly context: InitContext
+  /** `batching.rowsAreIndependent` of service.json. */
+  readonly rowsAreIndependent: boolean | undefined
+  readonly settings?: RowSettings
+}
+
 /**
- * Checks what a module exports and calls its `init`.
+ * Checks the exports of a module and calls its `init`.
  *
- * @param file  what to call it in messages, e.g. `iris/score.ts`
- * @param word  what its owner says of rows that `run` gets together
- * @throws ServiceLoadError when `init` or `run` is missing, `input` or `output` is neither a schema nor `tensor(...)`, or `accepts` and
- *   `decode` do not go together
+ * @throws ServiceLoadError when `init` or `run` is missing, `input` or `output` is neither a schema nor `tensor(...)`, or one of
+ *   `accepts` and `decode` is missing
  */
 export async function initScript(
-  file: string,
   module: EntryModule,
-  context: InitContext,
-  word: OwnersWord,
-  settings?: RowSettings,
+  { file, context, rowsAreIndependent, settings }: ScriptOptions,
 ): Promise<Script> {
   const { init, run, input, output, rawHttp } = module
   if (typeof run !== 'function') throw new ServiceLoadError(`${file} must export a function run(), found ${typeof run}`)
   if (typeof init !== 'function')
     throw new ServiceLoadError(`${file} must export a function init(), found ${typeof init}`)
   const misspelt = Object.keys(module).find(name => name !== 'rawHttp' && /^raw_?http$/i.test(name))
-  if (misspelt) throw new ServiceLoadError(`${file} exports ${misspelt}, which is spelt rawHttp here`)
+  if (misspelt) throw new ServiceLoadError(`${file} exports ${misspelt}; the export is called rawHttp`)
   if (rawHttp !== undefined && typeof rawHttp !== 'boolean')
     throw new ServiceLoadError(`${file}: rawHttp must be true or false`)
   if (rawHttp && input !== undefined) throw new ServiceLoadError(`${file} exports both rawHttp and input; choose one`)
@@ -116,7 +123,7 @@ export async function initScript(
     }
   }
   const inputs = input instanceof TensorInput ? [{ name: 'data', dtype: input.dtype, shape: input.shape }] : []
-  const ownMedia = ownMediaOf(file, module, inputs)
+  const customContentTypes = readCustomContentTypes(file, module, inputs)
   try {
     await init(context)
   } catch (cause) {
@@ -130,12 +137,12 @@ export async function initScript(
     const decode: RowScript['decode'] = (parameters, source) => decodeFeeds(parameters, inputs, settings, source)
     const sample = { data: input.sample }
     const sharing = takesHeaders
-      ? alone('run() takes the headers of its request')
+      ? alone('run() takes the headers of the request')
       : input.hasRowAxis
-        ? sharingOfScript(`run() of ${file}`, word)
+        ? scriptSharing(`run() of ${file}`, rowsAreIndependent)
         : alone('the sample of tensor(…) has no rows')
     const { hasRowAxis } = input
-    return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, ownMedia, decode, run: call }
+    return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, customContentTypes, decode, run: call }
   }
   return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
 }
@@ -152,7 +159,7 @@ function checked(schema: Schema, parameters: Record<string, unknown>): unknown {
   const parsed = schema.safeParse(parameters)
   if (parsed.success) return parsed.data
   const { issues } = parsed.error
-  // Azure ML's sentence, which its clients know; it looks for all parameters before it converts any.
+  // Azure ML's message, which clients know. Azure ML looks for all parameters before it converts any.
   const missing = issues.find(({ path: [name, ...inner] }) => isMissing(parameters, name) && inner.length === 0)
   if (missing) {
     throw new ScoringError('INPUT_MISSING', `A value is not provided for the '${String(missing.path[0])}' parameter.`)

@@ -1,41 +1,49 @@
 /**
- * Rows as data scientists have them: records, one record, columns, lists in the order of the columns, and what pandas writes
- * with `orient="split"` (also "tight"), "table", "index" and "columns". All of them become lists by column.
+ * Reads tables in the forms that data scientists send: records, one record, columns, lists in the order of the columns, and
+ * pandas' `orient="split"` (also "tight"), "table", "index" and "columns". All of them become lists by column.
  */
 import { ScoringError } from '../errors.ts'
 import { describeKind } from '../tensor/nested.ts'
 
-/** What a table has to have. */
+/** Rows as they were sent, and their name in messages, e.g. `"data"`. */
+export interface Table {
+  readonly where: string
+  readonly data: unknown
+}
+
+/** The columns of a table. */
 export interface TableSchema {
-  /** The columns, in the order in which lists have their values. */
+  /** Names of the columns, in the order of the values in lists. */
   readonly names: readonly string[]
-  /** What may have stood beside them and is read already, for messages. */
+  /** Names of optional inputs, which were read before; for messages. */
   readonly optional?: readonly string[]
-  /** Every column has a single value a row, so that an object of single values is a row. */
+  /** Whether every column has a single value per row, so that an object of single values is a row. */
   readonly isPlain: boolean
 }
 
-/** By column, in the order of the schema; each normally a list with one entry a row. */
+/** Values by column, in the order of the schema; each is normally a list with one entry per row. */
 export type Columns = ReadonlyMap<string, unknown>
 
-/** A JSON object, also one that was read in order. */
+/** A JSON object, or a map if its order was kept. */
 export type Members = Readonly<Record<string, unknown>> | ReadonlyMap<string, unknown>
 
-/** Names in a message are cut, and are not all that there are. */
+/** Limits for names in messages. */
 const maxNames = 20
 const maxNameLength = 64
 
 /**
- * @param where  what to call it in messages, e.g. `"data"`
- * @param data   anything that was JSON, without row labels (`withoutRowLabels`)
- * @throws ScoringError INPUT_MISSING, INPUT_UNKNOWN, INPUT_RAGGED or INPUT_TYPE_MISMATCH: which row, what came, what a right row is
+ * Reads a table in any form.
+ *
+ * @param where  name of the table in messages, e.g. `"data"`
+ * @param data   any JSON value, without row labels (`withoutRowLabels`)
+ * @throws ScoringError INPUT_MISSING, INPUT_UNKNOWN, INPUT_RAGGED or INPUT_TYPE_MISMATCH, naming the row, its value and a valid row
  */
 export function readTable(where: string, data: unknown, schema: TableSchema): Columns {
   if (Array.isArray(data)) return readRows(where, data, schema)
   if (!isMembers(data)) throw mismatch(`${where} is ${describeKind(data)}; ${takes(schema)}`)
   if (isSplit(data) && !['columns', 'data'].every(name => schema.names.includes(name))) return readSplit(data, schema)
   checkNames(where, namesIn(data), schema)
-  const columns = new Map(schema.names.map(name => [name, memberOf(data, name)]))
+  const columns = new Map(schema.names.map(name => [name, getMember(data, name)]))
   if (!schema.isPlain) return columns
   const lists = schema.names.filter(name => Array.isArray(columns.get(name)))
   if (lists.length === schema.names.length) return columns
@@ -63,13 +71,13 @@ function readRecords(rows: readonly unknown[], schema: TableSchema): Columns {
     if (!isMembers(row)) throw mismatch(`row ${index} is ${describeKind(row)}, row 0 is an object; ${takes(schema)}`)
     if (!hasExactly(row, names)) checkNames(`row ${index}`, namesIn(row), schema)
     for (let column = 0; column < names.length; column++) {
-      ;(columns[column] as unknown[])[index] = memberOf(row, names[column] as string)
+      ;(columns[column] as unknown[])[index] = getMember(row, names[column] as string)
     }
   }
   return new Map(names.map((name, column) => [name, columns[column]]))
 }
 
-/** @param order  the names of the entries of each row */
+/** @param order  names of the values of each row */
 function readLists(rows: readonly unknown[], order: readonly string[], schema: TableSchema): Columns {
   const columns = order.map(() => new Array<unknown>(rows.length))
   for (const [index, row] of rows.entries()) {
@@ -84,9 +92,9 @@ function readLists(rows: readonly unknown[], order: readonly string[], schema: T
   return new Map(schema.names.map(name => [name, byName.get(name)]))
 }
 
-/** `{"columns": […], "index": […], "data": [[…], …]}`: the columns in any order; row labels are not needed. */
+/** Reads `{"columns": […], "index": […], "data": [[…], …]}`, with columns in any order; the index is ignored. */
 function readSplit(split: Members, schema: TableSchema): Columns {
-  const order = (memberOf(split, 'columns') as unknown[]).map(name => {
+  const order = (getMember(split, 'columns') as unknown[]).map(name => {
     if (typeof name === 'string' || typeof name === 'number') return String(name)
     throw mismatch(`"columns" has ${describeKind(name)}; it names ${listed(schema.names, quote)}`)
   })
@@ -94,58 +102,60 @@ function readSplit(split: Members, schema: TableSchema): Columns {
   const twice = order.find(name => seen.size === seen.add(name).size)
   if (twice !== undefined) throw mismatch(`"columns" has ${quote(twice)} twice`)
   checkNames('"columns"', order, schema)
-  const rows = memberOf(split, 'data') as unknown[]
+  const rows = getMember(split, 'data') as unknown[]
   if (rows.length === 0) throw mismatch('"data" is an empty list: it has no row')
   return readLists(rows, order, schema)
 }
 
 export function isSplit(value: unknown): value is Members {
-  return isMembers(value) && Array.isArray(memberOf(value, 'columns')) && Array.isArray(memberOf(value, 'data'))
+  return isMembers(value) && Array.isArray(getMember(value, 'columns')) && Array.isArray(getMember(value, 'data'))
 }
 
-/** `{"schema": {"primaryKey": ["index"], …}, "data": [{"index": 0, …}, …]}`, which pandas writes with `orient="table"`. */
+/** Whether it is `{"schema": {"primaryKey": ["index"], …}, "data": [{"index": 0, …}, …]}`, as pandas writes with `orient="table"`. */
 export function isWithSchema(value: unknown): value is Members {
-  if (!isMembers(value) || !Array.isArray(memberOf(value, 'data'))) return false
-  const schema = memberOf(value, 'schema')
-  return isMembers(schema) && Array.isArray(memberOf(schema, 'primaryKey'))
+  if (!isMembers(value) || !Array.isArray(getMember(value, 'data'))) return false
+  const schema = getMember(value, 'schema')
+  return isMembers(schema) && Array.isArray(getMember(schema, 'primaryKey'))
 }
 
-/** The records of such a table: what only identifies a row is no column. */
+/** Returns the records of such a table without its primary key. */
 export function withoutIndex(table: Members, names: readonly string[]): unknown[] {
-  const keys = memberOf(memberOf(table, 'schema') as Members, 'primaryKey') as unknown[]
+  const keys = getMember(getMember(table, 'schema') as Members, 'primaryKey') as unknown[]
   const labels = new Set(keys)
   for (const name of names) labels.delete(name)
-  return (memberOf(table, 'data') as unknown[]).map(row =>
+  return (getMember(table, 'data') as unknown[]).map(row =>
     isMembers(row) ? Object.fromEntries(Object.entries(row).filter(([name]) => !labels.has(name))) : row,
   )
 }
 
-/** Rows or columns whose values stand under row labels, as `df.to_json()` and `orient="index"` write them. */
+/** Whether values are under row labels, as `df.to_json()` and `orient="index"` write them. */
 export function hasRowLabels(value: unknown): value is Members {
   if (!isMembers(value)) return false
   const names = namesIn(value)
-  return names.length > 0 && names.every(name => isMembers(memberOf(value, name)))
+  return names.length > 0 && names.every(name => isMembers(getMember(value, name)))
 }
 
 /**
- * @param table  read in order: a plain object would sort labels that are numbers, and give rows each other's answers
- * @returns columns, or records, without the labels
- * @throws ScoringError INPUT_RAGGED when columns have unlike labels
+ * Removes row labels.
+ *
+ * @param table  parsed in order: a plain object would sort numeric labels and so swap rows
+ * @returns columns or records without labels
+ * @throws ScoringError INPUT_RAGGED when the labels of columns differ
  */
 export function withoutRowLabels(table: Members, names: readonly string[]): unknown {
   const outer = namesIn(table)
   const known = new Set(names)
-  if (!outer.some(name => known.has(name))) return outer.map(label => memberOf(table, label))
+  if (!outer.some(name => known.has(name))) return outer.map(label => getMember(table, label))
   const [first = ''] = outer
-  const labels = namesIn(memberOf(table, first) as Members)
+  const labels = namesIn(getMember(table, first) as Members)
   return new Map(
     outer.map(name => {
-      const column = memberOf(table, name) as Members
+      const column = getMember(table, name) as Members
       const own = namesIn(column)
       if (own.length !== labels.length || own.some((label, index) => label !== labels[index])) {
         throw new ScoringError('INPUT_RAGGED', `${quote(name)} has other row labels than ${quote(first)}`)
       }
-      return [name, own.map(label => memberOf(column, label))]
+      return [name, own.map(label => getMember(column, label))]
     }),
   )
 }
@@ -174,13 +184,13 @@ export function namesIn(members: Members): string[] {
   return members instanceof Map ? [...members.keys()] : Object.keys(members)
 }
 
-/** Own members only: `__proto__` and friends are names like any other. */
-export function memberOf(members: Members, name: string): unknown {
+/** Reads own members only, so that `__proto__` is a name like any other. */
+export function getMember(members: Members, name: string): unknown {
   if (members instanceof Map) return members.get(name)
   return Object.hasOwn(members, name) ? (members as Record<string, unknown>)[name] : undefined
 }
 
-/** What a right row looks like. */
+/** Describes a valid row. */
 function takes({ names, isPlain }: TableSchema): string {
   const record = `{${listed(names, name => `${quote(name)}: …`)}}`
   const list = `[${listed(names, name => name)}]`

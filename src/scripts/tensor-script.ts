@@ -1,19 +1,20 @@
 import { InputShapeMismatch, ScoringError } from '../errors.ts'
-import type { Feeds, ModelSession, TensorInfo } from '../models/session/model-session.ts'
+import { type Feeds, type ModelSession, outputsOfGraph, type TensorInfo } from '../models/session/model-session.ts'
 import { hasRowAxis } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { TensorList } from '../tensor/tensor-list.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
-import { modelAnswer } from './model-answer.ts'
-import { unequalRows } from './row-feeds.ts'
-import { sharingOfModel } from './row-sharing.ts'
+import { describeUnequalRows } from './row-feeds.ts'
+import { modelSharing } from './row-sharing.ts'
 import type { RowScript } from './script.ts'
 
 /**
- * The built-in script of a service without one: tensors in, tensors out, with names, types and shapes from the graph.
- * A model with one output answers with its rows, one with several with an object of them.
+ * Creates the script of a service that has none: tensors in, tensors out, with names, types and shapes from the graph. A
+ * model with one output answers with its rows, a model with several with an object of them.
  */
 export function builtInScript(model: ModelSession, settings?: RowSettings): RowScript {
   const { inputs, optionalInputs = [], outputs } = model
-  const sharing = sharingOfModel(model)
+  const sharing = modelSharing(model)
   const hasRows = (tensors: readonly TensorInfo[]) => tensors.every(tensor => hasRowAxis(tensor.shape))
   return {
     kind: 'rows',
@@ -23,18 +24,18 @@ export function builtInScript(model: ModelSession, settings?: RowSettings): RowS
     hasRowAxis: hasRows(inputs) && (sharing.kind === 'shared' || hasRows(outputs)),
     sharing,
     decode: (parameters, source) => decodeFeeds(parameters, inputs, { ...settings, optionalInputs }, source),
-    run: async feeds => modelAnswer(outputs, await blamingUnequalRows(model, feeds, () => model.run(feeds))),
+    run: async feeds => modelAnswer(outputs, await explainUnequalRows(model, feeds, () => model.run(feeds))),
   }
 }
 
 /**
- * Inputs with unlike numbers of rows may be what the model takes, as its graph names no dimension that they have in common;
- * where it fails, they are the reason in all likelihood.
+ * Explains a failed run of inputs with different numbers of rows. A model may take such inputs, since its graph need not name
+ * a common dimension, but they are the likely reason if the run fails.
  *
- * @param run  of the model, on what a caller sent
- * @throws ScoringError INPUT_SHAPE_MISMATCH naming two inputs and their rows; what `run` throws
+ * @param run  runs the model on a caller's inputs
+ * @throws ScoringError INPUT_SHAPE_MISMATCH naming two inputs and their rows; else whatever `run` throws
  */
-export async function blamingUnequalRows<Result>(
+export async function explainUnequalRows<Result>(
   model: ModelSession,
   feeds: Feeds,
   run: () => Result | Promise<Result>,
@@ -42,15 +43,15 @@ export async function blamingUnequalRows<Result>(
   try {
     return await run()
   } catch (cause) {
-    const unequal = isRuntimes(cause) && unequalRows(feeds, openInputs(model))
+    const unequal = isRuntimeFailure(cause) && describeUnequalRows(feeds, openInputs(model))
     if (!unequal) throw cause
-    const message = `the model could not score inputs with unlike numbers of rows: ${unequal}; give each the same number`
+    const message = `the model could not score inputs with different numbers of rows: ${unequal}; send the same number in each`
     throw new ScoringError('INPUT_SHAPE_MISMATCH', message, { cause })
   }
 }
 
-/** The runtime gave up, and has more to say of it than which shape an input should have. */
-function isRuntimes(failure: unknown): boolean {
+/** Whether the runtime failed for a reason other than the declared shape of an input. */
+function isRuntimeFailure(failure: unknown): boolean {
   return (
     failure instanceof ScoringError &&
     (failure.code === 'MODEL_RUN_FAILED' || failure.code === 'INPUT_SHAPE_MISMATCH') &&
@@ -60,4 +61,22 @@ function isRuntimes(failure: unknown): boolean {
 
 function openInputs({ inputs }: ModelSession): ModelSession['inputs'] {
   return inputs.filter(({ shape }) => hasRowAxis(shape))
+}
+
+/**
+ * Returns a model's outputs as an answer: the only output itself, several as an object, and the entries of a list as a list.
+ *
+ * @param result  the outputs of the run by name, or the only one
+ */
+export function modelAnswer(
+  outputs: readonly TensorInfo[],
+  result: Tensor | Readonly<Record<string, Tensor>>,
+): unknown {
+  if (result instanceof Tensor) return result
+  const answers = new Map<string, unknown>()
+  for (const [name, members] of outputsOfGraph(outputs)) {
+    const tensors = members.map(member => result[member.name] as Tensor)
+    answers.set(name, members[0]?.list === undefined ? tensors[0] : new TensorList(tensors))
+  }
+  return answers.size === 1 ? answers.values().next().value : Object.fromEntries(answers)
 }

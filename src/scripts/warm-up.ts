@@ -2,48 +2,47 @@ import { ServiceLoadError } from '../errors.ts'
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { type JsonSource, parseJson } from '../tensor/json-source.ts'
 import { encode } from '../tensor/python-json.ts'
+import { candidateSizes, madeUpRow, type Sample, type Spread, splitSample, spreads, variedRow } from './made-up-rows.ts'
 import { joinFeeds } from './row-feeds.ts'
 import { alone, type RowAxes, type RowSharing } from './row-sharing.ts'
 import { areSameAnswers, saysSomething } from './same-answers.ts'
-import type { HeadedScript, RowScript, Script } from './script.ts'
+import type { PreprocessingPipeline, RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
-import { madeUpRow, openSizesOf, type Sample, type Spread, sampleOf, spreads, variedRow } from './unlike-rows.ts'
 
-/** Milliseconds of model time that trying rows together may take, roughly. */
+/** Approximate time for comparing rows alone and together. */
 const trialBudgetMs = 200
 
-/** A run without a request. */
 const noHeaders = {}
 
-/** What the warm-up found. */
+/** The findings of the warm-up. */
 export interface WarmUp {
-  /** That of the script, or why rows run alone all the same. */
+  /** The sharing of the script, or the reason why rows run alone instead. */
   readonly sharing: RowSharing
-  /** What `run` returned for the sample, which shows what answers look like; absent when there is no sample. */
+  /** The answer to the sample; absent when there is no sample. */
   readonly answer?: { readonly result: unknown }
 }
 
 interface WarmUpOptions {
-  /** Text of a request body. */
+  /** Text of an example request body. */
   readonly sample: string | undefined
   readonly maxRows: number
-  /** Rows share runs only where they get the same bits as alone. */
+  /** Whether rows share runs only if their answers are bit-identical to those alone. */
   readonly isExact?: boolean
-  /** Runs of other sizes may take other kernels, as on GPUs, so that all sizes are tried, not a few. */
+  /** Whether other batch sizes use other kernels, as on GPUs, so that all sizes are tried. */
   readonly kernelsVary?: boolean
 }
 
 /**
- * Runs the script once, so that the first caller does not pay for it. Where its rows may share runs, by the graph or by
- * its owner's word, it then runs unlike rows alone and together: what differs by more than rounding (with `isExact`, at
- * all) turns that off. No trial shows that rows are independent, so that none turns it on.
+ * Runs the script once, so that the first caller does not wait for it. If its rows may share runs, it then runs different
+ * rows alone and together: a difference beyond rounding (with `isExact`, any difference) turns sharing off. A trial cannot
+ * prove that rows are independent, so it never turns sharing on.
  *
- * @throws ServiceLoadError when the sample that the owner gave cannot be scored
+ * @throws ServiceLoadError when the sample in service.json cannot be scored
  */
 export async function warmUp(script: Script, options: WarmUpOptions): Promise<WarmUp> {
   if (script.kind === 'rawHttp') return { sharing: alone() }
   if (script.kind === 'rows') return warmUpRows(script, options)
-  if (script.kind === 'headed') return warmUpHeaded(script, options)
+  if (script.kind === 'preprocessing') return warmUpPreprocessing(script, options)
   const { sample } = options
   if (sample === undefined) return { sharing: alone() }
   if (script.kind === 'raw') return withoutRows(await trySample(() => script.run(sample, noHeaders)))
@@ -58,25 +57,25 @@ function withoutRows(result: unknown): WarmUp {
 async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<WarmUp> {
   const given = options.sample === undefined ? undefined : await decodeSample(script, options.sample)
   const feeds = given ?? script.sample
-  // The sample of `tensor(...)` says which type and shape is meant; `run` need not have an answer to its values.
+  // The sample of `tensor(...)` only declares type and shape; `run` need not accept its values.
   const answer = given ? { result: await trySample(() => script.run(given, noHeaders)) } : await tryRun(script, feeds)
   const run = (rows: Feeds) => script.run(rows, noHeaders)
-  const sample = answer && feeds && sampleOf(feeds)
-  const sharing = await sharingFound({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
+  const sample = answer && feeds && splitSample(feeds)
+  const sharing = await checkSharing({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
   return { sharing, ...(answer && { answer }) }
 }
 
-/** The rows that the first stage makes of the sample are tried as those of any other script. */
-async function warmUpHeaded(script: HeadedScript, options: WarmUpOptions): Promise<WarmUp> {
-  const { head } = script
+/** Tries the rows that the first stage makes from the sample. */
+async function warmUpPreprocessing(script: PreprocessingPipeline, options: WarmUpOptions): Promise<WarmUp> {
+  const { firstStage } = script
   const { sample } = options
   const rows = { run: (feeds: Feeds) => script.run(feeds), sharing: script.sharing, inputs: script.inputs }
-  if (sample === undefined || head.kind === 'rawHttp')
-    return { sharing: await sharingFound({ ...rows, sample: undefined }, options) }
-  const input = head.kind === 'raw' ? sample : head.decode(parseSample(sample).parameters)
-  const feeds = await trySample(() => script.feedsOf(input, noHeaders))
+  if (sample === undefined || firstStage.kind === 'rawHttp')
+    return { sharing: await checkSharing({ ...rows, sample: undefined }, options) }
+  const input = firstStage.kind === 'raw' ? sample : firstStage.decode(parseSample(sample).parameters)
+  const feeds = await trySample(() => script.preprocess(input, noHeaders))
   const answer = { result: await trySample(() => script.run(feeds)) }
-  return { sharing: await sharingFound({ ...rows, sample: sampleOf(feeds) }, options), answer }
+  return { sharing: await checkSharing({ ...rows, sample: splitSample(feeds) }, options), answer }
 }
 
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
@@ -88,17 +87,17 @@ async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<Warm
   }
 }
 
-/** What takes rows: a script, or the stages behind the first one. */
+/** A script that takes rows, or the stages after the first one. */
 interface RowRunner {
   readonly run: (rows: Feeds) => unknown
   readonly sharing: RowSharing
-  /** Rows that are known to be scored. */
+  /** Rows that can be scored. */
   readonly sample: Sample | undefined
-  /** What rows can be made up for; undefined: nobody knows. */
+  /** Inputs for which rows can be made up; undefined when unknown. */
   readonly inputs: readonly TensorInfo[] | undefined
 }
 
-async function sharingFound(runner: RowRunner, options: WarmUpOptions): Promise<RowSharing> {
+async function checkSharing(runner: RowRunner, options: WarmUpOptions): Promise<RowSharing> {
   const { sharing } = runner
   if (options.maxRows === 1) return alone()
   if (sharing.kind === 'alone') return sharing
@@ -106,8 +105,8 @@ async function sharingFound(runner: RowRunner, options: WarmUpOptions): Promise<
     const why = await tryTogether(runner, sharing.axes, options)
     return why === undefined ? sharing : alone(why)
   } catch (failure) {
-    // An answer that cannot be cut or written, say: whatever it is, requests that run alone do not depend on it.
-    return alone(`rows could not be tried together: ${(failure as Error)?.message ?? failure}`)
+    // An answer that cannot be split or encoded, for example: requests that run alone are not affected.
+    return alone(`rows could not be compared alone and together: ${(failure as Error)?.message ?? failure}`)
   }
 }
 
@@ -117,7 +116,7 @@ interface ScoredRow {
   readonly result: unknown
 }
 
-/** @returns why the rows do not share runs: they get other answers together than alone; undefined: none was seen to */
+/** @returns the reason why rows must not share runs; undefined when no difference was found */
 async function tryTogether(
   runner: RowRunner,
   axes: RowAxes | undefined,
@@ -126,43 +125,43 @@ async function tryTogether(
   const rows = await scoreUnlikeRows(runner, maxRows)
   const results = rows.map(({ result }) => result)
   if (isExact && (rows.length < 2 || !results.some(saysSomething)))
-    return 'batching.exact is set, and no made-up rows could be compared; give a sample (schema.input)'
+    return 'batching.exact is set, and no made-up rows could be compared; set a sample (schema.input)'
   if (rows.length < 2) return undefined
   for (const size of new Set([rows.length, 2, ...(isExact || kernelsVary ? sizesUpTo(maxRows) : [])])) {
-    // From the last to the first, so that they have other neighbours and places than in the order in which they were made.
-    const company = Array.from({ length: size }, (_, index) => rows.at(-1 - (index % rows.length)) as ScoredRow)
+    // In reverse order, so that their neighbours and positions differ from the order in which they were made.
+    const batch = Array.from({ length: size }, (_, index) => rows.at(-1 - (index % rows.length)) as ScoredRow)
     let together: unknown
     try {
-      together = await runner.run(joinFeeds(company.map(({ feeds }) => feeds)))
+      together = await runner.run(joinFeeds(batch.map(({ feeds }) => feeds)))
     } catch {
-      return 'rows that are answered alone fail together'
+      return 'rows that can be scored alone fail together'
     }
     const parts = splitResult(together, new Array(size).fill(1), axes)
     if (!parts) return 'the answer does not have one entry per row'
-    const alone = company.map(({ result }) => result)
-    if (!areSameAnswers(alone, parts)) return 'a row is answered differently in company than alone'
-    if (isExact && parts.some((part, index) => textOf(part) !== textOf(alone[index])))
-      return 'batching.exact is set, and a row gets other last digits in company than alone'
+    const alone = batch.map(({ result }) => result)
+    if (!areSameAnswers(alone, parts)) return 'a row gets a different answer in a batch than alone'
+    if (isExact && parts.some((part, index) => encodeExactly(part) !== encodeExactly(alone[index])))
+      return 'batching.exact is set, and a row gets different last digits in a batch than alone'
   }
   return undefined
 }
 
-function textOf(result: unknown): string {
+function encodeExactly(result: unknown): string {
   return encode(result, 'literal')
 }
 
-/** 4, 8, 16, …, and `maxRows`: where libraries for GPUs change from one kernel to another. */
+/** Returns 4, 8, 16, …, and `maxRows`: sizes at which GPU libraries switch kernels. */
 function sizesUpTo(maxRows: number): number[] {
   const sizes: number[] = []
   for (let size = 4; size < maxRows; size *= 2) sizes.push(size)
   return [...sizes, maxRows]
 }
 
-/** Rows as unlike as the script or model scores them, each alone, as many as the time allows; few or none if it takes none. */
+/** Scores rows that differ as much as the script or model accepts, each alone, as many as the time allows. */
 async function scoreUnlikeRows({ run, sample, inputs }: RowRunner, maxRows: number): Promise<ScoredRow[]> {
   const fromSample = (of: Sample): RowMaker[] => [(spread, step) => variedRow(of, spread, step)]
   const madeUp = (of: readonly TensorInfo[]) =>
-    openSizesOf(of).map(
+    candidateSizes(of).map(
       (size): RowMaker =>
         (spread, step) =>
           madeUpRow(of, size, spread, step),
@@ -179,14 +178,14 @@ type RowMaker = (spread: Spread, step: number) => Feeds
 async function scoreRows(make: RowMaker, run: RowRunner['run'], maxRows: number): Promise<ScoredRow[]> {
   const rows: ScoredRow[] = []
   let enough = maxRows
-  let tameness = 0
-  while (rows.length < enough && tameness < spreads.length) {
-    const feeds = make(spreads[tameness] as Spread, rows.length)
+  let spreadIndex = 0
+  while (rows.length < enough && spreadIndex < spreads.length) {
+    const feeds = make(spreads[spreadIndex] as Spread, rows.length)
     const startedAt = performance.now()
     try {
       rows.push({ feeds, result: await run(feeds) })
     } catch {
-      tameness++ // made-up values need not suit it
+      spreadIndex++ // values that the model rejects
       continue
     }
     const runMs = Math.max(0.01, performance.now() - startedAt)
@@ -209,9 +208,9 @@ function parseSample(text: string): JsonSource & { readonly parameters: Record<s
   }
 }
 
-async function trySample<T>(attempt: () => T | Promise<T>): Promise<T> {
+async function trySample<T>(run: () => T | Promise<T>): Promise<T> {
   try {
-    return await attempt()
+    return await run()
   } catch (cause) {
     throw new ServiceLoadError(`the sample (schema.input) cannot be scored: ${(cause as Error)?.message ?? cause}`, {
       cause,

@@ -1,21 +1,21 @@
 /**
- * Every metric and attribute of the app, by its OpenTelemetry name. The Prometheus names follow from these by
- * OpenTelemetry's rule (`prometheusName`), so that a dashboard does not care which way its numbers came.
+ * Names every metric and attribute of the app, as OpenTelemetry does. The Prometheus names follow by OpenTelemetry's rule
+ * (`prometheusName`), so dashboards work with either.
  */
 import type { CounterSpec, GaugeSpec, HistogramSpec } from './metric.ts'
 
 export const attribute = {
   service: 'scoring.service',
-  /** A script's own answer may have any status; errors have the one of their code. */
+  /** Errors have the status of their code; a script may answer with any status. */
   status: 'http.response.status_code',
-  /** Code of `errors.ts`; absent where there was no error. (OpenTelemetry semantic conventions, `error.type`) */
+  /** Code of `errors.ts`; absent when there was no error. (OpenTelemetry semantic conventions, `error.type`) */
   errorType: 'error.type',
   reason: 'scoring.reason',
   threadState: 'scoring.thread.state',
   executionProvider: 'scoring.execution_provider',
 } as const
 
-/** Seconds: from a tenth of a millisecond, which a small model takes, to the longest default timeout. */
+/** Seconds, from the run time of a small model to the longest default timeout. */
 const seconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]
@@ -33,51 +33,54 @@ const counter = (name: string, unit: string, help: string): CounterSpec => ({ ki
 const gauge = (name: string, unit: string, help: string): GaugeSpec => ({ kind: 'gauge', name, unit, help })
 
 export const metric = {
-  requests: counter('scoring.requests', '{request}', 'Score requests over HTTP that were answered, refused ones too.'),
+  requests: counter(
+    'scoring.requests',
+    '{request}',
+    'Score requests over HTTP that were answered, including refused ones.',
+  ),
   requestDuration: histogram(
     'scoring.request.duration',
     's',
     seconds,
-    'From the head of a score request to its answer; a body that comes slowly counts.',
+    'Time from the headers of a score request to its answer, including the upload of the body.',
   ),
   queueWait: histogram(
     'scoring.queue.wait',
     's',
     seconds,
-    'From the acceptance of a request until a thread got it, or until it was dropped.',
+    'Time that a request waited in the queue until it was dispatched or dropped.',
   ),
-  queueRejected: counter('scoring.queue.rejected', '{request}', 'Requests refused at once, because of what waited.'),
+  queueRejected: counter(
+    'scoring.queue.rejected',
+    '{request}',
+    'Requests refused by admission, because the queue was full.',
+  ),
   queueDropped: counter(
     'scoring.queue.dropped',
     '{request}',
-    'Requests not begun, or not ended where they run in slices: their time was up (expired), or the caller had left (abandoned).',
+    'Requests dropped before or between runs: past their deadline (expired), or closed by the caller (abandoned).',
   ),
-  decodeDuration: histogram(
-    'scoring.decode.duration',
-    's',
-    seconds,
-    'Reading the inputs out of the body of a request.',
-  ),
+  decodeDuration: histogram('scoring.decode.duration', 's', seconds, 'Time to decode the inputs of a request.'),
   runDuration: histogram(
     'scoring.run.duration',
     's',
     seconds,
-    'One call of run() that gave an answer: the model, or the entry script.',
+    'Time of one successful call of run(), of the model or the entry script.',
   ),
-  encodeDuration: histogram('scoring.encode.duration', 's', seconds, 'Writing the answer to a request.'),
-  batchRequests: histogram('scoring.batch.requests', '{request}', requests, 'Requests that shared one call of run().'),
-  batchRows: histogram('scoring.batch.rows', '{row}', rows, 'Rows in one call of run(), where inputs have rows.'),
-  batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and that were run in parts.'),
-  threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Scoring threads that ended and were replaced.'),
-  retries: counter('scoring.retries', '{request}', 'Requests that were run again because their thread ended.'),
-  requestHeld: gauge('scoring.request.held', 'By', 'Bodies and answers that requests hold in memory.'),
-  queueDepth: gauge('scoring.queue.depth', '{request}', 'Requests that wait for a thread.'),
-  threads: gauge('scoring.threads', '{thread}', 'Scoring threads by what they do.'),
+  encodeDuration: histogram('scoring.encode.duration', 's', seconds, 'Time to encode the answer to a request.'),
+  batchRequests: histogram('scoring.batch.requests', '{request}', requests, 'Requests per call of run().'),
+  batchRows: histogram('scoring.batch.rows', '{row}', rows, 'Rows per call of run(), for inputs with rows.'),
+  batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and was repeated in parts.'),
+  threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Workers that ended and were replaced.'),
+  retries: counter('scoring.retries', '{request}', 'Requests that were retried because their worker ended.'),
+  requestHeld: gauge('scoring.request.held', 'By', 'Bytes of bodies and answers held in memory.'),
+  queueDepth: gauge('scoring.queue.depth', '{request}', 'Requests that wait for a worker.'),
+  threads: gauge('scoring.threads', '{thread}', 'Workers by state.'),
   runsGivenUp: gauge(
     'scoring.runs.given_up',
     '{run}',
-    'Runs that go on after their request has got its error: native code cannot be stopped.',
+    'Runs that continue after their request has timed out, because native code cannot be stopped.',
   ),
   ready: gauge('scoring.service.ready', '', 'Whether the service can score (1) or not (0).'),
-  info: gauge('scoring.service.info', '', 'Always 1; the labels tell what runs the service.'),
+  info: gauge('scoring.service.info', '', 'Always 1; the labels name the execution provider of the service.'),
 } as const

@@ -1,9 +1,9 @@
-/** The shapes of metrics in this process: plain numbers that the hot path adds to, and that others read when they like. */
+/** Defines the metrics of this process: plain numbers that the hot path adds to and exporters read. */
 
-/** Attributes of a series, by their OpenTelemetry names. Each has few values: never a key, an address, a path or a row. */
+/** Attributes of a series, by their OpenTelemetry names. Each has few values, and none is a key, an address, a path or a row. */
 export type Attributes = Readonly<Record<string, string | number>>
 
-/** What a metric is called and means; `name` and `unit` as OpenTelemetry writes them (`s`, `By`, `{request}`). */
+/** Name, unit and meaning of a metric; `unit` is written as in OpenTelemetry (`s`, `By`, `{request}`). */
 export interface MetricSpec {
   readonly name: string
   readonly unit: string
@@ -20,11 +20,11 @@ export interface GaugeSpec extends MetricSpec {
 
 export interface HistogramSpec extends MetricSpec {
   readonly kind: 'histogram'
-  /** Upper bounds of the buckets, rising; a value on a bound belongs below it. One more bucket takes the rest. */
+  /** Inclusive upper bounds of the buckets, ascending. One more bucket holds the rest. */
   readonly bounds: readonly number[]
 }
 
-/** A number at the moment of reading. */
+/** A value as read. */
 export interface Sample {
   readonly attributes: Attributes
   readonly value: number
@@ -44,14 +44,14 @@ export class Counter implements Sample {
   }
 }
 
-/** Hears every value of a histogram as it is recorded: such values cannot be read later. */
+/** Receives every value of a histogram when it is recorded. */
 export type Listener = (series: Histogram, value: number) => void
 
 /** One series of a histogram. */
 export class Histogram {
   readonly attributes: Attributes
   readonly bounds: readonly number[]
-  /** Values in each bucket, not cumulated; one more bucket than there are bounds. */
+  /** Number of values in each bucket, not cumulative; one more bucket than bounds. */
   readonly counts: number[]
   sum = 0
   readonly #listeners: readonly Listener[]
@@ -82,7 +82,7 @@ export class CounterFamily {
     this.spec = spec
   }
 
-  /** A further series, from now on shown, with 0 at first: a rate can tell the first event only of what was shown before. */
+  /** Adds a series, which is exported as 0 at first, so that a rate includes the first event. */
   add(attributes: Attributes): Counter {
     const series = new Counter(attributes)
     this.#series.push(series)
@@ -115,7 +115,7 @@ export class HistogramFamily {
   }
 }
 
-/** What is known elsewhere and asked for when somebody reads: a gauge, or a counter that somebody else counts. */
+/** All series of a metric whose values are read from elsewhere on each export. */
 export class ObservedFamily {
   readonly spec: GaugeSpec | CounterSpec
   readonly read: () => readonly Sample[]

@@ -9,13 +9,13 @@ import {
 } from './metric.ts'
 import { attribute, metric } from './metric-names.ts'
 
-/** Why a thread had to be replaced: stuck, too much memory, ended by itself, or could not load again. */
+/** The reason why a worker was replaced: stuck, too much memory, ended by itself, or failed to load again. */
 export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 
-/** Why a request was not begun, or not ended where it runs in slices. */
+/** The reason why a request was dropped before or between runs. */
 type DropReason = 'expired' | 'abandoned'
 
-/** The metrics that every service has; each service adds its own series. */
+/** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly requests = new CounterFamily(metric.requests)
   readonly requestDuration = new HistogramFamily(metric.requestDuration)
@@ -40,11 +40,11 @@ export class ScoringMetrics {
   }
 }
 
-/** What the rooms tell of one service. Times are given in milliseconds, as everywhere in the code, and kept in seconds. */
+/** Records the metrics of one service. Times are passed in milliseconds and recorded in seconds. */
 export class ServiceMetrics {
   readonly #metrics: ScoringMetrics
   readonly #attributes: Attributes
-  /** By error code, or by the status of an answer that is no error. */
+  /** Counters by error code, or by status if there was no error. */
   readonly #requests = new Map<ErrorCode | number, Counter>()
   readonly #rejected = new Map<ErrorCode, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
@@ -85,49 +85,49 @@ export class ServiceMetrics {
     this.#addRejected('QUEUE_FULL')
   }
 
-  /** Threads replaced so far. */
+  /** Number of workers replaced so far. */
   get restartCount(): number {
     return Object.values(this.#restarts).reduce((sum, { value }) => sum + value, 0)
   }
 
-  /** A score request over HTTP has its answer. */
+  /** Records the answer to a score request over HTTP. */
   answered(status: number, code: ErrorCode | undefined, ms: number): void {
     const counter = this.#requests.get(code ?? status) ?? this.#addRequests(status, code)
     counter.add()
     this.#requestDuration.record(ms / 1000)
   }
 
-  /** A request is refused before it waits. */
+  /** Records a request that admission refused. */
   rejected(code: ErrorCode): void {
     const counter = this.#rejected.get(code) ?? this.#addRejected(code)
     counter.add()
   }
 
-  /** A thread gets a request that has waited so long. */
+  /** Records how long a dispatched request has waited. */
   waited(ms: number): void {
     this.#queueWait.record(ms / 1000)
   }
 
-  /** @param waitedMs  how long it has waited in vain; undefined: a thread had it already, which `waited` was told */
+  /** @param waitedMs  time in the queue; undefined when the request was dispatched, which `waited` has recorded */
   dropped(reason: DropReason, waitedMs?: number): void {
     this.#dropped[reason].add()
     if (waitedMs !== undefined) this.#queueWait.record(waitedMs / 1000)
   }
 
-  /** A request is answered, and its inputs and its answer took so long. */
+  /** Records the times for decoding and encoding a request. */
   coded(decodeMs: number, encodeMs: number): void {
     this.#decodeDuration.record(decodeMs / 1000)
     this.#encodeDuration.record(encodeMs / 1000)
   }
 
-  /** @param rowCount  0 where inputs have no rows */
+  /** @param rowCount  0 if inputs have no rows */
   ran(requestCount: number, rowCount: number, ms: number): void {
     this.#runDuration.record(ms / 1000)
     this.#batchRequests.record(requestCount)
     if (rowCount > 0) this.#batchRows.record(rowCount)
   }
 
-  /** Runs of several requests failed, and parts of them are run. */
+  /** Records failed batches that are repeated in parts. */
   bisected(batchCount: number): void {
     this.#bisected.add(batchCount)
   }

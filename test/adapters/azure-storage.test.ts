@@ -24,7 +24,7 @@ const secrets = [
   'token-for-tests-only',
   'a2V5LWZvci10ZXN0cw',
 ]
-const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
+const callOptions = { deadlineMs: 20_000, retryDelayMs: 1 }
 
 async function listen(test: TestContext, server: Server & { closeAllConnections(): void }): Promise<number> {
   await new Promise<void>(listening => server.listen(0, '127.0.0.1', listening))
@@ -49,7 +49,12 @@ async function elsewhere(test: TestContext, answer: RequestListener, given: stri
   const ca = await readFile(cert)
   const port = await listen(test, createServer({ cert: ca, key: await readFile(key) }, answer))
   const service = new BlobServiceClient('https://nowhere.invalid')
-  const blobs = new AzureBlobStore(service, () => given, patience, { tlsOptions: { ca: ca.toString() } })
+  const blobs = new AzureBlobStore({
+    service,
+    findSignature: () => given,
+    calls: callOptions,
+    remoteOptions: { tlsOptions: { ca: ca.toString() } },
+  })
   return { blobs, url: `https://localhost:${port}/data/rows.csv`, cert }
 }
 
@@ -59,7 +64,7 @@ const refusal =
   (_, answer) =>
     void answer.writeHead(status, { 'x-ms-error-code': code }).end()
 
-/** A blob of ten digits, for whoever shows the signature. */
+/** A blob of ten digits, for requests with the signature. */
 const digits: RequestListener = ({ method, url, headers }, answer) => {
   if (!url?.includes(signature)) return void refusal(403, 'AuthenticationFailed')(undefined as never, answer)
   if (method === 'HEAD') return void answer.writeHead(200, { ...told, 'content-length': 10 }).end()
@@ -76,11 +81,11 @@ async function readAll(pieces: AsyncIterable<Uint8Array>): Promise<string> {
 }
 
 describe('AzureBlobStore', () => {
-  it('says what is wrong with a container that is being deleted', async test => {
+  it('explains a container that is being deleted', async test => {
     const { blobs } = await accountOf(test, refusal(409, 'ContainerBeingDeleted'))
     await assert.rejects(blobs.create({ container: 'jobs', path: 'a' }, 'x'), {
       message:
-        'the storage did not create the blob jobs/a: status 409, ContainerBeingDeleted: the container is being deleted; it can be made again once that is over, after half a minute or more',
+        'could not create the blob jobs/a: status 409, ContainerBeingDeleted: the container is being deleted and can be created again in half a minute or more',
     })
   })
 
@@ -89,21 +94,21 @@ describe('AzureBlobStore', () => {
     await assert.rejects(blobs.head({ container: 'jobs', path: 'a' }), /"Storage Blob Data Owner"/)
   })
 
-  it('waits for no answer longer than its deadline, and for no byte', async test => {
+  it('fails after its deadline without an answer or a byte', async test => {
     const silent = await accountOf(test, () => {}, 50)
-    const place = { container: 'jobs', path: 'a' }
-    await assert.rejects(silent.blobs.head(place), { code: 'timeout' })
+    const reference = { container: 'jobs', path: 'a' }
+    await assert.rejects(silent.blobs.head(reference), { code: 'timeout' })
     await assert.rejects(silent.queues.send('split', { jobId: 'a' }), { code: 'timeout' })
     const half: RequestListener = (_, answer) => {
       answer.writeHead(206, { ...told, 'content-range': 'bytes 0-9/10', 'content-length': 10 })
       answer.flushHeaders()
     }
     const stalling = await accountOf(test, half, 50)
-    await assert.rejects(readAll(stalling.blobs.read(place, '"1"')), { code: 'timeout' })
+    await assert.rejects(readAll(stalling.blobs.read(reference, '"1"')), { code: 'timeout' })
   })
 })
 
-describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
+describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () => {
   it('reads with the signature that came with the job, or with the one in the URL', async test => {
     const { blobs, url } = await elsewhere(test, digits)
     assert.equal((await blobs.head({ url }))?.bytes, 10)
@@ -114,7 +119,7 @@ describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
     await assert.rejects(bare.blobs.head({ url: bare.url }), /AuthenticationFailed/)
   })
 
-  it('asks no other host, and no other path, whatever it is told', async test => {
+  it('requests no other host or path than the URL names', async test => {
     for (const status of [301, 302, 303, 307, 308]) {
       const asked: unknown[] = []
       const redirecting = await elsewhere(test, ({ url }, answer) => {
@@ -130,7 +135,7 @@ describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
       await assert.rejects(redirectFree().head({ url }), { code: 'no-https' })
   })
 
-  it('refuses a host that tells no version, gives another one, gives no ranges, or no bytes', async test => {
+  it('refuses a server without ETags, ranges or bytes, or with another version', async test => {
     const bare = await elsewhere(test, (_, answer) => void answer.writeHead(200, { 'content-length': 10 }).end())
     await assert.rejects(bare.blobs.head({ url: bare.url }), { code: 'no-etag' })
     const range = { 'content-range': 'bytes 0-9/10', 'content-length': 0 }
@@ -144,7 +149,7 @@ describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
     await assert.rejects(readAll(whole.blobs.read({ url: whole.url }, '"0"')), { name: 'BlobChanged' })
   })
 
-  it('tells no signature, whatever goes wrong', async test => {
+  it('shows no signature in any failure', async test => {
     const failures: RequestListener[] = [
       refusal(403, 'AuthenticationFailed'),
       refusal(500, 'InternalError'),
@@ -173,7 +178,8 @@ describe('AzureBlobStore, elsewhere', skipFor(noOpenssl), () => {
 
 /** For what is refused before anything is asked. */
 function redirectFree(): AzureBlobStore {
-  return new AzureBlobStore(new BlobServiceClient('https://nowhere.invalid'), () => signature, patience)
+  const service = new BlobServiceClient('https://nowhere.invalid')
+  return new AzureBlobStore({ service, findSignature: () => signature, calls: callOptions })
 }
 
 describe('dist/storage.cjs', skipFor(noOpenssl), () => {
@@ -218,7 +224,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     const shown = output.replaceAll(/^azure:.*\n/gm, '')
     assert.match(
       shown,
-      /^10\n0123456789\ntrue\n(?:\w+ \[)?StorageError\]?: the storage did not take a message for the queue scoring-job-split: status 403, AuthorizationPermissionMismatch: /,
+      /^10\n0123456789\ntrue\n(?:\w+ \[)?StorageError\]?: could not send a message to the queue scoring-job-split: status 403, AuthorizationPermissionMismatch: /,
       log,
     )
     assert.deepEqual(resources, [['https://storage.azure.com', clientId]]) // the token is for both services
@@ -231,7 +237,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     for (const secret of secrets) assert.ok(!(output + log).includes(secret), output + log)
   })
 
-  it('throws what the other bundles know by its class', async test => {
+  it('throws errors that other bundles recognise by class', async test => {
     const bundle = createRequire(import.meta.url)(
       resolve('dist/storage.cjs'),
     ) as typeof import('../../src/adapters/azure/storage.ts')
@@ -244,14 +250,14 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
           ? void response.writeHead(200, { ...told, 'content-length': 10 }).end()
           : refusal(status, 'Some')(request, response)
       const { blobs } = await accountOf(test, answer, 20_000, bundle.connectStorage)
-      const place = { container: 'jobs', path: 'a' }
-      await assert.rejects(readAll(blobs.read(place, '"0"')), error => error instanceof expected)
+      const reference = { container: 'jobs', path: 'a' }
+      await assert.rejects(readAll(blobs.read(reference, '"0"')), error => error instanceof expected)
       const other = expected === BlobGone ? BlobChanged : BlobGone
-      await assert.rejects(readAll(blobs.read(place, '"0"')), error => !(error instanceof other))
+      await assert.rejects(readAll(blobs.read(reference, '"0"')), error => !(error instanceof other))
     }
   })
 
-  it('holds the SDKs, and the bundle that every start reads does not', async () => {
+  it('holds the SDKs, which the bundle of every start does not', async () => {
     const sdk = /x-ms-blob-content-md5/
     assert.match(await readFile('dist/storage.cjs', 'utf8'), sdk)
     assert.doesNotMatch(await readFile('dist/functions.cjs', 'utf8'), sdk)

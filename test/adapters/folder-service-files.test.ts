@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
 import { FolderServiceFiles } from '../../src/adapters/local/folder-service-files.ts'
-import { ModelDigests } from '../../src/jobs/model-digest.ts'
+import { ModelDigests } from '../../src/jobs/score/model-digest.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 
@@ -22,7 +22,7 @@ const files = {
 async function open(test: TestContext) {
   const root = await makeServices(files, test)
   const spec = await new FolderModelStore(root).openService('tiny')
-  const digest = () => new ModelDigests(new FolderServiceFiles(root, new Map([['tiny', spec]]))).digestOf('tiny')
+  const digest = () => new ModelDigests(new FolderServiceFiles(root, new Map([['tiny', spec]]))).readDigest('tiny')
   return { root, digest, list: () => new FolderServiceFiles(root, new Map([['tiny', spec]])).list('tiny') }
 }
 
@@ -47,6 +47,6 @@ describe('ModelDigests', () => {
 
   it('does not know a service that could not be opened', async () => {
     const digests = new ModelDigests(new FolderServiceFiles('/nowhere', new Map()))
-    await assert.rejects(digests.digestOf('tiny'), { code: 'SERVICE_UNKNOWN' })
+    await assert.rejects(digests.readDigest('tiny'), { code: 'SERVICE_UNKNOWN' })
   })
 })

@@ -94,7 +94,7 @@ describe('dist/key-vault.cjs', skipFor(noOpenssl), () => {
     ] as const) {
       vault.fail(fault)
       const failed = await readInAzure(test, vault, refused)
-      assert.match(failed.output, /the vault my-vault\.vault\.azure\.net did not give/)
+      assert.match(failed.output, /the vault my-vault\.vault\.azure\.net did not return/)
       for (const secret of [key, refused, identityHeader]) assert.ok(!failed.output.includes(secret), failed.output)
     }
   })

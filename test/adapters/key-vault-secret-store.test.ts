@@ -88,7 +88,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
       { kind: 'unavailable' },
     ] satisfies Fault[]) {
       vault.fail(fault)
-      assert.match(await messageOf(read(200), vault), /"iris-primary-key": no answer in time$/)
+      assert.match(await messageOf(read(200), vault), /"iris-primary-key": no answer within the timeout$/)
     }
     vault.fail(undefined)
     assert.equal((await read())?.value, key)
@@ -96,7 +96,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
 
   it('asks nothing when the signal has ended before', async test => {
     const { vault, read } = await openedVault(test)
-    await assert.rejects(read(0), /no answer in time/)
+    await assert.rejects(read(0), /no answer within the timeout/)
     assert.equal(vault.requestCount, 0)
   })
 
@@ -104,13 +104,13 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
     [{ kind: 'reset' }, /: ECONNRESET$/],
     [{ kind: 'unavailable' }, /: status 503, ServiceUnavailable$/],
     [{ kind: 'throttled' }, /: status 429, Throttled$/],
-    [{ kind: 'unauthorized' }, /: status 401, Unauthorized: the vault does not take the token of this identity$/],
+    [{ kind: 'unauthorized' }, /: status 401, Unauthorized: the vault rejects the token of this identity$/],
     [{ kind: 'forbidden' }, /: status 403, Forbidden, ForbiddenByRbac: .*"Key Vault Secrets User"/],
-    [{ kind: 'garbage' }, /did not give the secret "iris-primary-key"/],
-    [{ kind: 'garbage', body: '{}' }, /did not give the secret "iris-primary-key"/],
-    [{ kind: 'garbage', body: `{"value":"${key}"}` }, /did not give the secret "iris-primary-key"/],
-    [{ kind: 'garbage', body: JSON.stringify({ error: { code: key, message: key } }) }, /no secret|did not give/],
-    [{ kind: 'garbage', body: 'null' }, /did not give the secret "iris-primary-key"/],
+    [{ kind: 'garbage' }, /did not return the secret "iris-primary-key"/],
+    [{ kind: 'garbage', body: '{}' }, /did not return the secret "iris-primary-key"/],
+    [{ kind: 'garbage', body: `{"value":"${key}"}` }, /did not return the secret "iris-primary-key"/],
+    [{ kind: 'garbage', body: JSON.stringify({ error: { code: key, message: key } }) }, /no secret|did not return/],
+    [{ kind: 'garbage', body: 'null' }, /did not return the secret "iris-primary-key"/],
   ]
   for (const [fault, message] of failures) {
     const { kind, body = '' } = fault as { kind: string; body?: string }
@@ -137,7 +137,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
       { enabled: 'yes' },
     ]) {
       vault.fail({ kind: 'garbage', body: JSON.stringify({ value: key, id, attributes }) })
-      assert.match(await messageOf(read(), vault), /its answer is no secret$/)
+      assert.match(await messageOf(read(), vault), /the response is not a secret$/)
     }
   })
 
@@ -151,7 +151,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
     const { vault, write } = await openedVault(test)
     vault.fail({ kind: 'forbidden' })
     const value = 'sfkey_never-to-be-seen-in-any-message-0123456789'
-    assert.match(await messageOf(write(value), vault, value), /did not take .*"Key Vault Secrets Officer"/)
+    assert.match(await messageOf(write(value), vault, value), /did not store .*"Key Vault Secrets Officer"/)
     assert.deepEqual(vault.valuesOf('iris-primary-key'), [key])
   })
 
@@ -179,7 +179,7 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
     const relaxed = { agent: new Agent({ ca: vault.ca }), disableChallengeResourceVerification: true }
     const store = new KeyVaultSecretStore(parseVaultUrl(vault.url), never, relaxed)
     const said = await messageOf(store.fetchSecret('iris-primary-key', AbortSignal.timeout(200)), vault)
-    assert.match(said, /no answer in time$/)
+    assert.match(said, /no answer within the timeout$/)
   })
 
   it('says that there is no token, and the number of the reason', async test => {
@@ -221,7 +221,10 @@ describe('KeyVaultSecretStore', skipFor(noOpenssl), () => {
         const { vault, read } = await openedAzureVault(test)
         vault.fail({ kind: 'other resource', resource })
         const said = await messageOf(read(), vault)
-        assert.match(said, /^the vault my-vault\.vault\.azure\.net .*: the vault asks for a token of another resource$/)
+        assert.match(
+          said,
+          /^the vault my-vault\.vault\.azure\.net .*: the vault requests a token for another resource$/,
+        )
         assert.deepEqual(vault.shownCredentials, [])
       })
     }

@@ -19,7 +19,7 @@ import { optimizeModel } from '../../src/adapters/onnxruntime/optimize-model.ts'
 import { digestFile, type OptimizedRecord } from '../../src/adapters/onnxruntime/optimized-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
-import { feedsOf, readCase } from '../support/case-models.ts'
+import { caseFeeds, readCase } from '../support/case-models.ts'
 import type { Cleaner } from '../support/cleaner.ts'
 import { convolutions } from '../support/convolutions.ts'
 import { identityModel, writeModel } from '../support/onnx-writer.ts'
@@ -139,7 +139,7 @@ describe('loadOnnxModel with an optimized file', () => {
         [optimized.inputs, optimized.optionalInputs, optimized.outputs],
         [plain.inputs, plain.optionalInputs, plain.outputs],
       )
-      const feeds = feedsOf(model)
+      const feeds = caseFeeds(model)
       assert.deepEqual(await optimized.run(feeds), await plain.run(feeds))
     }
   })

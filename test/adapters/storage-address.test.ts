@@ -18,7 +18,7 @@ describe('readStorageAddress', () => {
     assert.equal(openStorage({ isDevelopment: true }), undefined)
   })
 
-  it('takes connection strings as the host does', async () => {
+  it('accepts connection strings like the Functions host', async () => {
     for (const connectionString of [
       `DefaultEndpointsProtocol=https;AccountName=mystorage;AccountKey=${key};EndpointSuffix=core.windows.net`,
       `AccountName=mystorage;AccountKey=${key}`,
@@ -32,7 +32,7 @@ describe('readStorageAddress', () => {
     }
   })
 
-  it('refuses what is none, in one line without a key', () => {
+  it('refuses invalid connection strings, in one line without a key', () => {
     for (const connectionString of [
       key,
       `AccountName=mystorage;AccountKey=${key}!`,
@@ -51,7 +51,7 @@ describe('readStorageAddress', () => {
     }
   })
 
-  it('takes an account by its name, or each service by its address', () => {
+  it('accepts an account name, or an address for each service', () => {
     const { blobUrl, queueUrl } = identity({})
     assert.equal(blobUrl, 'https://mystorage.blob.core.windows.net')
     assert.equal(queueUrl, 'https://mystorage.queue.core.windows.net')
@@ -61,7 +61,7 @@ describe('readStorageAddress', () => {
     assert.deepEqual([elsewhere.blobUrl, elsewhere.queueUrl], [blobServiceUri, queueServiceUri])
   })
 
-  it('comes as the identity that is named, a developer as whoever signed in', () => {
+  it('uses the named identity, or in development the signed-in user', () => {
     const who = (settings: Partial<StorageSettings>) => {
       const { clientId, isDevelopment } = identity(settings)
       return [clientId, isDevelopment]

@@ -5,7 +5,7 @@ import { challenge, parseBearer } from '../../src/auth/bearer.ts'
 import { ScoringError } from '../../src/errors.ts'
 
 describe('parseBearer', () => {
-  it('takes the token whatever the case of the scheme', () => {
+  it('reads the token whatever the case of the scheme', () => {
     assert.equal(parseBearer('Bearer abc.-_~+/=='), 'abc.-_~+/==')
     assert.equal(parseBearer('bearer   abc '), 'abc')
     assert.equal(parseBearer('BEARER abc'), 'abc')
@@ -28,7 +28,7 @@ describe('parseBearer', () => {
     }
   })
 
-  it('takes every b64token, and of anything else says no more than which failure it is', () => {
+  it('reads every b64token, and rejects anything else with its code', () => {
     const token = fc.stringMatching(/^[A-Za-z0-9\-._~+/]+=*$/) // RFC 6750, section 2.1
     fc.assert(fc.property(token, text => assert.equal(parseBearer(`Bearer ${text}`), text)))
     fc.assert(
@@ -48,7 +48,7 @@ describe('parseBearer', () => {
     )
   })
 
-  it('never repeats what came', () => {
+  it('never repeats the credential', () => {
     assert.throws(
       () => parseBearer('Bearer my secret'),
       (error: Error) => !error.message.includes('secret'),
@@ -67,7 +67,7 @@ describe('challenge', () => {
     )
   })
 
-  it('is for failures of credentials only', () => {
+  it('exists for failures of credentials only', () => {
     for (const code of ['KEYS_UNAVAILABLE', 'TOO_MANY_WRONG_KEYS', 'SERVICE_UNKNOWN', 'constructor']) {
       assert.equal(challenge('iris', code), undefined)
     }

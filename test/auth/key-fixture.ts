@@ -1,4 +1,4 @@
-import type { Attempt, Authorizer } from '../../src/auth/authorizer.ts'
+import type { Authorizer, Caller } from '../../src/auth/authorizer.ts'
 import { ServiceKeys } from '../../src/auth/service-keys.ts'
 import { MemorySecretStore } from '../support/memory-secret-store.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
@@ -7,8 +7,8 @@ export const keyNamed = (name: string) => name.padEnd(32, '.')
 export const primary = keyNamed('primary')
 export const secondary = keyNamed('secondary')
 
-export function from(address: string): Attempt {
-  return { clientAddress: () => address, isProbe: false }
+export function from(address: string): Caller {
+  return { clientAddress: () => address, isDryRun: false }
 }
 
 /** Keys of services over a vault in memory, in a time that only goes on when it is told to. */
@@ -21,14 +21,14 @@ export function setUp(services = ['iris']) {
     store.put(`${service}-primary-key`, primary)
     store.put(`${service}-secondary-key`, secondary)
   }
-  /** `let in`, or the code of the failure, and how long it took. */
+  /** `accepted`, or the code of the failure, and how long it took. */
   const show = async (key: string, { service = 'iris', address = '203.0.113.7' } = {}) => {
     const begun = clock.monotonicMs()
     let outcome: string | undefined
-    const answer = (async () => keys.authorizerOf(service).authorize(`Bearer ${key}`, from(address)))()
+    const answer = (async () => keys.authorizer(service).authorize(`Bearer ${key}`, from(address)))()
     answer.then(
       () => {
-        outcome = 'let in'
+        outcome = 'accepted'
       },
       (error: { code: string }) => {
         outcome = error.code
@@ -39,5 +39,5 @@ export function setUp(services = ['iris']) {
     return { outcome, waitedMs: clock.monotonicMs() - begun }
   }
   const outcomeOf = async (key: string, options?: Parameters<typeof show>[1]) => (await show(key, options)).outcome
-  return { clock, store, keys, lines, show, outcomeOf, iris: keys.authorizerOf('iris') as Authorizer }
+  return { clock, store, keys, lines, show, outcomeOf, iris: keys.authorizer('iris') as Authorizer }
 }

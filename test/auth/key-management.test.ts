@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, it, type TestContext } from 'vitest'
 import { KeyManagement } from '../../src/auth/key-management.ts'
 import { keySecretName } from '../../src/auth/key-names.ts'
-import { makeKey } from '../../src/auth/make-key.ts'
+import { makeKey } from '../../src/auth/service-key.ts'
 import { noOpenssl } from '../host/certificates.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { skipFor } from '../support/skip-for.ts'
@@ -36,86 +36,104 @@ describe('KeyManagement', skipFor(noOpenssl), () => {
     assert.equal(listed.secondary?.value, secondary)
   })
 
-  it('lists no key where there is none', async test => {
+  it('lists a missing key as undefined', async test => {
     const { vault, keys } = await managed(test)
     vault.remove('iris-secondary-key')
     assert.equal((await keys.listKeys('iris', signal())).secondary, undefined)
   })
 
-  for (const [slot, changed, kept] of [
+  it.for([
     ['primary', 'iris-primary-key', 'iris-secondary-key'],
     ['Secondary', 'iris-secondary-key', 'iris-primary-key'],
-  ] as const) {
-    it(`replaces the ${slot} key by a random one, and leaves the other alone`, async test => {
-      const { vault, keys } = await managed(test)
-      const [untouched] = vault.valuesOf(kept)
-      const key = await keys.regenKey('iris', slot, signal())
-      assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
-      assert.equal(vault.valuesOf(changed).length, 2)
-      assert.equal(vault.valuesOf(changed)[1], key)
-      assert.deepEqual(vault.valuesOf(kept), [untouched])
-    })
-  }
+  ] as const)('replaces the %s key by a random one and keeps the other', async ([type, changed, other], test) => {
+    const { vault, keys } = await managed(test)
+    const [untouched] = vault.valuesOf(other)
+    const key = await keys.regenKey({ service: 'iris', type }, signal())
+    assert.match(key, /^sfkey_[A-Za-z0-9_-]{43}$/) // 32 bytes in base64url
+    assert.equal(vault.valuesOf(changed).length, 2)
+    assert.equal(vault.valuesOf(changed)[1], key)
+    assert.deepEqual(vault.valuesOf(other), [untouched])
+  })
 
   it('makes the keys of a new service', async test => {
     const { vault, keys } = await managed(test)
-    await keys.regenKey('digits', 'primary', signal())
-    await keys.regenKey('digits', 'secondary', signal())
+    await keys.regenKey({ service: 'digits', type: 'primary' }, signal())
+    await keys.regenKey({ service: 'digits', type: 'secondary' }, signal())
     assert.notDeepEqual(vault.valuesOf('digits-primary-key'), vault.valuesOf('digits-secondary-key'))
   })
 
-  it('takes keys as Azure Machine Learning makes them, of 32 characters', async test => {
+  it('accepts keys of 32 characters, as Azure Machine Learning makes them', async test => {
     const { vault, keys } = await managed(test)
     const value = 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF'
-    assert.equal(await keys.regenKey('iris', 'PRIMARY', signal(), value), value)
+    assert.equal(await keys.regenKey({ service: 'iris', type: 'PRIMARY', value }, signal()), value)
     assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary, value])
   })
 
   const illegal = [
-    ['of 31 characters', 'a'.repeat(31), /shorter than 32 characters/],
-    ['of 1025 characters', 'a'.repeat(1025), /longer than 1024 characters/],
+    ['of 31 characters', 'a'.repeat(31), /fewer than 32 characters/],
+    ['of 1025 characters', 'a'.repeat(1025), /more than 1024 characters/],
     ['that is empty', '', /is empty/],
-    ['with a space', `${'a'.repeat(32)} b`, /has characters that no Authorization header carries/],
-    ['with a line break at its end', `${'a'.repeat(32)}\n`, /has characters that no Authorization header carries/],
-    ['with "=" inside', `${'a'.repeat(16)}=${'a'.repeat(16)}`, /has characters that no Authorization header carries/],
-    ['with letters that no header can hold', 'ä'.repeat(32), /has characters that no Authorization header carries/],
-    ['that is an unresolved reference', '@Microsoft.KeyVault(SecretUri=https://a.b/c)', /is a reference/],
+    ['with a space', `${'a'.repeat(32)} b`, /has characters that an Authorization header cannot carry/],
+    ['with a line break at its end', `${'a'.repeat(32)}\n`, /has characters that an Authorization header cannot carry/],
+    [
+      'with "=" inside',
+      `${'a'.repeat(16)}=${'a'.repeat(16)}`,
+      /has characters that an Authorization header cannot carry/,
+    ],
+    [
+      'with letters that no header can hold',
+      'ä'.repeat(32),
+      /has characters that an Authorization header cannot carry/,
+    ],
+    [
+      'that is an unresolved reference',
+      '@Microsoft.KeyVault(SecretUri=https://a.b/c)',
+      /is an unresolved Key Vault reference/,
+    ],
     ['that is the other key', secondary, /is its secondary key/],
   ] as const
-  for (const [what, value, message] of illegal) {
-    it(`refuses a key ${what}, does not repeat it and writes nothing`, async test => {
-      const { vault, keys } = await managed(test)
-      await assert.rejects(
-        keys.regenKey('iris', 'primary', signal(), value),
-        (error: Error) => message.test(error.message) && (value === '' || !error.message.includes(value)),
-      )
-      assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
-    })
-  }
+  it.for(illegal)('refuses a key %s, does not repeat it and writes nothing', async ([, value, message], test) => {
+    const { vault, keys } = await managed(test)
+    await assert.rejects(
+      keys.regenKey({ service: 'iris', type: 'primary', value }, signal()),
+      (error: Error) => message.test(error.message) && (value === '' || !error.message.includes(value)),
+    )
+    assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
+  })
 
   it('writes nothing when the other key cannot be read', async test => {
     const { vault, keys } = await managed(test)
     vault.fail({ kind: 'forbidden' })
-    await assert.rejects(keys.regenKey('iris', 'primary', signal()), /iris-secondary-key.*Key Vault Secrets User/)
+    await assert.rejects(
+      keys.regenKey({ service: 'iris', type: 'primary' }, signal()),
+      /iris-secondary-key.*Key Vault Secrets User/,
+    )
     assert.deepEqual(vault.valuesOf('iris-primary-key'), [primary])
   })
 
-  it('refuses what is no name of a service', async test => {
+  it('rejects an invalid service name', async test => {
     const { keys } = await managed(test)
     for (const name of ['', 'ab', 'Iris', '1ris', 'iris-', 'iris/../other', 'iris?x', 'a'.repeat(33), 'iris\n']) {
-      await assert.rejects(keys.regenKey(name, 'primary', signal()), /is no service name/, name)
-      await assert.rejects(keys.listKeys(name, signal()), /is no service name/, name)
+      await assert.rejects(
+        keys.regenKey({ service: name, type: 'primary' }, signal()),
+        /is not a valid service name/,
+        name,
+      )
+      await assert.rejects(keys.listKeys(name, signal()), /is not a valid service name/, name)
     }
   })
 
-  it('knows two keys a service', async test => {
+  it('rejects any key type but primary and secondary', async test => {
     const { keys } = await managed(test)
-    await assert.rejects(keys.regenKey('iris', 'tertiary', signal()), /a primary and a secondary key, not "tertiary"/)
+    await assert.rejects(
+      keys.regenKey({ service: 'iris', type: 'tertiary' }, signal()),
+      /a primary and a secondary key, not "tertiary"/,
+    )
   })
 })
 
 describe('keySecretName', () => {
-  it('is <service>-<slot>-key', () => {
+  it('is <service>-<type>-key', () => {
     assert.equal(keySecretName('iris', 'primary'), 'iris-primary-key')
     assert.equal(keySecretName('my-model-2', 'secondary'), 'my-model-2-secondary-key')
   })

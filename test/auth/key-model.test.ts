@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import type { KeySlot } from '../../src/auth/key-names.ts'
+import type { KeyType } from '../../src/auth/key-names.ts'
 import { keyNamed, setUp } from './key-fixture.ts'
 
 const [second, minute, hour] = [1000, 60_000, 3_600_000]
 const soft = 5 * minute
 const hard = 24 * hour
 
-/** What a slot of the vault held from some moment on. */
+/** The content of a secret during a span of time. */
 interface Held {
-  readonly slot: KeySlot
+  readonly type: KeyType
   until: number
   readonly key: string | undefined
   readonly notBefore: number | undefined
@@ -18,8 +18,8 @@ interface Held {
 }
 
 /**
- * The vault as it really was, beside the keys that the app believes in. It knows nothing of reads, turns or back-off:
- * only what was true when, and how long what was true may be believed.
+ * The history of the vault, to compare with the keys that the app accepts. It models no reads, rate limits or back-off: only
+ * what was true when, and for how long a cached value may be trusted.
  */
 class Model {
   readonly app = setUp()
@@ -30,30 +30,30 @@ class Model {
   #address = 0
 
   constructor() {
-    for (const slot of ['primary', 'secondary'] as const) this.write(slot, {})
+    for (const type of ['primary', 'secondary'] as const) this.write(type, {})
   }
 
   get now(): number {
     return this.app.clock.monotonicMs()
   }
 
-  current(slot: KeySlot): Held {
-    return this.past.findLast(held => held.slot === slot) as Held
+  current(type: KeyType): Held {
+    return this.past.findLast(held => held.type === type) as Held
   }
 
-  write(slot: KeySlot, limits: { notBefore?: number; expiresAt?: number }): void {
-    const key = keyNamed(`${slot}-${++this.#count}`)
+  write(type: KeyType, limits: { notBefore?: number; expiresAt?: number }): void {
+    const key = keyNamed(`${type}-${++this.#count}`)
     const { wallOffset } = this.app.clock
     const at = (ms: number | undefined) => (ms === undefined ? undefined : wallOffset + this.now + ms)
     const dates = { notBefore: at(limits.notBefore), expiresAt: at(limits.expiresAt) }
-    this.app.store.put(`iris-${slot}-key`, key, dates)
-    this.#note(slot, { key, ...dates })
+    this.app.store.put(`iris-${type}-key`, key, dates)
+    this.#note(type, { key, ...dates })
   }
 
-  remove(slot: KeySlot, isDisabled: boolean): void {
-    if (isDisabled) this.app.store.put(`iris-${slot}-key`, keyNamed('disabled'), { isEnabled: false })
-    else this.app.store.delete(`iris-${slot}-key`)
-    this.#note(slot, { key: undefined, notBefore: undefined, expiresAt: undefined })
+  remove(type: KeyType, isDisabled: boolean): void {
+    if (isDisabled) this.app.store.put(`iris-${type}-key`, keyNamed('disabled'), { isEnabled: false })
+    else this.app.store.delete(`iris-${type}-key`)
+    this.#note(type, { key: undefined, notBefore: undefined, expiresAt: undefined })
   }
 
   vault(state: 'up' | 'down' | 'hanging'): void {
@@ -67,16 +67,17 @@ class Model {
     const begun = this.now
     const { outcome, waitedMs } = await this.#ask(key)
     assert.ok(waitedMs <= 2 * second, `waited ${waitedMs} ms`)
-    if (outcome === 'let in') {
+    if (outcome === 'accepted') {
       const isVaultGood = this.app.store.state === 'up' && begun - this.#goodSince > soft
       const believed = begun - (isVaultGood ? soft : hard)
       assert.ok(this.#counts(held) && held.until >= believed, `${key} opened ${this.now - held.until} ms after its end`)
       return
     }
-    if (!this.#counts(held) || held !== this.current(held.slot) || this.app.store.state !== 'up') return
-    // A valid key may come when the turn for an early read is spent, or during a read that hangs; then it works at the next turn.
+    if (!this.#counts(held) || held !== this.current(held.type) || this.app.store.state !== 'up') return
+    // A valid key may come right after a forced read, or during one that hangs; the next forced read finds it.
     await this.app.clock.advance(10 * second)
-    if (this.#counts(held)) assert.equal((await this.#ask(key)).outcome, 'let in', `${key} is valid, after ${outcome}`)
+    if (this.#counts(held))
+      assert.equal((await this.#ask(key)).outcome, 'accepted', `${key} is valid, after ${outcome}`)
   }
 
   async #ask(key: string): Promise<{ outcome: string; waitedMs: number }> {
@@ -89,16 +90,16 @@ class Model {
     return key !== undefined && wall >= notBefore && wall < expiresAt
   }
 
-  #note(slot: KeySlot, held: Pick<Held, 'key' | 'notBefore' | 'expiresAt'>): void {
-    const last = this.past.findLast(each => each.slot === slot)
+  #note(type: KeyType, held: Pick<Held, 'key' | 'notBefore' | 'expiresAt'>): void {
+    const last = this.past.findLast(each => each.type === type)
     if (last) last.until = this.now
-    this.past.push({ slot, until: Infinity, ...held })
+    this.past.push({ type, until: Infinity, ...held })
   }
 }
 
 type Step = (model: Model) => Promise<void> | void
 
-const slot = fc.constantFrom<KeySlot>('primary', 'secondary')
+const type = fc.constantFrom<KeyType>('primary', 'secondary')
 const span = fc.oneof(
   fc.integer({ min: 1, max: 2 * second }),
   fc.integer({ min: 1, max: 30 * second }),
@@ -116,7 +117,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: slot.map(
+    arbitrary: type.map(
       (which): Step =>
         model =>
           model.show(model.current(which)),
@@ -132,7 +133,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: slot.map(
+    arbitrary: type.map(
       (which): Step =>
         model =>
           model.write(which, {}),
@@ -140,7 +141,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(slot, fc.option(span, { nil: undefined }), fc.option(span, { nil: undefined })).map(
+    arbitrary: fc.tuple(type, fc.option(span, { nil: undefined }), fc.option(span, { nil: undefined })).map(
       ([which, notBefore, expiresAt]): Step =>
         model =>
           model.write(which, { notBefore, expiresAt }),
@@ -148,7 +149,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(slot, fc.boolean()).map(
+    arbitrary: fc.tuple(type, fc.boolean()).map(
       ([which, isDisabled]): Step =>
         model =>
           model.remove(which, isDisabled),
@@ -182,7 +183,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: slot.map(
+    arbitrary: type.map(
       (which): Step =>
         model =>
           model.app.keys.keysChanged(`iris-${which}-key`),
@@ -190,8 +191,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-describe('the keys of a service, whatever happens to the vault and the clock', () => {
-  it('open it only while they may be believed, and always when they are valid and the vault answers', async () => {
+describe('ServiceKeys, whatever happens to the vault and the clock', () => {
+  it('accepts a key only while its cached value may be trusted, and always when it is valid and the vault answers', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async steps => {
         const model = new Model()

@@ -5,18 +5,18 @@ import { from, keyNamed, primary, secondary, setUp } from './key-fixture.ts'
 
 const [second, minute, hour] = [1000, 60_000, 3_600_000]
 
-describe('the keys of a service', () => {
-  it('open it, either of them, and nothing else does', async () => {
+describe('ServiceKeys', () => {
+  it('accepts either key and rejects anything else', async () => {
     const { keys, outcomeOf } = setUp()
     await keys.load()
-    assert.equal(await outcomeOf(primary), 'let in')
-    assert.equal(await outcomeOf(secondary), 'let in')
+    assert.equal(await outcomeOf(primary), 'accepted')
+    assert.equal(await outcomeOf(secondary), 'accepted')
     for (const wrong of ['a', primary.slice(1), `${primary}.`, primary.toUpperCase()]) {
       assert.equal(await outcomeOf(wrong), 'BEARER_REJECTED', wrong)
     }
   })
 
-  it('are answered at once, without a promise, also while the vault hangs', async () => {
+  it('decides known keys at once, without a promise, even while the vault hangs', async () => {
     const { clock, store, keys, iris } = setUp()
     await keys.load()
     store.state = 'hanging'
@@ -24,16 +24,16 @@ describe('the keys of a service', () => {
     assert.equal(iris.authorize(`Bearer ${primary}`, from('203.0.113.7')), undefined)
   })
 
-  it('let the first request wait for the first read', async () => {
+  it('makes the first request wait for the first read', async () => {
     const { store, keys, show } = setUp()
     store.latencyMs = 700
     keys.load()
     const { outcome, waitedMs } = await show(primary)
-    assert.equal(outcome, 'let in')
+    assert.equal(outcome, 'accepted')
     assert.ok(waitedMs >= 700 && waitedMs <= 800, `${waitedMs}`)
   })
 
-  it('are unavailable, not wrong, while none was ever read; and open as soon as the vault answers', async () => {
+  it('reports keys as unavailable, not wrong, until they were read once, and accepts them as soon as the vault answers', async () => {
     const { clock, store, keys, show, outcomeOf, iris } = setUp()
     for (const state of ['down', 'hanging'] as const) {
       store.state = state
@@ -46,38 +46,38 @@ describe('the keys of a service', () => {
     }
     store.state = 'up'
     await clock.advance(66 * second) // the longest pause, and the deadline of the read that hangs
-    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(primary), 'accepted')
     assert.equal(await outcomeOf('wrong'), 'BEARER_REJECTED')
     assert.equal(iris.isReady, true)
   })
 
-  it('can be rotated a hundred times, in turn and in quick succession, without a 401 for who uses a valid one', async () => {
+  it('rejects no valid key through a hundred rotations in quick succession', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     await keys.load()
     const current = { primary, secondary }
     for (let round = 0; round < 100; round++) {
-      const slot = round % 2 ? 'primary' : 'secondary'
-      current[slot] = keyNamed(`${slot}-${round}`)
-      store.put(`iris-${slot}-key`, current[slot])
-      assert.equal(await outcomeOf(current.primary), 'let in', `${round}`)
-      assert.equal(await outcomeOf(current.secondary), 'let in', `${round}`)
+      const type = round % 2 ? 'primary' : 'secondary'
+      current[type] = keyNamed(`${type}-${round}`)
+      store.put(`iris-${type}-key`, current[type])
+      assert.equal(await outcomeOf(current.primary), 'accepted', `${round}`)
+      assert.equal(await outcomeOf(current.secondary), 'accepted', `${round}`)
       await clock.advance(100)
     }
     await clock.advance(5 * minute)
     assert.equal(await outcomeOf(keyNamed('primary-97')), 'BEARER_REJECTED')
   })
 
-  it('stop working within the soft lifetime after their rotation', async () => {
+  it('rejects a replaced key once refreshAfterMs has passed', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     await keys.load()
     await clock.advance(second)
     store.put('iris-primary-key', keyNamed('new'))
     await clock.advance(5 * minute)
     assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
-    assert.equal(await outcomeOf(secondary), 'let in')
+    assert.equal(await outcomeOf(secondary), 'accepted')
   })
 
-  it('stop working at once when an event tells of a new version, even one that came during a read', async () => {
+  it('rejects a replaced key at once after an event, even one that arrived during a read', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     await keys.load()
     store.latencyMs = 100
@@ -87,17 +87,17 @@ describe('the keys of a service', () => {
     keys.keysChanged('iris-primary-key')
     keys.keysChanged('Iris-Primary-Key') // names of secrets have no case
     await clock.advance(200)
-    assert.equal(store.calls.length, 6) // the first read, the one that was too early, and one for both events
+    assert.equal(store.calls.length, 6) // the first read, the stale one, and one for both events
     assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
-    for (const other of ['somebody-elses-secret', 'digits-primary-key']) keys.keysChanged(other)
+    for (const other of ['unrelated-secret', 'digits-primary-key']) keys.keysChanged(other)
   })
 
-  it('outlive the vault for 24 hours, and then are unavailable until it is back', async () => {
+  it('accepts cached keys for 24 hours without the vault, and then reports them as unavailable', async () => {
     const { clock, store, keys, lines, show, iris } = setUp()
     await keys.load()
     store.state = 'down'
     await clock.advance(24 * hour - second)
-    assert.deepEqual(await show(primary), { outcome: 'let in', waitedMs: 0 })
+    assert.deepEqual(await show(primary), { outcome: 'accepted', waitedMs: 0 })
     await clock.advance(2 * second)
     assert.equal((await show(primary)).outcome, 'KEYS_UNAVAILABLE')
     assert.equal(iris.isReady, false)
@@ -105,14 +105,14 @@ describe('the keys of a service', () => {
     store.state = 'up'
     await clock.advance(minute)
     assert.deepEqual(lines, [
-      '[iris] keys cannot be read (ECONNRESET): the vault is down; trying again',
-      '[iris] no caller can be let in now: every request gets a 503',
-      '[iris] keys can be read again',
+      '[iris] the keys cannot be read (ECONNRESET): the vault is down; retrying',
+      '[iris] no key is usable now: every request is answered with 503',
+      '[iris] the keys can be read again',
     ])
-    assert.deepEqual(await show(primary), { outcome: 'let in', waitedMs: 0 })
+    assert.deepEqual(await show(primary), { outcome: 'accepted', waitedMs: 0 })
   })
 
-  it('count from their first instant to their last, whatever was read when', async () => {
+  it('accepts a key exactly between its two dates, whenever it was read', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     const now = clock.wallMs()
     store.put('iris-primary-key', primary, { expiresAt: now + 60 * second })
@@ -120,14 +120,14 @@ describe('the keys of a service', () => {
     await keys.load()
     assert.equal(await outcomeOf(secondary), 'BEARER_REJECTED')
     await clock.advance(now + 30 * second - clock.wallMs())
-    assert.equal(await outcomeOf(secondary), 'let in')
+    assert.equal(await outcomeOf(secondary), 'accepted')
     await clock.advance(now + 60 * second - 1 - clock.wallMs())
-    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(primary), 'accepted')
     await clock.advance(1)
     assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
   })
 
-  it('live by a clock that does not jump; only their own dates follow the wall', async () => {
+  it('measures age by a monotonic clock, and the dates of keys by the wall clock', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     await keys.load()
     clock.wallOffset -= 365 * 24 * hour
@@ -136,19 +136,19 @@ describe('the keys of a service', () => {
     assert.equal(await outcomeOf(primary), 'BEARER_REJECTED')
     clock.wallOffset += 365 * 24 * hour
     assert.equal(await outcomeOf(keyNamed('new')), 'BEARER_REJECTED')
-    assert.equal(await outcomeOf(secondary), 'let in')
+    assert.equal(await outcomeOf(secondary), 'accepted')
   })
 
-  it('are still the one that is there when the other slot is empty or disabled', async () => {
+  it('accepts the one key that is there when the other secret is empty or disabled', async () => {
     const { store, keys, lines, outcomeOf } = setUp()
     store.delete('iris-secondary-key')
     await keys.load()
-    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(primary), 'accepted')
     assert.equal(await outcomeOf(secondary), 'BEARER_REJECTED')
     assert.deepEqual(lines, ['[iris] secret iris-secondary-key is absent or disabled'])
   })
 
-  it('are unavailable when no slot holds one, and found when somebody makes one', async () => {
+  it('reports keys as unavailable when no secret holds one, and finds one that is added', async () => {
     const { clock, store, keys, outcomeOf } = setUp()
     store.delete('iris-primary-key')
     store.put('iris-secondary-key', secondary, { isEnabled: false })
@@ -156,10 +156,10 @@ describe('the keys of a service', () => {
     assert.equal(await outcomeOf(secondary), 'KEYS_UNAVAILABLE')
     store.put('iris-primary-key', primary)
     await clock.advance(10 * second)
-    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(primary), 'accepted')
   })
 
-  it('cannot be told from others while one slot cannot be read', async () => {
+  it('cannot reject a key while one of the secrets is unreadable', async () => {
     const { store, keys, outcomeOf } = setUp()
     const fetchSecret = store.fetchSecret.bind(store)
     store.fetchSecret = async name => {
@@ -167,29 +167,29 @@ describe('the keys of a service', () => {
       return fetchSecret(name)
     }
     await keys.load()
-    assert.equal(await outcomeOf(primary), 'let in')
+    assert.equal(await outcomeOf(primary), 'accepted')
     assert.equal(await outcomeOf(secondary), 'KEYS_UNAVAILABLE')
   })
 
-  it('are never what cannot be a key; the log names the secret, and no value', async () => {
+  it('rejects secrets that cannot be keys; the log names the secret and never the value', async () => {
     for (const [value, line] of [
       ['', 'is empty'],
-      ['k'.repeat(31), 'is shorter than 32 characters'],
-      ['@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/x)', 'is a reference nobody resolved'],
-      [`${'k'.repeat(32)}\n`, 'has characters that no Authorization header carries (a line end, perhaps)'],
-      ['two words make no bearer token of theirs', 'has characters that no Authorization header carries'],
+      ['k'.repeat(31), 'has fewer than 32 characters'],
+      ['@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/x)', 'is an unresolved Key Vault reference'],
+      [`${'k'.repeat(32)}\n`, 'has characters that an Authorization header cannot carry (a line break, perhaps)'],
+      ['two words make no bearer token of theirs', 'has characters that an Authorization header cannot carry'],
     ] as const) {
       const { store, keys, lines, outcomeOf } = setUp()
       store.put('iris-primary-key', value)
       await keys.load()
-      assert.equal(await outcomeOf(secondary), 'let in')
+      assert.equal(await outcomeOf(secondary), 'accepted')
       assert.match(keys.mistakes.join(), new RegExp(`^secret iris-primary-key ${line.replace(/[()]/g, '\\$&')}`))
       assert.ok(lines[0]?.startsWith(`[iris] secret iris-primary-key ${line}`), lines[0])
       assert.ok(!/kkk|SecretUri|words/.test(lines.join() + keys.mistakes.join()))
     }
   })
 
-  it('that do not count yet, or no longer, are told to the log once, and again when they count', async () => {
+  it('logs once that a key is not valid yet or has expired, and again when it is valid', async () => {
     const { clock, store, keys, lines } = setUp()
     store.put('iris-primary-key', primary, { expiresAt: clock.wallMs() + 7 * minute })
     store.put('iris-secondary-key', secondary, { notBefore: clock.wallMs() + 7 * minute })
@@ -198,19 +198,19 @@ describe('the keys of a service', () => {
     assert.deepEqual(lines, [
       '[iris] secret iris-secondary-key is not valid yet',
       '[iris] secret iris-primary-key has expired',
-      '[iris] secret iris-secondary-key is a key again',
+      '[iris] secret iris-secondary-key is a valid key again',
     ])
   })
 
-  it('of 32 characters, as Azure ML makes them, are taken', async () => {
+  it('accepts keys of 32 characters, as Azure ML makes them', async () => {
     const { store, keys, outcomeOf } = setUp()
     store.put('iris-primary-key', 'aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL')
     await keys.load()
-    assert.equal(await outcomeOf('aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL'), 'let in')
+    assert.equal(await outcomeOf('aB3dE6gH9jK2mN5pQ8sT1vW4yZ7cF0hL'), 'accepted')
     assert.deepEqual(keys.mistakes, [])
   })
 
-  it('are described by age and validity, and with the last failure, never by themselves', async () => {
+  it('describes age, validity and the last failure, never a key', async () => {
     const { clock, store, keys, iris } = setUp()
     store.put('iris-secondary-key', secondary, { notBefore: clock.wallMs() + hour })
     assert.deepEqual(iris.describe?.(), {
@@ -232,7 +232,7 @@ describe('the keys of a service', () => {
     })
   })
 
-  it('leave no timer and ask no vault after the end', async () => {
+  it('leaves no timer and makes no call after stop()', async () => {
     const { clock, store, keys } = setUp(['iris', 'digits'])
     store.state = 'hanging'
     keys.load()
@@ -243,7 +243,7 @@ describe('the keys of a service', () => {
     assert.equal(store.calls.length, 4)
   })
 
-  it('are read once more after an outage has ended, and the log tells of its begin and end', async () => {
+  it('reads again after an outage, and logs its begin and its end', async () => {
     const { clock, store, keys, lines } = setUp()
     await keys.load()
     store.state = 'down'
@@ -251,8 +251,8 @@ describe('the keys of a service', () => {
     store.state = 'up'
     await clock.advance(2 * minute)
     assert.deepEqual(lines, [
-      '[iris] keys cannot be read (ECONNRESET): the vault is down; trying again',
-      '[iris] keys can be read again',
+      '[iris] the keys cannot be read (ECONNRESET): the vault is down; retrying',
+      '[iris] the keys can be read again',
     ])
   })
 })

@@ -10,7 +10,7 @@ const unavailable = { code: 'TOKEN_KEYS_UNAVAILABLE', status: 503 }
 const rejected = { code: 'BEARER_REJECTED' }
 const minute = 60_000
 
-/** A service whose keys come over HTTP from an authority that can fail, by a clock that the test turns. */
+/** A service whose keys come over HTTP from an authority that can fail, with a virtual clock. */
 async function serviceOf(test: TestContext, ...keysOfAuthority: SigningKey[]) {
   const authority = await new Authority(...keysOfAuthority).start(test)
   const clock = { elapsed: 0 }
@@ -30,7 +30,7 @@ async function serviceOf(test: TestContext, ...keysOfAuthority: SigningKey[]) {
 }
 
 describe('SigningKeys', () => {
-  it('fetches once for all who wait', async test => {
+  it('fetches once for all waiting requests', async test => {
     const { authority, show } = await serviceOf(test, first, second)
     await Promise.all([show(first), show(second), show(first)])
     assert.equal(authority.fetchCount, 1)
@@ -46,7 +46,7 @@ describe('SigningKeys', () => {
     assert.equal(authority.fetchCount, 2)
   })
 
-  it('lets go of a key that the issuer withdrew, and of tokens that it opened, when keys are renewed', async test => {
+  it('drops a key that the issuer withdrew, and the tokens verified with it, when keys are renewed', async test => {
     const { authority, clock, keys, show } = await serviceOf(test, first, second)
     await show(first)
     await show(first)
@@ -60,19 +60,19 @@ describe('SigningKeys', () => {
     assert.equal(authority.fetchCount, 2)
   })
 
-  it('asks nobody for somebody who only wants to know whether a token would open', async test => {
+  it('fetches nothing for a dry run', async test => {
     const { authority, clock, authorizer, claims, show } = await serviceOf(test, first)
     await show(first)
     authority.keys = [first, second]
     authority.mode = 'hang'
     clock.elapsed += minute
-    const probe = async (key: SigningKey) => authorizer.authorize(`Bearer ${key.sign(claims)}`, { isProbe: true })
-    await probe(first)
-    await assert.rejects(probe(second), rejected)
+    const dryRun = async (key: SigningKey) => authorizer.authorize(`Bearer ${key.sign(claims)}`, { isDryRun: true })
+    await dryRun(first)
+    await assert.rejects(dryRun(second), rejected)
     assert.equal(authority.fetchCount, 1)
   })
 
-  it('takes no token that does not name its key, even where there is only one', async test => {
+  it('rejects a token that does not name its key, even if there is only one', async test => {
     const { authority, clock, authorizer, claims, show } = await serviceOf(test, first)
     await show(first)
     clock.elapsed += minute
@@ -82,7 +82,7 @@ describe('SigningKeys', () => {
     assert.equal(authority.fetchCount, 1)
   })
 
-  it('asks at most twice a minute, whatever names of keys come', async test => {
+  it('fetches at most twice a minute, whichever keys tokens name', async test => {
     const { authority, clock, show } = await serviceOf(test, first)
     await show(first)
     for (let second = 0; second <= 60; second++) {
@@ -92,7 +92,7 @@ describe('SigningKeys', () => {
     assert.equal(authority.fetchCount, 3)
   })
 
-  it('goes on with the keys it has while the issuer fails, for a day', async test => {
+  it('uses its keys for a day while the issuer fails', async test => {
     const { authority, clock, lines, keys, show } = await serviceOf(test, first)
     await show(first)
     const failures: Authority['mode'][] = [
@@ -123,14 +123,14 @@ describe('SigningKeys', () => {
     clock.elapsed += minute
     await assert.rejects(show(first), unavailable)
     assert.equal(lines.length, 1)
-    assert.match(lines[0] ?? '', /^the keys that tokens are checked with cannot be fetched: http.*\/keys: status 500$/)
+    assert.match(lines[0] ?? '', /^the keys for checking tokens cannot be fetched: http.*\/keys: status 500$/)
     authority.mode = 'ok'
     clock.elapsed += 5000
     await show(first)
-    assert.deepEqual(lines.slice(1), ['the keys that tokens are checked with are there again'])
+    assert.deepEqual(lines.slice(1), ['the keys for checking tokens can be fetched again'])
   })
 
-  it('cannot tell what a new key is worth while the issuer fails', async test => {
+  it('answers 503 for an unknown key while the issuer fails', async test => {
     const { authority, clock, show } = await serviceOf(test, first)
     await show(first)
     authority.mode = 503
@@ -151,7 +151,7 @@ describe('SigningKeys', () => {
     await show(first)
   })
 
-  it('waits five seconds at most for an issuer that says nothing, or does not end', async test => {
+  it('waits at most five seconds for an issuer that does not answer, or does not finish', async test => {
     const waitFor = async (mode: 'hang' | 'trickle') => {
       const { authority, clock, show } = await serviceOf(test, first)
       authority.mode = mode
@@ -165,7 +165,7 @@ describe('SigningKeys', () => {
     await Promise.all([waitFor('hang'), waitFor('trickle')])
   })
 
-  it('does not keep requests with a known key waiting while an issuer hangs', async test => {
+  it('does not delay requests with a known key while the issuer hangs', async test => {
     const { authority, clock, authorizer, claims, show } = await serviceOf(test, first)
     await show(first)
     const header = `Bearer ${first.sign(claims)}`

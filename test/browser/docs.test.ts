@@ -73,7 +73,7 @@ describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   it('asks for the key first when the document is for callers only', async test => {
     const visit = await open(test, browser, `${app.url}/api/v1/service/private/docs`)
     const { page } = visit
-    const field = page.getByLabel('The description of this service is for its callers')
+    const field = page.getByLabel('The description of this service is protected')
     await field.fill('wrong')
     await page.getByRole('button', { name: 'Open' }).click()
     await page.getByText('The key is not valid for this service.').waitFor()

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { Storage } from '../../src/adapters/azure/open-storage.ts'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
-import type { BlobPlace, BlobStore } from '../../src/jobs/blob-store.ts'
+import type { BlobReference, BlobStore } from '../../src/jobs/blob-store.ts'
 import { StorageError } from '../../src/jobs/blob-store.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { type FaultyStorage, faultKinds, startFaultyStorage } from './faulty-storage.ts'
@@ -12,7 +12,7 @@ import { type FaultyStorage, faultKinds, startFaultyStorage } from './faulty-sto
 const blockId = (name: string) => Buffer.from(name.padEnd(8, '_')).toString('base64')
 const noSignature = () => undefined
 
-describe('storage with faults', () => {
+describe('storageCall, with a faulty storage', () => {
   const cleanUps: (() => unknown)[] = []
   let faulty: FaultyStorage
   /** Through the faults, and past them. */
@@ -20,14 +20,14 @@ describe('storage with faults', () => {
   let truth: BlobStore
   let owner: QueueServiceClient
   let count = 0
-  const fresh = (): BlobPlace => ({ container: 'faults', path: `blob-${++count}` })
-  const textOf = async (place: BlobPlace) => {
-    const whole = await truth.readWhole(place)
+  const fresh = (): BlobReference => ({ container: 'faults', path: `blob-${++count}` })
+  const textOf = async (reference: BlobReference) => {
+    const whole = await truth.readWhole(reference)
     return whole && Buffer.from(whole.content).toString()
   }
-  const read = async (place: BlobPlace, etag: string) => {
+  const read = async (reference: BlobReference, etag: string) => {
     const pieces: Uint8Array[] = []
-    for await (const piece of app.blobs.read(place, etag)) pieces.push(piece)
+    for await (const piece of app.blobs.read(reference, etag)) pieces.push(piece)
     return Buffer.concat(pieces).toString()
   }
 
@@ -35,8 +35,8 @@ describe('storage with faults', () => {
     const connectionString = await startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
     faulty = await startFaultyStorage(connectionString, 1)
     cleanUps.push(() => faulty.stop())
-    const patience = { deadlineMs: 20_000, retryDelayMs: 1 }
-    app = await connectStorage({ connectionString: faulty.connectionString }, noSignature, patience)
+    const callOptions = { deadlineMs: 20_000, retryDelayMs: 1 }
+    app = await connectStorage({ connectionString: faulty.connectionString }, noSignature, callOptions)
     truth = (await connectStorage({ connectionString }, noSignature)).blobs
     owner = QueueServiceClient.fromConnectionString(connectionString)
     await truth.create({ container: 'faults', path: 'first' }, '')
@@ -45,77 +45,77 @@ describe('storage with faults', () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  it('is asked again when it is busy, breaks off or has not heard', async () => {
+  it('retries when the storage is busy or a connection breaks', async () => {
     for (const fault of ['busy', 'throttled', 'reset-before', 'late'] as const) {
-      const place = fresh()
+      const reference = fresh()
       faulty.next(fault)
-      assert.equal(await app.blobs.create(place, fault), true)
-      assert.equal(await textOf(place), fault)
+      assert.equal(await app.blobs.create(reference, fault), true)
+      assert.equal(await textOf(reference), fault)
     }
   })
 
-  it('has done what a broken connection did not tell, and is not undone', async () => {
+  it('finds the effect of a call whose connection broke, and does not undo it', async () => {
     for (const fault of ['reset-after', 'timed-out-after', 'truncated'] as const) {
-      const place = fresh()
+      const reference = fresh()
       faulty.next(fault)
-      assert.equal(await app.blobs.create(place, fault), false)
-      assert.equal(await textOf(place), fault)
-      const { etag } = (await truth.head(place))!
+      assert.equal(await app.blobs.create(reference, fault), false)
+      assert.equal(await textOf(reference), fault)
+      const { etag } = (await truth.head(reference))!
       faulty.next(fault)
-      assert.equal(await app.blobs.replace(place, 'replaced', etag), false)
-      assert.equal(await textOf(place), 'replaced')
+      assert.equal(await app.blobs.replace(reference, 'replaced', etag), false)
+      assert.equal(await textOf(reference), 'replaced')
       faulty.next(fault)
-      await app.blobs.remove(place)
-      assert.equal(await textOf(place), undefined)
-      await app.blobs.stageBlock(place, blockId('a'), Buffer.from(fault))
+      await app.blobs.remove(reference)
+      assert.equal(await textOf(reference), undefined)
+      await app.blobs.stageBlock(reference, blockId('a'), Buffer.from(fault))
       faulty.next(fault)
-      assert.equal(await app.blobs.commitBlocks(place, [blockId('a')], {}), 'exists')
-      assert.equal(await textOf(place), fault)
+      assert.equal(await app.blobs.commitBlocks(reference, [blockId('a')], {}), 'exists')
+      assert.equal(await textOf(reference), fault)
     }
   })
 
-  it('goes on with a read where it broke off', async () => {
-    const place = fresh()
+  it('resumes a read where it broke off', async () => {
+    const reference = fresh()
     const text = Array.from({ length: 40_000 }, (_, line) => `line ${line}\n`).join('')
-    await truth.create(place, text)
-    const { etag } = (await truth.head(place))!
+    await truth.create(reference, text)
+    const { etag } = (await truth.head(reference))!
     faulty.next('truncated', 'truncated', 'reset-after', 'truncated', 'busy')
-    assert.equal(await read(place, etag), text)
+    assert.equal(await read(reference, etag), text)
     faulty.next('truncated', 'truncated')
-    assert.equal(Buffer.from((await app.blobs.readWhole(place))!.content).toString(), text)
+    assert.equal(Buffer.from((await app.blobs.readWhole(reference))!.content).toString(), text)
   })
 
-  it('gives no other version to a read that broke off', async () => {
-    const place = fresh()
-    await truth.create(place, 'old'.repeat(100_000))
-    const { etag } = (await truth.head(place))!
+  it('resumes a read only with the same version', async () => {
+    const reference = fresh()
+    await truth.create(reference, 'old'.repeat(100_000))
+    const { etag } = (await truth.head(reference))!
     faulty.next('truncated')
-    const pieces = app.blobs.read(place, etag)[Symbol.asyncIterator]()
+    const pieces = app.blobs.read(reference, etag)[Symbol.asyncIterator]()
     await pieces.next()
-    await truth.replace(place, 'new'.repeat(100_000), etag)
+    await truth.replace(reference, 'new'.repeat(100_000), etag)
     const rest = async () => {
       while (!(await pieces.next()).done);
     }
     await assert.rejects(rest(), { name: 'BlobChanged' })
   })
 
-  it('is given up after five refusals, with a sentence that says which', async () => {
-    const place = fresh()
+  it('fails after five refusals, and names them', async () => {
+    const reference = fresh()
     faulty.next('busy', 'busy', 'busy', 'busy', 'busy')
-    await assert.rejects(app.blobs.create(place, 'x'), {
+    await assert.rejects(app.blobs.create(reference, 'x'), {
       name: 'StorageError',
       code: 'ServerBusy',
-      message: `the storage did not create the blob ${place.container}/${place.path}: status 503, ServerBusy`,
+      message: `could not create the blob ${reference.container}/${reference.path}: status 503, ServerBusy`,
     })
     faulty.next('throttled', 'throttled', 'throttled', 'throttled', 'throttled')
     await assert.rejects(app.queues.send('split', { jobId: 'a' }), {
       code: 'TooManyRequests',
-      message: 'the storage did not take a message for the queue scoring-job-split: status 429, TooManyRequests',
+      message: 'could not send a message to the queue scoring-job-split: status 429, TooManyRequests',
     })
-    assert.equal(await textOf(place), undefined)
+    assert.equal(await textOf(reference), undefined)
   })
 
-  it('has every message that it was sent, some of them twice', async () => {
+  it('sends every message at least once', async () => {
     faulty.setRate(0.2)
     const sent = Array.from({ length: 40 }, (_, chunk) => chunk)
     const outcomes = await Promise.allSettled(sent.map(chunk => app.queues.send('chunk', { jobId: 'a', chunk })))
@@ -130,7 +130,7 @@ describe('storage with faults', () => {
     for (const chunk of sent) assert.ok(received.has(chunk) || outcomes[chunk]!.status === 'rejected', `chunk ${chunk}`)
   })
 
-  it('keeps the promises of the port, whatever fails in which order', async () => {
+  it('fulfils the port under random faults', async () => {
     faulty.setRate(
       0.2,
       faultKinds.filter(kind => kind !== 'late'),
@@ -144,9 +144,9 @@ describe('storage with faults', () => {
     let failed = 0
     await fc.assert(
       fc.asyncProperty(sequences, async operations => {
-        const place = fresh()
+        const reference = fresh()
         for (const kind of operations) {
-          if (await keepsPromise(kind, place)) given++
+          if (await keepsPromise(kind, reference)) given++
           else failed++
         }
       }),
@@ -157,33 +157,34 @@ describe('storage with faults', () => {
     assert.ok(given > 10 * failed, `${given} answers, ${failed} failures`)
   })
 
-  /** Nobody else writes the blob, so what may be there after a call follows from what was there before. @returns whether there was an answer */
-  async function keepsPromise(kind: string, place: BlobPlace): Promise<boolean> {
-    const old = await truth.readWhole(place)
-    const [oldText, etag] = [await textOf(place), old?.etag ?? '"0x8D0000000000000"']
+  /** No other process writes the blob, so its possible states follow from the state before the call. @returns whether there was an answer */
+  async function keepsPromise(kind: string, reference: BlobReference): Promise<boolean> {
+    const old = await truth.readWhole(reference)
+    const [oldText, etag] = [await textOf(reference), old?.etag ?? '"0x8D0000000000000"']
     const mine = `${kind} ${++count} ${'.'.repeat(2000)}`
     let answer: unknown
     try {
-      if (kind === 'create') answer = await app.blobs.create(place, mine)
-      if (kind === 'replace') answer = await app.blobs.replace(place, mine, etag)
-      if (kind === 'remove') answer = await app.blobs.remove(place)
-      if (kind === 'stage') answer = await app.blobs.stageBlock(place, blockId('b'), Buffer.from(mine))
+      if (kind === 'create') answer = await app.blobs.create(reference, mine)
+      if (kind === 'replace') answer = await app.blobs.replace(reference, mine, etag)
+      if (kind === 'remove') answer = await app.blobs.remove(reference)
+      if (kind === 'stage') answer = await app.blobs.stageBlock(reference, blockId('b'), Buffer.from(mine))
       if (kind === 'commit') {
-        await app.blobs.stageBlock(place, blockId('b'), Buffer.from(mine))
-        answer = await app.blobs.commitBlocks(place, [blockId('b')], {})
+        await app.blobs.stageBlock(reference, blockId('b'), Buffer.from(mine))
+        answer = await app.blobs.commitBlocks(reference, [blockId('b')], {})
       }
-      if (kind === 'head') answer = (await app.blobs.head(place))?.etag
-      if (kind === 'read') answer = await read(place, etag).catch(giveName)
-      if (kind === 'readWhole') answer = (await app.blobs.readWhole(place))?.content.toString()
+      if (kind === 'head') answer = (await app.blobs.head(reference))?.etag
+      if (kind === 'read') answer = await read(reference, etag).catch(giveName)
+      if (kind === 'readWhole') answer = (await app.blobs.readWhole(reference))?.content.toString()
       if (kind === 'list') {
         answer = []
-        for await (const { path } of app.blobs.list(place.container, place.path)) (answer as string[]).push(path)
+        for await (const { path } of app.blobs.list(reference.container, reference.path))
+          (answer as string[]).push(path)
       }
     } catch (error) {
       assert.ok(error instanceof StorageError, String(error))
       answer = error
     }
-    const text = await textOf(place)
+    const text = await textOf(reference)
     const [isAsBefore, isMine] = [text === oldText, text === mine]
     const hasFailed = answer instanceof StorageError
     if (kind === 'create') {
@@ -203,7 +204,7 @@ describe('storage with faults', () => {
         ['head', old?.etag],
         ['read', oldText ?? 'BlobGone'],
         ['readWhole', oldText],
-        ['list', old ? [place.path] : []],
+        ['list', old ? [reference.path] : []],
       ])
       if (!hasFailed) assert.deepEqual(answer, expected.get(kind))
     }

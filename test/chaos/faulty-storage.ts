@@ -42,7 +42,7 @@ export interface FaultyStorage {
  * the path and not the host, so requests go through as they are.
  *
  * @param connectionString  of a storage with http endpoints, such as Azurite
- * @param seed  of chance; the order in which requests come is not in its hands
+ * @param seed  of the faults; it does not determine the order of requests
  */
 export async function startFaultyStorage(connectionString: string, seed: number): Promise<FaultyStorage> {
   const faults = new Faults(seed)

@@ -26,7 +26,7 @@ async function pythonWithQueues(): Promise<readonly [string, ...string[]] | { mi
   return 'missing' in found ? found : [found.python]
 }
 
-describe('POST /jobs, queue scoring-jobs: a batch job, row by row what HTTP scoring gives', () => {
+describe('POST /jobs, queue scoring-jobs: a batch job with the predictions of HTTP scoring', () => {
   let app: RunningApp
   let storage: string
   let blobs: BlobServiceClient
@@ -69,11 +69,11 @@ describe('POST /jobs, queue scoring-jobs: a batch job, row by row what HTTP scor
     assert.deepEqual(lines, expected)
   }
 
-  it('is submitted and followed with curl', async test => {
+  it('is submitted and polled with curl', async test => {
     if (!(await works('curl', '--version'))) return test.skip('curl is not installed')
-    const order = JSON.stringify({ input: { blob: 'input/flowers.jsonl' } })
+    const submission = JSON.stringify({ input: { blob: 'input/flowers.jsonl' } })
     const url = `${app.url}/api/v1/service/iris/jobs`
-    const { code, stdout, stderr } = await run('sh', source('curl/job.sh'), url, await app.keyOf('iris'), order)
+    const { code, stdout, stderr } = await run('sh', source('curl/job.sh'), url, await app.keyOf('iris'), submission)
     assert.equal(code, 0, stderr)
     await requireAnswersOfHttp(JSON.parse(stdout))
   })
@@ -84,13 +84,13 @@ describe('POST /jobs, queue scoring-jobs: a batch job, row by row what HTTP scor
     const [program, ...options] = python
     const headers = { authorization: `Bearer ${await app.keyOf('iris')}` }
     for (const [jobId, ...encoding] of [['as-text'], ['in-base64', 'base64']] as const) {
-      const order = JSON.stringify({ jobId, service: 'iris', input: { blob: 'input/flowers.jsonl' } })
+      const submission = JSON.stringify({ jobId, service: 'iris', input: { blob: 'input/flowers.jsonl' } })
       const { code, stderr } = await run(
         program,
         ...options,
         source('python/submit_job.py'),
         storage,
-        order,
+        submission,
         ...encoding,
       )
       assert.equal(code, 0, stderr)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
-import { BlobChanged, BlobGone, type BlobPlace, type BlobStore, type ByteRange } from '../../src/jobs/blob-store.ts'
+import { BlobChanged, BlobGone, type BlobReference, type BlobStore, type ByteRange } from '../../src/jobs/blob-store.ts'
 import { startStorage } from '../support/azurite-storage.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 
@@ -42,26 +42,28 @@ for (const { name, open } of stores) {
     let store: BlobStore
     let count = 0
     /** A blob that no other fact uses. */
-    const fresh = (path = 'blob'): BlobPlace => ({ container: 'facts', path: `${++count}/${path}` })
-    const etagOf = async (place: BlobPlace) => (await store.head(place))!.etag
-    const textOf = async (place: BlobPlace) => Buffer.from((await store.readWhole(place))!.content).toString()
-    const read = async (place: BlobPlace, range?: ByteRange) => gather(store.read(place, await etagOf(place), range))
+    const fresh = (path = 'blob'): BlobReference => ({ container: 'facts', path: `${++count}/${path}` })
+    const etagOf = async (reference: BlobReference) => (await store.head(reference))!.etag
+    const textOf = async (reference: BlobReference) =>
+      Buffer.from((await store.readWhole(reference))!.content).toString()
+    const read = async (reference: BlobReference, range?: ByteRange) =>
+      gather(store.read(reference, await etagOf(reference), range))
     beforeAll(async () => {
       store = await open()
     })
 
-    it('knows nothing of what nobody wrote, in a container that nobody made', async () => {
-      const place = { container: 'nowhere', path: 'a/b' }
-      assert.equal(await store.head(place), undefined)
-      assert.equal(await store.readWhole(place), undefined)
+    it('returns nothing for blobs and containers that do not exist', async () => {
+      const reference = { container: 'nowhere', path: 'a/b' }
+      assert.equal(await store.head(reference), undefined)
+      assert.equal(await store.readWhole(reference), undefined)
       assert.deepEqual(await all(store.list('nowhere', '')), [])
-      assert.equal(await store.replace(place, 'x', '"0x8D0000000000000"'), false)
-      await store.remove(place)
-      assert.equal(await store.commitBlocks(place, [blockId('a')], {}), 'missing')
-      await assert.rejects(gather(store.read(place, '"0x8D0000000000000"')), BlobGone)
+      assert.equal(await store.replace(reference, 'x', '"0x8D0000000000000"'), false)
+      await store.remove(reference)
+      assert.equal(await store.commitBlocks(reference, [blockId('a')], {}), 'missing')
+      await assert.rejects(gather(store.read(reference, '"0x8D0000000000000"')), BlobGone)
     })
 
-    it('makes the container of the first blob, the first block and the first blob without blocks', async () => {
+    it('creates a missing container for the first blob, block or commit', async () => {
       assert.equal(await store.create({ container: 'made-by-create', path: 'a' }, 'x'), true)
       const staged = { container: 'made-by-block', path: 'a' }
       await store.stageBlock(staged, blockId('a'), bytes('x'))
@@ -69,90 +71,90 @@ for (const { name, open } of stores) {
       assert.equal(await store.commitBlocks({ container: 'made-by-commit', path: 'a' }, [], {}), 'committed')
     })
 
-    it('gives back what was created, with its metadata and the time', async () => {
-      const place = fresh()
+    it('returns a created blob with its metadata and time', async () => {
+      const reference = fresh()
       const begun = Date.now()
       const metadata = { rows: '007', ratio: '1e3', is_last: 'true', note: 'a <b> & "c"' }
-      assert.equal(await store.create(place, 'schlüssel ☃', metadata), true)
-      const head = (await store.head(place))!
+      assert.equal(await store.create(reference, 'schlüssel ☃', metadata), true)
+      const head = (await store.head(reference))!
       assert.deepEqual(head, { bytes: 14, etag: head.etag, metadata, modifiedAt: head.modifiedAt })
       assert.ok(head.modifiedAt >= begun - 1000 && head.modifiedAt <= Date.now() + 1000)
-      const whole = (await store.readWhole(place))!
+      const whole = (await store.readWhole(reference))!
       assert.deepEqual({ ...whole, content: textOfBytes(whole.content) }, { ...head, content: 'schlüssel ☃' })
       const { etag: _, ...listed } = head
-      const list = await all(store.list(place.container, place.path))
-      assert.deepEqual(list, [{ path: place.path, ...listed }])
+      const list = await all(store.list(reference.container, reference.path))
+      assert.deepEqual(list, [{ path: reference.path, ...listed }])
     })
 
-    it('creates once: what is there stays as it is', async () => {
-      const place = fresh()
-      const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(text => store.create(place, text, { by: text })))
+    it('creates once, and does not overwrite', async () => {
+      const reference = fresh()
+      const outcomes = await Promise.all(['a', 'b', 'c', 'd'].map(text => store.create(reference, text, { by: text })))
       assert.equal(outcomes.filter(isCreated => isCreated).length, 1)
       const winner = ['a', 'b', 'c', 'd'][outcomes.indexOf(true)]!
-      assert.equal(await textOf(place), winner)
-      assert.equal(await store.create(place, 'later'), false)
-      assert.deepEqual((await store.head(place))!.metadata, { by: winner })
+      assert.equal(await textOf(reference), winner)
+      assert.equal(await store.create(reference, 'later'), false)
+      assert.deepEqual((await store.head(reference))!.metadata, { by: winner })
     })
 
-    it('takes names and contents of any kind', async () => {
+    it('accepts names and contents of any kind', async () => {
       for (const path of ['a b/ü%41#?.csv', "it's+100%25/=&;.jsonl", '☃/日本', '_active/x..y']) {
-        const place = fresh(path)
+        const reference = fresh(path)
         const content = Buffer.from([0, 255, 13, 10, 128])
-        await store.create(place, new Uint8Array([7, ...content, 7]).subarray(1, 6))
-        assert.deepEqual(Buffer.from((await store.readWhole(place))!.content), content, path)
+        await store.create(reference, new Uint8Array([7, ...content, 7]).subarray(1, 6))
+        assert.deepEqual(Buffer.from((await store.readWhole(reference))!.content), content, path)
         const paths = (await all(store.list('facts', `${count}/`))).map(blob => blob.path)
-        assert.deepEqual(paths, [place.path])
+        assert.deepEqual(paths, [reference.path])
       }
     })
 
-    it('replaces only the version that was named', async () => {
-      const place = fresh()
-      await store.create(place, 'first')
-      const etag = await etagOf(place)
-      const outcomes = await Promise.all(['a', 'b', 'c'].map(text => store.replace(place, text, etag)))
+    it('replaces only the named version', async () => {
+      const reference = fresh()
+      await store.create(reference, 'first')
+      const etag = await etagOf(reference)
+      const outcomes = await Promise.all(['a', 'b', 'c'].map(text => store.replace(reference, text, etag)))
       assert.equal(outcomes.filter(isReplaced => isReplaced).length, 1)
-      assert.equal(await textOf(place), ['a', 'b', 'c'][outcomes.indexOf(true)])
-      assert.notEqual(await etagOf(place), etag)
+      assert.equal(await textOf(reference), ['a', 'b', 'c'][outcomes.indexOf(true)])
+      assert.notEqual(await etagOf(reference), etag)
       assert.equal(await store.replace(fresh(), 'x', etag), false)
     })
 
-    it('removes a blob, and is content when it is gone', async () => {
-      const place = fresh()
-      await store.create(place, 'x')
-      await store.remove(place)
-      await store.remove(place)
-      assert.equal(await store.head(place), undefined)
-      assert.equal(await store.create(place, 'again'), true)
+    it('removes a blob, also one that is gone', async () => {
+      const reference = fresh()
+      await store.create(reference, 'x')
+      await store.remove(reference)
+      await store.remove(reference)
+      assert.equal(await store.head(reference), undefined)
+      assert.equal(await store.create(reference, 'again'), true)
     })
 
     it('reads ranges of bytes, also beyond the end', async () => {
-      const place = fresh()
-      await store.create(place, '0123456789')
-      assert.equal(await read(place), '0123456789')
-      assert.equal(await read(place, { start: 3 }), '3456789')
-      assert.equal(await read(place, { start: 3, end: 5 }), '34')
-      assert.equal(await read(place, { start: 8, end: 50 }), '89')
-      assert.equal(await read(place, { start: 4, end: 4 }), '')
-      assert.equal(await read(place, { start: 10 }), '')
-      assert.equal(await read(place, { start: 11, end: 12 }), '')
+      const reference = fresh()
+      await store.create(reference, '0123456789')
+      assert.equal(await read(reference), '0123456789')
+      assert.equal(await read(reference, { start: 3 }), '3456789')
+      assert.equal(await read(reference, { start: 3, end: 5 }), '34')
+      assert.equal(await read(reference, { start: 8, end: 50 }), '89')
+      assert.equal(await read(reference, { start: 4, end: 4 }), '')
+      assert.equal(await read(reference, { start: 10 }), '')
+      assert.equal(await read(reference, { start: 11, end: 12 }), '')
       const empty = fresh()
       await store.create(empty, '')
       assert.equal(await read(empty), '')
       assert.equal((await store.readWhole(empty))!.bytes, 0)
     })
 
-    it('reads the version that was asked for, or none', async () => {
-      const place = fresh()
-      await store.create(place, 'the long old one')
-      const etag = await etagOf(place)
-      await store.replace(place, 'new', etag)
-      await assert.rejects(gather(store.read(place, etag)), BlobChanged)
-      await assert.rejects(gather(store.read(place, etag, { start: 9 })), BlobChanged)
-      await store.remove(place)
-      await assert.rejects(gather(store.read(place, etag)), BlobGone)
+    it('reads only the requested version', async () => {
+      const reference = fresh()
+      await store.create(reference, 'the long old one')
+      const etag = await etagOf(reference)
+      await store.replace(reference, 'new', etag)
+      await assert.rejects(gather(store.read(reference, etag)), BlobChanged)
+      await assert.rejects(gather(store.read(reference, etag, { start: 9 })), BlobChanged)
+      await store.remove(reference)
+      await assert.rejects(gather(store.read(reference, etag)), BlobGone)
     })
 
-    it('lists by name, whatever came first', async () => {
+    it('lists by name, not by time', async () => {
       const prefix = `${fresh().path}/`
       const names = ['b', 'a/2', 'a/10', 'B', 'a', 'a.c', 'ab', '_x', '0']
       for (const each of names) await store.create({ container: 'facts', path: prefix + each }, each)
@@ -163,49 +165,49 @@ for (const { name, open } of stores) {
       assert.deepEqual(await paths(`${prefix}a/`), ['a/10', 'a/2'])
     })
 
-    it('puts a blob together of staged blocks, in the order of the commit', async () => {
-      const place = fresh()
-      for (const id of ['c', 'a', 'unused', 'b']) await store.stageBlock(place, blockId(id), bytes(`<${id}>`))
-      assert.equal(await store.head(place), undefined)
-      assert.deepEqual(await all(store.list('facts', place.path)), [])
+    it('commits staged blocks in the order of the commit', async () => {
+      const reference = fresh()
+      for (const id of ['c', 'a', 'unused', 'b']) await store.stageBlock(reference, blockId(id), bytes(`<${id}>`))
+      assert.equal(await store.head(reference), undefined)
+      assert.deepEqual(await all(store.list('facts', reference.path)), [])
       const ids = ['b', 'a', 'c', 'a'].map(blockId)
-      assert.equal(await store.commitBlocks(place, ids, { scoringjob: 'nightly-1' }), 'committed')
-      assert.equal(await textOf(place), '<b><a><c><a>')
-      assert.deepEqual((await store.head(place))!.metadata, { scoringjob: 'nightly-1' })
-      assert.equal(await store.commitBlocks(place, ids, {}), 'exists')
-      assert.equal(await store.commitBlocks(place, [blockId('unknown')], {}), 'exists')
+      assert.equal(await store.commitBlocks(reference, ids, { scoringjob: 'nightly-1' }), 'committed')
+      assert.equal(await textOf(reference), '<b><a><c><a>')
+      assert.deepEqual((await store.head(reference))!.metadata, { scoringjob: 'nightly-1' })
+      assert.equal(await store.commitBlocks(reference, ids, {}), 'exists')
+      assert.equal(await store.commitBlocks(reference, [blockId('unknown')], {}), 'exists')
     })
 
-    it('takes the block that was staged last under an id', async () => {
-      const place = fresh()
-      await store.stageBlock(place, blockId('a'), bytes('first'))
-      await store.stageBlock(place, blockId('a'), bytes('second'))
-      await store.commitBlocks(place, [blockId('a')], {})
-      assert.equal(await textOf(place), 'second')
+    it('uses the last block that was staged under an id', async () => {
+      const reference = fresh()
+      await store.stageBlock(reference, blockId('a'), bytes('first'))
+      await store.stageBlock(reference, blockId('a'), bytes('second'))
+      await store.commitBlocks(reference, [blockId('a')], {})
+      assert.equal(await textOf(reference), 'second')
     })
 
-    it('forgets the blocks of everybody when anybody commits', async () => {
-      const place = fresh()
-      await store.stageBlock(place, blockId('theirs'), bytes('theirs'))
-      await store.stageBlock(place, blockId('ours'), bytes('ours'))
-      await store.commitBlocks(place, [blockId('theirs')], {})
-      await store.remove(place)
-      assert.equal(await store.commitBlocks(place, [blockId('ours')], {}), 'missing')
+    it('drops all other staged blocks with a commit', async () => {
+      const reference = fresh()
+      await store.stageBlock(reference, blockId('theirs'), bytes('theirs'))
+      await store.stageBlock(reference, blockId('ours'), bytes('ours'))
+      await store.commitBlocks(reference, [blockId('theirs')], {})
+      await store.remove(reference)
+      assert.equal(await store.commitBlocks(reference, [blockId('ours')], {}), 'missing')
     })
 
     it('commits nothing when one block is missing', async () => {
-      const place = fresh()
-      await store.stageBlock(place, blockId('a'), bytes('a'))
-      assert.equal(await store.commitBlocks(place, [blockId('a'), blockId('b')], {}), 'missing')
-      assert.equal(await store.head(place), undefined)
-      await store.stageBlock(place, blockId('b'), bytes('b'))
-      assert.equal(await store.commitBlocks(place, [blockId('a'), blockId('b')], {}), 'committed')
+      const reference = fresh()
+      await store.stageBlock(reference, blockId('a'), bytes('a'))
+      assert.equal(await store.commitBlocks(reference, [blockId('a'), blockId('b')], {}), 'missing')
+      assert.equal(await store.head(reference), undefined)
+      await store.stageBlock(reference, blockId('b'), bytes('b'))
+      assert.equal(await store.commitBlocks(reference, [blockId('a'), blockId('b')], {}), 'committed')
     })
 
-    it('refuses blocks of one blob whose ids are not equally long', async () => {
-      const place = fresh()
-      await store.stageBlock(place, blockId('a'), bytes('a'))
-      await assert.rejects(store.stageBlock(place, Buffer.from('much longer').toString('base64'), bytes('b')))
+    it('refuses blocks of one blob whose ids differ in length', async () => {
+      const reference = fresh()
+      await store.stageBlock(reference, blockId('a'), bytes('a'))
+      await assert.rejects(store.stageBlock(reference, Buffer.from('much longer').toString('base64'), bytes('b')))
     })
   })
 }
@@ -215,7 +217,7 @@ function textOfBytes(content: Uint8Array): string {
 }
 
 /**
- * One call, on one of three blobs; versions are those that were seen so far, by their place in that order. A blob that
+ * One call, on one of three blobs; versions are those that were seen so far, by their reference in that order. A blob that
  * has staged blocks is only committed: by its documentation Azure drops them for a new blob, while Azurite refuses one.
  */
 const operation = fc.record({
@@ -227,8 +229,8 @@ const operation = fc.record({
 })
 type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never
 
-describe('the double of the blob store', () => {
-  it('answers as Azurite does, whatever is called in which order', async () => {
+describe('MemoryBlobStore', () => {
+  it('answers like Azurite for any sequence of calls', async () => {
     const real = await azurite()
     let run = 0
     const sequences = fc.array(operation, { minLength: 1, maxLength: 20 })
@@ -257,23 +259,23 @@ async function play(store: BlobStore, container: string, operations: readonly Op
   }
   const outcomes: unknown[] = []
   for (const { kind, blob, text, version } of operations) {
-    const place = { container, path: blob }
+    const reference = { container, path: blob }
     const etag = versions.at(-1 - version) ?? '"0x8D0000000000000"'
     const hasBlocks = blob === 'blocks'
-    if (kind === 'create' && !hasBlocks) outcomes.push(await store.create(place, text, { text }))
-    if (kind === 'replace') outcomes.push(await store.replace(place, text, etag))
-    if (kind === 'remove' && !hasBlocks) outcomes.push(await store.remove(place))
-    if (kind === 'stage' && hasBlocks) outcomes.push(await store.stageBlock(place, blockId(text), bytes(text)))
+    if (kind === 'create' && !hasBlocks) outcomes.push(await store.create(reference, text, { text }))
+    if (kind === 'replace') outcomes.push(await store.replace(reference, text, etag))
+    if (kind === 'remove' && !hasBlocks) outcomes.push(await store.remove(reference))
+    if (kind === 'stage' && hasBlocks) outcomes.push(await store.stageBlock(reference, blockId(text), bytes(text)))
     if (kind === 'commit' && hasBlocks) {
       const ids = ['x', 'yy', 'zzz'].slice(0, version).map(blockId)
-      outcomes.push(await store.commitBlocks(place, ids, { text }))
+      outcomes.push(await store.commitBlocks(reference, ids, { text }))
     }
     if (kind === 'head') {
-      const head = await store.head(place)
+      const head = await store.head(reference)
       outcomes.push(head && [head.bytes, head.metadata, known(head.etag)])
     }
     if (kind === 'read') {
-      outcomes.push(await gather(store.read(place, etag, { start: version })).catch(error => error.name))
+      outcomes.push(await gather(store.read(reference, etag, { start: version })).catch(error => error.name))
     }
     if (kind === 'list') {
       const list = await all(store.list(container, ''))

@@ -8,7 +8,7 @@ import { type Fault, startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { skipFor } from '../support/skip-for.ts'
 import { storeOfDouble } from '../support/store-of-double.ts'
 
-const caller = { clientAddress: () => '203.0.113.7', isProbe: false }
+const caller = { clientAddress: () => '203.0.113.7', isDryRun: false }
 
 describe('KeyVaultSecretStore: keys in a vault, read with the real client', skipFor(noOpenssl), () => {
   it('rotate a hundred times under load without a 401, and outlive every kind of outage', async test => {
@@ -20,7 +20,7 @@ describe('KeyVaultSecretStore: keys in a vault, read with the real client', skip
     const keys = new ServiceKeys(['iris', 'keyless'], { store, clock: systemClock, random: Math.random, log: () => {} })
     test.onTestFinished(() => keys.stop())
     await keys.load()
-    const iris = keys.authorizerOf('iris')
+    const iris = keys.authorizer('iris')
     let isRunning = true
     let requestCount = 0
     const client = async () => {
@@ -49,7 +49,7 @@ describe('KeyVaultSecretStore: keys in a vault, read with the real client', skip
     isRunning = false
     await clients
     assert.ok(requestCount > 400, `${requestCount}`)
-    await assert.rejects(async () => keys.authorizerOf('keyless').authorize('Bearer x', caller), {
+    await assert.rejects(async () => keys.authorizer('keyless').authorize('Bearer x', caller), {
       code: 'KEYS_UNAVAILABLE',
     })
   })

@@ -66,7 +66,7 @@ for (const { name, open } of storages) {
       for (const cleanUp of cleanUps.reverse()) await cleanUp()
     })
 
-    it('makes the queue, and hands over the message as plain JSON', async () => {
+    it('creates the queue, and sends the message as plain JSON', async () => {
       const messages: JobMessage[] = [
         { jobId: 'nightly-1', chunk: 41, poisoned: 2, isRevival: true },
         { jobId: 'a&<b>"\'☃' },
@@ -84,14 +84,14 @@ for (const { name, open } of storages) {
       assert.deepEqual(await opened.receive(jobQueues.chunk), [])
     })
 
-    it('keeps queues apart', async () => {
+    it('does not mix queues', async () => {
       await opened.queues.send('finish', { jobId: 'of-finish' })
       await opened.queues.send('split', { jobId: 'of-split' })
       const [split] = await opened.receive(jobQueues.split)
       assert.deepEqual(JSON.parse(split!.text), { jobId: 'of-split' })
     })
 
-    it('shows a delayed message only then', async () => {
+    it('delivers a delayed message only after its delay', async () => {
       await opened.queues.send('split', { jobId: 'later' }, 600)
       await opened.queues.send('split', { jobId: 'soon' }, 0.2)
       const received: Received[] = []
@@ -104,7 +104,7 @@ for (const { name, open } of storages) {
       )
     })
 
-    it('puts submissions back where people put theirs, as they are', async () => {
+    it('puts submissions back into their queue unchanged', async () => {
       const text = '{"waiting": 1, "submission": {"n": 9007199254740993, "name": "ä<&>"}}'
       await opened.queues.sendBack(text, 0)
       assert.deepEqual(
@@ -119,7 +119,7 @@ for (const { name, open } of storages) {
       assert.equal(await opened.expiryYear(jobQueues.finish), 9999)
     })
 
-    it('takes no message longer than 64 KiB', async () => {
+    it('refuses a message longer than 64 KiB', async () => {
       await assert.rejects(opened.queues.send('finish', { jobId: 'x'.repeat(65_536) }), /64 KiB|65536/)
     })
   })

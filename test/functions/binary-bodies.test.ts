@@ -150,7 +150,7 @@ describe('POST /score: tensors that come as bytes', () => {
     assert.deepEqual(await failureOf(await app.score('wide', body, { 'content-type': 'Text/CSV; header=present' })), [
       415,
       'CONTENT_TYPE_UNSUPPORTED',
-      `${expects}; "text/csv" came, also taken: application/x-npy, application/octet-stream`,
+      `${expects}; received "text/csv". Also accepted: application/x-npy, application/octet-stream`,
     ])
   })
 })
@@ -275,7 +275,10 @@ describe('POST /score: the digits service', () => {
 
   it('says which types it takes, and goes on', async () => {
     const [, , message] = await failureOf(await app.score('digits', whole(), { 'content-type': 'text/csv' }))
-    assert.match(message, /^Expects Content-Type to be application\/json; "text\/csv" came, also taken: image\/png, /)
+    assert.match(
+      message,
+      /^Expects Content-Type to be application\/json; received "text\/csv"\. Also accepted: image\/png, /,
+    )
     assert.equal(await (await app.score('digits', greyPng([[255]]), png)).status, 200)
   })
 })

@@ -85,17 +85,17 @@ describe('GET /docs: the page of a service', () => {
     assert.doesNotMatch(String(body), /<script(?![^>]* src=)|<style| style=| on\w+=/i)
   })
 
-  it('tells nothing but the name when the document is for callers with a key', async () => {
+  it('shows only the name when the document is protected', async () => {
     const page = await call('/api/v1/service/private/docs')
     const expected = String((await call(named)).body)
       .replaceAll('first', 'private')
-      .replace('<body>', '<body data-locked>')
+      .replace('<body>', '<body data-protected>')
     assert.deepEqual([page.status, String(page.body)], [200, expected])
     assert.deepEqual(codeOf(await call('/api/v1/service/private/swagger.json')), [401, 'BEARER_MISSING'])
   })
 
-  it('asks for no key where there is none', async () => {
-    assert.doesNotMatch(String((await call('/api/v1/service/open/docs')).body), /data-locked/)
+  it('asks for no key if the service is public', async () => {
+    assert.doesNotMatch(String((await call('/api/v1/service/open/docs')).body), /data-protected/)
   })
 
   it('is there for a service that could not be loaded, so that it can say so', async () => {

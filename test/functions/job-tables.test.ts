@@ -36,7 +36,7 @@ const recordsOf = ({ inputs }: Case) =>
     Object.fromEntries(Object.entries(inputs).map(([name, { values }]) => [name, values[row]?.[0] as string | number])),
   )
 
-describe('POST /jobs: tables that jobs are given', () => {
+describe('POST /jobs: batch jobs of CSV and Parquet', () => {
   let app: RunningApp
   let blobs: BlobServiceClient
   let queues: QueueServiceClient
@@ -137,7 +137,7 @@ describe('POST /jobs: tables that jobs are given', () => {
     assert.deepEqual([job.status, job.error?.code], ['Failed', 'INPUT_HAS_NO_HEADER'])
   })
 
-  it('have missing values, which models get as NaN', async () => {
+  it('read missing values as NaN', async () => {
     const records = recordsOf(imputer)
     const names = Object.keys(imputer.inputs)
     for (const [index, missing] of ['', 'NA', 'nan', '<NA>'].entries()) {
@@ -155,7 +155,7 @@ describe('POST /jobs: tables that jobs are given', () => {
     assert.match(refused ?? '', /ROW_NOT_A_NUMBER/)
   })
 
-  it('keep NaN apart from infinities, in CSV and in a Parquet file that pyarrow wrote', async () => {
+  it('distinguish NaN and infinities, in CSV and in Parquet written by pyarrow', async () => {
     const { predictions } = await run('wide', 'odd.csv', 'a,b,c\n,inf,-Infinity\n1,2,3\n')
     assert.deepEqual(predictions, ['[NaN, Infinity, -Infinity]', '[1.0, 2.0, 3.0]'])
     const parquet = await readFile('test/fixtures/parquet/types.parquet')
@@ -164,7 +164,7 @@ describe('POST /jobs: tables that jobs are given', () => {
     assert.deepEqual(read.predictions, ['[1.5, 0.5, 0.1]', '[NaN, NaN, NaN]', '[-0.0, NaN, -Infinity]'])
   })
 
-  it('have columns that service.json or the job names', async () => {
+  it('use the column names of service.json or of the job', async () => {
     const csv = 'c,id,a,b\n3,7,1,2\n'
     assert.deepEqual((await run('named', 'named.csv', csv)).predictions, ['[1.0, 2.0, 3.0]'])
     assert.deepEqual((await run('named', 'named.jsonl', '{"b": 2, "c": 3, "a": 1}\n')).predictions, ['[1.0, 2.0, 3.0]'])
@@ -172,19 +172,19 @@ describe('POST /jobs: tables that jobs are given', () => {
     assert.deepEqual((await run('wide', 'by-job.csv', csv, { columns })).predictions, ['[3.0, 2.0, 1.0]'])
     const { job } = await run('named', 'others.csv', 'A,b,d\n1,2,3\n')
     assert.equal(job.error?.code, 'INPUT_COLUMNS_UNFIT')
-    assert.match(job.error?.message ?? '', /missing: "a" \(is it "A"\?\), "c".*; unknown: "A", "d"$/)
+    assert.match(job.error?.message ?? '', /missing: "a" \(did you mean "A"\?\), "c".*; unknown: "A", "d"$/)
   })
 
-  it('come inline with NaN and infinities as Python writes them, and with no number that is one too large', async () => {
+  it("accept inline NaN and infinities in Python's spelling, and refuse numbers that are too large", async () => {
     const rows = '[[NaN, Infinity, 1], [null, 2, 3], [1e400, 2, 3]]'
-    const order = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
+    const submission = `{"jobId": "inline", "service": "wide", "input": {"rows": ${rows}}}`
     const response = await fetch(`${app.url}/api/v1/service/wide/jobs`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: order,
+      body: submission,
     })
     assert.equal(response.status, 202)
-    await queues.getQueueClient('scoring-jobs').sendMessage(order.replace('inline', 'inline-message'))
+    await queues.getQueueClient('scoring-jobs').sendMessage(submission.replace('inline', 'inline-message'))
     for (const jobId of ['inline', 'inline-message']) {
       while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)
       const { output } = await endOf('wide', jobId)
@@ -197,8 +197,8 @@ describe('POST /jobs: tables that jobs are given', () => {
   })
 
   it.each([
-    [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: is for CSV only/],
-    [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: is for CSV and Parquet only/],
+    [{ blob: 'input/a.jsonl', header: false }, {}, /^input\.header: applies to CSV only/],
+    [{ rows: [[1]], columns: ['a'] }, {}, /^input\.columns: applies to CSV and Parquet only/],
     [{ blob: 'input/a.csv', columns: ['a', 'a'] }, {}, /^input\.columns: must not name a column twice/],
     [
       { blob: 'input/a\u2029/../../private/x.csv' },
@@ -206,24 +206,24 @@ describe('POST /jobs: tables that jobs are given', () => {
       /^input\.blob: must be .*: a segment of its path is "\.\."|U\+2029/,
     ],
     [{ blob: 'input/a.csv' }, { blob: 'output/a.parquet' }, /^output\.blob: ends with "\.parquet"/],
-  ] as const)('are refused where their submission makes no sense: %j', async (input, output, message) => {
+  ] as const)('refuse contradictory options of the input: %j', async (input, output, message) => {
     const response = await call('wide/jobs', { input, output })
     const answer = (await response.json()) as { code: string; message: string }
     assert.deepEqual([response.status, answer.code], [400, 'JOB_INVALID'], answer.message)
     assert.match(answer.message, message)
   })
 
-  it('have no more text than the operator allows, also when they are packed', async () => {
+  it('refuse text above SCORING_JOB_MAX_INPUT_BYTES, also compressed', async () => {
     const { gzipSync } = await import('node:zlib')
     const { job } = await run('wide', 'bomb.jsonl.gz', gzipSync('[1, 2, 3]\n'.repeat(200_000)))
     assert.deepEqual([job.status, job.error?.code], ['Failed', 'INPUT_TOO_LARGE'])
   })
 
-  it('come by messages whose lines end as on Windows, as text and in base64', async () => {
+  it('accept messages with Windows line ends, as text and as base64', async () => {
     await put('mail.csv', 'a,b,c\n1,2,3\n')
-    const order = JSON.stringify({ jobId: 'mail', service: 'wide', input: { blob: 'input/mail.csv' } })
-    const packed = Buffer.from(order).toString('base64').replace(/.{40}/g, '$&\r\n')
-    const plain = order.replace('"mail"', '"lines"').replaceAll(',', ',\r\n')
+    const submission = JSON.stringify({ jobId: 'mail', service: 'wide', input: { blob: 'input/mail.csv' } })
+    const packed = Buffer.from(submission).toString('base64').replace(/.{40}/g, '$&\r\n')
+    const plain = submission.replace('"mail"', '"lines"').replaceAll(',', ',\r\n')
     for (const text of [packed, plain]) await queues.getQueueClient('scoring-jobs').sendMessage(text)
     for (const jobId of ['mail', 'lines']) {
       while ((await call(`wide/jobs/${jobId}`)).status === 404) await delay(50)

@@ -77,7 +77,7 @@ describe('POST /jobs: batch jobs', () => {
       : `{"index": ${index}, "error": ${text}}`
   }
 
-  it('scores a CSV that was submitted over HTTP, row by row as HTTP does', async () => {
+  it('score a CSV from a submission over HTTP, with the predictions of HTTP scoring', async () => {
     const [first, second] = (await rowsOf('diabetes')) as number[][]
     const rows = Array.from({ length: 250 }, (_, index) => (index % 2 === 0 ? first : second) as number[])
     const csv = [rows[0]?.map((_, column) => `f${column}`), ...rows].map(row => row?.join(',')).join('\r\n')
@@ -98,14 +98,14 @@ describe('POST /jobs: batch jobs', () => {
       assert.deepEqual(JSON.parse(line), { ...JSON.parse(expected[index % 2] as string), index })
   })
 
-  it('takes a job from a message, and gives bad rows the errors that HTTP gives', async () => {
+  it('score the job of a message, with the errors of HTTP scoring for bad rows', async () => {
     const [good] = await rowsOf('digits')
     const rows = [good, [[1, 2]], 'seven', good]
     await put('images.jsonl', rows.map(row => JSON.stringify(row)).join('\n'))
-    const order = { jobId: 'by-queue', service: 'digits', input: { blob: 'input/images.jsonl' } }
+    const submission = { jobId: 'by-queue', service: 'digits', input: { blob: 'input/images.jsonl' } }
     await queues.createQueue('scoring-jobs')
     // Most clients of queues pack their messages in base64.
-    await queues.getQueueClient('scoring-jobs').sendMessage(Buffer.from(JSON.stringify(order)).toString('base64'))
+    await queues.getQueueClient('scoring-jobs').sendMessage(Buffer.from(JSON.stringify(submission)).toString('base64'))
     while ((await call('GET', 'digits/jobs/by-queue')).status === 404) await delay(50)
     const job = await endOf('digits', 'by-queue')
     assert.deepEqual([job.status, job.progress.succeeded, job.progress.failed], ['Completed', 2, 2])
@@ -116,7 +116,7 @@ describe('POST /jobs: batch jobs', () => {
     )
   })
 
-  it('keeps a message that is no submission as a failed job that says why', async () => {
+  it('store an invalid message as a failed job that says why', async () => {
     await queues.createQueue('scoring-jobs').catch(() => {})
     const { messageId } = await queues.getQueueClient('scoring-jobs').sendMessage('hello')
     while ((await call('GET', `iris/jobs/message-${messageId}`)).status === 404) await delay(50)
@@ -125,21 +125,21 @@ describe('POST /jobs: batch jobs', () => {
     assert.match(error?.message ?? '', /neither JSON/)
   })
 
-  it('scores rows that came inline, and writes a CSV when asked', async () => {
-    const order = { jobId: 'inline', input: { rows: [[5.1, 3.4, 1.5, 0.2]] }, output: { format: 'csv' } }
-    assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
+  it('score inline rows, and write a CSV on request', async () => {
+    const submission = { jobId: 'inline', input: { rows: [[5.1, 3.4, 1.5, 0.2]] }, output: { format: 'csv' } }
+    assert.equal((await call('POST', 'iris/jobs', submission)).status, 202)
     const job = await endOf('iris', 'inline')
     assert.equal(job.output.blob, 'jobs/iris/inline/predictions.csv')
     const [header, line] = (await read(job.output.blob)).split(/\r?\n/)
     assert.equal(header, 'index,prediction,error_code,error_message')
     assert.match(line ?? '', /^0,"\{""labels"": \[""setosa""\]/)
-    const again = await call('POST', 'iris/jobs', order)
+    const again = await call('POST', 'iris/jobs', submission)
     assert.deepEqual([again.status, again.headers.get('retry-after')], [200, null])
-    const other = await call('POST', 'iris/jobs', { ...order, maxRetries: 1 })
+    const other = await call('POST', 'iris/jobs', { ...submission, maxRetries: 1 })
     assert.deepEqual([other.status, ((await other.json()) as { code: string }).code], [409, 'JOB_ID_TAKEN'])
   })
 
-  it('lists the jobs of a service, and shows them to its callers only', async () => {
+  it('are listed by service, and shown to its callers only', async () => {
     const { jobs } = (await (await call('GET', 'iris/jobs?limit=1')).json()) as { jobs: Job[] }
     assert.equal(jobs.length, 1)
     assert.equal((await call('GET', 'diabetes/jobs/inline')).status, 404)
@@ -153,10 +153,10 @@ describe('POST /jobs: batch jobs', () => {
     }
   })
 
-  it('cancels a job that has not ended, and no other', async () => {
+  it('are cancelled if they have not ended', async () => {
     await put('many.jsonl', '[5.1, 3.4, 1.5, 0.2]\n'.repeat(50_000))
-    const order = { jobId: 'long', input: { blob: 'input/many.jsonl' } }
-    assert.equal((await call('POST', 'iris/jobs', order)).status, 202)
+    const submission = { jobId: 'long', input: { blob: 'input/many.jsonl' } }
+    assert.equal((await call('POST', 'iris/jobs', submission)).status, 202)
     const cancelled = await call('DELETE', 'iris/jobs/long')
     assert.ok([200, 202].includes(cancelled.status))
     assert.equal((await endOf('iris', 'long')).status, 'Canceled')
@@ -165,7 +165,7 @@ describe('POST /jobs: batch jobs', () => {
     assert.equal((await call('DELETE', 'iris/jobs/none')).status, 404)
   })
 
-  it('refuses a request without the key of the service, before the body is read', async () => {
+  it('are refused without the key of the service, before the body is read', async () => {
     const wrong = { authorization: `Bearer ${await app.keyOf('iris')}` }
     for (const [method, path] of [
       ['POST', 'diabetes/jobs'],
@@ -180,7 +180,7 @@ describe('POST /jobs: batch jobs', () => {
     assert.equal((await fetch(`${app.url}/api/v1/service/nobody/jobs`)).status, 404)
   })
 
-  it('says what is wrong with a submission', async () => {
+  it('explain invalid submissions', async () => {
     const cases: [unknown, number, string][] = [
       ['', 400, 'BODY_EMPTY'],
       ['{', 400, 'BODY_NOT_JSON'],
@@ -201,7 +201,7 @@ describe('POST /jobs: batch jobs', () => {
     assert.equal(text.status, 415)
   })
 
-  it('answers other methods as the other routes do', async () => {
+  it('refuse other methods like the other routes', async () => {
     assert.equal((await call('PUT', 'diabetes/jobs')).status, 405)
     assert.equal((await call('POST', 'diabetes/jobs/inline')).status, 405)
     const options = await call('OPTIONS', 'diabetes/jobs/inline')
@@ -216,12 +216,12 @@ describe('POST /jobs: batch jobs', () => {
 })
 
 describe('POST /jobs: batch jobs of an app without storage', () => {
-  it('are refused with a sentence', async test => {
+  it('are refused with the name of the setting', async test => {
     const app = await runApp(test)
     const response = await fetch(`${app.url}/api/v1/service/iris/jobs`, {
       headers: { authorization: `Bearer ${await app.keyOf('iris')}` },
     })
     assert.equal(response.status, 503)
-    assert.match(await response.text(), /no storage.*"JOBS_UNAVAILABLE"/)
+    assert.match(await response.text(), /AzureWebJobsStorage is not set.*"JOBS_UNAVAILABLE"/)
   })
 })

@@ -61,7 +61,7 @@ describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
     const store = await storeOfDouble(vault)
     const management = new KeyManagement(store, randomBytes)
     assert.equal(await score(keyOf('sut', 'secondary')), 200)
-    const fresh = await management.regenKey('sut', 'Secondary', AbortSignal.timeout(20_000))
+    const fresh = await management.regenKey({ service: 'sut', type: 'Secondary' }, AbortSignal.timeout(20_000))
     assert.equal(await score(fresh), 200)
     assert.equal(await score(keyOf('sut', 'primary')), 200)
     assert.equal(await score(keyOf('sut', 'secondary')), 401)
@@ -165,7 +165,7 @@ describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
     [{ KEY_VAULT_URL: 'https://localhost:8443' }, /KEY_VAULT_URL names this machine/],
     [
       { KEY_VAULT_URL: 'https://my-vault.vault.azure.net', SCORING_KEY_VAULT_TEST_TOKEN: 'x' },
-      /SCORING_KEY_VAULT_TEST_TOKEN are for a vault on localhost/,
+      /SCORING_KEY_VAULT_TEST_TOKEN are only for a vault on localhost/,
     ],
     [{ AZURE_FUNCTIONS_ENVIRONMENT: ' Development' }, /outside Development the keys live in Azure Key Vault/],
     [{ AZURE_FUNCTIONS_ENVIRONMENT: '' }, /outside Development the keys live in Azure Key Vault/],
@@ -176,8 +176,8 @@ describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
 
   it.for([
     ['', /secret sut-primary-key is empty/],
-    ['k'.repeat(31), /secret sut-primary-key is shorter than 32 characters/],
-    ['@Microsoft.KeyVault(SecretUri=https://a.vault.azure.net/secrets/b)', /is a reference nobody resolved/],
+    ['k'.repeat(31), /secret sut-primary-key has fewer than 32 characters/],
+    ['@Microsoft.KeyVault(SecretUri=https://a.vault.azure.net/secrets/b)', /is an unresolved Key Vault reference/],
   ] as const)('does not start when a key is %j', async ([value, message], test) => {
     const vault = await startKeyVaultDouble(test)
     vault.set('sut-primary-key', value)

@@ -170,7 +170,7 @@ describe('KeyAuthorizer in the app: a service with keys', () => {
     watch.used('half-a-secret')
     assert.equal((await score('wrong')).status, 401) // makes it read the file
     assert.equal((await score(sut.primary)).status, 200)
-    assert.match(app.output(), /\[sut\] keys cannot be read/)
+    assert.match(app.output(), /\[sut\] the keys cannot be read/)
     check()
   })
 })

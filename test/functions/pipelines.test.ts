@@ -159,7 +159,7 @@ describe('POST /score: a pipeline of stages', () => {
     assert.deepEqual(await score('gives-less', 'any'), [
       500,
       {
-        message: 'stage "size" takes "a" as float32[batch, 2], stage "half" gives float32[1, 1]',
+        message: 'stage "size" takes "a" as float32[batch, 2], stage "half" returns float32[1, 1]',
         code: 'STAGE_MISMATCH',
       },
     ])
@@ -167,7 +167,7 @@ describe('POST /score: a pipeline of stages', () => {
 
   it('is not loaded when that can be told beforehand, or a stage is not complete', () => {
     const reasons: [string, RegExp][] = [
-      ['does-not-fit', /^stage "size" takes "a" as float32\[batch, 3\], stage "negate" gives float32\[batch, 2\]$/],
+      ['does-not-fit', /^stage "size" takes "a" as float32\[batch, 3\], stage "negate" returns float32\[batch, 2\]$/],
       ['no-such-model', /stages\.1\.model: there is no model "other"; models: negate, size$/],
       ['asks-late', /^asks-late\/late\.ts exports input, which is for the first stage: only that sees the request$/],
     ]

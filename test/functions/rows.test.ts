@@ -215,7 +215,7 @@ describe('POST /score: rows of a request', () => {
     assert.deepEqual(await refusalOf('wide', { data: [{ a: 1, b: 2, c: 3 }] }), [
       400,
       'INPUT_TYPE_MISMATCH',
-      'row 0 is an object; the model takes rows that are lists of 3 values. It knows no names for them: "input": {"columns": […]} in service.json gives them some',
+      'row 0 is an object; the model takes rows that are lists of 3 values. To send objects, name the values of a row with "input": {"columns": […]} in service.json',
     ])
   })
 

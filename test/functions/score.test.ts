@@ -35,10 +35,10 @@ describe('POST /score: the sample services', () => {
   afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
-  const sampleOf = (service: string) => readFile(`models/${service}/sample.json`, 'utf8')
+  const readSample = (service: string) => readFile(`models/${service}/sample.json`, 'utf8')
 
   it('score the two published rows exactly as published', async () => {
-    const response = await app.score('diabetes', await sampleOf('diabetes'))
+    const response = await app.score('diabetes', await readSample('diabetes'))
     assert.equal(await response.text(), '[217.67978776218715, 224.78937091757172]')
     assert.equal(response.headers.get('content-type'), 'application/json')
     assert.equal(response.headers.get('x-ms-run-function-failed'), 'False')
@@ -73,7 +73,7 @@ describe('POST /score: the sample services', () => {
 
   it('give ten clients at once what they get alone', async () => {
     for (const service of ['diabetes', 'iris', 'digits']) {
-      const { data } = JSON.parse(await sampleOf(service)) as { data: unknown[] }
+      const { data } = JSON.parse(await readSample(service)) as { data: unknown[] }
       const bodies = Array.from({ length: 10 }, (_, index) =>
         JSON.stringify({ data: index % 2 ? data : [data[index % data.length]] }),
       )
@@ -87,7 +87,7 @@ describe('POST /score: the sample services', () => {
   })
 
   it('open with either key of theirs, and with no other', async () => {
-    const body = await sampleOf('diabetes')
+    const body = await readSample('diabetes')
     const status = async (headers: Record<string, string>) => {
       const response = await fetch(`${app.url}/api/v1/service/diabetes/score`, {
         method: 'POST',
@@ -145,7 +145,7 @@ describe('POST /score: the sample services', () => {
   })
 
   it('are JSON to a bare model where their type says nothing, as to an undecorated script of Azure ML; forms are not', async () => {
-    const body = await sampleOf('diabetes')
+    const body = await readSample('diabetes')
     const authorization = `Bearer ${await app.keyOf('diabetes')}`
     const scoreAs = async (type: string | undefined, more: Record<string, string> = {}) =>
       fetch(`${app.url}/api/v1/service/diabetes/score`, {
@@ -162,7 +162,7 @@ describe('POST /score: the sample services', () => {
   })
 
   it('take the last of duplicate keys, ignore further members, and keep __proto__ harmless', async () => {
-    const { data } = JSON.parse(await sampleOf('diabetes')) as { data: unknown }
+    const { data } = JSON.parse(await readSample('diabetes')) as { data: unknown }
     const body = `{"__proto__": {"data": 1}, "data": 1, "more": 2, "data": ${JSON.stringify(data)}}`
     assert.deepEqual(await jsonOf(await app.score('diabetes', body)), [217.67978776218715, 224.78937091757172])
   })

@@ -79,7 +79,7 @@ describe('TokenAuthorizer in the app: a service that takes tokens', () => {
     await app.settled()
     const token = key.sign(claimsOf(authority.url, Date.now()))
     assert.deepEqual(await outcomeOf(await ask(app, 'scores', token)), [503, 'TOKEN_KEYS_UNAVAILABLE', null, '1'])
-    assert.match(app.output(), /the keys that tokens are checked with cannot be fetched: .*: status 500/)
+    assert.match(app.output(), /the keys for checking tokens cannot be fetched: .*: status 500/)
     assert.ok(!app.output().includes(token.slice(0, 40)))
   })
 })

@@ -1,25 +1,23 @@
-import { planParquet } from '../../src/jobs/input/plan-parquet.ts'
-import { activePlace, jobFolder, placeOf, specPlace, statePlace } from '../../src/jobs/job-layout.ts'
-import { type JobLimits, jobLimits } from '../../src/jobs/job-limits.ts'
-import { firstState } from '../../src/jobs/job-records.ts'
-import type { JobSpec } from '../../src/jobs/job-spec.ts'
-import type { JobState } from '../../src/jobs/job-state.ts'
-import { createJobSteps } from '../../src/jobs/job-steps.ts'
-import type { JobTools } from '../../src/jobs/job-tools.ts'
-import type { JobSteps } from '../../src/jobs/jobs.ts'
-import { KnownJobs } from '../../src/jobs/known-jobs.ts'
+import { JobCache } from '../../src/jobs/job-cache.ts'
+import { activeBlob, jobFolder, parseBlobReference, specBlob, stateBlob } from '../../src/jobs/layout.ts'
+import { type JobLimits, jobLimits } from '../../src/jobs/limits.ts'
 import { type JobMessage, type JobQueue, jobQueues } from '../../src/jobs/message-queues.ts'
+import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
+import { firstState } from '../../src/jobs/records.ts'
 import type { RowResult } from '../../src/jobs/row-scorer.ts'
-import { ScoringLock } from '../../src/jobs/scoring-lock.ts'
+import { ScoringLock } from '../../src/jobs/score/scoring-lock.ts'
+import type { JobSpec } from '../../src/jobs/spec.ts'
+import type { JobState } from '../../src/jobs/state.ts'
+import { createJobSteps, type JobSteps, type StepTools } from '../../src/jobs/steps.ts'
 import { MemoryBlobStore } from '../support/memory-blob-store.ts'
 import { MemoryQueues } from '../support/memory-queues.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const jobId = 'nightly-1'
-/** As messages name it. */
+/** The job in messages. */
 export const job = { service: 'iris', jobId }
 export const folder = jobFolder(job.service, jobId)
-export const outputPlace = placeOf('output/predictions')
+export const outputReference = parseBlobReference('output/predictions')
 
 type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
   readonly format?: JobSpec['input']['format']
@@ -27,7 +25,7 @@ type JobChange = Partial<Omit<JobSpec, 'input' | 'output'>> & {
   readonly outputFormat?: JobSpec['output']['format']
 }
 
-/** One instance of the app over storage in memory, for one job; a row is what it answers, or a word that says what it does. */
+/** One instance of the app over storage in memory, with one job. A row is its own prediction, or a word for an effect. */
 export class JobBench {
   readonly clock = new VirtualClock()
   readonly store = new MemoryBlobStore({ now: () => this.clock.wallMs() })
@@ -36,14 +34,14 @@ export class JobBench {
   /** Rows of each call, as JSON. */
   readonly scored: string[][] = []
   digest = 'digest'
-  /** Stands in for the service; throws what the service would. */
+  /** The answer of the service; throws as the service would. */
   answer: (json: string) => RowResult | Promise<RowResult> = json =>
     json === '"fails"' ? { code: 'MODEL_RUN_FAILED', message: 'no' } : { prediction: `[${json}]` }
-  readonly tools: JobTools
+  readonly tools: StepTools
   readonly steps: JobSteps
 
   constructor(limits: Partial<JobLimits> = {}) {
-    const score: JobTools['scorer']['score'] = async (_, rows, __, signal, isTimeUp) => {
+    const score: StepTools['scorer']['score'] = async (_, rows, { signal, isTimeUp }) => {
       this.scored.push(rows.map(row => ('json' in row ? row.json : row.code)))
       const results: (RowResult | undefined)[] = []
       for (const [index, row] of rows.entries()) {
@@ -61,24 +59,24 @@ export class JobBench {
       clock: this.clock,
       limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
       lock: new ScoringLock(),
-      known: new KnownJobs(),
+      cache: new JobCache(),
       stopping: new AbortController().signal,
       log: line => this.log.push(line),
     }
     this.steps = createJobSteps(this.tools)
   }
 
-  /** Another instance with other memory over the same storage. */
+  /** Another instance over the same storage. */
   restarted(): JobSteps {
-    return createJobSteps({ ...this.tools, lock: new ScoringLock(), known: new KnownJobs() })
+    return createJobSteps({ ...this.tools, lock: new ScoringLock(), cache: new JobCache() })
   }
 
-  /** What the desk leaves behind, but for the message. */
-  async accept(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
+  /** Creates the job as JobStore does, without its message. */
+  async createJob(input: string | Uint8Array, change: JobChange = {}): Promise<JobSpec> {
     const { format = 'jsonl', isGzip = false, outputFormat = 'jsonl', ...rest } = change
-    const place = placeOf('input/rows')
-    this.store.put(place, input)
-    const head = await this.store.head(place)
+    const reference = parseBlobReference('input/rows')
+    this.store.put(reference, input)
+    const head = await this.store.head(reference)
     if (!head) throw new Error('no input')
     const spec: JobSpec = {
       ...job,
@@ -93,25 +91,25 @@ export class JobBench {
       createdAt: '2026-01-01T00:00:00.000Z',
       ...rest,
     }
-    await this.store.create(activePlace(folder), '')
-    await this.store.create(specPlace(folder), JSON.stringify(spec))
-    await this.store.create(statePlace(folder), JSON.stringify(firstState(spec)))
+    await this.store.create(activeBlob(folder), '')
+    await this.store.create(specBlob(folder), JSON.stringify(spec))
+    await this.store.create(stateBlob(folder), JSON.stringify(firstState(spec)))
     return spec
   }
 
   get state(): JobState {
-    return JSON.parse(this.store.text(statePlace(folder)) ?? '{}') as JobState
+    return JSON.parse(this.store.text(stateBlob(folder)) ?? '{}') as JobState
   }
 
   get output(): string | undefined {
-    return this.store.text(outputPlace)
+    return this.store.text(outputReference)
   }
 
   messages(queue: JobQueue): JobMessage[] {
     return this.queues.peek(jobQueues[queue]).map(({ text }) => JSON.parse(text) as JobMessage)
   }
 
-  /** Takes the next message, which is then nowhere. */
+  /** Receives and deletes the next message. */
   take(queue: JobQueue): JobMessage | undefined {
     const message = this.queues.receive(jobQueues[queue], 600)
     if (!message) return undefined
@@ -119,7 +117,7 @@ export class JobBench {
     return JSON.parse(message.text) as JobMessage
   }
 
-  /** Delivers each message once, until there is none. */
+  /** Delivers each message once, until none is left. */
   async deliverAll(): Promise<void> {
     for (;;) {
       const [split, chunk, finish] = [this.take('split'), this.take('chunk'), this.take('finish')]
@@ -133,7 +131,7 @@ export class JobBench {
   }
 
   async runJob(input: string | Uint8Array, change?: JobChange): Promise<void> {
-    await this.accept(input, change)
+    await this.createJob(input, change)
     await this.queues.send('split', job)
     await this.deliverAll()
   }

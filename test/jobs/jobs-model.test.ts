@@ -6,14 +6,21 @@ import { describe, it } from 'vitest'
 
 const soak = fileURLToPath(new URL('model/soak.ts', import.meta.url))
 
-describe('the steps of jobs, whatever breaks', () => {
-  it('commit every row of the input once, in order, or say why not', async () => {
-    // In a process of its own: the test runner follows every promise, which takes three times as long as the promises.
-    // A failure shows the seed and the smallest scenario that goes wrong.
+describe('createJobSteps, with faults and kills', () => {
+  it('commit every row of the input once, in order, or fail the job with a reason', async () => {
+    // In a process of its own, because the test runner tracks every promise, which takes three times as long.
+    // A failure shows the seed and the smallest failing scenario.
     const { stdout } = await promisify(execFile)(process.execPath, [soak, '600'])
     const { seen } = JSON.parse(stdout) as { seen: Record<string, number> }
-    for (const way of ['Completed', 'Canceled', 'way: careful', 'way: joined', 'way: swept', 'way: poisoned chunk']) {
-      assert.ok(seen[way], `${way} in ${stdout}`)
+    for (const label of [
+      'Completed',
+      'Canceled',
+      'path: isolated',
+      'path: joined',
+      'path: swept',
+      'path: poisoned chunk',
+    ]) {
+      assert.ok(seen[label], `${label} in ${stdout}`)
     }
   })
 })

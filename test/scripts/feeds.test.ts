@@ -19,7 +19,7 @@ const column = (name: string, dtype: TensorInfo['dtype'] = 'float64', isPair = t
 })
 
 describe('decodeFeeds', () => {
-  it('gives every form of a table the same tensors', () => {
+  it('reads every form of a table to the same tensors', () => {
     const name = fc.oneof(
       fc.string({ minLength: 1, maxLength: 5 }),
       fc.constantFrom('data', 'columns', 'index', '__proto__', '10', '2', 'Inputs', 'input_data', 'constructor'),
@@ -98,7 +98,7 @@ describe('decodeFeeds', () => {
     )
   })
 
-  it('reads what the model declares before what a word may mean otherwise', () => {
+  it('prefers an input of the model to another meaning of its name', () => {
     const inputs = [column('data'), column('columns')]
     const expected = { data: { shape: [1, 1], values: [1] }, columns: { shape: [1, 1], values: [2] } }
     assert.deepEqual(read('{"data": {"columns": [2], "data": [1]}}', inputs), expected)
@@ -110,7 +110,7 @@ describe('decodeFeeds', () => {
     })
   })
 
-  it('names the values of a wide input where their names are known', () => {
+  it('reads the values of a wide input by name if their names are known', () => {
     const inputs: TensorInfo[] = [{ name: 'x', dtype: 'float32', shape: ['n', 2] }]
     const settings = { columns: ['a', 'b'] }
     const expected = { x: { shape: [2, 2], values: [1, 2, 3, 4] } }
@@ -134,7 +134,7 @@ describe('decodeFeeds', () => {
     refused('{"columns": ["a", "c"], "data": [[1, 2]]}', 'INPUT_UNKNOWN', /"columns" has "c"/)
   })
 
-  it('gives named values the shape that the input has', () => {
+  it('reshapes named values to the shape of the input', () => {
     const pixels: TensorInfo[] = [{ name: 'x', dtype: 'uint8', shape: ['n', 1, 2, -1] }]
     assert.deepEqual(read('{"data": [{"d": 4, "c": 3, "b": 2, "a": 1}]}', pixels, { columns: ['a', 'b', 'c', 'd'] }), {
       x: { shape: [1, 1, 2, 2], values: [1, 2, 3, 4] },
@@ -144,7 +144,7 @@ describe('decodeFeeds', () => {
     })
   })
 
-  it('takes wide inputs beside others by record too', () => {
+  it('reads wide inputs beside others from records too', () => {
     const inputs: TensorInfo[] = [column('age'), { name: 'pixels', dtype: 'uint8', shape: ['n', 2] }]
     assert.deepEqual(read('{"data": [{"age": 1, "pixels": [2, 3]}, {"age": 4, "pixels": [5, 6]}]}', inputs), {
       age: { shape: [2, 1], values: [1, 4] },
@@ -152,7 +152,7 @@ describe('decodeFeeds', () => {
     })
   })
 
-  it('takes whole numbers beyond 2^53 as floats beside an integer input that has them exactly', () => {
+  it('reads integers above 2^53 as floats beside an integer input that reads them exactly', () => {
     const inputs = [column('id', 'int64'), column('size', 'float64')]
     assert.deepEqual(read('{"data": [{"id": 9007199254740993, "size": 9007199254740993}]}', inputs), {
       id: { shape: [1, 1], values: [9007199254740993n] },
@@ -160,7 +160,7 @@ describe('decodeFeeds', () => {
     })
   })
 
-  it('gives sizes of dimensions that share a name once, whatever the form', () => {
+  it('requires one size for dimensions with the same name, whatever the form', () => {
     const inputs: TensorInfo[] = [column('a', 'float32', false), column('b', 'float32', false)]
     assert.throws(() => read('{"data": {"a": [1, 2], "b": [1]}}', inputs), { code: 'INPUT_SHAPE_MISMATCH' })
   })

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import { loadOnnxModel } from '../../src/adapters/onnxruntime/load-onnx-model.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
 import type { ModelSession } from '../../src/models/session/model-session.ts'
-import { feedsBetween, modelStage, pipelineOf, scriptStage } from '../../src/scripts/pipeline.ts'
-import type { HeadedScript, RowScript, Script } from '../../src/scripts/script.ts'
+import { buildPipeline, feedsBetween, modelStage, scriptStage } from '../../src/scripts/pipeline.ts'
+import type { PreprocessingPipeline, RowScript, Script } from '../../src/scripts/script.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 import { writeModel } from '../support/onnx-writer.ts'
@@ -29,7 +29,7 @@ async function load(op: string, input: string, output: string, rows: number | st
 const rows = (...values: number[][]) => Tensor.from('float32', values)
 const valuesOf = (result: unknown) => [...((result as Tensor).data as Float32Array)]
 
-describe('pipelineOf', () => {
+describe('buildPipeline', () => {
   let negate: ModelSession
   let absolute: ModelSession
   let exactlyOne: ModelSession
@@ -51,8 +51,8 @@ describe('pipelineOf', () => {
     script: builtInScript(model),
   })
 
-  it('runs each stage on what the one before gave', async () => {
-    const pipeline = pipelineOf(first(negate), [
+  it('runs each stage on the output of the one before', async () => {
+    const pipeline = buildPipeline(first(negate), [
       scriptStage(
         'shift',
         input => {
@@ -67,28 +67,30 @@ describe('pipelineOf', () => {
     assert.deepEqual(valuesOf(await pipeline.run({ x: rows([3, -4]) })), [13, 6])
   })
 
-  it('takes what its first stage takes', () => {
-    const pipeline = pipelineOf(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
+  it('decodes requests by its first stage', () => {
+    const pipeline = buildPipeline(first(negate), [modelStage('absolute', absolute, 64)]) as RowScript
     assert.deepEqual(pipeline.inputs, negate.inputs)
     assert.throws(() => pipeline.decode({ data: [[1]] }), { code: 'INPUT_SHAPE_MISMATCH' })
   })
 
-  it('lets a script of any kind make the rows of a request', async () => {
+  it('preprocesses requests by a script of any kind', async () => {
     const words: Script = { kind: 'raw', takesHeaders: false, run: text => rows(text.split(',').map(Number)) }
-    const pipeline = pipelineOf({ name: 'decode', script: words }, [modelStage('negate', negate, 64)]) as HeadedScript
-    const feeds = await pipeline.feedsOf('1,2')
+    const pipeline = buildPipeline({ name: 'decode', script: words }, [
+      modelStage('negate', negate, 64),
+    ]) as PreprocessingPipeline
+    const feeds = await pipeline.preprocess('1,2')
     assert.deepEqual(Object.keys(feeds), ['x'])
     assert.deepEqual(valuesOf(await pipeline.run(feeds)), [-1, -2])
   })
 
-  it('answers every row alike, in order, however many rows a stage takes at a time', async () => {
+  it('returns the same answers in order, whatever the maxRows of its stages', async () => {
     const value = fc.float({ noNaN: true, noDefaultInfinity: true })
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 9 }),
         fc.integer({ min: 1, max: 10 }),
         async (given, maxRows) => {
-          const pipeline = pipelineOf(first(negate), [
+          const pipeline = buildPipeline(first(negate), [
             modelStage('slices', absolute, maxRows),
             modelStage('one at a time', exactlyOne, 64),
           ]) as RowScript
@@ -103,18 +105,18 @@ describe('pipelineOf', () => {
     )
   })
 
-  it('can join requests only where every stage takes any number of rows', () => {
+  it('shares runs only if every stage takes any number of rows', () => {
     const hasRowAxis = (stage: ModelSession) =>
-      (pipelineOf(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
+      (buildPipeline(first(negate), [modelStage('next', stage, 64)]) as RowScript).hasRowAxis
     assert.equal(hasRowAxis(absolute), true)
     assert.equal(hasRowAxis(exactlyOne), true)
     assert.equal(hasRowAxis(exactlyTwo), false)
   })
 
-  const pipelineSharing = (...stages: Parameters<typeof pipelineOf>[1]) =>
-    pipelineOf(first(negate), stages) as RowScript
+  const pipelineSharing = (...stages: Parameters<typeof buildPipeline>[1]) =>
+    buildPipeline(first(negate), stages) as RowScript
 
-  it('lets rows share runs where every model is proven and every script has its owner’s word', () => {
+  it('shares runs only if every model is proven and every script is declared independent', () => {
     const model = modelStage('absolute', absolute, 64)
     const script = (word: boolean | undefined) => scriptStage('shift', input => input, word)
     assert.equal(pipelineSharing(model).sharing.kind, 'shared')
@@ -123,7 +125,7 @@ describe('pipelineOf', () => {
     for (const word of [undefined, false]) {
       const { sharing } = pipelineSharing(model, script(word))
       assert.ok(sharing.kind === 'alone')
-      assert.match(String(sharing.why), /^stage "shift": run\(\) of stage "shift" may look at several rows at once/)
+      assert.match(String(sharing.why), /^stage "shift": run\(\) of stage "shift" may combine rows/)
     }
     assert.deepEqual(pipelineSharing(modelStage('two', exactlyTwo, 64)).sharing, {
       kind: 'alone',
@@ -131,7 +133,7 @@ describe('pipelineOf', () => {
     })
   })
 
-  it('names the stage whose model looks at several rows, and does not cut them there', async () => {
+  it('names the stage whose model combines rows, and does not split rows there', async () => {
     const file = writeModel({
       nodes: [
         { op: 'ReduceMax', inputs: ['x'], outputs: ['most'], attributes: { axes: [0], keepdims: 1 } },
@@ -151,7 +153,7 @@ describe('pipelineOf', () => {
     assert.deepEqual(valuesOf(await pipeline.run({ x: rows([1, 0], [5, 0], [3, 0]) })), [0, 0, -4, 0, -2, 0])
   })
 
-  it('refuses, where rows may share runs, what the proof of a model does not cover', async () => {
+  it('rejects tensors outside the proof of a model when rows share runs', async () => {
     const file = writeModel({
       nodes: [{ op: 'Mul', inputs: ['a', 'b'], outputs: ['y'] }],
       inputs: [
@@ -171,20 +173,20 @@ describe('pipelineOf', () => {
     await assert.rejects(run(one, true), {
       code: 'STAGE_MISMATCH',
       message:
-        'stage "mul" takes as many rows of each input where rows of several requests come together; of what stage "give" gives, "a" has 2 rows, "b" has 1',
+        'stage "mul" takes the same number of rows for each input, because requests share its runs; in the output of stage "give", "a" has 2 rows, "b" has 1',
     })
     assert.deepEqual(valuesOf(await run(one, undefined)), [2, 4, 6, 8])
     const other = { a: rows([1, 2]), b: rows([3]) }
     await assert.rejects(run(other, true), {
       code: 'STAGE_MISMATCH',
-      message: 'stage "mul" takes one size for "k", stage "give" gives 2 and 1',
+      message: 'stage "mul" takes one size for "k", stage "give" returns 2 and 1',
     })
     assert.deepEqual(valuesOf(await run(other, undefined)), [3, 6])
   })
 
-  it('names the stage that failed, and keeps what a script threw for the log', async () => {
+  it('names the stage that failed, with the error of the script as cause', async () => {
     const thrown = new Error('row 7 of patient Doe')
-    const pipeline = pipelineOf(first(negate), [
+    const pipeline = buildPipeline(first(negate), [
       scriptStage(
         'featurize',
         () => {
@@ -200,8 +202,8 @@ describe('pipelineOf', () => {
     })
   })
 
-  it('names the stage whose input a script found wrong, and leaves it the caller’s fault', async () => {
-    const pipeline = pipelineOf(first(negate), [
+  it('keeps the code when a script rejects its input, and names the stage', async () => {
+    const pipeline = buildPipeline(first(negate), [
       scriptStage('featurize', () => Tensor.from('float32', [[1], [1, 2]]), undefined),
     ]) as RowScript
     await assert.rejects(async () => pipeline.run({ x: rows([1, 2]) }), {
@@ -221,29 +223,29 @@ describe('feedsBetween', () => {
   })
   const tensor = rows([1, 2])
 
-  it('gives one tensor to one input, whatever they are called', () => {
+  it('passes one tensor to one input, whatever their names', () => {
     assert.deepEqual(feedsBetween('before', tensor, named('x')), { x: tensor })
     assert.deepEqual(feedsBetween('before', { other: tensor }, named('x')), { x: tensor })
   })
 
-  it('gives several by name and leaves out what is not asked for', () => {
+  it('passes several by name and drops the others', () => {
     assert.deepEqual(feedsBetween('before', { a: tensor, b: tensor, c: tensor }, named('a', 'b')), {
       a: tensor,
       b: tensor,
     })
   })
 
-  it('names both stages when they do not fit', () => {
+  it('names both stages on a mismatch', () => {
     const mismatches: [unknown, string[], string][] = [
-      [[1, 2], ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
-      [undefined, ['x'], 'stage "before" must give a Tensor or an object of Tensors to stage "next"'],
-      [{ a: tensor, b: tensor }, ['a', 'c'], 'stage "next" takes "c", stage "before" gives "a", "b"'],
-      [{}, ['x'], 'stage "next" takes "x", stage "before" gives nothing'],
-      [rows([1, 2, 3]), ['x'], 'stage "next" takes "x" as float32[batch, 2], stage "before" gives float32[1, 3]'],
+      [[1, 2], ['x'], 'stage "before" must return a Tensor or an object of Tensors for stage "next"'],
+      [undefined, ['x'], 'stage "before" must return a Tensor or an object of Tensors for stage "next"'],
+      [{ a: tensor, b: tensor }, ['a', 'c'], 'stage "next" takes "c", stage "before" returns "a", "b"'],
+      [{}, ['x'], 'stage "next" takes "x", stage "before" returns nothing'],
+      [rows([1, 2, 3]), ['x'], 'stage "next" takes "x" as float32[batch, 2], stage "before" returns float32[1, 3]'],
       [
         Tensor.from('float64', [[1, 2]]),
         ['x'],
-        'stage "next" takes "x" as float32[batch, 2], stage "before" gives float64[1, 2]',
+        'stage "next" takes "x" as float32[batch, 2], stage "before" returns float64[1, 2]',
       ],
     ]
     for (const [result, names, message] of mismatches) {

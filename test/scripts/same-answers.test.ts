@@ -8,7 +8,7 @@ const tensor = (dtype: Dtype, ...values: unknown[]) => Tensor.from(dtype, values
 const floats = (...values: number[]) => new Tensor('float32', Float32Array.from(values), [values.length])
 
 describe('areSameAnswers', () => {
-  it('lets floats differ by rounding, held against the largest of their member over all rows', () => {
+  it('allows rounding relative to the largest value of a member in all rows', () => {
     // 0.0001 is a tenth of 0.001, and nothing beside 1000 in another row
     assert.equal(areSameAnswers([floats(1000), floats(0.001)], [floats(1000.5), floats(0.0011)]), true)
     assert.equal(areSameAnswers([floats(1000), floats(0.001)], [floats(1002), floats(0.001)]), false)
@@ -16,7 +16,7 @@ describe('areSameAnswers', () => {
     assert.equal(areSameAnswers([{ big: [1000], small: [1] }], [{ big: [1000], small: [1.1] }]), false)
   })
 
-  it('lets float16 differ more', () => {
+  it('allows more rounding for float16', () => {
     assert.equal(areSameAnswers([tensor('float16', 1)], [tensor('float16', 1.04)]), true)
     assert.equal(areSameAnswers([tensor('float16', 1)], [tensor('float16', 1.1)]), false)
   })
@@ -35,17 +35,15 @@ describe('areSameAnswers', () => {
     ['infinities', floats(Number.POSITIVE_INFINITY), floats(Number.NEGATIVE_INFINITY)],
     ['nothing and something', null, 0],
   ]
-  for (const [name, one, other] of differences) {
-    it(`tells ${name} apart`, () => {
-      assert.equal(areSameAnswers([one], [other]), false)
-      assert.equal(areSameAnswers([other], [one]), false)
-      assert.equal(areSameAnswers([one, other], [one, other]), true)
-    })
-  }
+  it.for(differences)('detects %s', ([, one, other]) => {
+    assert.equal(areSameAnswers([one], [other]), false)
+    assert.equal(areSameAnswers([other], [one]), false)
+    assert.equal(areSameAnswers([one, other], [one, other]), true)
+  })
 })
 
 describe('saysSomething', () => {
-  it('is false for what has nothing but NaN', () => {
+  it('is false for an answer of NaN alone', () => {
     const { NaN: none } = Number
     for (const nothing of [floats(none), { a: [none, floats(none, none)] }, Float64Array.of(none), undefined, []])
       assert.equal(saysSomething(nothing), false)

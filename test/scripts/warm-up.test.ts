@@ -37,27 +37,25 @@ function modelWithKernels(oddSize: number): { model: ModelSession; sizes: number
 describe('warmUp on a GPU', () => {
   const options = { sample: '{"data": [[1, 2]]}', maxRows: 20, kernelsVary: true }
 
-  it('joins rows that get other last digits in some runs', async () => {
+  it('shares runs although last digits differ in some', async () => {
     const { model, sizes } = modelWithKernels(8)
     assert.equal((await warmUp(builtInScript(model), options)).sharing.kind, 'shared')
     for (const size of [1, 2, 4, 8, 16, 20]) assert.ok(sizes.includes(size), `no run of ${size}`)
   })
 
-  it('joins rows with batching.exact when runs of all sizes give the same bits', async () => {
+  it('shares runs with batching.exact if all sizes return the same bits', async () => {
     const { model, sizes } = modelWithKernels(Number.NaN)
     assert.equal((await warmUp(builtInScript(model), { ...options, isExact: true })).sharing.kind, 'shared')
     for (const size of [1, 2, 4, 8, 16, 20]) assert.ok(sizes.includes(size), `no run of ${size}`)
   })
 
-  for (const size of [2, 8, 20]) {
-    it(`joins none with batching.exact when only runs of ${size} rows give other bits`, async () => {
-      const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
-      assert.deepEqual(sharing, {
-        kind: 'alone',
-        why: 'batching.exact is set, and a row gets other last digits in company than alone',
-      })
+  it.for([2, 8, 20])('shares none with batching.exact if only runs of %i rows return other bits', async size => {
+    const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
+    assert.deepEqual(sharing, {
+      kind: 'alone',
+      why: 'batching.exact is set, and a row gets different last digits in a batch than alone',
     })
-  }
+  })
 })
 
 /** A model that is said to be proven, as if the proof had a gap; `run` is what it does. */
@@ -76,29 +74,27 @@ function provenModel(dtype: Dtype, columns: number | string, run: (x: Tensor) =>
 const found = async (model: ModelSession, options: { sample?: string; isExact?: boolean } = {}) =>
   (await warmUp(builtInScript(model), { sample: undefined, maxRows: 64, ...options })).sharing
 
-const differently = { kind: 'alone', why: 'a row is answered differently in company than alone' }
+const differently = { kind: 'alone', why: 'a row gets a different answer in a batch than alone' }
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
-  for (const dtype of Object.keys(typedArrays) as Dtype[]) {
-    it(`turns joining off where ${dtype} rows show in the answers of others`, async () => {
-      // The last row is what all rows get: seen only where rows differ.
-      const lastToAll = (x: Tensor) => {
-        const rows = splitRows(x, new Array(x.rowCount).fill(1))
-        const last = rows.at(-1) as Tensor
-        const data = x.data.slice() as Float64Array
-        for (let index = 0; index < data.length; index++) data[index] = last.data[index % last.data.length] as number
-        return new Tensor(dtype, data, x.shape)
-      }
-      for (const columns of [1, 'columns'] as const)
-        assert.deepEqual(await found(provenModel(dtype, columns, lastToAll)), differently)
-      const sample = { bool: '[[true], [false]]', string: '[["a"], ["b"]]' }[dtype as 'bool']
-      assert.deepEqual(
-        await found(provenModel(dtype, 1, lastToAll), { sample: `{"data": ${sample ?? '[[1], [2]]'}}` }),
-        differently,
-      )
-      assert.equal((await found(provenModel(dtype, 1, x => x))).kind, 'shared')
-    })
-  }
+  it.for(Object.keys(typedArrays) as Dtype[])('turns sharing off if %s rows affect other answers', async dtype => {
+    // The last row is what all rows get: seen only where rows differ.
+    const lastToAll = (x: Tensor) => {
+      const rows = splitRows(x, new Array(x.rowCount).fill(1))
+      const last = rows.at(-1) as Tensor
+      const data = x.data.slice() as Float64Array
+      for (let index = 0; index < data.length; index++) data[index] = last.data[index % last.data.length] as number
+      return new Tensor(dtype, data, x.shape)
+    }
+    for (const columns of [1, 'columns'] as const)
+      assert.deepEqual(await found(provenModel(dtype, columns, lastToAll)), differently)
+    const sample = { bool: '[[true], [false]]', string: '[["a"], ["b"]]' }[dtype as 'bool']
+    assert.deepEqual(
+      await found(provenModel(dtype, 1, lastToAll), { sample: `{"data": ${sample ?? '[[1], [2]]'}}` }),
+      differently,
+    )
+    assert.equal((await found(provenModel(dtype, 1, x => x))).kind, 'shared')
+  })
 
   const wide: [name: string, run: (row: number, all: readonly number[]) => number][] = [
     ['divides by the largest where it is above 1', (row, all) => row / Math.max(1, ...all)],
@@ -110,54 +106,55 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     ],
     ['looks whether any is negative', (_, all) => Number(all.some(each => each < 0))],
   ]
-  for (const [name, run] of wide) {
-    it(`turns joining off where it ${name}`, async () => {
-      const each = (x: Tensor) => {
-        const all = Array.from(x.data as Float32Array)
-        return new Tensor(
-          'float32',
-          Float32Array.from(all, row => run(row, all)),
-          x.shape,
-        )
-      }
-      assert.deepEqual(await found(provenModel('float32', 1, each)), differently)
-    })
-  }
+  it.for(wide)('turns sharing off if it %s', async ([, run]) => {
+    const each = (x: Tensor) => {
+      const all = Array.from(x.data as Float32Array)
+      return new Tensor(
+        'float32',
+        Float32Array.from(all, row => run(row, all)),
+        x.shape,
+      )
+    }
+    assert.deepEqual(await found(provenModel('float32', 1, each)), differently)
+  })
 
-  it('leaves joining on where no made-up row can be scored, as the graph is the proof', async () => {
+  it('leaves sharing on if no made-up row can be scored, because the graph is the proof', async () => {
     const none = provenModel('float32', 2, () => {
       throw new Error('no such row')
     })
     assert.equal((await found(none)).kind, 'shared')
     assert.deepEqual(await found(none, { isExact: true }), {
       kind: 'alone',
-      why: 'batching.exact is set, and no made-up rows could be compared; give a sample (schema.input)',
+      why: 'batching.exact is set, and no made-up rows could be compared; set a sample (schema.input)',
     })
   })
 
-  it('turns it off, and does not fail, where rows that are scored alone fail together', async () => {
+  it('turns sharing off if rows that can be scored alone fail together', async () => {
     const single = provenModel('float32', 2, x => {
       if (x.rowCount > 1) throw new Error('one at a time')
       return x
     })
-    assert.deepEqual(await found(single), { kind: 'alone', why: 'rows that are answered alone fail together' })
+    assert.deepEqual(await found(single), { kind: 'alone', why: 'rows that can be scored alone fail together' })
   })
 
-  it('turns it off where the answer has not one entry per row', async () => {
+  it('turns sharing off if the answer does not have one entry per row', async () => {
     const first = provenModel('float32', 2, x => splitRows(x, new Array(x.rowCount).fill(1))[0] as Tensor)
     assert.deepEqual(await found(first), { kind: 'alone', why: 'the answer does not have one entry per row' })
   })
 
-  it('turns it off, and does not fail, where answers cannot be compared', async () => {
+  it('turns sharing off if answers cannot be compared', async () => {
     const cycle: { self?: unknown } = {}
     cycle.self = cycle
     const script = { ...builtInScript(provenModel('float32', 2, x => x)), run: () => cycle }
     const { sharing } = await warmUp(script, { sample: undefined, maxRows: 64 })
     assert.ok(sharing.kind === 'alone')
-    assert.match(String(sharing.why), /^(rows could not be tried together|the answer does not have one entry per row)/)
+    assert.match(
+      String(sharing.why),
+      /^(rows could not be compared alone and together|the answer does not have one entry per row)/,
+    )
   })
 
-  it('takes nothing but NaN for no evidence of the same bits', async () => {
+  it('does not accept answers of NaN alone as evidence', async () => {
     const nothing = provenModel(
       'float32',
       2,
@@ -167,7 +164,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
     assert.equal((await found(nothing, { isExact: true })).kind, 'alone')
   })
 
-  it('finds values that a model takes: indexes below 8, an inner size of 32', async () => {
+  it('finds values that a model accepts: indices below 8, an inner size of 32', async () => {
     let most = 0
     const table = provenModel('int64', 'columns', x => {
       const { data, shape } = x as { data: BigInt64Array; shape: readonly number[] }
@@ -180,8 +177,8 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
   })
 })
 
-describe('warmUp of a model of which nothing is proven', () => {
-  it('gives the reason, and runs no rows together', async () => {
+describe('warmUp of a model without a proof', () => {
+  it('returns the reason, and runs no rows together', async () => {
     let most = 0
     const model = provenModel('float32', 2, x => {
       most = Math.max(most, x.rowCount)

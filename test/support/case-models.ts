@@ -51,7 +51,7 @@ function valuesIn(answer: unknown): unknown {
   return typeof answer === 'object' && answer !== null && 'values' in answer ? answer.values : answer
 }
 
-export function feedsOf({ inputs }: CaseModel): Record<string, Tensor> {
+export function caseFeeds({ inputs }: CaseModel): Record<string, Tensor> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape, values }]) => {
       const flat = [values].flat(Number.POSITIVE_INFINITY)

@@ -4,11 +4,11 @@ import {
   BlobGone,
   type BlobHead,
   type BlobMetadata,
-  type BlobPlace,
+  type BlobReference,
   type BlobStore,
   type ByteRange,
   type ListedBlob,
-  type ReadablePlace,
+  type ReadableReference,
 } from '../../src/jobs/blob-store.ts'
 import { StorageHooks } from './storage-hooks.ts'
 
@@ -50,16 +50,16 @@ export class MemoryBlobStore implements BlobStore {
     this.#random = random
   }
 
-  head(place: ReadablePlace): Promise<BlobHead | undefined> {
-    const name = nameOf(place)
+  head(reference: ReadableReference): Promise<BlobHead | undefined> {
+    const name = nameOf(reference)
     return this.hooks.around('head', name, () => {
       const blob = this.#blobs.get(name)
       return blob && headOf(blob)
     })
   }
 
-  async *read(place: ReadablePlace, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
-    const name = nameOf(place)
+  async *read(reference: ReadableReference, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
+    const name = nameOf(reference)
     const current = () => {
       const blob = this.#blobs.get(name)
       if (!blob) throw new BlobGone(`there is no blob ${name}`)
@@ -82,17 +82,17 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
-    const name = nameOf(place)
+  readWhole(reference: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
+    const name = nameOf(reference)
     return this.hooks.around('readWhole', name, () => {
       const blob = this.#blobs.get(name)
       return blob && { ...headOf(blob), content: blob.content.slice() }
     })
   }
 
-  async create(place: BlobPlace, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+  async create(reference: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
     checkMetadata(metadata)
-    const name = nameOf(place)
+    const name = nameOf(reference)
     return this.hooks.around('create', name, () => {
       if (this.#blobs.has(name)) return false
       this.#write(name, bytesOf(content), metadata)
@@ -100,8 +100,8 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean> {
-    const name = nameOf(place)
+  replace(reference: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean> {
+    const name = nameOf(reference)
     return this.hooks.around('replace', name, () => {
       if (this.#blobs.get(name)?.etag !== etag) return false
       this.#write(name, bytesOf(content), {})
@@ -109,8 +109,8 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  remove(place: BlobPlace): Promise<void> {
-    const name = nameOf(place)
+  remove(reference: BlobReference): Promise<void> {
+    const name = nameOf(reference)
     return this.hooks.around('remove', name, () => {
       if (this.#blobs.delete(name)) this.#staged.delete(name)
     })
@@ -126,11 +126,11 @@ export class MemoryBlobStore implements BlobStore {
     }
   }
 
-  async stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void> {
+  async stageBlock(reference: BlobReference, blockId: string, content: Uint8Array): Promise<void> {
     assert.match(blockId, /^[A-Za-z0-9+/]+={0,2}$/, 'a block id is base64')
     assert.ok(Buffer.from(blockId, 'base64').length <= 64, 'a block id is 64 bytes at most')
     assert.ok(content.length > 0, 'a block is not empty')
-    const name = nameOf(place)
+    const name = nameOf(reference)
     return this.hooks.around('stageBlock', name, () => {
       const staged = this.#stagedOf(name)
       const [first = blockId] = staged.blocks.keys()
@@ -143,13 +143,13 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   async commitBlocks(
-    place: BlobPlace,
+    reference: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
   ): Promise<'committed' | 'exists' | 'missing'> {
     assert.ok(blockIds.length <= maxBlocks, 'at most 50,000 blocks')
     checkMetadata(metadata)
-    const name = nameOf(place)
+    const name = nameOf(reference)
     return this.hooks.around('commitBlocks', name, () => {
       if (this.#blobs.has(name)) return 'exists'
       const staged = this.#stagedOf(name)
@@ -160,9 +160,9 @@ export class MemoryBlobStore implements BlobStore {
     })
   }
 
-  /** A blob elsewhere, or of people: written over, whatever is there. */
-  put(place: ReadablePlace, content: Uint8Array | string, metadata: BlobMetadata = {}): void {
-    this.#write(nameOf(place), bytesOf(content), metadata)
+  /** Overwrites a blob, as a user or another account does. */
+  put(reference: ReadableReference, content: Uint8Array | string, metadata: BlobMetadata = {}): void {
+    this.#write(nameOf(reference), bytesOf(content), metadata)
   }
 
   /** All names `<container>/<path>`, in order, without operations. */
@@ -171,17 +171,17 @@ export class MemoryBlobStore implements BlobStore {
   }
 
   /** Text of a blob, without an operation. */
-  text(place: ReadablePlace): string | undefined {
-    const blob = this.#blobs.get(nameOf(place))
+  text(reference: ReadableReference): string | undefined {
+    const blob = this.#blobs.get(nameOf(reference))
     return blob && Buffer.from(blob.content).toString()
   }
 
-  /** Storage throws blocks away that nobody committed for a week, and may be made to do so earlier. */
-  dropStagedBlocks(place: BlobPlace): void {
-    this.#staged.delete(nameOf(place))
+  /** Drops uncommitted blocks, as the storage does after a week. */
+  dropStagedBlocks(reference: BlobReference): void {
+    this.#staged.delete(nameOf(reference))
   }
 
-  /** Every write makes a new version, and drops what was staged beside the blob, whoever staged it. */
+  /** Every write creates a version, and drops all blocks that were staged for the blob. */
   #write(name: string, content: Uint8Array, metadata: BlobMetadata): void {
     const etag = `"0x${(++this.#versions).toString(16).padStart(15, '0').toUpperCase()}"`
     // Times are those of the header Last-Modified, in whole seconds.
@@ -209,8 +209,8 @@ export class MemoryBlobStore implements BlobStore {
   }
 }
 
-function nameOf(place: ReadablePlace): string {
-  return 'url' in place ? place.url : `${place.container}/${place.path}`
+function nameOf(reference: ReadableReference): string {
+  return 'url' in reference ? reference.url : `${reference.container}/${reference.path}`
 }
 
 function headOf({ bytes, etag, metadata, modifiedAt }: StoredBlob): BlobHead {

@@ -10,7 +10,7 @@ interface StoredMessage {
   popReceipt: string
 }
 
-/** As the storage hands it out. */
+/** A message as the storage returns it. */
 export interface ReceivedMessage {
   readonly id: string
   /** What was sent, as it was sent. */
@@ -62,7 +62,7 @@ export class MemoryQueues implements MessageQueues {
     this.#of(queueName).push({ id: `m${++this.#ids}`, text, visibleAt, dequeueCount: 0, popReceipt: '' })
   }
 
-  /** Takes a visible message, which comes back unless it is deleted in time. @returns undefined: none is visible */
+  /** Receives a visible message, which becomes visible again unless it is deleted in time. @returns undefined when none is visible */
   receive(queueName: string, invisibleSeconds: number): ReceivedMessage | undefined {
     const visible = this.#of(queueName)
       .filter(({ visibleAt }) => visibleAt <= this.#now())
@@ -75,14 +75,14 @@ export class MemoryQueues implements MessageQueues {
     return { id, text, dequeueCount, popReceipt }
   }
 
-  /** @returns the new pop receipt; undefined: somebody else has received it since, or deleted it */
+  /** @returns the new pop receipt; undefined when the message was received again, or deleted */
   update(queueName: string, { id, popReceipt }: ReceivedMessage, invisibleSeconds: number): string | undefined {
     const message = this.#of(queueName).find(each => each.id === id && each.popReceipt === popReceipt)
     if (message) this.#hide(message, invisibleSeconds)
     return message?.popReceipt
   }
 
-  /** @returns false: somebody else has received it since, or deleted it */
+  /** @returns false when the message was received again, or deleted */
   delete(queueName: string, { id, popReceipt }: ReceivedMessage): boolean {
     const messages = this.#of(queueName)
     const index = messages.findIndex(each => each.id === id && each.popReceipt === popReceipt)

@@ -1,10 +1,10 @@
-import type { Clock } from '../../src/auth/clock.ts'
 import type { Secret, SecretStore } from '../../src/auth/secret-store.ts'
+import type { Clock } from '../../src/clock.ts'
 
-/** A vault in memory that can be slow, down, or hang without an end, also against its signal. */
+/** A vault in memory that can be slow or down, or hang, even against its signal. */
 export class MemorySecretStore implements SecretStore {
   state: 'up' | 'down' | 'hanging' = 'up'
-  /** How long an answer takes; it tells what was true when it was asked. */
+  /** Time until an answer, which has the state at the time of the call. */
   latencyMs = 0
   /** Monotonic time of every call. */
   readonly calls: { readonly name: string; readonly at: number }[] = []

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/auth/clock.ts'
+import type { Clock } from '../../src/clock.ts'
 import type { Queue } from '../../src/host/queue/queue.ts'
 
 export type Fault = 'none' | 'before' | 'after'

@@ -123,7 +123,7 @@ export function identityModel(dtype: Dtype, shape: Dimensions = ['batch', 2]): B
   })
 }
 
-/** `y = x - mean of all rows`: a model whose rows are answered differently in company than alone. */
+/** `y = x - mean of all rows`: a model that answers rows in a batch differently than alone. */
 export function rowMixingModel(): Buffer {
   return writeModel({
     nodes: [

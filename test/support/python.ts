@@ -22,7 +22,7 @@ export async function pythonWith(requirements: string): Promise<{ python: string
   const python = join(folder, 'bin/python')
   if (await works(python, '--version')) return { python }
   await mkdir(kept, { recursive: true })
-  // Another process may want the same at this moment: each makes its own, and whoever is first with all of it wins.
+  // Another process may install the same: each makes its own folder, and the first complete one is used.
   const unfinished = await mkdtemp(join(kept, `${name}-`))
   try {
     if (!(await install(unfinished, requirements))) return { missing: `pip cannot install ${requirements}` }

@@ -4,7 +4,7 @@ import { ServiceCatalogue } from '../../src/models/catalogue/service-catalogue.t
 import type { Cleaner } from './cleaner.ts'
 import { startScheduler } from './scoring-scheduler.ts'
 
-/** All services of a folder in real threads, with nobody at their doors; loaded, unless they are not waited for. */
+/** Starts all services of a folder in real workers, without authorization, and by default waits until they are loaded. */
 export async function startServices(test: Cleaner, root: string, isWaitedFor = true): Promise<ServiceCatalogue> {
   const store = new FolderModelStore(root)
   const services = new Map<string, ScoringService>()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-/** Collects what an app prints and answers, and says whether a secret that was used shows up anywhere in it. */
+/** Collects the output and answers of an app, and checks that no secret appears in them. */
 export class SecretWatch {
   readonly #secrets = new Set<string>()
   readonly #texts: { readonly where: string; readonly text: string }[] = []

@@ -1,5 +1,5 @@
 /**
- * Options of a test or suite that a missing tool makes impossible. The reporter names the reason; with `CI=true` a skip is a failure.
+ * Returns the options of a test or suite that needs a tool. The reporter names the reason; with `CI=true` a skip is a failure.
  *
  * @param reason  what is missing and how to get it; false or undefined: nothing, and the test runs
  */

@@ -17,16 +17,16 @@ export const slowFiles = [
   'test/functions/accelerators.test.ts',
   'test/models/graph/suite.test.ts',
   'test/clients/frames.test.ts',
-  'test/workers/runtime/own-media.test.ts',
+  'test/workers/runtime/custom-content-types.test.ts',
   'test/chaos/faulty-storage.test.ts',
   'test/functions/failing-services.test.ts',
   'test/clients/jobs.test.ts',
   'test/workers/runtime/script-faults.test.ts',
   'test/host/host-process.test.ts',
-  'test/jobs/score-rows.test.ts',
+  'test/jobs/score/service-row-scorer.test.ts',
   'test/functions/busy-service.test.ts',
   'test/functions/metrics.test.ts',
-  'test/adapters/plan-parquet-apart.test.ts',
+  'test/adapters/plan-parquet-in-process.test.ts',
 ]
 
 /**

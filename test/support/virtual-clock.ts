@@ -1,11 +1,11 @@
-import type { Clock } from '../../src/auth/clock.ts'
+import type { Clock } from '../../src/clock.ts'
 
 interface Timer {
   readonly at: number
   readonly callback: () => void
 }
 
-/** A clock that stands still until it is turned; its wall time can be set, as people do. */
+/** A clock that only moves on request; its wall time can be set. */
 export class VirtualClock implements Clock {
   #now = 0
   /** Milliseconds since 1970 less monotonic milliseconds. */

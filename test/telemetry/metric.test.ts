@@ -7,7 +7,7 @@ const familyOf = (bounds: number[]) =>
   new HistogramFamily({ kind: 'histogram', name: 'a', unit: 's', help: 'h', bounds })
 
 describe('Histogram', () => {
-  it('puts a value that is on a bound below it, and what exceeds all bounds into the last bucket', () => {
+  it('counts a value on a bound below it, and values above all bounds in the last bucket', () => {
     const series = familyOf([1, 5]).add({})
     for (const value of [0, 1, 1.5, 5, 6, 1000]) series.record(value)
     assert.deepEqual(series.counts, [2, 2, 2])
@@ -31,7 +31,7 @@ describe('Histogram', () => {
     )
   })
 
-  it('tells its listeners of every series, also of those that were there before them', () => {
+  it('notifies listeners of every series, also of earlier ones', () => {
     const family = familyOf([1])
     const early = family.add({ of: 'early' })
     const heard: unknown[] = []

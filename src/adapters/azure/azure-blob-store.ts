@@ -10,87 +10,87 @@ import {
 import {
   type BlobHead,
   type BlobMetadata,
-  type BlobPlace,
+  type BlobReference,
   type BlobStore,
   type ByteRange,
   type ListedBlob,
-  type ReadablePlace,
+  type ReadableReference,
   StorageError,
 } from '../../jobs/blob-store.ts'
-import { headBlob, lowerCased, readBlob, readWholeBlob } from './read-blob.ts'
-import { remoteUrl, type SignatureOf } from './remote-url.ts'
+import { headBlob, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
+import { type FindSignature, remoteUrl } from './remote-url.ts'
 import { silence } from './silence.ts'
-import { clientOptions, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf, statusOf } from './storage-failure.ts'
+import { clientOptions, type NamedCall, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
+import { errorCode, httpStatus } from './storage-failure.ts'
 
 silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
-const blobExists = (failure: unknown) => (codeOf(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
-/** There is no such blob, or no such container. */
-const isAbsent = (failure: unknown) => (statusOf(failure) === 404 ? { is: undefined } : undefined)
+const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
+/** Answers undefined when the blob or its container does not exist. */
+const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
 
-/**
- * Blobs in Azure Storage, block blobs all of them. What is written is checked by TLS on its way and by its length, so
- * there are no checksums on top.
- */
+interface AzureBlobStoreOptions {
+  readonly service: BlobServiceClient
+  /** Signatures for blobs of other accounts, see `remote-url.ts`. */
+  readonly findSignature: FindSignature
+  readonly calls?: StorageCallOptions
+  /** Options of connections to other accounts; tests add certificates. */
+  readonly remoteOptions?: object
+}
+
+/** Block blobs in Azure Storage. TLS and the length protect writes, so there are no checksums on top. */
 export class AzureBlobStore implements BlobStore {
   readonly #service: BlobServiceClient
-  readonly #signatureOf: SignatureOf
+  readonly #findSignature: FindSignature
   readonly #calls: StorageCallOptions
   readonly #remoteOptions: object
 
-  /**
-   * @param signatureOf    what may be read elsewhere, see `remote-url.ts`
-   * @param remoteOptions  of the connection to there; tests bring certificates of their own
-   */
-  constructor(
-    service: BlobServiceClient,
-    signatureOf: SignatureOf,
-    calls: StorageCallOptions = usualCalls,
-    remoteOptions: object = {},
-  ) {
+  constructor({ service, findSignature, calls = usualCalls, remoteOptions = {} }: AzureBlobStoreOptions) {
     this.#service = service
-    this.#signatureOf = signatureOf
+    this.#findSignature = findSignature
     this.#calls = calls
     this.#remoteOptions = { ...clientOptions(calls), ...remoteOptions }
   }
 
-  async head(place: ReadablePlace): Promise<BlobHead | undefined> {
-    const { blob, name } = await this.#readable(place)
-    return headBlob(blob, name, this.#calls)
+  async head(reference: ReadableReference): Promise<BlobHead | undefined> {
+    return headBlob(await this.#readable(reference))
   }
 
-  async *read(place: ReadablePlace, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
-    const { blob, name } = await this.#readable(place)
-    yield* readBlob(blob, name, etag, range, this.#calls)
+  async *read(reference: ReadableReference, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
+    yield* readBlob(await this.#readable(reference), etag, range)
   }
 
-  async readWhole(place: BlobPlace): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
-    return readWholeBlob(this.#blob(place), nameOf(place), this.#calls)
+  async readWhole(reference: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
+    return readWholeBlob({ client: this.#blob(reference), name: blobName(reference), calls: this.#calls })
   }
 
-  create(place: BlobPlace, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
-    const bytes = bytesOf(content)
-    return this.#inContainer(place, `create the blob ${nameOf(place)}`, blobExists, async (blob, abortSignal) => {
-      await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })
-      return true
-    })
+  create(reference: BlobReference, content: Uint8Array | string, metadata: BlobMetadata = {}): Promise<boolean> {
+    const bytes = asBuffer(content)
+    return this.#inContainer(
+      reference,
+      { what: `create the blob ${blobName(reference)}`, known: blobExists },
+      async (blob, abortSignal) => {
+        await blob.upload(bytes, bytes.length, { abortSignal, metadata, conditions: createOnly })
+        return true
+      },
+    )
   }
 
-  replace(place: BlobPlace, content: Uint8Array | string, etag: string): Promise<boolean> {
-    const bytes = bytesOf(content)
-    const isOther = (failure: unknown) => ([404, 412].includes(statusOf(failure) ?? 0) ? { is: false } : undefined)
+  replace(reference: BlobReference, content: Uint8Array | string, etag: string): Promise<boolean> {
+    const bytes = asBuffer(content)
+    const isOther = (failure: unknown) => ([404, 412].includes(httpStatus(failure) ?? 0) ? { is: false } : undefined)
     const upload = async (abortSignal: AbortSignal) => {
-      await this.#blob(place).upload(bytes, bytes.length, { abortSignal, conditions: { ifMatch: etag } })
+      await this.#blob(reference).upload(bytes, bytes.length, { abortSignal, conditions: { ifMatch: etag } })
       return true
     }
-    return storageCall(`replace the blob ${nameOf(place)}`, this.#calls, upload, isOther)
+    return this.#call({ what: `replace the blob ${blobName(reference)}`, known: isOther }, upload)
   }
 
-  async remove(place: BlobPlace): Promise<void> {
-    const remove = (abortSignal: AbortSignal) => this.#blob(place).delete({ abortSignal, deleteSnapshots: 'include' })
-    await storageCall(`remove the blob ${nameOf(place)}`, this.#calls, remove, isAbsent)
+  async remove(reference: BlobReference): Promise<void> {
+    const remove = (abortSignal: AbortSignal) =>
+      this.#blob(reference).delete({ abortSignal, deleteSnapshots: 'include' })
+    await this.#call({ what: `remove the blob ${blobName(reference)}`, known: isAbsent }, remove)
   }
 
   async *list(container: string, prefix: string): AsyncIterable<ListedBlob> {
@@ -98,11 +98,8 @@ export class AzureBlobStore implements BlobStore {
     const what = `list the blobs ${container}/${prefix}`
     let continuationToken: string | undefined
     do {
-      const page = await storageCall(
-        what,
-        this.#calls,
-        abortSignal => pageOf(client, { prefix, continuationToken, abortSignal }),
-        isAbsent,
+      const page = await this.#call({ what, known: isAbsent }, abortSignal =>
+        readPage(client, { prefix, continuationToken, abortSignal }),
       )
       for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
         const { contentLength: bytes = 0, lastModified } = properties
@@ -112,52 +109,55 @@ export class AzureBlobStore implements BlobStore {
     } while (continuationToken)
   }
 
-  async stageBlock(place: BlobPlace, blockId: string, content: Uint8Array): Promise<void> {
+  async stageBlock(reference: BlobReference, blockId: string, content: Uint8Array): Promise<void> {
     const stage = (blob: BlockBlobClient, abortSignal: AbortSignal) =>
-      blob.stageBlock(blockId, bytesOf(content), content.length, { abortSignal })
-    await this.#inContainer(place, `take a block of the blob ${nameOf(place)}`, () => undefined, stage)
+      blob.stageBlock(blockId, asBuffer(content), content.length, { abortSignal })
+    await this.#inContainer(reference, { what: `stage a block of the blob ${blobName(reference)}` }, stage)
   }
 
   async commitBlocks(
-    place: BlobPlace,
+    reference: BlobReference,
     blockIds: readonly string[],
     metadata: BlobMetadata,
   ): Promise<'committed' | 'exists' | 'missing'> {
     type Outcome = 'committed' | 'exists' | 'missing'
     const known = (failure: unknown): { is: Outcome } | undefined => {
-      const code = codeOf(failure)
+      const code = errorCode(failure)
       if (code === 'BlobAlreadyExists') return { is: 'exists' }
       return code === 'InvalidBlockList' ? { is: 'missing' } : undefined
     }
-    const what = `put together the blob ${nameOf(place)}`
-    const outcome = await this.#inContainer<Outcome>(place, what, known, async (blob, abortSignal) => {
+    const what = `commit the blob ${blobName(reference)}`
+    const outcome = await this.#inContainer<Outcome>(reference, { what, known }, async (blob, abortSignal) => {
       await blob.commitBlockList([...blockIds], { abortSignal, metadata, conditions: createOnly })
       return 'committed'
     })
-    // Nobody has promised that a blob which is there is noticed before a block which is not.
-    return outcome === 'missing' && (await this.head(place)) ? 'exists' : outcome
+    // The storage may report a missing block before it notices that the blob exists.
+    return outcome === 'missing' && (await this.head(reference)) ? 'exists' : outcome
   }
 
-  /** A write that makes the container when it is missing. */
+  /** Writes a blob, and creates its container when that is missing. */
   #inContainer<Result>(
-    place: BlobPlace,
-    what: string,
-    known: (failure: unknown) => { readonly is: Result } | undefined,
+    reference: BlobReference,
+    call: NamedCall<Result>,
     write: (blob: BlockBlobClient, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const work = async (signal: AbortSignal) => {
       try {
-        return await write(this.#blob(place), signal)
+        return await write(this.#blob(reference), signal)
       } catch (failure) {
-        if (codeOf(failure) !== 'ContainerNotFound') throw failure
-        await this.#container(place.container).createIfNotExists({ abortSignal: signal })
-        return await write(this.#blob(place), signal)
+        if (errorCode(failure) !== 'ContainerNotFound') throw failure
+        await this.#container(reference.container).createIfNotExists({ abortSignal: signal })
+        return await write(this.#blob(reference), signal)
       }
     }
-    return storageCall(what, this.#calls, work, known)
+    return this.#call(call, work)
   }
 
-  #blob({ container, path }: BlobPlace): BlockBlobClient {
+  #call<Result>(call: NamedCall<Result>, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    return storageCall(call, this.#calls, work)
+  }
+
+  #blob({ container, path }: BlobReference): BlockBlobClient {
     const blob = asBlob(() => this.#container(container).getBlockBlobClient(path))
     if (blob.containerName === container && blob.name === path) return blob
     throw otherBlob()
@@ -169,21 +169,22 @@ export class AzureBlobStore implements BlobStore {
     throw otherBlob()
   }
 
-  async #readable(place: ReadablePlace): Promise<{ blob: BlobClient; name: string }> {
-    if (!('url' in place)) return { blob: this.#blob(place), name: nameOf(place) }
-    const { url, name } = await remoteUrl(place.url, this.#signatureOf)
-    const blob = new BlobClient(url, new AnonymousCredential(), this.#remoteOptions)
-    if (!isAt(blob.url, name)) throw new StorageError(`the blob ${name} is not what its URL leads to`, 'other-blob')
-    return { blob, name }
+  async #readable(reference: ReadableReference): Promise<ReadableBlob> {
+    if (!('url' in reference)) return { client: this.#blob(reference), name: blobName(reference), calls: this.#calls }
+    const { url, name } = await remoteUrl(reference.url, this.#findSignature)
+    const client = new BlobClient(url, new AnonymousCredential(), this.#remoteOptions)
+    if (!isAt(client.url, name))
+      throw new StorageError(`the URL of the blob ${name} refers to another blob`, 'other-blob')
+    return { client, name, calls: this.#calls }
   }
 }
 
-/** The SDK writes names into URLs, where `..` climbs: whatever spelling goes in, it must come out as it went in. */
+/** The SDK writes names into URLs, where `..` changes the path. A blob must have the name that was asked for. */
 function otherBlob(): StorageError {
-  return new StorageError('a blob was named by a path that leads to another one', 'other-blob')
+  return new StorageError('the path of a blob refers to another blob', 'other-blob')
 }
 
-/** Some names the SDK cannot write at all, or read again. */
+/** The SDK fails on some names. */
 function asBlob(open: () => BlockBlobClient): BlockBlobClient {
   try {
     return open()
@@ -198,18 +199,18 @@ function isAt(url: string, name: string): boolean {
   return origin + pathname === name
 }
 
-/** Shares the memory of bytes. */
-function bytesOf(content: Uint8Array | string): Buffer {
+/** Shares the memory of `content` if it is bytes. */
+function asBuffer(content: Uint8Array | string): Buffer {
   if (typeof content === 'string') return Buffer.from(content)
   return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
 }
 
-function nameOf({ container, path }: BlobPlace): string {
+function blobName({ container, path }: BlobReference): string {
   return `${container}/${path}`
 }
 
-/** One page of a list, by a request of its own. */
-async function pageOf(
+/** Requests one page of a list. */
+async function readPage(
   client: ContainerClient,
   options: { prefix: string; continuationToken: string | undefined; abortSignal: AbortSignal },
 ): Promise<ContainerListBlobFlatSegmentResponse> {

@@ -1,10 +1,10 @@
 import type { TokenCredential } from '@azure/identity'
 
 /**
- * Who the app is to Azure: its managed identity there; on a developer's machine whoever is signed in (`az login`, an
- * editor, environment variables).
+ * Returns the app's credential: its managed identity in Azure, or the account that is signed in on a developer's machine
+ * (`az login`, an editor, environment variables).
  *
- * @param clientId  `AZURE_CLIENT_ID`: which user-assigned identity; undefined: the system-assigned one
+ * @param clientId  `AZURE_CLIENT_ID` of a user-assigned identity; undefined: the system-assigned one
  */
 export async function azureCredential(isDevelopment: boolean, clientId: string | undefined): Promise<TokenCredential> {
   const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity')

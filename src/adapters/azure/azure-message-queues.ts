@@ -9,14 +9,14 @@ import {
 } from '../../jobs/message-queues.ts'
 import { silence } from './silence.ts'
 import { type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
-import { codeOf } from './storage-failure.ts'
+import { errorCode } from './storage-failure.ts'
 
 silence(logger)
 
 const maxDelaySeconds = 604_800
 const neverExpires = -1
 
-/** Queues in Azure Storage. Messages are plain JSON, which the host reads with `messageEncoding` "none". */
+/** Queues in Azure Storage. Messages are plain JSON, for which the host needs `messageEncoding` "none". */
 export class AzureMessageQueues implements MessageQueues {
   readonly #service: QueueServiceClient
   readonly #calls: StorageCallOptions
@@ -26,7 +26,7 @@ export class AzureMessageQueues implements MessageQueues {
     this.#calls = calls
   }
 
-  /** @param delaySeconds  a week at most, which is what the storage takes */
+  /** @param delaySeconds  a week at most, which is Azure's limit */
   async send(queue: JobQueue, message: JobMessage, delaySeconds = 0): Promise<void> {
     await this.#put(jobQueues[queue], JSON.stringify(message), delaySeconds)
   }
@@ -38,11 +38,14 @@ export class AzureMessageQueues implements MessageQueues {
   async #put(name: string, text: string, delaySeconds: number): Promise<void> {
     const bytes = Buffer.byteLength(text)
     if (bytes > maxMessageBytes) {
-      throw new StorageError(`a message for ${name} has ${bytes} bytes, a queue takes ${maxMessageBytes}`, 'too-long')
+      throw new StorageError(
+        `a message for the queue ${name} has ${bytes} bytes; the limit is ${maxMessageBytes}`,
+        'too-long',
+      )
     }
     const client = this.#service.getQueueClient(name)
     const visibilityTimeout = Math.min(maxDelaySeconds, Math.ceil(delaySeconds))
-    await storageCall(`take a message for the queue ${name}`, this.#calls, abortSignal =>
+    await storageCall({ what: `send a message to the queue ${name}` }, this.#calls, abortSignal =>
       sendTo(client, text, { abortSignal, visibilityTimeout, messageTimeToLive: neverExpires }),
     )
   }
@@ -56,7 +59,7 @@ async function sendTo(
   try {
     await client.sendMessage(text, options)
   } catch (failure) {
-    if (codeOf(failure) !== 'QueueNotFound') throw failure
+    if (errorCode(failure) !== 'QueueNotFound') throw failure
     await client.createIfNotExists({ abortSignal: options.abortSignal })
     await client.sendMessage(text, options)
   }

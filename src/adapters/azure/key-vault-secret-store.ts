@@ -5,20 +5,20 @@ import { refuseLongWaits } from './long-waits.ts'
 import { describeFailure, isAbsence } from './vault-failure.ts'
 import type { VaultAddress } from './vault-url.ts'
 
-/** Tries again soon and seldom: who waits for a key has others, or is told 503. */
+/** Few and quick retries: requests that wait for a key would rather be answered with 503. */
 const retryOptions = { maxRetries: 2, retryDelayInMs: 250, maxRetryDelayInMs: 1000 }
 const maxRetryAfterMs = 2000
 const tokenTimeoutMs = 20_000
 
-// AZURE_LOG_LEVEL would have every request written out, and with it what its agent keeps: headers with the token.
+// AZURE_LOG_LEVEL would log every request, and with it the headers that hold the token.
 logger.info.enabled = false
 
-/** Secrets in Azure Key Vault. Every call ends with its signal, whatever the vault or the identity service does. */
+/** Reads and writes secrets in Azure Key Vault. Every call ends with its signal, whatever the vault or Entra ID does. */
 export class KeyVaultSecretStore implements SecretStore {
   readonly #client: SecretClient
   readonly #host: string
 
-  /** @param relaxed  differences of a stand-in's client, see `loopback-vault.ts` */
+  /** @param relaxed  options for a test double, see `loopback-vault.ts` */
   constructor(
     address: VaultAddress,
     credential: TokenCredential,
@@ -39,10 +39,15 @@ export class KeyVaultSecretStore implements SecretStore {
       answer = await within(signal, () => this.#client.getSecret(name, { abortSignal: signal }))
     } catch (failure) {
       if (isAbsence(failure)) return undefined
-      throw this.#failed('did not give', name, failure, 'Key Vault Secrets User', signal)
+      throw this.#failed(failure, {
+        sentence: this.#sentence('did not return', name),
+        role: 'Key Vault Secrets User',
+        signal,
+      })
     }
-    const secret = secretOf(answer)
-    if (!secret) throw new VaultError(`${this.#sentence('did not give', name)} its answer is no secret`, 'no-secret')
+    const secret = readSecret(answer)
+    if (!secret)
+      throw new VaultError(`${this.#sentence('did not return', name)} the response is not a secret`, 'no-secret')
     return secret
   }
 
@@ -50,14 +55,18 @@ export class KeyVaultSecretStore implements SecretStore {
     try {
       await within(signal, () => this.#client.setSecret(name, value, { abortSignal: signal }))
     } catch (failure) {
-      throw this.#failed('did not take', name, failure, 'Key Vault Secrets Officer', signal)
+      throw this.#failed(failure, {
+        sentence: this.#sentence('did not store', name),
+        role: 'Key Vault Secrets Officer',
+        signal,
+      })
     }
   }
 
-  /** Without `cause`: the SDK's errors hold the request, and that the token and the value. */
-  #failed(what: string, name: string, failure: unknown, role: string, signal: AbortSignal): VaultError {
+  /** Has no `cause`, because the SDK's errors hold the request with its token and value. */
+  #failed(failure: unknown, { sentence, role, signal }: FailedCall): VaultError {
     const { code, reason } = describeFailure(failure, role, signal)
-    return new VaultError(`${this.#sentence(what, name)} ${reason}`, code)
+    return new VaultError(`${sentence} ${reason}`, code)
   }
 
   #sentence(what: string, name: string): string {
@@ -65,9 +74,17 @@ export class KeyVaultSecretStore implements SecretStore {
   }
 }
 
-/** A vault cannot be asked now. */
+interface FailedCall {
+  /** Beginning of the message. */
+  readonly sentence: string
+  /** The role that the call needs. */
+  readonly role: string
+  readonly signal: AbortSignal
+}
+
+/** The vault cannot be reached, or refuses the call. */
 class VaultError extends Error {
-  /** Such as `timeout`, `ECONNRESET` or `status-403`. */
+  /** A code such as `timeout`, `ECONNRESET` or `status-403`. */
   readonly code: string
 
   constructor(message: string, code: string) {
@@ -77,25 +94,25 @@ class VaultError extends Error {
   }
 }
 
-/** @returns undefined when a part is missing or has another type: a limit that cannot be read must not become none */
-function secretOf({ value, properties }: KeyVaultSecret): Secret | undefined {
+/** @returns undefined when a member is missing or has another type: an unreadable date must not become no date */
+function readSecret({ value, properties }: KeyVaultSecret): Secret | undefined {
   const { version, enabled } = properties
   if (typeof value !== 'string' || typeof version !== 'string' || typeof enabled !== 'boolean') return undefined
-  const notBefore = millisOf(properties.notBefore)
-  const expiresAt = millisOf(properties.expiresOn)
+  const notBefore = toMillis(properties.notBefore)
+  const expiresAt = toMillis(properties.expiresOn)
   if (Number.isNaN(notBefore) || Number.isNaN(expiresAt)) return undefined
   return { value, version, isEnabled: enabled, notBefore, expiresAt }
 }
 
-/** NaN when it is no time: the SDK hands on what it cannot read. */
-function millisOf(time: unknown): number | undefined {
+/** @returns NaN for anything but a date: the SDK passes through what it cannot parse */
+function toMillis(time: unknown): number | undefined {
   if (time === undefined || time === null) return undefined
   return time instanceof Date ? time.getTime() : Number.NaN
 }
 
 /**
- * A token has a time limit of its own: the SDK goes on to renew it in the background when the call that began it has
- * ended, and what it asks for then must not end with that call's signal.
+ * Gives token requests a timeout of their own. The SDK renews tokens in the background after the call that needed one has
+ * ended, so such a request must not end with that call's signal.
  */
 function withTimeout(credential: TokenCredential): TokenCredential {
   return {
@@ -106,7 +123,7 @@ function withTimeout(credential: TokenCredential): TokenCredential {
   }
 }
 
-/** The result of the work, or a failure when the signal comes first: some credentials know nothing of signals. */
+/** Rejects as soon as the signal aborts, because some credentials ignore signals. */
 async function within<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
   signal.throwIfAborted()
   const { promise: ended, reject } = Promise.withResolvers<never>()

@@ -2,7 +2,7 @@ import type { SecretClientOptions } from '@azure/keyvault-secrets'
 
 type Policy = NonNullable<SecretClientOptions['additionalPolicies']>[number]
 
-/** The vault is busy and says for how long. */
+/** The vault is busy and asks to retry later. */
 class VaultBusyError extends Error {
   readonly statusCode: number
   readonly code = 'RetryLater'
@@ -15,8 +15,8 @@ class VaultBusyError extends Error {
 }
 
 /**
- * Fails at once when the vault asks for more patience than `maxWaitMs`. The SDK would wait as long as `Retry-After`
- * says and hold the call until its deadline; who reads keys goes on with those it has and comes back later.
+ * Fails at once when `Retry-After` exceeds `maxWaitMs`. The SDK would wait that long and hold the call until its timeout, while
+ * the reader of keys can use its cached ones and retry later.
  */
 export function refuseLongWaits(maxWaitMs: number): Policy {
   return {

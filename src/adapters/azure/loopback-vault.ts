@@ -4,15 +4,15 @@ import type { Agent } from 'node:https'
 import { StartupError } from '../../errors.ts'
 import type { VaultAddress } from './vault-url.ts'
 
-/** What a stand-in for a vault needs from its client. */
+/** Settings for a test double of a vault. */
 export interface LoopbackSettings {
-  /** `SCORING_KEY_VAULT_TEST_CA`: file with the certificate (PEM) that it shows */
+  /** `SCORING_KEY_VAULT_TEST_CA`: file with its certificate (PEM) */
   readonly testCaFile?: string | undefined
-  /** `SCORING_KEY_VAULT_TEST_TOKEN`: sent in place of a token of Azure */
+  /** `SCORING_KEY_VAULT_TEST_TOKEN`: token to send instead of one from Entra ID */
   readonly testToken?: string | undefined
 }
 
-/** How the client of a stand-in differs from the client of a vault. */
+/** Options that the client of a test double needs. */
 interface LoopbackVault {
   readonly token: string
   readonly options: {
@@ -22,29 +22,29 @@ interface LoopbackVault {
 }
 
 /**
- * The one place where the client is relaxed: another certificate, any resource in the challenge, a token that is not
- * Azure's. For a stand-in on this machine all of it is needed, and for any other vault none of it is possible.
+ * Relaxes the client for a test double on this machine: its own certificate, any resource in the challenge, a fixed token.
+ * None of this is possible for any other vault.
  *
- * @throws StartupError when a real vault comes with one of the settings, or a stand-in without
+ * @throws StartupError when the settings are given for a real vault, or missing for a test double
  */
 export function loopbackVault(address: VaultAddress, settings: LoopbackSettings): LoopbackVault | undefined {
   const { testCaFile, testToken } = settings
   if (!address.isLoopback) {
     if (testCaFile !== undefined || testToken !== undefined) {
       throw new StartupError(
-        `SCORING_KEY_VAULT_TEST_CA and SCORING_KEY_VAULT_TEST_TOKEN are for a vault on localhost, KEY_VAULT_URL names ${address.host}: remove them`,
+        `SCORING_KEY_VAULT_TEST_CA and SCORING_KEY_VAULT_TEST_TOKEN are only for a vault on localhost, but KEY_VAULT_URL names ${address.host}: remove them`,
       )
     }
     return undefined
   }
   if (!testCaFile || !testToken) {
     throw new StartupError(
-      `KEY_VAULT_URL names this machine (${address.host}), where only tests have a vault: they set SCORING_KEY_VAULT_TEST_CA and SCORING_KEY_VAULT_TEST_TOKEN as well`,
+      `KEY_VAULT_URL names this machine (${address.host}), which is only for tests: set SCORING_KEY_VAULT_TEST_CA and SCORING_KEY_VAULT_TEST_TOKEN too`,
     )
   }
   return {
     token: testToken,
-    // An agent of its own also keeps a proxy of the environment out of the way.
+    // With an agent of its own the client ignores proxy settings of the environment.
     options: {
       agent: new (process.getBuiltinModule('node:https').Agent)({ keepAlive: true, ca: readCertificate(testCaFile) }),
       disableChallengeResourceVerification: true,

@@ -5,17 +5,17 @@ import { parseVaultUrl } from './vault-url.ts'
 interface KeyVaultSettings extends LoopbackSettings {
   /** `KEY_VAULT_URL` */
   readonly url: string
-  /** On a developer's machine, who signed in there is asked for; elsewhere the managed identity. */
+  /** Development uses the account that is signed in on the machine; elsewhere the managed identity is used. */
   readonly isDevelopment: boolean
-  /** `AZURE_CLIENT_ID`: which user-assigned identity */
+  /** `AZURE_CLIENT_ID`: client id of a user-assigned identity */
   readonly clientId?: string | undefined
 }
 
-/** The bundle beside this one, or the source when run from source. */
+/** The bundle beside this one, or the source file when run from source. */
 const entry = new URL(import.meta.url.endsWith('.ts') ? './key-vault.ts' : './key-vault.cjs', import.meta.url)
 
 /**
- * Loads Azure's SDKs, and asks nothing of the vault yet.
+ * Loads Azure's SDKs; does not call the vault yet.
  *
  * @throws StartupError when a setting is wrong
  */

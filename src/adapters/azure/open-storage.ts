@@ -1,6 +1,6 @@
 import type { BlobStore } from '../../jobs/blob-store.ts'
 import type { MessageQueues } from '../../jobs/message-queues.ts'
-import type { SignatureOf } from './remote-url.ts'
+import type { FindSignature } from './remote-url.ts'
 import { readStorageAddress, type StorageSettings } from './storage-address.ts'
 
 /** The storage account of the app. */
@@ -13,22 +13,22 @@ export interface Storage {
 const entry = new URL(import.meta.url.endsWith('.ts') ? './storage.ts' : './storage.cjs', import.meta.url)
 
 /**
- * Checks the settings, at once; Azure's SDKs are loaded when the storage is wanted for the first time.
+ * Checks the settings at once. Azure's SDKs are loaded on first use.
  *
- * @param signatureOf  see `remote-url.ts`
- * @returns undefined: no storage is set
+ * @param findSignature  see `remote-url.ts`
+ * @returns undefined when no storage is set
  * @throws StartupError when a setting is wrong
  */
 export function openStorage(
   settings: StorageSettings,
-  signatureOf: SignatureOf = () => undefined,
+  findSignature: FindSignature = () => undefined,
 ): (() => Promise<Storage>) | undefined {
   const address = readStorageAddress(settings)
   if (!address) return undefined
   let opened: Promise<Storage> | undefined
   const open = async () => {
     const { connectStorage } = (await import(entry.href)) as typeof import('./storage.ts')
-    return connectStorage(address, signatureOf)
+    return connectStorage(address, findSignature)
   }
   return () => {
     opened ??= open()

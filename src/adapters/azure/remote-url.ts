@@ -1,25 +1,25 @@
 import { StorageError } from '../../jobs/blob-store.ts'
 
 /**
- * What the one who submitted a job allowed it to read with: the query of a shared access signature, with or without its
- * question mark. Asked for a URL without query.
+ * Finds the shared access signature for a URL without query: the query that the submitter of a job sent, with or without its question
+ * mark.
  */
-export type SignatureOf = (url: string) => Promise<string | undefined> | string | undefined
+export type FindSignature = (url: string) => Promise<string | undefined> | string | undefined
 
 /**
- * The address of a blob elsewhere. Which hosts are allowed has been decided by whoever took the job; here it is only
- * made sure that what is asked is that very host, over TLS.
+ * The address of a blob of another account. The host was allowed when the job was submitted; this ensures that the request goes to that
+ * host, over TLS.
  *
- * @param url  with its signature as the query, or without; then `signatureOf` is asked for it
- * @returns `name` has no query: it may be shown
+ * @param url  with its signature as the query; otherwise `findSignature` provides it
+ * @returns `name` is the URL without its query, for messages
  */
-export async function remoteUrl(url: string, signatureOf: SignatureOf): Promise<{ url: string; name: string }> {
+export async function remoteUrl(url: string, findSignature: FindSignature): Promise<{ url: string; name: string }> {
   const address = URL.parse(url)
   if (address?.protocol !== 'https:' || address.username !== '' || address.password !== '') {
-    throw new StorageError('a blob elsewhere is named by an https URL without a user', 'no-https')
+    throw new StorageError('the URL of a blob must be https, without a user name', 'no-https')
   }
   const name = `${address.origin}${address.pathname}`
   if (address.search !== '') return { url: `${name}${address.search}`, name }
-  const signature = (await signatureOf(name))?.replace(/^\?/, '')
+  const signature = (await findSignature(name))?.replace(/^\?/, '')
   return { url: signature ? `${name}?${signature}` : name, name }
 }

@@ -12,14 +12,14 @@ export interface StorageSettings {
   readonly queueServiceUri?: string | undefined
   /** `AzureWebJobsStorage__credential`: `managedidentity` */
   readonly credential?: string | undefined
-  /** `AzureWebJobsStorage__clientId`: which user-assigned identity */
+  /** `AzureWebJobsStorage__clientId`: client id of a user-assigned identity */
   readonly clientId?: string | undefined
-  /** `AZURE_CLIENT_ID`: the same, for everything that does not say it itself */
+  /** `AZURE_CLIENT_ID`: the default for `clientId` */
   readonly defaultClientId?: string | undefined
   readonly isDevelopment: boolean
 }
 
-/** Where the storage is, and as whom the app comes. */
+/** Address and credentials of the storage. */
 export type StorageAddress =
   | { readonly connectionString: string }
   | {
@@ -33,10 +33,10 @@ const accountName = /^[a-z0-9]{3,24}$/
 const name = 'AzureWebJobsStorage'
 
 /**
- * A connection string goes before an identity, as it does for the host ("Connect to host storage with an identity").
+ * A connection string takes precedence over an identity, as in the Functions host ("Connect to host storage with an identity").
  *
- * @returns undefined: no storage is set
- * @throws StartupError naming the setting; never with its value, which may be a key
+ * @returns undefined when no storage is set
+ * @throws StartupError that names the setting, without its value, which may be a key
  */
 export function readStorageAddress(settings: StorageSettings): StorageAddress | undefined {
   const { connectionString, accountName, blobServiceUri, queueServiceUri } = settings
@@ -47,37 +47,37 @@ export function readStorageAddress(settings: StorageSettings): StorageAddress | 
     blobUrl: serviceUrl('blob', blobServiceUri, accountName),
     queueUrl: serviceUrl('queue', queueServiceUri, accountName),
     isDevelopment: settings.isDevelopment && !isManaged,
-    // `managedidentity` without a client id is the system-assigned one, whatever else the app is.
+    // `managedidentity` without a client id is the system-assigned identity, even if AZURE_CLIENT_ID is set.
     clientId: settings.clientId ?? (isManaged ? undefined : settings.defaultClientId),
   }
 }
 
 /**
- * Its errors would come at the first job, these come at the start.
+ * Checks the connection string at the start instead of at the first job.
  *
- * @returns with what the SDK wants said where .NET has a default: the host of the functions takes it without
+ * @returns the string with the settings that the SDK requires, and that are optional for the Functions host
  */
 function checkConnectionString(text: string): string {
   if (text.startsWith('@Microsoft.KeyVault(')) {
-    throw new StartupError(`${name} is a reference to a key vault that could not be resolved: the portal tells why`)
+    throw new StartupError(`${name} is a Key Vault reference that could not be resolved; the portal shows why`)
   }
-  const parts = partsOf(text)
+  const parts = parseParts(text)
   const has = (...keys: string[]) => keys.every(key => parts[key])
   const endpoints = [parts.BlobEndpoint, parts.QueueEndpoint].filter(url => url !== undefined)
   const areUrls = endpoints.every(url => /^https?:$/.test(URL.parse(url)?.protocol ?? ''))
   if (parts.UseDevelopmentStorage?.toLowerCase() === 'true') return 'UseDevelopmentStorage=true'
   if (areUrls && has('AccountName', 'AccountKey') && /^[A-Za-z0-9+/]+={0,2}$/.test(parts.AccountKey!)) {
-    return textOf({ DefaultEndpointsProtocol: 'https', EndpointSuffix: 'core.windows.net', ...parts })
+    return formatParts({ DefaultEndpointsProtocol: 'https', EndpointSuffix: 'core.windows.net', ...parts })
   }
-  if (areUrls && has('SharedAccessSignature', 'BlobEndpoint', 'QueueEndpoint')) return textOf(parts)
+  if (areUrls && has('SharedAccessSignature', 'BlobEndpoint', 'QueueEndpoint')) return formatParts(parts)
   throw new StartupError(
     `${name} must be a connection string: UseDevelopmentStorage=true, or with AccountName and AccountKey, or with ` +
       'SharedAccessSignature, BlobEndpoint and QueueEndpoint; keys and signatures are base64, endpoints are URLs',
   )
 }
 
-/** `AccountName=mine;AccountKey=…`; a value may hold further equals signs. */
-function partsOf(text: string): Partial<Record<string, string>> {
+/** Parses `AccountName=mine;AccountKey=…`. A value may contain equals signs. */
+function parseParts(text: string): Partial<Record<string, string>> {
   const parts = text.split(';').filter(part => part.includes('='))
   return Object.fromEntries(
     parts.map(part => {
@@ -87,7 +87,7 @@ function partsOf(text: string): Partial<Record<string, string>> {
   )
 }
 
-function textOf(parts: Partial<Record<string, string>>): string {
+function formatParts(parts: Partial<Record<string, string>>): string {
   return Object.entries(parts)
     .map(([key, value]) => `${key}=${value}`)
     .join(';')
@@ -96,20 +96,20 @@ function textOf(parts: Partial<Record<string, string>>): string {
 function isManagedIdentity(credential: string | undefined): boolean {
   if (credential === undefined) return false
   if (credential.toLowerCase() === 'managedidentity') return true
-  throw new StartupError(`${name}__credential must be managedidentity, or not be there`)
+  throw new StartupError(`${name}__credential must be managedidentity, or unset`)
 }
 
 function serviceUrl(service: 'blob' | 'queue', uri: string | undefined, account: string | undefined): string {
   if (uri !== undefined) {
     const url = URL.parse(uri)
-    // A token is sent there; a query would be a signature, which belongs into a connection string.
+    // A token is sent to this URL. A query would be a signature, which belongs in a connection string.
     if (url?.protocol === 'https:' && !url.username && !url.password && !url.search) return uri
     throw new StartupError(
       `${name}__${service}ServiceUri must be an https URL such as https://mystorage.${service}.core.windows.net, without user or query`,
     )
   }
   if (account === undefined) {
-    throw new StartupError(`${name}__${service}ServiceUri is missing: the app needs blobs and queues`)
+    throw new StartupError(`${name}__${service}ServiceUri is missing; the app needs both blobs and queues`)
   }
   if (!accountName.test(account)) {
     throw new StartupError(

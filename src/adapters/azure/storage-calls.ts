@@ -1,23 +1,23 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { StoragePipelineOptions } from '@azure/storage-blob'
-import { statusOf, storageError } from './storage-failure.ts'
+import { httpStatus, storageError } from './storage-failure.ts'
 
-/** How calls of the storage are made. */
+/** Timeouts and retries of storage calls. */
 export interface StorageCallOptions {
-  /** A call that has no answer by then fails; also a read that gets no further bytes for so long. */
+  /** A call without an answer fails after this time; so does a read without further bytes. */
   readonly deadlineMs: number
-  /** The SDK tries again at once, then after 1, 3 and 7 times as long. */
+  /** The SDK retries at once, and then after 1, 3 and 7 times this delay. */
   readonly retryDelayMs: number
 }
 
 export const usualCalls: StorageCallOptions = { deadlineMs: 60_000, retryDelayMs: 300 }
 
-/** Of one call, and of one read without a byte more. */
+/** Most tries of a call, and of a read that makes no progress. */
 export const maxTries = 5
 
 /**
- * The SDK tries again after connections that break and after 500 and 503, which is how Azure Storage says that it is
- * busy. It follows no redirects: storage never redirects, and what does may not get hold of a signature.
+ * The SDK retries after broken connections, 500 and 503, which Azure Storage sends when it is busy. Redirects are not followed: storage
+ * does not redirect, and another server must not receive a signature.
  */
 export function clientOptions({ retryDelayMs }: StorageCallOptions) {
   return {
@@ -26,31 +26,35 @@ export function clientOptions({ retryDelayMs }: StorageCallOptions) {
   } satisfies StoragePipelineOptions & { redirectOptions: unknown }
 }
 
+export interface NamedCall<Result> {
+  /** e.g. `create the blob jobs/nightly/spec.json` */
+  readonly what: string
+  /** Turns a failure that is an answer, e.g. that there is no such blob, into a result; undefined for any other failure. */
+  readonly known?: (failure: unknown) => { readonly is: Result } | undefined
+}
+
 /**
- * One call with a deadline.
+ * Makes one call with a deadline.
  *
- * @param what   e.g. `create the blob jobs/nightly/spec.json`
- * @param known  the answer where a failure is one, e.g. that there is no such blob; undefined: it is a failure
  * @throws StorageError
  */
 export async function storageCall<Result>(
-  what: string,
+  { what, known }: NamedCall<Result>,
   calls: StorageCallOptions,
   work: (signal: AbortSignal) => Promise<Result>,
-  known: (failure: unknown) => { readonly is: Result } | undefined = () => undefined,
 ): Promise<Result> {
   const abort = new AbortController()
   const { promise: ended, reject } = Promise.withResolvers<never>()
   const end = () => {
     abort.abort()
-    reject(abort.signal.reason) // some credentials know nothing of signals
+    reject(abort.signal.reason) // some credentials ignore signals
   }
-  // Cleared, because the signal goes on to hold the body of an answer, which has a watch of its own.
+  // The signal lives on in the body of the answer, which has a timeout of its own.
   const deadline = setTimeout(end, calls.deadlineMs)
   try {
     return await Promise.race([tryWhileThrottled(calls, () => work(abort.signal)), ended])
   } catch (failure) {
-    const answer = known(failure)
+    const answer = known?.(failure)
     if (answer) return answer.is
     throw storageError(what, failure, abort.signal)
   } finally {
@@ -58,19 +62,19 @@ export async function storageCall<Result>(
   }
 }
 
-/** 429 is the one answer that means "later" and that the SDK does not try again after. */
+/** Retries after 429, which the SDK does not. */
 async function tryWhileThrottled<Result>(calls: StorageCallOptions, work: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (failure) {
-      if (statusOf(failure) !== 429 || tries === maxTries) throw failure
+      if (httpStatus(failure) !== 429 || tries === maxTries) throw failure
       await pauseAfter(tries, calls)
     }
   }
 }
 
-/** Waits as the SDK does. @param failures  how many there were in a row, from 1 */
+/** Waits as long as the SDK does. @param failures  consecutive failures, from 1 */
 export function pauseAfter(failures: number, { retryDelayMs }: StorageCallOptions): Promise<void> {
   return pause((2 ** (failures - 1) - 1) * retryDelayMs)
 }

@@ -1,25 +1,28 @@
-/** What needs Azure's Storage clients: a bundle of its own, so that a start, and scoring, do not even read their code. */
+/** Connects Azure's storage clients. A bundle of its own, so that the start of the app and scoring do not read its code. */
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { AzureBlobStore } from './azure-blob-store.ts'
 import { azureCredential } from './azure-credential.ts'
 import { AzureMessageQueues } from './azure-message-queues.ts'
 import type { Storage } from './open-storage.ts'
-import type { SignatureOf } from './remote-url.ts'
+import type { FindSignature } from './remote-url.ts'
 import type { StorageAddress } from './storage-address.ts'
 import { clientOptions, type StorageCallOptions, usualCalls } from './storage-calls.ts'
 
-/** Asks nothing of the storage yet. @param calls  how patient the clients are; tests are less so */
+/** Sends no request yet. */
 export async function connectStorage(
   address: StorageAddress,
-  signatureOf: SignatureOf,
+  findSignature: FindSignature,
   calls: StorageCallOptions = usualCalls,
 ): Promise<Storage> {
-  const [blobs, queues] = await clientsOf(address, calls)
-  return { blobs: new AzureBlobStore(blobs, signatureOf, calls), queues: new AzureMessageQueues(queues, calls) }
+  const [blobs, queues] = await createClients(address, calls)
+  return {
+    blobs: new AzureBlobStore({ service: blobs, findSignature, calls }),
+    queues: new AzureMessageQueues(queues, calls),
+  }
 }
 
-async function clientsOf(
+async function createClients(
   address: StorageAddress,
   calls: StorageCallOptions,
 ): Promise<[BlobServiceClient, QueueServiceClient]> {

@@ -8,22 +8,22 @@ const cloudSuffixes = [
   'vault.sovcloud-api.fr',
   'vault.sovcloud-api.de',
 ]
-/** 3 to 24 letters, digits and single hyphens, a letter first and no hyphen last ("Azure resource names"). */
+/** Names have 3 to 24 letters, digits and single hyphens, begin with a letter and do not end with a hyphen ("Azure resource names"). */
 const vaultName = /^(?=.{3,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 const loopbackHosts = ['localhost', '127.0.0.1', '[::1]']
 
-/** Where a vault is. */
+/** The address of a vault. */
 export interface VaultAddress {
-  /** Without a slash at its end. */
+  /** URL without a trailing slash. */
   readonly url: string
   readonly host: string
-  /** It is a stand-in for tests on this very machine. */
+  /** Whether it is a test double on this machine. */
   readonly isLoopback: boolean
 }
 
 /**
- * Only names that are Azure's, or this machine's own, written plainly: the text is matched before any URL parser turns
- * `2130706433`, `127.1` or `localhost@elsewhere` into something else than it seems.
+ * Accepts only Azure's host names, and this machine's. The text is matched before a URL parser could rewrite
+ * `2130706433`, `127.1` or `localhost@elsewhere`.
  *
  * @throws StartupError naming KEY_VAULT_URL
  */
@@ -34,7 +34,7 @@ export function parseVaultUrl(text: string): VaultAddress {
   if (!isLoopback && (port !== undefined || !isAzureHost(host))) {
     // The text may hold a password, so it is not quoted.
     throw new StartupError(
-      'KEY_VAULT_URL must be the address of a vault, such as https://my-vault.vault.azure.net: https, a name under ' +
+      'KEY_VAULT_URL must be the address of a vault, such as https://my-vault.vault.azure.net: https, a host under ' +
         `${cloudSuffixes.join(', ')}, and no user, port, path or query`,
     )
   }

@@ -1,6 +1,7 @@
-/** Plans one Parquet file in a process of its own: it asks its parent for bytes, and returns a chunk when asked for one. */
-import { planParquet } from '../../jobs/input/plan-parquet.ts'
-import { InputUnreadable } from '../../jobs/input/planned-chunk.ts'
+/** Entry point of the process that plans one Parquet file. It requests bytes from its parent, and sends a chunk for each `next`. */
+
+import { InputUnreadable } from '../../jobs/failure.ts'
+import { planParquet } from '../../jobs/plan/plan-parquet.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 import { RemoteReads } from './remote-reads.ts'
 
@@ -33,6 +34,6 @@ process.on('message', (message: ToProcess) => {
       return reads.close(message.read)
   }
 })
-// The parent ends this process. A signal to the whole group is meant for the parent, which may still need this one.
+// The parent ends it. It ignores signals to the process group, because the parent may still need it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit())

@@ -1,16 +1,17 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import type { ByteRange } from '../../jobs/blob-store.ts'
-import type { NextChunk } from '../../jobs/input/open-chunk.ts'
-import type { PlanOptions } from '../../jobs/input/plan-chunks.ts'
-import { InputUnreadable, type PlanCursor } from '../../jobs/input/planned-chunk.ts'
-import type { ReadInput } from '../../jobs/input/text-source.ts'
-import { memoryOfProcess } from './memory-of-process.ts'
+import { InputUnreadable } from '../../jobs/failure.ts'
+import type { ReadInput } from '../../jobs/formats/text-source.ts'
+import type { NextChunk } from '../../jobs/plan/chunk-builder.ts'
+import type { PlanOptions } from '../../jobs/plan/plan-chunks.ts'
+import type { PlanCursor } from '../../jobs/plan-parts.ts'
 import type { FromProcess, ToProcess } from './messages.ts'
 
 export interface ProcessLimits {
-  /** The most time from one chunk to the next, less the start of the process and its waits for bytes. */
+  /** Longest time from one chunk to the next, without its start and the time in which it waits for bytes. */
   readonly stepMs: number
-  /** The most memory of the process; it is watched on Linux, and elsewhere V8's heap limit alone holds. */
+  /** Memory of the process. It is monitored on Linux; elsewhere only V8's heap limit applies. */
   readonly maxMemoryMb: number
 }
 
@@ -20,16 +21,16 @@ const entry = new URL(
   import.meta.url,
 )
 const watchEveryMs = 100
-/** V8's words when the heap is full, or an array would be larger than any may be. */
+/** V8's messages for a full heap, and for an array beyond the largest size. */
 const outOfMemory = /allocation failed|out of memory/i
 
 const running = new Set<ChildProcess>()
-// A process that is deep in a file would notice late that its parent no longer waits.
+// A process that is busy with a file would notice only later that its parent is gone.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** A process that plans one Parquet file; what is in the file ends this process at worst. */
+/** A child process that plans one Parquet file. At worst, the file ends this process. */
 export class PlanningProcess {
   readonly #child: ChildProcess
   readonly #read: ReadInput
@@ -38,10 +39,10 @@ export class PlanningProcess {
   #step: { resolve(chunk: NextChunk | undefined): void; reject(failure: unknown): void } | undefined
   #failure: unknown
   #hasBegun = false
-  /** Reads that wait for the storage. */
+  /** Number of reads that wait for the storage. */
   #fetching = 0
-  /** The end of its stderr, where V8 says why the process ended. */
-  #lastWords = ''
+  /** End of its output, where V8 says why it ended. */
+  #lastOutput = ''
 
   constructor(read: ReadInput, limits: ProcessLimits) {
     this.#read = read
@@ -49,7 +50,7 @@ export class PlanningProcess {
     this.#child = fork(entry, {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: {}, // it needs none of the app's secrets
+      env: {}, // it must not see settings, which hold secrets
       execArgv: [`--max-old-space-size=${limits.maxMemoryMb}`],
       windowsHide: true,
     })
@@ -58,15 +59,15 @@ export class PlanningProcess {
     this.#exited = exited.then(() => void running.delete(this.#child))
     this.#child.on('message', (message: FromProcess) => this.#receive(message))
     this.#child.stderr?.on('data', text => {
-      this.#lastWords = (this.#lastWords + text).slice(-8192)
+      this.#lastOutput = (this.#lastOutput + text).slice(-8192)
     })
     this.#child.on('error', failure => {
       this.#fail(failure)
       if (this.#child.pid === undefined) resolve() // it could not be started
     })
-    // `close` comes after its output has been read.
+    // 'close' follows after all output has been read.
     this.#child.on('close', (code, signal) => {
-      const isCostly = outOfMemory.test(this.#lastWords)
+      const isCostly = outOfMemory.test(this.#lastOutput)
       this.#fail(
         isCostly ? this.#tooMuchMemory() : new Error(`the process that reads Parquet ended: ${signal ?? code}`),
       )
@@ -78,7 +79,7 @@ export class PlanningProcess {
     void this.#send({ type: 'plan', options, cursor })
   }
 
-  /** @returns the next chunk; undefined when there are no more */
+  /** @returns undefined when there are no more chunks */
   async next(): Promise<NextChunk | undefined> {
     const watch = this.#watch()
     try {
@@ -101,7 +102,7 @@ export class PlanningProcess {
   #receive(message: FromProcess): void {
     switch (message.type) {
       case 'read':
-        void this.#answer(message.read, message.range)
+        void this.#sendBytes(message.read, message.range)
         return
       case 'chunk':
         return this.#step?.resolve(message.chunk)
@@ -114,13 +115,13 @@ export class PlanningProcess {
     }
   }
 
-  async #answer(read: number, range: ByteRange | undefined): Promise<void> {
+  async #sendBytes(read: number, range: ByteRange | undefined): Promise<void> {
     this.#hasBegun = true
     this.#fetching++
     try {
       for await (const bytes of this.#read(range)) {
         if (this.#failure) break
-        // A process that is busy with another column reads nothing.
+        // A process that is busy with another column does not receive.
         this.#fetching--
         await this.#send({ type: 'piece', read, bytes })
         this.#fetching++
@@ -132,10 +133,10 @@ export class PlanningProcess {
     await this.#send({ type: 'read-done', read })
   }
 
-  /** @returns when the piece is sent, so that this process holds at most one piece of each read */
+  /** Resolves when the message is sent, so that at most one piece of each read is held here. */
   #send(message: ToProcess): Promise<void> {
     return new Promise(resolve => {
-      // A process that has ended cannot be reached; 'close' says why.
+      // A process that has ended cannot receive; 'close' reports why.
       if (this.#child.connected) this.#child.send(message, () => resolve())
       else resolve()
     })
@@ -144,11 +145,11 @@ export class PlanningProcess {
   #watch(): NodeJS.Timeout {
     let spentMs = 0
     return setInterval(async () => {
-      // Time is counted in ticks: time in which this process itself stood still is not the file's fault.
+      // Counts ticks, so that time in which this process stood still is not counted.
       if (this.#hasBegun && this.#fetching === 0) spentMs += watchEveryMs
       if (spentMs > this.#limits.stepMs) return this.#fail(this.#tooMuchTime())
       const { pid } = this.#child
-      const memoryMb = pid === undefined ? undefined : await memoryOfProcess(pid)
+      const memoryMb = pid === undefined ? undefined : await processMemoryMb(pid)
       if (memoryMb !== undefined && memoryMb > this.#limits.maxMemoryMb) this.#fail(this.#tooMuchMemory())
     }, watchEveryMs)
   }
@@ -169,6 +170,16 @@ export class PlanningProcess {
 }
 
 function tooCostly(what: string): InputUnreadable {
-  const hint = 'it may be damaged; if it is not, write it with smaller row groups and pages'
+  const hint = 'it may be damaged; otherwise write it with smaller row groups and pages'
   return new InputUnreadable('INPUT_TOO_COSTLY', `the Parquet file ${what}: ${hint}`)
+}
+
+/** @returns resident memory of a process in MiB; undefined outside Linux, or when it has ended */
+async function processMemoryMb(id: number): Promise<number | undefined> {
+  try {
+    const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${id}/status`, 'utf8')) ?? []
+    return kib === undefined ? undefined : Number(kib) / 1024
+  } catch {
+    return undefined
+  }
 }

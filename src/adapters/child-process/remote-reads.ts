@@ -1,5 +1,5 @@
 import type { ByteRange } from '../../jobs/blob-store.ts'
-import type { ReadInput } from '../../jobs/input/text-source.ts'
+import type { ReadInput } from '../../jobs/formats/text-source.ts'
 
 interface OpenRead {
   readonly pieces: Uint8Array[]
@@ -7,15 +7,15 @@ interface OpenRead {
   wake: () => void
 }
 
-/** Reads ranges whose bytes come in messages. */
+/** Reads whose bytes arrive in messages. */
 export class RemoteReads {
   readonly #open = new Map<number, OpenRead>()
-  readonly #ask: (read: number, range: ByteRange | undefined) => void
-  #asked = 0
+  readonly #request: (read: number, range: ByteRange | undefined) => void
+  #readCount = 0
 
-  /** @param ask  requests the bytes of a range under a number of its own */
-  constructor(ask: (read: number, range: ByteRange | undefined) => void) {
-    this.#ask = ask
+  /** @param request  requests the bytes of a range under the number of the read */
+  constructor(request: (read: number, range: ByteRange | undefined) => void) {
+    this.#request = request
   }
 
   readonly read: ReadInput = range => this.#read(range)
@@ -33,10 +33,10 @@ export class RemoteReads {
   }
 
   async *#read(range: ByteRange | undefined): AsyncGenerator<Uint8Array> {
-    const read = this.#asked++
+    const read = this.#readCount++
     const open: OpenRead = { pieces: [], isDone: false, wake: () => {} }
     this.#open.set(read, open)
-    this.#ask(read, range)
+    this.#request(read, range)
     try {
       for (;;) {
         const piece = open.pieces.shift()

@@ -1,10 +1,10 @@
 import type { JSONWebKeySet } from 'jose'
 import type { KeySetSource } from '../../auth/signing-keys.ts'
 
-/** A tenant's keys are about 15,000 bytes. */
+/** A tenant's keys take about 15,000 bytes. */
 const maxBytes = 1_048_576
 
-/** The keys that a tenant of Entra ID signs its tokens with. */
+/** Fetches the keys with which a tenant of Entra ID signs its tokens. */
 export class EntraKeySet implements KeySetSource {
   readonly #url: string
 
@@ -43,13 +43,13 @@ async function readText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** The keys that RS256 can use, whose modulus has at least 2,048 bits (RFC 7518, section 3.3). */
+/** Returns the keys that RS256 can use: those with a modulus of at least 2,048 bits (RFC 7518, section 3.3). */
 function usableKeys(document: unknown): JSONWebKeySet {
   const { keys } = (document ?? {}) as Partial<JSONWebKeySet>
-  if (!Array.isArray(keys)) throw new Error('no key set')
+  if (!Array.isArray(keys)) throw new Error('the response is not a key set')
   const usable = keys.filter(
     key => key?.kty === 'RSA' && typeof key.kid === 'string' && typeof key.n === 'string' && key.n.length >= 342,
   )
-  if (usable.length === 0) throw new Error('no RSA key of 2048 bits or more')
+  if (usable.length === 0) throw new Error('the key set has no RSA key of 2048 bits or more')
   return { keys: usable }
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { ScoringError } from '../../errors.ts'
-import type { ServiceFiles } from '../../jobs/model-digest.ts'
+import type { ServiceFiles } from '../../jobs/score/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ownerOfSecret } from '../../auth/key-names.ts'
-import { makeKey } from '../../auth/make-key.ts'
+import { parseKeySecretName } from '../../auth/key-names.ts'
 import type { Secret, SecretStore } from '../../auth/secret-store.ts'
-import { minKeyLength } from '../../auth/service-key.ts'
+import { makeKey, minKeyLength } from '../../auth/service-key.ts'
 import { StartupError } from '../../errors.ts'
 
 /** The two keys of a service; either opens it. */
@@ -40,18 +39,18 @@ export class KeyFile implements SecretStore {
   }
 
   async fetchSecret(name: string): Promise<Secret | undefined> {
-    const owner = ownerOfSecret(name)
+    const owner = parseKeySecretName(name)
     const pair = owner && (await this.#read()).get(owner.service)
     if (!pair) return undefined
-    return { value: pair[owner.slot], version: '', isEnabled: true, notBefore: undefined, expiresAt: undefined }
+    return { value: pair[owner.type], version: '', isEnabled: true, notBefore: undefined, expiresAt: undefined }
   }
 
   async writeSecret(name: string, value: string): Promise<void> {
-    const owner = ownerOfSecret(name)
+    const owner = parseKeySecretName(name)
     if (!owner) throw new Error(`"${name}" is not the name of a key: <service>-primary-key or <service>-secondary-key`)
     const keys = await this.#read()
     const pair = keys.get(owner.service) ?? newPair()
-    keys.set(owner.service, { ...pair, [owner.slot]: value })
+    keys.set(owner.service, { ...pair, [owner.type]: value })
     await this.#write(keys)
   }
 

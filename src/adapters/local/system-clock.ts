@@ -1,4 +1,4 @@
-import type { Clock } from '../../auth/clock.ts'
+import type { Clock } from '../../clock.ts'
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),

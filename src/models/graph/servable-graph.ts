@@ -211,7 +211,7 @@ function requireTensor(
   if (type?.kind === 'tensor') return requireType(side, name, type.elementType)
   const what = type ? describe(type) : 'of no declared type'
   throw new UnservableGraph(
-    `${side} "${name}" is ${what}, and only tensors can be ${side === 'input' ? 'sent' : 'answered'}: export the model with tensors as its ${side}s`,
+    `${side} "${name}" is ${what}, and only tensors can be ${side === 'input' ? 'sent' : 'returned'}: export the model with tensors as its ${side}s`,
   )
 }
 
@@ -219,7 +219,7 @@ function requireType(side: 'input' | 'output', name: string, elementType: number
   if (dtypeOfElementType.has(elementType)) return
   const type = otherTypes.get(elementType) ?? `of element type ${elementType}`
   throw new UnservableGraph(
-    `${side} "${name}" is ${type}, which JavaScript has no numbers for: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
+    `${side} "${name}" is ${type}, which JavaScript cannot represent: export the model with float32 or another plain type there (a Cast beside the ${side} does it)`,
   )
 }
 

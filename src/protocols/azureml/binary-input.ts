@@ -8,7 +8,7 @@ import { decodeNpy } from '../../tensor/npy.ts'
 import { isNpy } from '../../tensor/npy-header.ts'
 import { elementCount, fits, isOpen, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { mediaTypeOf } from '../http/media-type.ts'
+import { parseMediaType } from '../http/media-type.ts'
 
 const npy = 'application/x-npy'
 const raw = 'application/octet-stream'
@@ -26,7 +26,7 @@ export function binaryMediaTypes(inputs: readonly TensorInfo[]): readonly string
  * @throws ScoringError BODY_EMPTY, INPUT_NOT_NPY, INPUT_TYPE_MISMATCH, INPUT_INVALID or INPUT_SHAPE_MISMATCH
  */
 export function decodeBinaryInput({ body, contentType, details }: InferenceRequest, input: TensorInfo): Tensor {
-  const mediaType = mediaTypeOf(contentType)
+  const mediaType = parseMediaType(contentType)
   const layout = details?.layout
   refuseEmpty(body, mediaType)
   // Files are mostly sent as octet-stream. Nothing else begins so in earnest, and a header read as numbers would be scored

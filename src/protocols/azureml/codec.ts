@@ -3,13 +3,13 @@ import { ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
 import { isResponse } from '../../scripts/is-response.ts'
+import { rawRequest } from '../../scripts/raw-request.ts'
 import { readAhead } from '../../scripts/read-ahead.ts'
-import type { RowScript, WholeScript } from '../../scripts/script.ts'
-import { wholeRequest } from '../../scripts/whole-request.ts'
+import type { RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { Codec, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
-import { isJson, isJsonByHabit, mediaTypeOf, unsupportedMediaType } from '../http/media-type.ts'
+import { isJson, isJsonByHabit, parseMediaType, unsupportedMediaType } from '../http/media-type.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from './binary-input.ts'
 import { decodeJsonBody, decodeText } from './input.ts'
 
@@ -24,16 +24,17 @@ export const azuremlCodec: Codec = {
 /** A body whose layout came along holds the elements of a tensor, even where the script takes the same media type. */
 function decodeByScript(
   { body, contentType, details }: InferenceRequest,
-  { ownMedia, inputs }: RowScript,
+  { customContentTypes, inputs }: RowScript,
 ): (() => Promise<Feeds>) | undefined {
-  if (!ownMedia || isJson(contentType)) return undefined
-  const mediaType = mediaTypeOf(contentType)
-  if (!ownMedia.takes(mediaType) || (details?.layout && binaryMediaTypes(inputs).includes(mediaType))) return undefined
+  if (!customContentTypes || isJson(contentType)) return undefined
+  const mediaType = parseMediaType(contentType)
+  if (!customContentTypes.takes(mediaType) || (details?.layout && binaryMediaTypes(inputs).includes(mediaType)))
+    return undefined
   return async () => {
     refuseEmpty(body, mediaType)
     // Small bodies share one buffer, and a script may look at the whole of `bytes.buffer`.
     const isWhole = body.byteLength === body.buffer.byteLength
-    return ownMedia.decode({
+    return customContentTypes.decode({
       bytes: (isWhole ? body : body.slice()) as Uint8Array<ArrayBuffer>,
       contentType: mediaType,
     })
@@ -48,7 +49,7 @@ function decodeRows(request: InferenceRequest, script: RowScript, service: Loade
     const json = decodeJsonBody(request.body, 'application/json', service)
     return script.decode(json.parameters, json)
   }
-  if (!binaryMediaTypes(script.inputs).includes(mediaTypeOf(contentType)))
+  if (!binaryMediaTypes(script.inputs).includes(parseMediaType(contentType)))
     throw unsupportedMediaType(contentType, service.mediaTypes)
   const input = script.inputs[0] as TensorInfo
   return { [input.name]: decodeBinaryInput(request, input) }
@@ -56,7 +57,7 @@ function decodeRows(request: InferenceRequest, script: RowScript, service: Loade
 
 function decodeWhole(
   { body, contentType, details }: InferenceRequest,
-  script: WholeScript,
+  script: RawRequestScript,
   { takesTokens }: LoadedService,
 ): unknown {
   switch (script.kind) {
@@ -67,7 +68,7 @@ function decodeWhole(
     case 'rawHttp': {
       const { method, url, headers } = (details as RequestDetails).http as NonNullable<RequestDetails['http']>
       const init = { method, headers: headers as [string, string][] }
-      return wholeRequest(url, init, body as Uint8Array<ArrayBuffer>)
+      return rawRequest(url, init, body as Uint8Array<ArrayBuffer>)
     }
   }
 }

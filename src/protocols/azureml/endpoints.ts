@@ -1,11 +1,11 @@
 /** The routes of the Azure ML contract beside scoring, and what all routes have in common. None of them ever throws. */
 import { challenge } from '../../auth/bearer.ts'
-import { RoleMissing } from '../../auth/token-errors.ts'
+import { RoleMissing } from '../../auth/token-claims.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { attemptOf } from '../http/client-address.ts'
+import { readCaller } from '../http/client-address.ts'
 import { corsHeaders } from '../http/cors.ts'
-import { requestIdsOf } from '../http/request-ids.ts'
+import { readRequestIds } from '../http/request-ids.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { encodeEmpty, encodeError, encodeHealthy } from './respond.ts'
 
@@ -15,7 +15,7 @@ export async function answerServiceHealth(
   find: () => Promise<ScoringService>,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const ids = requestIdsOf(request.headers, serverVersion)
+  const ids = readRequestIds(request.headers, serverVersion)
   const { headers } = ids
   try {
     const service = await find()
@@ -33,7 +33,7 @@ export async function answerServiceHealth(
 
 /** `GET /`: the server runs. */
 export function answerRoot(request: WireRequest, serverVersion: string | undefined): WireResponse {
-  const { headers, fault } = requestIdsOf(request.headers, serverVersion)
+  const { headers, fault } = readRequestIds(request.headers, serverVersion)
   try {
     allow(request.method, ['GET', 'HEAD', 'OPTIONS'])
     if (fault) throw fault
@@ -65,7 +65,7 @@ function scopeOf(error: ScoringError): string | undefined {
 
 /** @throws ScoringError as its `Authorizer` says */
 export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
-  return service.authorizer?.authorize(request.headers.get('authorization'), attemptOf(request))
+  return service.authorizer?.authorize(request.headers.get('authorization'), readCaller(request))
 }
 
 /** @throws ScoringError METHOD_NOT_ALLOWED */

@@ -1,10 +1,10 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { attemptOf } from '../http/client-address.ts'
+import { readCaller } from '../http/client-address.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import type { BodyAccount } from '../http/read-body.ts'
-import { type RequestIds, requestIdsOf } from '../http/request-ids.ts'
+import { type RequestIds, readRequestIds } from '../http/request-ids.ts'
 import { encodeServerTiming } from '../http/server-timing.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from './endpoints.ts'
@@ -18,7 +18,7 @@ export async function answerScore(
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
   const startedAt = performance.now()
-  const ids = requestIdsOf(request.headers, serverVersion)
+  const ids = readRequestIds(request.headers, serverVersion)
   let service: ScoringService | undefined
   let account: BodyAccount | undefined
   let response: WireResponse
@@ -52,7 +52,7 @@ async function score(
   const { maxBodyBytes } = service.definition.limits
   const result = await service.infer({
     credential: request.headers.get('authorization'),
-    caller: attemptOf(request),
+    caller: readCaller(request),
     declaredBytes: Number(request.headers.get('content-length')) || 0,
     readDeadline: () => readDeadline(request.headers),
     isAbandoned: () => request.isAbandoned === true,

@@ -1,17 +1,16 @@
-import type { Attempt } from '../../auth/authorizer.ts'
+import type { Caller } from '../../auth/authorizer.ts'
 import type { WireRequest } from './wire.ts'
 
-export function attemptOf(request: WireRequest): Attempt {
-  return { clientAddress: () => clientAddressOf(request), isProbe: false }
+export function readCaller(request: WireRequest): Caller {
+  return { clientAddress: () => readClientAddress(request), isDryRun: false }
 }
 
 /**
- * Where the request comes from. Azure's front end adds the address it sees, with its port, at the end of
- * `X-Forwarded-For`; all before that is what the client, or a proxy of its choice, has written. Behind Front Door or a
- * gateway of one's own that is the gateway's address: `X-Azure-ClientIP` would say more, but anybody can send it to
- * the app's own host name.
+ * Returns the address of the client. Azure's front end appends the address that it sees, with its port, to `X-Forwarded-For`;
+ * anything before it was written by the client or its proxies. Behind Front Door or a gateway this is the gateway's address:
+ * `X-Azure-ClientIP` would be more precise, but any client can send it to the app's own host name.
  */
-export function clientAddressOf({ clientAddress, headers }: WireRequest): string {
+export function readClientAddress({ clientAddress, headers }: WireRequest): string {
   if (clientAddress !== undefined) return clientAddress
   const hops = headers.get('x-forwarded-for') ?? ''
   return hops.slice(hops.lastIndexOf(',') + 1).trim()

@@ -18,9 +18,9 @@ import { GrowingBytes } from './growing-bytes.ts'
 import type { WireResponse } from './wire.ts'
 
 interface Coding {
-  /** Small results, in one call. */
+  /** Unpacks small results in one call. */
   whole(body: Uint8Array, options: { maxOutputLength: number }): Promise<Uint8Array>
-  /** Others, piece by piece. */
+  /** Unpacks other results in buffers. */
   open(options: { chunkSize: number }): Readable & { end(body: Uint8Array): void }
 }
 
@@ -30,25 +30,25 @@ const gzipped: Coding = { whole: promisify(gunzip), open: createGunzip }
 const brotli: Coding = { whole: promisify(brotliDecompress), open: createBrotliDecompress }
 const compress = promisify(gzip)
 
-/** Answers below this gain nothing from compression. */
+/** Smaller answers do not benefit from compression. */
 const compressedFromBytes = 1024
 
-/** Most bodies unpack to less. A larger one waits for its turn and holds its place piece by piece. */
+/** Most bodies unpack to less. Larger ones wait for a turn, and their memory is counted buffer by buffer. */
 const smallBytes = 2 ** 20
 const pieceBytes = 2 ** 18
 
-/** What unpacking a request's body asks and tells while it goes on. */
+/** The request whose body is unpacked. */
 interface UnpackingRequest {
-  /** Of the request: what is packed counts already, what comes out is added. */
+  /** Bytes held by the request: the packed body is counted already, the unpacked one is added. */
   readonly held: HeldBytes
   readonly decompression: DecompressionLimits
   readonly isAbandoned: () => boolean
 }
 
 /**
- * Undoes a request's `Content-Encoding`. Zlib works in threads of its own.
+ * Decodes a request's `Content-Encoding`, in zlib's own threads.
  *
- * @param maxBytes  largest body after decompression; a bomb is given up when it exceeds that
+ * @param maxBytes  largest body after decompression; larger ones are given up as soon as they exceed it
  * @throws ScoringError CONTENT_ENCODING_UNSUPPORTED, BODY_NOT_DECOMPRESSIBLE, BODY_TOO_LARGE, BODY_ABORTED or QUEUE_FULL
  */
 export async function unpackBody(
@@ -59,12 +59,12 @@ export async function unpackBody(
 ): Promise<Uint8Array> {
   const encoding = contentEncoding.trim().toLowerCase()
   if (encoding === '' || encoding === 'identity') return body
-  const coding = codingOf(encoding, body)
-  const isNeeded = () => !isAbandoned()
+  const coding = selectCoding(encoding, body)
+  const isActive = () => !isAbandoned()
   try {
-    let plain = await decompression.small.run(() => unpackSmall(coding, body, maxBytes, held), isNeeded)
+    let plain = await decompression.small.run(() => unpackSmall(coding, body, maxBytes, held), isActive)
     if (plain === 'larger')
-      plain = await decompression.large.run(() => unpackLarge(coding, body, maxBytes, held), isNeeded)
+      plain = await decompression.large.run(() => unpackLarge(coding, body, maxBytes, held), isActive)
     if (plain === undefined) throw new ScoringError('BODY_ABORTED', 'The caller closed the connection.')
     held.replace(plain.byteLength)
     return plain
@@ -72,13 +72,13 @@ export async function unpackBody(
     if (cause instanceof ScoringError) throw cause
     throw new ScoringError(
       'BODY_NOT_DECOMPRESSIBLE',
-      `The request body is not what its Content-Encoding says: ${encoding}`,
+      `The request body cannot be decompressed as ${encoding}, its Content-Encoding.`,
     )
   }
 }
 
 /** @throws ScoringError CONTENT_ENCODING_UNSUPPORTED */
-function codingOf(encoding: string, body: Uint8Array): Coding {
+function selectCoding(encoding: string, body: Uint8Array): Coding {
   switch (encoding) {
     case 'gzip':
     case 'x-gzip':
@@ -115,7 +115,7 @@ async function unpackSmall(
   }
 }
 
-/** From the beginning again, which costs a hundredth at most of what is to come. */
+/** Starts again from the beginning, which costs at most a hundredth of the rest. */
 async function unpackLarge(
   coding: Coding,
   body: Uint8Array,
@@ -130,7 +130,7 @@ async function unpackLarge(
       if (plain.size + piece.byteLength > maxBytes) throw tooLarge(maxBytes)
       held.resize(body.byteLength + plain.size + piece.byteLength)
       plain.append(piece)
-      // Not left for the garbage collector, which would let many gather; zlib goes on in another one when it is full.
+      // Freed at once, as the garbage collector would be too late; zlib uses a new buffer when one is full.
       if (piece.byteLength === piece.buffer.byteLength) (piece.buffer as ArrayBuffer).transfer(0)
     }
     return plain.finish()
@@ -147,7 +147,7 @@ function tooLarge(maxBytes: number): ScoringError {
   )
 }
 
-/** Compresses an answer of some size with gzip, when the client takes that. */
+/** Compresses an answer with gzip if it is large enough and the client accepts gzip. */
 export async function compressAnswer(answer: WireResponse, acceptEncoding: string | null): Promise<WireResponse> {
   const { body, headers } = answer
   if (body === undefined || Array.isArray(headers)) return answer
@@ -158,7 +158,7 @@ export async function compressAnswer(answer: WireResponse, acceptEncoding: strin
   return { ...answer, headers: { ...headers, vary, 'content-encoding': 'gzip' }, body: await compress(body) }
 }
 
-/** RFC 9110, section 12.5.3: `gzip` or `*` with a weight above 0; a weight for `gzip` itself outweighs `*`. */
+/** Whether `gzip` or `*` has a weight above 0; the weight of `gzip` takes precedence (RFC 9110, section 12.5.3). */
 export function acceptsGzip(acceptEncoding: string): boolean {
   const weights = new Map(
     acceptEncoding.split(',').map(part => {

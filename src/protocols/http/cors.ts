@@ -1,6 +1,6 @@
 import type { WireRequest } from './wire.ts'
 
-/** `service.json`, `cors`. */
+/** The member `cors` of `service.json`. */
 interface CorsPolicy {
   readonly origins: readonly string[]
   readonly credentials: boolean
@@ -9,10 +9,10 @@ interface CorsPolicy {
 const usualMethods = ['GET', 'POST']
 
 /**
- * The CORS headers of an answer, as Azure ML's server gives them (contract, section 7 and addendum 5): a listed origin is
- * echoed, an unlisted one is named in none and is served all the same; without an `Origin` one configured origin is named.
+ * Returns the CORS headers of an answer, like Azure ML's server (contract, section 7 and addendum 5): a listed origin is
+ * echoed, an unlisted origin gets no header but is served; without an `Origin` the first configured origin is named.
  *
- * @param methods  that pages of other origins may use; default: those of the original
+ * @param methods  methods that pages of other origins may use; default: Azure ML's
  */
 export function corsHeaders(
   { origins, credentials }: CorsPolicy,
@@ -23,7 +23,7 @@ export function corsHeaders(
   const origin = request.headers.get('origin')
   const isAny = origins.includes('*')
   const allowed = origin === null ? named(origins, isAny) : isAny || isListed(origins, origin) ? origin : undefined
-  if (allowed === undefined) return { vary: 'Origin' } // a cache must not give this answer to a listed page
+  if (allowed === undefined) return { vary: 'Origin' } // a cache must not return this answer to a listed page
   const isVarying = allowed !== '*' && (origins.length > 1 || isAny)
   return {
     'access-control-allow-origin': allowed,
@@ -37,12 +37,12 @@ function named(origins: readonly string[], isAny: boolean): string | undefined {
   return isAny ? '*' : [...origins].sort()[0]
 }
 
-/** Matching ignores case, as the original's does. */
+/** Compares without case, like Azure ML. */
 function isListed(origins: readonly string[], origin: string): boolean {
   return origins.some(listed => listed.toLowerCase() === origin.toLowerCase())
 }
 
-/** The methods and the headers that the browser asks for, when it asks for a method that there is. */
+/** Returns the preflight headers if the browser asks for an allowed method. */
 function preflightHeaders(headers: WireRequest['headers'], methods: readonly string[]): Record<string, string> {
   const method = headers.get('access-control-request-method')?.toUpperCase()
   if (method === undefined || !methods.includes(method)) return {}

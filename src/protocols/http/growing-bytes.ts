@@ -1,17 +1,17 @@
-/** A length that was announced is only a promise: beyond this it is believed when so much of it has come. */
+/** An announced length is only trusted up to this size until as many bytes have arrived. */
 const trustedBytes = 2 ** 20
 const firstBytes = 16_384
 
 /**
- * Bytes as they come, put one after the other. Memory that is set aside and not written to is not taken from the machine,
- * so what this takes is what has come, but for the moment in which it is copied to a larger place.
+ * Collects bytes as they arrive. Allocated memory that was never written to is not backed by physical memory, so this uses as
+ * much as has arrived, except while it is copied to a larger buffer.
  */
 export class GrowingBytes {
   readonly #announced: number | undefined
   #bytes: Uint8Array<ArrayBuffer>
   #size = 0
 
-  /** @param announced  how many there will be, where somebody says so */
+  /** @param announced  the announced number of bytes, if any */
   constructor(announced: number | undefined) {
     this.#announced = announced
     this.#bytes = untouched(Math.min(announced ?? firstBytes, trustedBytes))
@@ -28,13 +28,13 @@ export class GrowingBytes {
     this.#size = needed
   }
 
-  /** @returns all of them, in a buffer of their own and of their exact size, so that it can be moved to a thread */
+  /** @returns all bytes, in a buffer of exactly their size that can be transferred to a worker */
   finish(): Uint8Array<ArrayBuffer> {
-    if (this.#size < this.#bytes.length) this.#move(this.#size) // what was not written to may hold anything
+    if (this.#size < this.#bytes.length) this.#move(this.#size) // unwritten memory may hold anything
     return this.#bytes
   }
 
-  /** Gives the memory back at once; the garbage collector would come later. */
+  /** Frees the memory at once instead of waiting for the garbage collector. */
   drop(): void {
     this.#bytes.buffer.transfer(0)
   }

@@ -1,6 +1,6 @@
 import { asScoringError, type ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { attemptOf } from './client-address.ts'
+import { readCaller } from './client-address.ts'
 import type { WireRequest } from './wire.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function servicesOpenedBy(
     const refusing = locked.find(
       ({ authorizer }, index) => authorizer?.countWrong && refusals[index] === 'BEARER_REJECTED',
     )
-    refusing?.authorizer?.countWrong?.(attemptOf(request))
+    refusing?.authorizer?.countWrong?.(readCaller(request))
   }
   return opened
 }
@@ -28,7 +28,7 @@ export async function servicesOpenedBy(
 /** @returns undefined: it is let in */
 async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ErrorCode | undefined> {
   try {
-    await authorizer?.authorize(request.headers.get('authorization'), { ...attemptOf(request), isProbe: true })
+    await authorizer?.authorize(request.headers.get('authorization'), { ...readCaller(request), isDryRun: true })
     return undefined
   } catch (failure) {
     return asScoringError(failure).code

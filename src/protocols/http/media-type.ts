@@ -1,36 +1,37 @@
 import { ScoringError } from '../../errors.ts'
 
-/** `image/png` of `Image/PNG; name=x`; empty when there is none. */
-export function mediaTypeOf(contentType: string | undefined): string {
+/** Returns `image/png` for `Image/PNG; name=x`, and an empty text if there is no content type. */
+export function parseMediaType(contentType: string | undefined): string {
   return contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 export function isJson(contentType: string | undefined): boolean {
   if (contentType === 'application/json') return true
-  const mediaType = mediaTypeOf(contentType)
+  const mediaType = parseMediaType(contentType)
   return mediaType === 'application/json' || /^application\/.+\+json$/.test(mediaType)
 }
 
 /**
- * What clients call JSON, or do not call anything, when nobody ever looked: in Azure ML an undecorated script takes it, and
- * so does a service that is a bare model.
+ * Whether it is a content type that clients commonly send with JSON. Undecorated scripts in Azure ML accept these, and so do
+ * services without a script.
  */
 export function isJsonByHabit(contentType: string | undefined): boolean {
-  return isJson(contentType) || ['', 'text/plain', 'text/json'].includes(mediaTypeOf(contentType))
+  return isJson(contentType) || ['', 'text/plain', 'text/json'].includes(parseMediaType(contentType))
 }
 
-/** Longer ones are cut in messages. */
+/** Longer media types are shortened in messages. */
 const maxShown = 80
 
 /**
- * The refusal of a body's type. Azure ML's clients know the first words, which are all where nothing but JSON is taken.
+ * Returns the error for an unsupported content type. It begins with Azure ML's message, which is all of it if only JSON is
+ * accepted.
  *
- * @param others  what the service takes besides JSON
+ * @param others  media types that the service accepts besides JSON
  */
 export function unsupportedMediaType(contentType: string | undefined, others: readonly string[]): ScoringError {
   const expected = 'Expects Content-Type to be application/json'
   if (others.length === 0) return new ScoringError('CONTENT_TYPE_UNSUPPORTED', expected)
-  const found = mediaTypeOf(contentType).slice(0, maxShown)
-  const came = found === '' ? 'no Content-Type came' : `${JSON.stringify(found)} came`
-  return new ScoringError('CONTENT_TYPE_UNSUPPORTED', `${expected}; ${came}, also taken: ${others.join(', ')}`)
+  const found = parseMediaType(contentType).slice(0, maxShown)
+  const received = found === '' ? 'received none' : `received ${JSON.stringify(found)}`
+  return new ScoringError('CONTENT_TYPE_UNSUPPORTED', `${expected}; ${received}. Also accepted: ${others.join(', ')}`)
 }

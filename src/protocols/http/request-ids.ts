@@ -4,22 +4,23 @@ import type { WireRequest } from './wire.ts'
 
 const maxLength = 100
 
-/** What every answer that a handler gives carries, whatever it says (Azure ML contract, section 2). */
+/** Headers of every answer of a handler (Azure ML contract, section 2). */
 export interface RequestIds {
-  /** Name and version of the server, when they are shown, and the ids. */
+  /** The ids, and name and version of the server if they are shown. */
   readonly headers: Record<string, string>
-  /** REQUEST_ID_TOO_LONG, to be answered before anything else. */
+  /** REQUEST_ID_TOO_LONG, which is answered before any other failure. */
   readonly fault?: ScoringError
 }
 
 /**
- * `x-request-id` is given or new, `x-ms-request-id` is given, or the client's, or `x-request-id`. `TraceId` is echoed.
+ * Reads the ids of a request. `x-request-id` is the given or a new one; `x-ms-request-id` is the given one, else
+ * `x-ms-client-request-id`, else `x-request-id`. `TraceId` is echoed.
  *
- * @param serverVersion  what goes into `x-ms-server-version`; undefined: no such header
+ * @param serverVersion  value of `x-ms-server-version`; undefined: no such header
  */
-export function requestIdsOf(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
+export function readRequestIds(headers: WireRequest['headers'], serverVersion?: string): RequestIds {
   const given = headers.get('x-request-id')
-  const ms = headers.get('x-ms-request-id') || null // an empty one is none
+  const ms = headers.get('x-ms-request-id') || null // empty counts as absent
   const client = headers.get('x-ms-client-request-id') || null
   const trace = headers.get('traceid')
   const echoed: Record<string, string> = {}
@@ -28,7 +29,7 @@ export function requestIdsOf(headers: WireRequest['headers'], serverVersion?: st
   if (given !== null && given.length > maxLength) {
     return { headers: echoed, fault: tooLong('x-request-id') }
   }
-  if (given === '') return { headers: echoed } // the original then returns none of the three (addendum 4)
+  if (given === '') return { headers: echoed } // Azure ML then returns none of the three (addendum 4)
   const id = given ?? randomUUID()
   echoed['x-request-id'] = id
   if ((ms?.length ?? 0) > maxLength || (client?.length ?? 0) > maxLength) {

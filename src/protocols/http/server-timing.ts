@@ -1,9 +1,9 @@
 import type { Timings } from '../../scheduling/inference-result.ts'
 
 /**
- * `Server-Timing` of an answer: milliseconds in the queue, in the dispatch to a worker while others had their turn, reading
- * the inputs, in the run and writing the answer (W3C Server Timing, section 3). Browsers keep timings from pages of other
- * origins, unless the answer names theirs (Resource Timing, section 4.5).
+ * Returns the `Server-Timing` of an answer: milliseconds in the queue, waiting for others of the same dispatch, decoding,
+ * running and encoding (W3C Server Timing, section 3). Browsers only show timings to pages of other origins that the answer
+ * names (Resource Timing, section 4.5).
  *
  * @param headers  of the answer so far, with what CORS says
  */
@@ -16,7 +16,7 @@ export function encodeServerTiming(
   return { 'server-timing': timing, ...(origin !== undefined && { 'timing-allow-origin': origin }) }
 }
 
-/** Milliseconds, rounded to a microsecond. */
+/** Rounds milliseconds to a microsecond. */
 function toMicroseconds(ms: number): number {
   return Math.round(ms * 1000) / 1000
 }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../errors.ts'
 
-/** The part of an HTTP request that protocols read; `@azure/functions`' HttpRequest has it. */
+/** The part of an HTTP request that protocols use; `@azure/functions`' HttpRequest implements it. */
 export interface WireRequest {
   readonly method: string
   readonly url: string
@@ -8,22 +8,22 @@ export interface WireRequest {
   readonly query: { entries(): Iterable<[string, string]> }
   arrayBuffer(): Promise<ArrayBuffer>
   readonly body?: ReadableStream<Uint8Array> | null
-  /** Only the embedded host has it: the body as it comes, for less than a stream of the Web costs. */
+  /** The body in buffers as they arrive, which costs less than a web stream; only set by the embedded host. */
   pieces?(): AsyncIterable<Uint8Array>
-  /** Only the embedded host knows: the client closed the connection before it was answered. */
+  /** Whether the client closed the connection before it was answered; only set by the embedded host. */
   readonly isAbandoned?: boolean
-  /** Only the embedded host knows: calls back when the client has the answer, or has left. */
+  /** Calls back when the client has the answer or has left; only set by the embedded host. */
   whenAnswered?(then: () => void): void
-  /** Only the embedded host knows: the address at the other end of the connection. */
+  /** Address at the other end of the connection; only set by the embedded host. */
   readonly clientAddress?: string
 }
 
-/** On every answer that the server makes itself: browsers take the content type at its word, whatever the body quotes. */
+/** Keeps browsers from guessing the content type of the server's own answers, which may quote a request. */
 export const noSniff = { 'x-content-type-options': 'nosniff' } as const
 
 /** An HTTP response; `@azure/functions` takes it as HttpResponseInit. */
 export interface WireResponse {
-  /** The error that it tells of, for the record; the host does not look at it. */
+  /** Code of the error, for metrics; ignored by the host. */
   errorCode?: ErrorCode
   status: number
   headers: Record<string, string> | [string, string][]

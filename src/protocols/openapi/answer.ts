@@ -1,7 +1,6 @@
 /**
- * What the answer to a sample tells of other answers, as JSON Schema. One answer is little to go by, so the schema says
- * less rather than something that another answer would break: a whole number may be a fraction next time, and entries of
- * different kinds leave it open what an entry is.
+ * Infers a JSON Schema for answers from the answer to the sample. A single answer is little evidence, so the schema is loose
+ * enough for other answers: a whole number may be a fraction next time, and entries of different kinds are left open.
  */
 
 import { isResponse } from '../../scripts/is-response.ts'
@@ -11,20 +10,22 @@ import { TensorList } from '../../tensor/tensor-list.ts'
 import type { JsonSchema } from './dialect.ts'
 import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
 
-/** An object with more members than this is a table by keys, not a record. */
+/** An object with more members is described as a map, not as a record. */
 const maxMembers = 100
 
 /**
- * @param answer  what `run` returned, and `encode` can write
+ * Infers the schema of an answer.
+ *
+ * @param answer  a value that `run` returned and `encode` can write
  * @returns undefined for a response, whose body may be anything
  */
-export function schemaOfAnswer(answer: unknown): JsonSchema | undefined {
+export function inferAnswerSchema(answer: unknown): JsonSchema | undefined {
   if (isResponse(answer)) return undefined
   if (answer === undefined || answer === null) return { type: 'object' } // sent as {}
-  return schemaOf(answer)
+  return inferSchema(answer)
 }
 
-function schemaOf(value: unknown): JsonSchema {
+function inferSchema(value: unknown): JsonSchema {
   switch (typeof value) {
     case 'number':
       return Number.isFinite(value) ? elementSchema('float64') : {} // sent as null
@@ -35,23 +36,23 @@ function schemaOf(value: unknown): JsonSchema {
     case 'string':
       return elementSchema('string')
     case 'object':
-      return value === null ? {} : schemaOfObject(value)
+      return value === null ? {} : inferObjectSchema(value)
     default:
       return {}
   }
 }
 
-function schemaOfObject(value: object): JsonSchema {
-  if (value instanceof Tensor) return schemaOfTensor(value)
-  if (value instanceof TensorList) return listOf(value.tensors.map(schemaOfTensor))
-  if (Array.isArray(value)) return listOf(value.map(entry => schemaOf(entry)))
+function inferObjectSchema(value: object): JsonSchema {
+  if (value instanceof Tensor) return inferTensorSchema(value)
+  if (value instanceof TensorList) return inferListSchema(value.tensors.map(inferTensorSchema))
+  if (Array.isArray(value)) return inferListSchema(value.map(entry => inferSchema(entry)))
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return { type: 'array', items: entriesOf(dtypeOf(value), value as Uint8Array) }
+    return { type: 'array', items: inferEntrySchema(findDtype(value), value as Uint8Array) }
   }
   if (value instanceof Date) return { type: 'string', format: 'date-time' }
-  if ('toJSON' in value && typeof value.toJSON === 'function') return schemaOf(value.toJSON())
+  if ('toJSON' in value && typeof value.toJSON === 'function') return inferSchema(value.toJSON())
   const members = Object.entries(value).filter(([, member]) => member !== undefined)
-  const schemas = members.map(([name, member]) => [name, schemaOf(member)] as const)
+  const schemas = members.map(([name, member]) => [name, inferSchema(member)] as const)
   if (members.length > maxMembers) {
     return { type: 'object', additionalProperties: schemas.map(([, schema]) => schema).reduce(common) }
   }
@@ -61,25 +62,25 @@ function schemaOfObject(value: object): JsonSchema {
   )
 }
 
-function schemaOfTensor({ dtype, shape, data, classes }: Tensor): JsonSchema {
-  const element = entriesOf(dtype, data)
+function inferTensorSchema({ dtype, shape, data, classes }: Tensor): JsonSchema {
+  const element = inferEntrySchema(dtype, data)
   return classes ? namedSchema(element, shape.length, classes) : nestedSchema(element, shape.length)
 }
 
-/** Where one of them is sent as null, nothing is said of any. */
-function entriesOf(dtype: Dtype, values: TensorData): JsonSchema {
+/** Infers the schema of tensor entries; it is empty if one of them is sent as null. */
+function inferEntrySchema(dtype: Dtype, values: TensorData): JsonSchema {
   const element = elementSchema(dtype)
   const isAllSent = element.type !== 'number' || (values as Float64Array).every(Number.isFinite)
   return isAllSent ? element : {}
 }
 
-function dtypeOf(values: ArrayBufferView): Dtype {
+function findDtype(values: ArrayBufferView): Dtype {
   for (const [dtype, type] of Object.entries(typedArrays)) if (type && values instanceof type) return dtype as Dtype
   return 'uint8' // the clamped kind
 }
 
-/** An empty list says nothing of its entries. */
-function listOf(entries: readonly JsonSchema[]): JsonSchema {
+/** Infers the schema of a list; an empty list leaves its entries open. */
+function inferListSchema(entries: readonly JsonSchema[]): JsonSchema {
   return entries.length === 0 ? { type: 'array' } : { type: 'array', items: entries.reduce(common) }
 }
 
@@ -89,7 +90,7 @@ function record(required: readonly string[], properties: Iterable<readonly [stri
   return { type: 'object', ...needed, properties: Object.fromEntries(properties) }
 }
 
-/** A schema that takes what either of the two takes. */
+/** Returns a schema that accepts whatever one of the two accepts. */
 function common(one: JsonSchema, other: JsonSchema): JsonSchema {
   if (one === other) return one
   if (one.type === 'array' && other.type === 'array' && one.format === other.format) {

@@ -6,8 +6,8 @@ import { encode } from '../../tensor/python-json.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { OutputDescription } from '../../workers/runtime/load-service.ts'
-import { schemaOfAnswer } from './answer.ts'
-import { jsonSchemaOf } from './declared.ts'
+import { inferAnswerSchema } from './answer.ts'
+import { readJsonSchema } from './declared.ts'
 import { maxSampleLength } from './payload.ts'
 import { tensorSchema } from './tensor.ts'
 
@@ -20,7 +20,7 @@ interface Schema {
  * sample shows. Plain data, which crosses to the main thread.
  */
 export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription {
-  const text = answer && textOf(answer.result, nonFinite)
+  const text = answer && encodeText(answer.result, nonFinite)
   const sample = text !== undefined && text.length <= maxSampleLength ? text : undefined
   if (declared instanceof TensorInput) {
     const { dtype, shape } = declared
@@ -28,11 +28,15 @@ export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonF
     const isLike = sample !== undefined && isTensorLike(declared, answer?.result, sample)
     // An answer that belongs to the input that is shown tells more than the numbers that say which shape is meant.
     if (isLike) return { jsonSchema, sample, notes: [] }
-    return { jsonSchema, sample: textOf(declared.sample, nonFinite), notes: sample === undefined ? [] : [otherAnswer] }
+    return {
+      jsonSchema,
+      sample: encodeText(declared.sample, nonFinite),
+      notes: sample === undefined ? [] : [otherAnswer],
+    }
   }
-  const shown = text === undefined ? undefined : schemaOfAnswer(answer?.result)
+  const shown = text === undefined ? undefined : inferAnswerSchema(answer?.result)
   if (declared === undefined) return { jsonSchema: shown, sample, notes: [] }
-  const jsonSchema = jsonSchemaOf(declared, 'output') ?? shown
+  const jsonSchema = readJsonSchema(declared, 'output') ?? shown
   if (sample === undefined || suits(declared as Schema, answer?.result, sample))
     return { jsonSchema, sample, notes: [] }
   return { jsonSchema, notes: [otherAnswer] }
@@ -41,7 +45,7 @@ export function describeOutput(declared: unknown, answer: WarmUp['answer'], nonF
 const otherAnswer = 'the answer to the sample is not what the script declares as output'
 
 /** @returns undefined for what has no JSON of its own: a response, or what cannot be written */
-function textOf(result: unknown, nonFinite: NonFinite): string | undefined {
+function encodeText(result: unknown, nonFinite: NonFinite): string | undefined {
   if (isResponse(result)) return undefined
   try {
     return encode(result ?? {}, nonFinite)

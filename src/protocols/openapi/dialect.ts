@@ -1,31 +1,31 @@
 /**
- * JSON Schema (draft 2020-12) in the dialects that OpenAPI documents speak. 3.1 takes it as it is; 3.0.3 and Swagger 2.0
- * know a part of an older draft. What they lack is left out where that only says less, so a value that the service takes
- * is never called wrong.
+ * Translates JSON Schema (draft 2020-12) for OpenAPI documents. Version 3.1 uses it unchanged; 3.0.3 and Swagger 2.0 support
+ * part of an older draft. Unsupported keywords are dropped if that only loosens the schema, so a value that the service
+ * accepts is never invalid.
  */
 import type { OpenApiVersion } from './version.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
-/** A schema in one dialect, with the definitions it refers to, which stand beside it in the document. */
+/** A translated schema, and the definitions that it refers to in the document. */
 interface Translation {
   readonly schema: JsonSchema
   readonly definitions: Readonly<Record<string, JsonSchema>>
 }
 
-/** Keywords of a Schema Object (OpenAPI 3.0.3, "Schema Object"; Swagger 2.0, the same) that mean what JSON Schema means. */
+/** Keywords of a Schema Object (OpenAPI 3.0.3, "Schema Object"; Swagger 2.0, the same) that mean the same as in JSON Schema. */
 const sharedKeywords = new Set([
   ...['type', 'format', 'title', 'description', 'default', 'enum', 'multipleOf', 'pattern', 'required', 'readOnly'],
   ...['minimum', 'maximum', 'minLength', 'maxLength', 'minItems', 'maxItems', 'uniqueItems'],
   ...['minProperties', 'maxProperties', 'example', 'allOf', 'items', 'properties', 'additionalProperties'],
 ])
 const keywordsSince3 = new Set([...sharedKeywords, 'anyOf', 'oneOf', 'not', 'deprecated', 'writeOnly'])
-/** They name other documents, or hold what is moved beside the schema. */
+/** Keywords that name other documents, or hold definitions that are moved beside the schema. */
 const leftOutOf31 = new Set(['$schema', '$id', '$defs', 'definitions', 'example'])
 
 /**
- * @param schema  draft 2020-12, its definitions under `$defs`
- * @param name    what the document calls the schema, e.g. `ServiceInput`
+ * @param schema  JSON Schema, draft 2020-12, with its definitions under `$defs`
+ * @param name    name of the schema in the document, e.g. `ServiceInput`
  * @returns undefined when the version cannot express it
  */
 export function translate(schema: JsonSchema, name: string, version: OpenApiVersion): Translation | undefined {
@@ -33,7 +33,7 @@ export function translate(schema: JsonSchema, name: string, version: OpenApiVers
   const definitions: Record<string, JsonSchema> = {}
   for (const defs of [schema.$defs, schema.definitions]) {
     for (const [key, definition] of Object.entries((defs as JsonSchema | undefined) ?? {})) {
-      definitions[translator.nameOf(key)] = translator.visit(definition)
+      definitions[translator.definitionName(key)] = translator.visit(definition)
     }
   }
   const translated = translator.visit(schema)
@@ -50,8 +50,8 @@ class Translator {
     this.#version = version
   }
 
-  /** The name a definition gets in the document, in the characters that OpenAPI allows. */
-  nameOf(key: string): string {
+  /** Returns the name of a definition in the document, in the characters that OpenAPI allows. */
+  definitionName(key: string): string {
     return `${this.#name}.${key.replace(/[^\w.-]/g, '_')}`
   }
 
@@ -62,7 +62,7 @@ class Translator {
     const given = schema as JsonSchema
     const $ref = typeof given.$ref === 'string' ? this.#refer(given.$ref) : undefined
     if (this.#version === '3.1') {
-      // OpenAPI 3.1 has `example` still, but calls it deprecated.
+      // OpenAPI 3.1 still has `example`, but deprecates it.
       const more = Array.isArray(given.examples) ? given.examples : []
       const examples = 'example' in given && { examples: [given.example, ...more] }
       return { ...this.#inner(given, key => !leftOutOf31.has(key)), ...examples, ...($ref && { $ref }) }
@@ -75,10 +75,10 @@ class Translator {
     const folder = this.#version === '2' ? '#/definitions' : '#/components/schemas'
     const [, key, rest = ''] = /^#\/(?:\$defs|definitions)\/([^/]+)(.*)$/.exec(target) ?? []
     if (key === undefined) return target.replace(/^#/, `${folder}/${this.#name}`)
-    return `${folder}/${this.nameOf(key.replaceAll('~1', '/').replaceAll('~0', '~'))}${rest}`
+    return `${folder}/${this.definitionName(key.replaceAll('~1', '/').replaceAll('~0', '~'))}${rest}`
   }
 
-  /** The keywords that are kept, with every schema inside them translated. */
+  /** Returns the keywords that are kept, with every schema inside them translated. */
   #inner(schema: JsonSchema, isKept: (keyword: string) => boolean): Record<string, unknown> {
     const kept: Record<string, unknown> = {}
     for (const [keyword, value] of Object.entries(schema))
@@ -133,7 +133,7 @@ class Translator {
     return isNullable ? this.#nullable(chosen) : chosen
   }
 
-  /** One alternative is no choice: it is written into the schema itself where that loses nothing. */
+  /** Merges a single alternative into the schema if that loses nothing. */
   #choose(keyword: string, choices: readonly JsonSchema[], schema: JsonSchema): JsonSchema {
     const [only] = choices
     if (!only) return schema
@@ -153,7 +153,7 @@ class Translator {
     const keywords = this.#version === '2' ? sharedKeywords : keywordsSince3
     const older: Record<string, unknown> = this.#inner(schema, keyword => keywords.has(keyword))
     if (Array.isArray(older.required) && older.required.length === 0) delete older.required // not allowed to be empty
-    if (older.format === 'base64') older.format = 'byte' // what it is called in OpenAPI before 3.1, and by Azure ML
+    if (older.format === 'base64') older.format = 'byte' // its name before OpenAPI 3.1, and in Azure ML
     if ('const' in schema) older.enum = [schema.const]
     if (Array.isArray(schema.examples) && schema.examples.length > 0) older.example ??= schema.examples[0]
     for (const [limit, exclusive] of [
@@ -162,12 +162,13 @@ class Translator {
     ] as const) {
       if (typeof schema[exclusive] === 'number') Object.assign(older, { [limit]: schema[exclusive], [exclusive]: true })
     }
-    if (Array.isArray(schema.prefixItems)) older.items = this.#itemsOf(schema.prefixItems.map(each => this.visit(each)))
+    if (Array.isArray(schema.prefixItems))
+      older.items = this.#tupleItems(schema.prefixItems.map(each => this.visit(each)))
     return this.#withOneType(older)
   }
 
-  /** A tuple says less here: its entries are of any of these kinds. */
-  #itemsOf(entries: readonly JsonSchema[]): JsonSchema {
+  /** Describes the entries of a tuple as any of these kinds, because older versions have no tuples. */
+  #tupleItems(entries: readonly JsonSchema[]): JsonSchema {
     const kinds = [...new Map(entries.map(entry => [JSON.stringify(entry), entry])).values()]
     const [only = {}] = kinds
     return kinds.length > 1 ? this.#choice('anyOf', kinds, {}) : only
@@ -188,7 +189,7 @@ class Translator {
     return types[0] === 'array' ? { items: {}, ...rest, type: 'array' } : { ...rest, type: types[0] }
   }
 
-  /** OpenAPI 3.0.3 has `nullable`; Swagger 2.0 nothing but the extension that generators know. */
+  /** Uses `nullable` in OpenAPI 3.0.3, and the extension that generators support in Swagger 2.0. */
   #nullable(schema: JsonSchema): JsonSchema {
     const { enum: values, ...rest } = schema
     const base = '$ref' in schema ? { allOf: [schema] } : rest

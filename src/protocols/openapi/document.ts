@@ -1,22 +1,22 @@
 /**
- * The document that a service gives of itself: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract,
- * section 6), so that what reads the one reads the other.
+ * Writes the OpenAPI document of a service: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract, section
+ * 6), so that tools for Azure ML can read them.
  */
 
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
-import { type Operation, operationsOf } from './operations.ts'
-import { payloadOf } from './payload.ts'
+import { listOperations, type Operation } from './operations.ts'
+import { describePayload } from './payload.ts'
 import { type OpenApiVersion, openApiVersions } from './version.ts'
 
-/** Shown for every failure that the server words itself. */
+/** Body of every failure that the server itself reports. */
 const errorResponse: JsonSchema = {
   type: 'object',
   properties: {
     message: { type: 'string', description: 'for people; may be reworded' },
-    code: { type: 'string', description: 'for programs; stable. Absent from what an entry script answers itself.' },
+    code: { type: 'string', description: 'for programs; stable. Absent from responses of an entry script.' },
   },
   required: ['message'],
   example: { message: "A value is not provided for the 'data' parameter.", code: 'INPUT_MISSING' },
@@ -26,27 +26,27 @@ const failed = 'The service failed to execute due to an error.'
 const bearer = { type: 'apiKey', name: 'Authorization', in: 'header', description: 'For example: Bearer abc123' }
 const bearerToken = { ...bearer, description: 'An access token of Entra ID. For example: Bearer eyJ0eXAi...' }
 const inputPayload = 'The input payload for executing the real-time machine learning service.'
-/** Where nobody gave a sample, and none that was made up could be scored. */
-const onlyForm = `${inputPayload} The example shows its form only: these values cannot be scored.`
-/** As in Azure ML's templates, which leave out 3.1 although it is answered. */
+/** Used without a sample, if no made-up values could be scored. */
+const onlyForm = `${inputPayload} The example only shows the form; its values cannot be scored.`
+/** As in Azure ML's templates, which omit 3.1 although the server supports it. */
 const versionParameter = { type: 'integer', enum: [2, 3] }
 
-/** @returns undefined when the version has no words for what the service takes or answers */
+/** @returns undefined when the version cannot express the service's input or output */
 export function describeService(
   service: ScoringService,
   report: LoadReport,
   version: OpenApiVersion,
 ): object | undefined {
-  const schemas = schemasOf(service, report, version)
+  const schemas = describeSchemas(service, report, version)
   if (!schemas) return undefined
   const info = {
     title: service.name,
     description: `API specification for the Azure Machine Learning service ${service.name}`,
     version: '1.0',
   }
-  const operations = operationsOf(service, report)
-  const takes = payloadOf(service, report, version).isForm ? onlyForm : inputPayload
-  const security = operations.some(({ isLocked }) => isLocked)
+  const operations = listOperations(service, report)
+  const takes = describePayload(service, report, version).isForm ? onlyForm : inputPayload
+  const security = operations.some(({ isProtected }) => isProtected)
     ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
     : undefined
   if (version === '2') {
@@ -57,7 +57,7 @@ export function describeService(
       consumes: ['application/json'],
       produces: ['application/json'],
       securityDefinitions: security,
-      paths: pathsOf(operations, operation => swagger2Operation(operation, takes)),
+      paths: describePaths(operations, operation => swagger2Operation(operation, takes)),
       definitions: schemas,
     }
   }
@@ -65,20 +65,20 @@ export function describeService(
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: { ...pathsOf(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
+    paths: { ...describePaths(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
     components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
   }
 }
 
-/** The versions that this service can be described in. */
+/** Lists the versions in which this service can be described. */
 export function availableVersions(service: ScoringService, report: LoadReport): OpenApiVersion[] {
   return openApiVersions.filter(
-    version => version in service.documents || schemasOf(service, report, version) !== undefined,
+    version => version in service.documents || describeSchemas(service, report, version) !== undefined,
   )
 }
 
-function schemasOf(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
-  const payload = payloadOf(service, report, version)
+function describeSchemas(service: ScoringService, report: LoadReport, version: OpenApiVersion): object | undefined {
+  const payload = describePayload(service, report, version)
   const input = translate(payload.input, 'ServiceInput', version)
   const output = translate(payload.output, 'ServiceOutput', version)
   const error = translate(errorResponse, 'ErrorResponse', version)
@@ -92,17 +92,17 @@ function schemasOf(service: ScoringService, report: LoadReport, version: OpenApi
   }
 }
 
-function pathsOf(operations: readonly Operation[], render: (operation: Operation) => object): object {
+function describePaths(operations: readonly Operation[], render: (operation: Operation) => object): object {
   return Object.fromEntries(
     operations.map(operation => [
       operation.path,
-      { [operation.method]: { ...headOf(operation), ...render(operation) } },
+      { [operation.method]: { ...describeOperation(operation), ...render(operation) } },
     ]),
   )
 }
 
-function headOf({ id, description, isLocked }: Operation): object {
-  return { operationId: id, description, security: isLocked ? [{ Bearer: [] }] : undefined }
+function describeOperation({ id, description, isProtected }: Operation): object {
+  return { operationId: id, description, security: isProtected ? [{ Bearer: [] }] : undefined }
 }
 
 function swagger2Operation({ takes, takesVersion, answer, failures }: Operation, payload: string): object {
@@ -111,9 +111,9 @@ function swagger2Operation({ takes, takesVersion, answer, failures }: Operation,
   const version = { name: 'version', in: 'query', required: false, ...versionParameter }
   const failure = (description: string) => ({ description, schema: { $ref: '#/definitions/ErrorResponse' } })
   return {
-    // The health check answers in a type of its own, its failures in JSON as everything else.
+    // The health check has its own content type; its failures are JSON, like all others.
     produces: answer.contentType === 'application/json' ? undefined : [answer.contentType, 'application/json'],
-    // JSON alone is what the whole document says.
+    // `consumes` of the document already says JSON.
     parameters: takes ? [body] : takesVersion ? [version] : undefined,
     responses: {
       200: {

@@ -5,18 +5,18 @@ import { allow, answerFailure, authorize, refuseTrailingSlash } from '../azureml
 import { encodeEmpty } from '../azureml/respond.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
-import { requestIdsOf } from '../http/request-ids.ts'
+import { readRequestIds } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { availableVersions, describeService } from './document.ts'
 import { decodeVersion, type OpenApiVersion, versionUnknown, versionUnsupported } from './version.ts'
 
-/** `…/swagger.json`: the service in the version that the query asks for. Never throws. */
+/** Answers `…/swagger.json` in the version that the query asks for. Never throws. */
 export async function answerOpenApi(
   request: WireRequest,
   find: () => ScoringService | Promise<ScoringService>,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const ids = requestIdsOf(request.headers, serverVersion)
+  const ids = readRequestIds(request.headers, serverVersion)
   const { headers } = ids
   let service: ScoringService | undefined
   try {
@@ -34,7 +34,7 @@ export async function answerOpenApi(
   }
 }
 
-/** The first one given, as the original's framework reads it; 2 when none is. */
+/** Returns the first version in the query, as Azure ML's framework does; 2 if there is none. */
 function versionIn(query: WireRequest['query']): string {
   for (const [name, value] of query.entries()) if (name === 'version') return value
   return '2'

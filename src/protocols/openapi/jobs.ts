@@ -1,18 +1,17 @@
 /**
- * Batch jobs in the document of a service: in version 3.1 only, which no tool of Azure ML's reads, so that those find the
- * documents that they know.
+ * Describes batch jobs in the OpenAPI document. Only version 3.1 has them, because tools for Azure ML read the others.
  */
 
 import type { ErrorCode } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { JsonSchema } from './dialect.ts'
-import { byStatus, lockFailuresOf, serviceFailures } from './operations.ts'
+import { byStatus, listAuthFailures, serviceFailures } from './operations.ts'
 
 const text = { type: 'string' }
 const count = { type: 'integer', minimum: 0 }
 const time = { type: 'string', format: 'date-time' }
-const objectOf = (properties: object, required: readonly string[], description?: string): JsonSchema => ({
+const objectSchema = (properties: object, required: readonly string[], description?: string): JsonSchema => ({
   type: 'object',
   description,
   properties,
@@ -20,16 +19,16 @@ const objectOf = (properties: object, required: readonly string[], description?:
 })
 const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
 
-/** What a job is submitted with, and what is told of it; named so that no definition of an owner's schema is in the way. */
+/** Schemas of submissions and jobs; their names cannot clash with definitions in an owner's schema. */
 const schemas = {
   BatchJobSubmission: {
-    ...objectOf(
+    ...objectSchema(
       {
         jobId: {
           ...text,
           description: 'the same id with the same content is the same job of this service; default: a new one',
         },
-        input: objectOf(
+        input: objectSchema(
           {
             blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
             url: { ...text, format: 'uri', description: 'a blob elsewhere, on a host that the operator allows' },
@@ -53,7 +52,7 @@ const schemas = {
           [],
           'one of "blob", "url" and "rows"',
         ),
-        output: objectOf(
+        output: objectSchema(
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
             format: { enum: ['jsonl', 'csv'], description: 'default: by the ending of the name, else jsonl' },
@@ -73,14 +72,14 @@ const schemas = {
     ),
     example: { input: { blob: 'input/rows.csv' }, output: { blob: 'output/predictions.jsonl' } },
   },
-  BatchJob: objectOf(
+  BatchJob: objectSchema(
     {
       jobId: text,
       service: text,
       status: {
         enum: ['NotStarted', 'Running', 'Finalizing', 'Completed', 'Failed', 'CancelRequested', 'Canceled'],
       },
-      progress: objectOf(
+      progress: objectSchema(
         {
           rows: count,
           succeeded: count,
@@ -94,12 +93,12 @@ const schemas = {
       createdAt: time,
       startedAt: time,
       endedAt: time,
-      output: objectOf({ blob: text, format: text, partial: text }, ['blob', 'format']),
-      error: objectOf({ code: text, message: text }, ['code', 'message']),
+      output: objectSchema({ blob: text, format: text, partial: text }, ['blob', 'format']),
+      error: objectSchema({ code: text, message: text }, ['code', 'message']),
     },
     ['jobId', 'status', 'progress', 'createdAt'],
   ),
-  BatchJobList: objectOf(
+  BatchJobList: objectSchema(
     { jobs: { type: 'array', items: ref('BatchJob') }, nextMarker: text },
     ['jobs'],
     'newest first; with `nextMarker` when there are more',
@@ -115,20 +114,20 @@ const submitFailures: readonly ErrorCode[] = [
 const json = (schema: JsonSchema) => ({ 'application/json': { schema } })
 const integerHeader = (description: string) => ({ description, schema: { type: 'integer' } })
 const job = (description: string, headers?: object) => ({ description, headers, content: json(ref('BatchJob')) })
-const underWay = job('The job is accepted, or under way.', {
-  Location: { description: 'where to ask how it is', schema: text },
-  'Retry-After': integerHeader('seconds until it is worth to ask'),
+const underWay = job('The job is accepted or in progress.', {
+  Location: { description: 'URL of the job', schema: text },
+  'Retry-After': integerHeader('seconds until the next poll'),
 })
 const query = (name: string, schema: JsonSchema) => ({ name, in: 'query', required: false, schema })
 
-/** @returns undefined: a service that takes whole HTTP requests has no batch jobs */
+/** @returns undefined for a raw-HTTP service, which has no batch jobs */
 export function jobsDocument(
   service: ScoringService,
   report: LoadReport,
 ): { readonly paths: object; readonly schemas: Readonly<Record<string, JsonSchema>> } | undefined {
   if (report.scriptKind === 'rawHttp') return undefined
   const security = service.authorizer ? [{ Bearer: [] }] : undefined
-  const common: readonly ErrorCode[] = [...serviceFailures, 'JOBS_UNAVAILABLE', ...lockFailuresOf(service)]
+  const common: readonly ErrorCode[] = [...serviceFailures, 'JOBS_UNAVAILABLE', ...listAuthFailures(service)]
   const operation = (operationId: string, description: string, answers: object, failures: readonly ErrorCode[]) => ({
     operationId,
     description,
@@ -146,7 +145,7 @@ export function jobsDocument(
   const prefix = `/api/v1/service/${service.name}/jobs`
   const jobId = { name: 'jobId', in: 'path', required: true, schema: text }
   const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: text }
-  const submitted = { 200: job('The job has ended already.'), 202: underWay }
+  const submitted = { 200: job('The job has already ended.'), 202: underWay }
   const list = { description: 'The jobs of the service.', content: json(ref('BatchJobList')) }
   return {
     schemas,
@@ -175,8 +174,8 @@ export function jobsDocument(
       },
       [`${prefix}/{jobId}`]: {
         parameters: [jobId],
-        get: operation('GetBatchJob', 'How a job is.', { 200: job('How the job is.') }, ['JOB_UNKNOWN']),
-        delete: operation('CancelBatchJob', 'Ends a job; what it has scored stays.', submitted, [
+        get: operation('GetBatchJob', 'The status of a job.', { 200: job('The status of the job.') }, ['JOB_UNKNOWN']),
+        delete: operation('CancelBatchJob', 'Cancels a job; results so far are kept.', submitted, [
           'JOB_UNKNOWN',
           'JOB_NOT_CANCELLABLE',
         ]),

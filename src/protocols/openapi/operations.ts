@@ -5,14 +5,14 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 
 const json = 'application/json'
 
-/** One operation, in the words of no version of OpenAPI yet. */
+/** An operation, independent of the OpenAPI version. */
 export interface Operation {
   readonly path: string
   readonly method: 'get' | 'post'
   readonly id: string
   readonly description: string
-  readonly isLocked: boolean
-  /** Media types of the body; absent: none is read. The first is JSON. */
+  readonly isProtected: boolean
+  /** Media types of the body, JSON first; absent if no body is read. */
   readonly takes?: readonly [typeof json, ...string[]]
   readonly takesVersion?: true
   readonly answer: {
@@ -25,7 +25,7 @@ export interface Operation {
   readonly failures: readonly (readonly [status: number, description: string])[]
 }
 
-/** What a score may be refused for; the rest of `statusOf` belongs to other routes. */
+/** The codes of a score request; the others belong to other routes. */
 const scoreFailures: readonly ErrorCode[] = [
   ...(['HEADER_INVALID', 'BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
   ...(['BODY_NESTED_TOO_DEEPLY', 'BODY_NOT_DECOMPRESSIBLE'] as const),
@@ -62,22 +62,22 @@ const bearerFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_MALFORME
 const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KEYS', 'KEYS_UNAVAILABLE']
 const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 'TOKEN_KEYS_UNAVAILABLE']
 
-/** The operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
-export function operationsOf(
+/** Lists the operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
+export function listOperations(
   { name, definition, authorizer }: ScoringService,
   { mediaTypes = [] }: LoadReport,
 ): readonly Operation[] {
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
-  const lockFailures = lockFailuresOf({ definition, authorizer })
-  const isDocumentLocked = hasKeys && !definition.openapi.public
+  const authFailures = listAuthFailures({ definition, authorizer })
+  const isDocumentProtected = hasKeys && !definition.openapi.public
   return [
     {
       path: `${prefix}/`,
       method: 'get',
       id: 'ServiceHealthCheck',
       description: 'Simple health check endpoint to ensure the service is up at any given point.',
-      isLocked: false,
+      isProtected: false,
       answer: {
         description: "If service is up and running, this response will be returned with the content 'Healthy'",
         contentType: 'text/html',
@@ -91,30 +91,30 @@ export function operationsOf(
       method: 'post',
       id: 'RunMLService',
       description: "Run web service's model and get the prediction output",
-      isLocked: hasKeys,
+      isProtected: hasKeys,
       takes: [json, ...mediaTypes],
       answer: {
         description: 'The service processed the input correctly and provided a result prediction, if applicable.',
         contentType: json,
         schema: 'ServiceOutput',
       },
-      failures: byStatus([...scoreFailures, ...serviceFailures, ...lockFailures, 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([...scoreFailures, ...serviceFailures, ...authFailures, 'REQUEST_ID_TOO_LONG']),
     },
     {
       path: `${prefix}/swagger.json`,
       method: 'get',
       id: 'GetSwaggerSpec',
       description: 'Get the Swagger specification.',
-      isLocked: isDocumentLocked,
+      isProtected: isDocumentProtected,
       takesVersion: true,
       answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
-      failures: byStatus([...serviceFailures, ...(isDocumentLocked ? lockFailures : []), 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([...serviceFailures, ...(isDocumentProtected ? authFailures : []), 'REQUEST_ID_TOO_LONG']),
     },
   ]
 }
 
-/** What a caller may be refused for who is not let in; nothing where everybody is. */
-export function lockFailuresOf({
+/** Lists the codes of failed authorization; none if the service is public. */
+export function listAuthFailures({
   definition,
   authorizer,
 }: Pick<ScoringService, 'definition' | 'authorizer'>): readonly ErrorCode[] {
@@ -122,7 +122,7 @@ export function lockFailuresOf({
   return definition.auth.mode === 'token' ? tokenFailures : keyFailures
 }
 
-/** e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']` */
+/** Groups codes by status, e.g. `[413, 'Payload Too Large: BODY_TOO_LARGE, TOO_MANY_ROWS']`. */
 export function byStatus(codes: readonly ErrorCode[]): [number, string][] {
   const groups = Map.groupBy(codes, code => statusOf[code])
   return [...groups]

@@ -1,4 +1,4 @@
-/** What a service takes and gives back, as the schemas `ServiceInput` and `ServiceOutput` of its document. */
+/** Describes input and output of a service as the schemas `ServiceInput` and `ServiceOutput` of its document. */
 import { isDeepStrictEqual } from 'node:util'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { isAnsweredByScript } from '../../models/definition/answered-by-script.ts'
@@ -6,24 +6,24 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 import { outputsOfGraph } from '../../models/session/model-session.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { JsonSchema } from './dialect.ts'
-import { dataExample, dataSchema, sizesOf } from './rows.ts'
+import { dataExample, dataSchema, exampleSizes } from './rows.ts'
 import { tensorSchema, zeros } from './tensor.ts'
 import type { OpenApiVersion } from './version.ts'
 
-/** Characters of JSON; a longer sample is not shown. */
+/** Samples with more characters are not shown. */
 export const maxSampleLength = 100_000
 
-/** What Azure ML says of scripts that declare nothing (contract, section 6). */
+/** Schema of scripts that declare nothing, as in Azure ML (contract, section 6). */
 const undeclared: JsonSchema = { type: 'object', example: {} }
 
 interface Payload {
   readonly input: JsonSchema
   readonly output: JsonSchema
-  /** The example of the input shows the form; nothing that was made up could be scored. */
+  /** Whether the example only shows the form, because no made-up values could be scored. */
   readonly isForm: boolean
 }
 
-export function payloadOf({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
+export function describePayload({ definition }: ScoringService, report: LoadReport, version: OpenApiVersion): Payload {
   const sample = parseSample(report.inputSample)
   const hasTensors = report.scriptKind === 'typed' && report.inputJsonSchema === undefined
   const example = hasTensors ? dataExample(report, definition, sample) : undefined
@@ -53,7 +53,7 @@ function parseSample(text: string | undefined): unknown {
   }
 }
 
-/** A declared schema, else an open value of the sample's kind. */
+/** Returns the declared schema, else an open schema of the sample's kind. */
 function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchema {
   if (inputJsonSchema) return sample === undefined ? inputJsonSchema : { ...inputJsonSchema, example: sample }
   if (sample === undefined) return undeclared
@@ -61,10 +61,10 @@ function otherInput({ inputJsonSchema }: LoadReport, sample: unknown): JsonSchem
   return sample === null ? { example: sample } : { type: typeof sample, example: sample }
 }
 
-/** The answer to the sample, else zeros for as many rows as the example of the input has. */
+/** Describes tensors, with the answer to the sample as example, else zeros for as many rows as the input's example has. */
 function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: unknown, mayBeNull: boolean) {
-  const sizes = sizesOf(inputs, example)
-  // An example that holds null, for NaN, would not suit its schema.
+  const sizes = exampleSizes(inputs, example)
+  // An example that holds null, for NaN, would violate its schema.
   const scored = parseSample(outputSample)
   const answer = holdsNull(scored) ? undefined : scored
   const members = [...outputsOfGraph(outputs)].map(([name, tensors]) => {
@@ -84,7 +84,7 @@ function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: un
   return withExample(record(members.map(({ name, schema }) => [name, schema])), answer ?? made)
 }
 
-/** Tensors in a list: of one schema, as far as they have one. */
+/** Describes a list of tensors, with a common schema if they have one. */
 function listSchema(schemas: readonly JsonSchema[]): JsonSchema {
   const [first] = schemas
   const isOfOne = schemas.every(schema => isDeepStrictEqual(schema, first))
@@ -96,12 +96,12 @@ function holdsNull(value: unknown): boolean {
   return value === null || Object.values(value).some(holdsNull)
 }
 
-/** Declared, or read off the answer to the sample; else what Azure ML says of scripts that declare nothing. */
+/** Returns the schema that is declared or inferred from the answer to the sample, else Azure ML's for scripts without one. */
 function scriptOutput({ outputJsonSchema, outputSample }: LoadReport): JsonSchema {
   return outputJsonSchema ? withExample(outputJsonSchema, parseSample(outputSample)) : undeclared
 }
 
-/** An object that must have its members, and may have the optional ones. */
+/** Returns the schema of an object with required and optional members. */
 function record(
   members: readonly (readonly [name: string, schema: JsonSchema])[],
   optional: Readonly<Record<string, JsonSchema>> = {},
@@ -111,13 +111,13 @@ function record(
   return { type: 'object', ...(required.length > 0 ? { required } : {}), properties }
 }
 
-/** @returns undefined when one of the examples is not there */
+/** @returns undefined when one of the examples is missing */
 function byName(values: readonly { readonly name: string }[], examples: readonly unknown[]): unknown {
   const isComplete = examples.every(example => example !== undefined)
   return isComplete ? Object.fromEntries(values.map(({ name }, index) => [name, examples[index]])) : undefined
 }
 
-/** `"encoding": "json-string"`: the answer is a string that holds JSON. */
+/** Describes a string that holds JSON, for `"encoding": "json-string"`. */
 function asText({ example }: JsonSchema, answer: string | undefined): JsonSchema {
   return withExample({ type: 'string' }, answer ?? (example === undefined ? undefined : encode(example)))
 }

@@ -1,4 +1,4 @@
-/** What a service of tensors takes as `data`: records where its rows have names, else nested lists. */
+/** Describes the `data` of a service of tensors: records if the values of a row have names, else nested lists. */
 
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
@@ -12,19 +12,19 @@ import type { OpenApiVersion } from './version.ts'
 type RowSettings = Pick<ServiceDefinition, 'input' | 'missing'>
 type Inputs = Pick<LoadReport, 'inputs' | 'optionalInputs'>
 
-/** A row as an object: the type of each of its values by name. */
+/** The type of each value of a row, by name. */
 type Columns = ReadonlyMap<string, Dtype>
 
 /**
- * Versions 2 and 3 have records alone: 2 has no choice between schemas, and of a choice in 3 generated clients make a class
- * that their users have to wrap every row in. Further forms are in the description.
+ * Returns the schema of `data`. Versions 2 and 3 describe records only: version 2 has no choice between schemas, and clients
+ * generated from a choice in version 3 wrap every row in a class. The description names the other forms.
  */
 export function dataSchema(
   { inputs, optionalInputs = [] }: Inputs,
   settings: RowSettings,
   version: OpenApiVersion,
 ): JsonSchema {
-  const columns = columnsOf(inputs, settings)
+  const columns = findColumns(inputs, settings)
   const [only] = inputs
   if (columns) {
     const forms = version === '3.1' ? { anyOf: tableForms(columns, settings) } : records(columns, settings)
@@ -34,7 +34,10 @@ export function dataSchema(
   const names = inputs.map(({ name }) => name)
   const optional = optionalInputs.map(input => {
     const schema = listsSchema(input, settings)
-    return [input.name, { ...schema, description: `${schema.description}; the model's own value where it is left out` }]
+    return [
+      input.name,
+      { ...schema, description: `${schema.description}; optional; defaults to the model's own value` },
+    ]
   })
   const properties = Object.fromEntries([
     ...inputs.map(input => [input.name, listsSchema(input, settings)]),
@@ -44,44 +47,44 @@ export function dataSchema(
 }
 
 /**
- * The rows of the sample in the form of `dataSchema`, else a row of zeros; undefined when that would be too large.
+ * Returns the rows of the sample in the form of `dataSchema`, else a row of zeros; undefined when that would be too large.
  *
- * @param sample  a request that the owner gives, in any form that requests may have
+ * @param sample  the owner's sample request, in any form
  */
 export function dataExample({ inputs, optionalInputs = [] }: Inputs, settings: RowSettings, sample: unknown): unknown {
-  const data = memberOf(sample, 'data') ?? memberOf(sample, 'input_data')
-  const columns = columnsOf(inputs, settings)
+  const data = getMember(sample, 'data') ?? getMember(sample, 'input_data')
+  const columns = findColumns(inputs, settings)
   if (columns) {
-    const zero = () => [Object.fromEntries([...columns].map(([name, dtype]) => [name, zeroOf(dtype)]))]
+    const zero = () => [Object.fromEntries([...columns].map(([name, dtype]) => [name, zeroValue(dtype)]))]
     return recordsIn(data, [...columns.keys()]) ?? zero()
   }
   const [only] = inputs
   if (inputs.length === 1 && only && optionalInputs.length === 0)
-    return memberOf(data, only.name) ?? data ?? zeros(only, new Map())
-  const examples = inputs.map(input => [input.name, memberOf(data, input.name) ?? zeros(input, new Map())] as const)
+    return getMember(data, only.name) ?? data ?? zeros(only, new Map())
+  const examples = inputs.map(input => [input.name, getMember(data, input.name) ?? zeros(input, new Map())] as const)
   return examples.every(([, example]) => example !== undefined) ? Object.fromEntries(examples) : undefined
 }
 
-/** The sizes that an example of `data` gives to the named dimensions. */
-export function sizesOf(inputs: readonly TensorInfo[], example: unknown): ReadonlyMap<string, number> {
+/** Returns the sizes of named dimensions in an example of `data`. */
+export function exampleSizes(inputs: readonly TensorInfo[], example: unknown): ReadonlyMap<string, number> {
   const isTable = Array.isArray(example) && (inputs.length > 1 || isObject(example[0]))
   if (isTable) {
     const rows = inputs.flatMap(({ shape: [first] = [] }) => (typeof first === 'string' ? [first] : []))
     return new Map(rows.map(name => [name, example.length]))
   }
   const [only] = inputs
-  const exampleOf = (input: TensorInfo) =>
-    inputs.length === 1 && input === only ? example : memberOf(example, input.name)
-  return new Map(inputs.flatMap(input => sizesIn(input, exampleOf(input))))
+  const inputExample = (input: TensorInfo) =>
+    inputs.length === 1 && input === only ? example : getMember(example, input.name)
+  return new Map(inputs.flatMap(input => sizesIn(input, inputExample(input))))
 }
 
-/** Records of what is records, lists in the order of the columns, or columns; undefined: it is none of them. */
+/** Converts records, lists in the order of the columns, or columns to records; undefined for anything else. */
 function recordsIn(data: unknown, names: readonly string[]): unknown[] | undefined {
   if (Array.isArray(data) && data.every(isObject)) return data
   if (Array.isArray(data) && data.every(row => Array.isArray(row) && row.length === names.length)) {
     return data.map((row: unknown[]) => Object.fromEntries(names.map((name, column) => [name, row[column]])))
   }
-  const columns = names.map(name => memberOf(data, name))
+  const columns = names.map(name => getMember(data, name))
   const [first] = columns
   if (!columns.every(values => Array.isArray(values)) || !Array.isArray(first)) return undefined
   return first.map((_, row) =>
@@ -93,12 +96,12 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function memberOf(value: unknown, name: string): unknown {
+function getMember(value: unknown, name: string): unknown {
   return isObject(value) && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
 }
 
-/** @returns undefined: the values of a row have no names, or some of them are lists */
-function columnsOf(inputs: readonly TensorInfo[], { input }: RowSettings): Columns | undefined {
+/** @returns undefined when the values of a row have no names, or some of them are lists */
+function findColumns(inputs: readonly TensorInfo[], { input }: RowSettings): Columns | undefined {
   const [only] = inputs
   if (inputs.length === 1 && only) {
     return input.columns && new Map(input.columns.map(name => [name, only.dtype]))
@@ -111,24 +114,24 @@ const description =
   'records, columns, or one record; also lists in the order of the columns, and {"columns": […], "data": [[…], …]}, as pandas writes them'
 
 function tableForms(columns: Columns, settings: RowSettings): JsonSchema[] {
-  const lists = objectOf(columns, dtype => ({ type: 'array', items: valueSchema(dtype, settings) }))
-  return [records(columns, settings), lists, recordOf(columns, settings)]
+  const lists = objectSchema(columns, dtype => ({ type: 'array', items: valueSchema(dtype, settings) }))
+  return [records(columns, settings), lists, recordSchema(columns, settings)]
 }
 
 function records(columns: Columns, settings: RowSettings): JsonSchema {
-  return { type: 'array', items: recordOf(columns, settings) }
+  return { type: 'array', items: recordSchema(columns, settings) }
 }
 
-function recordOf(columns: Columns, settings: RowSettings): JsonSchema {
-  return objectOf(columns, dtype => valueSchema(dtype, settings))
+function recordSchema(columns: Columns, settings: RowSettings): JsonSchema {
+  return objectSchema(columns, dtype => valueSchema(dtype, settings))
 }
 
-function objectOf(columns: Columns, schemaOf: (dtype: Dtype) => JsonSchema): JsonSchema {
-  const properties = Object.fromEntries([...columns].map(([name, dtype]) => [name, schemaOf(dtype)]))
+function objectSchema(columns: Columns, toSchema: (dtype: Dtype) => JsonSchema): JsonSchema {
+  const properties = Object.fromEntries([...columns].map(([name, dtype]) => [name, toSchema(dtype)]))
   return { type: 'object', required: [...columns.keys()], properties }
 }
 
-/** Lists nested as deep as the rank, in Azure ML's format (contract, section 6); for [n, 1] the values alone do. */
+/** Describes lists nested as deep as the rank, in Azure ML's format (contract, section 6). */
 function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonSchema {
   if (!shape) return { description: `${dtype}, of any shape` }
   let nested = valueSchema(dtype, settings)
@@ -137,12 +140,12 @@ function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonS
   return { ...nested, ...format, description: `${dtype}, shape [${shape.join(', ')}]` }
 }
 
-/** `null` is a missing value. */
+/** Describes a value; floats may be null if that means a missing value. */
 function valueSchema(dtype: Dtype, { missing }: RowSettings): JsonSchema {
   const scalar = elementSchema(dtype)
   return missing === 'nan' && scalar.type === 'number' ? { ...scalar, type: ['number', 'null'] } : scalar
 }
 
-function zeroOf(dtype: Dtype): unknown {
+function zeroValue(dtype: Dtype): unknown {
   return zeros({ name: '', dtype, shape: [] }, new Map())
 }

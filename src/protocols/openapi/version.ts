@@ -1,11 +1,11 @@
 import { ScoringError } from '../../errors.ts'
 
-/** Versions of the document that a service gives of itself, as Azure ML's server names them. */
+/** Versions of a service's OpenAPI document, as Azure ML's server names them. */
 export const openApiVersions = ['2', '3', '3.1'] as const
 export type OpenApiVersion = (typeof openApiVersions)[number]
 
-/** What the query may say (Azure ML contract, section 6). */
-const versionOf = new Map<string, OpenApiVersion>([
+/** Versions by the values of the query (Azure ML contract, section 6). */
+const versionNames = new Map<string, OpenApiVersion>([
   ['2', '2'],
   ['2.0', '2'],
   ['3', '3'],
@@ -13,22 +13,22 @@ const versionOf = new Map<string, OpenApiVersion>([
   ['3.1', '3.1'],
 ])
 
-/** The version that the query asks for; undefined when there is no such version. */
+/** @returns undefined when there is no such version */
 export function decodeVersion(asked: string): OpenApiVersion | undefined {
-  return versionOf.get(asked)
+  return versionNames.get(asked)
 }
 
 /**
- * A version that is not there, in the words of Azure ML's server (contract, section 3).
+ * Returns the error for an unknown version, with Azure ML's message (contract, section 3).
  *
- * @param available  the versions that this service can be described in
+ * @param available  versions in which this service can be described
  */
 export function versionUnknown(asked: string, available: readonly OpenApiVersion[]): ScoringError {
   const supported = `Supported versions: [${available.join(', ')}].`
   return new ScoringError('OPENAPI_VERSION_UNKNOWN', `Swagger version [${asked}] is not valid. ${supported}`)
 }
 
-/** For an input that this version has no words for: Swagger 2.0 knows no choice between types. */
+/** Returns the error for an input that this version cannot express, such as a choice between types in Swagger 2.0. */
 export function versionUnsupported(asked: string, available: readonly OpenApiVersion[]): ScoringError {
   const supported = `Supported swagger versions: [${available.join(', ')}].`
   const message = `Swagger version [${asked}] is not supported for the scoring script. ${supported}`

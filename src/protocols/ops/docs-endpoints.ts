@@ -6,18 +6,18 @@ import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { type DocsFile, type DocsFileName, type DocsFiles, docsFileTypes, isDocsFileName } from './docs-files.ts'
 import { renderDocsPage } from './docs-page.ts'
 
-/** The service that a page is about, and the files that pages load. */
+/** The service that a page documents, and the files that the page loads. */
 export interface DocsSource {
   readonly service: ScoringService
   readonly files: DocsFiles
 }
 
-/** Scripts and styles are our own files; the page talks to its own origin, and nothing may frame it. */
+/** Allows scripts and styles from our own files and connections to the page's origin; forbids framing. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self' data: blob:", // pictures of Swagger UI's own style, and those that a service answers with
+  "img-src 'self' data: blob:", // Swagger UI's own pictures, and pictures in answers
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -27,8 +27,8 @@ const contentSecurityPolicy = [
 const guards = { ...noSniff, 'referrer-policy': 'no-referrer' }
 
 /**
- * `…/docs`: the interactive page. It is served to everybody, as a browser cannot show a key when it opens a page; the
- * document it loads afterwards is guarded as always. Never throws.
+ * Answers `…/docs` with the interactive page. The page is public, because a browser cannot send a key when it opens a page;
+ * the document that it loads is protected as usual. Never throws.
  */
 export function answerDocsPage(request: WireRequest, find: () => Promise<DocsSource>): Promise<WireResponse> {
   return answer(request, find, async ({ service, files }) => {
@@ -37,7 +37,7 @@ export function answerDocsPage(request: WireRequest, find: () => Promise<DocsSou
       versions.set(name, (await files.fetchFile(name)).version)
     const body = renderDocsPage({
       service: service.name,
-      isLocked: service.authorizer !== undefined && !service.definition.openapi.public,
+      isProtected: service.authorizer !== undefined && !service.definition.openapi.public,
       linkTo: name => `docs/${name}?v=${versions.get(name)}`,
     })
     const headers = {
@@ -50,7 +50,7 @@ export function answerDocsPage(request: WireRequest, find: () => Promise<DocsSou
   })
 }
 
-/** `…/docs/{file}`: what the page loads. Never throws. */
+/** Answers `…/docs/{file}` with a file that the page loads. Never throws. */
 export function answerDocsFile(
   request: WireRequest,
   name: string,
@@ -81,7 +81,7 @@ async function answerFile(request: WireRequest, name: DocsFileName, file: DocsFi
   const etag = `W/"${file.version}"` // weak: the same for both encodings
   const headers = {
     'content-type': docsFileTypes[name],
-    // While a new version is rolled out, one instance's page may ask another for its files.
+    // During a rollout, a page from one instance may request its files from another.
     'cache-control': asksFor(file.version, request) ? 'public, max-age=31536000, immutable' : 'no-cache',
     etag,
     vary: 'Accept-Encoding',

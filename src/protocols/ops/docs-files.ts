@@ -1,4 +1,4 @@
-/** The files that the interactive page of a service loads: script, style, their licence. */
+/** The files that the interactive page loads: scripts, styles and their licence. */
 export const docsFileTypes = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -9,21 +9,21 @@ export const docsFileTypes = {
 export type DocsFileName = keyof typeof docsFileTypes
 
 export interface DocsFile {
-  /** Changes when the content does; safe in a URL and in an ETag. */
+  /** Changes with the content; safe in URLs and ETags. */
   readonly version: string
-  /** The content, compressed when the app was built: 1.7 MB are not compressed again for every reader. */
+  /** The content, compressed at build time because compressing 1.7 MB for every reader is slow. */
   readonly gzipped: Uint8Array
-  /** The content for the few clients that do not take gzip. */
+  /** Returns the content for the few clients that do not accept gzip. */
   plain(): Promise<Uint8Array>
 }
 
-/** Where the files are. Port: `adapters/local/folder-docs-files.ts` implements it. */
+/** Reads the files. Port: `adapters/local/folder-docs-files.ts` implements it. */
 export interface DocsFiles {
-  /** Read when it is first asked for, kept afterwards. */
+  /** Reads a file on first use and caches it. */
   fetchFile(name: DocsFileName): Promise<DocsFile>
 }
 
-/** A name that a caller sent; it is only ever looked up, never joined to a path. */
+/** Whether a caller's name is that of a file; it is only looked up, never joined to a path. */
 export function isDocsFileName(name: string): name is DocsFileName {
   return Object.hasOwn(docsFileTypes, name)
 }

@@ -1,6 +1,6 @@
 import type { DocsFileName } from './docs-files.ts'
 
-/** A rising line: the page needs an icon of its own, or browsers ask the server for one. */
+/** The page's icon; without one, browsers request it from the server. */
 const icon =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
   "%3Crect width='16' height='16' rx='4' fill='%230b6bcb'/%3E" +
@@ -8,16 +8,16 @@ const icon =
 
 interface DocsPage {
   readonly service: string
-  /** The document is for callers with a key only: the page asks for it first. */
-  readonly isLocked: boolean
+  /** Whether the document needs a credential, which the page then asks for. */
+  readonly isProtected: boolean
   readonly linkTo: (file: DocsFileName) => string
 }
 
 /**
- * The interactive page of a service, before its scripts fill it. It holds nothing of the service but its name. All links
- * are relative, so it works under both of its routes and behind a path prefix.
+ * Renders the interactive page, which its scripts then fill. It holds only the name of the service. All links are relative,
+ * so it works on both routes and behind a path prefix.
  */
-export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string {
+export function renderDocsPage({ service, isProtected, linkTo }: DocsPage): string {
   const name = escapeHtml(service)
   return `<!doctype html>
 <html lang="en">
@@ -32,12 +32,12 @@ export function renderDocsPage({ service, isLocked, linkTo }: DocsPage): string 
 <script src="${linkTo('swagger-ui-bundle.js')}" defer></script>
 <script src="${linkTo('page.js')}" type="module"></script>
 </head>
-<body${isLocked ? ' data-locked' : ''}>
+<body${isProtected ? ' data-protected' : ''}>
 <main id="gate">
 <h1>${name}</h1>
 <p id="status" role="status">Loading…</p>
 <form id="unlock" hidden>
-<label for="key">The description of this service is for its callers: a key or token opens it.</label>
+<label for="key">The description of this service is protected. Enter a key or token of the service.</label>
 <div><input id="key" type="password" autocomplete="off" spellcheck="false" required placeholder="Key or token">
 <button>Open</button></div>
 </form>

@@ -1,4 +1,4 @@
-/** Liveness and readiness for platforms and people. Details are for those who may know: in Development, or with a key. */
+/** Answers liveness and readiness checks. Details need a key of the service, except in Development. */
 
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
@@ -9,13 +9,13 @@ import { encodeError } from '../azureml/respond.ts'
 import { servicesOpenedBy } from '../http/let-in.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
-/** The event loop turns. */
+/** Answers 200 as long as the event loop is not blocked. */
 export function answerLive(request: WireRequest): WireResponse {
   return refuseMethod(request) ?? encodeStatus(200, { status: 'live' })
 }
 
 /**
- * 200 when the app is ready to be called, else 503; with the number of services that cannot score.
+ * Answers 200 when the app is ready, else 503; with the number of services that cannot score.
  *
  * @throws ScoringError TOO_MANY_WRONG_KEYS
  */
@@ -29,7 +29,7 @@ export async function answerReady(
   const isReady = catalogue.isReady(readyWhen)
   const unavailable = catalogue.all.filter(service => !service.isReady).length
   const visible = isDevelopment ? catalogue.all : [...(await servicesOpenedBy(request, catalogue.all))]
-  const services = Object.fromEntries(visible.map(service => [service.name, detailsOf(service)]))
+  const services = Object.fromEntries(visible.map(service => [service.name, describeService(service)]))
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',
     unavailable: unavailable > 0 ? unavailable : undefined,
@@ -47,7 +47,7 @@ function encodeStatus(status: number, body: object): WireResponse {
   return { status, headers, body: encode(body) }
 }
 
-function detailsOf(service: ScoringService): object {
+function describeService(service: ScoringService): object {
   const { report } = service
   return {
     status: service.status,
@@ -63,17 +63,17 @@ function detailsOf(service: ScoringService): object {
     ...service.activity,
     keys: service.authorizer?.describe?.(),
     notes: report?.notes,
-    example: report && exampleOf(report),
+    example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),
   }
 }
 
-/** Characters of a request that is worth to be pasted. */
+/** Examples with more characters are not shown. */
 const maxExampleLength = 10_000
 
-/** A request to begin with, and whether it was scored while the service was loaded. */
-function exampleOf({ inputSample, isSampleScored }: LoadReport): object | undefined {
+/** Returns an example request, and whether it was scored at load. */
+function describeExample({ inputSample, isSampleScored }: LoadReport): object | undefined {
   if (inputSample === undefined || inputSample.length > maxExampleLength) return undefined
   return { body: inputSample, isScored: isSampleScored ?? false }
 }

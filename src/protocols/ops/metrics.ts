@@ -1,4 +1,4 @@
-/** `GET /metrics`, for Prometheus and what reads the same format. */
+/** Answers `GET /metrics` in Prometheus' text format. */
 import { parseBearer } from '../../auth/bearer.ts'
 import { ScoringError } from '../../errors.ts'
 import type { ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
@@ -10,7 +10,7 @@ import { servicesOpenedBy } from '../http/let-in.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { encodePrometheus, prometheusMediaType } from './prometheus-text.ts'
 
-/** Who sees the metrics of a service: nobody, whoever has its key or token, everybody. */
+/** Who may read the metrics of a service: no one (`off`), callers with its key or token (`on`), anyone (`public`). */
 export type MetricsAccess = 'off' | 'on' | 'public'
 
 interface MetricsSource {
@@ -19,13 +19,13 @@ interface MetricsSource {
   readonly catalogue: ServiceCatalogue
 }
 
-/** Never throws. What is of no service, such as the memory of the process, is for everybody who sees one service. */
+/** Never throws. Metrics of the process are shown to callers who may see at least one service. */
 export async function answerMetrics(request: WireRequest, find: () => Promise<MetricsSource>): Promise<WireResponse> {
   try {
     const source = await find()
     if (source.access === 'off') return answerUnknownPath()
     allow(request.method, ['GET', 'HEAD'])
-    const isShown = source.access === 'public' ? undefined : await shownTo(request, source.catalogue)
+    const isShown = source.access === 'public' ? undefined : await selectVisible(request, source.catalogue)
     const headers = { 'content-type': prometheusMediaType, ...noSniff, 'cache-control': 'no-store' }
     const answer = { status: 200, headers, body: encodePrometheus(source.families, isShown) }
     return await compressAnswer(answer, request.headers.get('accept-encoding'))
@@ -34,8 +34,8 @@ export async function answerMetrics(request: WireRequest, find: () => Promise<Me
   }
 }
 
-/** @throws ScoringError BEARER_… when it opens no service, TOO_MANY_WRONG_KEYS */
-async function shownTo(
+/** @throws ScoringError BEARER_… when the credential is valid for no service, TOO_MANY_WRONG_KEYS */
+async function selectVisible(
   request: WireRequest,
   catalogue: ServiceCatalogue,
 ): Promise<(attributes: Attributes) => boolean> {
@@ -43,7 +43,10 @@ async function shownTo(
   const names = new Set<unknown>([...opened].map(({ name }) => name))
   if (names.size === 0) {
     parseBearer(request.headers.get('authorization'))
-    throw new ScoringError('BEARER_REJECTED', 'The key opens no service; metrics are for those with the key of one.')
+    throw new ScoringError(
+      'BEARER_REJECTED',
+      'The key is not valid for any service. Metrics need the key of a service.',
+    )
   }
   return ({ [attribute.service]: service }) => service === undefined || names.has(service)
 }

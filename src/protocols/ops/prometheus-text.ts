@@ -1,12 +1,19 @@
-/** Prometheus' text format 0.0.4. (prometheus.io, "Exposition formats", text-based format) */
-import { type Attributes, type Histogram, HistogramFamily, type MetricFamily } from '../../telemetry/metric.ts'
-import { prometheusLabel, prometheusName } from '../../telemetry/prometheus-name.ts'
+/** Encodes Prometheus' text format 0.0.4. (prometheus.io, "Exposition formats", text-based format) */
+import {
+  type Attributes,
+  type Histogram,
+  HistogramFamily,
+  type MetricFamily,
+  type MetricSpec,
+} from '../../telemetry/metric.ts'
 
 export const prometheusMediaType = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
- * @param isShown  whether a series is written, by its attributes
- * @returns lines, each with its end; a metric without series is left out
+ * Encodes metrics.
+ *
+ * @param isShown  decides by its attributes whether a series is written
+ * @returns lines, each with a line end; metrics without series are left out
  */
 export function encodePrometheus(
   families: readonly MetricFamily[],
@@ -28,7 +35,7 @@ export function encodePrometheus(
   return text
 }
 
-/** Buckets count everything up to their bound. */
+/** Encodes cumulative buckets, sum and count. */
 function encodeHistogram(name: string, { attributes, bounds, counts, sum }: Histogram): string {
   let text = ''
   let count = 0
@@ -47,7 +54,7 @@ function encodeSample(name: string, attributes: Attributes, value: number): stri
   return `${name}${labels.length > 0 ? `{${labels.join(',')}}` : ''} ${encodeNumber(value)}\n`
 }
 
-/** As Go's ParseFloat reads it; JavaScript writes all but infinities the same way. */
+/** Writes a number for Go's ParseFloat, which reads all but JavaScript's infinities. */
 function encodeNumber(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf'
   return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value)
@@ -59,4 +66,21 @@ function escapeHelp(text: string): string {
 
 function escapeLabel(text: string): string {
   return escapeHelp(text).replaceAll('"', '\\"')
+}
+
+const unitNames: Readonly<Record<string, string>> = { s: 'seconds', By: 'bytes' }
+
+/**
+ * Returns the Prometheus name of a metric: `scoring.queue.wait` in seconds is `scoring_queue_wait_seconds`; units in braces are left
+ * out. (OpenTelemetry, "Prometheus and OpenMetrics compatibility", metric metadata)
+ */
+export function prometheusName({ kind, name, unit }: MetricSpec & { readonly kind: string }): string {
+  const unitName = unit === '1' && kind === 'gauge' ? 'ratio' : unitNames[unit]
+  const parts = [prometheusLabel(name), unitName, kind === 'counter' ? 'total' : undefined]
+  return parts.filter(part => part !== undefined).join('_')
+}
+
+/** Returns the label of an attribute: `scoring.service` is `scoring_service`. */
+export function prometheusLabel(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_]/g, '_')
 }

@@ -1,7 +1,7 @@
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { Output } from '../../scheduling/inference-result.ts'
-import type { RowScript, WholeScript } from '../../scripts/script.ts'
+import type { RawRequestScript, RowScript } from '../../scripts/script.ts'
 import type { LoadedService } from './load-service.ts'
 
 /** An output before it crosses to the main thread. */
@@ -35,7 +35,7 @@ export interface Codec {
    *
    * @throws ScoringError 4xx naming what is wrong with the body
    */
-  decodeWhole(request: InferenceRequest, script: WholeScript, service: LoadedService): unknown
+  decodeWhole(request: InferenceRequest, script: RawRequestScript, service: LoadedService): unknown
 
   /**
    * Writes what `run` returned.

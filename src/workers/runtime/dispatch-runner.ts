@@ -5,10 +5,10 @@ import { movedFromBytes, requestState } from '../../scheduling/dispatch.ts'
 import { type InferenceRequest, tensorBytes } from '../../scheduling/inference-request.ts'
 import { type DecodedRequest, isOversize, planMicroBatches } from '../../scheduling/micro-batch.ts'
 import type { RequestHeaders } from '../../scripts/api.ts'
-import { titledHeaders } from '../../scripts/request-headers.ts'
-import { joinFeeds, rowCountOf } from '../../scripts/row-feeds.ts'
+import { countRows, joinFeeds } from '../../scripts/row-feeds.ts'
 import { mayShare, type RowAxes } from '../../scripts/row-sharing.ts'
-import type { HeadedScript, RowScript, WholeScript } from '../../scripts/script.ts'
+import { titledHeaders } from '../../scripts/run-parameters.ts'
+import type { PreprocessingPipeline, RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
 import type { RequestStates } from '../transport/request-states.ts'
 import type { Codec } from './codec.ts'
@@ -17,7 +17,7 @@ import type { LoadedService } from './load-service.ts'
 import { SlicedRequest } from './sliced-request.ts'
 
 /** A script whose runs may hold the rows of several requests. */
-type JoiningScript = RowScript | HeadedScript
+type JoiningScript = RowScript | PreprocessingPipeline
 
 /** A decoded request, with the headers that its script may take. */
 interface DecodedRow extends DecodedRequest {
@@ -70,7 +70,7 @@ export class DispatchRunner {
     if (resumed.length + requests.length === 0) return this.#results.flush()
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests, resumed.length)
-    else if (script.kind === 'headed') await this.#runHeaded(script, requests)
+    else if (script.kind === 'preprocessing') await this.#runPreprocessing(script, requests)
     else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
   }
 
@@ -84,7 +84,7 @@ export class DispatchRunner {
     })
   }
 
-  async #runAlone(script: WholeScript, index: number, request: InferenceRequest): Promise<void> {
+  async #runAlone(script: RawRequestScript, index: number, request: InferenceRequest): Promise<void> {
     if (!this.#results.begin(index)) return
     try {
       const begunAt = performance.now()
@@ -108,13 +108,13 @@ export class DispatchRunner {
   }
 
   /** The first stage makes the rows of each request, the others score the rows of all. */
-  async #runHeaded(script: HeadedScript, requests: readonly InferenceRequest[]): Promise<void> {
+  async #runPreprocessing(script: PreprocessingPipeline, requests: readonly InferenceRequest[]): Promise<void> {
     const own = requests.map((request, index) => ({
       index,
       request,
       feeds: async () => {
-        const input = this.#codec(request).decodeWhole(request, script.head, this.#service)
-        return this.#limited(script, await script.feedsOf(input, headersOf(request)))
+        const input = this.#codec(request).decodeWhole(request, script.firstStage, this.#service)
+        return this.#limited(script, await script.preprocess(input, headersOf(request)))
       },
     }))
     await this.#runOwn(script, own, [])
@@ -181,10 +181,10 @@ export class DispatchRunner {
   /** @throws ScoringError TOO_MANY_ROWS */
   #limited({ hasRowAxis }: JoiningScript, feeds: Feeds): Feeds {
     const limit = this.#service.maxRows
-    if (hasRowAxis && rowCountOf(feeds) > limit) {
+    if (hasRowAxis && countRows(feeds) > limit) {
       throw new ScoringError(
         'TOO_MANY_ROWS',
-        `the request has ${rowCountOf(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+        `the request has ${countRows(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
       )
     }
     return feeds
@@ -196,7 +196,7 @@ export class DispatchRunner {
       index,
       codec: this.#codec(request),
       feeds,
-      rowCount: rowCountOf(feeds),
+      rowCount: countRows(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),
       byteCount: tensorBytes(feeds),
       cameAt: this.#results.cameAt(index),
@@ -234,7 +234,7 @@ export class DispatchRunner {
 
   /** A body that a script decodes may never be ready, and a transferred body must not be lost to the fault of another request. */
   #mayYield(script: JoiningScript): boolean {
-    if (script.kind !== 'rows' || script.ownMedia) return false
+    if (script.kind !== 'rows' || script.customContentTypes) return false
     return this.#service.isBuiltIn || this.#sliced.every(({ request }) => !request.isMoved)
   }
 

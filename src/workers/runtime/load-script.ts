@@ -4,12 +4,10 @@ import { hasScript, type ServiceSpec, type StageSpec } from '../../models/reposi
 import type { Feeds, ModelSession } from '../../models/session/model-session.ts'
 import { type RequestHeaders, TensorInput } from '../../scripts/api.ts'
 import type { RowSettings } from '../../scripts/feeds.ts'
-import { modelAnswer } from '../../scripts/model-answer.ts'
-import { checkStages, modelStage, pipelineOf, type Stage, scriptStage } from '../../scripts/pipeline.ts'
-import type { OwnersWord } from '../../scripts/row-sharing.ts'
+import { buildPipeline, checkStages, modelStage, type Stage, scriptStage } from '../../scripts/pipeline.ts'
 import { parameterNotes } from '../../scripts/run-parameters.ts'
 import { initScript, type Script } from '../../scripts/script.ts'
-import { blamingUnequalRows, builtInScript } from '../../scripts/tensor-script.ts'
+import { builtInScript, explainUnequalRows, modelAnswer } from '../../scripts/tensor-script.ts'
 import { recorded } from '../transport/run-records.ts'
 import { importEntryModule } from './entry-module.ts'
 import type { ModelLoader } from './model-loader.ts'
@@ -56,8 +54,9 @@ async function loadUnwatched(spec: ServiceSpec, models: ModelLoader): Promise<Lo
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
+  const { rowsAreIndependent } = spec.definition.batching
   const context = contextFor(spec, models, accelerator)
-  const script = await initScript(file, module, context, ownersWord(spec), rowSettingsOf(spec))
+  const script = await initScript(module, { file, context, rowsAreIndependent, settings: rowSettingsOf(spec) })
   return { script, input: module.input, output: module.output, notes: parameterNotes(file, module) }
 }
 
@@ -71,7 +70,7 @@ async function loadPipeline(
   for (const stage of others) rest.push(await inStage(stage, each => loadStage(spec, each, models)))
   checkStages([head.stage, ...rest.map(({ stage }) => stage)])
   const last = rest.at(-1) ?? head
-  const script = pipelineOf(
+  const script = buildPipeline(
     { name: head.stage.name, script: head.script },
     rest.map(({ stage }) => stage),
   )
@@ -99,7 +98,7 @@ async function loadFirst(
   if (stage.script === undefined) {
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
-    const run = (feeds: Feeds) => blamingUnequalRows(model, feeds, () => asStage.run(feeds))
+    const run = (feeds: Feeds) => explainUnequalRows(model, feeds, () => asStage.run(feeds))
     const script = { ...builtInScript(model, rowSettingsOf(spec)), run }
     return { stage: asStage, model, script, notes: [] }
   }
@@ -108,11 +107,13 @@ async function loadFirst(
   const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
-  const word = module.run === undefined || ownersWord(spec) // what only passes rows on mixes none
+  // A stage that only passes rows on keeps them independent.
+  const rowsAreIndependent = module.run === undefined || spec.definition.batching.rowsAreIndependent
   const context = contextFor(spec, models, stage.accelerator)
-  const script = await initScript(stage.script.name, complete, context, word, rowSettingsOf(spec))
+  const settings = rowSettingsOf(spec)
+  const script = await initScript(complete, { file: stage.script.name, context, rowsAreIndependent, settings })
   const notes = parameterNotes(stage.script.name, module)
-  return { stage: scriptStage(stage.name, () => undefined, word), script, input, output, notes }
+  return { stage: scriptStage(stage.name, () => undefined, rowsAreIndependent), script, input, output, notes }
 }
 
 async function loadStage(spec: ServiceSpec, stage: StageSpec, models: ModelLoader): Promise<LoadedStage> {
@@ -128,13 +129,10 @@ async function loadStage(spec: ServiceSpec, stage: StageSpec, models: ModelLoade
     }
   }
   const context = contextFor(spec, models, stage.accelerator)
-  const script = await initScript(file, { init: () => {}, ...module }, context, ownersWord(spec))
+  const { rowsAreIndependent } = spec.definition.batching
+  const script = await initScript({ init: () => {}, ...module }, { file, context, rowsAreIndependent })
   const run = script.run as (input: unknown) => unknown
-  return { stage: scriptStage(stage.name, run, ownersWord(spec)), output: module.output }
-}
-
-function ownersWord({ definition }: ServiceSpec): OwnersWord {
-  return definition.batching.rowsAreIndependent
+  return { stage: scriptStage(stage.name, run, rowsAreIndependent), output: module.output }
 }
 
 function rowSettingsOf({ definition }: ServiceSpec): RowSettings {
@@ -152,7 +150,7 @@ function contextFor(spec: ServiceSpec, models: ModelLoader, accelerator: Service
 
 /** Makes the outputs of the model at the end of a pipeline the answer. */
 function answeredBy({ outputs }: ModelSession, script: Script): Script {
-  if (script.kind !== 'rows' && script.kind !== 'headed') return script
+  if (script.kind !== 'rows' && script.kind !== 'preprocessing') return script
   const run = async (feeds: Feeds, headers?: RequestHeaders) =>
     modelAnswer(outputs, (await script.run(feeds, headers)) as Awaited<ReturnType<ModelSession['run']>>)
   return { ...script, run }

@@ -100,9 +100,9 @@ export async function loadService(
   const example = isGiven ? undefined : await findExample(script)
   const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
-  const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'headed' ? [] : (tensors?.inputs ?? [])
+  const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script, parts.codecs) : []
-  const asked = script.kind === 'headed' ? script.head : script
+  const asked = script.kind === 'preprocessing' ? script.firstStage : script
   const report: LoadReport = {
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
@@ -181,7 +181,7 @@ function providersOf(sessions: readonly LoadedModel[]): string {
 }
 
 /** Media types of the script's own decoder come first, because that decoder goes before the codecs. */
-function mediaTypesOf({ ownMedia, inputs }: RowScript, codecs: Codecs): readonly string[] {
+function mediaTypesOf({ customContentTypes, inputs }: RowScript, codecs: Codecs): readonly string[] {
   const ofCodecs = Object.values(codecs).flatMap(codec => codec.mediaTypes(inputs))
-  return [...new Set([...(ownMedia?.types ?? []), ...ofCodecs])]
+  return [...new Set([...(customContentTypes?.types ?? []), ...ofCodecs])]
 }

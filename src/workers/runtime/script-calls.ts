@@ -52,9 +52,9 @@ type Of<Kind extends Script['kind']> = Extract<Script, { kind: Kind }>
 /** Wraps the owner's functions of a script in `call`. */
 export function withCalls(script: Script, call: typeof callScript): Script {
   if (script.kind === 'rows') return rowsWithCalls(script, call)
-  if (script.kind === 'headed') {
-    const feedsOf: Of<'headed'>['feedsOf'] = (...given) => call(() => script.feedsOf(...given))
-    return { ...script, feedsOf, run: (feeds: Feeds) => call(() => script.run(feeds)) }
+  if (script.kind === 'preprocessing') {
+    const preprocess: Of<'preprocessing'>['preprocess'] = (...given) => call(() => script.preprocess(...given))
+    return { ...script, preprocess, run: (feeds: Feeds) => call(() => script.run(feeds)) }
   }
   if (script.kind === 'rawHttp') return { ...script, run: (request: Request) => call(() => script.run(request)) }
   if (script.kind === 'raw') {
@@ -67,10 +67,13 @@ export function withCalls(script: Script, call: typeof callScript): Script {
 }
 
 function rowsWithCalls(script: Of<'rows'>, call: typeof callScript): Of<'rows'> {
-  const { ownMedia } = script
+  const { customContentTypes } = script
   return {
     ...script,
-    ownMedia: ownMedia && { ...ownMedia, decode: body => call(() => ownMedia.decode(body)) },
+    customContentTypes: customContentTypes && {
+      ...customContentTypes,
+      decode: body => call(() => customContentTypes.decode(body)),
+    },
     run: (...given) => call(() => script.run(...given)),
   }
 }

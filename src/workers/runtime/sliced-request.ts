@@ -1,7 +1,7 @@
 import { type DecodedRequest, type RunLimits, rowsPerRun } from '../../scheduling/micro-batch.ts'
-import { joinResults } from '../../scripts/join-results.ts'
 import { sliceFeeds } from '../../scripts/row-feeds.ts'
 import type { RowAxes } from '../../scripts/row-sharing.ts'
+import { joinResults } from '../../scripts/split-result.ts'
 
 /** A request with more rows than a run takes: its rows run slice by slice, and other requests in between. */
 export class SlicedRequest<T extends DecodedRequest> {

@@ -16,7 +16,7 @@ export interface ChaosOptions {
   readonly rounds: number
   readonly seed: number
   readonly hostCount: number
-  /** For what it writes; empty at first, and whoever gave it removes it. */
+  /** An empty folder for its files, which the caller removes. */
   readonly folder: string
   readonly log: (line: string) => void
 }
@@ -63,11 +63,11 @@ export async function chaos({ rounds, seed, hostCount, folder, log }: ChaosOptio
     after.onTestFinished(() => hosts.stop())
     await hosts.start()
     const pool = await knownRows(hosts, dice)
-    const around = { hosts, storage, pool, setFaultRate: (rate: number) => faulty.setRate(rate) }
+    const context = { hosts, storage, pool, setFaultRate: (rate: number) => faulty.setRate(rate) }
     const finished: FinishedJob[] = []
     const faults: string[] = []
     for (let round = 0; round < rounds; round++) {
-      const jobs = await runRound(`s${seed}r${round}`, dice.fork(), around)
+      const jobs = await runRound(`s${seed}r${round}`, dice.fork(), context)
       finished.push(...jobs)
       for (const { job, faults: found } of jobs) for (const fault of found) faults.push(`${job.jobId}: ${fault}`)
       const ends = jobs.map(({ end, job }) => `${job.expected.length} rows ${end.error?.code ?? end.status}`)

@@ -13,7 +13,7 @@ export class Hosts {
   readonly #options: HostsOptions
   readonly #hosts: Host[] = []
   #isStopping = false
-  /** How many died, by whose hand. */
+  /** How many died, by cause. */
   readonly deaths = { killed: 0, crashed: 0 }
   pauses = 0
 
@@ -44,7 +44,7 @@ export class Hosts {
     return await dice.oneOf(this.#hosts).url
   }
 
-  /** kill -9, at whatever instruction it is. */
+  /** kill -9 at any instruction. */
   kill(dice: Dice): void {
     const { child } = dice.oneOf(this.#hosts)
     child.kill('SIGKILL')

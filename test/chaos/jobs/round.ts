@@ -5,7 +5,7 @@ import { type ChaosJob, type KnownRow, makeJob } from './job-maker.ts'
 import type { TrueStorage } from './true-storage.ts'
 import { type EndOfJob, faultsOf, strangersContent } from './verdict.ts'
 
-export interface Surroundings {
+export interface RoundContext {
   readonly hosts: Hosts
   readonly storage: TrueStorage
   readonly pool: readonly KnownRow[]
@@ -25,16 +25,16 @@ const ended = ['Completed', 'Failed', 'Canceled']
 const longestMs = 180_000
 
 /** Some jobs at once, while processes die and storage fails; then quiet, until all have ended. */
-export async function runRound(round: string, dice: Dice, around: Surroundings): Promise<FinishedJob[]> {
-  const jobs = Array.from({ length: dice.from(1, 4) }, (_, at) => makeJob(dice.fork(), `${round}-${at}`, around.pool))
+export async function runRound(round: string, dice: Dice, context: RoundContext): Promise<FinishedJob[]> {
+  const jobs = Array.from({ length: dice.from(1, 4) }, (_, at) => makeJob(dice.fork(), `${round}-${at}`, context.pool))
   const [finished] = await Promise.all([
-    Promise.all(jobs.map(job => runJob(job, dice.fork(), around))),
-    makeTrouble(dice.fork(), around),
+    Promise.all(jobs.map(job => runJob(job, dice.fork(), context))),
+    makeTrouble(dice.fork(), context),
   ])
   return finished
 }
 
-async function makeTrouble(dice: Dice, { hosts, setFaultRate }: Surroundings): Promise<void> {
+async function makeTrouble(dice: Dice, { hosts, setFaultRate }: RoundContext): Promise<void> {
   setFaultRate(dice.oneOf([0, 0, 0.02, 0.1, 0.25]))
   const blows = dice.from(0, 4)
   for (let blow = 0; blow < blows; blow++) {
@@ -46,12 +46,12 @@ async function makeTrouble(dice: Dice, { hosts, setFaultRate }: Surroundings): P
   setFaultRate(0)
 }
 
-async function runJob(job: ChaosJob, dice: Dice, around: Surroundings): Promise<FinishedJob> {
-  const { storage } = around
+async function runJob(job: ChaosJob, dice: Dice, context: RoundContext): Promise<FinishedJob> {
+  const { storage } = context
   if (job.file) await storage.write(job.file.blob, job.file.content)
-  await submit(job, dice, around)
-  const mishap = doMishap(job, dice, around)
-  const { end, firstEnd } = await awaitEnd(job, dice, around)
+  await submit(job, dice, context)
+  const mishap = doMishap(job, dice, context)
+  const { end, firstEnd } = await awaitEnd(job, dice, context)
   const isForeign = await mishap
   const output = await storage.read(job.output.blob)
   const faults = faultsOf(job, end, output, isForeign)
@@ -59,15 +59,15 @@ async function runJob(job: ChaosJob, dice: Dice, around: Surroundings): Promise<
   return { job, end, output, faults }
 }
 
-/** Until somebody has taken it: a host may die before it answers, which the same id makes harmless. */
-async function submit(job: ChaosJob, dice: Dice, around: Surroundings): Promise<void> {
+/** Repeats a submission until it has an answer. A host may die before it answers; the same id makes that harmless. */
+async function submit(job: ChaosJob, dice: Dice, context: RoundContext): Promise<void> {
   if (job.by !== 'http') {
     const text = JSON.stringify(job.submission)
-    await around.storage.send('scoring-jobs', job.by === 'plain message' ? text : Buffer.from(text).toString('base64'))
+    await context.storage.send('scoring-jobs', job.by === 'plain message' ? text : Buffer.from(text).toString('base64'))
     return
   }
   for (;;) {
-    const answer = await call(job, '', dice, around, 'POST', JSON.stringify(job.submission))
+    const answer = await call(job, '', dice, context, 'POST', JSON.stringify(job.submission))
     // 200: it was taken before, by a host that died before it answered, and has ended since.
     if (answer?.status === 202 || answer?.status === 200) return
     if (answer && answer.status < 500)
@@ -77,13 +77,13 @@ async function submit(job: ChaosJob, dice: Dice, around: Surroundings): Promise<
 }
 
 /** @returns whether a stranger wrote where the output goes */
-async function doMishap(job: ChaosJob, dice: Dice, around: Surroundings): Promise<boolean> {
+async function doMishap(job: ChaosJob, dice: Dice, context: RoundContext): Promise<boolean> {
   if (!job.mishap) return false
   await delay(job.mishapAfterMs)
-  const { storage } = around
+  const { storage } = context
   switch (job.mishap) {
     case 'cancel':
-      await call(job, `/${job.jobId}`, dice, around, 'DELETE')
+      await call(job, `/${job.jobId}`, dice, context, 'DELETE')
       return false
     case 'input changes':
       if (job.file) await storage.write(job.file.blob, job.file.content)
@@ -101,17 +101,17 @@ async function doMishap(job: ChaosJob, dice: Dice, around: Surroundings): Promis
       }
       return false
     case 'submitted twice':
-      await call(job, '', dice, around, 'POST', JSON.stringify(job.submission))
+      await call(job, '', dice, context, 'POST', JSON.stringify(job.submission))
       return false
   }
 }
 
-async function awaitEnd(job: ChaosJob, dice: Dice, around: Surroundings) {
+async function awaitEnd(job: ChaosJob, dice: Dice, context: RoundContext) {
   let until = Date.now() + longestMs
   let last = ''
   let firstEnd: string | undefined
   for (;;) {
-    const answer = await call(job, `/${job.jobId}`, dice, around)
+    const answer = await call(job, `/${job.jobId}`, dice, context)
     if (answer?.status === 200) {
       const end = answer.body as EndOfJob
       const now = JSON.stringify(end.progress)
@@ -122,10 +122,10 @@ async function awaitEnd(job: ChaosJob, dice: Dice, around: Surroundings) {
       if (ended.includes(end.status)) firstEnd = end.status
     }
     if (Date.now() > until) {
-      const waiting = JSON.stringify(await around.storage.waiting())
-      const files = (await around.storage.list('jobs', `${job.service}/${job.jobId}/`)).join('\n')
+      const waiting = JSON.stringify(await context.storage.waiting())
+      const files = (await context.storage.list('jobs', `${job.service}/${job.jobId}/`)).join('\n')
       throw new Error(
-        `${job.jobId} never ended: ${JSON.stringify(answer)}; in queues: ${waiting}; its blobs:\n${files}\n${around.hosts.output}`,
+        `${job.jobId} never ended: ${JSON.stringify(answer)}; in queues: ${waiting}; its blobs:\n${files}\n${context.hosts.output}`,
       )
     }
     await delay(firstEnd === undefined ? 150 : 300)
@@ -137,7 +137,7 @@ async function call(
   job: ChaosJob,
   path: string,
   dice: Dice,
-  { hosts }: Surroundings,
+  { hosts }: RoundContext,
   method = 'GET',
   body?: string,
 ): Promise<{ status: number; body: unknown } | undefined> {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { parse } from 'csv-parse/sync'
-import { placeOf, resultPlace } from '../../../src/jobs/job-layout.ts'
+import { finalCountsBlob, parseBlobReference } from '../../../src/jobs/layout.ts'
 import { folder, type JobWorld, outputBlob } from './job-world.ts'
-import { foreignText } from './people.ts'
 import type { RowKind, Scenario } from './scenario.ts'
+import { foreignText } from './users.ts'
 
 interface OutputRow {
   readonly index: number
@@ -11,7 +11,7 @@ interface OutputRow {
   readonly code: string | undefined
 }
 
-/** Read by other readers than ours. */
+/** Parses the output without the app's own code. */
 function readOutput(text: string, format: Scenario['outputFormat']): OutputRow[] {
   if (format === 'csv') {
     const records = parse(text, { columns: true }) as Record<string, string>[]
@@ -38,35 +38,35 @@ const codesOf: Record<RowKind, readonly (string | undefined)[]> = {
   broken: ['ROW_NOT_JSON', 'ROW_RAGGED'],
 }
 
-/** What has to hold when all is over. @returns in words what came of the job, and on which ways */
+/** Checks the outcome. @returns labels of the outcome, and of the paths that led to it */
 export function checkEnd(world: JobWorld): string[] {
   const { scenario, state, store, host, fates, seen } = world
   assert.ok(state)
   assert.ok(!world.isActive)
-  const output = store.text(placeOf(outputBlob))
+  const output = store.text(parseBlobReference(outputBlob))
   const isOurs = output !== undefined && output !== foreignText
-  // Of two finishers one saw the intruder and one saw him gone: what is there is right, though the job has failed.
+  // One of two finishers saw the foreign output and the other saw it gone: the output is right, though the job has failed.
   const isLate = isOurs && state.error?.code === 'OUTPUT_EXISTS' && scenario.intruder?.leavesAt !== undefined
   assert.equal(isOurs, state.status === 'Completed' || isLate, `${state.status} with output ${output}`)
-  // Each may bring one more message than the window has.
+  // Each of these may add one message beyond the window.
   const extra = fates.faults + host.redeliveries + host.mishaps + seen.sent.filter(each => each.isRevival).length
   assert.ok(seen.waitingChunks <= scenario.window + extra, `${seen.waitingChunks} messages at a time`)
   const { code } = state.error ?? {}
   if (state.status === 'Canceled') assert.ok(seen.cancels > 0)
   if (code === 'ERROR_THRESHOLD_EXCEEDED') {
-    assert.ok(scenario.errorThreshold >= 0 && mostWrongs(world) > scenario.errorThreshold)
+    assert.ok(scenario.errorThreshold >= 0 && maxFailedRows(world) > scenario.errorThreshold)
   } else if (code === 'OUTPUT_EXISTS') assert.ok(seen.intruders > 0)
   else if (code === 'INPUT_CHANGED') assert.ok(seen.inputChanges > 0)
   else if (code === 'JOB_POISONED') assert.ok(host.poisonedOthers >= 3)
   else assert.equal(code, undefined)
-  const harmed = isOurs ? checkOutput(world, readOutput(output, scenario.outputFormat)) : []
+  const damaged = isOurs ? checkOutput(world, readOutput(output, scenario.outputFormat)) : []
   if (isOurs && !isLate) checkCounts(world, readOutput(output, scenario.outputFormat))
-  return [code ?? state.status, ...(isLate ? ['output of a failed job'] : harmed), ...waysOf(world)]
+  return [code ?? state.status, ...(isLate ? ['output of a failed job'] : damaged), ...pathsOf(world)]
 }
 
 function checkOutput(world: JobWorld, rows: readonly OutputRow[]): string[] {
   const { scenario } = world
-  const harmed = new Set<string>()
+  const damaged = new Set<string>()
   assert.deepEqual(
     rows.map(({ index }) => index),
     scenario.rows.map((_, index) => index),
@@ -78,34 +78,34 @@ function checkOutput(world: JobWorld, rows: readonly OutputRow[]): string[] {
       if (kind === 'ok') assert.equal(prediction, `[${index}.50, "of, \\"${index}\\""]`)
       continue
     }
-    // The price of a promise: who is killed three times at the very same row alone takes the row for the cause.
+    // A row whose process is killed three times while it is scored alone is taken for the culprit.
     const chunk = Math.floor(index / scenario.miniBatchSize)
     if (code === 'ROW_ENDED_PROCESS') {
       const count = world.suspicions.of(chunk, index % scenario.miniBatchSize)
-      assert.ok(count >= 3, `row ${index} (${kind}) is guilty after ${count}`)
-      harmed.add('innocent row that was killed three times')
+      assert.ok(count >= 3, `row ${index} (${kind}) is the culprit after ${count}`)
+      damaged.add('other row that was killed three times')
     } else {
       assert.equal(code, 'CHUNK_POISONED', `row ${index} (${kind})`)
       assert.ok(world.host.poisonedChunks.filter(each => each === chunk).length >= 3)
-      harmed.add('chunk that was given up')
+      damaged.add('chunk that was given up')
     }
   }
-  return [...harmed]
+  return [...damaged]
 }
 
-/** What the job says of itself is what is in its output. */
+/** Checks that the job's progress agrees with its output. */
 function checkCounts({ scenario, state, store }: JobWorld, rows: readonly OutputRow[]): void {
   const failed = rows.filter(({ code }) => code !== undefined).length
   assert.ok(scenario.errorThreshold < 0 || failed <= scenario.errorThreshold)
   const chunks = Math.ceil(rows.length / scenario.miniBatchSize)
   const counts = { rows: rows.length, succeeded: rows.length - failed, failed, chunks }
   assert.deepEqual(state?.progress, { ...counts, chunksDone: chunks, percent: 100 })
-  const result = JSON.parse(store.text(resultPlace(folder)) as string) as Record<string, unknown>
+  const result = JSON.parse(store.text(finalCountsBlob(folder)) as string) as Record<string, unknown>
   assert.deepEqual({ ...result, ...counts }, result)
 }
 
-/** Rows that may have failed, with those that were harmed. */
-function mostWrongs({ scenario, suspicions, host }: JobWorld): number {
+/** Most rows that may have failed. */
+function maxFailedRows({ scenario, suspicions, host }: JobWorld): number {
   const { rows, miniBatchSize } = scenario
   return rows.filter((kind, index) => {
     const chunk = Math.floor(index / miniBatchSize)
@@ -113,18 +113,18 @@ function mostWrongs({ scenario, suspicions, host }: JobWorld): number {
   }).length
 }
 
-/** That the scenarios come to every corner is worth to be seen. */
-function waysOf({ store, host, fates, seen }: JobWorld): string[] {
+/** Labels of the code paths that a scenario has reached. */
+function pathsOf({ store, host, fates, seen }: JobWorld): string[] {
   const names = store.names()
-  const ways = {
-    careful: names.some(name => name.includes('/careful/')),
+  const paths = {
+    isolated: names.some(name => name.includes('/careful/')),
     joined: names.some(name => name.includes('/joined/')),
     'several parts': names.some(name => name.includes('/plan/0000001')),
-    revived: seen.sent.some(({ isRevival }) => isRevival),
+    redelivered: seen.sent.some(({ isRevival }) => isRevival),
     swept: names.includes('jobs/service/job/sweep.json'),
     'poisoned chunk': host.poisonedChunks.length > 0,
     'poisoned split or finish': host.poisonedOthers > 0,
     killed: fates.kills > 0,
   }
-  return Object.entries(ways).flatMap(([way, isGone]) => (isGone ? [`way: ${way}`] : []))
+  return Object.entries(paths).flatMap(([path, isReached]) => (isReached ? [`path: ${path}`] : []))
 }

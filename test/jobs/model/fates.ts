@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts'
 
 export type Fate = 'happens' | 'dies before' | 'dies after' | 'fails before' | 'fails after' | 'is tried twice'
 
-/** What becomes of calls, as long as there are faults and kills left. */
+/** Decides the outcome of calls while faults and kills are left. */
 export class Fates {
   faults = 0
   kills = 0
@@ -17,7 +17,7 @@ export class Fates {
     this.#random = random
   }
 
-  /** "Tried twice" is what a client of the storage does when a connection breaks after the call took effect. */
+  /** A storage client tries twice when the connection breaks after the call took effect. */
   of({ name, target }: Call): Fate {
     const { faults, kills, aim } = this.#scenario
     const isAimedAt = aim === 'anywhere' || name === 'score' || target.includes('/careful/')

@@ -12,10 +12,10 @@ interface Delivery {
   readonly message: ReceivedMessage
 }
 
-/** Messages that one process works on at the same time. */
+/** Messages that one process handles at a time. */
 const mostBusy = 2
 
-/** Hands messages to processes by the rules of the queue trigger; nothing renews a message that is worked on for long. */
+/** Delivers messages to processes by the rules of the queue trigger. Long work does not renew its message. */
 export class JobHost {
   /** Messages that were received more than once. */
   redeliveries = 0
@@ -33,8 +33,8 @@ export class JobHost {
 
   /** Chunk messages that wait. */
   get waitingChunks(): number {
-    const inHand = new Set(this.#deliveries.map(({ message }) => message.id))
-    return this.#world.queues.peek(jobQueues.chunk).filter(({ id }) => !inHand.has(id)).length
+    const delivered = new Set(this.#deliveries.map(({ message }) => message.id))
+    return this.#world.queues.peek(jobQueues.chunk).filter(({ id }) => !delivered.has(id)).length
   }
 
   get isQuiet(): boolean {
@@ -44,7 +44,7 @@ export class JobHost {
     )
   }
 
-  /** What it had in hand comes back: at once where the host sees it die, else when it becomes visible again. */
+  /** Makes its messages visible again: at once if the host sees it die, otherwise after their timeout. */
   died(process: JobProcess): void {
     for (const { queue, message } of this.#deliveries.filter(each => each.process === process)) {
       this.#world.queues.update(queue, message, this.#world.random.pick([0, 30, 600]))
@@ -63,7 +63,7 @@ export class JobHost {
     else queues.duplicate(queue, id)
   }
 
-  /** @returns whether there was a message for a process that has time */
+  /** @returns whether there was a message for a process with capacity */
   deliver(): boolean {
     const { processes, queues, random } = this.#world
     const free = processes.filter(({ busy }) => busy < mostBusy)
@@ -87,7 +87,7 @@ export class JobHost {
   #work(delivery: Delivery, step: Step, isPoison: boolean): void {
     const { process, queue, message } = delivery
     const { queues, scenario } = this.#world
-    // Its process died the last time: nobody was there to move it.
+    // Its process died at the last delivery, before it could move the message.
     if (!isPoison && message.dequeueCount > scenario.maxDequeueCount) return this.#toPoison(delivery, step)
     this.#deliveries.push(delivery)
     process.busy++
@@ -102,7 +102,7 @@ export class JobHost {
       if (isPoison) await process.steps.poisoned(step, content)
       else if (step === 'chunk') await process.steps.chunk(content, message.dequeueCount)
       else await process.steps[step](content)
-      // The process may die when all is done but this.
+      // The process may die when only this is left.
       await process.call('delete', queue, async () => queues.delete(queue, message))
     }
     const failed = () => {

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict'
 import { ScoringError } from '../../../src/errors.ts'
-import type { BlobPlace, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
-import { planParquet } from '../../../src/jobs/input/plan-parquet.ts'
-import { jobLimits } from '../../../src/jobs/job-limits.ts'
-import { createJobSteps } from '../../../src/jobs/job-steps.ts'
-import type { JobTools } from '../../../src/jobs/job-tools.ts'
-import type { JobSteps } from '../../../src/jobs/jobs.ts'
-import { KnownJobs } from '../../../src/jobs/known-jobs.ts'
+import type { BlobReference, BlobStore, ListedBlob } from '../../../src/jobs/blob-store.ts'
+import { JobCache } from '../../../src/jobs/job-cache.ts'
+import { jobLimits } from '../../../src/jobs/limits.ts'
 import { jobQueues, type MessageQueues } from '../../../src/jobs/message-queues.ts'
+import { planParquet } from '../../../src/jobs/plan/plan-parquet.ts'
 import type { Row, RowResult, RowScorer } from '../../../src/jobs/row-scorer.ts'
-import { ScoringLock } from '../../../src/jobs/scoring-lock.ts'
+import { ScoringLock } from '../../../src/jobs/score/scoring-lock.ts'
+import { createJobSteps, type JobSteps, type StepTools } from '../../../src/jobs/steps.ts'
 import type { JobWorld } from './job-world.ts'
 
-/** One call of a process to the world, which waits until the world lets it happen. */
+/** A call of a process, which waits until the world performs it. */
 export interface Call {
   readonly process: JobProcess
   readonly name: string
@@ -23,16 +21,18 @@ export interface Call {
   readonly reject: (failure: unknown) => void
 }
 
-const nameOf = (place: object) =>
-  'url' in place ? String(place.url) : `${(place as BlobPlace).container}/${(place as BlobPlace).path}`
+const nameOf = (reference: object) =>
+  'url' in reference
+    ? String(reference.url)
+    : `${(reference as BlobReference).container}/${(reference as BlobReference).path}`
 
-/** An instance of the app: the real steps over the world's storage. When it is dead, nothing of it goes on. */
+/** An instance of the app: the real steps over the world's storage. A dead one makes no progress. */
 export class JobProcess {
   isDead = false
-  /** Messages that it has in hand. */
+  /** Messages that it is handling. */
   busy = 0
   readonly steps: JobSteps
-  readonly tools: JobTools
+  readonly tools: StepTools
   readonly #world: JobWorld
 
   constructor(world: JobWorld) {
@@ -52,14 +52,14 @@ export class JobProcess {
       },
       limits,
       lock: new ScoringLock(),
-      known: new KnownJobs(),
+      cache: new JobCache(),
       stopping: new AbortController().signal,
       log: () => {},
     }
     this.steps = createJobSteps(this.tools)
   }
 
-  /** Happens when the world says so, or never; or fails, before or after it has happened. */
+  /** Takes effect when the world says so, or never; or fails before or after its effect. */
   call<T>(name: string, target: string, effect: () => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#world.calls.push({ process: this, name, target, effect, resolve: resolve as Call['resolve'], reject })
@@ -68,26 +68,29 @@ export class JobProcess {
 
   #store(): BlobStore {
     const { store, random } = this.#world
-    const on = (name: string, place: object, effect: () => Promise<unknown>) =>
-      this.call(name, nameOf(place), effect) as Promise<never>
+    const on = (name: string, reference: object, effect: () => Promise<unknown>) =>
+      this.call(name, nameOf(reference), effect) as Promise<never>
     const call = this.call.bind(this)
     return {
-      head: place => on('head', place, () => store.head(place)),
-      readWhole: place => on('readWhole', place, () => store.readWhole(place)),
-      create: (place, content, metadata) => on('create', place, () => store.create(place, content, metadata)),
-      replace: (place, content, etag) => on('replace', place, () => store.replace(place, content, etag)),
-      remove: place => on('remove', place, () => store.remove(place)),
-      stageBlock: (place, id, content) => on('stageBlock', place, () => store.stageBlock(place, id, content)),
-      commitBlocks: (place, ids, metadata) => on('commitBlocks', place, () => store.commitBlocks(place, ids, metadata)),
-      async *read(place, etag, range) {
-        const pieces = await call('read', nameOf(place), async () => {
+      head: reference => on('head', reference, () => store.head(reference)),
+      readWhole: reference => on('readWhole', reference, () => store.readWhole(reference)),
+      create: (reference, content, metadata) =>
+        on('create', reference, () => store.create(reference, content, metadata)),
+      replace: (reference, content, etag) => on('replace', reference, () => store.replace(reference, content, etag)),
+      remove: reference => on('remove', reference, () => store.remove(reference)),
+      stageBlock: (reference, id, content) =>
+        on('stageBlock', reference, () => store.stageBlock(reference, id, content)),
+      commitBlocks: (reference, ids, metadata) =>
+        on('commitBlocks', reference, () => store.commitBlocks(reference, ids, metadata)),
+      async *read(reference, etag, range) {
+        const pieces = await call('read', nameOf(reference), async () => {
           const all: Uint8Array[] = []
-          for await (const piece of store.read(place, etag, range)) all.push(piece)
+          for await (const piece of store.read(reference, etag, range)) all.push(piece)
           return all
         })
         yield* pieces
       },
-      // Page by page: what is written meanwhile is in the later ones.
+      // Lists page by page: later pages include what was written meanwhile.
       async *list(container, prefix) {
         let last = ''
         for (;;) {
@@ -115,7 +118,7 @@ export class JobProcess {
           seen.sent.push(message)
           await queues.send(queue, message, delaySeconds)
         }),
-      sendBack: () => assert.fail('only the desk sends submissions back'),
+      sendBack: () => assert.fail('only JobService sends submissions back'),
     }
   }
 
@@ -124,7 +127,7 @@ export class JobProcess {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
       rowSettings: () => ({}),
-      score: async (service, rows, _, signal, isTimeUp) => {
+      score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {
           if (rows.some(row => 'json' in row && JSON.parse(row.json).kind === 'poison')) this.#world.kill(this)
           return rows.map((row, index) => (index > 0 && isTimeUp() ? undefined : resultOf(row)))
@@ -136,11 +139,11 @@ export class JobProcess {
   }
 }
 
-/** What the service answers for a row alone. */
+/** The answer of the service for a row alone. */
 export function resultOf(row: Row): RowResult {
   if (!('json' in row)) return row
   const { id, kind } = JSON.parse(row.json) as { id: number; kind: string }
-  // 1.50 and 1.5 are the same number, but not the same text.
+  // 1.50 and 1.5 are the same number, but different texts.
   if (kind === 'ok') return { prediction: `[${id}.50, "of, \\"${id}\\""]` }
   return { code: 'MODEL_RUN_FAILED', message: 'The model said "no", again' }
 }

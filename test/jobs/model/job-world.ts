@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { activePlace, jobFolder, placeOf, statePlace } from '../../../src/jobs/job-layout.ts'
-import type { JobSpec } from '../../../src/jobs/job-spec.ts'
-import { hasEnded, type JobState, type JobStatus, transitions } from '../../../src/jobs/job-state.ts'
+import { activeBlob, jobFolder, parseBlobReference, stateBlob } from '../../../src/jobs/layout.ts'
 import type { JobMessage } from '../../../src/jobs/message-queues.ts'
+import type { JobSpec } from '../../../src/jobs/spec.ts'
+import { hasEnded, type JobState, type JobStatus, transitions } from '../../../src/jobs/state.ts'
 import { MemoryBlobStore } from '../../support/memory-blob-store.ts'
 import { MemoryQueues } from '../../support/memory-queues.ts'
 import { StorageFault } from '../../support/storage-hooks.ts'
@@ -10,21 +10,21 @@ import { settle } from '../../support/virtual-clock.ts'
 import { Fates } from './fates.ts'
 import { JobHost } from './job-host.ts'
 import { type Call, JobProcess, transientFault } from './job-process.ts'
-import { meddle, submit } from './people.ts'
 import { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import { Suspicions } from './suspicions.ts'
+import { meddle, submit } from './users.ts'
 
-/** As messages name it. */
+/** The job in messages. */
 export const job = { service: 'service', jobId: 'job' }
 export const folder = jobFolder(job.service, job.jobId)
 export const inputBlob = 'input/rows'
 export const outputBlob = 'output/predictions'
 
-/** Storage, queues and several processes, of which one does one thing at a time; and things go wrong. */
+/** Storage, queues and several processes that take turns, with faults. */
 export class JobWorld {
   now = Date.UTC(2026, 0, 1)
-  /** Of processes that wait for them to happen. */
+  /** Calls of processes that have not taken effect. */
   calls: Call[] = []
   processes: JobProcess[]
   readonly scenario: Scenario
@@ -35,10 +35,10 @@ export class JobWorld {
   readonly host: JobHost
   readonly fates: Fates
   readonly suspicions = new Suspicions()
-  /** What people did, and what could be seen meanwhile. */
+  /** Actions of users, and observations. */
   readonly seen = { cancels: 0, inputChanges: 0, intruders: 0, waitingChunks: 0, sent: [] as JobMessage[] }
   readonly #timers = new Set<{ readonly at: number; readonly callback: () => void }>()
-  /** Its text. */
+  /** Last text of `state.json`. */
   #lastState: string | undefined
 
   constructor(scenario: Scenario, spec: JobSpec, input: string) {
@@ -47,19 +47,19 @@ export class JobWorld {
     this.random = new Random(scenario.seed)
     this.store = new MemoryBlobStore({ now: () => this.now, random: () => 0.99 })
     this.queues = new MemoryQueues({ now: () => this.now, random: this.random.next })
-    this.store.put(placeOf(inputBlob), input)
+    this.store.put(parseBlobReference(inputBlob), input)
     this.host = new JobHost(this)
     this.fates = new Fates(scenario, this.random)
     this.processes = Array.from({ length: scenario.processCount }, () => new JobProcess(this))
   }
 
   get state(): JobState | undefined {
-    const text = this.store.text(statePlace(folder))
+    const text = this.store.text(stateBlob(folder))
     return text === undefined ? undefined : (JSON.parse(text) as JobState)
   }
 
   get isActive(): boolean {
-    return this.store.text(activePlace(folder)) !== undefined
+    return this.store.text(activeBlob(folder)) !== undefined
   }
 
   after(ms: number, callback: () => void): () => void {
@@ -68,7 +68,7 @@ export class JobWorld {
     return () => this.#timers.delete(timer)
   }
 
-  /** Another one takes its place. */
+  /** Kills a process and starts another one. */
   kill(process: JobProcess): void {
     if (process.isDead) return
     process.isDead = true
@@ -104,7 +104,7 @@ export class JobWorld {
     await settle()
   }
 
-  /** No more faults: whatever has happened, the job comes to its end. */
+  /** Without further faults, the job must end. */
   async #settleDown(): Promise<void> {
     let sweeps = 0
     for (let turns = 0; ; turns++) {
@@ -114,7 +114,7 @@ export class JobWorld {
       else if (!this.host.deliver()) {
         if (this.calls.length > 0) await this.#happen()
         else if (status === 'NotStarted' && !this.isActive)
-          submit(this) // who had no answer asks again
+          submit(this) // the user repeats a submission without an answer
         else if (sweeps > 0 && hasEnded(status) && !this.isActive && this.host.isQuiet) return
         else {
           this.#advance(61_000)
@@ -127,7 +127,7 @@ export class JobWorld {
     }
   }
 
-  /** One of the calls happens, or fails, or its process dies. */
+  /** Performs one of the calls, or fails it, or kills its process. */
   async #happen(): Promise<void> {
     const [call] = this.calls.splice(Math.floor(this.random.next() * this.calls.length), 1)
     if (!call) return
@@ -169,10 +169,10 @@ export class JobWorld {
     }
   }
 
-  /** What has to hold after every turn: what has ended stays as it is, to the letter. */
+  /** Checks after every turn that the state changes as allowed. */
   #check(): void {
     this.seen.waitingChunks = Math.max(this.seen.waitingChunks, this.host.waitingChunks)
-    const text = this.store.text(statePlace(folder))
+    const text = this.store.text(stateBlob(folder))
     if (text === undefined || text === this.#lastState) return
     const { status } = JSON.parse(text) as JobState
     const before = this.#lastState === undefined ? undefined : (JSON.parse(this.#lastState) as JobState)

@@ -1,8 +1,8 @@
 import { seededRandom } from '../../support/seeded-random.ts'
 
-/** Choices that look random and are the same for the same seed. */
+/** Pseudo-random choices, the same for the same seed. */
 export class Random {
-  /** From 0 up to but not with 1. */
+  /** From 0 up to but not including 1. */
   readonly next: () => number
 
   constructor(seed: number) {

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
-import { placeOf } from '../../../src/jobs/job-layout.ts'
-import type { JobSpec } from '../../../src/jobs/job-spec.ts'
+import { parseBlobReference } from '../../../src/jobs/layout.ts'
+import type { JobSpec } from '../../../src/jobs/spec.ts'
 import { checkEnd } from './check-end.ts'
 import { folder, inputBlob, JobWorld, job, outputBlob } from './job-world.ts'
 import { type Scenario, scenarios } from './scenario.ts'
 
-/** @returns how often each end was seen; throws with the seed and the smallest scenario that was found to go wrong */
+/** @returns how often each label was seen; throws with the seed and the smallest failing scenario */
 export async function runScenarios(count: number, seed?: number): Promise<Record<string, number>> {
   const seen: Record<string, number> = {}
   const property = fc.asyncProperty(scenarios, async scenario => {
@@ -18,7 +18,7 @@ export async function runScenarios(count: number, seed?: number): Promise<Record
 async function runScenario(scenario: Scenario): Promise<string[]> {
   const input = inputOf(scenario)
   const world = new JobWorld(scenario, specOf(scenario, input), input)
-  const head = await world.store.head(placeOf(inputBlob))
+  const head = await world.store.head(parseBlobReference(inputBlob))
   Object.assign(world.spec.input, { etag: head?.etag })
   await world.run()
   return checkEnd(world)

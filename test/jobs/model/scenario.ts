@@ -1,11 +1,11 @@
 import fc from 'fast-check'
-import type { JobSpec } from '../../../src/jobs/job-spec.ts'
+import type { JobSpec } from '../../../src/jobs/spec.ts'
 
-/** What scoring a row does: answers, fails, ends the process that does it; or the row cannot be read. */
+/** The effect of scoring a row: a prediction, a failure, the end of the process; or the row cannot be read. */
 export const rowKinds = ['ok', 'fails', 'poison', 'broken'] as const
 export type RowKind = (typeof rowKinds)[number]
 
-/** A job, and what happens to it. Everything that is left open is drawn from `seed`. */
+/** A job and what happens to it. All other choices are drawn from `seed`. */
 export interface Scenario {
   readonly seed: number
   readonly rows: readonly RowKind[]
@@ -15,23 +15,23 @@ export interface Scenario {
   readonly errorThreshold: number
   readonly window: number
   readonly chunksPerPart: number
-  /** Above so many chunks their results are joined. */
+  /** Results of more chunks than this are joined. */
   readonly maxBlocks: number
-  /** Whether splitters and finishers hand over to another run of themselves after each thing. */
+  /** Whether steps continue in a new message after each unit of work. */
   readonly isHasty: boolean
   readonly processCount: number
   readonly maxDequeueCount: number
-  /** Faults of the storage and of the scorer, processes that are killed, messages that are lost or doubled. */
+  /** Numbers of faults of storage and scorer, of kills, and of lost or duplicated messages. */
   readonly faults: number
   readonly kills: number
   readonly mishaps: number
-  /** How likely a call fails while there are faults left; half as likely its process dies. */
+  /** Probability that a call fails while faults are left; half of it, that its process dies. */
   readonly rate: number
-  /** For so many turns of the world all this happens. */
+  /** Turns in which faults happen. */
   readonly turns: number
-  /** Where faults and kills come: anywhere, or while rows are scored. */
+  /** Calls that faults and kills hit: any, or only scoring. */
   readonly aim: 'anywhere' | 'scoring'
-  /** The turn of each; undefined: never. */
+  /** The turn of each action; undefined for never. */
   readonly cancelAt: number | undefined
   readonly changeInputAt: number | undefined
   readonly intruder: { readonly at: number; readonly leavesAt: number | undefined } | undefined

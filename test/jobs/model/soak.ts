@@ -1,4 +1,4 @@
-/** `node test/jobs/model/soak.ts <runs> [seed]`: many more scenarios than the test has time for. */
+/** `node test/jobs/model/soak.ts <runs> [seed]`: runs more scenarios than the test. */
 import { runScenarios } from './run-scenarios.ts'
 
 const [runs, seed = Math.floor(Math.random() * 2 ** 31)] = process.argv.slice(2).map(Number)

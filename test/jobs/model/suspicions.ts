@@ -1,25 +1,25 @@
 import type { Call, JobProcess } from './job-process.ts'
 
-/** Shorter by the second that times of blobs are rounded down by than the grace that a row has. */
+/** The grace period of a row, minus a second, because the storage rounds times down. */
 const graceMs = 59_000
 
 interface Begun {
   readonly row: string
   readonly process: JobProcess
   readonly at: number
-  /** Its process has lived to see it fail, and takes the attempt back. */
+  /** The attempt failed without ending its process, which withdraws it. */
   isFailed: boolean
 }
 
 /**
- * How often something came between the beginning and the end of a row that was scored alone: a death, a fault of the trail
- * itself, or so long a wait that nobody could tell it from a death. Three of them may cost an innocent row its answer.
+ * Counts interruptions of attempts at a row alone: a death, a fault of the attempt log, or a wait too long to tell from a death. Three
+ * of them may cost any row its prediction.
  */
 export class Suspicions {
   readonly #counts = new Map<string, number>()
   #begun: Begun[] = []
 
-  /** @param row  of a chunk, by its place in it */
+  /** @param row  index in the chunk */
   of(chunk: number, row: number): number {
     return this.#counts.get(`${String(chunk).padStart(7, '0')} ${row}`) ?? 0
   }
@@ -58,7 +58,7 @@ export class Suspicions {
   }
 }
 
-/** @returns undefined: it is not about the trail of a row alone */
+/** @returns undefined when the call is not about an attempt at a single row */
 function rowOf({ target }: Call): string | undefined {
   const [, chunk, from, to] = /\/careful\/\d+\/(\d+)\/(?:begun|lines)-(\d+)-(\d+)/.exec(target) ?? []
   return Number(to) - Number(from) === 1 ? `${chunk} ${from}` : undefined

@@ -115,12 +115,12 @@ describe('proveRowIndependence, on random graphs', () => {
         }
         for (const rows of [2, 3, 5]) {
           const together = await answer(rows, 0)
-          // Such a run is thrown away, and each row runs alone.
+          // Such a run is thrown away, and each row gets its own run.
           if (!together || together.dims[axis] !== rows) continue
           const largest = Math.max(...together.data.map(Math.abs), 1e-6)
           for (let row = 0; row < rows; row++) {
             const alone = await answer(1, row)
-            assert.ok(alone, 'a row that runs together runs alone')
+            assert.ok(alone, 'a row that can be scored together can be scored by itself')
             const expected = [...alone.data]
             const actual = rowOf(together, axis, row)
             assert.equal(actual.length, expected.length)

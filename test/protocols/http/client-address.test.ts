@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { clientAddressOf } from '../../../src/protocols/http/client-address.ts'
+import { readClientAddress } from '../../../src/protocols/http/client-address.ts'
 import type { WireRequest } from '../../../src/protocols/http/wire.ts'
 
 function request(forwardedFor: string | undefined, clientAddress?: string): WireRequest {
@@ -9,18 +9,18 @@ function request(forwardedFor: string | undefined, clientAddress?: string): Wire
   return { method: 'POST', url: '/', headers, query, clientAddress, arrayBuffer: async () => new ArrayBuffer(0) }
 }
 
-describe('clientAddressOf', () => {
-  it("is what Azure's front end wrote, the last hop, whatever the client put before it", () => {
-    assert.equal(clientAddressOf(request('203.0.113.7:61598')), '203.0.113.7:61598')
-    assert.equal(clientAddressOf(request('10.0.0.5, 192.168.1.20,203.0.113.7:61598')), '203.0.113.7:61598')
-    assert.equal(clientAddressOf(request('::1, [2001:db8::1]:443')), '[2001:db8::1]:443')
+describe('readClientAddress', () => {
+  it("is the last hop, which Azure's front end wrote, whatever the client put before it", () => {
+    assert.equal(readClientAddress(request('203.0.113.7:61598')), '203.0.113.7:61598')
+    assert.equal(readClientAddress(request('10.0.0.5, 192.168.1.20,203.0.113.7:61598')), '203.0.113.7:61598')
+    assert.equal(readClientAddress(request('::1, [2001:db8::1]:443')), '[2001:db8::1]:443')
   })
 
-  it('is the other end of the connection where the host knows it, and no header', () => {
-    assert.equal(clientAddressOf(request('203.0.113.7', '192.0.2.1')), '192.0.2.1')
+  it('is the address of the connection if the host provides it, whatever the headers say', () => {
+    assert.equal(readClientAddress(request('203.0.113.7', '192.0.2.1')), '192.0.2.1')
   })
 
-  it('is nothing where nobody knows', () => {
-    assert.equal(clientAddressOf(request(undefined)), '')
+  it('is empty when unknown', () => {
+    assert.equal(readClientAddress(request(undefined)), '')
   })
 })

@@ -8,16 +8,16 @@ const allow = (origin: string, more = {}) => ({ 'access-control-allow-origin': o
 
 // Expected values: Azure ML contract, section 7 and addendum 5, observed on its server.
 describe('corsHeaders', () => {
-  it('are none without origins', () => {
+  it('returns none without configured origins', () => {
     assert.deepEqual(answer([], { origin: 'https://a.example' }), {})
   })
 
-  it('echo the one configured origin without Vary, and name it without an Origin', () => {
+  it('echoes the only configured origin without Vary, and names it without an Origin', () => {
     assert.deepEqual(answer(['https://a.example'], { origin: 'https://a.example' }), allow('https://a.example'))
     assert.deepEqual(answer(['https://a.example']), allow('https://a.example'))
   })
 
-  it('let a page use the methods that the route has', () => {
+  it('allows the methods of the route', () => {
     const preflight = (method: string, methods?: readonly string[]) => {
       const headers = new Headers({ origin: 'https://a.example', 'access-control-request-method': method })
       const request = { method: 'OPTIONS', headers: headers as never }
@@ -28,13 +28,13 @@ describe('corsHeaders', () => {
     assert.deepEqual(preflight('DELETE', ['GET', 'DELETE']), allow('https://a.example', methods))
   })
 
-  it('vary with several, and name the alphabetically first without an Origin', () => {
+  it('varies with several origins, and names the alphabetically first without an Origin', () => {
     const several = ['https://b.example', 'https://a.example']
     assert.deepEqual(answer(several, { origin: 'https://b.example' }), allow('https://b.example', { vary: 'Origin' }))
     assert.deepEqual(answer(several), allow('https://a.example', { vary: 'Origin' }))
   })
 
-  it('ignore case, and give an unlisted origin nothing but Vary', () => {
+  it('ignores case, and returns only Vary for an unlisted origin', () => {
     assert.deepEqual(answer(['https://A.example'], { origin: 'https://a.EXAMPLE' }), allow('https://a.EXAMPLE'))
     // Fetch standard, "CORS protocol and HTTP caches": or a cache would give the answer to a listed page.
     const unlisted = { origin: 'https://evil.example' }
@@ -42,19 +42,19 @@ describe('corsHeaders', () => {
     assert.deepEqual(answer(['https://a.example'], unlisted), { vary: 'Origin' })
   })
 
-  it('echo any origin for *, which is literal only without an Origin', () => {
+  it('echoes any origin for *, which is literal only without an Origin', () => {
     assert.deepEqual(answer(['*'], { origin: 'https://x.example' }), allow('https://x.example', { vary: 'Origin' }))
     assert.deepEqual(answer(['*'], { origin: 'null' }), allow('null', { vary: 'Origin' }))
     assert.deepEqual(answer(['*']), allow('*'))
   })
 
-  it('allow credentials where the service says so, never for a literal *', () => {
+  it('allows credentials if the service does, never for a literal *', () => {
     const credentials = { 'access-control-allow-credentials': 'true' }
     assert.deepEqual(answer(['https://a.example'], {}, 'POST', true), allow('https://a.example', credentials))
     assert.deepEqual(answer(['*'], {}, 'POST', true), allow('*'))
   })
 
-  it('tell a preflight methods and headers, for GET and POST only', () => {
+  it('answers a preflight with methods and headers, for GET and POST only', () => {
     const preflight = (method: string) =>
       answer(
         ['https://a.example'],

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
-import { jsonSchemaOf } from '../../../src/protocols/openapi/declared.ts'
+import { readJsonSchema } from '../../../src/protocols/openapi/declared.ts'
 import { translate } from '../../../src/protocols/openapi/dialect.ts'
 
 /** Azure ML's words (InferenceSchema, `standard_py_parameter_type.py`): date-time, date, time and byte. */
-describe('jsonSchemaOf', () => {
-  it('names times and bytes by their format alone', () => {
+describe('readJsonSchema', () => {
+  it('describes times and bytes by their format only', () => {
     const declared = z.object({
       at: z.iso.datetime(),
       on: z.iso.date(),
       image: z.base64(),
       code: z.string().regex(/^a/),
     })
-    const schema = jsonSchemaOf(declared, 'input') ?? {}
+    const schema = readJsonSchema(declared, 'input') ?? {}
     const times = { at: { type: 'string', format: 'date-time' }, on: { type: 'string', format: 'date' } }
     const code = { type: 'string', pattern: '^a' }
     for (const version of ['2', '3'] as const) {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
-import { jsonSchemaOf } from '../../../src/protocols/openapi/declared.ts'
+import { readJsonSchema } from '../../../src/protocols/openapi/declared.ts'
 import { type JsonSchema, translate } from '../../../src/protocols/openapi/dialect.ts'
 import { decodeVersion } from '../../../src/protocols/openapi/version.ts'
 
 const inVersion = (version: '2' | '3' | '3.1', schema: JsonSchema) => translate(schema, 'ServiceInput', version)
 
 describe('translate', () => {
-  it('writes null as each version has it', () => {
+  it('writes null as each version does', () => {
     // OpenAPI 3.0.3 has `nullable`, and a list of values must hold the null; 2.0 has an extension only.
     const schema = { anyOf: [{ type: 'string', enum: ['f', 'm'] }, { type: 'null' }] }
     assert.deepEqual(inVersion('3', schema)?.schema, { type: 'string', enum: ['f', 'm', null], nullable: true })
@@ -19,7 +19,7 @@ describe('translate', () => {
     assert.deepEqual(inVersion('3', { type: 'null' })?.schema, { type: 'string', enum: [null], nullable: true })
   })
 
-  it('writes limits and constants in the older words', () => {
+  it('writes limits and constants in older keywords', () => {
     const schema = { type: 'integer', exclusiveMinimum: 0, maximum: 9 }
     for (const version of ['2', '3'] as const) {
       assert.deepEqual(inVersion(version, schema)?.schema, {
@@ -32,7 +32,7 @@ describe('translate', () => {
     }
   })
 
-  it('drops 2.0, and only that, for a choice between types', () => {
+  it('has no version 2.0 of a choice between types', () => {
     for (const schema of [
       { type: ['string', 'number'] },
       { anyOf: [{ type: 'string' }, { type: 'number' }] },
@@ -52,7 +52,7 @@ describe('translate', () => {
     assert.deepEqual(inVersion('3', schema)?.schema, older)
   })
 
-  it('puts definitions beside the schema and points there', () => {
+  it('moves definitions beside the schema and refers to them', () => {
     const node = { type: 'object', properties: { children: { type: 'array', items: { $ref: '#/$defs/a~1b' } } } }
     const schema = { $ref: '#/$defs/a~1b', $defs: { 'a/b': node } }
     const inOther = (ref: string) => ({ ...node, properties: { children: { type: 'array', items: { $ref: ref } } } })
@@ -73,7 +73,7 @@ describe('translate', () => {
     }
   })
 
-  it('shows an example in the word of each version', () => {
+  it('writes examples in the keyword of each version', () => {
     const schema = { type: 'object', properties: { example: { type: 'string' } }, example: { example: 'a' } }
     const { example, ...rest } = schema
     assert.deepEqual(inVersion('2', schema)?.schema, schema)
@@ -84,12 +84,12 @@ describe('translate', () => {
     assert.deepEqual(inVersion('3.1', several)?.schema, { type: 'string', examples: ['a', 'b'] })
   })
 
-  it('takes names of properties for names', () => {
+  it('keeps properties named like keywords', () => {
     const schema = { type: 'object', properties: { anyOf: { type: 'string' }, $ref: { type: 'string' } } }
     for (const version of ['2', '3', '3.1'] as const) assert.deepEqual(inVersion(version, schema)?.schema, schema)
   })
 
-  it('leaves out what a version does not know, and no more', () => {
+  it('drops only the keywords that a version lacks', () => {
     const schema = {
       type: 'object',
       propertyNames: { type: 'string' },
@@ -105,9 +105,9 @@ describe('translate', () => {
   })
 })
 
-describe('jsonSchemaOf', () => {
-  it("gives zod's own, with anything for what JSON cannot say", () => {
-    const schema = jsonSchemaOf(z.object({ data: z.array(z.number()), when: z.date().optional() }), 'input')
+describe('readJsonSchema', () => {
+  it("reads zod's schema, leaving open what JSON cannot express", () => {
+    const schema = readJsonSchema(z.object({ data: z.array(z.number()), when: z.date().optional() }), 'input')
     assert.deepEqual(schema?.properties, {
       data: { type: 'array', items: { type: 'number', format: 'double' } },
       when: {},
@@ -115,8 +115,11 @@ describe('jsonSchemaOf', () => {
     assert.deepEqual(schema?.required, ['data'])
   })
 
-  it('gives what is sent, not what it becomes', () => {
-    const schema = jsonSchemaOf(z.object({ age: z.string().transform(Number), limit: z.number().default(1) }), 'input')
+  it('describes the value before its conversion', () => {
+    const schema = readJsonSchema(
+      z.object({ age: z.string().transform(Number), limit: z.number().default(1) }),
+      'input',
+    )
     assert.deepEqual(schema?.required, ['age'])
     assert.deepEqual(schema?.properties, {
       age: { type: 'string' },
@@ -124,23 +127,23 @@ describe('jsonSchemaOf', () => {
     })
   })
 
-  it('gives numbers the formats that Azure ML gives them, and dates of an answer as they are sent', () => {
+  it('adds the formats of Azure ML to numbers, and describes dates in answers as text', () => {
     const schema = z.object({ id: z.int(), age: z.int().min(0).max(150), at: z.date(), big: z.bigint() })
     const numbers = {
       id: { type: 'integer', format: 'int64' },
       age: { type: 'integer', format: 'int64', minimum: 0, maximum: 150 },
     }
-    assert.deepEqual(jsonSchemaOf(schema, 'input')?.properties, { ...numbers, at: {}, big: {} })
-    assert.deepEqual(jsonSchemaOf(schema, 'output')?.properties, {
+    assert.deepEqual(readJsonSchema(schema, 'input')?.properties, { ...numbers, at: {}, big: {} })
+    assert.deepEqual(readJsonSchema(schema, 'output')?.properties, {
       ...numbers,
       at: { type: 'string', format: 'date-time' },
       big: { type: 'integer', format: 'int64' },
     })
   })
 
-  it('gives nothing for a library without JSON Schema, or one that fails', () => {
-    assert.equal(jsonSchemaOf(undefined, 'input'), undefined)
-    assert.equal(jsonSchemaOf({ safeParse: () => ({ success: true, data: 1 }) }, 'input'), undefined)
+  it('returns undefined for a library without JSON Schema, or one that fails', () => {
+    assert.equal(readJsonSchema(undefined, 'input'), undefined)
+    assert.equal(readJsonSchema({ safeParse: () => ({ success: true, data: 1 }) }, 'input'), undefined)
     const failing = {
       '~standard': {
         jsonSchema: {
@@ -150,15 +153,15 @@ describe('jsonSchemaOf', () => {
         },
       },
     }
-    assert.equal(jsonSchemaOf(failing, 'input'), undefined)
+    assert.equal(readJsonSchema(failing, 'input'), undefined)
     // Only plain data may cross to another thread.
     const withFunction = { '~standard': { jsonSchema: { input: () => ({ type: 'object', default: () => 1 }) } } }
-    assert.deepEqual(jsonSchemaOf(withFunction, 'input'), { type: 'object' })
+    assert.deepEqual(readJsonSchema(withFunction, 'input'), { type: 'object' })
   })
 })
 
 describe('decodeVersion', () => {
-  it('knows the names of the contract and no other', () => {
+  it('reads the names of the contract and no others', () => {
     const known = ['2', '2.0', '3', '3.0', '3.1'].map(decodeVersion)
     assert.deepEqual(known, ['2', '2', '3', '3', '3.1'])
     for (const asked of ['', '1', '9', '3.1.0', ' 2', '__proto__']) assert.equal(decodeVersion(asked), undefined)

@@ -33,7 +33,7 @@ function serviceWith(report: Partial<LoadReport>, definition: object = {}): [Sco
 }
 
 /** `ServiceInput` and `ServiceOutput` as Swagger 2.0 has them. */
-function payloadOf(report: Partial<LoadReport>, definition: object = {}): [input: unknown, output: unknown] {
+function describePayload(report: Partial<LoadReport>, definition: object = {}): [input: unknown, output: unknown] {
   const described = describeService(...serviceWith(report, definition), '2') as Swagger
   return [described.definitions.ServiceInput, described.definitions.ServiceOutput]
 }
@@ -60,16 +60,16 @@ describe('describeService', () => {
         description: `${dtype}, shape [rows, 2]`,
         format: 'numpy.ndarray',
       }
-      const [input] = payloadOf({ inputs: [tensor('x', dtype, 'rows', 2)] })
+      const [input] = describePayload({ inputs: [tensor('x', dtype, 'rows', 2)] })
       assert.deepEqual(input, { type: 'object', properties: { data }, example: { data: [[zero, zero]] } })
     }
   })
 
-  it('takes the example from the sample, and the rows of the answer from its rows', () => {
+  it('uses the sample as example, with as many rows in the answer', () => {
     const inputs = [tensor('x', 'float32', 'batch', 2)]
     const outputs = [tensor('y', 'float32', 'batch', 1)]
     for (const inputSample of ['{"data": [[1, 2], [3, 4]], "more": 1}', '{"data": {"x": [[1, 2], [3, 4]]}}']) {
-      const [input, output] = payloadOf({ inputs, outputs, inputSample }) as { example: unknown }[]
+      const [input, output] = describePayload({ inputs, outputs, inputSample }) as { example: unknown }[]
       assert.deepEqual(input?.example, {
         data: [
           [1, 2],
@@ -83,7 +83,7 @@ describe('describeService', () => {
   it('names several inputs and outputs, all of them required', () => {
     const tensors = [tensor('ids', 'int64', 'batch', 'length'), tensor('scale', 'float64')]
     const literal = { missing: 'error', response: { nonFinite: 'literal' } }
-    const [input, output] = payloadOf({ inputs: tensors, outputs: tensors }, literal)
+    const [input, output] = describePayload({ inputs: tensors, outputs: tensors }, literal)
     const data = {
       type: 'object',
       required: ['ids', 'scale'],
@@ -102,7 +102,7 @@ describe('describeService', () => {
     assert.deepEqual(output, { ...data, example })
   })
 
-  it('shows rows of named values as records, whose floats may be missing', () => {
+  it('describes rows of named values as records, whose floats may be missing', () => {
     const inputs = [tensor('age', 'float32', 'rows', 1), tensor('sex', 'string', 'rows', 1)]
     const outputs = [tensor('label', 'int64', 'rows')]
     const items = (mayBeMissing: object) => ({
@@ -133,7 +133,7 @@ describe('describeService', () => {
 
     // The owner's sample, in whichever form it is.
     for (const sample of [[{ age: 1, sex: 'f' }], [[1, 'f']], { age: [1], sex: ['f'] }, { age: [[1]], sex: [['f']] }]) {
-      const [input, output] = payloadOf({ inputs, outputs, inputSample: JSON.stringify({ data: sample }) }) as {
+      const [input, output] = describePayload({ inputs, outputs, inputSample: JSON.stringify({ data: sample }) }) as {
         example: unknown
       }[]
       assert.deepEqual(input?.example, { data: [{ age: 1, sex: 'f' }] })
@@ -149,7 +149,7 @@ describe('describeService', () => {
     })
   })
 
-  it('says in words that a float of the answer may be null, where NaN becomes that, and in its schema what Azure ML says', () => {
+  it('says only in descriptions that floats of the answer may be null, and has the schema of Azure ML', () => {
     const outputIn = (version: '2' | '3' | '3.1', dtype: Dtype, definition: object = {}) => {
       const sut = serviceWith({ outputs: [tensor('y', dtype, 'rows')] }, definition)
       const described = describeService(...sut, version) as Swagger & {
@@ -174,7 +174,7 @@ describe('describeService', () => {
     assert.doesNotMatch(String(outputIn('3', 'int32')?.description), /null/)
   })
 
-  it('lists the media types that a service takes besides JSON', () => {
+  it('lists the media types that a service accepts besides JSON', () => {
     // OpenAPI 3.0.3, "Considerations for File Uploads"; 3.1.0, the same.
     const scoreOf = (version: '2' | '3' | '3.1', report: Partial<LoadReport>) => {
       const described = describeService(...serviceWith(report), version) as {
@@ -201,22 +201,22 @@ describe('describeService', () => {
   it('shows the answer to the sample', () => {
     const outputs = [tensor('y', 'float64', 'rows')]
     const outputSample = '[217.67978776218715, 224.78937091757172]'
-    const [, output] = payloadOf({ outputs, outputSample }) as { example: unknown }[]
+    const [, output] = describePayload({ outputs, outputSample }) as { example: unknown }[]
     assert.deepEqual(output?.example, [217.67978776218715, 224.78937091757172])
   })
 
-  it('describes the answer of a script as that says, or as its answer to the sample shows', () => {
+  it('describes the answer of a script as declared, or as inferred from the answer to its sample', () => {
     const outputJsonSchema = { type: 'array', items: { type: 'string' } }
     const report = { scriptKind: 'raw', outputJsonSchema, outputSample: '["setosa", 1.0]' } as const
-    assert.deepEqual(payloadOf(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa', 1] })
-    const [, text] = payloadOf(report, { entryScript, response: { encoding: 'json-string' } })
+    assert.deepEqual(describePayload(report, { entryScript })[1], { ...outputJsonSchema, example: ['setosa', 1] })
+    const [, text] = describePayload(report, { entryScript, response: { encoding: 'json-string' } })
     assert.deepEqual(text, { type: 'string', example: '["setosa", 1.0]' })
   })
 
   it('describes probabilities by class as objects, and a list of tensors as a list of tensors', () => {
     const inputs = [tensor('x', 'float32', 'n', 2)]
     const byClass: TensorInfo = { ...tensor('scores', 'float32', 'n', 2), classes: ['no', 'yes'] }
-    const [, output] = payloadOf({ inputs, outputs: [byClass] }, { response: { nonFinite: 'literal' } })
+    const [, output] = describePayload({ inputs, outputs: [byClass] }, { response: { nonFinite: 'literal' } })
     const number = { type: 'number', format: 'float' }
     assert.deepEqual(output, {
       type: 'array',
@@ -225,7 +225,7 @@ describe('describeService', () => {
       example: [{ no: 0, yes: 0 }],
     })
     const entry = (index: number): TensorInfo => ({ ...tensor(`all[${index}]`, 'int64', 'n'), list: 'all' })
-    const [, several] = payloadOf({ inputs, outputs: [tensor('label', 'int64', 'n'), entry(0), entry(1)] })
+    const [, several] = describePayload({ inputs, outputs: [tensor('label', 'int64', 'n'), entry(0), entry(1)] })
     const integers = {
       type: 'array',
       items: { type: 'integer', format: 'int64' },
@@ -240,57 +240,61 @@ describe('describeService', () => {
     })
   })
 
-  it('shows inputs that may be left out, and then all by name', () => {
+  it('describes optional inputs, with all inputs by name', () => {
     const optionalInputs = [tensor('offset', 'float32', 1)]
     const inputs = [tensor('x', 'float32', 'n')]
-    const [input] = payloadOf({ inputs, optionalInputs, outputs: inputs })
+    const [input] = describePayload({ inputs, optionalInputs, outputs: inputs })
     const { required, properties } = (input as { properties: { data: { required: string[]; properties: object } } })
       .properties.data
     assert.deepEqual([required, Object.keys(properties)], [['x'], ['x', 'offset']])
     assert.deepEqual((input as { example: unknown }).example, { data: { x: [0] } })
   })
 
-  it('says of an example that nothing has scored that it only shows the form', () => {
+  it('says that an example only shows the form if it could not be scored', () => {
     const described = (report: Partial<LoadReport>) =>
       JSON.stringify(describeService(...serviceWith({ inputs: [tensor('x', 'float32', 'n')], ...report }), '3'))
-    assert.match(described({}), /The example shows its form only/)
-    assert.match(described({ inputSample: '{"data": [7]}', isSampleScored: false }), /The example shows its form only/)
+    assert.match(described({}), /The example only shows the form/)
+    assert.match(described({ inputSample: '{"data": [7]}', isSampleScored: false }), /The example only shows the form/)
     assert.doesNotMatch(described({ inputSample: '{"data": [7]}', isSampleScored: true }), /form only/)
   })
 
-  it('shows no example of megabytes', () => {
+  it('omits examples of megabytes', () => {
     const images = [tensor('x', 'float32', -1, 3, 224, 224)]
-    const [input] = payloadOf({ inputs: images, outputs: images, inputSample: `{"data": "${'x'.repeat(100_000)}"}` })
+    const [input] = describePayload({
+      inputs: images,
+      outputs: images,
+      inputSample: `{"data": "${'x'.repeat(100_000)}"}`,
+    })
     assert.equal(JSON.stringify(input).includes('example'), false)
-    assert.ok(JSON.stringify(payloadOf({ inputs: [tensor('x', 'float32', 2 ** 40)] })).length < 1000)
+    assert.ok(JSON.stringify(describePayload({ inputs: [tensor('x', 'float32', 2 ** 40)] })).length < 1000)
   })
 
-  it('says nothing of a script that says nothing, but shows its sample', () => {
+  it('leaves a script without declarations open, and shows its sample', () => {
     for (const scriptKind of ['raw', 'rawHttp'] as const) {
-      assert.deepEqual(payloadOf({ scriptKind }, { entryScript }), [open, open])
-      assert.deepEqual(payloadOf({ scriptKind, inputSample: 'a,b\n1,2' }, { entryScript })[0], open)
+      assert.deepEqual(describePayload({ scriptKind }, { entryScript }), [open, open])
+      assert.deepEqual(describePayload({ scriptKind, inputSample: 'a,b\n1,2' }, { entryScript })[0], open)
     }
-    const [input] = payloadOf({ scriptKind: 'raw', inputSample: '{"data": [1]}' }, { entryScript })
+    const [input] = describePayload({ scriptKind: 'raw', inputSample: '{"data": [1]}' }, { entryScript })
     assert.deepEqual(input, { type: 'object', example: { data: [1] } })
-    const [list] = payloadOf({ scriptKind: 'raw', inputSample: '[1]' }, { entryScript })
+    const [list] = describePayload({ scriptKind: 'raw', inputSample: '[1]' }, { entryScript })
     assert.deepEqual(list, { type: 'array', items: {}, example: [1] })
   })
 
-  it('gives the schema of a script that has one, whatever models it loads', () => {
+  it('uses the schema that a script declares, whatever models it loads', () => {
     const inputJsonSchema = { type: 'object', properties: { Inputs: { type: 'object' } }, required: ['Inputs'] }
     const report = { inputs: [tensor('x', 'float32', 1)], inputJsonSchema }
-    assert.deepEqual(payloadOf(report, { entryScript }), [inputJsonSchema, open])
-    const [input] = payloadOf({ ...report, inputSample: '{"Inputs": {}}' }, { entryScript })
+    assert.deepEqual(describePayload(report, { entryScript }), [inputJsonSchema, open])
+    const [input] = describePayload({ ...report, inputSample: '{"Inputs": {}}' }, { entryScript })
     assert.deepEqual(input, { ...inputJsonSchema, example: { Inputs: {} } })
   })
 
-  it('gives a string for an answer that is a string of JSON', () => {
+  it('describes an answer that is a string of JSON as a string', () => {
     const report = { inputs: [tensor('x', 'float32', 'b')], outputs: [tensor('y', 'int32', 'b')] }
-    const [, output] = payloadOf(report, { response: { encoding: 'json-string' } })
+    const [, output] = describePayload(report, { response: { encoding: 'json-string' } })
     assert.deepEqual(output, { type: 'string', example: '[0]' })
   })
 
-  it('has no version 2 for what that cannot express', () => {
+  it('has no version 2 of an input that it cannot express', () => {
     const inputJsonSchema = { type: 'object', properties: { a: { type: ['string', 'number'] } } }
     const sut = serviceWith({ inputJsonSchema }, { entryScript })
     assert.equal(describeService(...sut, '2'), undefined)
@@ -298,7 +302,7 @@ describe('describeService', () => {
     assert.deepEqual(availableVersions(...serviceWith({ inputs: [tensor('x', 'float32', 1)] })), ['2', '3', '3.1'])
   })
 
-  it('asks for no credential where none is needed', () => {
+  it('requires no credential for a public service', () => {
     for (const version of ['2', '3', '3.1'] as const) {
       const text = JSON.stringify(describeService(...serviceWith({}), version))
       assert.doesNotMatch(text, /Bearer|BEARER/)

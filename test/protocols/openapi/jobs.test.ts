@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import * as z from 'zod'
 import { ScoringService } from '../../../src/inference/scoring-service.ts'
-import { JobSubmission } from '../../../src/jobs/job-spec.ts'
-import { jobStatuses } from '../../../src/jobs/job-state.ts'
+import { JobSubmission } from '../../../src/jobs/requests/submission.ts'
+import { jobStatuses } from '../../../src/jobs/state.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { jobsDocument } from '../../../src/protocols/openapi/jobs.ts'
@@ -34,8 +34,8 @@ function shape(schema: unknown): unknown {
   return { type: values ? undefined : type, items: items && shape(items), values, minimum, largest, initial }
 }
 
-describe('batch jobs in the document of a service', () => {
-  it('are submitted with what a submission may be', () => {
+describe('jobsDocument', () => {
+  it('describes every member of a submission', () => {
     const { properties } = z.toJSONSchema(JobSubmission, { io: 'input' })
     const { service: _, output, ...taken } = properties as Record<string, object>
     const { output: ours, ...described } = shape(describeAs('typed')?.schemas.BatchJobSubmission) as Record<
@@ -46,12 +46,12 @@ describe('batch jobs in the document of a service', () => {
     assert.deepEqual(Object.keys(ours ?? {}), Object.keys(shape(output) as object))
   })
 
-  it('have the states that jobs have', () => {
+  it('lists the states of jobs', () => {
     const job = describeAs('raw')?.schemas.BatchJob as { properties: { status: { enum: string[] } } } | undefined
     assert.deepEqual(job?.properties.status.enum, jobStatuses)
   })
 
-  it('are left out where a script takes whole HTTP requests', () => {
+  it('is undefined for a raw-HTTP script', () => {
     assert.equal(describeAs('rawHttp'), undefined)
   })
 })

@@ -60,7 +60,7 @@ msdos_file_access_time{path="C:\\\\DIR\\\\FILE.TXT",error="Cannot find file:\\n\
     )
   })
 
-  it('writes histograms as cumulative buckets with the last one for everything, sum and count', () => {
+  it('writes histograms as cumulative buckets, sum and count', () => {
     assert.equal(
       encodePrometheus([requestDurations()]),
       `# HELP http_request_duration_seconds A histogram of the request duration.
@@ -86,7 +86,7 @@ http_request_duration_seconds_count 144320
     assert.match(text, /^down -Inf$/m)
   })
 
-  it('leaves out what is not to be shown, and a metric without series altogether', () => {
+  it('omits hidden series, and metrics without series', () => {
     const family = counterOf('a', '', [
       [{ of: 'x' }, 1],
       [{ of: 'y' }, 2],
@@ -111,7 +111,7 @@ print(json.dumps([[f.name, f.type, f.documentation, [[s.name, s.labels, s.value]
 `
 
 describe('encodePrometheus, read by prometheus_client', () => {
-  it('is what was written, to the last character', async test => {
+  it('is read back exactly', async test => {
     const found = await pythonWith(join(import.meta.dirname, 'prometheus-requirements.txt'))
     if ('missing' in found) return test.skip(found.missing)
     const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))

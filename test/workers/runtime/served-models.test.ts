@@ -5,10 +5,10 @@ import { describe, it, type TestContext } from 'vitest'
 import { loadOnnxModel } from '../../../src/adapters/onnxruntime/load-onnx-model.ts'
 import type { ScoringError } from '../../../src/errors.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
-import { modelAnswer } from '../../../src/scripts/model-answer.ts'
+import { modelAnswer } from '../../../src/scripts/tensor-script.ts'
 import { encode } from '../../../src/tensor/python-json.ts'
 import { Tensor } from '../../../src/tensor/tensor.ts'
-import { asFloat32, feedsOf, namesOf, readCase } from '../../support/case-models.ts'
+import { asFloat32, caseFeeds, namesOf, readCase } from '../../support/case-models.ts'
 import { makeServices } from '../../support/service-folder.ts'
 
 const { accelerator } = ServiceDefinition.parse({})
@@ -20,7 +20,7 @@ describe('a model that a converter or a person wrote', () => {
       it(`answers as Python's ONNX Runtime: ${name}`, async () => {
         const known = readCase(folder, name)
         const model = await open(known.path)
-        const answer = encode(modelAnswer(model.outputs, await model.run(feedsOf(known))))
+        const answer = encode(modelAnswer(model.outputs, await model.run(caseFeeds(known))))
         assert.deepEqual(asFloat32(JSON.parse(answer)), asFloat32(known.answer))
         await model.release()
       })
@@ -37,11 +37,11 @@ describe('a model whose graph was edited', () => {
       { name: 'output_label', dtype: 'string', shape: [-1] },
       { name: 'output_probability', dtype: 'float32', shape: [-1, 3], classes },
     ])
-    const { output_probability: probability } = await model.run(feedsOf(known))
+    const { output_probability: probability } = await model.run(caseFeeds(known))
     assert.deepEqual([probability?.shape, probability?.classes], [[5, 3], classes])
   })
 
-  it('gives scripts the entries of a list by their place', async () => {
+  it('gives scripts the entries of a list by their index', async () => {
     const known = readCase('served', 'sk_several_targets')
     const model = await open(known.path)
     assert.deepEqual(
@@ -52,7 +52,7 @@ describe('a model whose graph was edited', () => {
         ['probabilities[1]', 'probabilities'],
       ],
     )
-    const answer = await model.run(feedsOf(known))
+    const answer = await model.run(caseFeeds(known))
     assert.deepEqual(
       [answer['probabilities[0]']?.shape, answer['probabilities[1]']?.shape],
       [
@@ -101,9 +101,9 @@ describe('a model that cannot be served', () => {
   const runtime = 'ONNX Runtime \\d+\\.\\d+\\.\\d+'
   const reasons: Record<string, string> = {
     bfloat16:
-      'cannot be served: input "x" is bfloat16, which JavaScript has no numbers for: export the model with float32',
-    float8: 'cannot be served: input "x" is float8 \\(e4m3fn\\), which JavaScript has no numbers for',
-    int4: 'cannot be served: input "x" is int4, which JavaScript has no numbers for',
+      'cannot be served: input "x" is bfloat16, which JavaScript cannot represent: export the model with float32',
+    float8: 'cannot be served: input "x" is float8 \\(e4m3fn\\), which JavaScript cannot represent',
+    int4: 'cannot be served: input "x" is int4, which JavaScript cannot represent',
     ir_version: `cannot be loaded: its IR version is 99, and ${runtime} reads up to \\d+: export it`,
     opset: `cannot be loaded: it uses version 99 of the operators of ai\\.onnx, and ${runtime} has up to \\d+: export it`,
     custom_operator:
@@ -115,7 +115,7 @@ describe('a model that cannot be served', () => {
     sequence_input:
       'cannot be served: input "all" is a sequence .*only tensors can be sent: export the model with tensors as its inputs$',
     optional_output:
-      'cannot be served: output "maybe" is optional .*only tensors can be answered: export the model with tensors as its outputs$',
+      'cannot be served: output "maybe" is optional .*only tensors can be returned: export the model with tensors as its outputs$',
   }
   for (const [name, reason] of Object.entries(reasons)) {
     it(`is refused in one sentence: ${name}`, async () => {

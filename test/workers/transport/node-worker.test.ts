@@ -265,7 +265,7 @@ describe('an entry script', () => {
     assert.equal(report.isBatchable, false)
     assert.match(
       report.notes.join(),
-      /^no micro-batching: run\(\) of sut\/score\.ts may look at several rows at once; .*"rowsAreIndependent": true/,
+      /^no micro-batching: run\(\) of sut\/score\.ts may combine rows; .*"rowsAreIndependent": true/,
     )
     const values = Array.from({ length: 40 }, (_, index) => (index % 2 ? 2e30 : index))
     const answers = await Promise.all(values.map(value => send({ data: [[value]] })))
@@ -286,7 +286,7 @@ describe('an entry script', () => {
       `),
     )
     assert.deepEqual([report.takesHeaders, report.isBatchable], [true, false])
-    assert.deepEqual(report.notes, ['no micro-batching: run() takes the headers of its request'])
+    assert.deepEqual(report.notes, ['no micro-batching: run() takes the headers of the request'])
     const body = new TextEncoder().encode('{"data": [[1]]}')
     const answers = await Promise.all(
       ['a', 'b', 'c'].map(who =>
@@ -520,7 +520,7 @@ describe('a service that cannot be loaded', () => {
     [
       "Azure ML's spelling of rawHttp",
       script('export const run = () => 1; export const init = () => {}; export const rawhttp = true'),
-      /sut\/score\.ts exports rawhttp, which is spelt rawHttp here/,
+      /sut\/score\.ts exports rawhttp; the export is called rawHttp/,
     ],
     [
       'an output that is no schema',

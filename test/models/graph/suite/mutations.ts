@@ -160,9 +160,9 @@ for (const { name, file, from, to } of mutations.filter(each => !only || each.na
     const lines = execFileSync(python, [variants, 'check', folder, 'mutant.json'], { encoding: 'utf8' })
       .trim()
       .split('\n')
-    const tally = JSON.parse(lines.at(-1) as string)
+    const totals = JSON.parse(lines.at(-1) as string)
     console.log(
-      `${name}: ${tally['proven, dependent']} wrong of ${added.filter(verdict => verdict !== null).length} (${tally['proven, not run']} could not be run)`,
+      `${name}: ${totals['proven, dependent']} wrong of ${added.filter(verdict => verdict !== null).length} (${totals['proven, not run']} could not be run)`,
     )
   } finally {
     rmSync(copy, { recursive: true })

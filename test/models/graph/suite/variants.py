@@ -101,11 +101,11 @@ def opened(model, arrays, axes, output):
         copy.ir_version = 4
     del copy.graph.input[:]
     copy.graph.input.extend(kept)
-    wanted = onnx.ValueInfoProto.FromString(copy.graph.output[output].SerializeToString())
-    if wanted.type.HasField('tensor_type'):
-        wanted.type.tensor_type.ClearField('shape')
+    declared_output = onnx.ValueInfoProto.FromString(copy.graph.output[output].SerializeToString())
+    if declared_output.type.HasField('tensor_type'):
+        declared_output.type.tensor_type.ClearField('shape')
     del copy.graph.output[:]
-    copy.graph.output.append(wanted)
+    copy.graph.output.append(declared_output)
     del copy.graph.value_info[:]
     return copy
 
@@ -233,7 +233,7 @@ def check(folder, verdicts='verdicts.json'):
     verdicts = json.loads((folder / verdicts).read_text())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    tally = {'proven, independent': 0, 'proven, dependent': 0, 'proven, not run': 0, 'not proven, independent': 0, 'not proven, dependent': 0, 'not proven, not run': 0}
+    totals = {'proven, independent': 0, 'proven, dependent': 0, 'proven, not run': 0, 'not proven, independent': 0, 'not proven, dependent': 0, 'not proven, not run': 0}
     details = []
     for index, (variant, verdict) in enumerate(zip(listed, verdicts)):
         axes = variant['axes']
@@ -249,7 +249,7 @@ def check(folder, verdicts='verdicts.json'):
         try:
             session = onnxruntime.InferenceSession(str(folder / f'{index}.onnx'), options, providers=['CPUExecutionProvider'])
         except Exception:
-            tally[f"{'proven' if is_proven else 'not proven'}, not run"] += 1
+            totals[f"{'proven' if is_proven else 'not proven'}, not run"] += 1
             continue
         counts = (2, 5, 33) if is_proven else (2, 5)
         try:
@@ -262,14 +262,14 @@ def check(folder, verdicts='verdicts.json'):
             outcome = 'dependent' if is_proven else 'not run'
             verdict['difference'] = repr(failure)
         key = f"{'proven' if is_proven else 'not proven'}, {outcome}"
-        tally[key] += 1
+        totals[key] += 1
         if key in ('proven, dependent', 'not proven, independent'):
             details.append({'outcome': key, 'index': index, **variant, 'reason': verdict.get('reason'), 'difference': verdict.get('difference')})
     (folder / 'details.json').write_text(json.dumps(details, indent=1))
     for each in details:
         if each['outcome'] == 'proven, dependent':
             print('WRONG', each['index'], each['name'], each['axes'], each['difference'])
-    print(json.dumps(tally))
+    print(json.dumps(totals))
 
 
 if __name__ == '__main__':

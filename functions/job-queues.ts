@@ -1,0 +1,39 @@
+/** The queues of batch jobs, and their poison queues, to which the host moves messages that failed too often. */
+import { app, type InvocationContext } from '@azure/functions'
+import { startedApp } from '../src/compose/app.ts'
+import type { Jobs } from '../src/compose/jobs-app.ts'
+import { jobQueues } from '../src/jobs/message-queues.ts'
+
+type Handler = (jobs: Jobs, message: unknown, context: InvocationContext) => Promise<void>
+
+/** @throws when the app has no storage: the message must stay in its queue for an instance that has */
+async function openJobs(): Promise<Jobs> {
+  const { jobs } = await startedApp()
+  if (!jobs) throw new Error('received a message of a batch job, but AzureWebJobsStorage is not set')
+  return jobs()
+}
+
+function onQueue(name: string, queueName: string, handle: Handler): void {
+  app.storageQueue(name, {
+    queueName,
+    connection: 'AzureWebJobsStorage',
+    handler: async (message: unknown, context: InvocationContext): Promise<void> =>
+      handle(await openJobs(), message, context),
+  })
+}
+
+const submit =
+  (isLastTry: boolean): Handler =>
+  ({ service }, message, { triggerMetadata, invocationId }) =>
+    service.submitMessage(message, String(triggerMetadata?.id ?? invocationId), isLastTry)
+
+onQueue('job-submitted', jobQueues.submit, submit(false))
+onQueue('job-submitted-poison', `${jobQueues.submit}-poison`, submit(true))
+onQueue('job-split', jobQueues.split, ({ steps }, message) => steps.split(message))
+onQueue('job-chunk', jobQueues.chunk, ({ steps }, message, { triggerMetadata }) =>
+  steps.chunk(message, Number(triggerMetadata?.dequeueCount ?? 1)),
+)
+onQueue('job-finish', jobQueues.finish, ({ steps }, message) => steps.finish(message))
+for (const step of ['split', 'chunk', 'finish'] as const) {
+  onQueue(`job-${step}-poison`, `${jobQueues[step]}-poison`, ({ steps }, message) => steps.poisoned(step, message))
+}

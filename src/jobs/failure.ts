@@ -1,0 +1,65 @@
+import { ScoringError } from '../errors.ts'
+import { BlobChanged, BlobGone } from './blob-store.ts'
+import { inputName, type JobSpec } from './spec.ts'
+
+export type InputFault =
+  | 'INPUT_TOO_LARGE'
+  | 'INPUT_TOO_COSTLY'
+  | 'INPUT_NOT_UTF8'
+  | 'INPUT_NOT_GZIP'
+  | 'INPUT_TRUNCATED'
+  | 'INPUT_NOT_CSV'
+  | 'INPUT_NOT_JSON_ARRAY'
+  | 'INPUT_NOT_PARQUET'
+  | 'INPUT_COLUMNS_UNFIT'
+  | 'INPUT_HAS_NO_HEADER'
+
+/** The input cannot be read in its format. Chunks before the fault are valid. */
+export class InputUnreadable extends Error {
+  override readonly name = 'InputUnreadable'
+  readonly code: InputFault
+
+  constructor(code: InputFault, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+export function tooLarge(maxInputBytes: number): InputUnreadable {
+  return new InputUnreadable(
+    'INPUT_TOO_LARGE',
+    `the decompressed input has more than ${maxInputBytes} bytes (SCORING_JOB_MAX_INPUT_BYTES); split it into several`,
+  )
+}
+
+/** A failure that ends the job, because no retry can help. Its message is for the owner, without rows and secrets. */
+export class JobFailure extends Error {
+  override readonly name = 'JobFailure'
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The job is no longer active: it has ended, is being cancelled, or is gone. */
+export class JobStopped extends Error {
+  override readonly name = 'JobStopped'
+}
+
+/** @returns undefined when a retry may succeed */
+export function asJobFailure(failure: unknown, { input, service }: JobSpec): JobFailure | undefined {
+  if (failure instanceof JobFailure) return failure
+  if (failure instanceof InputUnreadable) return new JobFailure(failure.code, failure.message, { cause: failure.cause })
+  // The input is the only blob that is read by version.
+  if (failure instanceof BlobChanged) {
+    return new JobFailure('INPUT_CHANGED', `the input ${inputName(input)} has changed since the job was submitted`)
+  }
+  if (failure instanceof BlobGone)
+    return new JobFailure('INPUT_MISSING', `the input ${inputName(input)} no longer exists`)
+  if (failure instanceof ScoringError && failure.code === 'SERVICE_UNKNOWN') {
+    return new JobFailure('SERVICE_UNKNOWN', `the service "${service}" no longer exists`)
+  }
+  return undefined
+}

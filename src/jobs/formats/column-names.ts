@@ -1,0 +1,39 @@
+/**
+ * Finds the name that was probably meant.
+ *
+ * @returns undefined when none is similar
+ */
+export function nearestName(name: string, names: readonly string[]): string | undefined {
+  let nearest: string | undefined
+  // At most a third of the letters may differ; case is ignored.
+  let minEdits = Math.floor(name.length / 3) + 1
+  for (const each of names.slice(0, maxNames)) {
+    const edits = editsBetween(name.toLowerCase(), each.toLowerCase(), minEdits)
+    if (edits < minEdits) [nearest, minEdits] = [each, edits]
+  }
+  return nearest
+}
+
+const maxNames = 1000
+const maxLength = 200
+
+/** Levenshtein distance, at most `max`. */
+function editsBetween(one: string, other: string, max: number): number {
+  if (Math.abs(one.length - other.length) >= max || Math.max(one.length, other.length) > maxLength) return max
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (let at = 1; at <= one.length; at++) {
+    const next = [at]
+    for (let index = 1; index <= other.length; index++) {
+      const change = (row[index - 1] as number) + Number(one[at - 1] !== other[index - 1])
+      next.push(Math.min(change, (row[index] as number) + 1, (next[index - 1] as number) + 1))
+    }
+    row = next
+  }
+  return Math.min(max, row.at(-1) as number)
+}
+
+/** The first name that occurs a second time. It reads each name once, because a file may have a hundred thousand. */
+export function repeatedName(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find(name => seen.size === seen.add(name).size)
+}

@@ -1,0 +1,95 @@
+import { isUtf8 } from 'node:buffer'
+import type { TensorInfo } from '../../models/session/model-session.ts'
+import { InputUnreadable } from '../failure.ts'
+import { cellJson, nonFiniteWord } from './cell-json.ts'
+import { splitRecord } from './csv-record.ts'
+import { CsvScanner } from './csv-scanner.ts'
+import { RowReader } from './row-reader.ts'
+import { namedValues, namesByPosition, type TableNames } from './row-shape.ts'
+import { openText, type TextSource } from './text-source.ts'
+
+export interface CsvOptions extends TableNames {
+  /** Inputs of the service, which the columns must fit; undefined when rows are objects by column name. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  /** Whether the first line names the columns; undefined means true, but a line that looks like a row is refused. */
+  readonly header?: boolean | undefined
+}
+
+/**
+ * Reads the column names of a CSV, and the offset at which its rows begin.
+ *
+ * @returns undefined when the input is empty
+ * @throws InputUnreadable INPUT_HAS_NO_HEADER, INPUT_COLUMNS_UNFIT, INPUT_NOT_CSV, …
+ */
+export async function csvColumns(
+  source: TextSource,
+  options: CsvOptions,
+): Promise<{ columns: readonly string[]; offset: number } | undefined> {
+  const first = await readHeader(source)
+  if (!first) return undefined
+  const { header, inputs, fileColumns } = options
+  if (header === false)
+    return { columns: fileColumns ?? namesByPosition(first.columns.length, inputs, options), offset: 0 }
+  if (header === undefined && looksLikeRow(first.columns, options)) {
+    throw new InputUnreadable(
+      'INPUT_HAS_NO_HEADER',
+      'the first line of the CSV holds numbers or missing values instead of column names; set "header": false in the input of the job if it is a row, or "header": true if these are names',
+    )
+  }
+  return first
+}
+
+/** Whether the cells fit the numeric inputs of the service, at least one is a number or missing, and none is a known name. */
+function looksLikeRow(cells: readonly string[], { inputs, names }: CsvOptions): boolean {
+  const values = inputs && inputs.length > 1 ? namedValues(inputs) : undefined
+  const known = names ?? values?.map(({ name }) => name) ?? []
+  const given = new Set(cells)
+  if (known.some(name => given.has(name)) || (values && values.length !== cells.length)) return false
+  let numberCount = 0
+  for (const [index, cell] of cells.entries()) {
+    // The inputs of a script are not declared, but no column is named by a number.
+    const dtype = (values ? values[index]?.dtype : inputs?.[0]?.dtype) ?? 'float64'
+    if (dtype === 'string') continue
+    if (nonFiniteWord(cell) === undefined && cellJson(cell, dtype, 'error') === undefined) return false
+    numberCount++
+  }
+  return numberCount > 0
+}
+
+const maxHeaderBytes = 1024 ** 2
+
+/**
+ * Reads the header, and the offset at which it ends.
+ *
+ * @returns undefined when the input is empty
+ * @throws InputUnreadable
+ */
+export async function readHeader(source: TextSource): Promise<{ columns: string[]; offset: number } | undefined> {
+  const { pieces, offset } = await openText(source, 0)
+  const rows = new RowReader(new CsvScanner(offset), offset, maxHeaderBytes)
+  for await (const piece of pieces) {
+    rows.feed(piece)
+    if (rows.next()) return { columns: parseHeader(rows.row), offset: rows.end }
+    if (rows.isOpen && !rows.holdsRow) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
+  }
+  return rows.finish() ? { columns: parseHeader(rows.row), offset: rows.end } : undefined
+}
+
+function parseHeader(header: Uint8Array | undefined): string[] {
+  if (!header) throw headerFault(`is longer than ${maxHeaderBytes} bytes`)
+  if (!isUtf8(header)) throw new InputUnreadable('INPUT_NOT_UTF8', "the CSV's header is not UTF-8")
+  const text = Buffer.from(header.buffer, header.byteOffset, header.length).toString().replace(/\r$/, '')
+  const columns = splitRecord(text)
+  if (!columns) throw headerFault('has text after the closing quote of a name')
+  // With the line ends of old Macs, the whole file would be one header.
+  if (/\r(?!\n)/.test(text))
+    throw headerFault('has a carriage return without line feed; lines must end with LF or CRLF')
+  return columns.map(name => name.trim())
+}
+
+function headerFault(what: string): InputUnreadable {
+  return new InputUnreadable(
+    'INPUT_NOT_CSV',
+    `the header of the CSV (its first line, with the names of the columns) ${what}`,
+  )
+}

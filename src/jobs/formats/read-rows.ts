@@ -1,0 +1,163 @@
+import { isUtf8 } from 'node:buffer'
+import type { TensorInfo } from '../../models/session/model-session.ts'
+import { isNestedDeeper } from '../../protocols/azureml/json-depth.ts'
+import type { Dtype } from '../../tensor/dtype.ts'
+import { JsonError, readJson } from '../../tensor/json-reader.ts'
+import type { MissingOptions, Row } from '../row-scorer.ts'
+import { cellJson, isMissingText } from './cell-json.ts'
+import { countNumbers, splitRecord } from './csv-record.ts'
+import { isWhiteSpace } from './json-lines-scanner.ts'
+import { RowReader } from './row-reader.ts'
+import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
+import { chooseRowShape, type RowShape, type TableNames } from './row-shape.ts'
+
+interface ReadOptions extends TableNames, MissingOptions {
+  /** Format of the chunk's text (`textFormat`). */
+  readonly format: ChunkFormat
+  /** Column names of a CSV: `columns` of the plan's cursor. */
+  readonly columns?: readonly string[] | undefined
+  /** Inputs of the service, which give the types of a CSV's cells; undefined when rows are objects by column name. */
+  readonly inputs: readonly TensorInfo[] | undefined
+  readonly maxRowBytes: number
+}
+
+/** Replaces a row that is too large in a chunk's own text. It is not UTF-8, so no valid row equals it. */
+export const tooLargeRow: Uint8Array = Buffer.from('\xffrow too large\xff', 'latin1')
+
+/** The depth limit of a request, minus the levels that wrap a row. */
+const maxDepth = 990
+
+type RowFault =
+  | 'ROW_TOO_LARGE'
+  | 'ROW_NOT_UTF8'
+  | 'ROW_NOT_JSON'
+  | 'ROW_IS_A_BODY'
+  | 'ROW_NOT_CSV'
+  | 'ROW_RAGGED'
+  | 'ROW_NOT_A_NUMBER'
+  | 'ROW_NOT_A_BOOL'
+
+/**
+ * Reads the rows of one chunk. A JSON row is its own text, which is checked to be exactly one JSON value.
+ *
+ * @param content  the bytes of the input from `chunk.start` to `chunk.end`, or the chunk's own text
+ * @returns `chunk.rowCount` rows. The messages of unreadable ones hold no values.
+ * @throws InputUnreadable INPUT_COLUMNS_UNFIT; Error when the content does not belong to the chunk
+ */
+export async function readRows(
+  content: AsyncIterable<Uint8Array>,
+  chunk: { readonly chunk: number; readonly rowCount: number },
+  options: ReadOptions,
+): Promise<Row[]> {
+  const { format, columns, inputs, maxRowBytes, missing = 'nan' } = options
+  const shape = format === 'csv' && columns ? chooseRowShape(columns, inputs, options) : undefined
+  const read = (text: Buffer) =>
+    shape && columns ? csvRow(text.toString(), { shape, columnCount: columns.length, missing }) : jsonRow(text, options)
+  const reader = new RowReader(createChunkScanner(format), 0, maxRowBytes)
+  const rows: Row[] = []
+  const add = (bytes: Uint8Array | undefined) => {
+    if (!bytes || isTooLargeMark(bytes)) {
+      rows.push(failed('ROW_TOO_LARGE', `the row is larger than ${maxRowBytes} bytes`))
+    } else if (!isUtf8(bytes)) {
+      rows.push(failed('ROW_NOT_UTF8', 'the row is not UTF-8'))
+    } else {
+      rows.push(read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)))
+    }
+  }
+  for await (const piece of content) {
+    reader.feed(piece)
+    while (reader.next()) add(reader.row)
+  }
+  if (reader.finish()) add(reader.row)
+  if (rows.length !== chunk.rowCount) {
+    throw new Error(`chunk ${chunk.chunk} has ${rows.length} rows; ${chunk.rowCount} were planned`)
+  }
+  return rows
+}
+
+function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan' }: ReadOptions): Row {
+  if (isNestedDeeper(bytes, maxDepth)) {
+    return failed('ROW_NOT_JSON', `the row is nested deeper than ${maxDepth} levels`)
+  }
+  const json = trimmed(bytes).toString()
+  try {
+    const body = bodyMember(parseRow(json, missing), inputs, names)
+    if (body === undefined) return { json }
+    const right = 'the list of its values, or an object of them by name'
+    return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)
+  } catch (failure) {
+    if (!(failure instanceof JsonError)) throw failure
+    return failed('ROW_NOT_JSON', `the row is not JSON: ${failure.message}`)
+  }
+}
+
+/** Parses JSON, also with Python's NaN and Infinity if missing values are allowed. @throws JsonError */
+function parseRow(json: string, missing: 'nan' | 'error'): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    // V8's own message quotes the row.
+    return readJson(json, { takesTokens: missing === 'nan' })
+  }
+}
+
+/** @returns the name of a member in which request bodies hold rows, if the row has one */
+function bodyMember(
+  row: unknown,
+  inputs: readonly TensorInfo[] | undefined,
+  names: readonly string[],
+): string | undefined {
+  if (!inputs || typeof row !== 'object' || row === null) return undefined
+  const isKnown = (member: string) => names.includes(member) || inputs.some(({ name }) => name === member)
+  return ['data', 'input_data', 'Inputs'].find(member => Object.hasOwn(row, member) && !isKnown(member))
+}
+
+/** Trims JSON's white space. A regular expression would test each space inside the row. */
+function trimmed(bytes: Buffer): Buffer {
+  let [start, end] = [0, bytes.length]
+  while (start < end && isWhiteSpace(bytes[start])) start++
+  while (end > start && isWhiteSpace(bytes[end - 1])) end--
+  return bytes.subarray(start, end)
+}
+
+function csvRow(
+  line: string,
+  { shape, columnCount, missing }: { shape: RowShape; columnCount: number; missing: 'nan' | 'error' },
+): Row {
+  const record = line.endsWith('\r') ? line.slice(0, -1) : line
+  if (shape.isNumberList && countNumbers(record) === columnCount) return { json: `[${record}]` }
+  const cells = splitRecord(record)
+  if (!cells) return failed('ROW_NOT_CSV', 'the row has text after the closing quote of a cell')
+  if (cells.length !== columnCount) {
+    return failed('ROW_RAGGED', `the row has ${cells.length} cell(s), the header names ${columnCount} column(s)`)
+  }
+  const values: string[] = []
+  for (const { column, name, dtype } of shape.cells) {
+    const cell = cells[column] as string
+    const value = cellJson(cell, dtype, missing)
+    if (value === undefined) return unfitCell(cell, name, dtype as Dtype)
+    values.push(value)
+  }
+  return { json: shape.encodeRow(values) }
+}
+
+function unfitCell(cell: string, column: string, dtype: Dtype): Row {
+  const text = cell.trim()
+  const kind = dtype === 'bool' ? 'true or false' : `a number (${dtype})`
+  const found = text === '' ? 'is empty' : isMissingText(text) ? 'has a missing value' : 'has another value'
+  const why = !isMissingText(text)
+    ? ''
+    : dtype.startsWith('float')
+      ? '; the service takes no missing values ("missing": "error")'
+      : '; only floating-point values can be missing'
+  const code = dtype === 'bool' ? 'ROW_NOT_A_BOOL' : 'ROW_NOT_A_NUMBER'
+  return failed(code, `column "${column}" ${found}; it must be ${kind}${why}`)
+}
+
+function failed(code: RowFault, message: string): Row {
+  return { code, message }
+}
+
+function isTooLargeMark(bytes: Uint8Array): boolean {
+  return bytes.length === tooLargeRow.length && Buffer.compare(bytes, tooLargeRow) === 0
+}

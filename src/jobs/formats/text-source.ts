@@ -1,0 +1,88 @@
+import type { ByteRange } from '../blob-store.ts'
+import { InputUnreadable, tooLarge } from '../failure.ts'
+import { gunzip } from './gunzip.ts'
+
+/** First bytes of files that are not UTF-8 text. Without this check, each of their lines would be a failed row. */
+const otherFiles: readonly { readonly begins: readonly Buffer[]; readonly what: string }[] = [
+  // Excel calls it "Unicode text".
+  { begins: [Buffer.from([0xff, 0xfe]), Buffer.from([0xfe, 0xff])], what: 'UTF-16; save it as UTF-8' },
+  // RFC 1952, section 2.3.1
+  { begins: [Buffer.from([0x1f, 0x8b])], what: 'gzip; use a name that ends with .gz, or set "isGzip": true' },
+  // APPNOTE.TXT, section 4.3.7: also .xlsx
+  {
+    begins: [Buffer.from([0x50, 0x4b, 0x03])],
+    what: 'a zip archive or an Excel workbook; save it as text, plain or gzipped',
+  },
+]
+
+/** Reads the pinned version of the input, or a range of it. */
+export type ReadInput = (range?: ByteRange) => AsyncIterable<Uint8Array>
+
+export interface TextSource {
+  readonly read: ReadInput
+  /** Size of the input as stored. */
+  readonly bytes: number
+  readonly isGzip: boolean
+  /** Largest decompressed text. */
+  readonly maxInputBytes: number
+}
+
+const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf])
+
+/**
+ * Opens the text at an offset.
+ *
+ * @returns pieces of the text, and the offset of the first, which is after a byte order mark
+ * @throws InputUnreadable
+ */
+export async function openText(
+  source: TextSource,
+  offset: number,
+): Promise<{ pieces: AsyncIterable<Uint8Array>; offset: number }> {
+  const pieces = piecesFrom(source, offset)
+  if (offset > 0) return { pieces, offset }
+  const iterator = pieces[Symbol.asyncIterator]()
+  const first: Uint8Array[] = []
+  let head = Buffer.alloc(0)
+  while (head.length < byteOrderMark.length) {
+    const next = await iterator.next()
+    if (next.done) break
+    first.push(next.value)
+    head = Buffer.concat(first)
+  }
+  const found = otherFiles.find(({ begins }) => begins.some(each => head.subarray(0, each.length).equals(each)))
+  if (found) {
+    await iterator.return?.()
+    throw new InputUnreadable('INPUT_NOT_UTF8', `the input is ${found.what}`)
+  }
+  const begin = head.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? byteOrderMark.length : 0
+  return { pieces: joined(head.subarray(begin), iterator), offset: begin }
+}
+
+async function* piecesFrom({ read, bytes, isGzip, maxInputBytes }: TextSource, offset: number) {
+  if (isGzip) return yield* after(offset, gunzip(read(), maxInputBytes))
+  if (bytes > maxInputBytes) throw tooLarge(maxInputBytes)
+  // Storage refuses a range that begins at the end.
+  if (offset < bytes) yield* read({ start: offset })
+}
+
+async function* after(offset: number, pieces: AsyncIterable<Uint8Array>) {
+  let left = offset
+  for await (const piece of pieces) {
+    if (piece.length > left) yield left > 0 ? piece.subarray(left) : piece
+    left = Math.max(left - piece.length, 0)
+  }
+}
+
+async function* joined(head: Uint8Array, rest: AsyncIterator<Uint8Array>) {
+  try {
+    yield head
+    for (;;) {
+      const next = await rest.next()
+      if (next.done) return
+      yield next.value
+    }
+  } finally {
+    await rest.return?.()
+  }
+}

@@ -1,0 +1,37 @@
+/** The immutable records of jobs that this process has read: every chunk needs them. */
+import type { JobFolder } from './layout.ts'
+import type { PlanPart } from './plan-parts.ts'
+import type { JobSpec } from './spec.ts'
+
+const maxSpecs = 64
+/** A window of chunks lies in two parts of a plan. A part holds the column names of a CSV, up to a megabyte. */
+const maxParts = 32
+
+export class JobCache {
+  readonly #specs = new Map<string, JobSpec>()
+  readonly #parts = new Map<string, PlanPart>()
+
+  /** Compare `createdAt` with the job's state: if they differ, the spec is that of a removed job with the same id. */
+  spec(folder: JobFolder): JobSpec | undefined {
+    return this.#specs.get(folder)
+  }
+
+  storeSpec(spec: JobSpec): void {
+    storeLast(this.#specs, [spec.folder, spec], maxSpecs)
+  }
+
+  /** @param read  returns undefined when the part is not planned yet */
+  async part(spec: JobSpec, part: number, read: () => Promise<PlanPart | undefined>): Promise<PlanPart | undefined> {
+    const key = `${spec.folder} ${spec.createdAt} ${part}`
+    const found = this.#parts.get(key) ?? (await read())
+    if (found) storeLast(this.#parts, [key, found], maxParts)
+    return found
+  }
+}
+
+/** Stores an entry as the most recently used one, and drops the oldest beyond `maxEntries`. */
+function storeLast<T>(entries: Map<string, T>, [key, value]: [string, T], maxEntries: number): void {
+  entries.delete(key)
+  entries.set(key, value)
+  if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string)
+}

@@ -1,0 +1,54 @@
+/** Sizes and times of jobs. Tests use smaller ones. */
+export interface JobLimits {
+  /** Largest text of an input after decompression. */
+  readonly maxInputBytes: number
+  /** Chunk messages that a job has in the queue at a time, so that a small job is not stuck behind a huge one. */
+  readonly window: number
+  /** Chunks in one part of the plan. A part is planned in one commit, and its results are listed together. */
+  readonly chunksPerPart: number
+  /** How long a split or finish step works before it continues in a new message. */
+  readonly budgetMs: number
+  /** The same for a chunk. It is shorter, because chunks of other jobs wait behind it. */
+  readonly chunkBudgetMs: number
+  /** After this long without progress, the message is assumed lost. */
+  readonly stallMs: number
+  /** Longest pause before the sweeper re-enqueues the same step again. */
+  readonly longestPauseMs: number
+  /** How long the entry of an active job is kept without a job, whose submission may still be in progress. */
+  readonly orphanMs: number
+  /** For this long after its attempt began, a single row is assumed to be in progress elsewhere. */
+  readonly rowGraceMs: number
+  /** Interval at which a running step checks that the job is still active. */
+  readonly pollMs: number
+  /** Most blocks of one blob. */
+  readonly maxBlocks: number
+  /** When results are joined, the size of one block. */
+  readonly joinedBytes: number
+}
+
+export const jobLimits: JobLimits = {
+  maxInputBytes: 100 * 2 ** 30,
+  window: 32,
+  // Changing it would change the plan of running jobs.
+  chunksPerPart: 64,
+  budgetMs: 60_000,
+  chunkBudgetMs: 15_000,
+  stallMs: 90_000,
+  longestPauseMs: 600_000,
+  orphanMs: 600_000,
+  rowGraceMs: 60_000,
+  pollMs: 3_000,
+  // Azure: Put Block List.
+  maxBlocks: 50_000,
+  joinedBytes: 8 * 2 ** 20,
+}
+
+/** A row is assumed to be in progress for two thirds of `stallMs`. */
+export function limitsFor({ stallMs, maxInputBytes }: Pick<JobLimits, 'stallMs' | 'maxInputBytes'>): JobLimits {
+  return { ...jobLimits, maxInputBytes, stallMs, rowGraceMs: Math.ceil((stallMs * 2) / 3) }
+}
+
+/** The part of the plan that holds a chunk, planned or not. */
+export function partNumber(chunk: number, { chunksPerPart }: JobLimits): number {
+  return Math.floor(chunk / chunksPerPart)
+}

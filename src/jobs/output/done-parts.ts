@@ -1,0 +1,98 @@
+/** The results of a job. A process lists them after it has committed one, so the last one to commit sees all of them. */
+import type { BlobStore } from '../blob-store.ts'
+import { donePartBlob, donePrefix, type JobFolder, jobsContainer, lastNumber, resultsPrefix } from '../layout.ts'
+import { type ListedPart, listPlan } from '../plan-parts.ts'
+
+/** The result of one chunk as its listing shows it. */
+export interface ListedResult {
+  readonly chunk: number
+  readonly rows: number
+  readonly failed: number
+  readonly bytes: number
+  /** Index of its first row in the whole input. */
+  readonly first: number
+  /** Id of its block of the output. */
+  readonly block: string
+  readonly modifiedAt: number
+}
+
+/** Totals over several results. */
+export interface ResultTotals {
+  readonly chunks: number
+  readonly rows: number
+  readonly failed: number
+  readonly bytes: number
+}
+
+/** Lists results in the order of the chunks. @param part  undefined lists all parts */
+export async function* listResults(store: BlobStore, folder: JobFolder, part?: number): AsyncIterable<ListedResult> {
+  for await (const { path, metadata, bytes, modifiedAt } of store.list(jobsContainer, resultsPrefix(folder, part))) {
+    yield {
+      chunk: lastNumber(path),
+      rows: Number(metadata.rows),
+      failed: Number(metadata.failed),
+      bytes,
+      first: Number(metadata.first),
+      block: metadata.block as string,
+      modifiedAt,
+    }
+  }
+}
+
+export const noResults: ResultTotals = { chunks: 0, rows: 0, failed: 0, bytes: 0 }
+
+export function addTotals(one: ResultTotals, { chunks, rows, failed, bytes }: ResultTotals): ResultTotals {
+  return {
+    chunks: one.chunks + chunks,
+    rows: one.rows + rows,
+    failed: one.failed + failed,
+    bytes: one.bytes + bytes,
+  }
+}
+
+export async function totalPart(store: BlobStore, folder: JobFolder, part: number): Promise<ResultTotals> {
+  let totals = noResults
+  for await (const result of listResults(store, folder, part)) totals = addTotals(totals, { ...result, chunks: 1 })
+  return totals
+}
+
+/** Reads the totals of all closed parts, by part number. */
+export async function listDone(store: BlobStore, folder: JobFolder): Promise<Map<number, ResultTotals>> {
+  const done = new Map<number, ResultTotals>()
+  for await (const { path, metadata } of store.list(jobsContainer, donePrefix(folder))) {
+    const [chunks, rows, failed, bytes] = [metadata.chunks, metadata.rows, metadata.failed, metadata.bytes].map(Number)
+    done.set(lastNumber(path), { chunks, rows, failed, bytes } as ResultTotals)
+  }
+  return done
+}
+
+/** Writes the totals of a part if all its results exist. @returns whether they do */
+export async function closePart(
+  store: BlobStore,
+  folder: JobFolder,
+  { part, chunkCount }: Pick<ListedPart, 'part' | 'chunkCount'>,
+): Promise<boolean> {
+  const totals = await totalPart(store, folder, part)
+  if (totals.chunks < chunkCount) return false
+  const metadata = Object.fromEntries(Object.entries(totals).map(([name, value]) => [name, String(value)]))
+  await store.create(donePartBlob(folder, part), '', metadata)
+  return true
+}
+
+/**
+ * The totals of a job whose plan is complete and whose results all exist. Listings never shrink, and every process that adds to
+ * them lists afterwards, so one of them sees the end, also if the plan is completed after all results.
+ *
+ * @returns undefined when something is missing
+ */
+export async function totalsWhenAllDone(store: BlobStore, folder: JobFolder): Promise<ResultTotals | undefined> {
+  const done = await listDone(store, folder)
+  const plan = await listPlan(store, folder)
+  if (!plan.at(-1)?.isLast || !plan.every(part => isDone(part, done))) return undefined
+  return [...done.values()].reduce(addTotals, noResults)
+}
+
+/** A part without chunks is never closed: no chunk would do it. */
+export function isDone({ part, chunkCount }: ListedPart, done: ReadonlyMap<number, ResultTotals>): boolean {
+  return chunkCount === 0 || done.has(part)
+}

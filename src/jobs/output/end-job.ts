@@ -1,0 +1,41 @@
+import type { JobFailure } from '../failure.ts'
+import { activeBlob, signatureBlob } from '../layout.ts'
+import type { OpenJob } from '../open-job.ts'
+import { changeState, type StateChange } from '../records.ts'
+import type { JobSpec } from '../spec.ts'
+import { hasEnded } from '../state.ts'
+import type { JobTools } from '../tools.ts'
+import { readProgress } from './progress.ts'
+
+/**
+ * Fails a job if its status is one of `from`. By default that excludes a job that is being cancelled, which ends as cancelled,
+ * and one that is being finalized, whose output may exist.
+ */
+export async function failJob(
+  tools: JobTools,
+  { spec, state, from = ['NotStarted', 'Running'] }: OpenJob & Partial<Pick<StateChange, 'from'>>,
+  { code, message, cause }: JobFailure,
+): Promise<void> {
+  if (!from.includes(state.status)) return
+  const why = cause instanceof Error ? ` (${cause.message})` : ''
+  tools.log(`job ${spec.folder}: failed: ${code}: ${message}${why}`)
+  await endJob(tools, { spec, state }, { from, to: 'Failed', error: { code, message } })
+}
+
+/** Freezes the progress, and cleans up if the job has ended, also by another process. */
+export async function endJob(
+  tools: JobTools,
+  { spec, state }: OpenJob,
+  end: Pick<StateChange, 'from' | 'to' | 'error'>,
+): Promise<void> {
+  const progress = await readProgress(tools.store, spec, state)
+  const endedAt = new Date(tools.clock.wallMs()).toISOString()
+  const now = await changeState(tools.store, spec.folder, { ...end, endedAt, progress })
+  if (now && hasEnded(now.status)) await cleanUp(tools, spec)
+}
+
+/** Removes what only active jobs need. The entry goes last: while it exists, the sweeper calls this again. */
+export async function cleanUp({ store }: JobTools, { folder }: JobSpec): Promise<void> {
+  await store.remove(signatureBlob(folder))
+  await store.remove(activeBlob(folder))
+}

@@ -1,0 +1,58 @@
+import { asJobFailure } from '../failure.ts'
+import { finalCountsBlob } from '../layout.ts'
+import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { type OpenJob, openJob } from '../open-job.ts'
+import { changeState } from '../records.ts'
+import type { JobSpec } from '../spec.ts'
+import { hasEnded } from '../state.ts'
+import type { JobTools } from '../tools.ts'
+import { isAboveThreshold, thresholdExceeded } from './after-result.ts'
+import { commitOutput } from './commit-output.ts'
+import { type ResultTotals, totalsWhenAllDone } from './done-parts.ts'
+import { cleanUp, endJob, failJob } from './end-job.ts'
+
+/**
+ * Ends a job: cancels it if that was requested, or commits its output once all results exist.
+ *
+ * @throws failures after which a retry may succeed
+ */
+export async function finishJob(tools: JobTools, message: JobMessage): Promise<void> {
+  const folder = messageJobFolder(message)
+  const job = await openJob(tools, folder)
+  if (!job) return
+  const { status } = job.state
+  if (hasEnded(status)) return cleanUp(tools, job.spec)
+  if (status === 'CancelRequested') return endJob(tools, job, { from: ['CancelRequested'], to: 'Canceled' })
+  const totals = await totalsWhenAllDone(tools.store, folder)
+  if (!totals) return
+  if (status === 'Running' && isAboveThreshold(job.spec, totals.failed)) {
+    return failJob(tools, job, thresholdExceeded(job.spec, totals.failed))
+  }
+  // From here on it can no longer be cancelled.
+  const state = await changeState(tools.store, folder, { from: ['Running'], to: 'Finalizing' })
+  if (state?.status === 'Finalizing') await finalize(tools, { spec: job.spec, state }, totals)
+  // Otherwise it was cancelled or ended just now, which has sent a message of its own.
+}
+
+// Two processes may finalize at a time. If a foreign output exists for one of them and is gone for the other, the job may be
+// Failed beside a complete output. The storage cannot compare two blobs at once, and to remove an output that may be foreign
+// by now would be worse.
+async function finalize(tools: JobTools, job: OpenJob, totals: ResultTotals): Promise<void> {
+  const { store } = tools
+  const { spec } = job
+  try {
+    // The final counts are written after the output, so its owner may remove the output as soon as it exists.
+    const isCommitted = (await store.head(finalCountsBlob(spec.folder))) || (await commitOutput(tools, spec, totals))
+    if (!isCommitted) return
+  } catch (failure) {
+    const fatal = asJobFailure(failure, spec)
+    if (!fatal) throw failure
+    return failJob(tools, { ...job, from: ['Finalizing'] }, fatal)
+  }
+  await store.create(finalCountsBlob(spec.folder), JSON.stringify(finalCounts(spec, totals)))
+  await endJob(tools, job, { from: ['Finalizing'], to: 'Completed' })
+}
+
+function finalCounts({ jobId, fingerprint, output }: JobSpec, { chunks, rows, failed, bytes }: ResultTotals) {
+  return { jobId, fingerprint, output, chunks, rows, succeeded: rows - failed, failed, bytes }
+}

@@ -1,0 +1,53 @@
+import type { BlobStore } from '../blob-store.ts'
+import type { JobFolder } from '../layout.ts'
+import { type ListedPart, listPlan } from '../plan-parts.ts'
+import { isCopied, type JobSpec } from '../spec.ts'
+import type { JobProgress, JobState } from '../state.ts'
+import { addTotals, isDone, listDone, noResults, type ResultTotals, totalPart } from './done-parts.ts'
+
+/** Derives the progress of a job from what is committed. The progress of a job that has ended is in its state. */
+export async function readProgress(store: BlobStore, spec: JobSpec, state: JobState): Promise<JobProgress> {
+  if (state.progress) return state.progress
+  const plan = await listPlan(store, spec.folder)
+  const totals = await totalsSoFar(store, spec.folder, plan)
+  const rows = plan.reduce((sum, part) => sum + part.rows, 0)
+  return {
+    rows,
+    succeeded: totals.rows - totals.failed,
+    failed: totals.failed,
+    chunks: plan.reduce((sum, part) => sum + part.chunkCount, 0),
+    chunksDone: totals.chunks,
+    percent: percentDone(spec, plan, { rows, rowsDone: totals.rows }),
+  }
+}
+
+async function totalsSoFar(store: BlobStore, folder: JobFolder, plan: readonly ListedPart[]): Promise<ResultTotals> {
+  const done = await listDone(store, folder)
+  let totals = [...done.values()].reduce(addTotals, noResults)
+  for (const part of plan.filter(each => !isDone(each, done))) {
+    const open = await totalPart(store, folder, part.part)
+    // Each position of the window goes through all parts in order, so later parts have no results either.
+    if (open.chunks === 0) break
+    totals = addTotals(totals, open)
+  }
+  return totals
+}
+
+/** By rows once all are planned, before that by the share of the input that is planned. */
+function percentDone(
+  { input }: JobSpec,
+  plan: readonly ListedPart[],
+  { rows, rowsDone }: { readonly rows: number; readonly rowsDone: number },
+): number {
+  const last = plan.at(-1)
+  if (!last) return 0
+  const share = rows === 0 ? 1 : rowsDone / rows
+  if (last.isLast) return toPercent(share)
+  // The length of compressed text is not known before its end.
+  return isCopied(input) ? 0 : toPercent(share * Math.min(1, last.offset / input.bytes))
+}
+
+/** Percent with one decimal, rounded down, so that only a complete job has 100. */
+function toPercent(share: number): number {
+  return Math.floor(share * 1000) / 10
+}

@@ -1,0 +1,60 @@
+import { tooLargeRow } from '../formats/read-rows.ts'
+import type { PlanCursor, PlannedChunk } from '../plan-parts.ts'
+
+export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
+
+export interface ChunkLimits {
+  /** Most rows of a chunk. */
+  readonly miniBatchSize: number
+  /** A chunk ends with the row that brings its text to this size. */
+  readonly maxChunkBytes: number
+}
+
+/** Collects rows into chunks, one after the other. */
+export class ChunkBuilder {
+  #rowCount = 0
+  #start = 0
+  #end = 0
+  #text: Uint8Array[] = []
+  #cursor: PlanCursor
+  readonly #limits: ChunkLimits
+  readonly #separator: Uint8Array | undefined
+
+  /** @param separator  separates rows in the chunk's own text; undefined when chunks have no text of their own */
+  constructor(limits: ChunkLimits, cursor: PlanCursor, separator: string | undefined) {
+    this.#limits = limits
+    this.#cursor = cursor
+    this.#separator = separator === undefined ? undefined : Buffer.from(separator)
+  }
+
+  get hasRows(): boolean {
+    return this.#rowCount > 0
+  }
+
+  /**
+   * @param start  where the row begins in the text, in bytes
+   * @param row  bytes of the row for the chunk's own text; undefined when the row is too large
+   * @returns whether the chunk is full
+   */
+  add(start: number, end: number, row: Uint8Array | undefined): boolean {
+    if (this.#rowCount === 0) this.#start = start
+    if (this.#separator) {
+      if (this.#rowCount > 0) this.#text.push(this.#separator)
+      this.#text.push(row ?? tooLargeRow)
+    }
+    this.#rowCount++
+    this.#end = end
+    return this.#rowCount === this.#limits.miniBatchSize || end - this.#start >= this.#limits.maxChunkBytes
+  }
+
+  close(): NextChunk {
+    const { chunk, row } = this.#cursor
+    const [start, end, rowCount] = [this.#start, this.#end, this.#rowCount]
+    // A row ends at a line end or comma, where every scanner can begin.
+    this.#cursor = { ...this.#cursor, chunk: chunk + 1, row: row + rowCount, offset: end }
+    const content = this.#separator && { content: Buffer.concat(this.#text) }
+    this.#rowCount = 0
+    this.#text = []
+    return { chunk, firstRow: row, rowCount, start, end, ...content, next: this.#cursor }
+  }
+}

@@ -1,0 +1,45 @@
+import type { ReadableReference } from '../blob-store.ts'
+import type { TableNames } from '../formats/row-shape.ts'
+import type { ReadInput } from '../formats/text-source.ts'
+import { parseBlobReference, signatureBlob } from '../layout.ts'
+import type { MissingOptions } from '../row-scorer.ts'
+import type { JobSpec } from '../spec.ts'
+import type { JobTools } from '../tools.ts'
+import { defaultPlanLimits, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
+
+export interface PlanTools extends JobTools {
+  /** Runs in a process of its own, because a damaged file can take all time and memory. */
+  readonly planParquet: PlanParquet
+}
+
+/** @returns a function that reads the pinned version of the input, and throws BlobGone, BlobChanged */
+export async function openInput(tools: JobTools, spec: JobSpec): Promise<ReadInput> {
+  const reference = await inputReference(tools, spec)
+  return range => tools.store.read(reference, spec.input.etag, range)
+}
+
+export async function planOptions(
+  { scorer, planParquet, limits, stopping }: PlanTools,
+  spec: JobSpec,
+): Promise<PlanOptions> {
+  const { input, miniBatchSize, service } = spec
+  const { format, isGzip, bytes, header } = input
+  const inputs = await scorer.inputs(service, stopping)
+  const table = { ...tableOptions(scorer, spec), header, inputs }
+  const { maxInputBytes } = limits
+  return { ...defaultPlanLimits, maxInputBytes, format, isGzip, bytes, ...table, miniBatchSize, planParquet }
+}
+
+/** Options for the columns of CSV and Parquet. */
+export function tableOptions(scorer: JobTools['scorer'], { service, input }: JobSpec): TableNames & MissingOptions {
+  const { columns, missing } = scorer.rowSettings(service)
+  if (input.header === false) return { names: columns, fileColumns: input.columns, missing }
+  return { names: input.columns ?? columns, missing }
+}
+
+async function inputReference({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadableReference> {
+  if ('blob' in input.place) return parseBlobReference(input.place.blob)
+  // The signature is a secret, so it is not in the spec. It begins with a question mark.
+  const signature = await store.readWhole(signatureBlob(folder))
+  return { url: input.place.url + (signature ? Buffer.from(signature.content).toString() : '') }
+}

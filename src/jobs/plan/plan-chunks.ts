@@ -1,0 +1,95 @@
+import { InputUnreadable } from '../failure.ts'
+import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
+import { RowReader } from '../formats/row-reader.ts'
+import type { RowScanner } from '../formats/row-scanner.ts'
+import { createScanner } from '../formats/row-scanner.ts'
+import { chooseRowShape } from '../formats/row-shape.ts'
+import { openText, type ReadInput } from '../formats/text-source.ts'
+import type { PlanCursor } from '../plan-parts.ts'
+import type { MissingOptions } from '../row-scorer.ts'
+import type { InputFormat } from '../spec.ts'
+import { ChunkBuilder, type ChunkLimits, type NextChunk } from './chunk-builder.ts'
+
+export interface PlanOptions extends ChunkLimits, CsvOptions, MissingOptions {
+  readonly format: InputFormat
+  readonly isGzip: boolean
+  /** Size of the input as stored. */
+  readonly bytes: number
+  /** A larger row is counted, but never held in memory. */
+  readonly maxRowBytes: number
+  /** Largest decompressed text. */
+  readonly maxInputBytes: number
+  /** Required for Parquet. */
+  readonly planParquet?: PlanParquet
+}
+
+/**
+ * Writes the rows of a Parquet file as JSON Lines, in chunks. The app runs it in a process of its own, because a damaged file can
+ * take all time and memory.
+ *
+ * @throws InputUnreadable after the chunks before the fault; what `read` throws
+ */
+export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCursor) => AsyncGenerator<NextChunk>
+
+export const defaultPlanLimits = {
+  maxChunkBytes: 8 * 1024 ** 2,
+  maxRowBytes: 16 * 1024 ** 2,
+} as const
+
+/**
+ * Divides an input into chunks of whole rows. The same bytes and options give the same chunks, whatever the cursor. Memory does not
+ * grow with the input or a row: it holds at most the text of one chunk, and for Parquet the columns of some thousand rows.
+ *
+ * @param cursor  `next` of the last planned chunk, or `planStart`
+ * @returns chunks of at least one row each; none when the input has no rows (a CSV: nothing after its header)
+ * @throws InputUnreadable after the chunks before the fault; what `read` throws
+ */
+export async function* planChunks(
+  read: ReadInput,
+  options: PlanOptions,
+  cursor: PlanCursor,
+): AsyncGenerator<NextChunk> {
+  const { format, isGzip, inputs, maxRowBytes, planParquet } = options
+  if (format === 'parquet') {
+    if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
+    return yield* planParquet(read, options, cursor)
+  }
+  const source = { ...options, read }
+  let begin = cursor
+  if (format === 'csv' && !cursor.columns) {
+    const found = await csvColumns(source, options)
+    if (!found) return
+    begin = { ...cursor, columns: found.columns, offset: Math.max(cursor.offset, found.offset) }
+  }
+  if (begin.columns) chooseRowShape(begin.columns, inputs, options)
+  const { pieces, offset } = await openText(source, begin.offset)
+  const scanner = createScanner(format, offset, cursor.chunk > 0)
+  const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
+  const separator = format === 'json' ? ',' : '\n'
+  yield* planText(pieces, rows, new ChunkBuilder(options, begin, isGzip ? separator : undefined))
+}
+
+/**
+ * Divides a text into chunks of whole rows. Reads each byte once, and allocates nothing per row unless `rows` is a reader.
+ *
+ * @param rows  a reader if chunks have their own text, otherwise a scanner
+ */
+async function* planText(
+  pieces: AsyncIterable<Uint8Array>,
+  rows: RowScanner | RowReader,
+  chunk: ChunkBuilder,
+): AsyncGenerator<NextChunk> {
+  const reader = rows instanceof RowReader ? rows : undefined
+  try {
+    for await (const piece of pieces) {
+      rows.feed(piece)
+      while (rows.next()) if (chunk.add(rows.start, rows.end, reader?.row)) yield chunk.close()
+    }
+    if (rows.finish()) chunk.add(rows.start, rows.end, reader?.row)
+  } catch (failure) {
+    // Rows before the fault are valid.
+    if (failure instanceof InputUnreadable && chunk.hasRows) yield chunk.close()
+    throw failure
+  }
+  if (chunk.hasRows) yield chunk.close()
+}

@@ -1,0 +1,91 @@
+import { asJobFailure } from '../failure.ts'
+import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
+import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
+import { isActive, type OpenJob, openJob } from '../open-job.ts'
+import { totalsWhenAllDone } from '../output/done-parts.ts'
+import { failJob } from '../output/end-job.ts'
+import { commitPart, listPlan, type PlannedChunk, type PlanPart, planStart, readPart } from '../plan-parts.ts'
+import { changeState, readState } from '../records.ts'
+import { openInput, type PlanTools, planOptions } from './job-input.ts'
+import { planChunks } from './plan-chunks.ts'
+
+/**
+ * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
+ *
+ * @throws failures after which a retry may succeed
+ */
+export async function splitInput(tools: PlanTools, message: JobMessage): Promise<void> {
+  const { store, queues, clock } = tools
+  const folder = messageJobFolder(message)
+  const job = await openJob(tools, folder)
+  if (!job) return
+  const startedAt = new Date(clock.wallMs()).toISOString()
+  const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
+  if (state?.status !== 'Running') return
+  // Without this entry the sweeper would not see the job.
+  await store.create(activeBlob(folder), '', { service: job.spec.service })
+  try {
+    const isComplete = await continuePlan(tools, { spec: job.spec, state })
+    if (!isComplete) return
+  } catch (failure) {
+    const fatal = asJobFailure(failure, job.spec)
+    if (!fatal) throw failure
+    return failJob(tools, job, fatal)
+  }
+  // All chunks may be done before the end of the plan is known. A job without chunks has no other step to finish it.
+  if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
+}
+
+/** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
+async function continuePlan(tools: PlanTools, { spec }: OpenJob): Promise<boolean> {
+  const { store, queues, clock, limits } = tools
+  const { folder } = spec
+  const deadline = clock.monotonicMs() + limits.budgetMs
+  for await (const part of partsToPlan(tools, spec)) {
+    const isOurs = await commitPart(store, folder, part)
+    // Only the planner that commits the first part sends the first chunks. If it dies in between, the sweeper does.
+    if (isOurs && part.part === 0) await sendFirstChunks(tools, folder, part)
+    if (part.isLast) return true
+    // Checked only after a part, so that every run makes the plan longer, however slow the input is.
+    if (clock.monotonicMs() >= deadline) {
+      await queues.send('split', jobMessage(folder))
+      return false
+    }
+    if (!isActive(await readState(store, folder))) return false
+  }
+  return true
+}
+
+/** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
+async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGenerator<PlanPart> {
+  const { store, limits } = tools
+  const { folder } = spec
+  const lastPart = (await listPlan(store, folder)).at(-1)
+  if (lastPart?.isLast) return
+  let part = lastPart ? lastPart.part + 1 : 0
+  let next = (lastPart && (await readPart(store, folder, lastPart.part)))?.next ?? planStart
+  const read = await openInput(tools, spec)
+  const options = await planOptions(tools, spec)
+  let chunks: PlannedChunk[] = []
+  for await (const { content, next: after, ...chunk } of planChunks(read, options, next)) {
+    // The text must exist before the plan names the chunk.
+    if (content) await store.create(chunkInputBlob(folder, part, chunk.chunk), content)
+    next = after
+    chunks.push(chunk)
+    if (chunks.length < limits.chunksPerPart) continue
+    yield { part, chunks, next, isLast: false }
+    part++
+    chunks = []
+  }
+  yield { part, chunks, next, isLast: true }
+}
+
+/** Enqueues the chunks of the first window. Each enqueues the chunk that is a window later. */
+async function sendFirstChunks(
+  { queues, limits }: PlanTools,
+  folder: JobFolder,
+  { isLast, next }: PlanPart,
+): Promise<void> {
+  const count = isLast ? Math.min(limits.window, next.chunk) : limits.window
+  for (let chunk = 0; chunk < count; chunk++) await queues.send('chunk', { ...jobMessage(folder), chunk })
+}

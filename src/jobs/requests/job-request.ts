@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { ScoringError } from '../../errors.ts'
+import { encode } from '../../tensor/python-json.ts'
+import { type JobFolder, jobFolder } from '../layout.ts'
+import type { JobSpec } from '../spec.ts'
+import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
+import { allowedUrl } from './allowed-url.ts'
+import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
+import type { JobSubmission } from './submission.ts'
+
+/** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
+export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
+  readonly jobId: string
+  readonly folder: JobFolder
+  readonly service: string
+  readonly source: RowSource
+  /** Id of the queue message; absent when the request came over HTTP. */
+  readonly messageId?: string
+  /** SHA-256 of the submission in a canonical spelling. A URL's signature is left out, because it may be renewed. */
+  readonly fingerprint: string
+}
+
+type RowSource = Pick<JobSpec['input'], 'format' | 'isGzip' | 'header' | 'columns'> &
+  (
+    | { readonly blob: string }
+    | { readonly url: string; readonly signature: string }
+    /** JSON Lines. */
+    | { readonly rows: string; readonly hash: string }
+  )
+
+export interface RequestLimits {
+  /** Containers that jobs may read from and write to. */
+  readonly containers: readonly string[]
+  /** Hosts that jobs may read from by URL. */
+  readonly inputHosts: readonly string[]
+}
+
+/** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
+export function parseJobRequest(
+  { service, jobId }: Pick<JobRequest, 'service' | 'jobId'>,
+  submission: JobSubmission,
+  limits: RequestLimits,
+): JobRequest {
+  const { miniBatchSize, errorThreshold, maxRetries } = submission
+  const folder = jobFolder(service, jobId)
+  const source = parseSource(submission.input, limits)
+  const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
+  const format = chooseOutputFormat(named, submission.output.format)
+  const output = { blob: named ?? defaultOutput(folder, format), format }
+  if ('blob' in source && source.blob === output.blob) {
+    throw new ScoringError(
+      'JOB_INVALID',
+      `output.blob: "${output.blob}" is the input of the job; choose another name for the output`,
+    )
+  }
+  const content = { service, output, miniBatchSize, errorThreshold, maxRetries, input: identifySource(source) }
+  return { ...content, jobId, folder, source, fingerprint: sha256(canonicalJson(content)) }
+}
+
+/**
+ * The job's id, by which a repeated submission is recognised: the caller's own id, or one derived from `Idempotency-Key` and
+ * the service, so that equal keys of different services name different jobs.
+ *
+ * @returns undefined when the caller gave neither
+ * @throws ScoringError JOB_INVALID when both are given and differ
+ */
+export function chooseJobId(
+  service: string,
+  jobId: string | undefined,
+  idempotencyKey: string | undefined,
+): string | undefined {
+  if (idempotencyKey === undefined) return jobId
+  if (idempotencyKey === '') {
+    throw new ScoringError(
+      'JOB_INVALID',
+      'Idempotency-Key: is empty; send a text that identifies the job, or no header',
+    )
+  }
+  if (jobId === undefined) return `key-${sha256(`${service}\n${idempotencyKey}`).slice(0, 40)}`
+  if (jobId === idempotencyKey) return jobId
+  throw new ScoringError(
+    'JOB_INVALID',
+    'jobId: differs from the header Idempotency-Key; send one of them, or the same value in both',
+  )
+}
+
+function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowSource {
+  const { blob, url, rows, format, isGzip } = input
+  if (blob !== undefined) {
+    return {
+      blob: allowInputBlob(blob, limits.containers),
+      ...tableOptions(input, chooseInputFormat(blob, { format, isGzip })),
+    }
+  }
+  if (url !== undefined) {
+    const { bareUrl, signature } = allowedUrl(url, limits.inputHosts)
+    const found = chooseInputFormat(new URL(bareUrl).pathname, { format, isGzip })
+    return { url: bareUrl, signature, ...tableOptions(input, found) }
+  }
+  if (isGzip === true || (format !== undefined && format !== 'jsonl')) {
+    throw new ScoringError('JOB_INVALID', 'input.format: applies to "blob" and "url" only; leave it out with "rows"')
+  }
+  const lines = (rows ?? []).map(row => `${encodeLine(row)}\n`).join('')
+  const inline = tableOptions(input, { format: 'jsonl', isGzip: false } as const)
+  return { rows: lines, hash: sha256(canonicalJson(rows)), ...inline }
+}
+
+/** @throws ScoringError JOB_INVALID when the input has no columns */
+function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
+  { header, columns }: JobSubmission['input'],
+  format: Format,
+): Format & Pick<RowSource, 'header' | 'columns'> {
+  if (header !== undefined && format.format !== 'csv') {
+    throw new ScoringError('JOB_INVALID', `input.header: applies to CSV only; the input is ${format.format}`)
+  }
+  if (columns !== undefined && format.format !== 'csv' && format.format !== 'parquet') {
+    throw new ScoringError(
+      'JOB_INVALID',
+      `input.columns: applies to CSV and Parquet only; the input is ${format.format}`,
+    )
+  }
+  return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
+}
+
+/** Numbers beyond a double are BigInt here and keep their digits. */
+function encodeLine(row: unknown): string {
+  try {
+    return encode(row, 'literal')
+  } catch (cause) {
+    throw new ScoringError('JOB_INVALID', 'input.rows: a row is nested deeper than 1000 levels', { cause })
+  }
+}
+
+/** The source as the fingerprint compares it: inline rows by their hash, a URL without its signature. */
+function identifySource(source: RowSource): object {
+  if ('rows' in source) return { rows: source.hash }
+  if ('blob' in source) return source
+  const { signature: _, ...named } = source
+  return named
+}
+
+/** JSON text with sorted members. */
+function canonicalJson(value: unknown): string {
+  return encode(sortMembers(value), 'literal')
+}
+
+function sortMembers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortMembers)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1))
+  return Object.fromEntries(members.map(([name, member]) => [name, sortMembers(member)]))
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

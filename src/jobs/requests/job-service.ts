@@ -1,0 +1,163 @@
+import { ScoringError } from '../../errors.ts'
+import { messageFolder } from '../layout.ts'
+import { jobMessage, maxMessageBytes } from '../message-queues.ts'
+import { changeState, ensureState } from '../records.ts'
+import { jobIdPattern } from '../spec.ts'
+import { chooseJobId, parseJobRequest, type RequestLimits } from './job-request.ts'
+import { JobStore, type JobStoreOptions } from './job-store.ts'
+import { type JobView, readJobView } from './job-view.ts'
+import { type JobPage, listJobs } from './list-jobs.ts'
+import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
+import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
+import { parseSubmission } from './submission.ts'
+
+interface JobServiceOptions extends JobStoreOptions, RequestLimits {
+  /** e.g. a UUID */
+  newId(): string
+  log(line: string): void
+}
+
+/** Azure's default lifetime of a queue message. */
+const longestWaitMs = 7 * 24 * 3_600_000
+
+/** Creates, shows, lists and cancels jobs. It has no state of its own: all that it knows is in blobs. */
+export class JobService {
+  readonly #options: JobServiceOptions
+  readonly #jobs: JobStore
+
+  constructor(options: JobServiceOptions) {
+    this.#options = options
+    this.#jobs = new JobStore(options)
+  }
+
+  /**
+   * @param submission  not validated yet
+   * @param idempotencyKey  used instead of `jobId`
+   * @returns the job, also when it existed with the same content
+   * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
+   */
+  async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
+    const parsed = parseSubmission(submission)
+    if (parsed.service !== undefined && parsed.service !== service) {
+      throw new ScoringError(
+        'JOB_INVALID',
+        `service: is "${parsed.service}", the path names "${service}"; leave it out`,
+      )
+    }
+    const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
+    return this.#jobs.create(parseJobRequest({ service, jobId }, parsed, this.#options))
+  }
+
+  /**
+   * Creates the job of a message on `scoring-jobs`. An invalid message becomes a failed job that says why. A message whose
+   * service has too many active jobs is put back into the queue.
+   *
+   * @param content  JSON, base64 of JSON, or JSON that the host has parsed
+   * @param messageId  becomes the id of a failed job whose own id is missing or taken
+   * @param isLastTry  temporary failures become a failed job too; otherwise they are thrown, so that the queue retries
+   */
+  async submitMessage(content: unknown, messageId: string, isLastTry = false): Promise<void> {
+    let message: SubmissionMessage | undefined
+    try {
+      message = readMessage(content)
+      await this.#createFromMessage(message, message.waiting?.messageId ?? messageId)
+    } catch (failure) {
+      if (!(failure instanceof ScoringError)) throw failure
+      const { waiting } = message ?? {}
+      const firstId = waiting?.messageId ?? messageId
+      if (failure.code === 'TOO_MANY_JOBS' && message && (await this.#postpone(message, firstId, failure))) return
+      const isFinal = failure.status < 500 && (failure.code !== 'TOO_MANY_JOBS' || waiting !== undefined)
+      if (!isFinal && !isLastTry) throw failure
+      await this.#refuse(message?.submission, firstId, failure)
+    }
+  }
+
+  /** @throws ScoringError JOB_UNKNOWN */
+  async status(service: string, jobId: string): Promise<JobView> {
+    return readJobView(this.#options.store, await this.#find(service, jobId))
+  }
+
+  /** Lists the jobs of a service, newest first. @throws ScoringError JOB_LIST_MARKER_INVALID */
+  list(service: string, limit: number, marker?: string): Promise<JobPage> {
+    return listJobs(this.#options.store, service, { limit, ...(marker === undefined ? {} : { marker }) })
+  }
+
+  /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */
+  async cancel(service: string, jobId: string): Promise<JobView> {
+    const { store, queues } = this.#options
+    const job = await this.#find(service, jobId)
+    if (isRefused(job)) throw notCancellable('Failed')
+    await ensureState(store, job)
+    const state = await changeState(store, job.folder, { from: ['NotStarted', 'Running'], to: 'CancelRequested' })
+    if (state?.status === 'CancelRequested') await queues.send('finish', jobMessage(job.folder))
+    else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
+    return readJobView(store, job)
+  }
+
+  async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
+    const { service, ...parsed } = parseSubmission(submission)
+    if (service === undefined)
+      throw new ScoringError('JOB_INVALID', 'service: is missing; name the service that scores')
+    if (parsed.input.url?.includes('?')) {
+      const why = 'has a query; queues store messages in plain text, so a signature must not be sent in one'
+      throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit this job over HTTP`)
+    }
+    // A message that is delivered twice creates one job.
+    const jobId = parsed.jobId ?? messageJobId(messageId)
+    await this.#jobs.create({ ...parseJobRequest({ service, jobId }, parsed, this.#options), messageId })
+  }
+
+  /**
+   * Puts the submission back into the queue as a new message, which does not count as a failed delivery. If the old message is
+   * delivered again all the same, both create the same job, because the id is the same.
+   *
+   * @returns false when it has waited too long, or would be too long with what is added to it
+   */
+  async #postpone(
+    { json, waiting }: SubmissionMessage,
+    messageId: string,
+    { message }: ScoringError,
+  ): Promise<boolean> {
+    const { queues, now, log } = this.#options
+    const since = waiting?.since ?? now()
+    const waitedMs = now() - since
+    const text = encodeWaitingMessage(json, { messageId, since })
+    if (waitedMs >= longestWaitMs || Buffer.byteLength(text) > maxMessageBytes) return false
+    await queues.sendBack(text, Math.min(300, Math.max(15, waitedMs / 4000)))
+    if (!waiting) log(`the job of message ${messageId} waits: ${message}`)
+    return true
+  }
+
+  /** @throws ScoringError JOB_UNKNOWN, also for a job of another service */
+  async #find(service: string, jobId: string): Promise<StoredJob> {
+    const { store } = this.#options
+    // A failed job without a service is shown to every caller who knows the id of its message.
+    const find = async () => (await findJob(store, service, jobId)) ?? (await readJob(store, messageFolder(jobId)))
+    const job = jobIdPattern.test(jobId) ? await find() : undefined
+    if (!job) throw new ScoringError('JOB_UNKNOWN', 'This service has no such job.')
+    return job
+  }
+
+  async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
+    const { store, now, log } = this.#options
+    const named = ((submission ?? {}) as { service?: unknown }).service
+    const service = typeof named === 'string' && this.#exists(named) ? named : undefined
+    const createdAt = new Date(now()).toISOString()
+    const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
+    if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
+  }
+
+  #exists(service: string): boolean {
+    try {
+      this.#options.find(service)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+function notCancellable(status: string): ScoringError {
+  const message = `The job is ${status}; only a job that is NotStarted or Running can be cancelled.`
+  return new ScoringError('JOB_NOT_CANCELLABLE', message)
+}

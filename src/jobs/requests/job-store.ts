@@ -1,0 +1,133 @@
+import { ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { BlobStore } from '../blob-store.ts'
+import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
+import { jobMessage, type MessageQueues } from '../message-queues.ts'
+import { ensureState } from '../records.ts'
+import type { RowScorer } from '../row-scorer.ts'
+import { inputName, type JobSpec } from '../spec.ts'
+import type { JobRequest } from './job-request.ts'
+import { type JobView, readJobView } from './job-view.ts'
+import { findCurrentEtag, pinInput } from './pin-input.ts'
+import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
+
+export interface JobStoreOptions {
+  readonly store: BlobStore
+  readonly queues: MessageQueues
+  /** @throws ScoringError SERVICE_UNKNOWN */
+  find(service: string): ScoringService
+  readonly scorer: Pick<RowScorer, 'modelDigest'>
+  readonly maxInputBytes: number
+  /** Most jobs of one service that have not ended. */
+  readonly maxActiveJobs: number
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** Creates jobs. A submission that was interrupted at any point is completed by the next one with the same id. */
+export class JobStore {
+  readonly #options: JobStoreOptions
+
+  constructor(options: JobStoreOptions) {
+    this.#options = options
+  }
+
+  /**
+   * @returns the job, also when it existed before
+   * @throws ScoringError JOB_ID_TAKEN, JOB_INPUT_CHANGED, JOB_INVALID, JOB_INPUT_…, JOB_OUTPUT_EXISTS, TOO_MANY_JOBS, SERVICE_UNKNOWN
+   */
+  async create(request: JobRequest): Promise<JobView> {
+    const { store } = this.#options
+    const existing = await findJob(store, request.service, request.jobId)
+    if (existing) return this.#resume(request, existing, () => findCurrentEtag(store, request))
+    const spec = await this.#createSpec(request)
+    const { jobId, folder, service, createdAt } = spec
+    // A job exists once its spec does, so the list entry is written first.
+    await store.create(listEntryBlob(service, Date.parse(createdAt), jobId), '')
+    const isFirst = await store.create(specBlob(folder), JSON.stringify(spec))
+    const job = isFirst ? spec : ((await readJob(store, folder)) ?? spec)
+    return this.#resume(request, job, async () => spec.input.etag)
+  }
+
+  /** Checks the request against the services and the storage. */
+  async #createSpec(request: JobRequest): Promise<JobSpec> {
+    const { store, scorer, maxInputBytes, now } = this.#options
+    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } =
+      request
+    const scoring = this.#options.find(service)
+    if (scoring.status === 'failed') scoring.requireReady()
+    if (scoring.report?.scriptKind === 'rawHttp') {
+      const why = 'has an entry script that takes raw HTTP requests (rawHttp), not rows'
+      throw new ScoringError('JOB_INVALID', `service: "${service}" ${why}; call it over HTTP`)
+    }
+    const modelDigest = await scorer.modelDigest(service)
+    if (await store.head(parseBlobReference(output.blob))) {
+      const advice = 'jobs do not overwrite; choose another name, or remove the blob'
+      throw new ScoringError('JOB_OUTPUT_EXISTS', `output.blob: the blob "${output.blob}" already exists; ${advice}`)
+    }
+    await this.#limitActiveJobs(service)
+    const input = await pinInput(store, request, maxInputBytes)
+    await store.create(activeBlob(folder), '', { service })
+    return {
+      jobId,
+      folder,
+      service,
+      fingerprint,
+      modelDigest,
+      input,
+      output,
+      miniBatchSize,
+      errorThreshold,
+      maxRetries,
+      createdAt: new Date(now()).toISOString(),
+      ...(messageId === undefined ? {} : { messageId }),
+    }
+  }
+
+  /**
+   * Makes sure that an existing job gets started.
+   *
+   * @param readEtag  version of the input that the request finds
+   */
+  async #resume(request: JobRequest, job: StoredJob, readEtag: () => Promise<string | undefined>): Promise<JobView> {
+    const { store, queues } = this.#options
+    if (isRefused(job) || job.fingerprint !== request.fingerprint) {
+      const advice = 'an id belongs to one job; choose another one'
+      throw new ScoringError('JOB_ID_TAKEN', `jobId: "${request.jobId}" is a job with other content; ${advice}`)
+    }
+    const isRedelivered = request.messageId !== undefined && request.messageId === job.messageId
+    if (!isRedelivered) requireSameInput(job, await readEtag())
+    const state = await ensureState(store, job)
+    if (state?.status === 'NotStarted') {
+      await store.create(activeBlob(job.folder), '', { service: job.service })
+      await queues.send('split', jobMessage(job.folder))
+    }
+    return readJobView(store, job)
+  }
+
+  async #limitActiveJobs(service: string): Promise<void> {
+    const { store, maxActiveJobs } = this.#options
+    let active = 0
+    for await (const _ of store.list(jobsContainer, activePrefixFor(service))) active++
+    if (active < maxActiveJobs) return
+    throw new ScoringError(
+      'TOO_MANY_JOBS',
+      `${active} jobs of this service have not ended; the limit is ${maxActiveJobs} (SCORING_JOB_MAX_ACTIVE). Try again later.`,
+      { retryAfterSeconds: 30 },
+    )
+  }
+}
+
+/**
+ * Refuses a repeated id whose input has changed: predictions for yesterday's rows must not pass for today's.
+ *
+ * @param etag  version of the input now; undefined when it cannot be read
+ * @throws ScoringError JOB_INPUT_CHANGED
+ */
+function requireSameInput({ jobId, createdAt, input }: JobSpec, etag: string | undefined): void {
+  if (etag === undefined || etag === input.etag) return
+  throw new ScoringError(
+    'JOB_INPUT_CHANGED',
+    `jobId: the job "${jobId}" of ${createdAt} is for an earlier version of ${inputName(input)}, which has changed since; choose another id for the current version, e.g. one with a date in it`,
+  )
+}

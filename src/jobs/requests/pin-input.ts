@@ -1,0 +1,75 @@
+import { ScoringError } from '../../errors.ts'
+import { type BlobHead, type BlobStore, StorageError } from '../blob-store.ts'
+import { inlineRowsBlob, parseBlobReference, signatureBlob } from '../layout.ts'
+import type { JobSpec } from '../spec.ts'
+import type { JobRequest } from './job-request.ts'
+
+/** Formats in which an empty file is valid and has no rows. */
+const formatsWithoutBytes = new Set(['jsonl', 'csv'])
+
+/**
+ * Finds the input of a request and pins its version. Stores inline rows, and the signature of a URL, in blobs of the job.
+ *
+ * @throws ScoringError JOB_INPUT_MISSING, JOB_INPUT_EMPTY, JOB_INPUT_TOO_LARGE
+ */
+export async function pinInput(
+  store: BlobStore,
+  { folder, source }: JobRequest,
+  maxBytes: number,
+): Promise<JobSpec['input']> {
+  const { format, isGzip, header, columns } = source
+  const table = { format, isGzip, ...(header === undefined ? {} : { header }), ...(columns && { columns }) }
+  if ('rows' in source) {
+    const { container, path } = inlineRowsBlob(folder, source.hash)
+    await store.create({ container, path }, source.rows)
+    const head = await store.head({ container, path })
+    if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be stored; try again.')
+    return { place: { blob: `${container}/${path}` }, etag: head.etag, bytes: head.bytes, ...table }
+  }
+  const { head, name, place } = 'blob' in source ? await findBlob(store, source.blob) : await findRemote(store, source)
+  if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; upload it before you submit the job`)
+  const { bytes, etag } = head
+  if (bytes > maxBytes) {
+    const limit = `the limit is ${maxBytes} (SCORING_JOB_MAX_INPUT_BYTES); split the input into several`
+    throw new ScoringError('JOB_INPUT_TOO_LARGE', `input: has ${bytes} bytes; ${limit}`)
+  }
+  if (bytes === 0 && (isGzip || !formatsWithoutBytes.has(format))) {
+    throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes, so it is not ${isGzip ? 'gzip' : format}`)
+  }
+  if ('signature' in source && source.signature !== '') await store.create(signatureBlob(folder), source.signature)
+  return { place, etag, bytes, ...table }
+}
+
+/** @returns the current version of the input; undefined when it cannot be read, or for inline rows */
+export async function findCurrentEtag(store: BlobStore, { source }: JobRequest): Promise<string | undefined> {
+  if ('rows' in source) return undefined
+  if ('blob' in source) return (await store.head(parseBlobReference(source.blob)))?.etag
+  // The signature may have expired since. The job is still the same.
+  return (await findRemote(store, source).catch(() => undefined))?.head?.etag
+}
+
+interface FoundInput {
+  readonly head: BlobHead | undefined
+  /** The message for an input that does not exist. */
+  readonly name: string
+  readonly place: JobSpec['input']['place']
+}
+
+async function findBlob(store: BlobStore, blob: string): Promise<FoundInput> {
+  const head = await store.head(parseBlobReference(blob))
+  return { head, name: `input.blob: there is no blob "${blob}"`, place: { blob } }
+}
+
+async function findRemote(
+  store: BlobStore,
+  { url, signature }: { readonly url: string; readonly signature: string },
+): Promise<FoundInput> {
+  try {
+    const head = await store.head({ url: url + signature })
+    return { head, name: `input.url: there is no blob ${url}`, place: { url } }
+  } catch (failure) {
+    // The caller chose the URL, so a failure there is the caller's. The message has the storage's code, and no signature.
+    if (!(failure instanceof StorageError)) throw failure
+    throw new ScoringError('JOB_INPUT_MISSING', `input.url: ${failure.message}`, { cause: failure })
+  }
+}

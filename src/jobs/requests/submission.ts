@@ -1,0 +1,133 @@
+import * as z from 'zod'
+import { ScoringError } from '../../errors.ts'
+import { serviceNamePattern } from '../../models/definition/definition.ts'
+import { inputFormats, jobIdPattern, outputFormats } from '../spec.ts'
+import { blobNameFault } from './blob-name.ts'
+
+const blobPath = z.string().superRefine((name, context) => {
+  const fault = blobNameFault(name)
+  if (fault === undefined) return
+  context.addIssue({ code: 'custom', message: `must be "<container>/<path>", e.g. "input/patients.csv": ${fault}` })
+})
+
+/** The source of the rows: one of `blob`, `url` and `rows`. */
+const JobInput = z
+  .strictObject({
+    blob: blobPath.optional().describe('a blob of the storage account of the app: "<container>/<path>"'),
+    url: z
+      .url({ protocol: /^https$/, error: 'must be an https URL' })
+      .optional()
+      .describe(
+        'a blob of another account, with a shared access signature; only on the hosts in SCORING_JOB_INPUT_HOSTS',
+      ),
+    rows: z.array(z.unknown()).optional().describe('the rows themselves, for small jobs'),
+    format: z
+      .enum(inputFormats)
+      .optional()
+      .describe('default: by the extension of the name (.jsonl .ndjson .csv .json .parquet, each also with .gz)'),
+    isGzip: z.boolean().optional().describe('default: by the extension .gz'),
+    header: z
+      .boolean()
+      .optional()
+      .describe(
+        'whether the first line of a CSV names its columns; default: true, but a first line that looks like a row is refused',
+      ),
+    columns: z
+      .array(z.string().min(1).max(1000))
+      .min(1)
+      .max(100_000)
+      .refine(names => new Set(names).size === names.length, 'must not name a column twice')
+      .optional()
+      .describe(
+        'names of the columns of a CSV or Parquet file that make a row, in the order of the model input; with "header": false the names of the file\'s columns, from left to right',
+      ),
+  })
+  .refine(
+    ({ blob, url, rows }) => [blob, url, rows].filter(each => each !== undefined).length === 1,
+    'must have exactly one of "blob", "url" and "rows"',
+  )
+
+const JobOutput = z.strictObject({
+  blob: blobPath.optional().describe('blob for the predictions; default: jobs/<service>/<jobId>/predictions.jsonl'),
+  format: z.enum(outputFormats).optional().describe('default: by the extension of the name, otherwise jsonl'),
+})
+
+/** The body of `POST …/jobs`, and a message on `scoring-jobs`. */
+export const JobSubmission = z.strictObject({
+  jobId: z
+    .string()
+    .regex(
+      jobIdPattern,
+      'must be 1 to 128 letters, digits, ".", "_", "-", with a letter or digit at both ends and no ".."',
+    )
+    .optional()
+    .describe('also the Idempotency-Key: the same id with the same content is the same job; default: a new one'),
+  service: z
+    .string()
+    .regex(serviceNamePattern, 'must be the name of a service')
+    .optional()
+    .describe('in a message: the service that scores; over HTTP the path names it'),
+  input: JobInput,
+  output: JobOutput.prefault({}),
+  miniBatchSize: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1000)
+    .describe('rows per chunk; one queue message covers one chunk'),
+  errorThreshold: z
+    .int()
+    .min(-1)
+    .default(-1)
+    .describe('most failed rows of the whole input; the job fails when there are more; -1: any number'),
+  maxRetries: z
+    .int()
+    .min(0)
+    .max(10)
+    .default(3)
+    .describe('retries of a row after failures that the row did not cause; after the last one the row has failed'),
+})
+export type JobSubmission = z.infer<typeof JobSubmission>
+
+/**
+ * Validates a submission.
+ *
+ * @throws ScoringError JOB_INVALID naming each member that is wrong, e.g. `miniBatchSize: Too small: expected number to be >=1, came 0`
+ */
+export function parseSubmission(submission: unknown): JobSubmission {
+  const parsed = JobSubmission.safeParse(submission, { reportInput: true })
+  if (parsed.success) return parsed.data
+  throw new ScoringError('JOB_INVALID', parsed.error.issues.map(describe).join('; '))
+}
+
+function describe({
+  code,
+  path,
+  message,
+  input,
+  keys = [],
+}: {
+  code: string
+  path: PropertyKey[]
+  message: string
+  input?: unknown
+  keys?: string[]
+}): string {
+  const where = path.map(String).join('.')
+  const what =
+    code === 'unrecognized_keys'
+      ? `unrecognized ${keys.map(shown).join(', ')}`
+      : `${message.replace(/^Invalid (input: )?/, '')}${code === 'invalid_type' ? '' : came(where, input)}`
+  return where === '' ? `the submission: ${what}` : `${where}: ${what}`
+}
+
+/** Quotes the value that came, if it is short and not a URL, whose query may be a secret. */
+function came(where: string, input: unknown): string {
+  if (where === 'input.url' || typeof input === 'object') return ''
+  const text = JSON.stringify(input) ?? ''
+  return text !== '' && text.length <= 60 ? `, came ${text}` : ''
+}
+
+function shown(key: string): string {
+  return JSON.stringify(key.slice(0, 60))
+}

@@ -1,0 +1,96 @@
+import { brand } from '../../errors.ts'
+import type { RowResult } from '../row-scorer.ts'
+import type { JobTools } from '../tools.ts'
+import type { Attempt, AttemptLog, RowRange } from './attempt-log.ts'
+
+/** Scores rows, given by their indexes in the chunk. The result is undefined for rows that were not scored in time. */
+type ScoreRows = (rows: readonly number[]) => Promise<(RowResult | undefined)[]>
+
+/** Another process is probably scoring the same row at this moment, so it cannot be judged now. */
+export class RowInProgress extends Error {
+  override readonly name = 'RowInProgress'
+}
+brand(RowInProgress, 'RowInProgress')
+
+/** Processes that must end on a row alone before it is the culprit. Processes also end for reasons other than their row. */
+const culpritDeaths = 3
+
+const culpritResult: RowResult = {
+  code: 'ROW_ENDED_PROCESS',
+  message: `The process that scored this row alone ended, ${culpritDeaths} times.`,
+}
+
+/**
+ * Scores the rows of a range that have no result yet, as far as the time allows.
+ *
+ * @returns whether all have one now
+ */
+export async function scorePendingRows(attempts: AttemptLog, range: RowRange, score: ScoreRows): Promise<boolean> {
+  const rows = attempts.pendingRows(range)
+  for (const [index, result] of (await score(rows)).entries()) {
+    if (result) attempts.setResult(rows[index] as number, result)
+  }
+  return attempts.pendingRows(range).length === 0
+}
+
+interface IsolationTask {
+  readonly attempts: AttemptLog
+  /** The rows of the chunk. */
+  readonly range: RowRange
+  /** Nothing else is scored in this process meanwhile. */
+  readonly score: ScoreRows
+  readonly isTimeUp: () => boolean
+}
+
+/**
+ * Scores a chunk one of whose rows may have ended a process, and finds that row. Each attempt is logged in the storage before it
+ * begins. An attempt without results has ended its process, so the next one halves its range, down to a single row. Every
+ * such end adds to the log, so the search comes to an end; a process that ends for another reason costs work and changes no result.
+ *
+ * The log cannot be the delivery count of the message: that also grows for rows that were merely in the same process as the
+ * culprit, or waiting in it, and after failures that the process survived.
+ *
+ * @returns whether all rows have results in the log; otherwise the next run continues
+ * @throws RowInProgress; what `score` throws
+ */
+export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Promise<boolean> {
+  const { attempts, isTimeUp } = task
+  const open: RowRange[] = [task.range]
+  for (let range = open.pop(); range; range = open.pop()) {
+    const { from, to } = range
+    if (attempts.pendingRows(range).length === 0) continue
+    const { begun, last, begunAt } = attempts.at(range)
+    if (begun > 0 && to - from > 1) {
+      const middle = Math.ceil((from + to) / 2)
+      open.push({ from: middle, to }, { from, to: middle })
+    } else if (begun > 0 && isRecent(tools, begunAt)) throw new RowInProgress()
+    else if (begun >= culpritDeaths) attempts.setResult(from, culpritResult)
+    else {
+      const isScored = await scoreOnce(tools, task, { from, to, number: last + 1 })
+      if (!isScored || isTimeUp()) return attempts.pendingRows(task.range).length === 0
+    }
+  }
+  return true
+}
+
+/** @returns whether there was time for all rows */
+async function scoreOnce({ log }: JobTools, { attempts, score }: IsolationTask, attempt: Attempt): Promise<boolean> {
+  try {
+    if (!(await attempts.begin(attempt))) throw new RowInProgress()
+    const isScored = await scorePendingRows(attempts, attempt, score)
+    await attempts.storeResults(attempt)
+    if (!isScored) await attempts.withdraw(attempt)
+    return isScored
+  } catch (failure) {
+    // The process is alive, so the row is not the culprit. An entry that cannot be removed is one of several that it takes.
+    if (!(failure instanceof RowInProgress)) {
+      await attempts.withdraw(attempt).catch(() => log('an entry of an attempt log could not be removed'))
+    }
+    throw failure
+  }
+}
+
+/** Takes the absolute difference, so that a clock that was set back does not prolong the grace period. */
+function isRecent({ clock, limits }: JobTools, begunAt: number): boolean {
+  return Math.abs(clock.wallMs() - begunAt) < limits.rowGraceMs
+}

@@ -1,0 +1,180 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import { bodyTooLarge } from '../../protocols/http/read-body.ts'
+import { asFailure, type WholeResult } from '../../scheduling/inference-result.ts'
+import type { Row, RowResult, ScoreOptions } from '../row-scorer.ts'
+import { answerContent, type RequestFailure } from './answer-content.ts'
+import type { RequestSize } from './request-size.ts'
+import { chooseRowForm, type RowForm } from './row-form.ts'
+
+/** Delay before the first retry of a row, in milliseconds. It doubles with each retry. */
+const firstRetryMs = 100
+const busyMs = 1000
+
+/** A request of several rows whose answer cannot be split. A row alone never gets it: its answer is the prediction. */
+const notSplittable: RequestFailure = {
+  code: 'OUTPUT_NOT_SERIALISABLE',
+  message: 'The answer of the service cannot be divided by rows.',
+  isTemporary: false,
+}
+
+/** A row with its index among the results. */
+interface IndexedRow {
+  readonly index: number
+  readonly json: string
+}
+
+/** A row that failed temporarily and waits for a retry. */
+interface FailedRow {
+  readonly row: IndexedRow
+  readonly failure: RequestFailure
+  readonly tries: number
+  /** By `performance.now()`. */
+  readonly dueAt: number
+}
+
+interface ScoringRunOptions extends ScoreOptions {
+  readonly service: ScoringService
+  readonly report: LoadReport
+  readonly size: RequestSize
+}
+
+/** Scores the rows of one call. Several loops (`work`) send requests until no rows are left, or the time is up. */
+export class ScoringRun {
+  readonly results: (RowResult | undefined)[]
+  readonly #form: RowForm
+  readonly #rows: readonly IndexedRow[]
+  readonly #options: ScoringRunOptions
+  /** In the order in which they failed. */
+  #failed: FailedRow[] = []
+  #next = 0
+  #hasResult: boolean
+
+  constructor(rows: readonly Row[], options: ScoringRunOptions) {
+    this.#form = chooseRowForm(options.report)
+    this.results = rows.map(row => ('json' in row ? undefined : row))
+    this.#rows = rows.flatMap((row, index) => ('json' in row ? [{ index, json: row.json }] : []))
+    this.#hasResult = this.#rows.length < rows.length
+    this.#options = options
+  }
+
+  /** Continues with other rows while a failed one waits: with many failures, the pauses would add up to hours. */
+  async work(): Promise<void> {
+    while (!this.#isOver()) {
+      const due = this.#takeDue()
+      const rows = due ? [] : this.#take()
+      if (due) await this.#tryAgain(due)
+      else if (rows.length > 0) await this.#score(rows)
+      else if (this.#failed.length > 0) await this.#pause()
+      else return
+    }
+  }
+
+  /** A run has at least one result, so that the next run has less to do. */
+  #isOver(): boolean {
+    return this.#hasResult && this.#options.isTimeUp()
+  }
+
+  /** Takes the rows of the next request; none when all are taken. */
+  #take(): readonly IndexedRow[] {
+    const start = this.#next
+    const count = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
+    const rows = this.#rows.slice(start, start + count)
+    const firstOther = rows.findIndex(({ json }) => !this.#form.canShareRequest(json))
+    const taken = firstOther < 0 ? rows : rows.slice(0, Math.max(1, firstOther))
+    this.#next += taken.length
+    return taken
+  }
+
+  async #score(rows: readonly IndexedRow[]): Promise<void> {
+    const failure = await this.#try(rows)
+    if (failure === undefined) return
+    const [only, ...others] = rows
+    if (only && others.length === 0) return this.#failOrWait(only, failure, 1)
+    // Halves of a request that timed out may time out again. Alone, a row that never ends is found at once.
+    const count = failure.code === 'SCORING_TIMEOUT' ? 1 : Math.ceil(rows.length / 2)
+    for (let start = 0; start < rows.length && !this.#isOver(); start += count) {
+      await this.#score(rows.slice(start, start + count))
+    }
+  }
+
+  #takeDue(): FailedRow | undefined {
+    const now = performance.now()
+    const due = this.#failed.find(({ dueAt }) => dueAt <= now)
+    if (due) this.#failed = this.#failed.filter(each => each !== due)
+    return due
+  }
+
+  #pause(): Promise<void> {
+    const firstAt = Math.min(...this.#failed.map(({ dueAt }) => dueAt))
+    const ms = Math.max(1, firstAt - performance.now())
+    return delay(ms, undefined, { signal: this.#options.signal })
+  }
+
+  async #tryAgain({ row, tries }: FailedRow): Promise<void> {
+    const failure = await this.#try([row])
+    if (failure) this.#failOrWait(row, failure, tries + 1)
+  }
+
+  #failOrWait(row: IndexedRow, failure: RequestFailure, tries: number): void {
+    if (failure.isTemporary && tries <= this.#options.maxRetries) {
+      this.#failed.push({ row, failure, tries, dueAt: performance.now() + firstRetryMs * 2 ** (tries - 1) })
+    } else {
+      this.#setResult(row, { code: failure.code, message: failure.message })
+    }
+  }
+
+  #setResult({ index }: IndexedRow, result: RowResult): void {
+    this.results[index] = result
+    this.#hasResult = true
+  }
+
+  /** @returns the failure of the request; undefined when its rows have results */
+  async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
+    const { definition } = this.#options.service
+    const texts = rows.map(({ json }) => json)
+    const answer = await this.#ask(this.#form.encodeBody(texts))
+    const content = answerContent(answer, definition.response.encoding)
+    if (typeof content !== 'string') {
+      // Otherwise the next request would be as large, and a row that never ends would delay many others.
+      if (content.code === 'SCORING_TIMEOUT') this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
+      return content
+    }
+    const predictions = this.#form.splitPredictions(content, texts)
+    if (!predictions) return notSplittable
+    if (answer.kind !== 'failure') this.#options.size.adapt(rows.length, answer.timings.runMs)
+    for (const [at, row] of rows.entries()) this.#setResult(row, { prediction: predictions[at] as string })
+    return undefined
+  }
+
+  /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
+  async #ask(text: string): Promise<WholeResult> {
+    const { limits } = this.#options.service.definition
+    const details = this.#options.report.takesHeaders
+      ? { headers: [['content-type', 'application/json'] as const] }
+      : undefined
+    const { signal } = this.#options
+    for (;;) {
+      signal.throwIfAborted()
+      const body = new TextEncoder().encode(text)
+      if (body.byteLength > limits.maxBodyBytes) return asFailure(bodyTooLarge(limits.maxBodyBytes))
+      const request = { codec: 'azureml', body, contentType: 'application/json', details }
+      const answer = await this.#options.service.inferInBackground(request, () => signal.aborted).catch(asAnswer)
+      signal.throwIfAborted()
+      if (answer.kind !== 'failure') return answer
+      if (answer.code === 'SERVICE_UNAVAILABLE' || answer.code === 'SERVICE_STOPPING') {
+        throw new ScoringError(answer.code, answer.message)
+      }
+      if (answer.code !== 'QUEUE_FULL' && answer.code !== 'SERVICE_LOADING') return answer
+      const waitMs = answer.retryAfterSeconds === undefined ? busyMs : 1000 * answer.retryAfterSeconds
+      await delay(waitMs, undefined, { signal })
+    }
+  }
+}
+
+function asAnswer(failure: unknown): WholeResult {
+  if (!(failure instanceof ScoringError)) throw failure
+  return asFailure(failure)
+}

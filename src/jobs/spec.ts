@@ -1,0 +1,51 @@
+import type { JobFolder } from './layout.ts'
+
+/** An id is also the name of a folder, see `layout.ts`. */
+export const jobIdPattern = /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,126}[A-Za-z0-9]$|^[A-Za-z0-9]$/
+
+export const inputFormats = ['jsonl', 'csv', 'json', 'parquet'] as const
+export type InputFormat = (typeof inputFormats)[number]
+
+export const outputFormats = ['jsonl', 'csv'] as const
+export type OutputFormat = (typeof outputFormats)[number]
+
+/** A job as it was submitted; it never changes. The input is pinned by version, the model by digest. Stored as `spec.json`. */
+export interface JobSpec {
+  readonly jobId: string
+  /** The folder of its blobs. */
+  readonly folder: JobFolder
+  readonly service: string
+  /** SHA-256 of the submission in a canonical spelling. The same id with another fingerprint is a conflict. */
+  readonly fingerprint: string
+  /** Digest of the model files, entry script and service.json. */
+  readonly modelDigest: string
+  readonly input: {
+    /** Reference to the input. Inline rows are in a blob of the job; the query of a URL is in `input-signature`. */
+    readonly place: { readonly blob: string } | { readonly url: string }
+    readonly etag: string
+    readonly bytes: number
+    readonly format: InputFormat
+    readonly isGzip: boolean
+    readonly header?: boolean
+    readonly columns?: readonly string[]
+  }
+  /** `<container>/<path>` */
+  readonly output: { readonly blob: string; readonly format: OutputFormat }
+  readonly miniBatchSize: number
+  readonly errorThreshold: number
+  readonly maxRetries: number
+  /** ISO 8601 */
+  readonly createdAt: string
+  /** Id of the queue message; absent for a job that came over HTTP. */
+  readonly messageId?: string
+}
+
+/** Whether the text of each chunk is stored apart, because the input cannot be read in ranges. */
+export function isCopied({ format, isGzip }: JobSpec['input']): boolean {
+  return isGzip || format === 'parquet'
+}
+
+/** The input's blob or URL, for messages. It has no signature. */
+export function inputName({ place }: JobSpec['input']): string {
+  return 'blob' in place ? place.blob : place.url
+}

@@ -1,0 +1,21 @@
+import type { Clock } from '../clock.ts'
+import type { BlobStore } from './blob-store.ts'
+import type { JobCache } from './job-cache.ts'
+import type { JobLimits } from './limits.ts'
+import type { MessageQueues } from './message-queues.ts'
+import type { RowScorer } from './row-scorer.ts'
+
+/** The dependencies of every step. */
+export interface JobTools {
+  readonly store: BlobStore
+  readonly queues: MessageQueues
+  readonly scorer: RowScorer
+  readonly clock: Clock
+  readonly limits: JobLimits
+  /** One for the process. */
+  readonly cache: JobCache
+  /** Aborted when the app stops. Other instances then continue the chunks of this one. */
+  readonly stopping: AbortSignal
+  /** Writes one line for the operator. */
+  log(line: string): void
+}

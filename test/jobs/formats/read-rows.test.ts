@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { readRows } from '../../../src/jobs/formats/read-rows.ts'
+import { defaultPlanLimits } from '../../../src/jobs/plan/plan-chunks.ts'
+import type { TensorInfo } from '../../../src/models/session/model-session.ts'
+import type { Dtype } from '../../../src/tensor/dtype.ts'
+import type { DeclaredShape } from '../../../src/tensor/shape.ts'
+import { type Bytes, plan, read, readerOf, rowsOf, type Tried } from '../inputs.ts'
+
+const input = (name: string, dtype: Dtype, shape: DeclaredShape): TensorInfo => ({ name, dtype, shape })
+const lines = (content: Bytes, tried: Partial<Tried> = {}) => read(content, { format: 'jsonl', ...tried })
+const table = (content: Bytes, ...inputs: TensorInfo[]) => read(content, { format: 'csv', inputs })
+const first = async (content: Bytes, tried: Tried) =>
+  (await rowsOf(content, tried, (await plan(content, tried)).chunks))[0]
+
+describe('readRows of JSON', () => {
+  it('keeps the text of a row, so that 2^60 and 1.0 do not change', async () => {
+    const rows = ['1152921504606846977', '[1.0, 1e2]', '{"__proto__": {"x": 1}, "a": 1, "a": 2}', '"\\ud83d\\u0000"']
+    assert.deepEqual(await lines(rows.join('\n')), rows)
+    assert.equal(({} as { x?: number }).x, undefined)
+  })
+
+  it('requires exactly one JSON value per row', async () => {
+    const none = [
+      '1],[2',
+      '1,2',
+      '1 2',
+      'NaN,1',
+      '+Infinity',
+      "{'a':1}",
+      '{"a":1}}',
+      '\u00a01',
+      '01',
+      '\ufeff1',
+      '[1,]',
+    ]
+    assert.deepEqual(await lines(`0\n${none.join('\n')}`), ['0', ...none.map(() => 'ROW_NOT_JSON')])
+  })
+
+  it('says where a row is not JSON, without quoting its values', async () => {
+    assert.deepEqual(await first('{"secret": 1, }', { format: 'jsonl' }), {
+      code: 'ROW_NOT_JSON',
+      message: 'the row is not JSON: unexpected character at line 1, column 15',
+    })
+  })
+
+  it('limits the depth of a row', async () => {
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+    assert.deepEqual(await lines(`${nested(990)}\n${nested(991)}\n${'['.repeat(200_000)}\n"${'['.repeat(2000)}"`), [
+      nested(990),
+      'ROW_NOT_JSON',
+      'ROW_NOT_JSON',
+      `"${'['.repeat(2000)}"`,
+    ])
+  })
+
+  it('makes an error row of bytes that are not UTF-8, in each format', async () => {
+    const broken = (text: string) => Buffer.from(text, 'latin1')
+    assert.deepEqual(await lines(broken('1\n"\xff"\n3')), ['1', 'ROW_NOT_UTF8', '3'])
+    assert.deepEqual(await read(broken('[1,"\xe9",3]'), { format: 'json' }), ['1', 'ROW_NOT_UTF8', '3'])
+    assert.deepEqual(await table(broken('a\n1\n\xe9\n3'), input('x', 'float32', ['n', 1])), [
+      '[1]',
+      'ROW_NOT_UTF8',
+      '[3]',
+    ])
+    assert.deepEqual(await read(broken('\xe9\n1'), { format: 'csv' }).catch(error => error.code), 'INPUT_NOT_UTF8')
+  })
+
+  it('makes an error row of a row that is too large', async () => {
+    const huge = `"${'x'.repeat(1_000_000)}"`
+    for (const [content, format] of [
+      [`1\n${huge}\n3`, 'jsonl'],
+      [`[1,${huge},3]`, 'json'],
+      [`a\n1\n${huge}\n3`, 'csv'],
+    ] as const) {
+      const tried = { format, maxRowBytes: 100_000, maxChunkBytes: 200_000 }
+      const rows = await read(content, tried)
+      assert.deepEqual(
+        rows.map(row => row.replace(/^\{"a":(.)\}$/, '$1')),
+        ['1', 'ROW_TOO_LARGE', '3'],
+      )
+      assert.match(
+        JSON.stringify((await rowsOf(content, tried, (await plan(content, tried)).chunks))[1]),
+        /100000 bytes/,
+      )
+    }
+  })
+
+  it('throws when the bytes are not those that were planned', async () => {
+    const options = { format: 'jsonl', inputs: undefined, ...defaultPlanLimits } as const
+    await assert.rejects(
+      readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options),
+      /chunk 7 has 2 rows; 3 were planned/,
+    )
+  })
+})
+
+describe('readRows of missing values', () => {
+  // pandas 2.3, read_csv: default na_values, and what its parser of floats takes for infinities.
+  const missing =
+    ',#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null'.split(',')
+  const infinities = {
+    inf: 'Infinity',
+    '-inf': '-Infinity',
+    '+Inf': 'Infinity',
+    Infinity: 'Infinity',
+    '-INFINITY': '-Infinity',
+  }
+  const inputs = [input('x', 'float32', ['n', 2])]
+
+  it("reads pandas' missing values as NaN, and infinities, for floats", async () => {
+    for (const cell of missing) assert.deepEqual(await table(`a,b\n1,"${cell}"\n`, ...inputs), ['[1,NaN]'], cell)
+    for (const [cell, word] of Object.entries(infinities)) {
+      assert.deepEqual(await table(`a,b\n${cell},1\n`, ...inputs), [`[${word},1]`])
+    }
+    assert.deepEqual(await lines('[NaN, null]\n{"a": -Infinity}\n'), ['[NaN, null]', '{"a": -Infinity}'])
+  })
+
+  it('makes an error row of missing integers and booleans, and keeps texts', async () => {
+    for (const [dtype, kind, code] of [
+      ['int64', 'a number (int64)', 'ROW_NOT_A_NUMBER'],
+      ['bool', 'true or false', 'ROW_NOT_A_BOOL'],
+    ] as const) {
+      const one = { format: 'csv', inputs: [input('x', dtype, ['n', 2])] } as const
+      const why = `it must be ${kind}; only floating-point values can be missing`
+      assert.deepEqual(await first('age,b\n,1\n', one), { code, message: `column "age" is empty; ${why}` })
+      assert.deepEqual(await first('age,b\nNA,1\n', one), { code, message: `column "age" has a missing value; ${why}` })
+    }
+    assert.deepEqual(await table('a,b\n,NA\n', input('x', 'string', ['n', 2])), ['["","NA"]'])
+  })
+
+  it('makes an error row of every missing value when missing is "error"', async () => {
+    const strict = { format: 'csv', inputs, missing: 'error' } as const
+    for (const cell of [...missing, ...Object.keys(infinities)]) {
+      assert.deepEqual(await read(`a,b\n1,"${cell}"\n`, strict), ['ROW_NOT_A_NUMBER'], cell)
+    }
+    const { message } = (await first('a,b\n,1\n', strict)) as { message: string }
+    assert.match(message, /^column "a" is empty; .*\("missing": "error"\)$/)
+    assert.deepEqual(await lines('NaN\n[1]\n', { missing: 'error' }), ['ROW_NOT_JSON', '[1]'])
+  })
+})
+
+describe('readRows of JSON for a service that takes tensors', () => {
+  it('explains that a line is one row when it is the body of a request', async () => {
+    const tried = { format: 'jsonl', inputs: [input('x', 'float32', ['n', 2])] } as const
+    for (const body of ['{"data": [[1, 2]]}', '{"input_data": [[1, 2]]}', '{"Inputs": {"data": [[1, 2]]}}']) {
+      const { code, message } = (await first(body, tried)) as { code: string; message: string }
+      assert.equal(code, 'ROW_IS_A_BODY')
+      assert.match(message, /a row is the list of its values, or an object of them by name$/)
+    }
+    assert.deepEqual(await read('{"data": [1, 2]}', { ...tried, inputs: [input('data', 'float32', ['n', 2])] }), [
+      '{"data": [1, 2]}',
+    ])
+    assert.deepEqual(await lines('{"data": [[1, 2]]}'), ['{"data": [[1, 2]]}'], 'a script may take it')
+  })
+})
+
+describe('readRows of CSV by inputs', () => {
+  it('makes a list in the order of the columns for one input', async () => {
+    assert.deepEqual(await table('b,a\n1,2\n', input('x', 'float32', ['n', 2])), ['[1,2]'])
+    assert.deepEqual(await table('b,a\n1,2\n', input('x', 'float32', [-1, 'features'])), ['[1,2]'])
+    assert.deepEqual(await table('a\n1\n', input('x', 'float32', ['n', 1])), ['[1]'])
+    assert.deepEqual(await table('a\n1\n', input('x', 'float32', ['n'])), ['1'])
+    assert.deepEqual(await table('a,b,c,d\n1,2,3,4\n', input('x', 'float32', ['n', 1, 2, 2])), ['[[[1,2],[3,4]]]'])
+    assert.deepEqual(await table('a,b,c,d\n1,2,3,4\n', input('x', 'float32', ['n', 'pairs', 2])), ['[[1,2],[3,4]]'])
+  })
+
+  it('makes an object by input for several inputs, and ignores other columns', async () => {
+    const inputs = [
+      input('age', 'int64', ['n', 1]),
+      input('sex', 'string', ['n']),
+      input('v', 'float32', ['n', 2]),
+      input('__proto__', 'bool', ['n', 1]),
+    ]
+    assert.deepEqual(await table('id,v[0],sex,v[1],__proto__,age\n7,1.5,f,2.5,TRUE,50\n', ...inputs), [
+      '{"age":[50],"sex":"f","v":[1.5,2.5],"__proto__":[true]}',
+    ])
+  })
+
+  it('makes an object of all columns when no input is declared', async () => {
+    assert.deepEqual(await table('n,t,z,e\n1e5,yes,007,\n -2 ,true,+3,nan\n'), [
+      '{"n":1e5,"t":"yes","z":"007","e":""}',
+      '{"n":-2,"t":"true","z":"+3","e":"nan"}',
+    ])
+  })
+
+  it('refuses columns that fit no row of the service', async () => {
+    const unfit: [string, TensorInfo[], RegExp][] = [
+      [
+        'a,b,c',
+        [input('x', 'float32', ['n', 2])],
+        /3 column\(s\) fill the input "x" of shape \[n, 2\], which takes 2; "columns" in/,
+      ],
+      ['a,b', [input('x', 'float32', ['n'])], /2 column\(s\)/],
+      ['a,b,c', [input('x', 'float32', ['n', 'k', 2])], /a multiple of 2;/],
+      ['a,b', [input('x', 'float32', ['n', 'h', 'w'])], /rows as JSON;/],
+      ['a,c', [input('a', 'float32', ['n']), input('b', 'float32', ['n'])], /"b"/],
+      ['a,b,b', [input('a', 'float32', ['n']), input('b', 'float32', ['n'])], /two columns are named "b"/],
+      ['a,b', [input('a', 'float32', ['n']), input('b', 'float32', ['n', 2])], /takes 2;/],
+      ['a,a', [], /two columns are named "a"/],
+    ]
+    for (const [header, inputs, message] of unfit) {
+      await assert.rejects(table(`${header}\n`, ...inputs), { code: 'INPUT_COLUMNS_UNFIT', message }, header)
+    }
+  })
+
+  it('reads common spellings of numbers, and keeps their digits', async () => {
+    const cells = {
+      '1': '1',
+      '-0': '-0',
+      '1152921504606846977': '1152921504606846977',
+      '0.10': '0.10',
+      '1E+05': '1E+05',
+      '  2 ': '2',
+      '.5': '0.5',
+      '-.5e-3': '-0.5e-3',
+      '1.': '1',
+      '1.e5': '1e5',
+      '+3': '3',
+      '007': '7',
+      '-00.250': '-0.250',
+      '+0': '0',
+    }
+    for (const [cell, json] of Object.entries(cells)) {
+      assert.deepEqual(await table(`a\n"${cell}"\n`, input('x', 'float64', ['n'])), [json], cell)
+      assert.equal(Number(json), Number(cell))
+    }
+  })
+
+  it('names the column of a cell that is not a number', async () => {
+    for (const cell of [
+      '.',
+      '+',
+      'e5',
+      '1e',
+      '1,5',
+      '1 2',
+      '0x10',
+      'infinite',
+      'nanx',
+      '1_000',
+      '١',
+      'secret',
+      '--1',
+    ]) {
+      const row = await first(`id,age\n0,"${cell}"\n`, {
+        format: 'csv',
+        inputs: [input('x', 'float32', ['n', 2])],
+      })
+      assert.deepEqual(
+        row,
+        { code: 'ROW_NOT_A_NUMBER', message: 'column "age" has another value; it must be a number (float32)' },
+        JSON.stringify(cell),
+      )
+    }
+  })
+
+  it('reads true and false as bool, and any text as string', async () => {
+    const flags = 'a\ntrue\nFalse\n 1\n0\nyes\n'
+    assert.deepEqual(await table(flags, input('x', 'bool', ['n'])), [
+      'true',
+      'false',
+      'true',
+      'false',
+      'ROW_NOT_A_BOOL',
+    ])
+    assert.deepEqual(await table('a,b\n 1,""\n', input('x', 'string', ['n', 2])), ['[" 1",""]'])
+  })
+
+  it('takes linear time for long rows of spaces or zeros', { timeout: 20_000 }, async () => {
+    const blanks = ' '.repeat(2 ** 20)
+    assert.deepEqual(await read(`\t[1,${blanks}2] \r\n`, { format: 'jsonl' }), [`[1,${blanks}2]`])
+    const zeros = '0'.repeat(2 ** 20)
+    assert.deepEqual(await table(`a,b\n${zeros}x,1\n${zeros}7,1\n`, input('x', 'float64', ['n', 2])), [
+      'ROW_NOT_A_NUMBER',
+      '[7,1]',
+    ])
+  })
+})

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import {
+  activeBlob,
+  chunkResultBlob,
+  finalCountsBlob,
+  oldJobFolder,
+  signatureBlob,
+  specBlob,
+  stateBlob,
+} from '../../../src/jobs/layout.ts'
+import type { JobLimits } from '../../../src/jobs/limits.ts'
+import { changeState } from '../../../src/jobs/records.ts'
+import { folder, JobBench, job, outputReference } from '../job-bench.ts'
+
+const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
+const lines = (count: number) =>
+  Array.from({ length: count }, (_, row) => `{"index": ${row}, "prediction": [${row}]}\n`).join('')
+
+/** All is scored, and the message `finish` is on its way. */
+async function scoredBench(count: number, limits?: Partial<JobLimits>): Promise<JobBench> {
+  const bench = new JobBench(limits)
+  await bench.createJob(rows(count))
+  await bench.queues.send('split', job)
+  while (bench.messages('finish').length === 0) {
+    const [split, chunk] = [bench.take('split'), bench.take('chunk')]
+    if (split) await bench.steps.split(split)
+    if (chunk) await bench.steps.chunk(chunk, 1)
+    if (!split && !chunk) await bench.clock.advance(1000)
+  }
+  return bench
+}
+
+describe('finishJob', () => {
+  it('completes jobs of version 0.1.0, whose ids did not belong to services', async () => {
+    const bench = new JobBench()
+    const { folder: _, ...spec } = await bench.createJob(rows(9))
+    for (const name of bench.store.names().filter(each => each.startsWith('jobs/'))) {
+      await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
+    }
+    const old = oldJobFolder(job.jobId)
+    await bench.store.create(activeBlob(old), '', { service: job.service })
+    await bench.store.create(specBlob(old), JSON.stringify(spec))
+    await bench.steps.sweep()
+    await bench.clock.advance(90_000)
+    await bench.steps.sweep()
+    assert.deepEqual(bench.messages('split'), [{ jobId: job.jobId }])
+    await bench.deliverAll()
+    assert.equal(bench.output, lines(9))
+    assert.equal((JSON.parse(bench.store.text(stateBlob(old)) ?? '') as { status: string }).status, 'Completed')
+    assert.equal(bench.store.text(activeBlob(old)), undefined)
+  })
+
+  it('commits the output in order, counts its rows, and removes the active entry', async () => {
+    const bench = await scoredBench(7)
+    await bench.store.create(signatureBlob(folder), '?sig=secret')
+    await bench.steps.finish(job)
+    assert.equal(bench.output, lines(7))
+    const counts = { rows: 7, succeeded: 7, failed: 0, chunks: 4 }
+    assert.deepEqual(bench.state.progress, { ...counts, chunksDone: 4, percent: 100 })
+    assert.equal(bench.state.status, 'Completed')
+    const result = JSON.parse(bench.store.text(finalCountsBlob(folder)) ?? '') as object
+    assert.deepEqual(result, { ...result, ...counts, bytes: lines(7).length })
+    for (const reference of [activeBlob(folder), signatureBlob(folder)])
+      assert.equal(bench.store.text(reference), undefined)
+  })
+
+  it('does nothing before all results exist, or after the job has ended', async () => {
+    const early = new JobBench()
+    await early.createJob(rows(7))
+    await early.steps.split(job)
+    await early.steps.finish(job)
+    assert.equal(early.state.status, 'Running')
+    const late = await scoredBench(7)
+    await late.steps.finish(job)
+    const { state } = late
+    await late.store.remove(outputReference) // its owner took it away
+    await late.steps.finish(job)
+    assert.deepEqual(late.state, state)
+    assert.equal(late.output, undefined)
+  })
+
+  it('uses the committed one of two different results for a chunk', async () => {
+    const bench = new JobBench()
+    await bench.createJob(rows(2))
+    await bench.steps.split(job)
+    let calls = 0
+    bench.answer = () => ({ prediction: String(calls++) }) // as for a row that only one of them found to be the culprit
+    await Promise.all([bench.steps.chunk({ ...job, chunk: 0 }, 1), bench.restarted().chunk({ ...job, chunk: 0 }, 1)])
+    assert.equal(calls, 4)
+    await bench.deliverAll()
+    assert.equal(bench.output, bench.store.text(chunkResultBlob(folder, 0, 0)))
+    assert.equal(bench.state.status, 'Completed')
+  })
+
+  it('does not overwrite a foreign blob, or the output of an earlier job with its id', async () => {
+    const strange = await scoredBench(3)
+    strange.store.put(outputReference, 'precious')
+    await strange.steps.finish(job)
+    assert.equal(strange.output, 'precious')
+    assert.equal(strange.state.error?.code, 'OUTPUT_EXISTS')
+    const earlier = await scoredBench(3)
+    const metadata = { scoringjob: job.jobId, fingerprint: 'f00d', created: '2025-01-01T00:00:00.000Z' }
+    earlier.store.put(outputReference, 'of an earlier job', metadata)
+    await earlier.steps.finish(job)
+    assert.equal(earlier.output, 'of an earlier job')
+    assert.equal(earlier.state.status, 'Failed')
+  })
+
+  it('stages the results again when the blocks have expired', async () => {
+    const bench = await scoredBench(7, { joinedBytes: 100 })
+    bench.store.dropStagedBlocks(outputReference)
+    await bench.steps.finish(job)
+    assert.equal(bench.output, lines(7))
+    assert.equal(bench.state.status, 'Completed')
+  })
+
+  it('joins results when there are more than maxBlocks, a few in each run', async () => {
+    const bench = await scoredBench(40, { maxBlocks: 3, joinedBytes: 1, budgetMs: 0 })
+    let runs = 0
+    for (let message = bench.take('finish'); message; message = bench.take('finish'), runs++) {
+      await bench.steps.finish(message)
+    }
+    assert.equal(runs, 2) // of two blocks, as three would be too many with one that is left over
+    assert.equal(bench.output, lines(40))
+    assert.equal(bench.state.status, 'Completed')
+  })
+
+  it('joins again when the joined blocks have expired too', async () => {
+    const bench = await scoredBench(40, { maxBlocks: 3, joinedBytes: 1, budgetMs: 0 })
+    await bench.steps.finish(job)
+    await bench.steps.finish(job)
+    bench.store.dropStagedBlocks(outputReference)
+    await bench.deliverAll()
+    assert.equal(bench.output, lines(40))
+  })
+
+  it('fails a job whose results were removed', async () => {
+    const bench = await scoredBench(7)
+    await bench.store.remove({ container: 'jobs', path: `${folder}/out/0000000/0000001` })
+    await bench.steps.finish(job)
+    assert.equal(bench.state.error?.code, 'RESULTS_MISSING')
+    assert.equal(bench.output, undefined)
+  })
+
+  it('cancels a job with its progress, and keeps its results', async () => {
+    const bench = new JobBench()
+    await bench.createJob(rows(8))
+    await bench.steps.split(job)
+    await bench.steps.chunk({ ...job, chunk: 1 }, 1)
+    await changeState(bench.store, folder, { from: ['Running'], to: 'CancelRequested' })
+    await bench.steps.finish(job)
+    await bench.deliverAll()
+    assert.equal(bench.state.status, 'Canceled')
+    const counts = { rows: 8, succeeded: 2, failed: 0, chunks: 4, chunksDone: 1, percent: 25 }
+    assert.deepEqual(bench.state.progress, counts)
+    assert.equal(bench.output, undefined)
+    assert.ok(bench.store.text({ container: 'jobs', path: `${folder}/out/0000000/0000001` }))
+  })
+
+  it('refuses to cancel a finalizing job, and to finish a cancelled one', async () => {
+    const finalizing = await scoredBench(3)
+    await changeState(finalizing.store, folder, { from: ['Running'], to: 'Finalizing' })
+    const state = await changeState(finalizing.store, folder, {
+      from: ['NotStarted', 'Running'],
+      to: 'CancelRequested',
+    })
+    assert.equal(state?.status, 'Finalizing')
+    await finalizing.steps.finish(job)
+    assert.equal(finalizing.output, lines(3))
+    const cancelled = await scoredBench(3)
+    await changeState(cancelled.store, folder, { from: ['Running'], to: 'CancelRequested' })
+    await cancelled.steps.finish(job)
+    await cancelled.steps.finish(job)
+    assert.equal(cancelled.state.status, 'Canceled')
+    assert.equal(cancelled.output, undefined)
+  })
+
+  it('fails a job above its error threshold when the process that saw it died', async () => {
+    const bench = new JobBench()
+    await bench.createJob('"fails"\n1\n', { errorThreshold: 0 })
+    await bench.steps.split(job)
+    // Its result is committed; the look at the sum is what was not reached.
+    bench.store.hooks.after = ({ name, target }) => {
+      if (name === 'create' && target.includes('/out/')) bench.store.hooks.before = () => new Promise(() => {})
+    }
+    void bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    await bench.clock.advance(1)
+    bench.store.hooks.after = () => {}
+    bench.store.hooks.before = () => {}
+    await bench.clock.advance(200_000)
+    await bench.steps.sweep()
+    await bench.deliverAll()
+    assert.equal(bench.state.error?.code, 'ERROR_THRESHOLD_EXCEEDED')
+    assert.equal(bench.output, undefined)
+  })
+})

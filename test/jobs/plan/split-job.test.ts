@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { gzipSync } from 'node:zlib'
+import { describe, it } from 'vitest'
+import { planPartBlob } from '../../../src/jobs/layout.ts'
+import { folder, JobBench, job } from '../job-bench.ts'
+
+const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
+const lines = (count: number) =>
+  Array.from({ length: count }, (_, row) => `{"index": ${row}, "prediction": [${row}]}\n`).join('')
+
+describe('splitInput', () => {
+  it('plans chunks of miniBatchSize rows in parts, and completes the plan', async () => {
+    const bench = new JobBench()
+    await bench.createJob(rows(5))
+    await bench.steps.split(job)
+    const part = (number: number) =>
+      JSON.parse(bench.store.text(planPartBlob(folder, number)) ?? '') as { chunks: object[] }
+    assert.deepEqual(part(0).chunks, [
+      { chunk: 0, firstRow: 0, rowCount: 2, start: 0, end: 3 },
+      { chunk: 1, firstRow: 2, rowCount: 2, start: 4, end: 7 },
+    ])
+    const head = await bench.store.head(planPartBlob(folder, 1))
+    assert.deepEqual(head?.metadata, { chunks: '1', rows: '1', offset: '9', last: 'true' })
+    assert.equal(bench.state.status, 'Running')
+  })
+
+  it('writes the same plan in one run as in many, wherever the previous one died', async () => {
+    const [inOneGo, inMany] = [new JobBench(), new JobBench({ budgetMs: 0 })]
+    for (const bench of [inOneGo, inMany]) await bench.createJob(rows(13))
+    await inOneGo.steps.split(job)
+    // After each part it sends itself on; here twice each time.
+    for (let run = 0; run < 4; run++) await Promise.all([inMany.steps.split(job), inMany.restarted().split(job)])
+    const planOf = ({ store }: JobBench) => [0, 1, 2, 3].map(part => store.text(planPartBlob(folder, part)))
+    assert.deepEqual(planOf(inMany), planOf(inOneGo))
+    assert.equal(inMany.store.text(planPartBlob(folder, 4)), undefined)
+  })
+
+  it('sends messages for the first window of chunks, and none beyond the plan', async () => {
+    const [large, small] = [
+      new JobBench({ window: 4, chunksPerPart: 4 }),
+      new JobBench({ window: 4, chunksPerPart: 4 }),
+    ]
+    await large.createJob(rows(100))
+    await small.createJob(rows(3))
+    for (const { steps } of [large, small]) await steps.split(job)
+    assert.deepEqual(
+      large.messages('chunk').map(({ chunk }) => chunk),
+      [0, 1, 2, 3],
+    )
+    assert.deepEqual(
+      small.messages('chunk').map(({ chunk }) => chunk),
+      [0, 1],
+    )
+  })
+
+  it('completes a job without rows with an empty output, or a CSV header', async () => {
+    const [empty, headerOnly] = [new JobBench(), new JobBench()]
+    await empty.runJob('')
+    await headerOnly.runJob('a,b\n', { format: 'csv', outputFormat: 'csv' })
+    assert.equal(empty.state.status, 'Completed')
+    assert.equal(empty.output, '')
+    assert.equal(headerOnly.output, 'index,prediction,error_code,error_message\n')
+    assert.deepEqual(headerOnly.state.progress, {
+      rows: 0,
+      succeeded: 0,
+      failed: 0,
+      chunks: 0,
+      chunksDone: 0,
+      percent: 100,
+    })
+  })
+
+  it('stores the text of each chunk of a compressed input', async () => {
+    const bench = new JobBench({ budgetMs: 0 })
+    await bench.runJob(gzipSync(rows(9)), { isGzip: true })
+    assert.equal(bench.output, lines(9))
+    assert.equal(bench.store.text({ container: 'jobs', path: `${folder}/in/0000001/0000003` }), '6\n7')
+  })
+
+  it('fails a job whose text exceeds maxInputBytes, compressed or not', async () => {
+    const limit = { maxInputBytes: 2 ** 20 }
+    const text = rows(200_000) // 1.3 MB, which pack to a fraction
+    for (const isGzip of [false, true]) {
+      const bench = new JobBench(limit)
+      await bench.createJob(isGzip ? gzipSync(text) : text, { isGzip, miniBatchSize: 100_000 })
+      await bench.steps.split(job)
+      assert.deepEqual([bench.state.status, bench.state.error?.code], ['Failed', 'INPUT_TOO_LARGE'])
+      assert.match(bench.state.error?.message ?? '', /1048576 bytes \(SCORING_JOB_MAX_INPUT_BYTES\)/)
+    }
+  })
+
+  it('fails a job whose input is truncated, changed or gone, and says which', async () => {
+    const cutOff = new JobBench()
+    await cutOff.runJob(gzipSync(rows(9)).subarray(0, 24), { isGzip: true })
+    assert.equal(cutOff.state.error?.code, 'INPUT_TRUNCATED')
+
+    const changed = new JobBench()
+    await changed.createJob(rows(9))
+    changed.store.put({ container: 'input', path: 'rows' }, rows(8))
+    await changed.steps.split(job)
+    assert.equal(changed.state.status, 'Failed')
+    assert.equal(changed.state.error?.code, 'INPUT_CHANGED')
+    assert.match(changed.state.error?.message ?? '', /input\/rows/)
+
+    const gone = new JobBench()
+    await gone.createJob(rows(9))
+    await gone.store.remove({ container: 'input', path: 'rows' })
+    await gone.steps.split(job)
+    assert.equal(gone.state.error?.code, 'INPUT_MISSING')
+  })
+})

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { ScoringError } from '../../../src/errors.ts'
+import { chunkResultBlob, stateBlob } from '../../../src/jobs/layout.ts'
+import { changeState } from '../../../src/jobs/records.ts'
+import { settle } from '../../support/virtual-clock.ts'
+import { folder, JobBench, job } from '../job-bench.ts'
+
+const rows = (count: number) => Array.from({ length: count }, (_, row) => `${row}\n`).join('')
+
+async function splitBench(input: string, change?: Parameters<JobBench['createJob']>[1]): Promise<JobBench> {
+  const bench = new JobBench()
+  await bench.createJob(input, change)
+  await bench.steps.split(job)
+  return bench
+}
+
+describe('scoreChunk', () => {
+  it('commits the results of its rows with their counts, and enqueues the chunk a window later', async () => {
+    const bench = await splitBench('0\n"fails"\n2\n3\n4\n{oops\n')
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    const reference = chunkResultBlob(folder, 0, 0)
+    assert.equal(
+      bench.store.text(reference),
+      '{"index": 0, "prediction": [0]}\n{"index": 1, "error": {"code": "MODEL_RUN_FAILED", "message": "no"}}\n',
+    )
+    const { rows, failed, first } = (await bench.store.head(reference))?.metadata ?? {}
+    assert.deepEqual({ rows, failed, first }, { rows: '2', failed: '1', first: '0' })
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2 }])
+  })
+
+  it('ignores a duplicate, and completes what a redelivered message may have left undone', async () => {
+    const bench = await splitBench(rows(10))
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 2 })
+    const calls = bench.scored.length
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.messages('chunk'), [])
+    await bench.steps.chunk({ ...job, chunk: 0 }, 2)
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 2 })
+    assert.equal(bench.scored.length, calls)
+    await bench.steps.chunk({ ...job, chunk: 2 }, 1)
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 4 })
+    await bench.steps.chunk({ ...job, chunk: 0 }, 3)
+    assert.deepEqual(bench.messages('chunk'), [])
+  })
+
+  it('waits for the plan while it grows, and drops a chunk beyond its end', async () => {
+    const bench = new JobBench({ budgetMs: 0 })
+    await bench.createJob(rows(7))
+    await bench.steps.split(job) // one part: chunks 0 and 1
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ ...job, chunk: 3 }, 1)
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 3 }])
+    assert.equal(bench.take('chunk'), undefined, 'not at once')
+    await bench.clock.advance(2000)
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 3 })
+    await bench.steps.split(job)
+    await bench.steps.split(job)
+    await bench.steps.chunk({ ...job, chunk: 4 }, 1)
+    assert.deepEqual(bench.messages('chunk'), [])
+  })
+
+  it('fails the job when the model has changed, or the service no longer exists', async () => {
+    const changed = await splitBench(rows(2))
+    changed.digest = 'another'
+    await changed.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.equal(changed.state.error?.code, 'MODEL_CHANGED')
+    const unknown = await splitBench(rows(2))
+    unknown.answer = () => {
+      throw new ScoringError('SERVICE_UNKNOWN', 'no such service')
+    }
+    await unknown.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.equal(unknown.state.error?.code, 'SERVICE_UNKNOWN')
+    assert.deepEqual(unknown.scored, [['0', '1']])
+  })
+
+  it('throws, so that the queue retries, when this instance cannot score', async () => {
+    const bench = await splitBench(rows(2))
+    bench.answer = () => {
+      throw new ScoringError('SERVICE_STOPPING', 'stopping')
+    }
+    await assert.rejects(bench.steps.chunk({ ...job, chunk: 0 }, 1), /stopping/)
+    assert.equal(bench.state.status, 'Running')
+  })
+
+  it('continues in several runs when one would take too long, and scores no row twice', async () => {
+    for (const isRevival of [false, true]) {
+      const bench = new JobBench({ chunkBudgetMs: 0 }) // enough for one row
+      await bench.createJob('0\n"fails"\n{oops\n3\n4\n', { miniBatchSize: 5 })
+      await bench.steps.split(job)
+      if (isRevival) while (bench.take('chunk'));
+      if (isRevival) await bench.queues.send('chunk', { ...job, chunk: 0, isRevival })
+      await bench.deliverAll()
+      assert.equal(bench.state.status, 'Completed')
+      assert.deepEqual(
+        bench.scored.map(([first, ...others]) => [first, others.length]),
+        [
+          ['0', 4],
+          ['"fails"', 3],
+          ['ROW_NOT_JSON', 2],
+          ['3', 1],
+          ['4', 0],
+        ],
+      )
+      const kept = bench.store.names().filter(name => name.includes('/lines-'))
+      const all = isRevival ? ['lines-0-5'] : []
+      assert.deepEqual(
+        kept.map(name => name.split('/').at(-1)).sort(),
+        [...['lines-0-1', 'lines-1-2', 'lines-2-3', 'lines-3-4'], ...all].sort(),
+      )
+      const indexes = bench.output?.match(/"index": \d/g)?.map(index => Number(index.at(-1)))
+      assert.deepEqual(indexes, [0, 1, 2, 3, 4])
+    }
+  })
+
+  it('fails the job when more rows have failed than errorThreshold, and not before', async () => {
+    const bench = await splitBench('"fails"\n1\n"fails"\n"fails"\n', { errorThreshold: 1 })
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.equal(bench.state.status, 'Running')
+    await bench.steps.chunk({ ...job, chunk: 1 }, 1)
+    assert.equal(bench.state.status, 'Failed')
+    assert.deepEqual(bench.state.error, {
+      code: 'ERROR_THRESHOLD_EXCEEDED',
+      message: '3 rows have failed; errorThreshold is 1',
+    })
+    assert.equal(bench.state.progress?.failed, 3)
+  })
+
+  it('stops within seconds when the job is cancelled', async () => {
+    const bench = await splitBench(rows(2))
+    let answer = (_: { prediction: string }) => {}
+    bench.answer = () => new Promise(resolve => (answer = resolve))
+    const done = bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    await settle()
+    await changeState(bench.store, folder, { from: ['Running'], to: 'CancelRequested' })
+    await bench.clock.advance(3000)
+    answer({ prediction: '0' })
+    await done
+    assert.equal(bench.store.text(chunkResultBlob(folder, 0, 0)), undefined)
+    assert.equal(bench.clock.timerCount, 0)
+  })
+
+  it('scores the job that has the id now, not a removed one', async () => {
+    const bench = await splitBench('"old"\n')
+    await bench.deliverAll()
+    const names = bench.store.names().filter(name => name.startsWith('jobs/'))
+    for (const name of names) await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
+    await bench.createJob('"new"\n', { createdAt: '2026-01-02T00:00:00.000Z' })
+    await bench.steps.split(job)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.scored, [['"old"'], ['"new"']])
+  })
+
+  it('logs and drops a message of a removed job, or of another program', async () => {
+    const bench = await splitBench(rows(2))
+    for (const name of bench.store.names().filter(name => name.startsWith('jobs/'))) {
+      await bench.store.remove({ container: 'jobs', path: name.slice('jobs/'.length) })
+    }
+    for (const { chunk } of [{ chunk: 0 }, { chunk: 1 }]) await bench.steps.chunk({ ...job, chunk }, 1)
+    await bench.steps.split(job)
+    await bench.steps.finish(job)
+    await bench.steps.chunk('not JSON', 1)
+    await bench.steps.chunk({ jobId: '../other', chunk: 0 }, 1)
+    assert.equal(bench.log.length, 6)
+    assert.equal(bench.store.text(stateBlob(folder)), undefined)
+    assert.equal(bench.scored.length, 0)
+  })
+})
