@@ -246,23 +246,22 @@ export class ServiceScheduler {
 
   /** Estimates how long a request that is queued now will wait for a worker, in milliseconds, from the dispatches of the past. */
   #expectedWaitMs(): number {
-    const now = this.#now()
     const { online } = this.#queue
-    let free = this.#pool.mayGrow() ? 1 : 0
-    let busy = 0
-    for (const worker of this.#pool.workers) {
-      const { kind } = worker.state
-      if (kind === 'idle' || kind === 'loading') free++
-      else if (kind === 'paused' || (kind === 'busy' && !worker.isStalled(now))) busy++
-    }
+    let free = 0
+    for (const { state } of this.#pool.workers) if (state.kind === 'idle' || state.kind === 'loading') free++
+    if (online.length >= free && this.#pool.mayGrow()) free++
     if (online.length < free) return 0
+    const now = this.#now()
     const isBatchable = this.#pool.isBatchable
     let ms = this.#cost.estimateMs(online.minDispatches, online.work, isBatchable)
+    let busy = 0
     for (const worker of this.#pool.workers) {
       const { state } = worker
+      if ((state.kind !== 'busy' && state.kind !== 'paused') || worker.isStalled(now)) continue
+      busy++
       // Requests of jobs are no measure of others, and a request that was resumed lets others run beside it.
-      if (state.kind !== 'busy' || state.isResumed || worker.isBackground || worker.isStalled(now)) continue
-      ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - state.since))
+      if (state.kind === 'busy' && !state.isResumed && !worker.isBackground)
+        ms += Math.max(0, this.#cost.estimateMs(1, worker.work, isBatchable) - (now - state.since))
     }
     return ms / Math.max(1, busy + free)
   }

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
+import { readWorkerMessage } from '../../../src/workers/transport/messages.ts'
+import { buffersToMove, packRequests, unpackRequests } from '../../../src/workers/transport/packed-dispatch.ts'
+import { report } from '../pool/fake-worker.ts'
+
+/** Three requests are running. */
+const expected = () => Uint8Array.of(1, 1, 1, 0)
+const results = {
+  type: 'results',
+  indexes: [2, 0],
+  results: { texts: ['"a"', undefined], others: [[1, { kind: 'failure', code: 'BODY_NOT_JSON', message: 'no' }]] },
+  isLast: false,
+  runs: [1, 1, 0.5],
+  bisected: 0,
+}
+const texts = { texts: ['"a"', '"b"'], others: [] }
+const response = { kind: 'response', status: 200, headers: [], body: new Uint8Array(1) }
+
+describe('readWorkerMessage', () => {
+  it.each([
+    ['that a service has loaded', { type: 'loaded', report }],
+    ['that loading failed', { type: 'load-failed', reason: 'no such file' }],
+    ['results', results],
+    ['results that yield a request', { ...results, isLast: true, yielded: [1] }],
+    ['a response', { ...results, results: { texts: ['"a"', undefined], others: [[1, response]] } }],
+  ])('reads %s', (_, message) => {
+    assert.equal(readWorkerMessage(message, expected()), message)
+  })
+
+  it('settles an index once', () => {
+    const open = expected()
+    readWorkerMessage(results, open)
+    assert.deepEqual([...open], [0, 1, 0, 0])
+    assert.equal(readWorkerMessage(results, open), undefined)
+  })
+
+  it.each([
+    ['nothing', undefined],
+    ['an unknown type', { type: 'answers' }],
+    ['a report without notes', { type: 'loaded', report: { ...report, notes: undefined } }],
+    ['a reason that is no text', { type: 'load-failed', reason: 7 }],
+    ['an index that was not dispatched', { ...results, indexes: [3, 0] }],
+    ['an index beyond all dispatches', { ...results, indexes: [1e9, 0] }],
+    ['an index that is no number', { ...results, indexes: ['2', 0] }],
+    ['an index twice', { ...results, indexes: [2, 2] }],
+    ['a result too few', { ...results, indexes: [2, 0, 1] }],
+    ['a text that is none', { ...results, results: { ...texts, texts: ['"a"', 7] } }],
+    ['a text and a result for one index', { ...results, results: { ...results.results, texts: ['"a"', '"b"'] } }],
+    ['neither text nor result', { ...results, results: { texts: ['"a"', undefined], others: [] } }],
+    [
+      'a result for an index that is not there',
+      { ...results, results: { texts: ['"a"', undefined], others: [[2, response]] } },
+    ],
+    [
+      'an unknown code',
+      {
+        ...results,
+        results: { texts: ['"a"', undefined], others: [[1, { kind: 'failure', code: 'TEAPOT', message: '' }]] },
+      },
+    ],
+    [
+      'a status that HTTP does not have',
+      { ...results, results: { texts: ['"a"', undefined], others: [[1, { ...response, status: 99 }]] } },
+    ],
+    ['a yielded request that has its result', { ...results, isLast: true, yielded: [0] }],
+    ['a yielded request before the dispatch is done', { ...results, yielded: [1] }],
+    ['a run of NaN milliseconds', { ...results, runs: [1, 1, Number.NaN] }],
+    ['a run without its time', { ...results, runs: [1, 1] }],
+  ])('refuses %s', (_, message) => {
+    assert.equal(readWorkerMessage(message, expected()), undefined)
+  })
+})
+
+describe('packRequests', () => {
+  const request: fc.Arbitrary<InferenceRequest> = fc.record({
+    codec: fc.constantFrom('azureml', 'tensors'),
+    body: fc.oneof(
+      { weight: 5, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+      { weight: 1, arbitrary: fc.constant(2 ** 20).map(size => new Uint8Array(size).fill(7)) }, // it is moved
+    ),
+    contentType: fc.constantFrom('application/json', undefined),
+    id: fc.constantFrom('a-1', 'b', undefined),
+    details: fc.constantFrom({ layout: { shape: '1,2' } }, undefined),
+    tensors: fc.constant(undefined),
+  })
+
+  it('gives back what crossed to the worker, whatever requests are in a dispatch', () => {
+    fc.assert(
+      fc.property(fc.array(request, { maxLength: 6 }), requests => {
+        const bodies = requests.map(({ body }) => Buffer.from(body))
+        const packed = packRequests(requests)
+        const unpacked = unpackRequests(structuredClone(packed, { transfer: buffersToMove(packed) }))
+        assert.ok(unpacked.every(({ body }, index) => bodies[index]?.equals(body)))
+        const others = (each: InferenceRequest) => ({ ...each, body: undefined })
+        assert.deepEqual(unpacked.map(others), requests.map(others))
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
