@@ -38,7 +38,7 @@ guardNativeCalls(
 )
 startRuntime()
 installImageDecoder(decodeImageWithSharp)
-guard.leave() // its owner took it for inside, as loading ONNX Runtime itself is no less delicate
+guard.leave() // the owner entered it for this thread, because loading ONNX Runtime is native code too
 
 const post: PostMessage = (message, transfer) => {
   if (message.type === 'results' && message.isLast) recordEnd(message.yielded)

@@ -20,7 +20,7 @@ const maxWaitShare = 0.9
 const maxRetryAfterSeconds = 30
 
 /** A request that is about to be queued. */
-export interface Admission {
+interface Admission {
   readonly queue: FifoQueue
   /** Of its body or tensors, as far as they are known. */
   readonly byteCount: number

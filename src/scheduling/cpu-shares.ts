@@ -1,5 +1,5 @@
 /** A scheduler, as it meets others that want the processors. */
-export interface CpuUser {
+interface CpuUser {
   /** Whether callers wait for what it would dispatch now, not only a batch job. */
   isUrgent(): boolean
   /** It is the scheduler's turn, if it calls `begin` at once. */

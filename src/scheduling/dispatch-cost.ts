@@ -1,5 +1,5 @@
 /** What one dispatch took. */
-export interface ObservedDispatch {
+interface ObservedDispatch {
   readonly requestCount: number
   /** Of all requests, as `estimateWork` counts it. */
   readonly work: number

@@ -147,7 +147,7 @@ const maxDispatchBytes = 32 * 2 ** 20
 const maxHoldBackMs = 1000
 
 /** The worker that requests are taken for, and what is known of the service. */
-export interface WorkerCapacity {
+interface WorkerCapacity {
   /** Idle workers: each gets its part of the queue. */
   readonly idleCount: number
   /** Most requests that the worker can take. */

@@ -30,7 +30,7 @@ export class WorkerHandle {
   readonly #options: WorkerHandleOptions
   readonly #thread: WorkerThread
   #cpu: CpuSlice | undefined
-  /** What the thread had computed when it got its dispatch; undefined: nobody else wants the processors. */
+  /** What the thread had computed when it got its dispatch; undefined: the processors are not shared. */
   #computedBeforeMs: number | undefined
   /** Requests by their index in the dispatch, or in what was yielded; undefined: answered or given up. */
   #requests: (QueuedRequest | undefined)[] = []

@@ -44,7 +44,7 @@ export interface WorkerActivity {
 }
 
 /** Workers that a dispatch can go to. */
-export interface FreeWorkers {
+interface FreeWorkers {
   readonly idle: WorkerHandle | undefined
   readonly idleCount: number
   /** A worker that holds requests which it yielded. */
@@ -183,7 +183,7 @@ export class WorkerPool {
     return this.workers.size - Math.min(stuck, maxStuckWorkers) < this.#options.maxThreads
   }
 
-  /** Tells a worker's state of an event, and does what that asks for. */
+  /** Applies an event to a worker, and runs the actions that follow. */
   apply(worker: WorkerHandle, event: LifeEvent): void {
     const actions = worker.transition(event)
     if (worker.state.kind === 'ended') this.workers.delete(worker)
@@ -332,7 +332,7 @@ export class WorkerPool {
 function describeEnd({ runningNames }: WorkerHandle, { cause, detail, endedAt }: Crash, now: number): string {
   const lateMs = endedAt === undefined ? 0 : now - endedAt
   const late = lateMs < warnAfterMs ? '' : `, ${Math.round(lateMs / 1000)} s after it was given up`
-  return `a scoring thread ended (${cause}: ${detail})${late}; a new one takes its place${listNames(runningNames)}`
+  return `a scoring thread ended (${cause}: ${detail})${late}; a new one replaces it${listNames(runningNames)}`
 }
 
 /** The requests that a thread was running, one of which has probably ended it. */

@@ -16,7 +16,7 @@ export type WorkerState =
   | { readonly kind: 'ended' }
 
 /** Why we end a worker: what it runs exceeds a limit, there are too many workers, or the service stops. */
-export type EndReason = ExceededLimit | 'surplus' | 'stop'
+type EndReason = ExceededLimit | 'surplus' | 'stop'
 export type ExceededLimit = 'timeout' | 'memory'
 
 /** What happens to a worker: what its thread reports, and what the pool does with it. */
@@ -61,7 +61,7 @@ export interface Crash {
   readonly endedAt?: number
 }
 
-export interface Transition {
+interface Transition {
   readonly state: WorkerState
   readonly actions: readonly WorkerAction[]
 }

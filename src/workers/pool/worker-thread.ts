@@ -10,7 +10,7 @@ export type WorkerEvent =
   /** Loading failed for a reason that the owner of the service has to fix. */
   | { readonly kind: 'load-failed'; readonly reason: string }
   | WorkerResults
-  /** The thread has exited, by itself or because it was ended. */
+  /** The thread is gone, ended by us or by itself. */
   | { readonly kind: 'exited'; readonly isOutOfMemory: boolean; readonly detail: string }
 
 /** Results of some requests of a dispatch, and what was run since the last ones. */

@@ -167,7 +167,7 @@ export function unpackResults(
 }
 
 /** Tensors as they cross: a message keeps no classes, and copies the whole buffer behind a view. */
-export type PackedTensors = Readonly<Record<string, Pick<Tensor, 'dtype' | 'shape' | 'data' | 'classes'>>>
+type PackedTensors = Readonly<Record<string, Pick<Tensor, 'dtype' | 'shape' | 'data' | 'classes'>>>
 
 export function packTensors(tensors: Feeds): PackedTensors {
   return Object.fromEntries(
@@ -179,7 +179,7 @@ export function packTensors(tensors: Feeds): PackedTensors {
 }
 
 /** @throws RangeError when the elements do not suit the shape */
-export function unpackTensors(packed: PackedTensors): Feeds {
+function unpackTensors(packed: PackedTensors): Feeds {
   return Object.fromEntries(
     Object.entries(packed).map(([name, { dtype, shape, data, classes }]) => [
       name,

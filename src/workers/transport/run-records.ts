@@ -6,7 +6,7 @@ import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { RequestStates } from './request-states.ts'
 
 /** What a worker was running when its process ended. */
-export interface LostRun {
+interface LostRun {
   readonly service: string
   /** Ids of the first few requests; empty for a request of a batch job, which has none. */
   readonly requests: readonly string[]
