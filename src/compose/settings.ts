@@ -116,7 +116,7 @@ const Environment = z.object({
 
 /**
  * Returns the value of `x-ms-server-version`; undefined if `SERVER_VERSION_LOG_RESPONSE_ENABLED` is anything but `true`, in any
- * case (Azure ML contract, section 2).
+ * case (guide/contract.md).
  */
 export function readServerVersion(environment: Record<string, string | undefined>): string | undefined {
   const isShown = (environment.SERVER_VERSION_LOG_RESPONSE_ENABLED || 'true').toLowerCase() === 'true'

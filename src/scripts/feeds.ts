@@ -1,4 +1,4 @@
-import { InputShapeMismatch, ScoringError } from '../errors.ts'
+import { InputShapeMismatch, NoRows, ScoringError } from '../errors.ts'
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { decodeNested, type NonFiniteInput } from '../tensor/nested.ts'
@@ -212,4 +212,22 @@ export function checkNamedDimensions(feeds: ReadonlyMap<string, Tensor>, inputs:
       sizes.set(dimension, size)
     }
   }
+}
+
+/** Largest size beside a size of 0 that is taken: an empty tensor can name any size without sending a byte. */
+const maxSizeOfEmptyTensor = 1_000_000
+
+/**
+ * Checks a tensor that came as bytes and holds no element.
+ *
+ * @throws NoRows, or ScoringError INPUT_SHAPE_MISMATCH
+ */
+export function checkEmptyTensor({ data, shape }: Tensor, input: TensorInfo): void {
+  if (data.length > 0) return
+  if (shape[0] === 0 && input.shape?.[0] !== 0) throw new NoRows(input.name)
+  if (shape.every(size => size <= maxSizeOfEmptyTensor)) return
+  throw new ScoringError(
+    'INPUT_SHAPE_MISMATCH',
+    `input "${input.name}" has shape [${shape.join(', ')}], which holds no element; other sizes may be up to ${maxSizeOfEmptyTensor}`,
+  )
 }

@@ -2,7 +2,7 @@ import type { RequestHeaders } from './api.ts'
 
 /**
  * Converts the headers of a request for `run`: names in Python's title case, in which a word begins after every
- * character that is not a letter (`x-2nd-tHing3` becomes `X-2Nd-Thing3`; Azure ML contract, addendum 12).
+ * character that is not a letter (`x-2nd-tHing3` becomes `X-2Nd-Thing3`; guide/contract.md).
  */
 export function titledHeaders(headers: readonly (readonly [string, string])[]): RequestHeaders {
   return Object.fromEntries(headers.map(([name, value]) => [titled(name), value]))

@@ -5,7 +5,7 @@
 
 interface JsonReading {
   /** The bare words NaN, Infinity and -Infinity are numbers, as Python writes and reads them. */
-  readonly takesTokens?: boolean
+  readonly takesNonFinite?: boolean
   /** Whole numbers beyond 2^53 become BigInt. */
   readonly hasExactIntegers?: boolean
   /** Objects become Maps, with members as they were written: plain objects sort names such as "10" and "2". */
@@ -96,7 +96,7 @@ class Reader {
     if (this.#take('"')) return this.#readString()
     if (this.#take('{')) return this.#readObject()
     if (this.#take('[')) return this.#readArray()
-    const name = this.#skip(word) ?? (this.#reading.takesTokens ? this.#skip(token) : undefined)
+    const name = this.#skip(word) ?? (this.#reading.takesNonFinite ? this.#skip(token) : undefined)
     if (name !== undefined) return named[name]
     const digits = this.#skip(number)
     if (digits === undefined) throw this.#unexpected()

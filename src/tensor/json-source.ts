@@ -20,7 +20,7 @@ interface ParsedJson extends JsonSource {
  * @throws JsonError
  */
 export function parseJson(text: string, hasExactIntegers: boolean): ParsedJson {
-  const reading = { hasExactIntegers, takesTokens: true }
+  const reading = { hasExactIntegers, takesNonFinite: true }
   const inOrder = () => readJson(text, { ...reading, keepsOrder: true })
   try {
     return { value: parse(text, hasExactIntegers), hasTokens: false, inOrder }

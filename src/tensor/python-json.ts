@@ -2,7 +2,7 @@
  * Writes JSON text as CPython's `json.dumps` does, because Azure ML's clients and recorded answers compare it:
  * separators `", "` and `": "`, everything outside printable ASCII escaped, floats as Python's `repr`.
  */
-import { elementEncoder, encodeFloat, encodeString, type NonFinite } from './json-elements.ts'
+import { elementEncoder, encodeFloat, encodeString, type NonFinite } from './python-json-elements.ts'
 import { Tensor } from './tensor.ts'
 import { TensorList } from './tensor-list.ts'
 

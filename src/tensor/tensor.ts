@@ -1,6 +1,6 @@
 import type { Dtype, TensorData } from './dtype.ts'
-import { elementEncoder } from './json-elements.ts'
 import { decodeNested, type NonFiniteInput } from './nested.ts'
+import { elementEncoder } from './python-json-elements.ts'
 import { elementCount, type Shape } from './shape.ts'
 
 /** Numbers, booleans or text in equal rows, row-major. Entry scripts feed tensors to a model and get tensors back. */

@@ -47,10 +47,10 @@ describe('readJson', () => {
   it("takes Python's words for NaN and infinities outside strings, when asked to", () => {
     // json.loads('[NaN, Infinity, -Infinity, "NaN"]') of CPython 3.11
     const text = '[NaN, Infinity, -Infinity, "NaN"]'
-    assert.deepEqual(readJson(text, { takesTokens: true }), [NaN, Infinity, -Infinity, 'NaN'])
+    assert.deepEqual(readJson(text, { takesNonFinite: true }), [NaN, Infinity, -Infinity, 'NaN'])
     assert.throws(() => readJson(text), { message: 'unexpected character at line 1, column 2', position: 1 })
     for (const none of ['nan', '-NaN', '+Infinity', 'inf', 'Infinit', 'NaNs', '{NaN: 1}'])
-      assert.throws(() => readJson(`[${none}]`, { takesTokens: true }), JsonError, none)
+      assert.throws(() => readJson(`[${none}]`, { takesNonFinite: true }), JsonError, none)
   })
 
   it('keeps whole numbers exact when asked to, and tells numbers beyond doubles from infinities', () => {

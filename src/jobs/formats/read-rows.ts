@@ -97,7 +97,7 @@ function parseRow(json: string, missing: 'nan' | 'error'): unknown {
     return JSON.parse(json)
   } catch {
     // V8's own message quotes the row.
-    return readJson(json, { takesTokens: missing === 'nan' })
+    return readJson(json, { takesNonFinite: missing === 'nan' })
   }
 }
 

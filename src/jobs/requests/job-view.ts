@@ -5,7 +5,7 @@ import { readState } from '../records.ts'
 import type { JobProgress, JobState, JobStatus } from '../state.ts'
 import { isRefused, type RefusedJob, type StoredJob } from './stored-job.ts'
 
-/** A job as its owner sees it (design: batch jobs). */
+/** A job as its owner sees it. */
 export interface JobView {
   readonly jobId: string
   /** Absent when the job came by a message that names no existing service. */

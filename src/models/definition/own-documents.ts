@@ -2,7 +2,7 @@ import { ServiceLoadError } from '../../errors.ts'
 
 /**
  * Files beside service.json that the owner wrote in place of the generated OpenAPI documents, by version; the first that is
- * there is taken (Azure ML contract, section 6).
+ * there is taken (guide/contract.md).
  */
 export const ownDocumentFiles = {
   2: ['swagger.json', 'swagger2.json'],

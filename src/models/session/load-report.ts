@@ -1,7 +1,7 @@
 import type { TensorInfo } from './model-session.ts'
 import type { Placement } from './placement.ts'
 
-/** How `run` of an entry script is called (design: entry scripts): text, checked input, or the request itself. */
+/** How `run` of an entry script is called: text, checked input, or the request itself. */
 type ScriptKind = 'raw' | 'typed' | 'rawHttp'
 
 /** The largest tensor in an example, in elements; larger ones would make a document of megabytes. */

@@ -1,6 +1,7 @@
-import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
+import { InputShapeMismatch, ScoringError } from '../../errors.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorLayout } from '../../scheduling/inference-request.ts'
+import { checkEmptyTensor } from '../../scripts/feeds.ts'
 import { type Dtype, isDtype } from '../../tensor/dtype.ts'
 import { type BinaryDtype, decodeElements, elementSize } from '../../tensor/element-bytes.ts'
 import { convertExactly, isExact } from '../../tensor/exact-conversion.ts'
@@ -29,29 +30,15 @@ export function decodeBinaryInput({ body, contentType, details }: InferenceReque
   const mediaType = parseMediaType(contentType)
   const layout = details?.layout
   refuseEmpty(body, mediaType)
-  // Files are mostly sent as octet-stream. Nothing else begins so in earnest, and a header read as numbers would be scored
-  // without a word; a caller who means raw bytes can say so by their layout.
+  // Most clients send files as octet-stream. Raw elements do not begin like a .npy file, whose header would be scored as numbers;
+  // a caller who means raw elements can say so by their layout.
   const isFile = mediaType === npy || (!layout && isNpy(body))
   const tensor = isFile ? decodeNpy(input.name, body) : decodeRaw(body, layout ?? {}, input)
   refuseInexact(tensor.dtype, input)
   if (input.shape && !fits(tensor.shape, input.shape))
     throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
-  refuseHollow(tensor, input)
+  checkEmptyTensor(tensor, input)
   return convertExactly(tensor, input.dtype as BinaryDtype)
-}
-
-/** Sizes beside a 0 that are taken for meant. */
-const maxBesideNothing = 1_000_000
-
-/** An empty tensor can name any size without a byte to show for it; and without a row there is nothing to answer. */
-function refuseHollow({ data, shape }: Tensor, input: TensorInfo): void {
-  if (data.length > 0) return
-  if (shape[0] === 0 && input.shape?.[0] !== 0) throw new NoRows(input.name)
-  if (shape.every(size => size <= maxBesideNothing)) return
-  throw new ScoringError(
-    'INPUT_SHAPE_MISMATCH',
-    `input "${input.name}" has shape [${shape.join(', ')}], which holds nothing; sizes beside a 0 may be up to ${maxBesideNothing}`,
-  )
 }
 
 /** @throws ScoringError BODY_EMPTY */

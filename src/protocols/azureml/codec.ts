@@ -58,13 +58,13 @@ function decodeRows(request: InferenceRequest, script: RowScript, service: Loade
 function decodeWhole(
   { body, contentType, details }: InferenceRequest,
   script: RawRequestScript,
-  { takesTokens }: LoadedService,
+  { takesNonFinite }: LoadedService,
 ): unknown {
   switch (script.kind) {
     case 'raw':
       return decodeText(body)
     case 'object':
-      return script.decode(decodeJsonBody(body, contentType, { hasExactIntegers: false, takesTokens }).parameters)
+      return script.decode(decodeJsonBody(body, contentType, { hasExactIntegers: false, takesNonFinite }).parameters)
     case 'rawHttp': {
       const { method, url, headers } = (details as RequestDetails).http as NonNullable<RequestDetails['http']>
       const init = { method, headers: headers as [string, string][] }
@@ -73,13 +73,13 @@ function decodeWhole(
   }
 }
 
-/** A `Response` goes out as it is, anything else as JSON; nothing is `{}` (Azure ML contract, section 5). */
+/** A `Response` goes out as it is, anything else as JSON; nothing is `{}` (guide/contract.md). */
 function encodeResult(
   result: unknown,
   { response: { encoding, nonFinite } }: LoadedService,
 ): RunOutput | Promise<RunOutput> {
   try {
-    if (isResponse(result)) return encodeResponse(result).catch(notSerialisable)
+    if (isResponse(result)) return encodeScriptResponse(result).catch(notSerialisable)
     const json = result === undefined || result === null ? '{}' : encode(result, nonFinite)
     return { kind: 'encoded', body: encoding === 'json-string' ? encode(json) : json }
   } catch (cause) {
@@ -87,7 +87,7 @@ function encodeResult(
   }
 }
 
-async function encodeResponse(response: Response): Promise<RunOutput> {
+async function encodeScriptResponse(response: Response): Promise<RunOutput> {
   const { status, headers, body } = response
   if (status < 200) throw new TypeError('Response.error() is no answer')
   return { kind: 'response', status, headers: [...headers], body: await readAhead(body) }

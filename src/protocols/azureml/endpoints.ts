@@ -55,8 +55,8 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
-  const demand = service === undefined ? undefined : challenge(service, error.code, findRequiredRole(error))
-  return encodeError(error, demand === undefined ? headers : { ...headers, 'www-authenticate': demand })
+  const authenticate = service === undefined ? undefined : challenge(service, error.code, findRequiredRole(error))
+  return encodeError(error, authenticate === undefined ? headers : { ...headers, 'www-authenticate': authenticate })
 }
 
 function findRequiredRole(error: ScoringError): string | undefined {
@@ -75,7 +75,7 @@ export function allow(method: string, methods: readonly string[]): void {
   }
 }
 
-/** The host takes `…/score/` for the same route; the original's router does not. */
+/** The host takes `…/score/` for the same route; the router of Azure ML's server does not. */
 export function refuseTrailingSlash({ url }: WireRequest): void {
   const query = url.indexOf('?')
   if (url[(query < 0 ? url.length : query) - 1] === '/') throw pathUnknown()

@@ -47,7 +47,7 @@ export interface BodyReading {
   /** Whole numbers beyond 2^53 stay exact, as BigInt (slower). */
   readonly hasExactIntegers: boolean
   /** The bare words NaN, Infinity and -Infinity are numbers, as Python writes and reads them. */
-  readonly takesTokens: boolean
+  readonly takesNonFinite: boolean
 }
 
 /** A JSON object as a request brings it. */
@@ -74,22 +74,9 @@ export function decodeJsonBody(body: Uint8Array, contentType: string | undefined
   return { ...parsed, parameters: parsed.value as Record<string, unknown> }
 }
 
-/**
- * The members of a body that has to be JSON by the letter.
- *
- * @throws ScoringError as `decodeJsonBody`
- */
-export function decodeParameters(
-  body: Uint8Array,
-  contentType: string | undefined,
-  hasExactIntegers: boolean,
-): Record<string, unknown> {
-  return decodeJsonBody(body, contentType, { hasExactIntegers, takesTokens: false }).parameters
-}
-
-function parse(text: string, { hasExactIntegers, takesTokens }: BodyReading) {
+function parse(text: string, { hasExactIntegers, takesNonFinite }: BodyReading) {
   try {
-    return takesTokens ? parseJson(text, hasExactIntegers) : parseStrictJson(text, hasExactIntegers)
+    return takesNonFinite ? parseJson(text, hasExactIntegers) : parseStrictJson(text, hasExactIntegers)
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
     throw new ScoringError('BODY_NOT_JSON', `POST body could not be decoded as JSON: ${error.message}`)

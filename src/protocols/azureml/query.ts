@@ -1,9 +1,9 @@
-import { pythonFloat } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { pythonFloat } from '../../tensor/python-json-elements.ts'
 
 /**
  * The query of a GET as the JSON object that a POST would carry: each value is read as JSON, else kept as text, and a
- * repeated name becomes a list (Azure ML contract, section 4). Whole numbers stay exact, others are written as Python does.
+ * repeated name becomes a list (guide/contract.md). Whole numbers stay exact, others are written as Python does.
  *
  * @param url  with or without a query
  */
@@ -31,7 +31,7 @@ function* pairsOf(url: string): Iterable<[string, string]> {
   }
 }
 
-/** Undoes percent escapes; those that are no UTF-8 stay as they are (addendum 9). */
+/** Undoes percent escapes; those that are no UTF-8 stay as they are. */
 function decodePart(part: string): string {
   return part.replaceAll('+', ' ').replace(/(?:%[0-9a-f]{2})+/gi, decodeEscapes)
 }

@@ -48,8 +48,8 @@ export async function readRequest(
 }
 
 /**
- * The original's framework takes a form apart before an undecorated script sees it, and leaves that an empty text; a
- * multipart form without a boundary it does not recognise (contract, section 4 and addendum 1).
+ * Tells whether the body is a form. The framework of Azure ML's server parses forms before an undecorated script sees them, and
+ * leaves the script an empty text; it does not recognise a multipart form without a boundary (guide/contract.md).
  */
 function isForm(contentType: string | undefined): boolean {
   return /^\s*(application\/x-www-form-urlencoded|multipart\/form-data\s*;.*boundary=)/i.test(contentType ?? '')
@@ -66,7 +66,7 @@ function readLayout({ headers, query }: WireRequest): TensorLayout | undefined {
 /** The key is checked already, and the body is unpacked. */
 const notForScripts = new Set(['authorization', 'content-encoding'])
 
-/** Names with `_` do not get through the original's front (contract, addendum 11). */
+/** Names with `_` do not get through the front end of Azure ML's server (guide/contract.md). */
 function headersForScripts(headers: WireRequest['headers']): [string, string][] {
   return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
 }
@@ -82,16 +82,13 @@ const timeoutHeader = 'x-scoring-timeout-ms'
 const wholeNumber = /^0*[1-9]\d{0,9}$/
 
 /**
- * The time that the caller grants. More than the service's own limit changes nothing.
+ * Reads how long the caller waits. More than the service's own limit changes nothing.
  *
- * @param now  milliseconds of a clock that never jumps
- * @returns undefined when the caller says nothing
+ * @param since  when the headers arrived, as `performance.now()`
+ * @returns undefined when the caller does not say
  * @throws ScoringError HEADER_INVALID
  */
-export function readDeadline(
-  headers: WireRequest['headers'],
-  now: () => number = () => performance.now(),
-): CallDeadline | undefined {
+export function readDeadline(headers: WireRequest['headers'], since: number): CallDeadline | undefined {
   const given = headers.get(timeoutHeader)
   if (given === null) return undefined
   if (!wholeNumber.test(given)) {
@@ -100,5 +97,5 @@ export function readDeadline(
       `the header ${timeoutHeader} must be a whole number of milliseconds from 1 to 9999999999, e.g. 500`,
     )
   }
-  return { timeoutMs: Number(given), since: now() }
+  return { timeoutMs: Number(given), since }
 }

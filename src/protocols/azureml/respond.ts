@@ -7,7 +7,7 @@ import { noSniff, type WireResponse } from '../http/wire.ts'
 
 const json = 'application/json'
 const html = 'text/html; charset=utf-8'
-const runFailed = 'x-ms-run-function-failed'
+export const runFailed = 'x-ms-run-function-failed'
 const execMs = 'x-ms-run-fn-exec-ms'
 
 /** `Healthy`, as the root and a ready service answer. */
@@ -15,12 +15,12 @@ export function encodeHealthy(headers: Record<string, string>): WireResponse {
   return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: 'Healthy' }
 }
 
-/** An empty 200, as the original's scoring handler answers OPTIONS for scripts that do not see requests. */
+/** An empty 200, as the scoring handler of Azure ML's server answers OPTIONS for scripts that do not see requests. */
 export function encodeEmptySuccess(headers: Record<string, string>): WireResponse {
   return encodeEmpty({ ...headers, [runFailed]: 'False' })
 }
 
-/** An empty 200, as the original's framework answers OPTIONS. */
+/** An empty 200, as the framework of Azure ML's server answers OPTIONS. */
 export function encodeEmpty(headers: Record<string, string>): WireResponse {
   return { status: 200, headers: { 'content-type': html, ...noSniff, ...headers }, body: '' }
 }
@@ -30,7 +30,7 @@ export function encodeEmpty(headers: Record<string, string>): WireResponse {
  *
  * @param headers  request ids, and what else goes on every answer of the service
  */
-export function encodeResult(result: InferenceResult, headers: Record<string, string>): WireResponse {
+export function encodeResponse(result: InferenceResult, headers: Record<string, string>): WireResponse {
   if (result.kind === 'failure') return encodeError(new ScoringError(result.code, result.message, result), headers)
   const ms = result.timings.runMs.toFixed(3)
   if (result.kind === 'encoded') {
@@ -49,7 +49,7 @@ export function encodeResult(result: InferenceResult, headers: Record<string, st
   return { status: result.status, headers: [...given, ...own], body: result.body }
 }
 
-/** As the original's AMLResponse says it, which a `Response` stands for: below 500 a script may call its own answer a failure. */
+/** Like the AMLResponse of Azure ML, which a `Response` stands for: below 500 a script may declare its own answer a failure. */
 function hasRunFailed({
   status,
   headers,

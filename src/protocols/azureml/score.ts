@@ -9,7 +9,7 @@ import { encodeServerTiming } from '../http/server-timing.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from './endpoints.ts'
 import { readDeadline, readRequest } from './read-request.ts'
-import { encodeEmptySuccess, encodeError, encodeResult } from './respond.ts'
+import { encodeEmptySuccess, encodeError, encodeResponse } from './respond.ts'
 
 /** `…/score`, from the head of the request to its answer. Never throws. */
 export async function answerScore(
@@ -26,7 +26,7 @@ export async function answerScore(
     refuseTrailingSlash(request)
     service = await find()
     account = service.openAccount()
-    response = await score(service, request, ids, account)
+    response = await score(service, request, { ids, account, startedAt })
   } catch (failure) {
     response = answerFailure(failure, ids.headers, service?.name)
   }
@@ -38,23 +38,21 @@ export async function answerScore(
 async function score(
   service: ScoringService,
   request: WireRequest,
-  { headers, fault }: RequestIds,
-  account: BodyAccount,
+  { ids: { headers, fault }, account, startedAt }: { ids: RequestIds; account: BodyAccount; startedAt: number },
 ): Promise<WireResponse> {
   allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
   Object.assign(headers, corsHeaders(service.definition.cors, request))
   if (fault) throw fault
   if (request.method === 'HEAD' || request.method === 'OPTIONS') {
-    if (!isPreflight(service, request)) await waitForScriptKind(service, request)
-    if (!isForScript(service, request))
-      return request.method === 'HEAD' ? refuseHead(headers) : encodeEmptySuccess(headers)
+    const isForScript = !isPreflight(service, request) && (await isRawHttp(service, request, startedAt))
+    if (!isForScript) return request.method === 'HEAD' ? refuseHead(headers) : encodeEmptySuccess(headers)
   }
   const { maxBodyBytes } = service.definition.limits
   const result = await service.infer({
     credential: request.headers.get('authorization'),
     caller: readCaller(request),
     declaredBytes: Number(request.headers.get('content-length')) || 0,
-    readDeadline: () => readDeadline(request.headers),
+    readDeadline: () => readDeadline(request.headers, startedAt),
     isAbandoned: () => request.isAbandoned === true,
     onLoaded: ({ executionProvider }) => {
       headers[providerHeader] = executionProvider
@@ -66,7 +64,7 @@ async function score(
     if (result.executionProvider !== undefined) headers[providerHeader] = result.executionProvider
     if (service.hasServerTiming) Object.assign(headers, encodeServerTiming(result.timings, headers))
   }
-  return await compressAnswer(encodeResult(result, headers), request.headers.get('accept-encoding'))
+  return await compressAnswer(encodeResponse(result, headers), request.headers.get('accept-encoding'))
 }
 
 const providerHeader = 'x-scoring-execution-provider'
@@ -83,26 +81,23 @@ function releaseWithAnswer({ held }: BodyAccount, request: WireRequest, { body }
   request.whenAnswered(() => held.release())
 }
 
-/** A raw-HTTP script sees HEAD and OPTIONS too, except for the preflights of browsers, which bring no key. */
-function isForScript(service: ScoringService, request: WireRequest): boolean {
-  return service.report?.scriptKind === 'rawHttp' && !isPreflight(service, request)
-}
-
-/** Whether a browser asks if a page of another origin may call the service. */
+/** Whether a browser asks, without a key, if a page of another origin may call the service. */
 function isPreflight({ definition }: ScoringService, { method, headers }: WireRequest): boolean {
   return (
     method === 'OPTIONS' && definition.cors.origins.length > 0 && headers.get('access-control-request-method') !== null
   )
 }
 
-/** The kind of a script is known once it has loaded: until then HEAD and OPTIONS wait, as a score does. */
-async function waitForScriptKind(service: ScoringService, request: WireRequest): Promise<void> {
-  if (service.status !== 'loading' || service.definition.entryScript === undefined) return
-  await authorize(service, request)
-  await service.waitUntilLoaded(readDeadline(request.headers))
+/** Raw-HTTP scripts see HEAD and OPTIONS too. The kind of a script is known once it has loaded: until then they wait, as a score does. */
+async function isRawHttp(service: ScoringService, request: WireRequest, startedAt: number): Promise<boolean> {
+  if (service.status === 'loading' && service.definition.entryScript !== undefined) {
+    await authorize(service, request)
+    await service.waitUntilLoaded(readDeadline(request.headers, startedAt))
+  }
+  return service.report?.scriptKind === 'rawHttp'
 }
 
-/** The original's handler refuses HEAD itself, so this 405 has the ids, which the 405 of its router has not. */
+/** The handler of Azure ML's server refuses HEAD itself, so this 405 has the ids, which the 405 of its router has not. */
 function refuseHead(headers: Record<string, string>): WireResponse {
   return encodeError(new ScoringError('METHOD_NOT_ALLOWED', 'Method not allowed'), headers)
 }

@@ -9,7 +9,7 @@ interface CorsPolicy {
 const usualMethods = ['GET', 'POST']
 
 /**
- * Returns the CORS headers of an answer, like Azure ML's server (contract, section 7 and addendum 5): a listed origin is
+ * Returns the CORS headers of an answer, like Azure ML's server (guide/contract.md): a listed origin is
  * echoed, an unlisted origin gets no header but is served; without an `Origin` the first configured origin is named.
  *
  * @param methods  methods that pages of other origins may use; default: Azure ML's

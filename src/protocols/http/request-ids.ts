@@ -4,7 +4,7 @@ import type { WireRequest } from './wire.ts'
 
 const maxLength = 100
 
-/** Headers of every answer of a handler (Azure ML contract, section 2). */
+/** Headers of every answer of a handler (guide/contract.md). */
 export interface RequestIds {
   /** The ids, and name and version of the server if they are shown. */
   readonly headers: Record<string, string>
@@ -29,7 +29,7 @@ export function readRequestIds(headers: WireRequest['headers'], serverVersion?: 
   if (given !== null && given.length > maxLength) {
     return { headers: echoed, fault: tooLong('x-request-id') }
   }
-  if (given === '') return { headers: echoed } // Azure ML then returns none of the three (addendum 4)
+  if (given === '') return { headers: echoed } // Azure ML then returns none of the three
   const id = given ?? randomUUID()
   echoed['x-request-id'] = id
   if ((ms?.length ?? 0) > maxLength || (client?.length ?? 0) > maxLength) {

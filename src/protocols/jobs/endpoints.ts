@@ -1,4 +1,4 @@
-/** The routes of batch jobs (design: batch jobs), each one function from request to answer. None of them ever throws. */
+/** The routes of batch jobs, each one function from request to answer. None of them ever throws. */
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { StorageError } from '../../jobs/blob-store.ts'
@@ -46,7 +46,7 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
     const account = service.openAccount()
     try {
       const body = await readBody(request, maxSubmissionBytes, account)
-      const reading = { hasExactIntegers: true, takesTokens: true } // for inline rows
+      const reading = { hasExactIntegers: true, takesNonFinite: true } // for inline rows
       const { parameters } = decodeJsonBody(body, contentType, reading)
       const job = await jobs.submit(name, parameters, request.headers.get('idempotency-key') ?? undefined)
       return answerJob(headers, name, job)

@@ -1,6 +1,6 @@
 /**
- * Writes the OpenAPI document of a service: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them (contract, section
- * 6), so that tools for Azure ML can read them.
+ * Writes the OpenAPI document of a service: Swagger 2.0 and OpenAPI 3 as Azure ML's server writes them, so that tools for
+ * Azure ML can read them (guide/contract.md).
  */
 
 import type { ScoringService } from '../../inference/scoring-service.ts'

@@ -2,7 +2,7 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from '../azureml/endpoints.ts'
-import { encodeEmpty } from '../azureml/respond.ts'
+import { encodeEmpty, runFailed } from '../azureml/respond.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readRequestIds } from '../http/request-ids.ts'
@@ -46,7 +46,7 @@ function answerVersion(service: ScoringService, asked: string, headers: Record<s
   if (!version) throw versionUnknown(asked, availableVersions(service, report))
   return {
     status: 200,
-    headers: { 'content-type': 'application/json', ...noSniff, ...headers, 'x-ms-run-function-failed': 'False' },
+    headers: { 'content-type': 'application/json', ...noSniff, ...headers, [runFailed]: 'False' },
     body: service.documents[version] ?? generate(service, report, version, asked),
   }
 }

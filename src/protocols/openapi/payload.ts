@@ -13,7 +13,7 @@ import type { OpenApiVersion } from './version.ts'
 /** Samples with more characters are not shown. */
 export const maxSampleLength = 100_000
 
-/** Schema of scripts that declare nothing, as in Azure ML (contract, section 6). */
+/** Schema of scripts that declare nothing, as in Azure ML (guide/contract.md). */
 const undeclared: JsonSchema = { type: 'object', example: {} }
 
 interface Payload {

@@ -131,7 +131,7 @@ function objectSchema(columns: Columns, toSchema: (dtype: Dtype) => JsonSchema):
   return { type: 'object', required: [...columns.keys()], properties }
 }
 
-/** Describes lists nested as deep as the rank, in Azure ML's format (contract, section 6). */
+/** Describes lists nested as deep as the rank, in Azure ML's format (guide/contract.md). */
 function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonSchema {
   if (!shape) return { description: `${dtype}, of any shape` }
   let nested = valueSchema(dtype, settings)

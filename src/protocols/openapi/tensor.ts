@@ -29,7 +29,7 @@ export function elementSchema(dtype: Dtype): JsonSchema {
   return scalarSchemas[dtype]
 }
 
-/** Nests lists as deep as the rank, in Azure ML's format (contract, section 6). */
+/** Nests lists as deep as the rank, in Azure ML's format (guide/contract.md). */
 export function nestedSchema(element: JsonSchema, rank: number): JsonSchema {
   let nested = element
   for (let axis = 0; axis < rank; axis++) nested = { type: 'array', items: nested }

@@ -4,7 +4,7 @@ import { ScoringError } from '../../errors.ts'
 export const openApiVersions = ['2', '3', '3.1'] as const
 export type OpenApiVersion = (typeof openApiVersions)[number]
 
-/** Versions by the values of the query (Azure ML contract, section 6). */
+/** Versions by the values of the query (guide/contract.md). */
 const versionNames = new Map<string, OpenApiVersion>([
   ['2', '2'],
   ['2.0', '2'],
@@ -19,7 +19,7 @@ export function decodeVersion(asked: string): OpenApiVersion | undefined {
 }
 
 /**
- * Returns the error for an unknown version, with Azure ML's message (contract, section 3).
+ * Returns the error for an unknown version, with Azure ML's message (guide/contract.md).
  *
  * @param available  versions in which this service can be described
  */

@@ -39,7 +39,7 @@ const yieldAfterMs = 10
 const maxDecoding = 4
 
 /** A request whose rows a script makes, which may wait for other things. */
-interface OwnRows {
+interface ScriptDecoded {
   readonly index: number
   readonly request: InferenceRequest
   feeds(): Promise<Feeds>
@@ -117,13 +117,13 @@ export class DispatchRunner {
         return this.#limited(script, await script.preprocess(input, readHeaders(request)))
       },
     }))
-    await this.#runOwn(script, own, [])
+    await this.#runScriptDecoded(script, own, [])
   }
 
   /** @param firstIndex  of `requests` in the dispatch */
   async #runRows(script: RowScript, requests: readonly InferenceRequest[], firstIndex: number): Promise<void> {
     const decoded: DecodedRow[] = []
-    const own: OwnRows[] = []
+    const own: ScriptDecoded[] = []
     for (const [position, request] of requests.entries()) {
       const index = firstIndex + position
       const codec = this.#codec(request)
@@ -141,7 +141,7 @@ export class DispatchRunner {
         this.#results.fail(index, failure)
       }
     }
-    if (own.length > 0) return this.#runOwn(script, own, decoded)
+    if (own.length > 0) return this.#runScriptDecoded(script, own, decoded)
     return this.#runBatches(script, decoded)
   }
 
@@ -149,9 +149,9 @@ export class DispatchRunner {
    * Runs requests as soon as they are decoded, while other bodies are still being decoded: none waits for another one, which
    * may never be ready.
    */
-  async #runOwn(script: JoiningScript, own: OwnRows[], decoded: DecodedRow[]): Promise<void> {
+  async #runScriptDecoded(script: JoiningScript, own: ScriptDecoded[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
-    const decode = async ({ index, request, feeds: make }: OwnRows) => {
+    const decode = async ({ index, request, feeds: make }: ScriptDecoded) => {
       const begunAt = performance.now()
       const feeds = make()
       this.#states.set(index, requestState.decoding) // the script waits for something, or has finished
@@ -163,7 +163,7 @@ export class DispatchRunner {
     }
     for (;;) {
       while (decoding.size < maxDecoding && own.length > 0) {
-        const next = own.shift() as OwnRows
+        const next = own.shift() as ScriptDecoded
         if (!this.#results.begin(next.index)) continue
         const done: Promise<void> = decode(next).finally(() => decoding.delete(done))
         decoding.add(done)
@@ -285,14 +285,14 @@ export class DispatchRunner {
       // If run() takes headers, no request shares a run.
       result = await script.run(joinFeeds(batch.map(({ feeds }) => feeds)), batch[0]?.headers)
     } catch (failure) {
-      return this.#runApart(script, batch, failure)
+      return this.#bisect(script, batch, failure)
     }
     const runMs = performance.now() - startedAt
     this.#results.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, runMs)
     const [only] = batch
     if (batch.length === 1 && only) return this.#results.add(only.index, { ...only, result, runMs })
     const results = this.#cut(result, batch)
-    if (!results) return this.#runApart(script, batch, undefined)
+    if (!results) return this.#bisect(script, batch, undefined)
     for (const [at, request] of batch.entries()) {
       const encoding = this.#results.add(request.index, { ...request, result: results[at], runMs })
       if (encoding) await encoding
@@ -310,7 +310,7 @@ export class DispatchRunner {
   }
 
   /** Runs both halves of a batch again after it failed as a whole, which isolates the request that made it fail. */
-  async #runApart(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
+  async #bisect(script: JoiningScript, batch: readonly DecodedRow[], failure: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only) return this.#results.fail(only.index, failure)
     this.#results.bisected()

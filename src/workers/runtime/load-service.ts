@@ -10,8 +10,8 @@ import { checkColumns } from '../../scripts/named-values.ts'
 import type { RowSharing } from '../../scripts/row-sharing.ts'
 import type { RowScript, Script } from '../../scripts/script.ts'
 import { type WarmUp, warmUp } from '../../scripts/warm-up.ts'
-import type { NonFinite } from '../../tensor/json-elements.ts'
 import { encode } from '../../tensor/python-json.ts'
+import type { NonFinite } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Codecs } from './codec.ts'
 import { loadScript } from './load-script.ts'
@@ -63,7 +63,7 @@ export interface LoadedService {
   /** An input is a 64-bit integer, so whole numbers beyond 2^53 are read exactly. */
   readonly hasExactIntegers: boolean
   /** JSON bodies may contain NaN and Infinity, as Python writes them. */
-  readonly takesTokens: boolean
+  readonly takesNonFinite: boolean
   /** Media types of bodies besides JSON. */
   readonly mediaTypes: readonly string[]
   /** Most rows of a request. */
@@ -102,9 +102,9 @@ export async function loadService(
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? listMediaTypes(script, parts.codecs) : []
-  const asked = script.kind === 'preprocessing' ? script.firstStage : script
+  const entryStage = script.kind === 'preprocessing' ? script.firstStage : script
   const report: LoadReport = {
-    scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
+    scriptKind: entryStage.kind === 'rows' || entryStage.kind === 'object' ? 'typed' : entryStage.kind,
     takesHeaders: script.takesHeaders,
     executionProvider: listProviders(sessions),
     optimizedAhead: sessions.filter(({ isOptimizedAhead }) => isOptimizedAhead).map(({ name }) => name),
@@ -117,7 +117,7 @@ export async function loadService(
     inputSample:
       spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
     isSampleScored: (answer ?? example?.answer) !== undefined,
-    inputJsonSchema: asked.kind === 'object' ? (parts.describeInput(input) ?? { type: 'object' }) : undefined,
+    inputJsonSchema: entryStage.kind === 'object' ? (parts.describeInput(input) ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     rowsMayShareRequest: rowsMayShareRequest(sharing, inputs),
@@ -142,7 +142,7 @@ export async function loadService(
     hasExactIntegers: [...inputs, ...(report.optionalInputs ?? [])].some(
       ({ dtype }) => dtype === 'int64' || dtype === 'uint64',
     ),
-    takesTokens: spec.definition.missing !== 'error',
+    takesNonFinite: spec.definition.missing !== 'error',
     mediaTypes,
     maxRows: limits.maxRows,
     runLimits: batching,

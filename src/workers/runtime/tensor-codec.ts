@@ -1,6 +1,6 @@
-import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
+import { InputShapeMismatch, ScoringError } from '../../errors.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
-import { checkNamedDimensions } from '../../scripts/feeds.ts'
+import { checkEmptyTensor, checkNamedDimensions } from '../../scripts/feeds.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
@@ -40,11 +40,12 @@ function checkNames(tensors: Feeds, inputs: readonly TensorInfo[], optional: rea
 }
 
 /** @throws ScoringError INPUT_TYPE_MISMATCH, InputShapeMismatch or NoRows */
-function checkTensor({ dtype, shape }: Tensor, input: TensorInfo): void {
+function checkTensor(tensor: Tensor, input: TensorInfo): void {
+  const { dtype, shape } = tensor
   if (dtype !== input.dtype)
     throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${input.name}" is ${dtype}, the model takes ${input.dtype}`)
-  if (shape[0] === 0 && input.shape?.[0] !== 0) throw new NoRows(input.name)
   if (input.shape && !fits(shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, shape)
+  checkEmptyTensor(tensor, input)
 }
 
 /**

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it, test } from 'vitest'
-import { decodeJsonBody, decodeParameters, decodeText } from '../../../src/protocols/azureml/input.ts'
+import { decodeJsonBody, decodeText } from '../../../src/protocols/azureml/input.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const decode = (text: string, contentType: string | undefined = 'application/json', isExact = false) =>
-  decodeParameters(bytes(text), contentType, isExact)
+  decodeJsonBody(bytes(text), contentType, { hasExactIntegers: isExact, takesNonFinite: false }).parameters
 
 const failsWith = (code: string, message: string) => (error: unknown) => {
   assert.equal((error as { code: string }).code, code)
@@ -13,7 +13,7 @@ const failsWith = (code: string, message: string) => (error: unknown) => {
   return true
 }
 
-describe('decodeParameters', () => {
+describe('decodeJsonBody', () => {
   it('reads an object, with or without a byte order mark', () => {
     assert.deepEqual(decode('{"data": [1]}'), { data: [1] })
     assert.deepEqual(decode('\uFEFF{"data": [1]}'), { data: [1] })
@@ -35,7 +35,10 @@ describe('decodeParameters', () => {
         type,
       )
     }
-    assert.throws(() => decodeParameters(bytes('{}'), undefined, false), /Content-Type/)
+    assert.throws(
+      () => decodeJsonBody(bytes('{}'), undefined, { hasExactIntegers: false, takesNonFinite: false }),
+      /Content-Type/,
+    )
   })
 
   it('words its refusals as the original does', () => {
@@ -65,7 +68,7 @@ describe('decodeParameters', () => {
   ])('says where %j is not JSON, and quotes nothing of it', (text, said) => {
     const message = `POST body could not be decoded as JSON: unexpected ${said}`
     assert.throws(() => decode(text), failsWith('BODY_NOT_JSON', message))
-    const lenient = { hasExactIntegers: false, takesTokens: true }
+    const lenient = { hasExactIntegers: false, takesNonFinite: true }
     assert.throws(() => decodeJsonBody(bytes(text), 'application/json', lenient), failsWith('BODY_NOT_JSON', message))
   })
 
