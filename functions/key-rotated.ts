@@ -2,7 +2,7 @@ import { app, type EventGridEvent } from '@azure/functions'
 import { changedSecret } from '../src/auth/vault-events.ts'
 import { startedApp } from '../src/compose/app.ts'
 
-/** Sugar: without a subscription of the vault's events to this function, a new key counts when it is first used. */
+/** Optional: without a subscription of this function to the vault's events, a new key is accepted on its first use. */
 app.eventGrid('key-rotated', {
   handler: async (event: EventGridEvent): Promise<void> => {
     const { settings, keysChanged } = await startedApp()

@@ -38,40 +38,20 @@ const retired: Readonly<Record<string, string>> = {
   'somebody|whoever': 'the caller, the client, the owner',
 }
 
-/** Where a word still stands: an entry goes, or loses a folder, as soon as that is clean. */
-const stillIn: Readonly<Record<string, readonly string[]>> = {
-  'takers?': ['src'],
-  company: ['src', 'test'],
-  'loners?|runs alone': ['src', 'test'],
-  patience: ['src', 'test'],
-  'guilty|blame[ds]?': ['src', 'test'],
-  'innocents?': ['src', 'test'],
-  careful: ['src', 'test'], // jobs: a name of blobs, which stays on the wire
-  '(un)?wanted': ['src', 'test'],
-  'tally|tallies': ['test'],
-  'revivals?|brings? back': ['src', 'test'], // jobs: `isRevival` of messages, which stays on the wire
-  'lets? (nobody |them |others )?in': ['src', 'test'],
-  surroundings: ['test'],
-  'until quiet': ['test'],
-  'mend(s|ed|ing)?': ['src'],
-  'in vain': ['src', 'test'],
-  sugar: ['functions'],
-  'somebody|whoever': ['src', 'test'],
-}
-
-/** Rooms with functions that are still called `…Of`. */
-const roomsWithOf: readonly string[] = ['src/adapters', 'src/compose', 'src/protocols', 'src/scheduling', 'src/workers']
+/** Names that messages and blobs of earlier versions carry: a folder of blobs and a member of messages. */
+const wireNames = /careful\\?\/|\bisRevival\b/g
 
 const folders = ['src', 'functions', 'test', 'guide', 'bench', 'README.md', 'CONTRIBUTING.md']
 
 interface Line {
-  readonly folder: string
   readonly where: string
-  /** In small letters; `waitsForCompany` stands there a second time, as "waits for company". */
+  /** In small letters; `waitsForCompany` is there a second time, as "waits for company". */
   readonly text: string
 }
 
 const paths = (pattern: string) => globSync(pattern).map(path => path.split(sep).join('/'))
+
+const withWords = (line: string) => `${line} ${line.replaceAll(/(?<=[a-z\d])(?=[A-Z])/g, ' ')}`.toLowerCase()
 
 function readLines(folder: string): Line[] {
   const files = folder.endsWith('.md') ? [folder] : paths(`${folder}/**/*.{ts,js,py,html,css,md}`)
@@ -81,11 +61,7 @@ function readLines(folder: string): Line[] {
     .flatMap(file =>
       readFileSync(file, 'utf8')
         .split('\n')
-        .map((line, index) => ({
-          folder,
-          where: `${file}:${index + 1}`,
-          text: `${line} ${line.replaceAll(/(?<=[a-z\d])(?=[A-Z])/g, ' ')}`.toLowerCase(),
-        })),
+        .map((line, index) => ({ where: `${file}:${index + 1}`, text: withWords(line.replaceAll(wireNames, '')) })),
     )
 }
 
@@ -94,7 +70,7 @@ describe('the vocabulary', () => {
 
   it.each(Object.entries(retired))('has no "%s": say %s', word => {
     const pattern = new RegExp(`\\b(${word})\\b`)
-    const found = lines.filter(({ folder, text }) => !stillIn[word]?.includes(folder) && pattern.test(text))
+    const found = lines.filter(({ text }) => pattern.test(text))
     assert.deepEqual(
       found.map(({ where }) => where),
       [],
@@ -105,9 +81,6 @@ describe('the vocabulary', () => {
     const declared =
       /function \w+Of\b|const \w+Of = (async )?(\(|\w+ =>)|^ {2}(static |async |private |get )*#?\w+Of\(/m
     const found = paths('{src,functions}/**/*.ts').filter(file => declared.test(readFileSync(file, 'utf8')))
-    assert.deepEqual(
-      found.filter(file => !roomsWithOf.some(room => file.startsWith(`${room}/`))),
-      [],
-    )
+    assert.deepEqual(found, [])
   })
 })

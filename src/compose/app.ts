@@ -101,7 +101,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
       engine,
       documents,
       metrics,
-      bytes: shareOf(bytes, definition, metrics),
+      bytes: openServiceBudget(bytes, definition, metrics),
       hasServerTiming: settings.hasServerTiming,
     })
   })
@@ -286,7 +286,7 @@ function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly Opened
 }
 
 /** The byte budget of one service: half of the whole by default, so that no service can use up all of it. */
-function shareOf(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
+function openServiceBudget(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
   const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
   return new ByteBudget(maxBytes, whole, () => metrics.rejected('QUEUE_FULL'))
 }

@@ -3,7 +3,7 @@
  *
  *     node src/host/host-process.ts --app DIR --port 0
  *
- * The supervisor starts it as a child and restarts it; it also runs alone.
+ * The supervisor starts it as a child and restarts it; it also runs without it.
  */
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'

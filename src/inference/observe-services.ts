@@ -2,7 +2,7 @@ import { type Attributes, ObservedFamily, type Sample } from '../telemetry/metri
 import { attribute, metric } from '../telemetry/metric-names.ts'
 import type { ScoringService } from './scoring-service.ts'
 
-/** Gauges of what services and their threads do at the moment somebody asks. */
+/** Gauges of services and their workers, read when the metrics are scraped. */
 export function observeServices(services: readonly ScoringService[]): ObservedFamily[] {
   const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
     services.flatMap(service => read(service, { [attribute.service]: service.name }))

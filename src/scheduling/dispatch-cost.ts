@@ -5,7 +5,7 @@ interface ObservedDispatch {
   readonly work: number
   /** Until the main thread learned of its end, which is late where that thread is busy. */
   readonly ms: number
-  /** Of its runs alone, as the worker measured them; 0: there was none. */
+  /** Milliseconds of its runs only, as the worker measured them; 0: there was none. */
   readonly runMs?: number
 }
 

@@ -32,7 +32,7 @@ export function rowsPerRun({ rowCount, byteCount }: DecodedRequest, { maxRows, m
 
 /**
  * Applies the micro-batch rule: requests that may share a run, and whose inputs agree in all but the first dimension, run
- * together, in order, up to `maxRows` rows and `maxBytes` bytes. A request that is larger by itself runs alone.
+ * together, in order, up to `maxRows` rows and `maxBytes` bytes. A request that exceeds a limit by itself shares no run.
  *
  * @returns the runs, each with its requests in arrival order
  */

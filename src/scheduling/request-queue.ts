@@ -32,7 +32,7 @@ export interface QueuedRequest {
   queueMs: number
   /** Crashes of a worker that it may have caused. */
   crashes: number
-  /** It was running when a worker crashed: it runs alone, so that the next crash identifies the culprit. */
+  /** It was running when a worker crashed: it is dispatched by itself, so that the next crash identifies the culprit. */
   isSuspect: boolean
 }
 

@@ -30,7 +30,7 @@ export const slowFiles = [
 ]
 
 /**
- * Starts the slowest files of all projects first, so that none of them runs alone at the end. Vitest's own order, by size and project
+ * Starts the slowest files of all projects first, so that none of them is left for the end. Vitest's own order, by size and project
  * by project, began a test of twenty seconds as the last one.
  */
 export class SlowFirstSequencer extends BaseSequencer {

@@ -98,7 +98,7 @@ const Batching = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'true: scripts that see rows answer each from that row alone, so that rows of several requests may come together; false: every request runs alone; absent: rows share runs of models whose graph proves it, and no script sees those of several requests',
+      'true: scripts that see rows answer each from that row alone, so that rows of several requests may come together; false: no request shares a run; absent: rows share runs of models whose graph proves it, and no script sees those of several requests',
     ),
   exact: z
     .boolean()

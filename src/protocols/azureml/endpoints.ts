@@ -55,11 +55,11 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
-  const demand = service === undefined ? undefined : challenge(service, error.code, scopeOf(error))
+  const demand = service === undefined ? undefined : challenge(service, error.code, findRequiredRole(error))
   return encodeError(error, demand === undefined ? headers : { ...headers, 'www-authenticate': demand })
 }
 
-function scopeOf(error: ScoringError): string | undefined {
+function findRequiredRole(error: ScoringError): string | undefined {
   return error instanceof RoleMissing ? error.role : undefined
 }
 

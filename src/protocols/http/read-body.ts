@@ -98,7 +98,7 @@ async function readPieces(
     sizeBefore = body.size
   }, everyMs)
   const fill = async () => {
-    for await (const piece of piecesOf(request)) {
+    for await (const piece of iterateBody(request)) {
       if (isOver) return
       if (body.size + piece.byteLength > maxBodyBytes) throw bodyTooLarge(maxBodyBytes)
       held.resize(body.size + piece.byteLength)
@@ -119,11 +119,11 @@ async function readPieces(
 }
 
 /** The body as it arrives. Stopping early leaves the connection open, so that the client can read the answer. */
-function piecesOf(request: WireRequest): AsyncIterable<Uint8Array> {
-  return request.pieces?.() ?? piecesOfStream(request.body ?? null)
+function iterateBody(request: WireRequest): AsyncIterable<Uint8Array> {
+  return request.pieces?.() ?? iterateStream(request.body ?? null)
 }
 
-async function* piecesOfStream(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+async function* iterateStream(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
   if (!body) return
   const reader = body.getReader()
   let isEnded = false

@@ -6,7 +6,7 @@ import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeError } from '../azureml/respond.ts'
-import { servicesOpenedBy } from '../http/let-in.ts'
+import { findAuthorizedServices } from '../http/authorized-services.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Answers 200 as long as the event loop is not blocked. */
@@ -28,7 +28,7 @@ export async function answerReady(
   if (refusal) return refusal
   const isReady = catalogue.isReady(readyWhen)
   const unavailable = catalogue.all.filter(service => !service.isReady).length
-  const visible = isDevelopment ? catalogue.all : [...(await servicesOpenedBy(request, catalogue.all))]
+  const visible = isDevelopment ? catalogue.all : [...(await findAuthorizedServices(request, catalogue.all))]
   const services = Object.fromEntries(visible.map(service => [service.name, describeService(service)]))
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',

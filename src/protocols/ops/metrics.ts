@@ -5,8 +5,8 @@ import type { ServiceCatalogue } from '../../models/catalogue/service-catalogue.
 import type { Attributes, MetricFamily } from '../../telemetry/metric.ts'
 import { attribute } from '../../telemetry/metric-names.ts'
 import { allow, answerFailure, answerUnknownPath } from '../azureml/endpoints.ts'
+import { findAuthorizedServices } from '../http/authorized-services.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
-import { servicesOpenedBy } from '../http/let-in.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { encodePrometheus, prometheusMediaType } from './prometheus-text.ts'
 
@@ -39,7 +39,7 @@ async function selectVisible(
   request: WireRequest,
   catalogue: ServiceCatalogue,
 ): Promise<(attributes: Attributes) => boolean> {
-  const opened = await servicesOpenedBy(request, catalogue.all)
+  const opened = await findAuthorizedServices(request, catalogue.all)
   const names = new Set<unknown>([...opened].map(({ name }) => name))
   if (names.size === 0) {
     parseBearer(request.headers.get('authorization'))

@@ -132,7 +132,7 @@ export class DispatchResults {
     this.#bisected = 0
     this.#flushedAt = performance.now()
     const crossing = results.map(withPort)
-    const transfer = crossing.flatMap(result => (result.kind === 'response' ? [movableOf(result.body)] : []))
+    const transfer = crossing.flatMap(result => (result.kind === 'response' ? [findTransferable(result.body)] : []))
     this.#post(
       { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, yielded, ...stats },
       transfer,
@@ -160,7 +160,7 @@ function withPort(result: RunResult): CrossingResult {
   return { ...result, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
 }
 
-function movableOf(body: Uint8Array | MessagePort): ArrayBuffer | MessagePort {
+function findTransferable(body: Uint8Array | MessagePort): ArrayBuffer | MessagePort {
   return ArrayBuffer.isView(body) ? (body.buffer as ArrayBuffer) : body
 }
 

@@ -93,7 +93,7 @@ export class DispatchRunner {
       const startedAt = performance.now()
       const result = await (script.run as (input: unknown, headers?: RequestHeaders) => unknown)(
         input,
-        headersOf(request),
+        readHeaders(request),
       )
       const runMs = performance.now() - startedAt
       this.#results.ran(1, 0, runMs)
@@ -114,7 +114,7 @@ export class DispatchRunner {
       request,
       feeds: async () => {
         const input = this.#codec(request).decodeWhole(request, script.firstStage, this.#service)
-        return this.#limited(script, await script.preprocess(input, headersOf(request)))
+        return this.#limited(script, await script.preprocess(input, readHeaders(request)))
       },
     }))
     await this.#runOwn(script, own, [])
@@ -200,7 +200,7 @@ export class DispatchRunner {
       mayShare: mayShare(feeds, this.#service.sharing),
       byteCount: tensorBytes(feeds),
       cameAt: this.#results.cameAt(index),
-      headers: headersOf(request),
+      headers: readHeaders(request),
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
     }
@@ -282,7 +282,7 @@ export class DispatchRunner {
     const startedAt = performance.now()
     let result: unknown
     try {
-      // Where run() takes headers, every request runs alone.
+      // If run() takes headers, no request shares a run.
       result = await script.run(joinFeeds(batch.map(({ feeds }) => feeds)), batch[0]?.headers)
     } catch (failure) {
       return this.#runApart(script, batch, failure)
@@ -326,6 +326,6 @@ function sumOfRows(batch: readonly DecodedRow[]): number {
 }
 
 /** The headers of a request, which are sent only for a script that takes them. */
-function headersOf({ details }: InferenceRequest): RequestHeaders | undefined {
+function readHeaders({ details }: InferenceRequest): RequestHeaders | undefined {
   return details?.headers && titledHeaders(details.headers)
 }

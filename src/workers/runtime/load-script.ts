@@ -50,13 +50,13 @@ async function loadUnwatched(spec: ServiceSpec, models: ModelLoader): Promise<Lo
   if (spec.stages) return loadPipeline(spec, spec.stages, models)
   if (spec.entryScript === undefined) {
     const model = await models.load(undefined, accelerator)
-    return { script: builtInScript(model, rowSettingsOf(spec)), answeredBy: model, notes: [] }
+    return { script: builtInScript(model, selectRowSettings(spec)), answeredBy: model, notes: [] }
   }
   const file = `${spec.service}/${spec.definition.entryScript}`
   const module = await importEntryModule(spec.entryScript, file)
   const { rowsAreIndependent } = spec.definition.batching
   const context = contextFor(spec, models, accelerator)
-  const script = await initScript(module, { file, context, rowsAreIndependent, settings: rowSettingsOf(spec) })
+  const script = await initScript(module, { file, context, rowsAreIndependent, settings: selectRowSettings(spec) })
   return { script, input: module.input, output: module.output, notes: parameterNotes(file, module) }
 }
 
@@ -99,7 +99,7 @@ async function loadFirst(
     const model = await models.load(stage.model, stage.accelerator)
     const asStage = modelStage(stage.name, model, stage.maxRows)
     const run = (feeds: Feeds) => explainUnequalRows(model, feeds, () => asStage.run(feeds))
-    const script = { ...builtInScript(model, rowSettingsOf(spec)), run }
+    const script = { ...builtInScript(model, selectRowSettings(spec)), run }
     return { stage: asStage, model, script, notes: [] }
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
@@ -110,7 +110,7 @@ async function loadFirst(
   // A stage that only passes rows on keeps them independent.
   const rowsAreIndependent = module.run === undefined || spec.definition.batching.rowsAreIndependent
   const context = contextFor(spec, models, stage.accelerator)
-  const settings = rowSettingsOf(spec)
+  const settings = selectRowSettings(spec)
   const script = await initScript(complete, { file: stage.script.name, context, rowsAreIndependent, settings })
   const notes = parameterNotes(stage.script.name, module)
   return { stage: scriptStage(stage.name, () => undefined, rowsAreIndependent), script, input, output, notes }
@@ -135,7 +135,7 @@ async function loadStage(spec: ServiceSpec, stage: StageSpec, models: ModelLoade
   return { stage: scriptStage(stage.name, run, rowsAreIndependent), output: module.output }
 }
 
-function rowSettingsOf({ definition }: ServiceSpec): RowSettings {
+function selectRowSettings({ definition }: ServiceSpec): RowSettings {
   const { missing, input } = definition
   return { missing, ...(input.columns && { columns: input.columns }) }
 }

@@ -101,12 +101,12 @@ export async function loadService(
   const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
-  const mediaTypes = script.kind === 'rows' ? mediaTypesOf(script, parts.codecs) : []
+  const mediaTypes = script.kind === 'rows' ? listMediaTypes(script, parts.codecs) : []
   const asked = script.kind === 'preprocessing' ? script.firstStage : script
   const report: LoadReport = {
     scriptKind: asked.kind === 'rows' || asked.kind === 'object' ? 'typed' : asked.kind,
     takesHeaders: script.takesHeaders,
-    executionProvider: providersOf(sessions),
+    executionProvider: listProviders(sessions),
     optimizedAhead: sessions.filter(({ isOptimizedAhead }) => isOptimizedAhead).map(({ name }) => name),
     inputs,
     optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
@@ -176,12 +176,12 @@ function sharingNotes(spec: ServiceSpec, sharing: RowSharing, sessions: readonly
 }
 
 /** The providers that ran the models, in the order of the stages. */
-function providersOf(sessions: readonly LoadedModel[]): string {
+function listProviders(sessions: readonly LoadedModel[]): string {
   return [...new Set(sessions.flatMap(({ executionProvider }) => executionProvider.split(', ')))].join(', ') || 'none'
 }
 
 /** Media types of the script's own decoder come first, because that decoder goes before the codecs. */
-function mediaTypesOf({ customContentTypes, inputs }: RowScript, codecs: Codecs): readonly string[] {
+function listMediaTypes({ customContentTypes, inputs }: RowScript, codecs: Codecs): readonly string[] {
   const ofCodecs = Object.values(codecs).flatMap(codec => codec.mediaTypes(inputs))
   return [...new Set([...(customContentTypes?.types ?? []), ...ofCodecs])]
 }

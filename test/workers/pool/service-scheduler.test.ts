@@ -111,7 +111,7 @@ describe('ServiceScheduler', () => {
     await there
   })
 
-  it('fails the request that crashes a worker again when it runs alone, and answers the others', async () => {
+  it('fails the request that crashes a worker again when it is dispatched by itself, and answers the others', async () => {
     const { scheduler, worker, workers } = await readyScheduler()
     const answers = ['a', 'bad', 'c'].map(text => scheduler.submit(requestOf(text)))
     await turn()

@@ -34,7 +34,7 @@ describe('what a script leaves behind', () => {
           }`),
       )
       const first = jsonOf(await send('late'))
-      assert.equal(jsonOf(await send('innocent')), first)
+      assert.equal(jsonOf(await send('well-behaved')), first)
       assert.equal(scheduler.activity.restarts, 0)
     })
   }

@@ -176,7 +176,7 @@ describe('a model whose rows depend on each other', () => {
     'cross_uint8_image_stretch',
   ]
   for (const name of mixing) {
-    it(`answers as Python does, whoever else calls: ${name}`, async test => {
+    it(`answers as Python does, whatever else is called: ${name}`, async test => {
       const { send, report, values, pythons } = await serveCase(test, name)
       assert.equal(report.isBatchable, false)
       assert.match(

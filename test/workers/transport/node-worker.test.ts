@@ -427,7 +427,7 @@ describe('NodeWorker, with an entry script', () => {
     export const run = async (text) => {
       if (text === 'throw') throw new Error('boom')
       if (text === 'forge') throw Object.assign(new Error('forged'), { name: 'ScoringError' })
-      if (text === 'accept') throw Object.assign(new Error('forged'), { name: 'ScoringError', code: 'BEARER_REJECTED' })
+      if (text === 'forge a code') throw Object.assign(new Error('forged'), { name: 'ScoringError', code: 'BEARER_REJECTED' })
       if (text === 'loop') for (;;);
       if (text === 'never') return new Promise(() => {})
       if (text === 'exit') process.exit(3)
@@ -442,7 +442,7 @@ describe('NodeWorker, with an entry script', () => {
   const costs: [string, string][] = [
     ['throw', 'ENTRY_SCRIPT_FAILED'],
     ['forge', 'ENTRY_SCRIPT_FAILED'],
-    ['accept', 'ENTRY_SCRIPT_FAILED'],
+    ['forge a code', 'ENTRY_SCRIPT_FAILED'],
     ['loop', 'SCORING_TIMEOUT'],
     ['never', 'SCORING_TIMEOUT'],
     ['exit', 'ENTRY_SCRIPT_ENDED_THREAD'],

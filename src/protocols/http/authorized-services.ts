@@ -4,28 +4,28 @@ import { readCaller } from './client-address.ts'
 import type { WireRequest } from './wire.ts'
 
 /**
- * The services that the request's credential opens: their owner, or a caller, may see how they do. The key of one service
- * is a wrong one for the others, which is nobody's fault; one that opens none counts as a wrong key, once.
+ * Finds the services whose state the caller may see, because its credential is valid for them. The key of one service is
+ * wrong for the others, which does not count; a key that is valid for none counts as one wrong key.
  *
  * @throws ScoringError TOO_MANY_WRONG_KEYS
  */
-export async function servicesOpenedBy(
+export async function findAuthorizedServices(
   request: WireRequest,
   services: readonly ScoringService[],
 ): Promise<ReadonlySet<ScoringService>> {
-  const locked = services.filter(({ authorizer }) => authorizer !== undefined)
-  const refusals = await Promise.all(locked.map(service => findRefusal(request, service)))
-  const opened = new Set(locked.filter((_, index) => refusals[index] === undefined))
-  if (opened.size === 0) {
-    const refusing = locked.find(
+  const protectedServices = services.filter(({ authorizer }) => authorizer !== undefined)
+  const refusals = await Promise.all(protectedServices.map(service => findRefusal(request, service)))
+  const authorized = new Set(protectedServices.filter((_, index) => refusals[index] === undefined))
+  if (authorized.size === 0) {
+    const counting = protectedServices.find(
       ({ authorizer }, index) => authorizer?.countWrong && refusals[index] === 'BEARER_REJECTED',
     )
-    refusing?.authorizer?.countWrong?.(readCaller(request))
+    counting?.authorizer?.countWrong?.(readCaller(request))
   }
-  return opened
+  return authorized
 }
 
-/** @returns undefined: it is let in */
+/** @returns undefined when the caller is authorized */
 async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ErrorCode | undefined> {
   try {
     await authorizer?.authorize(request.headers.get('authorization'), { ...readCaller(request), isDryRun: true })
