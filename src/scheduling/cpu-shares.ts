@@ -2,13 +2,13 @@
 interface CpuUser {
   /** Whether callers wait for what it would dispatch now, not only a batch job. */
   isUrgent(): boolean
-  /** It is the scheduler's turn, if it calls `begin` at once. */
-  onTurn(): void
+  /** A processor is free for it, if it calls `begin` at once. */
+  onGranted(): void
 }
 
 /** Milliseconds after which a dispatch no longer keeps others from beginning. */
 const sliceMs = 10
-/** Most milliseconds that a scheduler which was idle may use before others have their turn. */
+/** Most milliseconds that a scheduler which was idle may use before others. */
 const maxCreditMs = 200
 
 /**
@@ -28,7 +28,7 @@ export class CpuShares {
   readonly #held = new Set<CpuSlice>()
   #heldByJobs = 0
   readonly #waiting = new Set<CpuShare>()
-  /** The share whose turn it is. */
+  /** The share that a free processor is offered to. */
   #chosen: CpuShare | undefined
   /** What the scheduler that began last had used by then. */
   #virtualMs = 0
@@ -113,7 +113,7 @@ export class CpuShares {
       if (!this.#isFree(next.user.isUrgent())) return this.#watchSlices(now)
       this.#waiting.delete(next)
       this.#chosen = next
-      next.user.onTurn() // it calls `begin`, if it still has something to run, and a worker for it
+      next.user.onGranted() // it calls `begin`, if it still has something to run, and a worker for it
       this.#chosen = undefined
     }
   }
@@ -167,7 +167,7 @@ export class CpuShare {
     return this.chargedMs + this.runningCount * now - this.sumOfStarts
   }
 
-  /** Asks for a processor; undefined: `onTurn` says when to ask again. */
+  /** Asks for a processor; undefined: `onGranted` says when to ask again. */
   begin(): CpuSlice | undefined {
     return this.#shares.begin(this)
   }
@@ -194,7 +194,7 @@ export class CpuSlice {
    * The dispatch is done.
    *
    * @param computedMs  what its worker computed meanwhile; undefined: not known, so that all of the time counts
-   * @param hasMore  whether the scheduler wants the next turn
+   * @param hasMore  whether the scheduler has more to dispatch
    */
   end(computedMs: number | undefined, hasMore: boolean): void {
     this.#shares.end(this, computedMs, hasMore)

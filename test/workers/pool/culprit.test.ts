@@ -49,7 +49,7 @@ function crash(found: readonly Found[], cause: Crash['cause'], hasEntryScript: b
     onEvent: (handle, event) => handle.transition(event),
   })
   fakes[0]?.load()
-  const share = new CpuShares(1, () => 0).join({ isUrgent: () => true, onTurn: () => {} })
+  const share = new CpuShares(1, () => 0).join({ isUrgent: () => true, onGranted: () => {} })
   worker.dispatch(requests, share.begin() as CpuSlice)
   for (const [index, [state]] of found.entries()) (fakes[0] as FakeWorker).states[index] = state
   const result = failure('ENTRY_SCRIPT_ENDED_THREAD', 'the crash')
