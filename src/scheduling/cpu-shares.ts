@@ -2,13 +2,13 @@
 interface CpuUser {
   /** Whether callers wait for what it would dispatch now, not only a batch job. */
   isUrgent(): boolean
-  /** It is the scheduler's turn, if it calls `begin` at once. */
-  onTurn(): void
+  /** A processor is free for it, if it calls `begin` at once. */
+  onGranted(): void
 }
 
 /** Milliseconds after which a dispatch no longer keeps others from beginning. */
 const sliceMs = 10
-/** Most milliseconds that a scheduler which was idle may use before others have their turn. */
+/** Most milliseconds that a scheduler which was idle may use before others. */
 const maxCreditMs = 200
 
 /**
@@ -28,7 +28,7 @@ export class CpuShares {
   readonly #held = new Set<CpuSlice>()
   #heldByJobs = 0
   readonly #waiting = new Set<CpuShare>()
-  /** The share whose turn it is. */
+  /** The share that a free processor is offered to. */
   #chosen: CpuShare | undefined
   /** What the scheduler that began last had used by then. */
   #virtualMs = 0
@@ -49,18 +49,15 @@ export class CpuShares {
     return new CpuShare(user, this)
   }
 
-  /** Whether there are several shares, so that it matters what each computes. */
-  get isContested(): boolean {
-    return this.#shareCount > 1
-  }
-
   /** For `CpuShare`. */
   begin(share: CpuShare): CpuSlice | undefined {
     const now = this.#now()
     const isUrgent = share.user.isUrgent()
     const isChosen = this.#chosen === share
     this.#chosen = undefined
-    if (!isChosen && !this.#waiting.has(share)) share.usage.catchUp(this.#virtualMs - maxCreditMs, now)
+    // A scheduler that had no work begins where the others are: it gets back only a small part of what it did not use.
+    if (!isChosen && !this.#waiting.has(share))
+      share.chargedMs += Math.max(0, this.#virtualMs - maxCreditMs - share.usedMs(now))
     if ((this.#waiting.size > 0 && !isChosen) || !this.#isFree(isUrgent)) {
       this.#waiting.add(share)
       this.#endSlices(now)
@@ -70,21 +67,25 @@ export class CpuShares {
       }
       this.#waiting.delete(share)
     }
-    this.#virtualMs = Math.max(this.#virtualMs, share.usage.chargedMs)
-    const slice = new CpuSlice(share, now, !isUrgent, this)
+    this.#virtualMs = Math.max(this.#virtualMs, share.chargedMs)
+    const slice = new CpuSlice({ share, startedAt: now, isOfJob: !isUrgent, isContested: this.#shareCount > 1 }, this)
     this.#held.add(slice)
     if (slice.isOfJob) this.#heldByJobs++
-    share.usage.begin(now)
+    share.runningCount++
+    share.sumOfStarts += now
     return slice
   }
 
   /** For `CpuSlice`. */
   end(slice: CpuSlice, computedMs: number | undefined, hasMore: boolean): void {
-    const tookMs = this.#now() - slice.startedAt
-    slice.share.usage.end(slice.startedAt, Math.min(tookMs, computedMs ?? tookMs))
+    const { share, startedAt } = slice
+    const tookMs = this.#now() - startedAt
+    share.runningCount--
+    share.sumOfStarts = share.runningCount === 0 ? 0 : share.sumOfStarts - startedAt
+    share.chargedMs += Math.min(tookMs, computedMs ?? tookMs)
     this.#release(slice)
     if (this.#waiting.size === 0) return
-    if (hasMore) this.#waiting.add(slice.share)
+    if (hasMore) this.#waiting.add(share)
     this.#wake()
   }
 
@@ -112,7 +113,7 @@ export class CpuShares {
       if (!this.#isFree(next.user.isUrgent())) return this.#watchSlices(now)
       this.#waiting.delete(next)
       this.#chosen = next
-      next.user.onTurn() // it calls `begin`, if it still has something to run, and a worker for it
+      next.user.onGranted() // it calls `begin`, if it still has something to run, and a worker for it
       this.#chosen = undefined
     }
   }
@@ -123,8 +124,7 @@ export class CpuShares {
     let bestIsUrgent = false
     for (const share of this.#waiting) {
       const isUrgent = share.user.isUrgent()
-      const isBetter =
-        isUrgent === bestIsUrgent && best ? share.usage.usedMs(now) < best.usage.usedMs(now) : isUrgent || !best
+      const isBetter = isUrgent === bestIsUrgent && best ? share.usedMs(now) < best.usedMs(now) : isUrgent || !best
       if (!isBetter) continue
       best = share
       bestIsUrgent = isUrgent
@@ -147,10 +147,14 @@ export class CpuShares {
   }
 }
 
-/** What one scheduler may use of the processors. */
+/** What one scheduler has used, and may use, of the processors. Only `CpuShares` changes it. */
 export class CpuShare {
-  readonly usage = new CpuUsage()
   readonly user: CpuUser
+  /** Milliseconds that were charged for dispatches that are done. Those that run may compute less than they take. */
+  chargedMs = 0
+  runningCount = 0
+  /** The sum of the times at which the dispatches that run began. */
+  sumOfStarts = 0
   readonly #shares: CpuShares
 
   constructor(user: CpuUser, shares: CpuShares) {
@@ -158,12 +162,12 @@ export class CpuShare {
     this.#shares = shares
   }
 
-  /** Whether other schedulers have one too. */
-  get isContested(): boolean {
-    return this.#shares.isContested
+  /** Milliseconds of its dispatches, those that still run included. */
+  usedMs(now: number): number {
+    return this.chargedMs + this.runningCount * now - this.sumOfStarts
   }
 
-  /** Asks for a processor; undefined: `onTurn` says when to ask again. */
+  /** Asks for a processor; undefined: `onGranted` says when to ask again. */
   begin(): CpuSlice | undefined {
     return this.#shares.begin(this)
   }
@@ -174,12 +178,15 @@ export class CpuSlice {
   readonly share: CpuShare
   readonly startedAt: number
   readonly isOfJob: boolean
+  /** Whether other schedulers have a share too, so that it matters what the dispatch computes. */
+  readonly isContested: boolean
   readonly #shares: CpuShares
 
-  constructor(share: CpuShare, startedAt: number, isOfJob: boolean, shares: CpuShares) {
-    this.share = share
-    this.startedAt = startedAt
-    this.isOfJob = isOfJob
+  constructor(of: Pick<CpuSlice, 'share' | 'startedAt' | 'isOfJob' | 'isContested'>, shares: CpuShares) {
+    this.share = of.share
+    this.startedAt = of.startedAt
+    this.isOfJob = of.isOfJob
+    this.isContested = of.isContested
     this.#shares = shares
   }
 
@@ -187,44 +194,9 @@ export class CpuSlice {
    * The dispatch is done.
    *
    * @param computedMs  what its worker computed meanwhile; undefined: not known, so that all of the time counts
-   * @param hasMore  whether the scheduler wants the next turn
+   * @param hasMore  whether the scheduler has more to dispatch
    */
   end(computedMs: number | undefined, hasMore: boolean): void {
     this.#shares.end(this, computedMs, hasMore)
-  }
-}
-
-/**
- * What a scheduler has used of the processors: milliseconds of its dispatches, those that still run included. A scheduler that
- * had no work begins where the others are, and gets back only a small part of what it did not use.
- */
-class CpuUsage {
-  #chargedMs = 0
-  #runningCount = 0
-  #sumOfStarts = 0
-
-  usedMs(now: number): number {
-    return this.#chargedMs + this.#runningCount * now - this.#sumOfStarts
-  }
-
-  /** Work has come: the scheduler joins the others, which have used `leastMs` or more. */
-  catchUp(leastMs: number, now: number): void {
-    this.#chargedMs += Math.max(0, leastMs - this.usedMs(now))
-  }
-
-  /** What was charged for dispatches that are done. Those that run may compute less than they take. */
-  get chargedMs(): number {
-    return this.#chargedMs
-  }
-
-  begin(startedAt: number): void {
-    this.#runningCount++
-    this.#sumOfStarts += startedAt
-  }
-
-  end(startedAt: number, chargedMs: number): void {
-    this.#runningCount--
-    this.#sumOfStarts = this.#runningCount === 0 ? 0 : this.#sumOfStarts - startedAt
-    this.#chargedMs += chargedMs
   }
 }

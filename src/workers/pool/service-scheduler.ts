@@ -78,7 +78,7 @@ export class ServiceScheduler {
     const cpuShares = options.cpuShares ?? new CpuShares(Number.POSITIVE_INFINITY, now)
     this.#share = cpuShares.join({
       isUrgent: () => this.#queue.isUrgent || this.#pool.hasPausedCaller,
-      onTurn: dispatch,
+      onGranted: dispatch,
     })
   }
 

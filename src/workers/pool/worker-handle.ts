@@ -68,7 +68,7 @@ export class WorkerHandle {
     }
     this.transition({ kind: 'dispatched', at })
     this.#cpu = cpu
-    this.#computedBeforeMs = cpu.share.isContested ? this.#thread.computedMs() : undefined
+    this.#computedBeforeMs = cpu.isContested ? this.#thread.computedMs() : undefined
     this.#overdue = []
     const bodies = []
     for (const queued of requests) {

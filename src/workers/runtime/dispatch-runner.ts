@@ -224,6 +224,7 @@ export class DispatchRunner {
 
   /** Runs a slice of each in turn, and yields where that takes long: small requests do not wait for all slices of a large one. */
   async #runSlices(script: JoiningScript): Promise<void> {
+    if (this.#sliced.length > 0) this.#results.flush() // the small requests of the dispatch do not wait for slices
     const startedAt = performance.now()
     for (let next = this.#sliced.shift(); next; next = this.#sliced.shift()) {
       if (await this.#runSlice(script, next)) this.#sliced.push(next)

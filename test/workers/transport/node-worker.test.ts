@@ -20,7 +20,7 @@ const model = (bytes: Buffer, definition: object = {}): ServiceFiles => ({
 
 const digitsModel = () => readFile(join(import.meta.dirname, '../../../models/digits/1/model.onnx'))
 
-describe('the built-in script', () => {
+describe('NodeWorker, with the built-in script', () => {
   const cases: [Dtype, string, string][] = [
     ['float32', '[[0.1, -1], [2, 3]]', '[[0.1, -1.0], [2.0, 3.0]]'],
     ['float64', '[[0.1, 1e-7]]', '[[0.1, 1e-07]]'],
@@ -36,14 +36,12 @@ describe('the built-in script', () => {
     ['bool', '[[true, false]]', '[[true, false]]'],
     ['string', '[["a", "\\u00e9"]]', '[["a", "\\u00e9"]]'],
   ]
-  for (const [dtype, data, answer] of cases) {
-    it(`scores ${dtype} tensors exactly`, async test => {
-      const { send, report } = await serve(test, model(identityModel(dtype)))
-      assert.equal(jsonOf(await send(`{"data": ${data}}`)), answer)
-      assert.deepEqual(report.inputs, [{ name: 'x', dtype, shape: ['batch', 2] }])
-      assert.equal(report.isBatchable, true)
-    })
-  }
+  it.for(cases)('scores %s tensors exactly', async ([dtype, data, answer], test) => {
+    const { send, report } = await serve(test, model(identityModel(dtype)))
+    assert.equal(jsonOf(await send(`{"data": ${data}}`)), answer)
+    assert.deepEqual(report.inputs, [{ name: 'x', dtype, shape: ['batch', 2] }])
+    assert.equal(report.isBatchable, true)
+  })
 
   it('refuses texts that the runtime would cut or change', async test => {
     const { send } = await serve(test, model(identityModel('string')))
@@ -180,7 +178,7 @@ describe('the built-in script', () => {
   })
 })
 
-describe('an entry script', () => {
+describe('NodeWorker, with an entry script', () => {
   it('gets the body as text, in JavaScript and TypeScript, and its context', async test => {
     const { send, report } = await serve(
       test,
@@ -376,12 +374,10 @@ describe('an entry script', () => {
       "import { z } from 'zod'; export const init = () => {}; export const run = (text: string) => z.string().parse(text)",
     ],
   ]
-  for (const [what, file, code] of spellings) {
-    it(`may be written with ${what}`, async test => {
-      const { send } = await serve(test, { 'sut/service.json': { entryScript: file }, [`sut/${file}`]: code })
-      assert.equal(jsonOf(await send('abc')), '"abc"')
-    })
-  }
+  it.for(spellings)('may be written with %s', async ([, file, code], test) => {
+    const { send } = await serve(test, { 'sut/service.json': { entryScript: file }, [`sut/${file}`]: code })
+    assert.equal(jsonOf(await send('abc')), '"abc"')
+  })
 
   it('in native code past its time limit does not hold up the answer', async test => {
     const folder = await makeServices({}, test)
@@ -456,22 +452,20 @@ describe('an entry script', () => {
     ['buffers', 'ENTRY_SCRIPT_OUT_OF_MEMORY'],
     ['function', 'OUTPUT_NOT_SERIALISABLE'],
   ]
-  for (const [deed, code] of costs) {
-    it(`that does "${deed}" costs only its own request`, async test => {
-      const timeoutMs = code === 'SCORING_TIMEOUT' ? 4000 : 30_000
-      const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 64 } }))
-      const large = 'large'.repeat(50_000)
-      const huge = 'huge'.repeat(500_000)
-      const [before, bad, ...after] = await Promise.all(['before', deed, 'after', large, huge].map(send))
-      assert.equal(jsonOf(before as InferenceResult), '"before"')
-      assert.equal(codeOf(bad as InferenceResult), code)
-      assert.deepEqual(after.map(jsonOf), ['"after"', `"${large}"`, `"${huge}"`])
-      assert.equal(jsonOf(await send('later')), '"later"')
-    })
-  }
+  it.for(costs)('that does "%s" costs only its own request', async ([deed, code], test) => {
+    const timeoutMs = code === 'SCORING_TIMEOUT' ? 4000 : 30_000
+    const { send } = await serve(test, script(hostile, { limits: { timeoutMs, maxMemoryMb: 64 } }))
+    const large = 'large'.repeat(50_000)
+    const huge = 'huge'.repeat(500_000)
+    const [before, bad, ...after] = await Promise.all(['before', deed, 'after', large, huge].map(send))
+    assert.equal(jsonOf(before as InferenceResult), '"before"')
+    assert.equal(codeOf(bad as InferenceResult), code)
+    assert.deepEqual(after.map(jsonOf), ['"after"', `"${large}"`, `"${huge}"`])
+    assert.equal(jsonOf(await send('later')), '"later"')
+  })
 })
 
-describe('a service that cannot be loaded', () => {
+describe('NodeWorker, with a service that cannot be loaded', () => {
   const cases: [string, ServiceFiles, RegExp][] = [
     ['a syntax error', script('export const init = ('), /sut\/score\.ts cannot be imported: sut\/score\.ts:1: /],
     [
@@ -552,9 +546,7 @@ describe('a service that cannot be loaded', () => {
       /the sample \(schema\.input\) cannot be scored: .*shape \[1, 1\]/,
     ],
   ]
-  for (const [what, files, reason] of cases) {
-    it(`because of ${what} says so`, async test => {
-      await assert.rejects(serve(test, files), reason)
-    })
-  }
+  it.for(cases)('because of %s says so', async ([, files, reason], test) => {
+    await assert.rejects(serve(test, files), reason)
+  })
 })
