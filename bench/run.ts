@@ -26,7 +26,7 @@ const benchmarks: Record<string, Benchmark> = {
     run: benchJobs,
     about: 'rows per second of batch jobs, and memory against file size (8 minutes, 3 GB of disk)',
   },
-  start: { run: benchStart, about: 'time to the first answer, and the cache of optimized models (a minute)' },
+  start: { run: benchStart, about: 'time to the first answer, with and without an optimized model (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
 }
 

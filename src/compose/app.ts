@@ -10,8 +10,11 @@ import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { halfOfMemoryMb } from '../adapters/local/half-of-memory.ts'
 import { KeyFile } from '../adapters/local/key-file.ts'
 import { memoryBytes } from '../adapters/local/memory-bytes.ts'
+import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
+import { NodeWorker } from '../adapters/node-worker/node-worker.ts'
+import { endPrewarmedWorker } from '../adapters/node-worker/prewarmed-worker.ts'
 import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import type { SecretStore } from '../auth/secret-store.ts'
@@ -31,8 +34,6 @@ import { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
-import { NodeWorker } from '../workers/transport/node-worker.ts'
-import { endPrewarmedWorker } from '../workers/transport/prewarmed-worker.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
@@ -294,6 +295,7 @@ function openServiceBudget(whole: ByteBudget, { limits }: ServiceDefinition, met
 /** Opens the records of runs, and logs what an earlier process was running when it ended unexpectedly. */
 function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefined {
   try {
+    openPrivateFolder(folder)
     const records = new RunRecords(folder)
     for (const { service, requests } of records.lost) {
       const what = requests.map(id => id || 'of a batch job').join(', ')

@@ -247,5 +247,5 @@ const rows: ContractRow[] = [
 ]
 
 // Not ours to give: pandas and Spark samples, structured dtypes, datetime texts (zod has its own); start-up errors are in
-// test/workers/transport/node-worker.test.ts; a script without a parameter is taken, since JavaScript lets it ignore its input.
+// test/adapters/node-worker/node-worker.test.ts; a script without a parameter is taken, since JavaScript lets it ignore its input.
 contractTable('section 4: input of run()', services, rows)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'vitest'
 import { FolderModelStore } from '../../src/adapters/local/folder-model-store.ts'
+import { NodeWorker } from '../../src/adapters/node-worker/node-worker.ts'
 import { hasScript, type ServiceSpec } from '../../src/models/repository/service-spec.ts'
 import type { LoadReport } from '../../src/models/session/load-report.ts'
 import type { Feeds } from '../../src/models/session/model-session.ts'
 import type { InferenceResult } from '../../src/scheduling/inference-result.ts'
 import { ServiceScheduler } from '../../src/workers/pool/service-scheduler.ts'
-import { NodeWorker } from '../../src/workers/transport/node-worker.ts'
 import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 

@@ -9,7 +9,7 @@ export const slowFiles = [
   'test/clients/generated.test.ts',
   'test/clients/clients.test.ts',
   'test/browser/docs.test.ts',
-  'test/workers/transport/node-worker.test.ts',
+  'test/adapters/node-worker/node-worker.test.ts',
   'test/functions/key-vault.test.ts',
   'test/cli/start.test.ts',
   'test/functions/request-memory.test.ts',

@@ -33,7 +33,7 @@ const schemas = {
             blob: { ...text, description: '"<container>/<path>" in the storage account of the app' },
             url: { ...text, format: 'uri', description: 'a blob elsewhere, on a host that the operator allows' },
             rows: { type: 'array', items: {}, description: 'the rows themselves, for small jobs' },
-            format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the ending of the name' },
+            format: { enum: ['jsonl', 'csv', 'json', 'parquet'], description: 'default: by the file extension' },
             isGzip: { type: 'boolean', description: 'default: by the ending .gz' },
             header: {
               type: 'boolean',
@@ -55,7 +55,7 @@ const schemas = {
         output: objectSchema(
           {
             blob: { ...text, description: '"<container>/<path>"; default: jobs/<service>/<jobId>/predictions.jsonl' },
-            format: { enum: ['jsonl', 'csv'], description: 'default: by the ending of the name, else jsonl' },
+            format: { enum: ['jsonl', 'csv'], description: 'default: by the file extension, else jsonl' },
           },
           [],
         ),

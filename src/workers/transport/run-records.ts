@@ -1,7 +1,6 @@
 /** What runs in each worker, written to a file that outlives the process: a fault in a script or in native code may end that. */
 import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { openPrivateFolder } from '../../adapters/local/private-folder.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import type { RequestStates } from './request-states.ts'
 
@@ -39,9 +38,11 @@ export class RunRecords {
   readonly #free: number[] = []
   #count = 0
 
-  /** @throws Error where the folder cannot be used */
+  /**
+   * @param folder  that only this user can write to
+   * @throws Error when the folder cannot be used
+   */
   constructor(folder: string) {
-    openPrivateFolder(folder)
     this.lost = readdirSync(folder).flatMap(name => takeLost(folder, name))
     this.#path = join(folder, String(process.pid))
     closeSync(openSync(this.#path, 'w', 0o600))

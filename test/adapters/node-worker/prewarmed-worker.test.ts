@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Worker } from 'node:worker_threads'
 import { describe, it } from 'vitest'
-import { heapLimits } from '../../../src/workers/transport/heap-limits.ts'
+import { heapLimits } from '../../../src/adapters/node-worker/heap-limits.ts'
 import {
   endPrewarmedWorker,
   type PrewarmedWorker,
   prewarmWorker,
   takePrewarmedWorker,
-} from '../../../src/workers/transport/prewarmed-worker.ts'
+} from '../../../src/adapters/node-worker/prewarmed-worker.ts'
 
 const end = async ({ guard, worker }: PrewarmedWorker) => {
   await guard.close() // so that it is not ended inside ONNX Runtime

@@ -1,19 +1,24 @@
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
-import { removeProfiles } from '../../adapters/onnxruntime/node-profile.ts'
-import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
-import type { WorkerEvent, WorkerThread } from '../pool/worker-thread.ts'
-import { type DispatchMessage, readWorkerMessage, type ServiceAssignment, type WorkerMessage } from './messages.ts'
+import type { WorkerEvent, WorkerThread } from '../../workers/pool/worker-thread.ts'
+import {
+  type DispatchMessage,
+  readWorkerMessage,
+  type ServiceAssignment,
+  type WorkerMessage,
+} from '../../workers/transport/messages.ts'
+import type { NativeCallGuard } from '../../workers/transport/native-call-guard.ts'
+import { buffersToMove, packRequests, unpackResults } from '../../workers/transport/packed-dispatch.ts'
+import { RequestStates } from '../../workers/transport/request-states.ts'
+import type { RunRecords } from '../../workers/transport/run-records.ts'
+import { receiveBody } from '../../workers/transport/streamed-body.ts'
+import { removeProfiles } from '../onnxruntime/node-profile.ts'
+import { webgpuMutex } from '../onnxruntime/webgpu-mutex.ts'
 import { passOnLines } from './named-lines.ts'
-import type { NativeCallGuard } from './native-call-guard.ts'
-import { buffersToMove, packRequests, unpackResults } from './packed-dispatch.ts'
 import { takePrewarmedWorker } from './prewarmed-worker.ts'
-import { RequestStates } from './request-states.ts'
-import type { RunRecords } from './run-records.ts'
-import { receiveBody } from './streamed-body.ts'
 
 interface NodeWorkerOptions {
   readonly maxMemoryMb: number

@@ -1,10 +1,10 @@
-import '../../adapters/onnxruntime/telemetry-off.ts'
+import '../onnxruntime/telemetry-off.ts'
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { webgpuMutex } from '../../adapters/onnxruntime/webgpu-mutex.ts'
+import type { WorkerBootData } from '../../workers/transport/messages.ts'
+import { NativeCallGuard } from '../../workers/transport/native-call-guard.ts'
+import { webgpuMutex } from '../onnxruntime/webgpu-mutex.ts'
 import { heapLimits } from './heap-limits.ts'
-import type { WorkerBootData } from './messages.ts'
-import { NativeCallGuard } from './native-call-guard.ts'
 
 /** The file that a worker starts from: the bundle beside this one, or the source when run from source. */
 const entryFile = new URL(

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { passOnLines } from '../../../src/workers/transport/named-lines.ts'
+import { passOnLines } from '../../../src/adapters/node-worker/named-lines.ts'
 
 async function passedOn(...pieces: (string | Buffer)[]): Promise<string> {
   const from = new PassThrough()
