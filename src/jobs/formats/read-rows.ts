@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { TensorInfo } from '../../models/session/model-session.ts'
-import { isNestedDeeper } from '../../protocols/azureml/json-depth.ts'
+import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import type { MissingOptions, Row } from '../row-scorer.ts'

@@ -1,6 +1,6 @@
 import { statusOf } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { isJson } from '../../protocols/http/media-type.ts'
+import { isJson } from '../../scripts/media-type.ts'
 import type { WholeResult } from '../../scheduling/inference-result.ts'
 
 /** The failure of a request. */

@@ -9,7 +9,7 @@ import { decodeNpy } from '../../tensor/npy.ts'
 import { isNpy } from '../../tensor/npy-header.ts'
 import { elementCount, fits, isOpen, type Shape } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { parseMediaType } from '../http/media-type.ts'
+import { parseMediaType } from '../../scripts/media-type.ts'
 
 const npy = 'application/x-npy'
 const raw = 'application/octet-stream'

@@ -3,7 +3,7 @@
  * enough for other answers: a whole number may be a fraction next time, and entries of different kinds are left open.
  */
 
-import { isResponse } from '../../scripts/is-response.ts'
+import { isResponse } from '../../scripts/script-response.ts'
 import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'

@@ -1,5 +1,5 @@
 import { TensorInput } from '../../scripts/api.ts'
-import { isResponse } from '../../scripts/is-response.ts'
+import { isResponse } from '../../scripts/script-response.ts'
 import type { WarmUp } from '../../scripts/warm-up.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { NonFinite } from '../../tensor/python-json-elements.ts'

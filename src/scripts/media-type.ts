@@ -1,4 +1,4 @@
-import { ScoringError } from '../../errors.ts'
+import { ScoringError } from '../errors.ts'
 
 /** Returns `image/png` for `Image/PNG; name=x`, and an empty text if there is no content type. */
 export function parseMediaType(contentType: string | undefined): string {
