@@ -177,6 +177,14 @@ export class BodyTooLarge extends Error {
 }
 brand(BodyTooLarge, 'BodyTooLarge')
 
+/** The answer to a body that exceeds `limits.maxBodyBytes` of the service. */
+export function bodyTooLarge(maxBodyBytes: number): ScoringError {
+  return new ScoringError(
+    'BODY_TOO_LARGE',
+    `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
+  )
+}
+
 /** Converts a failure to a ScoringError: INTERNAL unless it is one already or a failed start. */
 export function asScoringError(failure: unknown): ScoringError {
   if (failure instanceof ScoringError) return failure

@@ -27,7 +27,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   inference: ['workers/pool', 'scheduling', 'models/session', 'models/definition', 'auth'],
   'models/catalogue': ['inference'],
-  'protocols/http': ['inference', 'scheduling', 'models/session', 'auth'],
+  'protocols/http': ['scripts', 'inference', 'scheduling', 'models/session', 'auth'],
   'protocols/azureml': [
     'workers/runtime',
     'scripts',
@@ -52,11 +52,11 @@ const mayImport: Record<string, readonly string[]> = {
     'auth',
   ],
   jobs: ['models/session', 'models/definition'],
-  'jobs/formats': ['jobs', 'protocols/azureml', 'models/session'],
+  'jobs/formats': ['jobs', 'models/session'],
   'jobs/output': ['jobs'],
   'jobs/plan': ['jobs/output', 'jobs/formats', 'jobs'],
   'jobs/score': [
-    ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'protocols/http', 'inference', 'scheduling'],
+    ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
     ...['models/session', 'models/definition'],
   ],
   'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],

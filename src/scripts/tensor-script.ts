@@ -73,6 +73,8 @@ export function modelAnswer(
   result: Tensor | Readonly<Record<string, Tensor>>,
 ): unknown {
   if (result instanceof Tensor) return result
+  const [only] = outputs
+  if (outputs.length === 1 && only && only.list === undefined) return result[only.name]
   const answers = new Map<string, unknown>()
   for (const [name, members] of outputsOfGraph(outputs)) {
     const tensors = members.map(member => result[member.name] as Tensor)

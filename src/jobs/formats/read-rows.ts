@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { TensorInfo } from '../../models/session/model-session.ts'
-import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
+import { isNestedDeeper } from '../../tensor/json-depth.ts'
 import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import type { MissingOptions, Row } from '../row-scorer.ts'
 import { cellJson, isMissingText } from './cell-json.ts'

@@ -1,7 +1,7 @@
 import { statusOf } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
-import { isJson } from '../../scripts/media-type.ts'
 import type { WholeResult } from '../../scheduling/inference-result.ts'
+import { isJson } from '../../scripts/media-type.ts'
 
 /** The failure of a request. */
 export interface RequestFailure {

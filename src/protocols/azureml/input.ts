@@ -1,8 +1,8 @@
 import { ScoringError } from '../../errors.ts'
-import { JsonError } from '../../tensor/json-reader.ts'
-import { type JsonSource, parseJson, parseStrictJson } from '../../tensor/json-source.ts'
 import { isJson, unsupportedMediaType } from '../../scripts/media-type.ts'
 import { isNestedDeeper } from '../../tensor/json-depth.ts'
+import { JsonError } from '../../tensor/json-reader.ts'
+import { type JsonSource, parseJson, parseStrictJson } from '../../tensor/json-source.ts'
 
 /** Deeper nesting than any input needs (CPython gives up at about the same depth). */
 const maxDepth = 1000

@@ -1,4 +1,4 @@
-import { BodyTooLarge, ScoringError } from '../../errors.ts'
+import { BodyTooLarge, bodyTooLarge, ScoringError } from '../../errors.ts'
 import type { HeldBytes } from '../../scheduling/byte-budget.ts'
 import type { DecompressionLimits } from '../../scheduling/concurrency-limit.ts'
 import { unpackBody } from './content-encoding.ts'
@@ -49,13 +49,6 @@ export async function readBody(
   if (encoding === null) return body
   const isAbandoned = () => request.isAbandoned === true
   return unpackBody(body, encoding, maxBodyBytes, { ...account, isAbandoned })
-}
-
-export function bodyTooLarge(maxBodyBytes: number): ScoringError {
-  return new ScoringError(
-    'BODY_TOO_LARGE',
-    `The request body is larger than ${maxBodyBytes} bytes; send fewer rows at a time.`,
-  )
 }
 
 /** @returns undefined when it comes in chunks */

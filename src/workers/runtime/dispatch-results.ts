@@ -18,11 +18,10 @@ const flushAfterMs = 2
 /** The result of a request before it crosses to the main thread. */
 type RunResult = RunOutput | Failure
 
-/** A request that has run, with the return value of `run`. */
-interface ScoredRequest {
+/** A request that has run. */
+interface RunRequest {
+  readonly index: number
   readonly codec: Codec
-  readonly result: unknown
-  readonly runMs: number
   readonly decodeMs: number
 }
 
@@ -86,7 +85,7 @@ export class DispatchResults {
   }
 
   /** Encodes what `run` gave; returns a promise only where the codec does. */
-  add(index: number, { codec, result, runMs, decodeMs }: ScoredRequest): undefined | Promise<void> {
+  add({ index, codec, decodeMs }: RunRequest, result: unknown, runMs: number): undefined | Promise<void> {
     const startedAt = performance.now()
     const done = (output: RunOutput) => {
       const now = performance.now()

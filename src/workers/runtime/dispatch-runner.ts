@@ -97,7 +97,7 @@ export class DispatchRunner {
       )
       const runMs = performance.now() - startedAt
       this.#results.ran(1, 0, runMs)
-      await this.#results.add(index, { codec, result, runMs, decodeMs: startedAt - begunAt })
+      await this.#results.add({ index, codec, decodeMs: startedAt - begunAt }, result, runMs)
     } catch (failure) {
       this.#results.fail(index, failure)
     }
@@ -260,7 +260,7 @@ export class DispatchRunner {
     }
     const { runMs } = sliced
     const result = this.#joined(sliced)
-    if (result !== undefined) await this.#results.add(index, { ...request, result, runMs })
+    if (result !== undefined) await this.#results.add(request, result, runMs)
     else {
       this.#states.set(index, requestState.waiting)
       await this.#runBatch(script, [request])
@@ -291,11 +291,11 @@ export class DispatchRunner {
     const runMs = performance.now() - startedAt
     this.#results.ran(batch.length, script.hasRowAxis ? sumOfRows(batch) : 0, runMs)
     const [only] = batch
-    if (batch.length === 1 && only) return this.#results.add(only.index, { ...only, result, runMs })
+    if (batch.length === 1 && only) return this.#results.add(only, result, runMs)
     const results = this.#cut(result, batch)
     if (!results) return this.#bisect(script, batch, undefined)
     for (const [at, request] of batch.entries()) {
-      const encoding = this.#results.add(request.index, { ...request, result: results[at], runMs })
+      const encoding = this.#results.add(request, results[at], runMs)
       if (encoding) await encoding
     }
   }
