@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { CpuShares } from '../../../src/scheduling/cpu-shares.ts'
+import { maxDispatchSize } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
@@ -30,6 +31,23 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
     worker(0).finish()
     assert.deepEqual(worker(0).dispatches, [['long'], ['long', 'a', 'b'], ['long']])
     assert.deepEqual((await Promise.all(results)).map(textOf), ['long', 'a', 'b'])
+    await scheduler.stop()
+  })
+
+  it('dispatches no more beside what it holds than a dispatch may have, not even an overdue job', async () => {
+    const { scheduler, worker } = readyScheduler({ hasEntryScript: false })
+    const many = Array.from({ length: maxDispatchSize }, (_, index) => scheduler.submit(requestOf(String(index))))
+    vi.advanceTimersByTime(0)
+    const job = scheduler.submitInBackground(requestOf('job'), () => false)
+    vi.advanceTimersByTime(1000)
+    worker(0).yield()
+    assert.deepEqual(
+      worker(0).dispatches.map(({ length }) => length),
+      [maxDispatchSize, maxDispatchSize],
+    )
+    worker(0).finish()
+    worker(0).finish()
+    assert.deepEqual((await Promise.all([...many, job])).map(textOf).at(-1), 'job')
     await scheduler.stop()
   })
 
