@@ -120,6 +120,11 @@ export class WorkerHandle {
     return this.#requests.some(queued => queued !== undefined)
   }
 
+  /** Whether a caller waits for one of its requests: requests of jobs and of callers run side by side. */
+  get hasCaller(): boolean {
+    return this.#requests.some(queued => queued?.isBackground === false)
+  }
+
   unanswered(): QueuedRequest[] {
     return this.#requests.filter(queued => queued !== undefined)
   }

@@ -91,6 +91,36 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
   })
 
   it.each([
+    ['is urgent where a caller waits for one of two, and the other is of a job', ['job', 'caller'], undefined, true],
+    ['is not urgent where only that of a job is left', ['caller', 'job'], 0, false],
+  ])('%s', async (_, [first, second], answered, isUrgent) => {
+    const cpuShares = new CpuShares(1, () => Date.now())
+    const joined = vi.spyOn(cpuShares, 'join')
+    const [{ scheduler, worker }, other] = [
+      readyScheduler({ cpuShares, hasEntryScript: false }),
+      readyScheduler({ cpuShares }),
+    ]
+    const submit = (text: string) =>
+      text === 'job' ? scheduler.submitInBackground(requestOf(text), () => false) : scheduler.submit(requestOf(text))
+    const results = [submit(first as string)]
+    vi.advanceTimersByTime(0)
+    results.push(submit(second as string))
+    vi.advanceTimersByTime(1000) // by then a job is overdue
+    worker(0).yield()
+    assert.deepEqual(worker(0).dispatches, [[first], [first, second]])
+    if (answered !== undefined) worker(0).answer(answered)
+    void other.scheduler.submit(requestOf('short'))
+    vi.advanceTimersByTime(10)
+    worker(0).yield()
+    assert.equal(joined.mock.calls[0]?.[0].isUrgent(), isUrgent)
+    other.worker(0).finish()
+    vi.advanceTimersByTime(10)
+    worker(0).finish()
+    assert.deepEqual((await Promise.all(results)).map(textOf), [first, second])
+    await Promise.all([scheduler.stop(), other.scheduler.stop()])
+  })
+
+  it.each([
     ['its deadline has passed', 'SCORING_TIMEOUT', 96],
     ['its caller has left', 'BODY_ABORTED', 60_000],
   ])('lets the worker drop it, when meanwhile %s', async (_, code, timeoutMs) => {
