@@ -92,8 +92,9 @@ export class WorkerHandle {
     cpu.end(isUnknown ? undefined : this.#thread.computedMs() - before, hasMore)
   }
 
-  /** Requests that can be dispatched beside those that the worker yielded. */
+  /** Requests that can be dispatched beside those that the worker yielded: none beside one that may crash it. */
   get capacity(): number {
+    if (this.#requests.some(queued => queued?.isSuspect)) return 0
     return maxDispatchSize - this.#requests.length
   }
 
