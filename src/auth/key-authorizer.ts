@@ -32,8 +32,9 @@ export class KeyAuthorizer implements Authorizer {
 
   authorize(authorization: string | null, caller: Caller): void | Promise<void> {
     const presented = digestKey(parseBearer(authorization))
-    if (this.#reader.ring.check(presented) === 'known') return
-    if (caller.isDryRun) throw rejected()
+    const verdict = this.#reader.ring.check(presented)
+    if (verdict === 'known') return
+    if (caller.isDryRun) throw verdict === 'unavailable' ? unavailable() : rejected()
     return this.#authorizeUnknown(presented, caller.clientAddress())
   }
 
@@ -72,15 +73,7 @@ export class KeyAuthorizer implements Authorizer {
       if (ring.check(presented) === 'known') return
       if (this.#clock.monotonicMs() >= until) break
     }
-    if (ring.check(presented) === 'unavailable') {
-      throw new ScoringError(
-        'KEYS_UNAVAILABLE',
-        'The keys of this service are temporarily unavailable; try again later.',
-        {
-          retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000,
-        },
-      )
-    }
+    if (ring.check(presented) === 'unavailable') throw unavailable()
     this.#limit.count(address)
     throw rejected()
   }
@@ -88,4 +81,12 @@ export class KeyAuthorizer implements Authorizer {
 
 function rejected(): ScoringError {
   return new ScoringError('BEARER_REJECTED', 'The key is not valid for this service.')
+}
+
+function unavailable(): ScoringError {
+  return new ScoringError(
+    'KEYS_UNAVAILABLE',
+    'The keys of this service are temporarily unavailable; try again later.',
+    { retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000 },
+  )
 }

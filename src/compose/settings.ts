@@ -128,6 +128,12 @@ export function readSweepSchedule(environment: Record<string, string | undefined
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
+/** Returns the names of variables that look like settings of this app and are none, such as misspelt ones. */
+export function unknownSettings(environment: Record<string, string | undefined>): string[] {
+  const isKnown = (name: string) => Object.hasOwn(Environment.shape, name) || name === 'SCORING_JOB_SWEEP'
+  return Object.keys(environment).filter(name => /^SCORING_(?!HOST_)/i.test(name) && !isKnown(name))
+}
+
 /** The settings of the app, validated. */
 export interface Settings {
   isDevelopment: boolean
