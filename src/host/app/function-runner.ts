@@ -61,12 +61,15 @@ export function startLine({ functionName, invocationId }: EmbeddedInvocationCont
  * The line of the real host for an invocation that has ended.
  *
  * @param startedAt  as `performance.now()`
+ * @param requestId  the `x-request-id` of an HTTP request, if it has one
  */
 export function endLine(
   { functionName, invocationId }: EmbeddedInvocationContext,
   outcome: 'Succeeded' | 'Failed',
   startedAt: number,
+  requestId?: unknown,
 ): string {
+  const named = requestId === undefined ? '' : `, RequestId=${String(requestId).replace(/[^\x21-\x7e]/g, '?')}`
   const durationMs = Math.round(performance.now() - startedAt)
-  return `Executed 'Functions.${functionName}' (${outcome}, Id=${invocationId}, Duration=${durationMs}ms)`
+  return `Executed 'Functions.${functionName}' (${outcome}, Id=${invocationId}${named}, Duration=${durationMs}ms)`
 }

@@ -97,7 +97,8 @@ export class HttpDispatcher {
       const result = await invokeWithHooks(this.#options, { handler, input: request, context })
       timeout.end(context)
       await writeResult(this.#exchange(call), result)
-      log.system('debug', endLine(context, 'Succeeded', call.startedAt), context)
+      const requestId = call.incoming.headers['x-request-id']
+      log.system('debug', endLine(context, 'Succeeded', call.startedAt, requestId), context)
     } catch (error) {
       this.#fail(call, error)
     }

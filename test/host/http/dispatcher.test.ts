@@ -238,6 +238,8 @@ describe('HttpDispatcher', () => {
     await verbose.see(
       /Executing 'Functions.empty'.*\n.*Executed 'Functions.empty' \(Succeeded, Id=.*, Duration=\d+ms\)/,
     )
+    await send(verbose, '/api/empty', { headers: { 'x-request-id': 'my-42' } })
+    await verbose.see(/Executed 'Functions.empty' \(Succeeded, Id=.*, RequestId=my-42, Duration=\d+ms\)/)
     assert.doesNotMatch(host.output, /Succeeded/)
   })
 })
