@@ -2,7 +2,7 @@
 import './first-thread.ts'
 
 import { app } from '@azure/functions'
-import { startedApp, stopApp } from '../src/compose/app.ts'
+import { requestLog, startedApp, stopApp } from '../src/compose/app.ts'
 import './docs.ts'
 import './health.ts'
 import './job-queues.ts'
@@ -19,3 +19,7 @@ app.hook.appStart(async () => {
   await startedApp()
 })
 app.hook.appTerminate(stopApp)
+if (requestLog) {
+  app.hook.preInvocation(requestLog.begin)
+  app.hook.postInvocation(requestLog.end)
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
-import { readServerVersion, readSettings, unknownSettings } from '../src/compose/settings.ts'
+import { readLogSettings, readServerVersion, readSettings, unknownSettings } from '../src/compose/settings.ts'
 
 const development = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
 
@@ -53,6 +53,7 @@ describe('readSettings', () => {
       keyVaultTestToken: undefined,
       metrics: 'public',
       readyWhen: 'any',
+      log: { format: 'text', level: 'info' },
       hasServerTiming: true,
       maxThreads: 3,
       maxHeldBytes: undefined,
@@ -178,5 +179,26 @@ describe('readSettings', () => {
     const KEY_VAULT_URL = 'https://v.vault.azure.net'
     assert.equal(readSettings({ KEY_VAULT_URL }, machine).keyVaultUrl, KEY_VAULT_URL)
     assert.equal(readSettings({ ...development, KEY_VAULT_URL }, machine).keyVaultUrl, KEY_VAULT_URL)
+  })
+})
+
+describe('readLogSettings', () => {
+  it.each([
+    [{}, { format: 'off', level: 'info' }],
+    [{ AZURE_FUNCTIONS_ENVIRONMENT: 'development' }, { format: 'text', level: 'info' }],
+    [
+      { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_LOG: 'off' },
+      { format: 'off', level: 'info' },
+    ],
+    [
+      { SCORING_LOG: 'json', SCORING_LOG_LEVEL: 'error' },
+      { format: 'json', level: 'error' },
+    ],
+    [
+      { SCORING_LOG: '', SCORING_LOG_LEVEL: '' },
+      { format: 'off', level: 'info' },
+    ],
+  ])('reads %o', (environment, expected) => {
+    assert.deepEqual(readLogSettings(environment), expected)
   })
 })

@@ -97,7 +97,7 @@ function hostCommand(app: string, env: NodeJS.ProcessEnv): ServerCommand {
     args: [hostProcess, '--app', app, '--port', '0'],
     env: {
       AZURE_FUNCTIONS_ENVIRONMENT: 'Development', // for keys in a file
-      ...{ SCORING_SERVER_TIMING: 'off', SCORING_METRICS: 'off' }, // as it is deployed
+      ...{ SCORING_SERVER_TIMING: 'off', SCORING_METRICS: 'off', SCORING_LOG: 'off' }, // as it is deployed
       ...{ KEY_VAULT_URL: '', SCORING_DEFAULT_SERVICE: '' },
       ...env,
     },

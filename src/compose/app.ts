@@ -30,13 +30,22 @@ import { hasScript, type ServiceSpec } from '../models/repository/service-spec.t
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { ByteBudget } from '../scheduling/byte-budget.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
+import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
+import { openRequestLog } from './app-log.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
-import { readServerVersion, readSettings, readSweepSchedule, type Settings, unknownSettings } from './settings.ts'
+import {
+  readLogSettings,
+  readServerVersion,
+  readSettings,
+  readSweepSchedule,
+  type Settings,
+  unknownSettings,
+} from './settings.ts'
 
 interface App {
   readonly settings: Settings
@@ -246,8 +255,9 @@ function startScheduler(
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
+  const format = new LogFormat(settings.log, () => new Date())
   const scheduler = new ServiceScheduler({
-    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords }),
+    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords, format }),
     maxThreads: settings.maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -314,8 +324,9 @@ function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefine
   }
 }
 
-/** Known before the app starts, because `GET /` waits for nothing. */
+/** Known before the app starts: `GET /` waits for nothing, and triggers and hooks are registered first. */
 export const serverVersion = readServerVersion(process.env)
+export const requestLog = openRequestLog(readLogSettings(process.env))
 export const sweepSchedule = readSweepSchedule(process.env)
 
 let started: Promise<App> | undefined

@@ -16,6 +16,7 @@ import { loadService, type WorkerParts } from '../workers/runtime/load-service.t
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
 import { tensorCodec } from '../workers/runtime/tensor-codec.ts'
+import { markOutput } from '../workers/runtime/thread-output.ts'
 import type { DispatchMessage, ServiceAssignment, WorkerBootData } from '../workers/transport/messages.ts'
 import { NativeCallGuard } from '../workers/transport/native-call-guard.ts'
 import { unpackRequests } from '../workers/transport/packed-dispatch.ts'
@@ -56,6 +57,7 @@ const parts: WorkerParts = {
 async function main({ spec, states: memory, record }: ServiceAssignment): Promise<void> {
   port.ref() // an init() that waits for nothing must meet its time limit, not a thread that ends for lack of work
   process.env.AZUREML_MODEL_DIR = spec.modelDir
+  markOutput()
   try {
     if (hasScript(spec)) {
       keepLoopsStoppable()

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
 import { StartupError } from '../errors.ts'
 import { type ExecutionProvider, ExecutionProviders } from '../models/definition/execution-providers.ts'
+import { type LogSettings, logFormats, logLevels } from '../telemetry/log.ts'
 
 /** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
 const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
@@ -42,6 +43,14 @@ const Environment = z.object({
     .enum(['off', 'on'], 'must be off or on')
     .optional()
     .describe('whether answers have a Server-Timing header; default: on in Development, else off'),
+  SCORING_LOG: z
+    .enum(logFormats, 'must be off, text or json')
+    .optional()
+    .describe('a line for each request, as text or JSON; default: text in Development, else off'),
+  SCORING_LOG_LEVEL: z
+    .enum(logLevels, 'must be debug, info, warning or error')
+    .default('info')
+    .describe('lines of requests and scripts below this level are left out; health pages and metrics are debug'),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
@@ -121,6 +130,14 @@ export function readServerVersion(environment: Record<string, string | undefined
   return isShown ? `${manifest.name}/${manifest.version}` : undefined
 }
 
+/** Returns how the log is written; a value that is not valid is reported by `readSettings`, and means the default here. */
+export function readLogSettings(environment: Record<string, string | undefined>): LogSettings {
+  const isDevelopment = environment.AZURE_FUNCTIONS_ENVIRONMENT?.toLowerCase() === 'development'
+  const format = logFormats.find(each => each === environment.SCORING_LOG)
+  const level = logLevels.find(each => each === environment.SCORING_LOG_LEVEL)
+  return { format: format ?? (isDevelopment ? 'text' : 'off'), level: level ?? 'info' }
+}
+
 /** Returns the sweeper's NCRONTAB schedule, which is needed for registration before the app starts. */
 export function readSweepSchedule(environment: Record<string, string | undefined>): string {
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
@@ -176,6 +193,7 @@ export function readSettings(
     keyVaultTestToken: values.SCORING_KEY_VAULT_TEST_TOKEN,
     metrics: values.SCORING_METRICS ?? (isDevelopment ? 'public' : 'off'),
     readyWhen: values.SCORING_READY_WHEN,
+    log: readLogSettings(environment),
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,

@@ -32,6 +32,8 @@ export interface ScriptResponse<Body> {
 
 interface Scored {
   readonly timings: Timings
+  /** 0: the script sees no rows. */
+  readonly rowCount: number
   /** Present where the workers of a service may run on different providers. */
   readonly executionProvider?: string
 }

@@ -181,13 +181,13 @@ describe('the log of a service: a script that prints', () => {
         export const run = text => { process.stdout.write('\\u001b[1A[good] ready after 1 ms\\r[good] again'); return text }`,
     })
     await app.settled()
-    await app.score('chatty', 'a')
+    await app.score('chatty', 'a', { 'x-request-id': 'my-1' })
     // The end of its thread ends the line that it left open.
     const ended = new Promise(done => app.process.on('exit', done))
     app.process.kill('SIGTERM')
     await ended
     const lines = app.output().split('\n')
-    for (const line of ['loaded', 'two', '[good] lines', '\\x1b[1A[good] ready after 1 ms'])
+    for (const line of ['loaded', 'two', '[good] lines', 'request my-1: \\x1b[1A[good] ready after 1 ms'])
       assert.ok(lines.includes(`[chatty] ${line}`), `${line} in\n${app.output()}`)
     assert.equal(lines.filter(line => line.startsWith('[good] ')).length, 1)
   })

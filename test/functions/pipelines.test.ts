@@ -151,7 +151,10 @@ describe('POST /score: a pipeline of stages', () => {
     ])
     // The log may come a little after the answer.
     await vi.waitFor(() =>
-      assert.match(app.output(), /\[broken\] ENTRY_SCRIPT_FAILED: stage "middle": .*\n.*caused by: Error: unlucky/),
+      assert.match(
+        app.output(),
+        /\[broken\] request [-\w]+: ENTRY_SCRIPT_FAILED: stage "middle": .*\n.*caused by: Error: unlucky/,
+      ),
     )
   })
 

@@ -100,7 +100,7 @@ describe('POST /score: a script that answers with a stream', () => {
   })
 
   it.each([
-    ['breaks', /ENTRY_SCRIPT_FAILED: .*\n\[sut\] {3}caused by: Error: boom/],
+    ['breaks', /request ([-\w]+): ENTRY_SCRIPT_FAILED: .*\n\[sut\] request \1: {3}caused by: Error: boom/],
     ['wrong', /caused by: TypeError: the body of a Response holds bytes or text/],
   ] as const)('ends the connection where the stream fails: $0', async (kind, why) => {
     const response = await app.score('sut', kind)

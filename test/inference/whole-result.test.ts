@@ -8,6 +8,7 @@ const streamed = (pieces: AsyncIterable<Uint8Array>) => ({
   headers: [['x-own', '1']] as const,
   body: ReadableStream.from(pieces) as ReadableStream<Uint8Array>,
   timings: { queueMs: 0, batchMs: 0, decodeMs: 0, runMs: 1, encodeMs: 0 },
+  rowCount: 1,
 })
 
 describe('readWholeResult', () => {

@@ -59,7 +59,7 @@ async function runIn(
   const url = await new Promise<string>((found, failed) => {
     const read = (text: Buffer) => {
       output += text
-      const match = /Listening on (\S+)/.exec(output)
+      const match = /Listening on ([^\s"]+)/.exec(output)
       if (match) found(match[1] as string)
     }
     child.stdout.on('data', read)

@@ -3,6 +3,7 @@ import { providersOfService } from '../../models/repository/provider-attempts.ts
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../scheduling/inference-request.ts'
+import { type LogEntry, LogFormat } from '../../telemetry/log.ts'
 import type { WorkerEvent, WorkerThread } from '../../workers/pool/worker-thread.ts'
 import {
   type DispatchMessage,
@@ -25,7 +26,11 @@ interface NodeWorkerOptions {
   readonly onEvent: (event: WorkerEvent) => void
   /** Where the thread records what it runs; absent: nowhere. */
   readonly records?: RunRecords | undefined
+  /** How its output is written; absent: as text, all of it. */
+  readonly format?: LogFormat | undefined
 }
+
+const everythingAsText = new LogFormat({ format: 'text', level: 'debug' }, () => new Date())
 
 /** A `WorkerThread` on a Node.js worker thread. A crash, an endless loop or `process.exit` in it ends the thread only. */
 export class NodeWorker implements WorkerThread {
@@ -51,7 +56,7 @@ export class NodeWorker implements WorkerThread {
   /** 1 for each index of the dispatch whose result has not come, also if the request was taken back. */
   readonly #expected = new Uint8Array(maxDispatchSize)
 
-  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, records }: NodeWorkerOptions) {
+  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, records, format = everythingAsText }: NodeWorkerOptions) {
     const { worker, port, guard } = takePrewarmedWorker(maxMemoryMb)
     this.#worker = worker
     this.#port = port
@@ -65,8 +70,9 @@ export class NodeWorker implements WorkerThread {
     const start: ServiceAssignment = { spec, states, record }
     port.postMessage(start)
     this.#threadId = worker.threadId
-    passOnLines(spec.service, worker.stdout, process.stdout)
-    passOnLines(spec.service, worker.stderr, process.stderr)
+    const named = { service: spec.service, format: (entry: LogEntry) => format.format(entry) }
+    passOnLines(worker.stdout, process.stdout, { ...named, level: 'info' })
+    passOnLines(worker.stderr, process.stderr, { ...named, level: 'error' })
     port.on('message', message => this.#receive(message))
     port.on('messageerror', () => this.#receive(undefined))
     port.unref() // as its worker: an idle thread keeps no process alive
@@ -163,6 +169,7 @@ export class NodeWorker implements WorkerThread {
         const results = unpackResults(message.results, {
           executionProvider: this.#executionProvider,
           timings: position => this.#states.timings(indexes[position] as number),
+          rowCount: position => this.#states.rowCount(indexes[position] as number),
           receiveBody: port => this.#receiveBody(port),
         })
         this.#onEvent({ kind: 'results', indexes, results, isLast, yielded, runs, bisected })

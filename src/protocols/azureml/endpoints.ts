@@ -52,7 +52,10 @@ export function answerUnknownPath(): WireResponse {
 /** Any failure as an answer; what is not the caller's goes to the log with its cause. */
 export function answerFailure(failure: unknown, headers: Record<string, string>, service?: string): WireResponse {
   const error = asScoringError(failure)
-  if (error.code === 'INTERNAL') console.error('unexpected failure:', error.cause)
+  if (error.code === 'INTERNAL') {
+    const name = service === undefined ? '' : `[${service}] `
+    console.error(`${name}unexpected failure of request ${JSON.stringify(headers['x-request-id'])}:`, error.cause)
+  }
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
   const authenticate = service === undefined ? undefined : challenge(service, error.code, findRequiredRole(error))

@@ -31,6 +31,7 @@ export async function answerScore(
     response = answerFailure(failure, ids.headers, service?.name)
   }
   if (account) releaseWithAnswer(account, request, response)
+  if (service) response.scored ??= { service: service.name, rows: undefined }
   service?.metrics?.answered(response.status, response.errorCode, performance.now() - startedAt)
   return response
 }
@@ -64,7 +65,9 @@ async function score(
     if (result.executionProvider !== undefined) headers[providerHeader] = result.executionProvider
     if (service.hasServerTiming) Object.assign(headers, encodeServerTiming(result.timings, headers))
   }
-  return await compressAnswer(encodeResponse(result, headers), request.headers.get('accept-encoding'))
+  const response = encodeResponse(result, headers)
+  if (result.kind !== 'failure') response.scored = { service: service.name, rows: result.rowCount }
+  return await compressAnswer(response, request.headers.get('accept-encoding'))
 }
 
 const providerHeader = 'x-scoring-execution-provider'

@@ -25,6 +25,8 @@ export const noSniff = { 'x-content-type-options': 'nosniff' } as const
 export interface WireResponse {
   /** Code of the error, for metrics; ignored by the host. */
   errorCode?: ErrorCode
+  /** The service that was found and the rows that were scored, for the log; ignored by the host. */
+  scored?: { readonly service: string; readonly rows: number | undefined }
   status: number
   headers: Record<string, string> | [string, string][]
   body?: string | Uint8Array | ReadableStream<Uint8Array>

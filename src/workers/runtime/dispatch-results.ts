@@ -23,12 +23,14 @@ interface RunRequest {
   readonly index: number
   readonly codec: Codec
   readonly decodeMs: number
+  readonly rowCount: number
 }
 
 /** Collects the results of a dispatch and the statistics of its runs, and posts them to the main thread. */
 export class DispatchResults {
   readonly #states: RequestStates
   readonly #service: LoadedService
+  readonly #hasRows: boolean
   readonly #post: PostMessage
   #indexes: number[] = []
   #results: RunResult[] = []
@@ -37,17 +39,21 @@ export class DispatchResults {
   #left = 0
   /** When each request arrived, as `performance.now()`. */
   readonly #cameAt = new Float64Array(maxDispatchSize)
+  /** Ids of the requests, for the log. */
+  #ids: (string | undefined)[] = []
   #flushedAt = 0
 
   constructor(states: RequestStates, service: LoadedService, post: PostMessage) {
     this.#states = states
     this.#service = service
+    this.#hasRows = 'hasRowAxis' in service.script && service.script.hasRowAxis
     this.#post = post
   }
 
-  /** Begins a dispatch. */
-  expect(requestCount: number): void {
-    this.#left = requestCount
+  /** Begins a dispatch of requests with these ids. */
+  expect(ids: (string | undefined)[]): void {
+    this.#left = ids.length
+    this.#ids = ids
     this.#flushedAt = performance.now()
     this.#cameAt.fill(this.#flushedAt)
   }
@@ -85,7 +91,7 @@ export class DispatchResults {
   }
 
   /** Encodes what `run` gave; returns a promise only where the codec does. */
-  add({ index, codec, decodeMs }: RunRequest, result: unknown, runMs: number): undefined | Promise<void> {
+  add({ index, codec, decodeMs, rowCount }: RunRequest, result: unknown, runMs: number): undefined | Promise<void> {
     const startedAt = performance.now()
     const done = (output: RunOutput) => {
       const now = performance.now()
@@ -93,6 +99,7 @@ export class DispatchResults {
       // The rest of the time, in which other requests had their turn.
       const batchMs = now - (this.#cameAt[index] as number) - decodeMs - runMs - encodeMs
       this.#states.setTimings(index, { batchMs: Math.max(0, batchMs), decodeMs, runMs, encodeMs })
+      this.#states.setRowCount(index, this.#hasRows ? rowCount : 0)
       this.#add(index, output)
     }
     try {
@@ -108,7 +115,7 @@ export class DispatchResults {
   fail(index: number, cause: unknown): void {
     // A script may let an error about its input pass, e.g. that of `Tensor.from`.
     const error = cause instanceof ScoringError ? cause : scriptFailed(cause)
-    if (error.status >= 500) logFailure(error)
+    if (error.status >= 500) logFailure(error, this.#ids[index])
     this.#add(index, failure(error.code, error.message))
   }
 
@@ -130,7 +137,7 @@ export class DispatchResults {
     this.#runs = []
     this.#bisected = 0
     this.#flushedAt = performance.now()
-    const crossing = results.map(withPort)
+    const crossing = results.map((result, position) => withPort(result, this.#ids[indexes[position] as number]))
     const transfer = crossing.flatMap(result => (result.kind === 'response' ? [findTransferable(result.body)] : []))
     this.#post(
       { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, yielded, ...stats },
@@ -151,12 +158,13 @@ export class DispatchResults {
   }
 }
 
-function withPort(result: RunResult): CrossingResult {
+/** @param id  of the request, for a failure of a streamed body */
+function withPort(result: RunResult, id: string | undefined): CrossingResult {
   if (result.kind === 'tensors') return { kind: 'tensors', outputs: packTensors(result.outputs) }
   if (result.kind !== 'response') return result
   const { body } = result
   if (body instanceof Uint8Array) return { ...result, body }
-  return { ...result, body: sendBody(body, failure => logFailure(scriptFailed(failure))) }
+  return { ...result, body: sendBody(body, failure => logFailure(scriptFailed(failure), id)) }
 }
 
 function findTransferable(body: Uint8Array | MessagePort): ArrayBuffer | MessagePort {

@@ -15,6 +15,7 @@ import type { Codec } from './codec.ts'
 import { DispatchResults, type PostMessage } from './dispatch-results.ts'
 import type { LoadedService } from './load-service.ts'
 import { SlicedRequest } from './sliced-request.ts'
+import { runForRequests } from './thread-output.ts'
 
 /** A script whose runs may hold the rows of several requests. */
 type JoiningScript = RowScript | PreprocessingPipeline
@@ -27,6 +28,7 @@ interface DecodedRow extends DecodedRequest {
   /** When the worker got the request, as `performance.now()`. */
   readonly cameAt: number
   readonly headers: RequestHeaders | undefined
+  readonly id: string | undefined
   /** The body was transferred: if this worker dies, the request cannot be retried. */
   readonly isMoved: boolean
   readonly decodeMs: number
@@ -65,13 +67,17 @@ export class DispatchRunner {
    * @param resumed  their positions among those yielded; the rest of these is dropped
    */
   async run(requests: readonly InferenceRequest[], resumed: readonly number[] = []): Promise<void> {
-    this.#results.expect(resumed.length + requests.length)
     this.#resume(resumed)
+    this.#results.expect([...this.#sliced.map(({ request }) => request.id), ...requests.map(({ id }) => id)])
+    for (const { request } of this.#sliced) this.#results.cameAt(request.index, request.cameAt)
     if (resumed.length + requests.length === 0) return this.#results.flush()
     const { script } = this.#service
     if (script.kind === 'rows') await this.#runRows(script, requests, resumed.length)
     else if (script.kind === 'preprocessing') await this.#runPreprocessing(script, requests)
-    else for (const [index, request] of requests.entries()) await this.#runAlone(script, index, request)
+    else {
+      for (const [index, request] of requests.entries())
+        await runForRequests([request.id], () => this.#runAlone(script, index, request))
+    }
   }
 
   #resume(positions: readonly number[]): void {
@@ -79,7 +85,6 @@ export class DispatchRunner {
     this.#sliced = positions.map((position, index) => {
       const sliced = yielded[position] as SlicedRequest<DecodedRow>
       sliced.request.index = index
-      this.#results.cameAt(index, sliced.request.cameAt)
       return sliced
     })
   }
@@ -97,7 +102,7 @@ export class DispatchRunner {
       )
       const runMs = performance.now() - startedAt
       this.#results.ran(1, 0, runMs)
-      await this.#results.add({ index, codec, decodeMs: startedAt - begunAt }, result, runMs)
+      await this.#results.add({ index, codec, decodeMs: startedAt - begunAt, rowCount: 0 }, result, runMs)
     } catch (failure) {
       this.#results.fail(index, failure)
     }
@@ -153,7 +158,7 @@ export class DispatchRunner {
     const decoding = new Set<Promise<void>>()
     const decode = async ({ index, request, feeds: make }: ScriptDecoded) => {
       const begunAt = performance.now()
-      const feeds = make()
+      const feeds = runForRequests([request.id], make)
       this.#states.set(index, requestState.decoding) // the script waits for something, or has finished
       const [result] = await Promise.allSettled([feeds])
       // The pool has taken it back, because another request occupied this worker for long.
@@ -201,6 +206,7 @@ export class DispatchRunner {
       byteCount: tensorBytes(feeds),
       cameAt: this.#results.cameAt(index),
       headers: readHeaders(request),
+      id: request.id,
       decodeMs,
       isMoved: request.body.byteLength >= movedFromBytes,
     }
@@ -246,7 +252,7 @@ export class DispatchRunner {
     if (!this.#results.begin(index)) return false
     const startedAt = performance.now()
     try {
-      const result = await script.run(sliced.next as Feeds, request.headers)
+      const result = await this.#call(script, [request], sliced.next as Feeds)
       const runMs = performance.now() - startedAt
       this.#results.ran(1, sliced.nextRowCount, runMs)
       sliced.add(result, runMs)
@@ -283,8 +289,7 @@ export class DispatchRunner {
     const startedAt = performance.now()
     let result: unknown
     try {
-      // If run() takes headers, no request shares a run.
-      result = await script.run(joinFeeds(batch.map(({ feeds }) => feeds)), batch[0]?.headers)
+      result = await this.#call(script, batch, joinFeeds(batch.map(({ feeds }) => feeds)))
     } catch (failure) {
       return this.#bisect(script, batch, failure)
     }
@@ -298,6 +303,14 @@ export class DispatchRunner {
       const encoding = this.#results.add(request, results[at], runMs)
       if (encoding) await encoding
     }
+  }
+
+  /** If `run` takes headers, no request shares a run. */
+  #call(script: JoiningScript, batch: readonly DecodedRow[], feeds: Feeds): unknown {
+    const run = () => script.run(feeds, batch[0]?.headers)
+    if (this.#service.isBuiltIn) return run() // prints nothing
+    const ids = batch.map(({ id }) => id)
+    return runForRequests(ids, run)
   }
 
   /** @returns undefined when the result does not have one entry a row, or when reading it throws */

@@ -1,11 +1,14 @@
 import type { ScoringError } from '../../errors.ts'
+import { printFailure } from './thread-output.ts'
 
 /**
  * Writes a failure with its causes. JSON.parse quotes what it was given, so a script's complaint about its input is
  * reduced to its kind: row values must not enter the log.
+ *
+ * @param id  of its request; undefined: it is part of a batch job
  */
-export function logFailure(failure: ScoringError): void {
-  console.error(`${failure.code}: ${failure.message}${causes(failure.cause)}`)
+export function logFailure(failure: ScoringError, id: string | undefined): void {
+  printFailure(id, `${failure.code}: ${failure.message}${causes(failure.cause)}`)
 }
 
 /** Logs an uncaught error that belongs to no running request. */

@@ -135,19 +135,20 @@ interface ResultSources {
   /** The mark of every result that is no failure, where workers of the service may run on different providers. */
   readonly executionProvider: string | undefined
   readonly timings: (position: number) => Timings
+  readonly rowCount: (position: number) => number
   /** Makes a stream of the port that a body comes over. */
   readonly receiveBody: (port: MessagePort) => ReadableStream<Uint8Array>
 }
 
 export function unpackResults(
   { texts, others }: PackedResults,
-  { executionProvider, timings, receiveBody }: ResultSources,
+  { executionProvider, timings, rowCount, receiveBody }: ResultSources,
 ): InferenceResult[] {
   const mark = executionProvider === undefined ? undefined : { executionProvider }
   const results: InferenceResult[] = []
   for (let position = 0; position < texts.length; position++) {
     const body = texts[position] as string
-    results.push({ kind: 'encoded', body, timings: timings(position), ...mark })
+    results.push({ kind: 'encoded', body, timings: timings(position), rowCount: rowCount(position), ...mark })
   }
   for (const [position, result] of others) {
     if (result.kind === 'failure') results[position] = result
@@ -156,11 +157,12 @@ export function unpackResults(
         kind: 'tensors',
         outputs: unpackTensors(result.outputs),
         timings: timings(position),
+        rowCount: rowCount(position),
         ...mark,
       }
     else if (result.kind === 'response') {
       const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
-      results[position] = { ...result, body, timings: timings(position), ...mark }
+      results[position] = { ...result, body, timings: timings(position), rowCount: rowCount(position), ...mark }
     }
   }
   return results

@@ -3,6 +3,8 @@ import type { Timings } from '../../scheduling/inference-result.ts'
 
 /** Numbers in the timings of a result. */
 const timeCount = 4
+/** Numbers that are kept of a result: its timings, and its rows. */
+const numberCount = timeCount + 1
 
 /**
  * Memory that a worker's thread shares with the main thread, because the thread answers no message while it computes: the state of
@@ -10,15 +12,17 @@ const timeCount = 4
  * more; they are written before the result is posted, and stay until the next dispatch.
  */
 export class RequestStates {
-  static readonly bytes = 8 + (4 + 8 * timeCount) * maxDispatchSize
+  static readonly bytes = 8 + (4 + 8 * numberCount) * maxDispatchSize
   readonly #startedAt: Float64Array
   readonly #states: Int32Array
   readonly #times: Float64Array
+  readonly #rowCounts: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.#startedAt = new Float64Array(memory, 0, 1)
     this.#states = new Int32Array(memory, 8, maxDispatchSize)
     this.#times = new Float64Array(memory, 8 + 4 * maxDispatchSize, timeCount * maxDispatchSize)
+    this.#rowCounts = new Float64Array(memory, 8 + (4 + 8 * timeCount) * maxDispatchSize, maxDispatchSize)
   }
 
   clear(requestCount: number): void {
@@ -70,6 +74,15 @@ export class RequestStates {
       runMs: times[start + 2] as number,
       encodeMs: times[start + 3] as number,
     }
+  }
+
+  setRowCount(index: number, rowCount: number): void {
+    this.#rowCounts[index] = rowCount
+  }
+
+  /** 0: the script sees no rows. */
+  rowCount(index: number): number {
+    return this.#rowCounts[index] as number
   }
 
   /** Says that a run begins now. */

@@ -26,6 +26,7 @@ export const encoded = (text: string): InferenceResult => ({
   kind: 'encoded',
   body: text,
   timings: { queueMs: 0, batchMs: 0, decodeMs: 0, runMs: 1, encodeMs: 0 },
+  rowCount: 1,
 })
 const textOf = (request: InferenceRequest) => new TextDecoder().decode(request.body)
 

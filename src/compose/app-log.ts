@@ -1,0 +1,56 @@
+/** The log of this process. Its settings are read before the app starts, because hooks are registered before that. */
+import { format as formatArguments } from 'node:util'
+import type { HttpRequest, HttpResponseInit, PostInvocationContext, PreInvocationContext } from '@azure/functions'
+import { describeRequest } from '../protocols/http/request-log.ts'
+import type { WireResponse } from '../protocols/http/wire.ts'
+import { LogFormat, type LogLevel, type LogSettings } from '../telemetry/log.ts'
+
+/** Hooks that write a line for each HTTP request. */
+export interface RequestLog {
+  begin(context: PreInvocationContext): void
+  end(context: PostInvocationContext): void
+}
+
+/** @returns undefined where no lines about requests are written, so that requests without a log cost nothing */
+export function openRequestLog(settings: LogSettings): RequestLog | undefined {
+  if (settings.format === 'off') return undefined
+  const format = new LogFormat(settings, () => new Date())
+  if (settings.format === 'json') printAsJson(format)
+  let lines = ''
+  const flush = () => {
+    if (lines !== '') process.stdout.write(lines)
+    lines = ''
+  }
+  process.on('exit', flush)
+  return {
+    begin({ hookData }) {
+      hookData.scoringStartedAt = performance.now()
+    },
+    end({ inputs, result, error, hookData, invocationContext }) {
+      if (invocationContext.options.trigger.type !== 'httpTrigger') return
+      const response = error ? undefined : ((result ?? undefined) as (HttpResponseInit & WireResponse) | undefined)
+      const { invocationId } = invocationContext
+      const ms = performance.now() - (hookData.scoringStartedAt as number)
+      if (lines === '') setImmediate(flush) // requests that end together share a write
+      lines += format.formatRequest(describeRequest(inputs[0] as HttpRequest, response, { ms, invocationId }))
+    },
+  }
+}
+
+/** Makes what the main thread prints JSON as well. */
+function printAsJson(format: LogFormat): void {
+  const methods: [method: 'debug' | 'log' | 'info' | 'warn' | 'error', level: LogLevel][] = [
+    ['debug', 'debug'],
+    ['log', 'info'],
+    ['info', 'info'],
+    ['warn', 'warning'],
+    ['error', 'error'],
+  ]
+  for (const [method, level] of methods) {
+    const stream = level === 'warning' || level === 'error' ? process.stderr : process.stdout
+    console[method] = (...args: unknown[]) => {
+      const [, service, message] = /^\[([a-z][a-z0-9-]*)\] (.*)$/s.exec(formatArguments(...args)) ?? []
+      stream.write(format.format({ level, service, message: message ?? formatArguments(...args) }))
+    }
+  }
+}

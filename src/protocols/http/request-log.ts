@@ -1,0 +1,48 @@
+import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
+import type { WireRequest, WireResponse } from './wire.ts'
+
+const maxIdLength = 100
+const maxPathLength = 300
+
+/**
+ * Describes an answered request for the log: nothing of its query, headers and body but the id, because they may be secret.
+ *
+ * @param response  undefined: the handler threw
+ */
+export function describeRequest(
+  request: WireRequest,
+  response: WireResponse | undefined,
+  { ms, invocationId }: { ms: number; invocationId: string },
+): RequestEntry {
+  const path = URL.parse(request.url)?.pathname ?? ''
+  const status = response?.status ?? 500
+  return {
+    level: chooseLevel(path, status),
+    service: response?.scored?.service,
+    requestId: shortened(request.headers.get('x-request-id') ?? findId(response) ?? '', maxIdLength) || undefined,
+    method: request.method,
+    path: shortened(path, maxPathLength),
+    status,
+    code: response?.errorCode,
+    ms,
+    rows: response?.scored?.rows || undefined,
+    invocationId,
+  }
+}
+
+/** Health pages and metrics are polled, so their lines would hide the others. */
+function chooseLevel(path: string, status: number): LogLevel {
+  if (/^\/(health\/\w+|metrics)?$/.test(path)) return 'debug'
+  if (status >= 500) return 'error'
+  return status >= 400 ? 'warning' : 'info'
+}
+
+/** The id that the request was given if it had none. */
+function findId(response: WireResponse | undefined): string | undefined {
+  const headers = response?.headers
+  return Array.isArray(headers) ? headers.find(([name]) => name === 'x-request-id')?.[1] : headers?.['x-request-id']
+}
+
+function shortened(text: string, maxLength: number): string {
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
+}
