@@ -7,9 +7,8 @@ import { findAppRoot } from '../adapters/local/app-root.ts'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { FolderDocsFiles } from '../adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
-import { halfOfMemoryMb } from '../adapters/local/half-of-memory.ts'
 import { KeyFile } from '../adapters/local/key-file.ts'
-import { memoryBytes } from '../adapters/local/memory-bytes.ts'
+import { halfOfMemoryMb, memoryBytes } from '../adapters/local/memory.ts'
 import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
@@ -37,7 +36,7 @@ import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
-import { readServerVersion, readSettings, readSweepSchedule, type Settings } from './settings.ts'
+import { readServerVersion, readSettings, readSweepSchedule, type Settings, unknownSettings } from './settings.ts'
 
 interface App {
   readonly settings: Settings
@@ -60,6 +59,9 @@ interface App {
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
   const processorCount = availableProcessors()
   const settings = readSettings(environment, { appRoot, processorCount, temporaryDir: tmpdir() })
+  for (const name of unknownSettings(environment)) {
+    console.error(`setting ${name} has no effect: this version has no such setting`)
+  }
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {

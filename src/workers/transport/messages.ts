@@ -12,7 +12,7 @@ import type { RecordLocation } from './run-records.ts'
 export interface WorkerBootData {
   /** Memory of the native-call guard. */
   readonly guard: SharedArrayBuffer
-  /** Carries all messages between a thread and its owner; `parentPort` belongs to whatever the scripts in the thread import. */
+  /** Carries all messages between a worker and the main thread; `parentPort` belongs to whatever the scripts in the thread import. */
   readonly port: MessagePort
 }
 
