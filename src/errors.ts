@@ -149,19 +149,13 @@ export class NoRows extends ScoringError {
 
 /** A mistake that the operator has to fix before the app can start; shown as one line without a stack trace. */
 export class StartupError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'StartupError'
-  }
+  override readonly name = 'StartupError'
 }
 brand(StartupError, 'StartupError')
 
 /** A service that cannot be loaded, while the others can. The message says what its owner has to fix. */
 export class ServiceLoadError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'ServiceLoadError'
-  }
+  override readonly name = 'ServiceLoadError'
 }
 brand(ServiceLoadError, 'ServiceLoadError')
 

@@ -54,8 +54,8 @@ export class ServiceKeys {
 
   /** Reads the keys of a service at once when the vault reports a new version of one. Other secrets are ignored. */
   keysChanged(secretName: string): void {
-    const owner = parseKeySecretName(secretName)
-    if (owner) this.#readers.get(owner.service)?.readAgain()
+    const key = parseKeySecretName(secretName)
+    if (key) this.#readers.get(key.service)?.readAgain()
   }
 
   stop(): void {

@@ -38,7 +38,7 @@ guardNativeCalls(
 )
 startRuntime()
 installImageDecoder(decodeImageWithSharp)
-guard.leave() // the owner entered it for this thread, because loading ONNX Runtime is native code too
+guard.leave() // the main thread entered it for this thread, because loading ONNX Runtime is native code too
 
 const post: PostMessage = (message, transfer) => {
   if (message.type === 'results' && message.isLast) recordEnd(message.yielded)

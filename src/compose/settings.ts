@@ -1,9 +1,7 @@
 import * as z from 'zod'
 import manifest from '../../package.json' with { type: 'json' }
 import { StartupError } from '../errors.ts'
-import type { ReadyWhen } from '../models/catalogue/service-catalogue.ts'
 import { type ExecutionProvider, ExecutionProviders } from '../models/definition/execution-providers.ts'
-import type { MetricsAccess } from '../protocols/ops/metrics.ts'
 
 /** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
 const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
@@ -134,56 +132,6 @@ export function unknownSettings(environment: Record<string, string | undefined>)
   return Object.keys(environment).filter(name => /^SCORING_(?!HOST_)/i.test(name) && !isKnown(name))
 }
 
-/** The settings of the app, validated. */
-export interface Settings {
-  isDevelopment: boolean
-  /** Folder that holds `host.json`. */
-  appRoot: string
-  /** Folder of services, each with a `service.json`. */
-  modelsDir: string
-  defaultService: string | undefined
-  /** Origin of the issuer of tokens, e.g. `https://login.microsoftonline.com`. */
-  authorityHost: string
-  /** undefined in Development only, where keys are in a local file. */
-  keyVaultUrl: string | undefined
-  azureClientId: string | undefined
-  keyVaultTestCa: string | undefined
-  keyVaultTestToken: string | undefined
-  metrics: MetricsAccess
-  readyWhen: ReadyWhen
-  /** Whether answers have the header `Server-Timing`. */
-  hasServerTiming: boolean
-  /** Maximum number of workers per service. */
-  maxThreads: number
-  /** Maximum bytes of bodies and answers in memory; undefined: a quarter of the memory. */
-  maxHeldBytes: number | undefined
-  /** Folder in which workers record what they run, for the next process to report after a crash. */
-  runRecords: string
-  /** Execution providers of all services; undefined: those in each `service.json`. */
-  executionProviders: ExecutionProvider[] | undefined
-  /** Storage of batch jobs, see `adapters/azure/storage-address.ts`. */
-  storage: {
-    connectionString: string | undefined
-    accountName: string | undefined
-    blobServiceUri: string | undefined
-    queueServiceUri: string | undefined
-    credential: string | undefined
-    clientId: string | undefined
-  }
-  /** Limits of batch jobs. */
-  jobs: {
-    /** Containers in the app's storage account that jobs may read from and write to. */
-    containers: string[]
-    /** Other hosts that jobs may read from. */
-    inputHosts: string[]
-    /** Limit after decompression. */
-    maxInputBytes: number
-    /** Limit per service. */
-    maxActiveJobs: number
-    stallMs: number
-  }
-}
-
 /** Facts about the machine on which the app runs. */
 export interface Machine {
   /** Folder that holds `host.json`. */
@@ -203,7 +151,7 @@ export interface Machine {
 export function readSettings(
   environment: Record<string, string | undefined>,
   { appRoot, processorCount, temporaryDir }: Machine,
-): Settings {
+) {
   const given = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   )
@@ -231,6 +179,7 @@ export function readSettings(
     hasServerTiming: (values.SCORING_SERVER_TIMING ?? (isDevelopment ? 'on' : 'off')) === 'on',
     maxThreads: values.SCORING_MAX_THREADS ?? Math.max(1, processorCount - 1),
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
+    // Workers record what they run, for the next process to report after a crash.
     runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
@@ -250,6 +199,8 @@ export function readSettings(
     },
   }
 }
+
+export type Settings = ReturnType<typeof readSettings>
 
 /** Reads a list such as `input,output`. The app's own containers are rejected, because they hold the signatures of jobs. */
 function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, context: z.RefinementCtx): string[] {

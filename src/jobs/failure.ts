@@ -14,15 +14,20 @@ export type InputFault =
   | 'INPUT_COLUMNS_UNFIT'
   | 'INPUT_HAS_NO_HEADER'
 
-/** The input cannot be read in its format. Chunks before the fault are valid. */
-export class InputUnreadable extends Error {
-  override readonly name = 'InputUnreadable'
-  readonly code: InputFault
+/** A failure that ends the job, because no retry can help. Its message is for the owner, without rows and secrets. */
+export class JobFailure<Code extends string = string> extends Error {
+  override readonly name: string = 'JobFailure'
+  readonly code: Code
 
-  constructor(code: InputFault, message: string, options?: ErrorOptions) {
+  constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }
+}
+
+/** The input cannot be read in its format. Chunks before the fault are valid. */
+export class InputUnreadable extends JobFailure<InputFault> {
+  override readonly name = 'InputUnreadable'
 }
 
 export function tooLarge(maxInputBytes: number): InputUnreadable {
@@ -30,17 +35,6 @@ export function tooLarge(maxInputBytes: number): InputUnreadable {
     'INPUT_TOO_LARGE',
     `the decompressed input has more than ${maxInputBytes} bytes (SCORING_JOB_MAX_INPUT_BYTES); split it into several`,
   )
-}
-
-/** A failure that ends the job, because no retry can help. Its message is for the owner, without rows and secrets. */
-export class JobFailure extends Error {
-  override readonly name = 'JobFailure'
-  readonly code: string
-
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** The job is no longer active: it has ended, is being cancelled, or is gone. */
@@ -51,7 +45,6 @@ export class JobStopped extends Error {
 /** @returns undefined when a retry may succeed */
 export function asJobFailure(failure: unknown, { input, service }: JobSpec): JobFailure | undefined {
   if (failure instanceof JobFailure) return failure
-  if (failure instanceof InputUnreadable) return new JobFailure(failure.code, failure.message, { cause: failure.cause })
   // The input is the only blob that is read by version.
   if (failure instanceof BlobChanged) {
     return new JobFailure('INPUT_CHANGED', `the input ${inputName(input)} has changed since the job was submitted`)

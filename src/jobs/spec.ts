@@ -20,7 +20,7 @@ export interface JobSpec {
   /** Digest of the model files, entry script and service.json. */
   readonly modelDigest: string
   readonly input: {
-    /** Reference to the input. Inline rows are in a blob of the job; the query of a URL is in `input-signature`. */
+    /** Reference to the input, by its name in stored specs. Inline rows are in a blob of the job; a URL's query is in `input-signature`. */
     readonly place: { readonly blob: string } | { readonly url: string }
     readonly etag: string
     readonly bytes: number

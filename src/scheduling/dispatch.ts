@@ -16,7 +16,7 @@ export const movedFromBytes = 2 ** 20
 export const maxDispatchSize = 256
 
 /**
- * The state of a request of a dispatch, as the worker writes it; the owner writes `takenBack`. `decoding`: the script's own
+ * The state of a request of a dispatch, as the worker writes it; the pool writes `takenBack`. `decoding`: the script's own
  * `decode` has begun and waits for something, so that the thread can do other work.
  */
 export const requestState = { waiting: 0, running: 1, answered: 2, takenBack: 3, decoding: 4 } as const

@@ -8,8 +8,8 @@ import type { PlanCursor } from '../../jobs/plan-parts.ts'
 export type ToProcess =
   | { readonly type: 'plan'; readonly options: Omit<PlanOptions, 'planParquet'>; readonly cursor: PlanCursor }
   | { readonly type: 'next' }
-  | { readonly type: 'piece'; readonly read: number; readonly bytes: Uint8Array }
-  | { readonly type: 'read-done'; readonly read: number }
+  /** Bytes of a read; absent at its end. */
+  | { readonly type: 'piece'; readonly read: number; readonly bytes?: Uint8Array }
 
 /** Messages from it: one answer to each `next`, and before that any number of reads, also concurrent. A failed read ends the process. */
 export type FromProcess =

@@ -30,8 +30,6 @@ process.on('message', (message: ToProcess) => {
       return
     case 'piece':
       return reads.add(message.read, message.bytes)
-    case 'read-done':
-      return reads.close(message.read)
   }
 })
 // The parent ends it. It ignores signals to the process group, because the parent may still need it.

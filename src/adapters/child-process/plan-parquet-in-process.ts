@@ -1,5 +1,5 @@
 import type { PlanParquet } from '../../jobs/plan/plan-chunks.ts'
-import { halfOfMemoryMb } from '../local/half-of-memory.ts'
+import { halfOfMemoryMb } from '../local/memory.ts'
 import { PlanningProcess, type ProcessLimits } from './planning-process.ts'
 
 /** Valid files take about a second per chunk on an idle machine. */

@@ -130,7 +130,7 @@ export class PlanningProcess {
       this.#fail(failure)
     }
     this.#fetching--
-    await this.#send({ type: 'read-done', read })
+    await this.#send({ type: 'piece', read })
   }
 
   /** Resolves when the message is sent, so that at most one piece of each read is held here. */

@@ -2,8 +2,8 @@ import type { ByteRange } from '../../jobs/blob-store.ts'
 import type { ReadInput } from '../../jobs/formats/text-source.ts'
 
 interface OpenRead {
-  readonly pieces: Uint8Array[]
-  isDone: boolean
+  /** Undefined at the end. */
+  readonly pieces: (Uint8Array | undefined)[]
   wake: () => void
 }
 
@@ -20,29 +20,23 @@ export class RemoteReads {
 
   readonly read: ReadInput = range => this.#read(range)
 
-  add(read: number, bytes: Uint8Array): void {
+  /** @param bytes  undefined at the end of the read */
+  add(read: number, bytes: Uint8Array | undefined): void {
     this.#open.get(read)?.pieces.push(bytes)
     this.#open.get(read)?.wake()
   }
 
-  close(read: number): void {
-    const open = this.#open.get(read)
-    if (!open) return
-    open.isDone = true
-    open.wake()
-  }
-
   async *#read(range: ByteRange | undefined): AsyncGenerator<Uint8Array> {
     const read = this.#readCount++
-    const open: OpenRead = { pieces: [], isDone: false, wake: () => {} }
+    const open: OpenRead = { pieces: [], wake: () => {} }
     this.#open.set(read, open)
     this.#request(read, range)
     try {
       for (;;) {
+        if (open.pieces.length === 0) await new Promise<void>(resolve => Object.assign(open, { wake: resolve }))
         const piece = open.pieces.shift()
-        if (piece) yield piece
-        else if (open.isDone) return
-        else await new Promise<void>(resolve => Object.assign(open, { wake: resolve }))
+        if (!piece) return
+        yield piece
       }
     } finally {
       this.#open.delete(read)

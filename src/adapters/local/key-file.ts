@@ -14,7 +14,7 @@ interface KeyPair {
 
 /**
  * Holds keys for development in `.local/keys.json`: `{"<service>": {"primary": "…", "secondary": "…"}}`, readable by its
- * owner only. It is read again for every unknown key, so a key that is edited there works at its first request.
+ * user only. It is read again for every unknown key, so a key that is edited there works at its first request.
  */
 export class KeyFile implements SecretStore {
   readonly isLocal = true
@@ -39,18 +39,18 @@ export class KeyFile implements SecretStore {
   }
 
   async fetchSecret(name: string): Promise<Secret | undefined> {
-    const owner = parseKeySecretName(name)
-    const pair = owner && (await this.#read()).get(owner.service)
+    const key = parseKeySecretName(name)
+    const pair = key && (await this.#read()).get(key.service)
     if (!pair) return undefined
-    return { value: pair[owner.type], version: '', isEnabled: true, notBefore: undefined, expiresAt: undefined }
+    return { value: pair[key.type], version: '', isEnabled: true, notBefore: undefined, expiresAt: undefined }
   }
 
   async writeSecret(name: string, value: string): Promise<void> {
-    const owner = parseKeySecretName(name)
-    if (!owner) throw new Error(`"${name}" is not the name of a key: <service>-primary-key or <service>-secondary-key`)
+    const key = parseKeySecretName(name)
+    if (!key) throw new Error(`"${name}" is not the name of a key: <service>-primary-key or <service>-secondary-key`)
     const keys = await this.#read()
-    const pair = keys.get(owner.service) ?? newPair()
-    keys.set(owner.service, { ...pair, [owner.type]: value })
+    const pair = keys.get(key.service) ?? newPair()
+    keys.set(key.service, { ...pair, [key.type]: value })
     await this.#write(keys)
   }
 

@@ -1,5 +1,5 @@
 import { type ResourceLimits, Worker } from 'node:worker_threads'
-import { halfOfMemoryMb } from '../local/half-of-memory.ts'
+import { halfOfMemoryMb } from '../local/memory.ts'
 
 /** The largest array or string that V8 allocates at once, and a little more. */
 const maxAllocationMb = 1024 + 64

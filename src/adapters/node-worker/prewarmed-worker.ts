@@ -15,7 +15,7 @@ const entryFile = new URL(
 /** A worker thread that has no service yet. It loads ONNX Runtime and waits for a `ServiceAssignment`. */
 export interface PrewarmedWorker {
   readonly worker: Worker
-  /** Carries the messages between the thread and its owner. */
+  /** Carries the messages between the thread and the main thread. */
   readonly port: MessagePort
   readonly guard: NativeCallGuard
   readonly maxMemoryMb: number

@@ -10,13 +10,13 @@ const free = 0
  * services, and two threads in it at once end the process with a segmentation fault (1.30; microsoft/onnxruntime issue
  * 32561). One worker for each service would not do, as services share the device. Node.js 22 has no Web Locks.
  *
- * The shared memory holds the owner: the id of its thread plus one, or 0.
+ * The shared memory holds the id of the thread that has the lock plus one, or 0.
  */
 export class WebgpuMutex {
-  readonly #owner: Int32Array
+  readonly #holder: Int32Array
 
   constructor(memory: SharedArrayBuffer) {
-    this.#owner = new Int32Array(memory)
+    this.#holder = new Int32Array(memory)
   }
 
   /** Runs the work as soon as no other thread computes. The wait does not block the thread. */
@@ -34,21 +34,22 @@ export class WebgpuMutex {
    * thread computes. The lock is the ended thread's until `unlock`; a thread that computes has it already.
    */
   async lockForEnd(threadId: number): Promise<void> {
-    if (Atomics.load(this.#owner, 0) === threadId + 1) return
+    if (Atomics.load(this.#holder, 0) === threadId + 1) return
     await this.#lock(threadId, performance.now() + maxWaitMs)
   }
 
-  /** Unlocks if the thread, which may have ended, is the owner. */
+  /** Unlocks if the thread, which may have ended, holds the lock. */
   unlock(threadId: number): void {
-    if (Atomics.compareExchange(this.#owner, 0, threadId + 1, free) === threadId + 1) Atomics.notify(this.#owner, 0, 1)
+    if (Atomics.compareExchange(this.#holder, 0, threadId + 1, free) === threadId + 1)
+      Atomics.notify(this.#holder, 0, 1)
   }
 
   async #lock(threadId: number, until = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
-      const owner = Atomics.compareExchange(this.#owner, 0, free, threadId + 1)
+      const holder = Atomics.compareExchange(this.#holder, 0, free, threadId + 1)
       const leftMs = until - performance.now()
-      if (owner === free || leftMs <= 0) return
-      await Atomics.waitAsync(this.#owner, 0, owner, leftMs).value
+      if (holder === free || leftMs <= 0) return
+      await Atomics.waitAsync(this.#holder, 0, holder, leftMs).value
     }
   }
 }

@@ -52,11 +52,9 @@ export function checkImageOptions(options: ImageOptions): CheckedImageOptions {
   if (checked.layout === 'HW' && channels !== 1) throw wrong('layout', 'HWC or CHW for 3 channels')
   if (dtype === 'uint8' && [options.scale, options.mean, options.std].some(value => value !== undefined))
     throw wrong('dtype', 'float32 where scale, mean or std are given')
-  if (
-    !isList(checked.background, value => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256)
-  )
+  const isByte = (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256
+  if (!isList(checked.background, isByte) || checked.background.length !== 3)
     throw wrong('background', 'three whole numbers from 0 to 255')
-  if (checked.background.length !== 3) throw wrong('background', 'three whole numbers from 0 to 255')
   if (!isList(checked.formats, value => value === 'png' || value === 'jpeg') || checked.formats.length === 0)
     throw wrong('formats', "a list of 'png', 'jpeg'")
   return checked

@@ -12,7 +12,7 @@ export interface FolderLock {
 
 /**
  * Locks a folder for this process. The lock is a listening socket: unlike a file with a process id it cannot outlive its
- * owner, nor be mistaken for the lock of another process.
+ * process, nor be mistaken for the lock of another one.
  *
  * @returns undefined when another process holds the lock
  */
@@ -22,7 +22,7 @@ export async function lockFolder(folder: string): Promise<FolderLock | undefined
   const first = await tryListen(path)
   if (first) return asLock(first)
   if (await isAnswered(path)) return undefined
-  rmSync(path, { force: true }) // its owner was killed
+  rmSync(path, { force: true }) // its process was killed
   const second = await tryListen(path)
   return second && asLock(second)
 }

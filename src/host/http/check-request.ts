@@ -7,37 +7,22 @@ const maxHeaderFields = 100
 /** @returns why a request that Node's parser has accepted is refused all the same; undefined when it is not */
 export function checkRequest(incoming: IncomingMessage): ScoringError | undefined {
   const { rawHeaders, httpVersion, method, url } = incoming
-  if (httpVersion !== '1.1' && httpVersion !== '1.0') return versionUnsupported(httpVersion)
-  if (rawHeaders.length > 2 * maxHeaderFields) return tooManyHeaders()
+  if (httpVersion === '0.9') return malformed('The request line must end with the HTTP version: HTTP/1.1.')
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return new ScoringError('HTTP_VERSION_UNSUPPORTED', `This server supports HTTP/1.1, not HTTP/${httpVersion}.`)
+  if (rawHeaders.length > 2 * maxHeaderFields)
+    return new ScoringError('HEADERS_TOO_LARGE', `A request may have ${maxHeaderFields} header fields at most.`)
   const hosts = hostValues(rawHeaders)
-  if (hosts.length === 0 && httpVersion === '1.1') return hostMissing()
-  if (hosts.length > 1 || !hosts.every(isHost)) return hostInvalid()
-  if (!isTarget(method as string, url as string)) return targetInvalid()
+  if (hosts.length === 0 && httpVersion === '1.1') return malformed('An HTTP/1.1 request needs a Host header.')
+  if (hosts.length > 1 || !hosts.every(isHost))
+    return malformed('The Host header must name one host, with or without a port.')
+  if (!isTarget(method as string, url as string))
+    return malformed('The target of a request must be a path or an http URL.')
   return undefined
 }
 
-function tooManyHeaders(): ScoringError {
-  return new ScoringError('HEADERS_TOO_LARGE', `A request may have ${maxHeaderFields} header fields at most.`)
-}
-
-/** @param version  e.g. `2.0`; `0.9` when the request line names none */
-function versionUnsupported(version: string): ScoringError {
-  if (version === '0.9') {
-    return new ScoringError('REQUEST_MALFORMED', 'The request line must end with the HTTP version: HTTP/1.1.')
-  }
-  return new ScoringError('HTTP_VERSION_UNSUPPORTED', `This server supports HTTP/1.1, not HTTP/${version}.`)
-}
-
-function hostInvalid(): ScoringError {
-  return new ScoringError('REQUEST_MALFORMED', 'The Host header must name one host, with or without a port.')
-}
-
-function targetInvalid(): ScoringError {
-  return new ScoringError('REQUEST_MALFORMED', 'The target of a request must be a path or an http URL.')
-}
-
-function hostMissing(): ScoringError {
-  return new ScoringError('REQUEST_MALFORMED', 'An HTTP/1.1 request needs a Host header.')
+function malformed(message: string): ScoringError {
+  return new ScoringError('REQUEST_MALFORMED', message)
 }
 
 /** `uri-host [":" port]` (RFC 9112, section 3.2; RFC 3986, section 3.2.2). */

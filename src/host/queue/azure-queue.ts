@@ -86,10 +86,7 @@ function seconds(ms: number): number {
 
 /** A failed call to storage. The message may be logged: it has no signed URLs and no headers. */
 class StorageFault extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'StorageFault'
-  }
+  override readonly name = 'StorageFault'
 }
 
 function asStorageFault(error: unknown): StorageFault {

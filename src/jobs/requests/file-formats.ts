@@ -1,6 +1,6 @@
 /** The formats of a job's input and output: as the submission says, otherwise by the extension of the blob's name. */
-import { ScoringError } from '../../errors.ts'
 import type { InputFormat, OutputFormat } from '../spec.ts'
+import { invalidJob } from './submission.ts'
 
 const inputExtensions: Readonly<Record<string, InputFormat>> = {
   jsonl: 'jsonl',
@@ -33,17 +33,13 @@ export function chooseInputFormat(
   const isGzip = given.isGzip ?? unpackedName.length < name.length
   if (!format) {
     const extensions = Object.keys(inputExtensions).map(each => `.${each}`)
-    throw new ScoringError(
-      'JOB_INVALID',
+    throw invalidJob(
       `input.format: is missing, and the name of the input ends with none of ${extensions.join(', ')} (each also with .gz); set it to "jsonl", "csv", "json" or "parquet"`,
     )
   }
   // The pages of a Parquet file are compressed one by one, so that it can be read in ranges. A gzipped file cannot.
   if (format === 'parquet' && isGzip) {
-    throw new ScoringError(
-      'JOB_INVALID',
-      'input: a gzipped Parquet file cannot be read in ranges; upload the .parquet file itself',
-    )
+    throw invalidJob('input: a gzipped Parquet file cannot be read in ranges; upload the .parquet file itself')
   }
   return { format, isGzip }
 }
@@ -55,8 +51,7 @@ export function chooseOutputFormat(blob: string | undefined, given: OutputFormat
   const extension = extensionIn(name)
   if (misleadingExtensions.has(extension) || (byName !== undefined && given !== undefined && given !== byName)) {
     const fitting = given === 'csv' ? '.csv' : given === 'jsonl' ? '.jsonl or .ndjson' : '.jsonl, .ndjson or .csv'
-    throw new ScoringError(
-      'JOB_INVALID',
+    throw invalidJob(
       `output.blob: ends with ".${extension}", but the job writes ${given ?? 'jsonl or csv'}; use a name that ends with ${fitting}`,
     )
   }

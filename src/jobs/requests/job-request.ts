@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
-import { ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
 import { allowedUrl } from './allowed-url.ts'
 import { chooseInputFormat, chooseOutputFormat } from './file-formats.ts'
-import type { JobSubmission } from './submission.ts'
+import { invalidJob, type JobSubmission } from './submission.ts'
 
 /** A valid submission with its defaults. Nothing in it has been looked up in the storage yet. */
 export interface JobRequest extends Pick<JobSpec, 'miniBatchSize' | 'errorThreshold' | 'maxRetries' | 'output'> {
@@ -48,10 +47,7 @@ export function parseJobRequest(
   const format = chooseOutputFormat(named, submission.output.format)
   const output = { blob: named ?? defaultOutput(folder, format), format }
   if ('blob' in source && source.blob === output.blob) {
-    throw new ScoringError(
-      'JOB_INVALID',
-      `output.blob: "${output.blob}" is the input of the job; choose another name for the output`,
-    )
+    throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
   const content = { service, output, miniBatchSize, errorThreshold, maxRetries, input: identifySource(source) }
   return { ...content, jobId, folder, source, fingerprint: sha256(canonicalJson(content)) }
@@ -71,17 +67,11 @@ export function chooseJobId(
 ): string | undefined {
   if (idempotencyKey === undefined) return jobId
   if (idempotencyKey === '') {
-    throw new ScoringError(
-      'JOB_INVALID',
-      'Idempotency-Key: is empty; send a text that identifies the job, or no header',
-    )
+    throw invalidJob('Idempotency-Key: is empty; send a text that identifies the job, or no header')
   }
   if (jobId === undefined) return `key-${sha256(`${service}\n${idempotencyKey}`).slice(0, 40)}`
   if (jobId === idempotencyKey) return jobId
-  throw new ScoringError(
-    'JOB_INVALID',
-    'jobId: differs from the header Idempotency-Key; send one of them, or the same value in both',
-  )
+  throw invalidJob('jobId: differs from the header Idempotency-Key; send one of them, or the same value in both')
 }
 
 function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowSource {
@@ -98,7 +88,7 @@ function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowS
     return { url: bareUrl, signature, ...tableOptions(input, found) }
   }
   if (isGzip === true || (format !== undefined && format !== 'jsonl')) {
-    throw new ScoringError('JOB_INVALID', 'input.format: applies to "blob" and "url" only; leave it out with "rows"')
+    throw invalidJob('input.format: applies to "blob" and "url" only; leave it out with "rows"')
   }
   const lines = (rows ?? []).map(row => `${encodeLine(row)}\n`).join('')
   const inline = tableOptions(input, { format: 'jsonl', isGzip: false } as const)
@@ -111,13 +101,10 @@ function tableOptions<Format extends Pick<RowSource, 'format' | 'isGzip'>>(
   format: Format,
 ): Format & Pick<RowSource, 'header' | 'columns'> {
   if (header !== undefined && format.format !== 'csv') {
-    throw new ScoringError('JOB_INVALID', `input.header: applies to CSV only; the input is ${format.format}`)
+    throw invalidJob(`input.header: applies to CSV only; the input is ${format.format}`)
   }
   if (columns !== undefined && format.format !== 'csv' && format.format !== 'parquet') {
-    throw new ScoringError(
-      'JOB_INVALID',
-      `input.columns: applies to CSV and Parquet only; the input is ${format.format}`,
-    )
+    throw invalidJob(`input.columns: applies to CSV and Parquet only; the input is ${format.format}`)
   }
   return { ...format, ...(header === undefined ? {} : { header }), ...(columns === undefined ? {} : { columns }) }
 }
@@ -127,7 +114,7 @@ function encodeLine(row: unknown): string {
   try {
     return encode(row, 'literal')
   } catch (cause) {
-    throw new ScoringError('JOB_INVALID', 'input.rows: a row is nested deeper than 1000 levels', { cause })
+    throw invalidJob('input.rows: a row is nested deeper than 1000 levels', { cause })
   }
 }
 

@@ -9,7 +9,7 @@ import { type JobView, readJobView } from './job-view.ts'
 import { type JobPage, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
-import { parseSubmission } from './submission.ts'
+import { invalidJob, parseSubmission } from './submission.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** e.g. a UUID */
@@ -39,10 +39,7 @@ export class JobService {
   async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
     const parsed = parseSubmission(submission)
     if (parsed.service !== undefined && parsed.service !== service) {
-      throw new ScoringError(
-        'JOB_INVALID',
-        `service: is "${parsed.service}", the path names "${service}"; leave it out`,
-      )
+      throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
     return this.#jobs.create(parseJobRequest({ service, jobId }, parsed, this.#options))
@@ -96,11 +93,10 @@ export class JobService {
 
   async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {
     const { service, ...parsed } = parseSubmission(submission)
-    if (service === undefined)
-      throw new ScoringError('JOB_INVALID', 'service: is missing; name the service that scores')
+    if (service === undefined) throw invalidJob('service: is missing; name the service that scores')
     if (parsed.input.url?.includes('?')) {
       const why = 'has a query; queues store messages in plain text, so a signature must not be sent in one'
-      throw new ScoringError('JOB_INVALID', `input.url: ${why}; submit this job over HTTP`)
+      throw invalidJob(`input.url: ${why}; submit this job over HTTP`)
     }
     // A message that is delivered twice creates one job.
     const jobId = parsed.jobId ?? messageJobId(messageId)

@@ -10,6 +10,7 @@ import type { JobRequest } from './job-request.ts'
 import { type JobView, readJobView } from './job-view.ts'
 import { findCurrentEtag, pinInput } from './pin-input.ts'
 import { findJob, isRefused, readJob, type StoredJob } from './stored-job.ts'
+import { invalidJob } from './submission.ts'
 
 export interface JobStoreOptions {
   readonly store: BlobStore
@@ -52,13 +53,13 @@ export class JobStore {
   /** Checks the request against the services and the storage. */
   async #createSpec(request: JobRequest): Promise<JobSpec> {
     const { store, scorer, maxInputBytes, now } = this.#options
-    const { jobId, folder, service, output, fingerprint, miniBatchSize, errorThreshold, maxRetries, messageId } =
-      request
+    const { source: _, ...asked } = request
+    const { service, output } = request
     const scoring = this.#options.find(service)
     if (scoring.status === 'failed') scoring.requireReady()
     if (scoring.report?.scriptKind === 'rawHttp') {
       const why = 'has an entry script that takes raw HTTP requests (rawHttp), not rows'
-      throw new ScoringError('JOB_INVALID', `service: "${service}" ${why}; call it over HTTP`)
+      throw invalidJob(`service: "${service}" ${why}; call it over HTTP`)
     }
     const modelDigest = await scorer.modelDigest(service)
     if (await store.head(parseBlobReference(output.blob))) {
@@ -67,21 +68,8 @@ export class JobStore {
     }
     await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
-    await store.create(activeBlob(folder), '', { service })
-    return {
-      jobId,
-      folder,
-      service,
-      fingerprint,
-      modelDigest,
-      input,
-      output,
-      miniBatchSize,
-      errorThreshold,
-      maxRetries,
-      createdAt: new Date(now()).toISOString(),
-      ...(messageId === undefined ? {} : { messageId }),
-    }
+    await store.create(activeBlob(request.folder), '', { service })
+    return { ...asked, modelDigest, input, createdAt: new Date(now()).toISOString() }
   }
 
   /**

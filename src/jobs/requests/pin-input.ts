@@ -26,7 +26,8 @@ export async function pinInput(
     if (!head) throw new ScoringError('JOBS_UNAVAILABLE', 'The rows could not be stored; try again.')
     return { place: { blob: `${container}/${path}` }, etag: head.etag, bytes: head.bytes, ...table }
   }
-  const { head, name, place } = 'blob' in source ? await findBlob(store, source.blob) : await findRemote(store, source)
+  const { head, name, reference } =
+    'blob' in source ? await findBlob(store, source.blob) : await findRemote(store, source)
   if (!head) throw new ScoringError('JOB_INPUT_MISSING', `${name}; upload it before you submit the job`)
   const { bytes, etag } = head
   if (bytes > maxBytes) {
@@ -37,7 +38,7 @@ export async function pinInput(
     throw new ScoringError('JOB_INPUT_EMPTY', `input: has no bytes, so it is not ${isGzip ? 'gzip' : format}`)
   }
   if ('signature' in source && source.signature !== '') await store.create(signatureBlob(folder), source.signature)
-  return { place, etag, bytes, ...table }
+  return { place: reference, etag, bytes, ...table }
 }
 
 /** @returns the current version of the input; undefined when it cannot be read, or for inline rows */
@@ -52,12 +53,12 @@ interface FoundInput {
   readonly head: BlobHead | undefined
   /** The message for an input that does not exist. */
   readonly name: string
-  readonly place: JobSpec['input']['place']
+  readonly reference: JobSpec['input']['place']
 }
 
 async function findBlob(store: BlobStore, blob: string): Promise<FoundInput> {
   const head = await store.head(parseBlobReference(blob))
-  return { head, name: `input.blob: there is no blob "${blob}"`, place: { blob } }
+  return { head, name: `input.blob: there is no blob "${blob}"`, reference: { blob } }
 }
 
 async function findRemote(
@@ -66,7 +67,7 @@ async function findRemote(
 ): Promise<FoundInput> {
   try {
     const head = await store.head({ url: url + signature })
-    return { head, name: `input.url: there is no blob ${url}`, place: { url } }
+    return { head, name: `input.url: there is no blob ${url}`, reference: { url } }
   } catch (failure) {
     // The caller chose the URL, so a failure there is the caller's. The message has the storage's code, and no signature.
     if (!(failure instanceof StorageError)) throw failure

@@ -1,8 +1,8 @@
 import * as z from 'zod'
-import { ScoringError } from '../../errors.ts'
 import { JsonError } from '../../tensor/json-reader.ts'
 import { parseJson } from '../../tensor/json-source.ts'
 import { splitObject } from '../formats/split-json.ts'
+import { invalidJob } from './submission.ts'
 
 /** Added to a submission that was put back into its queue because its service had too many active jobs. */
 const Waiting = z.strictObject({ messageId: z.string(), since: z.int().min(0) })
@@ -49,9 +49,9 @@ function parseContent(content: string): Parsed {
   )
   if (!('fault' in plain)) return plain
   const text = decodeBase64(plain.json)
-  if (text === undefined) throw invalid(`The message is neither JSON (${plain.fault}) nor base64 of JSON.`)
+  if (text === undefined) throw invalidJob(`The message is neither JSON (${plain.fault}) nor base64 of JSON.`)
   const packed = parse(text)
-  if ('fault' in packed) throw invalid(`The message is base64 of text that is not JSON: ${packed.fault}.`)
+  if ('fault' in packed) throw invalidJob(`The message is base64 of text that is not JSON: ${packed.fault}.`)
   return packed
 }
 
@@ -73,8 +73,4 @@ function decodeBase64(text: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function invalid(message: string): ScoringError {
-  return new ScoringError('JOB_INVALID', message)
 }

@@ -97,32 +97,25 @@ export type JobSubmission = z.infer<typeof JobSubmission>
 export function parseSubmission(submission: unknown): JobSubmission {
   const parsed = JobSubmission.safeParse(submission, { reportInput: true })
   if (parsed.success) return parsed.data
-  throw new ScoringError('JOB_INVALID', parsed.error.issues.map(describe).join('; '))
+  throw invalidJob(parsed.error.issues.map(describe).join('; '))
 }
 
-function describe({
-  code,
-  path,
-  message,
-  input,
-  keys = [],
-}: {
-  code: string
-  path: PropertyKey[]
-  message: string
-  input?: unknown
-  keys?: string[]
-}): string {
-  const where = path.map(String).join('.')
+export function invalidJob(message: string, options?: ErrorOptions): ScoringError {
+  return new ScoringError('JOB_INVALID', message, options)
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const where = issue.path.map(String).join('.')
+  const came = issue.code === 'invalid_type' ? '' : describeInput(where, issue.input)
   const what =
-    code === 'unrecognized_keys'
-      ? `unrecognized ${keys.map(shown).join(', ')}`
-      : `${message.replace(/^Invalid (input: )?/, '')}${code === 'invalid_type' ? '' : came(where, input)}`
+    issue.code === 'unrecognized_keys'
+      ? `unrecognized ${issue.keys.map(shown).join(', ')}`
+      : `${issue.message.replace(/^Invalid (input: )?/, '')}${came}`
   return where === '' ? `the submission: ${what}` : `${where}: ${what}`
 }
 
 /** Quotes the value that came, if it is short and not a URL, whose query may be a secret. */
-function came(where: string, input: unknown): string {
+function describeInput(where: string, input: unknown): string {
   if (where === 'input.url' || typeof input === 'object') return ''
   const text = JSON.stringify(input) ?? ''
   return text !== '' && text.length <= 60 ? `, came ${text}` : ''

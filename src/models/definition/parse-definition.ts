@@ -1,3 +1,4 @@
+import type * as z from 'zod'
 import { ServiceLoadError } from '../../errors.ts'
 import { nameOfStage, ServiceDefinition } from './definition.ts'
 import { findDuplicateKey } from './duplicate-key.ts'
@@ -26,17 +27,11 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   return parsed.data
 }
 
-function describe(issue: {
-  code: string
-  path: PropertyKey[]
-  message: string
-  keys?: string[]
-  input?: unknown
-}): string {
+function describe(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String).join('.')
   const what =
     issue.code === 'unrecognized_keys'
-      ? `unrecognized key ${issue.keys?.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
+      ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
       : `${issue.message.replace(/^Invalid (input: )?/, '')}${found(issue.input)}`
   return path ? `${path}: ${what}` : what
 }

@@ -116,7 +116,7 @@ function settle(call: OperatorCall, first: readonly TensorState[], round: (state
     const outcome = round(states)
     if (outcome.carried.length !== states.length) throw new NotProven('carries another number of values out than in')
     const failed = outcome.carried.find(state => state.kind === 'mixed')
-    if (failed?.kind === 'mixed') throw new NotProven(failed.failure.reason, failed.failure)
+    if (failed?.kind === 'mixed') throw new NotProven(failed.reason, true)
     if (states.every((state, index) => covers(state, outcome.carried[index] as State, open)))
       return { ...outcome, carried: states }
     const before = states
@@ -159,7 +159,7 @@ function handsOnUnchanged(body: OnnxGraph, count: number): boolean {
 }
 
 function expectConstant(state: State | undefined, what: string): asserts state is Constant {
-  if (state?.kind === 'mixed') throw new NotProven(state.failure.reason, state.failure)
+  if (state?.kind === 'mixed') throw new NotProven(state.reason, true)
   if (state?.kind !== 'constant') throw new NotProven(`takes its ${what} from the rows`)
 }
 

@@ -2,9 +2,6 @@ import { innerGraphs } from './live-nodes.ts'
 import type { OnnxGraph, OnnxModel, OnnxNode } from './onnx-model.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
 
-/** Attributes whose tensors the reader skips. */
-const unreadTypes = new Set(['tensors', 'sparseTensor', 'sparseTensors'])
-
 /**
  * Lists the files beside a model that hold contents of its tensors.
  *
@@ -24,8 +21,8 @@ function graphTensors({ initializers, sparseInitializers, nodes }: OnnxGraph): F
 }
 
 function nodeTensors(node: OnnxNode): Found[] {
-  const own = [...node.attributes.values()].flatMap(({ type, tensor }) =>
-    unreadTypes.has(type) ? ('unread' as const) : (tensor ?? []),
+  const own = [...node.attributes.values()].flatMap(({ hasOtherTensors, tensor }) =>
+    hasOtherTensors ? ('unread' as const) : (tensor ?? []),
   )
   return [...own, ...innerGraphs(node).flatMap(graphTensors)]
 }

@@ -1,14 +1,12 @@
-import type { Failure } from './row-state.ts'
-
 /** Says why one operator's rows are not known to be independent: a phrase that follows the operator's name. */
 export class NotProven extends Error {
   override readonly name: string = 'NotProven'
-  /** The node in an inner graph, where the reason lies in one. */
-  readonly failure: Failure | undefined
+  /** Whether the reason is a whole sentence about a node in an inner graph. */
+  readonly namesNode: boolean
 
-  constructor(reason: string, failure?: Failure) {
+  constructor(reason: string, namesNode = false) {
     super(reason)
-    this.failure = failure
+    this.namesNode = namesNode
   }
 }
 

@@ -1,68 +1,36 @@
-import type { FieldRange, OnnxGraph, OnnxType } from './onnx-model.ts'
+import type { OnnxGraph } from './onnx-model.ts'
 import type { OnnxTensor } from './onnx-tensor.ts'
-import { readFields, readFloats, readVarints, textAt } from './protobuf.ts'
-
-/** AttributeProto.AttributeType, by its number. */
-export const attributeTypes = [
-  'undefined',
-  'float',
-  'int',
-  'string',
-  'tensor',
-  'graph',
-  'floats',
-  'ints',
-  'strings',
-  'tensors',
-  'graphs',
-  'sparseTensor',
-  'sparseTensors',
-  'type',
-  'types',
-] as const
-type AttributeType = (typeof attributeTypes)[number]
-
-interface AttributeContent {
-  readonly bytes: Uint8Array
-  readonly range: FieldRange
-  readonly name: string
-  readonly type: AttributeType
-  readonly reference: string
-  readonly float: number
-  readonly int: bigint
-  readonly tensor: OnnxTensor | undefined
-  readonly graph: OnnxGraph | undefined
-  readonly graphs: readonly OnnxGraph[]
-  readonly valueType: OnnxType | undefined
-}
+import { type ByteRange, readFields, readFloats, readVarints, textAt } from './protobuf.ts'
 
 /** AttributeProto. Lists are decoded on read: those of a tree ensemble have millions of entries. */
 export class OnnxAttribute {
   readonly #bytes: Uint8Array
-  readonly range: FieldRange
+  readonly #range: ByteRange
   readonly name: string
-  readonly type: AttributeType
   /** The attribute of the calling node whose value this one has, inside a function; '' elsewhere. */
   readonly reference: string
-  readonly float: number
   readonly int: bigint
   readonly tensor: OnnxTensor | undefined
+  /** Whether it has sparse tensors or a list of tensors, which the reader passes over. */
+  readonly hasOtherTensors: boolean
   readonly graph: OnnxGraph | undefined
   readonly graphs: readonly OnnxGraph[]
-  readonly valueType: OnnxType | undefined
 
-  constructor(content: AttributeContent) {
-    this.#bytes = content.bytes
-    this.range = content.range
+  /** @param range  the attribute's message in `bytes` */
+  constructor(
+    bytes: Uint8Array,
+    range: ByteRange,
+    content: Pick<OnnxAttribute, 'name' | 'reference' | 'int' | 'tensor' | 'hasOtherTensors' | 'graph' | 'graphs'>,
+  ) {
+    this.#bytes = bytes
+    this.#range = range
     this.name = content.name
-    this.type = content.type
     this.reference = content.reference
-    this.float = content.float
     this.int = content.int
     this.tensor = content.tensor
+    this.hasOtherTensors = content.hasOtherTensors
     this.graph = content.graph
     this.graphs = content.graphs
-    this.valueType = content.valueType
   }
 
   /** @throws UnreadableOnnx when it is not UTF-8 */
@@ -90,6 +58,6 @@ export class OnnxAttribute {
   }
 
   #fields(number: number) {
-    return [...readFields(this.#bytes, this.range)].filter(field => field.number === number)
+    return [...readFields(this.#bytes, this.#range)].filter(field => field.number === number)
   }
 }

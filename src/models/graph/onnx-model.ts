@@ -7,17 +7,12 @@ export interface FieldRange extends ByteRange {
   readonly fieldStart: number
 }
 
-/** ModelProto (onnx.proto). Every part keeps its range in `bytes`, for those who write an edited copy. */
+/** ModelProto (onnx.proto). Parts that an edited copy may replace keep their range in `bytes`. */
 export interface OnnxModel {
   readonly bytes: Uint8Array
   readonly irVersion: number
-  readonly producerName: string
-  readonly producerVersion: string
-  readonly domain: string
-  readonly modelVersion: bigint
   /** Version of each operator set by domain; the standard one, `ai.onnx`, has the domain ''. */
   readonly opsets: ReadonlyMap<string, number>
-  readonly metadata: ReadonlyMap<string, string>
   readonly graph: OnnxGraph
   readonly functions: readonly OnnxFunction[]
 }
@@ -25,12 +20,9 @@ export interface OnnxModel {
 /** GraphProto */
 export interface OnnxGraph {
   readonly range: FieldRange
-  readonly name: string
   readonly nodes: readonly OnnxNode[]
   readonly inputs: readonly OnnxValueInfo[]
   readonly outputs: readonly OnnxValueInfo[]
-  /** The exporter's claims about values in between, which nothing checks. */
-  readonly valueInfos: readonly OnnxValueInfo[]
   readonly initializers: readonly OnnxTensor[]
   readonly sparseInitializers: readonly OnnxSparseTensor[]
 }
@@ -55,8 +47,6 @@ export interface OnnxFunction {
   readonly overload: string
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  /** Attributes that a node must or may give. */
-  readonly attributes: readonly string[]
   readonly attributeDefaults: ReadonlyMap<string, OnnxAttribute>
   readonly nodes: readonly OnnxNode[]
   readonly opsets: ReadonlyMap<string, number>
@@ -84,8 +74,6 @@ export type Dimension = number | string | null
 
 /** SparseTensorProto: its values carry the name. */
 export interface OnnxSparseTensor {
-  readonly range: FieldRange
   readonly name: string
   readonly dims: readonly number[]
-  readonly elementType: number
 }

@@ -200,10 +200,6 @@ export function isScalar({ shape }: TensorState): boolean {
   return shape?.every(size => literalValue(size) === 1) ?? false
 }
 
-export function replaced(shape: Shape, axis: number, size: Size): Shape {
-  return shape.with(axis, size)
-}
-
 export function hasRows(size: Size | undefined): boolean {
   return size !== undefined && involvesRows(size)
 }

@@ -1,16 +1,8 @@
-import { attributeTypes, OnnxAttribute } from './onnx-attribute.ts'
-import type {
-  Dimension,
-  OnnxFunction,
-  OnnxGraph,
-  OnnxModel,
-  OnnxNode,
-  OnnxSparseTensor,
-  OnnxType,
-  OnnxValueInfo,
-} from './onnx-model.ts'
+import { OnnxAttribute } from './onnx-attribute.ts'
+import type { Dimension, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValueInfo } from './onnx-model.ts'
 import type { ExternalData, OnnxTensor } from './onnx-tensor.ts'
 import {
+  type ByteRange,
   expectWireType,
   type Field,
   readFields,
@@ -35,6 +27,8 @@ export function readOnnxModel(bytes: Uint8Array): OnnxModel {
   return new OnnxReader(bytes).readModel()
 }
 
+const none: Field[] = []
+
 class OnnxReader {
   readonly #bytes: Uint8Array
   #depth = 0
@@ -45,481 +39,241 @@ class OnnxReader {
   }
 
   readModel(): OnnxModel {
-    const texts = new Map<number, string>()
-    let irVersion = 0
-    let modelVersion = 0n
-    let graph: OnnxGraph | undefined
-    const opsets = new Map<string, number>()
-    const metadata = new Map<string, string>()
-    const functions: OnnxFunction[] = []
-    for (const field of readFields(this.#bytes, { start: 0, end: this.#bytes.length })) {
-      switch (field.number) {
-        case 1:
-          irVersion = this.#number(field)
-          break
-        case 2:
-        case 3:
-        case 4:
-          texts.set(field.number, this.#text(field))
-          break
-        case 5:
-          modelVersion = this.#integer(field)
-          break
-        case 7:
-          graph = only(
-            graph,
-            this.#message(field, () => this.#graph(field)),
-            'graph',
-          )
-          break
-        case 8:
-          this.#message(field, () => this.#opset(field, opsets))
-          break
-        case 14:
-          this.#message(field, () => this.#entry(field, metadata))
-          break
-        case 25:
-          functions.push(this.#message(field, () => this.#function(field)))
-          break
-      }
-    }
+    const file = { start: 0, end: this.#bytes.length }
+    const [versions, graphs, opsets, functions] = this.#fields(file, [1, 7, 8, 25])
+    const graph = this.#only('graph', graphs, field => this.#graph(field))
     if (!graph) throw new UnreadableOnnx('it holds no graph')
     return {
       bytes: this.#bytes,
-      irVersion,
-      producerName: texts.get(2) ?? '',
-      producerVersion: texts.get(3) ?? '',
-      domain: texts.get(4) ?? '',
-      modelVersion,
-      opsets,
-      metadata,
+      irVersion: this.#number(versions),
+      opsets: this.#opsets(opsets),
       graph,
-      functions,
+      functions: this.#messages(functions, field => this.#function(field)),
     }
   }
 
   #graph(range: Field): OnnxGraph {
-    let name = ''
-    const nodes: OnnxNode[] = []
-    const inputs: OnnxValueInfo[] = []
-    const outputs: OnnxValueInfo[] = []
-    const valueInfos: OnnxValueInfo[] = []
-    const initializers: OnnxTensor[] = []
-    const sparseInitializers: OnnxSparseTensor[] = []
-    for (const field of readFields(this.#bytes, range)) {
-      switch (field.number) {
-        case 1:
-          nodes.push(this.#message(field, () => this.#node(field)))
-          break
-        case 2:
-          name = this.#text(field)
-          break
-        case 5:
-          initializers.push(this.#message(field, () => this.#tensor(field)))
-          break
-        case 11:
-          inputs.push(this.#message(field, () => this.#valueInfo(field)))
-          break
-        case 12:
-          outputs.push(this.#message(field, () => this.#valueInfo(field)))
-          break
-        case 13:
-          valueInfos.push(this.#message(field, () => this.#valueInfo(field)))
-          break
-        case 15:
-          sparseInitializers.push(this.#message(field, () => this.#sparseTensor(field)))
-          break
-      }
+    const [nodes, initializers, inputs, outputs, sparse] = this.#fields(range, [1, 5, 11, 12, 15])
+    return {
+      range,
+      nodes: this.#messages(nodes, field => this.#node(field)),
+      inputs: this.#messages(inputs, field => this.#valueInfo(field)),
+      outputs: this.#messages(outputs, field => this.#valueInfo(field)),
+      initializers: this.#messages(initializers, field => this.#tensor(field)),
+      sparseInitializers: this.#messages(sparse, field => this.#sparseTensor(field)),
     }
-    return { range: toFieldRange(range), name, nodes, inputs, outputs, valueInfos, initializers, sparseInitializers }
   }
 
   #node(range: Field): OnnxNode {
-    const texts = new Map<number, string>()
-    const inputs: string[] = []
-    const outputs: string[] = []
-    const attributes = new Map<string, OnnxAttribute>()
-    for (const field of readFields(this.#bytes, range)) {
-      switch (field.number) {
-        case 1:
-          inputs.push(this.#text(field))
-          break
-        case 2:
-          outputs.push(this.#text(field))
-          break
-        case 5:
-          this.#addAttribute(attributes, field)
-          break
-        case 3:
-        case 4:
-        case 7:
-        case 8:
-          texts.set(field.number, this.#text(field))
-          break
-      }
-    }
+    const fields = this.#fields(range, [1, 2, 3, 4, 5, 7, 8])
+    const [inputs, outputs, names, operators, attributes, domains, overloads] = fields
     return {
-      range: toFieldRange(range),
-      name: texts.get(3) ?? '',
-      operator: texts.get(4) ?? '',
-      domain: standardDomain(texts.get(7) ?? ''),
-      overload: texts.get(8) ?? '',
-      inputs,
-      outputs,
-      attributes,
+      range,
+      name: this.#text(names),
+      operator: this.#text(operators),
+      domain: standardDomain(this.#text(domains)),
+      overload: this.#text(overloads),
+      inputs: this.#texts(inputs),
+      outputs: this.#texts(outputs),
+      attributes: this.#attributes(attributes),
     }
   }
 
   #function(range: Field): OnnxFunction {
-    const texts = new Map<number, string>()
-    const inputs: string[] = []
-    const outputs: string[] = []
-    const attributes: string[] = []
-    const attributeDefaults = new Map<string, OnnxAttribute>()
-    const nodes: OnnxNode[] = []
-    const opsets = new Map<string, number>()
-    for (const field of readFields(this.#bytes, range)) {
-      switch (field.number) {
-        case 1:
-        case 10:
-        case 13:
-          texts.set(field.number, this.#text(field))
-          break
-        case 4:
-          inputs.push(this.#text(field))
-          break
-        case 5:
-          outputs.push(this.#text(field))
-          break
-        case 6:
-          attributes.push(this.#text(field))
-          break
-        case 7:
-          nodes.push(this.#message(field, () => this.#node(field)))
-          break
-        case 9:
-          this.#message(field, () => this.#opset(field, opsets))
-          break
-        case 11:
-          this.#addAttribute(attributeDefaults, field)
-          break
-      }
-    }
+    const fields = this.#fields(range, [1, 4, 5, 7, 9, 10, 11, 13])
+    const [names, inputs, outputs, nodes, opsets, domains, attributeDefaults, overloads] = fields
     return {
-      name: texts.get(1) ?? '',
-      domain: standardDomain(texts.get(10) ?? ''),
-      overload: texts.get(13) ?? '',
-      inputs,
-      outputs,
-      attributes,
-      attributeDefaults,
-      nodes,
-      opsets,
+      name: this.#text(names),
+      domain: standardDomain(this.#text(domains)),
+      overload: this.#text(overloads),
+      inputs: this.#texts(inputs),
+      outputs: this.#texts(outputs),
+      attributeDefaults: this.#attributes(attributeDefaults),
+      nodes: this.#messages(nodes, field => this.#node(field)),
+      opsets: this.#opsets(opsets),
     }
   }
 
-  #addAttribute(attributes: Map<string, OnnxAttribute>, field: Field): void {
-    const attribute = this.#message(field, () => this.#attribute(field))
-    if (attributes.has(attribute.name))
-      throw new UnreadableOnnx(`the node at byte ${field.fieldStart} gives its attribute "${attribute.name}" twice`)
-    attributes.set(attribute.name, attribute)
+  #attributes(fields: readonly Field[]): Map<string, OnnxAttribute> {
+    const attributes = new Map<string, OnnxAttribute>()
+    for (const field of fields) {
+      const attribute = this.#message(field, () => this.#attribute(field))
+      if (attributes.has(attribute.name))
+        throw new UnreadableOnnx(`the node at byte ${field.fieldStart} gives its attribute "${attribute.name}" twice`)
+      attributes.set(attribute.name, attribute)
+    }
+    return attributes
   }
 
   #attribute(range: Field): OnnxAttribute {
-    let name = ''
-    let reference = ''
-    let type: number | undefined
-    let float = 0
-    let int = 0n
-    let tensor: OnnxTensor | undefined
-    let graph: OnnxGraph | undefined
-    const graphs: OnnxGraph[] = []
-    let valueType: OnnxType | undefined
-    // Files of IR version 1 need not state the type: it is that of the field that is there.
-    let present = 0
-    for (const field of readFields(this.#bytes, range)) {
-      present = typeOfField.get(field.number) ?? present
-      switch (field.number) {
-        case 1:
-          name = this.#text(field)
-          break
-        case 2:
-          expectWireType(field, wireTypes.fixed32)
-          float = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + field.start, 4).getFloat32(0, true)
-          break
-        case 3:
-          int = this.#integer(field)
-          break
-        case 5:
-          tensor = only(
-            tensor,
-            this.#message(field, () => this.#tensor(field)),
-            'tensor of an attribute',
-          )
-          break
-        case 6:
-          graph = only(
-            graph,
-            this.#message(field, () => this.#graph(field)),
-            'graph of an attribute',
-          )
-          break
-        case 11:
-          graphs.push(this.#message(field, () => this.#graph(field)))
-          break
-        case 14:
-          valueType = only(
-            valueType,
-            this.#message(field, () => this.#type(field)),
-            'type of an attribute',
-          )
-          break
-        case 20:
-          type = this.#number(field)
-          break
-        case 21:
-          reference = this.#text(field)
-          break
-      }
-    }
-    return new OnnxAttribute({
-      bytes: this.#bytes,
-      range: toFieldRange(range),
-      name,
-      type: attributeTypes[type ?? present] ?? 'undefined',
-      reference,
-      float,
-      int,
-      tensor,
-      graph,
-      graphs,
-      valueType,
+    const fields = this.#fields(range, [1, 3, 5, 6, 10, 11, 21, 22, 23])
+    const [names, ints, tensors, graph, tensorLists, graphs, references, sparse, sparseLists] = fields
+    return new OnnxAttribute(this.#bytes, range, {
+      name: this.#text(names),
+      reference: this.#text(references),
+      int: this.#integer(ints),
+      tensor: this.#only('tensor of an attribute', tensors, field => this.#tensor(field)),
+      hasOtherTensors: tensorLists.length + sparse.length + sparseLists.length > 0,
+      graph: this.#only('graph of an attribute', graph, field => this.#graph(field)),
+      graphs: this.#messages(graphs, field => this.#graph(field)),
     })
   }
 
   #tensor(range: Field): OnnxTensor {
-    let name = ''
-    const dims: number[] = []
-    let elementType = 0
-    let isExternal = false
-    const external = new Map<string, string>()
-    for (const field of readFields(this.#bytes, range)) {
-      switch (field.number) {
-        case 1:
-          for (const size of readVarints(this.#bytes, field)) dims.push(this.#size(Number(size), field))
-          break
-        case 2:
-          elementType = this.#number(field)
-          break
-        case 8:
-          name = this.#text(field)
-          break
-        case 13:
-          this.#message(field, () => this.#entry(field, external))
-          break
-        case 14:
-          isExternal = this.#number(field) === 1
-          break
-      }
-    }
+    const [dims, elementTypes, names, externals, locations] = this.#fields(range, [1, 2, 8, 13, 14])
+    const name = this.#text(names)
     return {
-      range: toFieldRange(range),
+      range,
       bytes: this.#bytes,
       name,
-      dims,
-      elementType,
-      external: isExternal ? externalData(name, external) : undefined,
+      dims: this.#dims(dims),
+      elementType: this.#number(elementTypes),
+      external: this.#number(locations) === 1 ? externalData(name, this.#entries(externals)) : undefined,
     }
   }
 
-  #sparseTensor(range: Field): OnnxSparseTensor {
-    let values: OnnxTensor | undefined
-    const dims: number[] = []
-    for (const field of readFields(this.#bytes, range)) {
-      if (field.number === 1)
-        values = only(
-          values,
-          this.#message(field, () => this.#tensor(field)),
-          'list of values of a sparse tensor',
-        )
-      if (field.number === 3)
-        for (const size of readVarints(this.#bytes, field)) dims.push(this.#size(Number(size), field))
-    }
-    return { range: toFieldRange(range), name: values?.name ?? '', dims, elementType: values?.elementType ?? 0 }
+  #sparseTensor(range: Field): OnnxGraph['sparseInitializers'][number] {
+    const [values, dims] = this.#fields(range, [1, 3])
+    const tensor = this.#only('list of values of a sparse tensor', values, field => this.#tensor(field))
+    return { name: tensor?.name ?? '', dims: this.#dims(dims) }
+  }
+
+  #dims(fields: readonly Field[]): number[] {
+    return fields.flatMap(field =>
+      Array.from(readVarints(this.#bytes, field), varint => {
+        const size = Number(varint)
+        this.#count()
+        if (!Number.isSafeInteger(size) || size < 0)
+          throw new UnreadableOnnx(`the tensor at byte ${field.fieldStart} has a dimension of ${size}`)
+        return size
+      }),
+    )
   }
 
   #valueInfo(range: Field): OnnxValueInfo {
-    let name = ''
-    let type: OnnxType | undefined
-    for (const field of readFields(this.#bytes, range)) {
-      if (field.number === 1) name = this.#text(field)
-      if (field.number === 2)
-        type = only(
-          type,
-          this.#message(field, () => this.#type(field)),
-          'type of a value',
-        )
-    }
-    return { range: toFieldRange(range), name, type }
+    const [names, types] = this.#fields(range, [1, 2])
+    return { range, name: this.#text(names), type: this.#only('type of a value', types, field => this.#type(field)) }
   }
 
   #type(range: Field): OnnxType | undefined {
-    let type: OnnxType | undefined
-    const take = (read: () => OnnxType, field: Field) => {
-      type = only(type, this.#message(field, read), 'kind of a type')
+    const readers: Readonly<Record<number, (field: Field) => OnnxType>> = {
+      1: field => ({ kind: 'tensor', ...this.#elementsAndShape(field) }),
+      4: field => ({ kind: 'sequence', element: this.#innerType(field, 1) }),
+      5: field => {
+        const [keyTypes] = this.#fields(field, [1])
+        return { kind: 'map', keyType: this.#number(keyTypes), value: this.#innerType(field, 2) }
+      },
+      7: () => ({ kind: 'opaque' }),
+      8: field => ({ kind: 'sparseTensor', ...this.#elementsAndShape(field) }),
+      9: field => ({ kind: 'optional', element: this.#innerType(field, 1) }),
     }
-    for (const field of readFields(this.#bytes, range)) {
-      switch (field.number) {
-        case 1:
-          take(() => ({ kind: 'tensor', ...this.#elementsAndShape(field) }), field)
-          break
-        case 4:
-          take(() => ({ kind: 'sequence', element: this.#innerType(field, 1) }), field)
-          break
-        case 5:
-          take(() => this.#mapType(field), field)
-          break
-        case 7:
-          take(() => ({ kind: 'opaque' }), field)
-          break
-        case 8:
-          take(() => ({ kind: 'sparseTensor', ...this.#elementsAndShape(field) }), field)
-          break
-        case 9:
-          take(() => ({ kind: 'optional', element: this.#innerType(field, 1) }), field)
-          break
-      }
-    }
-    return type
-  }
-
-  #mapType(range: Field): OnnxType {
-    let keyType = 0
-    for (const field of readFields(this.#bytes, range)) if (field.number === 1) keyType = this.#number(field)
-    return { kind: 'map', keyType, value: this.#innerType(range, 2) }
+    const kinds = this.#fields(range, Object.keys(readers).map(Number)).flat()
+    return this.#only('kind of a type', kinds, field => (readers[field.number] as (field: Field) => OnnxType)(field))
   }
 
   #innerType(range: Field, number: number): OnnxType | undefined {
-    let type: OnnxType | undefined
-    for (const field of readFields(this.#bytes, range))
-      if (field.number === number)
-        type = only(
-          type,
-          this.#message(field, () => this.#type(field)),
-          'inner type',
-        )
-    return type
+    const [types] = this.#fields(range, [number])
+    return this.#only('inner type', types, field => this.#type(field))
   }
 
   #elementsAndShape(range: Field): { elementType: number; shape: Dimension[] | undefined } {
-    let elementType = 0
-    let shape: Dimension[] | undefined
-    for (const field of readFields(this.#bytes, range)) {
-      if (field.number === 1) elementType = this.#number(field)
-      if (field.number === 2)
-        shape = only(
-          shape,
-          this.#message(field, () => this.#shape(field)),
-          'shape of a type',
-        )
-    }
-    return { elementType, shape }
+    const [elementTypes, shapes] = this.#fields(range, [1, 2])
+    const shape = this.#only('shape of a type', shapes, field => {
+      const [dimensions] = this.#fields(field, [1])
+      return this.#messages(dimensions, dimension => this.#dimension(dimension))
+    })
+    return { elementType: this.#number(elementTypes), shape }
   }
 
-  #shape(range: Field): Dimension[] {
-    const dimensions: Dimension[] = []
-    for (const field of readFields(this.#bytes, range))
-      if (field.number === 1) dimensions.push(this.#message(field, () => this.#dimension(field)))
-    return dimensions
-  }
-
+  /** A dimension with several values has the last one, as for protobuf's own readers. */
   #dimension(range: Field): Dimension {
     let dimension: Dimension = null
     for (const field of readFields(this.#bytes, range)) {
-      if (field.number === 1) dimension = this.#number(field)
-      if (field.number === 2) dimension = this.#text(field)
+      if (field.number === 1) dimension = this.#number([field])
+      if (field.number === 2) dimension = this.#text([field])
     }
     return dimension
   }
 
-  #opset(range: Field, opsets: Map<string, number>): void {
-    let domain = ''
-    let version = 0
-    for (const field of readFields(this.#bytes, range)) {
-      if (field.number === 1) domain = this.#text(field)
-      if (field.number === 2) version = this.#number(field)
-    }
-    opsets.set(standardDomain(domain), version)
+  #opsets(fields: readonly Field[]): Map<string, number> {
+    const opsets = this.#messages(fields, field => {
+      const [domains, versions] = this.#fields(field, [1, 2])
+      return [standardDomain(this.#text(domains)), this.#number(versions)] as const
+    })
+    return new Map(opsets)
   }
 
-  /** StringStringEntryProto */
-  #entry(range: Field, entries: Map<string, string>): void {
-    let key = ''
-    let value = ''
-    for (const field of readFields(this.#bytes, range)) {
-      if (field.number === 1) key = this.#text(field)
-      if (field.number === 2) value = this.#text(field)
-    }
-    entries.set(key, value)
+  /** Reads messages StringStringEntryProto. */
+  #entries(fields: readonly Field[]): Map<string, string> {
+    const entries = this.#messages(fields, field => {
+      const [keys, values] = this.#fields(field, [1, 2])
+      return [this.#text(keys), this.#text(values)] as const
+    })
+    return new Map(entries)
   }
 
-  #message<Read>(field: Field, read: () => Read): Read {
+  /** Groups the fields of a message by these numbers, each group in the file's order. All other fields are passed over. */
+  #fields<const Numbers extends readonly number[]>(
+    message: ByteRange,
+    numbers: Numbers,
+  ): { [Index in keyof Numbers]: Field[] } {
+    const groups: Field[][] = new Array(numbers.length).fill(none)
+    for (const field of readFields(this.#bytes, message)) {
+      const index = numbers.indexOf(field.number)
+      if (index < 0) continue
+      this.#count()
+      if (groups[index] === none) groups[index] = [field]
+      else (groups[index] as Field[]).push(field)
+    }
+    return groups as { [Index in keyof Numbers]: Field[] }
+  }
+
+  #message<Read>(field: Field, read: (field: Field) => Read): Read {
     expectWireType(field, wireTypes.bytes)
-    this.#count()
     if (++this.#depth > maxDepth) throw new UnreadableOnnx(`it nests more than ${maxDepth} messages`)
-    const message = read()
+    const message = read(field)
     this.#depth--
     return message
   }
 
-  #text(field: Field): string {
-    this.#count()
-    return textAt(this.#bytes, field)
+  #messages<Read>(fields: readonly Field[], read: (field: Field) => Read): Read[] {
+    return fields.map(field => this.#message(field, read))
   }
 
-  #integer(field: Field): bigint {
-    expectWireType(field, wireTypes.varint)
-    return varintAt(this.#bytes, field.start)
+  /** Refuses a message that occurs twice. Protobuf merges both, but no exporter writes that, and readers may differ. */
+  #only<Read>(what: string, fields: readonly Field[], read: (field: Field) => Read): Read | undefined {
+    const [first, second] = fields
+    if (second) throw new UnreadableOnnx(`it gives the ${what} twice`)
+    return first && this.#message(first, read)
   }
 
-  #number(field: Field): number {
-    return Number(this.#integer(field))
+  #texts(fields: readonly Field[]): string[] {
+    return fields.map(field => textAt(this.#bytes, field))
   }
 
-  #size(size: number, field: Field): number {
-    this.#count()
-    if (!Number.isSafeInteger(size) || size < 0)
-      throw new UnreadableOnnx(`the tensor at byte ${field.fieldStart} has a dimension of ${size}`)
-    return size
+  /** Of a single value that occurs several times, the last one counts. */
+  #text(fields: readonly Field[]): string {
+    let text = ''
+    for (const field of fields) text = textAt(this.#bytes, field)
+    return text
+  }
+
+  #integer(fields: readonly Field[]): bigint {
+    let integer = 0n
+    for (const field of fields) {
+      expectWireType(field, wireTypes.varint)
+      integer = varintAt(this.#bytes, field.start)
+    }
+    return integer
+  }
+
+  #number(fields: readonly Field[]): number {
+    return Number(this.#integer(fields))
   }
 
   #count(): void {
     if (++this.#parts > maxParts) throw new UnreadableOnnx(`it has more than ${maxParts} parts`)
   }
-}
-
-/** The AttributeType of each field that holds a value. */
-const typeOfField = new Map([
-  [2, 1],
-  [3, 2],
-  [4, 3],
-  [5, 4],
-  [6, 5],
-  [7, 6],
-  [8, 7],
-  [9, 8],
-  [10, 9],
-  [11, 10],
-  [22, 11],
-  [23, 12],
-  [14, 13],
-  [15, 14],
-])
-
-/** Refuses a message that occurs twice. Protobuf merges both, but no exporter writes that, and readers may differ. */
-function only<Read>(before: Read | undefined, now: Read, what: string): Read {
-  if (before !== undefined) throw new UnreadableOnnx(`it gives the ${what} twice`)
-  return now
 }
 
 function externalData(tensor: string, entries: ReadonlyMap<string, string>): ExternalData {
@@ -538,8 +292,4 @@ function externalData(tensor: string, entries: ReadonlyMap<string, string>): Ext
 
 function standardDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain
-}
-
-function toFieldRange({ fieldStart, start, end }: Field) {
-  return { fieldStart, start, end }
 }

@@ -1,5 +1,5 @@
 import { NotProven } from './not-proven.ts'
-import { constant, type Shape, shapeProduct, type TensorState, tensorOfBlocks } from './row-state.ts'
+import { constant, type Shape, type TensorState, tensorOfBlocks } from './row-state.ts'
 import {
   cancel,
   divide,
@@ -21,14 +21,14 @@ import {
  * @throws NotProven when −1 takes part of the rows
  */
 export function resolveTarget(symbols: SymbolTable, shape: Shape, target: Shape, isZeroMeant: boolean): Shape {
-  const total = shapeProduct(shape)
+  const total = multiply(...shape)
   const sizes = target.map((size, axis) => (isLiteral(size, 0) && !isZeroMeant ? copied(shape, axis) : size))
   const inferred = sizes.findIndex(size => isLiteral(size, -1))
   if (inferred < 0) {
-    bindDifference(symbols, total, shapeProduct(sizes))
+    bindDifference(symbols, total, multiply(...sizes))
     return sizes.map(size => symbols.resolve(size))
   }
-  const others = shapeProduct(sizes.toSpliced(inferred, 1))
+  const others = multiply(...sizes.toSpliced(inferred, 1))
   const rest = divide(total, others)
   if (rest) return sizes.with(inferred, rest)
   // The number of rows is on both sides and cancels out; what is left does not depend on it.

@@ -61,17 +61,10 @@ interface Maps {
   readonly kind: 'maps'
 }
 
-/** There is no proof, and `failure` names the node. Every value that is computed from it is mixed too. */
+/** There is no proof. Every value that is computed from it is mixed too. */
 interface Mixed {
   readonly kind: 'mixed'
-  readonly failure: Failure
-}
-
-export interface Failure {
-  /** The node's name, or '' when it has none. */
-  readonly node: string
-  readonly operator: string
-  /** A whole sentence without a full stop. */
+  /** A whole sentence without a full stop, which names the node. */
   readonly reason: string
 }
 
@@ -115,10 +108,6 @@ export function integers(shape: Shape, content: readonly Entry[]): Constant | Ro
 export function usable(content: readonly Entry[]): readonly Size[] {
   if (content.includes('unusable')) throw new NotProven('computes with the number of rows')
   return content as readonly Size[]
-}
-
-export function shapeProduct(shape: Shape): Size {
-  return multiply(...shape)
 }
 
 /** Replaces every size in `state` that is known to be a number by now. */

@@ -4,9 +4,9 @@ import { DrawsRandomNumbers, NotProven } from './not-proven.ts'
 import type { OnnxAttribute } from './onnx-attribute.ts'
 import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxNode } from './onnx-model.ts'
 import { dtypeOfElementType, elementCount, type OnnxTensor, type ReadExternal, tensorData } from './onnx-tensor.ts'
-import { OperatorCall } from './operator-call.ts'
-import { constant, type Failure, resolveState, type State } from './row-state.ts'
-import { newestKnownOpset, type RuleTable } from './rule-table.ts'
+import { OperatorCall, type Rule } from './operator-call.ts'
+import { constant, resolveState, type State } from './row-state.ts'
+import { newestKnownOpset, ruleTable } from './rule-table.ts'
 import { randomOperators } from './rules/refused.ts'
 import { followSizes, maxFollowedEntries } from './rules/sizes.ts'
 import { literal, SymbolTable } from './symbolic-size.ts'
@@ -15,11 +15,6 @@ import { literal, SymbolTable } from './symbolic-size.ts'
 const maxSteps = 300_000
 /** The deepest nesting of functions. */
 const maxCallDepth = 40
-
-interface TraceOptions {
-  readonly rules: RuleTable
-  readonly readExternal?: ReadExternal
-}
 
 /** The names of a graph with their values, within those of the graphs around it. */
 interface Scope {
@@ -34,15 +29,13 @@ interface Scope {
 export class Tracer {
   readonly symbols = new SymbolTable()
   readonly #model: OnnxModel
-  readonly #rules: RuleTable
   readonly #readExternal: ReadExternal | undefined
   readonly #functions: ReadonlyMap<string, OnnxFunction>
   #steps = 0
   #callDepth = 0
 
-  constructor(model: OnnxModel, { rules, readExternal }: TraceOptions) {
+  constructor(model: OnnxModel, readExternal: ReadExternal | undefined) {
     this.#model = model
-    this.#rules = rules
     this.#readExternal = readExternal
     this.#functions = new Map(model.functions.map(each => [functionKey(each.domain, each.name, each.overload), each]))
   }
@@ -81,14 +74,8 @@ export class Tracer {
         if (name === '' || !live.read.has(name)) continue
         // A name with two values could be read as either.
         const isTaken = scope.values.has(name) || scope.initializers.has(name)
-        const state = isTaken ? undefined : states[index]
-        scope.values.set(
-          name,
-          state ??
-            mixed(
-              describeFailure(node, isTaken ? 'gives a name again that is taken' : 'has more outputs than are known'),
-            ),
-        )
+        const fault = isTaken ? 'gives a name again that is taken' : 'has more outputs than are known'
+        scope.values.set(name, (isTaken ? undefined : states[index]) ?? mixed(node, fault))
       }
     }
     return outputs.map(name => this.#read(name, scope))
@@ -105,7 +92,7 @@ export class Tracer {
         return stored
       }
     }
-    return mixed({ node: '', operator: '', reason: `"${name}" is read before a node gives it` })
+    return { kind: 'mixed', reason: `"${name}" is read before a node gives it` }
   }
 
   #step(node: OnnxNode, scope: Scope, read: ReadonlySet<string>): readonly State[] {
@@ -116,7 +103,9 @@ export class Tracer {
       return this.#evaluate(node, inputs, scope, read)
     } catch (failure) {
       if (!(failure instanceof NotProven)) throw failure
-      const state = mixed(failure.failure ?? describeFailure(node, failure.message))
+      const state = failure.namesNode
+        ? ({ kind: 'mixed', reason: failure.message } as const)
+        : mixed(node, failure.message)
       return node.outputs.map(() => state)
     }
   }
@@ -128,7 +117,7 @@ export class Tracer {
     read: ReadonlySet<string>,
   ): readonly State[] {
     const called = this.#functions.get(functionKey(node.domain, node.operator, node.overload))
-    const rules = this.#rules.get(node.domain)
+    const rules = ruleTable.get(node.domain)
     const rule = rules?.get(node.operator)
     if (called) {
       if (rules) throw new NotProven('is defined by the file in place of a standard operator')
@@ -139,16 +128,13 @@ export class Tracer {
     if (newest === undefined) throw new NotProven(`is an operator of "${node.domain}", which is not known`)
     if (opset > newest || opset < 1)
       throw new NotProven(`is of operator set ${opset}, of which nothing is known (known: 1 to ${newest})`)
-    const isUsed = (name: string) => read.has(name)
-    const { symbols } = this
-    const outerAttributes = scope.attributes
     const call = new OperatorCall({
       node,
       opset,
       inputs,
-      symbols,
-      outerAttributes,
-      isUsed,
+      symbols: this.symbols,
+      outerAttributes: scope.attributes,
+      isUsed: name => read.has(name),
       readExternal: this.#readExternal,
     })
 
@@ -170,15 +156,12 @@ export class Tracer {
       return foldConstants(call, rule)
     }
     if (!rule) throw new NotProven('is an operator for which there is no rule')
-    const made = rule(call)
-    const states = Array.isArray(made) ? (made as readonly State[]) : [made as State]
+    const states = [rule(call)].flat()
     const readsRows = inputs.some(
       (state, index) => state?.kind === 'rows' && !(node.operator === 'CastLike' && index === 1),
     )
     return states.map((state, index) =>
-      readsRows && state.kind === 'constant' && call.isUsed(index)
-        ? mixed(describeFailure(node, 'makes one value of all rows'))
-        : state,
+      readsRows && state.kind === 'constant' && call.isUsed(index) ? mixed(node, 'makes one value of all rows') : state,
     )
   }
 
@@ -243,11 +226,10 @@ export class Tracer {
 }
 
 /** An operator on constants gives constants; the rule is asked for their shapes. */
-function foldConstants(call: OperatorCall, rule: ((call: OperatorCall) => State | readonly State[]) | undefined) {
+function foldConstants(call: OperatorCall, rule: Rule | undefined) {
   let states: readonly State[] = []
   try {
-    const made = rule?.(call) ?? []
-    states = Array.isArray(made) ? (made as readonly State[]) : [made as State]
+    states = [rule?.(call) ?? []].flat()
   } catch (failure) {
     if (failure instanceof DrawsRandomNumbers || !(failure instanceof NotProven)) throw failure
   }
@@ -265,14 +247,10 @@ function hasRows(state: State): boolean {
   return state.kind === 'list' ? state.elements.some(hasRows) : state.kind !== 'constant'
 }
 
-function mixed(failure: Failure): State {
-  return { kind: 'mixed', failure }
-}
-
-function describeFailure(node: OnnxNode, reason: string): Failure {
-  const { name, operator } = node
-  const subject = name === '' ? `the ${operator} that gives "${node.outputs[0] ?? ''}"` : `node "${name}" (${operator})`
-  return { node: name, operator, reason: `${subject} ${reason}` }
+/** @param reason  a phrase that follows the name of the node */
+function mixed({ name, operator, outputs }: OnnxNode, reason: string): State {
+  const subject = name === '' ? `the ${operator} that gives "${outputs[0] ?? ''}"` : `node "${name}" (${operator})`
+  return { kind: 'mixed', reason: `${subject} ${reason}` }
 }
 
 function functionKey(domain: string, name: string, overload: string): string {

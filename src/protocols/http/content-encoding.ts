@@ -62,9 +62,9 @@ export async function unpackBody(
   const coding = selectCoding(encoding, body)
   const isActive = () => !isAbandoned()
   try {
-    let plain = await decompression.small.run(() => unpackSmall(coding, body, maxBytes, held), isActive)
-    if (plain === 'larger')
-      plain = await decompression.large.run(() => unpackLarge(coding, body, maxBytes, held), isActive)
+    const packed = { coding, body, maxBytes, held }
+    let plain = await decompression.small.run(() => unpackSmall(packed), isActive)
+    if (plain === 'larger') plain = await decompression.large.run(() => unpackLarge(packed), isActive)
     if (plain === undefined) throw new ScoringError('BODY_ABORTED', 'The caller closed the connection.')
     held.replace(plain.byteLength)
     return plain
@@ -96,12 +96,14 @@ function selectCoding(encoding: string, body: Uint8Array): Coding {
   }
 }
 
-async function unpackSmall(
-  coding: Coding,
-  body: Uint8Array,
-  maxBytes: number,
-  held: HeldBytes,
-): Promise<Uint8Array<ArrayBuffer> | 'larger'> {
+interface PackedBody {
+  readonly coding: Coding
+  readonly body: Uint8Array
+  readonly maxBytes: number
+  readonly held: HeldBytes
+}
+
+async function unpackSmall({ coding, body, maxBytes, held }: PackedBody): Promise<Uint8Array<ArrayBuffer> | 'larger'> {
   const most = Math.min(maxBytes, smallBytes)
   held.resize(body.byteLength + most)
   try {
@@ -116,12 +118,7 @@ async function unpackSmall(
 }
 
 /** Starts again from the beginning, which costs at most a hundredth of the rest. */
-async function unpackLarge(
-  coding: Coding,
-  body: Uint8Array,
-  maxBytes: number,
-  held: HeldBytes,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function unpackLarge({ coding, body, maxBytes, held }: PackedBody): Promise<Uint8Array<ArrayBuffer>> {
   const plain = new GrowingBytes(undefined)
   const stream = coding.open({ chunkSize: pieceBytes })
   stream.end(body)

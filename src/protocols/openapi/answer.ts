@@ -8,7 +8,7 @@ import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
 import type { JsonSchema } from './dialect.ts'
-import { elementSchema, namedSchema, nestedSchema } from './tensor.ts'
+import { elementSchema, namedSchema, nestedSchema, recordSchema } from './tensor.ts'
 
 /** An object with more members is described as a map, not as a record. */
 const maxMembers = 100
@@ -56,10 +56,7 @@ function inferObjectSchema(value: object): JsonSchema {
   if (members.length > maxMembers) {
     return { type: 'object', additionalProperties: schemas.map(([, schema]) => schema).reduce(common) }
   }
-  return record(
-    members.map(([name]) => name),
-    schemas,
-  )
+  return recordSchema(schemas)
 }
 
 function inferTensorSchema({ dtype, shape, data, classes }: Tensor): JsonSchema {
@@ -84,12 +81,6 @@ function inferListSchema(entries: readonly JsonSchema[]): JsonSchema {
   return entries.length === 0 ? { type: 'array' } : { type: 'array', items: entries.reduce(common) }
 }
 
-function record(required: readonly string[], properties: Iterable<readonly [string, JsonSchema]>): JsonSchema {
-  // An empty list of required members is not allowed in OpenAPI 2 and 3.0.
-  const needed = required.length > 0 ? { required } : {}
-  return { type: 'object', ...needed, properties: Object.fromEntries(properties) }
-}
-
 /** Returns a schema that accepts whatever one of the two accepts. */
 function common(one: JsonSchema, other: JsonSchema): JsonSchema {
   if (one === other) return one
@@ -108,7 +99,7 @@ function common(one: JsonSchema, other: JsonSchema): JsonSchema {
     }
     const inOther = new Set(other.required as string[] | undefined)
     const inBoth = ((one.required ?? []) as string[]).filter(name => inOther.has(name))
-    return record(inBoth, properties)
+    return recordSchema([...properties], inBoth)
   }
   return JSON.stringify(one) === JSON.stringify(other) ? one : {}
 }

@@ -7,7 +7,7 @@ import { outputsOfGraph } from '../../models/session/model-session.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { JsonSchema } from './dialect.ts'
 import { dataExample, dataSchema, exampleSizes } from './rows.ts'
-import { tensorSchema, zeros } from './tensor.ts'
+import { recordSchema, tensorSchema, zeros } from './tensor.ts'
 import type { OpenApiVersion } from './version.ts'
 
 /** Samples with more characters are not shown. */
@@ -77,11 +77,9 @@ function tensorOutput({ inputs, outputs, outputSample }: LoadReport, example: un
   })
   const [only] = members
   if (members.length === 1 && only) return withExample(only.schema, answer ?? only.example)
-  const made = byName(
-    members,
-    members.map(({ example }) => example),
-  )
-  return withExample(record(members.map(({ name, schema }) => [name, schema])), answer ?? made)
+  const examples = members.map(({ name, example }) => [name, example] as const)
+  const made = examples.every(([, example]) => example !== undefined) ? Object.fromEntries(examples) : undefined
+  return withExample(recordSchema(members.map(({ name, schema }) => [name, schema])), answer ?? made)
 }
 
 /** Describes a list of tensors, with a common schema if they have one. */
@@ -99,22 +97,6 @@ function holdsNull(value: unknown): boolean {
 /** Returns the schema that is declared or inferred from the answer to the sample, else Azure ML's for scripts without one. */
 function scriptOutput({ outputJsonSchema, outputSample }: LoadReport): JsonSchema {
   return outputJsonSchema ? withExample(outputJsonSchema, parseSample(outputSample)) : undeclared
-}
-
-/** Returns the schema of an object with required and optional members. */
-function record(
-  members: readonly (readonly [name: string, schema: JsonSchema])[],
-  optional: Readonly<Record<string, JsonSchema>> = {},
-): JsonSchema {
-  const required = members.map(([name]) => name)
-  const properties = { ...Object.fromEntries(members), ...optional }
-  return { type: 'object', ...(required.length > 0 ? { required } : {}), properties }
-}
-
-/** @returns undefined when one of the examples is missing */
-function byName(values: readonly { readonly name: string }[], examples: readonly unknown[]): unknown {
-  const isComplete = examples.every(example => example !== undefined)
-  return isComplete ? Object.fromEntries(values.map(({ name }, index) => [name, examples[index]])) : undefined
 }
 
 /** Describes a string that holds JSON, for `"encoding": "json-string"`. */

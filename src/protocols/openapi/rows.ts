@@ -6,7 +6,7 @@ import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { Dtype } from '../../tensor/dtype.ts'
 import { isColumn } from '../../tensor/shape.ts'
 import type { JsonSchema } from './dialect.ts'
-import { elementSchema, sizesIn, zeros } from './tensor.ts'
+import { elementSchema, nestedSchema, recordSchema, sizesIn, zeros } from './tensor.ts'
 import type { OpenApiVersion } from './version.ts'
 
 type RowSettings = Pick<ServiceDefinition, 'input' | 'missing'>
@@ -31,19 +31,13 @@ export function dataSchema(
     return { ...forms, description }
   }
   if (inputs.length === 1 && only && optionalInputs.length === 0) return listsSchema(only, settings)
-  const names = inputs.map(({ name }) => name)
-  const optional = optionalInputs.map(input => {
+  const required = inputs.map(({ name }) => name)
+  const members = [...inputs, ...optionalInputs].map((input, index) => {
     const schema = listsSchema(input, settings)
-    return [
-      input.name,
-      { ...schema, description: `${schema.description}; optional; defaults to the model's own value` },
-    ]
+    const optional = `${schema.description}; optional; defaults to the model's own value`
+    return [input.name, index < inputs.length ? schema : { ...schema, description: optional }] as const
   })
-  const properties = Object.fromEntries([
-    ...inputs.map(input => [input.name, listsSchema(input, settings)]),
-    ...optional,
-  ])
-  return { type: 'object', ...(names.length > 0 ? { required: names } : {}), properties }
+  return recordSchema(members, required)
 }
 
 /**
@@ -114,30 +108,25 @@ const description =
   'records, columns, or one record; also lists in the order of the columns, and {"columns": […], "data": [[…], …]}, as pandas writes them'
 
 function tableForms(columns: Columns, settings: RowSettings): JsonSchema[] {
-  const lists = objectSchema(columns, dtype => ({ type: 'array', items: valueSchema(dtype, settings) }))
-  return [records(columns, settings), lists, recordSchema(columns, settings)]
+  const lists = [...columns].map(([name, dtype]) => {
+    return [name, { type: 'array', items: valueSchema(dtype, settings) }] as const
+  })
+  return [records(columns, settings), recordSchema(lists), rowSchema(columns, settings)]
 }
 
 function records(columns: Columns, settings: RowSettings): JsonSchema {
-  return { type: 'array', items: recordSchema(columns, settings) }
+  return { type: 'array', items: rowSchema(columns, settings) }
 }
 
-function recordSchema(columns: Columns, settings: RowSettings): JsonSchema {
-  return objectSchema(columns, dtype => valueSchema(dtype, settings))
-}
-
-function objectSchema(columns: Columns, toSchema: (dtype: Dtype) => JsonSchema): JsonSchema {
-  const properties = Object.fromEntries([...columns].map(([name, dtype]) => [name, toSchema(dtype)]))
-  return { type: 'object', required: [...columns.keys()], properties }
+function rowSchema(columns: Columns, settings: RowSettings): JsonSchema {
+  return recordSchema([...columns].map(([name, dtype]) => [name, valueSchema(dtype, settings)]))
 }
 
 /** Describes lists nested as deep as the rank, in Azure ML's format (guide/contract.md). */
 function listsSchema({ dtype, shape }: TensorInfo, settings: RowSettings): JsonSchema {
   if (!shape) return { description: `${dtype}, of any shape` }
-  let nested = valueSchema(dtype, settings)
-  for (const _ of shape) nested = { type: 'array', items: nested }
-  const format = shape.length === 0 ? {} : { format: 'numpy.ndarray' }
-  return { ...nested, ...format, description: `${dtype}, shape [${shape.join(', ')}]` }
+  const nested = nestedSchema(valueSchema(dtype, settings), shape.length)
+  return { ...nested, description: `${dtype}, shape [${shape.join(', ')}]` }
 }
 
 /** Describes a value; floats may be null if that means a missing value. */

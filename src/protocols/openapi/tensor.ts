@@ -36,10 +36,17 @@ export function nestedSchema(element: JsonSchema, rank: number): JsonSchema {
   return rank === 0 ? nested : { ...nested, format: 'numpy.ndarray' }
 }
 
+/** Describes an object. An empty list of required members is not allowed in OpenAPI 2 and 3.0. */
+export function recordSchema(
+  members: readonly (readonly [name: string, schema: JsonSchema])[],
+  required: readonly string[] = members.map(([name]) => name),
+): JsonSchema {
+  return { type: 'object', ...(required.length > 0 && { required }), properties: Object.fromEntries(members) }
+}
+
 /** Describes lists of objects, for tensors whose last axis has names. */
 export function namedSchema(element: JsonSchema, rank: number, classes: readonly string[]): JsonSchema {
-  const properties = Object.fromEntries(classes.map(name => [name, element]))
-  let nested: JsonSchema = { type: 'object', required: [...new Set(classes)], properties }
+  let nested = recordSchema([...new Set(classes)].map(name => [name, element]))
   for (let axis = 1; axis < rank; axis++) nested = { type: 'array', items: nested }
   return nested
 }

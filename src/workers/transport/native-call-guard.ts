@@ -13,7 +13,7 @@ export class NativeCallGuard {
     this.#state = new Int32Array(memory)
   }
 
-  /** The thread enters native code. Once the owner has closed the guard, it waits here for its end instead. */
+  /** The thread enters native code. Once the main thread has closed the guard, it waits here for its end instead. */
   enter(): void {
     Atomics.store(this.#state, inside, 1)
     if (Atomics.load(this.#state, closed) === 0) return
@@ -21,7 +21,7 @@ export class NativeCallGuard {
     Atomics.wait(this.#state, closed, 1)
   }
 
-  /** The thread leaves native code. The owner says so for a thread that has ended by itself. */
+  /** The thread leaves native code. The main thread says so for a thread that has ended by itself. */
   leave(): void {
     Atomics.store(this.#state, inside, 0)
     Atomics.notify(this.#state, inside)

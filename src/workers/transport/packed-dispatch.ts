@@ -130,7 +130,7 @@ export function packResults(results: readonly CrossingResult[]): PackedResults {
   return { texts, others }
 }
 
-/** What the owner of a worker adds to its results. */
+/** What the main thread adds to the results of a worker. */
 interface ResultSources {
   /** The mark of every result that is no failure, where workers of the service may run on different providers. */
   readonly executionProvider: string | undefined

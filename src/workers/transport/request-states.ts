@@ -5,7 +5,7 @@ import type { Timings } from '../../scheduling/inference-result.ts'
 const timeCount = 4
 
 /**
- * Memory that a worker's thread shares with its owner, because the thread answers no message while it computes: the state of
+ * Memory that a worker's thread shares with the main thread, because the thread answers no message while it computes: the state of
  * each request of the dispatch, and when what runs now began. Timings are here as well, because numbers in messages cost
  * more; they are written before the result is posted, and stay until the next dispatch.
  */
@@ -34,7 +34,7 @@ export class RequestStates {
   }
 
   /**
-   * Changes the state if it is still `from`. One side wins: the thread that begins a request, or the owner that takes it back.
+   * Changes the state if it is still `from`. One side wins: the thread that begins a request, or the pool that takes it back.
    *
    * @returns whether this side won
    */

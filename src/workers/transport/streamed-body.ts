@@ -1,7 +1,7 @@
 /**
- * A body that crosses as the script makes it, over a port of its own. The owner asks for one piece at a time, so that the
+ * A body that crosses as the script makes it, over a port of its own. The main thread asks for one piece at a time, so that the
  * script makes no more than the client takes: `pull` goes to the thread, a piece or `end` comes back. A side that closes the
- * port before `end` gives up: the thread cannot send the rest, or the owner does not need it.
+ * port before `end` gives up: the thread cannot send the rest, or the main thread does not need it.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 
@@ -11,8 +11,8 @@ const end = 'end'
 /**
  * Sends a body from a thread.
  *
- * @param onFailure  receives what the body throws; the owner learns only that it ended too soon
- * @returns the port for the owner
+ * @param onFailure  receives what the body throws; the main thread learns only that it ended too soon
+ * @returns the port for the main thread
  */
 export function sendBody(body: ReadableStream<Uint8Array>, onFailure: (failure: unknown) => void): MessagePort {
   const { port1: ours, port2: theirs } = new MessageChannel()

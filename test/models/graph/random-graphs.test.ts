@@ -94,7 +94,7 @@ describe('proveRowIndependence, on random graphs', () => {
         const bytes = modelOf(steps)
         const proof = proveRowIndependence(readOnnxModel(bytes))
         if (proof.kind === 'dependent') return
-        const axis = proof.outputs[0]?.rowAxis as number
+        const [[output, axis]] = [...proof.rowAxes] as [[string, number]]
         // A graph may be proven that no number of rows can run.
         const session = await InferenceSession.create(bytes, { logSeverityLevel: 4 }).catch(() => undefined)
         if (!session) return
@@ -108,8 +108,8 @@ describe('proveRowIndependence, on random graphs', () => {
           const outputs = await session.run(feeds).catch(() => undefined)
           return (
             outputs && {
-              data: outputs[proof.outputs[0]?.name as string]?.data as Float32Array,
-              dims: outputs[proof.outputs[0]?.name as string]?.dims as number[],
+              data: outputs[output]?.data as Float32Array,
+              dims: outputs[output]?.dims as number[],
             }
           )
         }

@@ -13,10 +13,9 @@ describe('readOnnxModel', () => {
   it('gives nodes, types and constants as the file has them', () => {
     const model = readCase('sk_columns_zipmap')
     assert.deepEqual(
-      [model.irVersion, model.producerName, [...model.opsets]],
+      [model.irVersion, [...model.opsets]],
       [
         8,
-        'skl2onnx',
         [
           ['ai.onnx.ml', 1],
           ['', 11],

@@ -112,10 +112,7 @@ function withSpatialAxes(data: TensorState): Shape {
 
 /** Windows cover one channel at a time, so rows may lie on the axis of the channels too. */
 function pool(call: OperatorCall, data: TensorState, isChannelsLast = false): TensorState {
-  const shape = withSpatialAxes(data)
-  const first = isChannelsLast ? 1 : 2
-  const last = isChannelsLast ? shape.length - 1 : shape.length
-  expectRowsOffWindows(data, first, last)
+  const { shape, first, last } = spatialAxes(data, isChannelsLast)
   const kernel = kernelShape(call, undefined)
   const counts = windowCounts(call.symbols, shape.slice(first, last), kernel && readWindows(call, kernel))
   return tensor([...shape.slice(0, first), ...counts, ...shape.slice(last)], data)
@@ -123,20 +120,20 @@ function pool(call: OperatorCall, data: TensorState, isChannelsLast = false): Te
 
 function globalPool(call: OperatorCall): State {
   const data = call.tensor(0)
-  const shape = withSpatialAxes(data)
-  const isChannelsLast = call.int('channels_last', 0) !== 0
-  const first = isChannelsLast ? 1 : 2
-  const last = isChannelsLast ? shape.length - 1 : shape.length
-  expectRowsOffWindows(data, first, last)
+  const { shape, first, last } = spatialAxes(data, call.int('channels_last', 0) !== 0)
   return tensor(
     shape.map((size, axis) => (axis >= first && axis < last ? one : size)),
     data,
   )
 }
 
-function expectRowsOffWindows(data: TensorState, first: number, last: number): void {
+/** @returns the shape, and the spatial axes from `first` up to but not including `last`, of which none is that of the rows */
+function spatialAxes(data: TensorState, isChannelsLast: boolean): { shape: Shape; first: number; last: number } {
+  const shape = withSpatialAxes(data)
+  const [first, last] = isChannelsLast ? [1, shape.length - 1] : [2, shape.length]
   if (data.kind === 'rows' && data.axis >= first && data.axis < last)
     throw new NotProven('moves a window over the axis of the rows')
+  return { shape, first, last }
 }
 
 function maxPool(call: OperatorCall): readonly State[] {

@@ -8,7 +8,6 @@ import {
   knownShape,
   type OperatorCall,
   type Rule,
-  replaced,
 } from '../operator-call.ts'
 import { constant, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
 import { involvesRows, isLiteral, literal, literalValue, one, type Size, sameSize } from '../symbolic-size.ts'
@@ -130,7 +129,7 @@ function slice(call: OperatorCall): State {
       continue
     }
     if (hasRows(cut.start) || hasRows(cut.end)) throw new NotProven('cuts another axis by the number of rows')
-    sliced = replaced(sliced, axis, isWhole(size, cut) ? size : (cutSize(size, cut) ?? call.symbols.unknownSize()))
+    sliced = sliced.with(axis, isWhole(size, cut) ? size : (cutSize(size, cut) ?? call.symbols.unknownSize()))
   }
   return tensor(sliced, data)
 }
@@ -198,7 +197,7 @@ function compress(call: OperatorCall): State {
   const shape = knownShape(data)
   const cut = axisWithin(axis, shape.length)
   keepOffRows(data, cut, 'picks')
-  return tensor(replaced(shape, cut, call.symbols.unknownSize()), data)
+  return tensor(shape.with(cut, call.symbols.unknownSize()), data)
 }
 
 function reverseSequence(call: OperatorCall): State {
@@ -226,7 +225,7 @@ function centerCropPad(call: OperatorCall): State {
     const axis = axisWithin(given, shape.length)
     keepOffRows(data, axis, 'crops')
     const size = target?.[index]
-    cut = replaced(cut, axis, size === undefined ? call.symbols.unknownSize() : literal(size))
+    cut = cut.with(axis, size === undefined ? call.symbols.unknownSize() : literal(size))
   }
   return tensor(cut, data)
 }

@@ -7,8 +7,8 @@ import {
   type OperatorCall,
   type Rule,
 } from '../operator-call.ts'
-import { constant, type Shape, type State, shapeProduct, type TensorState, tensor } from '../row-state.ts'
-import { add, involvesRows, literal, literalValue, one, type Size } from '../symbolic-size.ts'
+import { constant, type Shape, type State, type TensorState, tensor } from '../row-state.ts'
+import { add, involvesRows, literal, literalValue, multiply, one, type Size } from '../symbolic-size.ts'
 
 /** ai.onnx.ml: tables of `[rows, features]`. A vector is one row there, however long. */
 export const machineLearningRules: Readonly<Record<string, Rule>> = {
@@ -87,7 +87,7 @@ function arrayFeatureExtractor(call: OperatorCall): State {
   if (data.kind === 'rows') keepOffRows(data, shape.length - 1, 'picks')
   const outer: Shape = shape.length > 1 ? shape.slice(0, -1) : [one]
   if (indices.kind === 'rows' && indices.axis > 0) throw new NotProven('takes the axis of the rows as a list of picks')
-  return tensor([...outer, shapeProduct(knownShape(indices))], data, indices)
+  return tensor([...outer, multiply(...knownShape(indices))], data, indices)
 }
 
 /** Runtimes give a list of maps here, one a row: see `Maps`. */

@@ -62,13 +62,13 @@ function productOfShapes(symbols: SymbolTable, a: Shape, b: Shape, operands: rea
 function fusedMatMul(call: OperatorCall): State {
   if (call.int('transBatchA', 0) !== 0 || call.int('transBatchB', 0) !== 0)
     throw new NotProven('moves its batch axis, for which there is no rule')
-  const [a, b] = [call.tensor(0), call.tensor(1)]
-  return productOfShapes(
-    call.symbols,
-    transposedIf(call.int('transA', 0) !== 0, knownShape(a)),
-    transposedIf(call.int('transB', 0) !== 0, knownShape(b)),
-    [a, b],
-  )
+  return transposedProduct(call, call.tensor(0), call.tensor(1))
+}
+
+/** Multiplies matrices, of which the attributes say whether they are transposed first. */
+function transposedProduct(call: OperatorCall, a: TensorState, b: TensorState): TensorState {
+  const [left, right] = [transposedIf(call, 'transA', a), transposedIf(call, 'transB', b)]
+  return productOfShapes(call.symbols, left, right, [a, b])
 }
 
 function gemm(call: OperatorCall): State {
@@ -77,20 +77,16 @@ function gemm(call: OperatorCall): State {
 
 function gemmState(call: OperatorCall, a: TensorState, b: TensorState, addend: TensorState | undefined): TensorState {
   if (knownRank(a) !== 2 || knownRank(b) !== 2) throw new NotProven('multiplies tensors that are no matrices')
-  const whole = productOfShapes(
-    call.symbols,
-    transposedIf(call.int('transA', 0) !== 0, knownShape(a)),
-    transposedIf(call.int('transB', 0) !== 0, knownShape(b)),
-    [a, b],
-  )
+  const whole = transposedProduct(call, a, b)
   if (!addend) return whole
   if (call.node.domain === '' && call.opset < 7 && knownRank(addend) !== 2)
     throw new NotProven('stretches its operands as operator sets up to 6 do')
   return broadcastStates(call.symbols, [whole, addend])
 }
 
-function transposedIf(isTransposed: boolean, shape: Shape): Shape {
-  if (!isTransposed) return shape
+function transposedIf(call: OperatorCall, attribute: string, matrix: TensorState): Shape {
+  const shape = knownShape(matrix)
+  if (call.int(attribute, 0) === 0) return shape
   if (shape.length < 2) throw new NotProven('transposes a vector')
   return [...shape.slice(0, -2), shape.at(-1) as Size, shape.at(-2) as Size]
 }

@@ -1,13 +1,5 @@
 import { NotProven } from '../not-proven.ts'
-import {
-  axisWithin,
-  keepOffRows,
-  knownRank,
-  knownShape,
-  type OperatorCall,
-  type Rule,
-  replaced,
-} from '../operator-call.ts'
+import { axisWithin, keepOffRows, knownRank, knownShape, type OperatorCall, type Rule } from '../operator-call.ts'
 import { type State, type TensorState, tensor } from '../row-state.ts'
 import { literal, one } from '../symbolic-size.ts'
 
@@ -54,7 +46,7 @@ function topK(call: OperatorCall): readonly State[] {
   keepOffRows(data, axis, 'picks the largest or smallest')
   const count = call.has(1) ? call.constantIntegers(1, 'number of picks')?.[0] : call.int('k')
   const size = count === undefined ? call.symbols.unknownSize() : literal(count)
-  const picked = tensor(replaced(knownShape(data), axis, size), data)
+  const picked = tensor(knownShape(data).with(axis, size), data)
   return [picked, picked]
 }
 

@@ -9,7 +9,6 @@ import {
   knownShape,
   type OperatorCall,
   type Rule,
-  replaced,
 } from '../operator-call.ts'
 import { reshapeTensor, resolveTarget } from '../reshape.ts'
 import {
@@ -169,7 +168,7 @@ export function concat(symbols: SymbolTable, parts: readonly TensorState[], axis
     // The rows of each operand, one operand after the other, are so many blocks of rows.
     if (rows.axis === along) {
       const count = literal(parts.length)
-      return tensorOfBlocks(replaced(first, along, multiply(count, first[along] ?? one)), multiply(count, rows.pre))
+      return tensorOfBlocks(first.with(along, multiply(count, first[along] ?? one)), multiply(count, rows.pre))
     }
   }
   const sum = shapes
@@ -180,7 +179,7 @@ export function concat(symbols: SymbolTable, parts: readonly TensorState[], axis
       ? one
       : (shapes.map(shape => shape[index]).find(size => size && literalValue(size) !== undefined) ?? first[index]),
   ) as Size[]
-  return tensor(replaced(others, along, sum ?? symbols.unknownSize()), ...parts)
+  return tensor(others.with(along, sum ?? symbols.unknownSize()), ...parts)
 }
 
 function split(call: OperatorCall): readonly State[] {
@@ -199,7 +198,7 @@ function split(call: OperatorCall): readonly State[] {
     const even = Math.ceil(length / parts)
     return literal(index < parts - 1 ? even : length - even * (parts - 1))
   }
-  return Array.from({ length: call.outputCount }, (_, index) => tensor(replaced(shape, axis, readSize(index)), data))
+  return Array.from({ length: call.outputCount }, (_, index) => tensor(shape.with(axis, readSize(index)), data))
 }
 
 /** Up to opset 10 the amounts are an attribute, then an input; from 18 on an input may name the axes. */
@@ -217,11 +216,7 @@ function pad(call: OperatorCall): State {
     if (before === 0 && after === 0) continue
     keepOffRows(data, axis, 'pads')
     const length = literalValue(shape[axis] as Size)
-    padded = replaced(
-      padded,
-      axis,
-      length === undefined ? call.symbols.unknownSize() : literal(length + before + after),
-    )
+    padded = padded.with(axis, length === undefined ? call.symbols.unknownSize() : literal(length + before + after))
   }
   return tensor(padded, data)
 }
@@ -262,7 +257,7 @@ function resize(call: OperatorCall): State {
       const size = sizes[index] as Size
       if (involvesRows(shape[axis] as Size) && !sameSize(size, shape[axis] as Size))
         throw new NotProven('scales the axis of the rows')
-      return replaced(whole, axis, size)
+      return whole.with(axis, size)
     }, shape)
     return tensor(scaled, data)
   }
@@ -281,12 +276,8 @@ function scale(call: OperatorCall, scales: readonly number[] | undefined, given?
     const size = shape[axis] as Size
     const length = literalValue(size)
     const product = length === undefined ? undefined : Math.floor(length * factor)
-    if (product !== undefined && Number.isSafeInteger(product)) return replaced(whole, axis, literal(product))
-    return replaced(
-      whole,
-      axis,
-      Number.isSafeInteger(factor) ? multiply(size, literal(factor)) : call.symbols.unknownSize(),
-    )
+    if (product !== undefined && Number.isSafeInteger(product)) return whole.with(axis, literal(product))
+    return whole.with(axis, Number.isSafeInteger(factor) ? multiply(size, literal(factor)) : call.symbols.unknownSize())
   }, shape)
   return tensor(scaled, data)
 }

@@ -241,7 +241,7 @@ def check(folder, verdicts='verdicts.json'):
             continue
         is_proven = verdict['kind'] == 'independent'
         # One that is not proven is tried with rows on the first axis of its output, to see what is lost.
-        output_axis = verdict['outputs'][0]['rowAxis'] if is_proven else 0
+        output_axis = verdict['rowAxis'] if is_proven else 0
         if not is_proven and any(axis != 0 for axis in axes.values()):
             continue
         with np.load(folder / f'{index}.npz', allow_pickle=True) as stored:
