@@ -29,9 +29,16 @@ export interface ListedFunction {
   readonly path?: string
 }
 
-/** @throws StartupError when a function has no trigger */
+/** Azure's host starts no function of another name, nor one that is called "host". (sdk FunctionNameAttribute) */
+const functionName = /^(?!host$)[a-z][\w-]{0,127}$/i
+
+/** @throws StartupError when a function has no trigger, or a name that Azure does not accept */
 export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[] {
   return [...functions].map(fn => {
+    if (!functionName.test(fn.name)) {
+      const rule = '1 to 128 letters of a-z, digits, "-" and "_", a letter first, and not "host"'
+      throw new StartupError(`function name "${fn.name}" is not valid: it must be ${rule}`)
+    }
     const binding = Object.values(fn.metadata.bindings).find(isTrigger)
     if (!binding) throw new StartupError(`function "${fn.name}" has no trigger`)
     return { fn, type: binding.type, binding }
