@@ -10,7 +10,7 @@ const mayImport: Record<string, readonly string[]> = {
   tensor: [],
   auth: [],
   'models/definition': [],
-  'models/graph': [],
+  'models/graph': ['models/session'],
   'models/session': ['models/definition'],
   'models/repository': ['models/definition'],
   scheduling: ['models/session', 'models/definition'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, it } from 'vitest'
-import { readServerVersion, readSettings } from '../src/compose/settings.ts'
+import { readServerVersion, readSettings, unknownSettings } from '../src/compose/settings.ts'
 
 const development = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
 
@@ -13,6 +13,28 @@ describe('readServerVersion', () => {
     const read = (value?: string) => readServerVersion({ SERVER_VERSION_LOG_RESPONSE_ENABLED: value })
     for (const on of [undefined, '', 'true', 'True']) assert.equal(read(on), `scoring-functions/${version}`)
     for (const off of ['false', '1', 'yes']) assert.equal(read(off), undefined)
+  })
+})
+
+describe('unknownSettings', () => {
+  it('names what looks like a setting of the app and is none', () => {
+    const known = {
+      SCORING_METRICS: 'on',
+      SCORING_JOB_SWEEP: '0 * * * * *',
+      SCORING_HOST_UNREAD_ANSWER_MS: '1',
+      PATH: '',
+    }
+    assert.deepEqual(unknownSettings({ ...known, SCORING_METRIC: 'off', scoring_models: 'x' }), [
+      'SCORING_METRIC',
+      'scoring_models',
+    ])
+  })
+
+  it('knows every setting of the guide', async () => {
+    const guide = `${await readFile('guide/settings.md', 'utf8')}\n${await readFile('guide/operations.md', 'utf8')}`
+    const names = [...guide.matchAll(/^\| `(SCORING_\w+)`/gm)].map(([, name]) => [name as string, 'x'])
+    assert.ok(names.length > 15)
+    assert.deepEqual(unknownSettings(Object.fromEntries(names)), [])
   })
 })
 

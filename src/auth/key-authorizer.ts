@@ -26,8 +26,9 @@ export class KeyAuthorizer implements Authorizer {
 
   authorize(authorization: string | null, caller: Caller): void | Promise<void> {
     const presented = digestKey(parseBearer(authorization))
-    if (this.#parts.reader.ring.check(presented) === 'known') return
-    if (caller.isDryRun) throw rejected()
+    const verdict = this.#parts.reader.ring.check(presented)
+    if (verdict === 'known') return
+    if (caller.isDryRun) throw verdict === 'unavailable' ? unavailable() : rejected()
     return this.#authorizeUnknown(presented, caller.clientAddress())
   }
 
@@ -68,11 +69,7 @@ export class KeyAuthorizer implements Authorizer {
       if (ring.check(presented) === 'known') return
       if (clock.monotonicMs() >= until) break
     }
-    if (ring.check(presented) === 'unavailable') {
-      const retryAfterSeconds = keyTimes.forcedReadIntervalMs / 1000
-      const message = 'The keys of this service are temporarily unavailable; try again later.'
-      throw new ScoringError('KEYS_UNAVAILABLE', message, { retryAfterSeconds })
-    }
+    if (ring.check(presented) === 'unavailable') throw unavailable()
     limit.count(address)
     throw rejected()
   }
@@ -80,4 +77,12 @@ export class KeyAuthorizer implements Authorizer {
 
 function rejected(): ScoringError {
   return new ScoringError('BEARER_REJECTED', 'The key is not valid for this service.')
+}
+
+function unavailable(): ScoringError {
+  return new ScoringError(
+    'KEYS_UNAVAILABLE',
+    'The keys of this service are temporarily unavailable; try again later.',
+    { retryAfterSeconds: keyTimes.forcedReadIntervalMs / 1000 },
+  )
 }

@@ -36,7 +36,7 @@ import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
-import { readServerVersion, readSettings, readSweepSchedule, type Settings } from './settings.ts'
+import { readServerVersion, readSettings, readSweepSchedule, type Settings, unknownSettings } from './settings.ts'
 
 interface App {
   readonly settings: Settings
@@ -59,6 +59,9 @@ interface App {
 export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string): Promise<App> {
   const processorCount = availableProcessors()
   const settings = readSettings(environment, { appRoot, processorCount, temporaryDir: tmpdir() })
+  for (const name of unknownSettings(environment)) {
+    console.error(`setting ${name} has no effect: this version has no such setting`)
+  }
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {

@@ -126,6 +126,12 @@ export function readSweepSchedule(environment: Record<string, string | undefined
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
+/** Returns the names of variables that look like settings of this app and are none, such as misspelt ones. */
+export function unknownSettings(environment: Record<string, string | undefined>): string[] {
+  const isKnown = (name: string) => Object.hasOwn(Environment.shape, name) || name === 'SCORING_JOB_SWEEP'
+  return Object.keys(environment).filter(name => /^SCORING_(?!HOST_)/i.test(name) && !isKnown(name))
+}
+
 /** Facts about the machine on which the app runs. */
 export interface Machine {
   /** Folder that holds `host.json`. */

@@ -63,14 +63,21 @@ export class BackgroundTriggers {
     const { openAzureQueue } = await loadQueueClient()
     for (const { trigger, queueName, connectionString } of plan.queues) {
       const queueKey = (name: string) => `${connectionString}\n${name}`
-      const listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
-        clock: systemClock,
-        warn: text => host.log.system('warning', text),
-        openQueue: name => openAzureQueue(connectionString, name),
-        settings,
-        invisibleMs,
-        onWritten: name => this.#wake(queueKey(name)),
-      })
+      let listener: QueueListener
+      try {
+        listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
+          clock: systemClock,
+          warn: text => host.log.system('warning', text),
+          openQueue: name => openAzureQueue(connectionString, name),
+          settings,
+          invisibleMs,
+          onWritten: name => this.#wake(queueKey(name)),
+        })
+      } catch (error) {
+        // The app is serving already, and its other functions can run.
+        host.log.system('error', `Function '${trigger.fn.name}' does not run: ${(error as Error).message}`)
+        continue
+      }
       this.#byQueue.set(queueKey(queueName), [...(this.#byQueue.get(queueKey(queueName)) ?? []), listener])
       this.#listeners.push(listener)
     }

@@ -26,7 +26,7 @@ import { readCertificate } from './http/certificate.ts'
 import { HttpDispatcher } from './http/dispatcher.ts'
 import { HttpServer, type OnRequest } from './http/server.ts'
 import { type LocalSettings, readLocalSettings } from './local-settings.ts'
-import { endCrashed, endOnUncaughtErrors, explain, stopOnSignals } from './process-end.ts'
+import { endCrashed, endOnUncaughtErrors, endUnstarted, explain, stopOnSignals } from './process-end.ts'
 import { whenIdle } from './when-idle.ts'
 
 /** The message of the child to its supervisor once it serves. */
@@ -154,5 +154,5 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 endOnUncaughtErrors()
 main().catch(error => {
   console.error(explain(error))
-  process.exit(1)
+  endUnstarted()
 })

@@ -8,6 +8,11 @@ export interface Ending {
   readonly type: 'ending'
 }
 
+/** Sent before a process ends that cannot start. The supervisor then starts no other, whichever way this one ends. */
+export interface CannotStart {
+  readonly type: 'cannot start'
+}
+
 /** The exit code of a crash; the supervisor starts a new process. */
 const crashExitCode = 70
 /** How long sending the message to the supervisor may take. */
@@ -58,10 +63,21 @@ export function endOnUncaughtErrors(): void {
  */
 export function endCrashed(): void {
   const exit = () => process.exit(crashExitCode)
-  if (!process.send || !process.connected) return exit()
-  const ending: Ending = { type: 'ending' }
-  setTimeout(exit, sendTimeoutMs)
-  process.send(ending, undefined, undefined, exit)
+  tellSupervisor({ type: 'ending' }, exit, exit)
+}
+
+/**
+ * Ends a process that cannot start. With a supervisor it ends without `process.exit`, which ends worker threads that are
+ * loading models, and their native code may abort the process then.
+ */
+export function endUnstarted(): void {
+  tellSupervisor({ type: 'cannot start' }, endAtOnce, () => process.exit(1))
+}
+
+function tellSupervisor(message: Ending | CannotStart, then: () => void, withoutSupervisor: () => void): void {
+  if (!process.send || !process.connected) return withoutSupervisor()
+  setTimeout(then, sendTimeoutMs)
+  process.send(message, undefined, undefined, then)
 }
 
 /** Why the host cannot start: one line for what the operator can fix, the stack for everything else. */

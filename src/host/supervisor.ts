@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Listening } from './host-process.ts'
-import type { Ending } from './process-end.ts'
+import type { CannotStart, Ending } from './process-end.ts'
 
 export interface SupervisorOptions {
   /** Script of the host process. */
@@ -98,9 +98,10 @@ class Supervisor {
     let crashesBeforeServing = 0
     while (this.#stoppedAt === undefined) {
       const startedAt = performance.now()
-      const { code, signal, isServing } = await this.#runOnce()
+      const { code, signal, isServing, cannotStart } = await this.#runOnce()
       if (this.#stoppedAt !== undefined) return code ?? 1
-      if (code === 0 || (code === 1 && !isServing)) return code // it ended by itself, or cannot start
+      if (code === 0) return 0 // it ended by itself
+      if (!isServing && (code === 1 || cannotStart)) return 1
       quickCrashes = performance.now() - startedAt >= resetAfterMs ? 1 : quickCrashes + 1
       crashesBeforeServing = isServing ? 0 : crashesBeforeServing + 1
       const how = signal ?? `exit ${code}`
@@ -118,9 +119,10 @@ class Supervisor {
     return 0
   }
 
-  async #runOnce(): Promise<{ code: number | null; signal: NodeJS.Signals | null; isServing: boolean }> {
+  async #runOnce() {
     const { entry, args, environment, onListening } = this.#options
     let isServing = false
+    let cannotStart = false
     const child = spawn(process.execPath, [fileURLToPath(entry), ...args, '--port', String(this.#port)], {
       env: environment,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -128,7 +130,8 @@ class Supervisor {
       windowsHide: true,
     })
     this.#child = child
-    child.on('message', (message: Listening | Ending) => {
+    child.on('message', (message: Listening | Ending | CannotStart) => {
+      if (message.type === 'cannot start') cannotStart = true
       if (message.type === 'ending') setTimeout(() => child.kill('SIGKILL'), this.#restarts.killAfterCrashMs).unref()
       if (message.type !== 'listening') return
       isServing = true
@@ -136,9 +139,9 @@ class Supervisor {
       if (!this.#hasListened) onListening(message)
       this.#hasListened = true
     })
-    const [code, signal] = await once(child, 'exit')
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     this.#child = undefined
-    return { code, signal, isServing }
+    return { code, signal, isServing, cannotStart }
   }
 }
 

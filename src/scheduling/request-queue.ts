@@ -224,6 +224,7 @@ export class RequestQueue {
 
   /** Takes what can run beside a long request that a worker resumes: no request of a job, unless that is overdue. */
   takeBeside(worker: WorkerCapacity, hasEntryScript: boolean): QueuedRequest[] {
+    if (worker.capacity < 1) return []
     const now = this.#now()
     // A crash would take the long request along: suspects stay out, and with a script also what would be lost with its body.
     const isSafe = (queued: QueuedRequest) => !isExclusive(queued) || !(queued.isSuspect || hasEntryScript)

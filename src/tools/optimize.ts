@@ -24,7 +24,11 @@ async function main(): Promise<void> {
   if (values.help) return console.log(help)
   const folder = resolve(values.models ?? process.env.SCORING_MODELS ?? join(findAppRoot(), 'models'))
   const store = new FolderModelStore(folder)
-  for (const name of positionals.length > 0 ? positionals : await store.listServices()) {
+  const known = await store.listServices()
+  if (known.length === 0) throw new Error(`no service in ${folder}: a service is a folder with a service.json`)
+  const unknown = positionals.find(name => !known.includes(name))
+  if (unknown !== undefined) throw new Error(`no service "${unknown}" in ${folder}; there are: ${known.join(', ')}`)
+  for (const name of positionals.length > 0 ? positionals : known) {
     try {
       await optimizeService(await store.openService(name), folder)
     } catch (failure) {

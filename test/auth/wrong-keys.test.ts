@@ -129,6 +129,14 @@ describe('ForcedRefresh', () => {
     assert.equal(store.calls.length, before)
     assert.equal(await outcomeOf('wrong'), 'BEARER_REJECTED')
   })
+
+  it('rejects no key in a dry run before the keys are read, because it may be valid', () => {
+    const { iris } = setUp()
+    assert.throws(() => iris.authorize(`Bearer ${primary}`, { ...from('203.0.113.7'), isDryRun: true }), {
+      code: 'KEYS_UNAVAILABLE',
+      retryAfterSeconds: 10,
+    })
+  })
 })
 
 describe('WrongKeyLimit', () => {

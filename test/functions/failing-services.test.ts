@@ -10,6 +10,15 @@ const good = { 'good/service.json': {}, 'good/1/model.onnx': identityModel('floa
 const rows = '{"data": [[1, 2]]}'
 const codeOf = async (answer: Response) => ((await answer.json()) as { code: string }).code
 
+describe('startApp', () => {
+  it('names a variable that looks like a setting and is none, without its value', async test => {
+    const app = await runApp(test, good, { SCORING_METRIC: 'a-value' })
+    await app.settled()
+    assert.match(app.output(), /^setting SCORING_METRIC has no effect: this version has no such setting$/m)
+    assert.doesNotMatch(app.output(), /a-value/)
+  })
+})
+
 describe('an app with services that cannot be loaded', () => {
   it('names each with its reason, answers 503 for it, and serves the others', async test => {
     const app = await runApp(test, {

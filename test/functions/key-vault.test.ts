@@ -118,6 +118,27 @@ describe('KEY_VAULT_URL: the app with a vault', skipFor(noOpenssl), () => {
     check()
   })
 
+  it('counts no key as wrong that it could not check', async test => {
+    const { vault, app, ready, check } = await appWithVault(test, { kind: 'reset' }, { SCORING_METRICS: 'on' })
+    const headers = { authorization: `Bearer ${keyOf('sut', 'primary')}` }
+    for (let n = 0; n < 25; n++) {
+      const metrics = await fetch(`${app.url}/metrics`, { headers })
+      const { code } = (await metrics.json()) as { code: string }
+      assert.deepEqual([metrics.status, code, metrics.headers.get('retry-after')], [503, 'KEYS_UNAVAILABLE', '10'])
+      assert.equal((await fetch(`${app.url}/health/ready`, { headers })).status, 503)
+    }
+    vault.fail(undefined)
+    await ready()
+    const scrapeWithWrongKey = async () =>
+      (await fetch(`${app.url}/metrics`, { headers: { authorization: 'Bearer wrong' } })).status
+    let status: number
+    do status = await scrapeWithWrongKey()
+    while (status === 503) // the keys of the other service are not read yet
+    assert.equal(status, 401)
+    assert.equal((await fetch(`${app.url}/metrics`, { headers })).status, 200)
+    check()
+  })
+
   it('asks the vault once for a flood of wrong keys, authorizes valid ones meanwhile, and repeats none', async test => {
     const { vault, ask, score, ready, check } = await appWithVault(test)
     await ready()

@@ -115,6 +115,18 @@ describe('BackgroundTriggers on Azurite', { concurrent: true }, () => {
     })
   })
 
+  describe('queue triggers with a connection that the client refuses', () => {
+    it('do not run, and say why without its values, while the other functions run', async test => {
+      const environment = { ...setUpQueues().environment, TICK: '00:00:00.2' }
+      const connection = 'AccountName=none;AccountKey=c2VjcmV0;QueueEndpoint=nowhere;'
+      const host = await start(test, { ...environment, AzureWebJobsStorage: connection })
+      await host.see(/Function 'work' does not run: [A-Z]/)
+      await host.see(/Function 'poisoned' does not run: [A-Z]/)
+      await host.see(/tick in \d+/)
+      assert.doesNotMatch(host.output, /c2VjcmV0|secret/)
+    })
+  })
+
   describe('timer triggers', { concurrent: true }, () => {
     it('fire repeatedly, also without storage', async test => {
       const environment = { ...setUpQueues().environment, AzureWebJobsStorage: '', TICK: '* * * * * *' }

@@ -58,6 +58,7 @@ describe('superviseHost', () => {
 
   it('does not restart a host that could not start, or ended by itself', async () => {
     assert.deepEqual(await supervise('cannot-start.mjs'), { code: 1, lines: [] })
+    assert.deepEqual(await supervise('aborts-unstarted.mjs'), { code: 1, lines: [] })
     assert.deepEqual(await supervise('ends.mjs'), { code: 0, lines: [] })
   })
 })

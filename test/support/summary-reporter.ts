@@ -1,10 +1,16 @@
-import type { Reporter, TestCase, TestModule } from 'vitest/node'
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node'
 
 /**
  * Ends a run with `N passed, N failed, N skipped`. What a missing tool makes impossible is named with its reason; on CI
  * (`CI=true`) a skip is a failure.
  */
 export class SummaryReporter implements Reporter {
+  #isFilteredByName = false
+
+  onInit({ config }: Vitest): void {
+    this.#isFilteredByName = config.testNamePattern !== undefined
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 }
     const reasons = new Set<string>()
@@ -15,7 +21,10 @@ export class SummaryReporter implements Reporter {
         if (state === 'passed' || state === 'failed') counts[state]++
         else {
           counts.skipped++
-          reasons.add(`${suiteOrTestName(test)} (${reasonOf(test)})`)
+          const reason = reasonOf(test)
+          // With `-t`, tests of other names are skipped without a reason.
+          if (reason !== undefined || !this.#isFilteredByName)
+            reasons.add(`${suiteOrTestName(test)} (${reason ?? 'no reason given'})`)
         }
       }
     }
@@ -36,7 +45,7 @@ function suiteOrTestName(test: TestCase): string {
   return name
 }
 
-function reasonOf(test: TestCase): string {
+function reasonOf(test: TestCase): string | undefined {
   const result = test.result()
-  return (result.state === 'skipped' && result.note) || test.meta().skipReason || 'no reason given'
+  return (result.state === 'skipped' && result.note) || test.meta().skipReason || undefined
 }

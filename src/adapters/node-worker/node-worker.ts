@@ -147,7 +147,7 @@ export class NodeWorker implements WorkerThread {
   #receive(given: unknown): void {
     if (this.#isBroken) return
     const message = readWorkerMessage(given, this.#expected)
-    if (!message || !this.#isExpected(message)) return this.#break()
+    if (!message || !this.#isExpected(message) || !this.#isComplete(message)) return this.#break()
     switch (message.type) {
       case 'loaded': {
         const { report } = message
@@ -177,6 +177,14 @@ export class NodeWorker implements WorkerThread {
 
   #isExpected({ type }: WorkerMessage): boolean {
     return type === 'loaded' || type === 'load-failed' ? !this.#isLoaded : this.#isBusy
+  }
+
+  /** Whether a dispatch ends with every result that is not taken back or yielded: another caller would wait for ever. */
+  #isComplete(message: WorkerMessage): boolean {
+    if (message.type !== 'results' || !message.isLast) return true
+    for (let index = this.#expected.indexOf(1); index >= 0; index = this.#expected.indexOf(1, index + 1))
+      if (this.#states.get(index) !== requestState.takenBack) return false
+    return true
   }
 
   #break(): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { ScoringError } from '../../errors.ts'
 
 /** Most header fields of a request: the limit of Kestrel, on which Azure Functions runs (MaxRequestHeaderCount). */
-export const maxHeaderFields = 100
+const maxHeaderFields = 100
 
 /** @returns why a request that Node's parser has accepted is refused all the same; undefined when it is not */
 export function checkRequest(incoming: IncomingMessage): ScoringError | undefined {

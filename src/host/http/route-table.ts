@@ -1,3 +1,4 @@
+import { StartupError } from '../../errors.ts'
 import { decodePath } from './request-path.ts'
 import { compareSegments, matchSegments, parseRoute, type Segment } from './route-template.ts'
 
@@ -38,9 +39,10 @@ export class RouteTable<Target> {
 
   /**
    * @param prefix  of host.json; stands before every route
-   * @throws StartupError when a route is not supported
+   * @throws StartupError when a route is not supported, or two functions have the same route and method
    */
   constructor(entries: readonly RouteEntry<Target>[], prefix: string) {
+    refuseConflicts(entries)
     this.#routes = entries
       .map(({ functionName, route, methods, target }) => ({
         segments: parseRoute(functionName, route, prefix),
@@ -79,6 +81,23 @@ export class RouteTable<Target> {
     if (isShadowed) return
     const path = `/${texts.join('/')}`
     this.#literal.set(path, [...(this.#literal.get(path) ?? []), route])
+  }
+}
+
+/** Azure starts only the first of two functions whose routes have the same text and a method in common (HttpRoutesConflict). */
+function refuseConflicts(entries: readonly RouteEntry<unknown>[]): void {
+  const owners = new Map<string, string>()
+  for (const { functionName, route, methods } of entries) {
+    for (const method of methods) {
+      const key = `${method} ${route.replace(/^\/+|\/+$/g, '').toLowerCase()}`
+      const owner = owners.get(key)
+      if (owner !== undefined) {
+        throw new StartupError(
+          `function "${functionName}": route "${route}" is the route of function "${owner}" too, for ${method}`,
+        )
+      }
+      owners.set(key, functionName)
+    }
   }
 }
 

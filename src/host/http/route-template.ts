@@ -27,13 +27,15 @@ export function parseRoute(functionName: string, route: string, prefix: string):
   if (prefix !== '' && route.startsWith('/')) {
     throw refuse(`it may not start with "/", because host.json sets the route prefix "${prefix}"`)
   }
+  if (/^\/?admin/i.test(route)) throw refuse('Azure reserves routes that begin with "admin"')
   const parts = [prefix, route.replace(/^\/|\/$/g, '')].filter(part => part !== '').flatMap(part => part.split('/'))
   const names = new Set<string>()
   return parts.map((part, index) => {
     if (part === '') throw refuse('two slashes follow each other')
     if (!/[{}]/.test(part)) return { kind: 'literal', text: part.toLowerCase() }
     const [, star, name] = /^\{(\*?)([^{}/*?:=]+)\}$/.exec(part) ?? []
-    if (name === undefined || (star && index < parts.length - 1)) throw refuse(`of "${part}": ${supported}`)
+    if (name === undefined || (star && index < parts.length - 1))
+      throw refuse(`it has the segment "${part}", and ${supported}`)
     if (names.has(name.toLowerCase())) throw refuse(`the parameter "${name}" appears twice`)
     names.add(name.toLowerCase())
     return { kind: star ? 'catchAll' : 'parameter', name }

@@ -1,36 +1,46 @@
-import { asScoringError, type ErrorCode } from '../../errors.ts'
+import { asScoringError, type ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readCaller } from './client-address.ts'
 import type { WireRequest } from './wire.ts'
 
+export interface AuthorizedServices {
+  /** The services whose state the caller may see, because its credential is valid for them. */
+  readonly services: ReadonlySet<ScoringService>
+  /** Why the credential could not be checked for some service, which may be the one that it is valid for. */
+  readonly unavailable: ScoringError | undefined
+}
+
 /**
- * Finds the services whose state the caller may see, because its credential is valid for them. The key of one service is
- * wrong for the others, which does not count; a key that is valid for none counts as one wrong key.
+ * Checks a credential against every protected service. The key of one service is wrong for the others, which does not
+ * count; a key that is valid for none counts as one wrong key, unless it could not be checked everywhere.
  *
  * @throws ScoringError TOO_MANY_WRONG_KEYS
  */
 export async function findAuthorizedServices(
   request: WireRequest,
   services: readonly ScoringService[],
-): Promise<ReadonlySet<ScoringService>> {
+): Promise<AuthorizedServices> {
   const protectedServices = services.filter(({ authorizer }) => authorizer !== undefined)
   const refusals = await Promise.all(protectedServices.map(service => findRefusal(request, service)))
   const authorized = new Set(protectedServices.filter((_, index) => refusals[index] === undefined))
-  if (authorized.size === 0) {
+  const unavailable = refusals.find(
+    refusal => refusal?.code === 'KEYS_UNAVAILABLE' || refusal?.code === 'TOKEN_KEYS_UNAVAILABLE',
+  )
+  if (authorized.size === 0 && !unavailable) {
     const counting = protectedServices.find(
-      ({ authorizer }, index) => authorizer?.countWrong && refusals[index] === 'BEARER_REJECTED',
+      ({ authorizer }, index) => authorizer?.countWrong && refusals[index]?.code === 'BEARER_REJECTED',
     )
     counting?.authorizer?.countWrong?.(readCaller(request))
   }
-  return authorized
+  return { services: authorized, unavailable }
 }
 
 /** @returns undefined when the caller is authorized */
-async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ErrorCode | undefined> {
+async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ScoringError | undefined> {
   try {
     await authorizer?.authorize(request.headers.get('authorization'), { ...readCaller(request), isDryRun: true })
     return undefined
   } catch (failure) {
-    return asScoringError(failure).code
+    return asScoringError(failure)
   }
 }

@@ -28,7 +28,7 @@ export async function answerReady(
   if (refusal) return refusal
   const isReady = catalogue.isReady(readyWhen)
   const unavailable = catalogue.all.filter(service => !service.isReady).length
-  const visible = isDevelopment ? catalogue.all : [...(await findAuthorizedServices(request, catalogue.all))]
+  const visible = isDevelopment ? catalogue.all : [...(await findAuthorizedServices(request, catalogue.all)).services]
   const services = Object.fromEntries(visible.map(service => [service.name, describeService(service)]))
   return encodeStatus(isReady ? 200 : 503, {
     status: isReady ? 'ready' : 'not ready',

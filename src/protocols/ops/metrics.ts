@@ -34,15 +34,19 @@ export async function answerMetrics(request: WireRequest, find: () => Promise<Me
   }
 }
 
-/** @throws ScoringError BEARER_… when the credential is valid for no service, TOO_MANY_WRONG_KEYS */
+/**
+ * @throws ScoringError BEARER_… when the credential is valid for no service, KEYS_UNAVAILABLE or TOKEN_KEYS_UNAVAILABLE when
+ *   it cannot be checked now, TOO_MANY_WRONG_KEYS
+ */
 async function selectVisible(
   request: WireRequest,
   catalogue: ServiceCatalogue,
 ): Promise<(attributes: Attributes) => boolean> {
-  const opened = await findAuthorizedServices(request, catalogue.all)
-  const names = new Set<unknown>([...opened].map(({ name }) => name))
+  const { services, unavailable } = await findAuthorizedServices(request, catalogue.all)
+  const names = new Set<unknown>([...services].map(({ name }) => name))
   if (names.size === 0) {
     parseBearer(request.headers.get('authorization'))
+    if (unavailable) throw unavailable
     throw new ScoringError(
       'BEARER_REJECTED',
       'The key is not valid for any service. Metrics need the key of a service.',

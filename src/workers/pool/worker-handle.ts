@@ -34,6 +34,8 @@ export class WorkerHandle {
   #computedBeforeMs: number | undefined
   /** Requests by their index in the dispatch, or in what was yielded; undefined: answered or given up. */
   #requests: (QueuedRequest | undefined)[] = []
+  /** The requests are held under positions in `yielded`, which say nothing to the thread, until the next dispatch. */
+  #isYielded = false
   /** Names of requests that are still running although their time is up. */
   #overdue: string[] = []
 
@@ -57,7 +59,7 @@ export class WorkerHandle {
   dispatch(requests: readonly QueuedRequest[], cpu: CpuSlice): void {
     const at = this.#options.now()
     const resumed: number[] = []
-    if (this.state.kind === 'paused') {
+    if (this.#isYielded) {
       const yielded = this.#requests
       for (let position = 0; position < yielded.length; position++) if (yielded[position]) resumed.push(position)
       this.#requests = this.unanswered()
@@ -66,6 +68,7 @@ export class WorkerHandle {
       this.requestCount = this.work = this.runMs = 0
       this.isBackground = requests[0]?.isBackground === true
     }
+    this.#isYielded = false
     this.transition({ kind: 'dispatched', at })
     this.#cpu = cpu
     this.#computedBeforeMs = cpu.isContested ? this.#thread.computedMs() : undefined
@@ -89,8 +92,9 @@ export class WorkerHandle {
     cpu.end(isUnknown ? undefined : this.#thread.computedMs() - before, hasMore)
   }
 
-  /** Requests that can be dispatched beside those that the worker yielded. */
+  /** Requests that can be dispatched beside those that the worker yielded: none beside one that may crash it. */
   get capacity(): number {
+    if (this.#requests.some(queued => queued?.isSuspect)) return 0
     return maxDispatchSize - this.#requests.length
   }
 
@@ -120,11 +124,18 @@ export class WorkerHandle {
     return this.#requests.some(queued => queued !== undefined)
   }
 
+  /** Whether a caller waits for one of its requests: requests of jobs and of callers run side by side. */
+  get hasCaller(): boolean {
+    return this.#requests.some(queued => queued?.isBackground === false)
+  }
+
   unanswered(): QueuedRequest[] {
     return this.#requests.filter(queued => queued !== undefined)
   }
 
+  /** The requests that have begun and are not answered: those that it yielded as well. */
   running(): QueuedRequest[] {
+    if (this.#isYielded) return this.unanswered()
     return this.#select(index => this.#thread.isRunning(index))
   }
 
@@ -143,8 +154,12 @@ export class WorkerHandle {
     return [...this.#overdue, ...this.running().map(requestName)]
   }
 
-  /** Takes back the requests that can run on another worker: the thread has not begun them, or cannot go on with them. */
+  /**
+   * Takes back the requests that can run on another worker: the thread has not begun them, or cannot go on with them. Those
+   * that it yielded stay, because they may be why it has to end.
+   */
   takeBack(): QueuedRequest[] {
+    if (this.#isYielded) return []
     const isBlocked = this.running().length > 0
     return this.#remove(
       (queued, index) =>
@@ -167,13 +182,12 @@ export class WorkerHandle {
     return this.#remove((queued, index) => queued.isAbandoned() && this.#takeBackOne(index))
   }
 
-  /** A paused worker holds its requests under positions in `yielded`, which say nothing to its thread. */
   #isAt(index: number, stage: 'isRunning' | 'isDecoding'): boolean {
-    return this.state.kind !== 'paused' && this.#thread[stage](index)
+    return !this.#isYielded && this.#thread[stage](index)
   }
 
   #takeBackOne(index: number): boolean {
-    return this.state.kind === 'paused' || this.#thread.takeBack(index)
+    return this.#isYielded || this.#thread.takeBack(index)
   }
 
   #count(queued: QueuedRequest, now: number): void {
@@ -184,7 +198,7 @@ export class WorkerHandle {
   }
 
   #select(isOne: (index: number) => boolean): QueuedRequest[] {
-    if (this.state.kind === 'paused') return []
+    if (this.#isYielded) return []
     return this.#requests.filter((queued, index): queued is QueuedRequest => queued !== undefined && isOne(index))
   }
 
@@ -216,7 +230,9 @@ export class WorkerHandle {
       }
       queued.settle(result)
     }
-    if (isLast) this.#requests = yielded.map(index => this.#requests[index])
+    if (!isLast) return
+    this.#requests = yielded.map(index => this.#requests[index])
+    this.#isYielded = yielded.length > 0
   }
 
   #record({ runs, bisected }: RunStats): void {

@@ -150,7 +150,7 @@ export class WorkerPool {
 
   /** A caller waits for a request that a worker has yielded. */
   get hasPausedCaller(): boolean {
-    for (const { state, isBackground } of this.workers) if (state.kind === 'paused' && !isBackground) return true
+    for (const worker of this.workers) if (worker.state.kind === 'paused' && worker.hasCaller) return true
     return false
   }
 

@@ -4,6 +4,7 @@ import { checkEmptyTensor, checkNamedDimensions } from '../../scripts/feeds.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
+import { isTensor } from '../transport/messages.ts'
 import type { Codec } from './codec.ts'
 
 /** Tensors in and tensors out, without any text: for protocols that carry their elements as bytes. */
@@ -54,16 +55,18 @@ function checkTensor(tensor: Tensor, input: TensorInfo): void {
  * @throws ScoringError OUTPUT_NOT_SERIALISABLE when a script returned anything but tensors
  */
 function nameOutputs(result: unknown, outputs: readonly TensorInfo[]): Feeds {
-  if (result instanceof Tensor) return { [outputs.length === 1 ? (outputs[0] as TensorInfo).name : 'output']: result }
-  const members = result instanceof TensorList ? [result] : isObject(result) ? Object.values(result) : []
-  const names = result instanceof TensorList || !isObject(result) ? [] : Object.keys(result)
+  const isOne = result instanceof Tensor || result instanceof TensorList
+  const members = isOne ? [result] : isObject(result) ? Object.values(result) : []
+  const only = outputs.length === 1 ? (outputs[0] as TensorInfo).name : 'output'
+  const names = result instanceof Tensor ? [only] : isOne || !isObject(result) ? [] : Object.keys(result)
   const named = new Map<string, Tensor>()
   for (const [position, member] of members.entries()) {
     if (member instanceof Tensor) named.set(names[position] as string, member)
     else if (member instanceof TensorList) nameList(names[position], member, outputs, named)
     else throw notTensors()
   }
-  if (named.size === 0) throw notTensors()
+  // A script in JavaScript may put anything into a tensor; the thread would be ended for it, with the results of others.
+  if (named.size === 0 || ![...named.values()].every(isTensor)) throw notTensors()
   return Object.fromEntries(named)
 }
 
@@ -84,6 +87,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function notTensors(): ScoringError {
   const message = 'An unexpected internal error occurred. Check the logs for more info.'
-  const cause = new TypeError('run() must return a Tensor, or an object of Tensors, to callers that ask for tensors')
+  const cause = new TypeError(
+    'run() must return a Tensor, or an object of Tensors, to callers that ask for tensors; its data must be of its dtype, and as long as its shape says',
+  )
   return new ScoringError('OUTPUT_NOT_SERIALISABLE', message, { cause })
 }

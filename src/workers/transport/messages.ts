@@ -145,17 +145,20 @@ function isOtherResult(result: unknown): boolean {
 }
 
 /** Whether the elements are of the type and as many as the shape says. */
-function isTensor(tensor: unknown): boolean {
+export function isTensor(tensor: unknown): boolean {
   if (!isFields(tensor)) return false
   const { dtype, shape, data, classes } = tensor
-  if (typeof dtype !== 'string' || !isDtype(dtype) || !Array.isArray(shape) || !shape.every(Number.isInteger))
-    return false
+  if (typeof dtype !== 'string' || !isDtype(dtype) || !Array.isArray(shape) || !shape.every(isSize)) return false
   const isTyped =
     dtype === 'string'
       ? Array.isArray(data) && data.every(each => typeof each === 'string')
       : typedArrays[dtype] !== undefined && data instanceof typedArrays[dtype]
   if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
   return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
+}
+
+function isSize(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 function isCount(value: unknown): boolean {

@@ -104,6 +104,8 @@ describe('RouteTable', () => {
     ['x/{a?}', supported],
     ['a//b', /two slashes follow each other/],
     ['{a}/{A}', /the parameter "A" appears twice/],
+    ['admin/x', /Azure reserves routes that begin with "admin"$/],
+    ['/Administration', /Azure reserves routes that begin with "admin"$/],
   ] as const)('refuses the route "%s", and names its function and what is supported', (template, reason) => {
     const start = `function "f": route "${template}" is not supported: `
     assert.throws(
@@ -116,6 +118,16 @@ describe('RouteTable', () => {
   it('refuses a leading slash behind a prefix, as Azure does', () => {
     const message = /^function "f": route "\/x" .* because host\.json sets the route prefix "api"$/
     assert.throws(() => makeTable(['/x'], 'api'), { name: 'StartupError', message })
+  })
+
+  it('refuses a second function with the same route and method, which Azure would not start', () => {
+    const makePair = (first: [string, ...string[]], second: [string, ...string[]]) => () => makeTable([first, second])
+    const message = 'function "f": route "/Items/{id}/" is the route of function "f" too, for POST'
+    assert.throws(makePair(['items/{id}', 'GET', 'POST'], ['/Items/{id}/', 'POST', 'PUT']), {
+      name: 'StartupError',
+      message,
+    })
+    assert.doesNotThrow(makePair(['items', 'GET'], ['items', 'POST']))
   })
 
   it('never throws, whatever the path', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
+import { type CpuShare, CpuShares, type CpuSlice } from '../../../src/scheduling/cpu-shares.ts'
 import { requestState } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
@@ -37,17 +38,18 @@ class ModelWorker extends FakeWorker {
   isLoaded = false
   isBusy = false
   isPaused = false
+  /** It was told to exit. */
+  isEnding = false
   /** Ids whose callers learn of the result later in the same turn of the event loop. */
   readonly answered = new Set<number>()
-  onDispatch: (ids: number[], isJoining: boolean) => void = () => {}
+  onDispatch: (ids: number[], resumed: number[]) => void = () => {}
 
   override dispatch(requests: readonly InferenceRequest[], resumed: readonly number[]): void {
-    const isResuming = this.isPaused
     super.dispatch(requests, resumed)
     this.isBusy = true
     this.isPaused = false
-    const ids = this.current.slice(resumed.length).map(Number)
-    if (ids.length > 0) this.onDispatch(ids, isResuming)
+    const ids = this.current.map(Number)
+    this.onDispatch(ids.splice(resumed.length), ids)
   }
 
   override yield(): void {
@@ -66,8 +68,13 @@ class ModelWorker extends FakeWorker {
     return [...this.current.keys()].filter(index => watched.includes(this.states[index] as number))
   }
 
+  override terminate(): Promise<void> {
+    this.isEnding = true
+    return super.terminate()
+  }
+
   get isLive(): boolean {
-    return this.isLoaded && !this.isEnded
+    return this.isLoaded && !this.isEnding && !this.isEnded
   }
 }
 
@@ -82,16 +89,58 @@ class World {
   #backgroundSince: number | undefined
   #backgroundTakenAt = Number.NEGATIVE_INFINITY
 
-  constructor(isBatchable: boolean) {
+  /** The processor that another service has; undefined: it has none. */
+  #held: CpuSlice | undefined
+  #isHolding = false
+  readonly #other: CpuShare | undefined
+
+  /** @param isContested  there is one processor, which another service takes now and then */
+  constructor(isBatchable: boolean, isContested: boolean) {
     const startWorker = (onEvent: (event: WorkerEvent) => void) => {
       const worker = new ModelWorker(onEvent)
-      worker.onDispatch = (ids, isJoining) => this.checkDispatch(ids, isJoining)
+      worker.onDispatch = (ids, resumed) => this.checkDispatch(ids, resumed)
       this.workers.push(worker)
       return worker
     }
-    this.scheduler = makeScheduler({ ...limits, loadTimeoutMs: 1e9, startWorker }).scheduler
+    const cpuShares = isContested ? new CpuShares(1, () => Date.now()) : undefined
+    this.scheduler = makeScheduler({
+      ...limits,
+      loadTimeoutMs: 1e9,
+      startWorker,
+      ...(cpuShares && { cpuShares }),
+    }).scheduler
+    this.#other = cpuShares?.join({ isUrgent: () => this.#isHolding, onGranted: () => this.hold() })
     this.isBatchable = isBatchable
     void this.scheduler.start()
+  }
+
+  /** The other service wants the processor, and keeps it until it is released. */
+  hold(): void {
+    this.#isHolding = true
+    this.#held ??= this.#other?.begin()
+  }
+
+  release(): void {
+    this.#isHolding = false
+    const held = this.#held
+    this.#held = undefined
+    held?.end(undefined, false)
+  }
+
+  /** Whether a caller has no answer yet, or a worker has a dispatch. */
+  get isAtWork(): boolean {
+    return (
+      this.callers.some(({ answers }) => answers.length === 0) ||
+      this.workers.some(worker => worker.isLive && worker.isBusy)
+    )
+  }
+
+  /** Whether no dispatch holds a processor. */
+  get isReleased(): boolean {
+    if (!this.#other) return true
+    this.release()
+    this.hold()
+    return this.#held !== undefined
   }
 
   get unfinished(): Set<number> {
@@ -163,7 +212,14 @@ class World {
   }
 
   /** Oldest first, and nothing that is late or abandoned; online first, unless a job has had nothing for long. */
-  checkDispatch(ids: number[], isJoining: boolean): void {
+  checkDispatch(ids: number[], resumed: number[]): void {
+    for (const id of resumed) {
+      const { answers, isSuspect } = this.callers[id] as Caller
+      assert.equal(answers.length, 0, `${id} was resumed although it is answered`)
+      assert.ok(!isSuspect || ids.length === 0, `${id} may crash the worker, and was resumed beside others`)
+    }
+    if (ids.length === 0) return
+    const isJoining = resumed.length > 0
     const started = ids.map(id => this.callers[id] as Caller)
     const now = Date.now()
     const isBackground = started.some(caller => caller.isBackground)
@@ -175,6 +231,7 @@ class World {
       const isBefore = ({ isBackground, hasLeft, deadline }: Caller) => !isBackground && !hasLeft && deadline > now
       if (!isOverdue) this.#passedOver.push(...this.waiting.filter(isBefore))
       this.#backgroundTakenAt = now
+      this.#backgroundSince = undefined
     } else if (!isJoining) assert.ok(heldBackMs < holdBackMs, 'a job starves')
     for (const caller of started) {
       assert.ok(!caller.hasLeft, `${caller.id} was begun after its caller had left`)
@@ -219,7 +276,7 @@ class World {
     for (const caller of background) caller.deadline = Number.POSITIVE_INFINITY
     if (background.every(({ hasLeft }) => hasLeft)) this.#backgroundSince = undefined
     else this.#backgroundSince ??= now
-    if (waiting.length > 0) {
+    if (waiting.length > 0 && !this.#other) {
       const idle = this.workers.some(worker => worker.isLive && !worker.isBusy)
       assert.ok(!idle, 'a worker is idle while work waits')
       assert.ok(this.workers.some(worker => !worker.isEnded))
@@ -266,7 +323,7 @@ const command = (name: string, act: (world: World) => void): Command => ({
 })
 const onThread = (name: string, at: number, act: (worker: ModelWorker, world: World) => unknown): Command =>
   command(`${name} ${at}`, world => {
-    const busy = world.workers.filter(worker => worker.isLive && worker.isBusy)
+    const busy = world.workers.filter(worker => worker.isLive && worker.isBusy && (name === 'die' || !worker.isPaused))
     const worker = busy[at % Math.max(1, busy.length)]
     if (worker) act(worker, world)
   })
@@ -275,7 +332,7 @@ const begin = (worker: ModelWorker, count: number) => {
   worker.begin(...worker.unfinished.filter(index => !worker.isRunning(index)).slice(0, count))
 }
 const die = (worker: ModelWorker, world: World) => {
-  const running = worker.unfinished.filter(index => worker.isRunning(index))
+  const running = worker.unfinished.filter(index => worker.isPaused || worker.isRunning(index))
   for (const index of running.length > 0 ? running : worker.unfinished) {
     const caller = world.callers[Number(worker.current[index])] as Caller
     caller.ends++
@@ -290,7 +347,7 @@ const keepBusy: Command = {
     for (let round = 0; round < 14; round++) {
       world.submit(1, undefined)
       vi.advanceTimersByTime(100)
-      for (const worker of world.workers) if (worker.isLive && worker.isBusy) world.finish(worker)
+      for (const worker of world.workers) if (worker.isLive && worker.isBusy && !worker.isPaused) world.finish(worker)
       await world.check()
     }
   },
@@ -317,6 +374,8 @@ const commands = [
   ),
   fc.constantFrom(1, 20, 100, 400, 1500).map(ms => command(`tick ${ms}`, () => vi.advanceTimersByTime(ms))),
   fc.constant(command('load', world => world.load())),
+  fc.constant(command('hold the processor', world => world.hold())),
+  fc.constant(command('release the processor', world => world.release())),
   fc
     .tuple(which, fc.integer({ min: 1, max: 3 }))
     .map(([at, count]) => onThread(`begin ${count} on`, at, worker => begin(worker, count))),
@@ -341,18 +400,27 @@ describe('ServiceScheduler, whatever its callers and workers do', () => {
 
   it('leaves no worker idle while requests are queued, respects order and limits, begins nothing uselessly, and answers each with its own', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.boolean(), fc.commands(commands, { maxCommands: 60 }), async (isBatchable, steps) => {
-        const world = new World(isBatchable)
-        world.load()
-        await fc.asyncModelRun(() => ({ model: {}, real: world }), steps)
-        for (let round = 0; round < 100 && world.callers.some(({ answers }) => answers.length === 0); round++) {
+      fc.asyncProperty(
+        fc.boolean(),
+        fc.boolean(),
+        fc.commands(commands, { maxCommands: 60, size: 'max' }),
+        async (isBatchable, isContested, steps) => {
+          const world = new World(isBatchable, isContested)
           world.load()
-          for (const worker of world.workers) if (worker.isLive && worker.isBusy) world.finish(worker)
-          await world.check()
-        }
-        for (const { id, answers } of world.callers) assert.equal(answers.length, 1, `${id} is not answered`)
-        await world.scheduler.stop()
-      }),
+          await fc.asyncModelRun(() => ({ model: {}, real: world }), steps)
+          world.release()
+          for (let round = 0; round < 100 && world.isAtWork; round++) {
+            world.load()
+            for (const worker of world.workers)
+              if (worker.isLive && worker.isBusy && !worker.isPaused) world.finish(worker)
+            vi.advanceTimersByTime(isContested ? 10 : 0)
+            await world.check()
+          }
+          for (const { id, answers } of world.callers) assert.equal(answers.length, 1, `${id} is not answered`)
+          assert.ok(world.isReleased, 'a dispatch that is over holds a processor')
+          await world.scheduler.stop()
+        },
+      ),
       { numRuns: 300 },
     )
   })

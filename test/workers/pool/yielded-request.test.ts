@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, vi } from 'vitest'
 import { CpuShares } from '../../../src/scheduling/cpu-shares.ts'
+import { maxDispatchSize } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
-import { requestOf } from './fake-worker.ts'
+import { type FakeWorker, requestOf } from './fake-worker.ts'
 import { readyScheduler } from './scheduler-fixture.ts'
 
 const textOf = (result: InferenceResult) =>
@@ -33,6 +34,23 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
     await scheduler.stop()
   })
 
+  it('dispatches no more beside what it holds than a dispatch may have, not even an overdue job', async () => {
+    const { scheduler, worker } = readyScheduler({ hasEntryScript: false })
+    const many = Array.from({ length: maxDispatchSize }, (_, index) => scheduler.submit(requestOf(String(index))))
+    vi.advanceTimersByTime(0)
+    const job = scheduler.submitInBackground(requestOf('job'), () => false)
+    vi.advanceTimersByTime(1000)
+    worker(0).yield()
+    assert.deepEqual(
+      worker(0).dispatches.map(({ length }) => length),
+      [maxDispatchSize, maxDispatchSize],
+    )
+    worker(0).finish()
+    worker(0).finish()
+    assert.deepEqual((await Promise.all([...many, job])).map(textOf).at(-1), 'job')
+    await scheduler.stop()
+  })
+
   it('runs it again on another worker when its own ends', async () => {
     const { scheduler, worker } = readyScheduler()
     const long = scheduler.submit(requestOf('long'))
@@ -47,9 +65,9 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
   })
 
   /** One processor, which another service takes as soon as a dispatch ends. */
-  function contested(timeoutMs: number) {
+  function contested(timeoutMs: number, hasEntryScript = false) {
     const cpuShares = new CpuShares(1, () => Date.now())
-    const options = { cpuShares, timeoutMs, hasEntryScript: false }
+    const options = { cpuShares, timeoutMs, hasEntryScript }
     const [sliced, other] = [readyScheduler(options), readyScheduler({ cpuShares })]
     return { ...sliced, other }
   }
@@ -69,6 +87,66 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
     assert.deepEqual(worker(0).dispatches, [['long'], ['long']])
     worker(0).finish()
     assert.deepEqual((await Promise.all([long, short])).map(textOf), ['long', 'short'])
+    await Promise.all([scheduler.stop(), other.scheduler.stop()])
+  })
+
+  it.each([
+    ['has crashed', (fake: FakeWorker) => fake.die(), 'ENTRY_SCRIPT_ENDED_THREAD'],
+    [
+      'outgrows its memory',
+      (fake: FakeWorker) => Object.assign(fake, { memoryMb: async () => 1001 }),
+      'ENTRY_SCRIPT_OUT_OF_MEMORY',
+    ],
+  ])('retries what a worker held that %s, and fails it when it does so again', async (_, end, code) => {
+    const { scheduler, worker, workers, other } = contested(60_000, true)
+    const results = ['small', 'long'].map(text => scheduler.submit(requestOf(text)))
+    vi.advanceTimersByTime(0)
+    for (const count of [1, 2]) {
+      vi.advanceTimersByTime(95 - (Date.now() % 100)) // the watchdog looks 5 ms later
+      void other.scheduler.submit(requestOf('short')) // it has the processor for 10 ms
+      vi.advanceTimersByTime(0)
+      const last = worker(count - 1)
+      if (count === 1) last.answer(0)
+      last.yield()
+      end(last)
+      await vi.advanceTimersByTimeAsync(6)
+      assert.equal(workers.length, count + 1)
+      worker(count).load()
+      other.worker(0).finish()
+      vi.advanceTimersByTime(0)
+      assert.deepEqual(worker(count).dispatches, count === 1 ? [['long']] : [])
+    }
+    assert.deepEqual((await Promise.all(results)).map(textOf), ['small', code])
+    await Promise.all([scheduler.stop(), other.scheduler.stop()])
+  })
+
+  it.each([
+    ['is urgent where a caller waits for one of two, and the other is of a job', ['job', 'caller'], undefined, true],
+    ['is not urgent where only that of a job is left', ['caller', 'job'], 0, false],
+  ])('%s', async (_, [first, second], answered, isUrgent) => {
+    const cpuShares = new CpuShares(1, () => Date.now())
+    const joined = vi.spyOn(cpuShares, 'join')
+    const [{ scheduler, worker }, other] = [
+      readyScheduler({ cpuShares, hasEntryScript: false }),
+      readyScheduler({ cpuShares }),
+    ]
+    const submit = (text: string) =>
+      text === 'job' ? scheduler.submitInBackground(requestOf(text), () => false) : scheduler.submit(requestOf(text))
+    const results = [submit(first as string)]
+    vi.advanceTimersByTime(0)
+    results.push(submit(second as string))
+    vi.advanceTimersByTime(1000) // by then a job is overdue
+    worker(0).yield()
+    assert.deepEqual(worker(0).dispatches, [[first], [first, second]])
+    if (answered !== undefined) worker(0).answer(answered)
+    void other.scheduler.submit(requestOf('short'))
+    vi.advanceTimersByTime(10)
+    worker(0).yield()
+    assert.equal(joined.mock.calls[0]?.[0].isUrgent(), isUrgent)
+    other.worker(0).finish()
+    vi.advanceTimersByTime(10)
+    worker(0).finish()
+    assert.deepEqual((await Promise.all(results)).map(textOf), [first, second])
     await Promise.all([scheduler.stop(), other.scheduler.stop()])
   })
 

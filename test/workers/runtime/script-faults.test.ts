@@ -99,7 +99,9 @@ describe('a script that has answered', () => {
 })
 
 describe('a script that speaks as its thread', () => {
-  const messages = ['null', "{ type: 'answers' }", "{ type: 'loaded' }", 'undefined']
+  const end =
+    "{ type: 'results', indexes: [], results: { texts: [], others: [] }, isLast: true, runs: [], bisected: 0 }"
+  const messages = ['null', "{ type: 'answers' }", "{ type: 'loaded' }", 'undefined', end]
   for (const message of messages) {
     it(`with ${message} is heard by nobody`, async test => {
       const { scheduler, send } = await serve(

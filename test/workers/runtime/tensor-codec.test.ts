@@ -128,6 +128,34 @@ describe('tensorCodec', () => {
     const none = await typed.sendTensors({ data: Tensor.from('float32', [[-1, 2]]) })
     assert.equal(codeOf(none), 'OUTPUT_NOT_SERIALISABLE')
   })
+
+  it.for([
+    ['a list of numbers', "new Tensor('float32', [1, 2], [2])"],
+    ['another array than that of its dtype', "new Tensor('float32', new Float64Array(2), [2])"],
+    ['elements that cannot be sent', "new Tensor('string', [() => 1], [1])"],
+    [
+      'a shape that was changed',
+      '(({ dtype, data }) => { const made = new Tensor(dtype, data, [2]); made.shape.push(7); return made })(data)',
+    ],
+    ['negative sizes', "new Tensor('float32', new Float32Array(1), [-1, -1])"],
+    ['an unknown dtype', "new Tensor('float', new Float32Array(1), [1])"],
+  ])('refuses a tensor that a script made of %s, at no cost to others', async ([, made], test) => {
+    const { scheduler, sendTensors } = await serve(test, {
+      'sut/service.json': { entryScript: 'score.js' },
+      'sut/score.js': `import { Tensor, tensor } from 'scoring-functions'
+        export const input = tensor([[1, 2]], 'float32')
+        export const init = () => {}
+        export const run = ({ data }) => (data.data[0] > 0 ? data : ${made})`,
+    })
+    const send = (first: number) => sendTensors({ data: Tensor.from('float32', [[first, 2]]) })
+    const [before, bad, after] = await Promise.all([send(1), send(-1), send(3)])
+    assert.deepEqual(
+      [before, after].map(result => outputsIn(result).output?.toList()),
+      [[[1, 2]], [[3, 2]]],
+    )
+    assert.equal(codeOf(bad), 'OUTPUT_NOT_SERIALISABLE')
+    assert.equal(scheduler.activity.restarts, 0)
+  })
 })
 
 /** To the rounding of float32. */
