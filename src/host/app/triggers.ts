@@ -22,7 +22,7 @@ export interface ListedFunction {
   readonly name: string
   readonly type: string
   readonly isRunning: boolean
-  /** Why it does not run, where that can be changed. */
+  /** The reason why it does not run, where that can be changed. */
   readonly skipReason?: string | undefined
   readonly methods?: readonly string[]
   /** Path with its parameters, e.g. `/api/items/{id}`. */
@@ -57,7 +57,7 @@ export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   })
 }
 
-/** Which functions without an HTTP trigger run, and why others do not; by name. */
+/** The functions without an HTTP trigger that run, and the reasons why others do not, by name. */
 export interface BackgroundState {
   readonly running: ReadonlySet<string>
   readonly skipReasons: ReadonlyMap<string, string>
