@@ -3,7 +3,7 @@
  * percent escapes except `%2F` (a slash inside a segment, which Kestrel leaves as well).
  *
  * @param url  request target: `/path?query`, or a whole URL as proxies send it
- * @returns undefined when an escape is broken, or means a null character, which Kestrel refuses as well
+ * @returns undefined when an escape is broken
  */
 export function decodePath(url: string): string | undefined {
   let path = url
@@ -16,7 +16,6 @@ export function decodePath(url: string): string | undefined {
     } catch {
       return undefined
     }
-    if (path.includes('\0')) return undefined
   }
   if (path.includes('/.')) path = resolveDots(path)
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path
