@@ -23,7 +23,7 @@ import { takePrewarmedWorker } from './prewarmed-worker.ts'
 interface NodeWorkerOptions {
   readonly maxMemoryMb: number
   readonly onEvent: (event: WorkerEvent) => void
-  /** Where the thread records what it runs; absent: nowhere. */
+  /** Records of what the thread runs; absent: none are kept. */
   readonly records?: RunRecords | undefined
 }
 
