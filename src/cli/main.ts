@@ -18,7 +18,7 @@ ${startHelp}
 async function main([first, ...rest]: string[]): Promise<number> {
   const isCommand = first !== undefined && !first.startsWith('-')
   const args = isCommand ? rest : process.argv.slice(2)
-  if (first === '--version' || first === '-v') {
+  if (args.includes('--version') || args.includes('-v')) {
     console.log(JSON.parse(readFileSync(join(findAppRoot(), 'package.json'), 'utf8')).version)
     return 0
   }

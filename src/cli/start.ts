@@ -14,7 +14,7 @@ import { printFirstRequest } from './first-request.ts'
 export const startHelp = `Options of start:
   -p, --port N     port to listen on; 0 picks a free one (default: Host.LocalHttpPort in local.settings.json, or 7071)
   --address A      address to listen on (default: 127.0.0.1, this machine only)
-  --models DIR     folder with the services (default: models)
+  --models DIR     folder with the services (default: SCORING_MODELS, or models)
   --cert FILE      certificate (PEM) for HTTPS; needs --key
   --key FILE       private key (PEM) of the certificate
   --verbose        log every request`

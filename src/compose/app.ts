@@ -84,11 +84,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     )
   }
   const opened = await Promise.all(names.map(name => openService(store, name, settings)))
-  if (!settings.isDevelopment) tellOpenServices(opened)
+  if (!settings.isDevelopment) logPublicServices(opened)
   const bytes = new ByteBudget(maxHeldBytes(settings, opened))
-  const locked = lockedByKeys(opened, settings)
-  const keys = new ServiceKeys(locked, {
-    store: await openSecretStore(settings, locked),
+  const keyServices = protectedByKeys(opened, settings)
+  const keys = new ServiceKeys(keyServices, {
+    store: await openSecretStore(settings, keyServices),
     clock: systemClock,
     random: Math.random,
     log: line => console.error(line),
@@ -104,7 +104,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     const engine: Engine = spec
       ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, cpuShares, metrics, runRecords) }
       : { kind: 'none', failure: failure ?? 'unknown' }
-    const isKeyless = failure !== undefined && !locked.includes(name)
+    const isKeyless = failure !== undefined && !keyServices.includes(name)
     const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
     return new ScoringService({
       name,
@@ -153,11 +153,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
  * Services that are protected by keys. A service that could not be opened has keys too, so that its owner is told the
  * reason; but it does not make a vault necessary, and a vault is not asked for something that is no service name.
  */
-function lockedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelopment }: Settings): string[] {
+function protectedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelopment }: Settings): string[] {
   const canAsk = keyVaultUrl !== undefined || isDevelopment
-  const isLocked = ({ name, definition, failure }: OpenedService) =>
+  const hasKeys = ({ name, definition, failure }: OpenedService) =>
     definition.auth.mode === 'key' && (failure === undefined || (canAsk && serviceNamePattern.test(name)))
-  return opened.filter(isLocked).map(({ name }) => name)
+  return opened.filter(hasKeys).map(({ name }) => name)
 }
 
 /** Refuses every caller: the file that would say who may call cannot be read. */
@@ -189,7 +189,7 @@ async function openSecretStore(settings: Settings, services: readonly string[]):
   return file
 }
 
-function tellOpenServices(opened: readonly OpenedService[]): void {
+function logPublicServices(opened: readonly OpenedService[]): void {
   for (const { name, definition } of opened) {
     if (definition.auth.mode === 'none') {
       console.error(`[${name}] public: service.json says "auth": {"mode": "none"}`)

@@ -14,6 +14,7 @@ export interface HostJson {
 }
 
 interface File {
+  readonly version?: unknown
   readonly functionTimeout?: unknown
   readonly extensions?: { readonly http?: { readonly routePrefix?: unknown }; readonly queues?: unknown }
 }
@@ -22,7 +23,11 @@ const defaultTimeoutMs = 30 * 60_000
 
 /** @throws StartupError when there is no host.json, or one of its values is invalid */
 export function readHostJson(appRoot: string, defaults: QueueDefaults): HostJson {
-  const { functionTimeout, extensions } = readJsonFile<File>(join(appRoot, 'host.json'))
+  const file = readJsonFile<File>(join(appRoot, 'host.json'))
+  const { version, functionTimeout, extensions } = file
+  // Azure's host starts with no other version, but with an empty object.
+  if (version !== '2.0' && Object.keys(file).length > 0)
+    throw new StartupError(`host.json: version is ${JSON.stringify(version)}, and must be "2.0"`)
   return {
     routePrefix: readRoutePrefix(extensions?.http?.routePrefix ?? 'api'),
     functionTimeoutMs: readFunctionTimeout(functionTimeout),

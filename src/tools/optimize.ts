@@ -16,7 +16,7 @@ Optimizes the models of the named services, or of all, for processors like this 
 and writes the result beside each model: *.optimized.onnx, .weights and .json.
 
 Options:
-  --models DIR     folder of services (default: SCORING_MODELS, or models)
+  --models DIR     folder of services (default: the environment variable SCORING_MODELS, or models)
   -h, --help       show this text`
 
 async function main(): Promise<void> {

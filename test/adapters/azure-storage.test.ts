@@ -40,22 +40,22 @@ async function accountOf(test: TestContext, answer: RequestListener, deadlineMs 
   const url = `http://127.0.0.1:${await listen(test, createHttpServer(answer))}/account`
   const key = Buffer.from('key-for-tests-only').toString('base64')
   const connectionString = `DefaultEndpointsProtocol=http;AccountName=account;AccountKey=${key};BlobEndpoint=${url};QueueEndpoint=${url}`
-  return connect({ connectionString }, () => undefined, { deadlineMs, retryDelayMs: 1 })
+  return connect({ connectionString }, { deadlineMs, retryDelayMs: 1 })
 }
 
 /** A host elsewhere, and a store that trusts its certificate. */
-async function elsewhere(test: TestContext, answer: RequestListener, given: string | undefined = signature) {
+async function elsewhere(test: TestContext, answer: RequestListener) {
   const { cert, key } = makeCertificates(test)
   const ca = await readFile(cert)
   const port = await listen(test, createServer({ cert: ca, key: await readFile(key) }, answer))
   const service = new BlobServiceClient('https://nowhere.invalid')
   const blobs = new AzureBlobStore({
     service,
-    findSignature: () => given,
     calls: callOptions,
     remoteOptions: { tlsOptions: { ca: ca.toString() } },
   })
-  return { blobs, url: `https://localhost:${port}/data/rows.csv`, cert }
+  const bareUrl = `https://localhost:${port}/data/rows.csv`
+  return { blobs, bareUrl, url: `${bareUrl}?${signature}`, cert }
 }
 
 const told = { etag: '"1"', 'last-modified': 'Sat, 21 Nov 2026 10:00:00 GMT' }
@@ -109,14 +109,13 @@ describe('AzureBlobStore', () => {
 })
 
 describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () => {
-  it('reads with the signature that came with the job, or with the one in the URL', async test => {
-    const { blobs, url } = await elsewhere(test, digits)
+  it('reads with the signature in the URL', async test => {
+    const { blobs, bareUrl, url } = await elsewhere(test, digits)
     assert.equal((await blobs.head({ url }))?.bytes, 10)
     assert.equal(await readAll(blobs.read({ url }, '"1"')), '0123456789')
     assert.equal(await readAll(blobs.read({ url }, '"1"', { start: 2, end: 5 })), '234')
-    const bare = await elsewhere(test, digits, 'sig=another')
-    assert.equal((await bare.blobs.head({ url: `${bare.url}?${signature}` }))?.bytes, 10)
-    await assert.rejects(bare.blobs.head({ url: bare.url }), /AuthenticationFailed/)
+    await assert.rejects(blobs.head({ url: bareUrl }), /AuthenticationFailed/)
+    await assert.rejects(blobs.head({ url: `${bareUrl}?sig=another` }), /AuthenticationFailed/)
   })
 
   it('requests no other host or path than the URL names', async test => {
@@ -165,9 +164,9 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
     for (const [index, answer] of failures.entries()) {
       const { blobs, url } = await elsewhere(test, answer)
       const errors: StorageError[] = []
+      await blobs.head({ url }).catch(error => errors.push(error))
       await readAll(blobs.read({ url }, '"1"')).catch(error => errors.push(error))
-      await readAll(blobs.read({ url: `${url}?${signature}` }, '"1"')).catch(error => errors.push(error))
-      assert.equal(errors.length, 2, `failure ${index}`)
+      assert.ok(errors.length > 0, `failure ${index}`)
       for (const error of errors) {
         const shown = inspect(error, { depth: 9, showHidden: true }) + error.stack
         assert.ok(!shown.includes(secrets[0]!), shown)
@@ -179,7 +178,7 @@ describe('AzureBlobStore, for blobs of other accounts', skipFor(noOpenssl), () =
 /** For what is refused before anything is asked. */
 function redirectFree(): AzureBlobStore {
   const service = new BlobServiceClient('https://nowhere.invalid')
-  return new AzureBlobStore({ service, findSignature: () => signature, calls: callOptions })
+  return new AzureBlobStore({ service, calls: callOptions })
 }
 
 describe('dist/storage.cjs', skipFor(noOpenssl), () => {
@@ -195,7 +194,7 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     })
     const identityPort = await listen(test, identity)
     const seen: unknown[] = []
-    const { url, cert } = await elsewhere(test, (request, answer) => {
+    const { bareUrl, cert } = await elsewhere(test, (request, answer) => {
       const { method, headers } = request
       if (method === 'GET' || method === 'HEAD') return digits(request, answer)
       seen.push([method, headers.authorization])
@@ -205,8 +204,8 @@ describe('dist/storage.cjs', skipFor(noOpenssl), () => {
     })
     const clientId = '00000000-0000-0000-0000-000000000003'
     const args = [
-      ...['test/fixtures/read-blob.cjs', resolve('dist/storage.cjs'), url],
-      `${new URL(url).origin}/account`,
+      ...['test/fixtures/read-blob.cjs', resolve('dist/storage.cjs'), bareUrl],
+      `${new URL(bareUrl).origin}/account`,
       clientId,
     ]
     const env = {

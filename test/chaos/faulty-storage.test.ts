@@ -10,7 +10,6 @@ import { startStorage } from '../support/azurite-storage.ts'
 import { type FaultyStorage, faultKinds, startFaultyStorage } from './faulty-storage.ts'
 
 const blockId = (name: string) => Buffer.from(name.padEnd(8, '_')).toString('base64')
-const noSignature = () => undefined
 
 describe('storageCall, with a faulty storage', () => {
   const cleanUps: (() => unknown)[] = []
@@ -36,8 +35,8 @@ describe('storageCall, with a faulty storage', () => {
     faulty = await startFaultyStorage(connectionString, 1)
     cleanUps.push(() => faulty.stop())
     const callOptions = { deadlineMs: 20_000, retryDelayMs: 1 }
-    app = await connectStorage({ connectionString: faulty.connectionString }, noSignature, callOptions)
-    truth = (await connectStorage({ connectionString }, noSignature)).blobs
+    app = await connectStorage({ connectionString: faulty.connectionString }, callOptions)
+    truth = (await connectStorage({ connectionString })).blobs
     owner = QueueServiceClient.fromConnectionString(connectionString)
     await truth.create({ container: 'faults', path: 'first' }, '')
   })

@@ -204,9 +204,16 @@ describe('start', () => {
     const help = run(test, ['--help'])
     assert.equal(await help.ended(), 0)
     assert.match(help.output, /^Usage: npm start -- \[command] \[options]\n[\s\S]*--models DIR/)
-    const version = run(test, ['--version'])
-    assert.equal(await version.ended(), 0)
-    assert.match(version.output, /^\d+\.\d+\.\d+\n$/)
+    for (const args of [['--version'], ['start', '--version'], ['--port', '0', '-v']]) {
+      const version = run(test, args)
+      assert.equal(await version.ended(), 0)
+      assert.match(version.output, /^\d+\.\d+\.\d+\n$/)
+    }
+  })
+
+  it('is what npm start runs without a command, so that one may follow', async () => {
+    const { scripts } = JSON.parse(await readFile('package.json', 'utf8'))
+    assert.equal(scripts.start, 'node dist/cli.cjs')
   })
 })
 

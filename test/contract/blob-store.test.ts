@@ -16,7 +16,7 @@ let connectionString: Promise<string> | undefined
 /** One for all. */
 const azurite = async (): Promise<BlobStore> => {
   connectionString ??= startStorage({ onTestFinished: cleanUp => void cleanUps.push(cleanUp) })
-  return (await connectStorage({ connectionString: await connectionString }, () => undefined)).blobs
+  return (await connectStorage({ connectionString: await connectionString })).blobs
 }
 
 const stores: { name: string; open(): Promise<BlobStore> }[] = [

@@ -39,7 +39,7 @@ const storages: { name: string; open(cleaner: Cleaner): Promise<Opened> }[] = [
     name: 'Azurite',
     async open(cleaner) {
       const connectionString = await startStorage(cleaner)
-      const { queues } = await connectStorage({ connectionString }, () => undefined)
+      const { queues } = await connectStorage({ connectionString })
       const owner = QueueServiceClient.fromConnectionString(connectionString)
       const receive = async (queueName: string) => {
         const options = { numberOfMessages: 32, visibilityTimeout: 60 }

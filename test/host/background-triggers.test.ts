@@ -23,6 +23,24 @@ const plan = (binding: object, settings: NodeJS.ProcessEnv = environment) =>
 const planQueue = (binding: object, settings?: NodeJS.ProcessEnv) =>
   plan({ type: 'queueTrigger', queueName: 'work', ...binding }, settings)
 
+describe('listTriggers', () => {
+  const withName = (name: string) => () =>
+    listTriggers([
+      { name, metadata: { name, bindings: { t: { type: 'timerTrigger', direction: 'in' } } }, handler: () => {} },
+    ])
+
+  it.each(['', 'a b', '1a', '-a', 'ä', 'Host', 'a'.repeat(129)])('refuses the name "%s", as Azure does', name => {
+    assert.throws(withName(name), {
+      name: 'StartupError',
+      message: new RegExp(`^function name "${name}" is not valid: `),
+    })
+  })
+
+  it.each(['a', 'Z9', 'a_b-c', 'hosts', 'a'.repeat(128)])('takes the name "%s"', name => {
+    assert.doesNotThrow(withName(name))
+  })
+})
+
 describe('planBackgroundTriggers', () => {
   it('finds the queue and its account', () => {
     for (const [binding, queueName, connectionString] of [

@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'host-json-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function read(file: object, isDevelopment = false): HostJson {
-  writeFileSync(join(folder, 'host.json'), JSON.stringify(file))
+  writeFileSync(join(folder, 'host.json'), JSON.stringify({ version: '2.0', ...file }))
   return readHostJson(folder, { isDevelopment, processorCount: 2 })
 }
 
@@ -30,6 +30,20 @@ describe('readHostJson', () => {
       messageEncoding: 'base64',
     })
     assert.equal(read({}, true).queues.maxPollingIntervalMs, 2000)
+  })
+
+  it('refuses another version than 2.0, but no empty object, as Azure does', () => {
+    for (const [version, shown] of [
+      ['1.0', '"1.0"'],
+      [2, '2'],
+      [undefined, 'undefined'],
+    ] as const)
+      assert.throws(() => read({ version, logging: {} }), {
+        name: 'StartupError',
+        message: `host.json: version is ${shown}, and must be "2.0"`,
+      })
+    writeFileSync(join(folder, 'host.json'), '{}')
+    assert.equal(readHostJson(folder, { isDevelopment: false, processorCount: 2 }).routePrefix, 'api')
   })
 
   it('returns the values of the file', () => {

@@ -17,8 +17,7 @@ import {
   type ReadableReference,
   StorageError,
 } from '../../jobs/blob-store.ts'
-import { headBlob, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
-import { type FindSignature, remoteUrl } from './remote-url.ts'
+import { headBlob, isAbsent, lowerCased, type ReadableBlob, readBlob, readWholeBlob } from './read-blob.ts'
 import { silence } from './silence.ts'
 import { clientOptions, type NamedCall, type StorageCallOptions, storageCall, usualCalls } from './storage-calls.ts'
 import { errorCode, httpStatus } from './storage-failure.ts'
@@ -27,13 +26,9 @@ silence(logger)
 
 const createOnly = { ifNoneMatch: '*' }
 const blobExists = (failure: unknown) => (errorCode(failure) === 'BlobAlreadyExists' ? { is: false } : undefined)
-/** Answers undefined when the blob or its container does not exist. */
-const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
 
 interface AzureBlobStoreOptions {
   readonly service: BlobServiceClient
-  /** Signatures for blobs of other accounts, see `remote-url.ts`. */
-  readonly findSignature: FindSignature
   readonly calls?: StorageCallOptions
   /** Options of connections to other accounts; tests add certificates. */
   readonly remoteOptions?: object
@@ -42,23 +37,21 @@ interface AzureBlobStoreOptions {
 /** Block blobs in Azure Storage. TLS and the length protect writes, so there are no checksums on top. */
 export class AzureBlobStore implements BlobStore {
   readonly #service: BlobServiceClient
-  readonly #findSignature: FindSignature
   readonly #calls: StorageCallOptions
   readonly #remoteOptions: object
 
-  constructor({ service, findSignature, calls = usualCalls, remoteOptions = {} }: AzureBlobStoreOptions) {
+  constructor({ service, calls = usualCalls, remoteOptions = {} }: AzureBlobStoreOptions) {
     this.#service = service
-    this.#findSignature = findSignature
     this.#calls = calls
     this.#remoteOptions = { ...clientOptions(calls), ...remoteOptions }
   }
 
   async head(reference: ReadableReference): Promise<BlobHead | undefined> {
-    return headBlob(await this.#readable(reference))
+    return headBlob(this.#readable(reference))
   }
 
   async *read(reference: ReadableReference, etag: string, range: ByteRange = { start: 0 }): AsyncIterable<Uint8Array> {
-    yield* readBlob(await this.#readable(reference), etag, range)
+    yield* readBlob(this.#readable(reference), etag, range)
   }
 
   async readWhole(reference: BlobReference): Promise<(BlobHead & { readonly content: Uint8Array }) | undefined> {
@@ -169,14 +162,27 @@ export class AzureBlobStore implements BlobStore {
     throw otherBlob()
   }
 
-  async #readable(reference: ReadableReference): Promise<ReadableBlob> {
+  #readable(reference: ReadableReference): ReadableBlob {
     if (!('url' in reference)) return { client: this.#blob(reference), name: blobName(reference), calls: this.#calls }
-    const { url, name } = await remoteUrl(reference.url, this.#findSignature)
+    const { url, name } = remoteUrl(reference.url)
     const client = new BlobClient(url, new AnonymousCredential(), this.#remoteOptions)
     if (!isAt(client.url, name))
       throw new StorageError(`the URL of the blob ${name} refers to another blob`, 'other-blob')
     return { client, name, calls: this.#calls }
   }
+}
+
+/**
+ * Checks the URL of a blob of another account, whose host was allowed when the job was submitted: the request must go to that
+ * host, over TLS.
+ *
+ * @returns `name` is the URL without its query, a signature, for messages
+ */
+function remoteUrl(given: string): { url: string; name: string } {
+  const { protocol, username, password, origin, pathname, search } = URL.parse(given) ?? {}
+  const name = `${origin}${pathname}`
+  if (protocol === 'https:' && username === '' && password === '') return { url: `${name}${search}`, name }
+  throw new StorageError('the URL of a blob must be https, without a user name', 'no-https')
 }
 
 /** The SDK writes names into URLs, where `..` changes the path. A blob must have the name that was asked for. */

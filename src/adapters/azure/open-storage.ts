@@ -1,6 +1,5 @@
 import type { BlobStore } from '../../jobs/blob-store.ts'
 import type { MessageQueues } from '../../jobs/message-queues.ts'
-import type { FindSignature } from './remote-url.ts'
 import { readStorageAddress, type StorageSettings } from './storage-address.ts'
 
 /** The storage account of the app. */
@@ -15,20 +14,16 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './storage.ts' : './stor
 /**
  * Checks the settings at once. Azure's SDKs are loaded on first use.
  *
- * @param findSignature  see `remote-url.ts`
  * @returns undefined when no storage is set
  * @throws StartupError when a setting is wrong
  */
-export function openStorage(
-  settings: StorageSettings,
-  findSignature: FindSignature = () => undefined,
-): (() => Promise<Storage>) | undefined {
+export function openStorage(settings: StorageSettings): (() => Promise<Storage>) | undefined {
   const address = readStorageAddress(settings)
   if (!address) return undefined
   let opened: Promise<Storage> | undefined
   const open = async () => {
     const { connectStorage } = (await import(entry.href)) as typeof import('./storage.ts')
-    return connectStorage(address, findSignature)
+    return connectStorage(address)
   }
   return () => {
     opened ??= open()

@@ -14,7 +14,8 @@ export interface ReadableBlob {
   readonly calls: StorageCallOptions
 }
 
-const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
+/** Answers undefined when the blob or its container does not exist. */
+export const isAbsent = (failure: unknown) => (httpStatus(failure) === 404 ? { is: undefined } : undefined)
 
 /**
  * Reads the bytes of one version. A request that breaks off is followed by one for the rest. After several without progress, the read

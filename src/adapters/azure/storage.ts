@@ -5,19 +5,17 @@ import { AzureBlobStore } from './azure-blob-store.ts'
 import { azureCredential } from './azure-credential.ts'
 import { AzureMessageQueues } from './azure-message-queues.ts'
 import type { Storage } from './open-storage.ts'
-import type { FindSignature } from './remote-url.ts'
 import type { StorageAddress } from './storage-address.ts'
 import { clientOptions, type StorageCallOptions, usualCalls } from './storage-calls.ts'
 
 /** Sends no request yet. */
 export async function connectStorage(
   address: StorageAddress,
-  findSignature: FindSignature,
   calls: StorageCallOptions = usualCalls,
 ): Promise<Storage> {
   const [blobs, queues] = await createClients(address, calls)
   return {
-    blobs: new AzureBlobStore({ service: blobs, findSignature, calls }),
+    blobs: new AzureBlobStore({ service: blobs, calls }),
     queues: new AzureMessageQueues(queues, calls),
   }
 }

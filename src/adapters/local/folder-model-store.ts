@@ -120,14 +120,8 @@ async function newestModel(service: string, folder: string): Promise<ModelPath[]
       )
     }
     const [file] = files
-    if (file)
-      return [
-        {
-          name: basename(file) === 'model.onnx' ? service : basename(file, '.onnx'),
-          path: join(folder, version, file),
-          sha256: undefined,
-        },
-      ]
+    const name = file === 'model.onnx' ? service : basename(file ?? '', '.onnx')
+    if (file) return [{ name, path: join(folder, version, file), sha256: undefined }]
   }
   return []
 }

@@ -24,7 +24,7 @@ import { takePrewarmedWorker } from './prewarmed-worker.ts'
 interface NodeWorkerOptions {
   readonly maxMemoryMb: number
   readonly onEvent: (event: WorkerEvent) => void
-  /** Where the thread records what it runs; absent: nowhere. */
+  /** Records of what the thread runs; absent: none are kept. */
   readonly records?: RunRecords | undefined
   /** How its output is written; absent: as text, all of it. */
   readonly format?: LogFormat | undefined

@@ -29,7 +29,7 @@ interface OpenOptions {
   readonly accelerator: ServiceDefinition['accelerator']
   /** The graph of the file as `npm run optimize` left it; undefined: the file itself is opened. */
   readonly optimizedPath?: string
-  /** Where the runtime writes the graph as it optimized it. */
+  /** The files to which the runtime writes the graph as it optimized it. */
   readonly saveTo?: SaveTo
 }
 

@@ -14,12 +14,8 @@ let sharp: Promise<SharpFactory> | undefined
 async function loadSharp(): Promise<SharpFactory> {
   const { default: factory } = await import('sharp').catch(cause => {
     const [why] = String((cause as Error)?.message ?? cause).split('\n')
-    throw new Error(
-      `decodeImage needs the package "sharp", which cannot be loaded: ${why}; run npm ci on this system`,
-      {
-        cause,
-      },
-    )
+    const message = `decodeImage needs the package "sharp", which cannot be loaded: ${why}; run npm ci on this system`
+    throw new Error(message, { cause })
   })
   // Pictures come one by one and never twice, and SCORING_MAX_THREADS plans the machine's threads.
   factory.concurrency(1)

@@ -12,7 +12,7 @@ export interface HostContext extends AppHooks {
 }
 
 export interface Invocation {
-  /** Why the function runs, as the log says it. */
+  /** The reason for the run, as the log says it. */
   readonly reason: string
   readonly input: unknown
   readonly triggerMetadata?: TriggerMetadata

@@ -22,16 +22,23 @@ export interface ListedFunction {
   readonly name: string
   readonly type: string
   readonly isRunning: boolean
-  /** Why it does not run, where that can be changed. */
+  /** The reason why it does not run, where that can be changed. */
   readonly skipReason?: string | undefined
   readonly methods?: readonly string[]
   /** Path with its parameters, e.g. `/api/items/{id}`. */
   readonly path?: string
 }
 
-/** @throws StartupError when a function has no trigger */
+/** Azure's host starts no function of another name, nor one that is called "host". (sdk FunctionNameAttribute) */
+const functionName = /^(?!host$)[a-z][\w-]{0,127}$/i
+
+/** @throws StartupError when a function has no trigger, or a name that Azure does not accept */
 export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[] {
   return [...functions].map(fn => {
+    if (!functionName.test(fn.name)) {
+      const rule = '1 to 128 letters of a-z, digits, "-" and "_", a letter first, and not "host"'
+      throw new StartupError(`function name "${fn.name}" is not valid: it must be ${rule}`)
+    }
     const binding = Object.values(fn.metadata.bindings).find(isTrigger)
     if (!binding) throw new StartupError(`function "${fn.name}" has no trigger`)
     return { fn, type: binding.type, binding }
@@ -50,7 +57,7 @@ export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   })
 }
 
-/** Which functions without an HTTP trigger run, and why others do not; by name. */
+/** The functions without an HTTP trigger that run, and the reasons why others do not, by name. */
 export interface BackgroundState {
   readonly running: ReadonlySet<string>
   readonly skipReasons: ReadonlyMap<string, string>

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { StartupError } from '../../errors.ts'
@@ -92,16 +93,12 @@ export class HttpServer {
    * @throws StartupError when the port or the address cannot be used
    */
   async listen(port: number, address: string): Promise<number> {
-    const server = this.#server
-    await new Promise<void>((resolve, reject) => {
-      const fail = (error: NodeJS.ErrnoException) => reject(new StartupError(listenFault(error, port, address)))
-      server.once('error', fail)
-      server.listen({ port, host: address, backlog }, () => {
-        server.off('error', fail)
-        resolve()
-      })
-    })
-    return (server.address() as AddressInfo).port
+    try {
+      await once(this.#server.listen({ port, host: address, backlog }), 'listening')
+    } catch (error) {
+      throw new StartupError(listenFault(error as NodeJS.ErrnoException, port, address))
+    }
+    return (this.#server.address() as AddressInfo).port
   }
 
   /** Calls back once the responses that a detached connection still owes are sent, unless its client has left. */

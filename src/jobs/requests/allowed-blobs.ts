@@ -1,4 +1,4 @@
-/** Which blobs of the app's storage account a job may read and write. */
+/** Decides which blobs of the app's storage account a job may read and write. */
 import { type ErrorCode, ScoringError } from '../../errors.ts'
 import { type JobFolder, jobsContainer } from '../layout.ts'
 import type { OutputFormat } from '../spec.ts'

@@ -48,7 +48,7 @@ const Auth = z.discriminatedUnion(
       { mode: z.literal('key').default('key').describe('callers show one of the two keys of the service') },
       onlyForTokens,
     ),
-    z.strictObject({ mode: z.literal('none').describe('everybody may call the service') }, onlyForTokens),
+    z.strictObject({ mode: z.literal('none').describe('anyone may call the service') }, onlyForTokens),
     TokenAuth,
   ],
   // Zod also asks when "auth" is no object at all, and then knows better.

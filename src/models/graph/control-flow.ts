@@ -16,7 +16,7 @@ import { involvesRows, literal, one, type Size } from './symbolic-size.ts'
 /** Traces an inner graph with these states as its inputs. */
 type TraceGraph = (graph: OnnxGraph, inputs: readonly State[]) => readonly State[]
 
-/** What a rule for an operator with inner graphs gets besides the call. */
+/** The tools with which a rule follows the inner graphs of a call. */
 interface InnerGraphs {
   readonly trace: TraceGraph
   /** Whether the graph reads a value from outside that has rows. */

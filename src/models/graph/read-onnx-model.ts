@@ -27,6 +27,7 @@ export function readOnnxModel(bytes: Uint8Array): OnnxModel {
   return new OnnxReader(bytes).readModel()
 }
 
+/** The group of a number that no field has; it is shared, and never added to. */
 const none: Field[] = []
 
 class OnnxReader {
@@ -251,7 +252,7 @@ class OnnxReader {
     return fields.map(field => textAt(this.#bytes, field))
   }
 
-  /** Of a single value that occurs several times, the last one counts. */
+  /** Reads a single value, of which the last counts where it occurs several times. */
   #text(fields: readonly Field[]): string {
     let text = ''
     for (const field of fields) text = textAt(this.#bytes, field)

@@ -7,7 +7,7 @@ type ScriptKind = 'raw' | 'typed' | 'rawHttp'
 /** The largest tensor in an example, in elements; larger ones would make a document of megabytes. */
 export const maxExampleElements = 4096
 
-/** What a thread found while it loaded a service. */
+/** The findings of a worker that has loaded its service. */
 export interface LoadReport {
   readonly scriptKind: ScriptKind
   /** `run` has a second parameter, for the headers of the request. */
@@ -45,7 +45,7 @@ export interface LoadReport {
    * `isBatchable`.
    */
   readonly rowsMayShareRequest?: boolean
-  /** Why rows are not shared, and what else the owner should know. */
+  /** Notes for the owner: the reason why rows are not shared, and others. */
   readonly notes: readonly string[]
   readonly loadMs: number
   readonly warmUpMs: number

@@ -1,3 +1,4 @@
+import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
@@ -8,7 +9,7 @@ import { corsHeaders } from '../http/cors.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { availableVersions, describeService } from './document.ts'
-import { decodeVersion, type OpenApiVersion, versionUnknown, versionUnsupported } from './version.ts'
+import { decodeVersion, type OpenApiVersion } from './version.ts'
 
 /** Answers `…/swagger.json` in the version that the query asks for. Never throws. */
 export async function answerOpenApi(
@@ -43,7 +44,11 @@ function versionIn(query: WireRequest['query']): string {
 function answerVersion(service: ScoringService, asked: string, headers: Record<string, string>): WireResponse {
   const report = service.requireReady()
   const version = decodeVersion(asked)
-  if (!version) throw versionUnknown(asked, availableVersions(service, report))
+  // Both messages are Azure ML's (guide/contract.md).
+  if (!version) {
+    const supported = `Supported versions: [${availableVersions(service, report).join(', ')}].`
+    throw new ScoringError('OPENAPI_VERSION_UNKNOWN', `Swagger version [${asked}] is not valid. ${supported}`)
+  }
   return {
     status: 200,
     headers: { 'content-type': 'application/json', ...noSniff, ...headers, [runFailed]: 'False' },
@@ -53,6 +58,8 @@ function answerVersion(service: ScoringService, asked: string, headers: Record<s
 
 function generate(service: ScoringService, report: LoadReport, version: OpenApiVersion, asked: string): string {
   const description = describeService(service, report, version)
-  if (!description) throw versionUnsupported(asked, availableVersions(service, report))
-  return encode(description)
+  if (description) return encode(description)
+  const supported = `Supported swagger versions: [${availableVersions(service, report).join(', ')}].`
+  const message = `Swagger version [${asked}] is not supported for the scoring script. ${supported}`
+  throw new ScoringError('OPENAPI_VERSION_UNSUPPORTED', message)
 }

@@ -86,9 +86,14 @@ export function next(state: WorkerState, event: LifeEvent): Transition {
       if (state.kind !== 'busy' || !event.isLast) break
       if (event.yielded.length > 0)
         return { state: { kind: 'paused', since: state.since }, actions: [{ kind: 'release' }] }
+      // The time of a resumed request is no measure of what others wait: they run beside it.
       return {
         state: { kind: 'idle' },
-        actions: [{ kind: 'measure', since: state.since }, { kind: 'trim' }, { kind: 'release' }],
+        actions: [
+          ...(state.isResumed ? [] : [{ kind: 'measure', since: state.since } as const]),
+          { kind: 'trim' },
+          { kind: 'release' },
+        ],
       }
     case 'limit-exceeded':
       if (state.kind !== 'busy' && state.kind !== 'paused') break

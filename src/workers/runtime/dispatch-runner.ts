@@ -37,6 +37,12 @@ interface DecodedRow extends DecodedRequest {
 /** A dispatch ends after this many milliseconds of slices; the next one resumes the rest, beside what was queued meanwhile. */
 const yieldAfterMs = 10
 
+/**
+ * Requests that run their slices in turn; the others wait, in order. If all took turns, none would be done before nearly all
+ * are, and until then a worker that holds as many as it can has no room for small ones.
+ */
+const maxTakingTurns = 4
+
 /** Most bodies that a script decodes at a time: libuv has four threads, and each image takes memory. */
 const maxDecoding = 4
 
@@ -228,12 +234,12 @@ export class DispatchRunner {
     return sharing.kind === 'shared' ? sharing.axes : undefined
   }
 
-  /** Runs a slice of each in turn, and yields where that takes long: small requests do not wait for all slices of a large one. */
+  /** Runs a slice of the first few in turn, and yields where that takes long: small requests do not wait for all slices of a large one. */
   async #runSlices(script: JoiningScript): Promise<void> {
     if (this.#sliced.length > 0) this.#results.flush() // the small requests of the dispatch do not wait for slices
     const startedAt = performance.now()
     for (let next = this.#sliced.shift(); next; next = this.#sliced.shift()) {
-      if (await this.#runSlice(script, next)) this.#sliced.push(next)
+      if (await this.#runSlice(script, next)) this.#sliced.splice(maxTakingTurns - 1, 0, next)
       if (this.#sliced.length > 0 && performance.now() - startedAt >= yieldAfterMs && this.#mayYield(script))
         return this.#results.yield(this.#sliced.map(({ request }) => request.index))
     }

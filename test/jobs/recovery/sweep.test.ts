@@ -51,7 +51,7 @@ describe('sweepJobs', () => {
     await bench.createJob(rows(16))
     await bench.steps.split(job)
     for (const chunk of [0, 1, 2, 3]) {
-      await bench.clock.advance(50_000) // 100 seconds in each of two slots
+      await bench.clock.advance(50_000) // 100 seconds at each of two positions of the window
       await bench.steps.chunk({ ...job, chunk }, 1)
     }
     while (bench.take('chunk'));

@@ -104,7 +104,6 @@ describe('blobNameFault', () => {
 describe('AzureBlobStore, for hostile names', () => {
   const store = new AzureBlobStore({
     service,
-    findSignature: () => undefined,
     calls: { deadlineMs: 1, retryDelayMs: 1 },
   })
   const refusal = { name: 'StorageError', code: 'other-blob' }

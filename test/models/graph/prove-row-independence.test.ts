@@ -168,7 +168,7 @@ const traps: readonly Trap[] = [
     is: /pairs every row/,
   },
 
-  // Places of rows
+  // Positions of rows
   {
     what: 'the last row for all',
     nodes: [node('Gather', 'x i', 'y')],

@@ -94,7 +94,7 @@ describe('decodeJsonBody', () => {
     })
   })
 
-  it('takes exactly the texts that JSON.parse takes, and names a place in all others', () => {
+  it('takes exactly the texts that JSON.parse takes, and names a position in all others', () => {
     fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string({ unit: fc.constantFrom(...'{}[]",:0eE1.-+\\ntu \n') })), text => {
         const trial = `{"data": ${text}}`

@@ -79,7 +79,7 @@ const table: Record<StateName, Row> = {
     'heap exhausted': exhausted,
   },
   busy: running,
-  'busy again': running,
+  'busy again': { ...running, 'last results': ['idle', 'trim', 'release'] },
   paused: { dispatched: ['busy again'], ...overrun, stopped, exited: crashed, 'heap exhausted': exhausted },
   'ending for time': ending('recover timeout after 3', 'replace', 'release'),
   'ending for memory': ending('recover memory after 3', 'replace', 'release'),

@@ -51,6 +51,25 @@ describe('ServiceScheduler, when a worker yields a long request', () => {
     await scheduler.stop()
   })
 
+  it('does not take the time until it is answered for what others will wait', async () => {
+    const { scheduler, worker } = readyScheduler({ timeoutMs: 4000, hasEntryScript: false })
+    const long = scheduler.submit(requestOf('long'))
+    for (let turn = 0; turn < 390; turn++) {
+      vi.advanceTimersByTime(10)
+      worker(0).yield()
+    }
+    worker(0).finish()
+    const others = ['a', 'b', 'c'].map(text => {
+      const result = scheduler.submit(requestOf(text))
+      vi.advanceTimersByTime(0)
+      return result
+    })
+    worker(0).finish()
+    worker(0).finish()
+    assert.deepEqual((await Promise.all([long, ...others])).map(textOf), ['long', 'a', 'b', 'c'])
+    await scheduler.stop()
+  })
+
   it('runs it again on another worker when its own ends', async () => {
     const { scheduler, worker } = readyScheduler()
     const long = scheduler.submit(requestOf('long'))

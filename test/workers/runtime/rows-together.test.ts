@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, it, type TestContext } from 'vitest'
+import { maxDispatchSize } from '../../../src/scheduling/dispatch.ts'
 import type { InferenceResult } from '../../../src/scheduling/inference-result.ts'
 import { writeModel } from '../../support/onnx-writer.ts'
 import { codeOf, jsonOf, serve } from '../../support/scoring-scheduler.ts'
@@ -87,6 +89,30 @@ describe('a request with more rows than a run takes', () => {
       name,
       firsts.map(first => `row ${first}`),
     )
+  })
+
+  it('takes turns with a few others only, so that they are done one by one, and more can come', async test => {
+    const { scheduler, send } = await serve(test, {
+      'sut/service.json': { entryScript: 'score.js', batching: { rowsAreIndependent: true, maxRows: 2 } },
+      'sut/score.js': `import { tensor } from 'scoring-functions'
+        export const input = tensor([[1]], 'float32')
+        export const init = () => {}
+        let slices = 0
+        export const run = ({ data }) => {
+          if (data.data[0] === 7) return [slices]
+          for (const end = performance.now() + 1; performance.now() < end;);
+          slices++
+          return Array.from(data.data)
+        }`,
+    })
+    const slicesEach = 20
+    const long = JSON.stringify({ data: Array.from({ length: 2 * slicesEach }, () => [1]) })
+    const all = Array.from({ length: maxDispatchSize }, () => send(long)) // as many as a worker can hold
+    await delay(50)
+    const [slices] = JSON.parse(jsonOf(await send({ data: [[7]] })))
+    assert.ok(slices < (maxDispatchSize * slicesEach) / 4, `${slices} slices ran before`)
+    await scheduler.stop()
+    await Promise.all(all)
   })
 
   it('lets callers in between its slices when it is of a batch job', async test => {
