@@ -11,12 +11,15 @@
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue triggers
+ * - `api.mjs`          what entry scripts import from 'scoring-functions' where no worker supplies it, such as in a unit test
+ * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
  */
+import { execFileSync } from 'node:child_process'
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -35,8 +38,9 @@ const options: BuildOptions = {
   // `npm run build -- --source-maps`: break points in src/ (.vscode/launch.json).
   sourcemap: process.argv.includes('--source-maps'),
   logLevel: 'warning',
-  // Supplied at run time: functions-core by the host, the others from node_modules (native code, or too big to bundle).
-  external: ['@azure/functions-core', 'onnxruntime-node', 'sharp', 'azurite'],
+  // Supplied at run time: functions-core by the host, the others from node_modules. They are native code, too big to bundle, or,
+  // like @azure/functions, shared with the functions of the project: its settings (HTTP streaming) are those of one copy.
+  external: ['@azure/functions-core', '@azure/functions', 'onnxruntime-node', 'sharp', 'azurite'],
   // A CommonJS bundle has no import.meta; files that look for their neighbours use its url.
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
   define: { 'import.meta.url': 'bundleUrl' },
@@ -84,7 +88,16 @@ await bundle({
     js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);",
   },
 })
+await bundle({
+  format: 'esm',
+  entryPoints: { api: 'src/scripts/api.ts' },
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: {},
+})
+await declareTypes(['src/scripts/api.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
+await copyFile('models/service.schema.json', 'dist/service.schema.json')
 
 const swaggerUi = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
 await mkdir('dist/docs')
@@ -103,6 +116,26 @@ async function bundle(more: BuildOptions): Promise<void> {
     if (bytesInOutput === 0) continue
     const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []
     if (folder !== undefined) bundled.add(folder)
+  }
+}
+
+/** Writes the declarations of entry points, and of the files that they import, to `dist/types/`. */
+async function declareTypes(entryPoints: readonly string[]): Promise<void> {
+  const project = 'dist/tsconfig.types.json'
+  const compilerOptions = {
+    ...{ noEmit: false, declaration: true, emitDeclarationOnly: true },
+    ...{ rootDir: '../src', outDir: 'types' },
+  }
+  const files = entryPoints.map(file => `../${file}`)
+  await writeFile(project, JSON.stringify({ extends: '../tsconfig.json', compilerOptions, files, include: [] }))
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--project', project], { stdio: 'inherit' })
+  await rm(project)
+  const declared = (await readdir('dist/types', { recursive: true })).filter(file => file.endsWith('.d.ts'))
+  for (const file of declared) {
+    const path = join('dist/types', file)
+    // The compiler leaves ".ts" in imports of declarations; ".js" is what every resolver takes for the ".d.ts" beside it.
+    const text = (await readFile(path, 'utf8')).replace(/(from '|import\(["'])(\.[^'"]*)\.ts(["'])/g, '$1$2.js$3')
+    await writeFile(path, text)
   }
 }
 

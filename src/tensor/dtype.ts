@@ -1,3 +1,4 @@
+/// <reference lib="esnext.float16" preserve="true" />
 /**
  * The element types of a tensor, under ONNX Runtime's names, and the JavaScript array that holds each.
  * A `string` tensor holds a plain array; `bool` holds one byte an element, 0 or 1.
