@@ -2,7 +2,9 @@
 import './first-thread.ts'
 
 import { app } from '@azure/functions'
+import { functionsCore } from '../src/adapters/functions-worker/functions-core.ts'
 import { requestLog, startedApp, stopApp } from '../src/compose/app.ts'
+import { locateApp } from '../src/compose/locate-app.ts'
 import './docs.ts'
 import './health.ts'
 import './job-queues.ts'
@@ -15,7 +17,9 @@ import './sweep.ts'
 import './unknown-path.ts'
 
 app.setup({ enableHttpStream: true })
-app.hook.appStart(async () => {
+// The hook of the library hides the folder of the app, so this one is registered without it.
+functionsCore.registerHook('appStart', async ({ functionAppDirectory }) => {
+  locateApp(functionAppDirectory)
   await startedApp()
 })
 app.hook.appTerminate(stopApp)

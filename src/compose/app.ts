@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openKeyVault } from '../adapters/azure/open-key-vault.ts'
 import type { EntraAuthorizers } from '../adapters/entra-id/entra-authorizers.ts'
-import { findAppRoot } from '../adapters/local/app-root.ts'
+import { findPackageRoot } from '../adapters/local/app-root.ts'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { FolderDocsFiles } from '../adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
@@ -37,6 +37,7 @@ import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import type { Jobs } from './jobs-app.ts'
+import { locateApp } from './locate-app.ts'
 import { openJobs } from './open-jobs.ts'
 import {
   readLogSettings,
@@ -141,7 +142,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   return {
     settings,
     catalogue,
-    docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
+    docsFiles: new FolderDocsFiles(join(findPackageRoot(), 'dist', 'docs')),
     metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
     jobs,
     keysChanged: name => keys.keysChanged(name),
@@ -339,7 +340,7 @@ export function startedApp(): Promise<App> {
 
 async function startWithPrewarmedWorker(): Promise<App> {
   try {
-    const app = await startApp(process.env, findAppRoot())
+    const app = await startApp(process.env, locateApp())
     void endPrewarmedWorker() // no service had the limits that it was started with
     return app
   } catch (refusal) {

@@ -79,6 +79,9 @@ async function main(): Promise<void> {
   supplyFunctionsCore(core)
   // Node.js then reads what it compiled at an earlier start. Where it cannot store that, it does without.
   enableCompileCache(join(appRoot, '.local', 'compile-cache'))
+  // As Azure's host does: relative paths of the app's own code and settings begin at its folder.
+  process.env.AzureWebJobsScriptRoot = appRoot
+  process.chdir(appRoot)
   await loadApp(appRoot)
   const appHookData = {}
   const appContext = Object.defineProperties({ functionAppDirectory: appRoot }, readOnly({ hookData: {}, appHookData }))

@@ -39,9 +39,11 @@ export class AzureWorker {
   readonly #hooks = new Map<string, ((context: object) => unknown)[]>()
   #model: ProgrammingModel | undefined
   #httpUri = ''
+  #root = ''
 
   /** @param root folder with `package.json` and what its `main` names */
   async load(root: string): Promise<void> {
+    this.#root = root
     const core = {
       version: '3.14.1',
       hostVersion: '4.1052.200',
@@ -62,13 +64,16 @@ export class AzureWorker {
     const require = createRequire(join(root, 'package.json'))
     require(join(root, require('./package.json').main))
     if (!this.#model) throw new Error('the app did not set a programming model')
-    this.#httpUri = (await this.#model.getCapabilities({})).HttpUri
-    await this.runHooks('appStart')
+    try {
+      await this.runHooks('appStart')
+    } finally {
+      this.#httpUri = (await this.#model.getCapabilities({})).HttpUri
+    }
   }
 
   async runHooks(name: string): Promise<void> {
     for (const hook of this.#hooks.get(name) ?? [])
-      await hook({ hookData: {}, appHookData: {}, functionAppDirectory: '' })
+      await hook({ hookData: {}, appHookData: {}, functionAppDirectory: this.#root })
   }
 
   /** One invocation, its HTTP request streamed as the host does. */
