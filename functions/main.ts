@@ -3,8 +3,10 @@ import './first-thread.ts'
 
 import { app } from '@azure/functions'
 import { functionsCore } from '../src/adapters/functions-worker/functions-core.ts'
+import { importOwnFunctions } from '../src/adapters/functions-worker/own-functions.ts'
 import { requestLog, startedApp, stopApp } from '../src/compose/app.ts'
 import { locateApp } from '../src/compose/locate-app.ts'
+import { registrations } from './registrations.ts'
 import './docs.ts'
 import './health.ts'
 import './job-queues.ts'
@@ -19,8 +21,9 @@ import './unknown-path.ts'
 app.setup({ enableHttpStream: true })
 // The hook of the library hides the folder of the app, so this one is registered without it.
 functionsCore.registerHook('appStart', async ({ functionAppDirectory }) => {
-  locateApp(functionAppDirectory)
-  await startedApp()
+  const appRoot = locateApp(functionAppDirectory)
+  await Promise.all([startedApp(), importOwnFunctions(appRoot, registrations)])
+  app.setup({ enableHttpStream: true }) // whatever a file of the project has set: the app reads bodies as they come
 })
 app.hook.appTerminate(stopApp)
 if (requestLog) {

@@ -28,13 +28,20 @@ export function openRequestLog(settings: LogSettings): RequestLog | undefined {
     },
     end({ inputs, result, error, hookData, invocationContext }) {
       if (invocationContext.options.trigger.type !== 'httpTrigger') return
-      const response = error ? undefined : ((result ?? undefined) as (HttpResponseInit & WireResponse) | undefined)
+      const response = error ? undefined : withStatus(result)
       const { invocationId } = invocationContext
       const ms = performance.now() - (hookData.scoringStartedAt as number)
       if (lines === '') setImmediate(flush) // requests that end together share a write
       lines += format.formatRequest(describeRequest(inputs[0] as HttpRequest, response, { ms, invocationId }))
     },
   }
+}
+
+/** The app's own responses have a status; a function of the project may return one without, or nothing at all. */
+function withStatus(result: unknown): HttpResponseInit & WireResponse {
+  if (result === undefined || result === null) return { status: 204, headers: {} }
+  const response = result as HttpResponseInit & WireResponse
+  return response.status === undefined ? { ...response, status: 200 } : response
 }
 
 /** Makes what the main thread prints JSON as well. */

@@ -35,21 +35,21 @@ export async function runApp(
 ): Promise<RunningApp> {
   const root = await copyOfApp(test)
   const models = services ? await makeServices(services, test) : join(repository, 'models')
-  return runIn(test, root, models, environment)
+  return runProject(test, root, { SCORING_MODELS: models, ...environment })
 }
 
-async function runIn(
+/** The built host with a project and its services, on a free port. */
+export async function runProject(
   test: Cleaner,
   root: string,
-  models: string,
-  environment: Record<string, string>,
+  environment: Record<string, string> = {},
 ): Promise<RunningApp> {
-  const child = spawn(process.execPath, ['dist/host-process.cjs', '--app', root, '--port', '0'], {
+  const host = join(repository, 'dist/host-process.cjs')
+  const child = spawn(process.execPath, [host, '--app', root, '--port', '0'], {
     cwd: root,
     env: {
       PATH: process.env.PATH,
       AZURE_FUNCTIONS_ENVIRONMENT: 'Development',
-      SCORING_MODELS: models,
       AzureWebJobsStorage: '', // not the one that a developer may have running
       ...environment,
     },
@@ -80,7 +80,7 @@ async function runIn(
         body,
         headers: { 'content-type': 'application/json', authorization: `Bearer ${await keyOf(service)}`, ...headers },
       }),
-    restart: () => runIn(test, root, models, environment),
+    restart: () => runProject(test, root, environment),
     settled: async () => {
       for (;;) {
         const { services } = (await (await fetch(`${url}/health/ready`)).json()) as {

@@ -1,0 +1,74 @@
+import { readdirSync, realpathSync } from 'node:fs'
+import { createRequire, registerHooks } from 'node:module'
+import { basename, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { findPackageRoot } from '../local/app-root.ts'
+import type { Registrations } from './registrations.ts'
+
+const libraryName = '@azure/functions'
+
+/**
+ * Imports the files in `functions/` of the project, so that the functions which they register run beside the app's. A file that
+ * cannot be imported is named in the log and left out: on Azure, an app that fails to load has no functions at all, and a mistake in
+ * one file is no reason to stop scoring.
+ */
+export async function importOwnFunctions(appRoot: string, registrations: Registrations): Promise<void> {
+  const files = listFunctionFiles(appRoot)
+  if (files.length > 0) shareLibrary(appRoot)
+  for (const file of files) {
+    registrations.owner = { kind: 'file', file }
+    const url = pathToFileURL(join(appRoot, file)).href
+    try {
+      await import(url)
+    } catch (failure) {
+      console.error(`${file} is not loaded, and the app runs without it: ${describe(failure, file)}`)
+    }
+  }
+}
+
+/** @returns paths such as `functions/hello.ts`, in order; none where the app is this package itself, whose `functions/` is bundled */
+function listFunctionFiles(appRoot: string): string[] {
+  if (realpathSync(appRoot) === realpathSync(findPackageRoot())) return []
+  let names: string[]
+  try {
+    names = readdirSync(join(appRoot, 'functions'))
+  } catch {
+    return [] // no such folder
+  }
+  return names
+    .filter(name => /\.[cm]?[jt]s$/.test(name) && !/\.(d|test|spec)\.[cm]?[jt]s$/.test(name))
+    .sort()
+    .map(name => `functions/${name}`)
+}
+
+/**
+ * Gives the project's files this app's copy of `@azure/functions`, where they would get another one or none. Settings such as HTTP
+ * streaming belong to a copy, and the functions of a second one would not read their bodies.
+ */
+function shareLibrary(appRoot: string): void {
+  const ours = createRequire(import.meta.url).resolve(libraryName)
+  if (resolveFrom(appRoot) === ours) return
+  const url = pathToFileURL(ours).href
+  registerHooks({
+    resolve: (specifier, context, nextResolve) =>
+      specifier === libraryName ? { url, format: 'commonjs', shortCircuit: true } : nextResolve(specifier, context),
+  })
+}
+
+function resolveFrom(appRoot: string): string | undefined {
+  try {
+    return createRequire(join(appRoot, 'package.json')).resolve(libraryName)
+  } catch {
+    return undefined
+  }
+}
+
+/** Node.js knows the line of a syntax error in TypeScript, and none in JavaScript. It may be in a file which this one imports. */
+function describe(failure: unknown, file: string): string {
+  const { message, stack = '' } = failure instanceof Error ? failure : new Error(String(failure))
+  if (!(failure instanceof SyntaxError)) return message
+  const [, found, line] = /^(\S+):(\d+)\n/.exec(stack) ?? []
+  if (found === undefined) return `${message} ("node --check ${file}" shows the line)`
+  const broken = basename(found.startsWith('file:') ? fileURLToPath(found) : found)
+  return `${broken === basename(file) ? '' : `${broken}, `}line ${line}: ${message}`
+}
