@@ -49,3 +49,19 @@ describe('.npmrc', () => {
     assert.deepEqual([stdout.trim(), stderr], ['"scoring-functions"', ''])
   })
 })
+
+describe('require-node.cjs', () => {
+  it('checks for the Node.js that package.json promises', () => {
+    assert.equal(promised, `>=${/\d+\.\d+/.exec(readFileSync('require-node.cjs', 'utf8'))?.[0]}`)
+  })
+
+  it.each(['20.20.2', '22.9.0'])('ends the build and the command line on Node.js %s with one line', async version => {
+    const pretend = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`
+    for (const program of ['require-node.cjs', 'dist/cli.cjs']) {
+      const run = promisify(execFile)(process.execPath, ['--import', pretend, program, '--version'])
+      const { code, stdout, stderr } = await run.catch(error => error)
+      assert.equal(code, 1)
+      assert.equal(stdout + stderr, `error: Node.js 22.19 or later is needed, found ${version} (${process.execPath})\n`)
+    }
+  })
+})
