@@ -48,6 +48,12 @@ const options: BuildOptions = {
   outExtension: { '.js': '.cjs' },
 }
 
+/** Of the bundles that somebody's own Node.js loads first: Node.js 18 can parse them and says which one it takes. */
+const loadedFirst: BuildOptions = {
+  target: 'node18',
+  banner: { js: `${await readFile('require-node.cjs', 'utf8')}${options.banner?.js}` },
+}
+
 await rm('dist', { recursive: true, force: true })
 const bundled = new Set<string>()
 const mitText = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:
@@ -56,8 +62,11 @@ The above copyright notice and this permission notice shall be included in all c
 
 THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
 await bundle({
+  ...loadedFirst,
+  entryPoints: { functions: 'functions/main.ts' },
+})
+await bundle({
   entryPoints: {
-    functions: 'functions/main.ts',
     'scoring-thread': 'src/compose/scoring-thread.ts',
     'host-process': 'src/host/host-process.ts',
   },

@@ -1,7 +1,12 @@
-// Runs on any Node.js, before anything that needs the one that the lock file brings.
-if (Number.parseInt(process.versions.node, 10) < 24) {
-  console.error(
-    `error: this runs on Node.js 24, found ${process.versions.node}: run "npm ci" first, it brings the right one`,
-  )
-  process.exit(1)
+// Runs on any Node.js, before anything that needs the one that package.json promises; functions.cjs and cli.cjs begin with it.
+{
+  const lowest = '22.19'
+  const [major, minor] = lowest.split('.').map(Number)
+  const [foundMajor, foundMinor] = process.versions.node.split('.').map(Number)
+  if (foundMajor < major || (foundMajor === major && foundMinor < minor)) {
+    const message = `Node.js ${lowest} or later is needed, found ${process.versions.node} (${process.execPath})`
+    if (require.main !== module) throw new Error(message) // Azure's worker logs it
+    console.error(`error: ${message}`)
+    process.exit(1)
+  }
 }
