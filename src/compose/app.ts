@@ -83,9 +83,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
-  const specs = new Map(read.flatMap(service => (service.kind === 'readable' ? [[service.name, service.spec]] : [])))
   const stopping = new AbortController()
-  const jobs = openJobs({ settings, catalogue, specs, stopping: stopping.signal })
+  const jobs = openJobs({ settings, catalogue, stopping: stopping.signal })
   const stop = async () => {
     stopping.abort()
     authorizers.stop()

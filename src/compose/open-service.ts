@@ -93,6 +93,7 @@ export function startService(
   return new ScoringService({
     name,
     definition,
+    spec: isReadable ? service.spec : undefined,
     authorizer,
     engine,
     documents: isReadable ? service.documents : undefined,
