@@ -15,6 +15,7 @@
  * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
+ * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -22,7 +23,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { constants, gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
 import { serviceJsonSchema } from './src/models/definition/json-schema.ts'
@@ -53,6 +54,10 @@ const loadedFirst: BuildOptions = {
   target: 'node18',
   banner: { js: `${await readFile('require-node.cjs', 'utf8')}${options.banner?.js}` },
 }
+
+// Packages that are CommonJS ask for Node's own modules in their way.
+const requireInModule =
+  "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
 
 await rm('dist', { recursive: true, force: true })
 const bundled = new Set<string>()
@@ -92,19 +97,16 @@ await bundle({
   entryPoints: { scoring: 'src/cli/scoring.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},
-  // Packages that are CommonJS ask for Node's own modules in their way.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);",
-  },
+  banner: { js: requireInModule },
 })
 await bundle({
   format: 'esm',
-  entryPoints: { api: 'src/scripts/api.ts' },
+  entryPoints: { api: 'src/scripts/api.ts', testing: 'src/testing/load-service.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},
-  banner: {},
+  banner: { js: requireInModule },
 })
-await declareTypes(['src/scripts/api.ts'])
+await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
 
@@ -128,24 +130,32 @@ async function bundle(more: BuildOptions): Promise<void> {
   }
 }
 
-/** Writes the declarations of entry points, and of the files that they import, to `dist/types/`. */
+/** Writes the declarations of entry points, and of the files that those mention, to `dist/types/`. */
 async function declareTypes(entryPoints: readonly string[]): Promise<void> {
   const project = 'dist/tsconfig.types.json'
   const compilerOptions = {
     ...{ noEmit: false, declaration: true, emitDeclarationOnly: true },
-    ...{ rootDir: '../src', outDir: 'types' },
+    ...{ rootDir: '../src', outDir: 'all-types' },
   }
   const files = entryPoints.map(file => `../${file}`)
   await writeFile(project, JSON.stringify({ extends: '../tsconfig.json', compilerOptions, files, include: [] }))
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '--project', project], { stdio: 'inherit' })
-  await rm(project)
-  const declared = (await readdir('dist/types', { recursive: true })).filter(file => file.endsWith('.d.ts'))
-  for (const file of declared) {
-    const path = join('dist/types', file)
+  const mentioned = new Set(entryPoints.map(file => relative('src', file)))
+  for (const file of mentioned) {
+    const declaration = file.replace(/\.ts$/, '.d.ts')
     // The compiler leaves ".ts" in imports of declarations; ".js" is what every resolver takes for the ".d.ts" beside it.
-    const text = (await readFile(path, 'utf8')).replace(/(from '|import\(["'])(\.[^'"]*)\.ts(["'])/g, '$1$2.js$3')
-    await writeFile(path, text)
+    const text = (await readFile(join('dist/all-types', declaration), 'utf8')).replace(
+      /(from |import\()(["'])(\.[^"']*)\.ts\2/g,
+      (_import, keyword: string, quote: string, path: string) => {
+        mentioned.add(join(dirname(file), `${path}.ts`))
+        return `${keyword}${quote}${path}.js${quote}`
+      },
+    )
+    await mkdir(dirname(join('dist/types', declaration)), { recursive: true })
+    await writeFile(join('dist/types', declaration), text)
   }
+  await rm('dist/all-types', { recursive: true })
+  await rm(project)
 }
 
 /** Licences and notices of packages, each once, by name. A few packages name the MIT licence and leave out its text. */
