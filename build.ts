@@ -15,13 +15,14 @@
  * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
+ * - `templates/`       the files of a new project
  * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
- * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
+ * bundles `npm create scoring-functions` into `create/dist/`, and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { constants, gzipSync } from 'node:zlib'
@@ -59,7 +60,7 @@ const loadedFirst: BuildOptions = {
 const requireInModule =
   "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
 
-await rm('dist', { recursive: true, force: true })
+for (const folder of ['dist', 'create/dist']) await rm(folder, { recursive: true, force: true })
 const bundled = new Set<string>()
 const mitText = `Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to the following conditions:
 
@@ -106,6 +107,16 @@ await bundle({
   define: {},
   banner: { js: requireInModule },
 })
+// A package of its own, which holds the code of one command.
+await bundle({
+  format: 'esm',
+  entryPoints: { create: 'create/create.ts' },
+  outdir: 'create/dist',
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: { js: requireInModule },
+})
+for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
 await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
@@ -119,6 +130,7 @@ for (const name of Object.keys(docsFileTypes)) {
 // Apache License 2.0, section 4: whoever gets the files gets these two as well.
 for (const name of ['LICENSE', 'NOTICE']) await copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`)
 await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf([...bundled, swaggerUi]))
+await writeFile('create/dist/THIRD-PARTY-NOTICES.txt', await noticesOf(['node_modules/commander']))
 
 async function bundle(more: BuildOptions): Promise<void> {
   const { metafile } = await build({ ...options, ...more, metafile: true })

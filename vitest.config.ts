@@ -41,7 +41,12 @@ const typecheck = { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig
 
 export default defineConfig({
   // The package by its own name is its sources here, as in tsconfig.json.
-  resolve: { alias: [{ find: /^scoring-functions$/, replacement: join(import.meta.dirname, 'src/scripts/api.ts') }] },
+  resolve: {
+    alias: [
+      { find: /^scoring-functions$/, replacement: join(import.meta.dirname, 'src/scripts/api.ts') },
+      { find: /^scoring-functions\/testing$/, replacement: join(import.meta.dirname, 'src/testing/load-service.ts') },
+    ],
+  },
   test: {
     // Real threads, processes and storage: a file has a process of its own. They wait more than they compute, so that three share
     // the two cores of a small machine.

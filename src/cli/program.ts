@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { initCommand } from './commands/init.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { startCommand } from './commands/start.ts'
 import { helpStyle } from './help-style.ts'
+import { readVersion } from './version.ts'
 
 /** The commands, in the order of `--help`. Each file holds the words of one; what it does is imported when it runs. */
-const commands = [startCommand, optimizeCommand]
+const commands = [initCommand, startCommand, optimizeCommand]
 
 /** The whole command line. A parse that fails throws a CommanderError after it has printed one line. */
 export function createProgram(): Command {
@@ -21,10 +22,4 @@ export function createProgram(): Command {
     .exitOverride()
   for (const create of commands) program.addCommand(create().copyInheritedSettings(program))
   return program
-}
-
-function readVersion(): string {
-  // Beside `dist` and `src` alike.
-  const file = new URL(import.meta.url.endsWith('.ts') ? '../../package.json' : '../package.json', import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')).version
 }

@@ -72,13 +72,17 @@ export class AzuriteProcess {
 }
 
 function azuriteScript(): string | undefined {
-  try {
-    const packageFile = createRequire(import.meta.url).resolve('azurite/package.json')
-    const { bin } = JSON.parse(readFileSync(packageFile, 'utf8'))
-    return join(dirname(packageFile), bin.azurite)
-  } catch {
-    return undefined
+  // Beside this package, or in the project, which differ when the package is linked.
+  for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
+    try {
+      const packageFile = createRequire(from).resolve('azurite/package.json')
+      const { bin } = JSON.parse(readFileSync(packageFile, 'utf8'))
+      return join(dirname(packageFile), bin.azurite)
+    } catch {
+      // It is not there.
+    }
   }
+  return undefined
 }
 
 /** Azurite prints one line per service, e.g. `Azurite Blob service successfully listening at http://127.0.0.1:40123`. */
