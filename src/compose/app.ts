@@ -136,8 +136,8 @@ async function announceLoad(service: ScoringService): Promise<void> {
   try {
     const report = await service.loaded
     const ms = Math.round(performance.now() - startedAt)
-    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report)}`)
-    for (const note of report.notes) console.log(`[${service.name}] ${note}`)
+    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
+    for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
     console.error(`[${service.name}] not available: ${(failure as Error).message}`)
   }

@@ -3,6 +3,7 @@ import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
+import { explainOlderVersion } from '../models/repository/versions.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
@@ -93,6 +94,17 @@ export class ScoringService {
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
     return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.report : undefined
+  }
+
+  /** The numbered folder of its models, e.g. `2`; undefined: it has none. */
+  get version(): string | undefined {
+    return this.spec?.version
+  }
+
+  /** Notes for the owner about what is served, once it has loaded. */
+  get notes(): readonly string[] {
+    const older = this.spec && explainOlderVersion(this.spec)
+    return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
   }
 
   /** What its workers do; undefined where it never had any. */
