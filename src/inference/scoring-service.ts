@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
@@ -42,6 +43,9 @@ export type Engine =
 /** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
 const maxWaitForLoadMs = 25_000
 
+/** How often a service that is drained looks whether it still has requests. */
+const drainPollMs = 20
+
 /** A service as callers meet it: who may call it, whether it can score, and the one path that every score takes. */
 export class ScoringService {
   readonly name: string
@@ -58,6 +62,8 @@ export class ScoringService {
   readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: Engine
   #waitingForLoad = 0
+  /** Calls that came and have no result yet: their bodies may still be read. */
+  #calls = 0
 
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
@@ -125,6 +131,15 @@ export class ScoringService {
    *   SERVICE_UNAVAILABLE, QUEUE_FULL, or what `call.read` throws
    */
   async infer(call: Call): Promise<InferenceResult> {
+    this.#calls++
+    try {
+      return await this.#infer(call)
+    } finally {
+      this.#calls--
+    }
+  }
+
+  async #infer(call: Call): Promise<InferenceResult> {
     const authorizing = this.authorizer?.authorize(call.credential, call.caller)
     if (authorizing) await authorizing
     let deadline = call.readDeadline()
@@ -205,6 +220,24 @@ export class ScoringService {
   /** Opens the account of a request whose body is to be read; it has to be released. */
   openAccount(): { readonly held: HeldBytes; readonly decompression: DecompressionLimits } {
     return { held: this.bytes.open(), decompression: this.#decompressionLimits }
+  }
+
+  /**
+   * Ends its workers as soon as every request that has come is answered; for a service that gets no new ones.
+   *
+   * @param maxMs  after which its workers end all the same, and what is not answered by then gets SERVICE_STOPPING
+   */
+  async drain(maxMs: number): Promise<void> {
+    const endsAt = performance.now() + maxMs
+    // At least once: who has just looked the service up calls it within this turn of the event loop.
+    do await delay(drainPollMs, undefined, { ref: false })
+    while (!this.#isIdle && performance.now() < endsAt)
+    await this.stop()
+  }
+
+  get #isIdle(): boolean {
+    const isIdle = this.#engine.kind === 'none' || this.#engine.scheduler.isIdle
+    return isIdle && this.#calls === 0 && this.#waitingForLoad === 0
   }
 
   async stop(): Promise<void> {
