@@ -15,7 +15,9 @@ import { observeServices } from '../inference/observe-services.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
+import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript } from '../models/repository/service-spec.ts'
+import type { FileVersions } from '../models/repository/store-changes.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import { LogFormat } from '../telemetry/log.ts'
@@ -83,17 +85,21 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
   }
-  const services = await Promise.all(
-    read.map(async service => startService(service, await authorizers.authorizerFor(service), parts)),
-  )
+  const start = async (service: ReadService, versions: FileVersions | undefined) => {
+    const files = versions && new OpenedFiles(versions, () => store.readServiceFiles(service.name))
+    return startService(service, await authorizers.authorizerFor(service), { ...parts, files })
+  }
+  const knownFiles = (await files?.catch(() => undefined))?.services
+  const services = await Promise.all(read.map(service => start(service, knownFiles?.get(service.name))))
   const firstLoads = Promise.all(services.map(announceLoad))
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const swaps = new ServiceSwaps({
     catalogue,
     open: async name => {
+      const versions = await store.readServiceFiles(name)
       const read = await readService(store, name, settings.executionProviders)
       requireRoomForBody(settings.maxHeldBytes, read)
-      return startService(read, await authorizers.authorizerFor(read), parts)
+      return start(read, versions)
     },
     onServed: (name, served) => authorizers.release(name, served),
     log: line => console.log(line),

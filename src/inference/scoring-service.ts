@@ -3,6 +3,7 @@ import type { Authorizer } from '../auth/authorizer.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import { explainOlderVersion } from '../models/repository/versions.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
@@ -23,6 +24,8 @@ export interface ScoringServiceOptions {
   readonly definition: ServiceDefinition
   /** Absent: the files of the service cannot be read, or nothing needs to know them. */
   readonly spec?: ServiceSpec | undefined
+  /** The files that it was opened from; absent: they do not change while the app runs. */
+  readonly files?: OpenedFiles | undefined
   /** undefined: `service.json` says that the service is public. */
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
@@ -52,6 +55,7 @@ export class ScoringService {
   readonly definition: ServiceDefinition
   /** What its workers load. */
   readonly spec: ServiceSpec | undefined
+  readonly files: OpenedFiles | undefined
   readonly authorizer: Authorizer | undefined
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
@@ -69,6 +73,7 @@ export class ScoringService {
     this.name = options.name
     this.definition = options.definition
     this.spec = options.spec
+    this.files = options.files
     this.authorizer = options.authorizer
     this.documents = options.documents ?? {}
     this.metrics = options.metrics

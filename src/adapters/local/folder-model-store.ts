@@ -6,7 +6,7 @@ import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../mod
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
-import type { StoreFiles } from '../../models/repository/store-changes.ts'
+import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
 import { findVersion, sortVersions } from '../../models/repository/versions.ts'
 import { readFileVersions } from './file-versions.ts'
 
@@ -82,6 +82,10 @@ export class FolderModelStore implements ModelStore {
       if (file) documents[version] = checkOwnDocument(`${name}/${file}`, await readText(join(this.#root, name, file)))
     }
     return documents
+  }
+
+  readServiceFiles(name: string): Promise<FileVersions> {
+    return readFileVersions(join(this.#root, name))
   }
 
   /** @throws Error when the folder cannot be read */

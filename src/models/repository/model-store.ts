@@ -1,6 +1,6 @@
 import type { OwnDocuments } from '../definition/own-documents.ts'
 import type { ServiceSpec } from './service-spec.ts'
-import type { StoreFiles } from './store-changes.ts'
+import type { FileVersions, StoreFiles } from './store-changes.ts'
 
 /** Reads services and their models. This is a port: `adapters/local/folder-model-store.ts` implements it. */
 export interface ModelStore {
@@ -22,4 +22,6 @@ export interface ModelStore {
   readDocuments(name: string): Promise<OwnDocuments>
   /** Reads which files there are, and their versions, without their contents. Files of editors and of the system are left out. */
   readFiles(): Promise<StoreFiles>
+  /** The same of one service. @throws Error when it cannot be read */
+  readServiceFiles(name: string): Promise<FileVersions>
 }

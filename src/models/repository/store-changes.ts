@@ -57,7 +57,7 @@ export class StoreChanges {
   }
 }
 
-function isSame(one: FileVersions | undefined, other: FileVersions | undefined): boolean {
+export function isSame(one: FileVersions | undefined, other: FileVersions | undefined): boolean {
   if (one === other) return true
   if (!one || !other || one.size !== other.size) return false
   for (const [path, version] of one) if (other.get(path) !== version) return false
