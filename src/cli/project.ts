@@ -46,7 +46,7 @@ function findProjectRoot(from: string): string {
     if (existsSync(join(folder, 'host.json'))) return folder
     if (dirname(folder) === folder) {
       throw new UsageError(
-        `there is no Functions project here: neither ${from} nor a folder above it has a host.json. Change to your project, name it with --app, or make one with "scoring init my-scoring"`,
+        `there is no Functions project here: neither ${from} nor a folder above it has a host.json. Change to your project, name it with --app, or make one with "npx scoring init my-scoring"`,
       )
     }
   }

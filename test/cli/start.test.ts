@@ -188,11 +188,11 @@ describe('start', () => {
 
   it.for([
     [['--port', '70000'], /^error: --port is "70000", and must be a number from 0 to 65535\n$/],
-    [['--frobnicate'], /^error: unknown option '--frobnicate'\n\(see --help\)\n$/],
-    [['--port'], /^error: option '-p, --port <number>' argument missing\n\(see --help\)\n$/],
+    [['--frobnicate'], /^error: unknown option '--frobnicate'\. See "npx scoring start --help"\n$/],
+    [['--port'], /^error: option '-p, --port <number>' argument missing\. See .*\n$/],
     [['--models', '/nonexistent/folder'], /^error: --models: folder \/nonexistent\/folder does not exist\n$/],
     [['--cert', 'x.pem'], /^error: --cert needs --key\n$/],
-    [['extra'], /^error: too many arguments for 'start'.*\n\(see --help\)\n$/],
+    [['extra'], /^error: too many arguments for 'start'.* See "npx scoring start --help"\n$/],
   ] as const)('answers %j with one line and exit code 2', async ([args, message], test) => {
     const child = run(test, ['start', ...args])
     assert.equal(await child.ended(), 2)

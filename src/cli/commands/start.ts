@@ -6,6 +6,7 @@ import { UsageError } from '../usage-error.ts'
 
 export function startCommand(): Command {
   return addProjectOptions(new Command('start'))
+    .summary('run the services, with local storage and local keys')
     .description('Run the services of the project on this machine, with local storage and local keys.')
     .option(
       '-p, --port <number>',
@@ -20,7 +21,7 @@ export function startCommand(): Command {
       'after',
       describeExamples([
         ['scoring start', 'http://localhost:7071'],
-        ['scoring start --port 8080 --verbose', 'another port, and a line for each request'],
+        ['scoring start --port 8080 --verbose', 'another port, more output'],
         ['scoring start --cert cert.pem --key key.pem', 'HTTPS'],
       ]),
     )
