@@ -6,6 +6,7 @@ import { readCertificate } from '../host/http/certificate.ts'
 import { superviseHost } from '../host/supervisor.ts'
 import { printFirstRequest } from './first-request.ts'
 import { openProject, type ProjectOptions } from './project.ts'
+import { watchNpm } from './starter.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface StartOptions extends ProjectOptions {
@@ -29,6 +30,8 @@ export async function start(options: StartOptions): Promise<number> {
   const { root, local, environment } = openProject(options)
   for (const warning of local.warnings) console.error(warning)
   const port = options.port ?? local.port ?? defaultPort
+  const stopping = new AbortController()
+  watchNpm(process.env, () => stopping.abort())
 
   const storage = await startStorage(environment, root)
   if (storage) environment.AzureWebJobsStorage = storage.connectionString
@@ -57,6 +60,7 @@ export async function start(options: StartOptions): Promise<number> {
         })
       },
       log: line => console.error(line),
+      stopSignal: stopping.signal,
     })
   } finally {
     await storage?.stop()

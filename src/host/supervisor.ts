@@ -15,6 +15,8 @@ export interface SupervisorOptions {
   /** Called once, when the host first serves. */
   readonly onListening: (listening: Listening) => void
   readonly log: (line: string) => void
+  /** Stops the host as SIGTERM does. */
+  readonly stopSignal?: AbortSignal
   readonly restarts?: RestartPolicy
 }
 
@@ -58,10 +60,13 @@ export async function superviseHost(options: SupervisorOptions): Promise<number>
   const onSignal = () => supervisor.stop()
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, onSignal)
+  options.stopSignal?.addEventListener('abort', onSignal)
+  if (options.stopSignal?.aborted) onSignal()
   try {
     return await supervisor.run()
   } finally {
     for (const signal of signals) process.off(signal, onSignal)
+    options.stopSignal?.removeEventListener('abort', onSignal)
   }
 }
 
