@@ -86,7 +86,8 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
   }
   let storage: LocalStorage
   try {
-    storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
+    const keptIn = join(appRoot, '.local', 'storage-connection-string')
+    storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line), keptIn)
   } catch (failure) {
     const consequence = 'Scoring works without storage; batch jobs get 503.'
     console.error(`${(failure as Error).message}\n${consequence} ${damageAdvice('.local/azurite')}`)
