@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { optimizeCommand } from './commands/optimize.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
+import { readVersion } from './version.ts'
 
 /**
  * The commands by the headings of `--help`, in its order. Each file holds the words of one; what it does is imported when
@@ -54,10 +54,4 @@ function inherit(command: Command, parent: Command, path: string): void {
 
 function explainMistakes(path: string) {
   return { outputError: (text: string, write: (text: string) => void) => write(describeMistake(text, path)) }
-}
-
-function readVersion(): string {
-  // Beside `dist` and `src` alike.
-  const file = new URL(import.meta.url.endsWith('.ts') ? '../../package.json' : '../package.json', import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')).version
 }

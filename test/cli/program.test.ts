@@ -42,6 +42,10 @@ describe('scoring', () => {
     assert.deepEqual(await scoring('help', name), { code, output })
   })
 
+  it.each(commandNames)('has a section about %s in the guide', async name => {
+    assert.match(await readFile('guide/cli.md', 'utf8'), new RegExp(`^## scoring ${name}( |$)`, 'm'))
+  })
+
   it('shows its version', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'))
     assert.deepEqual(await scoring('--version'), { code: 0, output: `${version}\n` })
@@ -91,6 +95,6 @@ describe('scoring', () => {
 
   it('is what npm start runs', async () => {
     const { scripts } = JSON.parse(await readFile('package.json', 'utf8'))
-    assert.equal(scripts.start, 'node dist/scoring.mjs start')
+    assert.equal(scripts.start, 'npm run -s build && node dist/scoring.mjs start')
   })
 })

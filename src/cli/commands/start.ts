@@ -16,7 +16,8 @@ export function startCommand(): Command {
     .option('--address <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('--cert <file>', 'certificate (PEM) for HTTPS; needs --key')
     .option('--key <file>', 'private key (PEM) of the certificate')
-    .option('--verbose', 'log every request')
+    .option('--no-watch', 'do not load changed services again while they run')
+    .option('--verbose', 'list all functions, and show every line of the log')
     .addHelpText(
       'after',
       describeExamples([
