@@ -43,7 +43,7 @@ describe('holdOutput', () => {
     const script = `
       holdOutput()
       for (let i = 0; i < 11; i++) console.log('x'.repeat(100_000))
-      process.kill(process.pid, 'SIGKILL')`
+      process.stdout.write('', () => process.kill(process.pid, 'SIGKILL'))`
     assert.ok((await run(script)).stdout.length > 1_000_000)
   })
 })
