@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { keysCommand } from './commands/keys.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
@@ -10,6 +11,7 @@ import { readVersion } from './version.ts'
  */
 const commands: readonly (readonly [heading: string, create: () => Command])[] = [
   ['Try:', startCommand],
+  ['Try:', keysCommand],
   ['Before a deployment:', optimizeCommand],
 ]
 
@@ -34,6 +36,7 @@ export function createProgram(): Command {
       'after',
       describeExamples([
         ['scoring start', 'run the services of this project'],
+        ['scoring keys show', 'show their keys'],
         ['scoring start --help', 'the options of a command, with examples'],
       ]),
     )

@@ -41,6 +41,10 @@ export function openProject({ app, models }: ProjectOptions): Project {
   return { root, local, environment, modelsDir }
 }
 
+/** Whether the app runs as in development, which this host assumes where nothing else is set. */
+export const isDevelopment = ({ AZURE_FUNCTIONS_ENVIRONMENT = 'Development' }: NodeJS.ProcessEnv): boolean =>
+  AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
+
 function findProjectRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'host.json'))) return folder

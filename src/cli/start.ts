@@ -7,7 +7,7 @@ import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http/certificate.ts'
 import { superviseHost } from '../host/supervisor.ts'
 import { chooseExample, describeCurl, type Example } from './first-request.ts'
-import { openProject, type Project, type ProjectOptions } from './project.ts'
+import { isDevelopment, openProject, type Project, type ProjectOptions } from './project.ts'
 import { type ServiceStates, waitForServices } from './readiness.ts'
 import { describeStart, listRepeatedLines, type StartFacts } from './start-screen.ts'
 import { watchNpm } from './starter.ts'
@@ -180,10 +180,6 @@ async function showStart(
   console.log(`${process.stdout.isTTY && !isVerbose ? '' : '\n'}${describeStart(facts, terminal)}\n`)
   return listRepeatedLines(services, terminal)
 }
-
-/** The host sets Development where nothing is set. */
-const isDevelopment = ({ AZURE_FUNCTIONS_ENVIRONMENT = 'Development' }: NodeJS.ProcessEnv) =>
-  AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
 
 async function readLocalKeys(root: string, services: ServiceStates): Promise<Map<string, string>> {
   const file = new KeyFile(join(root, '.local', 'keys.json'))
