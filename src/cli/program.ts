@@ -1,9 +1,10 @@
 import { Command } from 'commander'
+import { doctorCommand } from './commands/doctor.ts'
 import { keysCommand } from './commands/keys.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
-import { readVersion } from './version.ts'
+import { readVersion } from './manifest.ts'
 
 /**
  * The commands by the headings of `--help`, in its order. Each file holds the words of one; what it does is imported when
@@ -13,6 +14,7 @@ const commands: readonly (readonly [heading: string, create: () => Command])[] =
   ['Try:', startCommand],
   ['Try:', keysCommand],
   ['Before a deployment:', optimizeCommand],
+  ['Help:', doctorCommand],
 ]
 
 const conventions = `

@@ -14,6 +14,9 @@ export interface Project {
   readonly modelsDir: string
 }
 
+/** As in Core Tools. */
+export const defaultPort = 7071
+
 /** The options that say where a command works. */
 export interface ProjectOptions {
   readonly app?: string
@@ -45,7 +48,8 @@ export function openProject({ app, models }: ProjectOptions): Project {
 export const isDevelopment = ({ AZURE_FUNCTIONS_ENVIRONMENT = 'Development' }: NodeJS.ProcessEnv): boolean =>
   AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
 
-function findProjectRoot(from: string): string {
+/** @throws UsageError when neither the folder nor one above it has a `host.json` */
+export function findProjectRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'host.json'))) return folder
     if (dirname(folder) === folder) {

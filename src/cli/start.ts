@@ -7,13 +7,13 @@ import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http/certificate.ts'
 import { superviseHost } from '../host/supervisor.ts'
 import { chooseExample, describeCurl, type Example } from './first-request.ts'
-import { isDevelopment, openProject, type Project, type ProjectOptions } from './project.ts'
+import { readVersion } from './manifest.ts'
+import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from './project.ts'
 import { type ServiceStates, waitForServices } from './readiness.ts'
 import { describeStart, listRepeatedLines, type StartFacts } from './start-screen.ts'
 import { watchNpm } from './starter.ts'
 import { openTerminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
-import { readVersion } from './version.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number
@@ -24,7 +24,6 @@ export interface StartOptions extends ProjectOptions {
   readonly verbose?: boolean
 }
 
-const defaultPort = 7071
 const readinessTimeoutMs = 10_000
 /** Services that load for longer do not hold back the keys and the request of those that are ready. */
 const maxLoadWaitMs = 5000

@@ -21,7 +21,9 @@ export const freePorts: StoragePorts = [0, 0, 0]
 export async function listPorts(file: string, wellKnown = wellKnownPorts): Promise<StoragePorts[]> {
   const last = parsePorts(await readFile(file, 'utf8').catch(() => ''))
   const wishes = last ? [wellKnown, last] : [wellKnown]
-  const areFree = await Promise.all(wishes.map(async ports => (await Promise.all(ports.map(isFree))).every(Boolean)))
+  const areFree = await Promise.all(
+    wishes.map(async ports => (await Promise.all(ports.map(isPortFree))).every(Boolean)),
+  )
   return [...wishes.filter((_, index) => areFree[index]), freePorts]
 }
 
@@ -39,7 +41,8 @@ function parsePorts(connectionString: string): StoragePorts | undefined {
   return isPort(blob) && isPort(queue) && isPort(table) ? [blob, queue, table] : undefined
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Whether nothing on this machine listens on a port. */
+export async function isPortFree(port: number): Promise<boolean> {
   // On some systems one can listen on 127.0.0.1 beside a program that listens on all addresses.
   return !(await isAnswered(port)) && (await canListen(port))
 }
