@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { completeCommand, completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { keysCommand } from './commands/keys.ts'
 import { optimizeCommand } from './commands/optimize.ts'
@@ -15,6 +16,7 @@ const commands: readonly (readonly [heading: string, create: () => Command])[] =
   ['Try:', keysCommand],
   ['Before a deployment:', optimizeCommand],
   ['Help:', doctorCommand],
+  ['Help:', completionCommand],
 ]
 
 const conventions = `
@@ -49,7 +51,7 @@ export function createProgram(): Command {
     inherit(command, program, `scoring ${command.name()}`)
     program.addCommand(command)
   }
-  return program
+  return program.addCommand(completeCommand(program), { hidden: true })
 }
 
 function inherit(command: Command, parent: Command, path: string): void {

@@ -19,8 +19,8 @@ export const defaultPort = 7071
 
 /** The options that say where a command works. */
 export interface ProjectOptions {
-  readonly app?: string
-  readonly models?: string
+  readonly app?: string | undefined
+  readonly models?: string | undefined
 }
 
 /** Adds the options that `openProject` reads. */
@@ -42,6 +42,15 @@ export function openProject({ app, models }: ProjectOptions): Project {
   if (models !== undefined) environment.SCORING_MODELS = requireFolder(models)
   const modelsDir = resolve(root, environment.SCORING_MODELS || 'models')
   return { root, local, environment, modelsDir }
+}
+
+/** Finds the folder of services as `openProject` does, but makes no `local.settings.json`. */
+export function findModelsDir({ app, models }: ProjectOptions): string {
+  if (models !== undefined) return resolve(models)
+  const root = app === undefined ? findProjectRoot(process.cwd()) : resolve(app)
+  const hasSettings = existsSync(join(root, 'local.settings.json'))
+  const local = hasSettings ? readLocalSettings(root, process.env).values : {}
+  return resolve(root, process.env.SCORING_MODELS || local.SCORING_MODELS || 'models')
 }
 
 /** Whether the app runs as in development, which this host assumes where nothing else is set. */
