@@ -177,7 +177,7 @@ async function showStart(
     console.log(`Connection string of the local storage: '${storage.account.connectionString}'\n`)
   // A pipe has lines of the log before it.
   console.log(`${process.stdout.isTTY && !isVerbose ? '' : '\n'}${describeStart(facts, terminal)}\n`)
-  return listRepeatedLines(services, terminal)
+  return listRepeatedLines(facts, terminal)
 }
 
 async function readLocalKeys(root: string, services: ServiceStates): Promise<Map<string, string>> {
