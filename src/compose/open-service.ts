@@ -1,6 +1,7 @@
 /** Opens one service: reads its files, then starts the workers that load and score it. It needs no HTTP, keys or settings. */
+import { watchDebugger } from '../adapters/local/debugger.ts'
 import { halfOfMemoryMb } from '../adapters/local/memory.ts'
-import { NodeWorker } from '../adapters/node-worker/node-worker.ts'
+import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { type Engine, ScoringService } from '../inference/scoring-service.ts'
@@ -70,6 +71,8 @@ export interface ServiceParts {
   readonly runRecords?: RunRecords | undefined
   /** How the output of scripts is written; absent: as text, all of it. */
   readonly logFormat?: LogFormat | undefined
+  /** Where the output of scripts goes; absent: that of the process. */
+  readonly scriptOutput?: ScriptOutput | undefined
   /** Answers carry a `Server-Timing` header. */
   readonly hasServerTiming?: boolean
   /** The files that it was opened from; absent: they do not change while the app runs. */
@@ -108,10 +111,21 @@ export function startService(
   })
 }
 
+/** One for all services, so that the log has its line once. */
+const isDebugged = watchDebugger(line => console.error(line))
+
 function startScheduler(
   spec: ServiceSpec,
   metrics: ServiceMetrics | undefined,
-  { maxThreads, cpuShares, runRecords, logFormat, files, log = line => console.error(line) }: ServiceParts,
+  {
+    maxThreads,
+    cpuShares,
+    runRecords,
+    logFormat,
+    scriptOutput,
+    files,
+    log = line => console.error(line),
+  }: ServiceParts,
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
@@ -122,6 +136,8 @@ function startScheduler(
         onEvent: files ? verifyingLoads(files, onEvent) : onEvent,
         records: runRecords,
         format: logFormat,
+        output: scriptOutput,
+        isDebugged,
       }),
     maxThreads,
     timeoutMs: definition.limits.timeoutMs,
@@ -132,6 +148,7 @@ function startScheduler(
     maxMemoryMb,
     batchDelay: definition.batching,
     hasEntryScript: hasScript(spec),
+    isDebugged,
     ...(cpuShares && { cpuShares }),
     log: line => log(`[${service}] ${line}`),
     ...(metrics && { metrics }),
