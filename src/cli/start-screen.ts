@@ -14,6 +14,8 @@ export interface StartFacts {
   /** One sentence about storage. */
   readonly storage: string
   readonly isWatching: boolean
+  /** Port of the inspector; 0: Node.js has said which; undefined: none. */
+  readonly inspectPort?: number | undefined
   /** A request to try; undefined when no service can show one. */
   readonly request: { readonly service: string; readonly isScored: boolean; readonly curl: string } | undefined
 }
@@ -25,7 +27,7 @@ const indent = 2
 /** @returns lines without a line break at the end */
 export function describeStart(facts: StartFacts, terminal: Terminal): string {
   const { paint } = terminal
-  const { version, url, storage, isWatching, request } = facts
+  const { version, url, storage, isWatching, inspectPort, request } = facts
   const changes = isWatching
     ? 'Changed services are loaded again at once.'
     : 'Changed services are loaded at the next start.'
@@ -34,7 +36,7 @@ export function describeStart(facts: StartFacts, terminal: Terminal): string {
   return [
     [`${paint('bold', `Scoring Functions ${version}`)} on ${paint('cyan', url)}`],
     describeServices(facts, terminal),
-    wrap([`Storage: ${storage}`, `${changes} Ctrl+C stops.`], terminal),
+    wrap([`Storage: ${storage}`, ...describeInspector(inspectPort), `${changes} Ctrl+C stops.`], terminal),
     request ? [paint('bold', title ?? ''), request.curl] : [],
   ]
     .filter(({ length }) => length > 0)
@@ -57,6 +59,12 @@ export function listRepeatedLines(facts: StartFacts, terminal: Terminal): string
       ...notes.map(note => `[${name}] ${note}`),
     ]
   })
+}
+
+function describeInspector(port: number | undefined): string[] {
+  if (port === undefined) return []
+  const where = port === 0 ? 'the address above' : `127.0.0.1:${port}`
+  return [`Attach a debugger to ${where} (VS Code: Debug: Attach to Node Process).`]
 }
 
 const wrap = (lines: string[], { width }: Terminal) => lines.flatMap(line => wrapText(line, width))
