@@ -97,7 +97,7 @@ function readCertificatePaths({ cert, key }: StartOptions) {
 
 const usualInspectPort = 9229
 
-/** @returns undefined: no debugger is wanted */
+/** @returns undefined: no debugger can attach */
 async function chooseInspectPort({ inspect }: StartOptions): Promise<number | undefined> {
   if (inspect === undefined) return undefined
   const port = inspect === true ? usualInspectPort : inspect
