@@ -117,7 +117,15 @@ const isDebugged = watchDebugger(line => console.error(line))
 function startScheduler(
   spec: ServiceSpec,
   metrics: ServiceMetrics | undefined,
-  { maxThreads, cpuShares, runRecords, logFormat, scriptOutput, files, log = line => console.error(line) }: ServiceParts,
+  {
+    maxThreads,
+    cpuShares,
+    runRecords,
+    logFormat,
+    scriptOutput,
+    files,
+    log = line => console.error(line),
+  }: ServiceParts,
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())

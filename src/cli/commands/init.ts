@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { describeExamples } from '../help-style.ts'
-import { readVersion } from '../version.ts'
+import { readVersion } from '../manifest.ts'
 
 interface InitOptions {
   readonly name?: string

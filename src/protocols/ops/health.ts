@@ -63,6 +63,7 @@ function describeService(service: ScoringService): object {
     outputs: report?.outputs,
     microBatching: report?.isBatchable,
     ...service.activity,
+    auth: service.definition.auth.mode,
     keys: service.authorizer?.describe?.(),
     notes: report && service.notes,
     example: report && describeExample(report),
