@@ -128,7 +128,7 @@ describe('GET /swagger.json', () => {
     assert.equal(document.swagger, '2.0')
     assert.deepEqual(document.info, {
       title: 'built-in',
-      description: 'API specification for the Azure Machine Learning service built-in',
+      description: 'The scoring service built-in.',
       version: '1.0',
     })
     assert.deepEqual(document.schemes, ['https'])
@@ -162,7 +162,7 @@ describe('GET /swagger.json', () => {
       ['401', 'BEARER_REJECTED'],
       ['413', 'TOO_MANY_ROWS'],
       ['415', 'CONTENT_TYPE_UNSUPPORTED'],
-      ['500', 'ENTRY_SCRIPT_FAILED'],
+      ['500', 'MODEL_RUN_FAILED'],
       ['503', 'SERVICE_LOADING'],
       ['504', 'SCORING_TIMEOUT'],
     ] as const) {
