@@ -25,7 +25,7 @@ const columns = writeModel({
   ],
 })
 /** Characters with a meaning in shells, Python or JavaScript. */
-const texts = ['it\'s "x"', '$HOME `id` \\ \\n ${1}', 'ü\u2028']
+const texts = ['it\'s "x"', '$HOME `id` \\ \\n $(id)', 'ü\u2028']
 const sampled = { schema: { input: 'sample.json' } }
 const records = texts.map((plan, index) => ({ plan, income: index === 1 ? null : 1.5 }))
 const files = {

@@ -37,11 +37,10 @@ export function describeMicroBatching(
     ? 'batching.rowsAreIndependent says that each answer depends on its own row alone'
     : 'the graph shows that each answer depends on its own row alone'
   const size = describeDifference(difference)
-  const digits =
-    size && `; scoring rows together changes the last digits${size}, "batching": {"exact": true} prevents it`
+  const digits = size && `scoring rows together changes the last digits${size}; "batching": {"exact": true} prevents it`
   const sameBits = exact ? '; all trial runs of several rows returned the same bits' : ''
-  const sentence = `micro-batching is on: ${reason}${digits || sameBits}`
-  return { sentence, notes: [...(digits ? [sentence] : []), ...unprovenModels(spec, sessions)] }
+  const notes = [...(digits ? [`micro-batching is on: ${digits}`] : []), ...unprovenModels(spec, sessions)]
+  return { sentence: `micro-batching is on: ${reason}${digits ? `; ${digits}` : sameBits}`, notes }
 }
 
 /** Why rows do not share runs where nothing stands against it. */
