@@ -28,8 +28,6 @@ export interface ScoringServiceOptions {
   readonly bytes?: ByteBudget | undefined
   /** Answers carry a `Server-Timing` header. */
   readonly hasServerTiming?: boolean
-  /** The version of its model: the name of its numbered folder. */
-  readonly version?: string | undefined
 }
 
 /** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
@@ -49,8 +47,6 @@ export class ScoringService {
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
   readonly hasServerTiming: boolean
-  /** The version of its model; undefined: its files are not in numbered folders. */
-  readonly version: string | undefined
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
   readonly #decompressionLimits = new DecompressionLimits()
@@ -64,7 +60,6 @@ export class ScoringService {
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
     this.hasServerTiming = options.hasServerTiming ?? false
-    this.version = options.version
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.#engine = options.engine
   }
