@@ -25,7 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
     'models/session',
     'models/definition',
   ],
-  inference: ['workers/pool', 'scheduling', 'models/session', 'models/definition', 'auth'],
+  inference: ['workers/pool', 'scheduling', 'models/repository', 'models/session', 'models/definition', 'auth'],
   'models/catalogue': ['inference'],
   'protocols/http': ['scripts', 'inference', 'scheduling', 'models/session', 'auth'],
   'protocols/azureml': [
@@ -57,7 +57,7 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/plan': ['jobs/output', 'jobs/formats', 'jobs'],
   'jobs/score': [
     ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
-    ...['models/session', 'models/definition'],
+    ...['models/repository', 'models/session', 'models/definition'],
   ],
   'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],
   'jobs/requests': ['jobs/output', 'jobs/formats', 'jobs', 'inference', 'models/definition'],

@@ -1,7 +1,9 @@
 import type { Authorizer } from '../auth/authorizer.ts'
-import { ScoringError } from '../errors.ts'
+import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import type { ServiceSpec } from '../models/repository/service-spec.ts'
+import { explainOlderVersion } from '../models/repository/versions.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
@@ -18,6 +20,8 @@ export type ServiceStatus = 'loading' | 'ready' | 'failed'
 export interface ScoringServiceOptions {
   readonly name: string
   readonly definition: ServiceDefinition
+  /** Absent: the files of the service cannot be read, or nothing needs to know them. */
+  readonly spec?: ServiceSpec | undefined
   /** undefined: `service.json` says that the service is public. */
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
@@ -42,6 +46,8 @@ const maxWaitForLoadMs = 25_000
 export class ScoringService {
   readonly name: string
   readonly definition: ServiceDefinition
+  /** What its workers load. */
+  readonly spec: ServiceSpec | undefined
   readonly authorizer: Authorizer | undefined
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
@@ -56,6 +62,7 @@ export class ScoringService {
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
     this.definition = options.definition
+    this.spec = options.spec
     this.authorizer = options.authorizer
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
@@ -74,9 +81,30 @@ export class ScoringService {
     return this.status === 'ready' && this.authorizer?.isReady !== false
   }
 
+  /**
+   * Settles once, with the first load.
+   *
+   * @throws ServiceLoadError with the reason when the service cannot be loaded
+   */
+  get loaded(): Promise<LoadReport> {
+    if (this.#engine.kind === 'scheduler') return this.#engine.scheduler.firstLoad
+    return Promise.reject(new ServiceLoadError(this.#engine.failure))
+  }
+
   /** What loading found, while the service is ready. */
   get report(): LoadReport | undefined {
     return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.report : undefined
+  }
+
+  /** The numbered folder of its models, e.g. `2`; undefined: it has none. */
+  get version(): string | undefined {
+    return this.spec?.version
+  }
+
+  /** Notes for the owner about what is served, once it has loaded. */
+  get notes(): readonly string[] {
+    const older = this.spec && explainOlderVersion(this.spec)
+    return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
   }
 
   /** What its workers do; undefined where it never had any. */
