@@ -20,6 +20,8 @@ function describeIn({ batching = {}, script, sharing, difference }: Situation) {
     service: 'sut',
     definition: ServiceDefinition.parse({ batching }),
     models: [],
+    version: undefined,
+    versions: [],
     modelDir: '',
     entryScript: script && 'score.ts',
     stages: undefined,
