@@ -99,7 +99,8 @@ export async function loadService(
   for (const session of sessions) await session.measurePlacement()
   const microBatching = describeMicroBatching(spec, { sharing, difference, sessions })
   const isGiven = spec.sample !== undefined || input instanceof TensorInput
-  const example = isGiven ? undefined : await findExample(script)
+  const knownTexts = new Map(sessions.flatMap(session => [...(session.knownTexts ?? [])]))
+  const example = isGiven ? undefined : await findExample(script, knownTexts)
   const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
