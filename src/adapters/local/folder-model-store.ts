@@ -6,7 +6,9 @@ import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../mod
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
+import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
 import { findVersion, sortVersions } from '../../models/repository/versions.ts'
+import { readFileVersions } from './file-versions.ts'
 
 /** Reads services from a folder: `<service>/service.json`, models in `<service>/<version>/`. */
 export class FolderModelStore implements ModelStore {
@@ -80,6 +82,25 @@ export class FolderModelStore implements ModelStore {
       if (file) documents[version] = checkOwnDocument(`${name}/${file}`, await readText(join(this.#root, name, file)))
     }
     return documents
+  }
+
+  readServiceFiles(name: string): Promise<FileVersions> {
+    return readFileVersions(join(this.#root, name))
+  }
+
+  /** @throws Error when the folder cannot be read */
+  async readFiles(): Promise<StoreFiles> {
+    const files = await readFileVersions(this.#root)
+    const services = new Map<string, Map<string, string>>()
+    for (const path of files.keys()) if (/^[^/]+\/service\.json$/.test(path)) services.set(dirname(path), new Map())
+    const shared = new Map<string, string>()
+    for (const [path, version] of files) {
+      const end = path.indexOf('/')
+      const service = services.get(path.slice(0, Math.max(0, end)))
+      if (service) service.set(path.slice(end + 1), version)
+      else if (!path.endsWith('.onnx')) shared.set(path, version) // scripts import no models
+    }
+    return { services, shared }
   }
 }
 
