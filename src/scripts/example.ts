@@ -18,7 +18,7 @@ interface Filling {
   readonly floatAt: (index: number) => number
 }
 const fillings: readonly [Filling, ...Filling[]] = [
-  { integer: 1, floatAt: index => (1 + (index % 5)) / 2 },
+  { integer: 1, floatAt: index => 0.5 + (index % 5) },
   { integer: 1, floatAt: () => 0 },
   { integer: 0, floatAt: () => 0 },
 ]

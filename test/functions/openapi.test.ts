@@ -232,7 +232,7 @@ describe('GET /swagger.json', () => {
       [3, 4],
     ]
     assert.deepEqual(await dataOf('built-in'), [rows, { data: sample }, 'float32, shape [batch, 2]'])
-    assert.deepEqual(await dataOf('bare'), [rows, { data: [[0.5, 1]] }, 'float32, shape [batch, 2]'])
+    assert.deepEqual(await dataOf('bare'), [rows, { data: [[0.5, 1.5]] }, 'float32, shape [batch, 2]'])
     const declared = [[5.1, 3.5]]
     assert.deepEqual(await dataOf('tensors'), [rows, { data: declared }, 'float32, shape [rows, 2]'])
     const open = { type: 'object', example: {} }

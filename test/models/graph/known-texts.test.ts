@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { findKnownTexts } from '../../../src/models/graph/known-texts.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
-import { type Node, writeModel } from '../../support/onnx-writer.ts'
+import { type Graph, type Node, writeModel } from '../../support/onnx-writer.ts'
 import { serve } from '../../support/scoring-scheduler.ts'
 
 const encoder = (from: string, to: string, texts: readonly string[], zeros = 1): Node => ({
@@ -16,14 +16,32 @@ const column = (name: string) => [name, 'string', ['rows', 1]] as const
 const encoded = (name: string) => [name, 'float32', ['rows', 1, 2]] as const
 
 describe('findKnownTexts', () => {
-  const find = (nodes: readonly Node[], inputs: readonly string[]) =>
+  const find = (nodes: readonly Node[], inputs: readonly string[], constants: Graph['constants'] = []) =>
     Object.fromEntries(
-      findKnownTexts(readOnnxModel(writeModel({ nodes, inputs: inputs.map(column), outputs: [encoded('y')] }))),
+      findKnownTexts(
+        readOnnxModel(writeModel({ nodes, constants, inputs: inputs.map(column), outputs: [encoded('y')] })),
+      ),
     )
 
   it('finds the first category of each input that an encoder takes', () => {
     const nodes = [encoder('plan', 'y', ['', 'basic', 'premium']), encoder('region', 'z', ['north', 'south'])]
     assert.deepEqual(find(nodes, ['plan', 'region', 'note']), { plan: 'basic', region: 'north' })
+  })
+
+  it('follows columns that are joined and picked again, as skl2onnx writes them', () => {
+    const join: Node = { op: 'Concat', inputs: ['plan', 'region'], outputs: ['both'], attributes: { axis: 1 } }
+    const pick = (op: string, index: string, to: string): Node => ({ op, inputs: ['both', index], outputs: [to] })
+    const nodes = [
+      join,
+      pick('Gather', 'second', 'b'),
+      encoder('b', 'y', ['north']),
+      pick('ArrayFeatureExtractor', 'first', 'a'),
+      encoder('a', 'z', ['basic']),
+      encoder('both', 'w', ['neither']),
+    ]
+    const index = (name: string, value: number) => ({ name, dtype: 'int64', shape: [1], values: [value] }) as const
+    const constants = [index('first', 0), index('second', 1)]
+    assert.deepEqual(find(nodes, ['plan', 'region'], constants), { plan: 'basic', region: 'north' })
   })
 
   it('looks through operators that leave texts as they are, and no others', () => {
@@ -42,7 +60,7 @@ describe('the load report', () => {
     })
     const { report } = await serve(test, { 'sut/service.json': {}, 'sut/model.onnx': model })
     assert.equal(report.isSampleScored, true)
-    assert.deepEqual(JSON.parse(report.inputSample as string), { data: [{ plan: 'basic', income: 1 }] })
+    assert.deepEqual(JSON.parse(report.inputSample as string), { data: [{ plan: 'basic', income: 1.5 }] })
     const answer = JSON.parse(report.outputSample as string) as { y: unknown }
     assert.deepEqual(answer.y, [[[1, 0]]])
   })
