@@ -12,12 +12,12 @@ interface WatchOptions {
 }
 
 const pollMs = 500
-/** Looking may take one part in so many of the time: a folder may be large or far away. */
+/** A poll may take at most one part in so many of the time: a folder may be large, or on a slow network. */
 const restFactor = 20
 
 /**
- * Looks twice a second which files of services have changed, and has those services loaded again. It compares sizes and times
- * instead of asking the file system for events, which many mounted folders do not give. Only a change that two looks in a row
+ * Polls twice a second which files of services have changed, and reloads those services. It compares sizes and times
+ * instead of asking the file system for events, which many mounted folders do not give. Only a change that two polls in a row
  * have seen is acted upon, so that no model is read while it is copied.
  */
 export class ServiceWatch {
@@ -32,13 +32,13 @@ export class ServiceWatch {
 
   /**
    * @param known  the files that were there before the services were read
-   * @param loaded  settles when the services have loaded for the first time; before that nothing is looked at
+   * @param loaded  settles when the services have loaded for the first time; the first poll comes after that
    */
   async start(known: Promise<StoreFiles>, loaded: Promise<unknown>): Promise<void> {
     try {
       const changes = new StoreChanges(await known)
       await loaded
-      this.#lookAgain(changes, pollMs)
+      this.#schedulePoll(changes, pollMs)
     } catch (failure) {
       this.#options.log(`changes of services are not noticed: ${(failure as Error).message}`)
     }
@@ -49,17 +49,17 @@ export class ServiceWatch {
     clearTimeout(this.#timer)
   }
 
-  #lookAgain(changes: StoreChanges, afterMs: number): void {
+  #schedulePoll(changes: StoreChanges, afterMs: number): void {
     if (this.#isStopped) return
     this.#timer = setTimeout(async () => {
       const startedAt = performance.now()
-      await this.#look(changes)
-      this.#lookAgain(changes, Math.max(pollMs, restFactor * (performance.now() - startedAt)))
+      await this.#poll(changes)
+      this.#schedulePoll(changes, Math.max(pollMs, restFactor * (performance.now() - startedAt)))
     }, afterMs)
     this.#timer.unref()
   }
 
-  async #look(changes: StoreChanges): Promise<void> {
+  async #poll(changes: StoreChanges): Promise<void> {
     const { store, log } = this.#options
     try {
       const files = await store.readFiles()

@@ -1,4 +1,4 @@
-/** Finds what has changed in a store of services, by comparing what is there from time to time. */
+/** Finds what has changed in a store of services, by comparing its files from time to time. */
 
 /** Files by their path, with `/`, each with an opaque text that is another one whenever the file has changed. */
 export type FileVersions = ReadonlyMap<string, string>
@@ -20,7 +20,7 @@ export type StoreChange =
   | { readonly kind: 'service-removed'; readonly name: string }
   | { readonly kind: 'shared'; readonly files: ReadonlyMap<string, FileChange> }
 
-/** Reports a change once it has settled: when two looks in a row see the same, so that a file is not read half copied. */
+/** Reports a change once it has settled: when two polls in a row see the same, so that a half-copied file is not read. */
 export class StoreChanges {
   #reported: StoreFiles
   #last: StoreFiles

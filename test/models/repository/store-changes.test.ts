@@ -79,7 +79,7 @@ describe('StoreChanges', () => {
     fc.assert(
       fc.property(store, fc.array(store), (first, sights) => {
         const changes = new StoreChanges(filesOf(first))
-        // Each service as whoever follows the reports has it: the files that it had when it was reported.
+        // Each service with the files that it had when it was last reported.
         const followed = new Map(filesOf(first).services)
         const observe = (seen: StoreFiles, previous: StoreFiles | undefined) => {
           for (const change of changes.observe(seen)) {
