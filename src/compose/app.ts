@@ -1,43 +1,31 @@
 /** Composition root: settings in, wired services out. It names every adapter, but for those that only batch jobs need (`jobs-app.ts`). */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openKeyVault } from '../adapters/azure/open-key-vault.ts'
-import type { EntraAuthorizers } from '../adapters/entra-id/entra-authorizers.ts'
 import { findAppRoot } from '../adapters/local/app-root.ts'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { FolderDocsFiles } from '../adapters/local/folder-docs-files.ts'
 import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
-import { KeyFile } from '../adapters/local/key-file.ts'
-import { halfOfMemoryMb, memoryBytes } from '../adapters/local/memory.ts'
 import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
-import { systemClock } from '../adapters/local/system-clock.ts'
-import { NodeWorker } from '../adapters/node-worker/node-worker.ts'
 import { endPrewarmedWorker } from '../adapters/node-worker/prewarmed-worker.ts'
 import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
-import type { Authorizer } from '../auth/authorizer.ts'
-import type { SecretStore } from '../auth/secret-store.ts'
-import { ServiceKeys } from '../auth/service-keys.ts'
-import { ScoringError, ServiceLoadError, StartupError } from '../errors.ts'
+import { StartupError } from '../errors.ts'
 import { describeLoad } from '../inference/load-report-line.ts'
 import { observeServices } from '../inference/observe-services.ts'
-import { type Engine, ScoringService } from '../inference/scoring-service.ts'
+import type { ScoringService } from '../inference/scoring-service.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import { ServiceDefinition, serviceNamePattern } from '../models/definition/definition.ts'
-import type { OwnDocuments } from '../models/definition/own-documents.ts'
-import { withProviders } from '../models/repository/provider-attempts.ts'
-import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
-import { ByteBudget } from '../scheduling/byte-budget.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
-import { ScoringMetrics, type ServiceMetrics } from '../telemetry/service-metrics.ts'
-import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
+import { openAppBudget } from './byte-budgets.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
+import { type ReadService, readService, type ServiceParts, startService } from './open-service.ts'
+import { ServiceAuthorizers } from './service-authorizers.ts'
 import {
   readLogSettings,
   readServerVersion,
@@ -71,6 +59,61 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   for (const name of unknownSettings(environment)) {
     console.error(`setting ${name} has no effect: this version has no such setting`)
   }
+  const read = await readServices(settings)
+  const bytes = openAppBudget(settings.maxHeldBytes, read)
+  const authorizers = await ServiceAuthorizers.open(settings, read)
+  const keysLoaded = authorizers.loadKeys() // models load meanwhile
+  keysLoaded.catch(() => {}) // awaited below
+  const runRecords = openRunRecords(settings)
+  const scoringMetrics = new ScoringMetrics()
+  const parts: ServiceParts = {
+    maxThreads: settings.maxThreads,
+    // More threads than processors only helps scripts that wait on I/O.
+    cpuShares: new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now()),
+    bytes,
+    metrics: scoringMetrics,
+    runRecords,
+    logFormat: new LogFormat(settings.log, () => new Date()),
+    hasServerTiming: settings.hasServerTiming,
+  }
+  const services = await Promise.all(
+    read.map(async service => startService(service, await authorizers.authorizerFor(service), parts)),
+  )
+  for (const service of services) void announceLoad(service)
+  const metrics = [...scoringMetrics.families, ...observeServices(services)]
+  await forwardToOpenTelemetry(metrics, line => console.error(line))
+  const catalogue = new ServiceCatalogue(
+    new Map(services.map(service => [service.name, service])),
+    settings.defaultService,
+  )
+  const specs = new Map(read.flatMap(service => (service.kind === 'readable' ? [[service.name, service.spec]] : [])))
+  const stopping = new AbortController()
+  const jobs = openJobs({ settings, catalogue, specs, stopping: stopping.signal })
+  const stop = async () => {
+    stopping.abort()
+    authorizers.stop()
+    await Promise.all(services.map(service => service.stop()))
+    runRecords?.close()
+  }
+  try {
+    await keysLoaded
+  } catch (mistake) {
+    await stop()
+    throw mistake
+  }
+  return {
+    settings,
+    catalogue,
+    docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
+    metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
+    jobs,
+    keysChanged: name => authorizers.keysChanged(name),
+    stop,
+  }
+}
+
+/** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */
+async function readServices(settings: Settings): Promise<ReadService[]> {
   const store = new FolderModelStore(settings.modelsDir)
   const names = await store.listServices()
   for (const name of await store.listUndefined()) {
@@ -83,225 +126,25 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
       `SCORING_DEFAULT_SERVICE: there is no service "${settings.defaultService}"; there are: ${names.join(', ')}`,
     )
   }
-  const opened = await Promise.all(names.map(name => openService(store, name, settings)))
-  if (!settings.isDevelopment) logPublicServices(opened)
-  const bytes = new ByteBudget(maxHeldBytes(settings, opened))
-  const keyServices = protectedByKeys(opened, settings)
-  const keys = new ServiceKeys(keyServices, {
-    store: await openSecretStore(settings, keyServices),
-    clock: systemClock,
-    random: Math.random,
-    log: line => console.error(line),
-  })
-  const keysLoaded = keys.load() // models load meanwhile
-  const tokens = await loadEntraId(opened, settings)
-  const runRecords = openRunRecords(settings)
-  const scoringMetrics = new ScoringMetrics()
-  // More threads than processors only helps scripts that wait on I/O.
-  const cpuShares = new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now())
-  const services = opened.map(({ name, definition, spec, documents, failure }) => {
-    const metrics = scoringMetrics.ofService(name)
-    const engine: Engine = spec
-      ? { kind: 'scheduler', scheduler: startScheduler(spec, settings, cpuShares, metrics, runRecords) }
-      : { kind: 'none', failure: failure ?? 'unknown' }
-    const isKeyless = failure !== undefined && !keyServices.includes(name)
-    const authorizer = isKeyless ? closed : authorizerFor(name, definition, keys, tokens)
-    return new ScoringService({
-      name,
-      definition,
-      authorizer,
-      engine,
-      documents,
-      metrics,
-      bytes: openServiceBudget(bytes, definition, metrics),
-      hasServerTiming: settings.hasServerTiming,
-    })
-  })
-  const metrics = [...scoringMetrics.families, ...observeServices(services)]
-  await forwardToOpenTelemetry(metrics, line => console.error(line))
-  const catalogue = new ServiceCatalogue(
-    new Map(services.map(service => [service.name, service])),
-    settings.defaultService,
-  )
-  const specs = new Map(opened.flatMap(({ name, spec }) => (spec ? [[name, spec]] : [])))
-  const stopping = new AbortController()
-  const jobs = openJobs({ settings, catalogue, specs, stopping: stopping.signal })
-  const stop = async () => {
-    stopping.abort()
-    keys.stop()
-    await Promise.all(services.map(service => service.stop()))
-    runRecords?.close()
-  }
-  await keysLoaded
-  const [mistake] = keys.mistakes
-  if (mistake !== undefined) {
-    await stop()
-    throw new StartupError(`${mistake}, so it is no key: write another value, or delete the secret`)
-  }
-  return {
-    settings,
-    catalogue,
-    docsFiles: new FolderDocsFiles(join(settings.appRoot, 'dist', 'docs')),
-    metrics: settings.metrics === 'off' ? metrics : [...metrics, ...observeProcess()],
-    jobs,
-    keysChanged: name => keys.keysChanged(name),
-    stop,
-  }
-}
-
-/**
- * Services that are protected by keys. A service that could not be opened has keys too, so that its owner is told the
- * reason; but it does not make a vault necessary, and a vault is not asked for something that is no service name.
- */
-function protectedByKeys(opened: readonly OpenedService[], { keyVaultUrl, isDevelopment }: Settings): string[] {
-  const canAsk = keyVaultUrl !== undefined || isDevelopment
-  const hasKeys = ({ name, definition, failure }: OpenedService) =>
-    definition.auth.mode === 'key' && (failure === undefined || (canAsk && serviceNamePattern.test(name)))
-  return opened.filter(hasKeys).map(({ name }) => name)
-}
-
-/** Refuses every caller: the file that would say who may call cannot be read. */
-const closed: Authorizer = {
-  isReady: false,
-  authorize: () => {
-    throw new ScoringError('SERVICE_UNAVAILABLE', 'The service could not be loaded. Check the logs for more info.')
-  },
-}
-
-/** The vault at `KEY_VAULT_URL`, or the key file of a developer. */
-async function openSecretStore(settings: Settings, services: readonly string[]): Promise<SecretStore> {
-  if (settings.keyVaultUrl !== undefined) {
-    return openKeyVault({
-      url: settings.keyVaultUrl,
-      isDevelopment: settings.isDevelopment,
-      clientId: settings.azureClientId,
-      testCaFile: settings.keyVaultTestCa,
-      testToken: settings.keyVaultTestToken,
-    })
-  }
-  if (services.length > 0 && !settings.isDevelopment) {
-    throw new StartupError(
-      'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
-    )
-  }
-  const file = new KeyFile(join(settings.appRoot, '.local', 'keys.json'))
-  await file.makeMissingKeys(services)
-  return file
-}
-
-function logPublicServices(opened: readonly OpenedService[]): void {
-  for (const { name, definition } of opened) {
-    if (definition.auth.mode === 'none') {
+  const read = await Promise.all(names.map(name => readService(store, name, settings.executionProviders)))
+  for (const { name, definition } of read) {
+    if (!settings.isDevelopment && definition.auth.mode === 'none')
       console.error(`[${name}] public: service.json says "auth": {"mode": "none"}`)
-    }
   }
+  return read
 }
 
-interface OpenedService {
-  readonly name: string
-  readonly definition: ServiceDefinition
-  readonly spec?: ServiceSpec
-  readonly documents?: OwnDocuments
-  readonly failure?: string
-}
-
-/** Opens a service. One that cannot be opened is named in the log and answers 503; the others are served. */
-async function openService(
-  store: FolderModelStore,
-  name: string,
-  { executionProviders }: Settings,
-): Promise<OpenedService> {
-  try {
-    const spec = withProviders(await store.openService(name), executionProviders)
-    return { name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
-  } catch (failure) {
-    const reason =
-      failure instanceof ServiceLoadError ? failure.message : `cannot be read: ${(failure as Error).message}`
-    console.error(`[${name}] not available: ${reason}`)
-    return { name, definition: ServiceDefinition.parse({}), failure: reason }
-  }
-}
-
-/** Loads the code that checks tokens, if a service takes any. */
-async function loadEntraId(
-  services: readonly OpenedService[],
-  { authorityHost }: Settings,
-): Promise<EntraAuthorizers | undefined> {
-  if (!services.some(({ definition }) => definition.auth.mode === 'token')) return undefined
-  const { EntraAuthorizers } = await import('../adapters/entra-id/entra-authorizers.ts')
-  return new EntraAuthorizers(authorityHost)
-}
-
-/** @returns undefined only for a service that says it is public */
-function authorizerFor(
-  name: string,
-  { auth }: ServiceDefinition,
-  keys: ServiceKeys,
-  tokens: EntraAuthorizers | undefined,
-): Authorizer | undefined {
-  if (auth.mode === 'none') return undefined
-  const authorizer = auth.mode === 'token' ? tokens?.authorizerFor(auth) : keys.authorizer(name)
-  if (!authorizer)
-    throw new StartupError(`service "${name}": no keys and no tokens are configured to check its callers`)
-  return authorizer
-}
-
-function startScheduler(
-  spec: ServiceSpec,
-  settings: Settings,
-  cpuShares: CpuShares,
-  metrics: ServiceMetrics,
-  runRecords: RunRecords | undefined,
-): ServiceScheduler {
-  const { service, definition } = spec
-  const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
-  const format = new LogFormat(settings.log, () => new Date())
-  const scheduler = new ServiceScheduler({
-    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords, format }),
-    maxThreads: settings.maxThreads,
-    timeoutMs: definition.limits.timeoutMs,
-    loadTimeoutMs: definition.limits.loadTimeoutMs,
-    maxQueued: definition.limits.maxQueued,
-    maxQueuedBytes: definition.limits.maxQueuedBytes,
-    maxQueueWaitMs: definition.limits.maxQueueWaitMs,
-    maxMemoryMb,
-    batchDelay: definition.batching,
-    hasEntryScript: hasScript(spec),
-    cpuShares,
-    log: line => console.error(`[${service}] ${line}`),
-    metrics,
-  })
+/** Logs what became of the first load of a service. */
+async function announceLoad(service: ScoringService): Promise<void> {
   const startedAt = performance.now()
-  scheduler.start().then(
-    report => {
-      console.log(`[${service}] ready after ${Math.round(performance.now() - startedAt)} ms: ${describeLoad(report)}`)
-      for (const note of report.notes) console.log(`[${service}] ${note}`)
-    },
-    failure => console.error(`[${service}] not available: ${(failure as Error).message}`),
-  )
-  return scheduler
-}
-
-/** Bytes that all requests together may hold: at least the largest body that a service takes. @throws StartupError */
-function maxHeldBytes({ maxHeldBytes: given }: Settings, opened: readonly OpenedService[]): number {
-  let largest = 0
-  for (const { name, definition, spec } of opened) {
-    const { maxBodyBytes } = definition.limits
-    if (!spec) continue // it takes none
-    if (given !== undefined && given < maxBodyBytes) {
-      throw new StartupError(
-        `setting SCORING_MAX_HELD_BYTES: ${given} is less than one body of service "${name}" may have, ${maxBodyBytes}: set more, or less in limits.maxBodyBytes of its service.json`,
-      )
-    }
-    largest = Math.max(largest, maxBodyBytes)
+  try {
+    const report = await service.loaded
+    const ms = Math.round(performance.now() - startedAt)
+    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report)}`)
+    for (const note of report.notes) console.log(`[${service.name}] ${note}`)
+  } catch (failure) {
+    console.error(`[${service.name}] not available: ${(failure as Error).message}`)
   }
-  return given ?? Math.max(Math.floor(memoryBytes() / 4), largest)
-}
-
-/** The byte budget of one service: half of the whole by default, so that no service can use up all of it. */
-function openServiceBudget(whole: ByteBudget, { limits }: ServiceDefinition, metrics: ServiceMetrics): ByteBudget {
-  const maxBytes = limits.maxHeldBytes ?? Math.max(Math.floor(whole.maxBytes / 2), limits.maxBodyBytes)
-  return new ByteBudget(maxBytes, whole, () => metrics.rejected('QUEUE_FULL'))
 }
 
 /** Opens the records of runs, and logs what an earlier process was running when it ended unexpectedly. */

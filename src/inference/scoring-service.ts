@@ -1,5 +1,5 @@
 import type { Authorizer } from '../auth/authorizer.ts'
-import { ScoringError } from '../errors.ts'
+import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
@@ -72,6 +72,16 @@ export class ScoringService {
   /** Whether the service has loaded and can check its callers. */
   get isReady(): boolean {
     return this.status === 'ready' && this.authorizer?.isReady !== false
+  }
+
+  /**
+   * Settles once, with the first load.
+   *
+   * @throws ServiceLoadError with the reason when the service cannot be loaded
+   */
+  get loaded(): Promise<LoadReport> {
+    if (this.#engine.kind === 'scheduler') return this.#engine.scheduler.firstLoad
+    return Promise.reject(new ServiceLoadError(this.#engine.failure))
   }
 
   /** What loading found, while the service is ready. */

@@ -1,0 +1,129 @@
+/** Opens one service: reads its files, then starts the workers that load and score it. It needs no HTTP, keys or settings. */
+import { halfOfMemoryMb } from '../adapters/local/memory.ts'
+import { NodeWorker } from '../adapters/node-worker/node-worker.ts'
+import type { Authorizer } from '../auth/authorizer.ts'
+import { ServiceLoadError } from '../errors.ts'
+import { type Engine, ScoringService } from '../inference/scoring-service.ts'
+import { ServiceDefinition } from '../models/definition/definition.ts'
+import type { ExecutionProvider } from '../models/definition/execution-providers.ts'
+import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import type { ModelStore } from '../models/repository/model-store.ts'
+import { withProviders } from '../models/repository/provider-attempts.ts'
+import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
+import type { ByteBudget } from '../scheduling/byte-budget.ts'
+import type { CpuShares } from '../scheduling/cpu-shares.ts'
+import type { LogFormat } from '../telemetry/log.ts'
+import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
+import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import type { RunRecords } from '../workers/transport/run-records.ts'
+import { openServiceBudget } from './byte-budgets.ts'
+
+/** A service whose files have been read; no model is loaded yet. */
+export type ReadService =
+  | {
+      readonly kind: 'readable'
+      readonly name: string
+      readonly definition: ServiceDefinition
+      readonly spec: ServiceSpec
+      readonly documents: OwnDocuments
+    }
+  | {
+      readonly kind: 'unreadable'
+      readonly name: string
+      /** All defaults. */
+      readonly definition: ServiceDefinition
+      readonly failure: string
+    }
+
+/**
+ * Reads the files of a service, except its models. Never rejects: a service that cannot be read has a reason.
+ *
+ * @param executionProviders  those of the deployment, in place of the service's own
+ */
+export async function readService(
+  store: ModelStore,
+  name: string,
+  executionProviders?: ExecutionProvider[],
+): Promise<ReadService> {
+  try {
+    const spec = withProviders(await store.openService(name), executionProviders)
+    return { kind: 'readable', name, definition: spec.definition, spec, documents: await store.readDocuments(name) }
+  } catch (cause) {
+    const failure = cause instanceof ServiceLoadError ? cause.message : `cannot be read: ${(cause as Error).message}`
+    return { kind: 'unreadable', name, definition: ServiceDefinition.parse({}), failure }
+  }
+}
+
+/** What a service gets from the app. All but `maxThreads` may be absent, for a service that is opened alone. */
+export interface ServiceParts {
+  /** Maximum number of workers. */
+  readonly maxThreads: number
+  /** Shared by all services; absent: all processors belong to this one. */
+  readonly cpuShares?: CpuShares | undefined
+  /** Bytes that requests of all services may hold; absent: any number. */
+  readonly bytes?: ByteBudget | undefined
+  /** Absent: nothing is counted. */
+  readonly metrics?: ScoringMetrics | undefined
+  /** Records of what workers run; absent: none are kept. */
+  readonly runRecords?: RunRecords | undefined
+  /** How the output of scripts is written; absent: as text, all of it. */
+  readonly logFormat?: LogFormat | undefined
+  /** Answers carry a `Server-Timing` header. */
+  readonly hasServerTiming?: boolean
+  /** Receives lines about workers; absent: `console.error`. */
+  readonly log?: (line: string) => void
+}
+
+/**
+ * Starts the workers of a service. `loaded` of the service tells when it can score, or why it cannot.
+ *
+ * @param authorizer  undefined: anybody may call it
+ */
+export function startService(
+  service: ReadService,
+  authorizer: Authorizer | undefined,
+  parts: ServiceParts,
+): ScoringService {
+  const { name, definition } = service
+  const metrics = parts.metrics?.ofService(name)
+  const isReadable = service.kind === 'readable'
+  const engine: Engine = isReadable
+    ? { kind: 'scheduler', scheduler: startScheduler(service.spec, metrics, parts) }
+    : { kind: 'none', failure: service.failure }
+  return new ScoringService({
+    name,
+    definition,
+    authorizer,
+    engine,
+    documents: isReadable ? service.documents : undefined,
+    metrics,
+    bytes: parts.bytes && openServiceBudget(parts.bytes, definition, metrics),
+    hasServerTiming: parts.hasServerTiming ?? false,
+  })
+}
+
+function startScheduler(
+  spec: ServiceSpec,
+  metrics: ServiceMetrics | undefined,
+  { maxThreads, cpuShares, runRecords, logFormat, log = line => console.error(line) }: ServiceParts,
+): ServiceScheduler {
+  const { service, definition } = spec
+  const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
+  const scheduler = new ServiceScheduler({
+    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords, format: logFormat }),
+    maxThreads,
+    timeoutMs: definition.limits.timeoutMs,
+    loadTimeoutMs: definition.limits.loadTimeoutMs,
+    maxQueued: definition.limits.maxQueued,
+    maxQueuedBytes: definition.limits.maxQueuedBytes,
+    maxQueueWaitMs: definition.limits.maxQueueWaitMs,
+    maxMemoryMb,
+    batchDelay: definition.batching,
+    hasEntryScript: hasScript(spec),
+    ...(cpuShares && { cpuShares }),
+    log: line => log(`[${service}] ${line}`),
+    ...(metrics && { metrics }),
+  })
+  scheduler.start().catch(() => {}) // `loaded` of the service tells
+  return scheduler
+}

@@ -1,0 +1,121 @@
+/** Decides who may call which service: callers with its keys or tokens, or anybody. */
+import { join } from 'node:path'
+import { openKeyVault } from '../adapters/azure/open-key-vault.ts'
+import type { EntraAuthorizers } from '../adapters/entra-id/entra-authorizers.ts'
+import { KeyFile } from '../adapters/local/key-file.ts'
+import { systemClock } from '../adapters/local/system-clock.ts'
+import type { Authorizer } from '../auth/authorizer.ts'
+import type { SecretStore } from '../auth/secret-store.ts'
+import { ServiceKeys } from '../auth/service-keys.ts'
+import { ScoringError, StartupError } from '../errors.ts'
+import { serviceNamePattern } from '../models/definition/definition.ts'
+import type { ReadService } from './open-service.ts'
+import type { Settings } from './settings.ts'
+
+/** The authorizers of the services that are served, which may change while the app runs. */
+export class ServiceAuthorizers {
+  readonly #settings: Settings
+  readonly #keys: ServiceKeys
+  #tokens: Promise<EntraAuthorizers> | undefined
+
+  private constructor(settings: Settings, keys: ServiceKeys) {
+    this.#settings = settings
+    this.#keys = keys
+  }
+
+  /**
+   * @param services  those that the app starts with
+   * @throws StartupError when their callers could not be checked
+   */
+  static async open(settings: Settings, services: readonly ReadService[]): Promise<ServiceAuthorizers> {
+    const keyServices = services.filter(service => hasKeys(service, settings)).map(({ name }) => name)
+    const keys = new ServiceKeys(keyServices, {
+      store: await openSecretStore(settings, keyServices),
+      clock: systemClock,
+      random: Math.random,
+      log: line => console.error(line),
+    })
+    return new ServiceAuthorizers(settings, keys)
+  }
+
+  /** Reads all keys for the first time. @throws StartupError for a secret that is no key */
+  async loadKeys(): Promise<void> {
+    await this.#keys.load()
+    const [mistake] = this.#keys.mistakes
+    if (mistake !== undefined) throw new StartupError(describeMistake(mistake))
+  }
+
+  /** @returns undefined only for a service that says it is public */
+  async authorizerFor(service: ReadService): Promise<Authorizer | undefined> {
+    const { name, definition } = service
+    if (service.kind === 'unreadable' && !hasKeys(service, this.#settings)) return closed
+    const { auth } = definition
+    switch (auth.mode) {
+      case 'none':
+        return undefined
+      case 'token':
+        this.#tokens ??= loadEntraId(this.#settings)
+        return (await this.#tokens).authorizerFor(auth)
+      case 'key':
+        return this.#keys.authorizer(name)
+    }
+  }
+
+  /** Called when the vault has a new version of a secret; the next request is checked against it. */
+  keysChanged(secretName: string): void {
+    this.#keys.keysChanged(secretName)
+  }
+
+  stop(): void {
+    this.#keys.stop()
+  }
+}
+
+function describeMistake(mistake: string): string {
+  return `${mistake}, so it is no key: write another value, or delete the secret`
+}
+
+/**
+ * Whether a service is protected by keys. One that could not be read has keys too, so that its owner is told the reason; but
+ * it does not make a vault necessary, and a vault is not asked for something that is no service name.
+ */
+function hasKeys({ kind, name, definition }: ReadService, { keyVaultUrl, isDevelopment }: Settings): boolean {
+  if (definition.auth.mode !== 'key') return false
+  const canAsk = keyVaultUrl !== undefined || isDevelopment
+  return kind === 'readable' || (canAsk && serviceNamePattern.test(name))
+}
+
+/** Refuses every caller: the file that would say who may call cannot be read. */
+const closed: Authorizer = {
+  isReady: false,
+  authorize: () => {
+    throw new ScoringError('SERVICE_UNAVAILABLE', 'The service could not be loaded. Check the logs for more info.')
+  },
+}
+
+/** The vault at `KEY_VAULT_URL`, or the key file of a developer. */
+async function openSecretStore(settings: Settings, services: readonly string[]): Promise<SecretStore> {
+  if (settings.keyVaultUrl !== undefined) {
+    return openKeyVault({
+      url: settings.keyVaultUrl,
+      isDevelopment: settings.isDevelopment,
+      clientId: settings.azureClientId,
+      testCaFile: settings.keyVaultTestCa,
+      testToken: settings.keyVaultTestToken,
+    })
+  }
+  if (services.length > 0 && !settings.isDevelopment) {
+    throw new StartupError(
+      'outside Development the keys live in Azure Key Vault: set KEY_VAULT_URL, or AZURE_FUNCTIONS_ENVIRONMENT=Development on a developer machine',
+    )
+  }
+  const file = new KeyFile(join(settings.appRoot, '.local', 'keys.json'))
+  await file.makeMissingKeys(services)
+  return file
+}
+
+/** Loads the code that checks tokens. */
+async function loadEntraId({ authorityHost }: Settings): Promise<EntraAuthorizers> {
+  const { EntraAuthorizers } = await import('../adapters/entra-id/entra-authorizers.ts')
+  return new EntraAuthorizers(authorityHost)
+}
