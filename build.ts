@@ -13,6 +13,7 @@
  * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue triggers
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
+ * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -43,6 +44,10 @@ const options: BuildOptions = {
   outdir: 'dist',
   outExtension: { '.js': '.cjs' },
 }
+
+// Packages that are CommonJS ask for Node's own modules in their way.
+const requireInModule =
+  "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);"
 
 await rm('dist', { recursive: true, force: true })
 const bundled = new Set<string>()
@@ -79,10 +84,14 @@ await bundle({
   entryPoints: { scoring: 'src/cli/scoring.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},
-  // Packages that are CommonJS ask for Node's own modules in their way.
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);",
-  },
+  banner: { js: requireInModule },
+})
+await bundle({
+  format: 'esm',
+  entryPoints: { testing: 'src/testing/load-service.ts' },
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: { js: requireInModule },
 })
 await writeFile('models/service.schema.json', serviceJsonSchema())
 

@@ -80,15 +80,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     read.map(async service => startService(service, await authorizers.authorizerFor(service), parts)),
   )
   for (const service of services) void announceLoad(service)
-  const metrics = [...scoringMetrics.families, ...observeServices(services)]
+  const catalogue = new ServiceCatalogue(services, settings.defaultService)
+  const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
-  const catalogue = new ServiceCatalogue(
-    new Map(services.map(service => [service.name, service])),
-    settings.defaultService,
-  )
-  const specs = new Map(read.flatMap(service => (service.kind === 'readable' ? [[service.name, service.spec]] : [])))
   const stopping = new AbortController()
-  const jobs = openJobs({ settings, catalogue, specs, stopping: stopping.signal })
+  const jobs = openJobs({ settings, catalogue, stopping: stopping.signal })
   const stop = async () => {
     stopping.abort()
     authorizers.stop()

@@ -12,14 +12,11 @@ import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
-  /** Services that could be opened, by name. */
-  readonly specs: ReadonlyMap<string, ServiceSpec>
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
 }
@@ -29,9 +26,9 @@ export interface Jobs {
   readonly steps: JobSteps
 }
 
-export function createJobs({ settings, catalogue, specs, stopping }: JobsParts, { blobs, queues }: Storage): Jobs {
+export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs, queues }: Storage): Jobs {
   const log = (line: string) => console.error(`[jobs] ${line}`)
-  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir, specs))
+  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir))
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,

@@ -1,6 +1,6 @@
 /** Opens one service: reads its files, then starts the workers that load and score it. It needs no HTTP, keys or settings. */
 import { halfOfMemoryMb } from '../adapters/local/memory.ts'
-import { NodeWorker } from '../adapters/node-worker/node-worker.ts'
+import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { type Engine, ScoringService } from '../inference/scoring-service.ts'
@@ -68,6 +68,8 @@ export interface ServiceParts {
   readonly runRecords?: RunRecords | undefined
   /** How the output of scripts is written; absent: as text, all of it. */
   readonly logFormat?: LogFormat | undefined
+  /** Where the output of scripts goes; absent: that of the process. */
+  readonly scriptOutput?: ScriptOutput | undefined
   /** Answers carry a `Server-Timing` header. */
   readonly hasServerTiming?: boolean
   /** Receives lines about workers; absent: `console.error`. */
@@ -93,6 +95,7 @@ export function startService(
   return new ScoringService({
     name,
     definition,
+    spec: isReadable ? service.spec : undefined,
     authorizer,
     engine,
     documents: isReadable ? service.documents : undefined,
@@ -105,12 +108,13 @@ export function startService(
 function startScheduler(
   spec: ServiceSpec,
   metrics: ServiceMetrics | undefined,
-  { maxThreads, cpuShares, runRecords, logFormat, log = line => console.error(line) }: ServiceParts,
+  { maxThreads, cpuShares, runRecords, logFormat, scriptOutput, log = line => console.error(line) }: ServiceParts,
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
-    startWorker: onEvent => new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords, format: logFormat }),
+    startWorker: onEvent =>
+      new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords, format: logFormat, output: scriptOutput }),
     maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,

@@ -2,10 +2,14 @@ import { type Attributes, ObservedFamily, type Sample } from '../telemetry/metri
 import { attribute, metric } from '../telemetry/metric-names.ts'
 import type { ScoringService } from './scoring-service.ts'
 
-/** Gauges of services and their workers, read when the metrics are scraped. */
-export function observeServices(services: readonly ScoringService[]): ObservedFamily[] {
+/**
+ * Gauges of services and their workers, read when the metrics are scraped.
+ *
+ * @param list  the services that are served at that time
+ */
+export function observeServices(list: () => readonly ScoringService[]): ObservedFamily[] {
   const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
-    services.flatMap(service => read(service, { [attribute.service]: service.name }))
+    list().flatMap(service => read(service, { [attribute.service]: service.name }))
   return [
     new ObservedFamily(
       metric.ready,

@@ -2,6 +2,7 @@ import type { Authorizer } from '../auth/authorizer.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import type { ServiceSpec } from '../models/repository/service-spec.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
@@ -18,6 +19,8 @@ export type ServiceStatus = 'loading' | 'ready' | 'failed'
 export interface ScoringServiceOptions {
   readonly name: string
   readonly definition: ServiceDefinition
+  /** Absent: the files of the service cannot be read, or nothing needs to know them. */
+  readonly spec?: ServiceSpec | undefined
   /** undefined: `service.json` says that the service is public. */
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
@@ -42,6 +45,8 @@ const maxWaitForLoadMs = 25_000
 export class ScoringService {
   readonly name: string
   readonly definition: ServiceDefinition
+  /** What its workers load. */
+  readonly spec: ServiceSpec | undefined
   readonly authorizer: Authorizer | undefined
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
@@ -56,6 +61,7 @@ export class ScoringService {
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
     this.definition = options.definition
+    this.spec = options.spec
     this.authorizer = options.authorizer
     this.documents = options.documents ?? {}
     this.metrics = options.metrics

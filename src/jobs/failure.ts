@@ -37,6 +37,13 @@ export function tooLarge(maxInputBytes: number): InputUnreadable {
   )
 }
 
+export function modelChanged(service: string): JobFailure {
+  return new JobFailure(
+    'MODEL_CHANGED',
+    `the model, script or definition of the service "${service}" has changed since the job was submitted`,
+  )
+}
+
 /** The job is no longer active: it has ended, is being cancelled, or is gone. */
 export class JobStopped extends Error {
   override readonly name = 'JobStopped'

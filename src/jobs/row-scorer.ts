@@ -22,6 +22,8 @@ export interface RowSettings extends MissingOptions {
 export interface ScoreOptions {
   /** Retries of a row after failures that the row did not cause. */
   readonly maxRetries: number
+  /** The digest that the service must have; absent: any. */
+  readonly modelDigest?: string
   readonly signal: AbortSignal
   /** Once it is true, no more rows are started. */
   isTimeUp(): boolean
@@ -51,6 +53,7 @@ export interface RowScorer {
    * Scores rows. Each result is that of its row alone, whatever rows are beside it.
    *
    * @returns one result per row, in order; undefined for rows that were not scored in time. At least one is scored.
+   * @throws JobFailure MODEL_CHANGED
    * @throws ScoringError SERVICE_UNAVAILABLE or SERVICE_STOPPING when this instance cannot score now; AbortError
    */
   score(service: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]>

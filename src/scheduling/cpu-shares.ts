@@ -50,6 +50,12 @@ export class CpuShares {
   }
 
   /** For `CpuShare`. */
+  leave(share: CpuShare): void {
+    this.#shareCount--
+    this.#waiting.delete(share)
+  }
+
+  /** For `CpuShare`. */
   begin(share: CpuShare): CpuSlice | undefined {
     const now = this.#now()
     const isUrgent = share.user.isUrgent()
@@ -170,6 +176,11 @@ export class CpuShare {
   /** Asks for a processor; undefined: `onGranted` says when to ask again. */
   begin(): CpuSlice | undefined {
     return this.#shares.begin(this)
+  }
+
+  /** Its scheduler has stopped; called once, after the last `begin`. */
+  leave(): void {
+    this.#shares.leave(this)
   }
 }
 

@@ -17,6 +17,7 @@ type DropReason = 'expired' | 'abandoned'
 
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
+  readonly #services = new Map<string, ServiceMetrics>()
   readonly requests = new CounterFamily(metric.requests)
   readonly requestDuration = new HistogramFamily(metric.requestDuration)
   readonly queueWait = new HistogramFamily(metric.queueWait)
@@ -35,8 +36,13 @@ export class ScoringMetrics {
     return Object.values(this)
   }
 
+  /** A service that is loaded again goes on with the series of its name. */
   ofService(name: string): ServiceMetrics {
-    return new ServiceMetrics(this, name)
+    const known = this.#services.get(name)
+    if (known) return known
+    const added = new ServiceMetrics(this, name)
+    this.#services.set(name, added)
+    return added
   }
 }
 

@@ -22,8 +22,8 @@ const files = {
 async function open(test: TestContext) {
   const root = await makeServices(files, test)
   const spec = await new FolderModelStore(root).openService('tiny')
-  const digest = () => new ModelDigests(new FolderServiceFiles(root, new Map([['tiny', spec]]))).readDigest('tiny')
-  return { root, digest, list: () => new FolderServiceFiles(root, new Map([['tiny', spec]])).list('tiny') }
+  const all = new FolderServiceFiles(root)
+  return { root, spec, digest: () => new ModelDigests(all).readDigest({ spec }), list: () => all.list(spec) }
 }
 
 describe('FolderServiceFiles', () => {
@@ -45,8 +45,18 @@ describe('ModelDigests', () => {
     assert.notEqual(await digest(), first)
   })
 
+  it('computes the digest of a service once, and anew for the service that replaces it', async test => {
+    const { root, spec } = await open(test)
+    const digests = new ModelDigests(new FolderServiceFiles(root))
+    const first = await digests.readDigest({ spec })
+    await writeFile(join(root, 'tiny/lib/help.ts'), 'export const one = 2')
+    assert.equal(await digests.readDigest({ spec }), first)
+    const replaced = await new FolderModelStore(root).openService('tiny')
+    assert.notEqual(await digests.readDigest({ spec: replaced }), first)
+  })
+
   it('does not know a service that could not be opened', async () => {
-    const digests = new ModelDigests(new FolderServiceFiles('/nowhere', new Map()))
-    await assert.rejects(digests.readDigest('tiny'), { code: 'SERVICE_UNKNOWN' })
+    const digests = new ModelDigests(new FolderServiceFiles('/nowhere'))
+    await assert.rejects(digests.readDigest({ spec: undefined }), { code: 'SERVICE_UNKNOWN' })
   })
 })

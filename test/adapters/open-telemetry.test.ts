@@ -28,7 +28,7 @@ function someService() {
     authorizer: undefined,
     engine: { kind: 'none', failure: 'none' },
   })
-  return { service, families: [...scoring.families, ...observeServices([failing])] }
+  return { service, families: [...scoring.families, ...observeServices(() => [failing])] }
 }
 
 describe('forwardToOpenTelemetry', () => {

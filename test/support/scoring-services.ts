@@ -7,13 +7,12 @@ import { startScheduler } from './scoring-scheduler.ts'
 /** Starts all services of a folder in real workers, without authorization, and by default waits until they are loaded. */
 export async function startServices(test: Cleaner, root: string, isWaitedFor = true): Promise<ServiceCatalogue> {
   const store = new FolderModelStore(root)
-  const services = new Map<string, ScoringService>()
+  const services: ScoringService[] = []
   for (const name of await store.listServices()) {
     const spec = await store.openService(name)
     const { scheduler, loaded } = startScheduler(test, spec)
     if (isWaitedFor) await loaded
-    services.set(
-      name,
+    services.push(
       new ScoringService({
         name,
         definition: spec.definition,

@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { ScoringError } from '../../errors.ts'
 import type { ServiceFiles } from '../../jobs/score/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
@@ -12,22 +11,15 @@ import type { ServiceSpec } from '../../models/repository/service-spec.ts'
  */
 export class FolderServiceFiles implements ServiceFiles {
   readonly #root: string
-  readonly #specs: ReadonlyMap<string, ServiceSpec>
 
-  /**
-   * @param root  folder of services
-   * @param specs  the services that could be opened, by name
-   */
-  constructor(root: string, specs: ReadonlyMap<string, ServiceSpec>) {
+  /** @param root  folder of services */
+  constructor(root: string) {
     this.#root = root
-    this.#specs = specs
   }
 
-  async list(service: string): Promise<string[]> {
-    const spec = this.#specs.get(service)
-    if (!spec) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
+  async list({ service, models }: ServiceSpec): Promise<string[]> {
     const folder = join(this.#root, service)
-    const used = new Set(spec.models.map(({ path }) => relative(folder, path).split(sep)[0]))
+    const used = new Set(models.map(({ path }) => relative(folder, path).split(sep)[0]))
     const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
     return entries
@@ -39,7 +31,7 @@ export class FolderServiceFiles implements ServiceFiles {
       .sort()
   }
 
-  read(service: string, name: string): AsyncIterable<Uint8Array> {
+  read({ service }: ServiceSpec, name: string): AsyncIterable<Uint8Array> {
     return createReadStream(join(this.#root, service, name))
   }
 }

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads'
 import { providersOfService } from '../../models/repository/provider-attempts.ts'
 import type { ServiceSpec } from '../../models/repository/service-spec.ts'
@@ -28,6 +29,14 @@ interface NodeWorkerOptions {
   readonly records?: RunRecords | undefined
   /** How its output is written; absent: as text, all of it. */
   readonly format?: LogFormat | undefined
+  /** Where its output goes; absent: to that of the process. */
+  readonly output?: ScriptOutput | undefined
+}
+
+/** Streams that take the lines of a worker. */
+export interface ScriptOutput {
+  readonly out: Writable
+  readonly error: Writable
 }
 
 const everythingAsText = new LogFormat({ format: 'text', level: 'debug' }, () => new Date())
@@ -56,7 +65,9 @@ export class NodeWorker implements WorkerThread {
   /** 1 for each index of the dispatch whose result has not come, also if the request was taken back. */
   readonly #expected = new Uint8Array(maxDispatchSize)
 
-  constructor(spec: ServiceSpec, { maxMemoryMb, onEvent, records, format = everythingAsText }: NodeWorkerOptions) {
+  constructor(spec: ServiceSpec, options: NodeWorkerOptions) {
+    const { maxMemoryMb, onEvent, records, format = everythingAsText } = options
+    const { out, error } = options.output ?? { out: process.stdout, error: process.stderr }
     const { worker, port, guard } = takePrewarmedWorker(maxMemoryMb)
     this.#worker = worker
     this.#port = port
@@ -71,13 +82,13 @@ export class NodeWorker implements WorkerThread {
     port.postMessage(start)
     this.#threadId = worker.threadId
     const named = { service: spec.service, format: (entry: LogEntry) => format.format(entry) }
-    passOnLines(worker.stdout, process.stdout, { ...named, level: 'info' })
-    passOnLines(worker.stderr, process.stderr, { ...named, level: 'error' })
+    passOnLines(worker.stdout, out, { ...named, level: 'info' })
+    passOnLines(worker.stderr, error, { ...named, level: 'error' })
     port.on('message', message => this.#receive(message))
     port.on('messageerror', () => this.#receive(undefined))
     port.unref() // as its worker: an idle thread keeps no process alive
-    worker.on('error', (error: Error & { code?: string }) => {
-      this.#exit ??= { isOutOfMemory: error.code === 'ERR_WORKER_OUT_OF_MEMORY', detail: error.message }
+    worker.on('error', ({ code, message }: Error & { code?: string }) => {
+      this.#exit ??= { isOutOfMemory: code === 'ERR_WORKER_OUT_OF_MEMORY', detail: message }
     })
     worker.on('exit', code => {
       // Its last messages may still be on their way.

@@ -1,4 +1,4 @@
-import { asJobFailure, JobFailure, JobStopped } from '../failure.ts'
+import { asJobFailure, JobStopped, modelChanged } from '../failure.ts'
 import { partNumber } from '../limits.ts'
 import { type JobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
@@ -76,12 +76,12 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
 async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<RowResult[] | undefined> {
   const { part, planned, isIsolated, isContinued } = task
   const { scorer, lock, store, clock, limits } = tools
-  const { folder, service, maxRetries } = spec
+  const { folder, service, maxRetries, modelDigest } = spec
   // Waiting for the lock, and for a service that loads, counts: the host ends a function that takes too long.
   const deadline = clock.monotonicMs() + limits.chunkBudgetMs
   const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
-    if ((await scorer.modelDigest(service)) !== spec.modelDigest) throw modelChanged(spec)
+    if ((await scorer.modelDigest(service)) !== modelDigest) throw modelChanged(service)
     const rows = await readChunkRows(tools, spec, { part, planned, signal })
     const attempts = new AttemptLog(store, { folder, part: part.part, chunk: planned.chunk })
     if (isIsolated || isContinued) await attempts.read()
@@ -90,7 +90,7 @@ async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Pro
       scorer.score(
         service,
         indexes.map(index => rows[index] as Row),
-        { maxRetries, signal, isTimeUp },
+        { maxRetries, modelDigest, signal, isTimeUp },
       )
     const isScored = isIsolated
       ? await scoreInIsolation(tools, { attempts, range, score, isTimeUp })
@@ -127,11 +127,4 @@ async function endOrRetry(
   const fatal = asJobFailure(failure, job.spec)
   if (!fatal) throw failure
   await failJob(tools, job, fatal)
-}
-
-function modelChanged({ service }: JobSpec): JobFailure {
-  return new JobFailure(
-    'MODEL_CHANGED',
-    `the model, script or definition of the service "${service}" has changed since the job was submitted`,
-  )
 }

@@ -3,6 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
+import { modelChanged } from '../failure.ts'
 import type { Row, RowResult, RowScorer, RowSettings, ScoreOptions } from '../row-scorer.ts'
 import { RequestSize } from './request-size.ts'
 import { tensorInputs } from './row-form.ts'
@@ -12,7 +13,7 @@ interface ServiceRowScorerOptions {
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(service: string): ScoringService
   /** @throws ScoringError SERVICE_UNKNOWN */
-  modelDigest(service: string): Promise<string>
+  modelDigest(service: ScoringService): Promise<string>
   /** Requests that one call sends at a time, so that no worker waits for the next. */
   readonly concurrency: number
 }
@@ -32,8 +33,8 @@ export class ServiceRowScorer implements RowScorer {
     this.#options = options
   }
 
-  modelDigest(service: string): Promise<string> {
-    return this.#options.modelDigest(service)
+  async modelDigest(service: string): Promise<string> {
+    return this.#options.modelDigest(this.#options.find(service))
   }
 
   async inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined> {
@@ -46,7 +47,11 @@ export class ServiceRowScorer implements RowScorer {
   }
 
   async score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {
+    const { modelDigest } = options
+    // A service that is replaced meanwhile goes on with these rows, or fails them so that they are scored again.
     const service = this.#options.find(name)
+    if (modelDigest !== undefined && (await this.#options.modelDigest(service)) !== modelDigest)
+      throw modelChanged(name)
     const report = await waitUntilLoaded(service, options.signal)
     if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)
     const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)

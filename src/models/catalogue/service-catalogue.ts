@@ -4,20 +4,41 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 /** The app is ready as soon as `any` service can score and none is being loaded any more, or when `all` can. */
 export type ReadyWhen = 'any' | 'all'
 
-/** The services of the app by name. Names that callers send are only ever looked up, never joined to a path. */
+/**
+ * The services that the app serves now, by name. A request looks its service up once and ends with what it got, so a service
+ * can be replaced at any time. Names that callers send are only ever looked up, never joined to a path.
+ */
 export class ServiceCatalogue {
-  readonly #services: ReadonlyMap<string, ScoringService>
+  readonly #services: Map<string, ScoringService>
   readonly #defaultName: string | undefined
 
   /** @param defaultName  the service behind `/score`; undefined: the only one, when there is one only */
-  constructor(services: ReadonlyMap<string, ScoringService>, defaultName: string | undefined) {
-    this.#services = services
-    this.#defaultName = defaultName ?? (services.size === 1 ? [...services.keys()][0] : undefined)
+  constructor(services: Iterable<ScoringService>, defaultName: string | undefined) {
+    this.#services = new Map([...services].map(service => [service.name, service]))
+    this.#defaultName = defaultName
+  }
+
+  /** Serves a service from now on. @returns the service of that name before */
+  put(service: ScoringService): ScoringService | undefined {
+    const previous = this.get(service.name)
+    this.#services.set(service.name, service)
+    return previous
+  }
+
+  /** Serves the service no longer. @returns what was served */
+  remove(name: string): ScoringService | undefined {
+    const removed = this.get(name)
+    this.#services.delete(name)
+    return removed
+  }
+
+  get(name: string): ScoringService | undefined {
+    return this.#services.get(name)
   }
 
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(name: string): ScoringService {
-    const service = this.#services.get(name)
+    const service = this.get(name)
     // The name is not repeated: it may be 300 characters of anything.
     if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')
     return service
@@ -25,17 +46,24 @@ export class ServiceCatalogue {
 
   /** @throws ScoringError SERVICE_UNKNOWN, saying how to choose one */
   findDefault(): ScoringService {
-    if (this.#defaultName === undefined) {
+    const { defaultName } = this
+    if (defaultName === undefined) {
       throw new ScoringError(
         'SERVICE_UNKNOWN',
         'There is no default service: set SCORING_DEFAULT_SERVICE, or call /api/v1/service/<service>/score.',
       )
     }
-    return this.find(this.#defaultName)
+    return this.find(defaultName)
   }
 
+  /** The name of the service behind `/score`. */
+  get defaultName(): string | undefined {
+    return this.#defaultName ?? (this.#services.size === 1 ? [...this.#services.keys()][0] : undefined)
+  }
+
+  /** Sorted by name. */
   get all(): ScoringService[] {
-    return [...this.#services.values()]
+    return [...this.#services.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   /** With `any`, a failed service does not hide the others from a load balancer. */

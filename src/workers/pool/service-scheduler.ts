@@ -193,6 +193,7 @@ export class ServiceScheduler {
 
   /** Ends all workers; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
+    if (!this.#isStopping) this.#share.leave()
     this.#isStopping = true
     clearTimeout(this.#batchTimer)
     this.#watchdog.stop()

@@ -250,6 +250,16 @@ describe('ServiceRowScorer', () => {
     await assert.rejects(scorerOf(services).score('nobody', rowsOf([1]), options), { code: 'SERVICE_UNKNOWN' })
   })
 
+  it('scores no row with a service that has another digest than the job', async () => {
+    await assert.rejects(scorerOf(made).score('raw', rowsOf([1]), { ...options, modelDigest: 'of another' }), {
+      name: 'JobFailure',
+      code: 'MODEL_CHANGED',
+      message: /^the model, script or definition of the service "raw" has changed/,
+    })
+    const same = await scorerOf(made).score('raw', rowsOf([1]), { ...options, modelDigest: '' })
+    assert.deepEqual(same, [{ prediction: '1' }])
+  })
+
   it('rejects with the reason of the signal', async () => {
     const cancelled = new AbortController()
     cancelled.abort()
