@@ -1,15 +1,13 @@
 /** One service in the process of a command: one worker, no keys, and the answers that callers get over HTTP. */
 import { tmpdir } from 'node:os'
-import { buffer } from 'node:stream/consumers'
 import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
-import { type ReadService, readService, startService } from '../compose/open-service.ts'
+import { type ReadService, readService } from '../compose/open-service.ts'
+import { loadAlone, type ServiceAlone } from '../compose/service-alone.ts'
 import { readSettings } from '../compose/settings.ts'
 import { StartupError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
+import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
-import { answerScore } from '../protocols/azureml/score.ts'
-import type { WireResponse } from '../protocols/http/wire.ts'
-import { type LogEntry, LogFormat } from '../telemetry/log.ts'
 import type { Project } from './project.ts'
 
 /** An HTTP response to a score. */
@@ -53,70 +51,48 @@ export async function requireServices({ modelsDir }: Project, names: readonly st
   return names.length > 0 ? [...names] : known
 }
 
+/** A service in the process of a command. */
 export class LocalService {
-  readonly service: ScoringService
   readonly report: LoadReport
+  readonly definition: ServiceDefinition
+  readonly #alone: ServiceAlone
 
-  private constructor(service: ScoringService, report: LoadReport) {
-    this.service = service
-    this.report = report
+  private constructor(alone: ServiceAlone) {
+    this.report = alone.report
+    this.definition = alone.service.definition
+    this.#alone = alone
   }
 
   /**
-   * @param log  receives what scripts and failures write, with its line ends; absent: standard error
+   * @param log  receives the lines of scripts and of failures; absent: standard error, because standard output is for the result
    * @throws ServiceLoadError with the reason why it cannot score
    */
-  static async load(read: ReadService, log?: (text: string) => void): Promise<LocalService> {
-    const service = startService(read, undefined, { maxThreads: 1, logFormat: new LinesElsewhere(log) })
-    try {
-      return new LocalService(service, await service.loaded)
-    } catch (failure) {
-      await service.stop()
-      throw failure
-    }
+  static async load(
+    read: ReadService,
+    log: (line: string) => void = line => console.error(line),
+  ): Promise<LocalService> {
+    return new LocalService(await loadAlone(read, { log }))
+  }
+
+  /** The service as the documents describe it. */
+  get service(): ScoringService {
+    return this.#alone.service
   }
 
   async score(body: Uint8Array, contentType: string): Promise<Answer> {
-    const request = {
-      method: 'POST',
-      url: `http://localhost/api/v1/service/${this.service.name}/score`,
-      headers: new Headers({ 'content-type': contentType, 'content-length': String(body.length) }),
-      query: new URLSearchParams(),
-      arrayBuffer: async () => Uint8Array.from(body).buffer,
-      pieces: async function* () {
-        yield body
-      },
-    }
-    const response = await answerScore(request, () => this.service, undefined)
-    return {
-      status: response.status,
-      contentType: new Headers(response.headers).get('content-type') ?? '',
-      body: await readAll(response.body),
-    }
+    const headers = { 'content-type': contentType, 'content-length': String(body.length) }
+    return readAnswer(await this.#alone.fetch({ method: 'POST', headers, body: Buffer.from(body) }))
   }
 
   async stop(): Promise<void> {
-    await this.service.stop()
+    await this.#alone.stop()
   }
 }
 
-async function readAll(body: WireResponse['body']): Promise<Buffer> {
-  if (body === undefined) return Buffer.alloc(0)
-  if (typeof body === 'string') return Buffer.from(body)
-  return body instanceof ReadableStream ? buffer(body) : Buffer.from(body)
-}
-
-/** Standard output is for the result of the command, so what scripts print does not go there. */
-class LinesElsewhere extends LogFormat {
-  readonly #log: (text: string) => void
-
-  constructor(log: (text: string) => void = text => process.stderr.write(text)) {
-    super({ format: 'text', level: 'debug' }, () => new Date())
-    this.#log = log
-  }
-
-  override format(entry: LogEntry): string {
-    this.#log(super.format(entry))
-    return ''
+export async function readAnswer(response: Response): Promise<Answer> {
+  return {
+    status: response.status,
+    contentType: response.headers.get('content-type') ?? '',
+    body: Buffer.from(await response.arrayBuffer()),
   }
 }

@@ -138,8 +138,8 @@ type Sample = NonNullable<Added['sample']>
 /** Loads the model where it lies, and looks for rows that it can score. */
 async function tryModel({ path, model }: FoundModel, name: string): Promise<TriedModel> {
   let log = ''
-  const service = await LocalService.load(inMemory(name, { path }), text => {
-    log += text
+  const service = await LocalService.load(inMemory(name, { path }), line => {
+    log += `${line}\n`
   })
   try {
     const { report } = service

@@ -52,12 +52,12 @@ export async function scoreService(name: string, file: string | undefined, optio
     const printer = new Printer(name, options.json === true)
     const types: RowTypes = {
       inputs: service && tensorInputs(service.report),
-      names: service?.service.definition.input.columns,
-      missing: service?.service.definition.missing ?? 'nan',
+      names: service?.definition.input.columns,
+      missing: service?.definition.missing ?? 'nan',
     }
     let isGood: boolean
     if (input.kind === 'csv') {
-      const maxRows = Math.min(mostRows, service?.service.definition.limits.maxRows ?? mostRows)
+      const maxRows = Math.min(mostRows, service?.definition.limits.maxRows ?? mostRows)
       isGood = await scoreCsv(input.path, { ...types, header: options.header }, { target, bodies, maxRows, printer })
     } else {
       const body = await bodyOf(input, { bodies, types, sample, name })

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StartupError } from '../../errors.ts'
-import type { Answer } from '../local-service.ts'
+import { type Answer, readAnswer } from '../local-service.ts'
 import type { Project } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -29,11 +29,7 @@ export class RemoteService implements Target {
     try {
       // A redirect would carry the key to another place.
       const response = await fetch(this.#url, { method: 'POST', headers, body: Buffer.from(body), redirect: 'error' })
-      return {
-        status: response.status,
-        contentType: response.headers.get('content-type') ?? '',
-        body: Buffer.from(await response.arrayBuffer()),
-      }
+      return await readAnswer(response)
     } catch (cause) {
       throw new StartupError(`${this.#url.origin} does not answer: ${reasonOf(cause)}`, { cause })
     }
