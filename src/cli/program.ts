@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addCommand } from './commands/add.ts'
+import { checkCommand } from './commands/check.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { scoreCommand } from './commands/score.ts'
 import { startCommand } from './commands/start.ts'
 import { helpStyle } from './help-style.ts'
 
 /** The commands, in the order of `--help`. Each file holds the words of one; what it does is imported when it runs. */
-const commands = [addCommand, startCommand, scoreCommand, optimizeCommand]
+const commands = [addCommand, checkCommand, startCommand, scoreCommand, optimizeCommand]
 
 /** The whole command line. A parse that fails throws a CommanderError after it has printed one line. */
 export function createProgram(): Command {
