@@ -18,7 +18,7 @@ import { posixPath, removeOriginals, writeFiles, writeVersion } from './write-se
 
 export interface AddOptions extends ProjectOptions {
   readonly name?: string
-  readonly version?: number
+  readonly modelVersion?: number
   readonly script?: boolean
   readonly move?: boolean
 }
@@ -109,12 +109,12 @@ function describe({ found, name, folder }: Addition, { files, ...facts }: Facts)
 /** The next version, or the one that was asked for. @throws UsageError when it is there already */
 async function chooseVersion({ name, folder, options }: Addition): Promise<number> {
   const versions = await listVersions(folder)
-  if (options.version === undefined) return Math.max(0, ...versions) + 1
-  if (versions.includes(options.version))
+  if (options.modelVersion === undefined) return Math.max(0, ...versions) + 1
+  if (versions.includes(options.modelVersion))
     throw new UsageError(
-      `--version ${options.version}: "${name}" has that version already; it has ${versions.join(', ')}`,
+      `--model-version ${options.modelVersion}: "${name}" has that version already; it has ${versions.join(', ')}`,
     )
-  return options.version
+  return options.modelVersion
 }
 
 async function listVersions(folder: string): Promise<number[]> {

@@ -97,6 +97,7 @@ export function chooseName(given: string | undefined, suggested: string): string
   }
   const name = suggested
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+/, '')

@@ -159,8 +159,11 @@ function describeRows(report: LoadReport, spec: ServiceSpec, models: readonly Mo
   return [ok('rows', [sharing, ...notes, ...proofs].join('; '))]
 }
 
-function whyScriptRunsAlone({ scriptKind }: LoadReport, { definition: { batching } }: ServiceSpec): string {
-  if (scriptKind !== 'typed') return 'its script reads the request itself'
+function whyScriptRunsAlone(
+  { scriptKind, inputJsonSchema }: LoadReport,
+  { definition: { batching } }: ServiceSpec,
+): string {
+  if (scriptKind !== 'typed' || inputJsonSchema) return 'its script gets requests, not rows'
   if (batching.rowsAreIndependent === false) return 'service.json says "rowsAreIndependent": false'
   return 'its script gets the rows of one request at a time, unless service.json says "batching": {"rowsAreIndependent": true}'
 }

@@ -16,7 +16,7 @@ export function addCommand(): Command {
     )
     .argument('<model>', 'the .onnx file, or a folder that MLflow wrote with an ONNX model')
     .option('-n, --name <name>', 'name of the service (default: from the name of the file)')
-    .option('--version <number>', 'version of the model (default: 1, or the next)', readVersion)
+    .option('--model-version <number>', 'number of the version (default: 1, or the next)', readVersion)
     .option('--script', 'write an entry script to start from: score.ts, with names and types of the model')
     .option('--move', 'move the files of the model instead of copying them')
     .option('--json', 'print what was found and written as JSON')
@@ -46,6 +46,7 @@ export function addCommand(): Command {
 }
 
 function readVersion(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--version is "${text}", and must be a whole number from 1`)
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new UsageError(`--model-version is "${text}", and must be a whole number from 1`)
   return Number(text)
 }

@@ -38,47 +38,42 @@ function lengthOf(json: string): number | undefined {
   return first === undefined ? undefined : lengthOf(first)
 }
 
-/** @param firstRow  number of the first one, from 1 */
-export function formatResults(results: readonly RowResult[], terminal: Terminal, firstRow = 1): string {
-  const rows = results.map(result =>
-    'prediction' in result
-      ? cellsOf(result.prediction, [])
-      : new Map([['', terminal.paint('red', `${result.code}: ${result.message}`)]]),
-  )
-  const paths = [...new Set(rows.flatMap(row => [...row.keys()]))].filter(path => path !== '')
-  const hasBare = rows.some(row => row.has(''))
+/**
+ * Lays out what became of rows; a row that failed has no values.
+ *
+ * @param firstRow  number of the first one, from 0 as in messages
+ */
+export function formatResults(results: readonly RowResult[], terminal: Terminal, firstRow = 0): string {
+  const rows = results.map(result => ('prediction' in result ? cellsOf(result.prediction, []) : undefined))
+  const paths = [...new Set(rows.flatMap(row => [...(row?.keys() ?? [])]))]
   const titles = titlesOf(paths)
   const table = rows.map((row, index) => [
     String(firstRow + index),
-    ...(hasBare ? [row.get('') ?? ''] : []),
-    ...paths.map(path => row.get(path) ?? ''),
+    ...(row ? paths.map(path => row.get(path) ?? '') : [terminal.paint('red', 'failed')]),
   ])
-  const columns = [
-    { title: 'row', align: 'right' as const },
-    ...(hasBare ? [{ title: paths.length === 0 ? 'answer' : '', overflow: 'wrap' as const }] : []),
-    ...paths.map((path, index) => ({
-      title: titles[index] as string,
-      align: rows.every(row => isNumber(row.get(path) ?? '0')) ? ('right' as const) : ('left' as const),
-      overflow: 'cut' as const,
-    })),
-  ]
-  return formatTable(table, terminal, { columns })
+  const columns = paths.map((path, index) => ({
+    title: titles[index] as string,
+    align: rows.every(row => isNumber(row?.get(path) ?? '0')) ? ('right' as const) : ('left' as const),
+    overflow: 'cut' as const,
+  }))
+  return formatTable(table, terminal, { columns: [{ title: 'row', align: 'right' }, ...columns] })
 }
 
 /** The last part of a path, such as the name of a class, where that names one column only. */
 function titlesOf(paths: readonly string[]): string[] {
-  const last = (path: string) => JSON.parse(path).at(-1) as string
+  const last = (path: string): string => JSON.parse(path).at(-1) ?? 'answer'
   const counts = new Map<string, number>()
   for (const path of paths) counts.set(last(path), (counts.get(last(path)) ?? 0) + 1)
-  return paths.map(path => (counts.get(last(path)) === 1 ? last(path) : JSON.parse(path).join('.')))
+  const isClear = (name: string) => counts.get(name) === 1 && !/^-?\d/.test(name)
+  return paths.map(path => (isClear(last(path)) ? last(path) : JSON.parse(path).join('.') || 'answer'))
 }
 
 /** Longer lists are one cell. */
 const mostColumnsOfList = 8
 
-/** @returns texts by path, which is JSON text of its parts, or '' for a value that has no name */
+/** @returns texts by path, which is JSON text of the list of its parts */
 function cellsOf(json: string, path: readonly string[]): Map<string, string> {
-  const key = path.length === 0 ? '' : JSON.stringify(path)
+  const key = JSON.stringify(path)
   const members = splitObject(json)
   if (members && members.size > 0)
     return new Map([...members].flatMap(([name, member]) => [...cellsOf(member, [...path, name])]))

@@ -42,19 +42,27 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
   if (!isNamed && !types.inputs && !types.names)
     return `[${cells.map(cell => cellJson(cell.trim(), undefined)).join(',')}]`
   try {
-    const columns = isNamed ? named.map(([, name = '']) => name) : namesByPosition(cells.length, types.inputs, types)
-    const record = (isNamed ? named.map(([, , value = '']) => value) : cells).map(quote).join(',')
-    const [row] = await readRows(
-      once(record),
-      { chunk: 0, rowCount: 1 },
-      { ...types, format: 'csv', columns, maxRowBytes },
-    )
+    const columns = isNamed ? named.map(match => match?.[1] ?? '') : namesByPosition(cells.length, types.inputs, types)
+    if (cells.length !== columns.length)
+      throw new UsageError(
+        `--row ${text}: it has ${cells.length} values, and the service takes ${columns.length}: ${listed(columns)}`,
+      )
+    const record = (isNamed ? named.map(match => match?.[2] ?? '') : cells).map(quote).join(',')
+    const options = { ...types, format: 'csv', columns, maxRowBytes } as const
+    const [row] = await readRows(once(record), { chunk: 0, rowCount: 1 }, options)
     if (row && 'json' in row) return row.json
-    throw new UsageError(`--row ${text}: ${row?.message.replace(/^the row has/, 'it has')}`)
+    throw new UsageError(`--row ${text}: ${row?.message}`)
   } catch (failure) {
-    if (failure instanceof JobFailure) throw new UsageError(`--row ${text}: ${withoutJobs(failure.message)}`)
-    throw failure
+    if (!(failure instanceof JobFailure)) throw failure
+    const takes = types.names ?? types.inputs?.map(({ name }) => name) ?? []
+    throw new UsageError(
+      `--row ${text}: ${withoutJobs(failure.message)}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
+    )
   }
+}
+
+function listed(names: readonly string[]): string {
+  return names.length > 12 ? `${names.slice(0, 12).join(', ')}, …` : names.join(', ')
 }
 
 function requireJson(text: string): string {
@@ -78,6 +86,8 @@ function quote(cell: string): string {
 function withoutJobs(message: string): string {
   return message
     .replace(/^the columns of the input do not fit the service: /, '')
+    .replace('column(s)', 'value(s)')
+    .replace(/ \(or "[^)]*\), which the service takes/, '')
     .replace(/[;,] (set )?"columns" in the input of the job.*$/, '')
 }
 

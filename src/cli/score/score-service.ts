@@ -167,7 +167,10 @@ async function bodyOf(
     throw new UsageError(
       `service "${name}" has no sample here; give a file, --row or --csv (see "scoring score --help")`,
     )
-  if (process.stdout.isTTY) console.error(`the sample of ${name}: ${cutText(sample.replace(/\s+/g, ' ').trim(), 200)}`)
+  if (process.stdout.isTTY)
+    console.error(
+      `${cutText(`sample of ${name}: ${sample.replace(/\s+/g, ' ').trim()}`, openTerminal(process.stderr).width)}\n`,
+    )
   return { bytes: Buffer.from(sample), contentType }
 }
 
@@ -232,7 +235,7 @@ class Printer {
     for (const [index, result] of results.entries()) {
       if ('prediction' in result) continue
       this.#failureCount++
-      const row = first + index + 1
+      const row = first + index
       if (this.#failures.length < failuresShown)
         this.#failures.push({ row, message: `${result.message} (${result.code})` })
     }
@@ -259,8 +262,7 @@ class Printer {
     const more = this.#rowCount - this.#shown.length
     if (more > 0)
       console.log(`… and ${more} more rows; all of them as JSON: npx scoring score ${this.#name} --csv … > scores.json`)
-    const hidden = this.#failures.filter(({ row }) => row > rowsShown)
-    for (const { row, message } of hidden) console.error(`row ${row}: ${message}`)
+    for (const { row, message } of this.#failures) console.error(`row ${row}: ${message}`)
     if (this.#failureCount > 0) console.error(`error: ${this.#failureCount} of ${this.#rowCount} rows cannot be scored`)
   }
 }
