@@ -115,11 +115,11 @@ async function readBody(path: string): Promise<Buffer> {
   }
 }
 
-/** Whether standard input is a pipe or a file; a service manager gives others, which never end. */
+/** Whether standard input is a pipe, which Node.js makes a socket, or a file; a terminal never ends. */
 function isPiped(): boolean {
   try {
     const stats = fstatSync(0)
-    return stats.isFIFO() || stats.isFile()
+    return stats.isFIFO() || stats.isFile() || stats.isSocket()
   } catch {
     return false
   }
