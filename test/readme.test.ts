@@ -22,7 +22,7 @@ async function freePort(): Promise<number> {
 }
 
 describe('the README', () => {
-  it('promises what npm start does: its curl line, pasted, returns the published scores', async test => {
+  it('promises what npm start does: its curl command, pasted, scores, and diabetes returns the published scores', async test => {
     if (!hasCurl) return test.skip('curl is not installed')
     const readme = await readFile('README.md', 'utf8')
     assert.match(readme, /^npm ci && npm start/m)
@@ -37,22 +37,32 @@ describe('the README', () => {
       await ended
     })
     let output = ''
-    const line = await new Promise<string>((found, failed) => {
+    const command = await new Promise<string>((found, failed) => {
       child.stdout.on('data', text => {
         output += text
-        const [command] = /^curl .*}'$/m.exec(output) ?? []
-        if (command) found(command)
+        const [lines] = /^curl [\s\S]*}'$/m.exec(output) ?? []
+        if (lines) found(lines)
       })
       child.stderr.on('data', text => (output += text))
       child.on('exit', code => failed(new Error(`npm start ended with ${code}:\n${output}`)))
     })
-    const { stdout } = await run('sh', ['-c', `${line} --silent`])
-    assert.equal(stdout, published)
-    assert.equal(stdout, '[217.67978776218715, 224.78937091757172]')
-    const [page = ''] = /(?<=browser: )http\S+\/docs$/m.exec(output) ?? []
+    const { labels } = JSON.parse((await run('sh', ['-c', `${command} --silent`])).stdout)
+    assert.match(readme, /^The answer is `\{"labels": \["setosa", "virginica"\], /m)
+    assert.deepEqual(labels, ['setosa', 'virginica'])
+
+    const [, key = ''] = /diabetes +v1 .*\n +key (\S+)$/m.exec(output) ?? []
+    const [page = ''] = /http\S+\/diabetes\/docs$/m.exec(output) ?? []
     assert.match(await (await fetch(page)).text(), /<title>diabetes/)
+    assert.match(readme, /`-d @models\/diabetes\/sample\.json`/)
+    const answer = await fetch(page.replace(/docs$/, 'score'), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: await readFile('models/diabetes/sample.json'),
+    })
+    assert.equal(await answer.text(), published)
+    assert.equal(published, '[217.67978776218715, 224.78937091757172]')
     process.kill(-(child.pid as number), 'SIGINT')
     await ended
-    await assert.rejects(fetch(/http:\/\/localhost:\d+/.exec(line)?.[0] ?? '')) // nothing is left running
+    await assert.rejects(fetch(page)) // nothing is left running
   })
 })

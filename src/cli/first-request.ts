@@ -1,111 +1,96 @@
-/** Prints the first request to try once the services are loaded: the local key, a page, and a `curl` line that can be pasted. */
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { type IncomingMessage, request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
-import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
+/** Chooses and writes the first request to try: one that scores when it is pasted into a shell. */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import type { ServiceStates } from './readiness.ts'
 
-/** The part of `/health/ready` that is used here. */
-interface Readiness {
-  services?: Record<
-    string,
-    {
-      status: 'loading' | 'ready' | 'failed'
-      example?: { body: string; isScored: boolean }
-    }
-  >
+/** A request that can be tried. */
+export interface Example {
+  readonly service: string
+  /** JSON on one line. */
+  readonly body: string
+  /** Whether it was scored at load; otherwise it only shows the form. */
+  readonly isScored: boolean
 }
 
-/** Services that load for longer do not hold back the key and the request of those that are ready. */
-const maxLoadWaitMs = 5000
-
-export interface FirstRequestOptions {
-  /** Where the host listens, e.g. `http://localhost:7071`. */
-  url: string
-  appRoot: string
-  /** Keys are in a vault, so the file with a developer's keys is not used, even if there is one. */
-  hasVault: boolean
-  /** The certificate of the host when it serves HTTPS. */
-  certPath?: string
-  /** Deadline for one response of `/health/ready`; 10 seconds by default. */
-  readinessTimeoutMs?: number
-}
+/** Changes that are closer together than this count as one, such as the files of a checkout. */
+const sameChangeMs = 60_000
 
 /**
- * Waits until every service is loaded or has failed, then prints the first request to try.
- *
- * @throws Error when the host is gone; when it only does not respond, one line says so
+ * Chooses an example that was scored if there is one, of the service that its owner has changed last. Where several have
+ * been changed together, the shortest one is chosen.
  */
-export async function printFirstRequest(options: FirstRequestOptions): Promise<void> {
-  const { url, appRoot, hasVault, readinessTimeoutMs = 10_000 } = options
-  const services = await fetchSettledServices({ ...options, readinessTimeoutMs })
-  if (!services) {
-    console.error(`/health/ready did not respond within ${readinessTimeoutMs / 1000} s, so no request to try is shown.`)
-    return
-  }
-  const namesWith = (status: string) => Object.keys(services).filter(name => services[name]?.status === status)
-  if (namesWith('failed').length > 0)
-    console.log(`Not available: ${namesWith('failed').join(', ')} (see the errors above)\n`)
-  if (namesWith('loading').length > 0) console.log(`Still loading: ${namesWith('loading').join(', ')}\n`)
-  const examples = Object.entries(services).flatMap(([name, { example }]) => (example ? [{ name, ...example }] : []))
-  // A request that works when pasted goes before one that only shows the form.
-  const chosen = examples.find(({ isScored }) => isScored) ?? examples[0]
-  if (!chosen) return
-  const { name, isScored } = chosen
-  const key = hasVault ? undefined : await readKey(appRoot, name)
-  if (key) console.log(`Local key of ${name} (the others are in .local/keys.json): ${key}\n`)
-  if (hasVault) console.log(`Keys are in the vault; the key of ${name} is the secret ${name}-primary-key\n`)
-  console.log(`Try ${name} in a browser: ${url}/api/v1/service/${name}/docs\n`)
-  const title = isScored ? `Score ${name}` : `Score ${name} (replace the values: these only show the form)`
-  const line = curlLine(options, name, { key: hasVault ? '<key>' : key, body: onOneLine(chosen.body) })
-  console.log(`${title}:\n\n${line}\n`)
+export async function chooseExample(services: ServiceStates, modelsDir: string): Promise<Example | undefined> {
+  const all = Object.entries(services).flatMap(([service, { example }]) =>
+    example ? [{ service, body: onOneLine(example.body), isScored: example.isScored }] : [],
+  )
+  const scored = all.filter(({ isScored }) => isScored)
+  const candidates = await Promise.all(
+    (scored.length > 0 ? scored : all).map(async example => ({
+      example,
+      changedAt: await readChangeTime(join(modelsDir, example.service)),
+    })),
+  )
+  const newest = Math.max(...candidates.map(({ changedAt }) => changedAt))
+  const [first] = candidates
+    .filter(({ changedAt }) => newest - changedAt < sameChangeMs)
+    .sort((a, b) => a.example.body.length - b.example.body.length)
+  return first?.example
 }
 
-function curlLine(
-  { url, certPath }: FirstRequestOptions,
-  service: string,
-  { key, body }: { key: string | undefined; body: string },
-): string {
-  const trust = certPath ? `--cacert ${quote(certPath)} ` : ''
-  const bearer = key ? `-H 'Authorization: Bearer ${key}' ` : ''
-  return `curl ${trust}${url}/api/v1/service/${service}/score ${bearer}-H 'Content-Type: application/json' -d ${quote(body)}`
+/** @returns milliseconds since 1970 of the last change of a file of the service; 0 when they cannot be read */
+async function readChangeTime(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const times = entries
+    .filter(entry => entry.isFile())
+    .map(({ parentPath, name }) => stat(join(parentPath, name)).catch(() => undefined))
+  return Math.max(0, ...(await Promise.all(times)).map(found => found?.mtimeMs ?? 0))
 }
 
+export interface CurlOptions {
+  /** Where the host listens. */
+  readonly url: string
+  /** undefined: the service needs none. */
+  readonly credential: string | undefined
+  readonly certPath?: string | undefined
+  readonly modelsDir: string
+  /** Folder in which the command is pasted. */
+  readonly workingDir: string
+}
+
+/** A longer body is sent from its file where it has one. */
+const maxInlineLength = 300
+
+/** Writes a `curl` command for a POSIX shell, on several lines that are pasted together. */
+export async function describeCurl(example: Example, options: CurlOptions): Promise<string> {
+  const { url, credential, certPath } = options
+  const trust = certPath ? ` --cacert ${quote(certPath)}` : ''
+  const bearer = credential === undefined ? [] : [`-H ${quote(`Authorization: Bearer ${credential}`)}`]
+  const file = example.body.length > maxInlineLength ? await findSampleFile(example, options) : undefined
+  const data = `-d ${file === undefined ? quote(example.body) : quote(`@${file}`)}`
+  return [
+    `curl${trust} ${url}/api/v1/service/${example.service}/score`,
+    ...bearer,
+    `-H 'Content-Type: application/json' ${data}`,
+  ].join(' \\\n  ')
+}
+
+/** Quotes a text for a POSIX shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-type ReadinessSource = FirstRequestOptions & { readinessTimeoutMs: number }
-
-/** @returns undefined when the host does not respond in time */
-async function fetchSettledServices(source: ReadinessSource): Promise<Readiness['services']> {
-  for (const startedAt = performance.now(); ; await delay(50)) {
-    const readiness = await fetchReadiness(source)
-    if (!readiness) return undefined
-    const { services = {} } = readiness
-    const isLate = performance.now() - startedAt > maxLoadWaitMs
-    const statuses = Object.values(services).map(({ status }) => status)
-    if (!statuses.includes('loading') || (isLate && statuses.includes('ready'))) return services
+/** @returns the path of the file that holds the body, relative to the working directory */
+async function findSampleFile(
+  { service, body }: Example,
+  { modelsDir, workingDir }: CurlOptions,
+): Promise<string | undefined> {
+  const folder = join(modelsDir, service)
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.endsWith('.json') || name === 'service.json') continue
+    const path = join(folder, name)
+    if (onOneLine(await readFile(path, 'utf8').catch(() => '')) === body) return relative(workingDir, path)
   }
-}
-
-/** @returns undefined when the complete response has not come in time */
-async function fetchReadiness({ url, certPath, readinessTimeoutMs }: ReadinessSource): Promise<Readiness | undefined> {
-  const target = new URL('/health/ready', url)
-  // Only the host's own certificate is trusted, whatever name it is for.
-  const tls = certPath ? { ca: await readFile(certPath), checkServerIdentity: () => undefined } : {}
-  const send = target.protocol === 'https:' ? requestHttps : requestHttp
-  const signal = AbortSignal.timeout(readinessTimeoutMs)
-  try {
-    const request = send(target, { ...tls, agent: false, signal }).end()
-    const [response] = (await once(request, 'response')) as [IncomingMessage]
-    return (await json(response)) as Readiness
-  } catch (failure) {
-    if (signal.aborted) return undefined
-    throw failure
-  }
+  return undefined
 }
 
 /** TypeScript does not know `JSON.rawJSON` yet (ECMAScript proposal, source text access). */
@@ -119,14 +104,5 @@ function onOneLine(text: string): string {
     return JSON.stringify(JSON.parse(text, asWritten as (name: string, value: unknown) => unknown))
   } catch {
     return text
-  }
-}
-
-async function readKey(appRoot: string, service: string): Promise<string | undefined> {
-  try {
-    const keys = JSON.parse(await readFile(join(appRoot, '.local', 'keys.json'), 'utf8'))
-    return keys[service]?.primary
-  } catch {
-    return undefined
   }
 }

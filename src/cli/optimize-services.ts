@@ -2,9 +2,9 @@
 import { relative } from 'node:path'
 import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { optimizeModel } from '../adapters/onnxruntime/optimize-model.ts'
-import { StartupError } from '../errors.ts'
 import { planAttempts } from '../models/repository/provider-attempts.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
+import { listServiceNames } from './service-names.ts'
 
 /**
  * Optimizes the models of the named services, or of all. A service that fails does not stop the others.
@@ -14,13 +14,9 @@ import type { ServiceSpec } from '../models/repository/service-spec.ts'
  */
 export async function optimizeServices(folder: string, names: readonly string[]): Promise<boolean> {
   const store = new FolderModelStore(folder)
-  const known = await store.listServices()
-  if (known.length === 0) throw new StartupError(`no service in ${folder}: a service is a folder with a service.json`)
-  const unknown = names.find(name => !known.includes(name))
-  if (unknown !== undefined)
-    throw new StartupError(`no service "${unknown}" in ${folder}; there are: ${known.join(', ')}`)
+  const services = await listServiceNames(folder, names)
   let isGood = true
-  for (const name of names.length > 0 ? names : known) {
+  for (const name of services) {
     try {
       await optimizeService(await store.openService(name), folder)
     } catch (failure) {

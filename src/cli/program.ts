@@ -1,33 +1,70 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addCommand } from './commands/add.ts'
 import { checkCommand } from './commands/check.ts'
+import { completeCommand, completionCommand } from './commands/completion.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { keysCommand } from './commands/keys.ts'
 import { optimizeCommand } from './commands/optimize.ts'
 import { scoreCommand } from './commands/score.ts'
 import { startCommand } from './commands/start.ts'
-import { helpStyle } from './help-style.ts'
+import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
+import { readVersion } from './manifest.ts'
 
-/** The commands, in the order of `--help`. Each file holds the words of one; what it does is imported when it runs. */
-const commands = [addCommand, checkCommand, startCommand, scoreCommand, optimizeCommand]
+/**
+ * The commands by the headings of `--help`, in its order. Each file holds the words of one; what it does is imported when
+ * it runs.
+ */
+const commands: readonly (readonly [heading: string, create: () => Command])[] = [
+  ['Make:', addCommand],
+  ['Try:', scoreCommand],
+  ['Try:', startCommand],
+  ['Try:', keysCommand],
+  ['Before a deployment:', checkCommand],
+  ['Before a deployment:', optimizeCommand],
+  ['Help:', doctorCommand],
+  ['Help:', completionCommand],
+]
+
+const conventions = `
+With --json, a command prints one JSON document on stdout, messages on stderr.
+Exit codes: 0 success; 1 failure, or a check found an error; 2 wrong arguments.
+Colours are off in a pipe and with NO_COLOR=1.`
 
 /** The whole command line. A parse that fails throws a CommanderError after it has printed one line. */
 export function createProgram(): Command {
   const program = new Command('scoring')
+    .usage('<command> [options]')
     .description('Turn ONNX models into secured scoring services on Azure Functions.')
     .version(readVersion(), '-v, --version', 'show the version')
-    .option('--debug', 'show the stack trace of an error')
+    .option('--debug', 'show the stack trace of an error, with any command')
     .helpOption('-h, --help', 'show this help')
+    .commandsGroup('Help:')
     .helpCommand('help [command]', 'show the help of a command')
     .configureHelp(helpStyle)
-    .configureOutput({ outputError: (text, write) => write(text) })
-    .showHelpAfterError('(see --help)')
     .exitOverride()
-  for (const create of commands) program.addCommand(create().copyInheritedSettings(program))
-  return program
+    .addHelpText(
+      'after',
+      describeExamples([
+        ['scoring start', 'run the services of this project'],
+        ['scoring keys show', 'show their keys'],
+        ['scoring start --help', 'the options of a command, with examples'],
+      ]),
+    )
+    .addHelpText('after', conventions)
+  program.configureOutput(explainMistakes('scoring'))
+  for (const [heading, create] of commands) {
+    const command = create().helpGroup(heading)
+    inherit(command, program, `scoring ${command.name()}`)
+    program.addCommand(command)
+  }
+  return program.addCommand(completeCommand(program), { hidden: true })
 }
 
-function readVersion(): string {
-  // Beside `dist` and `src` alike.
-  const file = new URL(import.meta.url.endsWith('.ts') ? '../../package.json' : '../package.json', import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')).version
+function inherit(command: Command, parent: Command, path: string): void {
+  command.copyInheritedSettings(parent).configureOutput(explainMistakes(path))
+  for (const each of command.commands) inherit(each, command, `${path} ${each.name()}`)
+}
+
+function explainMistakes(path: string) {
+  return { outputError: (text: string, write: (text: string) => void) => write(describeMistake(text, path)) }
 }

@@ -14,10 +14,13 @@ export interface Project {
   readonly modelsDir: string
 }
 
+/** As in Core Tools. */
+export const defaultPort = 7071
+
 /** The options that say where a command works. */
 export interface ProjectOptions {
-  readonly app?: string
-  readonly models?: string
+  readonly app?: string | undefined
+  readonly models?: string | undefined
 }
 
 /** Adds the options that `openProject` reads. */
@@ -41,12 +44,26 @@ export function openProject({ app, models }: ProjectOptions): Project {
   return { root, local, environment, modelsDir }
 }
 
-function findProjectRoot(from: string): string {
+/** Finds the folder of services as `openProject` does, but makes no `local.settings.json`. */
+export function findModelsDir({ app, models }: ProjectOptions): string {
+  if (models !== undefined) return resolve(models)
+  const root = app === undefined ? findProjectRoot(process.cwd()) : resolve(app)
+  const hasSettings = existsSync(join(root, 'local.settings.json'))
+  const local = hasSettings ? readLocalSettings(root, process.env).values : {}
+  return resolve(root, process.env.SCORING_MODELS || local.SCORING_MODELS || 'models')
+}
+
+/** Whether the app runs as in development, which this host assumes where nothing else is set. */
+export const isDevelopment = ({ AZURE_FUNCTIONS_ENVIRONMENT = 'Development' }: NodeJS.ProcessEnv): boolean =>
+  AZURE_FUNCTIONS_ENVIRONMENT.toLowerCase() === 'development'
+
+/** @throws UsageError when neither the folder nor one above it has a `host.json` */
+export function findProjectRoot(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'host.json'))) return folder
     if (dirname(folder) === folder) {
       throw new UsageError(
-        `there is no Functions project here: neither ${from} nor a folder above it has a host.json. Change to your project, name it with --app, or make one with "scoring init my-scoring"`,
+        `there is no Functions project here: neither ${from} nor a folder above it has a host.json. Change to your project, name it with --app, or make one with "npx scoring init my-scoring"`,
       )
     }
   }

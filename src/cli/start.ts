@@ -1,11 +1,18 @@
 import { join, resolve } from 'node:path'
+import { KeyFile } from '../adapters/local/key-file.ts'
+import { keySecretName } from '../auth/key-names.ts'
 import { hasAzurite } from '../host/azurite/azurite-process.ts'
 import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../host/azurite/local-storage.ts'
 import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http/certificate.ts'
 import { superviseHost } from '../host/supervisor.ts'
-import { printFirstRequest } from './first-request.ts'
-import { openProject, type ProjectOptions } from './project.ts'
+import { chooseExample, describeCurl, type Example } from './first-request.ts'
+import { readVersion } from './manifest.ts'
+import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from './project.ts'
+import { type ServiceStates, waitForServices } from './readiness.ts'
+import { describeStart, listRepeatedLines, type StartFacts } from './start-screen.ts'
+import { watchNpm } from './starter.ts'
+import { openTerminal } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface StartOptions extends ProjectOptions {
@@ -13,25 +20,32 @@ export interface StartOptions extends ProjectOptions {
   readonly address?: string
   readonly cert?: string
   readonly key?: string
+  readonly watch?: boolean
   readonly verbose?: boolean
 }
 
-const defaultPort = 7071
+const readinessTimeoutMs = 10_000
+/** Services that load for longer do not hold back the keys and the request of those that are ready. */
+const maxLoadWaitMs = 5000
 
 /**
- * Starts storage and the host, lists the functions, and waits until the host ends.
+ * Starts storage and the host, shows what runs, and waits until the host ends.
  *
  * @returns the exit code
  * @throws UsageError or StartupError for what the user can fix
  */
 export async function start(options: StartOptions): Promise<number> {
   const certificate = readCertificatePaths(options)
-  const { root, local, environment } = openProject(options)
+  const project = openProject(options)
+  const { root, local, environment } = project
   for (const warning of local.warnings) console.error(warning)
-  const port = options.port ?? local.port ?? defaultPort
+  if (options.watch === false) environment.SCORING_WATCH = 'off'
+  const stopping = new AbortController()
+  watchNpm(process.env, () => stopping.abort())
 
   const storage = await startStorage(environment, root)
-  if (storage) environment.AzureWebJobsStorage = storage.connectionString
+  if (storage.kind === 'local') environment.AzureWebJobsStorage = storage.account.connectionString
+  const isVerbose = options.verbose ?? false
   try {
     return await superviseHost({
       entry: new URL(
@@ -41,25 +55,29 @@ export async function start(options: StartOptions): Promise<number> {
       args: [
         ...['--app', root, '--no-local-settings', '--address', options.address ?? local.address ?? '127.0.0.1'],
         ...(certificate ? ['--cert', certificate.cert, '--key', certificate.key] : []),
-        ...(options.verbose ? ['--verbose'] : []),
+        ...(isVerbose ? ['--verbose'] : []),
       ],
-      port,
+      port: options.port ?? local.port ?? defaultPort,
       environment,
-      onListening: listening => {
-        printFunctions(listening)
+      // A terminal shows the screen; a pipe and --verbose have every line as it comes.
+      holdsOutput: !isVerbose && process.stdout.isTTY,
+      onListening: async (listening, releaseOutput) => {
+        const isOurApp = listening.functions.some(({ path }) => path === '/health/ready')
+        if (isVerbose || !isOurApp) printFunctions(listening)
         // Another function app than ours has no services to show.
-        if (!listening.functions.some(({ path }) => path === '/health/ready')) return
-        // Azurite's key is published, so it is no secret.
-        if (storage) console.log(`Connection string of the local storage: '${storage.connectionString}'\n`)
-        const hasVault = Boolean(environment.KEY_VAULT_URL)
-        printFirstRequest({ url: listening.url, appRoot: root, hasVault, certPath: certificate?.cert }).catch(() => {
+        if (!isOurApp) return releaseOutput()
+        try {
+          const source = { url: listening.url, certPath: certificate?.cert }
+          releaseOutput(await showStart(project, source, { storage, isVerbose }))
+        } catch {
           // The host has ended meanwhile, which the supervisor reports.
-        })
+        }
       },
       log: line => console.error(line),
+      stopSignal: stopping.signal,
     })
   } finally {
-    await storage?.stop()
+    if (storage.kind === 'local') await storage.account.stop()
   }
 }
 
@@ -71,27 +89,116 @@ function readCertificatePaths({ cert, key }: StartOptions) {
   return { cert: resolve(cert), key: resolve(key) }
 }
 
+type Storage =
+  | { readonly kind: 'local'; readonly account: LocalStorage }
+  /** The settings name an account. */
+  | { readonly kind: 'account' }
+  | { readonly kind: 'none' }
+
 /** Most of an app works without storage; what needs it says so when it is called. */
-async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<LocalStorage | undefined> {
-  if (!usesLocalStorage(environment)) return undefined
+async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Promise<Storage> {
+  if (!usesLocalStorage(environment)) return { kind: 'account' }
   if (!hasAzurite()) {
     console.error(
       'No local storage: azurite is not installed ("npm ci" installs it). Anything that needs storage will fail.',
     )
-    return undefined
+    return { kind: 'none' }
   }
-  let storage: LocalStorage
   try {
-    storage = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line))
+    const keptIn = join(appRoot, connectionStringFile)
+    const account = await startAzurite(join(appRoot, '.local', 'azurite'), line => console.error(line), keptIn)
+    return { kind: 'local', account }
   } catch (failure) {
     const consequence = 'Scoring works without storage; batch jobs get 503.'
     console.error(`${(failure as Error).message}\n${consequence} ${damageAdvice('.local/azurite')}`)
     environment.AzureWebJobsStorage = '' // there is no local storage for the app to find
-    return undefined
+    return { kind: 'none' }
   }
-  if (!storage.isPersistent)
-    console.error('Another host uses .local/azurite, so the storage of this one is in memory only.')
-  return storage
+}
+
+const connectionStringFile = '.local/storage-connection-string'
+
+function describeStorage(storage: Storage): string {
+  if (storage.kind === 'account') return 'the account in AzureWebJobsStorage'
+  if (storage.kind === 'none') return 'none, so batch jobs get 503'
+  const { isPersistent, hasWellKnownPorts } = storage.account
+  if (!isPersistent) return 'in memory only, because another process uses .local/azurite'
+  if (hasWellKnownPorts) return '.local/azurite (connection string UseDevelopmentStorage=true)'
+  return `.local/azurite; ports 10000-10002 are in use, see ${connectionStringFile}`
+}
+
+interface ShowOptions {
+  readonly storage: Storage
+  readonly isVerbose: boolean
+}
+
+/**
+ * Waits for the services and prints the start screen.
+ *
+ * @returns how lines of the log begin that the screen repeats
+ * @throws Error when the host is gone; when it only does not respond, one line says so
+ */
+async function showStart(
+  project: Project,
+  source: { readonly url: string; readonly certPath: string | undefined },
+  { storage, isVerbose }: ShowOptions,
+): Promise<string[]> {
+  const services = await waitForServices({ ...source, timeoutMs: readinessTimeoutMs, maxLoadWaitMs })
+  if (!services) {
+    console.error(
+      `/health/ready did not respond within ${readinessTimeoutMs / 1000} s, so neither services nor a request are shown.`,
+    )
+    return []
+  }
+  const { root, environment, modelsDir } = project
+  const hasVault = Boolean(environment.KEY_VAULT_URL)
+  const localKeys = hasVault ? undefined : await readLocalKeys(root, services)
+  const example = await chooseExample(services, modelsDir)
+  const facts: StartFacts = {
+    version: readVersion(),
+    url: source.url,
+    services,
+    localKeys,
+    storage: describeStorage(storage),
+    isWatching: environment.SCORING_WATCH !== 'off' && isDevelopment(environment),
+    request: example && {
+      ...example,
+      curl: await describeCurl(example, {
+        ...source,
+        modelsDir,
+        workingDir: process.cwd(),
+        credential: findCredential(example, services, localKeys),
+      }),
+    },
+  }
+  const terminal = openTerminal()
+  // Azurite's key is published, so it is no secret.
+  if (isVerbose && storage.kind === 'local')
+    console.log(`Connection string of the local storage: '${storage.account.connectionString}'\n`)
+  // A pipe has lines of the log before it.
+  console.log(`${process.stdout.isTTY && !isVerbose ? '' : '\n'}${describeStart(facts, terminal)}\n`)
+  return listRepeatedLines(services, terminal)
+}
+
+async function readLocalKeys(root: string, services: ServiceStates): Promise<Map<string, string>> {
+  const file = new KeyFile(join(root, '.local', 'keys.json'))
+  const keys = new Map<string, string>()
+  for (const name of Object.keys(services)) {
+    const secret = await file.fetchSecret(keySecretName(name, 'primary')).catch(() => undefined)
+    if (secret) keys.set(name, secret.value)
+  }
+  return keys
+}
+
+/** What stands after `Bearer` in the request to try; undefined: nothing is needed. */
+function findCredential(
+  { service }: Example,
+  services: ServiceStates,
+  localKeys: ReadonlyMap<string, string> | undefined,
+): string | undefined {
+  const auth = services[service]?.auth
+  if (auth === 'none') return undefined
+  return auth === 'token' ? '<token>' : (localKeys?.get(service) ?? '<key>')
 }
 
 /** Prints the list that `func start` prints. */

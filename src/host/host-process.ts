@@ -19,6 +19,7 @@ import { httpTriggers, type ListedFunction, listFunctions, listTriggers, unserve
 import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { formatTimeSpan } from './dotnet-time.ts'
+import { holdOutput, type ReleaseOutput, releaseOutput } from './held-output.ts'
 import { readHostJson } from './host-json.ts'
 import { HostLog } from './host-log.ts'
 import { readHostSettings } from './host-settings.ts'
@@ -57,6 +58,8 @@ function readOptions() {
       verbose: { type: 'boolean', default: false },
       // The supervisor has put local.settings.json into the environment already.
       'no-local-settings': { type: 'boolean', default: false },
+      // The supervisor prints a start screen first, and then asks for what was held back.
+      'hold-output': { type: 'boolean', default: false },
     },
   })
   return values
@@ -64,6 +67,12 @@ function readOptions() {
 
 async function main(): Promise<void> {
   const options = readOptions()
+  if (options['hold-output']) {
+    holdOutput()
+    process.on('message', ({ type, omit }: ReleaseOutput) => {
+      if (type === 'release output') releaseOutput(omit)
+    })
+  }
   const appRoot = resolve(options.app)
   const log = new HostLog(options.verbose)
   const local = options['no-local-settings'] ? undefined : readLocalSettings(appRoot, process.env)
@@ -153,6 +162,7 @@ stopOnSignals(() => stop())
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 endOnUncaughtErrors()
 main().catch(error => {
+  releaseOutput()
   console.error(explain(error))
   endUnstarted()
 })

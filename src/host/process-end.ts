@@ -1,6 +1,7 @@
 /** The ways in which the host process ends: on a signal, after a crash, or because it cannot start. */
 import { StartupError } from '../errors.ts'
 import { AppLoadError } from './app/load-app.ts'
+import { releaseOutput } from './held-output.ts'
 import { describe } from './host-log.ts'
 
 /** Sent before a crashed process ends. The supervisor kills one that does not end soon. */
@@ -44,12 +45,14 @@ export function stopOnSignals(stop: () => Promise<void>): void {
 
 /** `process.exit` waits for worker threads, and so for native code that runs in one. */
 function endAtOnce(): void {
+  releaseOutput()
   process.kill(process.pid, 'SIGKILL')
 }
 
 /** Logs an error that nothing caught, and ends the process as crashed. */
 export function endOnUncaughtErrors(): void {
   const end = (label: string) => (error: unknown) => {
+    releaseOutput()
     console.error(`[${new Date().toISOString()}] ${label}: ${describe(error)}`)
     endCrashed()
   }

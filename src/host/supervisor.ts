@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { ReleaseOutput } from './held-output.ts'
 import type { Listening } from './host-process.ts'
 import type { CannotStart, Ending } from './process-end.ts'
 
@@ -12,9 +13,13 @@ export interface SupervisorOptions {
   readonly args: readonly string[]
   readonly port: number
   readonly environment: NodeJS.ProcessEnv
+  /** What the first process prints is held back until `releaseOutput` is called. */
+  readonly holdsOutput?: boolean
   /** Called once, when the host first serves. */
-  readonly onListening: (listening: Listening) => void
+  readonly onListening: (listening: Listening, releaseOutput: (omit?: readonly string[]) => void) => void
   readonly log: (line: string) => void
+  /** Stops the host as SIGTERM does. */
+  readonly stopSignal?: AbortSignal
   readonly restarts?: RestartPolicy
 }
 
@@ -58,10 +63,13 @@ export async function superviseHost(options: SupervisorOptions): Promise<number>
   const onSignal = () => supervisor.stop()
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, onSignal)
+  options.stopSignal?.addEventListener('abort', onSignal)
+  if (options.stopSignal?.aborted) onSignal()
   try {
     return await supervisor.run()
   } finally {
     for (const signal of signals) process.off(signal, onSignal)
+    options.stopSignal?.removeEventListener('abort', onSignal)
   }
 }
 
@@ -120,10 +128,11 @@ class Supervisor {
   }
 
   async #runOnce() {
-    const { entry, args, environment, onListening } = this.#options
+    const { entry, args, environment, onListening, holdsOutput } = this.#options
+    const more = ['--port', String(this.#port), ...(holdsOutput && !this.#hasListened ? ['--hold-output'] : [])]
     let isServing = false
     let cannotStart = false
-    const child = spawn(process.execPath, [fileURLToPath(entry), ...args, '--port', String(this.#port)], {
+    const child = spawn(process.execPath, [fileURLToPath(entry), ...args, ...more], {
       env: environment,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C reaches this process only, which forwards it once
@@ -136,8 +145,12 @@ class Supervisor {
       if (message.type !== 'listening') return
       isServing = true
       this.#port = message.port
-      if (!this.#hasListened) onListening(message)
+      if (this.#hasListened) return
       this.#hasListened = true
+      onListening(message, (omit = []) => {
+        const release: ReleaseOutput = { type: 'release output', omit }
+        if (holdsOutput && child.connected) child.send(release, () => {}) // it may have ended meanwhile
+      })
     })
     const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
     this.#child = undefined

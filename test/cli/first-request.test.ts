@@ -1,45 +1,68 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { describe, it, type TestContext, vi } from 'vitest'
-import { printFirstRequest } from '../../src/cli/first-request.ts'
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, it } from 'vitest'
+import { chooseExample, describeCurl, type Example } from '../../src/cli/first-request.ts'
+import type { ServiceState } from '../../src/cli/readiness.ts'
+import { makeServices } from '../support/service-folder.ts'
 
-/** Prints the first request of a host that answers so, and returns what was printed. */
-async function print(test: TestContext, answer: RequestListener): Promise<string[]> {
-  const server = createServer(answer).listen(0, '127.0.0.1')
-  test.onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  await once(server, 'listening')
-  const lines: string[] = []
-  for (const method of ['log', 'error'] as const) {
-    vi.spyOn(console, method).mockImplementation(line => void lines.push(line))
-  }
-  test.onTestFinished(() => void vi.restoreAllMocks())
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  await printFirstRequest({ url, appRoot: '/nonexistent', hasVault: true, readinessTimeoutMs: 200 })
-  return lines
-}
+const ready = (body: string, isScored = true): ServiceState => ({ status: 'ready', example: { body, isScored } })
 
-describe('printFirstRequest', () => {
-  it('gives up on a host that does not respond in time, or not completely', async test => {
-    const line = '/health/ready did not respond within 0.2 s, so no request to try is shown.'
-    assert.deepEqual(await print(test, () => {}), [line])
-    assert.deepEqual(await print(test, (_, response) => void response.write('{"services": {')), [line])
+describe('chooseExample', () => {
+  it('takes the shortest one of services that were changed together, on one line and with numbers as written', async () => {
+    const services = { long: ready('{"data": [[1, 2, 3]]}'), short: ready('{\n "data": [[1.0]]\n}') }
+    assert.deepEqual(await chooseExample(services, '/nowhere'), {
+      service: 'short',
+      body: '{"data":[[1.0]]}',
+      isScored: true,
+    })
   })
 
-  it('shows what failed, what still loads, and a request to one that is ready', async test => {
-    const services = {
-      broken: { status: 'failed' },
-      plain: { status: 'ready', example: { body: '{"data": [[1.0]]}', isScored: true } },
-    }
-    const lines = await print(test, (_, response) => void response.end(JSON.stringify({ services })))
-    assert.equal(lines[0], 'Not available: broken (see the errors above)\n')
-    assert.match(
-      lines.at(-1) ?? '',
-      /^Score plain:\n\ncurl http:\S+\/plain\/score .*Bearer <key>' .* -d '\{"data":\[\[1\.0\]\]\}'\n$/,
+  it('takes that of the service that was changed last', async test => {
+    const models = await makeServices({ 'new/service.json': {}, 'old/service.json': {}, 'old/1/notes.txt': '' }, test)
+    for (const file of ['old/service.json', 'old/1/notes.txt']) await utimes(join(models, file), 1000, 1000)
+    const services = { new: ready('[[1, 2, 3]]'), old: ready('[[1]]') }
+    assert.equal((await chooseExample(services, models))?.service, 'new')
+    await utimes(join(models, 'old/1/notes.txt'), 4e9, 4e9)
+    assert.equal((await chooseExample(services, models))?.service, 'old')
+  })
+
+  it('prefers one that was scored to one that only shows the form', async () => {
+    const services = { form: ready('[0]', false), scored: ready('[[1, 2]]'), failed: { status: 'failed' as const } }
+    assert.equal((await chooseExample(services, '/nowhere'))?.service, 'scored')
+    assert.equal((await chooseExample({ form: ready('[0]', false) }, '/nowhere'))?.service, 'form')
+    assert.equal(await chooseExample({ failed: { status: 'failed' } }, '/nowhere'), undefined)
+  })
+})
+
+describe('describeCurl', () => {
+  const options = { url: 'http://localhost:7071', credential: 'k', modelsDir: '/nowhere', workingDir: '/' }
+  const example = (body: string): Example => ({ service: 'sut', body, isScored: true })
+
+  it('is lines that are pasted together, quoted for a POSIX shell', async () => {
+    assert.equal(
+      await describeCurl(example(`{"data":["it's"]}`), options),
+      [
+        'curl http://localhost:7071/api/v1/service/sut/score \\',
+        `  -H 'Authorization: Bearer k' \\`,
+        `  -H 'Content-Type: application/json' -d '{"data":["it'\\''s"]}'`,
+      ].join('\n'),
     )
+  })
+
+  it('has no credential for a public service, and names the certificate', async () => {
+    assert.equal(
+      await describeCurl(example('[1]'), { ...options, credential: undefined, certPath: '/a b/cert.pem' }),
+      `curl --cacert '/a b/cert.pem' http://localhost:7071/api/v1/service/sut/score \\\n  -H 'Content-Type: application/json' -d '[1]'`,
+    )
+  })
+
+  it('sends a long body from its file, if there is one', async test => {
+    const body = `{"data":[[${'1.5,'.repeat(100)}1.5]]}`
+    const sample = body.replaceAll(',', ', ')
+    const modelsDir = await makeServices({ 'sut/service.json': {}, 'sut/sample.json': sample }, test)
+    const there = { ...options, modelsDir, workingDir: modelsDir }
+    assert.match(await describeCurl(example(body), there), /-d '@sut\/sample\.json'$/)
+    assert.ok((await describeCurl(example(body), options)).endsWith(`-d '${body}'`))
   })
 })

@@ -47,7 +47,7 @@ describe('scoring optimize', () => {
   const mistakes: [args: string[], message: RegExp, code: number][] = [
     [['nope'], /^error: no service "nope" in \/.*; there are: large, small\n$/, 1],
     [['small', '../small'], /^error: no service "\.\.\/small" in \/.*; there are: large, small\n$/, 1],
-    [['--bogus'], /^error: unknown option '--bogus'\n\(see --help\)\n$/, 2],
+    [['--bogus'], /^error: unknown option '--bogus'\. See "npx scoring optimize --help"\n$/, 2],
     [['--models', '/nowhere'], /^error: --models: folder \/nowhere does not exist\n$/, 2],
     [['--models', import.meta.dirname], /^error: no service in \/.*: a service is a folder with a service\.json\n$/, 1],
   ]

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { describe, it } from 'vitest'
+import { createProgram } from '../../src/cli/program.ts'
 import { Child } from '../host/host-child.ts'
 
 const script = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
@@ -11,21 +13,39 @@ async function scoring(...args: string[]) {
   return { code: await child.ended(), output: child.output }
 }
 
+/** All names of commands that `--help` lists. */
+const program = createProgram()
+const listed = program.createHelp().visibleCommands(program)
+const commandNames = listed.map(command => command.name()).filter(name => name !== 'help')
+
 describe('scoring', () => {
-  it('lists its commands in --help', async () => {
+  it('lists its commands in --help, and says what exit codes mean', async () => {
     const { code, output } = await scoring('--help')
     assert.equal(code, 0)
-    assert.match(output, /^Usage: scoring \[options\] \[command\]\n[\s\S]*\n {2}start .*\n[\s\S]*\n {2}optimize /)
+    assert.match(output, /^Usage: scoring <command> \[options\]\n[\s\S]*\nExit codes: 0 success; 1 .*; 2 /)
+    for (const name of commandNames) assert.match(output, new RegExp(`^ {2}${name}\\b`, 'm'))
+    assert.deepEqual(
+      output.split('\n').filter(line => line.length > 80),
+      [],
+    )
   })
 
-  it.for(['start', 'optimize'])('shows the options and examples of %s', async command => {
-    const { code, output } = await scoring(command, '--help')
+  it.each(commandNames)('shows the options and examples of %s, which fit 80 columns', async name => {
+    const { code, output } = await scoring(name, '--help')
     assert.equal(code, 0)
     assert.match(
       output,
-      new RegExp(`^Usage: scoring ${command} [\\s\\S]*--models <folder>[\\s\\S]*\\nExamples:\\n {2}scoring ${command}`),
+      new RegExp(`^Usage: scoring ${name} [\\s\\S]*--help[\\s\\S]*\\nExamples:\\n {2}.*npx scoring ${name}\\b`),
     )
-    assert.deepEqual(await scoring('help', command), { code, output })
+    assert.deepEqual(
+      output.split('\n').filter(line => line.length > 80),
+      [],
+    )
+    assert.deepEqual(await scoring('help', name), { code, output })
+  })
+
+  it.each(commandNames)('has a section about %s in the guide', async name => {
+    assert.match(await readFile('guide/cli.md', 'utf8'), new RegExp(`^## scoring ${name}( |$)`, 'm'))
   })
 
   it('shows its version', async () => {
@@ -34,10 +54,36 @@ describe('scoring', () => {
     assert.deepEqual(await scoring('-v'), { code: 0, output: `${version}\n` })
   })
 
-  it('answers an unknown command with one line, the nearest one, and exit code 2', async () => {
-    const { code, output } = await scoring('strat')
-    assert.equal(code, 2)
-    assert.match(output, /^error: unknown command 'strat'\n\(Did you mean start\?\)\n\(see --help\)\n$/)
+  it.each([
+    [['strat'], `error: unknown command 'strat'; did you mean start? See "npx scoring --help"\n`],
+    [['start', '--prot', '1'], `error: unknown option '--prot'; did you mean --port? See "npx scoring start --help"\n`],
+    [['start', '--port'], `error: option '-p, --port <number>' argument missing. See "npx scoring start --help"\n`],
+  ])('answers %j with one line and exit code 2', async (args, output) => {
+    assert.deepEqual(await scoring(...args), { code: 2, output })
+  })
+
+  it('shows a stack trace only with --debug, before or after the command', async () => {
+    const args = ['start', '--port', '70000']
+    const plain = await scoring(...args)
+    assert.match(plain.output, /^error: --port .*\n$/)
+    for (const debugged of [await scoring('--debug', ...args), await scoring(...args, '--debug')]) {
+      assert.equal(debugged.code, 2)
+      assert.ok(debugged.output.startsWith(plain.output))
+      assert.match(debugged.output, /\n {4}at /)
+    }
+  })
+
+  it('has colours where FORCE_COLOR asks for them, and none in a pipe or with NO_COLOR', async () => {
+    const help = async (environment: NodeJS.ProcessEnv) => {
+      const child = new Child(script, ['--help'], environment)
+      await child.ended()
+      return child.output
+    }
+    const coloured = await help({ FORCE_COLOR: '1' })
+    assert.ok(coloured.startsWith('\u001b[1mUsage:\u001b[22m '))
+    const plain = await help({})
+    assert.equal(stripVTControlCharacters(coloured), plain)
+    assert.equal(await help({ NO_COLOR: '1' }), plain)
   })
 
   it('says where it looked for a project', async () => {
@@ -51,6 +97,6 @@ describe('scoring', () => {
 
   it('is what npm start runs', async () => {
     const { scripts } = JSON.parse(await readFile('package.json', 'utf8'))
-    assert.equal(scripts.start, 'node dist/scoring.mjs start')
+    assert.equal(scripts.start, 'npm run -s build && node dist/scoring.mjs start')
   })
 })

@@ -78,8 +78,9 @@ describe('start', () => {
     await writeFile(join(root, '.local/keys.json'), JSON.stringify({ sut: { primary: old, secondary: old } }))
     const models = await makeServices({ 'sut/service.json': {}, 'sut/1/model.onnx': identityModel('float32') }, test)
     const environment = { ...deadStorage, ...vault.environment, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
-    const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
-    await child.see(/secret sut-primary-key\n[\s\S]*curl .*Bearer <key>/)
+    const args = ['start', '--app', root, '--port', '0', '--models', models, '--verbose']
+    const child = run(test, args, environment)
+    await child.see(/key: secret sut-primary-key in the vault\n[\s\S]*curl [\s\S]*Bearer <key>/)
     assert.doesNotMatch(child.output, new RegExp(`${old}|of-the-vault`))
     assert.match(child.output, /\tkey-rotated: eventGridTrigger \(not supported by this host\)\n/)
   })
@@ -91,7 +92,7 @@ describe('start', () => {
       const models = await makeServices(services, test)
       const environment = { ...deadStorage, AZURE_FUNCTIONS_ENVIRONMENT: 'Development' }
       const child = run(test, ['start', '--app', await copyOfApp(test), '--port', '0', '--models', models], environment)
-      return child.see(/^Score (.*):\n\n(curl .*)\n/m)
+      return child.see(/^Score (.*):\n(curl [\s\S]*)\n\n/m)
     }
     const lookup = { 'lookup/service.json': {}, 'lookup/1/model.onnx': readCase('served', 'lookup').bytes }
     const [, what, line = ''] = await shown({
@@ -172,7 +173,7 @@ describe('start', () => {
       AzureWebJobsStorage: 'UseDevelopmentStorage=true',
     }
     const child = run(test, ['start', '--app', root, '--port', '0', '--models', models], environment)
-    const [, port] = await child.see(/http:\/\/localhost:(\d+)[\s\S]*\[sut\] ready/)
+    const [, port] = await child.see(/\[sut\] ready[\s\S]* on http:\/\/localhost:(\d+)[\s\S]*Storage: none/)
     assert.match(
       child.output,
       /^local storage \(Azurite\) did not start: [\s\S]*Scoring works without storage; batch jobs get 503\. If its files in \.local\/azurite are damaged, delete that folder: the batch jobs in it are lost, with their inputs and results\.\n/m,
@@ -188,11 +189,11 @@ describe('start', () => {
 
   it.for([
     [['--port', '70000'], /^error: --port is "70000", and must be a number from 0 to 65535\n$/],
-    [['--frobnicate'], /^error: unknown option '--frobnicate'\n\(see --help\)\n$/],
-    [['--port'], /^error: option '-p, --port <number>' argument missing\n\(see --help\)\n$/],
+    [['--frobnicate'], /^error: unknown option '--frobnicate'\. See "npx scoring start --help"\n$/],
+    [['--port'], /^error: option '-p, --port <number>' argument missing\. See .*\n$/],
     [['--models', '/nonexistent/folder'], /^error: --models: folder \/nonexistent\/folder does not exist\n$/],
     [['--cert', 'x.pem'], /^error: --cert needs --key\n$/],
-    [['extra'], /^error: too many arguments for 'start'.*\n\(see --help\)\n$/],
+    [['extra'], /^error: too many arguments for 'start'.* See "npx scoring start --help"\n$/],
   ] as const)('answers %j with one line and exit code 2', async ([args, message], test) => {
     const child = run(test, ['start', ...args])
     assert.equal(await child.ended(), 2)

@@ -5,6 +5,7 @@ import { addProjectOptions, openProject, type ProjectOptions } from '../project.
 
 export function optimizeCommand(): Command {
   return addProjectOptions(new Command('optimize'))
+    .summary('optimize models, so that they load faster')
     .description(
       'Optimize models ahead of time, for processors like this one, so that they load faster. The result is written beside each model: *.optimized.onnx, .weights and .json.',
     )

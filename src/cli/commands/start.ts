@@ -6,6 +6,7 @@ import { UsageError } from '../usage-error.ts'
 
 export function startCommand(): Command {
   return addProjectOptions(new Command('start'))
+    .summary('run the services, with local storage and local keys')
     .description('Run the services of the project on this machine, with local storage and local keys.')
     .option(
       '-p, --port <number>',
@@ -15,12 +16,13 @@ export function startCommand(): Command {
     .option('--address <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('--cert <file>', 'certificate (PEM) for HTTPS; needs --key')
     .option('--key <file>', 'private key (PEM) of the certificate')
-    .option('--verbose', 'log every request')
+    .option('--no-watch', 'do not load changed services again while they run')
+    .option('--verbose', 'list all functions, and show every line of the log')
     .addHelpText(
       'after',
       describeExamples([
         ['scoring start', 'http://localhost:7071'],
-        ['scoring start --port 8080 --verbose', 'another port, and a line for each request'],
+        ['scoring start --port 8080 --verbose', 'another port, more output'],
         ['scoring start --cert cert.pem --key key.pem', 'HTTPS'],
       ]),
     )

@@ -3,10 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { StartupError } from '../../errors.ts'
 import { AzuriteProcess, azuriteServices } from './azurite-process.ts'
 import { lockFolder } from './folder-lock.ts'
+import { freePorts, keepConnectionString, listPorts, type StoragePorts, wellKnownPorts } from './storage-ports.ts'
 
 /** Storage for this machine only. */
 export interface LocalStorage {
   readonly connectionString: string
+  /** Whether the ports are those of `UseDevelopmentStorage=true`. */
+  readonly hasWellKnownPorts: boolean
   /** Whether the data is still there after the next start. */
   readonly isPersistent: boolean
   /** @returns whether Azurite ended on SIGTERM, or had to be killed */
@@ -36,20 +39,26 @@ export function damageAdvice(folder: string): string {
 }
 
 /**
- * Starts Azurite on free loopback ports, and restarts it on the same ports when it dies, so that the connection string stays
- * valid.
+ * Starts Azurite on loopback ports, and restarts it on the same ports when it dies, so that the connection string stays valid.
  *
  * @param location  folder for the data; when another host uses it, the data is in memory only
  * @param log       takes a line when Azurite has died, and when it is running again
+ * @param keptIn    file with the connection string: its ports are used again, unless the well-known ones are free; without a
+ *                  file, ports are any free ones
  * @throws StartupError when Azurite does not start the first time, or the folder cannot be created
  */
-export async function startAzurite(location: string, log: (line: string) => void): Promise<LocalStorage> {
+export async function startAzurite(
+  location: string,
+  log: (line: string) => void,
+  keptIn?: string,
+): Promise<LocalStorage> {
   makeFolder(location)
   const lock = await lockFolder(location) // two processes would damage each other's files
   const dataArgs = lock ? ['--location', location] : ['--inMemoryPersistence']
   const supervisor = new AzuriteSupervisor(dataArgs, lock ? damageAdvice(location) : undefined, log)
   try {
-    await supervisor.start(azuriteServices.map(() => 0))
+    // Storage in memory must not take the ports from that with the data.
+    await startOnFirst(lock && keptIn ? await listPorts(keptIn) : [freePorts], supervisor)
   } catch (error) {
     lock?.release()
     throw error
@@ -59,7 +68,20 @@ export async function startAzurite(location: string, log: (line: string) => void
     lock?.release()
     return how
   }
-  return { connectionString: buildConnectionString(supervisor.urls), isPersistent: lock !== undefined, stop }
+  const connectionString = buildConnectionString(supervisor.urls)
+  if (lock && keptIn) await keepConnectionString(keptIn, connectionString)
+  const hasWellKnownPorts = supervisor.ports.every((port, index) => port === wellKnownPorts[index])
+  return { connectionString, hasWellKnownPorts, isPersistent: lock !== undefined, stop }
+}
+
+async function startOnFirst([ports = freePorts, ...others]: StoragePorts[], supervisor: AzuriteSupervisor) {
+  try {
+    await supervisor.start(ports)
+  } catch (failure) {
+    const isTaken = /EADDRINUSE|EACCES/.test((failure as Error).message) // another program was faster, or Windows keeps the port
+    if (!isTaken || others.length === 0) throw failure
+    await startOnFirst(others, supervisor)
+  }
 }
 
 /** @throws StartupError */
@@ -90,6 +112,10 @@ class AzuriteSupervisor {
     this.#log = log
   }
 
+  get ports(): number[] {
+    return this.urls.map(({ port }) => Number(port))
+  }
+
   async start(ports: readonly number[]): Promise<void> {
     const started = await AzuriteProcess.start(this.#dataArgs, ports)
     this.#process = started
@@ -108,7 +134,7 @@ class AzuriteSupervisor {
   async #restartAfter(how: string): Promise<void> {
     const loss = this.#dataArgs.includes('--location') ? 'writes of its last seconds may be lost' : 'its data is lost'
     this.#log(`Local storage (Azurite) ended (${how}), and ${loss}. Restarting it.`)
-    const ports = this.urls.map(({ port }) => Number(port))
+    const { ports } = this
     for (let delayMs = firstRetryDelayMs; ; delayMs = Math.min(maxRetryDelayMs, delayMs * 2)) {
       // The wait ends early when the host stops.
       await delay(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})

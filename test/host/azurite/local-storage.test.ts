@@ -31,7 +31,9 @@ describe('startAzurite', () => {
   it('serves blobs, queues and tables until it is stopped, and locks its folder meanwhile', async test => {
     const location = await mkdtemp(join(tmpdir(), 'azurite-'))
     test.onTestFinished(() => rm(location, { recursive: true, force: true }))
-    const storage = await startAzurite(location, () => {})
+    const keptIn = join(location, 'connection-string')
+    const storage = await startAzurite(location, () => {}, keptIn)
+    assert.equal(await readFile(keptIn, 'utf8'), `${storage.connectionString}\n`)
     const urls = [
       ...storage.connectionString.matchAll(
         /(?:Blob|Queue|Table)Endpoint=(http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1);/g,
@@ -41,8 +43,10 @@ describe('startAzurite', () => {
     assert.equal(storage.isPersistent, true)
     for (const [, url] of urls) assert.match(await readServerName(url!), /Azurite/)
 
-    const second = await startAzurite(location, () => {})
+    const second = await startAzurite(location, () => {}, keptIn)
     assert.equal(second.isPersistent, false)
+    assert.equal(second.hasWellKnownPorts, false)
+    assert.equal(await readFile(keptIn, 'utf8'), `${storage.connectionString}\n`)
     assert.deepEqual(await Promise.all([second.stop(), storage.stop()]), ['ended', 'ended'])
     for (const [, url] of urls) await assert.rejects(readServerName(url!))
   })

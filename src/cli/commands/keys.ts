@@ -1,0 +1,44 @@
+import { Command, Option } from 'commander'
+import { type KeyType, keyTypes } from '../../auth/key-names.ts'
+import { describeExamples } from '../help-style.ts'
+import { addProjectOptions, openProject, type ProjectOptions } from '../project.ts'
+import { UsageError } from '../usage-error.ts'
+
+interface Options extends ProjectOptions {
+  readonly key?: KeyType
+  readonly json?: boolean
+}
+
+export function keysCommand(): Command {
+  return new Command('keys')
+    .summary('show the two keys of each service')
+    .description('The keys of the services, which callers send as "Authorization: Bearer <key>".')
+    .usage('show [service]')
+    .helpCommand(false)
+    .addHelpText('after', describeExamples([['scoring keys show', 'the keys of all services']]))
+    .addCommand(showCommand())
+}
+
+function showCommand(): Command {
+  return addProjectOptions(new Command('show'))
+    .summary('show the two keys of each service')
+    .description(
+      'Show the two keys of each service. On this machine they are in .local/keys.json; missing ones are made, as at the start of the services. Where KEY_VAULT_URL is set, the names of the secrets in the vault are shown.',
+    )
+    .argument('[service]', 'one service (default: all)')
+    .addOption(new Option('--key <type>', 'print this key alone, for scripts').choices(keyTypes))
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      describeExamples([
+        ['scoring keys show', 'the keys of all services'],
+        ['scoring keys show churn --key primary', 'one key alone'],
+      ]),
+    )
+    .action(async (service: string | undefined, options: Options) => {
+      if (options.key && service === undefined) throw new UsageError('--key needs the name of a service')
+      if (options.key && options.json) throw new UsageError('--key and --json exclude each other')
+      const { printKeys } = await import('../show-keys.ts')
+      await printKeys(openProject(options), service, options)
+    })
+}
