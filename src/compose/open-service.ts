@@ -1,4 +1,5 @@
 /** Opens one service: reads its files, then starts the workers that load and score it. It needs no HTTP, keys or settings. */
+import { watchDebugger } from '../adapters/local/debugger.ts'
 import { halfOfMemoryMb } from '../adapters/local/memory.ts'
 import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
@@ -110,6 +111,9 @@ export function startService(
   })
 }
 
+/** One for all services, so that the log has its line once. */
+const isDebugged = watchDebugger(line => console.error(line))
+
 function startScheduler(
   spec: ServiceSpec,
   metrics: ServiceMetrics | undefined,
@@ -133,6 +137,7 @@ function startScheduler(
         records: runRecords,
         format: logFormat,
         output: scriptOutput,
+        isDebugged,
       }),
     maxThreads,
     timeoutMs: definition.limits.timeoutMs,
@@ -143,6 +148,7 @@ function startScheduler(
     maxMemoryMb,
     batchDelay: definition.batching,
     hasEntryScript: hasScript(spec),
+    isDebugged,
     ...(cpuShares && { cpuShares }),
     log: line => log(`[${service}] ${line}`),
     ...(metrics && { metrics }),

@@ -11,6 +11,8 @@ export interface SupervisorOptions {
   readonly entry: URL
   /** Its arguments, without `--port`. */
   readonly args: readonly string[]
+  /** Options of Node.js for the host process, e.g. `--inspect=9229`; its threads are debugged through it. */
+  readonly nodeArgs?: readonly string[]
   readonly port: number
   readonly environment: NodeJS.ProcessEnv
   /** What the first process prints is held back until `releaseOutput` is called. */
@@ -128,11 +130,11 @@ class Supervisor {
   }
 
   async #runOnce() {
-    const { entry, args, environment, onListening, holdsOutput } = this.#options
+    const { entry, args, nodeArgs = [], environment, onListening, holdsOutput } = this.#options
     const more = ['--port', String(this.#port), ...(holdsOutput && !this.#hasListened ? ['--hold-output'] : [])]
     let isServing = false
     let cannotStart = false
-    const child = spawn(process.execPath, [fileURLToPath(entry), ...args, ...more], {
+    const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(entry), ...args, ...more], {
       env: environment,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C reaches this process only, which forwards it once

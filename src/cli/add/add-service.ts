@@ -207,6 +207,8 @@ function inMemory(name: string, { path, script }: { path: string; script?: strin
       service: name,
       definition,
       models: [{ name, path, sha256: undefined }],
+      version: undefined,
+      versions: [],
       modelDir: dirname(path),
       entryScript: script,
       stages: undefined,

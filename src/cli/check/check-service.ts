@@ -41,7 +41,7 @@ export async function checkService(project: Project, name: string, types: Promis
     ok('service.json', `valid${definition.description ? `: ${definition.description}` : ''}`),
     checkAuth(definition),
     ...models.flatMap(model => model.findings),
-    ...(await checkVersions(spec, folder)),
+    ...checkVersions(spec),
     ...checkMemory(models),
   ]
   // Loading would only say once more that the file of a model is no good.
@@ -59,26 +59,21 @@ function checkAuth({ auth }: ServiceDefinition): Finding {
   return ok('auth', 'callers need one of its two keys')
 }
 
-async function checkVersions({ models, definition }: ServiceSpec, folder: string): Promise<Finding[]> {
-  const versions = (await readdir(folder))
-    .filter(entry => /^\d+$/.test(entry))
-    .sort((one, other) => Number(one) - Number(other))
-  const served = new Set(models.map(({ path }) => dirname(posixPath(folder, path))))
-  const [version] = served
+function checkVersions({ version, versions, definition }: ServiceSpec): Finding[] {
   const newest = versions.at(-1)
-  if (served.size !== 1 || version === undefined || newest === undefined) return []
+  if (newest === undefined) return []
   const others = versions.filter(each => each !== version)
-  if (version !== newest && definition.models)
+  if (version === newest || !definition.models)
     return [
-      warning(
+      ok(
         'version',
-        `${version === '.' ? 'the model beside service.json' : version} is served, because service.json names it, and ${newest} is newer; remove "models" to serve the highest version`,
+        `${version} is served${others.length > 0 ? `; there ${others.length === 1 ? 'is' : 'are'} ${others.join(', ')} too` : ''}`,
       ),
     ]
   return [
-    ok(
+    warning(
       'version',
-      `${version} is served${others.length > 0 ? `; there ${others.length === 1 ? 'is' : 'are'} ${others.join(', ')} too` : ''}`,
+      `${version ?? 'a model in no version'} is served, because service.json names it, and ${newest} is newer; remove "models" to serve the highest version`,
     ),
   ]
 }
