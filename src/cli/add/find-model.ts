@@ -45,7 +45,7 @@ function findFile(path: string, given: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) throw new UsageError(`${given} does not exist`)
   if (!found.isDirectory()) return path
-  const inMlflow = modelOfMlflow(path)
+  const inMlflow = findMlflowModel(path)
   if (inMlflow !== undefined) return inMlflow
   const models = readdirSync(path).filter(file => file.endsWith('.onnx'))
   const example = models.length > 0 ? `; it has ${models.slice(0, 3).join(', ')}` : ', and has no .onnx file'
@@ -53,7 +53,7 @@ function findFile(path: string, given: string): string {
 }
 
 /** The ONNX file of a folder in MLflow's format ("MLmodel", flavor onnx). */
-function modelOfMlflow(folder: string): string | undefined {
+function findMlflowModel(folder: string): string | undefined {
   const file = join(folder, 'MLmodel')
   if (!existsSync(file)) return undefined
   const flavor = /^ {2}onnx:\r?\n((?: {4,}.*(?:\r?\n|$))+)/m.exec(readFileSync(file, 'utf8'))?.[1]

@@ -42,7 +42,7 @@ export function printAdded(added: Added): void {
 }
 
 function describeRows({ report }: Added): string {
-  return report.isBatchable ? 'requests share runs of the model' : 'each request runs alone'
+  return report.isBatchable ? 'requests share runs of the model' : 'requests do not share runs of the model'
 }
 
 function describeSample({ rowCount }: NonNullable<Added['sample']>): string {

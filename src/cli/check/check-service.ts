@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { totalmem } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { ReadService } from '../../compose/open-service.ts'
 import { ServiceLoadError } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
@@ -15,7 +15,7 @@ import { posixPath } from '../add/write-service.ts'
 import { describeBytes, describeTensor, shorten } from '../describe.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
 import type { Project } from '../project.ts'
-import { describeFailure, jsonOf } from '../score/score-rows.ts'
+import { describeFailure, readJson } from '../score/score-rows.ts'
 import { checkModel, type ModelCheck } from './check-model.ts'
 import { realPath, type TypeCheck } from './check-types.ts'
 import { error, type Finding, ok, warning } from './finding.ts'
@@ -133,16 +133,16 @@ function describeLoad(report: LoadReport, { accelerator }: ServiceDefinition): F
   ]
 }
 
-/** Those notes say why rows run alone, which is nothing to mend as a rule. */
+/** Those notes say why rows run alone, which is no fault as a rule. */
 function isAboutRows(note: string): boolean {
   return /^(no )?micro-batching|^rows share runs/.test(note)
 }
 
 /** Whether requests share runs, and what the proof says of each model. */
 function describeRows(report: LoadReport, spec: ServiceSpec, models: readonly ModelCheck[]): Finding[] {
-  const sharing = report.isBatchable ? 'requests share runs of the model' : 'each request runs alone'
+  const sharing = report.isBatchable ? 'requests share runs of the model' : 'requests do not share runs of the model'
   const notes = report.notes.filter(isAboutRows)
-  if (!report.isBatchable && notes.length === 0 && hasScript(spec)) notes.push(whyScriptRunsAlone(report, spec))
+  if (!report.isBatchable && notes.length === 0 && hasScript(spec)) notes.push(explainSeparateRuns(report, spec))
   const proofs = models.flatMap(({ rowProof }, index) => {
     const name = models.length > 1 ? ` of ${spec.models[index]?.name}` : ''
     if (!rowProof) return []
@@ -154,7 +154,7 @@ function describeRows(report: LoadReport, spec: ServiceSpec, models: readonly Mo
   return [ok('rows', [sharing, ...notes, ...proofs].join('; '))]
 }
 
-function whyScriptRunsAlone(
+function explainSeparateRuns(
   { scriptKind, inputJsonSchema }: LoadReport,
   { definition: { batching } }: ServiceSpec,
 ): string {
@@ -207,7 +207,7 @@ async function checkSample(
       `${name} takes ${Math.round(ms)} ms, and limits.timeoutMs is ${definition.limits.timeoutMs}; set more, or send fewer rows`,
     )
   const text = /json|text/.test(answer.contentType)
-    ? shorten(jsonOf(answer), 160)
+    ? shorten(readJson(answer), 160)
     : `${answer.body.length} bytes of ${answer.contentType}`
   const advice = sample === undefined ? ' (a sample.json of your own makes a better example)' : ''
   return ok('sample', `${name} is scored in ${ms.toFixed(1)} ms${advice}: ${text}`)

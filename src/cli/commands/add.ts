@@ -24,7 +24,7 @@ export function addCommand(): Command {
       'after',
       describeExamples([
         ['scoring add churn.onnx', 'the service churn'],
-        ['scoring add churn.onnx', 'once more: version 2, if the file has changed or not'],
+        ['scoring add churn.onnx', 'once more, after a training: version 2'],
         ['scoring add model.onnx --name churn --script', 'with score.ts to change'],
         ['scoring add mlruns/0/abc/artifacts/model', 'a model that MLflow logged'],
       ]),

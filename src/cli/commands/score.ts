@@ -15,8 +15,7 @@ export function scoreCommand(): Command {
     .option(
       '-r, --row <values>',
       'a row: age=34,city=Oslo, or {"age": 34}, or 5.1,3.5 in the order of the model; may be repeated',
-      (row: string, rows: string[]) => [...rows, row],
-      [] as string[],
+      (row: string, rows: readonly string[] | undefined) => [...(rows ?? []), row],
     )
     .option('--csv <file>', 'score each row of a CSV file (also .csv.gz), in requests of up to 1000 rows')
     .option('--no-header', 'the first line of the CSV file is a row, not the names of the columns')
@@ -35,7 +34,7 @@ export function scoreCommand(): Command {
         ['scoring score churn --csv customers.csv > scores.json', 'a file, row by row'],
         ['scoring score digits seven.png', 'an image'],
         ['cat body.json | scoring score iris | jq .labels', 'in a pipe'],
-        ['scoring score iris --url https://….azurewebsites.net', 'in Azure'],
+        ['scoring score iris --url https://my-scoring.azurewebsites.net', 'in Azure'],
       ]),
     )
     .action(async (service: string, file: string | undefined, options: ScoreOptions) => {

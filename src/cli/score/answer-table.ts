@@ -10,7 +10,7 @@ import { cutText, formatTable, type Terminal } from '../terminal.ts'
  * @returns undefined where the answer does not have an entry for each of its rows
  */
 export function formatAnswer(json: string, terminal: Terminal): string | undefined {
-  const rows = rowsOf(json)
+  const rows = splitIntoRows(json)
   return (
     rows &&
     formatResults(
@@ -21,21 +21,21 @@ export function formatAnswer(json: string, terminal: Terminal): string | undefin
 }
 
 /** @returns JSON text for each row: an entry of the list, or the members of an object of lists of equal length */
-function rowsOf(json: string): string[] | undefined {
+function splitIntoRows(json: string): string[] | undefined {
   const list = splitArray(json)
   if (list) return list.length > 0 ? list : undefined
   const members = splitObject(json)
   if (!members) return undefined
   const [first] = members.values()
-  const count = first === undefined ? undefined : lengthOf(first)
+  const count = first === undefined ? undefined : countEntries(first)
   return count === undefined || count === 0 ? undefined : splitAnswer(json, count)
 }
 
-function lengthOf(json: string): number | undefined {
+function countEntries(json: string): number | undefined {
   const list = splitArray(json)
   if (list) return list.length
   const [first] = splitObject(json)?.values() ?? []
-  return first === undefined ? undefined : lengthOf(first)
+  return first === undefined ? undefined : countEntries(first)
 }
 
 /**
@@ -44,9 +44,9 @@ function lengthOf(json: string): number | undefined {
  * @param firstRow  number of the first one, from 0 as in messages
  */
 export function formatResults(results: readonly RowResult[], terminal: Terminal, firstRow = 0): string {
-  const rows = results.map(result => ('prediction' in result ? cellsOf(result.prediction, []) : undefined))
+  const rows = results.map(result => ('prediction' in result ? flatten(result.prediction, []) : undefined))
   const paths = [...new Set(rows.flatMap(row => [...(row?.keys() ?? [])]))]
-  const titles = titlesOf(paths)
+  const titles = chooseTitles(paths)
   const table = rows.map((row, index) => [
     String(firstRow + index),
     ...(row ? paths.map(path => row.get(path) ?? '') : [terminal.paint('red', 'failed')]),
@@ -60,7 +60,7 @@ export function formatResults(results: readonly RowResult[], terminal: Terminal,
 }
 
 /** The last part of a path, such as the name of a class, where that names one column only. */
-function titlesOf(paths: readonly string[]): string[] {
+function chooseTitles(paths: readonly string[]): string[] {
   const last = (path: string): string => JSON.parse(path).at(-1) ?? 'answer'
   const counts = new Map<string, number>()
   for (const path of paths) counts.set(last(path), (counts.get(last(path)) ?? 0) + 1)
@@ -72,11 +72,11 @@ function titlesOf(paths: readonly string[]): string[] {
 const mostColumnsOfList = 8
 
 /** @returns texts by path, which is JSON text of the list of its parts */
-function cellsOf(json: string, path: readonly string[]): Map<string, string> {
+function flatten(json: string, path: readonly string[]): Map<string, string> {
   const key = JSON.stringify(path)
   const members = splitObject(json)
   if (members && members.size > 0)
-    return new Map([...members].flatMap(([name, member]) => [...cellsOf(member, [...path, name])]))
+    return new Map([...members].flatMap(([name, member]) => [...flatten(member, [...path, name])]))
   const list = splitArray(json)
   if (!list) return new Map([[key, plainText(json)]])
   if (list.length > mostColumnsOfList || list.some(entry => /^[[{]/.test(entry)))

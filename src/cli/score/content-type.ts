@@ -1,7 +1,7 @@
 import { isNpy } from '../../tensor/npy-header.ts'
 
 /** The content type of a request body, by its first bytes: JSON unless it is a file of another known kind. */
-export function contentTypeOf(bytes: Buffer): string {
+export function detectContentType(bytes: Buffer): string {
   if (isNpy(bytes)) return 'application/x-npy'
   const found = kinds.find(([mark]) => bytes.subarray(0, mark.length).equals(mark))
   if (found) return found[1]

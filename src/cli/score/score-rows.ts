@@ -84,12 +84,12 @@ async function scoreGroup(rows: readonly string[], target: Target, bodies: Bodie
   const body = rows.length === 1 ? bodies.form.encodeBody(rows) : bodies.encodeBody(rows)
   const answer = await target.score(Buffer.from(body), 'application/json')
   if (answer.status === 200) {
-    const predictions = bodies.form.splitPredictions(jsonOf(answer), rows)
+    const predictions = bodies.form.splitPredictions(readJson(answer), rows)
     if (predictions) return predictions.map(prediction => ({ prediction }))
   } else if (rows.length === 1 || !isFaultOfRows(answer)) {
     return rows.map(() => describeFailure(answer))
   }
-  if (rows.length === 1) return [{ prediction: jsonOf(answer) }]
+  if (rows.length === 1) return [{ prediction: readJson(answer) }]
   const half = Math.ceil(rows.length / 2)
   return [
     ...(await scoreGroup(rows.slice(0, half), target, bodies)),
@@ -103,7 +103,7 @@ function isFaultOfRows({ status }: Answer): boolean {
 }
 
 /** The answer as JSON text; text of another kind becomes a JSON string. */
-export function jsonOf({ contentType, body }: Answer): string {
+export function readJson({ contentType, body }: Answer): string {
   const text = body.toString()
   if (!/json/i.test(contentType)) return JSON.stringify(text)
   try {

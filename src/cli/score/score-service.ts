@@ -10,13 +10,13 @@ import { openProject, type Project, type ProjectOptions } from '../project.ts'
 import { cutText, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatAnswer, formatResults } from './answer-table.ts'
-import { contentTypeOf } from './content-type.ts'
+import { detectContentType } from './content-type.ts'
 import { type RowTypes, readCsv, readRow } from './row-text.ts'
-import { type Bodies, chooseBodies, describeFailure, jsonOf, scoreRows } from './score-rows.ts'
+import { type Bodies, chooseBodies, describeFailure, readJson, scoreRows } from './score-rows.ts'
 import { findKey, RemoteService, scoreUrl, type Target } from './target.ts'
 
 export interface ScoreOptions extends ProjectOptions {
-  readonly row: readonly string[]
+  readonly row?: readonly string[]
   readonly csv?: string
   readonly header: boolean
   readonly url?: string
@@ -60,7 +60,7 @@ export async function scoreService(name: string, file: string | undefined, optio
       const maxRows = Math.min(mostRows, service?.definition.limits.maxRows ?? mostRows)
       isGood = await scoreCsv(input.path, { ...types, header: options.header }, { target, bodies, maxRows, printer })
     } else {
-      const body = await bodyOf(input, { bodies, types, sample, name })
+      const body = await makeBody(input, { bodies, types, sample, name })
       isGood = printer.printAnswer(await target.score(body.bytes, body.contentType))
     }
     if (options.time) {
@@ -84,7 +84,7 @@ function projectIfAny(options: ProjectOptions): Project | undefined {
   }
 }
 
-async function readInput(file: string | undefined, { row, csv }: ScoreOptions): Promise<Input> {
+async function readInput(file: string | undefined, { row = [], csv }: ScoreOptions): Promise<Input> {
   const given = [
     ...(file === undefined ? [] : [`the file ${file}`]),
     ...(row.length > 0 ? ['--row'] : []),
@@ -96,11 +96,11 @@ async function readInput(file: string | undefined, { row, csv }: ScoreOptions): 
   if (file !== undefined && file !== '-') {
     if (/\.csv(\.gz)?$/i.test(file)) return { kind: 'csv', path: file }
     const bytes = await readBody(file)
-    return { kind: 'body', bytes, contentType: contentTypeOf(bytes) }
+    return { kind: 'body', bytes, contentType: detectContentType(bytes) }
   }
   if (file === '-' || isPiped()) {
     const bytes = await buffer(process.stdin)
-    if (bytes.length > 0) return { kind: 'body', bytes, contentType: contentTypeOf(bytes) }
+    if (bytes.length > 0) return { kind: 'body', bytes, contentType: detectContentType(bytes) }
     if (file === '-') throw new UsageError('standard input is empty; send a request body, such as {"data": [[1, 2]]}')
   }
   return { kind: 'sample' }
@@ -152,7 +152,7 @@ async function openTarget(
   return { target, service, sample: read.spec.sample ?? service?.report.inputSample }
 }
 
-async function bodyOf(
+async function makeBody(
   input: Exclude<Input, { kind: 'csv' }>,
   { bodies, types, sample, name }: { bodies: Bodies; types: RowTypes; sample: string | undefined; name: string },
 ): Promise<{ bytes: Buffer; contentType: string }> {
@@ -165,7 +165,7 @@ async function bodyOf(
   }
   if (sample === undefined)
     throw new UsageError(
-      `service "${name}" has no sample here; give a file, --row or --csv (see "scoring score --help")`,
+      `service "${name}" has no sample here; give a file, --row or --csv (see "npx scoring score --help")`,
     )
   if (process.stdout.isTTY)
     console.error(
@@ -217,7 +217,7 @@ class Printer {
       const { code, message } = describeFailure(answer)
       console.error(`error: ${message} (${code}, HTTP status ${answer.status})${adviceOn(answer.status)}`)
     }
-    if (this.#isJson) process.stdout.write(isText(answer) ? `${jsonOf(answer).trimEnd()}\n` : answer.body)
+    if (this.#isJson) process.stdout.write(isText(answer) ? `${readJson(answer).trimEnd()}\n` : answer.body)
     else if (isGood) console.log(this.#show(answer))
     return isGood
   }
@@ -225,7 +225,7 @@ class Printer {
   #show(answer: Answer): string {
     if (!isText(answer))
       return `${answer.body.length} bytes of ${answer.contentType}; write them to a file with "> file"`
-    const json = jsonOf(answer)
+    const json = readJson(answer)
     return formatAnswer(json, this.#terminal) ?? json
   }
 

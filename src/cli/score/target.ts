@@ -31,14 +31,14 @@ export class RemoteService implements Target {
       const response = await fetch(this.#url, { method: 'POST', headers, body: Buffer.from(body), redirect: 'error' })
       return await readAnswer(response)
     } catch (cause) {
-      throw new StartupError(`${this.#url.origin} does not answer: ${reasonOf(cause)}`, { cause })
+      throw new StartupError(`${this.#url.origin} does not answer: ${describeReason(cause)}`, { cause })
     }
   }
 
   async stop(): Promise<void> {}
 }
 
-function reasonOf(failure: unknown): string {
+function describeReason(failure: unknown): string {
   const { message, cause } = failure as Error
   const inner = cause as NodeJS.ErrnoException | undefined
   if (inner?.code === 'ECONNREFUSED') return 'nothing listens there; start the app with "npx scoring start"'

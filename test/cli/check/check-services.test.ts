@@ -97,7 +97,7 @@ describe('scoring check', () => {
     one('other-digest', 'error', /^model: .*SHA-256 is [0-9a-f]{64}, service\.json says 0{64}/)
     one('wrong-sample', 'error', /^load: the sample \(schema\.input\) cannot be scored: row 0 lacks "pclass"/)
     one('public-sum', 'warning', /^auth: anybody may call it; remove "auth"/)
-    one('public-sum', 'ok', /^rows: each request runs alone; .*CumSum/)
+    one('public-sum', 'ok', /^rows: requests do not share runs of the model; .*CumSum/)
     one('wrong-types', 'error', /^script: score\.ts:5:14: Type 'string' is not assignable to type 'number'\.$/)
     assert.equal(findings('wrong-types', 'error').length, 1)
     one('throws', 'error', /^load: throws\/score\.ts cannot be imported: Cannot find module .*nowhere\.ts/)
