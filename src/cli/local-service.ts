@@ -4,7 +4,6 @@ import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { type ReadService, readService } from '../compose/open-service.ts'
 import { loadAlone, type ServiceAlone } from '../compose/service-alone.ts'
 import { readSettings } from '../compose/settings.ts'
-import { StartupError } from '../errors.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
@@ -31,24 +30,6 @@ export async function readLocalService(project: Project, name: string): Promise<
 /** Scripts see the variables of `local.settings.json`, as in the app. */
 function useSettings({ local }: Project): void {
   Object.assign(process.env, local.values)
-}
-
-/**
- * Requires services to be there.
- *
- * @returns the names that were given, or all there are
- * @throws StartupError which lists those there are
- */
-export async function requireServices({ modelsDir }: Project, names: readonly string[]): Promise<string[]> {
-  const known = await new FolderModelStore(modelsDir).listServices()
-  if (known.length === 0)
-    throw new StartupError(
-      `no service in ${modelsDir}: a service is a folder with a service.json; make one with "npx scoring add model.onnx"`,
-    )
-  const unknown = names.find(name => !known.includes(name))
-  if (unknown !== undefined)
-    throw new StartupError(`no service "${unknown}" in ${modelsDir}; there are: ${known.join(', ')}`)
-  return names.length > 0 ? [...names] : known
 }
 
 /** A service in the process of a command. */

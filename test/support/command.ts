@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -50,8 +50,9 @@ export async function makeCommandProject(test: Cleaner, files: ServiceFiles = {}
   await mkdir(join(root, 'models'))
   await symlink(join(repository, 'node_modules'), join(root, 'node_modules'))
   for (const [path, content] of Object.entries({
-    'host.json': { version: '2.0' },
-    'package.json': { type: 'module' },
+    'host.json': await readFile(join(repository, 'host.json')),
+    'package.json': { type: 'module', main: 'main.js' },
+    'main.js': '',
     ...files,
   })) {
     await mkdir(dirname(join(root, path)), { recursive: true })

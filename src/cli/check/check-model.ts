@@ -9,7 +9,7 @@ import type { ModelPath } from '../../models/repository/service-spec.ts'
 import type { RowProof } from '../../models/session/model-session.ts'
 import { posixPath } from '../add/write-service.ts'
 import { describeBytes } from '../describe.ts'
-import { error, type Finding, ok, warning } from './finding.ts'
+import { error, type Finding, ok, warning } from '../finding.ts'
 
 export interface ModelCheck {
   readonly findings: readonly Finding[]

@@ -13,12 +13,12 @@ import { openApiVersions } from '../../protocols/openapi/version.ts'
 import { isOpen } from '../../tensor/shape.ts'
 import { posixPath } from '../add/write-service.ts'
 import { describeBytes, describeTensor, shorten } from '../describe.ts'
+import { error, type Finding, ok, warning } from '../finding.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
 import type { Project } from '../project.ts'
 import { describeFailure, readJson } from '../score/score-rows.ts'
 import { checkModel, type ModelCheck } from './check-model.ts'
 import { realPath, type TypeCheck } from './check-types.ts'
-import { error, type Finding, ok, warning } from './finding.ts'
 
 /** What the check of one service found. */
 export interface ServiceCheck {

@@ -1,11 +1,11 @@
 import { describeBytes } from '../describe.ts'
-import { requireServices } from '../local-service.ts'
+import { countProblems, type Finding, formatFindingTable } from '../finding.ts'
 import { openProject, type ProjectOptions } from '../project.ts'
-import { formatTable, openTerminal, type Terminal } from '../terminal.ts'
+import { listServiceNames } from '../service-names.ts'
+import { openTerminal } from '../terminal.ts'
 import { checkProject } from './check-project.ts'
 import { checkService, type ServiceCheck } from './check-service.ts'
 import { checkTypes } from './check-types.ts'
-import { type Finding, type Level, levels } from './finding.ts'
 
 export interface CheckOptions extends ProjectOptions {
   readonly strict?: boolean
@@ -20,16 +20,16 @@ export interface CheckOptions extends ProjectOptions {
  */
 export async function checkServices(names: readonly string[], options: CheckOptions): Promise<boolean> {
   const project = openProject(options)
-  const chosen = await requireServices(project, names)
+  const chosen = await listServiceNames(project.modelsDir, names)
   const types = checkTypes(project.root)
   const terminal = openTerminal()
   const print = (title: string, findings: readonly Finding[]) => {
-    if (!options.json) console.log(`${formatFindings(title, findings, terminal)}\n`)
+    if (!options.json) console.log(`${terminal.paint('bold', title)}\n${formatFindingTable(findings, terminal, 2)}\n`)
   }
   const ofProject = await checkProject(project)
   print('project', ofProject)
   // Settings that the app refuses are reported once.
-  const usable = ofProject.some(({ level, topic }) => level === 'error' && topic === 'settings')
+  const usable = ofProject.some(({ level, subject }) => level === 'error' && subject === 'settings')
     ? { ...project, environment: {} }
     : project
   const services: ServiceCheck[] = []
@@ -39,41 +39,15 @@ export async function checkServices(names: readonly string[], options: CheckOpti
     print(name, checked.findings)
   }
   const all = [...ofProject, ...services.flatMap(({ findings }) => findings)]
-  const count = (level: Level) => all.filter(finding => finding.level === level).length
+  const count = (level: Finding['level']) => all.filter(finding => finding.level === level).length
   const [errors, warnings] = [count('error'), count('warning')]
   const isGood = errors === 0 && (!options.strict || warnings === 0)
   if (options.json) console.log(JSON.stringify({ isGood, errors, warnings, project: ofProject, services }, null, 2))
-  else console.log(formatSummary({ isGood, errors, warnings, services }, terminal))
+  else {
+    const bytes = services.reduce((sum, service) => sum + service.bytes, 0)
+    const state = terminal.paint(isGood ? 'green' : 'red', isGood ? 'Ready to deploy' : 'Not ready to deploy')
+    const checked = `${services.length} service${services.length === 1 ? '' : 's'}, ${describeBytes(bytes)}`
+    console.log(`${state}: ${checked}, ${countProblems(all)}`)
+  }
   return isGood
-}
-
-const colours = { ok: 'green', warning: 'yellow', error: 'red' } as const
-const levelWidth = Math.max(...levels.map(level => level.length))
-
-function formatFindings(title: string, findings: readonly Finding[], terminal: Terminal): string {
-  const rows = findings.map(({ level, topic, text }) => [
-    terminal.paint(colours[level], level.padEnd(levelWidth)),
-    topic,
-    text,
-  ])
-  const table = formatTable(rows, terminal, { indent: 2, columns: [{}, {}, { overflow: 'wrap' }] })
-  return `${terminal.paint('bold', title)}\n${table}`
-}
-
-interface Summary {
-  readonly isGood: boolean
-  readonly errors: number
-  readonly warnings: number
-  readonly services: readonly ServiceCheck[]
-}
-
-function formatSummary({ isGood, errors, warnings, services }: Summary, { paint }: Terminal): string {
-  const bytes = services.reduce((sum, service) => sum + service.bytes, 0)
-  const checked = `${services.length} service${services.length === 1 ? '' : 's'}, ${describeBytes(bytes)}`
-  const counts = [
-    ...(errors > 0 ? [`${errors} error${errors === 1 ? '' : 's'}`] : []),
-    ...(warnings > 0 ? [`${warnings} warning${warnings === 1 ? '' : 's'}`] : []),
-  ]
-  const found = counts.length === 0 ? 'no errors, no warnings' : counts.join(', ')
-  return `${paint(isGood ? 'green' : 'red', isGood ? 'Ready to deploy' : 'Not ready to deploy')}: ${checked}, ${found}`
 }

@@ -5,8 +5,9 @@ import { StartupError } from '../../errors.ts'
 import { encodeLines } from '../../jobs/output/result-lines.ts'
 import type { RowResult } from '../../jobs/row-scorer.ts'
 import { tensorInputs } from '../../jobs/score/row-form.ts'
-import { type Answer, LocalService, readLocalService, requireServices } from '../local-service.ts'
+import { type Answer, LocalService, readLocalService } from '../local-service.ts'
 import { openProject, type Project, type ProjectOptions } from '../project.ts'
+import { listServiceNames } from '../service-names.ts'
 import { cutText, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatAnswer, formatResults } from './answer-table.ts'
@@ -139,7 +140,7 @@ async function openTarget(
 ): Promise<OpenTarget> {
   if (!url) {
     const own = project as Project
-    await requireServices(own, [name])
+    await listServiceNames(own.modelsDir, [name])
     const service = await LocalService.load(await readLocalService(own, name))
     return { target: service, service, sample: service.report.inputSample }
   }

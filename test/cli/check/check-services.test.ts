@@ -33,7 +33,7 @@ interface Report {
   readonly project: Finding[]
   readonly services: { service: string; bytes: number; findings: Finding[] }[]
 }
-type Finding = { level: string; topic: string; text: string }
+type Finding = { level: string; subject: string; message: string }
 
 describe('scoring check', () => {
   it('says of every service what is wrong, whatever is wrong with others', async test => {
@@ -68,17 +68,17 @@ describe('scoring check', () => {
       report.services
         .find(each => each.service === service)
         ?.findings.filter(finding => finding.level === level)
-        .map(({ topic, text }) => `${topic}: ${text}`) ?? []
+        .map(({ subject, message }) => `${subject}: ${message}`) ?? []
     const one = (service: string, level: string, pattern: RegExp) =>
       assert.ok(
         findings(service, level).some(text => pattern.test(text)),
         `${service} ${level} ${pattern}: ${JSON.stringify(report, null, 1)}`,
       )
     assert.deepEqual(
-      report.project.filter(({ level }) => level === 'warning').map(({ text }) => text),
+      report.project.filter(({ level }) => level === 'warning').map(({ message }) => message),
       [
-        'SCORING_MAX_TREADS has no effect: there is no such setting; correct its name or remove it (guide/settings.md)',
-        '"no-service" has a model and is not served, because it lacks a service.json; write one ({} is enough), or remove the folder',
+        'SCORING_MAX_TREADS is no setting, and has no effect',
+        '"no-service" has a model but no service.json, so it is not served; {} is enough',
       ],
     )
     assert.deepEqual(findings('titanic', 'error'), [])
@@ -115,7 +115,7 @@ describe('scoring check', () => {
     const { code, stdout } = await runCommand(['check'], { cwd: root })
     assert.equal(code, 0)
     assert.match(stdout, /\n {2}warning {2}auth +anybody may call it; /)
-    assert.match(stdout, /\nReady to deploy: 1 service, \d+ bytes, 1 warning\n$/)
+    assert.match(stdout, /\nReady to deploy: 1 service, \d+ bytes, no errors, 1 warning\n$/)
     const strict = await runCommand(['check', '--strict', 'public-sum'], { cwd: root })
     assert.equal(strict.code, 1)
     assert.match(strict.stdout, /\nNot ready to deploy: /)
@@ -133,7 +133,7 @@ describe('scoring check', () => {
     })
     const { stdout } = await runCommand(['check', '--json'], { cwd: root })
     const [{ findings }] = JSON.parse(stdout).services
-    const texts = findings.filter(({ level }: Finding) => level !== 'ok').map(({ text }: Finding) => text)
+    const texts = findings.filter(({ level }: Finding) => level !== 'ok').map(({ message }: Finding) => message)
     assert.ok(
       texts.includes(
         'it draws random numbers (RandomNormalLike), so the same request gets other answers; export it for inference',
@@ -161,6 +161,6 @@ describe('scoring check', () => {
   it('says how to make a first service', async test => {
     const { code, stderr } = await runCommand(['check'], { cwd: await makeCommandProject(test) })
     assert.equal(code, 1)
-    assert.match(stderr, /^error: no service in \/.*; make one with "npx scoring add model\.onnx"\n$/)
+    assert.match(stderr, /^error: no service in \/.*; "npx scoring add model\.onnx" makes one\n$/)
   })
 })
