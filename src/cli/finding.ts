@@ -26,10 +26,19 @@ export async function check(subject: string, find: () => Promise<Finding[]> | Fi
 
 /** A table with a line for each finding, and how many problems there are. */
 export function formatFindings(findings: readonly Finding[], terminal: Terminal): string {
+  return `${formatFindingTable(findings, terminal)}\n\n${countProblems(findings)}`
+}
+
+/** @param indent  spaces before each line */
+export function formatFindingTable(findings: readonly Finding[], terminal: Terminal, indent = 0): string {
   const colors = { ok: 'green', warning: 'yellow', error: 'red' } as const
   const rows = findings.map(({ level, subject, message }) => [terminal.paint(colors[level], level), subject, message])
-  const table = formatTable(rows, terminal, { columns: [{}, {}, { overflow: 'wrap' }] })
-  return `${table}\n\n${describeCount(findings, 'error')}, ${describeCount(findings, 'warning')}`
+  return formatTable(rows, terminal, { indent, columns: [{}, {}, { overflow: 'wrap' }] })
+}
+
+/** `no errors, 1 warning` */
+export function countProblems(findings: readonly Finding[]): string {
+  return `${describeCount(findings, 'error')}, ${describeCount(findings, 'warning')}`
 }
 
 function describeCount(findings: readonly Finding[], level: 'warning' | 'error'): string {

@@ -1,9 +1,12 @@
 import { Command } from 'commander'
+import { addCommand } from './commands/add.ts'
+import { checkCommand } from './commands/check.ts'
 import { completeCommand, completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { initCommand } from './commands/init.ts'
 import { keysCommand } from './commands/keys.ts'
 import { optimizeCommand } from './commands/optimize.ts'
+import { scoreCommand } from './commands/score.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
 import { readVersion } from './manifest.ts'
@@ -14,8 +17,11 @@ import { readVersion } from './manifest.ts'
  */
 const commands: readonly (readonly [heading: string, create: () => Command])[] = [
   ['Make:', initCommand],
+  ['Make:', addCommand],
   ['Try:', startCommand],
+  ['Try:', scoreCommand],
   ['Try:', keysCommand],
+  ['Before a deployment:', checkCommand],
   ['Before a deployment:', optimizeCommand],
   ['Help:', doctorCommand],
   ['Help:', completionCommand],

@@ -52,7 +52,7 @@ export async function checkProject(root: string, models: string | undefined): Pr
   return [...findings, ...more.flat()]
 }
 
-function checkHostJson(root: string): Finding[] {
+export function checkHostJson(root: string): Finding[] {
   const { routePrefix, queues } = readHostJson(root, { isDevelopment: true, processorCount: 1 })
   const findings: Finding[] = []
   if (routePrefix !== '') {
@@ -75,7 +75,7 @@ function checkHostJson(root: string): Finding[] {
 }
 
 /** Azure and this host load the file that `main` in package.json names. */
-async function checkMain(root: string): Promise<Finding[]> {
+export async function checkMain(root: string): Promise<Finding[]> {
   const { main } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   if (typeof main !== 'string')
     return [error('package.json', '"main" is missing, which names the file of the functions')]
@@ -88,7 +88,7 @@ async function checkMain(root: string): Promise<Finding[]> {
   ]
 }
 
-function checkSettings(root: string, environment: NodeJS.ProcessEnv): Finding[] {
+export function checkSettings(root: string, environment: NodeJS.ProcessEnv): Finding[] {
   readSettings(environment, { appRoot: root, processorCount: 1, temporaryDir: '' })
   return unknownSettings(environment).map(name => warning('settings', `${name} is no setting, and has no effect`))
 }

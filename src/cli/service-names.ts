@@ -10,7 +10,10 @@ import { StartupError } from '../errors.ts'
  */
 export async function listServiceNames(folder: string, given: readonly string[]): Promise<readonly string[]> {
   const known = await new FolderModelStore(folder).listServices()
-  if (known.length === 0) throw new StartupError(`no service in ${folder}: a service is a folder with a service.json`)
+  if (known.length === 0)
+    throw new StartupError(
+      `no service in ${folder}: a service is a folder with a service.json; "npx scoring add model.onnx" makes one`,
+    )
   const unknown = given.find(name => !known.includes(name))
   if (unknown !== undefined)
     throw new StartupError(`no service "${unknown}" in ${folder}; there are: ${known.join(', ')}`)

@@ -45,13 +45,25 @@ export interface ServiceAlone {
  * @throws ServiceLoadError with the reason that the log of the app would name
  */
 export async function openServiceAlone(folder: string, options: ServiceAloneOptions = {}): Promise<ServiceAlone> {
-  const { executionProviders, timeoutMs, maxThreads = 1, log } = options
+  const { executionProviders, timeoutMs, maxThreads, log } = options
   const path = resolve(folder)
   const file = await stat(join(path, 'service.json')).catch(() => undefined)
   if (!file) throw new ServiceLoadError(`there is no service.json in ${path} ({} is enough)`)
   const providers = executionProviders && [...executionProviders]
   const read = await readService(new FolderModelStore(dirname(path)), basename(path), providers)
-  const service = startService(withTimeout(read, timeoutMs), undefined, {
+  return loadAlone(withTimeout(read, timeoutMs), { maxThreads, log })
+}
+
+/**
+ * Loads a service whose files have been read, or that has no files yet.
+ *
+ * @throws ServiceLoadError
+ */
+export async function loadAlone(
+  read: ReadService,
+  { maxThreads = 1, log }: Pick<ServiceAloneOptions, 'maxThreads' | 'log'> = {},
+): Promise<ServiceAlone> {
+  const service = startService(read, undefined, {
     maxThreads,
     logFormat: new LogFormat({ format: 'text', level: 'debug' }, () => new Date()),
     ...(log && { log, scriptOutput: { out: eachLine(log), error: eachLine(log) } }),

@@ -147,9 +147,12 @@ export function readSweepSchedule(environment: Record<string, string | undefined
   return environment.SCORING_JOB_SWEEP || '0 * * * * *'
 }
 
+/** By the registration of the timer, and by the command `scoring score`. */
+const readElsewhere = new Set(['SCORING_JOB_SWEEP', 'SCORING_KEY'])
+
 /** Returns the names of variables that look like settings of this app and are none, such as misspelt ones. */
 export function unknownSettings(environment: Record<string, string | undefined>): string[] {
-  const isKnown = (name: string) => Object.hasOwn(Environment.shape, name) || name === 'SCORING_JOB_SWEEP'
+  const isKnown = (name: string) => Object.hasOwn(Environment.shape, name) || readElsewhere.has(name)
   return Object.keys(environment).filter(name => /^SCORING_(?!HOST_)/i.test(name) && !isKnown(name))
 }
 

@@ -49,7 +49,11 @@ describe('scoring optimize', () => {
     [['small', '../small'], /^error: no service "\.\.\/small" in \/.*; there are: large, small\n$/, 1],
     [['--bogus'], /^error: unknown option '--bogus'\. See "npx scoring optimize --help"\n$/, 2],
     [['--models', '/nowhere'], /^error: --models: folder \/nowhere does not exist\n$/, 2],
-    [['--models', import.meta.dirname], /^error: no service in \/.*: a service is a folder with a service\.json\n$/, 1],
+    [
+      ['--models', import.meta.dirname],
+      /^error: no service in \/.*: a service is a folder with a service\.json; "npx scoring add model\.onnx" makes one\n$/,
+      1,
+    ],
   ]
   it.for(mistakes)('refuses %j and writes nothing', async ([args, message, expected], test) => {
     const models = await services(test)

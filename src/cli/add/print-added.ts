@@ -1,0 +1,51 @@
+import { describeBytes, describeTensor, shorten } from '../describe.ts'
+import { formatTable, openTerminal } from '../terminal.ts'
+import type { Added } from './add-service.ts'
+
+/** Says what was found and written, and what to do next. */
+export function printAdded(added: Added): void {
+  const terminal = openTerminal()
+  const { service, version, folder, isNewService, report, sample, whyNoSample, files, pinned, modelBytes } = added
+  const what = isNewService ? `Service ${service} is made in ${folder}.` : `${service} has version ${version} now.`
+  console.log(`${terminal.paint('bold', what)}\n`)
+  const optional = report.optionalInputs ?? []
+  const facts: [string, readonly string[]][] = [
+    [
+      'model',
+      [`${describeBytes(modelBytes)}, loaded in ${Math.round(report.loadMs)} ms on ${report.executionProvider}`],
+    ],
+    ['inputs', report.inputs.map(describeTensor)],
+    ['optional', optional.map(describeTensor)],
+    ['outputs', report.outputs.map(describeTensor)],
+    ['rows', [describeRows(added), ...report.notes]],
+    ['sample', sample ? [describeSample(sample), `answer: ${shorten(sample.answer, 160)}`] : [whyNoSample ?? 'none']],
+    ['written', files],
+  ]
+  const rows = facts.flatMap(([title, lines]) => lines.map((line, index) => [index === 0 ? title : '', line]))
+  console.log(formatTable(rows, terminal, { indent: 2, columns: [{}, { overflow: 'wrap' }] }))
+  if (pinned !== undefined && !/^\d+$/.test(pinned))
+    console.log(
+      `\nservice.json names ${pinned}, which is still served. Remove "models" from it to serve the newest version.`,
+    )
+  else if (pinned !== undefined) console.log(`\nVersion ${pinned} is still served, because it is the highest.`)
+  if (isNewService && sample) console.log('\nThe rows in sample.json are made up; replace them by real ones.')
+  if (isNewService && !sample)
+    console.log(
+      '\nWrite a request that can be scored to sample.json, and name it in service.json: "schema": {"input": "sample.json"}',
+    )
+  const next = [
+    ...(sample ? [[`npx scoring score ${service}`, 'score the sample']] : []),
+    [`npx scoring check ${service}`, 'see whether it can be deployed'],
+    ['npx scoring start', 'serve it on this machine'],
+  ]
+  console.log(`\nNext:\n${formatTable(next, terminal, { indent: 2 })}`)
+}
+
+function describeRows({ report }: Added): string {
+  return report.isBatchable ? 'requests share runs of the model' : 'requests do not share runs of the model'
+}
+
+function describeSample({ rowCount }: NonNullable<Added['sample']>): string {
+  if (rowCount === undefined) return 'the sample of the service is scored'
+  return `${rowCount} made-up row${rowCount === 1 ? '' : 's'}, scored`
+}
