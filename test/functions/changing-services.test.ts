@@ -295,6 +295,22 @@ describe.concurrent('services that come and go while the app runs', () => {
   })
 })
 
+describe.concurrent('a service that writes a file beside its script whenever it loads', () => {
+  it('is loaded again a few times, and then served', async test => {
+    const script = (answer: string) => `
+      import { writeFileSync } from 'node:fs'
+      export const init = () => writeFileSync(new URL('cache.txt', import.meta.url), String(process.hrtime.bigint()))
+      export const run = () => '${answer}'`
+    const { app, write, line } = await startChangingApp(test, scripted('churn', script('old')))
+    await line(
+      /^\[churn\] cache\.txt changed each time that the service was loaded; changes of it are ignored from now on$/,
+    )
+    await write('churn/score.ts', script('new'))
+    await line(/^\[churn\] score\.ts changed: ready after/)
+    assert.equal(await textOf(app.score('churn', body)), '"new"')
+  })
+})
+
 describe.concurrent('auth.mode of a service that changes', () => {
   it('is the new one for every request that comes after the first one that it applied to', async test => {
     const definition = (mode: string) => ({ entryScript: 'score.ts', auth: { mode } })

@@ -31,6 +31,12 @@ export class StoreChanges {
     this.#last = known
   }
 
+  /** Leaves out files, also from what was seen before, so that they do not count as removed. */
+  leaveOut(filter: (files: StoreFiles) => StoreFiles): void {
+    this.#reported = filter(this.#reported)
+    this.#last = filter(this.#last)
+  }
+
   /** @param seen  what is there now. @returns what has changed since it was reported last, and has settled */
   observe(seen: StoreFiles): StoreChange[] {
     const reported = this.#reported

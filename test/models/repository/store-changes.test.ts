@@ -65,6 +65,14 @@ describe('StoreChanges', () => {
     )
   })
 
+  it('does not report files that are left out as removed', () => {
+    const changes = new StoreChanges(filesOf(known))
+    const withoutScript = filesOf({ ...known, churn: { 'service.json': '1' } })
+    changes.leaveOut(() => withoutScript)
+    assert.deepEqual(changes.observe(withoutScript), [])
+    assert.deepEqual(changes.observe(withoutScript), [])
+  })
+
   it('reports nothing when a change was taken back before it had settled', () => {
     const changes = new StoreChanges(filesOf(known))
     assert.deepEqual(changes.observe(filesOf({})), [])
