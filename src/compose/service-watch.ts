@@ -84,7 +84,7 @@ export class ServiceWatch {
 
   /** The swaps log what becomes of it. */
   #act(change: StoreChange): void {
-    const { swaps, listScripted } = this.#options
+    const { swaps, listScripted, log } = this.#options
     switch (change.kind) {
       case 'service':
         void this.#load(change.name, change.files)
@@ -94,6 +94,9 @@ export class ServiceWatch {
         return
       case 'shared':
         for (const name of listScripted()) void swaps.load(name, change.files)
+        return
+      case 'undefined-service':
+        log(describeUndefined(change.name))
     }
   }
 
@@ -112,4 +115,9 @@ export class ServiceWatch {
     await swaps.load(name, files)
     this.#loadedAt.set(name, performance.now())
   }
+}
+
+/** For a folder with a model and without a `service.json`. */
+export function describeUndefined(name: string): string {
+  return `"${name}" has a model, but is no service: it lacks a service.json ({} is enough)`
 }

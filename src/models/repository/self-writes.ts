@@ -28,12 +28,12 @@ export class SelfWrites {
   }
 
   /** @returns the files without those that are ignored */
-  filter({ services, shared }: StoreFiles): StoreFiles {
-    if (this.#ignored.size === 0) return { services, shared }
-    const filtered = [...services].map(([name, files]) => {
+  filter(all: StoreFiles): StoreFiles {
+    if (this.#ignored.size === 0) return all
+    const filtered = [...all.services].map(([name, files]) => {
       const ignored = this.#ignored.get(name)
       return [name, ignored ? new Map([...files].filter(([path]) => !ignored.has(path))) : files] as const
     })
-    return { services: new Map(filtered), shared }
+    return { ...all, services: new Map(filtered) }
   }
 }

@@ -18,7 +18,7 @@ describe('SelfWrites', () => {
       ['a', files],
       ['b', files],
     ])
-    const filtered = writes.filter({ services, shared: files })
+    const filtered = writes.filter({ services, shared: files, undefinedServices: new Set() })
     assert.deepEqual([...(filtered.services.get('a')?.keys() ?? [])], ['score.ts'])
     assert.deepEqual([...(filtered.services.get('b')?.keys() ?? [])], ['cache.txt', 'score.ts'])
     assert.equal(filtered.shared, files)
