@@ -230,6 +230,7 @@ describe.concurrent('services that come and go while the app runs', () => {
     assert.equal(await textOf(fetch(`${app.url}/score`, byDefault)), '"churn"')
 
     await write('wine/1/model.onnx', scalingModel(2))
+    await line(/^"wine" has a model, but is no service: it lacks a service\.json/)
     await write('wine/service.json', {})
     await line(
       /^\[wine\] the service behind \/score: there is no default service any more: set SCORING_DEFAULT_SERVICE$/,
@@ -292,6 +293,22 @@ describe.concurrent('services that come and go while the app runs', () => {
     await write('churn/service.json', { models: { churn: { path: '2/model.onnx' } } })
     await line(/^\[churn\] service\.json changed: version 2 ready after \d+ ms$/)
     assert.equal(await textOf(app.score('churn', body)), '[[3.0, 6.0]]')
+  })
+})
+
+describe.concurrent('a service that writes a file beside its script whenever it loads', () => {
+  it('is loaded again a few times, and then served', async test => {
+    const script = (answer: string) => `
+      import { writeFileSync } from 'node:fs'
+      export const init = () => writeFileSync(new URL('cache.txt', import.meta.url), String(process.hrtime.bigint()))
+      export const run = () => '${answer}'`
+    const { app, write, line } = await startChangingApp(test, scripted('churn', script('old')))
+    await line(
+      /^\[churn\] cache\.txt changed each time that the service was loaded; changes of it are ignored from now on$/,
+    )
+    await write('churn/score.ts', script('new'))
+    await line(/^\[churn\] score\.ts changed: ready after/)
+    assert.equal(await textOf(app.score('churn', body)), '"new"')
   })
 })
 
