@@ -23,7 +23,7 @@ export interface SecretStore {
    */
   fetchSecret(name: string, signal: AbortSignal): Promise<Secret | undefined>
   /**
-   * Makes the keys of services that have none; absent: somebody else makes them.
+   * Makes the keys of services that have none; absent: an administrator makes them.
    *
    * @throws StartupError when the keys cannot be read or written
    */

@@ -30,7 +30,7 @@ import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
 import { type ReadService, readService, type ServiceParts, startService } from './open-service.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
-import { ServiceWatch } from './service-watch.ts'
+import { describeUndefined, ServiceWatch } from './service-watch.ts'
 import {
   readLogSettings,
   readServerVersion,
@@ -144,9 +144,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
 /** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */
 async function readServices(store: FolderModelStore, settings: Settings): Promise<ReadService[]> {
   const names = await store.listServices()
-  for (const name of await store.listUndefined()) {
-    console.error(`"${name}" has a model, but is no service: it lacks a service.json ({} is enough)`)
-  }
+  for (const name of await store.listUndefined()) console.error(describeUndefined(name))
   if (names.length === 0)
     throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
   if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {

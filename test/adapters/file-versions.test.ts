@@ -52,7 +52,8 @@ describe('FolderModelStore', () => {
   it('tells the files of services, which have a service.json, from those that they share', async test => {
     const root = await makeServices({ ...files, 'wine/1/model.onnx': 'not a service yet', 'readme.md': '' }, test)
     const store = new FolderModelStore(root)
-    const { services, shared } = await store.readFiles()
+    const { services, shared, undefinedServices } = await store.readFiles()
+    assert.deepEqual(undefinedServices, new Set(['wine']))
     assert.deepEqual([...services.keys()], ['sut'])
     assert.deepEqual([...(services.get('sut')?.keys() ?? [])].sort(), ['1/model.onnx', 'score.ts', 'service.json'])
     assert.deepEqual([...shared.keys()].sort(), ['readme.md', 'shared/text.ts'])

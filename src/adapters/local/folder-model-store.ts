@@ -94,15 +94,21 @@ export class FolderModelStore implements ModelStore {
     const services = new Map<string, Map<string, string>>()
     for (const path of files.keys()) if (/^[^/]+\/service\.json$/.test(path)) services.set(dirname(path), new Map())
     const shared = new Map<string, string>()
+    const undefinedServices = new Set<string>()
     for (const [path, version] of files) {
       const end = path.indexOf('/')
-      const service = services.get(path.slice(0, Math.max(0, end)))
+      const name = path.slice(0, Math.max(0, end))
+      const service = services.get(name)
       if (service) service.set(path.slice(end + 1), version)
-      else if (!path.endsWith('.onnx')) shared.set(path, version) // scripts import no models
+      else if (!path.endsWith('.onnx')) shared.set(path, version)
+      else if (modelOfUndefined.test(path)) undefinedServices.add(name)
     }
-    return { services, shared }
+    return { services, shared, undefinedServices }
   }
 }
+
+/** A model where a service would have one. */
+const modelOfUndefined = /^[^/]+\/(\d+\/)?[^/]+$/
 
 /** @returns what is there instead of a model, so that the owner sees the wrong ending or folder */
 async function noModel(folder: string): Promise<string> {

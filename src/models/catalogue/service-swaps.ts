@@ -15,16 +15,16 @@ export interface SwapOptions {
   now(): number
 }
 
-/** What is wanted of a service; a later wish replaces one that is not fulfilled yet. */
-type Wish = { readonly kind: 'load'; readonly files: ChangedFiles } | { readonly kind: 'remove' }
+/** A change to make. A newer one replaces one that is not made yet. */
+type Change = { readonly kind: 'load'; readonly files: ChangedFiles } | { readonly kind: 'remove' }
 
 /** What has changed, for the log. */
 type ChangedFiles = ReadonlyMap<string, FileChange>
 
 /** The changes of one service, one after the other. */
 interface Swap {
-  wish: Wish | undefined
-  /** Aborted when a newer wish has come. */
+  pending: Change | undefined
+  /** Aborted when a newer change is pending. */
   superseded: AbortController
   done: Promise<void>
 }
@@ -71,28 +71,28 @@ export class ServiceSwaps {
     await Promise.all([...this.#swaps.values()].map(({ done }) => done))
   }
 
-  #change(name: string, wish: Wish): Promise<void> {
+  #change(name: string, change: Change): Promise<void> {
     const current = this.#swaps.get(name)
     if (current) {
-      current.wish = current.wish ? unite(current.wish, wish) : wish
+      current.pending = current.pending ? unite(current.pending, change) : change
       current.superseded.abort()
       return current.done
     }
-    const swap: Swap = { wish, superseded: new AbortController(), done: Promise.resolve() }
+    const swap: Swap = { pending: change, superseded: new AbortController(), done: Promise.resolve() }
     this.#swaps.set(name, swap)
     swap.done = this.#run(name, swap)
     return swap.done
   }
 
   async #run(name: string, swap: Swap): Promise<void> {
-    while (swap.wish && !this.#isStopped) {
-      const { wish } = swap
-      swap.wish = undefined
+    while (swap.pending && !this.#isStopped) {
+      const { pending: change } = swap
+      swap.pending = undefined
       swap.superseded = new AbortController()
-      const isFulfilled = wish.kind === 'remove' ? this.#remove(name) : await this.#load(name, wish.files, swap)
-      if (!isFulfilled && swap.wish) swap.wish = unite(wish, swap.wish)
+      const isMade = change.kind === 'remove' ? this.#remove(name) : await this.#load(name, change.files, swap)
+      if (!isMade && swap.pending) swap.pending = unite(change, swap.pending)
     }
-    this.#swaps.delete(name) // in the same turn as the last look for a wish
+    this.#swaps.delete(name) // in the same turn as the last check for a pending change
   }
 
   #remove(name: string): true {
@@ -175,12 +175,12 @@ export class ServiceSwaps {
 }
 
 /** A load that was given up and the newer change are one change, by all of their files. */
-function unite(older: Wish, newer: Wish): Wish {
+function unite(older: Change, newer: Change): Change {
   if (older.kind === 'remove' || newer.kind === 'remove') return newer
   return { kind: 'load', files: new Map([...older.files, ...newer.files]) }
 }
 
-/** Resolves when the service has loaded, cannot be loaded, or is not wanted any more. */
+/** Resolves when the service has loaded, cannot be loaded, or is superseded. */
 async function settled(service: ScoringService, signal: AbortSignal): Promise<void> {
   const { promise: aborted, resolve } = Promise.withResolvers<void>()
   signal.addEventListener('abort', () => resolve(), { once: true })

@@ -1,4 +1,4 @@
-/** Finds what has changed in a store of services, by comparing what is there from time to time. */
+/** Finds what has changed in a store of services, by comparing its files from time to time. */
 
 /** Files by their path, with `/`, each with an opaque text that is another one whenever the file has changed. */
 export type FileVersions = ReadonlyMap<string, string>
@@ -9,6 +9,8 @@ export interface StoreFiles {
   readonly services: ReadonlyMap<string, FileVersions>
   /** Files that belong to no service, which scripts may import; with paths from the root. */
   readonly shared: FileVersions
+  /** Names of what has a model and lacks a definition. */
+  readonly undefinedServices: ReadonlySet<string>
 }
 
 /** How a file has changed. */
@@ -19,8 +21,10 @@ export type StoreChange =
   | { readonly kind: 'service'; readonly name: string; readonly files: ReadonlyMap<string, FileChange> }
   | { readonly kind: 'service-removed'; readonly name: string }
   | { readonly kind: 'shared'; readonly files: ReadonlyMap<string, FileChange> }
+  /** There is a model now that lacks a definition. */
+  | { readonly kind: 'undefined-service'; readonly name: string }
 
-/** Reports a change once it has settled: when two looks in a row see the same, so that a file is not read half copied. */
+/** Reports a change once it has settled: when two polls in a row see the same, so that a half-copied file is not read. */
 export class StoreChanges {
   #reported: StoreFiles
   #last: StoreFiles
@@ -29,6 +33,12 @@ export class StoreChanges {
   constructor(known: StoreFiles) {
     this.#reported = known
     this.#last = known
+  }
+
+  /** Leaves out files, also from what was seen before, so that they do not count as removed. */
+  leaveOut(filter: (files: StoreFiles) => StoreFiles): void {
+    this.#reported = filter(this.#reported)
+    this.#last = filter(this.#last)
   }
 
   /** @param seen  what is there now. @returns what has changed since it was reported last, and has settled */
@@ -52,7 +62,10 @@ export class StoreChanges {
     }
     const isSharedChange = !isSame(seen.shared, reported.shared) && isSame(seen.shared, last.shared)
     if (isSharedChange) changes.push({ kind: 'shared', files: compareFiles(reported.shared, seen.shared) })
-    this.#reported = { services, shared: isSharedChange ? seen.shared : reported.shared }
+    const settled = seen.undefinedServices.intersection(last.undefinedServices)
+    for (const name of settled.difference(reported.undefinedServices)) changes.push({ kind: 'undefined-service', name })
+    const shared = isSharedChange ? seen.shared : reported.shared
+    this.#reported = { services, shared, undefinedServices: settled }
     return changes
   }
 }

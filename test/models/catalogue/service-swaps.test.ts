@@ -167,31 +167,31 @@ describe('ServiceSwaps', () => {
       fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 12 }), async actions => {
         const { catalogue, swaps, opened, first } = setUp(['churn'])
         const isLoading = ({ service, worker }: Opened) => service.status === 'loading' && !worker.isEnded
-        let isWanted = true
+        let isServed = true
         let mayScore = true
         let done = Promise.resolve()
         for (const each of actions) {
           const candidate = opened.at(-1)
           if (each === 'load') done = swaps.load('churn', scoreChanged)
           if (each === 'remove') done = swaps.remove('churn')
-          if (each === 'load' || each === 'remove') isWanted = each === 'load'
+          if (each === 'load' || each === 'remove') isServed = each === 'load'
           if (each === 'remove') mayScore = false
           if (candidate && isLoading(candidate)) {
             if (each === 'loads') candidate.worker.load()
             if (each === 'fails') candidate.worker.failToLoad('no')
-            if (each === 'loads' && isWanted) mayScore = true
+            if (each === 'loads' && isServed) mayScore = true
           }
           for (let turn = 0; turn < 4; turn++) await settle()
           assert.ok(opened.filter(isLoading).length <= 1, 'one load at a time')
           if (mayScore) assert.equal(catalogue.get('churn')?.status, 'ready')
-          if (!isWanted) assert.equal(catalogue.get('churn'), undefined)
+          if (!isServed) assert.equal(catalogue.get('churn'), undefined)
         }
         for (const each of opened) if (isLoading(each)) each.worker.load()
         await done
         const served = catalogue.get('churn')
-        assert.equal(served !== undefined, isWanted)
+        assert.equal(served !== undefined, isServed)
         const newest = opened.at(-1)?.service
-        if (isWanted && newest?.status === 'ready') assert.equal(served, newest)
+        if (isServed && newest?.status === 'ready') assert.equal(served, newest)
         const others = [...first, ...opened].filter(({ service }) => service !== served)
         while (others.some(({ worker }) => !worker.isEnded)) await settle()
         await swaps.stop()

@@ -5,9 +5,14 @@ import { type StoreChange, StoreChanges, type StoreFiles } from '../../../src/mo
 
 type Plain = Record<string, Record<string, string>>
 
-const filesOf = (services: Plain, shared: Record<string, string> = {}): StoreFiles => ({
+const filesOf = (
+  services: Plain,
+  shared: Record<string, string> = {},
+  undefinedServices: string[] = [],
+): StoreFiles => ({
   services: new Map(Object.entries(services).map(([name, files]) => [name, new Map(Object.entries(files))])),
   shared: new Map(Object.entries(shared)),
+  undefinedServices: new Set(undefinedServices),
 })
 const known = { churn: { 'service.json': '1', 'score.ts': '1' }, iris: { 'service.json': '1' } }
 
@@ -41,6 +46,7 @@ describe('StoreChanges', () => {
       filesOf(known, { 'shared/text.ts': '1' }),
       { kind: 'shared', files: new Map([['shared/text.ts', 'added']]) },
     ],
+    ['a model that lacks a definition', filesOf(known, {}, ['wine']), { kind: 'undefined-service', name: 'wine' }],
   ]
   it.each(sights)('reports %s once, when it is seen a second time', (_, seen, change) => {
     const changes = new StoreChanges(filesOf(known))
@@ -65,6 +71,14 @@ describe('StoreChanges', () => {
     )
   })
 
+  it('does not report files that are left out as removed', () => {
+    const changes = new StoreChanges(filesOf(known))
+    const withoutScript = filesOf({ ...known, churn: { 'service.json': '1' } })
+    changes.leaveOut(() => withoutScript)
+    assert.deepEqual(changes.observe(withoutScript), [])
+    assert.deepEqual(changes.observe(withoutScript), [])
+  })
+
   it('reports nothing when a change was taken back before it had settled', () => {
     const changes = new StoreChanges(filesOf(known))
     assert.deepEqual(changes.observe(filesOf({})), [])
@@ -79,11 +93,11 @@ describe('StoreChanges', () => {
     fc.assert(
       fc.property(store, fc.array(store), (first, sights) => {
         const changes = new StoreChanges(filesOf(first))
-        // Each service as whoever follows the reports has it: the files that it had when it was reported.
+        // Each service with the files that it had when it was last reported.
         const followed = new Map(filesOf(first).services)
         const observe = (seen: StoreFiles, previous: StoreFiles | undefined) => {
           for (const change of changes.observe(seen)) {
-            if (change.kind === 'shared') continue
+            if (change.kind === 'shared' || change.kind === 'undefined-service') continue
             const now = seen.services.get(change.name)
             assert.deepEqual(now, previous?.services.get(change.name), 'seen twice')
             assert.notDeepEqual(now, followed.get(change.name), 'a change')
