@@ -14,6 +14,8 @@ export interface StartFacts {
   /** One sentence about storage. */
   readonly storage: string
   readonly isWatching: boolean
+  /** Port of the inspector; 0: Node.js has said which; undefined: none. */
+  readonly inspectPort?: number | undefined
   /** A request to try; undefined when no service can show one. */
   readonly request: { readonly service: string; readonly isScored: boolean; readonly curl: string } | undefined
 }
@@ -25,7 +27,7 @@ const indent = 2
 /** @returns lines without a line break at the end */
 export function describeStart(facts: StartFacts, terminal: Terminal): string {
   const { paint } = terminal
-  const { version, url, storage, isWatching, request } = facts
+  const { version, url, storage, isWatching, inspectPort, request } = facts
   const changes = isWatching
     ? 'Changed services are loaded again at once.'
     : 'Changed services are loaded at the next start.'
@@ -34,7 +36,7 @@ export function describeStart(facts: StartFacts, terminal: Terminal): string {
   return [
     [`${paint('bold', `Scoring Functions ${version}`)} on ${paint('cyan', url)}`],
     describeServices(facts, terminal),
-    wrap([`Storage: ${storage}`, `${changes} Ctrl+C stops.`], terminal),
+    wrap([`Storage: ${storage}`, ...describeInspector(inspectPort), `${changes} Ctrl+C stops.`], terminal),
     request ? [paint('bold', title ?? ''), request.curl] : [],
   ]
     .filter(({ length }) => length > 0)
@@ -47,10 +49,10 @@ export function describeStart(facts: StartFacts, terminal: Terminal): string {
  *
  * @returns how they begin
  */
-export function listRepeatedLines(services: ServiceStates, terminal: Terminal): string[] {
-  return listedServices(services).flatMap(([name, state]) => {
-    const { status, notes = [] } = state
-    const isRepeated = status === 'failed' && !isCut(name, state, terminal)
+export function listRepeatedLines(facts: StartFacts, terminal: Terminal): string[] {
+  const { detailWidth } = layOut(facts, terminal)
+  return listedServices(facts.services).flatMap(([name, { status, reason = '', notes = [] }]) => {
+    const isRepeated = status === 'failed' && displayWidth(reason) <= detailWidth
     return [
       ...(status === 'ready' ? [`[${name}] ready after `] : []),
       ...(isRepeated ? [`[${name}] not available: `] : []),
@@ -59,33 +61,42 @@ export function listRepeatedLines(services: ServiceStates, terminal: Terminal): 
   })
 }
 
+function describeInspector(port: number | undefined): string[] {
+  if (port === undefined) return []
+  const where = port === 0 ? 'the address above' : `127.0.0.1:${port}`
+  return [`Attach a debugger to ${where} (VS Code: Debug: Attach to Node Process).`]
+}
+
 const wrap = (lines: string[], { width }: Terminal) => lines.flatMap(line => wrapText(line, width))
 
 function describeServices(facts: StartFacts, terminal: Terminal): string[] {
   const all = Object.entries(facts.services)
   if (all.length === 0) return ['/health/ready lists services in Development only.']
-  const listed = listedServices(facts.services)
-  const rows = listed.map(([name, state]) => describeService(name, state, facts, terminal))
-  const table = formatTable(
-    rows.flatMap(({ head, details: [first = '', ...others] }) => [
-      [...head, first],
-      ...others.map(detail => ['', '', '', detail]),
-    ]),
-    terminal,
-    { indent, columns: [{}, {}, {}] },
-  )
-  const isWide = table.split('\n').some(line => displayWidth(line) > terminal.width)
-  const lines = isWide ? rows.flatMap(({ head, details }) => stack(head, details)) : [table]
-  const more = all.length - listed.length
+  const { rows, isStacked, detailWidth } = layOut(facts, terminal)
+  const cells = rows.map(({ name, version, status, details, reason }) => ({
+    head: [terminal.paint('bold', name), version, terminal.paint(colors[status], status)],
+    details: reason === undefined ? details : [cutText(reason, detailWidth)],
+  }))
+  const lines = isStacked
+    ? cells.flatMap(({ head, details }) => [
+        `  ${head.filter(Boolean).join('  ')}`,
+        ...details.map(detail => `    ${detail}`),
+      ])
+    : formatTable(
+        cells.flatMap(({ head, details: [first = '', ...others] }) => [
+          [...head, first],
+          ...others.map(detail => ['', '', '', detail]),
+        ]),
+        terminal,
+        { indent },
+      ).split('\n')
+  const more = all.length - rows.length
   if (more === 0) return lines
   const failed = all.filter(([, { status }]) => status === 'failed').length
   return [...lines, `  … and ${more} more${failed > 0 ? ` (${failed} of all have failed)` : ''}: ${facts.url}/docs`]
 }
 
-/** Name, version and state on a line of their own, where the rest does not fit beside them. */
-function stack(head: readonly string[], details: readonly string[]): string[] {
-  return [`  ${head.filter(Boolean).join('  ')}`, ...details.map(detail => `    ${detail}`)]
-}
+const colors = { ready: 'green', loading: 'yellow', failed: 'red' } as const
 
 /** Those with a problem first when there are too many. */
 function listedServices(services: ServiceStates): [name: string, state: ServiceState][] {
@@ -95,34 +106,44 @@ function listedServices(services: ServiceStates): [name: string, state: ServiceS
   return all.sort(([, a], [, b]) => order.indexOf(a.status) - order.indexOf(b.status)).slice(0, maxListed)
 }
 
-interface ServiceLines {
-  readonly head: readonly [name: string, version: string, status: string]
+interface Row {
+  readonly name: string
+  readonly version: string
+  readonly status: ServiceState['status']
+  /** Address, credential and the like, which must be whole. */
   readonly details: readonly string[]
+  /** Why the service has failed, which is cut to one line. */
+  readonly reason: string | undefined
 }
 
-function describeService(name: string, state: ServiceState, facts: StartFacts, terminal: Terminal): ServiceLines {
+interface Layout {
+  readonly rows: readonly Row[]
+  /** Details are below the name, because they do not fit beside it. */
+  readonly isStacked: boolean
+  readonly detailWidth: number
+}
+
+function layOut(facts: StartFacts, { width }: Terminal): Layout {
+  const rows = listedServices(facts.services).map(([name, state]) => describeService(name, state, facts))
+  const longest = (read: (row: Row) => readonly string[]) => Math.max(0, ...rows.flatMap(read).map(displayWidth))
+  const headWidth =
+    indent +
+    [longest(({ name }) => [name]), longest(({ version }) => [version]), longest(({ status }) => [status])]
+      .map(each => each + 2)
+      .reduce((sum, each) => sum + each)
+  const isStacked = headWidth + longest(({ details }) => details) > width
+  return { rows, isStacked, detailWidth: isStacked ? width - 2 * indent : width - headWidth }
+}
+
+function describeService(name: string, state: ServiceState, facts: StartFacts): Row {
   const { status, version, availableVersions = [], reason = '' } = state
-  const color = status === 'ready' ? 'green' : status === 'failed' ? 'red' : 'yellow'
-  const head = [
-    terminal.paint('bold', name),
-    version === undefined ? '' : `v${version}`,
-    terminal.paint(color, status),
-  ] as const
-  if (status === 'failed') return { head, details: [cutText(reason, reasonWidth(name, state, terminal))] }
+  const head = { name, version: version === undefined ? '' : `v${version}`, status }
+  if (status === 'failed') return { ...head, details: [], reason }
   const newer = availableVersions.find(each => Number(each) > Number(version))
   const details = [`${facts.url}/api/v1/service/${name}/docs`, describeCredential(name, state, facts)]
-  return { head, details: newer === undefined ? details : [...details, `version ${newer} is there and not served`] }
+  if (newer !== undefined) details.push(`version ${newer} is there and not served`)
+  return { ...head, details, reason: undefined }
 }
-
-/** A reason is one line, beside the name or below it. */
-function reasonWidth(name: string, { version }: ServiceState, { width }: Terminal): number {
-  const headWidth =
-    indent + name.length + 2 + (version === undefined ? 0 : version.length + 1) + 2 + 'failed'.length + 2
-  return Math.max(20, width - headWidth)
-}
-
-const isCut = (name: string, state: ServiceState, terminal: Terminal) =>
-  displayWidth(state.reason ?? '') > reasonWidth(name, state, terminal)
 
 function describeCredential(name: string, { auth }: ServiceState, { localKeys }: StartFacts): string {
   if (auth === 'none') return 'public: no key is needed'

@@ -1,8 +1,10 @@
 import { join, resolve } from 'node:path'
 import { KeyFile } from '../adapters/local/key-file.ts'
 import { keySecretName } from '../auth/key-names.ts'
+import { StartupError } from '../errors.ts'
 import { hasAzurite } from '../host/azurite/azurite-process.ts'
 import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../host/azurite/local-storage.ts'
+import { isPortFree } from '../host/azurite/storage-ports.ts'
 import type { Listening } from '../host/host-process.ts'
 import { readCertificate } from '../host/http/certificate.ts'
 import { superviseHost } from '../host/supervisor.ts'
@@ -21,6 +23,8 @@ export interface StartOptions extends ProjectOptions {
   readonly cert?: string
   readonly key?: string
   readonly watch?: boolean
+  /** Port of the inspector; true: its usual one. */
+  readonly inspect?: number | true
   readonly verbose?: boolean
 }
 
@@ -36,6 +40,7 @@ const maxLoadWaitMs = 5000
  */
 export async function start(options: StartOptions): Promise<number> {
   const certificate = readCertificatePaths(options)
+  const inspectPort = await chooseInspectPort(options)
   const project = openProject(options)
   const { root, local, environment } = project
   for (const warning of local.warnings) console.error(warning)
@@ -57,6 +62,7 @@ export async function start(options: StartOptions): Promise<number> {
         ...(certificate ? ['--cert', certificate.cert, '--key', certificate.key] : []),
         ...(isVerbose ? ['--verbose'] : []),
       ],
+      nodeArgs: inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`],
       port: options.port ?? local.port ?? defaultPort,
       environment,
       // A terminal shows the screen; a pipe and --verbose have every line as it comes.
@@ -68,7 +74,7 @@ export async function start(options: StartOptions): Promise<number> {
         if (!isOurApp) return releaseOutput()
         try {
           const source = { url: listening.url, certPath: certificate?.cert }
-          releaseOutput(await showStart(project, source, { storage, isVerbose }))
+          releaseOutput(await showStart(project, source, { storage, isVerbose, inspectPort }))
         } catch {
           // The host has ended meanwhile, which the supervisor reports.
         }
@@ -87,6 +93,18 @@ function readCertificatePaths({ cert, key }: StartOptions) {
     throw new UsageError(cert === undefined ? '--key needs --cert' : '--cert needs --key')
   readCertificate(cert, key) // reports a wrong one before anything starts
   return { cert: resolve(cert), key: resolve(key) }
+}
+
+const usualInspectPort = 9229
+
+/** @returns undefined: no debugger can attach */
+async function chooseInspectPort({ inspect }: StartOptions): Promise<number | undefined> {
+  if (inspect === undefined) return undefined
+  const port = inspect === true ? usualInspectPort : inspect
+  // Node.js would end the host again and again.
+  if (port !== 0 && !(await isPortFree(port)))
+    throw new StartupError(`--inspect: port ${port} is in use; choose another, e.g. --inspect=0 for any free one`)
+  return port
 }
 
 type Storage =
@@ -130,6 +148,7 @@ function describeStorage(storage: Storage): string {
 interface ShowOptions {
   readonly storage: Storage
   readonly isVerbose: boolean
+  readonly inspectPort: number | undefined
 }
 
 /**
@@ -141,7 +160,7 @@ interface ShowOptions {
 async function showStart(
   project: Project,
   source: { readonly url: string; readonly certPath: string | undefined },
-  { storage, isVerbose }: ShowOptions,
+  { storage, isVerbose, inspectPort }: ShowOptions,
 ): Promise<string[]> {
   const services = await waitForServices({ ...source, timeoutMs: readinessTimeoutMs, maxLoadWaitMs })
   if (!services) {
@@ -161,6 +180,7 @@ async function showStart(
     localKeys,
     storage: describeStorage(storage),
     isWatching: environment.SCORING_WATCH !== 'off' && isDevelopment(environment),
+    inspectPort,
     request: example && {
       ...example,
       curl: await describeCurl(example, {
@@ -177,7 +197,7 @@ async function showStart(
     console.log(`Connection string of the local storage: '${storage.account.connectionString}'\n`)
   // A pipe has lines of the log before it.
   console.log(`${process.stdout.isTTY && !isVerbose ? '' : '\n'}${describeStart(facts, terminal)}\n`)
-  return listRepeatedLines(services, terminal)
+  return listRepeatedLines(facts, terminal)
 }
 
 async function readLocalKeys(root: string, services: ServiceStates): Promise<Map<string, string>> {

@@ -95,7 +95,7 @@ describe('listRepeatedLines', () => {
   }
 
   it('has how services loaded, but no reason that the screen cuts, and nothing about one that still loads', () => {
-    assert.deepEqual(listRepeatedLines({ ...services, slow: { status: 'loading' } }, plain(80)), [
+    assert.deepEqual(listRepeatedLines(facts({ ...services, slow: { status: 'loading' } }), plain(80)), [
       '[iris] ready after ',
       '[iris] micro-batching is off: why',
       '[churn] not available: ',

@@ -147,6 +147,18 @@ describe('start', () => {
     assert.ok(pid > 0)
   })
 
+  it('turns watching off, and lets a debugger attach to the host', async test => {
+    const host = await start(test, ['--no-watch', '--inspect=0'])
+    assert.equal((await send(host, '/api/environment?name=SCORING_WATCH')).body, 'off')
+    const [, port] = await host.see(/^Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//m)
+    const [target, ...others] = JSON.parse((await send({ port: Number(port) }, '/json/list')).body)
+    assert.match(target.url, /host-process/)
+    assert.deepEqual(others, [])
+    const second = run(test, ['start', '--app', fixtureApp('plain'), `--inspect=${port}`])
+    assert.equal(await second.ended(), 1)
+    assert.match(second.output, new RegExp(`^error: --inspect: port ${port} is in use; .*\n$`))
+  })
+
   it('starts storage for an app that asks for it, and stops it at the end', async test => {
     const host = await start(test, [], { AzureWebJobsStorage: 'UseDevelopmentStorage=true' })
     assert.match(host.output, /\n\ta-queue: queueTrigger\n\n\ta-timer: timerTrigger\n/)

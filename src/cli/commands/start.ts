@@ -17,12 +17,14 @@ export function startCommand(): Command {
     .option('--cert <file>', 'certificate (PEM) for HTTPS; needs --key')
     .option('--key <file>', 'private key (PEM) of the certificate')
     .option('--no-watch', 'do not load changed services again while they run')
+    .option('--inspect [port]', 'let a debugger attach; 0 picks a free port (default: 9229)', readInspectPort)
     .option('--verbose', 'list all functions, and show every line of the log')
     .addHelpText(
       'after',
       describeExamples([
         ['scoring start', 'http://localhost:7071'],
         ['scoring start --port 8080 --verbose', 'another port, more output'],
+        ['scoring start --inspect', 'break points in scripts'],
         ['scoring start --cert cert.pem --key key.pem', 'HTTPS'],
       ]),
     )
@@ -32,9 +34,12 @@ export function startCommand(): Command {
     })
 }
 
-function readPort(text: string): number {
+const readPort = (text: string) => parsePort('--port', text)
+const readInspectPort = (text: string) => parsePort('--inspect', text)
+
+function parsePort(option: string, text: string): number {
   const port = Number(text)
   if (!/^\d+$/.test(text) || port > 65_535)
-    throw new UsageError(`--port is "${text}", and must be a number from 0 to 65535`)
+    throw new UsageError(`${option} is "${text}", and must be a number from 0 to 65535`)
   return port
 }
