@@ -188,7 +188,9 @@ async function scoreCsv(
   options: RowTypes & { readonly header: boolean },
   { printer, ...tools }: CsvTools,
 ): Promise<boolean> {
-  for await (const rows of readCsv(path, options)) printer.printRows(await scoreRows(rows, tools))
+  for await (const rows of readCsv(path, options)) {
+    if (!(await printer.printRows(await scoreRows(rows, tools)))) break
+  }
   return printer.endRows()
 }
 
@@ -230,7 +232,8 @@ class Printer {
     return formatAnswer(json, this.#terminal) ?? json
   }
 
-  printRows(results: readonly RowResult[]): void {
+  /** @returns whether anybody still reads, which `| head` does not for long */
+  async printRows(results: readonly RowResult[]): Promise<boolean> {
     const first = this.#rowCount
     this.#rowCount += results.length
     for (const [index, result] of results.entries()) {
@@ -242,10 +245,10 @@ class Printer {
     }
     if (!this.#isJson) {
       this.#shown.push(...results.slice(0, rowsShown - this.#shown.length))
-      return
+      return true
     }
     const lines = encodeLines('jsonl', first, results).trimEnd().replaceAll('\n', ',\n')
-    process.stdout.write(`${first === 0 ? '[\n' : ',\n'}${lines}`)
+    return write(`${first === 0 ? '[\n' : ',\n'}${lines}`)
   }
 
   /** @returns whether all rows were scored */
@@ -266,6 +269,12 @@ class Printer {
     for (const { row, message } of this.#failures) console.error(`row ${row}: ${message}`)
     if (this.#failureCount > 0) console.error(`error: ${this.#failureCount} of ${this.#rowCount} rows cannot be scored`)
   }
+}
+
+/** Waits for a slow reader, so that what it has not read does not pile up. @returns false when it has left */
+async function write(text: string): Promise<boolean> {
+  const { stdout } = process
+  return new Promise(done => stdout.write(text, failure => done(!failure && stdout.writable)))
 }
 
 /** Other answers, such as images, are written as they are. */
