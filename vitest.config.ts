@@ -10,6 +10,7 @@ const functions = [
   'test/functions/**',
   'test/host/host-*.test.ts',
   'test/cli/**',
+  'test/package/**',
   'test/contract/**',
   'test/{app,architecture,docs,documented-settings,errors,settings}.test.ts',
   'test/fuzz/**',
@@ -32,7 +33,7 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
   test: {
     name,
     include: folders.map(folder => (folder.endsWith('.ts') ? folder : `${folder}/*.test.ts`)),
-    exclude: [...exclude],
+    exclude: ['test/fixtures/**', ...exclude],
   },
 })
 

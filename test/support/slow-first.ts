@@ -10,6 +10,7 @@ export const slowFiles = [
   'test/clients/clients.test.ts',
   'test/browser/docs.test.ts',
   'test/adapters/node-worker/node-worker.test.ts',
+  'test/package/project.test.ts',
   'test/functions/key-vault.test.ts',
   'test/functions/changing-services.test.ts',
   'test/cli/start.test.ts',
