@@ -11,8 +11,8 @@
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
  * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue triggers
- * - `optimize.cjs`     `npm run optimize`: optimizes models and writes the result beside them
- * - `cli.cjs`, `host-process.cjs`  `npm start`: the supervising parent, and the embedded host it restarts
+ * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
+ * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -59,12 +59,11 @@ The above copyright notice and this permission notice shall be included in all c
 THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
 await bundle({
   ...loadedFirst,
-  entryPoints: { functions: 'functions/main.ts', cli: 'src/cli/main.ts' },
+  entryPoints: { functions: 'functions/main.ts' },
 })
 await bundle({
   entryPoints: {
     'scoring-thread': 'src/compose/scoring-thread.ts',
-    optimize: 'src/tools/optimize.ts',
     'host-process': 'src/host/host-process.ts',
   },
 })
@@ -80,6 +79,19 @@ await bundle({
 await bundle({
   minify: true,
   entryPoints: { opentelemetry: 'src/adapters/opentelemetry/open-telemetry.ts' },
+})
+// ECMAScript modules, so that what a command imports when it runs is a file of its own.
+await bundle({
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'cli-[hash]',
+  entryPoints: { scoring: 'src/cli/scoring.ts' },
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  // Packages that are CommonJS ask for Node's own modules in their way.
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module';const require = requireFrom(import.meta.url);",
+  },
 })
 await writeFile('models/service.schema.json', serviceJsonSchema())
 

@@ -21,7 +21,7 @@ interface Opened {
 
 const target = 0.35
 
-/** ResNet-50 as `npm run optimize` left it against the plain path, in fresh processes, by turns. */
+/** ResNet-50 as `scoring optimize` left it against the plain path, in fresh processes, by turns. */
 export async function sessionContest({ rounds }: { rounds: number }): Promise<StartResult[]> {
   const path = await cachedModel('resnet50', resnet50)
   const folder = join(cacheDir, 'start', 'optimized')

@@ -1,44 +1,36 @@
-/** The command line: `npm start -- [command] [options]`. Without a command it runs `start`. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { StartupError } from '../errors.ts'
-import { findAppRoot } from './app-root.ts'
-import { start, startHelp } from './start.ts'
+import { CommanderError } from 'commander'
+import { ServiceLoadError, StartupError } from '../errors.ts'
+import { exitCode } from './exit-code.ts'
+import { createProgram } from './program.ts'
+import { UsageError } from './usage-error.ts'
 
-const help = `Usage: npm start -- [command] [options]
-
-Commands:
-  start            run the scoring services on this machine (default)
-
-${startHelp}
-  -h, --help       show this help
-  -v, --version    show the version
-`
-
-async function main([first, ...rest]: string[]): Promise<number> {
-  const isCommand = first !== undefined && !first.startsWith('-')
-  const args = isCommand ? rest : process.argv.slice(2)
-  if (args.includes('--version') || args.includes('-v')) {
-    console.log(JSON.parse(readFileSync(join(findAppRoot(), 'package.json'), 'utf8')).version)
-    return 0
+/** Runs a command and ends the process with its exit code: threads and sockets of a command never hold it up. */
+export async function main(args: string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // `scoring check | head`
+  const program = createProgram()
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    await end(process.exitCode ?? exitCode.ok)
+  } catch (failure) {
+    await end(report(failure, args.includes('--debug')))
   }
-  if (first === 'help' || args.includes('--help') || args.includes('-h')) {
-    console.log(help)
-    return 0
-  }
-  if (isCommand && first !== 'start') {
-    console.error(`error: unknown command "${first}"; see --help`)
-    return 1
-  }
-  return start(args)
 }
 
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {}) // `npm start | head`
-main(process.argv.slice(2)).then(
-  code => process.exit(code),
-  error => {
-    const isPlain = error instanceof StartupError
-    console.error(`error: ${isPlain ? error.message : (error?.stack ?? error)}`)
-    process.exit(1)
-  },
-)
+/** Prints a failure as one line, with its stack only for `--debug` or where the failure is a fault of ours. */
+function report(failure: unknown, hasStack: boolean): number {
+  // Help and version were printed, or commander has printed what is wrong.
+  if (failure instanceof CommanderError) return failure.exitCode === 0 ? exitCode.ok : exitCode.usage
+  const isUsage = failure instanceof UsageError
+  const isPlain = isUsage || failure instanceof StartupError || failure instanceof ServiceLoadError
+  const { message, stack } = failure instanceof Error ? failure : { message: String(failure), stack: undefined }
+  console.error(`error: ${message}`)
+  if (hasStack) console.error(stack)
+  else if (!isPlain) console.error('This is not expected; run the command again with --debug to see where it happens.')
+  return isUsage ? exitCode.usage : exitCode.failed
+}
+
+/** A pipe takes what was written before the process ends. */
+async function end(code: number | string): Promise<never> {
+  await Promise.all([process.stdout, process.stderr].map(stream => new Promise(done => stream.write('', done))))
+  process.exit(code)
+}

@@ -201,7 +201,7 @@ describe('loadOnnxModel with an optimized file', () => {
     utimesSync(path, atime, mtime)
     assert.equal(
       await noteOf(path),
-      'the optimized graph of model "m" is not used: model.onnx was changed after it was made; npm run optimize makes it again',
+      'the optimized graph of model "m" is not used: model.onnx was changed after it was made; scoring optimize makes it again',
     )
     const { path: other } = await makeModel(context, convolutions(2))
     const answer = await (await load(path)).run({ image })

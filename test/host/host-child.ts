@@ -17,9 +17,10 @@ export class Child {
   readonly process: ChildProcess
   output = ''
 
-  constructor(script: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  constructor(script: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}, cwd?: string) {
     const { PATH, HOME, TMPDIR } = process.env
     this.process = spawn(process.execPath, [script, ...args], {
+      cwd,
       env: { PATH, HOME, TMPDIR, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import { describeLoad } from '../../src/inference/load-report-line.ts'
 
 describe('describeLoad', () => {
-  it('names the models that were opened from the files of npm run optimize', () => {
+  it('names the models that were opened from the files of scoring optimize', () => {
     const line = describeLoad({
       scriptKind: 'typed',
       takesHeaders: false,

@@ -59,7 +59,7 @@ async function openSession(
     }
   }
   const session = await OnnxModelSession.open(file, attempt, { accelerator })
-  session.notes.push(`the optimized graph of model "${file.name}" is not used: ${why}; npm run optimize makes it again`)
+  session.notes.push(`the optimized graph of model "${file.name}" is not used: ${why}; scoring optimize makes it again`)
   return session
 }
 

@@ -27,7 +27,7 @@ interface SaveTo {
 
 interface OpenOptions {
   readonly accelerator: ServiceDefinition['accelerator']
-  /** The graph of the file as `npm run optimize` left it; undefined: the file itself is opened. */
+  /** The graph of the file as `scoring optimize` left it; undefined: the file itself is opened. */
   readonly optimizedPath?: string
   /** The files to which the runtime writes the graph as it optimized it. */
   readonly saveTo?: SaveTo
@@ -52,7 +52,7 @@ export class OnnxModelSession implements ModelSession {
   readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
   readonly rowProof: RowProof
-  /** The session was opened from the files of `npm run optimize`. */
+  /** The session was opened from the files of `scoring optimize`. */
   readonly isOptimizedAhead: boolean
   /** Notes for the owner on where the model runs. */
   readonly notes: string[] = []

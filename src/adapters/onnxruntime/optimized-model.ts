@@ -1,5 +1,5 @@
 /**
- * A model as `npm run optimize` left it beside the model's own file, for `model.onnx`:
+ * A model as `scoring optimize` left it beside the model's own file, for `model.onnx`:
  *
  * - `model.optimized.onnx`: the graph as ONNX Runtime optimized it
  * - `model.optimized-0123456789ab.weights`: its weights, which the runtime maps into memory: all threads share the pages

@@ -14,7 +14,7 @@ export interface LoadReport {
   readonly takesHeaders: boolean
   /** The providers that ran the models: one name, or several with a comma where stages or nodes differ. */
   readonly executionProvider: string
-  /** Models that were opened from the files of `npm run optimize`. */
+  /** Models that were opened from the files of `scoring optimize`. */
   readonly optimizedAhead?: readonly string[]
   readonly inputs: readonly TensorInfo[]
   /** Inputs that may be left out. */

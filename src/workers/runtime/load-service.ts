@@ -24,7 +24,7 @@ export interface LoadedModel extends ModelSession {
   /** Remarks for the owner on where the model runs. */
   readonly notes: readonly string[]
   readonly placement: Placement | undefined
-  /** It was opened from the files of `npm run optimize`. */
+  /** It was opened from the files of `scoring optimize`. */
   readonly isOptimizedAhead: boolean
   /** Finds out which provider ran which node, by one run. */
   measurePlacement(): Promise<void>

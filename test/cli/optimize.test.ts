@@ -8,7 +8,7 @@ import { convolutions } from '../support/convolutions.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 
-const script = fileURLToPath(new URL('../../src/tools/optimize.ts', import.meta.url))
+const script = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
 
 /** A model of more than 4 MB beside a small one. */
 const services = (test: TestContext) =>
@@ -23,12 +23,12 @@ const services = (test: TestContext) =>
   )
 
 async function optimize(args: readonly string[]) {
-  const child = new Child(script, args)
+  const child = new Child(script, ['optimize', ...args])
   const code = await child.ended()
   return { code, output: child.output }
 }
 
-describe('npm run optimize', () => {
+describe('scoring optimize', () => {
   it('optimizes the models of all services that are large enough, and says which are not', async test => {
     const models = await services(test)
     const { code, output } = await optimize(['--models', models])
@@ -44,24 +44,18 @@ describe('npm run optimize', () => {
     assert.match(output, /^\[small\] .*\n$/)
   })
 
-  const mistakes: [args: string[], message: RegExp][] = [
-    [['nope'], /^error: no service "nope" in \/.*; there are: large, small\n$/],
-    [['small', '../small'], /^error: no service "\.\.\/small" in \/.*; there are: large, small\n$/],
-    [['--bogus'], /^error: Unknown option '--bogus'; see --help\n$/],
-    [['--models', '/nowhere'], /^error: the folder of services cannot be read: ENOENT/],
-    [['--models', import.meta.dirname], /^error: no service in \/.*: a service is a folder with a service\.json\n$/],
+  const mistakes: [args: string[], message: RegExp, code: number][] = [
+    [['nope'], /^error: no service "nope" in \/.*; there are: large, small\n$/, 1],
+    [['small', '../small'], /^error: no service "\.\.\/small" in \/.*; there are: large, small\n$/, 1],
+    [['--bogus'], /^error: unknown option '--bogus'\n\(see --help\)\n$/, 2],
+    [['--models', '/nowhere'], /^error: --models: folder \/nowhere does not exist\n$/, 2],
+    [['--models', import.meta.dirname], /^error: no service in \/.*: a service is a folder with a service\.json\n$/, 1],
   ]
-  it.for(mistakes)('refuses %j and writes nothing', async ([args, message], test) => {
+  it.for(mistakes)('refuses %j and writes nothing', async ([args, message, expected], test) => {
     const models = await services(test)
     const { code, output } = await optimize(['--models', models, ...args])
-    assert.equal(code, 1)
+    assert.equal(code, expected)
     assert.match(output, message)
     assert.ok(!existsSync(join(models, 'large/1/model.optimized.json')))
-  })
-
-  it('has a help text', async () => {
-    const { code, output } = await optimize(['--help'])
-    assert.equal(code, 0)
-    assert.match(output, /^Usage: npm run optimize -- \[options\] \[service …\]/)
   })
 })
