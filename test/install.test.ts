@@ -57,7 +57,7 @@ describe('require-node.cjs', () => {
 
   it.each(['20.20.2', '22.9.0'])('ends the build and the command line on Node.js %s with one line', async version => {
     const pretend = `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`
-    for (const program of ['require-node.cjs', 'dist/cli.cjs']) {
+    for (const program of ['require-node.cjs', 'dist/scoring.mjs']) {
       const run = promisify(execFile)(process.execPath, ['--import', pretend, program, '--version'])
       const { code, stdout, stderr } = await run.catch(error => error)
       assert.equal(code, 1)
