@@ -120,7 +120,7 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
   if (!usesLocalStorage(environment)) return { kind: 'account' }
   if (!hasAzurite()) {
     console.error(
-      'No local storage: azurite is not installed ("npm ci" installs it). Anything that needs storage will fail.',
+      'There is no local storage, because azurite is not installed; batch jobs get 503. To install it: npm install --save-dev azurite',
     )
     return { kind: 'none' }
   }
