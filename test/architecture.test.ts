@@ -26,7 +26,7 @@ const mayImport: Record<string, readonly string[]> = {
     'models/definition',
   ],
   inference: ['workers/pool', 'scheduling', 'models/repository', 'models/session', 'models/definition', 'auth'],
-  'models/catalogue': ['inference'],
+  'models/catalogue': ['inference', 'models/repository'],
   'protocols/http': ['scripts', 'inference', 'scheduling', 'models/session', 'auth'],
   'protocols/azureml': [
     'workers/runtime',

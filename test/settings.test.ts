@@ -55,6 +55,7 @@ describe('readSettings', () => {
       readyWhen: 'any',
       log: { format: 'text', level: 'info' },
       hasServerTiming: true,
+      isWatching: true,
       maxThreads: 3,
       maxHeldBytes: undefined,
       runRecords: '/app/.local/running',

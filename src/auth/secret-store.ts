@@ -22,6 +22,12 @@ export interface SecretStore {
    * @throws Error when the vault cannot be reached; its message never holds a secret
    */
   fetchSecret(name: string, signal: AbortSignal): Promise<Secret | undefined>
+  /**
+   * Makes the keys of services that have none; absent: an administrator makes them.
+   *
+   * @throws StartupError when the keys cannot be read or written
+   */
+  makeMissingKeys?(services: readonly string[]): Promise<void>
   /** Writes a new version of a secret, and creates the secret if it does not exist. */
   writeSecret(name: string, value: string, signal: AbortSignal): Promise<void>
 }

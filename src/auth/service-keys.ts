@@ -1,28 +1,38 @@
+import { ServiceLoadError } from '../errors.ts'
 import { ForcedRefresh } from './forced-refresh.ts'
 import { KeyAuthorizer } from './key-authorizer.ts'
 import { keySecretName, keyTypes, parseKeySecretName } from './key-names.ts'
 import { KeyReader, type KeySource } from './key-reader.ts'
 import { WrongKeyLimit } from './wrong-key-limit.ts'
 
-/** Manages the keys of all services that are protected by keys. */
+interface ServiceKey {
+  readonly reader: KeyReader
+  readonly authorizer: KeyAuthorizer
+}
+
+/** Manages the keys of all services that are protected by keys. Services may come and go. */
 export class ServiceKeys {
-  readonly #readers: ReadonlyMap<string, KeyReader>
-  readonly #authorizers: ReadonlyMap<string, KeyAuthorizer>
+  readonly #source: KeySource
+  readonly #services = new Map<string, ServiceKey>()
+  readonly #limit: WrongKeyLimit
   readonly #forcedRefresh: ForcedRefresh
 
-  /** @param services  names of the services */
+  /** @param services  names of the services at the beginning */
   constructor(services: readonly string[], source: KeySource) {
     const { clock, store } = source
-    const limit = new WrongKeyLimit(clock)
-    const forcedRefresh = new ForcedRefresh(clock, store.isLocal)
-    this.#forcedRefresh = forcedRefresh
-    this.#readers = new Map(services.map(service => [service, new KeyReader(service, source)]))
-    this.#authorizers = new Map(
-      [...this.#readers].map(([service, reader]) => [
-        service,
-        new KeyAuthorizer({ reader, forcedRefresh, limit, clock }),
-      ]),
-    )
+    this.#source = source
+    this.#limit = new WrongKeyLimit(clock)
+    this.#forcedRefresh = new ForcedRefresh(clock, store.isLocal)
+    for (const service of services) this.#register(service)
+  }
+
+  #register(service: string): ServiceKey {
+    const reader = new KeyReader(service, this.#source)
+    const { clock } = this.#source
+    const parts = { reader, forcedRefresh: this.#forcedRefresh, limit: this.#limit, clock }
+    const registered = { reader, authorizer: new KeyAuthorizer(parts) }
+    this.#services.set(service, registered)
+    return registered
   }
 
   /**
@@ -30,36 +40,61 @@ export class ServiceKeys {
    * rejects: a failed read is retried in the background.
    */
   async load(): Promise<void> {
-    await Promise.all([...this.#readers.values()].map(reader => reader.read()))
+    await Promise.all([...this.#services.values()].map(({ reader }) => reader.read()))
+  }
+
+  /**
+   * Adds a service that comes while the app runs, and reads its keys; they are made if they can be and are missing. A service
+   * that is there already is left as it is.
+   *
+   * @throws ServiceLoadError for a secret that is not a valid key; StartupError when the keys cannot be made
+   */
+  async add(service: string): Promise<void> {
+    if (this.#services.has(service)) return
+    await this.#source.store.makeMissingKeys?.([service])
+    const { reader } = this.#services.get(service) ?? this.#register(service)
+    await reader.read()
+    const [mistake] = findMistakes(reader)
+    if (mistake === undefined) return
+    this.remove(service)
+    throw new ServiceLoadError(mistake)
+  }
+
+  /** Removes a service that is not protected by keys any more. */
+  remove(service: string): void {
+    this.#services.get(service)?.reader.stop()
+    this.#services.delete(service)
   }
 
   /** Secrets whose value is not a valid key and needs fixing: one line each, without the value. */
   get mistakes(): string[] {
-    return [...this.#readers].flatMap(([service, { ring }]) =>
-      keyTypes.flatMap(type => {
-        const content = ring.content(type)
-        return content?.kind === 'fault' && content.isMistake
-          ? [`secret ${keySecretName(service, type)} ${content.fault}`]
-          : []
-      }),
-    )
+    return [...this.#services.values()].flatMap(({ reader }) => findMistakes(reader))
   }
 
   /** @throws Error for a service that is not protected by keys */
   authorizer(service: string): KeyAuthorizer {
-    const authorizer = this.#authorizers.get(service)
-    if (!authorizer) throw new Error(`service "${service}" is not protected by keys`)
-    return authorizer
+    const known = this.#services.get(service)
+    if (!known) throw new Error(`service "${service}" is not protected by keys`)
+    return known.authorizer
   }
 
   /** Reads the keys of a service at once when the vault reports a new version of one. Other secrets are ignored. */
   keysChanged(secretName: string): void {
     const key = parseKeySecretName(secretName)
-    if (key) this.#readers.get(key.service)?.readAgain()
+    if (key) this.#services.get(key.service)?.reader.readAgain()
   }
 
   stop(): void {
     this.#forcedRefresh.stop()
-    for (const reader of this.#readers.values()) reader.stop()
+    for (const { reader } of this.#services.values()) reader.stop()
   }
+}
+
+function findMistakes({ service, ring }: KeyReader): string[] {
+  return keyTypes.flatMap(type => {
+    const content = ring.content(type)
+    if (content?.kind !== 'fault' || !content.isMistake) return []
+    const name = keySecretName(service, type)
+    return [`secret ${name} ${content.fault}, so it is no key: write another value, or delete the secret`]
+  })
 }

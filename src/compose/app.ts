@@ -14,6 +14,10 @@ import { describeLoad } from '../inference/load-report-line.ts'
 import { observeServices } from '../inference/observe-services.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
+import { OpenedFiles } from '../models/repository/opened-files.ts'
+import { hasScript } from '../models/repository/service-spec.ts'
+import type { FileVersions } from '../models/repository/store-changes.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import { LogFormat } from '../telemetry/log.ts'
@@ -21,11 +25,12 @@ import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
-import { openAppBudget } from './byte-budgets.ts'
+import { openAppBudget, requireRoomForBody } from './byte-budgets.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
 import { type ReadService, readService, type ServiceParts, startService } from './open-service.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
+import { describeUndefined, ServiceWatch } from './service-watch.ts'
 import {
   readLogSettings,
   readServerVersion,
@@ -59,7 +64,11 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   for (const name of unknownSettings(environment)) {
     console.error(`setting ${name} has no effect: this version has no such setting`)
   }
-  const read = await readServices(settings)
+  const store = new FolderModelStore(settings.modelsDir)
+  // Read before the services are, so that a change in between is noticed.
+  const files = settings.isWatching ? store.readFiles() : undefined
+  files?.catch(() => {}) // the watch says so
+  const read = await readServices(store, settings)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
@@ -76,11 +85,34 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
   }
-  const services = await Promise.all(
-    read.map(async service => startService(service, await authorizers.authorizerFor(service), parts)),
-  )
-  for (const service of services) void announceLoad(service)
+  const start = async (service: ReadService, versions: FileVersions | undefined) => {
+    const files = versions && new OpenedFiles(versions, () => store.readServiceFiles(service.name))
+    return startService(service, await authorizers.authorizerFor(service), { ...parts, files })
+  }
+  const knownFiles = (await files?.catch(() => undefined))?.services
+  const services = await Promise.all(read.map(service => start(service, knownFiles?.get(service.name))))
+  const firstLoads = Promise.all(services.map(announceLoad))
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
+  const swaps = new ServiceSwaps({
+    catalogue,
+    open: async name => {
+      const versions = await store.readServiceFiles(name)
+      const read = await readService(store, name, settings.executionProviders)
+      requireRoomForBody(settings.maxHeldBytes, read)
+      return start(read, versions)
+    },
+    onServed: (name, served) => authorizers.release(name, served),
+    log: line => console.log(line),
+    logFailure: line => console.error(line),
+    now: () => performance.now(),
+  })
+  const watch = new ServiceWatch({
+    store,
+    swaps,
+    listScripted: () => catalogue.all.filter(({ spec }) => !spec || hasScript(spec)).map(({ name }) => name),
+    log: line => console.error(line),
+  })
+  if (files) void watch.start(files, firstLoads)
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
   const stopping = new AbortController()
@@ -88,7 +120,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
-    await Promise.all(services.map(service => service.stop()))
+    watch.stop()
+    await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
     runRecords?.close()
   }
   try {
@@ -109,12 +142,9 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
 }
 
 /** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */
-async function readServices(settings: Settings): Promise<ReadService[]> {
-  const store = new FolderModelStore(settings.modelsDir)
+async function readServices(store: FolderModelStore, settings: Settings): Promise<ReadService[]> {
   const names = await store.listServices()
-  for (const name of await store.listUndefined()) {
-    console.error(`"${name}" has a model, but is no service: it lacks a service.json ({} is enough)`)
-  }
+  for (const name of await store.listUndefined()) console.error(describeUndefined(name))
   if (names.length === 0)
     throw new StartupError(`no service in ${settings.modelsDir}: a service is a folder with a service.json`)
   if (settings.defaultService !== undefined && !names.includes(settings.defaultService)) {
@@ -136,8 +166,8 @@ async function announceLoad(service: ScoringService): Promise<void> {
   try {
     const report = await service.loaded
     const ms = Math.round(performance.now() - startedAt)
-    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report)}`)
-    for (const note of report.notes) console.log(`[${service.name}] ${note}`)
+    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
+    for (const note of service.notes) console.log(`[${service.name}] ${note}`)
   } catch (failure) {
     console.error(`[${service.name}] not available: ${(failure as Error).message}`)
   }

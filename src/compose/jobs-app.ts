@@ -28,7 +28,7 @@ export interface Jobs {
 
 export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs, queues }: Storage): Jobs {
   const log = (line: string) => console.error(`[jobs] ${line}`)
-  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir))
+  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,

@@ -9,6 +9,7 @@ import { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ExecutionProvider } from '../models/definition/execution-providers.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
+import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import { withProviders } from '../models/repository/provider-attempts.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { ByteBudget } from '../scheduling/byte-budget.ts'
@@ -16,6 +17,7 @@ import type { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { LogFormat } from '../telemetry/log.ts'
 import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
+import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
 import type { RunRecords } from '../workers/transport/run-records.ts'
 import { openServiceBudget } from './byte-budgets.ts'
 
@@ -73,6 +75,8 @@ export interface ServiceParts {
   readonly scriptOutput?: ScriptOutput | undefined
   /** Answers carry a `Server-Timing` header. */
   readonly hasServerTiming?: boolean
+  /** The files that it was opened from; absent: they do not change while the app runs. */
+  readonly files?: OpenedFiles | undefined
   /** Receives lines about workers; absent: `console.error`. */
   readonly log?: (line: string) => void
 }
@@ -97,6 +101,7 @@ export function startService(
     name,
     definition,
     spec: isReadable ? service.spec : undefined,
+    files: parts.files,
     authorizer,
     engine,
     documents: isReadable ? service.documents : undefined,
@@ -112,7 +117,15 @@ const isDebugged = watchDebugger(line => console.error(line))
 function startScheduler(
   spec: ServiceSpec,
   metrics: ServiceMetrics | undefined,
-  { maxThreads, cpuShares, runRecords, logFormat, scriptOutput, log = line => console.error(line) }: ServiceParts,
+  {
+    maxThreads,
+    cpuShares,
+    runRecords,
+    logFormat,
+    scriptOutput,
+    files,
+    log = line => console.error(line),
+  }: ServiceParts,
 ): ServiceScheduler {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
@@ -120,7 +133,7 @@ function startScheduler(
     startWorker: onEvent =>
       new NodeWorker(spec, {
         maxMemoryMb,
-        onEvent,
+        onEvent: files ? verifyingLoads(files, onEvent) : onEvent,
         records: runRecords,
         format: logFormat,
         output: scriptOutput,
@@ -142,4 +155,12 @@ function startScheduler(
   })
   scheduler.start().catch(() => {}) // `loaded` of the service tells
   return scheduler
+}
+
+/** A worker that has loaded gets its first requests when it is known whether the files were still the same. */
+function verifyingLoads(files: OpenedFiles, onEvent: (event: WorkerEvent) => void): (event: WorkerEvent) => void {
+  return event => {
+    if (event.kind !== 'loaded') return onEvent(event)
+    void files.verify().then(() => onEvent(event))
+  }
 }

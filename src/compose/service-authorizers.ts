@@ -8,6 +8,7 @@ import type { Authorizer } from '../auth/authorizer.ts'
 import type { SecretStore } from '../auth/secret-store.ts'
 import { ServiceKeys } from '../auth/service-keys.ts'
 import { ScoringError, StartupError } from '../errors.ts'
+import type { ScoringService } from '../inference/scoring-service.ts'
 import { serviceNamePattern } from '../models/definition/definition.ts'
 import type { ReadService } from './open-service.ts'
 import type { Settings } from './settings.ts'
@@ -42,13 +43,19 @@ export class ServiceAuthorizers {
   async loadKeys(): Promise<void> {
     await this.#keys.load()
     const [mistake] = this.#keys.mistakes
-    if (mistake !== undefined) throw new StartupError(describeMistake(mistake))
+    if (mistake !== undefined) throw new StartupError(mistake)
   }
 
-  /** @returns undefined only for a service that says it is public */
+  /**
+   * Returns who may call a service. A service that the app did not start with gets its keys first.
+   *
+   * @returns undefined only for a service that says it is public
+   * @throws ServiceLoadError, StartupError when its callers could not be checked
+   */
   async authorizerFor(service: ReadService): Promise<Authorizer | undefined> {
     const { name, definition } = service
-    if (service.kind === 'unreadable' && !hasKeys(service, this.#settings)) return closed
+    if (hasKeys(service, this.#settings)) await this.#keys.add(name)
+    else if (service.kind === 'unreadable') return closed
     const { auth } = definition
     switch (auth.mode) {
       case 'none':
@@ -61,6 +68,11 @@ export class ServiceAuthorizers {
     }
   }
 
+  /** Forgets what a service does not need any more. @param served  the service of that name from now on, if there is one */
+  release(name: string, served: Pick<ScoringService, 'definition'> | undefined): void {
+    if (served?.definition.auth.mode !== 'key') this.#keys.remove(name)
+  }
+
   /** Called when the vault has a new version of a secret; the next request is checked against it. */
   keysChanged(secretName: string): void {
     this.#keys.keysChanged(secretName)
@@ -69,10 +81,6 @@ export class ServiceAuthorizers {
   stop(): void {
     this.#keys.stop()
   }
-}
-
-function describeMistake(mistake: string): string {
-  return `${mistake}, so it is no key: write another value, or delete the secret`
 }
 
 /**

@@ -51,6 +51,10 @@ const Environment = z.object({
     .enum(logLevels, 'must be debug, info, warning or error')
     .default('info')
     .describe('lines of requests and scripts below this level are left out; health pages and metrics are debug'),
+  SCORING_WATCH: z
+    .enum(['off', 'on'], 'must be off or on')
+    .default('on')
+    .describe('whether changed services are loaded again, in Development'),
   SCORING_EXECUTION_PROVIDERS: z
     .string()
     .transform((text, context) => readProviders(text, message => context.addIssue({ code: 'custom', message })))
@@ -199,6 +203,7 @@ export function readSettings(
     maxHeldBytes: values.SCORING_MAX_HELD_BYTES,
     // Workers record what they run, for the next process to report after a crash.
     runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
+    isWatching: isDevelopment && values.SCORING_WATCH === 'on',
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
     storage: {
       connectionString: values.AzureWebJobsStorage,

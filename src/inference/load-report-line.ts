@@ -2,8 +2,12 @@ import type { LoadReport } from '../models/session/load-report.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
 import { describePlacement } from '../models/session/placement.ts'
 
-/** One line for people: `load 31 ms, warm-up 4 ms, cpu, data float64[batch, 10] -> prediction float64[batch]`. */
-export function describeLoad(report: LoadReport): string {
+/**
+ * One line for people: `version 2, load 31 ms, warm-up 4 ms, cpu, data float64[batch, 10] -> prediction float64[batch]`.
+ *
+ * @param version  the numbered folder of the model, if there is one
+ */
+export function describeLoad(report: LoadReport, version?: string): string {
   const optional = report.optionalInputs?.length ? ` (optional: ${describeTensors(report.optionalInputs)})` : ''
   const signature = `${describeTensors(report.inputs)}${optional} -> ${describeTensors(report.outputs)}`
   const stages = report.stages ? `, stages ${report.stages.join(' > ')}` : ''
@@ -11,7 +15,8 @@ export function describeLoad(report: LoadReport): string {
     ? ` (optimized ahead of time: ${report.optimizedAhead.join(', ')})`
     : ''
   const script = report.scriptKind === 'typed' ? '' : `, ${report.scriptKind} script`
-  return `load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${optimized}${stages}${script}, ${signature}`
+  const prefix = version === undefined ? '' : `version ${version}, `
+  return `${prefix}load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${optimized}${stages}${script}, ${signature}`
 }
 
 /** `cpu`, or where the nodes ran: `webgpu (10 nodes)`. */

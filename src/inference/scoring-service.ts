@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ScoringError, ServiceLoadError } from '../errors.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { OwnDocuments } from '../models/definition/own-documents.ts'
+import type { OpenedFiles } from '../models/repository/opened-files.ts'
 import type { ServiceSpec } from '../models/repository/service-spec.ts'
+import { explainOlderVersion } from '../models/repository/versions.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
 import { ByteBudget, type HeldBytes } from '../scheduling/byte-budget.ts'
 import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
@@ -21,6 +24,8 @@ export interface ScoringServiceOptions {
   readonly definition: ServiceDefinition
   /** Absent: the files of the service cannot be read, or nothing needs to know them. */
   readonly spec?: ServiceSpec | undefined
+  /** The files that it was opened from; absent: they do not change while the app runs. */
+  readonly files?: OpenedFiles | undefined
   /** undefined: `service.json` says that the service is public. */
   readonly authorizer: Authorizer | undefined
   /** Where its requests run, or why they cannot: a reason for its owner. */
@@ -41,12 +46,16 @@ export type Engine =
 /** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
 const maxWaitForLoadMs = 25_000
 
+/** How often a service that is drained looks whether it still has requests. */
+const drainPollMs = 20
+
 /** A service as callers meet it: who may call it, whether it can score, and the one path that every score takes. */
 export class ScoringService {
   readonly name: string
   readonly definition: ServiceDefinition
   /** What its workers load. */
   readonly spec: ServiceSpec | undefined
+  readonly files: OpenedFiles | undefined
   readonly authorizer: Authorizer | undefined
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
@@ -57,11 +66,14 @@ export class ScoringService {
   readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: Engine
   #waitingForLoad = 0
+  /** Calls that came and have no result yet: their bodies may still be read. */
+  #calls = 0
 
   constructor(options: ScoringServiceOptions) {
     this.name = options.name
     this.definition = options.definition
     this.spec = options.spec
+    this.files = options.files
     this.authorizer = options.authorizer
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
@@ -95,6 +107,17 @@ export class ScoringService {
     return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.report : undefined
   }
 
+  /** The numbered folder of its models, e.g. `2`; undefined: it has none. */
+  get version(): string | undefined {
+    return this.spec?.version
+  }
+
+  /** Notes for the owner about what is served, once it has loaded. */
+  get notes(): readonly string[] {
+    const older = this.spec && explainOlderVersion(this.spec)
+    return [...(older === undefined ? [] : [older]), ...(this.report?.notes ?? [])]
+  }
+
   /** What its workers do; undefined where it never had any. */
   get activity(): SchedulerActivity | undefined {
     return this.#engine.kind === 'scheduler' ? this.#engine.scheduler.activity : undefined
@@ -113,6 +136,15 @@ export class ScoringService {
    *   SERVICE_UNAVAILABLE, QUEUE_FULL, or what `call.read` throws
    */
   async infer(call: Call): Promise<InferenceResult> {
+    this.#calls++
+    try {
+      return await this.#infer(call)
+    } finally {
+      this.#calls--
+    }
+  }
+
+  async #infer(call: Call): Promise<InferenceResult> {
     const authorizing = this.authorizer?.authorize(call.credential, call.caller)
     if (authorizing) await authorizing
     let deadline = call.readDeadline()
@@ -193,6 +225,24 @@ export class ScoringService {
   /** Opens the account of a request whose body is to be read; it has to be released. */
   openAccount(): { readonly held: HeldBytes; readonly decompression: DecompressionLimits } {
     return { held: this.bytes.open(), decompression: this.#decompressionLimits }
+  }
+
+  /**
+   * Ends its workers as soon as every request that has come is answered; for a service that gets no new ones.
+   *
+   * @param maxMs  after which its workers end all the same, and what is not answered by then gets SERVICE_STOPPING
+   */
+  async drain(maxMs: number): Promise<void> {
+    const endsAt = performance.now() + maxMs
+    // At least once: who has just looked the service up calls it within this turn of the event loop.
+    do await delay(drainPollMs, undefined, { ref: false })
+    while (!this.#isIdle && performance.now() < endsAt)
+    await this.stop()
+  }
+
+  get #isIdle(): boolean {
+    const isIdle = this.#engine.kind === 'none' || this.#engine.scheduler.isIdle
+    return isIdle && this.#calls === 0 && this.#waitingForLoad === 0
   }
 
   async stop(): Promise<void> {

@@ -33,15 +33,31 @@ describe('FolderModelStore', () => {
       { 'sut/service.json': {}, 'sut/2/model.onnx': 'two', 'sut/10/model.onnx': 'ten', 'sut/9/model.onnx': 'nine' },
       test,
     )
-    const { models, modelDir } = await new FolderModelStore(root).openService('sut')
+    const { models, modelDir, version, versions } = await new FolderModelStore(root).openService('sut')
+    assert.deepEqual([version, versions], ['10', ['2', '9', '10']])
     assert.deepEqual(models, [{ name: 'sut', path: join(root, 'sut/10/model.onnx'), sha256: undefined }])
     assert.equal(modelDir, join(root, 'sut/10'))
   })
 
+  it('names the version of a model that service.json names, and those that hold a model', async test => {
+    const root = await makeServices(
+      {
+        'sut/service.json': { models: { m: { path: '2/m.onnx' } } },
+        'sut/1/m.onnx': '',
+        'sut/2/m.onnx': '',
+        'sut/3/readme.txt': 'no model yet',
+        'sut/4/m.onnx': '',
+      },
+      test,
+    )
+    const { version, versions } = await new FolderModelStore(root).openService('sut')
+    assert.deepEqual([version, versions], ['2', ['1', '2', '4']])
+  })
+
   it('finds a model beside service.json', async test => {
     const root = await makeServices({ 'sut/service.json': {}, 'sut/ridge.onnx': '' }, test)
-    const { models } = await new FolderModelStore(root).openService('sut')
-    assert.equal(models[0]?.name, 'ridge')
+    const { models, version } = await new FolderModelStore(root).openService('sut')
+    assert.deepEqual([models[0]?.name, version], ['ridge', undefined])
   })
 
   it('says what is missing or too much', async test => {

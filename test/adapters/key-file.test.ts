@@ -34,6 +34,23 @@ describe('KeyFile', () => {
     assert.deepEqual(Object.keys(await written()), ['iris', 'mine', 'new'])
   })
 
+  it('loses no keys that are made at the same time', async () => {
+    const file = new KeyFile(path)
+    const names = Array.from({ length: 20 }, (_, index) => `service-${index}`)
+    await Promise.all(names.map(name => file.makeMissingKeys([name])))
+    assert.deepEqual(Object.keys(await written()).sort(), [...names].sort())
+  })
+
+  it('makes keys again after a failure', async () => {
+    const file = new KeyFile(path)
+    await file.makeMissingKeys(['iris'])
+    await writeFile(path, '{half')
+    await assert.rejects(file.makeMissingKeys(['digits']), /is not a JSON object/)
+    await rm(path)
+    await file.makeMissingKeys(['digits'])
+    assert.deepEqual(Object.keys(await written()), ['digits'])
+  })
+
   it('reads a key from the file by the name that it would have in a vault', async () => {
     const file = new KeyFile(path)
     await file.makeMissingKeys(['iris'])

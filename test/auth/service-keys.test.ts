@@ -16,6 +16,38 @@ describe('ServiceKeys', () => {
     }
   })
 
+  it('accepts the keys of a service that is added later, and forgets a removed service', async () => {
+    const { store, keys, outcomeOf } = setUp()
+    await keys.load()
+    store.put('wine-primary-key', keyNamed('wine'))
+    store.put('wine-secondary-key', keyNamed('other'))
+    await keys.add('wine')
+    assert.equal(await outcomeOf(keyNamed('wine'), { service: 'wine' }), 'accepted')
+    assert.equal(await outcomeOf(primary, { service: 'wine' }), 'BEARER_REJECTED')
+    const authorizer = keys.authorizer('wine')
+    await keys.add('wine')
+    assert.equal(keys.authorizer('wine'), authorizer)
+    keys.remove('wine')
+    assert.throws(() => keys.authorizer('wine'), /not protected by keys/)
+    // Who has looked the service up before is still served.
+    assert.equal(authorizer.authorize(`Bearer ${keyNamed('wine')}`, from('203.0.113.7')), undefined)
+  })
+
+  it('does not add a service whose secret is no key', async () => {
+    const { store, keys, lines } = setUp()
+    await keys.load()
+    store.put('wine-primary-key', 'short-secret')
+    await assert.rejects(keys.add('wine'), {
+      name: 'ServiceLoadError',
+      message: /^secret wine-primary-key .*, so it is no key: write another value, or delete the secret$/,
+    })
+    assert.throws(() => keys.authorizer('wine'), /not protected by keys/)
+    assert.ok(!lines.join().includes('short-secret'))
+    store.put('wine-primary-key', keyNamed('wine'))
+    await keys.add('wine')
+    assert.equal(keys.authorizer('wine').isReady, true)
+  })
+
   it('decides known keys at once, without a promise, even while the vault hangs', async () => {
     const { clock, store, keys, iris } = setUp()
     await keys.load()

@@ -44,6 +44,7 @@ describe('POST /score: the sample services', () => {
     assert.equal(response.headers.get('x-ms-run-function-failed'), 'False')
     assert.match(response.headers.get('x-ms-run-fn-exec-ms') ?? '', /^\d+\.\d{3}$/)
     assert.equal(response.headers.get('x-scoring-execution-provider'), 'cpu')
+    assert.equal(response.headers.get('x-scoring-model-version'), '1')
   })
 
   it('score what ONNX Runtime for Python scores', async () => {

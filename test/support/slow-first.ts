@@ -11,6 +11,7 @@ export const slowFiles = [
   'test/browser/docs.test.ts',
   'test/adapters/node-worker/node-worker.test.ts',
   'test/functions/key-vault.test.ts',
+  'test/functions/changing-services.test.ts',
   'test/cli/start.test.ts',
   'test/functions/request-memory.test.ts',
   'test/functions/job-tables.test.ts',

@@ -1,11 +1,14 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import { nameOfStage, type ServiceDefinition, serviceNamePattern } from '../../models/definition/definition.ts'
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
+import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
+import { findVersion, sortVersions } from '../../models/repository/versions.ts'
+import { readFileVersions } from './file-versions.ts'
 
 /** Reads services from a folder: `<service>/service.json`, models in `<service>/<version>/`. */
 export class FolderModelStore implements ModelStore {
@@ -48,9 +51,10 @@ export class FolderModelStore implements ModelStore {
     }
     const folder = join(this.#root, name)
     const definition = parseDefinition(`${name}/service.json`, await readFile(join(folder, 'service.json'), 'utf8'))
+    const versions = await listVersions(folder)
     const models = definition.models
       ? await namedModels(name, folder, definition.models)
-      : await newestModel(name, folder)
+      : await newestModel(name, folder, versions)
     const [only] = models
     if (!definition.entryScript && !definition.stages && models.length !== 1) {
       throw new ServiceLoadError(`${name}: ${models.length === 0 ? await noModel(folder) : severalModels(models)}`)
@@ -61,6 +65,8 @@ export class FolderModelStore implements ModelStore {
       service: name,
       definition,
       models,
+      version: findVersion(models.map(({ path }) => relative(folder, path).split(sep).join('/'))),
+      versions,
       modelDir: models.length === 1 && only ? dirname(only.path) : folder,
       entryScript,
       stages: definition.stages && (await openStages(name, folder, definition, models)),
@@ -77,7 +83,32 @@ export class FolderModelStore implements ModelStore {
     }
     return documents
   }
+
+  readServiceFiles(name: string): Promise<FileVersions> {
+    return readFileVersions(join(this.#root, name))
+  }
+
+  /** @throws Error when the folder cannot be read */
+  async readFiles(): Promise<StoreFiles> {
+    const files = await readFileVersions(this.#root)
+    const services = new Map<string, Map<string, string>>()
+    for (const path of files.keys()) if (/^[^/]+\/service\.json$/.test(path)) services.set(dirname(path), new Map())
+    const shared = new Map<string, string>()
+    const undefinedServices = new Set<string>()
+    for (const [path, version] of files) {
+      const end = path.indexOf('/')
+      const name = path.slice(0, Math.max(0, end))
+      const service = services.get(name)
+      if (service) service.set(path.slice(end + 1), version)
+      else if (!path.endsWith('.onnx')) shared.set(path, version)
+      else if (modelOfUndefined.test(path)) undefinedServices.add(name)
+    }
+    return { services, shared, undefinedServices }
+  }
 }
+
+/** A model where a service would have one. */
+const modelOfUndefined = /^[^/]+\/(\d+\/)?[^/]+$/
 
 /** @returns what is there instead of a model, so that the owner sees the wrong ending or folder */
 async function noModel(folder: string): Promise<string> {
@@ -109,21 +140,25 @@ async function namedModels(
   )
 }
 
-/** @returns the one .onnx file of the highest-numbered version, or the one beside service.json */
-async function newestModel(service: string, folder: string): Promise<ModelPath[]> {
-  const versions = (await readdir(folder)).filter(entry => /^\d+$/.test(entry)).sort((a, b) => Number(b) - Number(a))
-  for (const version of [...versions, '.']) {
-    const files = modelFiles(await readdir(join(folder, version)))
-    if (files.length > 1) {
-      throw new ServiceLoadError(
-        `${service}: ${files.length} .onnx files in ${version}/; say in service.json which are its models`,
-      )
-    }
-    const [file] = files
-    const name = file === 'model.onnx' ? service : basename(file ?? '', '.onnx')
-    if (file) return [{ name, path: join(folder, version, file), sha256: undefined }]
+/** @returns the one .onnx file of the newest version, or the one beside service.json */
+async function newestModel(service: string, folder: string, versions: readonly string[]): Promise<ModelPath[]> {
+  const version = versions.at(-1) ?? '.'
+  const files = modelFiles(await readdir(join(folder, version)))
+  if (files.length > 1) {
+    throw new ServiceLoadError(
+      `${service}: ${files.length} .onnx files in ${version}/; say in service.json which are its models`,
+    )
   }
-  return []
+  const [file] = files
+  const name = file === 'model.onnx' ? service : basename(file ?? '', '.onnx')
+  return file ? [{ name, path: join(folder, version, file), sha256: undefined }] : []
+}
+
+/** @returns the numbered folders that hold a model, oldest first */
+async function listVersions(folder: string): Promise<string[]> {
+  const numbered = sortVersions(await readdir(folder))
+  const files = await Promise.all(numbered.map(version => readdir(join(folder, version)).catch(() => [])))
+  return numbered.filter((_, index) => modelFiles(files[index] ?? []).length > 0)
 }
 
 /** @returns the models in a folder, less the optimized file of a model that is there too */
@@ -135,10 +170,9 @@ function modelFiles(names: readonly string[]): string[] {
 
 /** Looks beside where `service.json` would be, and in the folders of versions. */
 async function hasModelFile(folder: string): Promise<boolean> {
-  const inFolder = await readdir(folder).catch(() => [])
-  const versions = inFolder.filter(entry => /^\d+$/.test(entry))
-  const inVersions = await Promise.all(versions.map(version => readdir(join(folder, version)).catch(() => [])))
-  return [inFolder, ...inVersions].flat().some(file => file.endsWith('.onnx'))
+  const inFolder = await readdir(folder).catch(() => undefined)
+  if (!inFolder) return false
+  return inFolder.some(file => file.endsWith('.onnx')) || (await listVersions(folder)).length > 0
 }
 
 async function openStages(

@@ -3,11 +3,16 @@ import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { ServiceFiles } from '../../jobs/score/model-digest.ts'
 import { ownDocumentFiles } from '../../models/definition/own-documents.ts'
-import type { ServiceSpec } from '../../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../../models/repository/service-spec.ts'
+import { FolderModelStore } from './folder-model-store.ts'
+
+/** What scripts import from beside the services. */
+const code = /\.[cm]?[jt]s$/
 
 /**
  * Lists the files of a service that decide its answers: definition, models with the data beside them, scripts and their
- * imports. It leaves out unused versions of models, documents for people, and files that begin with a dot.
+ * imports, also those from folders that are no services. It leaves out unused versions of models, documents for people, and
+ * files that begin with a dot.
  */
 export class FolderServiceFiles implements ServiceFiles {
   readonly #root: string
@@ -17,18 +22,25 @@ export class FolderServiceFiles implements ServiceFiles {
     this.#root = root
   }
 
-  async list({ service, models }: ServiceSpec): Promise<string[]> {
+  async list(spec: ServiceSpec): Promise<string[]> {
+    const { service, models } = spec
     const folder = join(this.#root, service)
     const used = new Set(models.map(({ path }) => relative(folder, path).split(sep)[0]))
     const documents = new Set<string>(Object.values(ownDocumentFiles).flat())
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-    return entries
+    const own = entries
       .filter(entry => entry.isFile() || entry.isSymbolicLink())
       .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep))
       .filter(([top = '', ...rest]) => (rest.length > 0 ? used.has(top) || !/^\d+$/.test(top) : !documents.has(top)))
       .filter(parts => !parts.some(part => part.startsWith('.')))
       .map(parts => parts.join('/'))
-      .sort()
+    return [...own, ...(hasScript(spec) ? await this.#listShared() : [])].sort()
+  }
+
+  /** @returns names from the folder of a service, which begin with `../` */
+  async #listShared(): Promise<string[]> {
+    const { shared } = await new FolderModelStore(this.#root).readFiles()
+    return [...shared.keys()].filter(path => code.test(path)).map(path => `../${path}`)
   }
 
   read({ service }: ServiceSpec, name: string): AsyncIterable<Uint8Array> {

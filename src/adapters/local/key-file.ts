@@ -19,6 +19,8 @@ interface KeyPair {
 export class KeyFile implements SecretStore {
   readonly isLocal = true
   readonly #path: string
+  /** The change that was begun last: each begins when the one before has ended, so that none is lost. */
+  #lastChange: Promise<unknown> = Promise.resolve()
 
   constructor(path: string) {
     this.#path = path
@@ -32,10 +34,11 @@ export class KeyFile implements SecretStore {
    */
   async makeMissingKeys(services: readonly string[]): Promise<void> {
     if (services.length === 0) return // an unused file may be damaged
-    const keys = await this.#read()
-    const missing = services.filter(service => !keys.has(service))
-    for (const service of missing) keys.set(service, newPair())
-    if (missing.length > 0) await this.#write(keys)
+    await this.#change(keys => {
+      const missing = services.filter(service => !keys.has(service))
+      for (const service of missing) keys.set(service, newPair())
+      return missing.length > 0
+    })
   }
 
   async fetchSecret(name: string): Promise<Secret | undefined> {
@@ -48,10 +51,21 @@ export class KeyFile implements SecretStore {
   async writeSecret(name: string, value: string): Promise<void> {
     const key = parseKeySecretName(name)
     if (!key) throw new Error(`"${name}" is not the name of a key: <service>-primary-key or <service>-secondary-key`)
-    const keys = await this.#read()
-    const pair = keys.get(key.service) ?? newPair()
-    keys.set(key.service, { ...pair, [key.type]: value })
-    await this.#write(keys)
+    await this.#change(keys => {
+      const pair = keys.get(key.service) ?? newPair()
+      keys.set(key.service, { ...pair, [key.type]: value })
+      return true
+    })
+  }
+
+  /** @param edit  changes the keys; returns whether there is something to write */
+  #change(edit: (keys: Map<string, KeyPair>) => boolean): Promise<void> {
+    const change = this.#lastChange.then(async () => {
+      const keys = await this.#read()
+      if (edit(keys)) await this.#write(keys)
+    })
+    this.#lastChange = change.catch(() => {})
+    return change
   }
 
   async #read(): Promise<Map<string, KeyPair>> {

@@ -50,8 +50,11 @@ export class ServiceRowScorer implements RowScorer {
     const { modelDigest } = options
     // A service that is replaced meanwhile goes on with these rows, or fails them so that they are scored again.
     const service = this.#options.find(name)
-    if (modelDigest !== undefined && (await this.#options.modelDigest(service)) !== modelDigest)
-      throw modelChanged(name)
+    const requireDigest = async () => {
+      if (modelDigest !== undefined && (await this.#options.modelDigest(service)) !== modelDigest)
+        throw modelChanged(name)
+    }
+    await requireDigest()
     const report = await waitUntilLoaded(service, options.signal)
     if (report.scriptKind === 'rawHttp') return rows.map(() => notForJobs)
     const size = this.#sizes.get(name) ?? new RequestSize(service.definition.limits.maxRows)
@@ -65,6 +68,7 @@ export class ServiceRowScorer implements RowScorer {
       failed.abort() // the other requests have no use any more
       throw failure
     }
+    await requireDigest() // a worker that was started meanwhile may have loaded changed files
     return run.results
   }
 }

@@ -1,5 +1,6 @@
 import type { OwnDocuments } from '../definition/own-documents.ts'
 import type { ServiceSpec } from './service-spec.ts'
+import type { FileVersions, StoreFiles } from './store-changes.ts'
 
 /** Reads services and their models. This is a port: `adapters/local/folder-model-store.ts` implements it. */
 export interface ModelStore {
@@ -19,4 +20,8 @@ export interface ModelStore {
    * @throws ServiceLoadError naming the file that is no document
    */
   readDocuments(name: string): Promise<OwnDocuments>
+  /** Reads which files there are, and their versions, without their contents. Files of editors and of the system are left out. */
+  readFiles(): Promise<StoreFiles>
+  /** The same of one service. @throws Error when it cannot be read */
+  readServiceFiles(name: string): Promise<FileVersions>
 }

@@ -23,6 +23,10 @@ export interface ServiceSpec {
   readonly service: string
   readonly definition: ServiceDefinition
   readonly models: readonly ModelPath[]
+  /** The numbered folder of its models, e.g. `2` for `2/model.onnx`; undefined: they are in none, or in different ones. */
+  readonly version: string | undefined
+  /** All numbered folders that hold a model, oldest first. */
+  readonly versions: readonly string[]
   /** Folder that an entry script expects behind `AZUREML_MODEL_DIR`. */
   readonly modelDir: string
   readonly entryScript: string | undefined

@@ -57,6 +57,7 @@ async function score(
     isAbandoned: () => request.isAbandoned === true,
     onLoaded: ({ executionProvider }) => {
       headers[providerHeader] = executionProvider
+      if (service.version !== undefined) headers['x-scoring-model-version'] = service.version
     },
     read: report => readRequest(request, { report, maxBodyBytes, account, id: headers['x-request-id'] }),
   })

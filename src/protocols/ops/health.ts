@@ -48,9 +48,11 @@ function encodeStatus(status: number, body: object): WireResponse {
 }
 
 function describeService(service: ScoringService): object {
-  const { report } = service
+  const { report, spec } = service
   return {
     status: service.status,
+    version: spec?.version,
+    availableVersions: spec?.versions.some(version => version !== spec.version) ? spec.versions : undefined,
     reason: service.failure,
     executionProvider: report?.executionProvider,
     placement: report?.placements?.length ? report.placements : undefined,
@@ -62,7 +64,7 @@ function describeService(service: ScoringService): object {
     microBatching: report?.isBatchable,
     ...service.activity,
     keys: service.authorizer?.describe?.(),
-    notes: report?.notes,
+    notes: report && service.notes,
     example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),

@@ -106,6 +106,11 @@ export class ServiceScheduler {
     return this.#pool.failure
   }
 
+  /** Whether nothing is queued, run or streamed. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && this.#pool.isIdle
+  }
+
   get activity(): SchedulerActivity {
     return { queued: this.#queue.online.length, ...this.#pool.activity }
   }

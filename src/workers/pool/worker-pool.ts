@@ -156,6 +156,15 @@ export class WorkerPool {
     return false
   }
 
+  /** Whether no worker has a request, or streams an answer. */
+  get isIdle(): boolean {
+    for (const worker of this.workers) {
+      const { kind } = worker.state
+      if (kind === 'busy' || kind === 'paused' || worker.hasUnanswered || worker.isStreaming) return false
+    }
+    return true
+  }
+
   /** Ends all workers; what is not answered by then gets SERVICE_STOPPING. */
   async stop(): Promise<void> {
     this.#isStopping = true

@@ -256,6 +256,16 @@ describe('ServiceRowScorer', () => {
       code: 'MODEL_CHANGED',
       message: /^the model, script or definition of the service "raw" has changed/,
     })
+    // It has changed while the rows were scored.
+    const digests = ['of the job', 'of another']
+    const changing = new ServiceRowScorer({
+      find: name => made.find(name),
+      modelDigest: async () => digests.shift() ?? '',
+      concurrency: 2,
+    })
+    await assert.rejects(changing.score('raw', rowsOf([1]), { ...options, modelDigest: 'of the job' }), {
+      code: 'MODEL_CHANGED',
+    })
     const same = await scorerOf(made).score('raw', rowsOf([1]), { ...options, modelDigest: '' })
     assert.deepEqual(same, [{ prediction: '1' }])
   })

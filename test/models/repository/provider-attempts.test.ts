@@ -42,6 +42,8 @@ describe('withProviders', () => {
     service: 's',
     definition,
     models: [],
+    version: undefined,
+    versions: [],
     modelDir: '/',
     entryScript: undefined,
     stages: [stage],

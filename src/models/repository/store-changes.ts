@@ -1,0 +1,88 @@
+/** Finds what has changed in a store of services, by comparing its files from time to time. */
+
+/** Files by their path, with `/`, each with an opaque text that is another one whenever the file has changed. */
+export type FileVersions = ReadonlyMap<string, string>
+
+/** All files of a store. */
+export interface StoreFiles {
+  /** By the name of the service, with paths from its folder. */
+  readonly services: ReadonlyMap<string, FileVersions>
+  /** Files that belong to no service, which scripts may import; with paths from the root. */
+  readonly shared: FileVersions
+  /** Names of what has a model and lacks a definition. */
+  readonly undefinedServices: ReadonlySet<string>
+}
+
+/** How a file has changed. */
+export type FileChange = 'added' | 'changed' | 'removed'
+
+export type StoreChange =
+  /** A service is new, or its files have changed. */
+  | { readonly kind: 'service'; readonly name: string; readonly files: ReadonlyMap<string, FileChange> }
+  | { readonly kind: 'service-removed'; readonly name: string }
+  | { readonly kind: 'shared'; readonly files: ReadonlyMap<string, FileChange> }
+  /** There is a model now that lacks a definition. */
+  | { readonly kind: 'undefined-service'; readonly name: string }
+
+/** Reports a change once it has settled: when two polls in a row see the same, so that a half-copied file is not read. */
+export class StoreChanges {
+  #reported: StoreFiles
+  #last: StoreFiles
+
+  /** @param known  what was there when the services were loaded */
+  constructor(known: StoreFiles) {
+    this.#reported = known
+    this.#last = known
+  }
+
+  /** Leaves out files, also from what was seen before, so that they do not count as removed. */
+  leaveOut(filter: (files: StoreFiles) => StoreFiles): void {
+    this.#reported = filter(this.#reported)
+    this.#last = filter(this.#last)
+  }
+
+  /** @param seen  what is there now. @returns what has changed since it was reported last, and has settled */
+  observe(seen: StoreFiles): StoreChange[] {
+    const reported = this.#reported
+    const last = this.#last
+    this.#last = seen
+    const changes: StoreChange[] = []
+    const services = new Map(reported.services)
+    for (const name of new Set([...reported.services.keys(), ...seen.services.keys()])) {
+      const now = seen.services.get(name)
+      const before = reported.services.get(name)
+      if (isSame(now, before) || !isSame(now, last.services.get(name))) continue
+      if (now) {
+        services.set(name, now)
+        changes.push({ kind: 'service', name, files: compareFiles(before, now) })
+      } else {
+        services.delete(name)
+        changes.push({ kind: 'service-removed', name })
+      }
+    }
+    const isSharedChange = !isSame(seen.shared, reported.shared) && isSame(seen.shared, last.shared)
+    if (isSharedChange) changes.push({ kind: 'shared', files: compareFiles(reported.shared, seen.shared) })
+    const settled = seen.undefinedServices.intersection(last.undefinedServices)
+    for (const name of settled.difference(reported.undefinedServices)) changes.push({ kind: 'undefined-service', name })
+    const shared = isSharedChange ? seen.shared : reported.shared
+    this.#reported = { services, shared, undefinedServices: settled }
+    return changes
+  }
+}
+
+export function isSame(one: FileVersions | undefined, other: FileVersions | undefined): boolean {
+  if (one === other) return true
+  if (!one || !other || one.size !== other.size) return false
+  for (const [path, version] of one) if (other.get(path) !== version) return false
+  return true
+}
+
+function compareFiles(before: FileVersions = new Map(), now: FileVersions): Map<string, FileChange> {
+  const files = new Map<string, FileChange>()
+  for (const [path, version] of now) {
+    const previous = before.get(path)
+    if (previous !== version) files.set(path, previous === undefined ? 'added' : 'changed')
+  }
+  for (const path of before.keys()) if (!now.has(path)) files.set(path, 'removed')
+  return files
+}
