@@ -7,14 +7,15 @@ import type { ReadService } from '../../compose/open-service.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import { describeRequests } from '../describe-requests.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
-import { openProject, type Project, type ProjectOptions } from '../project.ts'
+import { defaultPort, openProject, type Project, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 import { chooseName, type FoundModel, findModel } from './find-model.ts'
 import { makeBodies, type SampleBody } from './sample-body.ts'
 import { writeScript } from './script-template.ts'
 import { readTypicalValues } from './typical-values.ts'
-import { posixPath, removeOriginals, writeFiles, writeVersion } from './write-service.ts'
+import { posixPath, removeOriginals, writeFiles, writeIfAbsent, writeVersion } from './write-service.ts'
 
 export interface AddOptions extends ProjectOptions {
   readonly name?: string
@@ -71,6 +72,12 @@ async function makeService(addition: Addition): Promise<Added> {
   const { report, sample } = tried
   const script = options.script ? await tryScript(addition, tried) : undefined
   const kept = script?.sample ?? sample
+  const requests = describeRequests({
+    service: name,
+    report: { ...(script?.report ?? report), ...(kept && { inputSample: kept.body, isSampleScored: true }) },
+    authMode: 'key',
+    url: `http://localhost:${project.local.port ?? defaultPort}`,
+  })
   const definition = {
     ...schemaEntry(project, folder),
     ...(script && { entryScript: 'score.ts' }),
@@ -83,6 +90,8 @@ async function makeService(addition: Addition): Promise<Added> {
   }
   const model = await writeVersion(folder, version, found)
   await writeFiles(folder, files)
+  // Outside the folder of the service: what changes there is loaded again, and makes another model of it for jobs.
+  const requestsFile = await writeIfAbsent(join(project.root, 'requests'), `${name}.http`, requests)
   if (options.move) await removeOriginals(found)
   return describe(addition, {
     version,
@@ -94,6 +103,7 @@ async function makeService(addition: Addition): Promise<Added> {
       model,
       ...found.weights.map(file => join(dirname(model), file)),
       ...Object.keys(files).map(file => join(folder, file)),
+      ...requestsFile,
     ],
     pinned: undefined,
   })
@@ -169,7 +179,7 @@ async function tryModel({ path, model }: FoundModel, name: string): Promise<Trie
 async function tryScript(
   { found: { path, model }, name }: Addition,
   { report, made }: TriedModel,
-): Promise<{ text: string; sample: Sample }> {
+): Promise<{ text: string; sample: Sample; report: LoadReport }> {
   if (!made)
     throw new StartupError(
       '--script needs rows that can be scored, and none could be made up; add the model without it',
@@ -184,7 +194,8 @@ async function tryScript(
     try {
       for (const { body, rowCount } of bodies) {
         const answer = await service.score(Buffer.from(body), 'application/json')
-        if (answer.status === 200) return { text, sample: { body, rowCount, answer: answer.body.toString() } }
+        if (answer.status !== 200) continue
+        return { text, sample: { body, rowCount, answer: answer.body.toString() }, report: service.report }
       }
       throw new Error(`the script that was made for "${name}" does not score`)
     } finally {

@@ -69,6 +69,15 @@ describe('addService', () => {
     }
   })
 
+  it('writes requests for editors, the sample among them, without a key', async test => {
+    const { root, folder } = await add(test, columns, { name: 'titanic' })
+    const requests = await readFile(join(root, 'requests/titanic.http'), 'utf8')
+    assert.match(requests, /^@host = http:\/\/localhost:7071$/m)
+    assert.match(requests, /^### Score titanic\nPOST \{\{host\}\}\/api\/v1\/service\/titanic\/score\n/m)
+    assert.ok(requests.includes(await readFile(join(folder, 'sample.json'), 'utf8')))
+    assert.match(requests, /^Authorization: Bearer \{\{SCORING_KEY_TITANIC\}\}$/m)
+  })
+
   it('writes scripts that TypeScript finds no fault with, under strict settings', async test => {
     const root = await makeCommandProject(test, {
       'tsconfig.json': {
@@ -94,7 +103,7 @@ describe('addService', () => {
       name: 'heavy',
     })
     assert.deepEqual((await readdir(join(folder, '1'))).sort(), ['model.onnx', 'weights.bin'])
-    assert.equal(added.files.length, 4)
+    assert.equal(added.files.length, 5)
   })
 
   it('adds the next version to a service that exists, or the one that is asked for', async test => {

@@ -87,7 +87,7 @@ describe('ServiceScheduler in a process whose inspector is open', () => {
     )
   })
 
-  it('learns nothing about the service from how long somebody looked', async test => {
+  it('does not take the time at a break point for the cost of a request', async test => {
     let now = 0
     const { scheduler, worker } = readyScheduler(test, { now: () => now, maxQueueWaitMs: 1000 })
     const first = scheduler.submit(requestOf('a'))
