@@ -108,7 +108,8 @@ async function makeService(addition: Addition): Promise<Added> {
   return describe(addition, {
     version,
     isNewService: true,
-    report,
+    // The script decides whether requests share runs.
+    report: script ? { ...report, isBatchable: script.report.isBatchable, notes: script.report.notes } : report,
     sample: kept,
     whyNoSample: tried.whyNoSample,
     files: [...copies, ...Object.keys(files).map(file => join(folder, file)), ...requestsFile],
