@@ -51,8 +51,10 @@ export function describeStart(facts: StartFacts, terminal: Terminal): string {
  */
 export function listRepeatedLines(facts: StartFacts, terminal: Terminal): string[] {
   const { detailWidth } = layOut(facts, terminal)
-  return listedServices(facts.services).flatMap(([name, { status, reason = '', notes = [] }]) => {
-    const isRepeated = status === 'failed' && displayWidth(reason) <= detailWidth
+  const listed = new Set(listedServices(facts.services).map(([name]) => name))
+  return Object.entries(facts.services).flatMap(([name, { status, reason = '', notes = [] }]) => {
+    // Those that are only counted would push the screen away; why one of them has failed is news.
+    const isRepeated = status === 'failed' && listed.has(name) && displayWidth(reason) <= detailWidth
     return [
       ...(status === 'ready' ? [`[${name}] ready after `] : []),
       ...(isRepeated ? [`[${name}] not available: `] : []),

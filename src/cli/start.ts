@@ -45,12 +45,15 @@ export async function start(options: StartOptions): Promise<number> {
   const { root, local, environment } = project
   for (const warning of local.warnings) console.error(warning)
   if (options.watch === false) environment.SCORING_WATCH = 'off'
+  // A terminal shows the screen; a pipe and --verbose have every line as it comes.
+  const isVerbose = options.verbose ?? false
+  const holdsOutput = !isVerbose && process.stdout.isTTY
+  if (holdsOutput) process.stdout.write('Starting…\r') // the next line takes its place
   const stopping = new AbortController()
   watchNpm(process.env, () => stopping.abort())
 
   const storage = await startStorage(environment, root)
   if (storage.kind === 'local') environment.AzureWebJobsStorage = storage.account.connectionString
-  const isVerbose = options.verbose ?? false
   try {
     return await superviseHost({
       entry: new URL(
@@ -65,8 +68,7 @@ export async function start(options: StartOptions): Promise<number> {
       nodeArgs: inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`],
       port: options.port ?? local.port ?? defaultPort,
       environment,
-      // A terminal shows the screen; a pipe and --verbose have every line as it comes.
-      holdsOutput: !isVerbose && process.stdout.isTTY,
+      holdsOutput,
       onListening: async (listening, releaseOutput) => {
         const isOurApp = listening.functions.some(({ path }) => path === '/health/ready')
         if (isVerbose || !isOurApp) printFunctions(listening)
@@ -118,7 +120,7 @@ async function startStorage(environment: NodeJS.ProcessEnv, appRoot: string): Pr
   if (!usesLocalStorage(environment)) return { kind: 'account' }
   if (!hasAzurite()) {
     console.error(
-      'No local storage: azurite is not installed ("npm ci" installs it). Anything that needs storage will fail.',
+      'There is no local storage, because azurite is not installed; batch jobs get 503. To install it: npm install --save-dev azurite',
     )
     return { kind: 'none' }
   }
@@ -142,7 +144,7 @@ function describeStorage(storage: Storage): string {
   const { isPersistent, hasWellKnownPorts } = storage.account
   if (!isPersistent) return 'in memory only, because another process uses .local/azurite'
   if (hasWellKnownPorts) return '.local/azurite (connection string UseDevelopmentStorage=true)'
-  return `.local/azurite; ports 10000-10002 are in use, see ${connectionStringFile}`
+  return `.local/azurite (ports 10000-10002 are in use; connection string in ${connectionStringFile})`
 }
 
 interface ShowOptions {

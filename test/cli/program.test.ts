@@ -18,6 +18,22 @@ const program = createProgram()
 const listed = program.createHelp().visibleCommands(program)
 const commandNames = listed.map(command => command.name()).filter(name => name !== 'help')
 
+/** The help of a command in a terminal of this width. */
+function showHelp(name: string, width: number): string {
+  const command = createProgram().commands.find(each => each.name() === name)
+  let text = ''
+  command
+    ?.configureOutput({
+      writeOut: part => {
+        text += part
+      },
+      getOutHelpWidth: () => width,
+      getOutHasColors: () => false,
+    })
+    .outputHelp()
+  return text
+}
+
 describe('scoring', () => {
   it('lists its commands in --help, and says what exit codes mean', async () => {
     const { code, output } = await scoring('--help')
@@ -30,18 +46,24 @@ describe('scoring', () => {
     )
   })
 
-  it.each(commandNames)('shows the options and examples of %s, which fit 80 columns', async name => {
-    const { code, output } = await scoring(name, '--help')
-    assert.equal(code, 0)
-    assert.match(
-      output,
-      new RegExp(`^Usage: scoring ${name} [\\s\\S]*--help[\\s\\S]*\\nExamples:\\n {2}.*npx scoring ${name}\\b`),
-    )
-    assert.deepEqual(
-      output.split('\n').filter(line => line.length > 80),
-      [],
-    )
-    assert.deepEqual(await scoring('help', name), { code, output })
+  it.each(commandNames)('shows the options and examples of %s, which fit the terminal', name => {
+    for (const width of [80, 120]) {
+      const help = showHelp(name, width)
+      assert.match(
+        help,
+        new RegExp(`^Usage: scoring ${name} [\\s\\S]*--help[\\s\\S]*\\nExamples:\\n {2}.*npx scoring ${name}\\b`),
+      )
+      assert.deepEqual(
+        help.split('\n').filter(line => line.length > width),
+        [],
+      )
+    }
+  })
+
+  it('shows the help of a command with --help, and as help of it', async () => {
+    const help = { code: 0, output: showHelp('start', 80) }
+    assert.deepEqual(await scoring('start', '--help'), help)
+    assert.deepEqual(await scoring('help', 'start'), help)
   })
 
   it.each(commandNames)('has a section about %s in the guide', async name => {

@@ -39,7 +39,7 @@ async function startInTerminal(test: TestContext, models: string) {
   })
   const see = async (pattern: RegExp): Promise<string> => {
     for (;;) {
-      const text = stripVTControlCharacters(shown).replaceAll('\r\n', '\n')
+      const text = stripVTControlCharacters(shown).replaceAll('\r\n', '\n').replaceAll(/^.*\r/gm, '') // what the rest of the line has replaced
       if (pattern.test(text)) return text
       if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode} before ${pattern}:\n${text}`)
       await once(child, 'shown')

@@ -100,5 +100,11 @@ describe('listRepeatedLines', () => {
       '[iris] micro-batching is off: why',
       '[churn] not available: ',
     ])
+    const names = Array.from({ length: 9 }, (_, index) => `ready-${index}`)
+    const many = Object.fromEntries(names.map(name => [name, { status: 'ready' as const }]))
+    assert.deepEqual(
+      listRepeatedLines(facts(many), plain(80)),
+      names.map(name => `[${name}] ready after `),
+    )
   })
 })

@@ -14,15 +14,16 @@ const noSignals = process.platform === 'win32' && 'Windows has no signals'
 
 interface Server {
   readonly port: number
-  readonly storagePort: number
+  /** undefined: the host has no storage of its own */
+  readonly storagePort: number | undefined
 }
 
 /** Runs `npm start` in a project, which starts the command, which starts the host and Azurite. */
-async function npmStart(test: TestContext) {
+async function npmStart(test: TestContext, storage: string) {
   const project = await mkdtemp(join(tmpdir(), 'npm-start-'))
   const start = `"${process.execPath}" "${cli}" start --app "${fixtureApp('plain')}" --port 0`
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'project', scripts: { start } }))
-  const environment = { ...process.env, AzureWebJobsStorage: 'UseDevelopmentStorage=true' }
+  const environment = { ...process.env, AzureWebJobsStorage: storage }
   const npm = spawn('npm', ['start'], { cwd: project, env: environment, stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(npm, 'exit')
   const closed = once(npm, 'close') // nobody holds its pipes any more, so every process has ended
@@ -39,21 +40,26 @@ async function npmStart(test: TestContext) {
   }
   const port = Number(/http:\/\/localhost:(\d+)/.exec(output)?.[1])
   const connection = await send({ port }, '/api/environment?name=AzureWebJobsStorage')
-  const storagePort = Number(/QueueEndpoint=http:\/\/127\.0\.0\.1:(\d+)/.exec(connection.body)?.[1])
-  return { npm, ended, closed, server: { port, storagePort } satisfies Server }
+  const [, storagePort] = /QueueEndpoint=http:\/\/127\.0\.0\.1:(\d+)/.exec(connection.body) ?? []
+  return {
+    npm,
+    ended,
+    closed,
+    server: { port, storagePort: storagePort === undefined ? undefined : Number(storagePort) } satisfies Server,
+  }
 }
 
 describe('watchNpm', () => {
-  it.for(['SIGTERM', 'SIGHUP', 'SIGKILL'] as const)(
-    'ends the host and storage when npm ends by %s',
-    skipFor(noSignals),
-    async (signal, test) => {
-      const { npm, ended, closed, server } = await npmStart(test)
-      npm.kill(signal)
-      await ended
-      await closed
-      await assert.rejects(send({ port: server.port }, '/api/pid'))
-      await assert.rejects(send({ port: server.storagePort }, '/'))
-    },
-  )
+  it.for<[signal: NodeJS.Signals, storage: string]>([
+    ['SIGTERM', 'AccountName=none'],
+    ['SIGHUP', 'AccountName=none'],
+    ['SIGKILL', 'UseDevelopmentStorage=true'],
+  ])('ends the host when npm ends by %s, with storage %s', skipFor(noSignals), async ([signal, storage], test) => {
+    const { npm, ended, closed, server } = await npmStart(test, storage)
+    npm.kill(signal)
+    await ended
+    await closed
+    await assert.rejects(send({ port: server.port }, '/api/pid'))
+    if (server.storagePort !== undefined) await assert.rejects(send({ port: server.storagePort }, '/'))
+  })
 })
