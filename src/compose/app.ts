@@ -10,14 +10,8 @@ import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { endPrewarmedWorker } from '../adapters/node-worker/prewarmed-worker.ts'
 import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
 import { StartupError } from '../errors.ts'
-import { describeLoad } from '../inference/load-report-line.ts'
 import { observeServices } from '../inference/observe-services.ts'
-import type { ScoringService } from '../inference/scoring-service.ts'
-import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
-import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
-import { OpenedFiles } from '../models/repository/opened-files.ts'
-import { hasScript } from '../models/repository/service-spec.ts'
-import type { FileVersions } from '../models/repository/store-changes.ts'
+import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import { LogFormat } from '../telemetry/log.ts'
@@ -25,12 +19,13 @@ import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
-import { openAppBudget, requireRoomForBody } from './byte-budgets.ts'
+import { openAppBudget } from './byte-budgets.ts'
 import type { Jobs } from './jobs-app.ts'
 import { openJobs } from './open-jobs.ts'
-import { type ReadService, readService, type ServiceParts, startService } from './open-service.ts'
+import { type ReadService, readService, type ServiceParts } from './open-service.ts'
+import { serveServices } from './served-services.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
-import { describeUndefined, ServiceWatch } from './service-watch.ts'
+import { describeUndefined } from './service-watch.ts'
 import {
   readLogSettings,
   readServerVersion,
@@ -85,34 +80,8 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
   }
-  const start = async (service: ReadService, versions: FileVersions | undefined) => {
-    const files = versions && new OpenedFiles(versions, () => store.readServiceFiles(service.name))
-    return startService(service, await authorizers.authorizerFor(service), { ...parts, files })
-  }
-  const knownFiles = (await files?.catch(() => undefined))?.services
-  const services = await Promise.all(read.map(service => start(service, knownFiles?.get(service.name))))
-  const firstLoads = Promise.all(services.map(announceLoad))
-  const catalogue = new ServiceCatalogue(services, settings.defaultService)
-  const swaps = new ServiceSwaps({
-    catalogue,
-    open: async name => {
-      const versions = await store.readServiceFiles(name)
-      const read = await readService(store, name, settings.executionProviders)
-      requireRoomForBody(settings.maxHeldBytes, read)
-      return start(read, versions)
-    },
-    onServed: (name, served) => authorizers.release(name, served),
-    log: line => console.log(line),
-    logFailure: line => console.error(line),
-    now: () => performance.now(),
-  })
-  const watch = new ServiceWatch({
-    store,
-    swaps,
-    listScripted: () => catalogue.all.filter(({ spec }) => !spec || hasScript(spec)).map(({ name }) => name),
-    log: line => console.error(line),
-  })
-  if (files) void watch.start(files, firstLoads)
+  const served = await serveServices(read, { store, settings, authorizers, parts, files })
+  const { catalogue } = served
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
   const stopping = new AbortController()
@@ -120,8 +89,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
-    watch.stop()
-    await Promise.all([swaps.stop(), ...catalogue.all.map(service => service.stop())])
+    await served.stop()
     runRecords?.close()
   }
   try {
@@ -158,19 +126,6 @@ async function readServices(store: FolderModelStore, settings: Settings): Promis
       console.error(`[${name}] public: service.json says "auth": {"mode": "none"}`)
   }
   return read
-}
-
-/** Logs what became of the first load of a service. */
-async function announceLoad(service: ScoringService): Promise<void> {
-  const startedAt = performance.now()
-  try {
-    const report = await service.loaded
-    const ms = Math.round(performance.now() - startedAt)
-    console.log(`[${service.name}] ready after ${ms} ms: ${describeLoad(report, service.version)}`)
-    for (const note of service.notes) console.log(`[${service.name}] ${note}`)
-  } catch (failure) {
-    console.error(`[${service.name}] not available: ${(failure as Error).message}`)
-  }
 }
 
 /** Opens the records of runs, and logs what an earlier process was running when it ended unexpectedly. */

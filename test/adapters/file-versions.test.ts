@@ -50,13 +50,16 @@ describe('readFileVersions', () => {
 
 describe('FolderModelStore', () => {
   it('tells the files of services, which have a service.json, from those that they share', async test => {
-    const root = await makeServices({ ...files, 'wine/1/model.onnx': 'not a service yet', 'readme.md': '' }, test)
+    const root = await makeServices(
+      { ...files, 'wine/1/model.onnx': 'not a service yet', 'service.schema.json': {}, 'readme.md': '', 'util.ts': '' },
+      test,
+    )
     const store = new FolderModelStore(root)
     const { services, shared, undefinedServices } = await store.readFiles()
     assert.deepEqual(undefinedServices, new Set(['wine']))
     assert.deepEqual([...services.keys()], ['sut'])
     assert.deepEqual([...(services.get('sut')?.keys() ?? [])].sort(), ['1/model.onnx', 'score.ts', 'service.json'])
-    assert.deepEqual([...shared.keys()].sort(), ['readme.md', 'shared/text.ts'])
+    assert.deepEqual([...shared.keys()].sort(), ['shared/text.ts', 'util.ts'])
     await rm(join(root, 'sut/service.json'))
     assert.equal((await store.readFiles()).services.size, 0)
   })

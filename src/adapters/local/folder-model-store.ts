@@ -100,15 +100,17 @@ export class FolderModelStore implements ModelStore {
       const name = path.slice(0, Math.max(0, end))
       const service = services.get(name)
       if (service) service.set(path.slice(end + 1), version)
-      else if (!path.endsWith('.onnx')) shared.set(path, version)
       else if (modelOfUndefined.test(path)) undefinedServices.add(name)
+      else if (!notImported.test(path)) shared.set(path, version)
     }
     return { services, shared, undefinedServices }
   }
 }
 
 /** A model where a service would have one. */
-const modelOfUndefined = /^[^/]+\/(\d+\/)?[^/]+$/
+const modelOfUndefined = /^[^/]+\/(\d+\/)?[^/]+\.onnx$/
+/** Files beside the services that no script imports; the build writes the schema of `service.json`. */
+const notImported = /\.(onnx|md)$|^service\.schema\.json$/
 
 /** @returns what is there instead of a model, so that the owner sees the wrong ending or folder */
 async function noModel(folder: string): Promise<string> {
