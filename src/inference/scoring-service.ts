@@ -187,7 +187,8 @@ export class ScoringService {
     if (this.#engine.kind === 'scheduler' && this.status === 'loading' && this.#waitingForLoad < maxQueued) {
       this.#waitingForLoad++
       const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-      await settledWithin(this.#engine.scheduler.firstLoad, maxMs)
+      const { firstLoad, isDebugged } = this.#engine.scheduler
+      await (isDebugged ? firstLoad.catch(() => {}) : settledWithin(firstLoad, maxMs))
       this.#waitingForLoad--
     }
     return this.requireReady()
@@ -230,14 +231,19 @@ export class ScoringService {
   /**
    * Ends its workers as soon as every request that has come is answered; for a service that gets no new ones.
    *
-   * @param maxMs  after which its workers end all the same, and what is not answered by then gets SERVICE_STOPPING
+   * @param maxMs  after which its workers end all the same, unless they are debugged, and what is not answered by then gets
+   *   SERVICE_STOPPING
    */
   async drain(maxMs: number): Promise<void> {
     const endsAt = performance.now() + maxMs
     // At least once: who has just looked the service up calls it within this turn of the event loop.
     do await delay(drainPollMs, undefined, { ref: false })
-    while (!this.#isIdle && performance.now() < endsAt)
+    while (!this.#isIdle && (performance.now() < endsAt || this.#isDebugged))
     await this.stop()
+  }
+
+  get #isDebugged(): boolean {
+    return this.#engine.kind === 'scheduler' && this.#engine.scheduler.isDebugged
   }
 
   get #isIdle(): boolean {

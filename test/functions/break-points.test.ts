@@ -71,8 +71,11 @@ describe('a break point in score.ts', () => {
     const inInit = await inspector.nextStop()
     assert.deepEqual([inInit.url, inInit.line], [pathToFileURL(join(models, 'adder/score.ts')).href, 4])
     const app = await starting
+    const early = app.score('adder', '{"add": 1}')
     await delay(3 * limits.loadTimeoutMs)
     await inInit.resume()
+    await (await inspector.nextStop()).resume()
+    assert.equal(await (await early).text(), '2')
     assert.equal((await app.settled()).adder?.status, 'ready')
 
     const answer = app.score('adder', '{"add": 2}')

@@ -51,6 +51,7 @@ export class ServiceScheduler {
   readonly #share: CpuShare
   readonly #metrics: ServiceMetrics
   readonly #now: () => number
+  readonly #isDebugged: () => boolean
   readonly #cost = new DispatchCost()
   #isStopping = false
   #isDispatchScheduled = false
@@ -63,6 +64,7 @@ export class ServiceScheduler {
     const now = options.now ?? (() => performance.now())
     this.#now = now
     const isDebugged = options.isDebugged ?? (() => false)
+    this.#isDebugged = isDebugged
     this.#queue = new RequestQueue(this.#metrics, now)
     const dispatch = () => this.#dispatch()
     const shared = { queue: this.#queue, metrics: this.#metrics }
@@ -111,6 +113,11 @@ export class ServiceScheduler {
     return this.#queue.length === 0 && this.#pool.isIdle
   }
 
+  /** Whether workers may be stopped at a break point, so that nothing of theirs has a time limit. */
+  get isDebugged(): boolean {
+    return this.#isDebugged()
+  }
+
   get activity(): SchedulerActivity {
     return { queued: this.#queue.online.length, ...this.#pool.activity }
   }
@@ -145,7 +152,7 @@ export class ServiceScheduler {
   ): Promise<InferenceResult> {
     const now = this.#now()
     const timeoutMs = Math.min(this.#options.timeoutMs, callDeadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    const isTimed = this.#options.isDebugged?.() !== true
+    const isTimed = !this.isDebugged
     const deadline = isTimed
       ? Math.min(now + this.#options.timeoutMs, (callDeadline?.since ?? now) + timeoutMs)
       : Number.POSITIVE_INFINITY
