@@ -1,37 +1,36 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
-import { startedApp } from '../src/compose/app.ts'
-import { answerDocsFile, answerDocsPage, type DocsSource } from '../src/protocols/ops/docs-endpoints.ts'
+import {
+  answerDefaultDocsFile,
+  answerDefaultDocsPage,
+  answerDocsFile,
+  answerDocsPage,
+} from '../src/protocols/ops/docs-endpoints.ts'
 import { everyMethod } from './every-method.ts'
-
-const named = (request: HttpRequest) => async (): Promise<DocsSource> => {
-  const { catalogue, docsFiles } = await startedApp()
-  return { service: catalogue.find(request.params.service ?? ''), files: docsFiles }
-}
-const byDefault = async (): Promise<DocsSource> => {
-  const { catalogue, docsFiles } = await startedApp()
-  return { service: catalogue.findDefault(), files: docsFiles }
-}
+import { findPages } from './find-pages.ts'
 
 app.http('docs', {
   route: 'api/v1/service/{service}/docs',
   methods: everyMethod,
-  authLevel: 'anonymous', // the page holds nothing but the name; its document may need the service's key
-  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerDocsPage(request, named(request)),
+  authLevel: 'anonymous', // outside Development the page holds nothing but the name; its document may need the service's key
+  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerDocsPage(request, request.params.service ?? '', findPages),
 })
 
 app.http('docs-file', {
   route: 'api/v1/service/{service}/docs/{file}',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerDocsFile(request, request.params.file ?? '', named(request)),
+  handler: (request: HttpRequest): Promise<HttpResponseInit> => {
+    const { service = '', file = '' } = request.params
+    return answerDocsFile(request, { service, file }, findPages)
+  },
 })
 
 app.http('docs-default', {
   route: 'docs',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerDocsPage(request, byDefault),
+  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerDefaultDocsPage(request, findPages),
 })
 
 app.http('docs-default-file', {
@@ -39,5 +38,5 @@ app.http('docs-default-file', {
   methods: everyMethod,
   authLevel: 'anonymous',
   handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerDocsFile(request, request.params.file ?? '', byDefault),
+    answerDefaultDocsFile(request, request.params.file ?? '', findPages),
 })

@@ -1,14 +1,17 @@
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { answerFailure, answerRoot, answerServiceHealth } from '../src/protocols/azureml/endpoints.ts'
+import { answerIndexPage } from '../src/protocols/ops/docs-endpoints.ts'
 import { answerLive, answerReady } from '../src/protocols/ops/health.ts'
 import { everyMethod } from './every-method.ts'
+import { findPages } from './find-pages.ts'
 
 app.http('root', {
   route: '/',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: async (request: HttpRequest): Promise<HttpResponseInit> => answerRoot(request, serverVersion),
+  handler: async (request: HttpRequest): Promise<HttpResponseInit> =>
+    answerIndexPage(request, findPages, () => answerRoot(request, serverVersion)),
 })
 
 app.http('live', {

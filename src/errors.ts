@@ -135,9 +135,15 @@ export class InputShapeMismatch extends ScoringError {
   constructor(input: string, expected: readonly (number | string)[], actual: readonly number[]) {
     super(
       'INPUT_SHAPE_MISMATCH',
-      `input "${input}" has shape [${actual.join(', ')}], the model takes [${expected.join(', ')}] (a name or -1: any size)`,
+      `input "${input}" has shape [${actual.join(', ')}]; expected [${expected.join(', ')}]${explainOpen(expected)}`,
     )
   }
+}
+
+/** Returns e.g. ` (rows: any size)` for the sizes that are open. */
+function explainOpen(shape: readonly (number | string)[]): string {
+  const open = [...new Set(shape.filter(size => typeof size === 'string' || size < 0))]
+  return open.length === 0 ? '' : ` (${open.join(', ')}: any size)`
 }
 
 /** The request has no rows. */

@@ -12,6 +12,12 @@ const retry = document.getElementById('retry')
 const documentUrl = new URL('swagger.json?version=3.1', location.href)
 /** URL under which the app's routes begin; behind a gateway it may have a path. */
 const base = location.origin + location.pathname.replace(/(\/api\/v1\/service\/[^/]+)?\/docs$/i, '')
+/** The address in the code samples of the document (`protocols/openapi/code-samples.ts`). */
+const appPlaceholder = 'https://<app>'
+/** What stands for a credential in them. */
+const placeholders = ['<key>', '<token>']
+/** `info.version` of a document whose service has no version. */
+const noVersion = '1.0'
 /** The name of the security scheme in Azure ML's documents. */
 const schemeName = 'Bearer'
 
@@ -59,12 +65,16 @@ function asBearer(key) {
 
 function show(description, key) {
   const isPublic = key === undefined
-  const scheme = description.components?.securitySchemes?.[schemeName]
-  if (scheme) scheme.description = 'The plain key or token; "Bearer " is added.'
+  const { info } = description
   const link = { url: documentUrl.href, description: 'swagger.json' }
   offerFiles(description)
   const ui = globalThis.SwaggerUIBundle({
-    spec: { ...description, servers: [{ url: base }], externalDocs: isPublic ? link : undefined },
+    spec: {
+      ...description,
+      info: { ...info, version: nameVersion(info?.version) },
+      servers: [{ url: base }],
+      externalDocs: isPublic ? link : undefined,
+    },
     domNode: document.getElementById('ui'),
     deepLinking: true,
     displayRequestDuration: true,
@@ -76,13 +86,114 @@ function show(description, key) {
       if (given !== undefined) request.headers.Authorization = asBearer(given)
       return request
     },
-    plugins: [exactIntegers],
+    plugins: [exactIntegers, () => aboutService(findSamples(description)), () => keyForm(info?.title)],
     onComplete: () => {
       gate.hidden = true
       if (key) ui.preauthorizeApiKey(schemeName, key)
       if (location.hash === '') ui.layoutActions.show(['operations', 'default', 'RunMLService'], true)
     },
   })
+}
+
+function nameVersion(version) {
+  return version === undefined || version === noVersion ? '' : `version ${version}`
+}
+
+/** Returns calls of the service that can be pasted, with the address of this page. */
+function findSamples({ paths }) {
+  const operations = Object.values(paths ?? {}).map(({ post }) => post)
+  const samples = operations.find(post => post?.['x-codeSamples'])?.['x-codeSamples'] ?? []
+  return samples.map(({ label, source }) => ({ label, source: source.replaceAll(appPlaceholder, base) }))
+}
+
+/** Shows what the server says of the service (in Development) and calls of it, below its title. */
+function aboutService(samples) {
+  const facts = [...document.querySelectorAll('#about p')].map(({ textContent }) => textContent)
+  return {
+    wrapComponents: {
+      InfoContainer:
+        (Original, { React: { createElement: make, useState } }) =>
+        props => {
+          const [chosen, choose] = useState(0)
+          const [copied, setCopied] = useState(-1)
+          const source = samples[chosen]?.source
+          const tabs = samples.map(({ label }, index) =>
+            make(
+              'button',
+              {
+                key: label,
+                type: 'button',
+                role: 'tab',
+                'aria-selected': index === chosen,
+                onClick: () => choose(index),
+              },
+              label,
+            ),
+          )
+          const copy = async () => {
+            await navigator.clipboard.writeText(source)
+            setCopied(chosen)
+          }
+          const copyButton =
+            navigator.clipboard &&
+            make(
+              'button',
+              { key: 'copy', type: 'button', className: 'copy', onClick: copy },
+              copied === chosen ? 'Copied' : 'Copy',
+            )
+          return make(
+            'div',
+            null,
+            make(Original, props),
+            make(
+              'section',
+              { className: 'scoring' },
+              ...facts.map(text => make('p', { key: text }, text)),
+              facts.length > 0 && make('p', null, make('a', { href: `${base}/` }, 'All services')),
+              source && make('h2', null, 'Call it'),
+              source && make('div', { className: 'tabs', role: 'tablist' }, ...tabs, copyButton),
+              source && make('pre', { tabIndex: 0 }, make('code', null, source)),
+              ...placeholders
+                .filter(placeholder => source?.includes(placeholder))
+                .map(placeholder =>
+                  make(
+                    'p',
+                    { key: placeholder },
+                    `Put a ${placeholder.slice(1, -1)} of the service in place of ${placeholder}.`,
+                  ),
+                ),
+            ),
+          )
+        },
+    },
+  }
+}
+
+/** Asks for the key in words, where Swagger UI would show the parts of an OpenAPI security scheme. */
+function keyForm(service) {
+  return {
+    wrapComponents: {
+      apiKeyAuth:
+        (_, { React: { createElement: make } }) =>
+        ({ name, schema, authorized, onChange }) => {
+          const inUse = authorized?.getIn([name, 'value'])
+          const field = make('input', {
+            type: 'password',
+            autoComplete: 'off',
+            autoFocus: true,
+            onChange: ({ target: { value } }) => onChange({ name, schema, value }),
+          })
+          return make(
+            'div',
+            { className: 'scoring-key' },
+            make('h4', null, `Key or token of ${service}`),
+            inUse
+              ? make('p', null, 'A key is in use.')
+              : make('label', null, 'Paste the key or token only; "Bearer " is added for you.', field),
+          )
+        },
+    },
+  }
 }
 
 /** Makes Swagger UI offer a file field for every binary type, because 3.1 has no schema for bytes and it knows few types by name. */

@@ -8,15 +8,19 @@ import { describePlacement } from '../models/session/placement.ts'
  * @param version  the numbered folder of the model, if there is one
  */
 export function describeLoad(report: LoadReport, version?: string): string {
-  const optional = report.optionalInputs?.length ? ` (optional: ${describeTensors(report.optionalInputs)})` : ''
-  const signature = `${describeTensors(report.inputs)}${optional} -> ${describeTensors(report.outputs)}`
   const stages = report.stages ? `, stages ${report.stages.join(' > ')}` : ''
   const optimized = report.optimizedAhead?.length
     ? ` (optimized ahead of time: ${report.optimizedAhead.join(', ')})`
     : ''
   const script = report.scriptKind === 'typed' ? '' : `, ${report.scriptKind} script`
   const prefix = version === undefined ? '' : `version ${version}, `
-  return `${prefix}load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${optimized}${stages}${script}, ${signature}`
+  return `${prefix}load ${Math.round(report.loadMs)} ms, warm-up ${Math.round(report.warmUpMs)} ms, ${describeProviders(report)}${optimized}${stages}${script}, ${describeSignature(report)}`
+}
+
+/** Inputs and outputs: `data float64[batch, 10] -> prediction float64[batch]`. */
+export function describeSignature({ inputs, optionalInputs, outputs }: LoadReport): string {
+  const optional = optionalInputs?.length ? ` (optional: ${describeTensors(optionalInputs)})` : ''
+  return `${describeTensors(inputs)}${optional} -> ${describeTensors(outputs)}`
 }
 
 /** `cpu`, or where the nodes ran: `webgpu (10 nodes)`. */

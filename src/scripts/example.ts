@@ -10,8 +10,18 @@ import type { RowScript, Script } from './script.ts'
 /** After this time no further values are tried. */
 const trialTimeoutMs = 2000
 
-/** Integers that are sizes or counts may be invalid as 0, those that are indices may be invalid as 1. */
-const fillings = [1, 0] as const
+/** Values to try: different ones first, which show more; then those that most models accept. */
+interface Filling {
+  /** Integers that are sizes or counts may be invalid as 0, those that are indices may be invalid as 1. */
+  readonly integer: 0 | 1
+  /** @param index  0 for the first element of the first input, counted through all inputs */
+  readonly floatAt: (index: number) => number
+}
+const fillings: readonly [Filling, ...Filling[]] = [
+  { integer: 1, floatAt: index => 0.5 + (index % 5) },
+  { integer: 1, floatAt: () => 0 },
+  { integer: 0, floatAt: () => 0 },
+]
 
 interface Example {
   /** JSON text of the request body. */
@@ -23,12 +33,16 @@ interface Example {
 /**
  * Makes up a request of one row and scores it like a caller's.
  *
+ * @param knownTexts  texts that the models know, by input
  * @returns undefined when a row is too large to show
  */
-export async function findExample(script: Script): Promise<Example | undefined> {
+export async function findExample(
+  script: Script,
+  knownTexts: ReadonlyMap<string, string>,
+): Promise<Example | undefined> {
   if (script.kind !== 'rows') return undefined
-  const bodies = fillings.map(integers => exampleBody(script, integers))
   const startedAt = performance.now()
+  const bodies = fillings.map(filling => exampleBody(script, filling, knownTexts))
   for (const body of bodies) {
     if (body === undefined || performance.now() - startedAt > trialTimeoutMs) break
     try {
@@ -41,13 +55,21 @@ export async function findExample(script: Script): Promise<Example | undefined> 
 }
 
 /**
- * Returns a request of one row with zeros, empty texts and the given integers. Several inputs come by name, as a record if
- * each takes one value per row.
+ * Returns a request of one row. Several inputs come by name, as a record if each takes one value per row.
  *
  * @returns JSON text; undefined when a row is too large to show
  */
-function exampleBody({ inputs, optionalInputs = [] }: RowScript, integers: 0 | 1): string | undefined {
-  const tensors = inputs.map(input => exampleTensor(input, integers))
+function exampleBody(
+  { inputs, optionalInputs = [] }: RowScript,
+  filling: Filling,
+  knownTexts: ReadonlyMap<string, string>,
+): string | undefined {
+  let filled = 0
+  const tensors = inputs.map(input => {
+    const tensor = exampleTensor(input, filling, { text: knownTexts.get(input.name) ?? '', offset: filled })
+    filled += tensor?.data.length ?? 0
+    return tensor
+  })
   if (tensors.includes(undefined)) return undefined
   const names = inputs.map(({ name }) => name)
   if (inputs.length > 1 && inputs.every(({ shape }) => isColumn(shape))) {
@@ -64,17 +86,26 @@ function plain({ dtype, data }: Tensor): Tensor {
   return new Tensor(dtype, data, [])
 }
 
-function exampleTensor({ dtype, shape = [] }: TensorInfo, integers: 0 | 1): Tensor | undefined {
+function exampleTensor(
+  { dtype, shape = [] }: TensorInfo,
+  filling: Filling,
+  { text, offset }: { text: string; offset: number },
+): Tensor | undefined {
   const sizes = shape.map(size => (isOpen(size) ? 1 : (size as number)))
   const count = elementCount(sizes)
   if (count > maxExampleElements) return undefined
   const data = allocate(dtype, count)
-  data.fill(pickFilling(dtype, integers) as never)
+  for (let index = 0; index < count; index++)
+    (data as unknown[])[index] = pickValue(dtype, filling, { text, index: offset + index })
   return new Tensor(dtype, data, sizes)
 }
 
-function pickFilling(dtype: Dtype, integers: 0 | 1): string | number | bigint {
-  if (dtype === 'string') return ''
-  if (dtype === 'int64' || dtype === 'uint64') return BigInt(integers)
-  return dtype.startsWith('float') ? 0 : integers
+function pickValue(
+  dtype: Dtype,
+  { integer, floatAt }: Filling,
+  { text, index }: { text: string; index: number },
+): string | number | bigint {
+  if (dtype === 'string') return text
+  if (dtype === 'int64' || dtype === 'uint64') return BigInt(integer)
+  return dtype.startsWith('float') ? floatAt(index) : integer
 }

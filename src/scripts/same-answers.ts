@@ -12,18 +12,35 @@ interface Pairs {
   readonly together: number[]
 }
 
+/** How much the answers of rows that ran together differ from those of each row alone. */
+export type Comparison =
+  /** Equal up to rounding: the difference of floating-point numbers is at most `difference`. */
+  | { readonly kind: 'same'; readonly difference: number }
+  /** `difference` is undefined where something else than numbers differs: texts, integers, shapes. */
+  | { readonly kind: 'different'; readonly difference: number | undefined }
+
 /**
- * Whether rows got the same answers together as alone, up to rounding. Numbers are compared relative to the largest number
- * in their member of the answers, because a sum near zero has few significant digits. Integer tensors, texts and booleans
- * must be equal; NaN equals NaN.
+ * Compares the answers of rows alone and together. Numbers are compared relative to the largest number in their member of
+ * the answers, because a sum near zero has few significant digits. Integer tensors, texts and booleans must be equal; NaN
+ * equals NaN.
  *
  * @param alone  the answer of each row run alone
  * @param together  the same rows' parts of the answer for all rows
+ * @returns differences relative to the largest number: 1.2e-7 is the last digit of a float32
  */
-export function areSameAnswers(alone: readonly unknown[], together: readonly unknown[]): boolean {
+export function compareAnswers(alone: readonly unknown[], together: readonly unknown[]): Comparison {
   const members = new Map<string, Pairs>()
   const haveSameForm = alone.every((one, row) => collect(one, together[row], '', members))
-  return haveSameForm && [...members.values()].every(isClose)
+  if (!haveSameForm) return { kind: 'different', difference: undefined }
+  const differences = [...members.values()].map(pairs => ({ ...pairs, difference: largestDifference(pairs) }))
+  const difference = differences.reduce((largest, { difference }) => Math.max(largest, difference), 0)
+  if (differences.every(member => member.difference <= member.tolerance)) return { kind: 'same', difference }
+  return { kind: 'different', difference: Number.isFinite(difference) ? difference : undefined }
+}
+
+/** Returns e.g. ` (by up to 1.2e-7 of the largest value)`; empty if the size is not known or 0. */
+export function describeDifference(difference: number | undefined): string {
+  return difference ? ` (by up to ${Number(difference.toPrecision(2))} of the largest value)` : ''
 }
 
 /** Whether the answer has a value other than NaN; answers of NaN alone compare equal whatever the rows do. */
@@ -79,11 +96,14 @@ function addFloats(one: ArrayLike<unknown>, other: ArrayLike<unknown>, { alone, 
   return true
 }
 
-function isClose({ tolerance, alone, together }: Pairs): boolean {
+/** Returns the largest difference relative to the largest number; infinite where only one of two is a number. */
+function largestDifference({ alone, together }: Pairs): number {
   let largest = 0
   for (const value of alone) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value))
-  return alone.every((value, index) => {
+  return alone.reduce((most, value, index) => {
     const other = together[index] as number
-    return value === other || Object.is(value, other) || Math.abs(value - other) <= tolerance * largest
-  })
+    if (value === other || Object.is(value, other)) return most
+    const difference = Math.abs(value - other) / largest
+    return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(most, difference)
+  }, 0)
 }

@@ -5,7 +5,7 @@ import { encode } from '../tensor/python-json.ts'
 import { candidateSizes, madeUpRow, type Sample, type Spread, splitSample, spreads, variedRow } from './made-up-rows.ts'
 import { joinFeeds } from './row-feeds.ts'
 import { alone, type RowAxes, type RowSharing } from './row-sharing.ts'
-import { areSameAnswers, saysSomething } from './same-answers.ts'
+import { compareAnswers, describeDifference, saysSomething } from './same-answers.ts'
 import type { PreprocessingPipeline, RowScript, Script } from './script.ts'
 import { splitResult } from './split-result.ts'
 
@@ -18,6 +18,8 @@ const noHeaders = {}
 export interface WarmUp {
   /** The sharing of the script, or the reason why rows run alone instead. */
   readonly sharing: RowSharing
+  /** How much answers of shared runs differed from those alone, relative to the largest number; absent if none were compared. */
+  readonly difference?: number | undefined
   /** The answer to the sample; absent when there is no sample. */
   readonly answer?: { readonly result: unknown }
 }
@@ -61,8 +63,8 @@ async function warmUpRows(script: RowScript, options: WarmUpOptions): Promise<Wa
   const answer = given ? { result: await trySample(() => script.run(given, noHeaders)) } : await tryRun(script, feeds)
   const run = (rows: Feeds) => script.run(rows, noHeaders)
   const sample = answer && feeds && splitSample(feeds)
-  const sharing = await checkSharing({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
-  return { sharing, ...(answer && { answer }) }
+  const found = await checkSharing({ run, sharing: script.sharing, sample, inputs: script.inputs }, options)
+  return { ...found, ...(answer && { answer }) }
 }
 
 /** Tries the rows that the first stage makes from the sample. */
@@ -71,11 +73,11 @@ async function warmUpPreprocessing(script: PreprocessingPipeline, options: WarmU
   const { sample } = options
   const rows = { run: (feeds: Feeds) => script.run(feeds), sharing: script.sharing, inputs: script.inputs }
   if (sample === undefined || firstStage.kind === 'rawHttp')
-    return { sharing: await checkSharing({ ...rows, sample: undefined }, options) }
+    return checkSharing({ ...rows, sample: undefined }, options)
   const input = firstStage.kind === 'raw' ? sample : firstStage.decode(parseSample(sample).parameters)
   const feeds = await trySample(() => script.preprocess(input, noHeaders))
   const answer = { result: await trySample(() => script.run(feeds)) }
-  return { sharing: await checkSharing({ ...rows, sample: splitSample(feeds) }, options), answer }
+  return { ...(await checkSharing({ ...rows, sample: splitSample(feeds) }, options)), answer }
 }
 
 async function tryRun(script: RowScript, feeds: Feeds | undefined): Promise<WarmUp['answer']> {
@@ -97,16 +99,18 @@ interface RowRunner {
   readonly inputs: readonly TensorInfo[] | undefined
 }
 
-async function checkSharing(runner: RowRunner, options: WarmUpOptions): Promise<RowSharing> {
+async function checkSharing(runner: RowRunner, options: WarmUpOptions): Promise<Omit<WarmUp, 'answer'>> {
   const { sharing } = runner
-  if (options.maxRows === 1) return alone()
-  if (sharing.kind === 'alone') return sharing
+  if (options.maxRows === 1) return { sharing: alone() }
+  if (sharing.kind === 'alone') return { sharing }
   try {
-    const why = await tryTogether(runner, sharing.axes, options)
-    return why === undefined ? sharing : alone(why)
+    const found = await tryTogether(runner, sharing.axes, options)
+    return typeof found === 'string' ? { sharing: alone(found) } : { sharing, difference: found }
   } catch (failure) {
     // An answer that cannot be split or encoded, for example: requests that run alone are not affected.
-    return alone(`rows could not be compared alone and together: ${(failure as Error)?.message ?? failure}`)
+    return {
+      sharing: alone(`rows could not be compared alone and together: ${(failure as Error)?.message ?? failure}`),
+    }
   }
 }
 
@@ -116,17 +120,18 @@ interface ScoredRow {
   readonly result: unknown
 }
 
-/** @returns the reason why rows must not share runs; undefined when no difference was found */
+/** @returns the reason why rows must not share runs, else the largest difference; undefined when nothing could be compared */
 async function tryTogether(
   runner: RowRunner,
   axes: RowAxes | undefined,
   { maxRows, isExact = false, kernelsVary = false }: WarmUpOptions,
-): Promise<string | undefined> {
+): Promise<string | number | undefined> {
   const rows = await scoreUnlikeRows(runner, maxRows)
   const results = rows.map(({ result }) => result)
   if (isExact && (rows.length < 2 || !results.some(saysSomething)))
     return 'batching.exact is set, and no made-up rows could be compared; set a sample (schema.input)'
   if (rows.length < 2) return undefined
+  let largest = 0
   for (const size of new Set([rows.length, 2, ...(isExact || kernelsVary ? sizesUpTo(maxRows) : [])])) {
     // In reverse order, so that their neighbours and positions differ from the order in which they were made.
     const batch = Array.from({ length: size }, (_, index) => rows.at(-1 - (index % rows.length)) as ScoredRow)
@@ -139,11 +144,13 @@ async function tryTogether(
     const parts = splitResult(together, new Array(size).fill(1), axes)
     if (!parts) return 'the answer does not have one entry per row'
     const alone = batch.map(({ result }) => result)
-    if (!areSameAnswers(alone, parts)) return 'a row gets a different answer in a batch than alone'
+    const { kind, difference } = compareAnswers(alone, parts)
+    if (kind === 'different') return `scoring rows together changes their answers${describeDifference(difference)}`
+    largest = Math.max(largest, difference)
     if (isExact && parts.some((part, index) => encodeExactly(part) !== encodeExactly(alone[index])))
-      return 'batching.exact is set, and a row gets different last digits in a batch than alone'
+      return `scoring rows together changes the last digits${describeDifference(difference)}; "batching": {"exact": false} allows it`
   }
-  return undefined
+  return largest
 }
 
 function encodeExactly(result: unknown): string {

@@ -100,7 +100,7 @@ class Walk {
     const why = isMissing(found) ? this.#whyNotMissing() : ''
     return new ScoringError(
       'INPUT_TYPE_MISMATCH',
-      `${this.at(inner)} is ${describeKind(found)}, ${this.dtype} takes ${expected}${why}`,
+      `${this.at(inner)}: expected ${expected}, got ${describeKind(found)}${why}`,
     )
   }
 
@@ -122,7 +122,7 @@ function fillAxis(walk: Walk, list: unknown[], axis: number, offset: number): vo
   const stride = elementCount(shape.slice(axis + 1))
   for (let index = 0; index < list.length; index++) {
     const inner = list[index]
-    if (!Array.isArray(inner)) throw walk.isNot(`a list of ${size} there`, inner, index)
+    if (!Array.isArray(inner)) throw walk.isNot(`a list of ${size}`, inner, index)
     if (inner.length !== size) {
       throw new ScoringError(
         'INPUT_RAGGED',
@@ -178,7 +178,7 @@ function readUnusual(walk: Walk, value: unknown, index: number): number {
     throw walk.outOfRange('too large a number', index)
   }
   if (typeof value === 'number' && takes === 'all') return value
-  throw walk.isNot('numbers', value, index)
+  throw walk.isNot(`a number (${walk.dtype})`, value, index)
 }
 
 function isMissing(value: unknown): boolean {
@@ -190,7 +190,7 @@ function fillIntegers(walk: Walk, row: unknown[], offset: number): void {
   const [min, max] = integerRange[walk.dtype] as readonly [number, number]
   for (let index = 0; index < row.length; index++) {
     const value = row[index]
-    if (typeof value !== 'number') throw walk.isNot('whole numbers', value, index)
+    if (typeof value !== 'number') throw walk.isNot(`a whole number (${walk.dtype})`, value, index)
     if (!Number.isInteger(value)) throw walk.outOfRange('not a whole number', index)
     if (value < min || value > max) throw walk.outOfRange(`outside ${min} to ${max}`, index)
     data[offset + index] = value
@@ -202,7 +202,8 @@ function fillBigInts(walk: Walk, row: unknown[], offset: number): void {
   const isSigned = walk.dtype === 'int64'
   for (let index = 0; index < row.length; index++) {
     const value = row[index]
-    if (typeof value !== 'number' && typeof value !== 'bigint') throw walk.isNot('whole numbers', value, index)
+    if (typeof value !== 'number' && typeof value !== 'bigint')
+      throw walk.isNot(`a whole number (${walk.dtype})`, value, index)
     if (typeof value === 'number' && !Number.isInteger(value)) throw walk.outOfRange('not a whole number', index)
     const whole = BigInt(value)
     if ((isSigned ? BigInt.asIntN(64, whole) : BigInt.asUintN(64, whole)) !== whole) {
@@ -225,7 +226,7 @@ function fillStrings(walk: Walk, row: unknown[], offset: number): void {
   const data = walk.data as string[]
   for (let index = 0; index < row.length; index++) {
     const value = row[index]
-    if (typeof value !== 'string') throw walk.isNot('strings', value, index)
+    if (typeof value !== 'string') throw walk.isNot('a string', value, index)
     data[offset + index] = value
   }
 }

@@ -84,7 +84,7 @@ describe('FolderModelStore', () => {
     await assert.rejects(store.openService('lost'), /lost\/service\.json: models\.m\.path: 1\/m\.onnx does not exist/)
     await assert.rejects(store.openService('script'), /script\/service\.json: entryScript: score\.ts does not exist/)
     await assert.rejects(store.openService('sample'), /schema\.input: sample\.json does not exist/)
-    await assert.rejects(store.openService('Upper'), /"Upper" is no service name/)
+    await assert.rejects(store.openService('Upper'), /"Upper" is not a valid service name/)
   })
 
   it('reads the documents that the owner wrote, the first of each version', async test => {

@@ -142,6 +142,45 @@ describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
     await page.getByText('service "broken" could not be loaded. Check the logs for more info.').waitFor()
   })
 
+  it('shows calls of the service with the address of the page, to copy', async test => {
+    const visit = await open(test, browser, `${app.url}/api/v1/service/diabetes/docs`)
+    const { page, context } = visit
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    const url = `${app.url}/api/v1/service/diabetes/score`
+    for (const [name, start] of [
+      ['curl', `curl '${url}'`],
+      ['Python', 'import json'],
+      ['JavaScript', `const response = await fetch('${url}'`],
+    ] as const) {
+      await page.getByRole('tab', { name }).click()
+      const shown = await page.locator('.scoring pre').innerText()
+      assert.ok(shown.startsWith(start) && shown.includes('Bearer <key>'), shown)
+      await page.locator('.scoring .copy').click()
+      await page.getByRole('button', { name: 'Copied' }).waitFor()
+      assert.equal(await page.evaluate('navigator.clipboard.readText()'), shown)
+    }
+    await page.getByText('Put a key of the service in place of <key>.').waitFor()
+    await page
+      .locator('#ui')
+      .getByText('micro-batching is on: the graph shows that each answer depends on its own row alone')
+      .waitFor()
+    assert.deepEqual(visit.complaints, [])
+  })
+
+  it('is one click from the list of all services, and back', async test => {
+    const narrow = { viewport: { width: 360, height: 700 }, colorScheme: 'dark' as const }
+    const visit = await open(test, browser, `${app.url}/api/v1/service/diabetes/docs`, narrow)
+    const { page } = visit
+    await page.getByRole('link', { name: 'All services' }).click()
+    await page.getByText('5 services').waitFor()
+    assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= 360)
+    assert.equal(await page.evaluate('getComputedStyle(document.body).backgroundColor'), 'rgb(28, 32, 34)')
+    await page.getByRole('link', { name: 'exact' }).click()
+    await page.getByRole('button', { name: 'Try it out' }).waitFor()
+    assert.equal(new URL(page.url()).pathname, '/api/v1/service/exact/docs')
+    assert.deepEqual(visit.complaints, [])
+  })
+
   it('fits into a narrow window, in the dark as well', async test => {
     const narrow = { viewport: { width: 360, height: 700 }, colorScheme: 'dark' as const }
     const { page } = await open(test, browser, `${app.url}/docs`, narrow)
@@ -189,7 +228,7 @@ async function open(
 async function authorize(page: Page, key: string): Promise<void> {
   await page.getByRole('button', { name: 'Authorize' }).first().click()
   const dialog = page.locator('.dialog-ux')
-  await dialog.getByRole('textbox').fill(key)
+  await dialog.getByLabel('Paste the key or token only').fill(key)
   await dialog.getByRole('button', { name: 'Apply credentials' }).click()
   await dialog.getByRole('button', { name: 'Close' }).last().click()
 }

@@ -46,12 +46,8 @@ const malformed: [body: string, text: string][] = [
 ]
 
 const wrong: [what: string, body: string, message: string][] = [
-  [
-    'shape',
-    '{"data": [[1, 2, 3]]}',
-    'input "data" has shape [1, 3], the model takes [rows, 2] (a name or -1: any size)',
-  ],
-  ['rank', '{"data": [1, 2]}', 'input "data" has shape [2], the model takes [rows, 2] (a name or -1: any size)'],
+  ['shape', '{"data": [[1, 2, 3]]}', 'input "data" has shape [1, 3]; expected [rows, 2] (rows: any size)'],
+  ['rank', '{"data": [1, 2]}', 'input "data" has shape [2]; expected [rows, 2] (rows: any size)'],
 ]
 
 const rows: ContractRow[] = [

@@ -40,7 +40,7 @@ const facts: [what: string, query: string, service: string, members: object][] =
     '',
     'plain',
     {
-      info: { description: 'API specification for the Azure Machine Learning service plain', version: '1.0' },
+      info: { title: 'plain', version: '1.0' },
       schemes: ['https'],
       securityDefinitions: bearer,
       paths: {

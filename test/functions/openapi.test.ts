@@ -128,7 +128,7 @@ describe('GET /swagger.json', () => {
     assert.equal(document.swagger, '2.0')
     assert.deepEqual(document.info, {
       title: 'built-in',
-      description: 'API specification for the Azure Machine Learning service built-in',
+      description: 'The scoring service built-in.',
       version: '1.0',
     })
     assert.deepEqual(document.schemes, ['https'])
@@ -162,7 +162,7 @@ describe('GET /swagger.json', () => {
       ['401', 'BEARER_REJECTED'],
       ['413', 'TOO_MANY_ROWS'],
       ['415', 'CONTENT_TYPE_UNSUPPORTED'],
-      ['500', 'ENTRY_SCRIPT_FAILED'],
+      ['500', 'MODEL_RUN_FAILED'],
       ['503', 'SERVICE_LOADING'],
       ['504', 'SCORING_TIMEOUT'],
     ] as const) {
@@ -232,7 +232,7 @@ describe('GET /swagger.json', () => {
       [3, 4],
     ]
     assert.deepEqual(await dataOf('built-in'), [rows, { data: sample }, 'float32, shape [batch, 2]'])
-    assert.deepEqual(await dataOf('bare'), [rows, { data: [[0, 0]] }, 'float32, shape [batch, 2]'])
+    assert.deepEqual(await dataOf('bare'), [rows, { data: [[0.5, 1.5]] }, 'float32, shape [batch, 2]'])
     const declared = [[5.1, 3.5]]
     assert.deepEqual(await dataOf('tensors'), [rows, { data: declared }, 'float32, shape [rows, 2]'])
     const open = { type: 'object', example: {} }

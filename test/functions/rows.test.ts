@@ -286,7 +286,7 @@ describe('POST /score: rows of a request', () => {
     [
       { data: [records[0], { ...records[1], age: 'forty' }] },
       'INPUT_TYPE_MISMATCH',
-      'input "age"[1] is a string, float32 takes numbers',
+      'input "age"[1]: expected a number (float32), got a string',
     ],
     [{ rows: records }, 'INPUT_MISSING', "A value is not provided for the 'data' parameter."],
   ]
@@ -311,7 +311,10 @@ describe('POST /score: rows of a request', () => {
       const isNull = missing === 'null'
       assert.equal(code, isNull ? 'INPUT_TYPE_MISMATCH' : 'BODY_NOT_JSON')
       if (isNull)
-        assert.match(message as string, /^input "age"\[\d\] is null, float32 takes numbers; .*"missing": "error"/)
+        assert.match(
+          message as string,
+          /^input "age"\[\d\]: expected a number \(float32\), got null; .*"missing": "error"/,
+        )
     })
 
     it('are refused where other types are declared', async () => {
@@ -319,12 +322,12 @@ describe('POST /score: rows of a request', () => {
       assert.deepEqual(await refusalOf('titanic', { data: [{ ...first, pclass: null }] }), [
         400,
         'INPUT_TYPE_MISMATCH',
-        'input "pclass"[0] is null, int64 takes whole numbers; only floating-point values can be missing',
+        'input "pclass"[0]: expected a whole number (int64), got null; only floating-point values can be missing',
       ])
       assert.deepEqual(await refusalOf('titanic', { data: [{ ...first, sex: null }] }), [
         400,
         'INPUT_TYPE_MISMATCH',
-        'input "sex"[0] is null, string takes strings; only floating-point values can be missing',
+        'input "sex"[0]: expected a string, got null; only floating-point values can be missing',
       ])
     })
 

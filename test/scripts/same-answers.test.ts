@@ -1,24 +1,27 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { areSameAnswers, saysSomething } from '../../src/scripts/same-answers.ts'
+import { compareAnswers, saysSomething } from '../../src/scripts/same-answers.ts'
 import type { Dtype } from '../../src/tensor/dtype.ts'
 import { Tensor } from '../../src/tensor/tensor.ts'
 
 const tensor = (dtype: Dtype, ...values: unknown[]) => Tensor.from(dtype, values)
 const floats = (...values: number[]) => new Tensor('float32', Float32Array.from(values), [values.length])
 
-describe('areSameAnswers', () => {
+const areSame = (alone: readonly unknown[], together: readonly unknown[]) =>
+  compareAnswers(alone, together).kind === 'same'
+
+describe('compareAnswers', () => {
   it('allows rounding relative to the largest value of a member in all rows', () => {
     // 0.0001 is a tenth of 0.001, and nothing beside 1000 in another row
-    assert.equal(areSameAnswers([floats(1000), floats(0.001)], [floats(1000.5), floats(0.0011)]), true)
-    assert.equal(areSameAnswers([floats(1000), floats(0.001)], [floats(1002), floats(0.001)]), false)
-    assert.equal(areSameAnswers([floats(0.01), floats(0.001)], [floats(0.01), floats(0.0011)]), false)
-    assert.equal(areSameAnswers([{ big: [1000], small: [1] }], [{ big: [1000], small: [1.1] }]), false)
+    assert.equal(areSame([floats(1000), floats(0.001)], [floats(1000.5), floats(0.0011)]), true)
+    assert.equal(areSame([floats(1000), floats(0.001)], [floats(1002), floats(0.001)]), false)
+    assert.equal(areSame([floats(0.01), floats(0.001)], [floats(0.01), floats(0.0011)]), false)
+    assert.equal(areSame([{ big: [1000], small: [1] }], [{ big: [1000], small: [1.1] }]), false)
   })
 
   it('allows more rounding for float16', () => {
-    assert.equal(areSameAnswers([tensor('float16', 1)], [tensor('float16', 1.04)]), true)
-    assert.equal(areSameAnswers([tensor('float16', 1)], [tensor('float16', 1.1)]), false)
+    assert.equal(areSame([tensor('float16', 1)], [tensor('float16', 1.04)]), true)
+    assert.equal(areSame([tensor('float16', 1)], [tensor('float16', 1.1)]), false)
   })
 
   const differences: [string, unknown, unknown][] = [
@@ -36,9 +39,25 @@ describe('areSameAnswers', () => {
     ['nothing and something', null, 0],
   ]
   it.for(differences)('detects %s', ([, one, other]) => {
-    assert.equal(areSameAnswers([one], [other]), false)
-    assert.equal(areSameAnswers([other], [one]), false)
-    assert.equal(areSameAnswers([one, other], [one, other]), true)
+    assert.equal(areSame([one], [other]), false)
+    assert.equal(areSame([other], [one]), false)
+    assert.equal(areSame([one, other], [one, other]), true)
+  })
+})
+
+describe('compareAnswers: the size of a difference', () => {
+  const sizes: [string, unknown, unknown, ReturnType<typeof compareAnswers>][] = [
+    ['is 0 for equal answers', floats(1, 2), floats(1, 2), { kind: 'same', difference: 0 }],
+    // 2 ** -23 is the step between 1 and the next float32; the largest number is 2.
+    ['is relative', floats(1, 2), floats(1 + 2 ** -23, 2), { kind: 'same', difference: 2 ** -24 }],
+    ['is given beyond rounding', [8], [6], { kind: 'different', difference: 0.25 }],
+    ['is the largest of all members', { a: [8], b: [4] }, { a: [6], b: [2] }, { kind: 'different', difference: 0.5 }],
+    ['is unknown for texts', ['a'], ['b'], { kind: 'different', difference: undefined }],
+    ['is unknown for NaN', floats(Number.NaN, 1), floats(1, 1), { kind: 'different', difference: undefined }],
+    ['is unknown beside zeros', [0], [1], { kind: 'different', difference: undefined }],
+  ]
+  it.for(sizes)('%s', ([, one, other, expected]) => {
+    assert.deepEqual(compareAnswers([one], [other]), expected)
   })
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import type { Feeds, ModelSession } from '../../src/models/session/model-session.ts'
+import type { RowSharing } from '../../src/scripts/row-sharing.ts'
 import { builtInScript } from '../../src/scripts/tensor-script.ts'
 import { warmUp } from '../../src/scripts/warm-up.ts'
 import { type Dtype, typedArrays } from '../../src/tensor/dtype.ts'
@@ -39,7 +40,10 @@ describe('warmUp on a GPU', () => {
 
   it('shares runs although last digits differ in some', async () => {
     const { model, sizes } = modelWithKernels(8)
-    assert.equal((await warmUp(builtInScript(model), options)).sharing.kind, 'shared')
+    const { sharing, difference } = await warmUp(builtInScript(model), options)
+    assert.equal(sharing.kind, 'shared')
+    // The model adds 2 ** -23 of a number, rounded to a float32.
+    assert.ok(difference !== undefined && difference > 2 ** -24 && difference < 2 ** -22, String(difference))
     for (const size of [1, 2, 4, 8, 16, 20]) assert.ok(sizes.includes(size), `no run of ${size}`)
   })
 
@@ -51,10 +55,11 @@ describe('warmUp on a GPU', () => {
 
   it.for([2, 8, 20])('shares none with batching.exact if only runs of %i rows return other bits', async size => {
     const { sharing } = await warmUp(builtInScript(modelWithKernels(size).model), { ...options, isExact: true })
-    assert.deepEqual(sharing, {
-      kind: 'alone',
-      why: 'batching.exact is set, and a row gets different last digits in a batch than alone',
-    })
+    // The model adds 2 ** -23, or 1.19e-7, of a number, rounded to a float32.
+    const why =
+      /^scoring rows together changes the last digits \(by up to 1\.\de-7 of the largest value\); "batching": \{"exact": false\} allows it$/
+    assert.ok(sharing.kind === 'alone')
+    assert.match(String(sharing.why), why)
   })
 })
 
@@ -74,7 +79,9 @@ function provenModel(dtype: Dtype, columns: number | string, run: (x: Tensor) =>
 const found = async (model: ModelSession, options: { sample?: string; isExact?: boolean } = {}) =>
   (await warmUp(builtInScript(model), { sample: undefined, maxRows: 64, ...options })).sharing
 
-const differently = { kind: 'alone', why: 'a row gets a different answer in a batch than alone' }
+const differs = (sharing: RowSharing): boolean =>
+  sharing.kind === 'alone' &&
+  /^scoring rows together changes their answers( \(by up to [\d.]+ of the largest value\))?$/.test(String(sharing.why))
 
 describe('warmUp of a model whose graph proves that rows are independent', () => {
   it.for(Object.keys(typedArrays) as Dtype[])('turns sharing off if %s rows affect other answers', async dtype => {
@@ -87,12 +94,9 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
       return new Tensor(dtype, data, x.shape)
     }
     for (const columns of [1, 'columns'] as const)
-      assert.deepEqual(await found(provenModel(dtype, columns, lastToAll)), differently)
+      assert.ok(differs(await found(provenModel(dtype, columns, lastToAll))))
     const sample = { bool: '[[true], [false]]', string: '[["a"], ["b"]]' }[dtype as 'bool']
-    assert.deepEqual(
-      await found(provenModel(dtype, 1, lastToAll), { sample: `{"data": ${sample ?? '[[1], [2]]'}}` }),
-      differently,
-    )
+    assert.ok(differs(await found(provenModel(dtype, 1, lastToAll), { sample: `{"data": ${sample ?? '[[1], [2]]'}}` })))
     assert.equal((await found(provenModel(dtype, 1, x => x))).kind, 'shared')
   })
 
@@ -115,7 +119,7 @@ describe('warmUp of a model whose graph proves that rows are independent', () =>
         x.shape,
       )
     }
-    assert.deepEqual(await found(provenModel('float32', 1, each)), differently)
+    assert.ok(differs(await found(provenModel('float32', 1, each))))
   })
 
   it('leaves sharing on if no made-up row can be scored, because the graph is the proof', async () => {

@@ -44,7 +44,7 @@ describe('decodeNested', () => {
 
   it('names both shapes when they differ', () => {
     const decode = () => decodeAs('data', 'float32', ['batch', 10], [[1, 2]])
-    assert.throws(decode, failsWith('INPUT_SHAPE_MISMATCH', /"data" has shape \[1, 2\], the model takes \[batch, 10\]/))
+    assert.throws(decode, failsWith('INPUT_SHAPE_MISMATCH', /"data" has shape \[1, 2\]; expected \[batch, 10\]/))
     assert.throws(
       () => decodeAs('data', 'float32', ['batch', 10], []),
       failsWith('INPUT_SHAPE_MISMATCH', /"data" has no rows; send at least one/),
@@ -61,7 +61,7 @@ describe('decodeNested', () => {
     assert.deepEqual(decodeAs('x', 'int64', ['n'], []).shape, [0])
     assert.throws(
       () => decodeAs('x', 'float32', [2, 3], []),
-      failsWith('INPUT_SHAPE_MISMATCH', /has shape \[0, 3\], the model takes \[2, 3\]/),
+      failsWith('INPUT_SHAPE_MISMATCH', /has shape \[0, 3\]; expected \[2, 3\]/),
     )
   })
 
@@ -96,7 +96,7 @@ describe('decodeNested', () => {
             ],
           ),
         (error: Error) =>
-          error.message.includes(`input "data"[1][1] is ${kind}, float64 takes numbers`) &&
+          error.message.includes(`input "data"[1][1]: expected a number (float64), got ${kind}`) &&
           !error.message.includes('secret'),
       )
     }
@@ -157,7 +157,7 @@ describe('decodeNested', () => {
       failsWith('INPUT_TYPE_MISMATCH', /is too large a number/),
     )
     for (const dtype of ['int32', 'int64', 'bool', 'string'] as const) {
-      const why = /is null, .*; only floating-point values can be missing$/
+      const why = /: expected .*, got null; only floating-point values can be missing$/
       assert.throws(() => read(dtype, [null], 'all'), failsWith('INPUT_TYPE_MISMATCH', why))
     }
     assert.deepEqual(

@@ -46,7 +46,7 @@ export class FolderModelStore implements ModelStore {
   async openService(name: string): Promise<ServiceSpec> {
     if (!serviceNamePattern.test(name)) {
       throw new ServiceLoadError(
-        `"${name}" is no service name: 3 to 32 lower-case letters, digits and "-", a letter first`,
+        `"${name}" is not a valid service name: use 3 to 32 lower-case letters, digits or "-", starting with a letter`,
       )
     }
     const folder = join(this.#root, name)

@@ -3,6 +3,7 @@ import './telemetry-off.ts'
 import { threadId } from 'node:worker_threads'
 import * as ort from 'onnxruntime-node'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
+import { findKnownTexts } from '../../models/graph/known-texts.ts'
 import type { ProviderAttempt } from '../../models/repository/provider-attempts.ts'
 import type { Feeds, ModelSession, RowProof, TensorInfo } from '../../models/session/model-session.ts'
 import { describeOnCpu, listProviders, type Placement } from '../../models/session/placement.ts'
@@ -52,6 +53,7 @@ export class OnnxModelSession implements ModelSession {
   readonly optionalInputs: readonly TensorInfo[]
   readonly outputs: readonly TensorInfo[]
   readonly rowProof: RowProof
+  readonly knownTexts: ReadonlyMap<string, string>
   /** The session was opened from the files of `scoring optimize`. */
   readonly isOptimizedAhead: boolean
   /** Notes for the owner on where the model runs. */
@@ -117,6 +119,7 @@ export class OnnxModelSession implements ModelSession {
     const { name, graph, defaults, rowProof } = file
     this.name = name
     this.rowProof = rowProof
+    this.knownTexts = findKnownTexts(file.model)
     this.isOptimizedAhead = optimizedPath !== undefined
     this.#session = session
     this.#provider = provider

@@ -109,7 +109,7 @@ async function makeService(addition: Addition): Promise<Added> {
     version,
     isNewService: true,
     // The script decides whether requests share runs.
-    report: script ? { ...report, isBatchable: script.report.isBatchable, notes: script.report.notes } : report,
+    report: script ? { ...script.report, inputs: report.inputs, outputs: report.outputs } : report,
     sample: kept,
     whyNoSample: tried.whyNoSample,
     files: [...copies, ...Object.keys(files).map(file => join(folder, file)), ...requestsFile],

@@ -59,7 +59,7 @@ const Auth = z.discriminatedUnion(
 
 const Accelerator = z.strictObject({
   executionProviders: ExecutionProviders.default(['cpu']).describe(
-    'ONNX Runtime execution providers in order of wish; objects carry provider options',
+    'ONNX Runtime execution providers in order of preference; objects carry provider options',
   ),
   onUnavailable: z
     .enum(['fallback', 'fail'])

@@ -36,7 +36,7 @@ function branch(call: OperatorCall, { trace }: InnerGraphs): readonly State[] {
   const [value] = literalValues(condition?.content) ?? []
   if (value !== undefined) return trace(value !== 0 ? yes : no, [])
   const [ofYes, ofNo] = [yes, no].map(graph => call.symbols.scoped(() => trace(graph, [])))
-  if (!ofYes || ofYes.length !== ofNo?.length) throw new NotProven('has branches with unlike outputs')
+  if (!ofYes || ofYes.length !== ofNo?.length) throw new NotProven('has branches with different outputs')
   return ofYes.map((state, index) => mergeStates(call.symbols, state, ofNo[index] as State))
 }
 
@@ -81,9 +81,9 @@ function scan(call: OperatorCall, { trace, readsRows }: InnerGraphs): readonly S
       ...(call.ints('scan_output_directions') ?? []),
     ].every(direction => direction === 0)
     if (!isForward) throw new NotProven('runs along the rows backwards')
-    if (alongRows.length !== scanned.length) throw new NotProven('runs along the rows and something else')
+    if (alongRows.length !== scanned.length) throw new NotProven('scans the rows together with another axis')
     if (carried.some(state => state.kind !== 'constant') || readsRows(body) || !handsOnUnchanged(body, carriedCount))
-      throw new NotProven('carries something from row to row')
+      throw new NotProven('carries a state from row to row')
     const slices = scanned.map((state, index) => constant(knownShape(state).toSpliced(axes[index] as number, 1)))
     const outputs = call.symbols.scoped(() => trace(body, [...carried, ...slices]))
     const rows = first.shape[first.axis] as Size
@@ -124,7 +124,7 @@ function settle(call: OperatorCall, first: readonly TensorState[], round: (state
     for (const [index, state] of states.entries())
       for (const size of newSizes(before[index] as State, state)) open.add(size)
   }
-  throw new NotProven('carries values whose shapes do not settle')
+  throw new NotProven('carries values whose shapes keep changing')
 }
 
 /** Drops the contents of a carried value, which change from round to round. */

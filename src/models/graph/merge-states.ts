@@ -32,7 +32,7 @@ export function mergeStates(symbols: SymbolTable, a: State, b: State): State {
       kind: 'list',
       elements: a.elements.map((element, index) => mergeStates(symbols, element, b.elements[index] as State)),
     }
-  throw new NotProven('has its rows elsewhere from one branch or round to another')
+  throw new NotProven('has its rows on different axes in different branches or iterations')
 }
 
 function mergeConstants(symbols: SymbolTable, a: Constant, b: Constant): Constant {

@@ -127,7 +127,7 @@ export class Tracer {
     const newest = newestKnownOpset.get(node.domain)
     if (newest === undefined) throw new NotProven(`is an operator of "${node.domain}", which is not known`)
     if (opset > newest || opset < 1)
-      throw new NotProven(`is of operator set ${opset}, of which nothing is known (known: 1 to ${newest})`)
+      throw new NotProven(`is of operator set ${opset}, which is not known (known: 1 to ${newest})`)
     const call = new OperatorCall({
       node,
       opset,

@@ -40,6 +40,8 @@ export interface LoadReport {
   readonly placements?: readonly Placement[]
   /** Whether rows of several requests may share one run. */
   readonly isBatchable: boolean
+  /** One sentence for people: whether micro-batching is on, and why. */
+  readonly microBatching?: string
   /**
    * Whether rows that come in one request get the answers of each alone, on the first axis of what it answers; undefined: as
    * `isBatchable`.

@@ -39,6 +39,8 @@ export interface ModelSession {
   readonly executionProvider: string
   /** Whether rows of several requests may be in one run. */
   readonly rowProof: RowProof
+  /** A text for an input that the model knows, by input; absent: there are none. */
+  readonly knownTexts?: ReadonlyMap<string, string>
   /**
    * Runs the graph once.
    *

@@ -5,6 +5,7 @@
 
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import { writeCodeSamples } from './code-samples.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
 import { listOperations, type Operation } from './operations.ts'
@@ -28,6 +29,8 @@ const bearerToken = { ...bearer, description: 'An access token of Entra ID. For 
 const inputPayload = 'The input payload for executing the real-time machine learning service.'
 /** Used without a sample, if no made-up values could be scored. */
 const onlyForm = `${inputPayload} The example only shows the form; its values cannot be scored.`
+/** The version in Azure ML's templates; tools for Azure ML read 2.0 and 3.0, so only 3.1 has the version of the model. */
+const noVersion = '1.0'
 /** As in Azure ML's templates, which omit 3.1 although the server supports it. */
 const versionParameter = { type: 'integer', enum: [2, 3] }
 
@@ -41,11 +44,12 @@ export function describeService(
   if (!schemas) return undefined
   const info = {
     title: service.name,
-    description: `API specification for the Azure Machine Learning service ${service.name}`,
-    version: '1.0',
+    description: service.definition.description || `The scoring service ${service.name}.`,
+    version: version === '3.1' ? (service.version ?? noVersion) : noVersion,
   }
   const operations = listOperations(service, report)
-  const takes = describePayload(service, report, version).isForm ? onlyForm : inputPayload
+  const { input, isForm } = describePayload(service, report, version)
+  const takes = isForm ? onlyForm : inputPayload
   const security = operations.some(({ isProtected }) => isProtected)
     ? { Bearer: service.definition.auth.mode === 'token' ? bearerToken : bearer }
     : undefined
@@ -61,11 +65,18 @@ export function describeService(
       definitions: schemas,
     }
   }
-  const jobs = version === '3.1' ? jobsDocument(service, report) : undefined
+  const isLatest = version === '3.1'
+  const jobs = isLatest ? jobsDocument(service, report) : undefined
+  const samples = isLatest && report.scriptKind !== 'rawHttp' && input.example !== undefined
+  const codeSamples = samples ? writeCodeSamples(service, { example: input.example, isForm }) : undefined
+  const render = (operation: Operation) => ({
+    ...openApi3Operation(operation, takes, version),
+    'x-codeSamples': operation.id === 'RunMLService' ? codeSamples : undefined,
+  })
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: { ...describePaths(operations, operation => openApi3Operation(operation, takes, version)), ...jobs?.paths },
+    paths: { ...describePaths(operations, render), ...jobs?.paths },
     components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
   }
 }

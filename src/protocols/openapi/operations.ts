@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, statusOf } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import { listScoreFailures } from './score-failures.ts'
 
 const json = 'application/json'
 
@@ -25,38 +26,11 @@ export interface Operation {
   readonly failures: readonly (readonly [status: number, description: string])[]
 }
 
-/** The codes of a score request; the others belong to other routes. */
-const scoreFailures: readonly ErrorCode[] = [
-  ...(['HEADER_INVALID', 'BODY_ABORTED', 'BODY_EMPTY', 'BODY_NOT_UTF8', 'BODY_NOT_JSON', 'BODY_NOT_OBJECT'] as const),
-  ...(['BODY_NESTED_TOO_DEEPLY', 'BODY_NOT_DECOMPRESSIBLE'] as const),
-  ...([
-    'INPUT_MISSING',
-    'INPUT_UNKNOWN',
-    'INPUT_SHAPE_MISMATCH',
-    'INPUT_RAGGED',
-    'INPUT_TYPE_MISMATCH',
-    'INPUT_INVALID',
-  ] as const),
-  ...(['INPUT_NOT_NPY', 'IMAGE_NOT_DECODABLE', 'IMAGE_TOO_LARGE'] as const),
-  ...([
-    'REQUEST_TIMEOUT',
-    'BODY_TOO_LARGE',
-    'TOO_MANY_ROWS',
-    'CONTENT_TYPE_UNSUPPORTED',
-    'CONTENT_ENCODING_UNSUPPORTED',
-  ] as const),
-  ...(['ENTRY_SCRIPT_FAILED', 'ENTRY_SCRIPT_ENDED_THREAD', 'ENTRY_SCRIPT_OUT_OF_MEMORY', 'MODEL_RUN_FAILED'] as const),
-  ...([
-    'STAGE_MISMATCH',
-    'OUTPUT_NOT_SERIALISABLE',
-    'INTERNAL',
-    'QUEUE_FULL',
-    'SERVICE_STOPPING',
-    'SCORING_TIMEOUT',
-  ] as const),
-]
 export const serviceFailures: readonly ErrorCode[] = [
-  ...(['SERVICE_UNKNOWN', 'SERVICE_LOADING', 'SERVICE_UNAVAILABLE', 'APP_NOT_STARTED'] as const),
+  'SERVICE_UNKNOWN',
+  'SERVICE_LOADING',
+  'SERVICE_UNAVAILABLE',
+  'APP_NOT_STARTED',
 ]
 const bearerFailures: readonly ErrorCode[] = ['BEARER_MISSING', 'BEARER_MALFORMED', 'BEARER_REJECTED']
 const keyFailures: readonly ErrorCode[] = [...bearerFailures, 'TOO_MANY_WRONG_KEYS', 'KEYS_UNAVAILABLE']
@@ -65,8 +39,9 @@ const tokenFailures: readonly ErrorCode[] = [...bearerFailures, 'ROLE_MISSING', 
 /** Lists the operations of a service, with Azure ML's ids, descriptions and order (azureml-inference-server, `swagger2_template.json`). */
 export function listOperations(
   { name, definition, authorizer }: ScoringService,
-  { mediaTypes = [] }: LoadReport,
+  report: LoadReport,
 ): readonly Operation[] {
+  const { mediaTypes = [] } = report
   const prefix = `/api/v1/service/${name}`
   const hasKeys = authorizer !== undefined
   const authFailures = listAuthFailures({ definition, authorizer })
@@ -98,7 +73,12 @@ export function listOperations(
         contentType: json,
         schema: 'ServiceOutput',
       },
-      failures: byStatus([...scoreFailures, ...serviceFailures, ...authFailures, 'REQUEST_ID_TOO_LONG']),
+      failures: byStatus([
+        ...listScoreFailures(definition, report),
+        ...serviceFailures,
+        ...authFailures,
+        'REQUEST_ID_TOO_LONG',
+      ]),
     },
     {
       path: `${prefix}/swagger.json`,

@@ -1,23 +1,20 @@
 import type { DocsFileName } from './docs-files.ts'
-
-/** The page's icon; without one, browsers request it from the server. */
-const icon =
-  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
-  "%3Crect width='16' height='16' rx='4' fill='%230b6bcb'/%3E" +
-  "%3Cpath d='M3 11.5 6.5 7l2.5 2.5L13 4.5' fill='none' stroke='white' stroke-width='1.8'/%3E%3C/svg%3E"
+import { escapeHtml, icon } from './html-page.ts'
 
 interface DocsPage {
   readonly service: string
   /** Whether the document needs a credential, which the page then asks for. */
   readonly isProtected: boolean
+  /** Sentences for the owner of the service. */
+  readonly about: readonly string[]
   readonly linkTo: (file: DocsFileName) => string
 }
 
 /**
- * Renders the interactive page, which its scripts then fill. It holds only the name of the service. All links are relative,
+ * Renders the interactive page, which its scripts then fill. It holds the name of the service and `about`. All links are relative,
  * so it works on both routes and behind a path prefix.
  */
-export function renderDocsPage({ service, isProtected, linkTo }: DocsPage): string {
+export function renderDocsPage({ service, isProtected, about, linkTo }: DocsPage): string {
   const name = escapeHtml(service)
   return `<!doctype html>
 <html lang="en">
@@ -44,12 +41,9 @@ export function renderDocsPage({ service, isProtected, linkTo }: DocsPage): stri
 <button id="retry" type="button" hidden>Try again</button>
 <noscript><p>This page needs JavaScript. The description itself is <a href="swagger.json?version=3.1">swagger.json</a>.</p></noscript>
 </main>
+<aside id="about" hidden>${about.map(text => `<p>${escapeHtml(text)}</p>`).join('')}</aside>
 <div id="ui"></div>
 </body>
 </html>
 `
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }

@@ -51,6 +51,7 @@ function describeService(service: ScoringService): object {
   const { report, spec } = service
   return {
     status: service.status,
+    docs: `/api/v1/service/${encodeURIComponent(service.name)}/docs`,
     version: spec?.version,
     availableVersions: spec?.versions.some(version => version !== spec.version) ? spec.versions : undefined,
     reason: service.failure,
@@ -62,6 +63,7 @@ function describeService(service: ScoringService): object {
     optionalInputs: report?.optionalInputs?.length ? report.optionalInputs : undefined,
     outputs: report?.outputs,
     microBatching: report?.isBatchable,
+    microBatchingReason: report?.microBatching,
     ...service.activity,
     auth: service.definition.auth.mode,
     keys: service.authorizer?.describe?.(),

@@ -15,6 +15,7 @@ import type { NonFinite } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Codecs } from './codec.ts'
 import { loadScript } from './load-script.ts'
+import { describeMicroBatching } from './micro-batching-words.ts'
 import { ModelLoader } from './model-loader.ts'
 import { threadCountNotes } from './thread-count-notes.ts'
 
@@ -89,15 +90,17 @@ export async function loadService(
   const loadedAt = performance.now()
   const sessions = await models.sessions()
   const { batching, limits, response } = spec.definition
-  const { sharing, answer } = await warmUp(script, {
+  const { sharing, difference, answer } = await warmUp(script, {
     sample: spec.sample,
     maxRows: batching.rowsAreIndependent === false ? 1 : batching.maxRows,
     isExact: batching.exact,
     kernelsVary: sessions.some(({ isOnCpu }) => !isOnCpu),
   })
   for (const session of sessions) await session.measurePlacement()
+  const microBatching = describeMicroBatching(spec, { sharing, difference, sessions })
   const isGiven = spec.sample !== undefined || input instanceof TensorInput
-  const example = isGiven ? undefined : await findExample(script)
+  const knownTexts = new Map(sessions.flatMap(session => [...(session.knownTexts ?? [])]))
+  const example = isGiven ? undefined : await findExample(script, knownTexts)
   const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
@@ -123,11 +126,12 @@ export async function loadService(
     rowsMayShareRequest: rowsMayShareRequest(sharing, inputs),
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable: sharing.kind === 'shared',
+    microBatching: microBatching.sentence,
     notes: [
       ...scriptNotes,
       ...sessions.flatMap(session => session.notes),
       ...threadCountNotes(spec, parts.processorCount),
-      ...sharingNotes(spec, sharing, sessions),
+      ...microBatching.notes,
       ...described.notes,
     ],
     loadMs: loadedAt - startedAt,
@@ -155,24 +159,6 @@ export async function loadService(
 function rowsMayShareRequest(sharing: RowSharing, inputs: readonly TensorInfo[]): boolean {
   if (sharing.kind === 'alone' || sharing.axes !== undefined) return false
   return inputs.length > 1 || !sharing.premises || sharing.premises.namedSizes.length === 0
-}
-
-/** Remarks for the owner: why rows do not share runs, or that they do although the graph does not prove it. */
-function sharingNotes(spec: ServiceSpec, sharing: RowSharing, sessions: readonly LoadedModel[]): string[] {
-  const isSaidToShare = spec.definition.batching.rowsAreIndependent === true
-  if (sharing.kind === 'alone') {
-    const remark =
-      isSaidToShare && !hasScript(spec) ? ' (batching.rowsAreIndependent speaks for scripts, not for graphs)' : ''
-    return sharing.why === undefined ? [] : [`no micro-batching: ${sharing.why}${remark}`]
-  }
-  if (spec.entryScript === undefined) return []
-  return sessions.flatMap(({ name, rowProof }) =>
-    rowProof.kind === 'dependent'
-      ? [
-          `rows share runs because of batching.rowsAreIndependent alone; of model "${name}" it is not proven: ${rowProof.reason}`,
-        ]
-      : [],
-  )
 }
 
 /** The providers that ran the models, in the order of the stages. */

@@ -105,7 +105,7 @@ describe('NodeWorker, with the built-in script', () => {
     assert.equal(report.isBatchable, false)
     assert.match(
       report.notes.join(),
-      /^no micro-batching: the ReduceMean that gives "mean" reduces over the axis of the rows$/,
+      /^micro-batching is off: the ReduceMean that gives "mean" reduces over the axis of the rows$/,
     )
     const answers = await Promise.all([send({ data: [[1, 2]] }), send({ data: [[5, 6]] })])
     assert.deepEqual(answers.map(jsonOf), ['[[0.0, 0.0]]', '[[0.0, 0.0]]'])
@@ -123,7 +123,7 @@ describe('NodeWorker, with the built-in script', () => {
     assert.deepEqual(await found(rowMixingModel(), { rowsAreIndependent: true }), [
       false,
       [
-        'no micro-batching: the ReduceMean that gives "mean" reduces over the axis of the rows (batching.rowsAreIndependent speaks for scripts, not for graphs)',
+        'micro-batching is off: the ReduceMean that gives "mean" reduces over the axis of the rows (batching.rowsAreIndependent applies to scripts; for a model the graph decides)',
       ],
     ])
   })
@@ -244,7 +244,7 @@ describe('NodeWorker, with an entry script', () => {
     })
     assert.equal(report.isBatchable, true)
     assert.deepEqual(report.notes, [
-      'rows share runs because of batching.rowsAreIndependent alone; of model "mean" it is not proven: the ReduceMean that gives "mean" reduces over the axis of the rows',
+      'rows share runs of model "mean" only because batching.rowsAreIndependent is true; its graph does not show it: the ReduceMean that gives "mean" reduces over the axis of the rows',
     ])
   })
 
@@ -263,7 +263,7 @@ describe('NodeWorker, with an entry script', () => {
     assert.equal(report.isBatchable, false)
     assert.match(
       report.notes.join(),
-      /^no micro-batching: run\(\) of sut\/score\.ts may combine rows; .*"rowsAreIndependent": true/,
+      /^micro-batching is off: run\(\) of sut\/score\.ts may combine rows; .*"rowsAreIndependent": true/,
     )
     const values = Array.from({ length: 40 }, (_, index) => (index % 2 ? 2e30 : index))
     const answers = await Promise.all(values.map(value => send({ data: [[value]] })))
@@ -284,7 +284,7 @@ describe('NodeWorker, with an entry script', () => {
       `),
     )
     assert.deepEqual([report.takesHeaders, report.isBatchable], [true, false])
-    assert.deepEqual(report.notes, ['no micro-batching: run() takes the headers of the request'])
+    assert.deepEqual(report.notes, ['micro-batching is off: run() takes the headers of the request'])
     const body = new TextEncoder().encode('{"data": [[1]]}')
     const answers = await Promise.all(
       ['a', 'b', 'c'].map(who =>

@@ -186,7 +186,7 @@ const traps: readonly Trap[] = [
     what: 'rows looked up by what rows say',
     x: ['n'],
     nodes: [node('Cast', 'x', 'i', { to: 7 }), node('Gather', 'x i', 'y')],
-    is: /may find others/,
+    is: /as indexes into the rows/,
   },
   {
     what: 'all rows but the first',
@@ -517,7 +517,7 @@ const traps: readonly Trap[] = [
         },
       }),
     ],
-    is: /carries something from row to row/,
+    is: /carries a state from row to row/,
   },
   {
     what: 'a scan that adds up the rows',
@@ -540,7 +540,7 @@ const traps: readonly Trap[] = [
       }),
     ],
     constants: [floats('zero', [4], 0)],
-    is: /carries something from row to row/,
+    is: /carries a state from row to row/,
   },
 
   // Looks per row and is not
@@ -683,7 +683,7 @@ describe('proveRowIndependence', () => {
     const attributes = { norm: { text: 'MAX' } }
     assert.equal(proofOf(tableModel('Normalizer', ['n', 3], attributes)).kind, 'independent')
     const vector = proofOf(tableModel('Normalizer', ['n'], attributes))
-    assert.match(vector.kind === 'dependent' ? vector.reason : '', /takes a vector for one row/)
+    assert.match(vector.kind === 'dependent' ? vector.reason : '', /reads a vector as one row/)
   })
 
   it('gives one map a row for ZipMap', () => {

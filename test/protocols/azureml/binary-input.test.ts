@@ -61,7 +61,7 @@ describe('decodeBinaryInput', () => {
     )
     assert.match(
       failureOf(image, bytesOf(twelve), { shape: '3,2,2' }),
-      /^INPUT_SHAPE_MISMATCH input "image" has shape \[3, 2, 2\], the model takes \[batch, 3, 2\]/,
+      /^INPUT_SHAPE_MISMATCH input "image" has shape \[3, 2, 2\]; expected \[batch, 3, 2\]/,
     )
   })
 

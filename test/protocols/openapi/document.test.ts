@@ -302,6 +302,19 @@ describe('describeService', () => {
     assert.deepEqual(availableVersions(...serviceWith({ inputs: [tensor('x', 'float32', 1)] })), ['2', '3', '3.1'])
   })
 
+  it('speaks of the service, in the words of its owner', () => {
+    const infoOf = (definition: object, version: '2' | '3' | '3.1') =>
+      (describeService(...serviceWith({}, definition), version) as { info: object }).info
+    for (const version of ['2', '3', '3.1'] as const) {
+      assert.deepEqual(infoOf({ description: 'Says who leaves.' }, version), {
+        title: 'sut',
+        description: 'Says who leaves.',
+        version: '1.0',
+      })
+      assert.deepEqual(infoOf({}, version), { title: 'sut', description: 'The scoring service sut.', version: '1.0' })
+    }
+  })
+
   it('requires no credential for a public service', () => {
     for (const version of ['2', '3', '3.1'] as const) {
       const text = JSON.stringify(describeService(...serviceWith({}), version))

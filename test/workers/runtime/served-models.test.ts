@@ -82,7 +82,7 @@ describe('a model whose graph was edited', () => {
     )
     await assert.rejects(
       model.run({ x, offset: Tensor.from('float32', [1, 2]) }),
-      /"offset" has shape \[2\], the model takes \[1\]/,
+      /"offset" has shape \[2\]; expected \[1\]/,
     )
   })
 

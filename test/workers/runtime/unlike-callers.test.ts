@@ -181,7 +181,7 @@ describe('a model whose rows depend on each other', () => {
       assert.equal(report.isBatchable, false)
       assert.match(
         report.notes.join(),
-        /^no micro-batching: the \w+ that gives "\w+" .*(over the axis of the rows|by their position in the request)$/,
+        /^micro-batching is off: the \w+ that gives "\w+" .*(over the axis of the rows|by their position in the request)$/,
       )
       const all = values.x as unknown[]
       const part = (from: number, to: number) => ({ data: all.slice(from, to) })

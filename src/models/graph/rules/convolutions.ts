@@ -106,7 +106,7 @@ function transposedConvolution(call: OperatorCall): State {
 
 function withSpatialAxes(data: TensorState): Shape {
   const shape = knownShape(data)
-  if (shape.length < 3) throw new NotProven('takes the rows for something else: its input has no spatial axes')
+  if (shape.length < 3) throw new NotProven('reads the axis of the rows as another axis: its input has no spatial axes')
   return shape
 }
 

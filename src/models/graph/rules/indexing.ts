@@ -40,7 +40,7 @@ export const indexingRules: Readonly<Record<string, Rule>> = {
 function gather(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'rows' && indices.kind === 'rows')
-    throw new NotProven('looks up in the rows what the rows say, and may find others')
+    throw new NotProven('uses values of the rows as indexes into the rows')
   const shape = knownShape(data)
   const axis = axisWithin(call.int('axis', 0), shape.length)
   if (data.kind === 'rows' && data.axis === axis) throw new NotProven('picks rows by their position in the request')
@@ -71,7 +71,7 @@ function expectRowsElementwise(axis: number, data: TensorState, ...others: reado
       other.kind === 'rows' &&
       (data.axis !== other.axis || knownRank(data) !== knownRank(other))
     )
-      throw new NotProven('has the rows of its operands on unlike axes')
+      throw new NotProven('has the rows of its operands on different axes')
   }
 }
 
@@ -85,7 +85,7 @@ function gatherNd(call: OperatorCall): State {
   if (data.kind === 'rows' && indices.kind === 'rows') {
     expectSameRows(data, indices)
     if (data.axis !== indices.axis || data.axis >= batchAxes)
-      throw new NotProven('looks up in the rows what the rows say, and may find others')
+      throw new NotProven('uses values of the rows as indexes into the rows')
     return tensor(shape, data, indices)
   }
   if (data.kind === 'rows' && data.axis < batchAxes + depth)
@@ -105,7 +105,7 @@ function scatterNd(call: OperatorCall): State {
     throw new NotProven('has indices of unknown length')
   if (data.axis < depth) throw new NotProven('writes to rows by their position in the request')
   if (updates.axis !== indexShape.length - 1 + data.axis - depth)
-    throw new NotProven('has the rows of its operands on unlike axes')
+    throw new NotProven('has the rows of its operands on different axes')
   return data
 }
 
@@ -193,7 +193,7 @@ function compress(call: OperatorCall): State {
   const data = call.tensor(0)
   call.constant(1, 'condition')
   const axis = call.int('axis')
-  if (axis === undefined) throw new NotProven('strings all rows together')
+  if (axis === undefined) throw new NotProven('flattens all rows into one list')
   const shape = knownShape(data)
   const cut = axisWithin(axis, shape.length)
   keepOffRows(data, cut, 'picks')
@@ -212,7 +212,7 @@ function reverseSequence(call: OperatorCall): State {
 }
 
 function keepOffLastTwo(data: TensorState): void {
-  if (knownShape(data).slice(-2).some(involvesRows)) throw new NotProven('takes the rows for rows of one matrix')
+  if (knownShape(data).slice(-2).some(involvesRows)) throw new NotProven('reads the rows as rows of one matrix')
 }
 
 function centerCropPad(call: OperatorCall): State {

@@ -31,14 +31,14 @@ export const machineLearningRules: Readonly<Record<string, Rule>> = {
 function table(call: OperatorCall, index = 0): TensorState {
   const data = call.tensor(index)
   if (data.kind === 'rows' && data.shape.length !== 2)
-    throw new NotProven('takes a vector for one row (it needs a table of two axes)')
+    throw new NotProven('reads a vector as one row (its input must have two axes)')
   expectRowsOn(data, 0)
   return data
 }
 
 function countRows(data: TensorState): Size {
   const shape = knownShape(data)
-  if (shape.length !== 2) throw new NotProven('takes a vector for one row (it needs a table of two axes)')
+  if (shape.length !== 2) throw new NotProven('reads a vector as one row (its input must have two axes)')
   return shape[0] as Size
 }
 
@@ -82,7 +82,7 @@ function oneHotEncoder(call: OperatorCall): State {
 function arrayFeatureExtractor(call: OperatorCall): State {
   const [data, indices] = [call.tensor(0), call.tensor(1)]
   if (data.kind === 'rows' && indices.kind === 'rows')
-    throw new NotProven('looks up in the rows what the rows say, and may find others')
+    throw new NotProven('uses values of the rows as indexes into the rows')
   const shape = knownShape(data)
   if (data.kind === 'rows') keepOffRows(data, shape.length - 1, 'picks')
   const outer: Shape = shape.length > 1 ? shape.slice(0, -1) : [one]
@@ -95,7 +95,7 @@ function zipMap(call: OperatorCall): State {
   const scores = table(call)
   if (scores.kind === 'constant') return constant()
   const isRowEach = literalValue(scores.pre) === 1 && sameAsRowCount(scores.shape[0] as Size)
-  if (!isRowEach) throw new NotProven('makes another number of maps than there are rows')
+  if (!isRowEach) throw new NotProven('makes a number of maps that differs from the number of rows')
   return { kind: 'maps' }
 }
 

@@ -76,7 +76,7 @@ function gemm(call: OperatorCall): State {
 }
 
 function gemmState(call: OperatorCall, a: TensorState, b: TensorState, addend: TensorState | undefined): TensorState {
-  if (knownRank(a) !== 2 || knownRank(b) !== 2) throw new NotProven('multiplies tensors that are no matrices')
+  if (knownRank(a) !== 2 || knownRank(b) !== 2) throw new NotProven('multiplies tensors that are not matrices')
   const whole = transposedProduct(call, a, b)
   if (!addend) return whole
   if (call.node.domain === '' && call.opset < 7 && knownRank(addend) !== 2)

@@ -69,7 +69,7 @@ function flatten(call: OperatorCall): State {
   if (!isPadded || flat.kind !== 'rows') return flat
   // Words of several cells would move when a longer row pads the cells before them.
   const isOneCell = data.axis === 0 && data.shape.slice(1, -1).every(size => isLiteral(size, 1))
-  if (!isOneCell || call.int('axis', 1) !== 1) throw new NotProven('strings together lists of words of several cells')
+  if (!isOneCell || call.int('axis', 1) !== 1) throw new NotProven('joins the words of several cells')
   return { ...flat, padding: data.padding }
 }
 
@@ -163,7 +163,7 @@ export function concat(symbols: SymbolTable, parts: readonly TensorState[], axis
     for (const part of parts) {
       expectSameRows(rows, part)
       if (part.kind === 'rows' && (part.axis !== rows.axis || part.shape.length !== first.length))
-        throw new NotProven('has the rows of its operands on unlike axes')
+        throw new NotProven('has the rows of its operands on different axes')
     }
     // The rows of each operand, one operand after the other, are so many blocks of rows.
     if (rows.axis === along) {

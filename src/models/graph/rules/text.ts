@@ -28,7 +28,8 @@ function padded(words: TensorState, padding: string): State {
 function stringNormalizer(call: OperatorCall): State {
   const data = call.tensor(0)
   if (call.texts('stopwords').length > 0) throw new NotProven('leaves out the rows that are stop words')
-  if (knownShape(data).length !== 1) throw new NotProven('takes the rows for something else: it needs a list of texts')
+  if (knownShape(data).length !== 1)
+    throw new NotProven('reads the axis of the rows as another axis: its input must be a list of texts')
   return data
 }
 
@@ -38,7 +39,7 @@ function tfIdfVectorizer(call: OperatorCall): State {
   const data: TensorState = words.kind === 'rows' ? unpadded(words, call.texts('pool_strings')) : call.tensor(0)
   const shape = knownShape(data)
   if (data.kind === 'rows' && (shape.length !== 2 || data.axis !== 0))
-    throw new NotProven('takes a vector for one row (it needs a table of two axes)')
+    throw new NotProven('reads a vector as one row (its input must have two axes)')
   const width = Math.max(-1, ...(call.ints('ngram_indexes') ?? [])) + 1
   return tensor([...(shape.length === 2 ? [shape[0] ?? one] : []), literal(width)], data)
 }
