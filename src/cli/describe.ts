@@ -1,4 +1,5 @@
 /** Facts in words, as commands print them. */
+import type { LoadReport } from '../models/session/load-report.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
 
 /** `age float32[N, 1]`; N is the number of rows, `?` another size that is open. */
@@ -14,6 +15,11 @@ export function describeTensor({ name, dtype, shape, classes }: TensorInfo): str
           : '?',
   )
   return `${name} ${dtype}[${sizes.join(', ')}]${classes ? ` by class (${shorten(classes.join(', '), 60)})` : ''}`
+}
+
+/** Whether requests share runs, and why, in one sentence. */
+export function describeSharing({ microBatching, isBatchable }: LoadReport): string {
+  return microBatching ?? `micro-batching is ${isBatchable ? 'on' : 'off'}`
 }
 
 /** Shortens JSON or other text to one line of at most `length` characters. */

@@ -14,6 +14,7 @@ export const slowFiles = [
   'test/functions/key-vault.test.ts',
   'test/functions/changing-services.test.ts',
   'test/cli/start.test.ts',
+  'test/cli/add/add-service.test.ts',
   'test/functions/request-memory.test.ts',
   'test/functions/job-tables.test.ts',
   'test/functions/accelerators.test.ts',

@@ -1,20 +1,21 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { ReadService } from '../../compose/open-service.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import { describeRequests } from '../describe-requests.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
-import { openProject, type Project, type ProjectOptions } from '../project.ts'
+import { defaultPort, openProject, type Project, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 import { chooseName, type FoundModel, findModel } from './find-model.ts'
 import { makeBodies, type SampleBody } from './sample-body.ts'
 import { writeScript } from './script-template.ts'
 import { readTypicalValues } from './typical-values.ts'
-import { posixPath, removeOriginals, writeFiles, writeVersion } from './write-service.ts'
+import { posixPath, removeOriginals, writeFiles, writeIfAbsent, writeVersion } from './write-service.ts'
 
 export interface AddOptions extends ProjectOptions {
   readonly name?: string
@@ -50,9 +51,11 @@ export interface Added {
 export async function addService(given: string, options: AddOptions): Promise<Added> {
   const project = openProject(options)
   const found = findModel(given)
-  const name = chooseName(options.name, found.suggestedName)
+  const place = findPlace(project, found)
+  const name = chooseName(options.name, place?.service ?? found.suggestedName)
   const folder = join(project.modelsDir, name)
-  const addition = { project, found, name, folder, options }
+  const inPlace = place?.service === name ? place.version : undefined
+  const addition = { project, found, name, folder, inPlace, options }
   return existsSync(join(folder, 'service.json')) ? addVersion(addition) : makeService(addition)
 }
 
@@ -61,16 +64,32 @@ interface Addition {
   readonly found: FoundModel
   readonly name: string
   readonly folder: string
+  /** The version of the service that the file is already. */
+  readonly inPlace: number | undefined
   readonly options: AddOptions
 }
 
+/** A file in `models/<service>/<version>/` stays there, and lacks only the rest of a service. */
+function findPlace({ modelsDir }: Project, { path }: FoundModel): { service: string; version: number } | undefined {
+  const [service = '', version = '', ...rest] = relative(modelsDir, path).split(sep)
+  return /^[1-9]\d*$/.test(version) && service !== '..' && rest.length === 1
+    ? { service, version: Number(version) }
+    : undefined
+}
+
 async function makeService(addition: Addition): Promise<Added> {
-  const { project, found, name, folder, options } = addition
-  const version = await chooseVersion(addition)
+  const { project, found, name, folder, inPlace, options } = addition
+  const version = inPlace ?? (await chooseVersion(addition))
   const tried = await tryModel(found, name)
   const { report, sample } = tried
   const script = options.script ? await tryScript(addition, tried) : undefined
   const kept = script?.sample ?? sample
+  const requests = describeRequests({
+    service: name,
+    report: { ...(script?.report ?? report), ...(kept && { inputSample: kept.body, isSampleScored: true }) },
+    authMode: 'key',
+    url: `http://localhost:${project.local.port ?? defaultPort}`,
+  })
   const definition = {
     ...schemaEntry(project, folder),
     ...(script && { entryScript: 'score.ts' }),
@@ -81,22 +100,27 @@ async function makeService(addition: Addition): Promise<Added> {
     ...(script && { 'score.ts': script.text }),
     'service.json': `${JSON.stringify(definition, null, 2)}\n`,
   }
-  const model = await writeVersion(folder, version, found)
+  const copies = inPlace === undefined ? await copyModel(folder, version, found) : []
   await writeFiles(folder, files)
-  if (options.move) await removeOriginals(found)
+  // Outside the folder of the service: what changes there is loaded again, and makes another model of it for jobs.
+  const requestsFile = await writeIfAbsent(join(project.root, 'requests'), `${name}.http`, requests)
+  if (options.move && inPlace === undefined) await removeOriginals(found)
   return describe(addition, {
     version,
     isNewService: true,
-    report,
+    // The script decides whether requests share runs.
+    report: script ? { ...script.report, inputs: report.inputs, outputs: report.outputs } : report,
     sample: kept,
     whyNoSample: tried.whyNoSample,
-    files: [
-      model,
-      ...found.weights.map(file => join(dirname(model), file)),
-      ...Object.keys(files).map(file => join(folder, file)),
-    ],
+    files: [...copies, ...Object.keys(files).map(file => join(folder, file)), ...requestsFile],
     pinned: undefined,
   })
+}
+
+/** @returns the paths of the copies */
+async function copyModel(folder: string, version: number, found: FoundModel): Promise<string[]> {
+  const model = await writeVersion(folder, version, found)
+  return [model, ...found.weights.map(file => join(dirname(model), file))]
 }
 
 type Facts = Omit<Added, 'service' | 'folder' | 'modelBytes'>
@@ -169,7 +193,7 @@ async function tryModel({ path, model }: FoundModel, name: string): Promise<Trie
 async function tryScript(
   { found: { path, model }, name }: Addition,
   { report, made }: TriedModel,
-): Promise<{ text: string; sample: Sample }> {
+): Promise<{ text: string; sample: Sample; report: LoadReport }> {
   if (!made)
     throw new StartupError(
       '--script needs rows that can be scored, and none could be made up; add the model without it',
@@ -184,7 +208,8 @@ async function tryScript(
     try {
       for (const { body, rowCount } of bodies) {
         const answer = await service.score(Buffer.from(body), 'application/json')
-        if (answer.status === 200) return { text, sample: { body, rowCount, answer: answer.body.toString() } }
+        if (answer.status !== 200) continue
+        return { text, sample: { body, rowCount, answer: answer.body.toString() }, report: service.report }
       }
       throw new Error(`the script that was made for "${name}" does not score`)
     } finally {
@@ -227,7 +252,8 @@ function schemaEntry({ root, modelsDir }: Project, folder: string): { $schema?: 
 }
 
 async function addVersion(addition: Addition): Promise<Added> {
-  const { project, found, name, folder, options } = addition
+  const { project, found, name, folder, inPlace, options } = addition
+  if (inPlace !== undefined) throw new UsageError(`${found.path} is version ${inPlace} of service "${name}" already`)
   if (options.script) throw new UsageError(`--script: service "${name}" exists; write its script by hand`)
   const read = await readLocalService(project, name)
   if (read.kind === 'unreadable')
@@ -248,9 +274,8 @@ async function addVersion(addition: Addition): Promise<Added> {
     const answer = body === undefined ? undefined : await service.score(Buffer.from(body), 'application/json')
     if (body !== undefined && answer?.status === 200)
       sample = { body, rowCount: undefined, answer: answer.body.toString() }
-    const model = await writeVersion(folder, version, found)
+    const files = await copyModel(folder, version, found)
     if (options.move) await removeOriginals(found)
-    const files = [model, ...found.weights.map(file => join(dirname(model), file))]
     const served = definition.models ? posixPath(folder, only.path) : undefined
     const newest = Math.max(...(await listVersions(folder)))
     const pinned = served ?? (newest > version ? `${newest}` : undefined)

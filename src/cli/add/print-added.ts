@@ -1,4 +1,4 @@
-import { describeBytes, describeTensor, shorten } from '../describe.ts'
+import { describeBytes, describeSharing, describeTensor, shorten } from '../describe.ts'
 import { formatTable, openTerminal } from '../terminal.ts'
 import type { Added } from './add-service.ts'
 
@@ -8,6 +8,7 @@ export function printAdded(added: Added): void {
   const { service, version, folder, isNewService, report, sample, whyNoSample, files, pinned, modelBytes } = added
   const what = isNewService ? `Service ${service} is made in ${folder}.` : `${service} has version ${version} now.`
   console.log(`${terminal.paint('bold', what)}\n`)
+  const sharing = describeSharing(report)
   const optional = report.optionalInputs ?? []
   const facts: [string, readonly string[]][] = [
     [
@@ -17,7 +18,7 @@ export function printAdded(added: Added): void {
     ['inputs', report.inputs.map(describeTensor)],
     ['optional', optional.map(describeTensor)],
     ['outputs', report.outputs.map(describeTensor)],
-    ['rows', [describeRows(added), ...report.notes]],
+    ['rows', [sharing, ...report.notes.filter(note => !sharing.includes(note))]],
     ['sample', sample ? [describeSample(sample), `answer: ${shorten(sample.answer, 160)}`] : [whyNoSample ?? 'none']],
     ['written', files],
   ]
@@ -39,10 +40,6 @@ export function printAdded(added: Added): void {
     ['npx scoring start', 'serve it on this machine'],
   ]
   console.log(`\nNext:\n${formatTable(next, terminal, { indent: 2 })}`)
-}
-
-function describeRows({ report }: Added): string {
-  return report.isBatchable ? 'requests share runs of the model' : 'requests do not share runs of the model'
 }
 
 function describeSample({ rowCount }: NonNullable<Added['sample']>): string {

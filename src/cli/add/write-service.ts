@@ -36,6 +36,19 @@ export async function writeFiles(folder: string, files: NewFiles): Promise<void>
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
 }
 
+/** @returns the path of the file that was written; none if it was there */
+export async function writeIfAbsent(folder: string, name: string, text: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true })
+  const path = join(folder, name)
+  try {
+    await writeFile(path, text, { flag: 'wx' })
+    return [path]
+  } catch (failure) {
+    if ((failure as NodeJS.ErrnoException).code !== 'EEXIST') throw failure
+    return []
+  }
+}
+
 /** Deletes what was copied, for `--move`. */
 export async function removeOriginals({ path, weights }: FoundModel): Promise<void> {
   for (const file of [path, ...weights.map(each => join(dirname(path), each))]) await unlink(file)

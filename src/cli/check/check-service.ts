@@ -12,7 +12,7 @@ import { describeService } from '../../protocols/openapi/document.ts'
 import { openApiVersions } from '../../protocols/openapi/version.ts'
 import { isOpen } from '../../tensor/shape.ts'
 import { posixPath } from '../add/write-service.ts'
-import { describeBytes, describeTensor, shorten } from '../describe.ts'
+import { describeBytes, describeSharing, describeTensor, shorten } from '../describe.ts'
 import { error, type Finding, ok, warning } from '../finding.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
 import type { Project } from '../project.ts'
@@ -133,34 +133,20 @@ function describeLoad(report: LoadReport, { accelerator }: ServiceDefinition): F
   ]
 }
 
-/** Those notes say why rows run alone, which is no fault as a rule. */
 function isAboutRows(note: string): boolean {
-  return /^(no )?micro-batching|^rows share runs/.test(note)
+  return /^micro-batching is|^rows share runs/.test(note)
 }
 
-/** Whether requests share runs, and what the proof says of each model. */
+/** Whether requests share runs, and for scripts what the proof says of each model: the owner may rely on that. */
 function describeRows(report: LoadReport, spec: ServiceSpec, models: readonly ModelCheck[]): Finding[] {
-  const sharing = report.isBatchable ? 'requests share runs of the model' : 'requests do not share runs of the model'
-  const notes = report.notes.filter(isAboutRows)
-  if (!report.isBatchable && notes.length === 0 && hasScript(spec)) notes.push(explainSeparateRuns(report, spec))
   const proofs = models.flatMap(({ rowProof }, index) => {
-    const name = models.length > 1 ? ` of ${spec.models[index]?.name}` : ''
-    if (!rowProof) return []
+    const name = spec.models[index]?.name
+    if (!rowProof || !hasScript(spec)) return []
     if (rowProof.kind === 'independent')
-      return [`the graph${name} proves that each answer depends on its own row alone`]
-    // The note has the same reason.
-    return notes.some(note => note.includes(rowProof.reason)) ? [] : [`not proven${name}: ${rowProof.reason}`]
+      return [`the graph of model "${name}" shows that each answer depends on its own row alone`]
+    return [`the graph of model "${name}" does not show that rows are independent: ${rowProof.reason}`]
   })
-  return [ok('rows', [sharing, ...notes, ...proofs].join('; '))]
-}
-
-function explainSeparateRuns(
-  { scriptKind, inputJsonSchema }: LoadReport,
-  { definition: { batching } }: ServiceSpec,
-): string {
-  if (scriptKind !== 'typed' || inputJsonSchema) return 'its script gets requests, not rows'
-  if (batching.rowsAreIndependent === false) return 'service.json says "rowsAreIndependent": false'
-  return 'its script gets the rows of one request at a time, unless service.json says "batching": {"rowsAreIndependent": true}'
+  return [ok('rows', [describeSharing(report), ...proofs].join('; '))]
 }
 
 /** A digit and a comma for each value are the least that JSON needs. */

@@ -34,9 +34,13 @@ export function addCommand(): Command {
       const added = await addService(model, options)
       if (options.json) {
         const { report, ...facts } = added
-        const { inputs, optionalInputs = [], outputs, isBatchable, notes } = report
+        const { inputs, optionalInputs = [], outputs, isBatchable, microBatching, notes } = report
         console.log(
-          JSON.stringify({ ...facts, inputs, optionalInputs, outputs, requestsShareRuns: isBatchable, notes }, null, 2),
+          JSON.stringify(
+            { ...facts, inputs, optionalInputs, outputs, requestsShareRuns: isBatchable, microBatching, notes },
+            null,
+            2,
+          ),
         )
       } else {
         const { printAdded } = await import('../add/print-added.ts')

@@ -13,14 +13,14 @@ import { identityModel, writeModel } from '../../support/onnx-writer.ts'
 const fixtures = resolve('test/fixtures')
 const columns = join(fixtures, 'cases/sk_columns_zipmap/model.onnx')
 
-/** Adds a model to a new project, and scores the sample that was written as the app would. */
+/** Adds a model to a new project. */
 async function add(test: TestContext, model: string, options: { name?: string; script?: boolean } = {}) {
   const root = await makeCommandProject(test)
   const added = await addService(model, { app: root, ...options })
-  const folder = join(root, 'models', added.service)
-  return { root, added, folder, answer: await scoreSample(root, added.service) }
+  return { root, added, folder: join(root, 'models', added.service) }
 }
 
+/** Scores what was written as the app would. */
 async function scoreSample(root: string, name: string): Promise<unknown> {
   const read = await readLocalService(openProject({ app: root }), name)
   assert.ok(read.kind === 'readable', JSON.stringify(read))
@@ -49,9 +49,9 @@ models.push(
 )
 
 describe('addService', () => {
-  it.for(models.slice(0, 6))('makes a service of %s whose sample scores in the app', async (model, test) => {
-    const { added, folder, answer } = await add(test, model, { name: 'tried' })
-    assert.deepEqual(answer, JSON.parse(added.sample?.answer ?? 'null'))
+  it.for(models.slice(0, 5))('makes a service of %s whose sample scores in the app', async (model, test) => {
+    const { root, added, folder } = await add(test, model, { name: 'tried' })
+    assert.deepEqual(await scoreSample(root, 'tried'), JSON.parse(added.sample?.answer ?? 'null'))
     // A later version is to be served, so none is named.
     assert.deepEqual(await json(folder, 'service.json'), { schema: { input: 'sample.json' } })
   })
@@ -67,6 +67,15 @@ describe('addService', () => {
       assert.ok([1, 2, 3].includes(row.pclass), row.pclass)
       assert.ok(row.age > 0 && row.age < 100 && row.fare > 0 && row.fare < 600, JSON.stringify(row))
     }
+  })
+
+  it('writes requests for editors, the sample among them, without a key', async test => {
+    const { root, folder } = await add(test, columns, { name: 'titanic' })
+    const requests = await readFile(join(root, 'requests/titanic.http'), 'utf8')
+    assert.match(requests, /^@host = http:\/\/localhost:7071$/m)
+    assert.match(requests, /^### Score titanic\nPOST \{\{host\}\}\/api\/v1\/service\/titanic\/score\n/m)
+    assert.ok(requests.includes(await readFile(join(folder, 'sample.json'), 'utf8')))
+    assert.match(requests, /^Authorization: Bearer \{\{SCORING_KEY_TITANIC\}\}$/m)
   })
 
   it('writes scripts that TypeScript finds no fault with, under strict settings', async test => {
@@ -94,7 +103,7 @@ describe('addService', () => {
       name: 'heavy',
     })
     assert.deepEqual((await readdir(join(folder, '1'))).sort(), ['model.onnx', 'weights.bin'])
-    assert.equal(added.files.length, 4)
+    assert.equal(added.files.length, 5)
   })
 
   it('adds the next version to a service that exists, or the one that is asked for', async test => {
@@ -141,6 +150,18 @@ describe('addService', () => {
     await addService(join(root, 'churn.onnx'), { app: root, move: true })
     assert.ok(!(await readdir(root)).includes('churn.onnx'))
     assert.deepEqual(await readdir(join(root, 'models/churn/1')), ['model.onnx'])
+  })
+
+  it('leaves a file where it is that lies in the folder of a version', async test => {
+    const path = 'models/churn/4/model.onnx'
+    const root = await makeCommandProject(test, { [path]: identityModel('float32') })
+    const { service, version } = await addService(join(root, path), { app: root, move: true })
+    assert.deepEqual([service, version], ['churn', 4])
+    assert.deepEqual((await readdir(join(root, 'models/churn'))).sort(), ['4', 'sample.json', 'service.json'])
+    assert.deepEqual(await readdir(join(root, 'models/churn/4')), ['model.onnx'])
+    await assert.rejects(addService(join(root, path), { app: root }), {
+      message: `${join(root, path)} is version 4 of service "churn" already`,
+    })
   })
 
   it('takes a folder that MLflow wrote, and names the service after it', async test => {

@@ -89,7 +89,7 @@ describe('scoring check', () => {
       /^model: 1\/model\.onnx, 1\.4 kB, opset 11, ai\.onnx\.ml 1, IR version 8, its SHA-256 is the one/,
     )
     one('titanic', 'ok', /^inputs: pclass int64\[N, 1\]; sex string\[N, 1\]; /)
-    one('titanic', 'ok', /^rows: requests share runs of the model; the graph proves/)
+    one('titanic', 'ok', /^rows: micro-batching is on: the graph shows that each answer depends on its own row alone/)
     one('titanic', 'ok', /^sample: a made-up request is scored in .* ms .*output_probability/)
     one('titanic', 'ok', /^openapi: versions 2, 3, 3\.1$/)
     one('unknown-key', 'error', /^service\.json: unknown-key\/service\.json: batching: unrecognized key "maxDelay"$/)
@@ -97,7 +97,7 @@ describe('scoring check', () => {
     one('other-digest', 'error', /^model: .*SHA-256 is [0-9a-f]{64}, service\.json says 0{64}/)
     one('wrong-sample', 'error', /^load: the sample \(schema\.input\) cannot be scored: row 0 lacks "pclass"/)
     one('public-sum', 'warning', /^auth: anybody may call it; remove "auth"/)
-    one('public-sum', 'ok', /^rows: requests do not share runs of the model; .*CumSum/)
+    one('public-sum', 'ok', /^rows: micro-batching is off: .*CumSum/)
     one('wrong-types', 'error', /^script: score\.ts:5:14: Type 'string' is not assignable to type 'number'\.$/)
     assert.equal(findings('wrong-types', 'error').length, 1)
     one('throws', 'error', /^load: throws\/score\.ts cannot be imported: Cannot find module .*nowhere\.ts/)
