@@ -1,4 +1,5 @@
 /** Opens one service: reads its files, then starts the workers that load and score it. It needs no HTTP, keys or settings. */
+import { watchDebugger } from '../adapters/local/debugger.ts'
 import { halfOfMemoryMb } from '../adapters/local/memory.ts'
 import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
@@ -105,6 +106,9 @@ export function startService(
   })
 }
 
+/** One for all services, so that the log has its line once. */
+const isDebugged = watchDebugger(line => console.error(line))
+
 function startScheduler(
   spec: ServiceSpec,
   metrics: ServiceMetrics | undefined,
@@ -114,7 +118,14 @@ function startScheduler(
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
     startWorker: onEvent =>
-      new NodeWorker(spec, { maxMemoryMb, onEvent, records: runRecords, format: logFormat, output: scriptOutput }),
+      new NodeWorker(spec, {
+        maxMemoryMb,
+        onEvent,
+        records: runRecords,
+        format: logFormat,
+        output: scriptOutput,
+        isDebugged,
+      }),
     maxThreads,
     timeoutMs: definition.limits.timeoutMs,
     loadTimeoutMs: definition.limits.loadTimeoutMs,
@@ -124,6 +135,7 @@ function startScheduler(
     maxMemoryMb,
     batchDelay: definition.batching,
     hasEntryScript: hasScript(spec),
+    isDebugged,
     ...(cpuShares && { cpuShares }),
     log: line => log(`[${service}] ${line}`),
     ...(metrics && { metrics }),

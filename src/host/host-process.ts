@@ -5,13 +5,14 @@
  *
  * The supervisor starts it as a child and restarts it; it also runs without it.
  */
+import { url as inspectorUrl } from 'node:inspector'
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { HostContext } from './app/function-runner.ts'
-import { FunctionTimeout } from './app/function-timeout.ts'
+import { FunctionTimeout, type NamedInvocation } from './app/function-timeout.ts'
 import { FunctionsCore, supplyFunctionsCore } from './app/functions-core.ts'
 import { readOnly, runAppHooks } from './app/invocation-hooks.ts'
 import { loadApp } from './app/load-app.ts'
@@ -143,12 +144,14 @@ async function startServer(options: ReturnType<typeof readOptions>, local: Local
 
 /** Ends the process when an invocation runs longer than `functionTimeout`, as Azure's host does. */
 function makeTimeout(timeoutMs: number | undefined, log: HostLog): FunctionTimeout {
-  return new FunctionTimeout(timeoutMs, systemClock, ({ functionName, invocationId }) => {
+  const onExceeded = ({ functionName, invocationId }: NamedInvocation) => {
     const limit = formatTimeSpan(timeoutMs as number)
     const line = `Timeout value of ${limit} exceeded by function 'Functions.${functionName}' (Id: '${invocationId}').`
     log.system('error', `${line} The host process ends, and everything that runs in it.`)
     endCrashed()
-  })
+  }
+  const isDebugged = () => inspectorUrl() !== undefined
+  return new FunctionTimeout({ limitMs: timeoutMs, clock: systemClock, isDebugged, onExceeded })
 }
 
 stopOnSignals(() => stop())

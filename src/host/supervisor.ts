@@ -10,6 +10,8 @@ export interface SupervisorOptions {
   readonly entry: URL
   /** Its arguments, without `--port`. */
   readonly args: readonly string[]
+  /** Options of Node.js for the host process, e.g. `--inspect=9229`; its threads are debugged through it. */
+  readonly nodeArgs?: readonly string[]
   readonly port: number
   readonly environment: NodeJS.ProcessEnv
   /** Called once, when the host first serves. */
@@ -120,10 +122,11 @@ class Supervisor {
   }
 
   async #runOnce() {
-    const { entry, args, environment, onListening } = this.#options
+    const { entry, args, nodeArgs = [], environment, onListening } = this.#options
     let isServing = false
     let cannotStart = false
-    const child = spawn(process.execPath, [fileURLToPath(entry), ...args, '--port', String(this.#port)], {
+    const hostArgs = [fileURLToPath(entry), ...args, '--port', String(this.#port)]
+    const child = spawn(process.execPath, [...nodeArgs, ...hostArgs], {
       env: environment,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       detached: process.platform !== 'win32', // Ctrl-C reaches this process only, which forwards it once

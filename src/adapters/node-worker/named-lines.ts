@@ -56,6 +56,7 @@ export function passOnLines(from: Readable, to: Writable, { service, level, form
     if (open) print(open)
     flush()
   })
+  from.resume()
 }
 
 /** A record may begin where a plain line has not ended. */

@@ -31,6 +31,8 @@ interface NodeWorkerOptions {
   readonly format?: LogFormat | undefined
   /** Where its output goes; absent: to that of the process. */
   readonly output?: ScriptOutput | undefined
+  /** Whether the thread may be stopped at a break point, and so has no time limit; absent: never. */
+  readonly isDebugged?: (() => boolean) | undefined
 }
 
 /** Streams that take the lines of a worker. */
@@ -56,6 +58,7 @@ export class NodeWorker implements WorkerThread {
   #exit: Omit<WorkerEvent & { kind: 'exited' }, 'kind'> | undefined
   /** The longest time that a script may take for a piece of a streamed body. */
   readonly #timeoutMs: number
+  readonly #isDebugged: () => boolean
   #streamCount = 0
   #isLoaded = false
   /** Whether a dispatch is under way. */
@@ -74,6 +77,7 @@ export class NodeWorker implements WorkerThread {
     this.#onEvent = onEvent
     this.#guard = guard
     this.#timeoutMs = spec.definition.limits.timeoutMs
+    this.#isDebugged = options.isDebugged ?? (() => false)
     const states = new SharedArrayBuffer(RequestStates.bytes)
     this.#states = new RequestStates(states)
     this.#providers = providersOfService(spec)
@@ -190,7 +194,8 @@ export class NodeWorker implements WorkerThread {
 
   #receiveBody(port: MessagePort): ReadableStream<Uint8Array> {
     this.#streamCount++
-    return receiveBody(port, this.#timeoutMs, () => this.#streamCount--)
+    const onEnd = () => this.#streamCount--
+    return receiveBody(port, { idleMs: this.#timeoutMs, isDebugged: this.#isDebugged, onEnd })
   }
 
   #isExpected({ type }: WorkerMessage): boolean {

@@ -71,14 +71,15 @@ function startWorkerThread(maxMemoryMb: number): PrewarmedWorker {
     workerData,
     transferList: [portOfThread],
     name: 'scoring',
-    stdout: true,
-    stderr: true,
     env: withoutSecrets(process.env),
     execArgv: ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'],
     resourceLimits: heapLimits(maxMemoryMb),
   })
   // The server of the host keeps the process alive; idle workers must not keep it from ending.
   worker.unref()
+  // Instead of the options `stdout` and `stderr`, with which reading the output would keep the process alive.
+  worker.stdout.unpipe(process.stdout)
+  worker.stderr.unpipe(process.stderr)
   worker.on('exit', () => guard.leave())
   return { worker, port, guard, maxMemoryMb }
 }

@@ -6,6 +6,15 @@ export interface NamedInvocation {
   readonly invocationId: string
 }
 
+interface FunctionTimeoutOptions {
+  /** undefined: no limit. */
+  readonly limitMs: number | undefined
+  readonly clock: Clock
+  /** Whether an invocation may be stopped at a break point; none exceeds the limit then. */
+  readonly isDebugged: () => boolean
+  readonly onExceeded: (invocation: NamedInvocation) => void
+}
+
 /** The longest that a timer of Node can wait. */
 const maxTimerMs = 2 ** 31 - 1
 
@@ -16,14 +25,15 @@ const maxTimerMs = 2 ** 31 - 1
 export class FunctionTimeout {
   readonly #limitMs: number | undefined
   readonly #clock: Clock
+  readonly #isDebugged: () => boolean
   readonly #onExceeded: (invocation: NamedInvocation) => void
   readonly #startedAt = new Map<NamedInvocation, number>()
   #isWaiting = false
 
-  /** @param limitMs  undefined: no limit */
-  constructor(limitMs: number | undefined, clock: Clock, onExceeded: (invocation: NamedInvocation) => void) {
+  constructor({ limitMs, clock, isDebugged, onExceeded }: FunctionTimeoutOptions) {
     this.#limitMs = limitMs
     this.#clock = clock
+    this.#isDebugged = isDebugged
     this.#onExceeded = onExceeded
   }
 
@@ -49,6 +59,7 @@ export class FunctionTimeout {
     const [invocation, startedAt] = oldest
     const leftMs = startedAt + limitMs - this.#clock.monotonicMs()
     if (leftMs > 0) return this.#wait(leftMs)
+    if (this.#isDebugged()) return this.#wait(limitMs)
     this.end(invocation)
     this.#onExceeded(invocation)
   }

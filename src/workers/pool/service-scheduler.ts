@@ -17,7 +17,7 @@ import { ScoringMetrics, type ServiceMetrics } from '../../telemetry/service-met
 import { Watchdog } from './watchdog.ts'
 import { type WorkerActivity, WorkerPool, type WorkerPoolOptions } from './worker-pool.ts'
 
-export interface SchedulerOptions extends AdmissionLimits, Omit<WorkerPoolOptions, 'now'> {
+export interface SchedulerOptions extends AdmissionLimits, Omit<WorkerPoolOptions, 'now' | 'isDebugged'> {
   readonly loadTimeoutMs: number
   /** Absent: a request is dispatched as soon as a worker is idle. */
   readonly batchDelay?: BatchDelay
@@ -27,6 +27,8 @@ export interface SchedulerOptions extends AdmissionLimits, Omit<WorkerPoolOption
   readonly metrics?: ServiceMetrics
   /** Milliseconds of a clock that never jumps; absent: `performance.now()`. */
   readonly now?: () => number
+  /** Whether workers may be stopped at a break point, and so have no time limit; absent: never. */
+  readonly isDebugged?: () => boolean
 }
 
 /** How much is queued in a scheduler, and what its workers do. */
@@ -60,17 +62,19 @@ export class ServiceScheduler {
     this.#metrics = options.metrics ?? new ScoringMetrics().ofService('')
     const now = options.now ?? (() => performance.now())
     this.#now = now
+    const isDebugged = options.isDebugged ?? (() => false)
     this.#queue = new RequestQueue(this.#metrics, now)
     const dispatch = () => this.#dispatch()
     const shared = { queue: this.#queue, metrics: this.#metrics }
     this.#pool = new WorkerPool(
-      { ...options, now },
+      { ...options, now, isDebugged },
       { ...shared, cost: this.#cost, onStart: () => this.#watchdog.start(), onFree: dispatch },
     )
     this.#watchdog = new Watchdog({
       ...options,
       ...shared,
       now,
+      isDebugged,
       workers: this.#pool.workers,
       onWork: dispatch,
       apply: (worker, event) => this.#pool.apply(worker, event),
@@ -136,7 +140,10 @@ export class ServiceScheduler {
   ): Promise<InferenceResult> {
     const now = this.#now()
     const timeoutMs = Math.min(this.#options.timeoutMs, callDeadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
-    const deadline = Math.min(now + this.#options.timeoutMs, (callDeadline?.since ?? now) + timeoutMs)
+    const isTimed = this.#options.isDebugged?.() !== true
+    const deadline = isTimed
+      ? Math.min(now + this.#options.timeoutMs, (callDeadline?.since ?? now) + timeoutMs)
+      : Number.POSITIVE_INFINITY
     if (this.#isStopping) return Promise.resolve(stopping())
     if (deadline <= now) {
       this.#metrics.dropped('expired', 0)
@@ -149,7 +156,7 @@ export class ServiceScheduler {
       return Promise.resolve(refusal)
     }
     return new Promise(resolve => {
-      const settle = callDeadline ? this.#watchdog.expireAt(deadline, resolve) : resolve
+      const settle = callDeadline && isTimed ? this.#watchdog.expireAt(deadline, resolve) : resolve
       this.#enqueue({ request, byteCount, isBackground: false, isAbandoned, timeoutMs, deadline, settle })
     })
   }

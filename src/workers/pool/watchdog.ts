@@ -12,6 +12,8 @@ interface WatchdogOptions {
   readonly metrics: ServiceMetrics
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
+  /** Whether workers may be stopped at a break point, and so have no time limit. */
+  readonly isDebugged: () => boolean
   /** Requests are queued, and a worker may be free or may be added. */
   readonly onWork: () => void
   readonly apply: (worker: WorkerHandle, event: LifeEvent) => void
@@ -44,13 +46,13 @@ export class Watchdog {
    * @returns a `settle` that ends this watch as well
    */
   expireAt(deadline: number, settle: QueuedRequest['settle']): QueuedRequest['settle'] {
-    const { now } = this.#options
+    const { now, isDebugged } = this.#options
     let timer: NodeJS.Timeout
     const wait = () => {
-      timer = setTimeout(check, Math.max(1, Math.ceil(deadline - now()))).unref()
+      timer = setTimeout(check, Math.max(isDebugged() ? maxPauseMs : 1, Math.ceil(deadline - now()))).unref()
     }
     // A timer may fire a fraction of a millisecond early.
-    const check = () => (now() < deadline ? wait() : this.#expire(now()))
+    const check = () => (now() < deadline || isDebugged() ? wait() : this.#expire(now()))
     wait()
     return result => {
       clearTimeout(timer)
@@ -64,17 +66,19 @@ export class Watchdog {
   }
 
   #inspect(now: number): void {
-    const { queue, workers, onWork } = this.#options
-    this.#expire(now)
+    const { queue, workers, isDebugged, onWork } = this.#options
+    const isTimed = !isDebugged()
+    if (isTimed) this.#expire(now)
     let isWatching = queue.length > 0
     for (const worker of workers) {
       switch (worker.state.kind) {
         case 'loading':
-          this.#inspectLoading(worker, worker.state.since, now)
+          if (isTimed) this.#inspectLoading(worker, worker.state.since, now)
           break
         case 'busy':
         case 'paused':
-          this.#inspectBusy(worker, worker.state.since, now)
+          this.#dropAbandoned(worker)
+          if (isTimed) this.#inspectBusy(worker, worker.state.since, now)
       }
       const { kind } = worker.state
       isWatching ||=
@@ -107,12 +111,16 @@ export class Watchdog {
     for (const queued of expired) queued.settle(timedOut(queued.timeoutMs))
   }
 
-  #inspectBusy(worker: WorkerHandle, since: number, now: number): void {
-    const { timeoutMs, queue, metrics, apply } = this.#options
+  #dropAbandoned(worker: WorkerHandle): void {
     for (const queued of worker.takeAbandoned()) {
-      if (!queued.isBackground) metrics.dropped('abandoned')
+      if (!queued.isBackground) this.#options.metrics.dropped('abandoned')
       queued.settle(abandoned())
     }
+  }
+
+  /** A worker at a break point is not inspected at all: it would not answer how much memory it holds either. */
+  #inspectBusy(worker: WorkerHandle, since: number, now: number): void {
+    const { timeoutMs, queue, apply } = this.#options
     if (worker.runningMs(now) >= timeoutMs) return apply(worker, { kind: 'limit-exceeded', limit: 'timeout', at: now })
     if (worker.isStalled(now)) queue.putBack(worker.takeBack())
     if (now - since > maxPauseMs) void this.#inspectMemory(worker)

@@ -22,6 +22,8 @@ export interface WorkerPoolOptions {
   readonly log: (line: string) => void
   /** Milliseconds of a clock that never jumps. */
   readonly now: () => number
+  /** Whether workers may be stopped at a break point: runs then take any time, and one worker is enough to look at. */
+  readonly isDebugged: () => boolean
 }
 
 interface PoolParts {
@@ -171,10 +173,11 @@ export class WorkerPool {
     if (this.mayGrow()) this.#startWorker()
   }
 
-  /** Whether no worker is loading, and there may be one more beside those that are not stuck. */
+  /** Whether no worker is loading or debugged, and there may be one more beside those that are not stuck. */
   mayGrow(): boolean {
     const now = this.#options.now()
     if (this.#failure !== undefined || now < this.#mayGrowFrom) return false
+    if (this.#hasWorkers && this.#options.isDebugged()) return false
     let stuck = 0
     for (const worker of this.workers) {
       if (countedAs[worker.state.kind] === 'loading') return false
@@ -276,7 +279,8 @@ export class WorkerPool {
   }
 
   #measure({ isBackground, requestCount, work, runMs }: WorkerHandle, since: number): void {
-    if (!isBackground) this.#parts.cost.observe({ requestCount, work, ms: this.#options.now() - since, runMs })
+    if (!isBackground && !this.#options.isDebugged())
+      this.#parts.cost.observe({ requestCount, work, ms: this.#options.now() - since, runMs })
   }
 
   /** A script ends at once; the operator has to know that native code goes on. */

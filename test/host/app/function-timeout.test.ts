@@ -3,12 +3,15 @@ import { describe, it } from 'vitest'
 import { FunctionTimeout } from '../../../src/host/app/function-timeout.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
-function setUp(limitMs: number | undefined) {
+function setUp(limitMs: number | undefined, isDebugged: () => boolean = () => false) {
   const clock = new VirtualClock()
   const exceeded: [string, number][] = []
-  const timeout = new FunctionTimeout(limitMs, clock, ({ functionName }) =>
-    exceeded.push([functionName, clock.monotonicMs()]),
-  )
+  const timeout = new FunctionTimeout({
+    limitMs,
+    clock,
+    isDebugged,
+    onExceeded: ({ functionName }) => exceeded.push([functionName, clock.monotonicMs()]),
+  })
   const begin = (functionName: string) => {
     const invocation = { functionName, invocationId: functionName }
     timeout.begin(invocation)
@@ -32,6 +35,17 @@ describe('FunctionTimeout', () => {
     await clock.advance(10_000)
     assert.deepEqual(exceeded[1], ['slow again', 11_800])
     assert.equal(clock.timerCount, 0)
+  })
+
+  it('reports nothing while the process is debugged', async () => {
+    let isOpen = true
+    const { clock, exceeded, begin } = setUp(1000, () => isOpen)
+    begin('stopped at a break point')
+    await clock.advance(60_500)
+    assert.deepEqual(exceeded, [])
+    isOpen = false
+    await clock.advance(60_000)
+    assert.deepEqual(exceeded, [['stopped at a break point', 61_000]])
   })
 
   it('reports nothing without a limit', async () => {
