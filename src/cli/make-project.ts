@@ -24,7 +24,7 @@ const namePattern = /^[a-z0-9][a-z0-9._-]{0,213}$/
 const renamed = { _gitignore: '.gitignore', _npmrc: '.npmrc', _funcignore: '.funcignore', _vscode: '.vscode' }
 /** A folder is empty if it has only these. */
 const ignorable = ['.git', '.DS_Store', 'Thumbs.db']
-const exampleFiles = ['models/iris', 'tests/iris.test.ts']
+const exampleFiles = ['models/iris', 'tests/iris.test.ts', 'requests']
 /** How many of the files in the way a message names. */
 const maxNamedFiles = 3
 

@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, it, type TestContext } from 'vitest'
+import { describeRequests } from '../../src/cli/describe-requests.ts'
+import { openServiceAlone } from '../../src/compose/service-alone.ts'
 import { Child } from '../host/host-child.ts'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -36,6 +38,13 @@ describe('scoring init', () => {
     assert.match(readFileSync(join(folder, 'my-scoring/README.md'), 'utf8'), /^# my-scoring\n/)
     assert.match(readFileSync(join(folder, 'my-scoring/.gitignore'), 'utf8'), /^local\.settings\.json$/m)
     rmSync(folder, { recursive: true })
+  })
+
+  it('has the requests of its example', async () => {
+    const alone = await openServiceAlone('templates/project/models/iris', { log: () => {} })
+    const facts = { service: 'iris', report: alone.report, authMode: 'key', url: 'http://localhost:7071' } as const
+    assert.equal(readFileSync('templates/project/requests/iris.http', 'utf8'), describeRequests(facts))
+    await alone.stop()
   })
 
   it('leaves out the example for --empty, and takes another name and source of the package', async test => {

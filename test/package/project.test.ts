@@ -143,6 +143,7 @@ describe('a project of the packed package', () => {
     const { status, progress } = await job(after, 'GET', '/nightly')
     assert.deepEqual([status, progress.succeeded], ['Completed', 2])
     assert.deepEqual(await (await after.fetch('/hello')).json(), { hello: 'you' })
+    assert.equal((await after.fetch('/api/v1/service/iris/docs/swagger-ui.css')).status, 200) // of the package
     await after.stop()
     assert.deepEqual({ ...ownFiles(), keys: await project.read('.local/keys.json') }, mine)
   })
