@@ -11,6 +11,7 @@ const functions = [
   'test/host/host-*.test.ts',
   'test/cli/**',
   'test/package/**',
+  'test/first-hour/**',
   'test/contract/**',
   'test/{app,architecture,docs,documented-settings,errors,settings}.test.ts',
   'test/fuzz/**',

@@ -28,11 +28,11 @@ export async function init({ loadModel }: InitContext) {
 
 export async function run(rawData: string) {
   const { data } = JSON.parse(rawData) as { data: Customer[] }
-  const column = (name: 'age' | 'income') => Tensor.from('float32', data.map(row => [row[name] ?? Number.NaN]))
+  const column = (name: 'age' | 'income') => Tensor.from('float32', data.map(row => [row[name]]))
   const plan = Tensor.from('string', data.map(row => [row.plan]))
   const answer = await churn.run({ age: column('age'), income: column('income'), plan })
-  const probabilities = answer.output_probability as unknown as { yes: number }[]
-  return { ...answer, atRisk: probabilities.map(({ yes }) => yes > 0.5) }
+  const { data: probabilities } = answer.output_probability as Tensor // of no and yes, row after row
+  return { ...answer, atRisk: data.map((_, row) => Number(probabilities[2 * row + 1]) > 0.5) }
 }
 `
 
@@ -91,7 +91,7 @@ describe('the first hour', () => {
     await until(async () => (await score()).atRisk === undefined)
     const wrong = await app.score('churn', { data: [{ age: 'old', income: 31_000, plan: 'basic' }] })
     assert.equal(wrong.status, 400)
-    assert.match(((await wrong.json()) as { message: string }).message, /"age".*row 0.*expected a number.*"?old"?/s)
+    assert.match(((await wrong.json()) as { message: string }).message, /^input "age"\[0\]: expected a number \(float32\), got a string$/)
 
     // A second version, checked and served with the same key after a restart.
     const second = await project.run('npx', ['scoring', 'add', 'churn-2.onnx', '--name', 'churn'])

@@ -8,6 +8,7 @@ export const slowFiles = [
   'test/fuzz/openapi-fuzz.test.ts',
   'test/clients/generated.test.ts',
   'test/clients/clients.test.ts',
+  'test/first-hour/first-hour.test.ts',
   'test/browser/docs.test.ts',
   'test/adapters/node-worker/node-worker.test.ts',
   'test/package/project.test.ts',
