@@ -1,4 +1,4 @@
-// Runs on any Node.js, before anything that needs the one that package.json promises; functions.cjs and cli.cjs begin with it.
+// Runs on any Node.js, before anything that needs the one that package.json promises; functions.cjs begins with it.
 {
   const lowest = '22.19'
   const [major, minor] = lowest.split('.').map(Number)

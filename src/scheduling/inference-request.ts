@@ -45,7 +45,7 @@ export function tensorBytes(tensors: Feeds): number {
   let bytes = 0
   for (const name in tensors) {
     const { data } = tensors[name] as Tensor
-    if (ArrayBuffer.isView(data)) bytes += data.byteLength
+    if (!Array.isArray(data)) bytes += data.byteLength
     else for (const text of data) bytes += 2 * text.length
   }
   return bytes

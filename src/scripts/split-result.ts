@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { isTypedArray } from '../tensor/float16-array.ts'
 import { concatRows, splitRows } from '../tensor/rows.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { TensorList } from '../tensor/tensor-list.ts'
@@ -44,7 +45,7 @@ export function splitResult(result: unknown, rowCounts: readonly number[], axes?
 }
 
 function isList(value: unknown): value is unknown[] {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))
+  return Array.isArray(value) || isTypedArray(value)
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -71,7 +72,7 @@ function joined(results: readonly unknown[], axes: RowAxes | undefined): unknown
   if (first instanceof Tensor) return joinTensors(results, first, typeof axes === 'number' ? axes : 0)
   if (first instanceof TensorList) return joinLists(results, first)
   if (Array.isArray(first)) return results.every(each => Array.isArray(each)) ? results.flat(1) : undefined
-  if (ArrayBuffer.isView(first)) return joinNumbers(results as ArrayLike<number>[])
+  if (isTypedArray(first)) return joinNumbers(results as ArrayLike<number>[])
   const members: [name: string, member: unknown][] = []
   const names = Object.keys(first as object)
   for (const result of results) if (Object.keys(result as object).join('\n') !== names.join('\n')) return undefined

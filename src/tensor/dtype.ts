@@ -1,4 +1,6 @@
 /// <reference lib="esnext.float16" preserve="true" />
+import { Float16Array } from './float16-array.ts'
+
 /**
  * The element types of a tensor, under ONNX Runtime's names, and the JavaScript array that holds each.
  * A `string` tensor holds a plain array; `bool` holds one byte an element, 0 or 1.
@@ -6,8 +8,7 @@
 export const typedArrays = {
   float32: Float32Array,
   float64: Float64Array,
-  // Float16Array came with Node 24.
-  float16: globalThis.Float16Array as Float16ArrayConstructor | undefined,
+  float16: Float16Array,
   int8: Int8Array,
   uint8: Uint8Array,
   int16: Int16Array,
@@ -59,14 +60,10 @@ export function isDtype(name: string): name is Dtype {
 /**
  * @param length number of elements
  * @returns zeroed storage for that many elements
- * @throws RangeError when there is no such type, this Node.js lacks it (float16 before Node 24) or the memory is not there
+ * @throws RangeError when there is no such type or the memory is not there
  */
 export function allocate(dtype: Dtype, length: number): TensorData {
   const Storage = typedArrays[dtype]
-  if (!Storage) throw new RangeError(isDtype(dtype) ? `${dtype} tensors need Node.js 24 or later` : unknown(dtype))
+  if (!Storage) throw new RangeError(`there is no dtype "${dtype}"; known are ${Object.keys(typedArrays).join(', ')}`)
   return new Storage(length)
-}
-
-function unknown(dtype: string): string {
-  return `there is no dtype "${dtype}"; known are ${Object.keys(typedArrays).join(', ')}`
 }

@@ -8,8 +8,7 @@ const isLittleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** Bytes of one element. */
 export function elementSize(dtype: BinaryDtype): number {
-  // Float16Array is missing before Node 24; that is said when a tensor of it is asked for.
-  return dtype === 'float16' ? 2 : (typedArrays[dtype] as Uint8ArrayConstructor).BYTES_PER_ELEMENT
+  return typedArrays[dtype].BYTES_PER_ELEMENT
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Writes numbers and text as CPython's `json.dumps` does: floats as Python's `repr`, nothing but printable ASCII. */
 import type { Dtype } from './dtype.ts'
+import { roundToHalf } from './float16-array.ts'
 
 /** The form of NaN and infinities, which JSON does not have: `null`, or Python's bare tokens. */
 export type NonFinite = 'null' | 'literal'
@@ -78,7 +79,7 @@ function shortestByScaling(size: number): number | undefined {
 /** Does the same for float16: 3 to 5 digits. */
 function shortestFloat16(number: number): number {
   const fewest = Math.abs(number) < 6.103515625e-5 ? 1 : 3
-  return shortest(number, fewest, 5, Math.f16round)
+  return shortest(number, fewest, 5, roundToHalf)
 }
 
 function shortest(number: number, fewest: number, most: number, round: (number: number) => number): number {

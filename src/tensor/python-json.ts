@@ -2,6 +2,7 @@
  * Writes JSON text as CPython's `json.dumps` does, because Azure ML's clients and recorded answers compare it:
  * separators `", "` and `": "`, everything outside printable ASCII escaped, floats as Python's `repr`.
  */
+import { Float16Array, isTypedArray } from './float16-array.ts'
 import { elementEncoder, encodeFloat, encodeString, type NonFinite } from './python-json-elements.ts'
 import { Tensor } from './tensor.ts'
 import { TensorList } from './tensor-list.ts'
@@ -55,7 +56,7 @@ function encodeObject(value: object, nonFinite: NonFinite, depth: number): strin
   // Array.from sees the holes of a sparse list, map does not.
   if (Array.isArray(value))
     return `[${Array.from(value, entry => encodeValue(entry, nonFinite, depth + 1)).join(', ')}]`
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return encodeTypedArray(value, nonFinite)
+  if (isTypedArray(value)) return encodeTypedArray(value, nonFinite)
   if ('toJSON' in value && typeof value.toJSON === 'function') return encodeValue(value.toJSON(), nonFinite, depth + 1)
   if (isIterable(value) || unwritable.some(type => value instanceof type)) {
     throw new TypeError(`a ${value.constructor?.name ?? 'generator'} cannot be written as JSON`)
@@ -69,7 +70,7 @@ function encodeObject(value: object, nonFinite: NonFinite, depth: number): strin
 }
 
 /** Writes the numbers as those of a tensor of the same type. */
-function encodeTypedArray(view: ArrayBufferView, nonFinite: NonFinite): string {
+function encodeTypedArray(view: NodeJS.TypedArray, nonFinite: NonFinite): string {
   const encodeElement = elementEncoder(floatTypes.get(view.constructor) ?? 'int64', nonFinite)
   return `[${Array.from(view as Uint8Array, entry => encodeElement(entry as never)).join(', ')}]`
 }
@@ -77,9 +78,8 @@ function encodeTypedArray(view: ArrayBufferView, nonFinite: NonFinite): string {
 const floatTypes = new Map<unknown, Tensor['dtype']>([
   [Float64Array, 'float64'],
   [Float32Array, 'float32'],
+  [Float16Array, 'float16'],
 ])
-// Node.js 22 has no Float16Array.
-if (typeof Float16Array === 'function') floatTypes.set(Float16Array, 'float16')
 
 /**
  * Writes nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. The

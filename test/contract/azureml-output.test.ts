@@ -77,7 +77,7 @@ const tensors: [dtype: string, data: string, wire: string][] = [
 const typedArrays: [expression: string, wire: string][] = [
   ['Float64Array.of(1, 0.1)', '[1.0, 0.1]'],
   ['Float32Array.of(1, 0.1)', '[1.0, 0.1]'],
-  ['Float16Array.of(1, 0.1)', '[1.0, 0.1]'],
+  ["Tensor.from('float16', [1, 0.1]).data", '[1.0, 0.1]'],
   ['Int8Array.of(-1)', '[-1]'],
   ['Uint8ClampedArray.of(255)', '[255]'],
   ['BigInt64Array.of(-(2n ** 63n))', '[-9223372036854775808]'],

@@ -5,6 +5,7 @@ import { InputShapeMismatch, ScoringError } from '../../errors.ts'
 import type { ServedOutput } from '../../models/graph/servable-graph.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { isDtype, type TensorData } from '../../tensor/dtype.ts'
+import { fromHalfBits, halfBits } from '../../tensor/float16-array.ts'
 import { fits } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 
@@ -22,9 +23,8 @@ export function toNative(input: TensorInfo, tensor: Tensor | undefined): ort.Ten
   if (input.shape && !fits(tensor.shape, input.shape))
     throw new InputShapeMismatch(input.name, input.shape, tensor.shape)
   if (tensor.dtype === 'string') refuseLossyTexts(input.name, tensor.data as string[])
-  const native = new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
-  if (tensor.dtype === 'float16') passFloat16AsBits(native)
-  return native
+  if (tensor.dtype === 'float16') return halfTensor(halfBits(tensor.data as Float16Array), tensor.shape)
+  return new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.shape)
 }
 
 /** The runtime takes texts as UTF-8 up to the first NUL (1.30): it would silently score other texts than came. */
@@ -43,13 +43,17 @@ function refuseLossyTexts(input: string, texts: readonly string[]): void {
 export function fromNative({ classes }: TensorInfo, { type, data, dims }: ort.Tensor): Tensor {
   // ZipMap makes one map of a tensor of one dimension (onnx, ai.onnx.ml, ZipMap).
   const shape = classes && dims.length === 1 ? [1, ...dims] : dims
-  return new Tensor(type as Tensor['dtype'], data as TensorData, shape, classes)
+  // Before Node.js 24 the runtime gives the bits.
+  const elements = type === 'float16' && data instanceof Uint16Array ? fromHalfBits(data) : data
+  return new Tensor(type as Tensor['dtype'], elements as TensorData, shape, classes)
 }
 
-/** Node-API does not know Float16Array and would pass nothing; the binding takes the bits as Uint16Array (1.30). */
-function passFloat16AsBits(tensor: ort.Tensor): void {
-  const { buffer, byteOffset, length } = tensor.data as unknown as Float16Array
-  Object.assign(tensor, { cpuData: new Uint16Array(buffer, byteOffset, length) })
+/**
+ * On Node.js 24 the runtime makes a Float16Array of the bits, which Node-API does not know, so that it would pass nothing; the
+ * binding takes them as Uint16Array (1.30).
+ */
+function halfTensor(bits: Uint16Array, shape: readonly number[]): ort.Tensor {
+  return Object.assign(new ort.Tensor('float16', bits, shape), { cpuData: bits })
 }
 
 type NativeInfo = ort.InferenceSession.ValueMetadata

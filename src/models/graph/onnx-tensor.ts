@@ -1,4 +1,5 @@
 import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
+import { fromHalfBits } from '../../tensor/float16-array.ts'
 import type { FieldRange } from './onnx-model.ts'
 import { type Field, readFields, readFloats, readVarints, textAt, UnreadableOnnx } from './protobuf.ts'
 
@@ -103,7 +104,7 @@ function toTensorData(dtype: Dtype, values: readonly (number | bigint | string)[
   if (dtype === 'int64') return BigInt64Array.from(values as bigint[])
   if (dtype === 'uint64') return BigUint64Array.from(values as bigint[])
   const numbers = values.map(Number)
-  if (dtype === 'float16') return new Float16Array(Uint16Array.from(numbers).buffer)
+  if (dtype === 'float16') return fromHalfBits(Uint16Array.from(numbers))
   return (typedArrays[dtype] as Uint8ArrayConstructor).from(numbers)
 }
 

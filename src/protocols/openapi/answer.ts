@@ -5,6 +5,7 @@
 
 import { isResponse } from '../../scripts/script-response.ts'
 import { type Dtype, type TensorData, typedArrays } from '../../tensor/dtype.ts'
+import { isTypedArray } from '../../tensor/float16-array.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { TensorList } from '../../tensor/tensor-list.ts'
 import type { JsonSchema } from './dialect.ts'
@@ -46,7 +47,7 @@ function inferObjectSchema(value: object): JsonSchema {
   if (value instanceof Tensor) return inferTensorSchema(value)
   if (value instanceof TensorList) return inferListSchema(value.tensors.map(inferTensorSchema))
   if (Array.isArray(value)) return inferListSchema(value.map(entry => inferSchema(entry)))
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
+  if (isTypedArray(value)) {
     return { type: 'array', items: inferEntrySchema(findDtype(value), value as Uint8Array) }
   }
   if (value instanceof Date) return { type: 'string', format: 'date-time' }
@@ -71,8 +72,8 @@ function inferEntrySchema(dtype: Dtype, values: TensorData): JsonSchema {
   return isAllSent ? element : {}
 }
 
-function findDtype(values: ArrayBufferView): Dtype {
-  for (const [dtype, type] of Object.entries(typedArrays)) if (type && values instanceof type) return dtype as Dtype
+function findDtype(values: NodeJS.TypedArray): Dtype {
+  for (const [dtype, type] of Object.entries(typedArrays)) if (values instanceof type) return dtype as Dtype
   return 'uint8' // the clamped kind
 }
 

@@ -131,7 +131,8 @@ function takeIndexes(indexes: readonly unknown[], expected: Uint8Array): boolean
 function isOtherResult(result: unknown): boolean {
   if (!isFields(result)) return false
   if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
-  if (result.kind === 'tensors') return isFields(result.outputs) && Object.values(result.outputs).every(isTensor)
+  if (result.kind === 'tensors')
+    return isFields(result.outputs) && Object.values(result.outputs).every(isCrossingTensor)
   const { kind, status, headers, body } = result
   return (
     kind === 'response' &&
@@ -146,13 +147,24 @@ function isOtherResult(result: unknown): boolean {
 
 /** Whether the elements are of the type and as many as the shape says. */
 export function isTensor(tensor: unknown): boolean {
+  return isTensorIn(typedArrays, tensor)
+}
+
+/** The arrays that a message can hold on every Node.js: before 24 it refuses a Float16Array, so its bits cross. */
+const crossingArrays = { ...typedArrays, float16: Uint16Array }
+
+function isCrossingTensor(tensor: unknown): boolean {
+  return isTensorIn(crossingArrays, tensor)
+}
+
+function isTensorIn(arrays: typeof typedArrays | typeof crossingArrays, tensor: unknown): boolean {
   if (!isFields(tensor)) return false
   const { dtype, shape, data, classes } = tensor
   if (typeof dtype !== 'string' || !isDtype(dtype) || !Array.isArray(shape) || !shape.every(isSize)) return false
   const isTyped =
     dtype === 'string'
       ? Array.isArray(data) && data.every(each => typeof each === 'string')
-      : typedArrays[dtype] !== undefined && data instanceof typedArrays[dtype]
+      : data instanceof arrays[dtype]
   if (!isTyped || (data as TensorData).length !== elementCount(shape as Shape)) return false
   return classes === undefined || (Array.isArray(classes) && classes.length === shape.at(-1))
 }

@@ -3,6 +3,7 @@ import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes } from '../../scheduling/dispatch.ts'
 import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
 import type { Failure, InferenceResult, Output, TensorOutputs, Timings } from '../../scheduling/inference-result.ts'
+import { Float16Array, fromHalfBits, halfBits } from '../../tensor/float16-array.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 
 /**
@@ -168,14 +169,15 @@ export function unpackResults(
   return results
 }
 
-/** Tensors as they cross: a message keeps no classes, and copies the whole buffer behind a view. */
+/** Tensors as they cross: a message keeps no classes, copies the whole buffer behind a view, and holds float16 as its bits. */
 type PackedTensors = Readonly<Record<string, Pick<Tensor, 'dtype' | 'shape' | 'data' | 'classes'>>>
 
 export function packTensors(tensors: Feeds): PackedTensors {
   return Object.fromEntries(
     Object.entries(tensors).map(([name, { dtype, shape, data, classes }]) => {
-      const isPart = ArrayBuffer.isView(data) && data.byteLength < data.buffer.byteLength
-      return [name, { dtype, shape, data: isPart ? data.slice() : data, classes }]
+      const elements = data instanceof Float16Array ? halfBits(data) : data
+      const isPart = ArrayBuffer.isView(elements) && elements.byteLength < elements.buffer.byteLength
+      return [name, { dtype, shape, data: isPart ? elements.slice() : elements, classes }]
     }),
   )
 }
@@ -185,7 +187,7 @@ function unpackTensors(packed: PackedTensors): Feeds {
   return Object.fromEntries(
     Object.entries(packed).map(([name, { dtype, shape, data, classes }]) => [
       name,
-      new Tensor(dtype, data, shape, classes),
+      new Tensor(dtype, dtype === 'float16' ? fromHalfBits(data as Uint16Array) : data, shape, classes),
     ]),
   )
 }
