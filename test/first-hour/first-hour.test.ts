@@ -91,7 +91,10 @@ describe('the first hour', () => {
     await until(async () => (await score()).atRisk === undefined)
     const wrong = await app.score('churn', { data: [{ age: 'old', income: 31_000, plan: 'basic' }] })
     assert.equal(wrong.status, 400)
-    assert.match(((await wrong.json()) as { message: string }).message, /^input "age"\[0\]: expected a number \(float32\), got a string$/)
+    assert.match(
+      ((await wrong.json()) as { message: string }).message,
+      /^input "age"\[0\]: expected a number \(float32\), got a string$/,
+    )
 
     // A second version, checked and served with the same key after a restart.
     const second = await project.run('npx', ['scoring', 'add', 'churn-2.onnx', '--name', 'churn'])
