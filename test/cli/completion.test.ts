@@ -12,7 +12,7 @@ import { createProgram } from '../../src/cli/program.ts'
 import { makeServices } from '../support/service-folder.ts'
 
 const run = promisify(execFile)
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 
 const makeModels = (test: TestContext) => makeServices({ 'churn/service.json': {}, 'claims/service.json': {} }, test)
 

@@ -15,7 +15,7 @@ import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 import { skipFor } from '../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 const hostJson = {
   version: '2.0',
   extensions: { http: { routePrefix: '' }, queues: { messageEncoding: 'none' } },

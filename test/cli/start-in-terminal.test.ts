@@ -13,7 +13,7 @@ import { copyOfApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
 import { skipFor } from '../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 const terminal = fileURLToPath(new URL('../support/terminal.py', import.meta.url))
 const noPython = !(await works('python3', '-c', 'import pty')) && 'python3 is not installed'
 /** An account that does not respond, so that no Azurite is started. */

@@ -13,7 +13,7 @@ import { copyOfApp } from '../support/running-app.ts'
 import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
 import { skipFor } from '../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 /** A connection string, so that no Azurite is started. */
 const noStorage = { AzureWebJobsStorage: 'AccountName=none' }
 /** An account for the app itself that does not respond. */

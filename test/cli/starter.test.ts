@@ -9,7 +9,7 @@ import { describe, it, type TestContext } from 'vitest'
 import { fixtureApp, send } from '../host/host-child.ts'
 import { skipFor } from '../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 const noSignals = process.platform === 'win32' && 'Windows has no signals'
 
 interface Server {
