@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, it } from 'vitest'
@@ -106,6 +108,17 @@ describe('scoring', () => {
     const plain = await help({})
     assert.equal(stripVTControlCharacters(coloured), plain)
     assert.equal(await help({ NO_COLOR: '1' }), plain)
+  })
+
+  it('says in one line what the operating system refuses', async test => {
+    const folder = await mkdtemp(join(tmpdir(), 'program-'))
+    test.onTestFinished(() => rm(folder, { recursive: true }))
+    await writeFile(join(folder, 'file'), '')
+    const path = join(folder, 'file', 'project')
+    assert.deepEqual(await scoring('init', path), {
+      code: 1,
+      output: `error: ${path} cannot be used: a part of the path is no folder (ENOTDIR, mkdir)\n`,
+    })
   })
 
   it('says where it looked for a project', async () => {

@@ -1,13 +1,13 @@
 import { fstatSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { StartupError } from '../../errors.ts'
 import { encodeLines } from '../../jobs/output/result-lines.ts'
 import type { RowResult } from '../../jobs/row-scorer.ts'
 import { tensorInputs } from '../../jobs/score/row-form.ts'
 import { type Answer, LocalService, readLocalService } from '../local-service.ts'
 import { openProject, type Project, type ProjectOptions } from '../project.ts'
 import { listServiceNames } from '../service-names.ts'
+import { unreadableFile } from '../system-error.ts'
 import { cutText, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatAnswer, formatResults } from './answer-table.ts'
@@ -111,8 +111,7 @@ async function readBody(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new StartupError(`${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read: ${code}`}`, { cause })
+    throw unreadableFile(path, cause)
   }
 }
 
