@@ -66,6 +66,8 @@ describe('scoring', () => {
     const help = { code: 0, output: showHelp('start', 80) }
     assert.deepEqual(await scoring('start', '--help'), help)
     assert.deepEqual(await scoring('help', 'start'), help)
+    assert.deepEqual(await scoring('help', 'keys', 'show'), await scoring('keys', 'show', '--help'))
+    assert.deepEqual(await scoring('help'), await scoring('--help'))
   })
 
   it.each(commandNames)('has a section about %s in the guide', async name => {
@@ -80,6 +82,7 @@ describe('scoring', () => {
 
   it.each([
     [['strat'], `error: unknown command 'strat'; did you mean start? See "npx scoring --help"\n`],
+    [['help', 'strat'], `error: unknown command 'strat'. See "npx scoring --help"\n`],
     [['start', '--prot', '1'], `error: unknown option '--prot'; did you mean --port? See "npx scoring start --help"\n`],
     [['start', '--port'], `error: option '-p, --port <number>' argument missing. See "npx scoring start --help"\n`],
   ])('answers %j with one line and exit code 2', async (args, output) => {
