@@ -8,7 +8,7 @@ import { type Answer, LocalService, readLocalService } from '../local-service.ts
 import { openProject, type Project, type ProjectOptions } from '../project.ts'
 import { listServiceNames } from '../service-names.ts'
 import { unreadableFile } from '../system-error.ts'
-import { cutText, openTerminal, type Terminal } from '../terminal.ts'
+import { cutText, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatAnswer, formatResults } from './answer-table.ts'
 import { detectContentType } from './content-type.ts'
@@ -168,9 +168,7 @@ async function makeBody(
       `service "${name}" has no sample here; give a file, --row or --csv (see "npx scoring score --help")`,
     )
   if (process.stdout.isTTY)
-    console.error(
-      `${cutText(`sample of ${name}: ${sample.replace(/\s+/g, ' ').trim()}`, openTerminal(process.stderr).width)}\n`,
-    )
+    console.error(`${cutText(`sample of ${name}: ${onOneLine(sample).trim()}`, openTerminal(process.stderr).width)}\n`)
   return { bytes: Buffer.from(sample), contentType }
 }
 
@@ -217,7 +215,9 @@ class Printer {
     const isGood = answer.status < 400
     if (!isGood) {
       const { code, message } = describeFailure(answer)
-      console.error(`error: ${message} (${code}, HTTP status ${answer.status})${adviceOn(answer.status)}`)
+      console.error(
+        `error: ${onOneLine(message)} (${onOneLine(code)}, HTTP status ${answer.status})${adviceOn(answer.status)}`,
+      )
     }
     if (this.#isJson) process.stdout.write(isText(answer) ? `${readJson(answer).trimEnd()}\n` : answer.body)
     else if (isGood) console.log(this.#show(answer))
