@@ -165,6 +165,12 @@ function checked(schema: Schema, parameters: Record<string, unknown>): unknown {
     throw new ScoringError('INPUT_MISSING', `A value is not provided for the '${String(missing.path[0])}' parameter.`)
   }
   const [issue] = issues
-  const path = issue?.path.map(String).join('.')
-  throw new ScoringError('INPUT_INVALID', path ? `input "${path}": ${issue?.message}` : `input: ${issue?.message}`)
+  const message = issue?.message.replace(/^Invalid input: /, '').replace(/, received undefined$/, ', but it is missing')
+  throw new ScoringError('INPUT_INVALID', `${writePath(issue?.path ?? [])}: ${message}`)
+}
+
+/** Writes the place of a value as messages about tensors do: `input "data"[0].income`. */
+function writePath([name, ...inner]: readonly PropertyKey[]): string {
+  if (name === undefined) return 'input'
+  return `input "${String(name)}"${inner.map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')}`
 }
