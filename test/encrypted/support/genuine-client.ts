@@ -45,8 +45,7 @@ export class GenuineClient {
     this.#secret = secret
   }
 
-  /** @param change  of the bytes of the rotation keys before they are compressed */
-  publicKeys(change: (keys: Buffer) => Buffer = keys => keys): Buffer {
+  publicKeys(): Buffer {
     const steps = new Map(rotationSteps.map(step => [(galoisElement(step) - 1) / 2, step]))
     const table = Array.from({ length: degree }, (_, index) => {
       const step = steps.get(index)
@@ -55,7 +54,7 @@ export class GenuineClient {
     const id = Buffer.from(parameterIds.keys, 'hex')
     const rotations = Buffer.concat([id, u64(degree), ...table.flat()])
     const relinearisation = Buffer.concat([id, u64(1), u64(3), Buffer.alloc(1000)])
-    return Buffer.concat([compress(change(rotations)), compress(relinearisation)])
+    return Buffer.concat([compress(rotations), compress(relinearisation)])
   }
 
   /** For each prime of a request, what encrypts special * secret(X^element) in the remainder of this prime. */
