@@ -63,7 +63,7 @@ export class GenuineClient {
     return [0, 1, 2].map(part => {
       const pair = this.#pair(4, 1, parameterIds.keys, number => {
         const { q } = this.#rings[number]!
-        return rotated.map(value => (number === part ? modulo(BigInt(value) * special.q, q) : 0n))
+        return number === part ? rotated.map(value => modulo(BigInt(value) * special.q, q)) : undefined
       })
       return Buffer.concat([header(0, pair.length + 16), pair])
     })
@@ -85,7 +85,12 @@ export class GenuineClient {
   }
 
   /** -(c1 * secret + noise) + message at each of the first primes, and the seed of c1. */
-  #pair(primeCount: number, ownScale: number, id: string, message: (number: number) => readonly bigint[]): Buffer {
+  #pair(
+    primeCount: number,
+    ownScale: number,
+    id: string,
+    message: (number: number) => readonly bigint[] | undefined,
+  ): Buffer {
     const kernel = this.#kernel
     const seed = createHash('sha512')
       .update(`${this.#name} ${this.#count++}`)
@@ -98,9 +103,10 @@ export class GenuineClient {
       kernel.functions.uniform63(c1, degree, ring.q)
       this.#loadSecret(ring, secret)
       const values = message(number)
+      const noises = [-3n, -2n, -1n, 0n, 1n, 2n, 3n]
       const target = kernel.words(c0, degree)
       for (let index = 0; index < degree; index++)
-        target[index] = modulo(values[index]! - BigInt((noise[(index * 7) % 64]! % 7) - 3), ring.q)
+        target[index] = modulo((values?.[index] ?? 0n) - noises[noise[(index * 7) % 64]! % 7]!, ring.q)
       ring.toPoints(c0)
       ring.multiply(c1, c1, secret)
       ring.scale(c1, c1, ring.factor(-1n))
@@ -141,10 +147,15 @@ export class GenuineClient {
     return sum / body.readDoubleLE(57)
   }
 
+  readonly #secretPoints = new Map<Ring, BigUint64Array>()
   #loadSecret(ring: Ring, at: number): void {
-    this.#kernel.words(at, degree).set(this.#secret.map(value => modulo(BigInt(value), ring.q)))
+    const words = this.#kernel.words(at, degree)
+    const points = this.#secretPoints.get(ring)
+    if (points) return words.set(points)
+    words.set(this.#secret.map(value => modulo(BigInt(value), ring.q)))
     ring.toPoints(at)
     ring.toFactors(at)
+    this.#secretPoints.set(ring, words.slice())
   }
 
   #allocated: [number, number, number] | undefined
@@ -156,7 +167,7 @@ export class GenuineClient {
 }
 
 export function compress(body: Buffer): Buffer {
-  const compressed = deflateSync(body, { level: constants.Z_BEST_SPEED })
+  const compressed = deflateSync(body, { level: constants.Z_NO_COMPRESSION })
   return Buffer.concat([header(1, compressed.length + 16), compressed])
 }
 
@@ -186,7 +197,7 @@ function f64(value: number): Buffer {
   return bytes
 }
 
-const modulo = (value: bigint, q: bigint) => ((value % q) + q) % q
+const modulo = (value: bigint, q: bigint) => (value < 0n ? (value % q) + q : value % q) % q
 
 function base32(bytes: Buffer): string {
   const bits = Array.from(bytes, byte => byte.toString(2).padStart(8, '0')).join('')
