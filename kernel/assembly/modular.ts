@@ -53,3 +53,17 @@ export function product(a: u64, w: u64, wQuotient: u64, q: u64): u64 {
 export function below(a: u64, q: u64): u64 {
   return select<u64>(a - q, a, a >= q)
 }
+
+/**
+ * A sum of up to two products of words below q = 2^(2 * half) - c, in three parts: low + middle * 2^half + high * 2^(2 * half).
+ * Both 2^(2 * half) and c are the same modulo q, so that what is above is multiplied with c, which is below 2^20, and added.
+ */
+// @ts-ignore: decorator
+@inline
+export function fold(low: u64, middle: u64, high: u64, half: u64, q: u64): u64 {
+  const mask = ((<u64>1) << half) - 1
+  const c = ((<u64>1) << (half << 1)) - q
+  middle += (high >> half) * c
+  const sum = low + (high & mask) * c + (middle >> half) * c + ((middle & mask) << half)
+  return below((sum >> (half << 1)) * c + (sum & (((<u64>1) << (half << 1)) - 1)), q)
+}

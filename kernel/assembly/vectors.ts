@@ -1,18 +1,44 @@
 /** Operations on n words below q, element by element. Targets may be the operands themselves unless it says otherwise. */
-import { below, montgomery, product, upper } from './modular'
+import { below, fold, product, upper } from './modular'
 
-/** target = a * b / 2^64 */
-export function multiply(target: usize, a: usize, b: usize, n: u32, q: u64, inverse: u64): void {
-  for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8)
-    store<u64>(target + i, montgomery(load<u64>(a + i), load<u64>(b + i), q, inverse))
+/** Half of the bits of a prime: the usual ones are constants in loops of their own. */
+// @ts-ignore: decorator
+@inline
+function halfBits(q: u64): u64 {
+  return (65 - clz(q)) >> 1
 }
 
-/** target += a * b / 2^64 */
-export function multiplyAdd(target: usize, a: usize, b: usize, n: u32, q: u64, inverse: u64): void {
-  for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8) {
-    const sum = load<u64>(target + i) + montgomery(load<u64>(a + i), load<u64>(b + i), q, inverse)
-    store<u64>(target + i, below(sum, q))
-  }
+/** target = a * b */
+export function multiply(target: usize, a: usize, b: usize, n: u32, q: u64): void {
+  const end = <usize>n << 3
+  const half = halfBits(q)
+  if (half === 30) for (let i: usize = 0; i < end; i += 8) store<u64>(target + i, productAt(a + i, b + i, 0, 30, q))
+  else for (let i: usize = 0; i < end; i += 8) store<u64>(target + i, productAt(a + i, b + i, 0, half, q))
+}
+
+/** target += a * b */
+export function multiplyAdd(target: usize, a: usize, b: usize, n: u32, q: u64): void {
+  const end = <usize>n << 3
+  const half = halfBits(q)
+  if (half === 30)
+    for (let i: usize = 0; i < end; i += 8)
+      store<u64>(target + i, productAt(a + i, b + i, load<u64>(target + i), 30, q))
+  else
+    for (let i: usize = 0; i < end; i += 8)
+      store<u64>(target + i, productAt(a + i, b + i, load<u64>(target + i), half, q))
+}
+
+// @ts-ignore: decorator
+@inline
+function productAt(a: usize, b: usize, addend: u64, half: u64, q: u64): u64 {
+  const mask = ((<u64>1) << half) - 1
+  const x = load<u64>(a)
+  const y = load<u64>(b)
+  const xLow = x & mask
+  const xHigh = x >> half
+  const yLow = y & mask
+  const yHigh = y >> half
+  return fold(xLow * yLow + addend, xHigh * yLow + xLow * yHigh, xHigh * yHigh, half, q)
 }
 
 /** target = a * factor, for any words a */
@@ -37,7 +63,7 @@ export function rotate(target: usize, a: usize, keep: u64, indices: usize, n: u3
     store<u64>(target + i, below((load<u64>(a + i) & keep) + load<u64>(a + permuted(indices, i)), q))
 }
 
-/** target = rotate(a) + digits[indices] * key / 2^64; target is not a. */
+/** target = rotate(a) + digits[indices] * key; target is not a. */
 export function rotateAdd(
   target: usize,
   a: usize,
@@ -47,30 +73,33 @@ export function rotateAdd(
   indices: usize,
   n: u32,
   q: u64,
-  inverse: u64,
 ): void {
-  for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8) {
-    const from = permuted(indices, i)
-    const rotated = below((load<u64>(a + i) & keep) + load<u64>(a + from), q)
-    store<u64>(target + i, below(rotated + montgomery(load<u64>(digits + from), load<u64>(key + i), q, inverse), q))
-  }
+  const end = <usize>n << 3
+  const half = halfBits(q)
+  if (half === 30)
+    for (let i: usize = 0; i < end; i += 8) {
+      const from = permuted(indices, i)
+      const addend = (load<u64>(a + i) & keep) + load<u64>(a + from)
+      store<u64>(target + i, productAt(digits + from, key + i, addend, 30, q))
+    }
+  else
+    for (let i: usize = 0; i < end; i += 8) {
+      const from = permuted(indices, i)
+      const addend = (load<u64>(a + i) & keep) + load<u64>(a + from)
+      store<u64>(target + i, productAt(digits + from, key + i, addend, half, q))
+    }
 }
 
-/** target = digits[indices] * key / 2^64; target is not digits. */
-export function multiplyRotated(
-  target: usize,
-  digits: usize,
-  key: usize,
-  indices: usize,
-  n: u32,
-  q: u64,
-  inverse: u64,
-): void {
-  for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8)
-    store<u64>(
-      target + i,
-      montgomery(load<u64>(digits + permuted(indices, i)), load<u64>(key + i), q, inverse),
-    )
+/** target = digits[indices] * key; target is not digits. */
+export function multiplyRotated(target: usize, digits: usize, key: usize, indices: usize, n: u32, q: u64): void {
+  const end = <usize>n << 3
+  const half = halfBits(q)
+  if (half === 30)
+    for (let i: usize = 0; i < end; i += 8)
+      store<u64>(target + i, productAt(digits + permuted(indices, i), key + i, 0, 30, q))
+  else
+    for (let i: usize = 0; i < end; i += 8)
+      store<u64>(target + i, productAt(digits + permuted(indices, i), key + i, 0, half, q))
 }
 
 // @ts-ignore: decorator

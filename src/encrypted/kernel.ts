@@ -20,8 +20,8 @@ export interface KernelFunctions {
     last: bigint,
     lastQuotient: bigint,
   ): void
-  multiply(target: number, a: number, b: number, n: number, q: bigint, inverse: bigint): void
-  multiplyAdd(target: number, a: number, b: number, n: number, q: bigint, inverse: bigint): void
+  multiply(target: number, a: number, b: number, n: number, q: bigint): void
+  multiplyAdd(target: number, a: number, b: number, n: number, q: bigint): void
   scale(target: number, a: number, n: number, factor: bigint, quotient: bigint, q: bigint): void
   add(target: number, a: number, n: number, q: bigint): void
   rotate(target: number, a: number, keep: bigint, indices: number, n: number, q: bigint): void
@@ -34,17 +34,8 @@ export interface KernelFunctions {
     indices: number,
     n: number,
     q: bigint,
-    inverse: bigint,
   ): void
-  multiplyRotated(
-    target: number,
-    digits: number,
-    key: number,
-    indices: number,
-    n: number,
-    q: bigint,
-    inverse: bigint,
-  ): void
+  multiplyRotated(target: number, digits: number, key: number, indices: number, n: number, q: bigint): void
   convert(target: number, a: number, n: number, from: bigint, to: bigint, reciprocal: bigint): void
   subtractScale(target: number, a: number, n: number, factor: bigint, quotient: bigint, q: bigint): void
   dot(target: number, a: number, small: number, count: number, n: number, position: number): void

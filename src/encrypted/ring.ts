@@ -1,6 +1,6 @@
 import type { Kernel } from './kernel.ts'
 
-/** A prime q = 1 modulo 2n, and its smallest root of order 2n. */
+/** A prime q = 1 modulo 2n that is 2^k - c with an even k up to 60 and c below 2^20, and its smallest root of order 2n. */
 export interface Prime {
   readonly q: bigint
   readonly root: bigint
@@ -34,7 +34,6 @@ export class Ring {
   readonly n: number
   readonly q: bigint
   readonly #kernel: Kernel
-  readonly #inverse: bigint
   readonly #forward: number
   readonly #backward: number
   readonly #factor: Factor
@@ -45,14 +44,14 @@ export class Ring {
     this.n = n
     this.q = q
     this.#kernel = kernel
-    this.#inverse = inverseOfOdd(q)
+    const inverse = inverseOfOdd(q)
     this.#reciprocal = radix / q
     this.#forward = kernel.allocate(n * 16)
     this.#backward = kernel.allocate(n * 16)
     const one = radix % q
     const rootBack = invert(root, q)
-    kernel.functions.tabulate(this.#forward, n, (root * one) % q, one, q, this.#inverse)
-    kernel.functions.tabulate(this.#backward, n, (rootBack * one) % q, one, q, this.#inverse)
+    kernel.functions.tabulate(this.#forward, n, (root * one) % q, one, q, inverse)
+    kernel.functions.tabulate(this.#backward, n, (rootBack * one) % q, one, q, inverse)
     this.#factor = this.factor(invert(BigInt(n), q))
     this.#last = this.factor(this.#factor.value * power(rootBack, BigInt(n / 2), q))
   }
@@ -77,20 +76,14 @@ export class Ring {
     inverse(a, this.#backward, this.n, this.q, value, quotient, last.value, last.quotient)
   }
 
-  /** Puts words into the form that `multiply` takes as its second operand: times 2^64, and times a constant if one is given. */
-  toFactors(a: number, constant = 1n): void {
-    const { value, quotient } = this.factor(constant * radix)
-    this.#kernel.functions.scale(a, a, this.n, value, quotient, this.q)
-  }
-
-  /** target = a * b, point by point, where b is in the form of `toFactors`. */
+  /** target = a * b, point by point. */
   multiply(target: number, a: number, b: number): void {
-    this.#kernel.functions.multiply(target, a, b, this.n, this.q, this.#inverse)
+    this.#kernel.functions.multiply(target, a, b, this.n, this.q)
   }
 
-  /** target += a * b, point by point, where b is in the form of `toFactors`. */
+  /** target += a * b, point by point. */
   multiplyAdd(target: number, a: number, b: number): void {
-    this.#kernel.functions.multiplyAdd(target, a, b, this.n, this.q, this.#inverse)
+    this.#kernel.functions.multiplyAdd(target, a, b, this.n, this.q)
   }
 
   scale(target: number, a: number, { value, quotient }: Factor): void {
@@ -119,15 +112,15 @@ export class Ring {
     this.#kernel.functions.rotate(target, a, keep ? allOnes : 0n, indices, this.n, this.q)
   }
 
-  /** target = rotate(a) + rotate(digits) * key, where the key is in the form of `toFactors`. */
+  /** target = rotate(a) + rotate(digits) * key. */
   rotateAdd(target: number, a: number, keep: boolean, digits: number, key: number, indices: number): void {
     const { rotateAdd } = this.#kernel.functions
-    rotateAdd(target, a, keep ? allOnes : 0n, digits, key, indices, this.n, this.q, this.#inverse)
+    rotateAdd(target, a, keep ? allOnes : 0n, digits, key, indices, this.n, this.q)
   }
 
-  /** target = rotate(digits) * key, where the key is in the form of `toFactors`. */
+  /** target = rotate(digits) * key. */
   multiplyRotated(target: number, digits: number, key: number, indices: number): void {
-    this.#kernel.functions.multiplyRotated(target, digits, key, indices, this.n, this.q, this.#inverse)
+    this.#kernel.functions.multiplyRotated(target, digits, key, indices, this.n, this.q)
   }
 
   /** target = (target - a) * factor */

@@ -55,7 +55,6 @@ export class BfvClient {
       points[index] = modulo(BigInt.asIntN(64, word))
     })
     this.#ring.toPoints(this.#secretPoints)
-    this.#ring.toFactors(this.#secretPoints)
   }
 
   /**

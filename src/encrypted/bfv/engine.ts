@@ -92,7 +92,6 @@ export class BfvEngine {
         words[index] = value < 0n ? value + prime.q : value
       })
       this.#ring.toPoints(this.#weights)
-      this.#ring.toFactors(this.#weights)
       return { coefficients, points: this.#kernel.words(this.#weights, degree).slice() }
     })
     return {

@@ -26,9 +26,6 @@ export function prepareKeys(context: CkksContext, keys: RotationKeys): PreparedK
     uniform63(c1.special, degree, special.q)
     context.load(words, c0.main, c0.middle)
     context.load(words.subarray(3 * degree), c0.special)
-    for (const at of [c0.main, c1.main]) context.main.toFactors(at)
-    for (const at of [c0.middle, c1.middle]) context.middle.toFactors(at)
-    for (const at of [c0.special, c1.special]) context.special.toFactors(at)
   }
   const pairs = (step: RotationStep) => keys.get(step) as readonly SeededPair[]
   const request = [0, 1].map(part => {

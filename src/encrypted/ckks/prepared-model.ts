@@ -22,7 +22,7 @@ export function prepareModel(context: CkksContext, model: LinearWeights, maxFeat
       range(plan.babyCount).map(baby => {
         const coefficients = encodeWeights(model, plan, { block, giant, baby })
         if (coefficients === undefined) return undefined
-        const polynomials = toFactors(context, coefficients, baby)
+        const polynomials = toPoints(context, coefficients, baby)
         bytes += polynomials.byteLength
         return polynomials
       }),
@@ -37,7 +37,7 @@ export function prepareModel(context: CkksContext, model: LinearWeights, maxFeat
 const range = (length: number) => Array.from({ length }, (_, index) => index)
 
 /** Sums at main and special are kept over middle, as they are going to be divided by it. */
-function toFactors(context: CkksContext, coefficients: BigInt64Array, baby: number): Polynomials {
+function toPoints(context: CkksContext, coefficients: BigInt64Array, baby: number): Polynomials {
   const at = context.scratch.c0
   const rings = [
     { ring: context.main, at: at.main, constant: -context.minusOverMiddle.value },
@@ -51,7 +51,7 @@ function toFactors(context: CkksContext, coefficients: BigInt64Array, baby: numb
       words[index] = remainder < 0n ? remainder + ring.q : remainder
     })
     ring.toPoints(at)
-    ring.toFactors(at, constant)
+    ring.scale(at, at, ring.factor(constant))
   }
   return context.save(...rings.map(({ at }) => at))
 }

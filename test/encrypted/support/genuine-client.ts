@@ -154,7 +154,6 @@ export class GenuineClient {
     if (points) return words.set(points)
     words.set(this.#secret.map(value => modulo(BigInt(value), ring.q)))
     ring.toPoints(at)
-    ring.toFactors(at)
     this.#secretPoints.set(ring, words.slice())
   }
 
