@@ -49,7 +49,7 @@ export function forward(a: usize, table: usize, n: u32, q: u64): void {
     store<u64>(at, x + y)
     store<u64>(at + distance, x - y + q4)
   }
-  for (let groups: u32 = 2; groups < n; groups <<= 2) {
+  for (let groups: u32 = 2; groups < n >> 2; groups <<= 2) {
     distance >>= 2 // between the four elements of two layers
     let first = table + (<usize>groups << 4)
     let second = table + (<usize>groups << 5)
@@ -84,15 +84,39 @@ export function forward(a: usize, table: usize, n: u32, q: u64): void {
       second += 32
     }
   }
-  reduce(a, n, q)
+  // The last two layers have neighbours, and factors of their own for each four.
+  let first = table + (<usize>n << 2)
+  let second = table + (<usize>n << 3)
+  const bits = 64 - clz(q)
+  const mask = ~(<u64>0) >> (64 - bits)
+  const c = mask + 1 - q
+  for (let at = a, stop = a + (<usize>n << 3); at < stop; at += 32) {
+    const w0 = load<u64>(first)
+    const w0Quotient = load<u64>(first, 8)
+    const x0 = below(load<u64>(at), q8)
+    const x1 = below(load<u64>(at, 8), q8)
+    const y2 = lazyProduct(load<u64>(at, 16), w0, w0Quotient & LOW, w0Quotient >> 32, q)
+    const y3 = lazyProduct(load<u64>(at, 24), w0, w0Quotient & LOW, w0Quotient >> 32, q)
+    const w1Quotient = load<u64>(second, 8)
+    const s0 = x0 + y2
+    const s1 = lazyProduct(x1 + y3, load<u64>(second), w1Quotient & LOW, w1Quotient >> 32, q)
+    store<u64>(at, reduced(s0 + s1, bits, mask, c, q))
+    store<u64>(at, reduced(s0 - s1 + q4, bits, mask, c, q), 8)
+    const w2Quotient = load<u64>(second, 24)
+    const s2 = x0 - y2 + q4
+    const s3 = lazyProduct(x1 - y3 + q4, load<u64>(second, 16), w2Quotient & LOW, w2Quotient >> 32, q)
+    store<u64>(at, reduced(s2 + s3, bits, mask, c, q), 16)
+    store<u64>(at, reduced(s2 - s3 + q4, bits, mask, c, q), 24)
+    first += 16
+    second += 32
+  }
 }
 
-/** Words below 16 q to words below q, in place. */
+/** A word below 16 q modulo q = 2^bits - c. */
 // @ts-ignore: decorator
 @inline
-function reduce(a: usize, n: u32, q: u64): void {
-  for (let at = a, end = a + (<usize>n << 3); at < end; at += 8)
-    store<u64>(at, below(below(below(below(load<u64>(at), q << 3), q << 2), q << 1), q))
+function reduced(word: u64, bits: u64, mask: u64, c: u64, q: u64): u64 {
+  return below((word & mask) + (word >> bits) * c, q)
 }
 
 /**
@@ -115,10 +139,34 @@ export function inverse(
   const q4 = q << 2
   const q8 = q << 3
   const stop = a + (<usize>n << 3)
-  let distance: usize = 8
-  for (let groups = n >> 2; groups > 1; groups >>= 2) {
-    let first = table + (<usize>groups << 4)
-    let second = table + (<usize>groups << 5)
+  // The first two layers have neighbours, and factors of their own for each four.
+  let first = table + (<usize>n << 2)
+  let second = table + (<usize>n << 3)
+  for (let at = a; at < stop; at += 32) {
+    const x0 = load<u64>(at)
+    const x1 = load<u64>(at, 8)
+    const x2 = load<u64>(at, 16)
+    const x3 = load<u64>(at, 24)
+    const s0 = x0 + x1
+    const s1 = x2 + x3
+    const w1Quotient = load<u64>(second, 8)
+    const w2Quotient = load<u64>(second, 24)
+    const d0 = lazyProduct(x0 - x1 + q, load<u64>(second), w1Quotient & LOW, w1Quotient >> 32, q)
+    const d1 = lazyProduct(x2 - x3 + q, load<u64>(second, 16), w2Quotient & LOW, w2Quotient >> 32, q)
+    const w0 = load<u64>(first)
+    const w0Low = load<u64>(first, 8) & LOW
+    const w0High = load<u64>(first, 8) >> 32
+    store<u64>(at, s0 + s1)
+    store<u64>(at, below(d0 + d1, q4), 8)
+    store<u64>(at, lazyProduct(s0 - s1 + q4, w0, w0Low, w0High, q), 16)
+    store<u64>(at, lazyProduct(d0 - d1 + q4, w0, w0Low, w0High, q), 24)
+    first += 16
+    second += 32
+  }
+  let distance: usize = 32
+  for (let groups = n >> 4; groups > 1; groups >>= 2) {
+    first = table + (<usize>groups << 4)
+    second = table + (<usize>groups << 5)
     for (let start = a; start < stop; start += distance << 2) {
       const w0 = load<u64>(first)
       const w0Low = load<u64>(first, 8) & LOW
