@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { checkKeys, checkRequest } from '../../src/encrypted/ckks/check.ts'
-import { CkksContext } from '../../src/encrypted/ckks/context.ts'
-import { prepareKeys } from '../../src/encrypted/ckks/prepared-keys.ts'
-import { prepareModel } from '../../src/encrypted/ckks/prepared-model.ts'
-import { CkksScorer } from '../../src/encrypted/ckks/scorer.ts'
+import { CkksEngine } from '../../src/encrypted/ckks/engine.ts'
 import { Kernel } from '../../src/encrypted/kernel.ts'
 import { GenuineClient } from '../encrypted/support/genuine-client.ts'
 import { pythonWith } from '../support/python.ts'
@@ -35,7 +32,7 @@ const cases = [
 }))
 
 describe(
-  'CkksScorer, with the Python package encrypted-inference',
+  'CkksEngine, with the Python package encrypted-inference',
   skipFor('missing' in python && python.missing),
   () => {
     const program = 'python' in python ? python.python : ''
@@ -57,22 +54,22 @@ describe(
       await call('prepare')
       const { secret_key, key_id, requests } = JSON.parse(await readFile(join(folder, 'requests.json'), 'utf8'))
 
-      const context = new CkksContext(await Kernel.create())
-      const scorer = new CkksScorer(context)
-      const keys = prepareKeys(context, checkKeys(await readFile(join(folder, 'keys.bin'))))
+      const kernel = await Kernel.create()
+      const engine = new CkksEngine(kernel)
+      const keys = engine.prepareKeys(checkKeys(await readFile(join(folder, 'keys.bin'))))
       const replies = cases.map(({ weights, bias, features }, index) => {
-        const model = prepareModel(context, {
+        const model = engine.prepareModel({
           weights: Float64Array.from(weights.flat()),
           bias: Float64Array.from(bias),
           featureCount: features.length,
         })
         const request = checkRequest(requests[index], features.length)
-        return scorer.score(model, request, keys).map(reply => Buffer.from(reply).toString('base64'))
+        return engine.score(model, request, keys).map(reply => Buffer.from(reply).toString('base64'))
       })
       await writeFile(join(folder, 'replies.json'), JSON.stringify(replies))
       const scores: number[][] = JSON.parse(await call('decrypt'))
 
-      const testClient = new GenuineClient(context.kernel, Buffer.from(secret_key, 'base64'))
+      const testClient = new GenuineClient(kernel, Buffer.from(secret_key, 'base64'))
       assert.equal(testClient.keyId, key_id)
       cases.forEach(({ weights, bias, features }, index) => {
         weights.forEach((row, number) => {

@@ -14,7 +14,6 @@ export interface PreparedKeys {
   readonly request: readonly [Polynomials, Polynomials]
 }
 
-/** Takes about 20 ms; the result has 3.75 MB. */
 export function prepareKeys(context: CkksContext, keys: RotationKeys): PreparedKeys {
   const { c0, c1 } = context.scratch
   const expand = ({ words, seed }: SeededPair): void => {

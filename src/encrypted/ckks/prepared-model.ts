@@ -13,7 +13,6 @@ export interface PreparedModel {
   readonly bias: readonly (readonly [bigint, bigint])[]
 }
 
-/** Takes about 20 ms for each polynomial: as many as the plan's period, for each 4,096 features. */
 export function prepareModel(context: CkksContext, model: LinearWeights, maxFeature?: number): PreparedModel {
   const plan = planSlots(model, maxFeature)
   let bytes = 0

@@ -2,10 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, it } from 'vitest'
 import { checkKeys, checkRequest } from '../../../src/encrypted/ckks/check.ts'
-import { CkksContext } from '../../../src/encrypted/ckks/context.ts'
-import { type PreparedKeys, prepareKeys } from '../../../src/encrypted/ckks/prepared-keys.ts'
-import { prepareModel } from '../../../src/encrypted/ckks/prepared-model.ts'
-import { CkksScorer } from '../../../src/encrypted/ckks/scorer.ts'
+import { CkksEngine } from '../../../src/encrypted/ckks/engine.ts'
+import type { PreparedKeys } from '../../../src/encrypted/ckks/prepared-keys.ts'
 import { encodeSlots } from '../../../src/encrypted/ckks/slots.ts'
 import { Kernel } from '../../../src/encrypted/kernel.ts'
 import { GenuineClient } from '../support/genuine-client.ts'
@@ -13,12 +11,12 @@ import { GenuineClient } from '../support/genuine-client.ts'
 const secretSeed = Buffer.from(Array.from({ length: 64 }, (_, index) => index))
 const read = (name: string) => JSON.parse(readFileSync(`test/fixtures/encrypted/${name}.json`, 'utf8'))
 
-const context = new CkksContext(await Kernel.create())
-const scorer = new CkksScorer(context)
-const client = new GenuineClient(context.kernel, secretSeed)
+const kernel = await Kernel.create()
+const engine = new CkksEngine(kernel)
+const client = new GenuineClient(kernel, secretSeed)
 let keys: PreparedKeys
 beforeAll(() => {
-  keys = prepareKeys(context, checkKeys(client.publicKeys()))
+  keys = engine.prepareKeys(checkKeys(client.publicKeys()))
 })
 
 /** Numbers that are not random, from -1 to 1. */
@@ -35,12 +33,11 @@ function scoreEncrypted(
   features: readonly number[],
   { by = client, maxFeature }: { by?: GenuineClient; maxFeature?: number } = {},
 ) {
-  const model = prepareModel(
-    context,
+  const model = engine.prepareModel(
     { weights: Float64Array.from(weights.flat()), bias: Float64Array.from(bias), featureCount: features.length },
     maxFeature,
   )
-  const replies = scorer.score(model, checkRequest(by.encrypt(features), features.length), keys)
+  const replies = engine.score(model, checkRequest(by.encrypt(features), features.length), keys)
   return { plan: model.plan, scores: replies.map(reply => by.decrypt(reply)) }
 }
 
@@ -81,15 +78,15 @@ describe('encodeSlots', () => {
   })
 })
 
-describe('CkksScorer', () => {
+describe('CkksEngine', () => {
   it("scores the package's request for ten digits", () => {
     const { coef, intercept, features, scores, data } = read('digits')
-    const model = prepareModel(context, {
+    const model = engine.prepareModel({
       weights: Float64Array.from(coef.flat()),
       bias: Float64Array.from(intercept),
       featureCount: features.length,
     })
-    const replies = scorer.score(model, checkRequest(data, features.length), keys)
+    const replies = engine.score(model, checkRequest(data, features.length), keys)
     assertClose(
       replies.map(reply => client.decrypt(reply)),
       linearScores(coef, intercept, features),
@@ -144,19 +141,19 @@ describe('CkksScorer', () => {
   })
 
   it('leaves scores that nobody can read if the keys are those of another client', () => {
-    const other = new GenuineClient(context.kernel, Buffer.alloc(64, 9), 'other')
+    const other = new GenuineClient(kernel, Buffer.alloc(64, 9), 'other')
     const { scores } = scoreEncrypted([wave(20, 1)], [0], wave(20, 2), { by: other })
     assert.equal(scores.length, 1)
     assert.ok(Math.abs(scores[0]! - linearScores([wave(20, 1)], [0], wave(20, 2))[0]!) > 1)
   })
 
   it('answers with ciphertexts of SEAL 3.5 at one prime', () => {
-    const model = prepareModel(context, {
+    const model = engine.prepareModel({
       weights: Float64Array.of(1, 2),
       bias: Float64Array.of(3),
       featureCount: 2,
     })
-    const [reply] = scorer.score(model, checkRequest(client.encrypt([1, 1]), 2), keys)
+    const [reply] = engine.score(model, checkRequest(client.encrypt([1, 1]), 2), keys)
     const bytes = Buffer.from(reply!)
     const hex = (from: number, to: number) => bytes.subarray(from, to).toString('hex')
     assert.equal(bytes.length, 131_177)
