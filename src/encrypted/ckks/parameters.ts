@@ -39,3 +39,6 @@ export function galoisElement(step: RotationStep): number {
   for (let steps = 1; steps < step; steps *= 2) element = (element * element) % (2 * degree)
   return element
 }
+
+/** The name of a client's public keys: 32 characters of base32, a hash of its secret key. */
+export const keyIdPattern = /^[a-z2-7]{32}$/

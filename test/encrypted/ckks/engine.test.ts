@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import { beforeAll, describe, it } from 'vitest'
 import { checkKeys, checkRequest } from '../../../src/encrypted/ckks/check.ts'
 import { CkksEngine } from '../../../src/encrypted/ckks/engine.ts'
+import { keyIdPattern } from '../../../src/encrypted/ckks/parameters.ts'
 import type { PreparedKeys } from '../../../src/encrypted/ckks/prepared-keys.ts'
 import { encodeSlots } from '../../../src/encrypted/ckks/slots.ts'
 import { Kernel } from '../../../src/encrypted/kernel.ts'
@@ -58,6 +60,7 @@ describe('the client of these tests', () => {
 
   it('has the key id of the package', () => {
     assert.equal(client.keyId, read('digits').key_id)
+    assert.match(client.keyId, keyIdPattern)
   })
 })
 
@@ -114,6 +117,26 @@ describe('CkksEngine', () => {
     const features = wave(featureCount, 0.5)
     const { scores } = scoreEncrypted(weights, wave(classCount, 3), features)
     assertClose(scores, linearScores(weights, wave(classCount, 3), features), 1e-6)
+  })
+
+  it('scores any small model', () => {
+    const number = fc.integer({ min: -1000, max: 1000 }).map(value => value / 64)
+    const row = (length: number) => fc.array(number, { minLength: length, maxLength: length })
+    const cases = fc
+      .tuple(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 30 }))
+      .chain(([classCount, featureCount]) =>
+        fc.record({
+          weights: fc.array(row(featureCount), { minLength: classCount, maxLength: classCount }),
+          bias: row(classCount),
+          features: row(featureCount),
+        }),
+      )
+    fc.assert(
+      fc.property(cases, ({ weights, bias, features }) => {
+        assertClose(scoreEncrypted(weights, bias, features).scores, linearScores(weights, bias, features), 1e-5)
+      }),
+      { numRuns: 8 },
+    )
   })
 
   it('scores rows of zeros, and models of zeros', () => {
