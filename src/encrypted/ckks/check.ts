@@ -165,7 +165,9 @@ function inflateObject(
   let body: Uint8Array
   let readBytes: number
   try {
-    const { buffer, engine } = inflateSync(compressed, { maxOutputLength: exactBytes, info: true }) as unknown as {
+    // One piece of memory, of the size that is expected.
+    const options = { maxOutputLength: exactBytes, chunkSize: exactBytes + 1, info: true }
+    const { buffer, engine } = inflateSync(compressed, options) as unknown as {
       buffer: Uint8Array
       engine: { bytesWritten: number }
     }
