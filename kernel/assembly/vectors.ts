@@ -115,6 +115,14 @@ function permuted(indices: usize, at: usize): usize {
  */
 export function convert(target: usize, a: usize, n: u32, from: u64, to: u64, reciprocal: u64): void {
   const half = from >> 1
+  if (half < to) {
+    // Neither half needs a division.
+    for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8) {
+      const value = load<u64>(a + i)
+      store<u64>(target + i, select<u64>(value + to - from, value, value > half))
+    }
+    return
+  }
   // A multiple of `to` that keeps negative numbers positive.
   const shift = (from / to + 1) * to - from
   for (let i: usize = 0, end = <usize>n << 3; i < end; i += 8) {
