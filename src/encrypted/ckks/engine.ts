@@ -14,6 +14,9 @@ interface Ciphertext {
   readonly c1: Extended
 }
 
+/** Addresses of one polynomial at main and special, which is divided by special. */
+type Divisible = Pick<Extended, 'main' | 'special'>
+
 const replyHeader: Header = { major: 3, minor: 5, compression: 'none' }
 const polynomialBytes = degree * 8
 
@@ -202,10 +205,22 @@ export class CkksEngine {
   }
 
   /** Coefficients at main become those over special. */
-  #divideBySpecial(coefficients: { readonly main: number; readonly special: number }): void {
+  #divideBySpecial(coefficients: Divisible): void {
     const { main, special, overSpecial } = this.#context
     main.convert(this.#temporary, coefficients.special, special)
     main.subtractScale(coefficients.main, this.#temporary, overSpecial)
+  }
+
+  /** The same for points, of which those at special become coefficients. */
+  #dividePointsBySpecial(points: Divisible, bias: readonly [bigint, bigint] = [0n, 0n]): void {
+    const { kernel, main, special, overSpecial } = this.#context
+    special.toCoefficients(points.special)
+    main.convert(this.#temporary, points.special, special)
+    const words = kernel.words(this.#temporary, degree)
+    words[0] = ((words[0] as bigint) + bias[0]) % main.q
+    words[degree / 2] = ((words[degree / 2] as bigint) + bias[1]) % main.q
+    main.toPoints(this.#temporary)
+    main.subtractScale(points.main, this.#temporary, overSpecial)
   }
 
   /** Rotates the sum, and adds it as it was if `keep` says so. */
@@ -225,26 +240,22 @@ export class CkksEngine {
     middle.rotate(to.middle, from.middle, keep, indices)
     special.rotateAdd(to.special, from.special, keep, digits.special, c0.special, indices)
     const work = this.#work
-    this.#switch(work, digits, indices)
+    this.#multiplyDigits(work, digits, indices)
+    main.toCoefficients(work.main)
+    special.toCoefficients(work.special)
+    this.#divideBySpecial(work)
     if (!keep) context.clear(this.#c1)
     main.add(this.#c1, work.main)
     this.#sum = to
     this.#rotated = from
   }
 
-  /** Rotated digits times the loaded key's second polynomial, as coefficients at main. */
-  #switch(
-    target: { readonly main: number; readonly special: number },
-    digits: { readonly main: number; readonly special: number },
-    indices: number,
-  ): void {
+  /** Rotated digits times the loaded key's second polynomial, as points. */
+  #multiplyDigits(target: Divisible, digits: Divisible, indices: number): void {
     const { main, special } = this.#context
     const { c1 } = this.#key
     main.multiplyRotated(target.main, digits.main, c1.main, indices)
     special.multiplyRotated(target.special, digits.special, c1.special, indices)
-    main.toCoefficients(target.main)
-    special.toCoefficients(target.special)
-    this.#divideBySpecial(target)
   }
 
   /** Begins with the reply of pair 0, from the sum. */
@@ -263,43 +274,47 @@ export class CkksEngine {
     special.add(c0.special, this.#sum.special)
     context.copy(c1.main, this.#c1)
     const replies: Uint8Array[] = []
-    this.#extractFrom(0, model.plan.period, 0, model, keys, replies)
+    const { pairCount, period } = model.plan
+    if (pairCount === 1) {
+      main.toPoints(c1.main)
+      this.#write(0, { c0, c1 }, model, replies)
+    } else this.#writeAll(0, period, 0, model, keys, replies)
     return replies
   }
 
   /**
-   * Writes the replies of a pair and of those that follow it.
+   * Writes the replies of a pair and of those that follow it, which come from its own.
    *
-   * @param size  a power of two: how many pairs follow from this one
-   * @param depth  of the reply whose c1.main still has coefficients
+   * @param size   a power of two from 2: this pair and its followers, as far as there are so many
+   * @param depth  of the pair's reply, whose c1.main still has coefficients
    */
-  #extractFrom(pair: number, size: number, depth: number, model: PreparedModel, keys: PreparedKeys, out: Uint8Array[]) {
+  #writeAll(pair: number, size: number, depth: number, model: PreparedModel, keys: PreparedKeys, out: Uint8Array[]) {
     const context = this.#context
     const { main, special } = context
     const { c0, c1 } = this.#reply(depth)
-    const hasFollowers = size > 1 && pair + 1 < model.plan.pairCount
-    if (hasFollowers) {
-      special.convert(c1.special, c1.main, main)
-      special.toPoints(c1.special)
-    }
+    special.convert(c1.special, c1.main, main)
+    special.toPoints(c1.special)
     main.toPoints(c1.main)
     this.#write(pair, { c0, c1 }, model, out)
-    if (!hasFollowers) return
-    for (let step = 1; step < size && pair + step < model.plan.pairCount; step *= 2) {
+    const { pairCount } = model.plan
+    for (let step = 1; step < size && pair + step < pairCount; step *= 2) {
       const key = this.#key
+      const polynomials = keys.rotations.get(step as RotationStep) as Polynomials
       const indices = context.indices[step as RotationStep]
       const next = this.#reply(depth + 1)
-      context.load(
-        keys.rotations.get(step as RotationStep) as Polynomials,
-        key.c0.main,
-        key.c0.special,
-        key.c1.main,
-        key.c1.special,
-      )
+      context.load(polynomials, key.c0.main, key.c0.special, key.c1.main, key.c1.special)
       main.rotateAdd(next.c0.main, c0.main, false, c1.main, key.c0.main, indices)
       special.rotateAdd(next.c0.special, c0.special, false, c1.special, key.c0.special, indices)
-      this.#switch(next.c1, c1, indices)
-      this.#extractFrom(pair + step, step, depth + 1, model, keys, out)
+      this.#multiplyDigits(next.c1, c1, indices)
+      if (step === 1 || pair + step + 1 >= pairCount) {
+        this.#dividePointsBySpecial(next.c1)
+        this.#write(pair + step, next, model, out)
+        continue
+      }
+      main.toCoefficients(next.c1.main)
+      special.toCoefficients(next.c1.special)
+      this.#divideBySpecial(next.c1)
+      this.#writeAll(pair + step, step, depth + 1, model, keys, out)
     }
   }
 
@@ -311,18 +326,11 @@ export class CkksEngine {
   /** Writes the ciphertexts of a pair's classes: the reply, and the reply times -X^(n/2), which is -i in slot 0. */
   #write(pair: number, { c0, c1 }: Ciphertext, { plan, bias }: PreparedModel, out: Uint8Array[]): void {
     const context = this.#context
-    const { main, special, overSpecial } = context
-    const [first, rest] = [this.#work.main, this.#work.special]
-    context.copy(rest, c0.special)
-    special.toCoefficients(rest)
-    main.convert(this.#temporary, rest, special)
-    const words = context.kernel.words(this.#temporary, degree)
-    const [real, imaginary] = bias[pair] as readonly [bigint, bigint]
-    words[0] = ((words[0] as bigint) + real) % main.q
-    words[degree / 2] = ((words[degree / 2] as bigint) + imaginary) % main.q
-    main.toPoints(this.#temporary)
+    const { main } = context
+    const { main: first, special: rest } = this.#work
     context.copy(first, c0.main)
-    main.subtractScale(first, this.#temporary, overSpecial)
+    context.copy(rest, c0.special)
+    this.#dividePointsBySpecial(this.#work, bias[pair])
     out[2 * pair] = writeReply(context, first, c1.main, plan.scale)
     if (2 * pair + 1 >= plan.classCount) return
     main.scaleHalves(first, first, this.#unit)
