@@ -7,10 +7,10 @@ import {
   type BfvLayout,
   degree,
   droppedBits,
+  locateScore,
   ownMinor,
   parameterId,
   polynomialCount,
-  positionOf,
   prime,
   requestBytes,
   requestFields,
@@ -97,7 +97,7 @@ export class BfvClient {
     const dropped = BigInt(droppedBits(layout.wordBytes))
     let unpacked: number | undefined
     return Float64Array.from(scores, (_, row) => {
-      const { polynomial, coefficient } = positionOf(layout, row)
+      const { polynomial, coefficient } = locateScore(layout, row)
       if (polynomial !== unpacked) {
         kernel
           .bytes(this.#packed, polynomialBytes)

@@ -6,10 +6,10 @@ import { modulo, readDot, scaleUp } from './integers.ts'
 import {
   degree,
   droppedBits,
+  locateScore,
   minors,
   parameterId,
   polynomialCount,
-  positionOf,
   prime,
   requestBytes,
   requestFields,
@@ -131,7 +131,7 @@ export class BfvEngine {
       new BigInt64Array(kernel.words(this.#weights, degree).buffer, this.#weights, degree).set(coefficients)
       const first = number * plan.classesPerPolynomial
       for (let row = first; row < Math.min(first + plan.classesPerPolynomial, plan.classCount); row++) {
-        const { coefficient } = positionOf(plan, row)
+        const { coefficient } = locateScore(plan, row)
         dot(this.#product, this.#c0, this.#weights, coefficients.length, degree, coefficient)
         scores[row] = modulo(readDot(kernel, this.#product) + (bias[row] as bigint))
       }

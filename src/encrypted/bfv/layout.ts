@@ -34,7 +34,7 @@ export const polynomialCount = ({ classCount, classesPerPolynomial }: BfvLayout)
   Math.ceil(classCount / classesPerPolynomial)
 
 /** Where a class's score is: in which product, and at which coefficient. */
-export function positionOf({ classesPerPolynomial, featureCount }: BfvLayout, classIndex: number) {
+export function locateScore({ classesPerPolynomial, featureCount }: BfvLayout, classIndex: number) {
   return {
     polynomial: Math.floor(classIndex / classesPerPolynomial),
     coefficient: ((classIndex % classesPerPolynomial) + 1) * featureCount - 1,

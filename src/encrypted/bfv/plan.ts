@@ -25,7 +25,7 @@ const minWeightBits = 7
 const maxScaleBits = 50
 
 /**
- * Chooses the scales for a model so that noise can not change a score.
+ * Chooses the scales for a model so that noise cannot change a score.
  *
  * @throws ServiceLoadError when there are none, with the numbers
  */
@@ -38,10 +38,11 @@ export function planCoefficients(model: LinearWeights, range: FeatureRange): Bfv
     )
   if (!(range.maxFeature > 0 && Number.isFinite(range.maxFeature)))
     throw new ServiceLoadError(`the largest feature is ${range.maxFeature}, expected a positive number`)
+  const norms = measure(model)
   const scales = range.featureScale === undefined ? powersOfTwo : [range.featureScale]
   let best: BfvPlan | undefined
   for (const featureScale of scales) {
-    const plan = planWithScale(model, range.maxFeature, featureScale)
+    const plan = planWithScale(norms, range.maxFeature, featureScale)
     if (plan && !(best && best.maxError <= plan.maxError)) best = plan
   }
   const largestWeight = largestMagnitude(weights)
@@ -56,15 +57,50 @@ export function planCoefficients(model: LinearWeights, range: FeatureRange): Bfv
 
 const powersOfTwo = Array.from({ length: 33 }, (_, exponent) => 2 ** (exponent - 8))
 
-function planWithScale(model: LinearWeights, maxFeature: number, featureScale: number): BfvPlan | undefined {
-  const short = largestPlan(model, maxFeature, featureScale, 5)
-  const long = largestPlan(model, maxFeature, featureScale, 6)
+/** What is known of weights before they are scaled and rounded. */
+interface Norms {
+  readonly featureCount: number
+  readonly classCount: number
+  readonly classesPerPolynomial: number
+  readonly rows: readonly { readonly sum: number; readonly count: number; readonly bias: number }[]
+  readonly polynomials: readonly { readonly sum: number; readonly squares: number; readonly count: number }[]
+}
+
+/** Sums of absolute values, sums of squares, and how many are not zero: per class, and per polynomial, whose classes share their noise. */
+function measure({ weights, bias, featureCount }: LinearWeights): Norms {
+  const classCount = bias.length
+  const classesPerPolynomial = Math.min(classCount, Math.floor(degree / featureCount))
+  const rows = Array.from(bias, (value, row) => {
+    const own = weights.subarray(row * featureCount, (row + 1) * featureCount)
+    return {
+      sum: own.reduce((sum, weight) => sum + Math.abs(weight), 0),
+      squares: own.reduce((sum, weight) => sum + weight * weight, 0),
+      count: own.reduce((count, weight) => (weight === 0 ? count : count + 1), 0),
+      bias: Math.abs(value),
+    }
+  })
+  const polynomials = Array.from({ length: Math.ceil(classCount / classesPerPolynomial) }, (_, number) =>
+    rows
+      .slice(number * classesPerPolynomial, (number + 1) * classesPerPolynomial)
+      .reduce((total, { sum, squares, count }) => ({
+        sum: total.sum + sum,
+        squares: total.squares + squares,
+        count: total.count + count,
+        bias: 0,
+      })),
+  )
+  return { featureCount, classCount, classesPerPolynomial, rows, polynomials }
+}
+
+function planWithScale(norms: Norms, maxFeature: number, featureScale: number): BfvPlan | undefined {
+  const short = findLargestScale(norms, maxFeature, featureScale, 5)
+  const long = findLargestScale(norms, maxFeature, featureScale, 6)
   // A larger reply, where that makes scores more exact.
   return short && long && short.weightScale >= long.weightScale ? short : long
 }
 
-function largestPlan(
-  model: LinearWeights,
+function findLargestScale(
+  norms: Norms,
   maxFeature: number,
   featureScale: number,
   wordBytes: number,
@@ -74,7 +110,7 @@ function largestPlan(
   let plan: BfvPlan | undefined
   while (smallest < tooLarge) {
     const bits = Math.floor((smallest + tooLarge) / 2)
-    const candidate = planExactly(model, { maxFeature, featureScale, weightScale: 2 ** bits, wordBytes })
+    const candidate = planScales(norms, { maxFeature, featureScale, weightScale: 2 ** bits, wordBytes })
     if (candidate.margin >= minMargin) {
       plan = candidate
       smallest = bits + 1
@@ -83,51 +119,34 @@ function largestPlan(
   return plan
 }
 
-function planExactly(
-  model: LinearWeights,
+/** A weight that is not zero is at most half a step larger when it is rounded, which the sums allow for. */
+function planScales(
+  { rows, polynomials, ...counts }: Norms,
   scales: Pick<BfvPlan, 'maxFeature' | 'featureScale' | 'weightScale' | 'wordBytes'>,
 ): BfvPlan {
-  const { weights, bias, featureCount } = model
   const { featureScale, weightScale, wordBytes } = scales
-  const classCount = bias.length
-  const classesPerPolynomial = Math.min(classCount, Math.floor(degree / featureCount))
   const maxInteger = Math.ceil(scales.maxFeature * featureScale)
-  let [maxScore, maxError, maxSquares, maxSum] = [0, 0, 0, 0]
-  for (let first = 0; first < classCount; first += classesPerPolynomial) {
-    // Every coefficient of a product has noise from all weights of its polynomial.
-    let [squares, sum] = [0, 0]
-    for (let row = first; row < Math.min(first + classesPerPolynomial, classCount); row++) {
-      let [rowSum, exactSum] = [0, 0]
-      for (let at = row * featureCount, end = at + featureCount; at < end; at++) {
-        const integer = Math.abs(Math.round((weights[at] as number) * weightScale))
-        rowSum += integer
-        squares += integer * integer
-        exactSum += Math.abs(weights[at] as number)
-      }
-      sum += rowSum
-      const biasInteger = Math.abs(Math.round((bias[row] as number) * weightScale * featureScale))
-      maxScore = Math.max(maxScore, rowSum * maxInteger + biasInteger)
-      // Features off by half a step and exact weights, then weights off by half a step and rounded features.
-      const error =
-        exactSum / (2 * featureScale) +
-        (featureCount * maxInteger) / (2 * weightScale * featureScale) +
-        1 / (2 * weightScale * featureScale)
-      maxError = Math.max(maxError, error)
-    }
-    maxSquares = Math.max(maxSquares, squares)
-    maxSum = Math.max(maxSum, sum)
+  let [maxScore, maxError] = [0, 0]
+  for (const { sum, count, bias } of rows) {
+    const biasInteger = bias * weightScale * featureScale + 0.5
+    maxScore = Math.max(maxScore, (sum * weightScale + count / 2) * maxInteger + biasInteger)
+    // Features off by half a step, times exact weights; weights off by half a step, times rounded features; the bias.
+    const ofWeights = (count * maxInteger) / (2 * weightScale * featureScale)
+    maxError = Math.max(maxError, sum / (2 * featureScale) + ofWeights + 1 / (2 * weightScale * featureScale))
+  }
+  let [maxNorm, maxSum] = [0, 0]
+  for (const { sum, squares, count } of polynomials) {
+    maxNorm = Math.max(maxNorm, Math.sqrt(squares) * weightScale + Math.sqrt(count) / 2)
+    maxSum = Math.max(maxSum, sum * weightScale + count / 2)
   }
   const plainBits = Math.max(2, Math.floor(Math.log2(2 * maxScore + 1)) + 1)
   const dropped = droppedBits(wordBytes)
   // What was dropped is multiplied with the secret key, whose coefficients are -1, 0 and 1.
-  const variance = noiseVariance * maxSquares + (dropped > 0 ? 4 ** (dropped - 1) * degree : 0)
+  const variance = noiseVariance * maxNorm ** 2 + (dropped > 0 ? 4 ** (dropped - 1) * degree : 0)
   // The request's coefficients are rounded to the nearest, each times a weight; so is the bias.
   const capacity = Number(prime.q) / 2 ** (plainBits + 1) - maxSum / 2 - 1
-  const margin = capacity / Math.sqrt(variance)
-  // Sums in the kernel, and products of integers in this file, must be exact.
+  // Sums in the kernel, and integers in doubles, must be exact.
   const isExact = maxSum < 2 ** 36 && maxScore < 2 ** 52
-  return {
-    ...{ featureCount, classCount, classesPerPolynomial, plainBits, ...scales, maxError },
-    margin: isExact ? (variance === 0 ? Number.MAX_VALUE : margin) : 0,
-  }
+  const margin = variance === 0 ? Number.MAX_VALUE : capacity / Math.sqrt(variance)
+  return { ...counts, plainBits, ...scales, maxError, margin: isExact ? margin : 0 }
 }

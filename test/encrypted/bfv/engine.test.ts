@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { BfvClient } from '../../../src/encrypted/bfv/client.ts'
 import { BfvEngine, type BfvModel, type BfvReply, checkRequest } from '../../../src/encrypted/bfv/engine.ts'
-import { positionOf } from '../../../src/encrypted/bfv/layout.ts'
+import { locateScore } from '../../../src/encrypted/bfv/layout.ts'
 import { Kernel } from '../../../src/encrypted/kernel.ts'
 import { ciphertext, startSeal } from '../support/seal.ts'
 
@@ -165,13 +165,13 @@ describe('BfvEngine', () => {
       const reply = engine.score(model, checkRequest(request, model.parameterId))
       const c0 = Array<bigint>(2048).fill(0n)
       reply.scores.forEach((word, row) => {
-        c0[positionOf(plan, row).coefficient] = word
+        c0[locateScore(plan, row).coefficient] = word
       })
       const packed = Buffer.from(reply.polynomials)
       const c1 = Array.from({ length: 2048 }, (_, at) => (BigInt(packed.readUIntLE(at * 5, 5)) << 14n) % q)
       const answer = seal.decrypt(ciphertext(model.parameterId, c0, c1)).coefficients
       const scores = digits.coef.map((_: unknown, row: number) => {
-        const value = answer[positionOf(plan, row).coefficient] ?? 0n
+        const value = answer[locateScore(plan, row).coefficient] ?? 0n
         return Number(value >= plain / 2n ? value - plain : value) / (plan.weightScale * plan.featureScale)
       })
       assert.deepEqual(scores, integerScores(model, coef, intercept, features))
