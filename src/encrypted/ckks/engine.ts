@@ -182,7 +182,7 @@ export class CkksEngine {
     main.add(this.#c1, c1.main)
   }
 
-  /** Coefficients at main and special become those over middle, of which they have been divided by middle before. */
+  /** Coefficients at main and special, whose weights were divided by middle already, lose the remainder at middle. */
   #divideByMiddle(coefficients: Extended): void {
     const { main, middle, special, minusOverMiddle, minusOverMiddleAtSpecial } = this.#context
     const temporary = this.#temporary

@@ -35,7 +35,7 @@ export function prepareModel(context: CkksContext, model: LinearWeights, maxFeat
 
 const range = (length: number) => Array.from({ length }, (_, index) => index)
 
-/** Sums at main and special are kept over middle, as they are going to be divided by it. */
+/** Weights at main and special are divided by middle, because their products are going to be. */
 function toPoints(context: CkksContext, coefficients: BigInt64Array, baby: number): Polynomials {
   const at = context.scratch.c0
   const rings = [

@@ -35,7 +35,7 @@ export class ReplyWriter {
   }
 
   /**
-   * @param c0  points times special; those at main and special over middle, of which they have not been divided yet
+   * @param c0  points times special. Those at main and special were divided by middle, and still have the remainder at middle.
    * @param c1  coefficients at main
    */
   write(c0: Extended, c1: number, model: PreparedModel, keys: PreparedKeys): Uint8Array[] {
