@@ -9,13 +9,14 @@ import { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { describeRequests } from '../describe-requests.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
+import { posixPath } from '../posix-path.ts'
 import { defaultPort, openProject, type Project, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 import { chooseName, type FoundModel, findModel } from './find-model.ts'
 import { makeBodies, type SampleBody } from './sample-body.ts'
 import { writeScript } from './script-template.ts'
 import { readTypicalValues } from './typical-values.ts'
-import { posixPath, removeOriginals, writeFiles, writeIfAbsent, writeVersion } from './write-service.ts'
+import { removeOriginals, writeFiles, writeIfAbsent, writeVersion } from './write-service.ts'
 
 export interface AddOptions extends ProjectOptions {
   readonly name?: string
