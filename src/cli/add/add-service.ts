@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { ReadService } from '../../compose/open-service.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import { ServiceDefinition } from '../../models/definition/definition.ts'
+import { sortVersions } from '../../models/repository/versions.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { describeRequests } from '../describe-requests.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
@@ -144,10 +145,7 @@ async function chooseVersion({ name, folder, options }: Addition): Promise<numbe
 
 async function listVersions(folder: string): Promise<number[]> {
   if (!existsSync(folder)) return []
-  return (await readdir(folder))
-    .filter(entry => /^\d+$/.test(entry))
-    .map(Number)
-    .sort((one, other) => one - other)
+  return sortVersions(await readdir(folder)).map(Number)
 }
 
 interface TriedModel {
