@@ -13,6 +13,7 @@ import { wellKnownPorts } from '../host/azurite/storage-ports.ts'
 import { isPortFree } from '../host/free-port.ts'
 import { readHostJson } from '../host/host-json.ts'
 import { readLocalSettings } from '../host/local-settings.ts'
+import { describeUndefined } from '../models/repository/model-store.ts'
 import { check, error, type Finding, ok, warning } from './finding.ts'
 import { defaultPort, isDevelopment } from './project.ts'
 
@@ -115,9 +116,7 @@ async function checkServices(modelsDir: string): Promise<Finding[]> {
       ? ok('services', `${names.length} in ${modelsDir}: ${list}; "npx scoring check" loads them`)
       : error('services', `none in ${modelsDir}: a service is a folder with a service.json`),
     ...failed,
-    ...undefinedNames.map(name =>
-      warning('services', `"${name}" has a model but no service.json, so it is not served; {} is enough`),
-    ),
+    ...undefinedNames.map(name => warning('services', describeUndefined(name))),
   ]
 }
 
