@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
-import { type Finding, formatFindings } from './finding.ts'
+import { type Finding, formatFindings } from '../finding.ts'
+import { findProjectRoot, type ProjectOptions } from '../project.ts'
+import { checkProject } from '../project-checks.ts'
+import { openTerminal } from '../terminal.ts'
 import { checkMachine } from './machine-checks.ts'
-import { findProjectRoot, type ProjectOptions } from './project.ts'
-import { checkProject } from './project-checks.ts'
-import { openTerminal } from './terminal.ts'
 
 export interface DoctorOptions extends ProjectOptions {
   readonly json?: boolean
