@@ -51,7 +51,7 @@ test('churn flags who will probably leave', async () => {
 
 describe('the first hour', () => {
   it('leads from npm create to a DataFrame that a colleague scores, a script, a test and a second version', {
-    timeout: 240_000,
+    timeout: 360_000,
   }, async test => {
     const tool = await pythonWith(requirements)
     if ('missing' in tool) return test.skip(tool.missing)
