@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'vitest'
 import { addService } from '../../../src/cli/add/add-service.ts'
 import { LocalService, readLocalService } from '../../../src/cli/local-service.ts'
 import { openProject } from '../../../src/cli/project.ts'
-import { readCase } from '../../support/case-models.ts'
+import { asFloat32, readCase } from '../../support/case-models.ts'
 import { makeCommandProject, runCommand } from '../../support/command.ts'
 import { identityModel, writeModel } from '../../support/onnx-writer.ts'
 
@@ -20,14 +20,15 @@ async function add(test: TestContext, model: string, options: { name?: string; s
   return { root, added, folder: join(root, 'models', added.service) }
 }
 
-/** Scores what was written as the app would. */
-async function scoreSample(root: string, name: string): Promise<unknown> {
+/** Scores a body, or the sample that was written, as the app would. */
+async function scoreSample(root: string, name: string, given?: object): Promise<unknown> {
   const read = await readLocalService(openProject({ app: root }), name)
   assert.ok(read.kind === 'readable', JSON.stringify(read))
   const service = await LocalService.load(read)
   try {
-    if (read.spec.sample === undefined) return undefined
-    const answer = await service.score(Buffer.from(read.spec.sample), 'application/json')
+    const body = given ? JSON.stringify(given) : read.spec.sample
+    if (body === undefined) return undefined
+    const answer = await service.score(Buffer.from(body), 'application/json')
     assert.equal(answer.status, 200, answer.body.toString())
     return JSON.parse(answer.body.toString())
   } finally {
@@ -96,6 +97,16 @@ describe('addService', () => {
     const tsc = resolve('node_modules/typescript/bin/tsc')
     const output = execFileSync(process.execPath, [tsc, '-p', root, '--listFiles'], { encoding: 'utf8' })
     assert.equal(output.match(/score\.ts$/gm)?.length, models.length)
+  })
+
+  it.for(['lists', 'records'])('writes a script that answers %s of columns as Python does', async (form, test) => {
+    const { root, folder } = await add(test, columns, { name: 'titanic', script: true })
+    assert.doesNotMatch(await readFile(join(folder, 'score.ts'), 'utf8'), /zod/)
+    const { inputs, answer } = readCase('cases', 'sk_columns_zipmap')
+    const lists = Object.entries(inputs).map(([name, { values }]) => [name, (values as unknown[]).flat()] as const)
+    const records = [0, 1, 2].map(row => Object.fromEntries(lists.map(([name, values]) => [name, values[row]])))
+    const data = form === 'lists' ? Object.fromEntries(lists) : records
+    assert.deepEqual(asFloat32(await scoreSample(root, 'titanic', { data })), asFloat32(answer))
   })
 
   it('copies the weights beside a model', async test => {
@@ -267,6 +278,7 @@ describe('scoring add', () => {
       /^error: the model is given by a URL; download it first, and give the path of the file\n$/,
     ],
     [['nowhere.onnx'], /^error: nowhere\.onnx does not exist\n$/],
+    [['/dev/null'], /^error: \/dev\/null is no file: give the path of an \.onnx file\n$/],
     [['models'], /^error: models is a folder, and has no \.onnx file: give the path of the file\n$/],
     [
       [columns, '--name', 'Churn'],

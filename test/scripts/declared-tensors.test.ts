@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it } from 'vitest'
+import { type LoadedService, loadService } from '../../src/testing/load-service.ts'
+import type { Cleaner } from '../support/cleaner.ts'
+import { makeServices } from '../support/service-folder.ts'
+
+/** Loads a service that tells the age in months, and whether the plan is the basic one. */
+async function load(test: Cleaner, input: string, definition: object = {}): Promise<LoadedService> {
+  const script = `
+    import { tensor } from 'scoring-functions'
+    export const input = ${input}
+    export function init() {}
+    export function run({ age, plan }) {
+      return { months: age.toList().flat().map(years => years * 12), isBasic: plan.toList().flat().map(name => name === 'basic') }
+    }
+  `
+  const files = { 'plans/service.json': { entryScript: 'score.mjs', ...definition }, 'plans/score.mjs': script }
+  const service = await loadService(join(await makeServices(files, test), 'plans'), { log: () => {} })
+  test.onTestFinished(() => service.stop())
+  return service
+}
+
+const columns = "{ age: tensor([[20]], 'float32'), plan: tensor([['plus']], 'string') }"
+
+describe('readDeclaredTensors', () => {
+  it.for([
+    [
+      'records',
+      {
+        data: [
+          { age: 22, plan: 'basic' },
+          { plan: 'pro', age: 30 },
+        ],
+      },
+    ],
+    ['columns', { data: { age: [22, 30], plan: ['basic', 'pro'] } }],
+    [
+      'lists',
+      {
+        data: [
+          [22, 'basic'],
+          [30, 'pro'],
+        ],
+      },
+    ],
+    [
+      'split',
+      {
+        columns: ['plan', 'age'],
+        data: [
+          ['basic', 22],
+          ['pro', 30],
+        ],
+      },
+    ],
+    ['parameters of Azure Machine Learning', { age: [[22], [30]], plan: [['basic'], ['pro']] }],
+  ] as const)('gives run a tensor for each column of %s', async ([, body], test) => {
+    const service = await load(test, columns)
+    assert.deepEqual(await service.score(body), { months: [264, 360], isBasic: [true, false] })
+  })
+
+  it('reads a missing number as NaN', async test => {
+    const service = await load(test, columns)
+    const answer = await service.score('{"data": [{"age": NaN, "plan": "basic"}, {"age": null, "plan": "pro"}]}')
+    assert.deepEqual(answer, { months: [null, null], isBasic: [true, false] })
+  })
+
+  it.for([
+    [[{ age: 'old', plan: 'basic' }], 'input "age"[0]: expected a number (float32), got a string'],
+    [[{ age: 22 }], 'row 0 lacks "plan"; the model takes "age", "plan"'],
+    [
+      [{ age: 22, plan: null }],
+      'input "plan"[0]: expected a string, got null; only floating-point values can be missing',
+    ],
+  ] as const)('refuses %j', async ([data, message], test) => {
+    const service = await load(test, columns)
+    await assert.rejects(service.score({ data }), { status: 400, message })
+  })
+
+  it('describes the columns, and shows the samples as the example', async test => {
+    const service = await load(test, columns)
+    assert.deepEqual(service.inputs, [
+      { name: 'age', dtype: 'float32', shape: ['rows', 1] },
+      { name: 'plan', dtype: 'string', shape: ['rows', 1] },
+    ])
+  })
+
+  it('lets rows of several requests share a call where that is declared', async test => {
+    const service = await load(test, columns, { batching: { rowsAreIndependent: true } })
+    assert.match(service.notes.join('\n'), /^(?!.*micro-batching is off)/s)
+  })
+
+  it.for([
+    ["{ age: tensor([[20], [30]]), plan: tensor([['plus']], 'string') }", /"age" has 2 rows, "plan" has 1; give each/],
+    [
+      "{ age: tensor([[20]]), plan: 'string' }",
+      /input must be a zod schema or tensor\(\.\.\.\), or an object of tensor/,
+    ],
+    ['{}', /input must be a zod schema or tensor/],
+  ] as const)('rejects %s', async ([input, message], test) => {
+    await assert.rejects(load(test, input), message)
+  })
+})
