@@ -57,7 +57,7 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
     if (!(failure instanceof JobFailure)) throw failure
     const takes = types.names ?? types.inputs?.map(({ name }) => name) ?? []
     throw new UsageError(
-      `--row ${text}: ${withoutJobs(failure.message)}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
+      `--row ${text}: ${withoutJobs(failure.message).replace('column(s)', 'value(s)')}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
     )
   }
 }
@@ -87,7 +87,6 @@ function quote(cell: string): string {
 function withoutJobs(message: string): string {
   return message
     .replace(/^the columns of the input do not fit the service: /, '')
-    .replace('column(s)', 'value(s)')
     .replace(/ \(or "[^)]*\), which the service takes/, '')
     .replace(/[;,] (set )?"columns" in the input of the job.*$/, '')
 }
