@@ -36,7 +36,7 @@ const maxRowBytes = 2 ** 20
 export async function readRow(text: string, types: RowTypes): Promise<string> {
   if (/^\s*[{[]/.test(text)) return requireJson(text)
   const cells = splitRecord(text)
-  if (!cells) throw new UsageError(`--row ${text}: there is text after the closing quote of a value`)
+  if (!cells) throw new UsageError(`--row ${text}: the quotes of a value are not closed, or text follows them`)
   const named = cells.map(cell => /^\s*([^=]*[^=\s])\s*=(.*)$/s.exec(cell))
   const isNamed = named.every(match => match !== null)
   // A script takes what it likes; without names that is a list.
@@ -124,6 +124,7 @@ export async function* readCsv(path: string, options: CsvOptions): AsyncGenerato
 }
 
 async function openSource(path: string): Promise<TextSource> {
+  if (path === '-') throw new StartupError('--csv takes a file; write standard input to one')
   let stats: Stats
   try {
     stats = await stat(path)
