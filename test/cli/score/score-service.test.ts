@@ -115,6 +115,12 @@ describe('scoring score', () => {
     const body = '{"data": [{"pclass": 1}]}'
     const refused = await runCommand(['score', 'titanic', '-', '--url', app.url], { cwd: other, input: body })
     assert.equal(refused.code, 1)
+    const https = await runCommand(['score', 'titanic', '--url', app.url.replace('http:', 'https:')], { cwd: other })
+    assert.equal(https.code, 1)
+    assert.match(
+      https.stderr,
+      /^error: https:\/\/.* does not answer: it does not speak HTTPS; give an http: address\n$/,
+    )
     assert.match(refused.stderr, /HTTP status 401\)\. Set SCORING_KEY to a key of the service\.\n$/)
   })
 
