@@ -23,6 +23,11 @@ export function describeSharing({ microBatching, isBatchable }: LoadReport): str
   return microBatching ?? `micro-batching is ${isBatchable ? 'on' : 'off'}`
 }
 
+/** Whether a note of the load says what `describeSharing` says in full. */
+export function isAboutRows(note: string): boolean {
+  return /^micro-batching is|^rows share runs/.test(note)
+}
+
 /** Shortens JSON or other text to one line of at most `length` characters. */
 export function shorten(text: string, length: number): string {
   return cutText(text.replace(/\s+/g, ' ').trim(), length)

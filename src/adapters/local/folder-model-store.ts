@@ -41,7 +41,9 @@ export class FolderModelStore implements ModelStore {
     try {
       entries = await readdir(this.#root)
     } catch (cause) {
-      throw new StartupError(`the folder of services cannot be read: ${(cause as Error).message}`, { cause })
+      const { code, message } = cause as NodeJS.ErrnoException
+      const why = code === 'ENOENT' ? `${this.#root} does not exist` : message
+      throw new StartupError(`the folder of services cannot be read: ${why}`, { cause })
     }
     return Promise.all(
       entries.sort().map(async name => ({ name, isService: await exists(join(this.#root, name, 'service.json')) })),

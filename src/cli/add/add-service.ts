@@ -179,7 +179,7 @@ async function tryModel({ path, model }: FoundModel, name: string): Promise<Trie
           made,
         }
       await setImmediate() // the lines of the failure arrive
-      const cause = [...log.matchAll(/caused by: (.*)/g)].at(-1)?.[1]
+      const cause = [...log.matchAll(/caused by: (?:\w*Error: )?(.*)/g)].at(-1)?.[1]
       whyNoSample = `no made-up row could be scored: ${cause ?? JSON.parse(text).message}`
     }
     return { report, sample: undefined, whyNoSample, made: undefined }

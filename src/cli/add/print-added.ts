@@ -1,4 +1,4 @@
-import { describeBytes, describeSharing, describeTensor, shorten } from '../describe.ts'
+import { describeBytes, describeSharing, describeTensor, isAboutRows, shorten } from '../describe.ts'
 import { formatTable, openTerminal } from '../terminal.ts'
 import type { Added } from './add-service.ts'
 
@@ -18,7 +18,7 @@ export function printAdded(added: Added): void {
     ['inputs', report.inputs.map(describeTensor)],
     ['optional', optional.map(describeTensor)],
     ['outputs', report.outputs.map(describeTensor)],
-    ['rows', [sharing, ...report.notes.filter(note => !sharing.includes(note))]],
+    ['rows', [sharing, ...report.notes.filter(note => !isAboutRows(note))]],
     ['sample', sample ? [describeSample(sample), `answer: ${shorten(sample.answer, 160)}`] : [whyNoSample ?? 'none']],
     ['written', files],
   ]

@@ -96,5 +96,6 @@ function isText({ contentType }: Answer): boolean {
 }
 
 function adviceOn(status: number): string {
-  return status === 401 ? '. Set SCORING_KEY to a key of the service.' : ''
+  if (status === 401) return '. Set SCORING_KEY to a key of the service.'
+  return status === 415 ? '. The body is no JSON text.' : ''
 }

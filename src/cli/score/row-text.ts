@@ -36,7 +36,7 @@ const maxRowBytes = 2 ** 20
 export async function readRow(text: string, types: RowTypes): Promise<string> {
   if (/^\s*[{[]/.test(text)) return requireJson(text)
   const cells = splitRecord(text)
-  if (!cells) throw new UsageError(`--row ${text}: there is text after the closing quote of a value`)
+  if (!cells) throw new UsageError(`--row ${text}: the quotes of a value are not closed, or text follows them`)
   const named = cells.map(cell => /^\s*([^=]*[^=\s])\s*=(.*)$/s.exec(cell))
   const isNamed = named.every(match => match !== null)
   // A script takes what it likes; without names that is a list.
@@ -57,7 +57,7 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
     if (!(failure instanceof JobFailure)) throw failure
     const takes = types.names ?? types.inputs?.map(({ name }) => name) ?? []
     throw new UsageError(
-      `--row ${text}: ${withoutJobs(failure.message)}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
+      `--row ${text}: ${withoutJobs(failure.message).replace('column(s)', 'value(s)')}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
     )
   }
 }
@@ -87,7 +87,6 @@ function quote(cell: string): string {
 function withoutJobs(message: string): string {
   return message
     .replace(/^the columns of the input do not fit the service: /, '')
-    .replace('column(s)', 'value(s)')
     .replace(/ \(or "[^)]*\), which the service takes/, '')
     .replace(/[;,] (set )?"columns" in the input of the job.*$/, '')
 }
@@ -125,6 +124,7 @@ export async function* readCsv(path: string, options: CsvOptions): AsyncGenerato
 }
 
 async function openSource(path: string): Promise<TextSource> {
+  if (path === '-') throw new StartupError('--csv takes a file; write standard input to one')
   let stats: Stats
   try {
     stats = await stat(path)

@@ -272,6 +272,17 @@ describe('scoring add', () => {
     assert.deepEqual(inputs[1], { name: 'sex', dtype: 'string', shape: [-1, 1] })
   })
 
+  it('says why no made-up row can be scored', async test => {
+    const root = await makeCommandProject(test)
+    const path = resolve('test/fixtures/refused/zipmap_of_too_few.onnx')
+    const { code, stdout } = await runCommand(['add', path], { cwd: root })
+    assert.equal(code, 0)
+    assert.match(
+      stdout,
+      /\n {2}sample +no made-up row could be scored: a tensor of shape \[1, 2\] needs 2 classes, got 1\n/,
+    )
+  })
+
   const mistakes: [args: string[], message: RegExp][] = [
     [
       ['https://example.com/m.onnx?sig=secret'],
