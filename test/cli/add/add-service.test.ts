@@ -242,7 +242,7 @@ describe('addService', () => {
     ['My Model.onnx', 'my-model'],
     ['Überlebende_2024.onnx', 'uberlebende-2024'],
     ['2nd-try.onnx', 'nd-try'],
-    ['m.onnx', /^"m" gives no name for a service; say one with --name \(3 to 32 lower-case/],
+    ['m.onnx', /^"m" gives no valid service name; say one with --name \(use 3 to 32 lower-case/],
   ]
   it.for(names)('makes of %s the name %s', async ([file, name], test) => {
     const root = await makeCommandProject(test, { [file]: identityModel('float32') })
@@ -293,7 +293,7 @@ describe('scoring add', () => {
     [['models'], /^error: models is a folder, and has no \.onnx file: give the path of the file\n$/],
     [
       [columns, '--name', 'Churn'],
-      /^error: --name "Churn" is no name of a service: 3 to 32 lower-case letters, digits and "-", a letter first\n$/,
+      /^error: --name "Churn" is not a valid service name: use 3 to 32 lower-case letters, digits or "-", starting with a letter\n$/,
     ],
     [[columns, '--model-version', '0'], /^error: --model-version is "0", and must be a whole number from 1\n$/],
   ]

@@ -1,21 +1,21 @@
 import { join, resolve } from 'node:path'
-import { KeyFile } from '../adapters/local/key-file.ts'
-import { keySecretName } from '../auth/key-names.ts'
-import { StartupError } from '../errors.ts'
-import { hasAzurite } from '../host/azurite/azurite-process.ts'
-import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../host/azurite/local-storage.ts'
-import { isPortFree } from '../host/azurite/storage-ports.ts'
-import type { Listening } from '../host/host-process.ts'
-import { readCertificate } from '../host/http/certificate.ts'
-import { superviseHost } from '../host/supervisor.ts'
+import { KeyFile } from '../../adapters/local/key-file.ts'
+import { keySecretName } from '../../auth/key-names.ts'
+import { StartupError } from '../../errors.ts'
+import { hasAzurite } from '../../host/azurite/azurite-process.ts'
+import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../../host/azurite/local-storage.ts'
+import { isPortFree } from '../../host/free-port.ts'
+import type { Listening } from '../../host/host-process.ts'
+import { readCertificate } from '../../host/http/certificate.ts'
+import { superviseHost } from '../../host/supervisor.ts'
+import { readVersion } from '../manifest.ts'
+import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from '../project.ts'
+import { openTerminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
 import { chooseExample, describeCurl, type Example } from './first-request.ts'
-import { readVersion } from './manifest.ts'
-import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from './project.ts'
 import { type ServiceStates, waitForServices } from './readiness.ts'
 import { describeStart, listRepeatedLines, type StartFacts } from './start-screen.ts'
 import { watchNpm } from './starter.ts'
-import { openTerminal } from './terminal.ts'
-import { UsageError } from './usage-error.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number
@@ -57,7 +57,7 @@ export async function start(options: StartOptions): Promise<number> {
   try {
     return await superviseHost({
       entry: new URL(
-        import.meta.url.endsWith('.ts') ? '../host/host-process.ts' : './host-process.cjs',
+        import.meta.url.endsWith('.ts') ? '../../host/host-process.ts' : './host-process.cjs',
         import.meta.url,
       ),
       args: [

@@ -1,6 +1,7 @@
 /** What a user needs once the services run, on one screen: addresses, keys, storage, and a request that scores when pasted. */
+
+import { cutText, displayWidth, formatTable, type Terminal, wrapText } from '../terminal.ts'
 import type { ServiceState, ServiceStates } from './readiness.ts'
-import { cutText, displayWidth, formatTable, type Terminal, wrapText } from './terminal.ts'
 
 /** What the start knows about a running app. */
 export interface StartFacts {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { ServiceStates } from '../../src/cli/readiness.ts'
-import { describeStart, listRepeatedLines, type StartFacts } from '../../src/cli/start-screen.ts'
-import type { Terminal } from '../../src/cli/terminal.ts'
+import type { ServiceStates } from '../../../src/cli/start/readiness.ts'
+import { describeStart, listRepeatedLines, type StartFacts } from '../../../src/cli/start/start-screen.ts'
+import type { Terminal } from '../../../src/cli/terminal.ts'
 
 const plain = (width: number): Terminal => ({ width, paint: (_, text) => text })
 const key = `sfkey_${'x'.repeat(43)}`
