@@ -1,5 +1,5 @@
 /** Values that a model is made for, as its graph tells: categories of its encoders, and means of its scalers and imputers. */
-import type { OnnxModel, OnnxNode } from '../../models/graph/onnx-model.ts'
+import type { OnnxModel, OnnxNode } from './onnx-model.ts'
 
 /** What is known of one column of an input. */
 export interface TypicalValues {
