@@ -254,7 +254,10 @@ function schemaEntry({ root, modelsDir }: Project, folder: string): { $schema?: 
 async function addVersion(addition: Addition): Promise<Added> {
   const { project, found, name, folder, inPlace, options } = addition
   if (inPlace !== undefined) throw new UsageError(`${found.path} is version ${inPlace} of service "${name}" already`)
-  if (options.script) throw new UsageError(`--script: service "${name}" exists; write its script by hand`)
+  if (options.script)
+    throw new UsageError(
+      `--script: service "${name}" exists; write its score.ts by hand, and put "entryScript": "score.ts" into service.json. For a script to start from, add the model under another name, such as --name ${name}-script`,
+    )
   const read = await readLocalService(project, name)
   if (read.kind === 'unreadable')
     throw new StartupError(`service "${name}" exists and cannot be read, so it gets no new version: ${read.failure}`)

@@ -109,6 +109,13 @@ describe('addService', () => {
     assert.deepEqual(asFloat32(await scoreSample(root, 'titanic', { data })), asFloat32(answer))
   })
 
+  it('says how a service that exists gets a script', async test => {
+    const { root } = await add(test, columns, { name: 'titanic' })
+    await assert.rejects(addService(columns, { app: root, name: 'titanic', script: true }), {
+      message: /^--script: service "titanic" exists; .*"entryScript": "score\.ts".* such as --name titanic-script$/,
+    })
+  })
+
   it('copies the weights beside a model', async test => {
     const { folder, added } = await add(test, join(fixtures, 'served/zipmap_with_weights_beside/model.onnx'), {
       name: 'heavy',
