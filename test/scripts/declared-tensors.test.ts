@@ -86,9 +86,14 @@ describe('readDeclaredTensors', () => {
     ])
   })
 
-  it('lets rows of several requests share a call where that is declared', async test => {
-    const service = await load(test, columns, { batching: { rowsAreIndependent: true } })
-    assert.match(service.notes.join('\n'), /^(?!.*micro-batching is off)/s)
+  it('cuts large requests into slices where rows are declared to be independent', async test => {
+    const service = await load(test, columns, { batching: { rowsAreIndependent: true, maxRows: 2 } })
+    assert.ok(!service.notes.some(note => note.startsWith('micro-batching is off')), service.notes.join())
+    const data = { age: [1, 2, 3, 4, 5], plan: ['basic', 'pro', 'basic', 'pro', 'basic'] }
+    assert.deepEqual(await service.score({ data }), {
+      months: [12, 24, 36, 48, 60],
+      isBasic: [true, false, true, false, true],
+    })
   })
 
   it.for([
