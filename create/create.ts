@@ -4,6 +4,7 @@ import { CommanderError } from 'commander'
 import { initCommand } from '../src/cli/commands/init.ts'
 import { exitCode } from '../src/cli/exit-code.ts'
 import { helpStyle } from '../src/cli/help-style.ts'
+import { describeSystemError } from '../src/cli/system-error.ts'
 import { UsageError } from '../src/cli/usage-error.ts'
 
 const command = initCommand()
@@ -17,7 +18,7 @@ try {
   if (failure instanceof CommanderError) {
     process.exitCode = failure.exitCode === 0 ? exitCode.ok : exitCode.usage
   } else {
-    console.error(`error: ${(failure as Error).message}`)
+    console.error(`error: ${describeSystemError(failure) ?? (failure as Error).message}`)
     process.exitCode = failure instanceof UsageError ? exitCode.usage : exitCode.failed
   }
 }

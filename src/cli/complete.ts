@@ -66,7 +66,8 @@ async function listCandidates(program: Command, position: Position, last: string
       description,
     }))
   }
-  const commands = command.createHelp().visibleCommands(command)
+  const parent = argument?.name() === 'command' ? program : command
+  const commands = parent.createHelp().visibleCommands(parent)
   if (commands.length > 0) {
     return commands.map(each => ({ value: each.name(), description: each.summary() || each.description() }))
   }

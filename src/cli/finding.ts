@@ -1,10 +1,12 @@
 import type { Terminal } from './terminal.ts'
 import { formatTable } from './terminal.ts'
 
+export const levels = ['ok', 'warning', 'error'] as const
+
 /** What a check has found. */
 export interface Finding {
   /** `error`: the app does not run, or not as its owner wants; `warning`: it may. */
-  readonly level: 'ok' | 'warning' | 'error'
+  readonly level: (typeof levels)[number]
   /** What was checked, e.g. `Node.js`. */
   readonly subject: string
   /** What was found, and for a problem what to do. */
@@ -29,10 +31,21 @@ export function formatFindings(findings: readonly Finding[], terminal: Terminal)
   return `${formatFindingTable(findings, terminal)}\n\n${countProblems(findings)}`
 }
 
-/** @param indent  spaces before each line */
-export function formatFindingTable(findings: readonly Finding[], terminal: Terminal, indent = 0): string {
+/**
+ * @param indent      spaces before each line
+ * @param levelWidth  characters of the first column at least, for tables below each other
+ */
+export function formatFindingTable(
+  findings: readonly Finding[],
+  terminal: Terminal,
+  { indent = 0, levelWidth = 0 }: { indent?: number; levelWidth?: number } = {},
+): string {
   const colors = { ok: 'green', warning: 'yellow', error: 'red' } as const
-  const rows = findings.map(({ level, subject, message }) => [terminal.paint(colors[level], level), subject, message])
+  const rows = findings.map(({ level, subject, message }) => [
+    terminal.paint(colors[level], level) + ' '.repeat(Math.max(0, levelWidth - level.length)),
+    subject,
+    message,
+  ])
   return formatTable(rows, terminal, { indent, columns: [{}, {}, { overflow: 'wrap' }] })
 }
 

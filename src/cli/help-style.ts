@@ -1,10 +1,13 @@
 /** How `--help` and mistakes on the command line look. */
 import { stripVTControlCharacters, styleText } from 'node:util'
-import { type AddHelpTextContext, type Command, Help, type HelpConfiguration } from 'commander'
+import { type AddHelpTextContext, type Command, Help, type HelpConfiguration, type Option } from 'commander'
 
 /** Commander takes the colours out where the output is no terminal, or NO_COLOR is set. */
 const paint = (style: Parameters<typeof styleText>[0], text: string) =>
   styleText(style, text, { validateStream: false })
+
+/** The options that most commands have, and come last. */
+const placeOptions = ['--app', '--models', '--debug', '--help']
 
 export const helpStyle: HelpConfiguration = {
   showGlobalOptions: false,
@@ -14,6 +17,11 @@ export const helpStyle: HelpConfiguration = {
   styleOptionText: text => paint('cyan', text),
   // `keys show [service]` rather than `keys [options]`: the list shows what is typed.
   subcommandTerm: command => [command, ...command.commands.slice(0, 1)].map(describeCall).join(' '),
+  // What a command does comes before where it does it.
+  visibleOptions(this: Help, command) {
+    const rank = ({ long }: Option) => placeOptions.indexOf(long ?? '')
+    return Help.prototype.visibleOptions.call(this, command).sort((a, b) => rank(a) - rank(b))
+  },
   // The commands come before the options that all of them have.
   formatHelp: (command, helper) => {
     const sections = Help.prototype.formatHelp.call(helper, command, helper).trimEnd().split('\n\n')

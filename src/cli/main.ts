@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import { ServiceLoadError, StartupError } from '../errors.ts'
 import { exitCode } from './exit-code.ts'
 import { createProgram } from './program.ts'
+import { describeSystemError } from './system-error.ts'
 import { UsageError } from './usage-error.ts'
 
 /** Runs a command and ends the process with its exit code: threads and sockets of a command never hold it up. */
@@ -23,9 +24,11 @@ function report(failure: unknown, hasStack: boolean): number {
   const isUsage = failure instanceof UsageError
   const isPlain = isUsage || failure instanceof StartupError || failure instanceof ServiceLoadError
   const { message, stack } = failure instanceof Error ? failure : { message: String(failure), stack: undefined }
-  console.error(`error: ${message}`)
+  const ofSystem = isPlain ? undefined : describeSystemError(failure)
+  console.error(`error: ${ofSystem ?? message}`)
   if (hasStack) console.error(stack)
-  else if (!isPlain) console.error('This is not expected; run the command again with --debug to see where it happens.')
+  else if (!isPlain && ofSystem === undefined)
+    console.error('This is not expected; run the command again with --debug to see where it happens.')
   return isUsage ? exitCode.usage : exitCode.failed
 }
 

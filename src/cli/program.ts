@@ -40,8 +40,7 @@ export function createProgram(): Command {
     .version(readVersion(), '-v, --version', 'show the version')
     .option('--debug', 'show the stack trace of an error, with any command')
     .helpOption('-h, --help', 'show this help')
-    .commandsGroup('Help:')
-    .helpCommand('help [command]', 'show the help of a command')
+    .helpCommand(false)
     .configureHelp(helpStyle)
     .exitOverride()
     .addHelpText(
@@ -59,7 +58,24 @@ export function createProgram(): Command {
     inherit(command, program, `scoring ${command.name()}`)
     program.addCommand(command)
   }
+  program.addCommand(helpCommand(program).copyInheritedSettings(program).helpGroup('Help:'))
   return program.addCommand(completeCommand(program), { hidden: true })
+}
+
+/** Commander's own help command knows no commands of commands, and answers an unknown one with the help of all. */
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .description('show the help of a command')
+    .argument('[command...]', 'e.g. keys show')
+    .action((names: string[]) => {
+      let command = program
+      for (const name of names) {
+        const next = command.commands.find(each => each.name() === name)
+        if (!next) program.error(`error: unknown command '${names.join(' ')}'`)
+        command = next
+      }
+      command.help()
+    })
 }
 
 function inherit(command: Command, parent: Command, path: string): void {

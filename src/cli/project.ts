@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type LocalSettings, readLocalSettings } from '../host/local-settings.ts'
@@ -36,10 +36,10 @@ export function addProjectOptions(command: Command): Command {
  * @throws UsageError when there is none
  */
 export function openProject({ app, models }: ProjectOptions): Project {
-  const root = app === undefined ? findProjectRoot(process.cwd()) : resolve(app)
+  const root = app === undefined ? findProjectRoot(process.cwd()) : requireFolder('--app', app)
   const local = readLocalSettings(root, process.env)
   const environment: NodeJS.ProcessEnv = { ...process.env, ...local.values }
-  if (models !== undefined) environment.SCORING_MODELS = requireFolder(models)
+  if (models !== undefined) environment.SCORING_MODELS = requireFolder('--models', models)
   const modelsDir = resolve(root, environment.SCORING_MODELS || 'models')
   return { root, local, environment, modelsDir }
 }
@@ -69,8 +69,9 @@ export function findProjectRoot(from: string): string {
   }
 }
 
-function requireFolder(path: string): string {
+function requireFolder(option: string, path: string): string {
   const folder = resolve(path)
-  if (!existsSync(folder)) throw new UsageError(`--models: folder ${folder} does not exist`)
+  if (!existsSync(folder)) throw new UsageError(`${option}: folder ${folder} does not exist`)
+  if (!statSync(folder).isDirectory()) throw new UsageError(`${option}: ${folder} is no folder`)
   return folder
 }

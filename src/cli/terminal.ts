@@ -56,12 +56,29 @@ export function formatTable(
     Math.max(0, ...all.map(row => displayWidth(row[index] ?? ''))),
   )
   shrink(widths, columns, width - indent - gap.length * (count - 1))
-  return all.flatMap(row => layOut(row, widths, columns).map(line => ' '.repeat(indent) + line)).join('\n')
+  return all
+    .flatMap((row, index) =>
+      layOut(row, widths, columns, { isTitle: index < titles.length, paint }).map(line => ' '.repeat(indent) + line),
+    )
+    .join('\n')
 }
 
-/** The number of characters that a text shows. */
+/** The columns of a terminal that a text takes: two for a character of East Asian scripts or an emoji. */
 export function displayWidth(text: string): number {
-  return [...segmenter.segment(stripVTControlCharacters(text))].length
+  const plain = stripVTControlCharacters(text)
+  if (/^[\x20-\x7e]*$/.test(plain)) return plain.length
+  return Array.from(segmenter.segment(plain), ({ segment }) => characterWidth(segment)).reduce((a, b) => a + b, 0)
+}
+
+/** Those that terminals show wide (Unicode Standard Annex 11, East Asian Width W and F). */
+const wide =
+  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|\ufe0f/u
+
+const characterWidth = (character: string) => (wide.test(character) ? 2 : 1)
+
+/** Text that is not ours on one line, without characters that a terminal would obey. */
+export function onOneLine(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, ' ')
 }
 
 /** Breaks a text between words into lines of at most `width` characters; a longer word is left whole. */
@@ -78,10 +95,23 @@ export function wrapText(text: string, width: number): string[] {
   return [...lines, line ?? '']
 }
 
-/** Shortens a text without colours to `width` characters, the last of which is `…`. */
+/** Shortens a text without colours to `width` columns, the last of which is `…`. */
 export function cutText(text: string, width: number): string {
-  const characters = Array.from(segmenter.segment(text), ({ segment }) => segment)
-  return characters.length <= width ? text : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`
+  if (displayWidth(text) <= width) return text
+  let kept = ''
+  let left = width - 1
+  for (const { segment } of segmenter.segment(text)) {
+    left -= characterWidth(segment)
+    if (left < 0) break
+    kept += segment
+  }
+  return `${kept}…`
+}
+
+/** Shortens the title of a column, whose last characters tell `probabilities[0]` from `probabilities[1]`. */
+function cutTitle(title: string, width: number): string {
+  const end = /\[\d+\]$/.exec(title)?.[0] ?? ''
+  return cutText(title.slice(0, title.length - end.length), width - end.length) + end
 }
 
 const segmenter = new Intl.Segmenter()
@@ -102,11 +132,17 @@ function shrink(widths: number[], columns: readonly Column[], available: number)
 }
 
 /** @returns the lines of one row: more than one where a cell is wrapped */
-function layOut(row: readonly string[], widths: readonly number[], columns: readonly Column[]): string[] {
+function layOut(
+  row: readonly string[],
+  widths: readonly number[],
+  columns: readonly Column[],
+  { isTitle, paint }: { isTitle: boolean; paint: Terminal['paint'] },
+): string[] {
   const cells = widths.map((width, index) => {
     const text = row[index] ?? ''
     const { overflow } = columns[index] ?? {}
     if (overflow === undefined || overflow === 'whole' || displayWidth(text) <= width) return [text]
+    if (isTitle) return [paint('bold', cutTitle(stripVTControlCharacters(text), width))]
     return overflow === 'wrap' ? wrapText(text, width) : [cutText(stripVTControlCharacters(text), width)]
   })
   const height = Math.max(...cells.map(({ length }) => length))

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, it } from 'vitest'
@@ -64,6 +66,8 @@ describe('scoring', () => {
     const help = { code: 0, output: showHelp('start', 80) }
     assert.deepEqual(await scoring('start', '--help'), help)
     assert.deepEqual(await scoring('help', 'start'), help)
+    assert.deepEqual(await scoring('help', 'keys', 'show'), await scoring('keys', 'show', '--help'))
+    assert.deepEqual(await scoring('help'), await scoring('--help'))
   })
 
   it.each(commandNames)('has a section about %s in the guide', async name => {
@@ -78,6 +82,7 @@ describe('scoring', () => {
 
   it.each([
     [['strat'], `error: unknown command 'strat'; did you mean start? See "npx scoring --help"\n`],
+    [['help', 'strat'], `error: unknown command 'strat'. See "npx scoring --help"\n`],
     [['start', '--prot', '1'], `error: unknown option '--prot'; did you mean --port? See "npx scoring start --help"\n`],
     [['start', '--port'], `error: option '-p, --port <number>' argument missing. See "npx scoring start --help"\n`],
   ])('answers %j with one line and exit code 2', async (args, output) => {
@@ -106,6 +111,17 @@ describe('scoring', () => {
     const plain = await help({})
     assert.equal(stripVTControlCharacters(coloured), plain)
     assert.equal(await help({ NO_COLOR: '1' }), plain)
+  })
+
+  it('says in one line what the operating system refuses', async test => {
+    const folder = await mkdtemp(join(tmpdir(), 'program-'))
+    test.onTestFinished(() => rm(folder, { recursive: true }))
+    await writeFile(join(folder, 'file'), '')
+    const path = join(folder, 'file', 'project')
+    assert.deepEqual(await scoring('init', path), {
+      code: 1,
+      output: `error: ${path} cannot be used: a part of the path is no folder (ENOTDIR, mkdir)\n`,
+    })
   })
 
   it('says where it looked for a project', async () => {

@@ -104,7 +104,7 @@ describe('start', () => {
     assert.equal(execFileSync('sh', ['-c', `${line} --silent`], { encoding: 'utf8' }), '[[2.0, 3.0]]')
     const [, form, formLine] = await shown({ 'a-form/service.json': {}, 'a-form/1/model.onnx': unlikeSizes })
     assert.equal(form, 'a-form (replace the values: these only show the form)')
-    assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.0,0\.0\]\],"w":\[\[0\.0\]\]\}\}'$/)
+    assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.5,1\.5\]\],"w":\[\[2\.5\]\]\}\}'$/)
   })
 
   it('restarts a crashed host on the same port', async test => {

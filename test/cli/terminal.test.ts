@@ -47,6 +47,25 @@ describe('formatTable', () => {
     )
   })
 
+  it('aligns characters that take two columns, such as those of Chinese', () => {
+    assert.equal(
+      formatTable(
+        [
+          ['上海', '1'],
+          ['🎉', '2'],
+          ['Zürich', '3'],
+        ],
+        plain(80),
+      ),
+      ['上海    1', '🎉      2', 'Zürich  3'].join('\n'),
+    )
+  })
+
+  it('keeps the end of a cut title that tells it from the others', () => {
+    const columns = [0, 1].map(index => ({ title: `probabilities[${index}]`, overflow: 'cut' }) as const)
+    assert.equal(formatTable([['0.5', '0.5']], plain(26), { columns }), 'probabil…[0]  probabil…[1]\n0.5           0.5')
+  })
+
   it('leaves columns whole where nothing may shrink', () => {
     assert.equal(
       formatTable([['abcdefghijklmnop', 'abcdefghijklmnop']], plain(10)),
@@ -71,8 +90,11 @@ describe('cutText', () => {
   it.each([
     ['short', 5, 'short'],
     ['longer', 5, 'long…'],
-    ['🇫🇷🇩🇪🇮🇹', 2, '🇫🇷…'],
-  ])('makes of %j with %i characters %j', (text, width, expected) => {
+    ['🇫🇷🇩🇪🇮🇹', 3, '🇫🇷…'],
+    ['株式会社', 8, '株式会社'],
+    ['株式会社', 7, '株式会…'],
+    ['株式会社', 6, '株式…'],
+  ])('makes of %j with %i columns %j', (text, width, expected) => {
     assert.equal(cutText(text, width), expected)
   })
 })

@@ -51,7 +51,7 @@ test('churn flags who will probably leave', async () => {
 
 describe('the first hour', () => {
   it('leads from npm create to a DataFrame that a colleague scores, a script, a test and a second version', {
-    timeout: 240_000,
+    timeout: 360_000,
   }, async test => {
     const tool = await pythonWith(requirements)
     if ('missing' in tool) return test.skip(tool.missing)
@@ -91,7 +91,10 @@ describe('the first hour', () => {
     await until(async () => (await score()).atRisk === undefined)
     const wrong = await app.score('churn', { data: [{ age: 'old', income: 31_000, plan: 'basic' }] })
     assert.equal(wrong.status, 400)
-    assert.match(((await wrong.json()) as { message: string }).message, /^input "age"\[0\]: expected a number \(float32\), got a string$/)
+    assert.match(
+      ((await wrong.json()) as { message: string }).message,
+      /^input "age"\[0\]: expected a number \(float32\), got a string$/,
+    )
 
     // A second version, checked and served with the same key after a restart.
     const second = await project.run('npx', ['scoring', 'add', 'churn-2.onnx', '--name', 'churn'])

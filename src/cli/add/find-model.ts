@@ -44,7 +44,8 @@ export function findModel(given: string): FoundModel {
 function findFile(path: string, given: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) throw new UsageError(`${given} does not exist`)
-  if (!found.isDirectory()) return path
+  if (found.isFile()) return path
+  if (!found.isDirectory()) throw new UsageError(`${given} is no file: give the path of an .onnx file`)
   const inMlflow = findMlflowModel(path)
   if (inMlflow !== undefined) return inMlflow
   const models = readdirSync(path).filter(file => file.endsWith('.onnx'))

@@ -2,13 +2,15 @@ import { describeBytes } from '../describe.ts'
 import { countProblems, type Finding, formatFindingTable } from '../finding.ts'
 import { openProject, type ProjectOptions } from '../project.ts'
 import { listServiceNames } from '../service-names.ts'
-import { openTerminal } from '../terminal.ts'
+import { displayWidth, openTerminal } from '../terminal.ts'
 import { checkProject } from './check-project.ts'
 import { checkService, type ServiceCheck } from './check-service.ts'
 import { checkTypes } from './check-types.ts'
+import { formatSummary } from './summary.ts'
 
 export interface CheckOptions extends ProjectOptions {
   readonly strict?: boolean
+  readonly verbose?: boolean
   readonly json?: boolean
 }
 
@@ -23,8 +25,14 @@ export async function checkServices(names: readonly string[], options: CheckOpti
   const chosen = await listServiceNames(project.modelsDir, names)
   const types = checkTypes(project.root)
   const terminal = openTerminal()
+  // Who names a service wants to know about it, and who checks all of them which one is not in order.
+  const isFull = options.verbose === true || names.length > 0
+  const titleWidth = Math.max(...['project', ...chosen].map(displayWidth))
   const print = (title: string, findings: readonly Finding[]) => {
-    if (!options.json) console.log(`${terminal.paint('bold', title)}\n${formatFindingTable(findings, terminal, 2)}\n`)
+    if (options.json) return
+    if (isFull)
+      console.log(`${terminal.paint('bold', title)}\n${formatFindingTable(findings, terminal, { indent: 2 })}\n`)
+    else console.log(formatSummary(title, findings, terminal, titleWidth))
   }
   const ofProject = await checkProject(project)
   print('project', ofProject)
@@ -47,7 +55,8 @@ export async function checkServices(names: readonly string[], options: CheckOpti
     const bytes = services.reduce((sum, service) => sum + service.bytes, 0)
     const state = terminal.paint(isGood ? 'green' : 'red', isGood ? 'Ready to deploy' : 'Not ready to deploy')
     const checked = `${services.length} service${services.length === 1 ? '' : 's'}, ${describeBytes(bytes)}`
-    console.log(`${state}: ${checked}, ${countProblems(all)}`)
+    console.log(`${isFull ? '' : '\n'}${state}: ${checked}, ${countProblems(all)}`)
+    if (!isFull) console.log('All that was checked: npx scoring check --verbose, or with the name of a service')
   }
   return isGood
 }

@@ -12,12 +12,13 @@ export function checkCommand(): Command {
     )
     .argument('[service...]', 'services to check (default: all)')
     .option('--strict', 'exit code 1 for a warning too')
+    .option('--verbose', 'list all that was checked, as for services that are named')
     .option('--json', 'print the findings as JSON')
     .addHelpText(
       'after',
       describeExamples([
         ['scoring check', 'all services, and the settings of the project'],
-        ['scoring check churn', 'one service'],
+        ['scoring check churn', 'one service, with all that was checked'],
         ['scoring check --strict --json', 'in a build'],
       ]),
     )

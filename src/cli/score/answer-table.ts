@@ -1,7 +1,7 @@
 /** Answers as a table for people: a line for each row, a column for each value. */
 import { splitAnswer, splitArray, splitObject } from '../../jobs/formats/split-json.ts'
 import type { RowResult } from '../../jobs/row-scorer.ts'
-import { cutText, formatTable, type Terminal } from '../terminal.ts'
+import { cutText, formatTable, onOneLine, type Terminal } from '../terminal.ts'
 
 /**
  * Lays out the answer to one request.
@@ -61,11 +61,11 @@ export function formatResults(results: readonly RowResult[], terminal: Terminal,
 
 /** The last part of a path, such as the name of a class, where that names one column only. */
 function chooseTitles(paths: readonly string[]): string[] {
-  const last = (path: string): string => JSON.parse(path).at(-1) ?? 'answer'
+  const last = (path: string): string => onOneLine(JSON.parse(path).at(-1) ?? 'answer')
   const counts = new Map<string, number>()
   for (const path of paths) counts.set(last(path), (counts.get(last(path)) ?? 0) + 1)
   const isClear = (name: string) => counts.get(name) === 1 && !/^-?\d/.test(name)
-  return paths.map(path => (isClear(last(path)) ? last(path) : JSON.parse(path).join('.') || 'answer'))
+  return paths.map(path => (isClear(last(path)) ? last(path) : onOneLine(JSON.parse(path).join('.')) || 'answer'))
 }
 
 /** Longer lists are one cell. */
@@ -96,7 +96,7 @@ function shortList(list: readonly string[]): string {
 
 /** A text without its quotes; a number with six digits, which is enough to read. */
 function plainText(json: string): string {
-  if (json.startsWith('"')) return (JSON.parse(json) as string).replace(/\s+/g, ' ')
+  if (json.startsWith('"')) return onOneLine(JSON.parse(json) as string)
   return isNumber(json) && json.length > 8 && /[.eE]/.test(json) ? String(Number(Number(json).toPrecision(6))) : json
 }
 

@@ -1,5 +1,5 @@
 /** Rows as people write them: `age=34,city=Oslo`, `{"age": 34}`, `5.1,3.5,1.4,0.2`, or the lines of a CSV file. */
-import { createReadStream } from 'node:fs'
+import { createReadStream, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { StartupError } from '../../errors.ts'
 import { JobFailure } from '../../jobs/failure.ts'
@@ -13,6 +13,7 @@ import { namedValues, namesByPosition } from '../../jobs/formats/row-shape.ts'
 import { openText, type TextSource } from '../../jobs/formats/text-source.ts'
 import type { Row } from '../../jobs/row-scorer.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
+import { unreadableFile } from '../system-error.ts'
 import { UsageError } from '../usage-error.ts'
 
 /** What gives the values of a row their names and types. */
@@ -140,15 +141,18 @@ export async function* readCsv(path: string, options: CsvOptions): AsyncGenerato
 }
 
 async function openSource(path: string): Promise<TextSource> {
-  let bytes: number
+  let stats: Stats
   try {
-    bytes = (await stat(path)).size
+    stats = await stat(path)
   } catch (cause) {
-    throw new StartupError(`${path} cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause })
+    throw unreadableFile(path, cause)
   }
+  // The header is read first, and the rows from there on.
+  if (!stats.isFile())
+    throw new StartupError(`${path} is ${stats.isDirectory() ? 'a folder' : 'no file'}; --csv takes a file`)
   return {
     read: range => createReadStream(path, { start: range?.start ?? 0 }),
-    bytes,
+    bytes: stats.size,
     isGzip: path.endsWith('.gz'),
     maxInputBytes: Number.POSITIVE_INFINITY,
   }

@@ -1,14 +1,14 @@
 import { fstatSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
-import { StartupError } from '../../errors.ts'
 import { encodeLines } from '../../jobs/output/result-lines.ts'
 import type { RowResult } from '../../jobs/row-scorer.ts'
 import { tensorInputs } from '../../jobs/score/row-form.ts'
 import { type Answer, LocalService, readLocalService } from '../local-service.ts'
 import { openProject, type Project, type ProjectOptions } from '../project.ts'
 import { listServiceNames } from '../service-names.ts'
-import { cutText, openTerminal, type Terminal } from '../terminal.ts'
+import { unreadableFile } from '../system-error.ts'
+import { cutText, onOneLine, openTerminal, type Terminal } from '../terminal.ts'
 import { UsageError } from '../usage-error.ts'
 import { formatAnswer, formatResults } from './answer-table.ts'
 import { detectContentType } from './content-type.ts'
@@ -111,8 +111,7 @@ async function readBody(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new StartupError(`${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read: ${code}`}`, { cause })
+    throw unreadableFile(path, cause)
   }
 }
 
@@ -169,9 +168,7 @@ async function makeBody(
       `service "${name}" has no sample here; give a file, --row or --csv (see "npx scoring score --help")`,
     )
   if (process.stdout.isTTY)
-    console.error(
-      `${cutText(`sample of ${name}: ${sample.replace(/\s+/g, ' ').trim()}`, openTerminal(process.stderr).width)}\n`,
-    )
+    console.error(`${cutText(`sample of ${name}: ${onOneLine(sample).trim()}`, openTerminal(process.stderr).width)}\n`)
   return { bytes: Buffer.from(sample), contentType }
 }
 
@@ -218,7 +215,9 @@ class Printer {
     const isGood = answer.status < 400
     if (!isGood) {
       const { code, message } = describeFailure(answer)
-      console.error(`error: ${message} (${code}, HTTP status ${answer.status})${adviceOn(answer.status)}`)
+      console.error(
+        `error: ${onOneLine(message)} (${onOneLine(code)}, HTTP status ${answer.status})${adviceOn(answer.status)}`,
+      )
     }
     if (this.#isJson) process.stdout.write(isText(answer) ? `${readJson(answer).trimEnd()}\n` : answer.body)
     else if (isGood) console.log(this.#show(answer))

@@ -298,6 +298,7 @@ describe('scoring add', () => {
       /^error: the model is given by a URL; download it first, and give the path of the file\n$/,
     ],
     [['nowhere.onnx'], /^error: nowhere\.onnx does not exist\n$/],
+    [['/dev/null'], /^error: \/dev\/null is no file: give the path of an \.onnx file\n$/],
     [['models'], /^error: models is a folder, and has no \.onnx file: give the path of the file\n$/],
     [
       [columns, '--name', 'Churn'],

@@ -114,11 +114,40 @@ describe('scoring check', () => {
     })
     const { code, stdout } = await runCommand(['check'], { cwd: root })
     assert.equal(code, 0)
-    assert.match(stdout, /\n {2}warning {2}auth +anybody may call it; /)
-    assert.match(stdout, /\nReady to deploy: 1 service, \d+ bytes, no errors, 1 warning\n$/)
+    assert.match(stdout, /\nwarning {2}public-sum {2}auth: anybody may call it; /)
+    assert.match(stdout, /\nReady to deploy: 1 service, \d+ bytes, no errors, 1 warning\n/)
     const strict = await runCommand(['check', '--strict', 'public-sum'], { cwd: root })
     assert.equal(strict.code, 1)
+    assert.match(strict.stdout, /\n {2}warning {2}auth +anybody may call it; /)
     assert.match(strict.stdout, /\nNot ready to deploy: /)
+  })
+
+  it('gives a line to each service that is in order, and all that was checked with --verbose or the name of one', async test => {
+    const root = await makeCommandProject(test, {
+      'models/titanic/service.json': {},
+      'models/titanic/1/model.onnx': titanic,
+      'models/titanic/2/model.onnx': titanic,
+      'models/broken/service.json': { batching: { maxDelay: 3 } },
+    })
+    const { stdout } = await runCommand(['check'], { cwd: root })
+    const [project, broken, healthy, ...rest] = stdout.split('\n')
+    assert.equal(project, 'ok       project  host.json, package.json, settings')
+    assert.equal(broken, 'error    broken   service.json: broken/service.json: batching: unrecognized key "maxDelay"')
+    assert.match(
+      healthy ?? '',
+      /^ok {7}titanic {2}version 2 is served, ready after \d+ ms on cpu, micro-batching is on, a made-up request is scored in [\d.]+ ms$/,
+    )
+    assert.deepEqual(rest, [
+      '',
+      'Not ready to deploy: 2 services, 2.8 kB, 1 error, no warnings',
+      'All that was checked: npx scoring check --verbose, or with the name of a service',
+      '',
+    ])
+    for (const args of [['titanic'], ['--verbose']]) {
+      const full = await runCommand(['check', ...args], { cwd: root })
+      assert.match(full.stdout, /\n {2}ok {2}rows +micro-batching is on: the graph shows that each answer depends on/)
+      assert.doesNotMatch(full.stdout, /All that was checked/)
+    }
   })
 
   it('warns of answers that are random, and of a row that no body can hold', async test => {

@@ -20,6 +20,7 @@ describe('formatAnswer', () => {
     ['short lists as columns', '{"p": [[0.9, 0.1]]}', ['row  p[0]  p[1]', '  0   0.9   0.1']],
     ['long lists in short', '[[1, 2, 3, 4, 5, 6, 7, 8, 9]]', ['row  answer', '  0  [1, 2, 3, …] (9 values)']],
     ['texts without quotes', '["good \\"food\\"", "bad"]', ['row  answer', '  0  good "food"', '  1  bad']],
+    ['no control characters', '["red \\u001b[31m\\r\\nand \\u009b2J"]', ['row  answer', '  0  red [31m and 2J']],
     ['whole numbers with all digits', '[9007199254740993]', ['row            answer', '  0  9007199254740993']],
     ['no table of a single value', '"text"', undefined],
     ['no table of members of unequal length', '{"a": [1, 2], "b": [1]}', undefined],

@@ -121,6 +121,11 @@ describe('scoring score', () => {
   const mistakes: [args: string[], message: RegExp, code: number][] = [
     [['nope'], /^error: no service "nope" in \/.*; there are: titanic\n$/, 1],
     [['titanic', 'nope.json'], /^error: nope\.json does not exist\n$/, 1],
+    [['titanic', 'models'], /^error: models cannot be read: it is a folder\n$/, 1],
+    [['titanic', '--csv', 'nope.csv'], /^error: nope\.csv does not exist\n$/, 1],
+    [['titanic', '--csv', 'models'], /^error: models is a folder; --csv takes a file\n$/, 1],
+    [['titanic', '--app', '/nowhere'], /^error: --app: folder \/nowhere does not exist\n$/, 2],
+    [['titanic', '--app', 'host.json'], /^error: --app: \/.*host\.json is no folder\n$/, 2],
     [['titanic', 'rows.csv', '--row', '1'], /^error: give one of the file rows\.csv and --row\n$/, 2],
     [
       ['titanic', '--row', '1,2'],
