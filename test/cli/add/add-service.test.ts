@@ -109,6 +109,13 @@ describe('addService', () => {
     assert.deepEqual(asFloat32(await scoreSample(root, 'titanic', { data })), asFloat32(answer))
   })
 
+  it('says how a service that exists gets a script', async test => {
+    const { root } = await add(test, columns, { name: 'titanic' })
+    await assert.rejects(addService(columns, { app: root, name: 'titanic', script: true }), {
+      message: /^--script: service "titanic" exists; .*"entryScript": "score\.ts".* such as --name titanic-script$/,
+    })
+  })
+
   it('copies the weights beside a model', async test => {
     const { folder, added } = await add(test, join(fixtures, 'served/zipmap_with_weights_beside/model.onnx'), {
       name: 'heavy',
@@ -260,7 +267,20 @@ describe('scoring add', () => {
     assert.match(stdout, /^Service titanic is made in models\/titanic\.\n/)
     assert.match(stdout, /inputs {3}pclass int64\[N, 1\]\n {11}sex string\[N, 1\]\n/)
     assert.match(stdout, /written {2}models\/titanic\/1\/model\.onnx\n/)
-    assert.match(stdout, /\n {2}npx scoring score titanic {2}score the sample\n/)
+    assert.equal(stdout.match(/micro-batching is on/g)?.length, 1)
+    assert.match(stdout, /\n {2}npx scoring score titanic +score the sample\n/)
+    assert.match(stdout, /\n {2}npx scoring keys show titanic +show the keys that callers send\n/)
+  })
+
+  it('says how the values of a single input get names', async test => {
+    const root = await makeCommandProject(test)
+    const { stdout } = await runCommand(['add', resolve('models/iris/1/model.onnx'), '--name', 'flowers'], {
+      cwd: root,
+    })
+    assert.match(
+      stdout,
+      /\nRows are lists of 4 values, in the order of training\. To take them by name, put "input": \{"columns": \[…\]\} with 4 names into service\.json\.\n/,
+    )
   })
 
   it('prints the same as JSON', async test => {

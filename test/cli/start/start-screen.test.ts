@@ -41,6 +41,15 @@ curl …`,
     )
   })
 
+  it('says where other machines reach the services, if they do', () => {
+    const open = { ...facts({}), otherMachinesUrl: 'http://workstation:7071' }
+    assert.deepEqual(describeStart(open, plain(80)).split('\n').slice(0, 3), [
+      'Scoring Functions 0.1.0 on http://localhost:7071',
+      'Other machines reach it on http://workstation:7071',
+      '',
+    ])
+  })
+
   it('says how a service is called without a local key', () => {
     const services: ServiceStates = {
       open: { status: 'ready', auth: 'none' },
