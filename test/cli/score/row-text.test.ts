@@ -106,7 +106,7 @@ describe('readCsv', () => {
   it('says how columns are selected where the service names none', async test => {
     await assert.rejects(read(test, 'id,a,b,c\n7,1,2,3\n', { types: features }), {
       message:
-        /4 value\(s\) fill the input "x" of shape \[batch, 3\], which takes 3; "input": \{"columns": \[…\]\} in service\.json can select columns$/,
+        /4 column\(s\) fill the input "x" of shape \[batch, 3\], which takes 3; "input": \{"columns": \[…\]\} in service\.json can select columns$/,
     })
   })
 
