@@ -23,7 +23,7 @@ const flowers = {
     [5.1, 3.4, 1.5, 0.2],
     [6.3, 3.4, 5.6, 2.4],
   ],
-} // prettier-ignore
+}
 const ownFunction = `
   import { app, type HttpResponseInit } from '@azure/functions'
   app.http('hello', { handler: async (): Promise<HttpResponseInit> => ({ jsonBody: { hello: 'you' } }) })
