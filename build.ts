@@ -17,6 +17,7 @@
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
  * - `templates/`       the files of a new project
  * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
+ * - `client.mjs`       `scoring-functions/client`, which browsers can load as well: the client of encrypted scoring
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * bundles `npm create scoring-functions` into `create/dist/`, and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -108,6 +109,15 @@ await bundle({
   define: {},
   banner: { js: requireInModule },
 })
+await bundle({
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  entryPoints: { client: 'src/client/encrypted-linear-client.ts' },
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: {},
+})
 // A package of its own, which holds the code of one command.
 await bundle({
   format: 'esm',
@@ -118,7 +128,7 @@ await bundle({
   banner: { js: requireInModule },
 })
 for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
-await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts'])
+await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/encrypted-linear-client.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
 

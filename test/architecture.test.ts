@@ -9,6 +9,7 @@ const mayImport: Record<string, readonly string[]> = {
   telemetry: [],
   tensor: [],
   encrypted: [],
+  client: ['encrypted'],
   auth: [],
   'models/definition': [],
   'models/graph': ['models/session'],
@@ -65,8 +66,8 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
-/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, and tests of users get what is in testing/. */
-const programs = ['host', 'cli', 'testing']
+/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/. */
+const programs = ['host', 'cli', 'testing', 'client']
 const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
@@ -109,7 +110,7 @@ describe('the rooms of src/', () => {
 
   it('know no vendor and no environment, which are for adapters', () => {
     for (const file of globSync(
-      'src/{tensor,models,auth,scheduling,workers,scripts,jobs,protocols,inference,telemetry,encrypted}/**/*.ts',
+      'src/{tensor,models,auth,scheduling,workers,scripts,jobs,protocols,inference,telemetry,encrypted,client}/**/*.ts',
     )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)

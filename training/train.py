@@ -4,9 +4,10 @@
     training/.venv/bin/pip install -r training/requirements.txt
     training/.venv/bin/python training/train.py
 
-Writes models/<service>/1/model.onnx, models/<service>/sample.json and test/fixtures/expected-scores.json. Each model is
+Writes models/<service>/1/model.onnx, models/<service>/sample.json and test/fixtures/expected-scores.json; the same of the
+encrypted sample in examples/digits-encrypted, with test/fixtures/encrypted/held-out-digits.json. Each model is
 compared with what was trained, then scored on rows it has not seen. Every run makes the same model bytes; when they are
-not those that models/<service>/service.json names by sha256, the run says so and fails. The last digit of an expected
+not those that the service.json names by sha256, the run says so and fails. The last digit of an expected
 float32 score depends on the CPU: compare with a tolerance.
 """
 
@@ -21,6 +22,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is 
 
 import numpy as np
 import onnxruntime
+import sklearn
 from digits_network import forward, to_grid
 from digits_network import train as train_digits_network
 from onnx import TensorProto, checker, helper, numpy_helper
@@ -29,6 +31,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 
 ROOT = Path(__file__).resolve().parent.parent
+MODELS = ROOT / "models"
+EXAMPLES = ROOT / "examples"
 FIXTURE_ROWS = 12
 
 
@@ -166,11 +170,51 @@ def digits():
     return expected_scores(session, test_images[:FIXTURE_ROWS].astype(np.float32))
 
 
+def digits_encrypted():
+    """Logistic regression on 64 raw pixels, 0 to 16: linear, so that it can score what it cannot read. Answers with scores, not
+    probabilities, as encrypted scores are."""
+    data = load_digits()
+    train_rows, test_rows, train_labels, test_labels = train_test_split(
+        data.data, data.target, test_size=0.2, random_state=0, stratify=data.target
+    )
+    model = LogisticRegression(C=0.05, solver="newton-cholesky", tol=1e-8).fit(train_rows, train_labels)
+    model.coef_, model.intercept_ = to_grid(model.coef_), to_grid(model.intercept_)
+
+    service = "digits-encrypted"
+    session = save_model(
+        service,
+        nodes=[helper.make_node("Gemm", ["pixels", "coefficients", "intercepts"], ["scores"], transB=1)],
+        inputs=[helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 64])],
+        outputs=[helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 10])],
+        constants={
+            "coefficients": model.coef_.astype(np.float32),
+            "intercepts": model.intercept_.astype(np.float32),
+        },
+        folder=EXAMPLES,
+    )
+
+    (scores,) = session.run(None, {"pixels": test_rows.astype(np.float32)})
+    require_close(service, scores, model.decision_function(test_rows), tolerance=1e-4)
+    accuracy = print_accuracy(scores.argmax(axis=1) == test_labels)
+    require(accuracy >= 0.95, f"{service}: less than 95 % of the held-out digits are right")
+
+    save_sample(service, test_rows[:2], folder=EXAMPLES)
+    rows = test_rows[:100]
+    save_json(
+        ROOT / "test" / "fixtures" / "encrypted" / "held-out-digits.json",
+        {
+            "madeBy": f"scikit-learn {sklearn.__version__}: LogisticRegression.decision_function",
+            "rows": as_json_numbers(rows),
+            "scores": as_json_numbers(model.decision_function(rows).round(9)),
+        },
+    )
+
+
 # --- Files ---
 
 
-def save_model(service, nodes, inputs, outputs, constants):
-    """Writes models/<service>/1/model.onnx and opens it again, with one thread as the services do."""
+def save_model(service, nodes, inputs, outputs, constants, folder=MODELS):
+    """Writes <folder>/<service>/1/model.onnx and opens it again, with one thread as the services do."""
     initializers = [numpy_helper.from_array(value, name) for name, value in constants.items()]
     model = helper.make_model(
         helper.make_graph(nodes, service, inputs, outputs, initializers),
@@ -179,7 +223,7 @@ def save_model(service, nodes, inputs, outputs, constants):
         producer_name="scoring-functions",
     )
     checker.check_model(model, full_check=True)
-    path = ROOT / "models" / service / "1" / "model.onnx"
+    path = folder / service / "1" / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString(deterministic=True))
     print(f"{service}: {path.relative_to(ROOT).as_posix()}, {path.stat().st_size} bytes")
@@ -189,8 +233,8 @@ def save_model(service, nodes, inputs, outputs, constants):
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def save_sample(service, rows):
-    save_json(ROOT / "models" / service / "sample.json", {"data": as_json_numbers(np.asarray(rows))})
+def save_sample(service, rows, folder=MODELS):
+    save_json(folder / service / "sample.json", {"data": as_json_numbers(np.asarray(rows))})
 
 
 def expected_scores(session, rows):
@@ -255,15 +299,15 @@ def print_accuracy(is_right):
     return is_right.mean()
 
 
-def require_named_hashes(services):
+def require_named_hashes(folders):
     """Fails unless each service.json names the bytes that were written."""
     problems = []
-    for service in services:
-        made = hashlib.sha256((ROOT / "models" / service / "1" / "model.onnx").read_bytes()).hexdigest()
-        definition = json.loads((ROOT / "models" / service / "service.json").read_text(encoding="utf-8"))
-        named = definition["models"][service]["sha256"]
+    for folder in folders:
+        made = hashlib.sha256((folder / "1" / "model.onnx").read_bytes()).hexdigest()
+        definition = json.loads((folder / "service.json").read_text(encoding="utf-8"))
+        named = definition["models"][folder.name]["sha256"]
         if made != named:
-            problems.append(f"models/{service}/service.json names sha256 {named}, the model just made has {made}")
+            problems.append(f"{folder.relative_to(ROOT).as_posix()}/service.json names sha256 {named}, the model just made has {made}")
     require(not problems, "\n  ".join(["service.json does not match:", *problems]))
     print("every service.json names the sha256 of its model")
 
@@ -272,4 +316,5 @@ if __name__ == "__main__":
     scores = {service.__name__: service() for service in (diabetes, iris, digits)}
     made_by = f"onnxruntime {onnxruntime.__version__} for Python, CPU, one thread"
     save_json(ROOT / "test" / "fixtures" / "expected-scores.json", {"madeBy": made_by, "services": scores})
-    require_named_hashes(scores)
+    digits_encrypted()
+    require_named_hashes([*(MODELS / service for service in scores), EXAMPLES / "digits-encrypted"])
