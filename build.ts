@@ -5,6 +5,7 @@
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `encrypted-scorer.cjs` what scores encrypted requests in a worker thread; read only for services that take them
+ * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
@@ -85,6 +86,7 @@ await bundle({ entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
 await bundle({
   entryPoints: {
     'encrypted-scorer': 'src/compose/encrypted-scorer.ts',
+    'encrypted-requests': 'src/compose/encrypted-requests.ts',
   },
 })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })

@@ -49,6 +49,9 @@ const mayImport: Record<string, readonly string[]> = {
     'models/session',
     'models/definition',
   ],
+  'protocols/encrypted': [
+    ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session'],
+  ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
     'auth',

@@ -16,6 +16,7 @@ export const slowFiles = [
   'test/functions/changing-services.test.ts',
   'test/cli/start/start.test.ts',
   'test/cli/add/add-service.test.ts',
+  'test/functions/encrypted.test.ts',
   'test/functions/request-memory.test.ts',
   'test/functions/job-tables.test.ts',
   'test/functions/accelerators.test.ts',
