@@ -37,7 +37,7 @@ export interface EncryptedModel {
   readonly maxFeature: number
   /** Features are rounded to multiples of 1 / featureScale. */
   readonly featureScale: number
-  /** How far a score can be from that of the model. */
+  /** How far a score can be from that of the model, rounding of the features included. */
   readonly maxError: number
   /** The names of the classes, in the order of the scores, if the model has them. */
   readonly labels: readonly (string | number)[] | undefined
@@ -167,7 +167,9 @@ class Service {
     const published = await readJson(response)
     const { fast } = (published ?? {}) as { fast?: unknown }
     if (fast === undefined || fast === null)
-      throw new WireError(`${this.#url} publishes no model for the fast mode of encrypted scoring`)
+      throw new WireError(
+        `${this.#url} has no fast mode of encrypted scoring; its service.json needs "encrypted": { "maxFeature": … }`,
+      )
     return decodeLayout(fast)
   }
 
