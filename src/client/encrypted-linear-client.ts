@@ -103,8 +103,8 @@ export class EncryptedLinearClient {
    *
    * @throws RequestError with the status and code of the service, or RangeError, as `encrypt`
    */
-  predict(row: ArrayLike<number>, options?: { readonly signal?: AbortSignal }): Promise<number[]>
   predict(rows: readonly ArrayLike<number>[], options?: { readonly signal?: AbortSignal }): Promise<number[][]>
+  predict(row: ArrayLike<number>, options?: { readonly signal?: AbortSignal }): Promise<number[]>
   predict(
     rows: ArrayLike<number> | readonly ArrayLike<number>[],
     { signal }: { readonly signal?: AbortSignal } = {},

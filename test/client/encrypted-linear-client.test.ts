@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
 import { EncryptedLinearClient, RequestError } from '../../src/client/encrypted-linear-client.ts'
+import type { Cleaner } from '../support/cleaner.ts'
 import { runEncryptedDouble } from './support/encrypted-double.ts'
 
-const digits = JSON.parse(readFileSync('test/fixtures/encrypted/digits.json', 'utf8'))
+const digits: { coef: number[][]; intercept: number[]; features: number[]; scores: number[] } = JSON.parse(
+  readFileSync('test/fixtures/encrypted/digits.json', 'utf8'),
+)
 const linear = (weights: number[][], bias: number[]) => ({
   weights: Float64Array.from(weights.flat()),
   bias: Float64Array.from(bias),
@@ -20,7 +23,7 @@ async function start(test: Cleaner, labels?: string[]) {
 
 function assertScores(scores: readonly number[]): void {
   assert.equal(scores.length, 10)
-  for (const [index, score] of scores.entries()) assert.ok(Math.abs(score - digits.scores[index]) < 1e-3)
+  for (const [index, score] of scores.entries()) assert.ok(Math.abs(score - digits.scores[index]!) < 1e-3)
 }
 
 describe('EncryptedLinearClient', () => {
@@ -32,7 +35,7 @@ describe('EncryptedLinearClient', () => {
     assert.equal(several.length, 3)
     assertScores(several[1] as number[])
     assertScores(several[2] as number[])
-    for (const [index, score] of several[0]!.entries()) assert.ok(Math.abs(score - digits.intercept[index]) < 1e-3)
+    for (const [index, score] of several[0]!.entries()) assert.ok(Math.abs(score - digits.intercept[index]!) < 1e-3)
     assert.deepEqual(await client.predict([]), [])
     assert.deepEqual(new Set(service.seen.map(({ authorization }) => authorization)), new Set([`Bearer ${key}`]))
   })
