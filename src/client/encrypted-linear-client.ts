@@ -119,8 +119,8 @@ export class EncryptedLinearClient {
   }
 
   /**
-   * Returns the secret key. Whoever has it can read everything that was encrypted with it: keep it where only you can read it, and
-   * never send it to the service.
+   * Returns the secret key. It decrypts everything that was encrypted with it: keep it where only you can read it, and never send it
+   * to the service.
    */
   exportKey(): string {
     return encodeBase64(this.#secretKey)
