@@ -3,6 +3,7 @@ import '../src/adapters/onnxruntime/telemetry-off.ts' // here for the servers in
 
 import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
+import { benchEncrypted } from './encrypted/bench.ts'
 import { benchEngine } from './engine/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { benchJobs } from './jobs/bench.ts'
@@ -28,6 +29,10 @@ const benchmarks: Record<string, Benchmark> = {
   },
   start: { run: benchStart, about: 'time to the first answer, with and without an optimized model (a minute)' },
   auth: { run: benchAuth, about: 'what it costs to check a key (half a minute)' },
+  encrypted: {
+    run: benchEncrypted,
+    about: 'encrypted scoring against the Python package encrypted-inference (3 minutes, Linux on x64)',
+  },
 }
 
 const help = `npm run bench -- <name> [options]

@@ -37,7 +37,7 @@ export interface EncryptedModel {
   readonly maxFeature: number
   /** Features are rounded to multiples of 1 / featureScale. */
   readonly featureScale: number
-  /** How far a score can be from that of the model. */
+  /** How far a score can be from that of the model, rounding of the features included. */
   readonly maxError: number
   /** The names of the classes, in the order of the scores, if the model has them. */
   readonly labels: readonly (string | number)[] | undefined
@@ -103,8 +103,8 @@ export class EncryptedLinearClient {
    *
    * @throws RequestError with the status and code of the service, or RangeError, as `encrypt`
    */
-  predict(row: ArrayLike<number>, options?: { readonly signal?: AbortSignal }): Promise<number[]>
   predict(rows: readonly ArrayLike<number>[], options?: { readonly signal?: AbortSignal }): Promise<number[][]>
+  predict(row: ArrayLike<number>, options?: { readonly signal?: AbortSignal }): Promise<number[]>
   predict(
     rows: ArrayLike<number> | readonly ArrayLike<number>[],
     { signal }: { readonly signal?: AbortSignal } = {},
@@ -119,8 +119,8 @@ export class EncryptedLinearClient {
   }
 
   /**
-   * Returns the secret key. Whoever has it can read everything that was encrypted with it: keep it where only you can read it, and
-   * never send it to the service.
+   * Returns the secret key. It decrypts everything that was encrypted with it: keep it where only you can read it, and never send it
+   * to the service.
    */
   exportKey(): string {
     return encodeBase64(this.#secretKey)
@@ -167,7 +167,9 @@ class Service {
     const published = await readJson(response)
     const { fast } = (published ?? {}) as { fast?: unknown }
     if (fast === undefined || fast === null)
-      throw new WireError(`${this.#url} publishes no model for the fast mode of encrypted scoring`)
+      throw new WireError(
+        `${this.#url} has no fast mode of encrypted scoring; its service.json needs "encrypted": { "maxFeature": … }`,
+      )
     return decodeLayout(fast)
   }
 

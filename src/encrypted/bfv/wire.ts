@@ -2,7 +2,7 @@
  * What goes over HTTP in the fast mode besides requests: what a service publishes of its model, and replies. A reply names the
  * layout that it was made with, so that a client notices when the model has been replaced since it read the layout.
  *
- * Works in browsers as well.
+ * What clients use works in browsers as well.
  */
 import type { BfvReply } from './engine.ts'
 import { type BfvLayout, degree, locateScore, polynomialCount, prime } from './layout.ts'
@@ -92,7 +92,9 @@ export function decodeLayout(published: unknown): PublishedLayout {
 }
 
 export function encodeReply({ scores, polynomials }: BfvReply, layout: BfvLayout): JsonReply {
-  return { scheme, ...layoutFields(layout), scores: Array.from(scores, String), polynomials: encodeBase64(polynomials) }
+  // Only servers encode replies, and Buffer is twenty times as fast as what browsers have.
+  const base64 = Buffer.from(polynomials.buffer, polynomials.byteOffset, polynomials.length).toString('base64')
+  return { scheme, ...layoutFields(layout), scores: Array.from(scores, String), polynomials: base64 }
 }
 
 /**
