@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, it } from 'vitest'
@@ -22,6 +23,12 @@ const isPossible = process.platform === 'linux' && process.arch === 'x64'
 const python = isPossible
   ? await pythonWith('test/clients/python/encrypted-requirements.txt')
   : { missing: 'encrypted-inference 0.9 has native code for Linux on x64 and for Windows only' }
+
+interface Job {
+  readonly status: string
+  readonly progress: { readonly succeeded: number; readonly failed: number }
+  readonly output: { readonly blob: string }
+}
 
 const cleanUps: (() => unknown)[] = []
 const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
@@ -45,7 +52,7 @@ describe('POST /score: encrypted features', () => {
         'plain/service.json': {},
         'plain/1/model.onnx': await readFile(`${folder}/1/model.onnx`),
       },
-      { AzureWebJobsStorage: storage, SCORING_ENCRYPTED_KEYS: container },
+      { AzureWebJobsStorage: storage, SCORING_ENCRYPTED_KEYS: container, SCORING_HOST_QUEUE_MAX_POLLING_MS: '100' },
     )
     assert.deepEqual((await app.settled())[service]?.status, 'ready', app.output())
   })
@@ -145,6 +152,36 @@ describe('POST /score: encrypted features', () => {
     answer.forEach((each, index) => {
       assert.equal(argmax(each), argmax(expected[index] as number[]))
     })
+  })
+
+  it('scores plain rows in jobs, where a ciphertext is an error of its line', async () => {
+    const lines = [rows[0], { data: 'XqEQBAUB' }, rows[1]].map(line => JSON.stringify(line))
+    await blobs.createContainer('input')
+    await blobs
+      .getContainerClient('input')
+      .getBlockBlobClient('digits.jsonl')
+      .uploadData(Buffer.from(lines.join('\n')))
+    const submitted = await fetch(`${app.url}/api/v1/service/${service}/jobs`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await app.keyOf(service)}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ input: { blob: 'input/digits.jsonl' } }),
+    })
+    assert.equal(submitted.status, 202, await submitted.clone().text())
+    const { jobId } = (await submitted.json()) as { jobId: string }
+    for (;;) {
+      const job = (await (await call('GET', `${service}/jobs/${jobId}`)).json()) as Job
+      if (job.status === 'Completed') {
+        assert.deepEqual([job.progress.succeeded, job.progress.failed], [2, 1])
+        const [container = '', ...path] = job.output.blob.split('/')
+        const output = await blobs.getContainerClient(container).getBlobClient(path.join('/')).downloadToBuffer()
+        const [first, second] = output.toString().split('\n')
+        assert.equal(argmax(JSON.parse(first as string).prediction), argmax(expected[0] as number[]))
+        assert.match(second as string, /"code": "ROW_IS_A_BODY"/)
+        return
+      }
+      assert.match(job.status, /^(NotStarted|Running|Finalizing)$/)
+      await delay(50)
+    }
   })
 
   it('publishes what clients need, with a key', async () => {
