@@ -104,6 +104,7 @@ await bundle({
   format: 'esm',
   entryPoints: { api: 'src/scripts/api.ts', testing: 'src/testing/load-service.ts' },
   outExtension: { '.js': '.mjs' },
+  inject: ['src/testing/real-timers.ts'],
   define: {},
   banner: { js: requireInModule },
 })

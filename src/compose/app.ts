@@ -12,6 +12,7 @@ import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-ope
 import { StartupError } from '../errors.ts'
 import { observeServices } from '../inference/observe-services.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import { describeUndefined } from '../models/repository/model-store.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import { LogFormat } from '../telemetry/log.ts'
@@ -26,7 +27,6 @@ import { openJobs } from './open-jobs.ts'
 import { type ReadService, readService, type ServiceParts } from './open-service.ts'
 import { serveServices } from './served-services.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
-import { describeUndefined } from './service-watch.ts'
 import {
   readLogSettings,
   readServerVersion,

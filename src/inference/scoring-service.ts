@@ -138,30 +138,26 @@ export class ScoringService {
   async infer(call: Call): Promise<InferenceResult> {
     this.#calls++
     try {
-      return await this.#infer(call)
+      const authorizing = this.authorizer?.authorize(call.credential, call.caller)
+      if (authorizing) await authorizing
+      let deadline = call.readDeadline()
+      if (!this.report) {
+        // The wait for the service to load is part of the time that the request has.
+        deadline ??= { timeoutMs: this.definition.limits.timeoutMs, since: performance.now() }
+        await this.waitUntilLoaded(deadline)
+      }
+      const { scheduler, report } = this.#ready()
+      call.onLoaded(report)
+      const refusal = scheduler.findRefusal(call.declaredBytes, deadline?.timeoutMs)
+      if (refusal) {
+        this.metrics?.rejected(refusal.code)
+        throw new ScoringError(refusal.code, refusal.message, refusal)
+      }
+      const request = await call.read(report)
+      return await this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
     } finally {
       this.#calls--
     }
-  }
-
-  async #infer(call: Call): Promise<InferenceResult> {
-    const authorizing = this.authorizer?.authorize(call.credential, call.caller)
-    if (authorizing) await authorizing
-    let deadline = call.readDeadline()
-    if (!this.report) {
-      // The wait for the service to load is part of the time that the request has.
-      deadline ??= { timeoutMs: this.definition.limits.timeoutMs, since: performance.now() }
-      await this.waitUntilLoaded(deadline)
-    }
-    const { scheduler, report } = this.#ready()
-    call.onLoaded(report)
-    const refusal = scheduler.findRefusal(call.declaredBytes, deadline?.timeoutMs)
-    if (refusal) {
-      this.metrics?.rejected(refusal.code)
-      throw new ScoringError(refusal.code, refusal.message, refusal)
-    }
-    const request = await call.read(report)
-    return this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
   }
 
   /**

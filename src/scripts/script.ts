@@ -3,6 +3,7 @@ import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import type { JsonSource } from '../tensor/json-source.ts'
 import { type InitContext, type RequestHeaders, TensorInput } from './api.ts'
 import { type CustomContentTypes, readCustomContentTypes } from './custom-content-types.ts'
+import { checkSampleRows, readDeclaredTensors } from './declared-tensors.ts'
 import { decodeFeeds, type RowSettings } from './feeds.ts'
 import { alone, type RowSharing, scriptSharing } from './row-sharing.ts'
 
@@ -117,13 +118,17 @@ export async function initScript(
   if (rawHttp !== undefined && typeof rawHttp !== 'boolean')
     throw new ServiceLoadError(`${file}: rawHttp must be true or false`)
   if (rawHttp && input !== undefined) throw new ServiceLoadError(`${file} exports both rawHttp and input; choose one`)
-  for (const [name, declared] of Object.entries({ input, output })) {
-    if (declared !== undefined && !(declared instanceof TensorInput) && !isSchema(declared)) {
-      throw new ServiceLoadError(`${file}: ${name} must be a zod schema or tensor(...)`)
-    }
+  const declared = readDeclaredTensors(input)
+  if (input !== undefined && !declared && !isSchema(input)) {
+    throw new ServiceLoadError(
+      `${file}: input must be a zod schema or tensor(...), or an object of tensor(...) by column`,
+    )
   }
-  const inputs = input instanceof TensorInput ? [{ name: 'data', dtype: input.dtype, shape: input.shape }] : []
-  const customContentTypes = readCustomContentTypes(file, module, inputs)
+  if (output !== undefined && !(output instanceof TensorInput) && !isSchema(output)) {
+    throw new ServiceLoadError(`${file}: output must be a zod schema or tensor(...)`)
+  }
+  if (declared) checkSampleRows(file, declared)
+  const customContentTypes = readCustomContentTypes(file, module, declared?.inputs ?? [])
   try {
     await init(context)
   } catch (cause) {
@@ -133,15 +138,14 @@ export async function initScript(
   if (rawHttp) return { kind: 'rawHttp', takesHeaders: false, run: call }
   const takesHeaders = run.length >= 2
   if (input === undefined) return { kind: 'raw', takesHeaders, run: call }
-  if (input instanceof TensorInput) {
+  if (declared) {
+    const { inputs, sample, hasRowAxis } = declared
     const decode: RowScript['decode'] = (parameters, source) => decodeFeeds(parameters, inputs, settings, source)
-    const sample = { data: input.sample }
     const sharing = takesHeaders
       ? alone('run() takes the headers of the request')
-      : input.hasRowAxis
+      : hasRowAxis
         ? scriptSharing(`run() of ${file}`, rowsAreIndependent)
         : alone('the sample of tensor(…) has no rows')
-    const { hasRowAxis } = input
     return { kind: 'rows', takesHeaders, inputs, hasRowAxis, sharing, sample, customContentTypes, decode, run: call }
   }
   return { kind: 'object', takesHeaders, decode: parameters => checked(input as Schema, parameters), run: call }
@@ -165,6 +169,14 @@ function checked(schema: Schema, parameters: Record<string, unknown>): unknown {
     throw new ScoringError('INPUT_MISSING', `A value is not provided for the '${String(missing.path[0])}' parameter.`)
   }
   const [issue] = issues
-  const path = issue?.path.map(String).join('.')
-  throw new ScoringError('INPUT_INVALID', path ? `input "${path}": ${issue?.message}` : `input: ${issue?.message}`)
+  const message = issue?.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/, received undefined$/, ', but it is missing')
+  throw new ScoringError('INPUT_INVALID', `${writePath(issue?.path ?? [])}: ${message}`)
+}
+
+/** Writes the place of a value as messages about tensors do: `input "data"[0].income`. */
+function writePath([name, ...inner]: readonly PropertyKey[]): string {
+  if (name === undefined) return 'input'
+  return `input "${String(name)}"${inner.map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')}`
 }

@@ -38,9 +38,13 @@ describe('telemetry-off', () => {
     await mkdir(join(models, 'large'), { recursive: true })
     await writeFile(join(models, 'large', 'service.json'), '{}')
     await writeFile(join(models, 'large', 'model.onnx'), convolutions(1, { filters: 6400 }))
-    const { stdout } = await promisify(execFile)(process.execPath, ['dist/optimize.cjs', '--models', models], {
-      env: environment,
-    })
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['dist/scoring.mjs', 'optimize', '--models', models],
+      {
+        env: environment,
+      },
+    )
     assert.match(stdout, /^\[large\] large\/model\.onnx is optimized in /)
     assert.deepEqual(reportsIn(root), [])
   })

@@ -96,6 +96,6 @@ describe('scoring init', () => {
     const { init } = setUp(test)
     const { code, output } = await init()
     assert.equal(code, 2)
-    assert.match(output, /^error: missing required argument 'folder'\n/)
+    assert.match(output, /^error: missing required argument 'folder'\. See "npx scoring init --help"\n$/)
   })
 })

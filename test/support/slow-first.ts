@@ -14,7 +14,7 @@ export const slowFiles = [
   'test/package/project.test.ts',
   'test/functions/key-vault.test.ts',
   'test/functions/changing-services.test.ts',
-  'test/cli/start.test.ts',
+  'test/cli/start/start.test.ts',
   'test/cli/add/add-service.test.ts',
   'test/functions/request-memory.test.ts',
   'test/functions/job-tables.test.ts',

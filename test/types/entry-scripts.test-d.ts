@@ -137,6 +137,14 @@ describe('input', () => {
     return ({ data }: { data: Tensor }) => data[0]
   })
 
+  it('gives run a tensor for each column', () => {
+    const input = { age: tensor([[34]], 'float32'), plan: tensor([['basic']], 'string') }
+    const run = ({ age, plan }: Record<keyof typeof input, Tensor>) => [age.data, plan.rowCount]
+    expectTypeOf(run).parameter(0).toEqualTypeOf<{ age: Tensor; plan: Tensor }>()
+    // @ts-expect-error there is no such column
+    return ({ income }: Record<keyof typeof input, Tensor>) => income
+  })
+
   it('of zod gives run what the schema says', () => {
     const input = z.object({ age: z.int(), mode: z.enum(['mean', 'sum']).default('mean') })
     const run = ({ age, mode }: z.infer<typeof input>) => [age, mode] as const

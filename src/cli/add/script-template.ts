@@ -16,9 +16,13 @@ export interface ScriptSource {
 
 /** TypeScript that scores the sample of the service as it is, and that strict settings find no fault with. */
 export function writeScript(source: ScriptSource): string {
-  const [only] = source.inputs
-  const isTensor = source.inputs.length === 1 && only?.shape?.slice(1).every(size => !isOpen(size)) === true
-  return isTensor && only.shape?.length ? tensorScript(source, only) : recordScript(source)
+  const { inputs } = source
+  const [only] = inputs
+  const areTensors = inputs.every(
+    ({ shape }) => shape !== undefined && shape.length > 0 && !shape.slice(1).some(size => isOpen(size)),
+  )
+  if (!only || !areTensors) return recordScript(source)
+  return inputs.length === 1 ? tensorScript(source, only) : columnScript(source)
 }
 
 /** Rows come as one checked tensor. */
@@ -43,7 +47,33 @@ ${runModel(`{ ${key(name)}: data }`, outputs)}
 `
 }
 
-/** Rows come as objects, checked by a schema. */
+/** Each input is a checked tensor of its own; rows come in all forms that the model alone takes. */
+function columnScript({ service, inputs, outputs, feeds }: ScriptSource): string {
+  const columns = inputs.map(
+    ({ name, dtype }) => `  ${key(name)}: tensor(${sampleLiteral(feeds[name] as Tensor)}, '${dtype}'),`,
+  )
+  return `import { type InitContext, type ModelSession, type Tensor, tensor } from 'scoring-functions'
+
+/** The columns that callers of ${service} send, with the values of one row. */
+export const input = {
+${columns.join('\n')}
+}
+
+let model: ModelSession
+
+/** Runs once in each worker, before its first request. */
+export async function init({ loadModel }: InitContext) {
+  model = await loadModel()
+}
+
+/** Runs once per request. Change the columns before, or the answer after, the model. */
+export async function run(columns: Record<keyof typeof input, Tensor>) {
+${runModel('columns', outputs)}
+}
+`
+}
+
+/** Rows come as objects, checked by a schema, because inner dimensions of any size are no sample of a tensor. */
 function recordScript({ service, inputs, outputs, feeds: sample }: ScriptSource): string {
   const ranks = new Map(inputs.map(({ name }) => [name, sample[name]?.shape.length ?? 1]))
   const fields = inputs.map(({ name, dtype, shape }) => `  ${key(name)}: ${schemaFor(dtype, shape, ranks.get(name))},`)
@@ -93,8 +123,8 @@ function runModel(feeds: string, outputs: readonly TensorInfo[]): string {
 function schemaFor(dtype: Dtype, shape: TensorInfo['shape'], rank = 1): string {
   const depth = Math.max(0, rank - 1)
   const isPlain = depth === 0 || (shape?.length === 2 && shape[1] === 1)
-  // null is a missing number: NaN for the model.
-  if (isPlain) return dtype.startsWith('float') ? 'z.number().nullable()' : elementSchema(dtype)
+  // null and NaN are missing numbers, which pandas and Python write.
+  if (isPlain) return dtype.startsWith('float') ? 'z.number().or(z.nan()).nullable()' : elementSchema(dtype)
   return 'z.array('.repeat(depth) + elementSchema(dtype) + ')'.repeat(depth)
 }
 
@@ -119,7 +149,7 @@ function sampleLiteral(tensor: Tensor): string {
 }
 
 const reserved = new Set(
-  'arguments await break case catch class const continue data debugger default delete do else enum eval export extends false finally for function if implements import in init input instanceof interface let model new null package private protected public return row run static super switch this throw true try typeof undefined var void while with yield z Tensor tensor Row'.split(
+  'arguments await break case catch class columns const continue data debugger default delete do else enum eval export extends false finally for function if implements import in init input instanceof interface let model new null package private protected public return row run static super switch this throw true try typeof undefined var void while with yield z Tensor tensor Row'.split(
     ' ',
   ),
 )

@@ -9,7 +9,7 @@ import { splitRecord } from '../../jobs/formats/csv-record.ts'
 import { CsvScanner } from '../../jobs/formats/csv-scanner.ts'
 import { readRows, tooLargeRow } from '../../jobs/formats/read-rows.ts'
 import { RowReader } from '../../jobs/formats/row-reader.ts'
-import { namesByPosition } from '../../jobs/formats/row-shape.ts'
+import { namedValues, namesByPosition } from '../../jobs/formats/row-shape.ts'
 import { openText, type TextSource } from '../../jobs/formats/text-source.ts'
 import type { Row } from '../../jobs/row-scorer.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
@@ -44,6 +44,7 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
     return `[${cells.map(cell => cellJson(cell.trim(), undefined)).join(',')}]`
   try {
     const columns = isNamed ? named.map(match => match?.[1] ?? '') : namesByPosition(cells.length, types.inputs, types)
+    if (isNamed) requireNames(text, columns, types)
     if (cells.length !== columns.length)
       throw new UsageError(
         `--row ${text}: it has ${cells.length} values, and the service takes ${columns.length}: ${listed(columns)}`,
@@ -60,6 +61,16 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
       `--row ${text}: ${withoutJobs(failure.message).replace('column(s)', 'value(s)')}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
     )
   }
+}
+
+/** A file of one input without names is read in the order of its columns; of a row, names in another order would be lost. */
+function requireNames(text: string, given: readonly string[], { inputs, names }: RowTypes): void {
+  if (names || inputs?.length !== 1) return
+  const known = namedValues(inputs)?.map(({ name }) => name) ?? []
+  if (given.length === known.length && given.every((name, index) => name === known[index])) return
+  throw new UsageError(
+    `--row ${text}: the service does not name the values of a row. Give them in order, without names; or name them in service.json: "input": {"columns": [${given.map(name => JSON.stringify(name)).join(', ')}]}, in the order of training`,
+  )
 }
 
 function listed(names: readonly string[]): string {
@@ -118,7 +129,12 @@ export async function* readCsv(path: string, options: CsvOptions): AsyncGenerato
     const advice =
       failure.code === 'INPUT_HAS_NO_HEADER'
         ? 'the first line holds numbers, and column names are expected there; add --no-header if it is a row'
-        : withoutJobs(failure.message)
+        : withoutJobs(
+            failure.message.replace(
+              '"columns" in the input of the job can',
+              '"input": {"columns": […]} in service.json can',
+            ),
+          )
     throw new StartupError(`${path}: ${advice}`)
   }
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StartupError } from '../../errors.ts'
-import { type Answer, readAnswer } from '../local-service.ts'
+import { type Answer, readAnswer } from '../answer.ts'
 import type { Project } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 

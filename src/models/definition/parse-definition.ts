@@ -32,7 +32,7 @@ function describe(issue: z.core.$ZodIssue): string {
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
-      : `${issue.message.replace(/^Invalid (input: )?/, '')}${found(issue.input)}`
+      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${found(issue.input)}`
   return path ? `${path}: ${what}` : what
 }
 

@@ -3,6 +3,7 @@ import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import { hasScript, type ServiceSpec, type StageSpec } from '../../models/repository/service-spec.ts'
 import type { Feeds, ModelSession } from '../../models/session/model-session.ts'
 import { type RequestHeaders, TensorInput } from '../../scripts/api.ts'
+import { readDeclaredTensors } from '../../scripts/declared-tensors.ts'
 import type { RowSettings } from '../../scripts/feeds.ts'
 import { buildPipeline, checkStages, modelStage, type Stage, scriptStage } from '../../scripts/pipeline.ts'
 import { parameterNotes } from '../../scripts/run-parameters.ts'
@@ -104,7 +105,10 @@ async function loadFirst(
   }
   const module = await importEntryModule(stage.script.path, stage.script.name)
   const { input, output } = module
-  const passOn = input instanceof TensorInput ? ({ data }: { data: unknown }) => data : undefined
+  const passOn =
+    input instanceof TensorInput
+      ? ({ data }: { data: unknown }) => data
+      : readDeclaredTensors(input) && ((columns: unknown) => columns)
   // A stage that only decodes needs no run().
   const complete = { init: () => {}, ...(passOn && { run: passOn }), ...module }
   // A stage that only passes rows on keeps them independent.

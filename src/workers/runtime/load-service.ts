@@ -4,7 +4,7 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 import { listNames, type ModelSession, type TensorInfo } from '../../models/session/model-session.ts'
 import type { Placement } from '../../models/session/placement.ts'
 import type { RunLimits } from '../../scheduling/micro-batch.ts'
-import { TensorInput } from '../../scripts/api.ts'
+import { readDeclaredTensors } from '../../scripts/declared-tensors.ts'
 import { findExample } from '../../scripts/example.ts'
 import { checkColumns } from '../../scripts/named-values.ts'
 import type { RowSharing } from '../../scripts/row-sharing.ts'
@@ -98,7 +98,8 @@ export async function loadService(
   })
   for (const session of sessions) await session.measurePlacement()
   const microBatching = describeMicroBatching(spec, { sharing, difference, sessions })
-  const isGiven = spec.sample !== undefined || input instanceof TensorInput
+  const declared = readDeclaredTensors(input)
+  const isGiven = spec.sample !== undefined || declared !== undefined
   const knownTexts = new Map(sessions.flatMap(session => [...(session.knownTexts ?? [])]))
   const example = isGiven ? undefined : await findExample(script, knownTexts)
   const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
@@ -117,8 +118,7 @@ export async function loadService(
     lists: answeredBy && listNames(answeredBy.outputs),
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
-    inputSample:
-      spec.sample ?? example?.body ?? (input instanceof TensorInput ? encode({ data: input.sample }) : undefined),
+    inputSample: spec.sample ?? example?.body ?? (declared && encode(declared.sampleRequest)),
     isSampleScored: (answer ?? example?.answer) !== undefined,
     inputJsonSchema: entryStage.kind === 'object' ? (parts.describeInput(input) ?? { type: 'object' }) : undefined,
     outputSample: described.sample,

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'vitest'
 import { addService } from '../../../src/cli/add/add-service.ts'
 import { LocalService, readLocalService } from '../../../src/cli/local-service.ts'
 import { openProject } from '../../../src/cli/project.ts'
-import { readCase } from '../../support/case-models.ts'
+import { asFloat32, readCase } from '../../support/case-models.ts'
 import { makeCommandProject, runCommand } from '../../support/command.ts'
 import { identityModel, writeModel } from '../../support/onnx-writer.ts'
 
@@ -20,14 +20,15 @@ async function add(test: TestContext, model: string, options: { name?: string; s
   return { root, added, folder: join(root, 'models', added.service) }
 }
 
-/** Scores what was written as the app would. */
-async function scoreSample(root: string, name: string): Promise<unknown> {
+/** Scores a body, or the sample that was written, as the app would. */
+async function scoreSample(root: string, name: string, given?: object): Promise<unknown> {
   const read = await readLocalService(openProject({ app: root }), name)
   assert.ok(read.kind === 'readable', JSON.stringify(read))
   const service = await LocalService.load(read)
   try {
-    if (read.spec.sample === undefined) return undefined
-    const answer = await service.score(Buffer.from(read.spec.sample), 'application/json')
+    const body = given ? JSON.stringify(given) : read.spec.sample
+    if (body === undefined) return undefined
+    const answer = await service.score(Buffer.from(body), 'application/json')
     assert.equal(answer.status, 200, answer.body.toString())
     return JSON.parse(answer.body.toString())
   } finally {
@@ -96,6 +97,23 @@ describe('addService', () => {
     const tsc = resolve('node_modules/typescript/bin/tsc')
     const output = execFileSync(process.execPath, [tsc, '-p', root, '--listFiles'], { encoding: 'utf8' })
     assert.equal(output.match(/score\.ts$/gm)?.length, models.length)
+  })
+
+  it.for(['lists', 'records'])('writes a script that answers %s of columns as Python does', async (form, test) => {
+    const { root, folder } = await add(test, columns, { name: 'titanic', script: true })
+    assert.doesNotMatch(await readFile(join(folder, 'score.ts'), 'utf8'), /zod/)
+    const { inputs, answer } = readCase('cases', 'sk_columns_zipmap')
+    const lists = Object.entries(inputs).map(([name, { values }]) => [name, (values as unknown[]).flat()] as const)
+    const records = [0, 1, 2].map(row => Object.fromEntries(lists.map(([name, values]) => [name, values[row]])))
+    const data = form === 'lists' ? Object.fromEntries(lists) : records
+    assert.deepEqual(asFloat32(await scoreSample(root, 'titanic', { data })), asFloat32(answer))
+  })
+
+  it('says how a service that exists gets a script', async test => {
+    const { root } = await add(test, columns, { name: 'titanic' })
+    await assert.rejects(addService(columns, { app: root, name: 'titanic', script: true }), {
+      message: /^--script: service "titanic" exists; .*"entryScript": "score\.ts".* such as --name titanic-script$/,
+    })
   })
 
   it('copies the weights beside a model', async test => {
@@ -231,7 +249,7 @@ describe('addService', () => {
     ['My Model.onnx', 'my-model'],
     ['Überlebende_2024.onnx', 'uberlebende-2024'],
     ['2nd-try.onnx', 'nd-try'],
-    ['m.onnx', /^"m" gives no name for a service; say one with --name \(3 to 32 lower-case/],
+    ['m.onnx', /^"m" gives no valid service name; say one with --name \(use 3 to 32 lower-case/],
   ]
   it.for(names)('makes of %s the name %s', async ([file, name], test) => {
     const root = await makeCommandProject(test, { [file]: identityModel('float32') })
@@ -249,7 +267,20 @@ describe('scoring add', () => {
     assert.match(stdout, /^Service titanic is made in models\/titanic\.\n/)
     assert.match(stdout, /inputs {3}pclass int64\[N, 1\]\n {11}sex string\[N, 1\]\n/)
     assert.match(stdout, /written {2}models\/titanic\/1\/model\.onnx\n/)
-    assert.match(stdout, /\n {2}npx scoring score titanic {2}score the sample\n/)
+    assert.equal(stdout.match(/micro-batching is on/g)?.length, 1)
+    assert.match(stdout, /\n {2}npx scoring score titanic +score the sample\n/)
+    assert.match(stdout, /\n {2}npx scoring keys show titanic +show the keys that callers send\n/)
+  })
+
+  it('says how the values of a single input get names', async test => {
+    const root = await makeCommandProject(test)
+    const { stdout } = await runCommand(['add', resolve('models/iris/1/model.onnx'), '--name', 'flowers'], {
+      cwd: root,
+    })
+    assert.match(
+      stdout,
+      /\nRows are lists of 4 values, in the order of training\. To take them by name, put "input": \{"columns": \[…\]\} with 4 names into service\.json\.\n/,
+    )
   })
 
   it('prints the same as JSON', async test => {
@@ -282,7 +313,7 @@ describe('scoring add', () => {
     [['models'], /^error: models is a folder, and has no \.onnx file: give the path of the file\n$/],
     [
       [columns, '--name', 'Churn'],
-      /^error: --name "Churn" is no name of a service: 3 to 32 lower-case letters, digits and "-", a letter first\n$/,
+      /^error: --name "Churn" is not a valid service name: use 3 to 32 lower-case letters, digits or "-", starting with a letter\n$/,
     ],
     [[columns, '--model-version', '0'], /^error: --model-version is "0", and must be a whole number from 1\n$/],
   ]

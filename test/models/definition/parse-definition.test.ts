@@ -68,7 +68,7 @@ describe('parseDefinition', () => {
     [
       'missing values that are neither',
       { missing: 'zero' },
-      'iris/service.json: missing: option: expected one of "nan"|"error", found "zero"',
+      'iris/service.json: missing: expected one of "nan"|"error", found "zero"',
     ],
     [
       'half a digest',

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { checkKeys, checkRequest } from '../../src/encrypted/ckks/check.ts'
+import { CkksEngine } from '../../src/encrypted/ckks/engine.ts'
+import { Kernel } from '../../src/encrypted/kernel.ts'
+import { GenuineClient } from '../encrypted/support/genuine-client.ts'
+import { pythonWith } from '../support/python.ts'
+import { skipFor } from '../support/skip-for.ts'
+import { run } from './tools.ts'
+
+const script = 'test/clients/python/score_encrypted.py'
+const isPossible = process.platform === 'linux' && process.arch === 'x64'
+const python = isPossible
+  ? await pythonWith('test/clients/python/encrypted-requirements.txt')
+  : { missing: 'encrypted-inference 0.9 has native code for Linux on x64 and for Windows only' }
+
+/** Models and a row for each. */
+const cases = [
+  [10, 784],
+  [3, 4097],
+  [1, 13],
+  [2, 64],
+].map(([classCount = 0, featureCount = 0]) => ({
+  weights: Array.from({ length: classCount }, (_, row) =>
+    Array.from({ length: featureCount }, (_, at) => Math.sin(row * 2.1 + at)),
+  ),
+  bias: Array.from({ length: classCount }, (_, row) => Math.cos(row)),
+  features: Array.from({ length: featureCount }, (_, at) => (at % 17) / 16),
+}))
+
+describe(
+  'CkksEngine, with the Python package encrypted-inference',
+  skipFor('missing' in python && python.missing),
+  () => {
+    const program = 'python' in python ? python.python : ''
+    let folder: string
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'encrypted-'))
+    })
+    afterAll(() => rm(folder, { recursive: true, force: true }))
+
+    // A reply that it does not like ends the package's process by SIGABRT, so that the exit code is part of the answer.
+    const call = async (command: string) => {
+      const { code, stdout, stderr } = await run(program, script, command, folder)
+      assert.equal(code, 0, stderr)
+      return stdout
+    }
+
+    it('scores what it encrypts, so that it reads the scores', async () => {
+      await writeFile(join(folder, 'rows.json'), JSON.stringify(cases.map(({ features }) => features)))
+      await call('prepare')
+      const { secret_key, key_id, requests } = JSON.parse(await readFile(join(folder, 'requests.json'), 'utf8'))
+
+      const kernel = await Kernel.create()
+      const engine = new CkksEngine(kernel)
+      const keys = engine.prepareKeys(checkKeys(await readFile(join(folder, 'keys.bin'))))
+      const replies = cases.map(({ weights, bias, features }, index) => {
+        const model = engine.prepareModel({
+          weights: Float64Array.from(weights.flat()),
+          bias: Float64Array.from(bias),
+          featureCount: features.length,
+        })
+        const request = checkRequest(requests[index], features.length)
+        return engine.score(model, request, keys).map(reply => Buffer.from(reply).toString('base64'))
+      })
+      await writeFile(join(folder, 'replies.json'), JSON.stringify(replies))
+      const scores: number[][] = JSON.parse(await call('decrypt'))
+
+      const testClient = new GenuineClient(kernel, Buffer.from(secret_key, 'base64'))
+      assert.equal(testClient.keyId, key_id)
+      cases.forEach(({ weights, bias, features }, index) => {
+        weights.forEach((row, number) => {
+          const expected = row.reduce((sum, weight, at) => sum + weight * features[at]!, bias[number]!)
+          const score = scores[index]?.[number] as number
+          assert.ok(Math.abs(score - expected) < 1e-6, `case ${index}, class ${number}: ${score}, expected ${expected}`)
+          // The client of other tests decrypts as the package does.
+          const own = testClient.decrypt(Buffer.from(replies[index]![number]!, 'base64'))
+          assert.ok(Math.abs(own - score) < 1e-11, `${own}, and the package reads ${score}`)
+        })
+      })
+    })
+  },
+)
