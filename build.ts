@@ -4,6 +4,8 @@
  * - `functions.cjs`    every trigger; `main` in package.json, loaded by Azure's Node worker, Core Tools and the embedded host.
  *                      CommonJS, because the worker hands out `@azure/functions-core` by wrapping `require`.
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
+ * - `encrypted-scorer.cjs` what scores encrypted requests in a worker thread; read only for services that take them
+ * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
@@ -81,6 +83,12 @@ await bundle({
 // Almost all of it is others' code, and less than half as long when minified.
 await bundle({ minify: true, entryPoints: { 'key-vault': 'src/adapters/azure/key-vault.ts' } })
 await bundle({ entryPoints: { jobs: 'src/compose/jobs-app.ts' } })
+await bundle({
+  entryPoints: {
+    'encrypted-scorer': 'src/compose/encrypted-scorer.ts',
+    'encrypted-requests': 'src/compose/encrypted-requests.ts',
+  },
+})
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
 await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })
 await bundle({
@@ -105,6 +113,7 @@ await bundle({
   format: 'esm',
   entryPoints: { api: 'src/scripts/api.ts', testing: 'src/testing/load-service.ts' },
   outExtension: { '.js': '.mjs' },
+  inject: ['src/testing/real-timers.ts'],
   define: {},
   banner: { js: requireInModule },
 })

@@ -30,6 +30,9 @@ if (!process.argv.some(argument => argument.startsWith('--coverage'))) {
   process.env.NODE_COMPILE_CACHE ??= cache
 }
 
+// The Pythons of tests are kept (test/support/python.ts). With what they compile, an import of pandas takes 0.5 s instead of 1.9 s.
+delete process.env.PYTHONDONTWRITEBYTECODE
+
 const project = (name: string, folders: readonly string[], exclude: readonly string[] = []) => ({
   extends: true as const,
   test: {

@@ -60,6 +60,7 @@ describe('readSettings', () => {
       maxHeldBytes: undefined,
       runRecords: '/app/.local/running',
       executionProviders: undefined,
+      encryptedKeys: 'encrypted-keys',
       storage: {
         connectionString: undefined,
         accountName: undefined,

@@ -1,6 +1,7 @@
 /** Facts in words, as commands print them. */
 import type { LoadReport } from '../models/session/load-report.ts'
 import type { TensorInfo } from '../models/session/model-session.ts'
+import { cutText } from './terminal.ts'
 
 /** `age float32[N, 1]`; N is the number of rows, `?` another size that is open. */
 export function describeTensor({ name, dtype, shape, classes }: TensorInfo): string {
@@ -22,10 +23,14 @@ export function describeSharing({ microBatching, isBatchable }: LoadReport): str
   return microBatching ?? `micro-batching is ${isBatchable ? 'on' : 'off'}`
 }
 
+/** Whether a note of the load says what `describeSharing` says in full. */
+export function isAboutRows(note: string): boolean {
+  return /^micro-batching is|^rows share runs/.test(note)
+}
+
 /** Shortens JSON or other text to one line of at most `length` characters. */
 export function shorten(text: string, length: number): string {
-  const line = text.replace(/\s+/g, ' ').trim()
-  return line.length <= length ? line : `${line.slice(0, length - 1)}…`
+  return cutText(text.replace(/\s+/g, ' ').trim(), length)
 }
 
 const units = ['bytes', 'kB', 'MB', 'GB', 'TB']

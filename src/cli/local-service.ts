@@ -7,14 +7,8 @@ import { readSettings } from '../compose/settings.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import type { ServiceDefinition } from '../models/definition/definition.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
+import { type Answer, readAnswer } from './answer.ts'
 import type { Project } from './project.ts'
-
-/** An HTTP response to a score. */
-export interface Answer {
-  readonly status: number
-  readonly contentType: string
-  readonly body: Buffer
-}
 
 /** Reads the files of a service as the app does: with the execution providers and other settings of the project. */
 export async function readLocalService(project: Project, name: string): Promise<ReadService> {
@@ -67,13 +61,5 @@ export class LocalService {
 
   async stop(): Promise<void> {
     await this.#alone.stop()
-  }
-}
-
-export async function readAnswer(response: Response): Promise<Answer> {
-  return {
-    status: response.status,
-    contentType: response.headers.get('content-type') ?? '',
-    body: Buffer.from(await response.arrayBuffer()),
   }
 }

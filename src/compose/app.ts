@@ -12,6 +12,7 @@ import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-ope
 import { StartupError } from '../errors.ts'
 import { observeServices } from '../inference/observe-services.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import { describeUndefined } from '../models/repository/model-store.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
 import { LogFormat } from '../telemetry/log.ts'
@@ -20,13 +21,14 @@ import { ScoringMetrics } from '../telemetry/service-metrics.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import { openAppBudget } from './byte-budgets.ts'
+import type { KeyStorage } from './encrypted-requests.ts'
 import type { Jobs } from './jobs-app.ts'
 import { locateApp } from './locate-app.ts'
+import { openEncrypted } from './open-encrypted.ts'
 import { openJobs } from './open-jobs.ts'
 import { type ReadService, readService, type ServiceParts } from './open-service.ts'
 import { serveServices } from './served-services.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
-import { describeUndefined } from './service-watch.ts'
 import {
   readLogSettings,
   readServerVersion,
@@ -80,6 +82,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     runRecords,
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
+    encrypted: openEncrypted(readKeyStorage(settings)),
   }
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
@@ -108,6 +111,10 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     keysChanged: name => authorizers.keysChanged(name),
     stop,
   }
+}
+
+function readKeyStorage({ encryptedKeys, storage, azureClientId, isDevelopment }: Settings): KeyStorage {
+  return { container: encryptedKeys, storage: { ...storage, defaultClientId: azureClientId, isDevelopment } }
 }
 
 /** Reads all services. One that cannot be read is named in the log and answers 503; the others are served. */

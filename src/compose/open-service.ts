@@ -4,6 +4,7 @@ import { halfOfMemoryMb } from '../adapters/local/memory.ts'
 import { NodeWorker, type ScriptOutput } from '../adapters/node-worker/node-worker.ts'
 import type { Authorizer } from '../auth/authorizer.ts'
 import { ServiceLoadError } from '../errors.ts'
+import type { EncryptedRequests } from '../inference/encrypted-requests.ts'
 import { type Engine, ScoringService } from '../inference/scoring-service.ts'
 import { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ExecutionProvider } from '../models/definition/execution-providers.ts'
@@ -20,6 +21,7 @@ import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
 import type { RunRecords } from '../workers/transport/run-records.ts'
 import { openServiceBudget } from './byte-budgets.ts'
+import { openEncrypted } from './open-encrypted.ts'
 
 /** A service whose files have been read; no model is loaded yet. */
 export type ReadService =
@@ -77,6 +79,8 @@ export interface ServiceParts {
   readonly hasServerTiming?: boolean
   /** The files that it was opened from; absent: they do not change while the app runs. */
   readonly files?: OpenedFiles | undefined
+  /** Loads what reads encrypted requests; absent: without storage for public keys. */
+  readonly encrypted?: (() => Promise<EncryptedRequests>) | undefined
   /** Receives lines about workers; absent: `console.error`. */
   readonly log?: (line: string) => void
 }
@@ -108,6 +112,7 @@ export function startService(
     metrics,
     bytes: parts.bytes && openServiceBudget(parts.bytes, definition, metrics),
     hasServerTiming: parts.hasServerTiming ?? false,
+    encrypted: definition.encrypted === false ? undefined : (parts.encrypted ?? openEncrypted(undefined)),
   })
 }
 

@@ -5,13 +5,14 @@ import { guardNativeCalls, startRuntime } from '../adapters/onnxruntime/guarded-
 import { loadOnnxModel } from '../adapters/onnxruntime/load-onnx-model.ts'
 import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
-import { hasScript } from '../models/repository/service-spec.ts'
+import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
 import { installImageDecoder } from '../scripts/image.ts'
 import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
+import type { EncryptedScorer } from '../workers/runtime/encrypted-scorer.ts'
 import { loadService, type WorkerParts } from '../workers/runtime/load-service.ts'
 import { outliveLateErrors } from '../workers/runtime/script-calls.ts'
 import { keepLoopsStoppable } from '../workers/runtime/stoppable-loops.ts'
@@ -46,10 +47,22 @@ const post: PostMessage = (message, transfer) => {
   port.postMessage(message, transfer)
 }
 
+/** The bundle beside this one, or the source when run from source. */
+const encryptedEntry = new URL(
+  import.meta.url.endsWith('.ts') ? './encrypted-scorer.ts' : './encrypted-scorer.cjs',
+  import.meta.url,
+)
+
+async function openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer> {
+  const { openEncryptedScorer } = (await import(encryptedEntry.href)) as typeof import('./encrypted-scorer.ts')
+  return openEncryptedScorer(spec)
+}
+
 const parts: WorkerParts = {
   codecs: { azureml: azuremlCodec, tensors: tensorCodec },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,
+  openEncrypted,
   describeInput: declared => readJsonSchema(declared, 'input'),
   describeOutput,
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
-import type { ModelStore } from '../models/repository/model-store.ts'
+import { describeUndefined, type ModelStore } from '../models/repository/model-store.ts'
 import { SelfWrites } from '../models/repository/self-writes.ts'
 import { type FileChange, type StoreChange, StoreChanges, type StoreFiles } from '../models/repository/store-changes.ts'
 
@@ -115,9 +115,4 @@ export class ServiceWatch {
     await swaps.load(name, files)
     this.#loadedAt.set(name, performance.now())
   }
-}
-
-/** For a folder with a model and without a `service.json`. */
-export function describeUndefined(name: string): string {
-  return `"${name}" has a model, but is no service: it lacks a service.json ({} is enough)`
 }

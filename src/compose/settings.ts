@@ -6,6 +6,8 @@ import { type LogSettings, logFormats, logLevels } from '../telemetry/log.ts'
 
 /** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
 const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
+/** Containers with the state of jobs and of the host. */
+const ownContainers = /^(jobs$|azure-webjobs-)/
 /** A full host name in lower case, with an optional port; no IP address, no wildcard; localhost with a port for tests. */
 const hostPattern =
   /^(?=.{1,253}(:|$))(([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?|localhost(?=:))(:\d{1,5})?$/
@@ -113,6 +115,12 @@ const Environment = z.object({
     .default('90000')
     .transform(Number)
     .describe('time after which a step of a job without progress is started again'),
+  SCORING_ENCRYPTED_KEYS: z
+    .string()
+    .regex(containerPattern, 'must be the name of a container')
+    .refine(name => !ownContainers.test(name), 'must not be a container of the app')
+    .default('encrypted-keys')
+    .describe('container of the storage account with the public keys of callers who send encrypted features'),
   SCORING_KEY_VAULT_TEST_CA: z
     .string()
     .min(1)
@@ -208,6 +216,7 @@ export function readSettings(
     runRecords: isDevelopment ? `${appRoot}/.local/running` : `${temporaryDir}/scoring-functions-running`,
     isWatching: isDevelopment && values.SCORING_WATCH === 'on',
     executionProviders: values.SCORING_EXECUTION_PROVIDERS,
+    encryptedKeys: values.SCORING_ENCRYPTED_KEYS,
     storage: {
       connectionString: values.AzureWebJobsStorage,
       accountName: values.AzureWebJobsStorage__accountName,
@@ -234,7 +243,7 @@ function readNames(text: string, kind: 'container' | 'host', pattern: RegExp, co
     .split(',')
     .map(name => name.trim())
     .filter(name => name !== '')
-  const isOwn = (name: string) => kind === 'container' && /^(jobs$|azure-webjobs-)/.test(name)
+  const isOwn = (name: string) => kind === 'container' && ownContainers.test(name)
   const wrong = names.find(name => !pattern.test(name) || isOwn(name))
   if (wrong !== undefined) {
     const why = isOwn(wrong) ? 'belongs to the app' : `is not a valid ${kind} name`

@@ -7,6 +7,8 @@ const status = document.getElementById('status')
 const unlock = document.getElementById('unlock')
 const keyField = document.getElementById('key')
 const retry = document.getElementById('retry')
+/** Why the service had failed when the page was made: in Development only. */
+const failure = document.getElementById('failure')
 
 // The Swagger 2.0 document says that the service is HTTPS only, which http://localhost is not.
 const documentUrl = new URL('swagger.json?version=3.1', location.href)
@@ -27,13 +29,17 @@ async function open(key) {
   try {
     response = await fetch(documentUrl, { headers: key ? { authorization: asBearer(key) } : {}, cache: 'no-store' })
   } catch {
-    return offerRetry('The server cannot be reached.', key)
+    return offerRetry('The server cannot be reached.', () => openAgain(key))
   }
   const answer = await response.json().catch(() => ({}))
   if (response.ok) return show(answer, key)
   const reason = answer.message ?? `The server answered ${response.status}.`
   if (response.status === 401) return ask(reason)
-  if (answer.code !== 'SERVICE_LOADING') return offerRetry(reason, key)
+  if (answer.code !== 'SERVICE_LOADING') {
+    if (failure) failure.hidden = false
+    // The next page says why the service fails then.
+    return offerRetry(reason, () => (key === undefined ? location.reload() : openAgain(key)))
+  }
   status.textContent = reason
   setTimeout(open, 1000 * (response.headers.get('retry-after') ?? 1), key)
 }
@@ -45,10 +51,10 @@ function openAgain(key) {
   open(key)
 }
 
-function offerRetry(reason, key) {
+function offerRetry(reason, tryAgain) {
   status.textContent = reason
   retry.hidden = false
-  retry.onclick = () => openAgain(key)
+  retry.onclick = tryAgain
 }
 
 function ask(reason) {

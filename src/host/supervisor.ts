@@ -53,6 +53,8 @@ const defaultRestarts: RestartPolicy = {
 const repeatedSignalMs = 500
 /** A host that has not stopped by then is killed. It needs at most 30 s for requests and 10 s for hooks. */
 const stopTimeoutMs = 45_000
+/** A host that has to end at once is killed after this time: a debugger may have stopped it, or keep its process. */
+const endTimeoutMs = 1000
 
 /**
  * Runs the host in a child process, and restarts it on the same port when it crashes. SIGINT, SIGTERM and SIGHUP stop it
@@ -95,11 +97,17 @@ class Supervisor {
     if (this.#stoppedAt === undefined) {
       this.#stoppedAt = now
       this.#pause.abort()
-      setTimeout(() => this.#child?.kill('SIGKILL'), stopTimeoutMs).unref()
+      this.#killAfter(stopTimeoutMs)
     } else if (now - this.#stoppedAt < repeatedSignalMs) {
       return
+    } else {
+      this.#killAfter(endTimeoutMs)
     }
     this.#child?.kill('SIGTERM')
+  }
+
+  #killAfter(ms: number): void {
+    setTimeout(() => this.#child?.kill('SIGKILL'), ms).unref()
   }
 
   async run(): Promise<number> {

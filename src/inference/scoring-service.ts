@@ -15,6 +15,7 @@ import type { CallDeadline } from '../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { Call } from './call.ts'
+import type { EncryptedRequests } from './encrypted-requests.ts'
 import { readWholeResult } from './whole-result.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
@@ -36,6 +37,8 @@ export interface ScoringServiceOptions {
   readonly bytes?: ByteBudget | undefined
   /** Answers carry a `Server-Timing` header. */
   readonly hasServerTiming?: boolean
+  /** Loads what reads encrypted requests; absent: there are none. */
+  readonly encrypted?: (() => Promise<EncryptedRequests>) | undefined
 }
 
 /** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
@@ -63,6 +66,7 @@ export class ScoringService {
   readonly hasServerTiming: boolean
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
+  readonly encrypted: (() => Promise<EncryptedRequests>) | undefined
   readonly #decompressionLimits = new DecompressionLimits()
   readonly #engine: Engine
   #waitingForLoad = 0
@@ -79,6 +83,7 @@ export class ScoringService {
     this.metrics = options.metrics
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
+    this.encrypted = options.encrypted
     this.#engine = options.engine
   }
 
@@ -138,30 +143,35 @@ export class ScoringService {
   async infer(call: Call): Promise<InferenceResult> {
     this.#calls++
     try {
-      return await this.#infer(call)
+      const authorizing = this.authorizer?.authorize(call.credential, call.caller)
+      if (authorizing) await authorizing
+      let deadline = call.readDeadline()
+      if (!this.report) {
+        // The wait for the service to load is part of the time that the request has.
+        deadline ??= { timeoutMs: this.definition.limits.timeoutMs, since: performance.now() }
+        await this.waitUntilLoaded(deadline)
+      }
+      const { scheduler, report } = this.#ready()
+      call.onLoaded(report)
+      const refusal = scheduler.findRefusal(call.declaredBytes, deadline?.timeoutMs)
+      if (refusal) {
+        this.metrics?.rejected(refusal.code)
+        throw new ScoringError(refusal.code, refusal.message, refusal)
+      }
+      const request = await call.read(report)
+      return await this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
     } finally {
       this.#calls--
     }
   }
 
-  async #infer(call: Call): Promise<InferenceResult> {
-    const authorizing = this.authorizer?.authorize(call.credential, call.caller)
-    if (authorizing) await authorizing
-    let deadline = call.readDeadline()
-    if (!this.report) {
-      // The wait for the service to load is part of the time that the request has.
-      deadline ??= { timeoutMs: this.definition.limits.timeoutMs, since: performance.now() }
-      await this.waitUntilLoaded(deadline)
-    }
-    const { scheduler, report } = this.#ready()
-    call.onLoaded(report)
-    const refusal = scheduler.findRefusal(call.declaredBytes, deadline?.timeoutMs)
-    if (refusal) {
-      this.metrics?.rejected(refusal.code)
-      throw new ScoringError(refusal.code, refusal.message, refusal)
-    }
-    const request = await call.read(report)
-    return this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
+  /**
+   * Runs what an admitted request needs before it can be scored. Nobody gives it up, because several may wait for it.
+   *
+   * @throws ScoringError SERVICE_LOADING or SERVICE_UNAVAILABLE
+   */
+  async submitOwn(request: InferenceRequest): Promise<InferenceResult> {
+    return this.#ready().scheduler.submit(request, () => false, undefined)
   }
 
   /**

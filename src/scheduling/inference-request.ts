@@ -27,7 +27,17 @@ export interface RequestDetails {
   readonly headers?: readonly (readonly [string, string])[]
   /** What the caller said of the elements in a body that is not JSON. */
   readonly layout?: TensorLayout
+  /** The features are encrypted, or public keys are to be prepared for such requests. */
+  readonly encrypted?: EncryptedDetails
 }
+
+export type EncryptedDetails =
+  /** The body is JSON of the Python package `encrypted-inference`. Threads share the memory of prepared keys. */
+  | { readonly kind: 'original'; readonly keys: SharedArrayBuffer }
+  /** The body is JSON or bytes of our client; the answer is JSON, or bytes where `isBinary` says so. */
+  | { readonly kind: 'fast'; readonly isJson: boolean; readonly isBinary: boolean }
+  /** The body is public keys, which are checked and prepared in `target`. */
+  | { readonly kind: 'keys'; readonly target: SharedArrayBuffer }
 
 /** The words of the caller, e.g. `1,3,224,224` and `float32`. */
 export interface TensorLayout {

@@ -2,7 +2,7 @@ import { InputShapeMismatch, ServiceLoadError } from '../errors.ts'
 import type { Feeds, TensorInfo } from '../models/session/model-session.ts'
 import { fits } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { type BodyToDecode, TensorInput } from './api.ts'
+import type { BodyToDecode } from './api.ts'
 
 /** The content types besides JSON that a script decodes itself. */
 export interface CustomContentTypes {
@@ -21,7 +21,6 @@ export interface CustomContentTypes {
 interface MediaModule {
   accepts?: unknown
   decode?: unknown
-  input?: unknown
   rawHttp?: unknown
 }
 
@@ -37,10 +36,10 @@ export function readCustomContentTypes(
   module: MediaModule,
   inputs: readonly TensorInfo[],
 ): CustomContentTypes | undefined {
-  const { accepts, decode, input, rawHttp } = module
+  const { accepts, decode, rawHttp } = module
   if (accepts === undefined) {
     // Without `accepts`, `decode` would never be called; `accepts` may be misspelt.
-    if (decode === undefined || !(input instanceof TensorInput)) return undefined
+    if (decode === undefined || inputs.length === 0) return undefined
     throw new ServiceLoadError(
       `${file} exports decode(), so it must also export accepts, the list of media types that it decodes`,
     )
@@ -53,7 +52,7 @@ export function readCustomContentTypes(
   if (typeof decode !== 'function') {
     throw new ServiceLoadError(`${file} exports accepts, so it must export a function decode(), found ${typeof decode}`)
   }
-  if (!(input instanceof TensorInput)) {
+  if (inputs.length === 0) {
     throw new ServiceLoadError(
       `${file} exports accepts, so it must export input = tensor(...), the tensor that decode() returns`,
     )

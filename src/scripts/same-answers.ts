@@ -62,7 +62,9 @@ function collect(one: unknown, other: unknown, path: string, members: Map<string
     if (typeof one !== 'number' || typeof other !== 'number') return Object.is(one, other)
     return addFloats([one], [other], pairs(tolerance))
   }
-  if (typeof other !== 'object' || other?.constructor !== one.constructor) return false
+  if (typeof other !== 'object' || other === null) return false
+  // Not `constructor`, which may be the name of an output.
+  if (Object.getPrototypeOf(other) !== Object.getPrototypeOf(one)) return false
   if (one instanceof Tensor) {
     const { dtype, shape, data } = other as Tensor
     if (one.dtype !== dtype || !areSame(one.shape, shape)) return false

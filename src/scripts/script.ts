@@ -169,7 +169,9 @@ function checked(schema: Schema, parameters: Record<string, unknown>): unknown {
     throw new ScoringError('INPUT_MISSING', `A value is not provided for the '${String(missing.path[0])}' parameter.`)
   }
   const [issue] = issues
-  const message = issue?.message.replace(/^Invalid input: /, '').replace(/, received undefined$/, ', but it is missing')
+  const message = issue?.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/, received undefined$/, ', but it is missing')
   throw new ScoringError('INPUT_INVALID', `${writePath(issue?.path ?? [])}: ${message}`)
 }
 

@@ -132,7 +132,7 @@ describe('FolderModelStore', () => {
   it('names a folder that does not exist', async () => {
     await assert.rejects(new FolderModelStore('/no/such/folder').listServices(), {
       name: 'StartupError',
-      message: /no such/,
+      message: /: \/no\/such\/folder does not exist$/,
     })
   })
 })

@@ -138,8 +138,14 @@ describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   it("shows the server's sentence for a service that could not be loaded", async test => {
     const { page } = await open(test, browser, `${app.url}/api/v1/service/broken/docs`)
     await page.getByText('service "broken" could not be loaded. Check the logs for more info.').waitFor()
+    const { services } = (await (await fetch(`${app.url}/health/ready`)).json()) as {
+      services: Record<string, { reason: string }>
+    }
+    const reason = page.getByText(services.broken?.reason ?? 'none')
+    await reason.waitFor()
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.getByText('service "broken" could not be loaded. Check the logs for more info.').waitFor()
+    await reason.waitFor()
   })
 
   it('shows calls of the service with the address of the page, to copy', async test => {

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, it, type TestContext } from 'vitest'
-import { complete } from '../../src/cli/complete.ts'
-import { completionScripts, type Shell } from '../../src/cli/completion-scripts.ts'
+import { complete } from '../../src/cli/completion/complete.ts'
+import { completionScripts, type Shell } from '../../src/cli/completion/scripts.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { makeServices } from '../support/service-folder.ts'
 
 const run = promisify(execFile)
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 
 const makeModels = (test: TestContext) => makeServices({ 'churn/service.json': {}, 'claims/service.json': {} }, test)
 

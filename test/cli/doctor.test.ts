@@ -7,15 +7,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, it } from 'vitest'
+import { checkLocalProject } from '../../src/cli/doctor/local-checks.ts'
+import { checkClock, checkMachine, checkMemory, checkNode } from '../../src/cli/doctor/machine-checks.ts'
 import { type Finding, formatFindings } from '../../src/cli/finding.ts'
-import { checkClock, checkMachine, checkMemory, checkNode } from '../../src/cli/machine-checks.ts'
-import { checkProject } from '../../src/cli/project-checks.ts'
 import { Child } from '../host/host-child.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 import { skipFor } from '../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 const hostJson = {
   version: '2.0',
   extensions: { http: { routePrefix: '' }, queues: { messageEncoding: 'none' } },
@@ -58,10 +58,10 @@ describe('scoring doctor', () => {
   })
 })
 
-describe('checkProject', () => {
+describe('checkLocalProject', () => {
   it('finds nothing wrong with a project that runs, and changes nothing', async test => {
     const root = await makeServices(project, test)
-    assert.deepEqual(problems(await checkProject(root, undefined)), [])
+    assert.deepEqual(problems(await checkLocalProject(root, undefined)), [])
     await assert.rejects(promisify(execFile)('ls', [join(root, 'local.settings.json')]))
   })
 
@@ -121,7 +121,7 @@ describe('checkProject', () => {
   ])('finds %s', async ([, files, problem], test) => {
     const all = Object.entries({ ...project, ...files }).filter(([, content]) => content !== undefined)
     const root = await makeServices(Object.fromEntries(all) as Parameters<typeof makeServices>[0], test)
-    const found = problems(await checkProject(root, undefined))
+    const found = problems(await checkLocalProject(root, undefined))
     assert.equal(found.length, 1, found.join('\n'))
     assert.match(found[0] ?? '', problem)
   })
@@ -129,10 +129,10 @@ describe('checkProject', () => {
   it('finds keys that other users can read', skipFor(noModes), async test => {
     const root = await makeServices({ ...project, '.local/keys.json': '{}' }, test)
     await chmod(join(root, '.local/keys.json'), 0o644)
-    const [problem = ''] = problems(await checkProject(root, undefined))
+    const [problem = ''] = problems(await checkLocalProject(root, undefined))
     assert.match(problem, /^warning \| keys \| other users can read .* \(mode 644\): chmod 600 \//)
     await chmod(join(root, '.local/keys.json'), 0o600)
-    assert.deepEqual(problems(await checkProject(root, undefined)), [])
+    assert.deepEqual(problems(await checkLocalProject(root, undefined)), [])
   })
 
   it('finds secrets that git does not ignore', async test => {
@@ -141,7 +141,7 @@ describe('checkProject', () => {
     const root = await makeServices(project, test)
     await git('git', ['-C', root, 'init', '--quiet'])
     await writeFile(join(root, '.gitignore'), '.local/\n')
-    const [problem = ''] = problems(await checkProject(root, undefined))
+    const [problem = ''] = problems(await checkLocalProject(root, undefined))
     assert.match(
       problem,
       /^warning \| git \| does not ignore local\.settings\.json, which may hold secrets: add it to /,
@@ -154,7 +154,7 @@ describe('checkProject', () => {
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const root = await makeServices({ ...project, 'local.settings.json': { Host: { LocalHttpPort: port } } }, test)
-    const findings = await checkProject(root, undefined)
+    const findings = await checkLocalProject(root, undefined)
     assert.ok(findings.some(({ level, message }) => level === 'warning' && message.startsWith(`${port} is in use by `)))
   })
 })

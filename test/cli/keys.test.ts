@@ -8,7 +8,7 @@ import { type KeyOptions, printKeys } from '../../src/cli/show-keys.ts'
 import { Child } from '../host/host-child.ts'
 import { makeServices } from '../support/service-folder.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 
 /** A project with a service of each kind; the folder of services is the project as well. */
 async function makeProject(test: TestContext): Promise<string> {

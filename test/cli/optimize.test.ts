@@ -8,7 +8,7 @@ import { convolutions } from '../support/convolutions.ts'
 import { identityModel } from '../support/onnx-writer.ts'
 import { makeServices } from '../support/service-folder.ts'
 
-const script = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const script = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 
 /** A model of more than 4 MB beside a small one. */
 const services = (test: TestContext) =>

@@ -8,7 +8,7 @@ import { describe, it } from 'vitest'
 import { createProgram } from '../../src/cli/program.ts'
 import { Child } from '../host/host-child.ts'
 
-const script = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const script = fileURLToPath(new URL('../../dist/scoring.mjs', import.meta.url))
 
 async function scoring(...args: string[]) {
   const child = new Child(script, args)

@@ -230,7 +230,7 @@ describe.concurrent('services that come and go while the app runs', () => {
     assert.equal(await textOf(fetch(`${app.url}/score`, byDefault)), '"churn"')
 
     await write('wine/1/model.onnx', scalingModel(2))
-    await line(/^"wine" has a model, but is no service: it lacks a service\.json/)
+    await line(/^"wine" has a model but no service\.json, so it is not served/)
     await write('wine/service.json', {})
     await line(
       /^\[wine\] the service behind \/score: there is no default service any more: set SCORING_DEFAULT_SERVICE$/,

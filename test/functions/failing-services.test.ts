@@ -52,7 +52,7 @@ describe('an app with services that cannot be loaded', () => {
       assert.equal((await fetch(`${app.url}/api/v1/service/${name}`)).status, 503)
       assert.match(app.output(), new RegExp(`\\[${name}\\] not available: `))
     }
-    assert.match(app.output(), /^"wine" has a model, but is no service: it lacks a service\.json/m)
+    assert.match(app.output(), /^"wine" has a model but no service\.json, so it is not served/m)
     const ready = await fetch(`${app.url}/health/ready`)
     const { status, unavailable } = (await ready.json()) as { status: string; unavailable: number }
     assert.deepEqual([ready.status, status, unavailable], [200, 'ready', 4])

@@ -12,6 +12,9 @@ const model = identityModel('float32')
 const files = {
   'keyed/service.json': { description: 'Returns <what> it gets' },
   'keyed/3/model.onnx': model,
+  'pinned/service.json': { models: { pinned: { path: '1/model.onnx' } } },
+  'pinned/1/model.onnx': model,
+  'pinned/2/model.onnx': model,
   'open/service.json': { auth: { mode: 'none' } },
   'open/model.onnx': model,
   'broken/service.json': {},
@@ -38,8 +41,9 @@ describe('the index of services', () => {
       assert.match(String(answer.headers.get('content-security-policy')), /default-src 'none'/)
       assert.doesNotMatch(page, /<script|<style| style=/)
       for (const text of [
-        '3 services, 1 not available',
-        'version 3',
+        '4 services, 1 not available',
+        'version 3</span>',
+        'version 1; 2 is there and not served</span>',
         'Returns &#60;what&#62; it gets',
         'needs a key',
         '· public',

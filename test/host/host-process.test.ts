@@ -55,7 +55,11 @@ describe('host-process', () => {
 
   it.for([
     ['throwing', {}, /^error: Worker was unable to load entry point "index.cjs": Error: thrown while loading\n\s+at /m],
-    ['empty', {}, /^error: "main" in package\.json is "dist\/\*\.js", and .* has no such file \(is the app built\?\)/m],
+    [
+      'empty',
+      {},
+      /^error: "main" in package\.json is "dist\/\*\.js", and .* has no such file: run "npm install", or build the app/m,
+    ],
     ['startup-error', {}, /^error: setting X: expected a number\n$/],
     ['startup-error', { STARTUP_NAME: 'TypeError' }, /^error: TypeError: setting X: expected a number\n\s+at /m],
     ['plain', { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: 'lots' }, /^error: FUNCTIONS_REQUEST_BODY_SIZE_LIMIT/m],

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { describe, it } from 'vitest'
 import { superviseHost } from '../../src/host/supervisor.ts'
+import { Child } from './host-child.ts'
 
 const restarts = {
   immediateRestarts: 2,
@@ -60,5 +63,17 @@ describe('superviseHost', () => {
     assert.deepEqual(await supervise('cannot-start.mjs'), { code: 1, lines: [] })
     assert.deepEqual(await supervise('aborts-unstarted.mjs'), { code: 1, lines: [] })
     assert.deepEqual(await supervise('ends.mjs'), { code: 0, lines: [] })
+  })
+
+  it('kills a host that cannot hear a second signal, as when a debugger has stopped it', async test => {
+    const script = fileURLToPath(new URL('../fixtures/function-apps/supervises.ts', import.meta.url))
+    const supervisor = new Child(script, [])
+    test.onTestFinished(() => supervisor.kill())
+    await supervisor.see(/listening/)
+    supervisor.process.kill('SIGINT')
+    await supervisor.see(/SIGTERM/)
+    await delay(600) // npm repeats a signal sooner
+    supervisor.process.kill('SIGINT')
+    assert.equal(await supervisor.ended(), 1) // before the limit of the test, and so of the 45 s of a first signal
   })
 })

@@ -8,7 +8,7 @@ import { makeServices } from '../support/service-folder.ts'
 /** Loads a service that tells the age in months, and whether the plan is the basic one. */
 async function load(test: Cleaner, input: string, definition: object = {}): Promise<LoadedService> {
   const script = `
-    import { tensor } from 'scoring-functions'
+    import { Tensor, tensor } from 'scoring-functions'
     export const input = ${input}
     export function init() {}
     export function run({ age, plan }) {
@@ -86,9 +86,40 @@ describe('readDeclaredTensors', () => {
     ])
   })
 
-  it('lets rows of several requests share a call where that is declared', async test => {
-    const service = await load(test, columns, { batching: { rowsAreIndependent: true } })
-    assert.match(service.notes.join('\n'), /^(?!.*micro-batching is off)/s)
+  it('passes the columns of a first stage without run on, by name', async test => {
+    const first = `import { tensor } from 'scoring-functions'\nexport const input = ${columns}`
+    const files = {
+      'plans/service.json': { stages: [{ script: 'columns.mjs' }, { script: 'older.mjs' }] },
+      'plans/columns.mjs': first,
+      'plans/older.mjs': 'export const run = ({ age, plan }) => [age.toList(), plan.toList()]',
+    }
+    const service = await loadService(join(await makeServices(files, test), 'plans'), { log: () => {} })
+    test.onTestFinished(() => service.stop())
+    assert.deepEqual(await service.score({ data: [{ plan: 'pro', age: 30 }] }), [[[30]], [['pro']]])
+  })
+
+  it('takes the columns of other content types from decode', async test => {
+    const decode = `({ bytes }) => {
+      const [age, plan] = new TextDecoder().decode(bytes).split(' ')
+      return { age: Tensor.from('float32', [[Number(age)]]), plan: Tensor.from('string', [[plan]]) }
+    }`
+    const service = await load(
+      test,
+      `${columns}; export const accepts = ['text/x-plan']; export const decode = ${decode}`,
+    )
+    const answer = await service.score('30 basic', { contentType: 'text/x-plan' })
+    assert.deepEqual(answer, { months: [360], isBasic: [true] })
+    await assert.rejects(load(test, `${columns}; export const decode = ${decode}`), /must also export accepts/)
+  })
+
+  it('cuts large requests into slices where rows are declared to be independent', async test => {
+    const service = await load(test, columns, { batching: { rowsAreIndependent: true, maxRows: 2 } })
+    assert.ok(!service.notes.some(note => note.startsWith('micro-batching is off')), service.notes.join())
+    const data = { age: [1, 2, 3, 4, 5], plan: ['basic', 'pro', 'basic', 'pro', 'basic'] }
+    assert.deepEqual(await service.score({ data }), {
+      months: [12, 24, 36, 48, 60],
+      isBasic: [true, false, true, false, true],
+    })
   })
 
   it.for([

@@ -24,6 +24,12 @@ describe('compareAnswers', () => {
     assert.equal(areSame([tensor('float16', 1)], [tensor('float16', 1.1)]), false)
   })
 
+  it('takes members for values, whatever their names are', () => {
+    const answer = (value: number) => JSON.parse(`{"constructor": [${value}], "__proto__": [${value}], "toJSON": [1]}`)
+    assert.equal(areSame([answer(1)], [answer(1)]), true)
+    assert.equal(areSame([answer(1)], [answer(2)]), false)
+  })
+
   const differences: [string, unknown, unknown][] = [
     ['integers', tensor('int64', 1000n, 1n), tensor('int64', 1000n, 2n)],
     ['texts', tensor('string', 'a'), tensor('string', 'b')],

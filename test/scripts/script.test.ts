@@ -18,6 +18,7 @@ describe('initScript', () => {
     [{ age: 'old', plan: 'basic' }, 'input "data"[1].age: expected number, received string'],
     [{ plan: 'basic' }, 'input "data"[1].age: expected number, but it is missing'],
     [{ age: Number.NaN, plan: 'basic' }, 'input "data"[1].age: expected number, received NaN'],
+    [{ age: 22, plan: 'pro' }, 'input "data"[1].plan: expected one of "basic"|"plus"'],
     [7, 'input "data"[1]: expected object, received number'],
   ])('names the place of %j that a schema refuses, as it does for tensors', async ([second, message]) => {
     await assert.rejects(decode({ data: [{ age: 22, plan: 'plus' }, second] }), { code: 'INPUT_INVALID', message })

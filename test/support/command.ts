@@ -7,7 +7,7 @@ import type { Cleaner } from './cleaner.ts'
 import type { ServiceFiles } from './service-folder.ts'
 
 const repository = resolve(import.meta.dirname, '../..')
-const script = join(repository, 'src/cli/scoring.ts')
+const script = join(repository, 'dist/scoring.mjs')
 
 export interface CommandResult {
   readonly code: number | null
@@ -22,7 +22,7 @@ export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Runs `scoring` from source, in a process of its own. */
+/** Runs `scoring` as it is built, in a process of its own. */
 export async function runCommand(
   args: readonly string[],
   { cwd, input, environment = {} }: CommandOptions = {},

@@ -11,10 +11,12 @@ const source = '../../compose/scoring-thread.ts'
  * 600 threads resolves, strips and links more than a hundred files, which is half of the CPU time of its load.
  */
 export function bundleThreads(): Plugin {
-  const outfile = join(repository, 'node_modules/.cache/scoring-thread.cjs')
+  const outdir = join(repository, 'node_modules/.cache')
+  const outfile = join(outdir, 'scoring-thread.cjs')
   buildSync({
-    entryPoints: [join(repository, 'src/compose/scoring-thread.ts')],
-    outfile,
+    entryPoints: ['scoring-thread', 'encrypted-scorer'].map(name => join(repository, `src/compose/${name}.ts`)),
+    outdir,
+    outExtension: { '.js': '.cjs' },
     ...{ bundle: true, platform: 'node', target: 'node22', format: 'cjs', sourcemap: true, logLevel: 'warning' },
     external: ['onnxruntime-node', 'sharp'],
     // As in build.ts: a CommonJS bundle has no import.meta.

@@ -52,6 +52,29 @@ export function readStorageAddress(settings: StorageSettings): StorageAddress | 
   }
 }
 
+/** Azurite's address where a connection string only says `UseDevelopmentStorage=true`. */
+const emulator = { account: 'devstoreaccount1', blobHost: '127.0.0.1:10000' }
+
+/**
+ * Returns the account and the host of its blobs, to compare with what callers name.
+ *
+ * @returns undefined when no storage is set
+ * @throws StartupError as `readStorageAddress`
+ */
+export function readOwnStorage(settings: StorageSettings): { account: string; blobHost: string } | undefined {
+  const address = readStorageAddress(settings)
+  if (!address) return undefined
+  if (!('connectionString' in address)) {
+    const { host } = new URL(address.blobUrl)
+    return { account: settings.accountName ?? host.replace(/\..*/, ''), blobHost: host }
+  }
+  const parts = parseParts(address.connectionString)
+  if (parts.UseDevelopmentStorage) return emulator
+  const url = URL.parse(parts.BlobEndpoint ?? '')
+  const account = parts.AccountName ?? url?.host.replace(/\..*/, '') ?? ''
+  return { account, blobHost: url?.host ?? `${account}.blob.${parts.EndpointSuffix}` }
+}
+
 /**
  * Checks the connection string at the start instead of at the first job.
  *

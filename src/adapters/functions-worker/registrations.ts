@@ -28,6 +28,11 @@ export class Registrations {
     }
   }
 
+  /** @returns the names of the functions that a file of the project has registered, in order */
+  namesFrom(file: string): string[] {
+    return this.#known.filter(({ owner }) => owner.kind === 'file' && owner.file === file).map(({ name }) => name)
+  }
+
   /** @throws Error that says what is taken, and by whom */
   #add(metadata: FunctionMetadata): void {
     const { name } = metadata

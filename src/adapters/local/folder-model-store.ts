@@ -1,7 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
-import { nameOfStage, type ServiceDefinition, serviceNamePattern } from '../../models/definition/definition.ts'
+import {
+  nameOfStage,
+  type ServiceDefinition,
+  serviceNamePattern,
+  serviceNameRule,
+} from '../../models/definition/definition.ts'
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
@@ -36,7 +41,9 @@ export class FolderModelStore implements ModelStore {
     try {
       entries = await readdir(this.#root)
     } catch (cause) {
-      throw new StartupError(`the folder of services cannot be read: ${(cause as Error).message}`, { cause })
+      const { code, message } = cause as NodeJS.ErrnoException
+      const why = code === 'ENOENT' ? `${this.#root} does not exist` : message
+      throw new StartupError(`the folder of services cannot be read: ${why}`, { cause })
     }
     return Promise.all(
       entries.sort().map(async name => ({ name, isService: await exists(join(this.#root, name, 'service.json')) })),
@@ -45,9 +52,7 @@ export class FolderModelStore implements ModelStore {
 
   async openService(name: string): Promise<ServiceSpec> {
     if (!serviceNamePattern.test(name)) {
-      throw new ServiceLoadError(
-        `"${name}" is not a valid service name: use 3 to 32 lower-case letters, digits or "-", starting with a letter`,
-      )
+      throw new ServiceLoadError(`"${name}" is not a valid service name: ${serviceNameRule}`)
     }
     const folder = join(this.#root, name)
     const definition = parseDefinition(`${name}/service.json`, await readFile(join(folder, 'service.json'), 'utf8'))

@@ -6,16 +6,18 @@ import { setImmediate } from 'node:timers/promises'
 import type { ReadService } from '../../compose/open-service.ts'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
 import { ServiceDefinition } from '../../models/definition/definition.ts'
+import { readTypicalValues } from '../../models/graph/typical-values.ts'
+import { sortVersions } from '../../models/repository/versions.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { describeRequests } from '../describe-requests.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
+import { posixPath } from '../posix-path.ts'
 import { defaultPort, openProject, type Project, type ProjectOptions } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 import { chooseName, type FoundModel, findModel } from './find-model.ts'
 import { makeBodies, type SampleBody } from './sample-body.ts'
 import { writeScript } from './script-template.ts'
-import { readTypicalValues } from './typical-values.ts'
-import { posixPath, removeOriginals, writeFiles, writeIfAbsent, writeVersion } from './write-service.ts'
+import { removeOriginals, writeFiles, writeIfAbsent, writeVersion } from './write-service.ts'
 
 export interface AddOptions extends ProjectOptions {
   readonly name?: string
@@ -143,10 +145,7 @@ async function chooseVersion({ name, folder, options }: Addition): Promise<numbe
 
 async function listVersions(folder: string): Promise<number[]> {
   if (!existsSync(folder)) return []
-  return (await readdir(folder))
-    .filter(entry => /^\d+$/.test(entry))
-    .map(Number)
-    .sort((one, other) => one - other)
+  return sortVersions(await readdir(folder)).map(Number)
 }
 
 interface TriedModel {
@@ -180,7 +179,7 @@ async function tryModel({ path, model }: FoundModel, name: string): Promise<Trie
           made,
         }
       await setImmediate() // the lines of the failure arrive
-      const cause = [...log.matchAll(/caused by: (.*)/g)].at(-1)?.[1]
+      const cause = [...log.matchAll(/caused by: (?:\w*Error: )?(.*)/g)].at(-1)?.[1]
       whyNoSample = `no made-up row could be scored: ${cause ?? JSON.parse(text).message}`
     }
     return { report, sample: undefined, whyNoSample, made: undefined }
@@ -254,7 +253,10 @@ function schemaEntry({ root, modelsDir }: Project, folder: string): { $schema?: 
 async function addVersion(addition: Addition): Promise<Added> {
   const { project, found, name, folder, inPlace, options } = addition
   if (inPlace !== undefined) throw new UsageError(`${found.path} is version ${inPlace} of service "${name}" already`)
-  if (options.script) throw new UsageError(`--script: service "${name}" exists; write its script by hand`)
+  if (options.script)
+    throw new UsageError(
+      `--script: service "${name}" exists; write its score.ts by hand, and put "entryScript": "score.ts" into service.json. For a script to start from, add the model under another name, such as --name ${name}-script`,
+    )
   const read = await readLocalService(project, name)
   if (read.kind === 'unreadable')
     throw new StartupError(`service "${name}" exists and cannot be read, so it gets no new version: ${read.failure}`)

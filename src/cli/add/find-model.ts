@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, normalize, resolve, sep } from 'node:path'
 import { ModelFile } from '../../adapters/onnxruntime/model-file.ts'
 import { StartupError } from '../../errors.ts'
-import { serviceNamePattern } from '../../models/definition/definition.ts'
+import { serviceNamePattern, serviceNameRule } from '../../models/definition/definition.ts'
 import { externalFiles } from '../../models/graph/external-files.ts'
 import type { OnnxModel } from '../../models/graph/onnx-model.ts'
 import { UsageError } from '../usage-error.ts'
@@ -88,13 +88,11 @@ function findWeights(path: string, model: OnnxModel): string[] {
   return files
 }
 
-const nameRule = '3 to 32 lower-case letters, digits and "-", a letter first'
-
 /** @throws UsageError which says the rule */
 export function chooseName(given: string | undefined, suggested: string): string {
   if (given !== undefined) {
     if (serviceNamePattern.test(given)) return given
-    throw new UsageError(`--name "${given}" is no name of a service: ${nameRule}`)
+    throw new UsageError(`--name "${given}" is not a valid service name: ${serviceNameRule}`)
   }
   const name = suggested
     .normalize('NFKD')
@@ -105,5 +103,5 @@ export function chooseName(given: string | undefined, suggested: string): string
     .slice(0, 32)
     .replace(/-+$/, '')
   if (serviceNamePattern.test(name)) return name
-  throw new UsageError(`"${suggested}" gives no name for a service; say one with --name (${nameRule})`)
+  throw new UsageError(`"${suggested}" gives no valid service name; say one with --name (${serviceNameRule})`)
 }

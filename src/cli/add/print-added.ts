@@ -1,4 +1,4 @@
-import { describeBytes, describeSharing, describeTensor, shorten } from '../describe.ts'
+import { describeBytes, describeSharing, describeTensor, isAboutRows, shorten } from '../describe.ts'
 import { formatTable, openTerminal } from '../terminal.ts'
 import type { Added } from './add-service.ts'
 
@@ -18,7 +18,7 @@ export function printAdded(added: Added): void {
     ['inputs', report.inputs.map(describeTensor)],
     ['optional', optional.map(describeTensor)],
     ['outputs', report.outputs.map(describeTensor)],
-    ['rows', [sharing, ...report.notes.filter(note => !sharing.includes(note))]],
+    ['rows', [sharing, ...report.notes.filter(note => !isAboutRows(note))]],
     ['sample', sample ? [describeSample(sample), `answer: ${shorten(sample.answer, 160)}`] : [whyNoSample ?? 'none']],
     ['written', files],
   ]
@@ -34,13 +34,27 @@ export function printAdded(added: Added): void {
     console.log(
       '\nWrite a request that can be scored to sample.json, and name it in service.json: "schema": {"input": "sample.json"}',
     )
+  const advice = isNewService ? adviseNames(added) : undefined
+  if (advice !== undefined) console.log(`\n${advice}`)
   const next = [
     ...(sample ? [[`npx scoring score ${service}`, 'score the sample']] : []),
     [`npx scoring check ${service}`, 'see whether it can be deployed'],
-    ['npx scoring start', 'serve it on this machine'],
+    ['npx scoring start', 'serve it on this machine; an app that runs already loads it by itself'],
+    [`npx scoring keys show ${service}`, 'show the keys that callers send'],
   ]
   console.log(`\nNext:\n${formatTable(next, terminal, { indent: 2 })}`)
 }
+
+/** One input for all columns takes them without names, in an order that callers cannot see. */
+function adviseNames({ report }: Added): string | undefined {
+  const [only, ...others] = report.inputs
+  const width = only?.shape?.length === 2 ? only.shape[1] : undefined
+  if (others.length > 0 || typeof width !== 'number' || width < 2 || width > mostNamedColumns) return undefined
+  return `Rows are lists of ${width} values, in the order of training. To take them by name, put "input": {"columns": […]} with ${width} names into service.json.`
+}
+
+/** Wider inputs are pixels and embeddings. */
+const mostNamedColumns = 50
 
 function describeSample({ rowCount }: NonNullable<Added['sample']>): string {
   if (rowCount === undefined) return 'the sample of the service is scored'

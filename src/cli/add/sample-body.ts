@@ -1,4 +1,6 @@
 /** Request bodies with made-up rows, of which one is kept as the sample of a new service. */
+
+import type { Typical } from '../../models/graph/typical-values.ts'
 import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import { candidateSizes, madeUpRow, type Spread } from '../../scripts/made-up-rows.ts'
 import { joinFeeds } from '../../scripts/row-feeds.ts'
@@ -6,7 +8,6 @@ import { encode } from '../../tensor/python-json.ts'
 import { splitRows } from '../../tensor/rows.ts'
 import { hasRowAxis, isColumn } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import type { Typical } from './typical-values.ts'
 
 /** A request body with the tensors that it stands for. */
 export interface SampleBody {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { copyFile, mkdir, rename, rm, unlink, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { FoundModel } from './find-model.ts'
 
 /** A file of a service by its path in the folder of the service. */
@@ -52,9 +52,4 @@ export async function writeIfAbsent(folder: string, name: string, text: string):
 /** Deletes what was copied, for `--move`. */
 export async function removeOriginals({ path, weights }: FoundModel): Promise<void> {
   for (const file of [path, ...weights.map(each => join(dirname(path), each))]) await unlink(file)
-}
-
-/** A path as a POSIX one, relative to a folder, e.g. `../service.schema.json`. */
-export function posixPath(from: string, to: string): string {
-  return relative(from, to).replaceAll('\\', '/')
 }

@@ -7,9 +7,9 @@ import { innerGraphs } from '../../models/graph/live-nodes.ts'
 import type { OnnxModel, OnnxNode } from '../../models/graph/onnx-model.ts'
 import type { ModelPath } from '../../models/repository/service-spec.ts'
 import type { RowProof } from '../../models/session/model-session.ts'
-import { posixPath } from '../add/write-service.ts'
 import { describeBytes } from '../describe.ts'
 import { error, type Finding, ok, warning } from '../finding.ts'
+import { posixPath } from '../posix-path.ts'
 
 export interface ModelCheck {
   readonly findings: readonly Finding[]

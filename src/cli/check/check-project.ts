@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { FolderModelStore } from '../../adapters/local/folder-model-store.ts'
 import { readSettings } from '../../compose/settings.ts'
+import { describeUndefined } from '../../models/repository/model-store.ts'
 import { check, error, type Finding, ok, warning } from '../finding.ts'
 import type { Project } from '../project.ts'
 import { checkHostJson, checkMain, checkSettings } from '../project-checks.ts'
@@ -18,9 +19,7 @@ export async function checkProject({ root, local, environment, modelsDir }: Proj
     ...(await check('host.json', () => checkHostJson(root))),
     ...(await check('package.json', () => checkMain(root))),
     ...(settings.length > 0 ? settings : [ok('settings', 'are valid')]),
-    ...undefinedNames.map(name =>
-      warning('services', `"${name}" has a model but no service.json, so it is not served; {} is enough`),
-    ),
+    ...undefinedNames.map(name => warning('services', describeUndefined(name))),
   ]
 }
 

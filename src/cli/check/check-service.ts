@@ -11,12 +11,12 @@ import { describePlacement } from '../../models/session/placement.ts'
 import { describeService } from '../../protocols/openapi/document.ts'
 import { openApiVersions } from '../../protocols/openapi/version.ts'
 import { isOpen } from '../../tensor/shape.ts'
-import { posixPath } from '../add/write-service.ts'
-import { describeBytes, describeSharing, describeTensor, shorten } from '../describe.ts'
+import { describeFailure, readJson } from '../answer.ts'
+import { describeBytes, describeSharing, describeTensor, isAboutRows, shorten } from '../describe.ts'
 import { error, type Finding, ok, warning } from '../finding.ts'
 import { LocalService, readLocalService } from '../local-service.ts'
+import { posixPath } from '../posix-path.ts'
 import type { Project } from '../project.ts'
-import { describeFailure, readJson } from '../score/score-rows.ts'
 import { checkModel, type ModelCheck } from './check-model.ts'
 import { realPath, type TypeCheck } from './check-types.ts'
 
@@ -131,10 +131,6 @@ function describeLoad(report: LoadReport, { accelerator }: ServiceDefinition): F
     ok('load', `ready after ${ms} ms on ${where}${limit}${ahead}`),
     ...report.notes.filter(note => !isAboutRows(note)).map(note => warning('load', note)),
   ]
-}
-
-function isAboutRows(note: string): boolean {
-  return /^micro-batching is|^rows share runs/.test(note)
 }
 
 /** Whether requests share runs, and for scripts what the proof says of each model: the owner may rely on that. */

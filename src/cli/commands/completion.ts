@@ -1,5 +1,5 @@
 import { Argument, Command } from 'commander'
-import type { Shell } from '../completion-scripts.ts'
+import type { Shell } from '../completion/scripts.ts'
 import { describeExamples } from '../help-style.ts'
 
 export function completionCommand(): Command {
@@ -18,7 +18,7 @@ export function completionCommand(): Command {
       ]),
     )
     .action(async (shell: Shell) => {
-      const { completionScripts } = await import('../completion-scripts.ts')
+      const { completionScripts } = await import('../completion/scripts.ts')
       process.stdout.write(completionScripts[shell])
     })
 }
@@ -30,7 +30,7 @@ export function completeCommand(program: Command): Command {
     .option('--new-word')
     .helpOption(false)
     .action(async (words: string[], { newWord }: { newWord?: boolean }) => {
-      const { complete } = await import('../complete.ts')
+      const { complete } = await import('../completion/complete.ts')
       // A shell has no place for an error here.
       const candidates = await complete(program, newWord ? [...words, ''] : words).catch(() => [])
       const lines = candidates.map(({ value, description }) => `${value}\t${description}`.trimEnd())

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { DoctorOptions } from '../doctor.ts'
+import type { DoctorOptions } from '../doctor/doctor.ts'
 import { exitCode } from '../exit-code.ts'
 import { describeExamples } from '../help-style.ts'
 import { addProjectOptions } from '../project.ts'
@@ -19,7 +19,7 @@ export function doctorCommand(): Command {
       ]),
     )
     .action(async (options: DoctorOptions) => {
-      const { runDoctor } = await import('../doctor.ts')
+      const { runDoctor } = await import('../doctor/doctor.ts')
       process.exitCode = (await runDoctor(options)) ? exitCode.ok : exitCode.failed
     })
 }

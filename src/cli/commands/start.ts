@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { describeExamples } from '../help-style.ts'
 import { addProjectOptions } from '../project.ts'
-import type { StartOptions } from '../start.ts'
+import type { StartOptions } from '../start/start.ts'
 import { UsageError } from '../usage-error.ts'
 
 export function startCommand(): Command {
@@ -29,7 +29,7 @@ export function startCommand(): Command {
       ]),
     )
     .action(async (options: StartOptions) => {
-      const { start } = await import('../start.ts')
+      const { start } = await import('../start/start.ts')
       process.exitCode = await start(options)
     })
 }

@@ -53,7 +53,9 @@ export function formatResults(results: readonly RowResult[], terminal: Terminal,
   ])
   const columns = paths.map((path, index) => ({
     title: titles[index] as string,
-    align: rows.every(row => isNumber(row?.get(path) ?? '0')) ? ('right' as const) : ('left' as const),
+    align: rows.every(row => isNumber(row?.get(path) ?? '0') || row?.get(path) === 'null')
+      ? ('right' as const)
+      : ('left' as const),
     overflow: 'cut' as const,
   }))
   return formatTable(table, terminal, { columns: [{ title: 'row', align: 'right' }, ...columns] })

@@ -9,7 +9,7 @@ import { splitRecord } from '../../jobs/formats/csv-record.ts'
 import { CsvScanner } from '../../jobs/formats/csv-scanner.ts'
 import { readRows, tooLargeRow } from '../../jobs/formats/read-rows.ts'
 import { RowReader } from '../../jobs/formats/row-reader.ts'
-import { namesByPosition } from '../../jobs/formats/row-shape.ts'
+import { namedValues, namesByPosition } from '../../jobs/formats/row-shape.ts'
 import { openText, type TextSource } from '../../jobs/formats/text-source.ts'
 import type { Row } from '../../jobs/row-scorer.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
@@ -36,7 +36,7 @@ const maxRowBytes = 2 ** 20
 export async function readRow(text: string, types: RowTypes): Promise<string> {
   if (/^\s*[{[]/.test(text)) return requireJson(text)
   const cells = splitRecord(text)
-  if (!cells) throw new UsageError(`--row ${text}: there is text after the closing quote of a value`)
+  if (!cells) throw new UsageError(`--row ${text}: the quotes of a value are not closed, or text follows them`)
   const named = cells.map(cell => /^\s*([^=]*[^=\s])\s*=(.*)$/s.exec(cell))
   const isNamed = named.every(match => match !== null)
   // A script takes what it likes; without names that is a list.
@@ -44,6 +44,7 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
     return `[${cells.map(cell => cellJson(cell.trim(), undefined)).join(',')}]`
   try {
     const columns = isNamed ? named.map(match => match?.[1] ?? '') : namesByPosition(cells.length, types.inputs, types)
+    if (isNamed) requireNames(text, columns, types)
     if (cells.length !== columns.length)
       throw new UsageError(
         `--row ${text}: it has ${cells.length} values, and the service takes ${columns.length}: ${listed(columns)}`,
@@ -57,9 +58,19 @@ export async function readRow(text: string, types: RowTypes): Promise<string> {
     if (!(failure instanceof JobFailure)) throw failure
     const takes = types.names ?? types.inputs?.map(({ name }) => name) ?? []
     throw new UsageError(
-      `--row ${text}: ${withoutJobs(failure.message)}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
+      `--row ${text}: ${withoutJobs(failure.message).replace('column(s)', 'value(s)')}${takes.length > 1 ? `; the service takes ${listed(takes)}` : ''}`,
     )
   }
+}
+
+/** A file of one input without names is read in the order of its columns; of a row, names in another order would be lost. */
+function requireNames(text: string, given: readonly string[], { inputs, names }: RowTypes): void {
+  if (names || inputs?.length !== 1) return
+  const known = namedValues(inputs)?.map(({ name }) => name) ?? []
+  if (given.length === known.length && given.every((name, index) => name === known[index])) return
+  throw new UsageError(
+    `--row ${text}: the service does not name the values of a row. Give them in order, without names; or name them in service.json: "input": {"columns": [${given.map(name => JSON.stringify(name)).join(', ')}]}, in the order of training`,
+  )
 }
 
 function listed(names: readonly string[]): string {
@@ -87,7 +98,6 @@ function quote(cell: string): string {
 function withoutJobs(message: string): string {
   return message
     .replace(/^the columns of the input do not fit the service: /, '')
-    .replace('column(s)', 'value(s)')
     .replace(/ \(or "[^)]*\), which the service takes/, '')
     .replace(/[;,] (set )?"columns" in the input of the job.*$/, '')
 }
@@ -119,12 +129,18 @@ export async function* readCsv(path: string, options: CsvOptions): AsyncGenerato
     const advice =
       failure.code === 'INPUT_HAS_NO_HEADER'
         ? 'the first line holds numbers, and column names are expected there; add --no-header if it is a row'
-        : withoutJobs(failure.message)
+        : withoutJobs(
+            failure.message.replace(
+              '"columns" in the input of the job can',
+              '"input": {"columns": […]} in service.json can',
+            ),
+          )
     throw new StartupError(`${path}: ${advice}`)
   }
 }
 
 async function openSource(path: string): Promise<TextSource> {
+  if (path === '-') throw new StartupError('--csv takes a file; write standard input to one')
   let stats: Stats
   try {
     stats = await stat(path)

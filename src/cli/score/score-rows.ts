@@ -2,7 +2,7 @@ import { splitArray } from '../../jobs/formats/split-json.ts'
 import type { Row, RowResult } from '../../jobs/row-scorer.ts'
 import { chooseRowForm, type RowForm, tensorInputs } from '../../jobs/score/row-form.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
-import type { Answer } from '../local-service.ts'
+import { type Answer, describeFailure, readJson } from '../answer.ts'
 import type { Target } from './target.ts'
 
 /** How rows become the body of a request. */
@@ -100,30 +100,4 @@ async function scoreGroup(rows: readonly string[], target: Target, bodies: Bodie
 /** Other failures, such as a wrong key, are those of every row. */
 function isFaultOfRows({ status }: Answer): boolean {
   return status === 400 || status === 413 || status === 500 || status === 504
-}
-
-/** The answer as JSON text; text of another kind becomes a JSON string. */
-export function readJson({ contentType, body }: Answer): string {
-  const text = body.toString()
-  if (!/json/i.test(contentType)) return JSON.stringify(text)
-  try {
-    const value = JSON.parse(text)
-    // `"encoding": "json-string"`: a string of JSON, for older clients.
-    if (typeof value === 'string' && /^\s*[[{]/.test(value)) {
-      JSON.parse(value)
-      return value
-    }
-  } catch {
-    // Python's bare NaN ("nonFinite": "literal") is no JSON, and is shown as it is.
-  }
-  return text
-}
-
-/** The code and message of an answer that is none of 200. */
-export function describeFailure(answer: Answer): { code: string; message: string } {
-  const { code, message } = (parse(answer.body.toString()) ?? {}) as { code?: unknown; message?: unknown }
-  return {
-    code: typeof code === 'string' ? code : `HTTP_${answer.status}`,
-    message: typeof message === 'string' ? message : `the service answered with status ${answer.status}`,
-  }
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StartupError } from '../../errors.ts'
-import { type Answer, readAnswer } from '../local-service.ts'
+import { type Answer, readAnswer } from '../answer.ts'
 import type { Project } from '../project.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -41,7 +41,13 @@ export class RemoteService implements Target {
 function describeReason(failure: unknown): string {
   const { message, cause } = failure as Error
   const inner = cause as NodeJS.ErrnoException | undefined
-  if (inner?.code === 'ECONNREFUSED') return 'nothing listens there; start the app with "npx scoring start"'
+  const code = inner?.code ?? ''
+  if (code === 'ECONNREFUSED') return 'nothing listens there; start the app with "npx scoring start"'
+  if (code === 'ENOTFOUND') return 'there is no machine of that name'
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
+    return 'it does not speak HTTPS; give an http: address'
+  if (/CERT|SIGNATURE/.test(code))
+    return `${inner?.message}; set NODE_EXTRA_CA_CERTS to a file with its certificate (PEM)`
   return inner?.message || message
 }
 

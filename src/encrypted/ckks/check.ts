@@ -20,6 +20,7 @@ import {
   degree,
   galoisElement,
   main,
+  maxKeyBytes,
   middle,
   parameterIds,
   type RotationStep,
@@ -98,9 +99,6 @@ const noParts = u64('number of key parts', 0)
 const allParts = u64('number of key parts', partCount)
 const tableBytes = 32 + 8 + degree * 8
 const rotationBytes = tableBytes + rotationSteps.length * partCount * keyPairBytes
-
-/** The largest blob of public keys that is read; those of the package have about 9 MB. */
-export const maxKeyBytes = 11_000_000
 
 /**
  * Checks what `get_public_keys` returns: keys for rotations, and behind them others that scoring does not use.

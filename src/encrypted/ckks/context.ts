@@ -3,7 +3,7 @@ import { type Factor, galoisIndices, invert, Ring } from '../ring.ts'
 import { degree, galoisElement, main, middle, type RotationStep, rotationSteps, special } from './parameters.ts'
 
 /** Polynomials one after the other, `degree` words each, outside the kernel's memory. */
-export type Polynomials = BigUint64Array<ArrayBuffer>
+export type Polynomials = BigUint64Array
 
 /** Addresses of a polynomial's remainders. */
 export interface Extended {

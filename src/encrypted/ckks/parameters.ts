@@ -42,3 +42,6 @@ export function galoisElement(step: RotationStep): number {
 
 /** The name of a client's public keys: 32 characters of base32, a hash of its secret key. */
 export const keyIdPattern = /^[a-z2-7]{32}$/
+
+/** The largest blob of public keys that is read; those of the package have about 9 MB. */
+export const maxKeyBytes = 11_000_000

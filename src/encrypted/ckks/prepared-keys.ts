@@ -40,3 +40,33 @@ export function prepareKeys(context: CkksContext, keys: RotationKeys): PreparedK
   const all = [...request, ...rotations.values()]
   return { bytes: all.reduce((sum, polynomials) => sum + polynomials.byteLength, 0), rotations, request }
 }
+
+/** Polynomials of `request`, and of each of `rotations`. */
+const requestPolynomials = 6
+const rotationPolynomials = 4
+
+/** Of all prepared keys. */
+export const preparedKeyBytes = (2 * requestPolynomials + rotationSteps.length * rotationPolynomials) * degree * 8
+
+/** Copies prepared keys into memory of `preparedKeyBytes`, which threads may share. */
+export function writePreparedKeys({ request, rotations }: PreparedKeys, target: SharedArrayBuffer): void {
+  const words = new BigUint64Array(target)
+  let at = 0
+  for (const polynomials of [...request, ...rotationSteps.map(step => rotations.get(step) as Polynomials)]) {
+    words.set(polynomials, at)
+    at += polynomials.length
+  }
+}
+
+/** Views what `writePreparedKeys` wrote. */
+export function viewPreparedKeys(memory: SharedArrayBuffer): PreparedKeys {
+  let at = 0
+  const next = (polynomialCount: number) => {
+    const words = new BigUint64Array(memory, at, polynomialCount * degree)
+    at += words.byteLength
+    return words
+  }
+  const request = [next(requestPolynomials), next(requestPolynomials)] as const
+  const rotations = new Map(rotationSteps.map(step => [step, next(rotationPolynomials)]))
+  return { bytes: preparedKeyBytes, rotations, request }
+}

@@ -25,7 +25,9 @@ export async function loadApp(appRoot: string): Promise<void> {
   // Most apps name one file, and looking it up as a pattern takes 10 ms of a cold start.
   const files = existsSync(join(appRoot, main)) ? [main] : globSync(main, { cwd: appRoot }).sort()
   if (files.length === 0) {
-    throw new StartupError(`"main" in package.json is "${main}", and ${appRoot} has no such file (is the app built?)`)
+    throw new StartupError(
+      `"main" in package.json is "${main}", and ${appRoot} has no such file: run "npm install", or build the app`,
+    )
   }
   for (const file of files) {
     try {

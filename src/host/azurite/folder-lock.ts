@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { isAnswered } from '../free-port.ts'
 
 /** Held until it is released, or until this process ends, however it ends. */
 export interface FolderLock {
@@ -21,7 +22,7 @@ export async function lockFolder(folder: string): Promise<FolderLock | undefined
   const path = process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
   const first = await tryListen(path)
   if (first) return asLock(first)
-  if (await isAnswered(path)) return undefined
+  if (await isAnswered({ path })) return undefined
   rmSync(path, { force: true }) // its process was killed
   const second = await tryListen(path)
   return second && asLock(second)
@@ -34,18 +35,6 @@ async function tryListen(path: string): Promise<Server | undefined> {
     return server
   } catch {
     return undefined
-  }
-}
-
-async function isAnswered(path: string): Promise<boolean> {
-  const socket = connect(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }
 

@@ -1,7 +1,6 @@
 /** Chooses the ports of local storage, so that they are the same at every start of a project. */
-import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { isPortFree } from '../free-port.ts'
 
 /** Ports of blobs, queues and tables. */
 export type StoragePorts = readonly [blob: number, queue: number, table: number]
@@ -39,34 +38,4 @@ function parsePorts(connectionString: string): StoragePorts | undefined {
   const [blob, queue, table] = ports
   const isPort = (port: number | undefined): port is number => port !== undefined && port > 0 && port < 65_536
   return isPort(blob) && isPort(queue) && isPort(table) ? [blob, queue, table] : undefined
-}
-
-/** Whether nothing on this machine listens on a port. */
-export async function isPortFree(port: number): Promise<boolean> {
-  // On some systems one can listen on 127.0.0.1 beside a program that listens on all addresses.
-  return !(await isAnswered(port)) && (await canListen(port))
-}
-
-async function isAnswered(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
-
-async function canListen(port: number): Promise<boolean> {
-  const server = createServer()
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening')
-    return true
-  } catch {
-    return false
-  } finally {
-    server.close()
-  }
 }

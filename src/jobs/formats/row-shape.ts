@@ -44,7 +44,23 @@ interface RowShapeOptions extends TableNames {
 export function chooseRowShape(
   columns: readonly string[],
   inputs: readonly TensorInfo[] | undefined,
-  { names, isList = [] }: RowShapeOptions = {},
+  options: RowShapeOptions = {},
+): RowShape {
+  try {
+    return fitColumns(columns, inputs, options)
+  } catch (failure) {
+    // Spreadsheets write other separators in countries with decimal commas.
+    const [, separator] = columns.length === 1 ? (/([;\t|])/.exec(columns[0] ?? '') ?? []) : []
+    if (separator === undefined) throw failure
+    const found = separator === '\t' ? 'tabs' : `"${separator}"`
+    throw unfit(`the header names one column; separate columns by commas, not by ${found}`)
+  }
+}
+
+function fitColumns(
+  columns: readonly string[],
+  inputs: readonly TensorInfo[] | undefined,
+  { names, isList = [] }: RowShapeOptions,
 ): RowShape {
   const [only] = inputs ?? []
   if (names && inputs && inputs.length > 1) {

@@ -110,7 +110,7 @@ function describe(issue: z.core.$ZodIssue): string {
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized ${issue.keys.map(shown).join(', ')}`
-      : `${issue.message.replace(/^Invalid (input: )?/, '')}${came}`
+      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${came}`
   return where === '' ? `the submission: ${what}` : `${where}: ${what}`
 }
 

@@ -150,6 +150,21 @@ const Limits = z.strictObject({
     .describe('MiB of JavaScript memory that one thread of the service may hold, heap and buffers'),
 })
 
+/** Encrypted inference with what is known of the features. */
+const Encrypted = z.strictObject({
+  maxFeature: z
+    .number()
+    .positive()
+    .describe('largest absolute value of a feature; the precision of encrypted scores is chosen for it'),
+  featureScale: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'what the client of this package multiplies features with before it rounds them, e.g. 255 for pixels of k/255; absent: a power of two that gives the smallest error',
+    ),
+})
+
 /** One stage of a pipeline: a model, or a script between models. */
 const Stage = z
   .strictObject({
@@ -248,9 +263,16 @@ export const ServiceDefinition = z.strictObject({
     .max(16)
     .optional()
     .describe('a pipeline in place of one model or entryScript: each stage works on what the one before gave'),
-  encrypted: z.boolean().default(false).describe('not available yet: scoring on encrypted features'),
+  encrypted: z
+    .union([z.boolean(), Encrypted], 'must be true, false or an object')
+    .default(false)
+    .describe(
+      'whether features may come encrypted, where the only model is linear: true: by the Python package encrypted-inference; an object: also by the client of this package',
+    ),
 })
 export type ServiceDefinition = z.infer<typeof ServiceDefinition>
 
 /** Azure ML's rule for the name of a web service (azureml-core, `Webservice`), which is also the folder's name. */
 export const serviceNamePattern = /^[a-z]([-a-z0-9]{1,30}[a-z0-9])$/
+/** The same in words. */
+export const serviceNameRule = 'use 3 to 32 lower-case letters, digits or "-", starting with a letter'

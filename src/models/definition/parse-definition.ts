@@ -22,7 +22,7 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true, jitless: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = notAvailableYet(parsed.data) ?? checkLimits(parsed.data) ?? checkStages(parsed.data)
+  const fault = checkEncrypted(parsed.data) ?? checkLimits(parsed.data) ?? checkStages(parsed.data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
   return parsed.data
 }
@@ -32,7 +32,7 @@ function describe(issue: z.core.$ZodIssue): string {
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
-      : `${issue.message.replace(/^Invalid (input: )?/, '')}${found(issue.input)}`
+      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${found(issue.input)}`
   return path ? `${path}: ${what}` : what
 }
 
@@ -53,10 +53,10 @@ function checkLimits({ limits: { maxHeldBytes, maxBodyBytes } }: ServiceDefiniti
   return `limits.maxHeldBytes: ${maxHeldBytes} is less than one body may have (limits.maxBodyBytes: ${maxBodyBytes})`
 }
 
-/** Refuses what the schema already has but this version cannot do. */
-function notAvailableYet(definition: ServiceDefinition): string | undefined {
-  if (definition.encrypted) return 'not available yet: encrypted'
-  return undefined
+/** Encrypted features can be multiplied with weights, and no code of the owner can read them. */
+function checkEncrypted({ encrypted, entryScript, stages }: ServiceDefinition): string | undefined {
+  if (encrypted === false || (entryScript === undefined && stages === undefined)) return undefined
+  return `encrypted: a service with ${entryScript === undefined ? 'stages' : 'an entryScript'} cannot score encrypted features, only a linear model alone can`
 }
 
 /** Checks what the schema cannot say of stages. */

@@ -33,6 +33,13 @@ export class OnnxAttribute {
     this.graphs = content.graphs
   }
 
+  /** undefined: it has no single number of this kind */
+  get float(): number | undefined {
+    return this.#fields(2)
+      .flatMap(field => [...readFloats(this.#bytes, field, 4)])
+      .at(-1)
+  }
+
   /** @throws UnreadableOnnx when it is not UTF-8 */
   get string(): string {
     return this.#texts(4).at(-1) ?? ''

@@ -25,3 +25,8 @@ export interface ModelStore {
   /** The same of one service. @throws Error when it cannot be read */
   readServiceFiles(name: string): Promise<FileVersions>
 }
+
+/** What its owner is told about a folder with a model and without a definition. */
+export function describeUndefined(name: string): string {
+  return `"${name}" has a model but no service.json, so it is not served; {} is enough`
+}

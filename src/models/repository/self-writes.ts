@@ -1,9 +1,7 @@
-import type { FileChange, StoreFiles } from './store-changes.ts'
+import { type FileChange, type StoreFiles, savedByPeople } from './store-changes.ts'
 
 /** A service whose files change this often while it loads writes them itself. */
 const maxChanges = 3
-/** People save these; a script that writes one of them itself is loaded again each time. */
-const saved = /^service\.json$|\.([cm]?[jt]s|onnx)$/
 
 /** Finds files that a service writes while it loads, such as a cache: each load would be followed by another one. */
 export class SelfWrites {
@@ -22,7 +20,7 @@ export class SelfWrites {
     const previous = this.#changes.get(name)
     const count = isFromLoad && previous?.files === files ? previous.count + 1 : 1
     this.#changes.set(name, { files, count })
-    if (count <= maxChanges || paths.some(path => saved.test(path))) return false
+    if (count <= maxChanges || paths.some(path => savedByPeople.test(path))) return false
     this.#ignored.set(name, new Set([...(this.#ignored.get(name) ?? []), ...paths]))
     return true
   }

@@ -24,10 +24,22 @@ export type StoreChange =
   /** There is a model now that lacks a definition. */
   | { readonly kind: 'undefined-service'; readonly name: string }
 
-/** Reports a change once it has settled: when two polls in a row see the same, so that a half-copied file is not read. */
+/** People save these; everything else may be written by a script. */
+export const savedByPeople = /^service\.json$|\.([cm]?[jt]s|onnx)$/
+/** Weights beside a model may take minutes to copy. */
+const weights = /\.(data|bin|pb|weights)$|_data$/
+/** A file that has changed in so many polls in a row is written again and again, such as a log of requests. */
+const restlessPolls = 10
+
+/**
+ * Reports a change once it has settled: when two polls in a row see the same, so that a half-copied file is not read. A file that
+ * never settles keeps no other change back.
+ */
 export class StoreChanges {
   #reported: StoreFiles
   #last: StoreFiles
+  /** Polls in a row that saw a file changed, by service; '' stands for the files that belong to none. */
+  readonly #moves = new Map<string, ReadonlyMap<string, number>>()
 
   /** @param known  what was there when the services were loaded */
   constructor(known: StoreFiles) {
@@ -49,9 +61,9 @@ export class StoreChanges {
     const changes: StoreChange[] = []
     const services = new Map(reported.services)
     for (const name of new Set([...reported.services.keys(), ...seen.services.keys()])) {
-      const now = seen.services.get(name)
       const before = reported.services.get(name)
-      if (isSame(now, before) || !isSame(now, last.services.get(name))) continue
+      const [now, previous] = this.#calm(name, before, seen.services.get(name), last.services.get(name))
+      if (isSame(now, before) || !isSame(now, previous)) continue
       if (now) {
         services.set(name, now)
         changes.push({ kind: 'service', name, files: compareFiles(before, now) })
@@ -60,14 +72,53 @@ export class StoreChanges {
         changes.push({ kind: 'service-removed', name })
       }
     }
-    const isSharedChange = !isSame(seen.shared, reported.shared) && isSame(seen.shared, last.shared)
-    if (isSharedChange) changes.push({ kind: 'shared', files: compareFiles(reported.shared, seen.shared) })
+    const [seenShared, lastShared] = this.#calm('', reported.shared, seen.shared, last.shared)
+    const isSharedChange = !isSame(seenShared, reported.shared) && isSame(seenShared, lastShared)
+    if (isSharedChange) changes.push({ kind: 'shared', files: compareFiles(reported.shared, seenShared) })
     const settled = seen.undefinedServices.intersection(last.undefinedServices)
     for (const name of settled.difference(reported.undefinedServices)) changes.push({ kind: 'undefined-service', name })
-    const shared = isSharedChange ? seen.shared : reported.shared
+    const shared = isSharedChange ? seenShared : reported.shared
     this.#reported = { services, shared, undefinedServices: settled }
     return changes
   }
+
+  /** @returns both lists with the files that never settle as they were reported */
+  #calm<Now extends FileVersions | undefined>(
+    owner: string,
+    reported: FileVersions | undefined,
+    now: Now,
+    last: FileVersions | undefined,
+  ): [Now, FileVersions | undefined] {
+    const moves = countMoves(this.#moves.get(owner), now, last)
+    if (moves.size === 0) this.#moves.delete(owner)
+    else this.#moves.set(owner, moves)
+    const restless = [...moves].filter(([, polls]) => polls >= restlessPolls).map(([path]) => path)
+    if (restless.length === 0) return [now, last]
+    const calm = (files: FileVersions | undefined) => {
+      const calmed = new Map(files)
+      for (const path of restless) {
+        const version = reported?.get(path)
+        if (version === undefined) calmed.delete(path)
+        else calmed.set(path, version)
+      }
+      return calmed
+    }
+    return [calm(now) as FileVersions as Now, calm(last)]
+  }
+}
+
+function countMoves(
+  before: ReadonlyMap<string, number> | undefined,
+  now: FileVersions | undefined,
+  last: FileVersions | undefined,
+): ReadonlyMap<string, number> {
+  const moves = new Map<string, number>()
+  if (now === undefined || last === undefined || isSame(now, last)) return moves
+  for (const [path, version] of now) {
+    const isMoved = last.has(path) && last.get(path) !== version
+    if (isMoved && !savedByPeople.test(path) && !weights.test(path)) moves.set(path, (before?.get(path) ?? 0) + 1)
+  }
+  return moves
 }
 
 export function isSame(one: FileVersions | undefined, other: FileVersions | undefined): boolean {

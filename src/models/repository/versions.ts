@@ -1,7 +1,7 @@
 /** Versions of a model: numbered folders, of which the highest number is the newest. */
 import type { ServiceSpec } from './service-spec.ts'
 
-export function isVersion(folder: string): boolean {
+function isVersion(folder: string): boolean {
   return /^\d+$/.test(folder)
 }
 

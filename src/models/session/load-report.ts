@@ -36,6 +36,8 @@ export interface LoadReport {
   readonly outputSample?: string | undefined
   /** JSON Schema (draft 2020-12) of the answer of an entry script: declared, else read off the answer to a sample. */
   readonly outputJsonSchema?: Readonly<Record<string, unknown>> | undefined
+  /** How features may be encrypted; undefined: they may not. */
+  readonly encrypted?: EncryptedFacts | undefined
   /** The placement of the nodes of each model that is not on the CPU alone. */
   readonly placements?: readonly Placement[]
   /** Whether rows of several requests may share one run. */
@@ -51,4 +53,14 @@ export interface LoadReport {
   readonly notes: readonly string[]
   readonly loadMs: number
   readonly warmUpMs: number
+}
+
+/** What clients need to know to encrypt features, as JSON. */
+export interface EncryptedFacts {
+  readonly featureCount: number
+  readonly classCount: number
+  /** The mode of the Python package `encrypted-inference`; null: it is off. */
+  readonly original: { readonly ciphertextCount: number } | null
+  /** The mode of our client; null: it is off. */
+  readonly fast: object | null
 }

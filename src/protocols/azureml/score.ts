@@ -49,6 +49,7 @@ async function score(
     if (!isForScript) return request.method === 'HEAD' ? refuseHead(headers) : encodeEmptySuccess(headers)
   }
   const { maxBodyBytes } = service.definition.limits
+  let isEncrypted = false
   const result = await service.infer({
     credential: request.headers.get('authorization'),
     caller: readCaller(request),
@@ -59,7 +60,14 @@ async function score(
       headers[providerHeader] = executionProvider
       if (service.version !== undefined) headers['x-scoring-model-version'] = service.version
     },
-    read: report => readRequest(request, { report, maxBodyBytes, account, id: headers['x-request-id'] }),
+    read: async report => {
+      const read = await readRequest(request, { report, maxBodyBytes, account, id: headers['x-request-id'] })
+      if (!service.encrypted) return read
+      const takesBinary = /\bapplication\/octet-stream\b/i.test(request.headers.get('accept') ?? '')
+      const encrypted = await (await service.encrypted()).read(service, report, read, takesBinary)
+      isEncrypted = encrypted !== undefined
+      return encrypted ?? read
+    },
   })
   if (result.kind !== 'failure') {
     // Workers that were started later may have found another provider.
@@ -68,6 +76,7 @@ async function score(
   }
   const response = encodeResponse(result, headers)
   if (result.kind !== 'failure') response.scored = { service: service.name, rows: result.rowCount }
+  if (isEncrypted) return response // random bytes, which compression makes no smaller than they were before base64
   return await compressAnswer(response, request.headers.get('accept-encoding'))
 }
 

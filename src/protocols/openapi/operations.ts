@@ -65,7 +65,9 @@ export function listOperations(
       path: `${prefix}/score`,
       method: 'post',
       id: 'RunMLService',
-      description: "Run web service's model and get the prediction output",
+      description: report.encrypted
+        ? "Run web service's model and get the prediction output. Features may also come encrypted."
+        : "Run web service's model and get the prediction output",
       isProtected: hasKeys,
       takes: [json, ...mediaTypes],
       answer: {
@@ -90,7 +92,20 @@ export function listOperations(
       answer: { description: 'The Swagger specification.', contentType: json, schema: 'object' },
       failures: byStatus([...serviceFailures, ...(isDocumentProtected ? authFailures : []), 'REQUEST_ID_TOO_LONG']),
     },
+    ...(report.encrypted ? [describeEncryption(prefix, authFailures)] : []),
   ]
+}
+
+function describeEncryption(prefix: string, authFailures: readonly ErrorCode[]): Operation {
+  return {
+    path: `${prefix}/encrypted`,
+    method: 'get',
+    id: 'GetEncryption',
+    description: 'Get what clients need to encrypt features.',
+    isProtected: authFailures.length > 0,
+    answer: { description: 'Sizes and parameters of encrypted requests.', contentType: json, schema: 'object' },
+    failures: byStatus([...serviceFailures, ...authFailures, 'REQUEST_ID_TOO_LONG']),
+  }
 }
 
 /** Lists the codes of failed authorization; none if the service is public. */

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { ServiceDefinition } from '../../models/definition/definition.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 
-type Report = Pick<LoadReport, 'scriptKind' | 'executionProvider' | 'inputJsonSchema' | 'mediaTypes'>
+type Report = Pick<LoadReport, 'scriptKind' | 'executionProvider' | 'inputJsonSchema' | 'mediaTypes' | 'encrypted'>
 
 const npy = 'application/x-npy'
 /** Media types of tensors as bytes, which need no script. */
@@ -35,6 +35,7 @@ export function listScoreFailures(definition: ServiceDefinition, report: Report)
     [hasScript, ['OUTPUT_NOT_SERIALISABLE']],
     [hasModel, ['MODEL_RUN_FAILED']],
     [stages !== undefined, ['STAGE_MISMATCH']],
+    [Boolean(report.encrypted?.original), ['PUBLIC_KEYS_UNKNOWN', 'PUBLIC_KEYS_UNAVAILABLE']],
   ]
   return groups.flatMap(([canHappen, codes]) => (canHappen ? codes : []))
 }

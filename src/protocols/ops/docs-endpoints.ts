@@ -116,6 +116,7 @@ async function showService(service: ScoringService, { files, isDevelopment }: Pa
     service: service.name,
     isProtected: service.authorizer !== undefined && !service.definition.openapi.public,
     about: isDevelopment ? describeForOwner(service) : [],
+    failure: isDevelopment ? service.failure : undefined,
     linkTo: name => links.get(name) as string,
   })
   return { status: 200, headers: pageHeaders, body }

@@ -7,6 +7,8 @@ interface DocsPage {
   readonly isProtected: boolean
   /** Sentences for the owner of the service. */
   readonly about: readonly string[]
+  /** Why the service cannot be used, for its owner. */
+  readonly failure: string | undefined
   readonly linkTo: (file: DocsFileName) => string
 }
 
@@ -14,7 +16,7 @@ interface DocsPage {
  * Renders the interactive page, which its scripts then fill. It holds the name of the service and `about`. All links are relative,
  * so it works on both routes and behind a path prefix.
  */
-export function renderDocsPage({ service, isProtected, about, linkTo }: DocsPage): string {
+export function renderDocsPage({ service, isProtected, about, failure, linkTo }: DocsPage): string {
   const name = escapeHtml(service)
   return `<!doctype html>
 <html lang="en">
@@ -38,7 +40,7 @@ export function renderDocsPage({ service, isProtected, about, linkTo }: DocsPage
 <div><input id="key" type="password" autocomplete="off" spellcheck="false" required placeholder="Key or token">
 <button>Open</button></div>
 </form>
-<button id="retry" type="button" hidden>Try again</button>
+${failure === undefined ? '' : `<p id="failure" class="failure" hidden>${escapeHtml(failure)}</p>\n`}<button id="retry" type="button" hidden>Try again</button>
 <noscript><p>This page needs JavaScript. The description itself is <a href="swagger.json?version=3.1">swagger.json</a>.</p></noscript>
 </main>
 <aside id="about" hidden>${about.map(text => `<p>${escapeHtml(text)}</p>`).join('')}</aside>

@@ -78,6 +78,7 @@ const states = { ready: 'ready', loading: 'loading', failed: 'not available' }
 
 function renderService(service: ScoringService): string {
   const { name, status, version, definition, failure, report } = service
+  const newer = service.spec?.versions.findLast(each => Number(each) > Number(version))
   const path = `api/v1/service/${encodeURIComponent(name)}`
   const lines = [
     definition.description && `<p>${escapeHtml(definition.description)}</p>`,
@@ -91,7 +92,9 @@ function renderService(service: ScoringService): string {
   const links = [...opens, describeCredential(service)]
   return `<li>
 <h2><a href="${path}/docs">${escapeHtml(name)}</a> <span class="state ${status}">${states[status]}</span>${
-    version === undefined ? '' : ` <span class="version">version ${escapeHtml(version)}</span>`
+    version === undefined
+      ? ''
+      : ` <span class="version">version ${escapeHtml(version)}${newer === undefined ? '' : `; ${escapeHtml(newer)} is there and not served`}</span>`
   }</h2>
 ${lines.filter(Boolean).join('\n')}
 <p class="links">${links.join(' · ')}</p>

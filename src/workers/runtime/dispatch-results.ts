@@ -21,7 +21,7 @@ type RunResult = RunOutput | Failure
 /** A request that has run. */
 interface RunRequest {
   readonly index: number
-  readonly codec: Codec
+  readonly codec: Pick<Codec, 'encode'>
   readonly decodeMs: number
   readonly rowCount: number
 }

@@ -13,6 +13,7 @@ import { splitResult } from '../../scripts/split-result.ts'
 import type { RequestStates } from '../transport/request-states.ts'
 import type { Codec } from './codec.ts'
 import { DispatchResults, type PostMessage } from './dispatch-results.ts'
+import type { EncryptedScorer } from './encrypted-scorer.ts'
 import type { LoadedService } from './load-service.ts'
 import { SlicedRequest } from './sliced-request.ts'
 import { runForRequests } from './thread-output.ts'
@@ -137,6 +138,10 @@ export class DispatchRunner {
     const own: ScriptDecoded[] = []
     for (const [position, request] of requests.entries()) {
       const index = firstIndex + position
+      if (request.details?.encrypted) {
+        await this.#runEncrypted(index, request)
+        continue
+      }
       const codec = this.#codec(request)
       const decodeByScript = codec.decodeByScript(request, script)
       if (decodeByScript) {
@@ -186,6 +191,22 @@ export class DispatchRunner {
         await Promise.race(decoding)
         await nextTurn() // bodies that are ready in the same turn of the event loop share a run
       }
+    }
+  }
+
+  /** A ciphertext shares no run. */
+  async #runEncrypted(index: number, request: InferenceRequest): Promise<void> {
+    if (!this.#results.begin(index)) return
+    try {
+      const startedAt = performance.now()
+      const output = (this.#service.encrypted as EncryptedScorer).run(request)
+      const runMs = performance.now() - startedAt
+      this.#results.ran(1, 1, runMs)
+      await this.#results.add({ index, codec: { encode: () => output }, decodeMs: 0, rowCount: 1 }, output, runMs)
+    } catch (cause) {
+      const message = 'The model could not score this input. Check the logs for more info.'
+      const isKnown = cause instanceof ScoringError
+      this.#results.fail(index, isKnown ? cause : new ScoringError('MODEL_RUN_FAILED', message, { cause }))
     }
   }
 

@@ -14,6 +14,7 @@ import { encode } from '../../tensor/python-json.ts'
 import type { NonFinite } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Codecs } from './codec.ts'
+import type { EncryptedScorer } from './encrypted-scorer.ts'
 import { loadScript } from './load-script.ts'
 import { describeMicroBatching } from './micro-batching-words.ts'
 import { ModelLoader } from './model-loader.ts'
@@ -37,6 +38,8 @@ export interface WorkerParts {
   readonly processorCount: number
   /** @throws ServiceLoadError */
   openModel(model: ModelPath, accelerator: ServiceDefinition['accelerator']): Promise<LoadedModel>
+  /** Prepares the model of a service for encrypted requests. @throws ServiceLoadError */
+  openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer>
   /** JSON Schema of what a script declares as its input; undefined where its library gives none. */
   describeInput(declared: unknown): JsonSchema | undefined
   describeOutput(declared: unknown, answer: WarmUp['answer'], nonFinite: NonFinite): OutputDescription
@@ -56,6 +59,8 @@ export interface OutputDescription {
 export interface LoadedService {
   readonly script: Script
   readonly codecs: Codecs
+  /** Scores requests whose features are encrypted; undefined: the service takes none. */
+  readonly encrypted: EncryptedScorer | undefined
   /** Outputs of the model that answers; empty where a script answers. */
   readonly outputs: readonly TensorInfo[]
   /** No script runs, so no code of the owner can end the worker. */
@@ -87,6 +92,7 @@ export async function loadService(
   const models = new ModelLoader(spec.models, parts.openModel)
   const { script, input, output, answeredBy, notes: scriptNotes } = await loadScript(spec, models)
   if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
+  const encrypted = spec.definition.encrypted === false ? undefined : await parts.openEncrypted(spec)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
   const { batching, limits, response } = spec.definition
@@ -124,6 +130,7 @@ export async function loadService(
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,
     rowsMayShareRequest: rowsMayShareRequest(sharing, inputs),
+    encrypted: encrypted?.published,
     placements: sessions.flatMap(({ placement }) => placement ?? []),
     isBatchable: sharing.kind === 'shared',
     microBatching: microBatching.sentence,
@@ -133,6 +140,7 @@ export async function loadService(
       ...threadCountNotes(spec, parts.processorCount),
       ...microBatching.notes,
       ...described.notes,
+      ...(encrypted?.notes ?? []),
     ],
     loadMs: loadedAt - startedAt,
     warmUpMs: performance.now() - loadedAt,
@@ -140,6 +148,7 @@ export async function loadService(
   const service: LoadedService = {
     script,
     codecs: parts.codecs,
+    encrypted,
     outputs: answeredBy?.outputs ?? [],
     isBuiltIn: !hasScript(spec),
     sharing,

@@ -109,6 +109,13 @@ describe('addService', () => {
     assert.deepEqual(asFloat32(await scoreSample(root, 'titanic', { data })), asFloat32(answer))
   })
 
+  it('says how a service that exists gets a script', async test => {
+    const { root } = await add(test, columns, { name: 'titanic' })
+    await assert.rejects(addService(columns, { app: root, name: 'titanic', script: true }), {
+      message: /^--script: service "titanic" exists; .*"entryScript": "score\.ts".* such as --name titanic-script$/,
+    })
+  })
+
   it('copies the weights beside a model', async test => {
     const { folder, added } = await add(test, join(fixtures, 'served/zipmap_with_weights_beside/model.onnx'), {
       name: 'heavy',
@@ -242,7 +249,7 @@ describe('addService', () => {
     ['My Model.onnx', 'my-model'],
     ['Überlebende_2024.onnx', 'uberlebende-2024'],
     ['2nd-try.onnx', 'nd-try'],
-    ['m.onnx', /^"m" gives no name for a service; say one with --name \(3 to 32 lower-case/],
+    ['m.onnx', /^"m" gives no valid service name; say one with --name \(use 3 to 32 lower-case/],
   ]
   it.for(names)('makes of %s the name %s', async ([file, name], test) => {
     const root = await makeCommandProject(test, { [file]: identityModel('float32') })
@@ -260,7 +267,20 @@ describe('scoring add', () => {
     assert.match(stdout, /^Service titanic is made in models\/titanic\.\n/)
     assert.match(stdout, /inputs {3}pclass int64\[N, 1\]\n {11}sex string\[N, 1\]\n/)
     assert.match(stdout, /written {2}models\/titanic\/1\/model\.onnx\n/)
-    assert.match(stdout, /\n {2}npx scoring score titanic {2}score the sample\n/)
+    assert.equal(stdout.match(/micro-batching is on/g)?.length, 1)
+    assert.match(stdout, /\n {2}npx scoring score titanic +score the sample\n/)
+    assert.match(stdout, /\n {2}npx scoring keys show titanic +show the keys that callers send\n/)
+  })
+
+  it('says how the values of a single input get names', async test => {
+    const root = await makeCommandProject(test)
+    const { stdout } = await runCommand(['add', resolve('models/iris/1/model.onnx'), '--name', 'flowers'], {
+      cwd: root,
+    })
+    assert.match(
+      stdout,
+      /\nRows are lists of 4 values, in the order of training\. To take them by name, put "input": \{"columns": \[…\]\} with 4 names into service\.json\.\n/,
+    )
   })
 
   it('prints the same as JSON', async test => {
@@ -270,6 +290,17 @@ describe('scoring add', () => {
     const { service, version, inputs, requestsShareRuns } = JSON.parse(stdout)
     assert.deepEqual([service, version, requestsShareRuns], ['titanic', 1, true])
     assert.deepEqual(inputs[1], { name: 'sex', dtype: 'string', shape: [-1, 1] })
+  })
+
+  it('says why no made-up row can be scored', async test => {
+    const root = await makeCommandProject(test)
+    const path = resolve('test/fixtures/refused/zipmap_of_too_few.onnx')
+    const { code, stdout } = await runCommand(['add', path], { cwd: root })
+    assert.equal(code, 0)
+    assert.match(
+      stdout,
+      /\n {2}sample +no made-up row could be scored: a tensor of shape \[1, 2\] needs 2 classes, got 1\n/,
+    )
   })
 
   const mistakes: [args: string[], message: RegExp][] = [
@@ -282,7 +313,7 @@ describe('scoring add', () => {
     [['models'], /^error: models is a folder, and has no \.onnx file: give the path of the file\n$/],
     [
       [columns, '--name', 'Churn'],
-      /^error: --name "Churn" is no name of a service: 3 to 32 lower-case letters, digits and "-", a letter first\n$/,
+      /^error: --name "Churn" is not a valid service name: use 3 to 32 lower-case letters, digits or "-", starting with a letter\n$/,
     ],
     [[columns, '--model-version', '0'], /^error: --model-version is "0", and must be a whole number from 1\n$/],
   ]

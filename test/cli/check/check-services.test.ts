@@ -187,6 +187,13 @@ describe('scoring check', () => {
     assert.match(stderr, message)
   })
 
+  it('names the folder of services that does not exist', async test => {
+    const root = await makeCommandProject(test, { 'local.settings.json': settings({ SCORING_MODELS: 'elsewhere' }) })
+    const { code, stderr } = await runCommand(['check'], { cwd: root })
+    assert.equal(code, 1)
+    assert.match(stderr, /^error: the folder of services cannot be read: \/.*\/elsewhere does not exist\n$/)
+  })
+
   it('says how to make a first service', async test => {
     const { code, stderr } = await runCommand(['check'], { cwd: await makeCommandProject(test) })
     assert.equal(code, 1)

@@ -17,6 +17,7 @@ describe('formatAnswer', () => {
       '{"p": [{"0": 0.9, "1": 0.1}]}',
       ['row  p.0  p.1', '  0  0.9  0.1'],
     ],
+    ['missing numbers among numbers', '[1.25, null]', ['row  answer', '  0    1.25', '  1    null']],
     ['short lists as columns', '{"p": [[0.9, 0.1]]}', ['row  p[0]  p[1]', '  0   0.9   0.1']],
     ['long lists in short', '[[1, 2, 3, 4, 5, 6, 7, 8, 9]]', ['row  answer', '  0  [1, 2, 3, …] (9 values)']],
     ['texts without quotes', '["good \\"food\\"", "bad"]', ['row  answer', '  0  good "food"', '  1  bad']],

@@ -43,6 +43,11 @@ describe('readRow', () => {
 
   const mistakes: [text: string, types: RowTypes, message: string][] = [
     ['1,2', features, '--row 1,2: 2 value(s) fill the input "x" of shape [batch, 3], which takes 3'],
+    [
+      'c=3,a=1,b=2',
+      features,
+      '--row c=3,a=1,b=2: the service does not name the values of a row. Give them in order, without names; or name them in service.json: "input": {"columns": ["c", "a", "b"]}, in the order of training',
+    ],
     ['34', columns, '--row 34: it has 1 values, and the service takes 2: age, city'],
     [
       'agee=1,city=x',
@@ -61,11 +66,15 @@ describe('readRow', () => {
 })
 
 describe('readCsv', () => {
-  async function read(test: TestContext, content: string | Buffer, { file = 'rows.csv', header = true } = {}) {
+  async function read(
+    test: TestContext,
+    content: string | Buffer,
+    { file = 'rows.csv', header = true, types = columns } = {},
+  ) {
     const path = join(await makeCommandProject(test), file)
     await writeFile(path, content)
     const parts: unknown[][] = []
-    for await (const part of readCsv(path, { ...columns, header })) parts.push(part)
+    for await (const part of readCsv(path, { ...types, header })) parts.push(part)
     return parts
   }
 
@@ -92,6 +101,13 @@ describe('readCsv', () => {
       [1000, 1000, 500],
     )
     assert.deepEqual(parts[2]?.at(-1), { json: '{"age":2499,"city":"x"}' })
+  })
+
+  it('says how columns are selected where the service names none', async test => {
+    await assert.rejects(read(test, 'id,a,b,c\n7,1,2,3\n', { types: features }), {
+      message:
+        /4 column\(s\) fill the input "x" of shape \[batch, 3\], which takes 3; "input": \{"columns": \[…\]\} in service\.json can select columns$/,
+    })
   })
 
   const mistakes: [content: string, message: RegExp][] = [

@@ -115,6 +115,12 @@ describe('scoring score', () => {
     const body = '{"data": [{"pclass": 1}]}'
     const refused = await runCommand(['score', 'titanic', '-', '--url', app.url], { cwd: other, input: body })
     assert.equal(refused.code, 1)
+    const https = await runCommand(['score', 'titanic', '--url', app.url.replace('http:', 'https:')], { cwd: other })
+    assert.equal(https.code, 1)
+    assert.match(
+      https.stderr,
+      /^error: https:\/\/.* does not answer: it does not speak HTTPS; give an http: address\n$/,
+    )
     assert.match(refused.stderr, /HTTP status 401\)\. Set SCORING_KEY to a key of the service\.\n$/)
   })
 
@@ -123,6 +129,7 @@ describe('scoring score', () => {
     [['titanic', 'nope.json'], /^error: nope\.json does not exist\n$/, 1],
     [['titanic', 'models'], /^error: models cannot be read: it is a folder\n$/, 1],
     [['titanic', '--csv', 'nope.csv'], /^error: nope\.csv does not exist\n$/, 1],
+    [['titanic', '--csv', '-'], /^error: --csv takes a file; write standard input to one\n$/, 1],
     [['titanic', '--csv', 'models'], /^error: models is a folder; --csv takes a file\n$/, 1],
     [['titanic', '--app', '/nowhere'], /^error: --app: folder \/nowhere does not exist\n$/, 2],
     [['titanic', '--app', 'host.json'], /^error: --app: \/.*host\.json is no folder\n$/, 2],
@@ -140,6 +147,13 @@ describe('scoring score', () => {
       2,
     ],
   ]
+  it('says that a file of another kind is no JSON', async test => {
+    const args = ['score', 'titanic', 'models/titanic/1/model.onnx']
+    const { code, stderr } = await runCommand(args, { cwd: await makeProject(test) })
+    assert.equal(code, 1)
+    assert.match(stderr, /HTTP status 415\)\. The body is no JSON text\.\n$/)
+  })
+
   it.for(mistakes)('answers %j with one line', async ([args, message, expected], test) => {
     const { code, stdout, stderr } = await runCommand(['score', ...args], { cwd: await makeProject(test) })
     assert.deepEqual([code, stdout], [expected, ''])

@@ -105,6 +105,24 @@ describe('csvColumns, for named columns', () => {
     })
   })
 
+  it('says that commas separate columns, where only other separators are found', async () => {
+    for (const [separator, named] of [
+      [';', '";"'],
+      ['\t', 'tabs'],
+      ['|', '"|"'],
+    ] as const) {
+      const message = new RegExp(
+        `the header names one column; separate columns by commas, not by ${named.replace('|', '\\|')}$`,
+      )
+      for (const inputs of [wide, titanic])
+        await refuses(`a${separator}b${separator}c\n1${separator}2${separator}3\n`, 'INPUT_COLUMNS_UNFIT', message, {
+          inputs,
+        })
+    }
+    const inputs = [input('text', 'string', ['n', 1])]
+    assert.deepEqual(await rowsOf('text; or not\ngood; bad\n', { inputs }), ['["good; bad"]'])
+  })
+
   it('requires as many names as a row has values', async () => {
     await refuses('age,bmi,bp\n1,2,3\n', 'INPUT_COLUMNS_UNFIT', /2 column\(s\) fill/, { names: ['age', 'bmi'] })
     await refuses('a\n1\n', 'INPUT_COLUMNS_UNFIT', /applies to services with one input/, {

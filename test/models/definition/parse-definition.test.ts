@@ -68,7 +68,7 @@ describe('parseDefinition', () => {
     [
       'missing values that are neither',
       { missing: 'zero' },
-      'iris/service.json: missing: option: expected one of "nan"|"error", found "zero"',
+      'iris/service.json: missing: expected one of "nan"|"error", found "zero"',
     ],
     [
       'half a digest',
@@ -146,7 +146,16 @@ describe('parseDefinition', () => {
       'iris/service.json: stages.0.accelerator.executionProviders.0: must be one of cpu, cuda, tensorrt, webgpu, dml, coreml, openvino, xnnpack, qnn, found "gpu"',
     ],
     ['no stages', { stages: [] }, 'iris/service.json: stages: Too small: expected array to have >=1 items'],
-    ['encrypted', { encrypted: true }, 'iris/service.json: not available yet: encrypted'],
+    [
+      'encrypted features beside an entry script',
+      { encrypted: true, entryScript: 'score.ts' },
+      'iris/service.json: encrypted: a service with an entryScript cannot score encrypted features, only a linear model alone can',
+    ],
+    [
+      'encrypted features of a pipeline',
+      { encrypted: { maxFeature: 1 }, stages: [{ model: 'a' }] },
+      'iris/service.json: encrypted: a service with stages cannot score encrypted features, only a linear model alone can',
+    ],
     ['a list', [], 'iris/service.json: expected object, received array'],
   ]
   for (const [what, definition, message] of refusals) {

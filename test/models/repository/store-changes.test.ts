@@ -56,6 +56,31 @@ describe('StoreChanges', () => {
     assert.deepEqual(changes.observe(seen), [])
   })
 
+  it('reports what has settled beside a log that is written all the time, and the log once it rests', () => {
+    const changes = new StoreChanges(filesOf(known))
+    const seeing = (script: string, log: number, shared: number) =>
+      changes.observe(
+        filesOf(
+          { ...known, churn: { 'service.json': '1', 'score.ts': script, 'requests.log': `${log}` } },
+          { 'app.log': `${shared}` },
+        ),
+      )
+    let seen: StoreChange[] = []
+    for (let poll = 1; poll <= 30; poll++) seen = [...seen, ...seeing('2', poll, poll)]
+    assert.deepEqual(seen, [{ kind: 'service', name: 'churn', files: new Map([['score.ts', 'changed']]) }])
+    assert.deepEqual(seeing('2', 30, 31), [
+      { kind: 'service', name: 'churn', files: new Map([['requests.log', 'added']]) },
+    ])
+  })
+
+  it.each(['1/model.onnx', '1/model.onnx.data', 'score.ts'])('waits for %s, however long it is copied', path => {
+    const changes = new StoreChanges(filesOf(known))
+    for (let poll = 1; poll <= 100; poll++) {
+      const churn = { 'service.json': '2', 'score.ts': '1', [path]: `${poll}` }
+      assert.deepEqual(changes.observe(filesOf({ ...known, churn })), [])
+    }
+  })
+
   it('waits for a file that grows, and not for those of other services', () => {
     const changes = new StoreChanges(filesOf(known))
     const growing = (version: string) => filesOf({ churn: { 'service.json': version }, iris: { 'service.json': '2' } })

@@ -22,7 +22,7 @@ const stages = { models: { m: { path: 'm.onnx' } }, stages: [{ script: 'score.ts
 
 /** Codes of other routes, of credentials, and of the state of app and service. */
 const ofOthers =
-  /^(JOB_|TOO_MANY_JOBS|JOBS_|BEARER_|ROLE_|TOO_MANY_WRONG_KEYS|KEYS_|TOKEN_|OPENAPI_|METHOD_|PATH_|SERVICE_(UNKNOWN|LOADING|UNAVAILABLE)|APP_|REQUEST_(MALFORMED|ID)|HEADERS_TOO_LARGE|HTTP_)/
+  /^(JOB_|TOO_MANY_JOBS|JOBS_|BEARER_|ROLE_|TOO_MANY_WRONG_KEYS|KEYS_|TOKEN_|OPENAPI_|METHOD_|PATH_|SERVICE_(UNKNOWN|LOADING|UNAVAILABLE)|APP_|REQUEST_(MALFORMED|ID)|HEADERS_TOO_LARGE|HTTP_|NOT_ENCRYPTED|PUBLIC_KEYS_EXIST|TOO_MANY_PUBLIC_KEYS)/
 
 describe('listScoreFailures', () => {
   const table: [string, has: ErrorCode[], hasNot: ErrorCode[], ReadonlySet<ErrorCode>][] = [
@@ -76,7 +76,8 @@ describe('listScoreFailures', () => {
   })
 
   it('knows every code that is of no other route', () => {
-    const all = failures(stages, { mediaTypes: ['image/png', ...tensors] })
+    const encrypted = { featureCount: 1, classCount: 1, original: { ciphertextCount: 1 }, fast: null }
+    const all = failures(stages, { mediaTypes: ['image/png', ...tensors], encrypted })
     const codes = (Object.keys(statusOf) as ErrorCode[]).filter(code => !ofOthers.test(code))
     assert.deepEqual([...all].sort(), codes.sort())
   })

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, it, type TestContext } from 'vitest'
-import { fixtureApp, send } from '../host/host-child.ts'
-import { skipFor } from '../support/skip-for.ts'
+import { fixtureApp, send } from '../../host/host-child.ts'
+import { skipFor } from '../../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../../dist/scoring.mjs', import.meta.url))
 const noSignals = process.platform === 'win32' && 'Windows has no signals'
 
 interface Server {

@@ -1,21 +1,22 @@
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
-import { KeyFile } from '../adapters/local/key-file.ts'
-import { keySecretName } from '../auth/key-names.ts'
-import { StartupError } from '../errors.ts'
-import { hasAzurite } from '../host/azurite/azurite-process.ts'
-import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../host/azurite/local-storage.ts'
-import { isPortFree } from '../host/azurite/storage-ports.ts'
-import type { Listening } from '../host/host-process.ts'
-import { readCertificate } from '../host/http/certificate.ts'
-import { superviseHost } from '../host/supervisor.ts'
+import { KeyFile } from '../../adapters/local/key-file.ts'
+import { keySecretName } from '../../auth/key-names.ts'
+import { StartupError } from '../../errors.ts'
+import { hasAzurite } from '../../host/azurite/azurite-process.ts'
+import { damageAdvice, type LocalStorage, startAzurite, usesLocalStorage } from '../../host/azurite/local-storage.ts'
+import { isPortFree } from '../../host/free-port.ts'
+import type { Listening } from '../../host/host-process.ts'
+import { readCertificate } from '../../host/http/certificate.ts'
+import { superviseHost } from '../../host/supervisor.ts'
+import { readVersion } from '../manifest.ts'
+import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from '../project.ts'
+import { openTerminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
 import { chooseExample, describeCurl, type Example } from './first-request.ts'
-import { readVersion } from './manifest.ts'
-import { defaultPort, isDevelopment, openProject, type Project, type ProjectOptions } from './project.ts'
 import { type ServiceStates, waitForServices } from './readiness.ts'
 import { describeStart, listRepeatedLines, type StartFacts } from './start-screen.ts'
 import { watchNpm } from './starter.ts'
-import { openTerminal } from './terminal.ts'
-import { UsageError } from './usage-error.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number
@@ -57,7 +58,7 @@ export async function start(options: StartOptions): Promise<number> {
   try {
     return await superviseHost({
       entry: new URL(
-        import.meta.url.endsWith('.ts') ? '../host/host-process.ts' : './host-process.cjs',
+        import.meta.url.endsWith('.ts') ? '../../host/host-process.ts' : './host-process.cjs',
         import.meta.url,
       ),
       args: [
@@ -75,7 +76,11 @@ export async function start(options: StartOptions): Promise<number> {
         // Another function app than ours has no services to show.
         if (!isOurApp) return releaseOutput()
         try {
-          const source = { url: listening.url, certPath: certificate?.cert }
+          const source = {
+            url: listening.url,
+            otherMachinesUrl: urlForOthers(listening.url, options.address ?? local.address),
+            certPath: certificate?.cert,
+          }
           releaseOutput(await showStart(project, source, { storage, isVerbose, inspectPort }))
         } catch {
           // The host has ended meanwhile, which the supervisor reports.
@@ -161,7 +166,11 @@ interface ShowOptions {
  */
 async function showStart(
   project: Project,
-  source: { readonly url: string; readonly certPath: string | undefined },
+  source: {
+    readonly url: string
+    readonly otherMachinesUrl: string | undefined
+    readonly certPath: string | undefined
+  },
   { storage, isVerbose, inspectPort }: ShowOptions,
 ): Promise<string[]> {
   const services = await waitForServices({ ...source, timeoutMs: readinessTimeoutMs, maxLoadWaitMs })
@@ -178,6 +187,7 @@ async function showStart(
   const facts: StartFacts = {
     version: readVersion(),
     url: source.url,
+    otherMachinesUrl: source.otherMachinesUrl,
     services,
     localKeys,
     storage: describeStorage(storage),
@@ -200,6 +210,14 @@ async function showStart(
   // A pipe has lines of the log before it.
   console.log(`${process.stdout.isTTY && !isVerbose ? '' : '\n'}${describeStart(facts, terminal)}\n`)
   return listRepeatedLines(facts, terminal)
+}
+
+/** A host that listens on all addresses has the name of the machine for others. */
+function urlForOthers(url: string, address: string | undefined): string | undefined {
+  if (address !== '0.0.0.0' && address !== '::') return undefined
+  const other = new URL(url)
+  other.hostname = hostname()
+  return other.origin
 }
 
 async function readLocalKeys(root: string, services: ServiceStates): Promise<Map<string, string>> {

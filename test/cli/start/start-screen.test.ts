@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { ServiceStates } from '../../src/cli/readiness.ts'
-import { describeStart, listRepeatedLines, type StartFacts } from '../../src/cli/start-screen.ts'
-import type { Terminal } from '../../src/cli/terminal.ts'
+import type { ServiceStates } from '../../../src/cli/start/readiness.ts'
+import { describeStart, listRepeatedLines, type StartFacts } from '../../../src/cli/start/start-screen.ts'
+import type { Terminal } from '../../../src/cli/terminal.ts'
 
 const plain = (width: number): Terminal => ({ width, paint: (_, text) => text })
 const key = `sfkey_${'x'.repeat(43)}`
@@ -39,6 +39,15 @@ Changed services are loaded again at once. Ctrl+C stops.
 Score iris:
 curl …`,
     )
+  })
+
+  it('says where other machines reach the services, if they do', () => {
+    const open = { ...facts({}), otherMachinesUrl: 'http://workstation:7071' }
+    assert.deepEqual(describeStart(open, plain(80)).split('\n').slice(0, 3), [
+      'Scoring Functions 0.1.0 on http://localhost:7071',
+      'Other machines reach it on http://workstation:7071',
+      '',
+    ])
   })
 
   it('says how a service is called without a local key', () => {

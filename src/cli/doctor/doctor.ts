@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
-import { type Finding, formatFindings } from './finding.ts'
+import { type Finding, formatFindings } from '../finding.ts'
+import { findProjectRoot, type ProjectOptions } from '../project.ts'
+import { openTerminal } from '../terminal.ts'
+import { checkLocalProject } from './local-checks.ts'
 import { checkMachine } from './machine-checks.ts'
-import { findProjectRoot, type ProjectOptions } from './project.ts'
-import { checkProject } from './project-checks.ts'
-import { openTerminal } from './terminal.ts'
 
 export interface DoctorOptions extends ProjectOptions {
   readonly json?: boolean
@@ -20,7 +20,7 @@ export async function runDoctor({ app, models, json }: DoctorOptions): Promise<b
     ...(await checkMachine(project.root ?? process.cwd())),
     ...(project.root === undefined
       ? [project.finding]
-      : await checkProject(project.root, models === undefined ? undefined : resolve(models))),
+      : await checkLocalProject(project.root, models === undefined ? undefined : resolve(models))),
   ]
   const count = (level: Finding['level']) => findings.filter(each => each.level === level).length
   if (json) {

@@ -1,7 +1,7 @@
 /** Completes a command line: what may stand where the cursor is. */
 import type { Argument, Command, Option } from 'commander'
-import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
-import { findModelsDir } from './project.ts'
+import { FolderModelStore } from '../../adapters/local/folder-model-store.ts'
+import { findModelsDir } from '../project.ts'
 
 export interface Candidate {
   readonly value: string

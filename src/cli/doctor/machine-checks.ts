@@ -5,11 +5,11 @@ import { statfs } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
-import { availableProcessors } from '../adapters/local/available-processors.ts'
-import { memoryBytes } from '../adapters/local/memory.ts'
-import { hasAzurite } from '../host/azurite/azurite-process.ts'
-import { check, error, type Finding, ok, warning } from './finding.ts'
-import { readManifest } from './manifest.ts'
+import { availableProcessors } from '../../adapters/local/available-processors.ts'
+import { memoryBytes } from '../../adapters/local/memory.ts'
+import { hasAzurite } from '../../host/azurite/azurite-process.ts'
+import { check, error, type Finding, ok, warning } from '../finding.ts'
+import { readManifest } from '../manifest.ts'
 
 const run = promisify(execFile)
 const gib = 2 ** 30

@@ -1,6 +1,7 @@
 /** What a user needs once the services run, on one screen: addresses, keys, storage, and a request that scores when pasted. */
+
+import { cutText, displayWidth, formatTable, type Terminal, wrapText } from '../terminal.ts'
 import type { ServiceState, ServiceStates } from './readiness.ts'
-import { cutText, displayWidth, formatTable, type Terminal, wrapText } from './terminal.ts'
 
 /** What the start knows about a running app. */
 export interface StartFacts {
@@ -8,6 +9,8 @@ export interface StartFacts {
   readonly version: string
   /** Where the host listens, e.g. `http://localhost:7071`. */
   readonly url: string
+  /** Where other machines reach it; undefined: nowhere else than at `url`. */
+  readonly otherMachinesUrl?: string | undefined
   readonly services: ServiceStates
   /** Primary keys on this machine, by service; undefined when the keys are in a vault. */
   readonly localKeys: ReadonlyMap<string, string> | undefined
@@ -27,14 +30,17 @@ const indent = 2
 /** @returns lines without a line break at the end */
 export function describeStart(facts: StartFacts, terminal: Terminal): string {
   const { paint } = terminal
-  const { version, url, storage, isWatching, inspectPort, request } = facts
+  const { version, url, otherMachinesUrl, storage, isWatching, inspectPort, request } = facts
   const changes = isWatching
     ? 'Changed services are loaded again at once.'
     : 'Changed services are loaded at the next start.'
   const title =
     request && `Score ${request.service}${request.isScored ? '' : ' (replace the values: these only show the form)'}:`
   return [
-    [`${paint('bold', `Scoring Functions ${version}`)} on ${paint('cyan', url)}`],
+    [
+      `${paint('bold', `Scoring Functions ${version}`)} on ${paint('cyan', url)}`,
+      ...(otherMachinesUrl === undefined ? [] : [`Other machines reach it on ${paint('cyan', otherMachinesUrl)}`]),
+    ],
     describeServices(facts, terminal),
     wrap([`Storage: ${storage}`, ...describeInspector(inspectPort), `${changes} Ctrl+C stops.`], terminal),
     request ? [paint('bold', title ?? ''), request.curl] : [],

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'vitest'
-import { waitForServices } from '../../src/cli/readiness.ts'
+import { waitForServices } from '../../../src/cli/start/readiness.ts'
 
 /** Asks an app that answers so. */
 async function ask(test: TestContext, answer: RequestListener, maxLoadWaitMs = 60_000) {

@@ -4,16 +4,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, it, type TestContext } from 'vitest'
-import { noOpenssl } from '../host/certificates.ts'
-import { Child, fixtureApp, send } from '../host/host-child.ts'
-import { readCase } from '../support/case-models.ts'
-import { startKeyVaultDouble } from '../support/key-vault-double.ts'
-import { identityModel, writeModel } from '../support/onnx-writer.ts'
-import { copyOfApp } from '../support/running-app.ts'
-import { makeServices, type ServiceFiles } from '../support/service-folder.ts'
-import { skipFor } from '../support/skip-for.ts'
+import { noOpenssl } from '../../host/certificates.ts'
+import { Child, fixtureApp, send } from '../../host/host-child.ts'
+import { readCase } from '../../support/case-models.ts'
+import { startKeyVaultDouble } from '../../support/key-vault-double.ts'
+import { identityModel, writeModel } from '../../support/onnx-writer.ts'
+import { copyOfApp } from '../../support/running-app.ts'
+import { makeServices, type ServiceFiles } from '../../support/service-folder.ts'
+import { skipFor } from '../../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
+const cli = fileURLToPath(new URL('../../../dist/scoring.mjs', import.meta.url))
 /** A connection string, so that no Azurite is started. */
 const noStorage = { AzureWebJobsStorage: 'AccountName=none' }
 /** An account for the app itself that does not respond. */

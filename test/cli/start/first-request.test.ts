@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
-import { chooseExample, describeCurl, type Example } from '../../src/cli/first-request.ts'
-import type { ServiceState } from '../../src/cli/readiness.ts'
-import { makeServices } from '../support/service-folder.ts'
+import { chooseExample, describeCurl, type Example } from '../../../src/cli/start/first-request.ts'
+import type { ServiceState } from '../../../src/cli/start/readiness.ts'
+import { makeServices } from '../../support/service-folder.ts'
 
 const ready = (body: string, isScored = true): ServiceState => ({ status: 'ready', example: { body, isScored } })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { findKnownTexts } from '../../../src/models/graph/known-texts.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
+import { findKnownTexts, readTypicalValues } from '../../../src/models/graph/typical-values.ts'
 import { type Graph, type Node, writeModel } from '../../support/onnx-writer.ts'
 import { serve } from '../../support/scoring-scheduler.ts'
 
@@ -48,6 +48,30 @@ describe('findKnownTexts', () => {
     const through = (op: string): Node => ({ op, inputs: ['plan'], outputs: ['same'] })
     assert.deepEqual(find([through('Identity'), encoder('same', 'y', ['basic'])], ['plan']), { plan: 'basic' })
     assert.deepEqual(find([through('StringNormalizer'), encoder('same', 'y', ['basic'])], ['plan']), {})
+  })
+})
+
+describe('readTypicalValues', () => {
+  it('finds the categories of a column that skl2onnx picks out of its own input, and mean and deviation of a scaler', () => {
+    const scaler: Node = {
+      op: 'Scaler',
+      domain: 'ai.onnx.ml',
+      inputs: ['income'],
+      outputs: ['z'],
+      attributes: { offset: { floats: [50_000] }, scale: { floats: [0.001] } },
+    }
+    const nodes: Node[] = [
+      { op: 'Gather', inputs: ['plan', 'first'], outputs: ['picked'], attributes: { axis: 1 } },
+      encoder('picked', 'y', ['basic', 'plus']),
+      scaler,
+    ]
+    const constants = [{ name: 'first', dtype: 'int64', shape: [1], values: [0] }] as const
+    const inputs = [column('plan'), ['income', 'float32', ['rows', 1]] as const]
+    const typical = readTypicalValues(readOnnxModel(writeModel({ nodes, constants, inputs, outputs: [encoded('y')] })))
+    assert.deepEqual(typical.get('plan')?.[0]?.texts, ['basic', 'plus'])
+    const [income] = typical.get('income') ?? []
+    assert.equal(income?.mean, 50_000)
+    assert.ok(Math.abs((income?.deviation ?? 0) - 1000) < 0.001)
   })
 })
 

@@ -6,15 +6,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, it, type TestContext } from 'vitest'
-import { works } from '../clients/tools.ts'
-import { send } from '../host/host-child.ts'
-import { identityModel } from '../support/onnx-writer.ts'
-import { copyOfApp } from '../support/running-app.ts'
-import { makeServices } from '../support/service-folder.ts'
-import { skipFor } from '../support/skip-for.ts'
+import { works } from '../../clients/tools.ts'
+import { send } from '../../host/host-child.ts'
+import { identityModel } from '../../support/onnx-writer.ts'
+import { copyOfApp } from '../../support/running-app.ts'
+import { makeServices } from '../../support/service-folder.ts'
+import { skipFor } from '../../support/skip-for.ts'
 
-const cli = fileURLToPath(new URL('../../src/cli/scoring.ts', import.meta.url))
-const terminal = fileURLToPath(new URL('../support/terminal.py', import.meta.url))
+const cli = fileURLToPath(new URL('../../../dist/scoring.mjs', import.meta.url))
+const terminal = fileURLToPath(new URL('../../support/terminal.py', import.meta.url))
 const noPython = !(await works('python3', '-c', 'import pty')) && 'python3 is not installed'
 /** An account that does not respond, so that no Azurite is started. */
 const deadStorage =

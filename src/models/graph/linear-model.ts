@@ -1,0 +1,280 @@
+import type { OnnxGraph, OnnxModel, OnnxNode } from './onnx-model.ts'
+import { type OnnxTensor, type ReadExternal, tensorData } from './onnx-tensor.ts'
+
+/** What a model computes before probabilities and labels: weights * features + bias. */
+export interface LinearModel {
+  /** Row by row, one for each class. */
+  readonly weights: Float64Array
+  /** One for each class. */
+  readonly bias: Float64Array
+  readonly featureCount: number
+  /** Names of the classes, where the model has one for each. */
+  readonly labels?: readonly (string | number)[]
+}
+
+export type FoundLinearModel =
+  | { readonly kind: 'linear'; readonly model: LinearModel }
+  /** `why` completes "the model is not linear: …". */
+  | { readonly kind: 'other'; readonly why: string }
+
+/** Features, each times a scale and plus an offset; undefined: 1 and 0. */
+interface Scaled {
+  readonly kind: 'scaled'
+  readonly scale?: Float64Array
+  readonly offset?: Float64Array
+}
+
+type Sums = { readonly kind: 'sums' } & LinearModel
+type Value = Scaled | Sums
+
+/** Operators that copy the values of a row. */
+const copying = new Set(['Identity', 'Cast', 'Flatten'])
+
+/** TensorProto.DataType of float32 and float64. */
+const floatTypes = new Set([1n, 11n])
+
+/** Operators that make probabilities and labels of scores, as exporters write them behind a linear model. */
+const afterScores = new Set([
+  ...['Identity', 'Cast', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Concat'],
+  ...['Normalizer', 'Softmax', 'LogSoftmax', 'Sigmoid', 'ZipMap', 'ArgMax', 'ArrayFeatureExtractor', 'Gather'],
+  ...['Neg', 'Sub', 'Greater', 'Less', 'GreaterOrEqual', 'LessOrEqual', 'Where', 'Not', 'Binarizer', 'LabelEncoder'],
+])
+
+class NotLinear extends Error {}
+
+/**
+ * Finds the weights of a linear model: `LinearClassifier`, `LinearRegressor`, `Gemm`, or `MatMul` with `Add`, behind a scaling of the
+ * features if there is one.
+ *
+ * @param readExternal  reads weights that are in a file beside the model
+ */
+export function findLinearModel({ graph }: OnnxModel, readExternal?: ReadExternal): FoundLinearModel {
+  try {
+    return { kind: 'linear', model: readScores(graph, readExternal) }
+  } catch (failure) {
+    if (failure instanceof NotLinear) return { kind: 'other', why: failure.message }
+    throw failure
+  }
+}
+
+function readScores({ inputs, initializers, nodes }: OnnxGraph, readExternal: ReadExternal | undefined): LinearModel {
+  const constants = new Map(initializers.map(tensor => [tensor.name, tensor]))
+  const own = inputs.filter(({ name }) => !constants.has(name))
+  const [input] = own
+  if (!input || own.length > 1) throw new NotLinear(`it has ${own.length} inputs, and encrypted features are one`)
+  const width = input.type?.kind === 'tensor' ? input.type.shape?.[1] : undefined
+  let name = input.name
+  let value: Value = { kind: 'scaled' }
+  let isOver = false
+  for (const node of nodes) {
+    const constant = node.operator === 'Constant' ? node.attributes.get('value')?.tensor : undefined
+    if (constant) {
+      constants.set(node.outputs[0] as string, constant)
+      continue
+    }
+    const isNext: boolean = !isOver && node.inputs.includes(name)
+    const next: Value | undefined = isNext
+      ? advance(value, node, { name, width, read: read(constants, readExternal) })
+      : undefined
+    if (next) {
+      value = next
+      // Labels come first, scores second.
+      name = (node.operator === 'LinearClassifier' ? node.outputs[1] : node.outputs[0]) ?? ''
+      isOver = node.operator === 'LinearClassifier'
+    } else if (value.kind === 'sums' && afterScores.has(node.operator)) isOver = true
+    else throw new NotLinear(`it has the operator ${node.operator}`)
+  }
+  if (value.kind === 'scaled') throw new NotLinear('it has no sums of products with weights')
+  const { kind: _, ...model } = value
+  if (typeof width === 'number' && width > 0 && width !== model.featureCount)
+    throw new NotLinear(`its input has ${width} values, and its weights are for ${model.featureCount}`)
+  return model
+}
+
+/** Numbers of a constant, with its dimensions. */
+type ReadConstant = (name: string | undefined) => { readonly values: Float64Array; readonly dims: readonly number[] }
+
+function read(constants: ReadonlyMap<string, OnnxTensor>, readExternal: ReadExternal | undefined): ReadConstant {
+  return name => {
+    const tensor = constants.get(name ?? '')
+    if (!tensor) throw new NotLinear(`"${name}" is no constant`)
+    const data = tensorData(tensor, readExternal)
+    if (!data || Array.isArray(data)) throw new NotLinear(`the numbers of "${name}" cannot be read`)
+    return { values: Float64Array.from(data as ArrayLike<number>, Number), dims: tensor.dims }
+  }
+}
+
+interface Context {
+  /** Of the value. */
+  readonly name: string
+  /** Declared size of a row. */
+  readonly width: unknown
+  readonly read: ReadConstant
+}
+
+/** @returns undefined when the operator is no linear step */
+function advance(value: Value, node: OnnxNode, { name, width, read }: Context): Value | undefined {
+  const { operator, inputs, attributes } = node
+  if (copying.has(operator)) {
+    const isFloat = operator !== 'Cast' || floatTypes.has(attributes.get('to')?.int ?? 0n)
+    return isFloat ? value : undefined
+  }
+  const floats = (attribute: string) => Float64Array.from(attributes.get(attribute)?.floats ?? [])
+  if (operator === 'LinearClassifier' || operator === 'LinearRegressor') {
+    if (value.kind === 'sums') return undefined
+    const coefficients = floats('coefficients')
+    const intercepts = floats('intercepts')
+    const targets = operator === 'LinearRegressor' ? Number(attributes.get('targets')?.int ?? 1n) : 0
+    const rows = targets || intercepts.length || countRows(coefficients.length, width)
+    if (operator === 'LinearRegressor' && !['', 'NONE'].includes(attributes.get('post_transform')?.string ?? ''))
+      throw new NotLinear('its regressor transforms scores')
+    const sums = multiply(value, coefficients, rows, intercepts)
+    const { strings = [] } = attributes.get('classlabels_strings') ?? {}
+    const labels = strings.length > 0 ? strings : (attributes.get('classlabels_ints')?.ints ?? []).map(Number)
+    return labels.length === rows ? { ...sums, labels } : sums
+  }
+  if (operator === 'Scaler') return shiftThenScale(value, floats('offset'), floats('scale'))
+  if (operator === 'Gemm') {
+    if (inputs[0] !== name || flag(node, 'transA')) return undefined
+    const { values, dims } = read(inputs[1])
+    const [alpha, beta] = [factor(node, 'alpha'), factor(node, 'beta')]
+    const isTransposed = flag(node, 'transB')
+    const weights = isTransposed ? values : transpose(values, dims)
+    const rows = dims[isTransposed ? 0 : 1] ?? 0
+    const bias = inputs[2] ? repeat(read(inputs[2]).values, rows) : new Float64Array(rows)
+    return multiply(
+      value,
+      weights.map(each => each * alpha),
+      rows,
+      bias.map(each => each * beta),
+    )
+  }
+  if (operator === 'MatMul') {
+    if (inputs[0] !== name) return undefined
+    const { values, dims } = read(inputs[1])
+    if (dims.length > 2) throw new NotLinear('its MatMul has weights that are no matrix')
+    const columns = dims[1] ?? 1 // a vector is a single column
+    return multiply(value, transpose(values, [dims[0] ?? 1, columns]), columns, new Float64Array(columns))
+  }
+  if (!['Add', 'Sub', 'Mul', 'Div'].includes(operator)) return undefined
+  const isFirst = inputs[0] === name
+  const { values } = read(isFirst ? inputs[1] : inputs[0])
+  if (!isFirst && (operator === 'Sub' || operator === 'Div')) return undefined
+  switch (operator) {
+    case 'Add':
+      return add(value, values)
+    case 'Sub':
+      return add(
+        value,
+        values.map(each => -each),
+      )
+    case 'Mul':
+      return times(value, values)
+    default:
+      return times(
+        value,
+        values.map(each => 1 / each),
+      )
+  }
+}
+
+const factor = ({ attributes }: OnnxNode, name: string) => attributes.get(name)?.float ?? 1
+const flag = ({ attributes }: OnnxNode, name: string) => (attributes.get(name)?.int ?? 0n) !== 0n
+
+function countRows(count: number, width: unknown): number {
+  if (typeof width === 'number' && width > 0) return count / width
+  throw new NotLinear('its input declares no size, and its classifier no intercepts')
+}
+
+/** A number for each column: several, or one for all. */
+function repeat(values: Float64Array, count: number): Float64Array {
+  if (values.length === count) return values
+  if (values.length === 1) return new Float64Array(count).fill(values[0] as number)
+  throw new NotLinear(`${values.length} numbers are combined with ${count}`)
+}
+
+function transpose(values: Float64Array, [rows = 0, columns = 0]: readonly number[]): Float64Array {
+  return Float64Array.from(values, (_, at) => values[(at % rows) * columns + Math.floor(at / rows)] as number)
+}
+
+function add(value: Value, values: Float64Array): Value {
+  if (value.kind === 'sums')
+    return { ...value, bias: combine(value.bias, repeat(values, value.bias.length), (a, b) => a + b) }
+  const offset = value.offset ? combineAny(value.offset, values, (a, b) => a + b) : values
+  return { ...value, offset }
+}
+
+function times(value: Value, values: Float64Array): Value {
+  if (value.kind === 'scaled')
+    return {
+      kind: 'scaled',
+      scale: value.scale ? combineAny(value.scale, values, (a, b) => a * b) : values,
+      ...(value.offset && { offset: combineAny(value.offset, values, (a, b) => a * b) }),
+    }
+  const { weights, bias, featureCount } = value
+  const factors = repeat(values, bias.length)
+  return {
+    ...value,
+    weights: weights.map((weight, at) => weight * (factors[Math.floor(at / featureCount)] as number)),
+    bias: combine(bias, factors, (a, b) => a * b),
+  }
+}
+
+/** `Scaler`: (x - offset) * scale. */
+function shiftThenScale(value: Value, offset: Float64Array, scale: Float64Array): Value {
+  const shifted =
+    offset.length > 0
+      ? add(
+          value,
+          offset.map(each => -each),
+        )
+      : value
+  return scale.length > 0 ? times(shifted, scale) : shifted
+}
+
+/** @param weights  row by row */
+function multiply(value: Value, weights: Float64Array, rows: number, given: Float64Array): Sums {
+  if (rows < 1 || !Number.isInteger(weights.length / rows)) throw new NotLinear('the sizes of its weights do not agree')
+  const columns = weights.length / rows
+  const bias = given.length === 0 ? new Float64Array(rows) : given.slice()
+  if (bias.length !== rows) throw new NotLinear('the sizes of its weights do not agree')
+  if (value.kind === 'sums') return compose(value, weights, bias)
+  const scale = value.scale && repeat(value.scale, columns)
+  const offset = value.offset && repeat(value.offset, columns)
+  if (offset)
+    weights.forEach((weight, at) => {
+      bias[Math.floor(at / columns)]! += weight * (offset[at % columns] as number)
+    })
+  return {
+    kind: 'sums',
+    weights: scale ? weights.map((weight, at) => weight * (scale[at % columns] as number)) : weights,
+    bias,
+    featureCount: columns,
+  }
+}
+
+/** weights * (inner weights * features + inner bias) + bias */
+function compose(inner: LinearModel, weights: Float64Array, bias: Float64Array): Sums {
+  const between = inner.bias.length
+  const { featureCount } = inner
+  if (weights.length !== bias.length * between) throw new NotLinear('the sizes of its weights do not agree')
+  const product = new Float64Array(bias.length * featureCount)
+  weights.forEach((weight, at) => {
+    const row = Math.floor(at / between)
+    const from = at % between
+    bias[row]! += weight * (inner.bias[from] as number)
+    for (let feature = 0; feature < featureCount; feature++)
+      product[row * featureCount + feature]! += weight * (inner.weights[from * featureCount + feature] as number)
+  })
+  return { kind: 'sums', weights: product, bias, featureCount }
+}
+
+function combine(a: Float64Array, b: Float64Array, join: (a: number, b: number) => number): Float64Array {
+  return a.map((each, at) => join(each, b[at] as number))
+}
+
+/** Either may have one number for all. */
+function combineAny(a: Float64Array, b: Float64Array, join: (a: number, b: number) => number): Float64Array {
+  const count = Math.max(a.length, b.length)
+  return combine(repeat(a, count), repeat(b, count), join)
+}

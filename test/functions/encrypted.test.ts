@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { deflateSync } from 'node:zlib'
+import { BlobServiceClient } from '@azure/storage-blob'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { EncryptedLinearClient } from '../../src/client/encrypted-linear-client.ts'
+import { Kernel } from '../../src/encrypted/kernel.ts'
+import { GenuineClient } from '../encrypted/support/genuine-client.ts'
+import { startStorage } from '../support/azurite-storage.ts'
+import { pythonWith } from '../support/python.ts'
+import { type RunningApp, runApp } from '../support/running-app.ts'
+import { skipFor } from '../support/skip-for.ts'
+
+const service = 'digits-encrypted'
+const container = 'callers-keys'
+const { rows, scores: expected } = JSON.parse(
+  await readFile('test/fixtures/encrypted/held-out-digits.json', 'utf8'),
+) as { rows: number[][]; scores: number[][] }
+const isPossible = process.platform === 'linux' && process.arch === 'x64'
+const python = isPossible
+  ? await pythonWith('test/clients/python/encrypted-requirements.txt')
+  : { missing: 'encrypted-inference 0.9 has native code for Linux on x64 and for Windows only' }
+
+const cleanUps: (() => unknown)[] = []
+const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+
+describe('POST /score: encrypted features', () => {
+  let app: RunningApp
+  let storage: string
+  let kernel: Kernel
+  let blobs: BlobServiceClient
+  beforeAll(async () => {
+    storage = await startStorage(test as never)
+    blobs = BlobServiceClient.fromConnectionString(storage)
+    kernel = await Kernel.create()
+    const folder = `examples/${service}`
+    app = await runApp(
+      test as never,
+      {
+        [`${service}/service.json`]: await readFile(`${folder}/service.json`, 'utf8'),
+        [`${service}/sample.json`]: await readFile(`${folder}/sample.json`, 'utf8'),
+        [`${service}/1/model.onnx`]: await readFile(`${folder}/1/model.onnx`),
+        'plain/service.json': {},
+        'plain/1/model.onnx': await readFile(`${folder}/1/model.onnx`),
+      },
+      { AzureWebJobsStorage: storage, SCORING_ENCRYPTED_KEYS: container },
+    )
+    assert.deepEqual((await app.settled())[service]?.status, 'ready', app.output())
+  })
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  const call = async (
+    method: string,
+    path: string,
+    body?: string | Uint8Array<ArrayBuffer>,
+    key = app.keyOf(service),
+  ) =>
+    fetch(`${app.url}/api/v1/service/${path}`, {
+      method,
+      body: body ?? null,
+      headers: { authorization: `Bearer ${await key}`, 'content-type': 'application/octet-stream' },
+    })
+  const score = (body: object) => app.score(service, JSON.stringify(body))
+  const refused = async (response: Response) => {
+    const { code, message } = (await response.json()) as { code: string; message: string }
+    return `${response.status} ${code} ${message}`
+  }
+  /** A client of the original mode whose keys are stored. */
+  const newClient = async (seed: number) => {
+    const client = new GenuineClient(kernel, Buffer.alloc(64, seed), `client ${seed}`)
+    const stored = await call('PUT', `${service}/encrypted/keys/${client.keyId}`, new Uint8Array(client.publicKeys()))
+    assert.equal(stored.status, 201, await stored.clone().text())
+    assert.deepEqual(await stored.json(), { key_id: client.keyId })
+    return client
+  }
+  const scoreWith = async (client: GenuineClient, row: number[]) => {
+    const response = await score({ data: client.encrypt(row), key_id: client.keyId })
+    assert.equal(response.status, 200, await response.clone().text())
+    const replies = (await response.json()) as string[]
+    return replies.map(reply => client.decrypt(Buffer.from(reply, 'base64')))
+  }
+  const requireClose = (scores: readonly number[], index: number) => {
+    const right = expected[index] as number[]
+    assert.equal(scores.length, right.length)
+    scores.forEach((each, at) => {
+      assert.ok(Math.abs(each - (right[at] as number)) <= 1e-6, `row ${index}: ${each}, expected ${right[at]}`)
+    })
+    assert.equal(argmax(scores), argmax(right))
+  }
+
+  describe('of the Python package encrypted-inference', skipFor('missing' in python && python.missing), () => {
+    const program = 'python' in python ? python.python : ''
+    const tutorial = async (given: object) => {
+      const input = { url: `${app.url}/api/v1/service/${service}`, key: await app.keyOf(service), ...given }
+      const { key_id, scores } = JSON.parse(await runPython(program, JSON.stringify(input)))
+      return { keyId: key_id as string, scores: scores as number[][] }
+    }
+
+    // Its client takes some 200 ms for a row.
+    const count = process.env.CI ? rows.length : 10
+
+    it('scores held-out digits by the steps of the tutorial, with keys that its client uploads', async () => {
+      const { keyId, scores } = await tutorial({ rows: rows.slice(0, count), conn_str: storage, container })
+      assert.equal(scores.length, count)
+      scores.forEach(requireClose)
+      const secret = /AccountKey=([^;]+)/.exec(storage)?.[1] as string
+      assert.ok(!app.output().includes(secret))
+      assert.ok(await blobs.getContainerClient(container).getBlobClient(keyId).exists())
+    })
+
+    it('scores with keys that came by PUT', async () => {
+      const { scores } = await tutorial({ rows: rows.slice(0, 3) })
+      scores.forEach(requireClose)
+    })
+  })
+
+  it('scores for two callers with different keys at the same time', async () => {
+    const clients = [await newClient(1), await newClient(2)]
+    const all = await Promise.all(
+      clients.flatMap(client =>
+        [0, 1, 2].map(async index => ({ index, scores: await scoreWith(client, rows[index]!) })),
+      ),
+    )
+    for (const { index, scores } of all) requireClose(scores, index)
+  })
+
+  it('scores in the fast mode, as JSON and as bytes', async () => {
+    const url = `${app.url}/api/v1/service/${service}`
+    const client = await EncryptedLinearClient.create({ url, key: await app.keyOf(service) })
+    const scores = await client.predict(rows.slice(0, 10))
+    scores.forEach((each: ArrayLike<number>, index: number) => {
+      const right = expected[index] as number[]
+      assert.equal(argmax(Array.from(each)), argmax(right))
+    })
+  })
+
+  it('still scores plain rows', async () => {
+    const response = await score({ data: rows.slice(0, 2) })
+    assert.equal(response.status, 200)
+    const answer = (await response.json()) as number[][]
+    answer.forEach((each, index) => {
+      assert.equal(argmax(each), argmax(expected[index] as number[]))
+    })
+  })
+
+  it('publishes what clients need, with a key', async () => {
+    const response = await call('GET', `${service}/encrypted`)
+    assert.equal(response.status, 200)
+    const { featureCount, classCount, original, fast } = (await response.json()) as Record<string, unknown>
+    assert.deepEqual([featureCount, classCount], [64, 10])
+    assert.ok(original && fast)
+    assert.equal((await call('GET', `${service}/encrypted`, undefined, Promise.resolve('wrong'))).status, 401)
+    const missing = await call('GET', 'plain/encrypted', undefined, app.keyOf('plain'))
+    assert.match(await refused(missing), /^404 NOT_ENCRYPTED service "plain" takes no encrypted features/)
+  })
+
+  describe('refuses by the name of the field', () => {
+    const ciphertext = () => new GenuineClient(kernel, Buffer.alloc(64, 9)).encrypt(rows[0] as number[])
+    const unknown = 'a'.repeat(32)
+
+    it.each<[string, () => object, RegExp]>([
+      [
+        'a key id of which there are no keys',
+        () => ({ key_id: unknown }),
+        /^400 PUBLIC_KEYS_UNKNOWN key_id: no public keys/,
+      ],
+      ['no key id', () => ({}), /^400 INPUT_INVALID key_id: expected the id/],
+      ['a key id that is a path', () => ({ key_id: '../jobs/x' }), /^400 INPUT_INVALID key_id: expected the id/],
+      ['another container', () => ({ key_id: unknown, container: 'jobs' }), /^400 INPUT_INVALID container: /],
+      ['numbers among ciphertexts', () => ({ key_id: unknown, data: ['XqEQ', 1] }), /^400 INPUT_INVALID data: /],
+      ['a fast request that is none', () => ({ data: 'XqEQBAUB' }), /^400 INPUT_INVALID data: it has 6 bytes/],
+      ['text that is no base64', () => ({ data: '§' }), /^400 INPUT_INVALID data: it is not base64/],
+      ['a connection string of nothing', () => ({ key_id: unknown, conn_str: 'x' }), /^400 INPUT_INVALID conn_str: /],
+      ['a connection string of a number', () => ({ key_id: unknown, conn_str: 7 }), /^400 INPUT_INVALID conn_str: /],
+    ])('%s', async (_, more, message) => {
+      assert.match(await refused(await score({ data: ciphertext(), ...more() })), message)
+    })
+
+    it('a ciphertext too many, and one that inflates to too much', async () => {
+      const client = await newClient(3)
+      const [text = ''] = client.encrypt(rows[0] as number[])
+      const more = await score({ data: ['XqEQ', 'XqEQ'], key_id: client.keyId })
+      assert.match(await refused(more), /^400 INPUT_INVALID data: it has 2 ciphertexts/)
+      const packed = deflateSync(Buffer.alloc(50_000_000))
+      const head = Buffer.from(text, 'base64').subarray(0, 16)
+      head.writeBigUInt64LE(BigInt(16 + packed.length), 8)
+      const bomb = Buffer.concat([head, packed]).toString('base64')
+      const inflated = await score({ data: [bomb], key_id: client.keyId })
+      assert.match(await refused(inflated), /^400 INPUT_INVALID data\[0\]: it inflates to more than/)
+    })
+
+    it('a body that is longer than any encrypted request', async () => {
+      const response = await score({ data: ['X'.repeat(400_000)], key_id: unknown })
+      assert.match(await refused(response), /^413 BODY_TOO_LARGE/)
+    })
+  })
+
+  it('answers mutated requests with 400, or with scores of what they say', async () => {
+    const client = await newClient(4)
+    const text = JSON.stringify({ data: client.encrypt(rows[0] as number[]), key_id: client.keyId })
+    for (let index = 0; index < 60; index++) {
+      const bytes = Buffer.from(text)
+      // Positions over the whole body, and the head of the ciphertext.
+      const at = index % 2 === 0 ? 10 + index : (index * 7919 * 31) % bytes.length
+      bytes[at] = (bytes[at] as number) ^ (1 << (index % 7))
+      const response = await app.score(service, new Uint8Array(bytes))
+      const answer = await response.text()
+      assert.ok([200, 400].includes(response.status), `byte ${at}: ${response.status} ${answer.slice(0, 200)}`)
+    }
+    requireClose(await scoreWith(client, rows[1] as number[]), 1)
+  })
+
+  it('never connects to the storage that a caller names, and does not log its key', async () => {
+    let connections = 0
+    const foreign = createServer(socket => {
+      connections++
+      socket.destroy()
+    })
+    await new Promise<void>(done => foreign.listen(0, '127.0.0.1', done))
+    const { port } = foreign.address() as { port: number }
+    const secret = Buffer.from('a foreign secret').toString('base64')
+    const client = await newClient(5)
+    const endpoint = `http://127.0.0.1:${port}/devstoreaccount1`
+    const response = await score({
+      data: client.encrypt(rows[0] as number[]),
+      key_id: client.keyId,
+      container,
+      conn_str: `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${secret};BlobEndpoint=${endpoint};`,
+    })
+    assert.match(await refused(response), /^400 INPUT_INVALID conn_str: it names another storage account/)
+    assert.equal(connections, 0)
+    assert.ok(!app.output().includes(secret))
+    foreign.close()
+  })
+
+  it('stores public keys once, and only those that can be read', async () => {
+    const client = await newClient(6)
+    const path = `${service}/encrypted/keys/${client.keyId}`
+    const again = await call('PUT', path, new Uint8Array(client.publicKeys()))
+    assert.match(await refused(again), /^409 PUBLIC_KEYS_EXIST/)
+    const other = `${service}/encrypted/keys/${'b'.repeat(32)}`
+    assert.match(await refused(await call('PUT', other, new Uint8Array(1000))), /^400 INPUT_INVALID the public keys/)
+    assert.equal(await blobs.getContainerClient(container).getBlobClient('b'.repeat(32)).exists(), false)
+    assert.match(await refused(await call('PUT', other, new Uint8Array(11_000_001))), /^413 BODY_TOO_LARGE/)
+    const named = await call('PUT', `${service}/encrypted/keys/UPPER`, new Uint8Array(10))
+    assert.match(await refused(named), /^400 INPUT_INVALID key_id/)
+  })
+})
+
+const argmax = (values: readonly number[]) => values.indexOf(Math.max(...values))
+
+/** A reply that the package does not like ends its process by SIGABRT. */
+async function runPython(program: string, input: string): Promise<string> {
+  const child = spawn(program, ['test/clients/python/encrypted_tutorial.py'])
+  let output = ''
+  let errors = ''
+  child.stdout.on('data', (text: Buffer) => {
+    output += text
+  })
+  child.stderr.on('data', (text: Buffer) => {
+    errors += text
+  })
+  child.stdin.end(input)
+  const code = await new Promise(done => child.on('close', done))
+  assert.equal(code, 0, errors)
+  return output
+}
