@@ -206,6 +206,8 @@ describe('HttpServer with a certificate', skipFor(noOpenssl), () => {
       [absent, key, `certificate ${absent} does not exist`],
       [cert, absent, `key ${absent} does not exist`],
       [noPem, key, `certificate ${noPem} is not a PEM certificate`],
+      ['/dev/null', key, 'certificate /dev/null is empty'],
+      [cert, '/dev/null', 'key /dev/null is empty'],
       [cert, noPem, `key ${noPem} is not a PEM key that can be used without a passphrase`],
       [cert, otherKey, `key ${otherKey} does not belong to certificate ${cert}`],
     ] as const) {

@@ -47,7 +47,7 @@ function describeReason(failure: unknown): string {
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
     return 'it does not speak HTTPS; give an http: address'
   if (/CERT|SIGNATURE/.test(code))
-    return `${inner?.message}; set NODE_EXTRA_CA_CERTS to a file with its certificate (PEM)`
+    return `${inner?.message.split(';')[0]}; set NODE_EXTRA_CA_CERTS to a file with its certificate (PEM)`
   return inner?.message || message
 }
 

@@ -35,12 +35,16 @@ export function readCertificate(certPath: string, keyPath: string): Certificate 
 }
 
 function readPem(path: string, what: string): string {
+  let text: string
   try {
-    return readFileSync(path, 'utf8')
+    text = readFileSync(path, 'utf8')
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     throw new StartupError(`${what} ${path} ${code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`}`, {
       cause,
     })
   }
+  // Node.js takes no certificate for an empty one, and no client could connect.
+  if (text.trim() === '') throw new StartupError(`${what} ${path} is empty`)
+  return text
 }
