@@ -9,12 +9,14 @@ import { checkKeys, checkRequest } from '../../src/encrypted/ckks/check.ts'
 import { CkksEngine } from '../../src/encrypted/ckks/engine.ts'
 import { Kernel } from '../../src/encrypted/kernel.ts'
 import type { LinearWeights } from '../../src/encrypted/linear-weights.ts'
+import { prepareApps } from '../http/our-host.ts'
 import { describeMachine, machineLine } from '../report/machine.ts'
 import type { BenchResult } from '../report/record.ts'
 import { median, type Ratio, ratioOf } from '../report/statistics.ts'
 import { markdownTable, readable, verdict } from '../report/table.ts'
 import { type EncryptedCase, encryptedCases, exactScores } from './cases.ts'
 import { type Genuine, startGenuine } from './genuine.ts'
+import { type HttpLoad, measureHttpLoad } from './http-load.ts'
 
 /** What a request costs, from its text or bytes to those of the answer. */
 interface Contender {
@@ -32,7 +34,15 @@ const targetCase = '10x784'
  * `npm run bench -- encrypted`: CPU time of a prediction, ours against the server of the Python package encrypted-inference. In each
  * round all run one after the other, and ratios are taken within a round.
  */
-export async function benchEncrypted({ rounds, isQuick }: { rounds: number; isQuick: boolean }): Promise<BenchResult> {
+export async function benchEncrypted({
+  rounds,
+  isBuilt,
+  isQuick,
+}: {
+  rounds: number
+  isBuilt: boolean
+  isQuick: boolean
+}): Promise<BenchResult> {
   const cases = encryptedCases()
   const folder = await mkdtemp(join(tmpdir(), 'bench-encrypted-'))
   const genuine = await startGenuine(folder, cases)
@@ -52,9 +62,12 @@ export async function benchEncrypted({ rounds, isQuick }: { rounds: number; isQu
       }
       results.push(summarize(each, times, original, fast))
     }
+    console.error('over HTTP ...')
+    await prepareApps(isBuilt)
+    const http = await measureHttpLoad(isQuick ? 1000 : 10_000)
     const machine = describeMachine()
     const date = new Date().toISOString().slice(0, 10)
-    const result = { date, machine, settings: { rounds }, keyMs, targets, results }
+    const result = { date, machine, settings: { rounds }, keyMs, targets, results, http }
     return { result, markdown: describe(result, machineLine(machine)) }
   } finally {
     genuine.stop()
@@ -166,11 +179,13 @@ function describe(
     settings,
     keyMs,
     results,
+    http,
   }: {
     date: string
     settings: { rounds: number }
     keyMs: number
     results: readonly ReturnType<typeof summarize>[]
+    http: HttpLoad
   },
   machine: string,
 ): string {
@@ -224,6 +239,7 @@ function describe(
       1,
     ),
     markdownTable(['Ratio or size', 'Median (range)', 'Target', ''], ratios, 1),
+    `Over HTTP, fast mode, 10x64: ${readable(http.requestsPerSecond)} requests/s in the best of rounds of 5 s with 16 connections, p50 ${readable(http.p50Ms)} ms, p99 ${readable(http.p99Ms)} ms. In ${http.requests} requests ${http.failures} failed, and the memory of the app went from ${readable(http.firstMb)} to ${readable(http.lastMb)} MiB.`,
     markdownTable(['As sent', 'Request, KiB', 'Reply, KiB', 'Largest error'], sizes, 1),
   ].join('\n\n')
 }

@@ -25,7 +25,7 @@ export async function startGenuine(folder: string, cases: readonly EncryptedCase
   if ('missing' in found) throw new Error(`the benchmark needs the package encrypted-inference: ${found.missing}`)
   const plain = cases.map(({ name, weights, bias, features }) => ({ name, weights, bias, features }))
   await writeFile(join(folder, 'cases.json'), JSON.stringify(plain))
-  const child = spawn(found.python, [join(benchDir, 'encrypted/genuine.py'), folder], {
+  const child = spawn(found.python, ['-W', 'ignore', join(benchDir, 'encrypted/genuine.py'), folder], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

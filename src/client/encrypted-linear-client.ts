@@ -37,7 +37,7 @@ export interface EncryptedModel {
   readonly maxFeature: number
   /** Features are rounded to multiples of 1 / featureScale. */
   readonly featureScale: number
-  /** How far a score can be from that of the model, rounding of the features included. */
+  /** How far a score can be from that of the model. Scores of features that need no rounding are much closer. */
   readonly maxError: number
   /** The names of the classes, in the order of the scores, if the model has them. */
   readonly labels: readonly (string | number)[] | undefined

@@ -34,11 +34,14 @@ const ownFunction = `
 /** Declarations that are missing would be `any`, and nothing would be wrong with these. */
 const mistakes = `
   import { Tensor } from 'scoring-functions'
+  import { EncryptedLinearClient } from 'scoring-functions/client'
   import { loadService } from 'scoring-functions/testing'
   // @ts-expect-error: it is called float32
   Tensor.from('float', [1])
   // @ts-expect-error: a service is loaded from a folder
   loadService(1)
+  // @ts-expect-error: it needs a key
+  void EncryptedLinearClient.create({ url: 'https://example.com' })
 `
 
 const cleanUps: (() => unknown)[] = []
