@@ -27,6 +27,12 @@ interface Scaled {
 type Sums = { readonly kind: 'sums' } & LinearModel
 type Value = Scaled | Sums
 
+/** The standard operators and those of machine learning. */
+const knownDomains = new Set(['', 'ai.onnx', 'ai.onnx.ml'])
+
+/** Operators with which exporters negate a score. */
+const negating = new Set(['Neg', 'Mul'])
+
 /** Operators that copy the values of a row. */
 const copying = new Set(['Identity', 'Cast', 'Flatten'])
 
@@ -57,16 +63,24 @@ export function findLinearModel({ graph }: OnnxModel, readExternal?: ReadExterna
   }
 }
 
-function readScores({ inputs, initializers, nodes }: OnnxGraph, readExternal: ReadExternal | undefined): LinearModel {
+function readScores(
+  { inputs, initializers, nodes, outputs }: OnnxGraph,
+  readExternal: ReadExternal | undefined,
+): LinearModel {
   const constants = new Map(initializers.map(tensor => [tensor.name, tensor]))
   const own = inputs.filter(({ name }) => !constants.has(name))
   const [input] = own
   if (!input || own.length > 1) throw new NotLinear(`it has ${own.length} inputs, and encrypted features are one`)
-  const width = input.type?.kind === 'tensor' ? input.type.shape?.[1] : undefined
+  const shape = input.type?.kind === 'tensor' ? input.type.shape : undefined
+  const width = countFeatures(shape)
+  const uses = (of: string) =>
+    nodes.filter(node => node.inputs.includes(of)).length + outputs.filter(output => output.name === of).length
   let name = input.name
   let value: Value = { kind: 'scaled' }
+  let isFlat = (shape?.length ?? 2) <= 2
   let isOver = false
   for (const node of nodes) {
+    if (!knownDomains.has(node.domain)) throw new NotLinear(`it has the operator ${node.domain}.${node.operator}`)
     const constant = node.operator === 'Constant' ? node.attributes.get('value')?.tensor : undefined
     if (constant) {
       constants.set(node.outputs[0] as string, constant)
@@ -74,9 +88,12 @@ function readScores({ inputs, initializers, nodes }: OnnxGraph, readExternal: Re
     }
     const isNext: boolean = !isOver && node.inputs.includes(name)
     const next: Value | undefined = isNext
-      ? advance(value, node, { name, width, read: read(constants, readExternal) })
+      ? advance(value, node, { name, width, isFlat, read: read(constants, readExternal) })
       : undefined
-    if (next) {
+    // scikit-learn's exports write -s beside s for two classes; the score is s.
+    if (next && value.kind === 'sums' && negating.has(node.operator) && uses(name) > 1) isOver = true
+    else if (next) {
+      isFlat ||= node.operator === 'Flatten'
       value = next
       // Labels come first, scores second.
       name = (node.operator === 'LinearClassifier' ? node.outputs[1] : node.outputs[0]) ?? ''
@@ -86,7 +103,7 @@ function readScores({ inputs, initializers, nodes }: OnnxGraph, readExternal: Re
   }
   if (value.kind === 'scaled') throw new NotLinear('it has no sums of products with weights')
   const { kind: _, ...model } = value
-  if (typeof width === 'number' && width > 0 && width !== model.featureCount)
+  if (width !== undefined && width !== model.featureCount)
     throw new NotLinear(`its input has ${width} values, and its weights are for ${model.featureCount}`)
   return model
 }
@@ -108,17 +125,21 @@ interface Context {
   /** Of the value. */
   readonly name: string
   /** Declared size of a row. */
-  readonly width: unknown
+  readonly width: number | undefined
+  /** Whether a row has a single dimension. */
+  readonly isFlat: boolean
   readonly read: ReadConstant
 }
 
 /** @returns undefined when the operator is no linear step */
-function advance(value: Value, node: OnnxNode, { name, width, read }: Context): Value | undefined {
+function advance(value: Value, node: OnnxNode, { name, width, isFlat, read }: Context): Value | undefined {
   const { operator, inputs, attributes } = node
+  if (operator === 'Flatten' && (attributes.get('axis')?.int ?? 1n) !== 1n) return undefined
   if (copying.has(operator)) {
     const isFloat = operator !== 'Cast' || floatTypes.has(attributes.get('to')?.int ?? 0n)
     return isFloat ? value : undefined
   }
+  if (!isFlat) return advanceUnflattened(value, node, { name, read })
   const floats = (attribute: string) => Float64Array.from(attributes.get(attribute)?.floats ?? [])
   if (operator === 'LinearClassifier' || operator === 'LinearRegressor') {
     if (value.kind === 'sums') return undefined
@@ -156,10 +177,32 @@ function advance(value: Value, node: OnnxNode, { name, width, read }: Context): 
     const columns = dims[1] ?? 1 // a vector is a single column
     return multiply(value, transpose(values, [dims[0] ?? 1, columns]), columns, new Float64Array(columns))
   }
+  return combineWithConstant(value, node, { name, read })
+}
+
+/** Before `Flatten` features have several dimensions, so only a number for all of them is known to be one for each. */
+function advanceUnflattened(value: Value, node: OnnxNode, context: Pick<Context, 'name' | 'read'>): Value | undefined {
+  const read: ReadConstant = name => {
+    const constant = context.read(name)
+    if (constant.values.length !== 1) throw new NotLinear('its features have several dimensions')
+    return constant
+  }
+  return combineWithConstant(value, node, { ...context, read })
+}
+
+/** `Add`, `Sub`, `Mul`, `Div`, `Neg` */
+function combineWithConstant(
+  value: Value,
+  { operator, inputs }: OnnxNode,
+  { name, read }: Pick<Context, 'name' | 'read'>,
+): Value | undefined {
+  const negative = Float64Array.of(-1)
+  if (operator === 'Neg') return times(value, negative)
   if (!['Add', 'Sub', 'Mul', 'Div'].includes(operator)) return undefined
   const isFirst = inputs[0] === name
   const { values } = read(isFirst ? inputs[1] : inputs[0])
-  if (!isFirst && (operator === 'Sub' || operator === 'Div')) return undefined
+  if (!isFirst && operator === 'Div') throw new NotLinear('it divides by features or scores')
+  if (!isFirst && operator === 'Sub') return add(times(value, negative), values)
   switch (operator) {
     case 'Add':
       return add(value, values)
@@ -181,8 +224,15 @@ function advance(value: Value, node: OnnxNode, { name, width, read }: Context): 
 const factor = ({ attributes }: OnnxNode, name: string) => attributes.get(name)?.float ?? 1
 const flag = ({ attributes }: OnnxNode, name: string) => (attributes.get(name)?.int ?? 0n) !== 0n
 
-function countRows(count: number, width: unknown): number {
-  if (typeof width === 'number' && width > 0) return count / width
+/** @returns undefined when the model declares no size */
+function countFeatures(shape: readonly unknown[] | undefined): number | undefined {
+  if (!shape || shape.length < 2) return undefined
+  const product = shape.slice(1).reduce<number>((size, each) => size * (typeof each === 'number' ? each : 0), 1)
+  return product > 0 ? product : undefined
+}
+
+function countRows(count: number, width: number | undefined): number {
+  if (width !== undefined) return count / width
   throw new NotLinear('its input declares no size, and its classifier no intercepts')
 }
 

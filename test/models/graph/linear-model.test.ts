@@ -74,6 +74,8 @@ describe('findLinearModel', () => {
       [ml('LinearRegressor', { coefficients: { floats: weights }, intercepts: { floats: [1, 2] }, targets: 2 })],
       [],
     ],
+    ['negated scores', [node('MatMul', ['x', 'w'], 'z'), node('Neg', ['z'], 'y')], [matrix]],
+    ['scores taken from a constant', [node('MatMul', ['x', 'w'], 'z'), node('Sub', ['b', 'z'], 'y')], [matrix, bias]],
     [
       'Scaler',
       [
@@ -113,6 +115,39 @@ describe('findLinearModel', () => {
     }
   })
 
+  // As skl2onnx writes an SGDClassifier, Perceptron or linear classifier of two classes.
+  it('takes the score, not its negation beside it, of two classes', async () => {
+    const file = build(
+      [node('MatMul', ['x', 'v'], 's'), node('Mul', ['s', 'minus'], 'n'), node('Concat', ['n', 's'], 'y', { axis: 1 })],
+      [constant('v', [3, 1], [1, 2, 3]), constant('minus', [1], [-1])],
+    )
+    const found = findLinearModel(readOnnxModel(file))
+    assert.equal(found.kind, 'linear')
+    const session = await InferenceSession.create(file)
+    const { y } = await session.run({ x: new Tensor('float32', Float32Array.from(row), [1, features]) })
+    assert.deepEqual(apply((found as { model: LinearModel }).model, row), [y?.data[1]])
+  })
+
+  it('finds the weights behind a Flatten of images, which give what ONNX Runtime gives', async () => {
+    const file = writeModel({
+      opsets: { '': 13 },
+      nodes: [
+        node('Div', ['x', 'most'], 'a'),
+        node('Flatten', ['a'], 'f'),
+        node('Gemm', ['f', 'w', 'b'], 'y', { transB: 1 }),
+      ],
+      constants: [constant('most', [], [2]), constant('w', [2, 4], [1, 2, 3, 4, -5, 6, -7, 8]), bias],
+      inputs: [['x', 'float32', ['batch', 1, 2, 2]]],
+      outputs: [['y', 'float32', ['batch', 2]]],
+    })
+    const found = findLinearModel(readOnnxModel(file))
+    assert.equal(found.kind, 'linear')
+    const session = await InferenceSession.create(file)
+    const pixels = [1, 0.5, -2, 4]
+    const { y } = await session.run({ x: new Tensor('float32', Float32Array.from(pixels), [1, 1, 2, 2]) })
+    assert.deepEqual(apply((found as { model: LinearModel }).model, pixels), Array.from(y?.data as Float32Array))
+  })
+
   it('reads weights in double precision', () => {
     const file = readFileSync('test/fixtures/served/sk_logistic_float64/model.onnx')
     const found = findLinearModel(readOnnxModel(file))
@@ -136,6 +171,16 @@ describe('findLinearModel', () => {
       'it has the operator Gemm',
     ],
     ['products of features', build([node('Mul', ['x', 'x'], 'y')]), '"x" is no constant'],
+    [
+      'division by scores',
+      build([node('MatMul', ['x', 'w'], 'z'), node('Div', ['b', 'z'], 'y')], [matrix, bias]),
+      'it divides by features or scores',
+    ],
+    [
+      'a custom operator',
+      build([{ ...node('MatMul', ['x', 'w'], 'y'), domain: 'own' }], [matrix]),
+      'it has the operator own.MatMul',
+    ],
     ['only scaling', build([node('Mul', ['x', 's'], 'y')], [scaling], 3), 'it has no sums of products with weights'],
   ])('says why %s is not linear', (_, file, why) => {
     assert.deepEqual(findLinearModel(readOnnxModel(file)), { kind: 'other', why })
