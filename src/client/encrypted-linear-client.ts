@@ -112,9 +112,13 @@ export class EncryptedLinearClient {
     return isRows(rows) ? this.#predictRows(rows, signal) : this.#predictRow(rows, signal)
   }
 
-  /** The name of the class with the largest score, or its index where the model has no names. */
+  /**
+   * The name of the class with the largest score, or its index where the model has no names. A single score is that of the second of two
+   * classes: 1 where it is above 0.
+   */
   label(scores: readonly number[]): string | number {
-    const index = scores.indexOf(Math.max(...scores))
+    const [score = 0] = scores
+    const index = scores.length === 1 ? Number(score > 0) : scores.indexOf(Math.max(...scores))
     return this.#layout.labels?.[index] ?? index
   }
 

@@ -48,6 +48,7 @@ describe('EncryptedLinearClient', () => {
     assert.ok(maxError > 0 && Number.isFinite(maxError))
     assert.equal(client.label([0, 3, 1, 2, 0, 0, 0, 0, 0, 0]), 'one')
     assert.equal((await start(test)).client.label([0, 3, 1]), 1)
+    assert.deepEqual([client.label([-2]), client.label([2])], ['zero', 'one'])
   })
 
   it.for(['/score', '/score/', '/', '?code=secret'])(
