@@ -224,7 +224,7 @@ async function readJson(response: Response): Promise<unknown> {
 }
 
 function isRows(rows: ArrayLike<number> | readonly ArrayLike<number>[]): rows is readonly ArrayLike<number>[] {
-  return Array.isArray(rows) && (rows.length === 0 || typeof rows[0] === 'object')
+  return Array.isArray(rows) && (rows.length === 0 || (typeof rows[0] === 'object' && rows[0] !== null))
 }
 
 function decodeSecretKey(text: string): Uint8Array {

@@ -106,6 +106,8 @@ describe('EncryptedLinearClient', () => {
     [[1, 2, 3], 'the model takes 64 features, got 3'],
     [Array(64).fill(17), 'feature 0 is 17, expected a number from -16 to 16'],
     [[...Array(63).fill(0), Number.NaN], 'feature 63 is NaN, expected a number from -16 to 16'],
+    [[null, ...Array(63).fill(0)] as number[], 'feature 0 is null, expected a number from -16 to 16'],
+    [[0, '', ...Array(62).fill(0)] as number[], 'feature 1 is "", expected a number from -16 to 16'],
   ])('sends nothing when the features do not fit: %#', async ([features, message], test) => {
     const { service, client } = await start(test)
     await assert.rejects(client.predict(features), { name: 'RangeError', message })

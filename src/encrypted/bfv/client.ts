@@ -113,10 +113,11 @@ export class BfvClient {
 }
 
 function encodeFeature(features: ArrayLike<number>, index: number, layout: BfvLayout): bigint {
-  const feature = features[index] as number
-  if (!(Math.abs(feature) <= layout.maxFeature))
+  const feature: unknown = features[index]
+  // Math.abs takes null and '' for 0.
+  if (typeof feature !== 'number' || !(Math.abs(feature) <= layout.maxFeature))
     throw new RangeError(
-      `feature ${index} is ${feature}, expected a number from -${layout.maxFeature} to ${layout.maxFeature}`,
+      `feature ${index} is ${typeof feature === 'string' ? JSON.stringify(feature) : String(feature)}, expected a number from -${layout.maxFeature} to ${layout.maxFeature}`,
     )
   return scaleUp(BigInt(Math.round(feature * layout.featureScale)), layout.plainBits)
 }
