@@ -7,6 +7,8 @@ import { ScoringError } from '../errors.ts'
 export interface Field {
   readonly name: string
   readonly bytes: Uint8Array
+  /** What a caller can do when it differs. */
+  readonly hint?: string
 }
 
 export const u8 = (name: string, value: number): Field => ({ name, bytes: Uint8Array.of(value) })
@@ -71,11 +73,14 @@ export function concatFields(fields: readonly Field[]): Uint8Array<ArrayBuffer> 
  */
 export function checkFields(bytes: Uint8Array, at: number, fields: readonly Field[], subject: string): number {
   let end = at
-  for (const { name, bytes: expected } of fields) {
+  for (const { name, bytes: expected, hint } of fields) {
     const found = bytes.subarray(end, end + expected.length)
     if (found.length < expected.length) throw refusal(subject, `it ends in the ${name}`)
     if (!found.every((byte, index) => byte === expected[index]))
-      throw refusal(subject, `its ${name} is ${digits(found)}, expected ${digits(expected)} (hexadecimal bytes)`)
+      throw refusal(
+        subject,
+        `its ${name} is ${digits(found)}, expected ${digits(expected)} (hexadecimal bytes)${hint ? `; ${hint}` : ''}`,
+      )
     end += expected.length
   }
   return end

@@ -62,6 +62,8 @@ export const ownMinor = 1
 export const minors: readonly number[] = [1, 2, 3, 4]
 const blake2xb = 1
 
+const replaced = 'if the model has been replaced, create the client again from what GET …/encrypted answers now'
+
 /**
  * The fields of a ciphertext of two polynomials as coefficients, of which the second is a seed: those before the words of the first
  * one, and those between the words and the seed.
@@ -71,7 +73,7 @@ export function requestFields(id: string, minor: number): { readonly head: Field
   return {
     head: [
       ...header(start, requestBytes),
-      hexadecimal('parameter id', id),
+      { ...hexadecimal('parameter id', id), hint: replaced },
       u8('NTT form', 0),
       u64('number of polynomials', 2),
       u64('degree', degree),
