@@ -73,5 +73,5 @@ function run(scorer: ServiceScorer, { body, details }: InferenceRequest): RunOut
 
 /** The main thread has checked that it is there, and of which kind. */
 function readData(body: Uint8Array): unknown {
-  return (JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()) as { data: unknown }).data
+  return (JSON.parse(new TextDecoder().decode(body)) as { data: unknown }).data
 }

@@ -145,6 +145,16 @@ describe('POST /score: encrypted features', () => {
     })
   })
 
+  it('scores a body that begins with a byte order mark', async () => {
+    const url = `${app.url}/api/v1/service/${service}`
+    const client = await EncryptedLinearClient.create({ url, key: await app.keyOf(service) })
+    const data = Buffer.from(client.encrypt(rows[0] as number[])).toString('base64')
+    const response = await app.score(service, `\ufeff${JSON.stringify({ data })}`)
+    assert.equal(response.status, 200, await response.clone().text())
+    const scores = client.decrypt((await response.json()) as object)
+    assert.equal(argmax(scores), argmax(expected[0] as number[]))
+  })
+
   it('still scores plain rows', async () => {
     const response = await score({ data: rows.slice(0, 2) })
     assert.equal(response.status, 200)

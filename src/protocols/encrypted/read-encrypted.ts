@@ -58,7 +58,8 @@ export function readEncrypted(
 
 function parse(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(bytes.toString())
+    // TextDecoder drops a byte order mark, which plain requests may have as well.
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined
