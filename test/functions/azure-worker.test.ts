@@ -62,6 +62,8 @@ describe("the bundle in Azure's Node worker", () => {
       'api/v1/service/{service}',
       'api/v1/service/{service}/docs',
       'api/v1/service/{service}/docs/{file}',
+      'api/v1/service/{service}/encrypted',
+      'api/v1/service/{service}/encrypted/keys/{keyId}',
       'api/v1/service/{service}/jobs',
       'api/v1/service/{service}/jobs/{jobId}',
       'api/v1/service/{service}/score',

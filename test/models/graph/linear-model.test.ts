@@ -1,8 +1,9 @@
+import '../../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, it } from 'vitest'
-import '../../../src/adapters/onnxruntime/telemetry-off.ts'
 import { findLinearModel, type LinearModel } from '../../../src/models/graph/linear-model.ts'
 import { readOnnxModel } from '../../../src/models/graph/read-onnx-model.ts'
 import { type Constant, type Node, writeModel } from '../../support/onnx-writer.ts'
