@@ -5,6 +5,7 @@ import { readOwnStorage } from '../adapters/azure/storage-address.ts'
 import { ScoringError } from '../errors.ts'
 import type { EncryptedRequests } from '../inference/encrypted-requests.ts'
 import { BlobChanged, BlobGone, type BlobStore, StorageError } from '../jobs/blob-store.ts'
+import { concatBytes } from '../models/graph/protobuf.ts'
 import { type KeyBlobs, PublicKeys } from '../protocols/encrypted/public-keys.ts'
 import { readEncrypted } from '../protocols/encrypted/read-encrypted.ts'
 
@@ -63,14 +64,8 @@ function keyBlobs(blobs: BlobStore, container: string): KeyBlobs {
         if (failure instanceof BlobGone || failure instanceof BlobChanged) return undefined
         throw failure
       }
-      // The pieces may be parts of larger memory, and this moves to a worker.
-      const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-      let at = 0
-      for (const piece of pieces) {
-        whole.set(piece, at)
-        at += piece.length
-      }
-      return whole
+      // A copy: the pieces may be parts of larger memory, and this moves to a worker.
+      return concatBytes(pieces)
     },
     create: (keyId, blob) => blobs.create({ container, path: keyId }, blob),
   }
