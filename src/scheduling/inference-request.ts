@@ -27,6 +27,8 @@ export interface RequestDetails {
   readonly headers?: readonly (readonly [string, string])[]
   /** What the caller said of the elements in a body that is not JSON. */
   readonly layout?: TensorLayout
+  /** What route, headers and method say of a body that holds tensors. */
+  readonly tensorCall?: TensorCall
   /** The features are encrypted, or public keys are to be prepared for such requests. */
   readonly encrypted?: EncryptedDetails
 }
@@ -38,6 +40,18 @@ export type EncryptedDetails =
   | { readonly kind: 'fast'; readonly isJson: boolean; readonly isBinary: boolean }
   /** The body is public keys, which are checked and prepared in `target`. */
   | { readonly kind: 'keys'; readonly target: SharedArrayBuffer }
+
+/** A request of a protocol whose bodies hold tensors by name. */
+export interface TensorCall {
+  /** The model as the caller named it, which its answer repeats; undefined: the caller named none. */
+  readonly model: string | undefined
+  /** The version that answers, e.g. `1`. */
+  readonly version: string
+  /** Bytes at the beginning of the body that are JSON, where binary tensors follow; absent: all. */
+  readonly textBytes?: number
+  /** The body is a message of a stream, whose answers are wrapped. */
+  readonly isStreamed?: boolean
+}
 
 /** The words of the caller, e.g. `1,3,224,224` and `float32`. */
 export interface TensorLayout {

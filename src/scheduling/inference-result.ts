@@ -8,12 +8,20 @@ export type InferenceResult = (Output<Uint8Array | ReadableStream<Uint8Array>> &
 export type WholeResult = (Output<Uint8Array> & Scored) | Failure
 
 /** What a run gave, as its codec wrote it. */
-export type Output<Body> = EncodedText | TensorOutputs | ScriptResponse<Body>
+export type Output<Body> = EncodedText | EncodedBytes | TensorOutputs | ScriptResponse<Body>
 
 /** The answer in the text of the codec. */
 export interface EncodedText {
   readonly kind: 'encoded'
   readonly body: string
+}
+
+/** The answer in the bytes of the codec. */
+export interface EncodedBytes {
+  readonly kind: 'bytes'
+  readonly body: Uint8Array
+  /** Bytes at the beginning that are text, where others follow; 0: there is no such part. */
+  readonly textBytes: number
 }
 
 /** The tensors by output, for a request whose codec asks for them. */

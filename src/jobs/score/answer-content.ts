@@ -24,7 +24,7 @@ export function answerContent(
     return { code, message, isTemporary: statusOf[code] >= 500 }
   }
   if (answer.kind === 'encoded') return encoding === 'json-string' ? JSON.parse(answer.body) : answer.body
-  if (answer.kind === 'tensors') throw new TypeError('the azureml codec writes no tensors')
+  if (answer.kind !== 'response') throw new TypeError(`the azureml codec writes no ${answer.kind}`)
   const { status, headers, body } = answer
   const text = decodeText(body)
   if (status >= 400) return { ...describeRefusal(status, text), isTemporary: status >= 500 }

@@ -1,13 +1,13 @@
 /** The bodies of an Azure ML web service, read and written inside the workers. */
 import { ScoringError } from '../../errors.ts'
-import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
 import { isJson, isJsonByHabit, parseMediaType, unsupportedMediaType } from '../../scripts/media-type.ts'
 import { rawRequest } from '../../scripts/raw-request.ts'
 import type { RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { isResponse, readAhead } from '../../scripts/script-response.ts'
 import { encode } from '../../tensor/python-json.ts'
-import type { Codec, RunOutput } from '../../workers/runtime/codec.ts'
+import type { Codec, DecodedFeeds, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from './binary-input.ts'
 import { decodeJsonBody, decodeText } from './input.ts'
@@ -24,7 +24,7 @@ export const azuremlCodec: Codec = {
 function decodeByScript(
   { body, contentType, details }: InferenceRequest,
   { customContentTypes, inputs }: RowScript,
-): (() => Promise<Feeds>) | undefined {
+): (() => Promise<DecodedFeeds>) | undefined {
   if (!customContentTypes || isJson(contentType)) return undefined
   const mediaType = parseMediaType(contentType)
   if (!customContentTypes.takes(mediaType) || (details?.layout && binaryMediaTypes(inputs).includes(mediaType)))
@@ -33,25 +33,23 @@ function decodeByScript(
     refuseEmpty(body, mediaType)
     // Small bodies share one buffer, and a script may look at the whole of `bytes.buffer`.
     const isWhole = body.byteLength === body.buffer.byteLength
-    return customContentTypes.decode({
-      bytes: (isWhole ? body : body.slice()) as Uint8Array<ArrayBuffer>,
-      contentType: mediaType,
-    })
+    const bytes = (isWhole ? body : body.slice()) as Uint8Array<ArrayBuffer>
+    return { feeds: await customContentTypes.decode({ bytes, contentType: mediaType }) }
   }
 }
 
 /** JSON, a `.npy` file, or the elements of a tensor. */
-function decodeRows(request: InferenceRequest, script: RowScript, service: LoadedService): Feeds {
+function decodeRows(request: InferenceRequest, script: RowScript, service: LoadedService): DecodedFeeds {
   const { contentType, details } = request
   // A script that declares its input wants the name that Azure ML wants; a bare model does not, unless bytes are described.
   if (isJson(contentType) || (service.isBuiltIn && !details?.layout && isJsonByHabit(contentType))) {
     const json = decodeJsonBody(request.body, 'application/json', service)
-    return script.decode(json.parameters, json)
+    return { feeds: script.decode(json.parameters, json) }
   }
   if (!binaryMediaTypes(script.inputs).includes(parseMediaType(contentType)))
     throw unsupportedMediaType(contentType, service.mediaTypes)
   const input = script.inputs[0] as TensorInfo
-  return { [input.name]: decodeBinaryInput(request, input) }
+  return { feeds: { [input.name]: decodeBinaryInput(request, input) } }
 }
 
 function decodeWhole(

@@ -40,7 +40,7 @@ export function encodeResponse(result: InferenceResult, headers: Record<string, 
       body: result.body,
     }
   }
-  if (result.kind === 'tensors') throw new TypeError('the azureml codec writes no tensors')
+  if (result.kind !== 'response') throw new TypeError(`the azureml codec writes no ${result.kind}`)
   // The service's own headers come last: a script cannot override x-request-id.
   const own = Object.entries({ ...headers, [runFailed]: hasRunFailed(result), [execMs]: ms })
   const names = new Set(own.map(([name]) => name.toLowerCase()))

@@ -7,6 +7,13 @@ import type { LoadedService } from './load-service.ts'
 /** An output before it crosses to the main thread. */
 export type RunOutput = Output<Uint8Array | ReadableStream<Uint8Array>>
 
+/** The inputs of a request. */
+export interface DecodedFeeds {
+  readonly feeds: Feeds
+  /** What the request says of its answer, such as which outputs it wants; only its codec knows what it is. */
+  readonly form?: unknown
+}
+
 /**
  * Port: how one protocol reads requests and writes answers inside a worker. A request names its codec, so that requests of
  * several protocols share runs. `compose/scoring-thread.ts` lists the codecs.
@@ -21,14 +28,14 @@ export interface Codec {
    *
    * @returns undefined when the body is not for that decoder
    */
-  decodeByScript(request: InferenceRequest, script: RowScript): (() => Promise<Feeds>) | undefined
+  decodeByScript(request: InferenceRequest, script: RowScript): (() => Promise<DecodedFeeds>) | undefined
 
   /**
    * The tensors of a request that needs nothing of the script.
    *
    * @throws ScoringError 4xx naming what is wrong with the body
    */
-  decodeRows(request: InferenceRequest, script: RowScript, service: LoadedService): Feeds
+  decodeRows(request: InferenceRequest, script: RowScript, service: LoadedService): DecodedFeeds
 
   /**
    * The argument of a script that reads a request as a whole: text, checked members, or a `Request`.
@@ -40,9 +47,10 @@ export interface Codec {
   /**
    * Writes what `run` returned.
    *
-   * @throws ScoringError OUTPUT_NOT_SERIALISABLE
+   * @param form  what the codec found in the request when it decoded it
+   * @throws ScoringError OUTPUT_NOT_SERIALISABLE, or a 4xx where the request asks for what there is not
    */
-  encode(result: unknown, service: LoadedService): RunOutput | Promise<RunOutput>
+  encode(result: unknown, service: LoadedService, form: unknown): RunOutput | Promise<RunOutput>
 }
 
 /** The codecs by the name that requests give. */

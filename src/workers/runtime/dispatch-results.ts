@@ -22,6 +22,8 @@ type RunResult = RunOutput | Failure
 interface RunRequest {
   readonly index: number
   readonly codec: Pick<Codec, 'encode'>
+  /** See `DecodedFeeds`. */
+  readonly form?: unknown
   readonly decodeMs: number
   readonly rowCount: number
 }
@@ -91,7 +93,11 @@ export class DispatchResults {
   }
 
   /** Encodes what `run` gave; returns a promise only where the codec does. */
-  add({ index, codec, decodeMs, rowCount }: RunRequest, result: unknown, runMs: number): undefined | Promise<void> {
+  add(
+    { index, codec, form, decodeMs, rowCount }: RunRequest,
+    result: unknown,
+    runMs: number,
+  ): undefined | Promise<void> {
     const startedAt = performance.now()
     const done = (output: RunOutput) => {
       const now = performance.now()
@@ -103,7 +109,7 @@ export class DispatchResults {
       this.#add(index, output)
     }
     try {
-      const output = codec.encode(result, this.#service)
+      const output = codec.encode(result, this.#service, form)
       if (output instanceof Promise) return output.then(done).catch(cause => this.fail(index, cause))
       done(output)
     } catch (cause) {
@@ -138,7 +144,9 @@ export class DispatchResults {
     this.#bisected = 0
     this.#flushedAt = performance.now()
     const crossing = results.map((result, position) => withPort(result, this.#ids[indexes[position] as number]))
-    const transfer = crossing.flatMap(result => (result.kind === 'response' ? [findTransferable(result.body)] : []))
+    const transfer = crossing.flatMap(result =>
+      result.kind === 'response' || result.kind === 'bytes' ? [findTransferable(result.body)] : [],
+    )
     this.#post(
       { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, yielded, ...stats },
       transfer,

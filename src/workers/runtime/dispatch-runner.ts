@@ -11,7 +11,7 @@ import { titledHeaders } from '../../scripts/run-parameters.ts'
 import type { PreprocessingPipeline, RawRequestScript, RowScript } from '../../scripts/script.ts'
 import { splitResult } from '../../scripts/split-result.ts'
 import type { RequestStates } from '../transport/request-states.ts'
-import type { Codec } from './codec.ts'
+import type { Codec, DecodedFeeds } from './codec.ts'
 import { DispatchResults, type PostMessage } from './dispatch-results.ts'
 import type { EncryptedScorer } from './encrypted-scorer.ts'
 import type { LoadedService } from './load-service.ts'
@@ -24,6 +24,7 @@ type JoiningScript = RowScript | PreprocessingPipeline
 /** A decoded request, with the headers that its script may take. */
 interface DecodedRow extends DecodedRequest {
   readonly codec: Codec
+  readonly form: unknown
   /** The index in the dispatch, which changes when a further dispatch resumes the request. */
   index: number
   /** When the worker got the request, as `performance.now()`. */
@@ -51,7 +52,7 @@ const maxDecoding = 4
 interface ScriptDecoded {
   readonly index: number
   readonly request: InferenceRequest
-  feeds(): Promise<Feeds>
+  decode(): Promise<DecodedFeeds>
 }
 
 /** Scores the requests of a dispatch and posts their answers. */
@@ -124,9 +125,9 @@ export class DispatchRunner {
     const own = requests.map((request, index) => ({
       index,
       request,
-      feeds: async () => {
+      decode: async () => {
         const input = this.#codec(request).decodeWhole(request, script.firstStage, this.#service)
-        return this.#limited(script, await script.preprocess(input, readHeaders(request)))
+        return this.#limited(script, { feeds: await script.preprocess(input, readHeaders(request)) })
       },
     }))
     await this.#runScriptDecoded(script, own, [])
@@ -145,14 +146,14 @@ export class DispatchRunner {
       const codec = this.#codec(request)
       const decodeByScript = codec.decodeByScript(request, script)
       if (decodeByScript) {
-        own.push({ index, request, feeds: async () => this.#limited(script, await decodeByScript()) })
+        own.push({ index, request, decode: async () => this.#limited(script, await decodeByScript()) })
         continue
       }
       if (!this.#results.begin(index)) continue
       try {
         const begunAt = performance.now()
-        const feeds = this.#limited(script, codec.decodeRows(request, script, this.#service))
-        decoded.push(this.#decoded(index, request, feeds, performance.now() - begunAt))
+        const inputs = this.#limited(script, codec.decodeRows(request, script, this.#service))
+        decoded.push(this.#decoded(index, request, inputs, performance.now() - begunAt))
       } catch (failure) {
         this.#results.fail(index, failure)
       }
@@ -167,11 +168,11 @@ export class DispatchRunner {
    */
   async #runScriptDecoded(script: JoiningScript, own: ScriptDecoded[], decoded: DecodedRow[]): Promise<void> {
     const decoding = new Set<Promise<void>>()
-    const decode = async ({ index, request, feeds: make }: ScriptDecoded) => {
+    const decode = async ({ index, request, decode: decodeOne }: ScriptDecoded) => {
       const begunAt = performance.now()
-      const feeds = runForRequests([request.id], make)
+      const inputs = runForRequests([request.id], decodeOne)
       this.#states.set(index, requestState.decoding) // the script waits for something, or has finished
-      const [result] = await Promise.allSettled([feeds])
+      const [result] = await Promise.allSettled([inputs])
       // The pool has taken it back, because another request occupied this worker for long.
       if (!this.#states.change(index, requestState.decoding, requestState.running)) this.#results.takenBack()
       else if (result.status === 'rejected') this.#results.fail(index, result.reason)
@@ -211,22 +212,23 @@ export class DispatchRunner {
   }
 
   /** @throws ScoringError TOO_MANY_ROWS */
-  #limited({ hasRowAxis }: JoiningScript, feeds: Feeds): Feeds {
+  #limited({ hasRowAxis }: JoiningScript, inputs: DecodedFeeds): DecodedFeeds {
     const limit = this.#service.maxRows
-    if (hasRowAxis && countRows(feeds) > limit) {
+    if (hasRowAxis && countRows(inputs.feeds) > limit) {
       throw new ScoringError(
         'TOO_MANY_ROWS',
-        `the request has ${countRows(feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
+        `the request has ${countRows(inputs.feeds)} rows, the service takes ${limit} (limits.maxRows); submit fewer at a time`,
       )
     }
-    return feeds
+    return inputs
   }
 
-  #decoded(index: number, request: InferenceRequest, feeds: Feeds, decodeMs: number): DecodedRow {
+  #decoded(index: number, request: InferenceRequest, { feeds, form }: DecodedFeeds, decodeMs: number): DecodedRow {
     this.#states.set(index, requestState.waiting)
     return {
       index,
       codec: this.#codec(request),
+      form,
       feeds,
       rowCount: countRows(feeds),
       mayShare: mayShare(feeds, this.#service.sharing),

@@ -1,94 +1,21 @@
-import { InputShapeMismatch, ScoringError } from '../../errors.ts'
-import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
-import { checkEmptyTensor, checkNamedDimensions } from '../../scripts/feeds.ts'
-import { fits } from '../../tensor/shape.ts'
-import { Tensor } from '../../tensor/tensor.ts'
-import { TensorList } from '../../tensor/tensor-list.ts'
-import { isTensor } from '../transport/messages.ts'
+import { ScoringError } from '../../errors.ts'
 import type { Codec } from './codec.ts'
+import { checkNamedInputs } from './named-inputs.ts'
+import { nameOutputs } from './named-outputs.ts'
 
-/** Tensors in and tensors out, without any text: for protocols that carry their elements as bytes. */
+/** Tensors in and tensors out, without any text, within the process. */
 export const tensorCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript: () => undefined,
-  decodeRows: ({ tensors = {} }, { inputs, optionalInputs = [] }) => {
-    checkNames(tensors, inputs, optionalInputs)
-    for (const input of [...inputs, ...optionalInputs]) {
-      const tensor = tensors[input.name]
-      if (tensor) checkTensor(tensor, input)
-    }
-    checkNamedDimensions(new Map(Object.entries(tensors)), inputs)
-    return tensors
-  },
-  decodeWhole: () => {
-    throw new ScoringError(
-      'INPUT_INVALID',
-      'The script of this service reads request bodies itself and takes no tensors; send the body that the script expects.',
-    )
-  },
+  decodeRows: ({ tensors = {} }, script) => ({ feeds: checkNamedInputs(tensors, script) }),
+  decodeWhole: refuseTensors,
   encode: (result, { outputs }) => ({ kind: 'tensors', outputs: nameOutputs(result, outputs) }),
 }
 
-/** @throws ScoringError INPUT_MISSING or INPUT_UNKNOWN */
-function checkNames(tensors: Feeds, inputs: readonly TensorInfo[], optional: readonly TensorInfo[]): void {
-  const takes = () => `the model takes ${[...inputs, ...optional].map(({ name }) => JSON.stringify(name)).join(', ')}`
-  const missing = inputs.find(({ name }) => !Object.hasOwn(tensors, name))
-  if (missing) throw new ScoringError('INPUT_MISSING', `input ${JSON.stringify(missing.name)} is missing; ${takes()}`)
-  const known = new Set([...inputs, ...optional].map(({ name }) => name))
-  const unknown = Object.keys(tensors).find(name => !known.has(name))
-  if (unknown !== undefined)
-    throw new ScoringError('INPUT_UNKNOWN', `there is no input ${JSON.stringify(unknown.slice(0, 64))}; ${takes()}`)
-}
-
-/** @throws ScoringError INPUT_TYPE_MISMATCH, InputShapeMismatch or NoRows */
-function checkTensor(tensor: Tensor, input: TensorInfo): void {
-  const { dtype, shape } = tensor
-  if (dtype !== input.dtype)
-    throw new ScoringError('INPUT_TYPE_MISMATCH', `input "${input.name}" is ${dtype}, the model takes ${input.dtype}`)
-  if (input.shape && !fits(shape, input.shape)) throw new InputShapeMismatch(input.name, input.shape, shape)
-  checkEmptyTensor(tensor, input)
-}
-
-/**
- * The tensors of a result by the names of the outputs; the entries of a list have names of their own.
- *
- * @throws ScoringError OUTPUT_NOT_SERIALISABLE when a script returned anything but tensors
- */
-function nameOutputs(result: unknown, outputs: readonly TensorInfo[]): Feeds {
-  const isOne = result instanceof Tensor || result instanceof TensorList
-  const members = isOne ? [result] : isObject(result) ? Object.values(result) : []
-  const only = outputs.length === 1 ? (outputs[0] as TensorInfo).name : 'output'
-  const names = result instanceof Tensor ? [only] : isOne || !isObject(result) ? [] : Object.keys(result)
-  const named = new Map<string, Tensor>()
-  for (const [position, member] of members.entries()) {
-    if (member instanceof Tensor) named.set(names[position] as string, member)
-    else if (member instanceof TensorList) nameList(names[position], member, outputs, named)
-    else throw notTensors()
-  }
-  // A script in JavaScript may put anything into a tensor; the thread would be ended for it, with the results of others.
-  if (named.size === 0 || ![...named.values()].every(isTensor)) throw notTensors()
-  return Object.fromEntries(named)
-}
-
-/** @param list  the name of the list; undefined when it is the only output */
-function nameList(
-  list: string | undefined,
-  { tensors }: TensorList,
-  outputs: readonly TensorInfo[],
-  named: Map<string, Tensor>,
-): void {
-  const entries = outputs.filter(output => output.list !== undefined && (list === undefined || output.list === list))
-  for (const [position, tensor] of tensors.entries()) named.set((entries[position] as TensorInfo).name, tensor)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function notTensors(): ScoringError {
-  const message = 'An unexpected internal error occurred. Check the logs for more info.'
-  const cause = new TypeError(
-    'run() must return a Tensor, or an object of Tensors, to callers that ask for tensors; its data must be of its dtype, and as long as its shape says',
+/** @throws ScoringError TENSORS_NOT_TAKEN, because the script reads request bodies in its own way */
+export function refuseTensors(): never {
+  throw new ScoringError(
+    'TENSORS_NOT_TAKEN',
+    'The script of this service reads request bodies itself and takes no tensors; send the body that the script expects to its /score.',
   )
-  return new ScoringError('OUTPUT_NOT_SERIALISABLE', message, { cause })
 }

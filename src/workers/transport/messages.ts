@@ -133,7 +133,8 @@ function isOtherResult(result: unknown): boolean {
   if (result.kind === 'failure') return isErrorCode(result.code) && typeof result.message === 'string'
   if (result.kind === 'tensors')
     return isFields(result.outputs) && Object.values(result.outputs).every(isCrossingTensor)
-  const { kind, status, headers, body } = result
+  const { kind, status, headers, body, textBytes } = result
+  if (kind === 'bytes') return body instanceof Uint8Array && isSize(textBytes) && (textBytes as number) <= body.length
   return (
     kind === 'response' &&
     Number.isInteger(status) &&

@@ -152,18 +152,14 @@ export function unpackResults(
     results.push({ kind: 'encoded', body, timings: timings(position), rowCount: rowCount(position), ...mark })
   }
   for (const [position, result] of others) {
+    const scored = { timings: timings(position), rowCount: rowCount(position), ...mark }
     if (result.kind === 'failure') results[position] = result
+    else if (result.kind === 'bytes') results[position] = { ...result, ...scored }
     else if (result.kind === 'tensors')
-      results[position] = {
-        kind: 'tensors',
-        outputs: unpackTensors(result.outputs),
-        timings: timings(position),
-        rowCount: rowCount(position),
-        ...mark,
-      }
+      results[position] = { kind: 'tensors', outputs: unpackTensors(result.outputs), ...scored }
     else if (result.kind === 'response') {
       const body = result.body instanceof MessagePort ? receiveBody(result.body) : result.body
-      results[position] = { ...result, body, timings: timings(position), rowCount: rowCount(position), ...mark }
+      results[position] = { ...result, body, ...scored }
     }
   }
   return results

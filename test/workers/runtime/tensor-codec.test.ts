@@ -115,7 +115,7 @@ describe('tensorCodec', () => {
   it('is refused by a script that reads bodies itself, and by one that returns no tensors', async test => {
     const script = (text: string) => ({ 'sut/service.json': { entryScript: 'score.js' }, 'sut/score.js': text })
     const raw = await serve(test, script('export const init = () => {}; export const run = text => text.length'))
-    assert.equal(codeOf(await raw.sendTensors({ data: Tensor.from('float32', [[1]]) })), 'INPUT_INVALID')
+    assert.equal(codeOf(await raw.sendTensors({ data: Tensor.from('float32', [[1]]) })), 'TENSORS_NOT_TAKEN')
     const typed = await serve(
       test,
       script(`import { tensor } from 'scoring-functions'
