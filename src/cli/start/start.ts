@@ -247,7 +247,7 @@ function findCredential(
 }
 
 /** Prints the list that `func start` prints. */
-function printFunctions({ url, functions }: Listening): void {
+function printFunctions({ url, grpcPort, functions }: Listening): void {
   if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
   else console.log('\nFunctions:\n')
   for (const { name, type, methods, path, isRunning, skipReason } of functions) {
@@ -255,4 +255,5 @@ function printFunctions({ url, functions }: Listening): void {
     const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not supported by this host)'
     console.log(`\t${name}: ${trigger}${state}\n`)
   }
+  if (grpcPort !== undefined) console.log(`Port ${grpcPort} takes the same requests.\n`)
 }
