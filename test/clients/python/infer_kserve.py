@@ -75,14 +75,14 @@ async def main():
     assert await client.is_server_live(url)
     assert await client.is_server_ready(url)
     assert await client.is_model_ready(url, "simple")
-    headers = {"authorization": f"Bearer {key}"}
+    headers = {"authorization": f"Bearer {key}"}  # the client adds to what it is given
     for base, binary in (url, True), (url, False), (f"{url}/api/v1/service/simple", True):
-        answer = await client.infer(base, request(binary), model_name="simple", headers=headers)
+        answer = await client.infer(base, request(binary), model_name="simple", headers=dict(headers))
         assert answer.id == "7" and answer.model_name == "simple", answer
         assert [output.name for output in answer.outputs] == ["OUTPUT1"], answer
         assert (answer.outputs[0].as_numpy() == one - two).all(), answer
     try:
-        await client.infer(url, request(True), model_name="nobody", headers=headers)
+        await client.infer(url, request(True), model_name="nobody", headers=dict(headers))
         raise AssertionError("not refused")
     except httpx.HTTPStatusError as error:
         assert "Request for unknown model: 'nobody' is not found" in str(error), error
