@@ -15,6 +15,9 @@ export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 /** The reason why a request was dropped before or between runs. */
 type DropReason = 'expired' | 'abandoned'
 
+/** The protocols that requests come by, as metrics name them. */
+export type Protocol = 'azureml' | 'open-inference'
+
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
@@ -46,16 +49,35 @@ export class ScoringMetrics {
   }
 }
 
+/** How often something was done, and how long that took in all. */
+export interface Total {
+  readonly count: number
+  readonly seconds: number
+}
+
+/** The metrics of a service as sums since the app started. */
+export interface ServiceTotals {
+  /** Requests that were answered with a status below 400. */
+  readonly success: Total
+  readonly fail: Total
+  readonly queue: Total
+  readonly decode: Total
+  readonly run: Total
+  readonly encode: Total
+  /** Rows that ran, or requests where a request has no rows. */
+  readonly rowCount: number
+  /** When the last run ended, as `performance.now()`. */
+  readonly lastRunAt: number | undefined
+}
+
 /** Records the metrics of one service. Times are passed in milliseconds and recorded in seconds. */
 export class ServiceMetrics {
   readonly #metrics: ScoringMetrics
   readonly #attributes: Attributes
-  /** Counters by error code, or by status if there was no error. */
-  readonly #requests = new Map<ErrorCode | number, Counter>()
+  readonly #protocols = new Map<Protocol, ProtocolMetrics>()
   readonly #rejected = new Map<ErrorCode, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
   readonly #restarts: Readonly<Record<RestartReason, Counter>>
-  readonly #requestDuration: Histogram
   readonly #queueWait: Histogram
   readonly #decodeDuration: Histogram
   readonly #runDuration: Histogram
@@ -64,12 +86,15 @@ export class ServiceMetrics {
   readonly #batchRows: Histogram
   readonly #bisected: Counter
   readonly #retries: Counter
+  readonly #succeeded = { count: 0, seconds: 0 }
+  readonly #failed = { count: 0, seconds: 0 }
+  #rowCount = 0
+  #lastRunAt: number | undefined
 
   constructor(metrics: ScoringMetrics, service: string) {
     this.#metrics = metrics
     const attributes = { [attribute.service]: service }
     this.#attributes = attributes
-    this.#requestDuration = metrics.requestDuration.add(attributes)
     this.#queueWait = metrics.queueWait.add(attributes)
     this.#decodeDuration = metrics.decodeDuration.add(attributes)
     this.#runDuration = metrics.runDuration.add(attributes)
@@ -87,7 +112,7 @@ export class ServiceMetrics {
       crash: restart('crash'),
       load: restart('load'),
     }
-    this.#addRequests(200, undefined)
+    this.#addProtocol('azureml')
     this.#addRejected('QUEUE_FULL')
   }
 
@@ -96,11 +121,26 @@ export class ServiceMetrics {
     return Object.values(this.#restarts).reduce((sum, { value }) => sum + value, 0)
   }
 
-  /** Records the answer to a score request over HTTP. */
-  answered(status: number, code: ErrorCode | undefined, ms: number): void {
-    const counter = this.#requests.get(code ?? status) ?? this.#addRequests(status, code)
-    counter.add()
-    this.#requestDuration.record(ms / 1000)
+  get totals(): ServiceTotals {
+    return {
+      success: { ...this.#succeeded },
+      fail: { ...this.#failed },
+      queue: sum(this.#queueWait),
+      decode: sum(this.#decodeDuration),
+      run: sum(this.#runDuration),
+      encode: sum(this.#encodeDuration),
+      rowCount: this.#rowCount,
+      lastRunAt: this.#lastRunAt,
+    }
+  }
+
+  /** Records the answer to a score request. */
+  answered(protocol: Protocol, status: number, code: ErrorCode | undefined, ms: number): void {
+    const metrics = this.#protocols.get(protocol) ?? this.#addProtocol(protocol)
+    metrics.answered(status, code, ms)
+    const total = status < 400 ? this.#succeeded : this.#failed
+    total.count++
+    total.seconds += ms / 1000
   }
 
   /** Records a request that admission refused. */
@@ -131,6 +171,8 @@ export class ServiceMetrics {
     this.#runDuration.record(ms / 1000)
     this.#batchRequests.record(requestCount)
     if (rowCount > 0) this.#batchRows.record(rowCount)
+    this.#rowCount += rowCount > 0 ? rowCount : requestCount
+    this.#lastRunAt = performance.now()
   }
 
   /** Records failed batches that are repeated in parts. */
@@ -146,11 +188,10 @@ export class ServiceMetrics {
     this.#retries.add(requestCount)
   }
 
-  #addRequests(status: number, code: ErrorCode | undefined): Counter {
-    const attributes = { ...this.#attributes, [attribute.status]: status }
-    const counter = this.#metrics.requests.add(code ? { ...attributes, [attribute.errorType]: code } : attributes)
-    this.#requests.set(code ?? status, counter)
-    return counter
+  #addProtocol(protocol: Protocol): ProtocolMetrics {
+    const added = new ProtocolMetrics(this.#metrics, { ...this.#attributes, [attribute.protocol]: protocol })
+    this.#protocols.set(protocol, added)
+    return added
   }
 
   #addRejected(code: ErrorCode): Counter {
@@ -158,4 +199,37 @@ export class ServiceMetrics {
     this.#rejected.set(code, counter)
     return counter
   }
+}
+
+/** The answers that a service has given by one protocol. */
+class ProtocolMetrics {
+  readonly #metrics: ScoringMetrics
+  readonly #attributes: Attributes
+  /** By error code, or by status if there was no error. */
+  readonly #requests = new Map<ErrorCode | number, Counter>()
+  readonly #duration: Histogram
+
+  constructor(metrics: ScoringMetrics, attributes: Attributes) {
+    this.#metrics = metrics
+    this.#attributes = attributes
+    this.#duration = metrics.requestDuration.add(attributes)
+    this.#add(200, undefined)
+  }
+
+  answered(status: number, code: ErrorCode | undefined, ms: number): void {
+    const counter = this.#requests.get(code ?? status) ?? this.#add(status, code)
+    counter.add()
+    this.#duration.record(ms / 1000)
+  }
+
+  #add(status: number, code: ErrorCode | undefined): Counter {
+    const attributes = { ...this.#attributes, [attribute.status]: status }
+    const counter = this.#metrics.requests.add(code ? { ...attributes, [attribute.errorType]: code } : attributes)
+    this.#requests.set(code ?? status, counter)
+    return counter
+  }
+}
+
+function sum({ counts, sum: seconds }: Histogram): Total {
+  return { count: counts.reduce((all, count) => all + count, 0), seconds }
 }

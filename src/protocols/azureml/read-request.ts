@@ -65,6 +65,6 @@ function readLayout({ headers, query }: WireRequest): TensorLayout | undefined {
 const notForScripts = new Set(['authorization', 'content-encoding'])
 
 /** Names with `_` do not get through the front end of Azure ML's server (guide/contract.md). */
-function headersForScripts(headers: WireRequest['headers']): [string, string][] {
+export function headersForScripts(headers: WireRequest['headers']): [string, string][] {
   return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
 }
