@@ -41,6 +41,7 @@ export class Http2Sessions {
 
   /** Starts a session on a connection whose client speaks HTTP/2. */
   accept(socket: Socket): void {
+    if (socket.destroyed) return
     // Loading it takes 10 ms, which nobody waits for who speaks HTTP/1.1.
     const { performServerHandshake } = process.getBuiltinModule('node:http2')
     socket.allowHalfOpen = false // a client that sends no more gets no more
