@@ -45,7 +45,6 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   let hasDetails = false
   let hasTensors = false
   let ids = ''
-  let calls = ''
   let hasCalls = false
   for (const { body, codec, contentType, details, tensors, id } of requests) {
     if (body.length >= movedFromBytes) {
@@ -59,8 +58,6 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     hasOneType &&= contentType === first?.contentType
     hasDetails ||= hasOtherDetails(details)
     hasCalls ||= details?.tensorCall !== undefined
-    const call = details?.tensorCall === undefined ? '' : JSON.stringify(details.tensorCall)
-    calls += lengths.length === 1 ? call : `\n${call}`
     hasTensors ||= tensors !== undefined
     ids += lengths.length === 1 ? (id ?? '') : `\n${id ?? ''}`
   }
@@ -79,7 +76,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
     contentType: hasOneType ? first?.contentType : requests.map(({ contentType }) => contentType),
     details: hasDetails ? requests.map(({ details }) => withoutCall(details)) : undefined,
-    calls: hasCalls ? calls : '',
+    calls: hasCalls ? requests.map(({ details }) => writeCall(details)).join('\n') : '',
     tensors: hasTensors ? requests.map(({ tensors }) => tensors && packTensors(tensors)) : undefined,
     ids,
   }
@@ -88,6 +85,10 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
 function hasOtherDetails(details: RequestDetails | undefined): boolean {
   for (const name in details) if (name !== 'tensorCall') return true
   return false
+}
+
+function writeCall(details: RequestDetails | undefined): string {
+  return details?.tensorCall === undefined ? '' : JSON.stringify(details.tensorCall)
 }
 
 function withoutCall(details: RequestDetails | undefined): RequestDetails | undefined {
