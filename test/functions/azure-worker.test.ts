@@ -68,6 +68,7 @@ describe("the bundle in Azure's Node worker", () => {
       'api/v1/service/{service}/jobs/{jobId}',
       'api/v1/service/{service}/score',
       'api/v1/service/{service}/swagger.json',
+      'api/v1/service/{service}/v2/{*rest}',
       'docs',
       'docs/{file}',
       'eventGridTrigger',
@@ -85,6 +86,7 @@ describe("the bundle in Azure's Node worker", () => {
       'scoring-jobs-poison',
       'swagger.json',
       'timerTrigger',
+      'v2/{*rest}',
       '{first}/{*rest}',
     ])
   })
@@ -95,6 +97,33 @@ describe("the bundle in Azure's Node worker", () => {
     assert.equal(headers['content-type'], 'application/json')
     assert.equal(headers['x-ms-run-function-failed'], 'False')
     assert.deepEqual(loadedBundles(), ['functions.cjs']) // what jobs need would make the first score wait
+  })
+
+  it('scores tensors of the Open Inference Protocol, below every path that the host gives', async () => {
+    const row = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8')).data[0]
+    const shape = [1, row.length]
+    const call = async (name: string, path: string, params: Record<string, string>, body?: string) => {
+      const headers = { authorization: `Bearer ${await keyOf('diabetes')}` }
+      const { status, body: answer } = await worker.invoke(name, {
+        method: body ? 'POST' : 'GET',
+        path,
+        params,
+        headers,
+        body,
+      })
+      return { status, answer: JSON.parse(answer) }
+    }
+    const { answer: described } = await call('open-inference', '/v2/models/diabetes', { rest: 'models/diabetes' })
+    const [{ name, datatype }] = described.inputs
+    const request = JSON.stringify({ inputs: [{ name, datatype, shape, data: row }] })
+    const rest = 'models/diabetes/infer'
+    const all = await call('open-inference', `/v2/${rest}`, { rest }, request)
+    const scoped = { service: 'diabetes', rest }
+    const one = await call('open-inference-service', `/api/v1/service/diabetes/v2/${rest}`, scoped, request)
+    const [expected] = JSON.parse((await score(JSON.stringify({ data: [row] }))).body)
+    assert.deepEqual([all.status, all.answer.outputs[0].data], [200, [expected].flat()])
+    assert.deepEqual(one, all)
+    assert.deepEqual((await call('open-inference', '/v2', {})).status, 200)
   })
 
   it('serves the interactive page and its files, which stand beside the bundle', async () => {

@@ -22,6 +22,7 @@ export const slowFiles = [
   'test/functions/accelerators.test.ts',
   'test/models/graph/suite.test.ts',
   'test/clients/frames.test.ts',
+  'test/clients/open-inference.test.ts',
   'test/workers/runtime/custom-content-types.test.ts',
   'test/chaos/faulty-storage.test.ts',
   'test/functions/failing-services.test.ts',

@@ -1,10 +1,9 @@
 /** The routes of the Azure ML contract beside scoring, and what all routes have in common. None of them ever throws. */
-import { challenge } from '../../auth/bearer.ts'
-import { RoleMissing } from '../../auth/token-claims.ts'
-import { asScoringError, ScoringError } from '../../errors.ts'
+import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readCaller } from '../http/client-address.ts'
 import { corsHeaders } from '../http/cors.ts'
+import { challengeHeaders, readFailure } from '../http/failure.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { encodeEmpty, encodeError, encodeHealthy } from './respond.ts'
@@ -51,19 +50,10 @@ export function answerUnknownPath(): WireResponse {
 
 /** Any failure as an answer; what is not the caller's goes to the log with its cause. */
 export function answerFailure(failure: unknown, headers: Record<string, string>, service?: string): WireResponse {
-  const error = asScoringError(failure)
-  if (error.code === 'INTERNAL') {
-    const name = service === undefined ? '' : `[${service}] `
-    console.error(`${name}unexpected failure of request ${JSON.stringify(headers['x-request-id'])}:`, error.cause)
-  }
+  const error = readFailure(failure, headers, service)
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
-  const authenticate = service === undefined ? undefined : challenge(service, error.code, findRequiredRole(error))
-  return encodeError(error, authenticate === undefined ? headers : { ...headers, 'www-authenticate': authenticate })
-}
-
-function findRequiredRole(error: ScoringError): string | undefined {
-  return error instanceof RoleMissing ? error.role : undefined
+  return encodeError(error, service === undefined ? headers : { ...headers, ...challengeHeaders(error, service) })
 }
 
 /** @throws ScoringError as its `Authorizer` says */

@@ -3,6 +3,7 @@
 import { runFailures, ScoringError } from '../../errors.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { retryAfterHeaders } from '../http/failure.ts'
 import { noSniff, type WireResponse } from '../http/wire.ts'
 
 const json = 'application/json'
@@ -63,7 +64,6 @@ function hasRunFailed({
 
 /** `{"message": …, "code": …}` with the headers that a failure needs. */
 export function encodeError(error: ScoringError, headers: Record<string, string>): WireResponse {
-  const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? 1 : undefined)
   return {
     errorCode: error.code,
     status: error.status,
@@ -72,7 +72,7 @@ export function encodeError(error: ScoringError, headers: Record<string, string>
       ...noSniff,
       ...headers,
       [runFailed]: runFailures.has(error.code) ? 'True' : 'False',
-      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      ...retryAfterHeaders(error),
     },
     body: encode({ message: error.message, code: error.code }),
   }

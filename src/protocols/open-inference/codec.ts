@@ -1,6 +1,7 @@
 /** Infer requests of the Open Inference Protocol V2 over REST, read and written inside the workers. */
 import { ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { encodeString, type NonFinite } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { readAnswerTensors } from '../../workers/runtime/answer-tensors.ts'
 import type { Codec, RunOutput } from '../../workers/runtime/codec.ts'
@@ -33,10 +34,8 @@ function encodeAnswer(
 ): RunOutput {
   const outputs = selectOutputs(readAnswerTensors(result, declared), form)
   const { id, call } = form
-  const text = encode(
-    { id, model_name: call.model, model_version: call.version, outputs: outputs.map(describeOutput) },
-    nonFinite,
-  )
+  const head = `${id === undefined ? '' : `"id": ${encodeString(id)}, `}"model_name": ${encode(call.model)}, "model_version": ${encodeString(call.version)}`
+  const text = `{${head}, "outputs": [${outputs.map(output => describeOutput(output, nonFinite)).join(', ')}]}`
   const binary = outputs.filter(({ isBinary }) => isBinary)
   return binary.length === 0 ? { kind: 'encoded', body: text } : join(text, binary)
 }
@@ -59,11 +58,12 @@ function selectOutputs(tensors: Readonly<Record<string, Tensor>>, form: AnswerFo
   })
 }
 
-function describeOutput({ name, tensor, isBinary }: AnsweredOutput): object {
+/** JSON as `encode` writes objects. */
+function describeOutput({ name, tensor, isBinary }: AnsweredOutput, nonFinite: NonFinite): string {
   const { dtype, data, shape } = tensor
-  const head = { name, shape, datatype: encodeDatatype(dtype) }
-  if (isBinary) return { ...head, parameters: { binary_data_size: countRawBytes(tensor) } }
-  return { ...head, data: new Tensor(dtype, data, [data.length]) }
+  const head = `"name": ${encodeString(name)}, "shape": [${shape.join(', ')}], "datatype": "${encodeDatatype(dtype)}"`
+  if (isBinary) return `{${head}, "parameters": {"binary_data_size": ${countRawBytes(tensor)}}}`
+  return `{${head}, "data": ${encode(new Tensor(dtype, data, [data.length]), nonFinite)}}`
 }
 
 /** Bytes begin at a multiple of this, so that clients can read numbers of any size in place. */

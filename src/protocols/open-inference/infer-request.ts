@@ -34,6 +34,9 @@ export interface RequestedOutput {
   readonly classCount?: number | undefined
 }
 
+/** The longest part of a name that a message repeats. */
+const maxShown = 64
+
 type Members = Readonly<Record<string, unknown>>
 
 /** @throws ScoringError 4xx naming what is wrong */
@@ -119,7 +122,7 @@ function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, ta
   if (data === undefined) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
   const dtype = decodeDatatype(name, datatype)
   const list = Array.isArray(data) ? data : [data]
-  const read = decodeNested(list, { name, dtype, shape: undefined, takes })
+  const read = decodeNested(list, { name: name.slice(0, maxShown), dtype, shape: undefined, takes })
   const isNested = read.shape.length > 1
   if (isNested ? !isSameShape(read.shape, shape) : read.data.length !== elementCount(shape)) {
     const came = isNested ? `is nested as [${read.shape.join(', ')}]` : `has ${read.data.length} elements`
@@ -216,5 +219,5 @@ function invalid(what: string): ScoringError {
 }
 
 function show(name: string): string {
-  return JSON.stringify(name.slice(0, 64))
+  return JSON.stringify(name.slice(0, maxShown))
 }

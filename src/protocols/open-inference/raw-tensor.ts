@@ -19,6 +19,9 @@ export interface TensorHead {
 /** More dimensions than any model has. */
 const maxRank = 32
 
+/** The longest part of a name that a message repeats. */
+const maxShown = 64
+
 /** Bytes of the length before each text. */
 const lengthBytes = 4
 
@@ -37,7 +40,7 @@ export function decodeRawTensor({ name, datatype, shape }: TensorHead, bytes: Ui
     const needs = `shape [${shape.join(', ')}] of ${datatype} needs ${count * elementSize(dtype)} bytes`
     throw new ScoringError('INPUT_SHAPE_MISMATCH', `input ${show(name)}: ${needs}, got ${bytes.byteLength}`)
   }
-  return new Tensor(dtype, decodeElements(name, dtype, bytes, true), shape)
+  return new Tensor(dtype, decodeElements(name.slice(0, maxShown), dtype, bytes, true), shape)
 }
 
 /** @throws ScoringError INPUT_INVALID */
@@ -104,5 +107,5 @@ export function writeRawTensor({ data }: Tensor, target: Uint8Array): void {
 }
 
 function show(name: string): string {
-  return JSON.stringify(name.slice(0, 64))
+  return JSON.stringify(name.slice(0, maxShown))
 }

@@ -1,9 +1,8 @@
 /** The answers of the Open Inference Protocol V2 over REST. */
-import { challenge } from '../../auth/bearer.ts'
-import { RoleMissing } from '../../auth/token-claims.ts'
-import { asScoringError, ScoringError } from '../../errors.ts'
+import { ScoringError } from '../../errors.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { encode } from '../../tensor/python-json.ts'
+import { challengeHeaders, readFailure, retryAfterHeaders } from '../http/failure.ts'
 import { noSniff, type WireResponse } from '../http/wire.ts'
 
 const json = 'application/json'
@@ -37,18 +36,8 @@ export function encodeResult(result: InferenceResult, headers: Record<string, st
  * @param service  whose credential the caller needs; undefined: none in particular
  */
 export function encodeFailure(failure: unknown, headers: Record<string, string>, service?: string): WireResponse {
-  const error = asScoringError(failure)
-  if (error.code === 'INTERNAL') {
-    const name = service === undefined ? '' : `[${service}] `
-    console.error(`${name}unexpected failure of request ${JSON.stringify(headers['x-request-id'])}:`, error.cause)
-  }
-  const scope = error instanceof RoleMissing ? error.role : undefined
-  const authenticate = challenge(service ?? 'scoring', error.code, scope)
-  const retryAfter = error.retryAfterSeconds ?? (error.status === 503 ? 1 : undefined)
-  const more = {
-    ...(authenticate === undefined ? {} : { 'www-authenticate': authenticate }),
-    ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-  }
+  const error = readFailure(failure, headers, service)
   const { code, message, status } = error
+  const more = { ...challengeHeaders(error, service ?? 'scoring'), ...retryAfterHeaders(error) }
   return { ...encodeJson({ error: message, code }, { ...headers, ...more }, status), errorCode: code }
 }

@@ -3,7 +3,7 @@ import { ScoringError } from '../../errors.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import { type Failure, failure } from '../../scheduling/inference-result.ts'
 import type { WorkerMessage } from '../transport/messages.ts'
-import { type CrossingResult, packResults, packTensors } from '../transport/packed-dispatch.ts'
+import { type CrossingResult, crossesAsText, packResults, packTensors } from '../transport/packed-dispatch.ts'
 import type { RequestStates } from '../transport/request-states.ts'
 import { sendBody } from '../transport/streamed-body.ts'
 import type { Codec, RunOutput } from './codec.ts'
@@ -145,7 +145,9 @@ export class DispatchResults {
     this.#flushedAt = performance.now()
     const crossing = results.map((result, position) => withPort(result, this.#ids[indexes[position] as number]))
     const transfer = crossing.flatMap(result =>
-      result.kind === 'response' || result.kind === 'bytes' ? [findTransferable(result.body)] : [],
+      result.kind === 'response' || (result.kind === 'bytes' && !crossesAsText(result))
+        ? [findTransferable(result.body)]
+        : [],
     )
     this.#post(
       { type: 'results', indexes, results: packResults(crossing), isLast: this.#left === 0, yielded, ...stats },

@@ -97,7 +97,7 @@ function isShape(shape: unknown): boolean {
 
 function isResults({ indexes, results, isLast, yielded = [], runs, bisected }: Fields, expected: Uint8Array): boolean {
   if (!Array.isArray(indexes) || !isFields(results) || typeof isLast !== 'boolean') return false
-  const { texts, others } = results
+  const { texts, bytes = [], others } = results
   if (!Array.isArray(texts) || texts.length !== indexes.length || !Array.isArray(others)) return false
   if (!Array.isArray(yielded) || (yielded.length > 0 && !isLast)) return false
   if (!takeIndexes(indexes, expected) || !takeIndexes(yielded, expected)) return false
@@ -106,6 +106,7 @@ function isResults({ indexes, results, isLast, yielded = [], runs, bisected }: F
     if (typeof text === 'string') textCount++
     else if (text !== undefined) return false
   }
+  if (!areBytes(bytes, texts)) return false
   let last = -1
   for (const other of others) {
     if (!Array.isArray(other) || !isOtherResult(other[1])) return false
@@ -116,6 +117,18 @@ function isResults({ indexes, results, isLast, yielded = [], runs, bisected }: F
   }
   if (textCount + others.length !== texts.length) return false
   return Array.isArray(runs) && runs.length % 3 === 0 && runs.every(isCount) && isCount(bisected)
+}
+
+/** Whether each two numbers are the position of a text and how much of it is text, in order. */
+function areBytes(bytes: unknown, texts: readonly unknown[]): boolean {
+  if (!Array.isArray(bytes) || bytes.length % 2 !== 0) return false
+  for (let index = 0; index < bytes.length; index += 2) {
+    const [before = -1, position, textBytes] = [bytes[index - 2], bytes[index], bytes[index + 1]]
+    const text = texts[position]
+    if (!isSize(position) || position <= before || typeof text !== 'string') return false
+    if (!isSize(textBytes) || textBytes > text.length) return false
+  }
+  return true
 }
 
 /** @returns false where an index is not expected, or stands there twice */

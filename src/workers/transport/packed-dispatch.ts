@@ -1,8 +1,15 @@
 import { MessagePort } from 'node:worker_threads'
 import type { Feeds } from '../../models/session/model-session.ts'
 import { movedFromBytes } from '../../scheduling/dispatch.ts'
-import type { InferenceRequest, RequestDetails } from '../../scheduling/inference-request.ts'
-import type { Failure, InferenceResult, Output, TensorOutputs, Timings } from '../../scheduling/inference-result.ts'
+import type { InferenceRequest, RequestDetails, TensorCall } from '../../scheduling/inference-request.ts'
+import type {
+  EncodedBytes,
+  Failure,
+  InferenceResult,
+  Output,
+  TensorOutputs,
+  Timings,
+} from '../../scheduling/inference-result.ts'
 import { Float16Array, fromHalfBits, halfBits } from '../../tensor/float16-array.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 
@@ -20,6 +27,8 @@ export interface PackedRequests {
   readonly codec: string | readonly string[]
   readonly contentType: string | undefined | readonly (string | undefined)[]
   readonly details: readonly (RequestDetails | undefined)[] | undefined
+  /** JSON of each `details.tensorCall`, a line each; empty: there is none. */
+  readonly calls: string
   /** Inputs of the requests that came as tensors, which are copied. */
   readonly tensors: readonly (PackedTensors | undefined)[] | undefined
   /** Ids of the requests, a line each; empty: there is none. Ids come in headers, which have no line ends. */
@@ -36,6 +45,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   let hasDetails = false
   let hasTensors = false
   let ids = ''
+  let hasCalls = false
   for (const { body, codec, contentType, details, tensors, id } of requests) {
     if (body.length >= movedFromBytes) {
       lengths.push(-1)
@@ -46,7 +56,8 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     }
     hasOneCodec &&= codec === first?.codec
     hasOneType &&= contentType === first?.contentType
-    hasDetails ||= details !== undefined
+    hasDetails ||= hasOtherDetails(details)
+    hasCalls ||= details?.tensorCall !== undefined
     hasTensors ||= tensors !== undefined
     ids += lengths.length === 1 ? (id ?? '') : `\n${id ?? ''}`
   }
@@ -64,10 +75,24 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
     moved,
     codec: hasOneCodec ? (first?.codec ?? '') : requests.map(({ codec }) => codec),
     contentType: hasOneType ? first?.contentType : requests.map(({ contentType }) => contentType),
-    details: hasDetails ? requests.map(({ details }) => details) : undefined,
+    details: hasDetails ? requests.map(({ details }) => withoutCall(details)) : undefined,
+    calls: hasCalls ? requests.map(({ details }) => writeCall(details)).join('\n') : '',
     tensors: hasTensors ? requests.map(({ tensors }) => tensors && packTensors(tensors)) : undefined,
     ids,
   }
+}
+
+function hasOtherDetails(details: RequestDetails | undefined): boolean {
+  for (const name in details) if (name !== 'tensorCall') return true
+  return false
+}
+
+function writeCall(details: RequestDetails | undefined): string {
+  return details?.tensorCall === undefined ? '' : JSON.stringify(details.tensorCall)
+}
+
+function withoutCall(details: RequestDetails | undefined): RequestDetails | undefined {
+  return details?.tensorCall === undefined ? details : { ...details, tensorCall: undefined }
 }
 
 function aligned(length: number): number {
@@ -93,22 +118,26 @@ export function unpackRequests({
   moved,
   codec,
   contentType,
-  details,
+  details: others,
+  calls,
   tensors,
   ids,
 }: PackedRequests): InferenceRequest[] {
   let offset = 0
   let nextMoved = 0
   const names = ids.split('\n')
+  const lines = calls === '' ? undefined : calls.split('\n')
   return lengths.map((length, index) => {
-    const start = offset + (length < 0 ? 0 : findLead(details?.[index]))
+    const call = lines?.[index]
+    const details = call ? { ...others?.[index], tensorCall: JSON.parse(call) as TensorCall } : others?.[index]
+    const start = offset + (length < 0 ? 0 : findLead(details))
     const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(start, start + length)
     if (length >= 0) offset = aligned(start + length)
     return {
       codec: Array.isArray(codec) ? codec[index] : codec,
       body,
       contentType: Array.isArray(contentType) ? contentType[index] : contentType,
-      details: details?.[index],
+      details,
       tensors: tensors?.[index] && unpackTensors(tensors[index]),
       id: names[index] || undefined,
     } as InferenceRequest
@@ -123,20 +152,40 @@ export type CrossingResult =
 
 /** Results as they cross: text, which most are, in a list. */
 export interface PackedResults {
+  /** Small bytes are there as the text of the same latin1 characters, because each buffer in a message is allocated anew. */
   readonly texts: readonly (string | undefined)[]
+  /** Two numbers for each text that stands for bytes, in order of their positions: position and `textBytes`. Absent: none. */
+  readonly bytes?: readonly number[] | undefined
   /** The results that are not text, in order of their positions. */
   readonly others: readonly (readonly [position: number, result: CrossingResult])[]
 }
 
+/** Bytes from this size on cross in a buffer. */
+const inBufferFromBytes = 16_384
+
 export function packResults(results: readonly CrossingResult[]): PackedResults {
   const texts: (string | undefined)[] = []
+  const bytes: number[] = []
   const others: [number, CrossingResult][] = []
   for (const [position, result] of results.entries()) {
-    const isText = result.kind === 'encoded'
-    texts.push(isText ? result.body : undefined)
-    if (!isText) others.push([position, result])
+    const text = findText(result)
+    texts.push(text)
+    if (text === undefined) others.push([position, result])
+    else if (result.kind === 'bytes') bytes.push(position, result.textBytes)
   }
-  return { texts, others }
+  return { texts, bytes: bytes.length > 0 ? bytes : undefined, others }
+}
+
+function findText(result: CrossingResult): string | undefined {
+  if (result.kind === 'encoded') return result.body
+  if (!crossesAsText(result)) return undefined
+  const { buffer, byteOffset, byteLength } = result.body
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('latin1')
+}
+
+/** Whether it is no body to transfer, although it is one of bytes. */
+export function crossesAsText(result: CrossingResult): result is EncodedBytes {
+  return result.kind === 'bytes' && result.body.byteLength < inBufferFromBytes
 }
 
 /** What the main thread adds to the results of a worker. */
@@ -150,14 +199,21 @@ interface ResultSources {
 }
 
 export function unpackResults(
-  { texts, others }: PackedResults,
+  { texts, bytes = [], others }: PackedResults,
   { executionProvider, timings, rowCount, receiveBody }: ResultSources,
 ): InferenceResult[] {
   const mark = executionProvider === undefined ? undefined : { executionProvider }
   const results: InferenceResult[] = []
+  let nextBytes = 0
   for (let position = 0; position < texts.length; position++) {
-    const body = texts[position] as string
-    results.push({ kind: 'encoded', body, timings: timings(position), rowCount: rowCount(position), ...mark })
+    const text = texts[position] as string
+    const scored = { timings: timings(position), rowCount: rowCount(position), ...mark }
+    if (bytes[nextBytes] !== position) results.push({ kind: 'encoded', body: text, ...scored })
+    else {
+      const textBytes = bytes[nextBytes + 1] as number
+      results.push({ kind: 'bytes', body: Buffer.from(text, 'latin1'), textBytes, ...scored })
+      nextBytes += 2
+    }
   }
   for (const [position, result] of others) {
     const scored = { timings: timings(position), rowCount: rowCount(position), ...mark }

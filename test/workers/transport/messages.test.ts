@@ -3,7 +3,14 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
 import { readWorkerMessage } from '../../../src/workers/transport/messages.ts'
-import { buffersToMove, packRequests, unpackRequests } from '../../../src/workers/transport/packed-dispatch.ts'
+import {
+  buffersToMove,
+  type CrossingResult,
+  packRequests,
+  packResults,
+  unpackRequests,
+  unpackResults,
+} from '../../../src/workers/transport/packed-dispatch.ts'
 import { report } from '../pool/fake-worker.ts'
 
 /** Three requests are running. */
@@ -25,6 +32,7 @@ describe('readWorkerMessage', () => {
     ['that loading failed', { type: 'load-failed', reason: 'no such file' }],
     ['results', results],
     ['results that yield a request', { ...results, isLast: true, yielded: [1] }],
+    ['bytes as text', { ...results, results: { ...texts, bytes: [0, 2, 1, 0] } }],
     ['a response', { ...results, results: { texts: ['"a"', undefined], others: [[1, response]] } }],
   ])('reads %s', (_, message) => {
     assert.equal(readWorkerMessage(message, expected()), message)
@@ -65,6 +73,10 @@ describe('readWorkerMessage', () => {
       'a status that HTTP does not have',
       { ...results, results: { texts: ['"a"', undefined], others: [[1, { ...response, status: 99 }]] } },
     ],
+    ['bytes without a text', { ...results, results: { ...results.results, bytes: [1, 0] } }],
+    ['more text than bytes', { ...results, results: { ...texts, bytes: [0, 4] } }],
+    ['bytes twice', { ...results, results: { ...texts, bytes: [0, 1, 0, 1] } }],
+    ['half of what is said of bytes', { ...results, results: { ...texts, bytes: [0] } }],
     ['a yielded request that has its result', { ...results, isLast: true, yielded: [0] }],
     ['a yielded request before the dispatch is done', { ...results, yielded: [1] }],
     ['a run of NaN milliseconds', { ...results, runs: [1, 1, Number.NaN] }],
@@ -83,7 +95,19 @@ describe('packRequests', () => {
     ),
     contentType: fc.constantFrom('application/json', undefined),
     id: fc.constantFrom('a-1', 'b', undefined),
-    details: fc.constantFrom({ layout: { shape: '1,2' } }, undefined),
+    details: fc.option(
+      fc.record(
+        {
+          layout: fc.constant({ shape: '1,2' }),
+          tensorCall: fc.record(
+            { model: fc.string(), version: fc.constant('1'), textBytes: fc.nat(9) },
+            { noNullPrototype: true },
+          ),
+        },
+        { requiredKeys: [] },
+      ),
+      { nil: undefined },
+    ),
     tensors: fc.constant(undefined),
   })
 
@@ -94,8 +118,42 @@ describe('packRequests', () => {
         const packed = packRequests(requests)
         const unpacked = unpackRequests(structuredClone(packed, { transfer: buffersToMove(packed) }))
         assert.ok(unpacked.every(({ body }, index) => bodies[index]?.equals(body)))
-        const others = (each: InferenceRequest) => ({ ...each, body: undefined })
+        const others = ({ details, ...each }: InferenceRequest) => ({
+          ...each,
+          body: undefined,
+          layout: details?.layout,
+          tensorCall: details?.tensorCall,
+        })
         assert.deepEqual(unpacked.map(others), requests.map(others))
+        for (const { body, details } of unpacked) {
+          const textBytes = details?.tensorCall?.textBytes ?? 0
+          if (body.length < 2 ** 20) assert.equal((body.byteOffset + textBytes) % 8, 0, 'tensors are aligned')
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+describe('packResults', () => {
+  const result: fc.Arbitrary<CrossingResult> = fc.oneof(
+    fc.string({ unit: 'binary' }).map(body => ({ kind: 'encoded', body }) as const),
+    fc.uint8Array({ maxLength: 40 }).map(body => ({ kind: 'bytes', body, textBytes: body.length }) as const),
+    fc.constant({ kind: 'bytes', body: new Uint8Array(20_000).fill(7), textBytes: 8 } as const),
+    fc.constant({ kind: 'failure', code: 'INPUT_INVALID', message: 'no' } as const),
+  )
+
+  it('gives back what crossed from the worker, whatever results are in a message', () => {
+    const timings = { queueMs: 0, batchMs: 0, decodeMs: 0, runMs: 0, encodeMs: 0 }
+    const receiveBody = () => assert.fail('no body is streamed')
+    const sources = { executionProvider: undefined, timings: () => timings, rowCount: () => 1, receiveBody }
+    fc.assert(
+      fc.property(fc.array(result, { maxLength: 6 }), results => {
+        const crossed = unpackResults(structuredClone(packResults(results)), sources)
+        const plain = (each: object) =>
+          'body' in each && typeof each.body !== 'string' ? [...(each.body as Uint8Array)] : each
+        const scored = (each: CrossingResult) => (each.kind === 'failure' ? each : { ...each, timings, rowCount: 1 })
+        assert.deepEqual(crossed.map(plain), results.map(scored).map(plain))
       }),
       { numRuns: 100 },
     )
