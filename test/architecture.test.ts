@@ -39,6 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
     'models/session',
     'auth',
   ],
+  'protocols/grpc': [...['protocols/http', 'models/catalogue', 'inference', 'scheduling', 'models/session', 'auth']],
   'protocols/openapi': [
     'workers/runtime',
     'scripts',

@@ -1,0 +1,114 @@
+import type { Caller } from '../../auth/authorizer.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { CallDeadline } from '../../scheduling/request-queue.ts'
+import type { WireRequest } from '../http/wire.ts'
+import type { MessageWriter } from './protobuf.ts'
+
+/** A gRPC service, as a protocol describes it to the server. `compose/grpc-services.ts` lists them. */
+export interface GrpcService {
+  /** With its package, e.g. `inference.GRPCInferenceService`. */
+  readonly name: string
+  /** By the name in the schema, e.g. `ModelInfer`. */
+  readonly methods: Readonly<Record<string, GrpcMethod>>
+}
+
+export type GrpcMethod = UnaryMethod | ScoreMethod | StreamMethod
+
+/** A small message in and a message out; nothing is scored. */
+export interface UnaryMethod {
+  readonly kind: 'unary'
+  /** @throws ScoringError, whose code gives the status of the call */
+  answer(message: Uint8Array, call: GrpcCall): MessageWriter | Promise<MessageWriter>
+}
+
+/** One message that a service scores. Its codec reads the message as it came, and writes the answer with `frame`. */
+export interface ScoreMethod extends ScoredMessages {
+  readonly kind: 'score'
+}
+
+/** How messages say what is to be scored. */
+export interface ScoredMessages {
+  /** The codec in the workers. */
+  readonly codec: string
+  /**
+   * Reads which model is meant. The name is the first field that serializers write, so that the caller can be checked before
+   * the rest has come; the codec has to check that the whole message says nothing else (see `isSameModel`).
+   *
+   * @param head  the beginning of the message, of a small one all of it; it may be cut anywhere
+   * @returns no name when the message does not begin with one
+   */
+  readModel(head: Uint8Array): NamedModel
+}
+
+/** A model as a message names it; absent or empty: it does not say. */
+export interface NamedModel {
+  readonly name?: string | undefined
+  readonly version?: string | undefined
+}
+
+/** Messages in and messages out, for as long as the caller likes. */
+export interface StreamMethod {
+  readonly kind: 'stream'
+  /** The call ends with status OK when this does. @throws ScoringError, whose code gives the status of the call */
+  answer(call: StreamCall): Promise<void>
+}
+
+/** What a method sees of a call. */
+export interface GrpcCall {
+  /** `authorization` is as HTTP has it, although gRPC's callers may leave `Bearer` out. */
+  readonly request: Pick<WireRequest, 'headers' | 'clientAddress'>
+  readonly credential: string | null
+  readonly caller: Caller
+  /** How long the caller waits, where it says so. */
+  readonly deadline: CallDeadline | undefined
+  /** The `x-request-id` of the answer; undefined: the caller wants none. */
+  readonly id: string | undefined
+  /** Whether the caller has left. */
+  isAbandoned(): boolean
+  /**
+   * Finds the service that a call is for: that of the header `x-ms-aml-grpc-service-route`, else the named one, else the
+   * default one.
+   *
+   * @throws ScoringError SERVICE_UNKNOWN
+   */
+  findService(model: NamedModel): ScoringService
+  /** @throws ScoringError as the service's `Authorizer` says */
+  authorize(service: ScoringService): void | Promise<void>
+}
+
+export interface StreamCall extends GrpcCall {
+  /** The next message once its prefix is there; undefined: the caller sends no more. @throws ScoringError BODY_ABORTED */
+  next(): Promise<IncomingMessage | undefined>
+  /** Sends an answer, and waits until the caller takes more. @throws ScoringError BODY_ABORTED */
+  send(message: MessageWriter): Promise<void>
+  /** Sends an answer that its codec has framed. */
+  sendFramed(framed: Uint8Array): Promise<void>
+}
+
+/** A message whose prefix has come. */
+export interface IncomingMessage {
+  /** Bytes of the message as it is sent, which may be compressed. */
+  readonly declaredBytes: number
+  /** Reads and unpacks a message that needs no account. @throws ScoringError BODY_TOO_LARGE beyond 64 KiB */
+  readSmall(): Promise<Uint8Array>
+}
+
+/** Bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message). */
+export const prefixBytes = 5
+
+/**
+ * Writes a message as it goes over the wire, in one buffer that can be transferred.
+ *
+ * @throws RangeError for a message of 4 GiB or more
+ */
+export function frame(message: MessageWriter): Uint8Array<ArrayBuffer> {
+  if (message.size > 0xffffffff) throw new RangeError('a gRPC message has less than 4 GiB')
+  const framed = message.finish(prefixBytes)
+  new DataView(framed.buffer).setUint32(1, message.size)
+  return framed
+}
+
+/** Whether a message names the model that its service was found by; names of services have `-` where clients may have `_`. */
+export function isSameModel(named: string, found: string | undefined): boolean {
+  return named === '' || (found !== undefined && named.replaceAll('_', '-') === found.replaceAll('_', '-'))
+}
