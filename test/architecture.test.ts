@@ -53,6 +53,10 @@ const mayImport: Record<string, readonly string[]> = {
   'protocols/encrypted': [
     ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session'],
   ],
+  'protocols/open-inference': [
+    ...['workers/runtime', 'scripts', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'auth'],
+    ...['models/catalogue', 'models/session', 'models/definition'],
+  ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
     'auth',

@@ -46,6 +46,27 @@ export class ScoringMetrics {
   }
 }
 
+/** How often something was done, and how long that took in all. */
+export interface Total {
+  readonly count: number
+  readonly seconds: number
+}
+
+/** The metrics of a service as sums since the app started. */
+export interface ServiceTotals {
+  /** Requests that were answered with a status below 400. */
+  readonly success: Total
+  readonly fail: Total
+  readonly queue: Total
+  readonly decode: Total
+  readonly run: Total
+  readonly encode: Total
+  /** Rows that ran, or requests where a request has no rows. */
+  readonly rowCount: number
+  /** When the last run ended, as `performance.now()`. */
+  readonly lastRunAt: number | undefined
+}
+
 /** Records the metrics of one service. Times are passed in milliseconds and recorded in seconds. */
 export class ServiceMetrics {
   readonly #metrics: ScoringMetrics
@@ -64,6 +85,10 @@ export class ServiceMetrics {
   readonly #batchRows: Histogram
   readonly #bisected: Counter
   readonly #retries: Counter
+  readonly #succeeded = { count: 0, seconds: 0 }
+  readonly #failed = { count: 0, seconds: 0 }
+  #rowCount = 0
+  #lastRunAt: number | undefined
 
   constructor(metrics: ScoringMetrics, service: string) {
     this.#metrics = metrics
@@ -96,11 +121,27 @@ export class ServiceMetrics {
     return Object.values(this.#restarts).reduce((sum, { value }) => sum + value, 0)
   }
 
+  get totals(): ServiceTotals {
+    return {
+      success: { ...this.#succeeded },
+      fail: { ...this.#failed },
+      queue: sum(this.#queueWait),
+      decode: sum(this.#decodeDuration),
+      run: sum(this.#runDuration),
+      encode: sum(this.#encodeDuration),
+      rowCount: this.#rowCount,
+      lastRunAt: this.#lastRunAt,
+    }
+  }
+
   /** Records the answer to a score request over HTTP. */
   answered(status: number, code: ErrorCode | undefined, ms: number): void {
     const counter = this.#requests.get(code ?? status) ?? this.#addRequests(status, code)
     counter.add()
     this.#requestDuration.record(ms / 1000)
+    const total = status < 400 ? this.#succeeded : this.#failed
+    total.count++
+    total.seconds += ms / 1000
   }
 
   /** Records a request that admission refused. */
@@ -131,6 +172,8 @@ export class ServiceMetrics {
     this.#runDuration.record(ms / 1000)
     this.#batchRequests.record(requestCount)
     if (rowCount > 0) this.#batchRows.record(rowCount)
+    this.#rowCount += rowCount > 0 ? rowCount : requestCount
+    this.#lastRunAt = performance.now()
   }
 
   /** Records failed batches that are repeated in parts. */
@@ -158,4 +201,8 @@ export class ServiceMetrics {
     this.#rejected.set(code, counter)
     return counter
   }
+}
+
+function sum({ counts, sum: seconds }: Histogram): Total {
+  return { count: counts.reduce((all, count) => all + count, 0), seconds }
 }

@@ -1,5 +1,5 @@
 import { ScoringError } from '../errors.ts'
-import { allocate, type Dtype, type TensorData, typedArrays } from './dtype.ts'
+import { allocate, type BigIntArray, type Dtype, type NumberArray, type TensorData, typedArrays } from './dtype.ts'
 
 /** Element types that have bytes, which strings do not. */
 export type BinaryDtype = Exclude<Dtype, 'string'>
@@ -31,6 +31,15 @@ export function decodeElements(
   if (!isReadable) swapBytes(inPlace, size)
   const Elements = allocate(dtype, 0).constructor as Uint8ArrayConstructor
   return new Elements(inPlace.buffer as ArrayBuffer, inPlace.byteOffset, inPlace.byteLength / size)
+}
+
+/** Writes elements little-endian, as `decodeElements` reads them. @param target  as many bytes as the elements have */
+export function writeElements(
+  { buffer, byteOffset, byteLength, BYTES_PER_ELEMENT }: NumberArray | BigIntArray,
+  target: Uint8Array,
+): void {
+  target.set(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength))
+  if (!isLittleEndianHost) swapBytes(target, BYTES_PER_ELEMENT)
 }
 
 function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, size: number): void {

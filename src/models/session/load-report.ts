@@ -20,6 +20,8 @@ export interface LoadReport {
   /** Inputs that may be left out. */
   readonly optionalInputs?: readonly TensorInfo[] | undefined
   readonly outputs: readonly TensorInfo[]
+  /** What a script answered a sample with, for callers that get tensors; undefined: unknown, or a model answers. */
+  readonly answerTensors?: readonly TensorInfo[] | undefined
   /** Members of the answer that are lists of tensors, see `listNames`. */
   readonly lists?: readonly string[] | undefined
   /** Names of the stages of a pipeline, in order; undefined: it is none. */
@@ -53,6 +55,11 @@ export interface LoadReport {
   readonly notes: readonly string[]
   readonly loadMs: number
   readonly warmUpMs: number
+}
+
+/** Whether callers may send tensors: not where the script reads bodies itself, as text, as checked members or as a whole. */
+export function takesTensors({ scriptKind, inputJsonSchema }: LoadReport): boolean {
+  return scriptKind === 'typed' && inputJsonSchema === undefined
 }
 
 /** What clients need to know to encrypt features, as JSON. */

@@ -13,6 +13,7 @@ import { type WarmUp, warmUp } from '../../scripts/warm-up.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { NonFinite } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
+import { describeAnswerTensors } from './answer-tensors.ts'
 import type { Codecs } from './codec.ts'
 import type { EncryptedScorer } from './encrypted-scorer.ts'
 import { loadScript } from './load-script.ts'
@@ -108,7 +109,9 @@ export async function loadService(
   const isGiven = spec.sample !== undefined || declared !== undefined
   const knownTexts = new Map(sessions.flatMap(session => [...(session.knownTexts ?? [])]))
   const example = isGiven ? undefined : await findExample(script, knownTexts)
-  const described = parts.describeOutput(output, answer ?? example?.answer, spec.definition.response.nonFinite)
+  const answered = answer ?? example?.answer
+  const hasRowAxis = 'hasRowAxis' in script && script.hasRowAxis
+  const described = parts.describeOutput(output, answered, spec.definition.response.nonFinite)
   const tensors = answeredBy ?? sessions[0]
   const inputs = script.kind === 'rows' ? script.inputs : script.kind === 'preprocessing' ? [] : (tensors?.inputs ?? [])
   const mediaTypes = script.kind === 'rows' ? listMediaTypes(script, parts.codecs) : []
@@ -121,11 +124,12 @@ export async function loadService(
     inputs,
     optionalInputs: script.kind === 'rows' ? script.optionalInputs : undefined,
     outputs: tensors?.outputs ?? [],
+    answerTensors: answeredBy || !answered ? undefined : describeAnswerTensors(answered.result, hasRowAxis),
     lists: answeredBy && listNames(answeredBy.outputs),
     stages: spec.stages?.map(({ name }) => name),
     mediaTypes,
     inputSample: spec.sample ?? example?.body ?? (declared && encode(declared.sampleRequest)),
-    isSampleScored: (answer ?? example?.answer) !== undefined,
+    isSampleScored: answered !== undefined,
     inputJsonSchema: entryStage.kind === 'object' ? (parts.describeInput(input) ?? { type: 'object' }) : undefined,
     outputSample: described.sample,
     outputJsonSchema: answeredBy ? undefined : described.jsonSchema,

@@ -1,0 +1,47 @@
+/** The classification extension of Triton: the best classes of each row instead of all scores. */
+import { ScoringError } from '../../errors.ts'
+import { elementEncoder } from '../../tensor/python-json-elements.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+
+/**
+ * Chooses the classes with the highest scores.
+ *
+ * @param scores   shape [rows, ...classes], or [...classes] without rows; the last axis may have names
+ * @param hasRows  whether the first axis is that of the rows
+ * @param count    how many classes of each row; all where it has fewer
+ * @returns texts `value:index` or `value:index:label`, best first; shape [rows, count], or [count] without rows
+ * @throws ScoringError INPUT_INVALID
+ */
+export function classify(name: string, scores: Tensor, hasRows: boolean, count: number): Tensor {
+  const { dtype, data, shape, classes } = scores
+  if (dtype === 'string') {
+    throw new ScoringError('INPUT_INVALID', `output ${JSON.stringify(name)} has texts, which cannot be classified`)
+  }
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new ScoringError('INPUT_INVALID', `output ${JSON.stringify(name)}: "classification" must be 1 or more`)
+  }
+  const rowCount = hasRows ? (shape[0] as number) : 1
+  const size = rowCount === 0 ? 0 : data.length / rowCount
+  const top = Math.min(count, size)
+  const labels = classes?.length === size ? classes : undefined
+  const encode = dtype === 'bool' ? String : elementEncoder(dtype, 'literal')
+  const texts: string[] = []
+  for (let row = 0; row < rowCount; row++) {
+    for (const index of rank(data as ArrayLike<number>, row * size, size).slice(0, top)) {
+      const text = `${encode(data[row * size + index] as never)}:${index}`
+      texts.push(labels ? `${text}:${labels[index]}` : text)
+    }
+  }
+  return new Tensor('string', texts, hasRows ? [rowCount, top] : [top])
+}
+
+/** Indexes by descending score; of equal ones the lower index comes first, and NaN comes last. */
+function rank(data: ArrayLike<number | bigint>, offset: number, size: number): number[] {
+  return Array.from({ length: size }, (_, index) => index).sort((one, other) => {
+    const a = data[offset + one] as number
+    const b = data[offset + other] as number
+    if (a > b) return -1
+    if (a < b) return 1
+    return Number(Number.isNaN(a)) - Number(Number.isNaN(b))
+  })
+}
