@@ -7,6 +7,7 @@ import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
+import { openInferenceGrpcCodec } from '../protocols/open-inference/grpc-codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
 import { installImageDecoder } from '../scripts/image.ts'
@@ -59,7 +60,7 @@ async function openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer> {
 }
 
 const parts: WorkerParts = {
-  codecs: { azureml: azuremlCodec, tensors: tensorCodec },
+  codecs: { azureml: azuremlCodec, tensors: tensorCodec, 'open-inference-grpc': openInferenceGrpcCodec },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,
   openEncrypted,
