@@ -15,9 +15,9 @@ export interface ServerMetadata {
   readonly extensions: readonly string[]
 }
 
-/** @param version  of the app, where it is shown */
+/** @param version  of the app with its name before it, where it is shown: `scoring-functions/1.2.3` */
 export function describeServer(version: string | undefined, extensions: readonly string[]): ServerMetadata {
-  return { name: 'scoring-functions', version: version ?? '', extensions }
+  return { name: 'scoring-functions', version: version?.replace(/^.*\//, '') ?? '', extensions }
 }
 
 export interface TensorMetadata {
