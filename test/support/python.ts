@@ -9,13 +9,19 @@ const kept = join(import.meta.dirname, '../../node_modules/.cache/python')
 /**
  * A Python that has the packages of a requirements file, or why there is none. It is made for the first test that asks
  * and kept, because pandas or ONNX Runtime take longer to install than the tests to run.
+ *
+ * @param options  of `pip install`, e.g. `--no-deps` where a package needs a hundred others that are never imported
  */
-export async function pythonWith(requirements: string): Promise<{ python: string } | { missing: string }> {
+export async function pythonWith(
+  requirements: string,
+  ...options: readonly string[]
+): Promise<{ python: string } | { missing: string }> {
   const { code, stdout } = await run('python3', '-VV')
   if (code !== 0) return { missing: 'python3 is not installed' }
   const name = createHash('sha256')
     .update(stdout)
     .update(await readFile(requirements))
+    .update(options.join(' '))
     .digest('hex')
     .slice(0, 16)
   const folder = join(kept, name)
@@ -25,7 +31,7 @@ export async function pythonWith(requirements: string): Promise<{ python: string
   // Another process may install the same: each makes its own folder, and the first complete one is used.
   const unfinished = await mkdtemp(join(kept, `${name}-`))
   try {
-    if (!(await install(unfinished, requirements))) return { missing: `pip cannot install ${requirements}` }
+    if (!(await install(unfinished, requirements, options))) return { missing: `pip cannot install ${requirements}` }
     await rename(unfinished, folder).catch(() => undefined)
     return (await works(python, '--version')) ? { python } : { missing: `no Python can be kept in ${folder}` }
   } finally {
@@ -34,9 +40,10 @@ export async function pythonWith(requirements: string): Promise<{ python: string
 }
 
 /** Compiles nothing ahead: most modules of a package are never imported. */
-async function install(folder: string, requirements: string): Promise<boolean> {
+async function install(folder: string, requirements: string, options: readonly string[]): Promise<boolean> {
   const python = join(folder, 'bin/python')
-  const packages = ['install', '--quiet', '--no-compile', '--disable-pip-version-check', '--requirement', requirements]
+  const packages = ['install', '--quiet', '--no-compile', '--disable-pip-version-check', ...options]
+  packages.push('--requirement', requirements)
   // pip of the system can install into other places since 22.3; to bring one along takes seconds.
   const ofSystem =
     (await works('python3', '-m', 'venv', '--without-pip', folder)) &&
