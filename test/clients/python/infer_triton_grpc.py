@@ -75,8 +75,8 @@ for packed in None, "gzip", "deflate":
     fact((result.as_numpy("OUTPUT1") == one - two).all(), "difference")
     answer = result.get_response()
     fact(answer.id == "7" and answer.model_name == "simple" and answer.model_version == "1", answer)
-wanted = [triton.InferRequestedOutput("OUTPUT1")]
-answer = client.infer("simple", inputs, outputs=wanted, headers=key("simple")).get_response()
+chosen = [triton.InferRequestedOutput("OUTPUT1")]
+answer = client.infer("simple", inputs, outputs=chosen, headers=key("simple")).get_response()
 fact([output.name for output in answer.outputs] == ["OUTPUT1"], answer)
 
 # 600 KB, packed and not.
@@ -152,8 +152,8 @@ inputs_of_rows = [input_of("X", rows, "FP32")]
 result = client.infer("logistic", inputs_of_rows, headers=key("logistic"))
 fact((result.as_numpy("output_label") == case["labels"]).all(), "labels")
 fact(np.allclose(result.as_numpy("output_probability"), case["probabilities"], rtol=1e-6), "probabilities")
-wanted = [triton.InferRequestedOutput("output_probability", class_count=2)]
-classes = client.infer("logistic", inputs_of_rows, outputs=wanted, headers=key("logistic")).as_numpy("output_probability")
+chosen = [triton.InferRequestedOutput("output_probability", class_count=2)]
+classes = client.infer("logistic", inputs_of_rows, outputs=chosen, headers=key("logistic")).as_numpy("output_probability")
 fact(classes.shape == (3, 2), classes)
 for row, probabilities in zip(classes, case["probabilities"]):
     value, place, label = row[0].decode().split(":")
