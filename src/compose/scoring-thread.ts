@@ -9,6 +9,8 @@ import { hasScript, type ServiceSpec } from '../models/repository/service-spec.t
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
+import { tensorflowServingCodec } from '../protocols/tensorflow-serving/codec.ts'
+import { codecName as tensorflowServing } from '../protocols/tensorflow-serving/codec-name.ts'
 import { installImageDecoder } from '../scripts/image.ts'
 import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
@@ -59,7 +61,7 @@ async function openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer> {
 }
 
 const parts: WorkerParts = {
-  codecs: { azureml: azuremlCodec, tensors: tensorCodec },
+  codecs: { azureml: azuremlCodec, tensors: tensorCodec, [tensorflowServing]: tensorflowServingCodec },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,
   openEncrypted,

@@ -1,0 +1,36 @@
+import { ScoringError } from '../../errors.ts'
+import type { TensorCall } from '../../scheduling/inference-request.ts'
+import { isSameModel } from '../grpc/method.ts'
+import type { PredictRequest } from './predict-request.ts'
+
+/** What a `PredictRequest` says of its answer. */
+export interface AnswerForm {
+  /** The model as the caller named it; undefined: the caller named none, as those of the first FPGA services. */
+  readonly model: string | undefined
+  readonly version: string
+  /** The outputs that are asked for; empty: all. */
+  readonly outputFilter: ReadonlySet<string>
+}
+
+/** @throws ScoringError INPUT_INVALID when the message means another model than the one that was found for it */
+export function readForm({ spec, outputFilter }: PredictRequest, call: TensorCall): AnswerForm {
+  const { model, version } = call
+  refuseOtherModel(spec.check(), call)
+  return { model, version, outputFilter }
+}
+
+/** A route header goes before the name in the message; without it, nobody may get the answer of another model than the named one. */
+function refuseOtherModel({ name, version }: PredictRequest['spec'], call: TensorCall): void {
+  if (!call.isRouted && !isSameModel(name, call.model)) {
+    throw new ScoringError(
+      'INPUT_INVALID',
+      `model_spec.name is ${JSON.stringify(name.slice(0, 64))}, but it does not come first in the message, so that another service was called; write model_spec first, as protobuf's own libraries do`,
+    )
+  }
+  if (version !== undefined && version !== call.version) {
+    throw new ScoringError(
+      'INPUT_INVALID',
+      `model_spec.version is ${version}, but version ${call.version} is served; leave it out, or ask for that one`,
+    )
+  }
+}
