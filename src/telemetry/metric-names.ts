@@ -6,6 +6,8 @@ import type { CounterSpec, GaugeSpec, HistogramSpec } from './metric.ts'
 
 export const attribute = {
   service: 'scoring.service',
+  /** The protocol of a request, e.g. `azureml`. */
+  protocol: 'scoring.protocol',
   /** Errors have the status of their code; a script may answer with any status. */
   status: 'http.response.status_code',
   /** Code of `errors.ts`; absent when there was no error. (OpenTelemetry semantic conventions, `error.type`) */
@@ -36,7 +38,7 @@ export const metric = {
   requests: counter(
     'scoring.requests',
     '{request}',
-    'Score requests over HTTP that were answered, including refused ones.',
+    'Score requests that were answered, including refused ones, by protocol.',
   ),
   requestDuration: histogram(
     'scoring.request.duration',

@@ -15,6 +15,9 @@ export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 /** The reason why a request was dropped before or between runs. */
 type DropReason = 'expired' | 'abandoned'
 
+/** The protocols that requests come by, as metrics name them. */
+export type Protocol = 'azureml' | 'open-inference'
+
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
@@ -71,12 +74,10 @@ export interface ServiceTotals {
 export class ServiceMetrics {
   readonly #metrics: ScoringMetrics
   readonly #attributes: Attributes
-  /** Counters by error code, or by status if there was no error. */
-  readonly #requests = new Map<ErrorCode | number, Counter>()
+  readonly #protocols = new Map<Protocol, ProtocolMetrics>()
   readonly #rejected = new Map<ErrorCode, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
   readonly #restarts: Readonly<Record<RestartReason, Counter>>
-  readonly #requestDuration: Histogram
   readonly #queueWait: Histogram
   readonly #decodeDuration: Histogram
   readonly #runDuration: Histogram
@@ -94,7 +95,6 @@ export class ServiceMetrics {
     this.#metrics = metrics
     const attributes = { [attribute.service]: service }
     this.#attributes = attributes
-    this.#requestDuration = metrics.requestDuration.add(attributes)
     this.#queueWait = metrics.queueWait.add(attributes)
     this.#decodeDuration = metrics.decodeDuration.add(attributes)
     this.#runDuration = metrics.runDuration.add(attributes)
@@ -112,7 +112,7 @@ export class ServiceMetrics {
       crash: restart('crash'),
       load: restart('load'),
     }
-    this.#addRequests(200, undefined)
+    this.#addProtocol('azureml')
     this.#addRejected('QUEUE_FULL')
   }
 
@@ -134,11 +134,10 @@ export class ServiceMetrics {
     }
   }
 
-  /** Records the answer to a score request over HTTP. */
-  answered(status: number, code: ErrorCode | undefined, ms: number): void {
-    const counter = this.#requests.get(code ?? status) ?? this.#addRequests(status, code)
-    counter.add()
-    this.#requestDuration.record(ms / 1000)
+  /** Records the answer to a score request. */
+  answered(protocol: Protocol, status: number, code: ErrorCode | undefined, ms: number): void {
+    const metrics = this.#protocols.get(protocol) ?? this.#addProtocol(protocol)
+    metrics.answered(status, code, ms)
     const total = status < 400 ? this.#succeeded : this.#failed
     total.count++
     total.seconds += ms / 1000
@@ -189,16 +188,44 @@ export class ServiceMetrics {
     this.#retries.add(requestCount)
   }
 
-  #addRequests(status: number, code: ErrorCode | undefined): Counter {
-    const attributes = { ...this.#attributes, [attribute.status]: status }
-    const counter = this.#metrics.requests.add(code ? { ...attributes, [attribute.errorType]: code } : attributes)
-    this.#requests.set(code ?? status, counter)
-    return counter
+  #addProtocol(protocol: Protocol): ProtocolMetrics {
+    const added = new ProtocolMetrics(this.#metrics, { ...this.#attributes, [attribute.protocol]: protocol })
+    this.#protocols.set(protocol, added)
+    return added
   }
 
   #addRejected(code: ErrorCode): Counter {
     const counter = this.#metrics.queueRejected.add({ ...this.#attributes, [attribute.errorType]: code })
     this.#rejected.set(code, counter)
+    return counter
+  }
+}
+
+/** The answers that a service has given by one protocol. */
+class ProtocolMetrics {
+  readonly #metrics: ScoringMetrics
+  readonly #attributes: Attributes
+  /** By error code, or by status if there was no error. */
+  readonly #requests = new Map<ErrorCode | number, Counter>()
+  readonly #duration: Histogram
+
+  constructor(metrics: ScoringMetrics, attributes: Attributes) {
+    this.#metrics = metrics
+    this.#attributes = attributes
+    this.#duration = metrics.requestDuration.add(attributes)
+    this.#add(200, undefined)
+  }
+
+  answered(status: number, code: ErrorCode | undefined, ms: number): void {
+    const counter = this.#requests.get(code ?? status) ?? this.#add(status, code)
+    counter.add()
+    this.#duration.record(ms / 1000)
+  }
+
+  #add(status: number, code: ErrorCode | undefined): Counter {
+    const attributes = { ...this.#attributes, [attribute.status]: status }
+    const counter = this.#metrics.requests.add(code ? { ...attributes, [attribute.errorType]: code } : attributes)
+    this.#requests.set(code ?? status, counter)
     return counter
   }
 }

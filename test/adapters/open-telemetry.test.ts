@@ -41,8 +41,8 @@ describe('forwardToOpenTelemetry', () => {
     const { service, families } = someService()
     await forwardToOpenTelemetry(families, refuse)
 
-    service.answered(200, undefined, 12)
-    service.answered(504, 'SCORING_TIMEOUT', 60_000)
+    service.answered('azureml', 200, undefined, 12)
+    service.answered('azureml', 504, 'SCORING_TIMEOUT', 60_000)
     service.waited(0.4)
     service.dropped('expired', 3000)
     service.coded(0.2, 0.1)
@@ -95,7 +95,11 @@ describe('forwardToOpenTelemetry, in an app', () => {
     for (let sent = 0; sent < 3; sent++) await app.score('good', '{"data": [[1, 2]]}')
     const good = { 'scoring.service': 'good' }
     const expected = [
-      { name: 'scoring.requests', attributes: { ...good, 'http.response.status_code': 200 }, value: 3 },
+      {
+        name: 'scoring.requests',
+        attributes: { ...good, 'scoring.protocol': 'azureml', 'http.response.status_code': 200 },
+        value: 3,
+      },
       { name: 'scoring.run.duration', attributes: good, value: 3 },
       { name: 'scoring.service.ready', attributes: good, value: 1 },
     ].map(point => JSON.stringify(point))

@@ -120,7 +120,7 @@ describe.concurrent('a service that changes while it is called: every request is
     const { churn } = (await app.settled()) as Record<string, { version?: string; availableVersions?: string[] }>
     assert.deepEqual([churn?.version, churn?.availableVersions], ['3', ['1', '2', '3']])
     const metrics = new PrometheusPage(await textOf(fetch(`${app.url}/metrics`)))
-    const labels = { scoring_service: 'churn', http_response_status_code: '200' }
+    const labels = { scoring_service: 'churn', scoring_protocol: 'azureml', http_response_status_code: '200' }
     assert.equal(metrics.valueOf('scoring_requests_total', labels), count + 2)
     assert.equal(metrics.valueOf('scoring_service_ready', { scoring_service: 'churn' }), 1)
   })

@@ -58,7 +58,8 @@ describe('GET /metrics', () => {
 
     const ready = await rested(app)
     const page = await pageOf(app)
-    const counted = (labels: object) => page.valueOf(requests, labels as Record<string, string>)
+    const azureml = { scoring_protocol: 'azureml' }
+    const counted = (labels: object) => page.valueOf(requests, { ...azureml, ...labels })
     const error = (status: number, code: string) => ({ http_response_status_code: `${status}`, error_type: code })
     assert.equal(counted({ ...good, http_response_status_code: '200' }), 5)
     assert.equal(counted({ ...good, ...error(400, 'INPUT_TYPE_MISMATCH') }), 3)
@@ -68,7 +69,7 @@ describe('GET /metrics', () => {
     assert.equal(counted({ ...moody, http_response_status_code: '200' }), 1)
     assert.equal(page.totalOf(requests), 13)
 
-    assert.equal(page.valueOf('scoring_request_duration_seconds_count', good), 9)
+    assert.equal(page.valueOf('scoring_request_duration_seconds_count', { ...good, ...azureml }), 9)
     assert.equal(page.valueOf('scoring_queue_wait_seconds_count', good), 8)
     assert.equal(page.valueOf('scoring_run_duration_seconds_count', good), 5)
     assert.equal(page.valueOf('scoring_batch_rows_sum', good), 10)

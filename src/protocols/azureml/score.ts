@@ -33,7 +33,7 @@ export async function answerScore(
   }
   if (account) releaseWithAnswer(account, request, response)
   if (service) response.scored ??= { service: service.name, rows: undefined }
-  service?.metrics?.answered(response.status, response.errorCode, performance.now() - startedAt)
+  service?.metrics?.answered('azureml', response.status, response.errorCode, performance.now() - startedAt)
   return response
 }
 

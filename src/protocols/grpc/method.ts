@@ -1,7 +1,7 @@
 import type { Caller } from '../../auth/authorizer.ts'
+import type { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import type { CallDeadline } from '../../scheduling/request-queue.ts'
-import type { WireRequest } from '../http/wire.ts'
+import type { RequestOrigin, WireRequest } from '../http/wire.ts'
 import type { MessageWriter } from './protobuf.ts'
 
 /** A gRPC service, as a protocol describes it to the server. `compose/grpc-services.ts` lists them. */
@@ -12,7 +12,7 @@ export interface GrpcService {
   readonly methods: Readonly<Record<string, GrpcMethod>>
 }
 
-export type GrpcMethod = UnaryMethod | ScoreMethod | StreamMethod
+export type GrpcMethod = UnaryMethod | StreamMethod | ScoreMethod | ScoreStreamMethod
 
 /** A small message in and a message out; nothing is scored. */
 export interface UnaryMethod {
@@ -21,20 +21,34 @@ export interface UnaryMethod {
   answer(message: Uint8Array, call: GrpcCall): MessageWriter | Promise<MessageWriter>
 }
 
-/** One message that a service scores. Its codec reads the message as it came, and writes the answer with `frame`. */
+/** Small messages in and messages out, for as long as the caller likes; nothing is scored. */
+export interface StreamMethod {
+  readonly kind: 'stream'
+  /** The call ends with the status OK when this does. @throws ScoringError, whose code gives the status of the call */
+  answer(call: StreamCall): Promise<void>
+}
+
+/** One message that a service scores. */
 export interface ScoreMethod extends ScoredMessages {
   readonly kind: 'score'
 }
 
-/** How messages say what is to be scored. */
+/** Messages that services score, each answered in order of arrival; one that fails does not end the call. */
+export interface ScoreStreamMethod extends ScoredMessages {
+  readonly kind: 'score-stream'
+  /** @param message  undefined where it was refused before it was read */
+  encodeFailure(failure: ScoringError, message: Uint8Array | undefined): MessageWriter
+}
+
+/** How messages say what is to be scored. Their codec reads them as they came, and writes answers with `frame`. */
 export interface ScoredMessages {
   /** The codec in the workers. */
   readonly codec: string
   /**
    * Reads which model is meant. The name is the first field that serializers write, so that the caller can be checked before
-   * the rest has come; the codec has to check that the whole message says nothing else (see `isSameModel`).
+   * the rest has come; the codec has to check that the whole message says nothing else (`isSameModel`).
    *
-   * @param head  the beginning of the message, of a small one all of it; it may be cut anywhere
+   * @param head  the beginning of the message, of a small one all of it; it may be cut anywhere, and be malformed
    * @returns no name when the message does not begin with one
    */
   readModel(head: Uint8Array): NamedModel
@@ -46,25 +60,13 @@ export interface NamedModel {
   readonly version?: string | undefined
 }
 
-/** Messages in and messages out, for as long as the caller likes. */
-export interface StreamMethod {
-  readonly kind: 'stream'
-  /** The call ends with status OK when this does. @throws ScoringError, whose code gives the status of the call */
-  answer(call: StreamCall): Promise<void>
-}
-
 /** What a method sees of a call. */
 export interface GrpcCall {
-  /** `authorization` is as HTTP has it, although gRPC's callers may leave `Bearer` out. */
-  readonly request: Pick<WireRequest, 'headers' | 'clientAddress'>
-  readonly credential: string | null
+  /** `authorization` is as HTTP has it, although callers of gRPC may leave `Bearer` out. */
+  readonly request: RequestHead
   readonly caller: Caller
-  /** How long the caller waits, where it says so. */
-  readonly deadline: CallDeadline | undefined
-  /** The `x-request-id` of the answer; undefined: the caller wants none. */
-  readonly id: string | undefined
   /** Whether the caller has left. */
-  isAbandoned(): boolean
+  readonly isAbandoned: boolean
   /**
    * Finds the service that a call is for: that of the header `x-ms-aml-grpc-service-route`, else the named one, else the
    * default one.
@@ -72,25 +74,19 @@ export interface GrpcCall {
    * @throws ScoringError SERVICE_UNKNOWN
    */
   findService(model: NamedModel): ScoringService
-  /** @throws ScoringError as the service's `Authorizer` says */
+  /** Checks the caller's credential. @throws ScoringError as the service's `Authorizer` says */
   authorize(service: ScoringService): void | Promise<void>
 }
 
+export type RequestHead = RequestOrigin & Pick<WireRequest, 'method'>
+
 export interface StreamCall extends GrpcCall {
-  /** The next message once its prefix is there; undefined: the caller sends no more. @throws ScoringError BODY_ABORTED */
-  next(): Promise<IncomingMessage | undefined>
+  /** The next message; undefined: the caller sends no more. @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, SERVICE_STOPPING */
+  next(): Promise<Uint8Array | undefined>
   /** Sends an answer, and waits until the caller takes more. @throws ScoringError BODY_ABORTED */
   send(message: MessageWriter): Promise<void>
-  /** Sends an answer that its codec has framed. */
-  sendFramed(framed: Uint8Array): Promise<void>
-}
-
-/** A message whose prefix has come. */
-export interface IncomingMessage {
-  /** Bytes of the message as it is sent, which may be compressed. */
-  readonly declaredBytes: number
-  /** Reads and unpacks a message that needs no account. @throws ScoringError BODY_TOO_LARGE beyond 64 KiB */
-  readSmall(): Promise<Uint8Array>
+  /** Waits for so many milliseconds, or until the caller has left. @returns whether the call goes on: not when the app stops */
+  pause(ms: number): Promise<boolean>
 }
 
 /** Bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message). */

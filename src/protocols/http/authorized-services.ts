@@ -1,7 +1,7 @@
 import { asScoringError, type ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readCaller } from './client-address.ts'
-import type { WireRequest } from './wire.ts'
+import type { RequestOrigin } from './wire.ts'
 
 export interface AuthorizedServices {
   /** The services whose state the caller may see, because its credential is valid for them. */
@@ -17,7 +17,7 @@ export interface AuthorizedServices {
  * @throws ScoringError TOO_MANY_WRONG_KEYS
  */
 export async function findAuthorizedServices(
-  request: WireRequest,
+  request: RequestOrigin,
   services: readonly ScoringService[],
 ): Promise<AuthorizedServices> {
   const protectedServices = services.filter(({ authorizer }) => authorizer !== undefined)
@@ -36,7 +36,7 @@ export async function findAuthorizedServices(
 }
 
 /** @returns undefined when the caller is authorized */
-async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ScoringError | undefined> {
+async function findRefusal(request: RequestOrigin, { authorizer }: ScoringService): Promise<ScoringError | undefined> {
   try {
     await authorizer?.authorize(request.headers.get('authorization'), { ...readCaller(request), isDryRun: true })
     return undefined
