@@ -53,8 +53,6 @@ export interface TensorCall {
   readonly textBytes?: number
   /** The body is a message of a stream, whose answers are wrapped. */
   readonly isStreamed?: boolean
-  /** The service was found by the header that routes a call, which goes before the name in the body. */
-  readonly isRouted?: boolean
 }
 
 /** The words of the caller, e.g. `1,3,224,224` and `float32`. */

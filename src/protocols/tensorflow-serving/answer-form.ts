@@ -5,8 +5,10 @@ import type { PredictRequest } from './predict-request.ts'
 
 /** What a `PredictRequest` says of its answer. */
 export interface AnswerForm {
-  /** The model as the caller named it; undefined: the caller named none, as those of the first FPGA services. */
-  readonly model: string | undefined
+  /** The model as the caller named it, else its name. */
+  readonly model: string
+  /** Whether the caller named it: those of the first FPGA services do not. */
+  readonly isNamed: boolean
   readonly version: string
   /** The outputs that are asked for; empty: all. */
   readonly outputFilter: ReadonlySet<string>
@@ -14,9 +16,10 @@ export interface AnswerForm {
 
 /** @throws ScoringError INPUT_INVALID when the message means another model than the one that was found for it */
 export function readForm({ spec, outputFilter }: PredictRequest, call: TensorCall): AnswerForm {
-  const { model, version } = call
+  const { model, version, isRouted = false } = call
   refuseOtherModel(spec.check(), call)
-  return { model, version, outputFilter }
+  const name = isRouted ? '' : spec.name
+  return { model: name || (model ?? ''), isNamed: isRouted || name !== '', version, outputFilter }
 }
 
 /** A route header goes before the name in the message; without it, nobody may get the answer of another model than the named one. */

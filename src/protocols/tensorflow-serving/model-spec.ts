@@ -66,16 +66,9 @@ export function readModelSpec(head: Uint8Array): NamedModel {
   return {}
 }
 
-/** @param name  as the caller wrote it; undefined: it named none */
-export function writeModelSpec({
-  name,
-  version,
-}: {
-  readonly name: string | undefined
-  readonly version: string
-}): MessageWriter {
-  const spec = new MessageWriter()
-  if (name !== undefined) spec.text(1, name)
+/** @param name  as the caller wrote it, or that of the service */
+export function writeModelSpec({ name, version }: { readonly name: string; readonly version: string }): MessageWriter {
+  const spec = new MessageWriter().text(1, name)
   // Folders of versions are numbered.
   if (/^\d{1,18}$/.test(version)) spec.message(2, new MessageWriter().integer(1, BigInt(version)))
   return spec.text(3, servedSignature)

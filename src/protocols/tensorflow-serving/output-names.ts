@@ -24,10 +24,10 @@ export function nameForCallers(name: string, names: OutputNames): string {
  * @throws ScoringError INPUT_UNKNOWN for an output that there is not
  */
 export function chooseOutputs(tensors: Feeds, names: OutputNames, form: AnswerForm): [name: string, tensor: Tensor][] {
-  const { model, outputFilter } = form
+  const { isNamed, outputFilter } = form
   const all = Object.entries(tensors).map(([own, tensor]) => ({ own, name: nameForCallers(own, names), tensor }))
   const [first] = all
-  const hasAlias = first !== undefined && model === undefined && !all.some(({ name }) => name === firstOutput)
+  const hasAlias = first !== undefined && !isNamed && !all.some(({ name }) => name === firstOutput)
   if (outputFilter.size === 0) {
     const entries = all.map(({ name, tensor }): [string, Tensor] => [name, tensor])
     return hasAlias ? [...entries, [firstOutput, first.tensor]] : entries

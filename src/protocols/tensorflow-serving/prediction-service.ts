@@ -22,7 +22,7 @@ async function answerMetadata(message: Uint8Array, call: GrpcCall): Promise<Mess
   const spec = readMetadataRequest(message)
   const service = call.findService(spec)
   await call.authorize(service)
-  const report = await service.waitUntilLoaded(call.deadline)
+  const report = await service.waitUntilLoaded(undefined)
   const named = { name: spec.name || service.name, version: modelVersion(service) }
   return writeMetadata(named, report, service.definition.tensorflowServing.outputs)
 }

