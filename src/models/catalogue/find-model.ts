@@ -14,7 +14,10 @@ const maxShown = 128
  * @throws ScoringError SERVICE_UNKNOWN in the words of Triton, which its clients look for
  */
 export function findModel(catalogue: ServiceCatalogue, name: string | undefined, version?: string): ScoringService {
-  if (!name) return requireVersion(catalogue.findDefault(), version)
+  if (!name) {
+    if (catalogue.defaultName === undefined) throw noDefault()
+    return requireVersion(catalogue.findDefault(), version)
+  }
   const service = catalogue.get(name) ?? catalogue.get(name.replaceAll('_', '-'))
   if (!service) throw unknown(name, '')
   return requireVersion(service, version, name)
@@ -28,6 +31,13 @@ export function modelVersion({ version }: Pick<ScoringService, 'version'>): stri
 function requireVersion(service: ScoringService, version: string | undefined, name = service.name): ScoringService {
   if (version && version !== modelVersion(service)) throw unknown(name, ` version ${show(version)}`)
   return service
+}
+
+function noDefault(): ScoringError {
+  return new ScoringError(
+    'SERVICE_UNKNOWN',
+    'The request names no model, and there is no default service: name one, or set SCORING_DEFAULT_SERVICE.',
+  )
 }
 
 function unknown(name: string, version: string): ScoringError {
