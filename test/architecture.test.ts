@@ -54,8 +54,16 @@ const mayImport: Record<string, readonly string[]> = {
     ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session'],
   ],
   'protocols/open-inference': [
-    ...['workers/runtime', 'scripts', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'auth'],
-    ...['models/catalogue', 'models/session', 'models/definition'],
+    ...[
+      'workers/runtime',
+      'scripts',
+      'protocols/azureml',
+      'protocols/grpc',
+      'protocols/http',
+      'inference',
+      'scheduling',
+    ],
+    ...['auth', 'models/catalogue', 'models/session', 'models/definition'],
   ],
   'protocols/tensorflow-serving': [
     ...['protocols/grpc', 'workers/runtime', 'scripts', 'scheduling', 'models/catalogue', 'models/session'],

@@ -7,10 +7,10 @@ import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
+import { openInferenceGrpcCodec } from '../protocols/open-inference/grpc-codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
 import { tensorflowServingCodec } from '../protocols/tensorflow-serving/codec.ts'
-import { codecName as tensorflowServing } from '../protocols/tensorflow-serving/codec-name.ts'
 import { installImageDecoder } from '../scripts/image.ts'
 import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
@@ -61,7 +61,12 @@ async function openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer> {
 }
 
 const parts: WorkerParts = {
-  codecs: { azureml: azuremlCodec, tensors: tensorCodec, [tensorflowServing]: tensorflowServingCodec },
+  codecs: {
+    azureml: azuremlCodec,
+    tensors: tensorCodec,
+    'open-inference-grpc': openInferenceGrpcCodec,
+    'tensorflow-serving': tensorflowServingCodec,
+  },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,
   openEncrypted,

@@ -22,11 +22,14 @@ import { systemClock } from './clock.ts'
 import { formatTimeSpan } from './dotnet-time.ts'
 import { holdOutput, type ReleaseOutput, releaseOutput } from './held-output.ts'
 import { readHostJson } from './host-json.ts'
-import { HostLog } from './host-log.ts'
-import { readHostSettings } from './host-settings.ts'
+import { describe, HostLog } from './host-log.ts'
+import { readHostSettings, readHttp2Port } from './host-settings.ts'
 import { readCertificate } from './http/certificate.ts'
 import { HttpDispatcher } from './http/dispatcher.ts'
-import { HttpServer, type OnRequest } from './http/server.ts'
+import { type GrpcHandler, WaitingReceiver } from './http/receiver.ts'
+import { HttpServer } from './http/server.ts'
+import { errorCodes } from './http2/error-codes.ts'
+import { refuseGrpc } from './http2/receive-stream.ts'
 import { type LocalSettings, readLocalSettings } from './local-settings.ts'
 import { endCrashed, endOnUncaughtErrors, endUnstarted, explain, stopOnSignals } from './process-end.ts'
 import { whenIdle } from './when-idle.ts'
@@ -36,6 +39,8 @@ export interface Listening {
   readonly type: 'listening'
   readonly url: string
   readonly port: number
+  /** The second port, which takes the same requests; undefined: there is none. */
+  readonly grpcPort: number | undefined
   readonly functions: readonly ListedFunction[]
 }
 
@@ -53,6 +58,7 @@ function readOptions() {
     options: {
       app: { type: 'string', default: '.' },
       port: { type: 'string', default: '' },
+      'grpc-port': { type: 'string', default: '' },
       address: { type: 'string', default: '' },
       cert: { type: 'string' },
       key: { type: 'string' },
@@ -81,7 +87,7 @@ async function main(): Promise<void> {
   Object.assign(process.env, local?.values)
 
   // The server listens first, so that a busy port is noticed before the app does anything.
-  const { server, serve, port, scheme, defaultHost } = await startServer(options, local)
+  const { server, receiver, port, grpcPort, scheme, defaultHost } = await startServer(options, local)
   process.env.AZURE_FUNCTIONS_ENVIRONMENT ??= 'Development'
   process.env.WEBSITE_HOSTNAME = defaultHost
 
@@ -110,7 +116,10 @@ async function main(): Promise<void> {
 
   const settings = { scheme, defaultHost, maxBodyBytes } as const
   const dispatcher = new HttpDispatcher({ triggers: httpTriggers(triggers), routePrefix, settings, ...host })
-  serve((incoming, outgoing, expectsContinue) => dispatcher.handle(incoming, outgoing, expectsContinue))
+  receiver.start({
+    request: (incoming, outgoing, expectsContinue) => dispatcher.handle(incoming, outgoing, expectsContinue),
+    grpc: core.grpcHandler ? guardGrpc(core.grpcHandler, log) : refuseGrpc,
+  })
   const background = new BackgroundTriggers()
   stop = async () => {
     dispatcher.isStopping = true
@@ -121,9 +130,9 @@ async function main(): Promise<void> {
   const url = `${scheme}://${defaultHost}`
   const running = new Set([...plan.queues, ...plan.timers].map(({ trigger }) => trigger.fn.name))
   const functions = listFunctions(triggers, routePrefix, { running, skipReasons: plan.skipReasons })
-  const listening: Listening = { type: 'listening', url, port, functions }
+  const listening: Listening = { type: 'listening', url, port, grpcPort, functions }
   if (process.send) process.send(listening)
-  else console.log(`Listening on ${url}`)
+  else console.log(`Listening on ${url}${grpcPort === undefined ? '' : `, and on port ${grpcPort}`}`)
 
   // Loading the client of the queues takes about as much computing as the first response, which callers wait for.
   await whenIdle(maxIdleWaitMs)
@@ -133,22 +142,31 @@ async function main(): Promise<void> {
   await background.start({ plan, host, settings: queueSettings, invisibleMs })
 }
 
-/** Requests that come before `serve` is called wait for it. */
+/** Requests that come before the receiver is started wait for it. */
 async function startServer(options: ReturnType<typeof readOptions>, local: LocalSettings | undefined) {
-  const waiting: Parameters<OnRequest>[] = []
-  let onRequest: OnRequest = (...request) => waiting.push(request)
-  const serve = (handler: OnRequest) => {
-    onRequest = handler
-    for (const request of waiting.splice(0)) handler(...request)
-  }
+  const receiver = new WaitingReceiver()
   const certificate = options.cert && options.key ? readCertificate(options.cert, options.key) : undefined
-  const server = new HttpServer(certificate, (...request) => onRequest(...request))
+  const server = new HttpServer(certificate, receiver)
   const address = options.address || local?.address || '127.0.0.1'
   const port = await server.listen(Number(options.port || local?.port || 7071), address)
+  const secondPort = options['grpc-port'] ? Number(options['grpc-port']) : readHttp2Port(process.env)
+  const grpcPort = secondPort === undefined ? undefined : await server.listenToo(secondPort, address)
   const isLocal = ['127.0.0.1', '0.0.0.0', '::', '::1', 'localhost'].includes(address)
   const hostName = isLocal ? 'localhost' : address.includes(':') ? `[${address}]` : address
   const scheme: 'http' | 'https' = certificate ? 'https' : 'http'
-  return { server, serve, port, scheme, defaultHost: `${hostName}:${port}` }
+  return { server, receiver, port, grpcPort, scheme, defaultHost: `${hostName}:${port}` }
+}
+
+/** A handler that throws all the same ends its stream, not the process. */
+function guardGrpc(handler: GrpcHandler, log: HostLog): GrpcHandler {
+  return (stream, headers) => {
+    try {
+      handler(stream, headers)
+    } catch (error) {
+      log.system('error', `The handler of gRPC failed: ${describe(error)}`)
+      stream.close(errorCodes.internal)
+    }
+  }
 }
 
 /** Ends the process when an invocation runs longer than `functionTimeout`, as Azure's host does. */

@@ -31,10 +31,19 @@ export function readHostSettings(environment: NodeJS.ProcessEnv): HostSettings {
   }
 }
 
+/**
+ * Reads the port on which App Service for Linux sends HTTP/2 in clear text, beside the one for HTTP/1.1.
+ *
+ * @throws StartupError when it is no port
+ */
+export function readHttp2Port(environment: NodeJS.ProcessEnv): number | undefined {
+  return readNumber(environment, 'HTTP20_ONLY_PORT', { min: 1, max: 65_535 })
+}
+
 interface Limits {
   readonly min: number
   readonly max: number
-  readonly unit: string
+  readonly unit?: string
 }
 
 function readNumber(environment: NodeJS.ProcessEnv, name: string, { min, max, unit }: Limits): number | undefined {
@@ -43,5 +52,7 @@ function readNumber(environment: NodeJS.ProcessEnv, name: string, { min, max, un
   const value = Number(text)
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`
-  throw new StartupError(`${name} is "${text}", and must be a whole number of ${unit}, ${range}`)
+  throw new StartupError(
+    `${name} is "${text}", and must be a whole number${unit === undefined ? '' : ` of ${unit}`}, ${range}`,
+  )
 }

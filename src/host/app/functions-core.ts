@@ -1,5 +1,6 @@
 import Module from 'node:module'
 import type { HostLog, LogCategory, LogLevel } from '../host-log.ts'
+import type { GrpcHandler } from '../http/receiver.ts'
 
 /** A trigger, input or output of a function, as `@azure/functions` registers it. */
 export interface Binding {
@@ -41,6 +42,7 @@ export class FunctionsCore {
     log: [],
   }
   readonly #log: HostLog
+  #grpcHandler: GrpcHandler | undefined
   #programmingModel: unknown
   #isStarted = false
 
@@ -54,6 +56,11 @@ export class FunctionsCore {
     this.#isStarted = true
   }
 
+  /** Takes the calls of gRPC; undefined: the app has none. */
+  get grpcHandler(): GrpcHandler | undefined {
+    return this.#grpcHandler
+  }
+
   /** The exports of the module. */
   get module(): object {
     return {
@@ -65,6 +72,7 @@ export class FunctionsCore {
       },
       getProgrammingModel: () => this.#programmingModel,
       registerFunction: (metadata: FunctionMetadata, handler: FunctionHandler) => this.#register(metadata, handler),
+      registerGrpc: (handler: GrpcHandler) => this.#registerGrpc(handler),
       registerHook: (name: string, callback: HookCallback) => this.#hook(name, callback),
       log: (level: LogLevel, category: LogCategory, message: string) => this.#log.write({ level, category, message }),
     }
@@ -82,6 +90,14 @@ export class FunctionsCore {
       if (this.#isStarted) throw asSystemError(new Error('A function can only be disposed during app startup.'))
       this.functions.delete(id)
     })
+  }
+
+  /** An addition of this host: in Azure's worker the module has no such member. */
+  #registerGrpc(handler: GrpcHandler): void {
+    if (this.#isStarted)
+      throw asSystemError(new Error('The handler of gRPC can only be registered during app startup.'))
+    if (this.#grpcHandler) throw asSystemError(new Error('A handler of gRPC is already registered.'))
+    this.#grpcHandler = handler
   }
 
   #hook(name: string, callback: HookCallback): Disposable {

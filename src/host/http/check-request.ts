@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { ScoringError } from '../../errors.ts'
 
 /** Most header fields of a request: the limit of Kestrel, on which Azure Functions runs (MaxRequestHeaderCount). */
-const maxHeaderFields = 100
+export const maxHeaderFields = 100
 
 /** @returns why a request that Node's parser has accepted is refused all the same; undefined when it is not */
 export function checkRequest(incoming: IncomingMessage): ScoringError | undefined {
@@ -21,7 +21,7 @@ export function checkRequest(incoming: IncomingMessage): ScoringError | undefine
   return undefined
 }
 
-function malformed(message: string): ScoringError {
+export function malformed(message: string): ScoringError {
   return new ScoringError('REQUEST_MALFORMED', message)
 }
 
@@ -32,7 +32,7 @@ const hostPattern = /^(\[[0-9a-f:.]+\]|([-\w.~!$&'()*+,;=]|%[0-9a-f]{2})+)(:\d*)
 let knownHost = ''
 
 /** Whether the value of a Host header names a host. It is empty for URLs that have none. */
-function isHost(value: string): boolean {
+export function isHost(value: string): boolean {
   if (value === '' || value === knownHost) return true
   // The grammar allows ports, IP numbers and escapes that no URL may have.
   if (!hostPattern.test(value) || !URL.canParse(`http://${value}/`)) return false
@@ -44,7 +44,7 @@ function isHost(value: string): boolean {
  * @param rawHeaders  name, value, name, value …
  * @returns the values of all Host headers
  */
-function hostValues(rawHeaders: readonly string[]): string[] {
+export function hostValues(rawHeaders: readonly string[]): string[] {
   const hosts: string[] = []
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string

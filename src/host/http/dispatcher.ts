@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EffectiveFunctionOptions } from '@azure/functions'
 import { endLine, type HostContext, startLine } from '../app/function-runner.ts'
 import type { FunctionHandler } from '../app/functions-core.ts'
@@ -6,6 +5,7 @@ import { EmbeddedInvocationContext, effectiveOptions } from '../app/invocation-c
 import { invokeWithHooks } from '../app/invocation-hooks.ts'
 import type { HttpTrigger } from '../app/triggers.ts'
 import { describe } from '../host-log.ts'
+import type { IncomingRequest, OutgoingResponse } from './exchange.ts'
 import { EmbeddedHttpRequest, type RequestSettings } from './request.ts'
 import { type Exchange, writeEmpty, writeResult } from './response.ts'
 import { RouteTable } from './route-table.ts'
@@ -27,8 +27,8 @@ interface Call {
   readonly handler: FunctionHandler
   readonly request: EmbeddedHttpRequest
   readonly context: EmbeddedInvocationContext
-  readonly incoming: IncomingMessage
-  readonly outgoing: ServerResponse
+  readonly incoming: IncomingRequest
+  readonly outgoing: OutgoingResponse
   /** As `performance.now()`. */
   readonly startedAt: number
 }
@@ -56,7 +56,7 @@ export class HttpDispatcher {
   }
 
   /** @param expectsContinue  the client waits for `100 Continue` before it sends the body */
-  handle(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean): void {
+  handle(incoming: IncomingRequest, outgoing: OutgoingResponse, expectsContinue: boolean): void {
     const found = this.#table.find(incoming.method as string, incoming.url as string)
     if (found === undefined || found === RouteTable.malformed) {
       const closesConnection = this.isStopping || expectsContinue

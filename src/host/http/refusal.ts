@@ -2,11 +2,13 @@ import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, ScoringError } from '../../errors.ts'
 import { afterResponses } from './detached-socket.ts'
+import type { OutgoingResponse } from './exchange.ts'
 
 /** Refuses a request that reaches no function: JSON as the app's own errors, and the connection is closed. */
-export function refuse(outgoing: ServerResponse, refusal: ScoringError): void {
+export function refuse(outgoing: OutgoingResponse, refusal: ScoringError): void {
   const { status, headers, body } = encodeRefusal(refusal)
-  outgoing.writeHead(status, headers).end(body)
+  outgoing.writeHead(status, Object.entries(headers).flat())
+  outgoing.end(body)
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import { BodyTooLarge } from '../../errors.ts'
+import type { IncomingRequest } from './exchange.ts'
 
 /** The client left before the body was complete. */
 export class BodyAborted extends Error {
@@ -13,9 +13,10 @@ export class BodyAborted extends Error {
 const preallocatedBytes = 2 ** 20
 
 /** Whether a request has a body. GET and HEAD have none, whatever follows them, as in the library. */
-export function hasBody(incoming: IncomingMessage): boolean {
+export function hasBody(incoming: IncomingRequest): boolean {
   if (incoming.method === 'GET' || incoming.method === 'HEAD') return false
-  const { headers } = incoming
+  const { headers, endAfterHeaders } = incoming
+  if (endAfterHeaders !== undefined) return !endAfterHeaders
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 }
 
@@ -24,7 +25,7 @@ export function hasBody(incoming: IncomingMessage): boolean {
  *
  * @throws BodyTooLarge, BodyAborted
  */
-export function readBody(incoming: IncomingMessage, limitBytes: number): Promise<ArrayBuffer> {
+export function readBody(incoming: IncomingRequest, limitBytes: number): Promise<ArrayBuffer> {
   const length = declaredLength(incoming)
   if (length !== undefined && length > limitBytes) return Promise.reject(new BodyTooLarge(limitBytes))
   return new Promise((resolve, reject) => {
@@ -45,6 +46,8 @@ export function readBody(incoming: IncomingMessage, limitBytes: number): Promise
       size += chunk.length
     }
     const succeed = () => {
+      // The body of a stream of HTTP/2 also ends when its client resets the stream.
+      if (!incoming.complete) return abort()
       finish()
       resolve(size === bytes.length ? bytes.buffer : bytes.buffer.transfer(size))
     }
@@ -63,7 +66,7 @@ export function readBody(incoming: IncomingMessage, limitBytes: number): Promise
  *
  * @throws BodyTooLarge, BodyAborted
  */
-export async function* streamBody(incoming: IncomingMessage, limitBytes: number): AsyncGenerator<Uint8Array> {
+export async function* streamBody(incoming: IncomingRequest, limitBytes: number): AsyncGenerator<Uint8Array> {
   let size = 0
   try {
     for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
@@ -71,16 +74,19 @@ export async function* streamBody(incoming: IncomingMessage, limitBytes: number)
       if (size > limitBytes) throw new BodyTooLarge(limitBytes)
       yield chunk
     }
+    if (!incoming.complete) throw new BodyAborted()
   } catch (error) {
     throw incoming.complete || error instanceof BodyTooLarge ? error : new BodyAborted()
   }
 }
 
-/** @returns bytes; undefined when the body is chunked */
-function declaredLength(incoming: IncomingMessage): number | undefined {
-  const { headers } = incoming
-  if (headers['transfer-encoding'] !== undefined) return undefined
-  return Number(headers['content-length'] ?? 0)
+/** @returns bytes; undefined when only its end tells the length of the body */
+function declaredLength(incoming: IncomingRequest): number | undefined {
+  const { headers, endAfterHeaders } = incoming
+  const length = headers['content-length']
+  if (headers['transfer-encoding'] !== undefined || (length === undefined && endAfterHeaders === false))
+    return undefined
+  return Number(length ?? 0)
 }
 
 function grow(bytes: Uint8Array<ArrayBuffer>, needed: number, limitBytes: number): Uint8Array<ArrayBuffer> {
@@ -93,13 +99,17 @@ const maxDiscardBytes = 256 * 1024
 /** How long and how much a client may go on sending after its response, so that it gets to read the response. */
 const linger = { maxMs: 10_000, maxBytes: 2 ** 30 }
 
-/** Whether more of the request may still come than is worth discarding to keep the connection. */
-export function isTooLongToDiscard(incoming: IncomingMessage): boolean {
+/**
+ * Whether more of the request may still come than is worth discarding to keep the connection. A request of HTTP/2 ends with
+ * its stream, and the connection stays.
+ */
+export function isTooLongToDiscard(incoming: IncomingRequest): boolean {
+  if (incoming.httpVersionMajor === 2) return false
   return !incoming.complete && (declaredLength(incoming) ?? Number.POSITIVE_INFINITY) > maxDiscardBytes
 }
 
 /** Reads and discards the rest of the body. */
-export function discardBody(incoming: IncomingMessage): Promise<void> {
+export function discardBody(incoming: IncomingRequest): Promise<void> {
   return new Promise(resolve => {
     let size = 0
     const finish = () => {

@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ReadableStream } from 'node:stream/web'
 import type { HttpRequest, HttpRequestParams, HttpRequestUser } from '@azure/functions'
 import { readClientPrincipal } from './client-principal.ts'
+import type { IncomingRequest, OutgoingResponse } from './exchange.ts'
 import { hasBody, readBody, streamBody } from './request-body.ts'
 import { RequestHeaders } from './request-headers.ts'
 
@@ -14,8 +14,8 @@ export interface RequestSettings {
 }
 
 export interface ReceivedRequest {
-  readonly incoming: IncomingMessage
-  readonly outgoing: ServerResponse
+  readonly incoming: IncomingRequest
+  readonly outgoing: OutgoingResponse
   /** From the route, decoded. */
   readonly params: HttpRequestParams
   readonly settings: RequestSettings
@@ -32,8 +32,8 @@ const utf8 = new TextDecoder()
 export class EmbeddedHttpRequest implements HttpRequest {
   readonly params: HttpRequestParams
   readonly #received: ReceivedRequest
-  readonly #incoming: IncomingMessage
-  readonly #outgoing: ServerResponse
+  readonly #incoming: IncomingRequest
+  readonly #outgoing: OutgoingResponse
   #headers: RequestHeaders | undefined
   #query: URLSearchParams | undefined
   #user: HttpRequestUser | null | undefined

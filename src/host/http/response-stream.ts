@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingResponse } from './exchange.ts'
 import { discardBody, isTooLongToDiscard } from './request-body.ts'
 import type { Exchange, Head } from './response.ts'
 
@@ -76,7 +76,7 @@ export async function* splitBody(bytes: Uint8Array): AsyncGenerator<Uint8Array> 
 }
 
 /** Resolves when the client has read what was written, or has left. */
-function drained(outgoing: ServerResponse): Promise<void> {
+function drained(outgoing: OutgoingResponse): Promise<void> {
   return new Promise(resolve => {
     const finish = () => {
       outgoing.off('drain', finish).off('close', finish)

@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HttpResponseInit } from '@azure/functions'
+import type { IncomingRequest, OutgoingResponse } from './exchange.ts'
 import { discardBody, isTooLongToDiscard } from './request-body.ts'
 import { asBytes, cancel, splitBody, writeStream } from './response-stream.ts'
 import { encodeSetCookie } from './set-cookie.ts'
@@ -28,8 +28,8 @@ type Result = Omit<HttpResponseInit, 'headers' | 'body'> & { headers?: unknown; 
 
 /** One request and its response to be. */
 export interface Exchange {
-  readonly incoming: IncomingMessage
-  readonly outgoing: ServerResponse
+  readonly incoming: IncomingRequest
+  readonly outgoing: OutgoingResponse
   /** The function reads the request's body, or has begun to. */
   readonly isBodyRequested: boolean
   readonly closesConnection: boolean

@@ -50,7 +50,7 @@ export class UnreadResponses {
  *
  * @returns an empty map on systems other than Linux
  */
-async function readUnsentBytes(): Promise<Map<string, string>> {
+export async function readUnsentBytes(): Promise<Map<string, string>> {
   const unsent = new Map<string, string>()
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const text = await readFile(file, 'latin1').catch(() => '')

@@ -5,6 +5,9 @@ import type { ServiceCatalogue } from './service-catalogue.ts'
 /** The longest part of a name that a message repeats. */
 const maxShown = 128
 
+/** The services that a name may mean. */
+export type ModelNames = Pick<ServiceCatalogue, 'get' | 'findDefault' | 'defaultName'>
+
 /**
  * Finds the service that protocols of tensors call a model. Triton's clients write names with `_`, which names of services do
  * not have: `simple_string` finds `simple-string`.
@@ -13,7 +16,7 @@ const maxShown = 128
  * @param version  undefined or empty: the one that is served
  * @throws ScoringError SERVICE_UNKNOWN in the words of Triton, which its clients look for
  */
-export function findModel(catalogue: ServiceCatalogue, name: string | undefined, version?: string): ScoringService {
+export function findModel(catalogue: ModelNames, name: string | undefined, version?: string): ScoringService {
   if (!name) {
     if (catalogue.defaultName === undefined) throw noDefault()
     return requireVersion(catalogue.findDefault(), version)

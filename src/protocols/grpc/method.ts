@@ -1,6 +1,7 @@
 import type { Caller } from '../../auth/authorizer.ts'
 import type { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { Protocol } from '../../telemetry/service-metrics.ts'
 import type { RequestOrigin, WireRequest } from '../http/wire.ts'
 import type { MessageWriter } from './protobuf.ts'
 
@@ -44,6 +45,8 @@ export interface ScoreStreamMethod extends ScoredMessages {
 export interface ScoredMessages {
   /** The codec in the workers. */
   readonly codec: string
+  /** For metrics. */
+  readonly protocol: Protocol
   /**
    * Reads which model is meant. The name is the first field that serializers write, so that the caller can be checked before
    * the rest has come; the codec has to check that the whole message says nothing else (`isSameModel`).

@@ -230,11 +230,12 @@ export class MessageReader {
   }
 }
 
-/** The numbers of a repeated field as they lie in a message: packed, one by one, or both. */
+/** The numbers of a repeated field as a message has them: packed, one by one, or both. */
 export class RepeatedNumbers {
   /** Bytes of each number: 4 for `float`, 8 for `double`; all other types of the protocols are varints of 1 to 10 bytes. */
   readonly width: 4 | 8 | 'varint'
-  readonly #parts: Uint8Array[] = []
+  #bytes: Uint8Array = new Uint8Array()
+  #size = 0
   #count = 0
 
   constructor(width: 4 | 8 | 'varint') {
@@ -253,11 +254,40 @@ export class RepeatedNumbers {
    * @returns false when one has more than ten bytes
    */
   add(bytes: Uint8Array): boolean {
-    this.#parts.push(bytes)
-    if (this.width !== 'varint') {
-      this.#count += bytes.length / this.width
-      return true
+    if (this.width !== 'varint') this.#count += bytes.length / this.width
+    else if (!this.#countVarints(bytes)) return false
+    this.#append(bytes)
+    return true
+  }
+
+  /** The bytes of all numbers: a view on the message where they lie together, as they do as a rule. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  /** Writes the lower 32 bits of varints, which are all that their types have, into an array with room for all. */
+  copyVarints(target: Int32Array | Uint32Array): void {
+    const { bytes } = this
+    let at = 0
+    for (let index = 0; at < bytes.length; index++) {
+      let value = (bytes[at] as number) & 127
+      for (let shift = 7; (bytes[at++] as number) >= 128; shift += 7)
+        if (shift < 32) value |= ((bytes[at] as number) & 127) << shift
+      target[index] = value
     }
+  }
+
+  /** Writes varints of 64 bits into an array with room for all. */
+  copyLongVarints(target: BigIntArray): void {
+    const { bytes } = this
+    let at = 0
+    for (let index = 0; at < bytes.length; index++) {
+      target[index] = varintAt(bytes, at)
+      while ((bytes[at++] as number) >= 128);
+    }
+  }
+
+  #countVarints(bytes: Uint8Array): boolean {
     let start = 0
     for (let at = 0; at < bytes.length; at++) {
       if ((bytes[at] as number) >= 128) continue
@@ -268,35 +298,21 @@ export class RepeatedNumbers {
     return true
   }
 
-  /** The bytes of all numbers: a view on the message where they lie together, as they do as a rule. */
-  bytes(): Uint8Array {
-    const [only] = this.#parts
-    return this.#parts.length === 1 && only ? only : joinBytes(this.#parts)
+  /** The first bytes are kept as they are; a view for each of many numbers would take far more memory than the message. */
+  #append(bytes: Uint8Array): void {
+    const needed = this.#size + bytes.length
+    if (this.#size === 0) this.#bytes = bytes
+    else {
+      if (needed > this.#bytes.length || this.#size === this.#bytes.length) this.#move(2 * needed)
+      this.#bytes.set(bytes, this.#size)
+    }
+    this.#size = needed
   }
 
-  /** Writes the lower 32 bits of varints, which are all that their types have, into the beginning of an array with room for all. */
-  copyVarints(target: Int32Array | Uint32Array): void {
-    let index = 0
-    for (const part of this.#parts) {
-      for (let at = 0; at < part.length; ) {
-        const byte = part[at] as number
-        let value = byte & 127
-        for (let shift = 7; (part[at++] as number) >= 128; shift += 7)
-          if (shift < 32) value |= ((part[at] as number) & 127) << shift
-        target[index++] = value
-      }
-    }
-  }
-
-  /** Writes varints of 64 bits into the beginning of an array with room for all. */
-  copyLongVarints(target: BigIntArray): void {
-    let index = 0
-    for (const part of this.#parts) {
-      for (let at = 0; at < part.length; at++) {
-        target[index++] = varintAt(part, at)
-        while ((part[at] as number) >= 128) at++
-      }
-    }
+  #move(capacity: number): void {
+    const before = this.bytes
+    this.#bytes = new Uint8Array(capacity)
+    this.#bytes.set(before)
   }
 }
 
@@ -319,21 +335,17 @@ function varintAt(bytes: Uint8Array, start: number): bigint {
   return BigInt.asUintN(64, BigInt(low) | (BigInt(high) << 49n))
 }
 
-function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}
-
 type WrittenField =
   | { readonly tag: number; readonly kind: 'varint'; readonly value: number | bigint }
   | { readonly tag: number; readonly kind: 'fixed'; readonly value: number; readonly width: 4 | 8 }
   | { readonly tag: number; readonly kind: 'text'; readonly value: string; readonly length: number }
   | { readonly tag: number; readonly kind: 'bytes'; readonly value: Uint8Array }
+  | {
+      readonly tag: number
+      readonly kind: 'content'
+      readonly length: number
+      readonly write: (target: Uint8Array<ArrayBuffer>) => void
+    }
   | { readonly tag: number; readonly kind: 'message'; readonly value: MessageWriter }
   | { readonly tag: number; readonly kind: 'varints'; readonly value: Integers; readonly length: number }
 
@@ -362,6 +374,16 @@ export class MessageWriter {
   bytes(field: number, value: Uint8Array): this {
     const size = lengthSize(value.length) + value.length
     return this.#add({ tag: (field << 3) | wireType.bytes, kind: 'bytes', value }, size)
+  }
+
+  /**
+   * Bytes that are made where they go.
+   *
+   * @param write  fills bytes of that length
+   */
+  content(field: number, length: number, write: (target: Uint8Array<ArrayBuffer>) => void): this {
+    const size = lengthSize(length) + length
+    return this.#add({ tag: (field << 3) | wireType.bytes, kind: 'content', length, write }, size)
   }
 
   message(field: number, value: MessageWriter): this {
@@ -426,6 +448,10 @@ export class MessageWriter {
           target.varint(field.value.length)
           target.bytes(field.value)
           break
+        case 'content':
+          target.varint(field.length)
+          field.write(target.take(field.length))
+          break
         case 'message':
           target.varint(field.value.size)
           field.value.writeTo(target)
@@ -479,8 +505,14 @@ class Target {
   }
 
   bytes(value: Uint8Array): void {
-    this.#bytes.set(value, this.#at)
-    this.#at += value.length
+    this.take(value.length).set(value)
+  }
+
+  /** The next bytes, for others to fill. */
+  take(length: number): Uint8Array<ArrayBuffer> {
+    const start = this.#at
+    this.#at += length
+    return this.#bytes.subarray(start, this.#at)
   }
 
   #longVarint(value: bigint): void {

@@ -149,7 +149,7 @@ class StreamedMessage {
     } finally {
       this.#account?.held.release()
       const ms = performance.now() - this.#startedAt
-      this.#service?.metrics?.answered(failure?.status ?? 200, failure?.code, ms)
+      this.#service?.metrics?.answered(this.#method.protocol, failure?.status ?? 200, failure?.code, ms)
     }
   }
 

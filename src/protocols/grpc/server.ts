@@ -62,7 +62,8 @@ async function serve(call: Http2Call, method: GrpcMethod | undefined, { path, op
     failure = call.fail(cause, outcome.service?.name)
   }
   const ms = performance.now() - call.startedAt
-  if (method?.kind === 'score') outcome.service?.metrics?.answered(failure?.status ?? 200, failure?.code, ms)
+  if (method?.kind === 'score')
+    outcome.service?.metrics?.answered(method.protocol, failure?.status ?? 200, failure?.code, ms)
   log?.(describeCall(call, { path, outcome, failure, ms }))
 }
 

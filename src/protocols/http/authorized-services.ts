@@ -1,4 +1,5 @@
-import { asScoringError, type ScoringError } from '../../errors.ts'
+import { parseBearer } from '../../auth/bearer.ts'
+import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readCaller } from './client-address.ts'
 import type { RequestOrigin } from './wire.ts'
@@ -33,6 +34,37 @@ export async function findAuthorizedServices(
     counting?.authorizer?.countWrong?.(readCaller(request))
   }
   return { services: authorized, unavailable }
+}
+
+/**
+ * The services that a caller may see, public ones included.
+ *
+ * @throws ScoringError BEARER_… when there is none and the credential is valid for no service, or as `requireAuthorized` does
+ */
+export async function findVisibleServices(
+  request: RequestOrigin,
+  services: readonly ScoringService[],
+): Promise<readonly ScoringService[]> {
+  const authorized = await findAuthorizedServices(request, services)
+  const visible = services.filter(service => !service.authorizer || authorized.services.has(service))
+  if (visible.length === 0 && services.length > 0) requireAuthorized(request, authorized, 'This needs')
+  return visible
+}
+
+/**
+ * @param needs  what needs the key, for the message: `Metrics need`
+ * @throws ScoringError BEARER_… when the credential is valid for no service, KEYS_UNAVAILABLE or TOKEN_KEYS_UNAVAILABLE when
+ *   it cannot be checked now
+ */
+export function requireAuthorized(
+  request: RequestOrigin,
+  { services, unavailable }: AuthorizedServices,
+  needs: string,
+): void {
+  if (services.size > 0) return
+  parseBearer(request.headers.get('authorization'))
+  if (unavailable) throw unavailable
+  throw new ScoringError('BEARER_REJECTED', `The key is not valid for any service. ${needs} the key of a service.`)
 }
 
 /** @returns undefined when the caller is authorized */

@@ -3,14 +3,18 @@ import { ScoringError } from '../../errors.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
 import type { GrpcCall, GrpcService, UnaryMethod } from '../grpc/method.ts'
 import type { MessageWriter } from '../grpc/protobuf.ts'
-import { codecName } from './codec-name.ts'
 import { readMetadataRequest, writeMetadata } from './model-metadata.ts'
 import { readModelSpec } from './model-spec.ts'
 
 export const predictionService: GrpcService = {
   name: 'tensorflow.serving.PredictionService',
   methods: {
-    Predict: { kind: 'score', codec: codecName, readModel: readModelSpec },
+    Predict: {
+      kind: 'score',
+      protocol: 'tensorflow-serving',
+      codec: 'tensorflow-serving',
+      readModel: readModelSpec,
+    },
     GetModelMetadata: { kind: 'unary', answer: answerMetadata },
     Classify: refusing('Classify'),
     Regress: refusing('Regress'),

@@ -110,7 +110,7 @@ function readNumbers(input: string, { dtype }: DataType, numbers: RepeatedNumber
   switch (dtype) {
     case 'float32':
     case 'float64':
-      return decodeElements(input, dtype, numbers.bytes(), true)
+      return decodeElements(input, dtype, numbers.bytes, true)
     case 'int64':
     case 'uint64': {
       const wide = allocate(dtype, count) as BigIntArray
