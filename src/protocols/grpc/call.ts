@@ -22,6 +22,9 @@ const routeHeader = 'x-ms-aml-grpc-service-route'
 /** HTTP/2's code for a stream that is no longer needed although nothing is wrong (RFC 9113, section 8.1). */
 const noError = 0
 
+/** As a rule the end of a request is on its way; a client that is told to stop before it has read the answer may lose that. */
+const refuseRestAfterMs = 1000
+
 /** The most bytes of a message that is not scored. */
 const maxSmallBytes = 65_536
 const uncounted = new ByteBudget(Number.POSITIVE_INFINITY)
@@ -196,10 +199,14 @@ export class Http2Call implements StreamCall {
     this.#stream.respond({ ...this.headers, ...trailers, ...accepted }, { endStream: true })
   }
 
-  /** What the caller still sends is not needed: it is told to stop, and what is on its way is dropped. */
+  /** What the caller still sends is dropped; if it does not end soon, it is told to stop. */
   #refuseRest(): void {
+    if (this.#stream.readableEnded) return
     this.#stream.resume()
-    if (this.#stream.state.remoteClose !== 1) this.#stream.close(noError)
+    const timer = setTimeout(() => this.#stream.close(noError), refuseRestAfterMs)
+    timer.unref()
+    const forget = () => clearTimeout(timer)
+    this.#stream.once('end', forget).once('close', forget)
   }
 }
 
