@@ -1,17 +1,31 @@
 import { createHash } from 'node:crypto'
+import { globSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { run, works } from '../clients/tools.ts'
 
 /** Goes with `npm ci`, and is not seen by git. */
 const kept = join(import.meta.dirname, '../../node_modules/.cache/python')
 
+interface PythonOptions {
+  /** An older version, e.g. `3.7`, for packages that go no further; absent: that of `python3`. */
+  readonly version?: string
+  /** Of `pip install`. */
+  readonly pip?: readonly string[]
+}
+
 /**
  * A Python that has the packages of a requirements file, or why there is none. It is made for the first test that asks
  * and kept, because pandas or ONNX Runtime take longer to install than the tests to run.
  */
-export async function pythonWith(requirements: string): Promise<{ python: string } | { missing: string }> {
-  const { code, stdout } = await run('python3', '-VV')
+export async function pythonWith(
+  requirements: string,
+  { version, pip = [] }: PythonOptions = {},
+): Promise<{ python: string } | { missing: string }> {
+  const interpreter = version === undefined ? 'python3' : await findPython(version)
+  if (interpreter === undefined) return { missing: `python${version} is not installed` }
+  const { code, stdout } = await run(interpreter, '-VV')
   if (code !== 0) return { missing: 'python3 is not installed' }
   const name = createHash('sha256')
     .update(stdout)
@@ -25,7 +39,8 @@ export async function pythonWith(requirements: string): Promise<{ python: string
   // Another process may install the same: each makes its own folder, and the first complete one is used.
   const unfinished = await mkdtemp(join(kept, `${name}-`))
   try {
-    if (!(await install(unfinished, requirements))) return { missing: `pip cannot install ${requirements}` }
+    if (!(await install(interpreter, unfinished, ['--requirement', requirements, ...pip])))
+      return { missing: `pip cannot install ${requirements}` }
     await rename(unfinished, folder).catch(() => undefined)
     return (await works(python, '--version')) ? { python } : { missing: `no Python can be kept in ${folder}` }
   } finally {
@@ -33,13 +48,23 @@ export async function pythonWith(requirements: string): Promise<{ python: string
   }
 }
 
+/** On the path, or where pyenv keeps it: its command of that name works for the version that is chosen only. */
+async function findPython(version: string): Promise<string | undefined> {
+  const root = process.env.PYENV_ROOT ?? join(homedir(), '.pyenv')
+  for (const each of [`python${version}`, ...globSync(join(root, 'versions', `${version}.*`, 'bin/python3'))])
+    if (await works(each, '--version')) return each
+  return undefined
+}
+
 /** Compiles nothing ahead: most modules of a package are never imported. */
-async function install(folder: string, requirements: string): Promise<boolean> {
+async function install(interpreter: string, folder: string, what: readonly string[]): Promise<boolean> {
   const python = join(folder, 'bin/python')
-  const packages = ['install', '--quiet', '--no-compile', '--disable-pip-version-check', '--requirement', requirements]
+  const packages = ['install', '--quiet', '--no-compile', '--disable-pip-version-check', ...what]
   // pip of the system can install into other places since 22.3; to bring one along takes seconds.
   const ofSystem =
-    (await works('python3', '-m', 'venv', '--without-pip', folder)) &&
+    (await works(interpreter, '-m', 'venv', '--without-pip', folder)) &&
     (await works('python3', '-m', 'pip', '--python', python, ...packages))
-  return ofSystem || ((await works('python3', '-m', 'venv', folder)) && (await works(python, '-m', 'pip', ...packages)))
+  return (
+    ofSystem || ((await works(interpreter, '-m', 'venv', folder)) && (await works(python, '-m', 'pip', ...packages)))
+  )
 }

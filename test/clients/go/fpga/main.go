@@ -1,7 +1,7 @@
 // Scores two images as the guide of the FPGA services says for Go ("SSL/TLS and Authentication"): it sends the bare key, and
 // only over TLS. There are no stubs to import, so messages are made from the schemas.
 //
-//	SSL_CERT_FILE=cert.pem go run . <host:port> <key> <file descriptor set> < pixels as JSON
+//	SSL_CERT_FILE=cert.pem go run . <host:port> <key> <file descriptor set> <JSON of the pixels>
 package main
 
 import (
@@ -39,12 +39,14 @@ func (c *authCreds) RequireTransportSecurity() bool {
 const predict = "/tensorflow.serving.PredictionService/Predict"
 
 func main() {
-	if len(os.Args) != 4 {
-		log.Fatal("usage: go run . <host:port> <key> <file descriptor set> < pixels as JSON")
+	if len(os.Args) != 5 {
+		log.Fatal("usage: go run . <host:port> <key> <file descriptor set> <JSON of the pixels>")
 	}
 	files := readSchemas(os.Args[3])
+	pixels, err := os.ReadFile(os.Args[4])
+	check(err)
 	var images [][8][8]float32
-	check(json.NewDecoder(os.Stdin).Decode(&images))
+	check(json.Unmarshal(pixels, &images))
 
 	conn, err := grpc.Dial(os.Args[1],
 		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(nil, "")),
