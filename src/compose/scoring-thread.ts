@@ -7,6 +7,7 @@ import { decodeImageWithSharp } from '../adapters/sharp/decode-image.ts'
 import { ServiceLoadError } from '../errors.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
+import { openInferenceCodec } from '../protocols/open-inference/codec.ts'
 import { openInferenceGrpcCodec } from '../protocols/open-inference/grpc-codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
@@ -63,9 +64,10 @@ async function openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer> {
 const parts: WorkerParts = {
   codecs: {
     azureml: azuremlCodec,
-    tensors: tensorCodec,
+    'open-inference': openInferenceCodec,
     'open-inference-grpc': openInferenceGrpcCodec,
     'tensorflow-serving': tensorflowServingCodec,
+    tensors: tensorCodec,
   },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,

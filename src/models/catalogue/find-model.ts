@@ -6,7 +6,7 @@ import type { ServiceCatalogue } from './service-catalogue.ts'
 const maxShown = 128
 
 /** The services that a name may mean. */
-export type ModelNames = Pick<ServiceCatalogue, 'get' | 'findDefault' | 'defaultName'>
+export type ModelNames = Pick<ServiceCatalogue, 'get' | 'findDefault'>
 
 /**
  * Finds the service that protocols of tensors call a model. Triton's clients write names with `_`, which names of services do
@@ -17,10 +17,7 @@ export type ModelNames = Pick<ServiceCatalogue, 'get' | 'findDefault' | 'default
  * @throws ScoringError SERVICE_UNKNOWN in the words of Triton, which its clients look for
  */
 export function findModel(catalogue: ModelNames, name: string | undefined, version?: string): ScoringService {
-  if (!name) {
-    if (catalogue.defaultName === undefined) throw noDefault()
-    return requireVersion(catalogue.findDefault(), version)
-  }
+  if (!name) return requireVersion(catalogue.findDefault(), version)
   const service = catalogue.get(name) ?? catalogue.get(name.replaceAll('_', '-'))
   if (!service) throw unknown(name, '')
   return requireVersion(service, version, name)
@@ -34,13 +31,6 @@ export function modelVersion({ version }: Pick<ScoringService, 'version'>): stri
 function requireVersion(service: ScoringService, version: string | undefined, name = service.name): ScoringService {
   if (version && version !== modelVersion(service)) throw unknown(name, ` version ${show(version)}`)
   return service
-}
-
-function noDefault(): ScoringError {
-  return new ScoringError(
-    'SERVICE_UNKNOWN',
-    'The request names no model, and there is no default service: name one, or set SCORING_DEFAULT_SERVICE.',
-  )
 }
 
 function unknown(name: string, version: string): ScoringError {

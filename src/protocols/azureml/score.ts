@@ -1,12 +1,9 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { readCaller } from '../http/client-address.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readDeadline } from '../http/deadline.ts'
-import type { BodyAccount } from '../http/read-body.ts'
-import { type RequestIds, readRequestIds } from '../http/request-ids.ts'
-import { encodeServerTiming } from '../http/server-timing.ts'
+import { addResultHeaders, answerScoredCall, openCall, type ScoredCall } from '../http/scored-call.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
 import { allow, answerFailure, authorize, refuseTrailingSlash } from './endpoints.ts'
 import { readRequest } from './read-request.ts'
@@ -18,30 +15,21 @@ export async function answerScore(
   find: () => ScoringService | Promise<ScoringService>,
   serverVersion: string | undefined,
 ): Promise<WireResponse> {
-  const startedAt = performance.now()
-  const ids = readRequestIds(request.headers, serverVersion)
-  let service: ScoringService | undefined
-  let account: BodyAccount | undefined
-  let response: WireResponse
-  try {
-    refuseTrailingSlash(request)
-    service = await find()
-    account = service.openAccount()
-    response = await score(service, request, { ids, account, startedAt })
-  } catch (failure) {
-    response = answerFailure(failure, ids.headers, service?.name)
-  }
-  if (account) releaseWithAnswer(account, request, response)
-  if (service) response.scored ??= { service: service.name, rows: undefined }
-  service?.metrics?.answered('azureml', response.status, response.errorCode, performance.now() - startedAt)
-  return response
+  return answerScoredCall(request, {
+    protocol: 'azureml',
+    serverVersion,
+    find: () => {
+      refuseTrailingSlash(request)
+      return find()
+    },
+    score: (service, call) => score(service, request, call),
+    encodeFailure: answerFailure,
+  })
 }
 
-async function score(
-  service: ScoringService,
-  request: WireRequest,
-  { ids: { headers, fault }, account, startedAt }: { ids: RequestIds; account: BodyAccount; startedAt: number },
-): Promise<WireResponse> {
+async function score(service: ScoringService, request: WireRequest, call: ScoredCall): Promise<WireResponse> {
+  const { ids, account, startedAt } = call
+  const { headers, fault } = ids
   allow(request.method, ['GET', 'POST', 'OPTIONS', 'HEAD'])
   Object.assign(headers, corsHeaders(service.definition.cors, request))
   if (fault) throw fault
@@ -52,15 +40,7 @@ async function score(
   const { maxBodyBytes } = service.definition.limits
   let isEncrypted = false
   const result = await service.infer({
-    credential: request.headers.get('authorization'),
-    caller: readCaller(request),
-    declaredBytes: Number(request.headers.get('content-length')) || 0,
-    readDeadline: () => readDeadline(request.headers, startedAt),
-    isAbandoned: () => request.isAbandoned === true,
-    onLoaded: ({ executionProvider }) => {
-      headers[providerHeader] = executionProvider
-      if (service.version !== undefined) headers['x-scoring-model-version'] = service.version
-    },
+    ...openCall(service, request, call),
     read: async report => {
       const read = await readRequest(request, { report, maxBodyBytes, account, id: headers['x-request-id'] })
       if (!service.encrypted) return read
@@ -70,29 +50,11 @@ async function score(
       return encrypted ?? read
     },
   })
-  if (result.kind !== 'failure') {
-    // Workers that were started later may have found another provider.
-    if (result.executionProvider !== undefined) headers[providerHeader] = result.executionProvider
-    if (service.hasServerTiming) Object.assign(headers, encodeServerTiming(result.timings, headers))
-  }
+  addResultHeaders(headers, service, result)
   const response = encodeResponse(result, headers)
   if (result.kind !== 'failure') response.scored = { service: service.name, rows: result.rowCount }
   if (isEncrypted) return response // random bytes, which compression makes no smaller than they were before base64
   return await compressAnswer(response, request.headers.get('accept-encoding'))
-}
-
-const providerHeader = 'x-scoring-execution-provider'
-
-/** An answer from this size on is accounted for until the client has taken it: a client may be slow, or not read at all. */
-const accountedAnswerBytes = 65_536
-
-/** The bytes of the answer replace those of the body in the account, until the answer has left. */
-function releaseWithAnswer({ held }: BodyAccount, request: WireRequest, { body }: WireResponse): void {
-  // Of a stream no more is held than the part that is being sent.
-  const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
-  if (bytes < accountedAnswerBytes || !request.whenAnswered) return held.release()
-  held.replace(bytes)
-  request.whenAnswered(() => held.release())
 }
 
 /** Whether a browser asks, without a key, if a page of another origin may call the service. */

@@ -17,7 +17,7 @@ class ByteSource {
   readonly #stream: ServerHttp2Stream
   readonly #pieces: Uint8Array[] = []
   #size = 0
-  #wanted = 0
+  #needed = 0
   #received = 0
   #isEnded = false
   #failure: ScoringError | undefined
@@ -51,7 +51,7 @@ class ByteSource {
   async wait(bytes: number, isPaced: boolean): Promise<void> {
     if (this.#failure) throw this.#failure
     if (this.#size >= bytes || this.#isEnded) return
-    this.#wanted = bytes
+    this.#needed = bytes
     if (this.#stream.isPaused()) this.#stream.resume()
     const timer = isPaced ? this.#watchPace() : undefined
     await new Promise<void>(resolve => {
@@ -59,7 +59,7 @@ class ByteSource {
     })
     clearInterval(timer)
     this.#wake = undefined
-    this.#wanted = 0
+    this.#needed = 0
     if (this.#failure) throw this.#failure
   }
 
@@ -95,8 +95,8 @@ class ByteSource {
     this.#pieces.push(piece)
     this.#size += piece.length
     this.#received += piece.length
-    if (this.#size >= this.#wanted) this.#wake?.()
-    if (this.#size >= this.#wanted + readAheadBytes) this.#stream.pause()
+    if (this.#size >= this.#needed) this.#wake?.()
+    if (this.#size >= this.#needed + readAheadBytes) this.#stream.pause()
   }
 
   #end(): void {

@@ -2,10 +2,10 @@
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
-import type { HeldBytes } from '../../scheduling/byte-budget.ts'
 import type { EncodedBytes, InferenceResult } from '../../scheduling/inference-result.ts'
 import type { BodyAccount } from '../http/read-body.ts'
-import { encodeServerTiming } from '../http/server-timing.ts'
+import { addResultHeaders, addServiceHeaders, releaseWithAnswer } from '../http/scored-call.ts'
+import { headersForScripts } from '../http/script-headers.ts'
 import type { Http2Call } from './call.ts'
 import type { IncomingMessage } from './incoming-messages.ts'
 import type { NamedModel, ScoredMessages, ScoreMethod, ScoreStreamMethod } from './method.ts'
@@ -32,22 +32,13 @@ export async function answerScore(call: Http2Call, method: ScoreMethod, outcome:
   try {
     const result = await infer(call, { method, message, named, service, account })
     outcome.rows = result.rowCount
-    if (service.hasServerTiming) Object.assign(call.headers, encodeServerTiming(result.timings, call.headers))
+    addResultHeaders(call.headers, service, result)
     call.answer(result.body)
-    holdAnswer(account.held, result.body, call)
+    releaseWithAnswer(account, call, result)
   } catch (failure) {
     account.held.release()
     throw failure
   }
-}
-
-/** An answer from this size on is accounted for until the caller has taken it. */
-const accountedAnswerBytes = 65_536
-
-function holdAnswer(held: HeldBytes, { length }: Uint8Array, call: Http2Call): void {
-  if (length < accountedAnswerBytes) return held.release()
-  held.replace(length)
-  call.whenAnswered(() => held.release())
 }
 
 /** Most messages of one stream that are read and not answered. */
@@ -187,11 +178,8 @@ async function infer(
     declaredBytes: message.length,
     readDeadline: () => call.readDeadline(),
     isAbandoned: () => call.isAbandoned,
-    onLoaded: ({ executionProvider }) => {
-      call.headers[providerHeader] = executionProvider
-      if (service.version !== undefined) call.headers['x-scoring-model-version'] = service.version
-    },
-    read: async () => {
+    onLoaded: report => addServiceHeaders(call.headers, service.version, report),
+    read: async ({ takesHeaders }) => {
       const body = await message.read(maxBodyBytes, account, () => call.isAbandoned)
       stream?.onRead(body)
       const tensorCall = {
@@ -200,17 +188,15 @@ async function infer(
         ...(route !== undefined && { isRouted: true }),
         ...(stream && { isStreamed: true }),
       }
-      return { codec, id: call.headers['x-request-id'], body, contentType: undefined, details: { tensorCall } }
+      const headers = takesHeaders ? { headers: headersForScripts(call.request.headers) } : undefined
+      const details = { tensorCall, ...headers }
+      return { codec, id: call.headers['x-request-id'], body, contentType: undefined, details }
     },
   })
   if (result.kind === 'failure') throw new ScoringError(result.code, result.message, result)
   if (result.kind !== 'bytes') throw new TypeError(`the codec ${codec} writes bytes, not ${result.kind}`)
-  // Workers that were started later may have found another provider.
-  if (result.executionProvider !== undefined) call.headers[providerHeader] = result.executionProvider
   return result
 }
-
-const providerHeader = 'x-scoring-execution-provider'
 
 /** With a route it does not matter what the message says: the codec checks that it is the same. */
 async function readModel(call: Http2Call, method: ScoredMessages, message: IncomingMessage): Promise<NamedModel> {

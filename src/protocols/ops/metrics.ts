@@ -1,11 +1,9 @@
 /** Answers `GET /metrics` in Prometheus' text format. */
-import { parseBearer } from '../../auth/bearer.ts'
-import { ScoringError } from '../../errors.ts'
 import type { ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
 import type { Attributes, MetricFamily } from '../../telemetry/metric.ts'
 import { attribute } from '../../telemetry/metric-names.ts'
 import { allow, answerFailure, answerUnknownPath } from '../azureml/endpoints.ts'
-import { findAuthorizedServices } from '../http/authorized-services.ts'
+import { findAuthorizedServices, requireAuthorized } from '../http/authorized-services.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 import { encodePrometheus, prometheusMediaType } from './prometheus-text.ts'
@@ -42,15 +40,8 @@ async function selectVisible(
   request: WireRequest,
   catalogue: ServiceCatalogue,
 ): Promise<(attributes: Attributes) => boolean> {
-  const { services, unavailable } = await findAuthorizedServices(request, catalogue.all)
-  const names = new Set<unknown>([...services].map(({ name }) => name))
-  if (names.size === 0) {
-    parseBearer(request.headers.get('authorization'))
-    if (unavailable) throw unavailable
-    throw new ScoringError(
-      'BEARER_REJECTED',
-      'The key is not valid for any service. Metrics need the key of a service.',
-    )
-  }
+  const authorized = await findAuthorizedServices(request, catalogue.all)
+  requireAuthorized(request, authorized, 'Metrics need')
+  const names = new Set<unknown>([...authorized.services].map(({ name }) => name))
   return ({ [attribute.service]: service }) => service === undefined || names.has(service)
 }

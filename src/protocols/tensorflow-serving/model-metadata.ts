@@ -1,6 +1,6 @@
 /** `GetModelMetadata` (tensorflow_serving/apis/get_model_metadata.proto): the signature of a service. */
 import { ScoringError } from '../../errors.ts'
-import { type LoadReport, takesTensors } from '../../models/session/load-report.ts'
+import { findTensors, type LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { isOpen } from '../../tensor/shape.ts'
 import { MessageReader, MessageWriter } from '../grpc/protobuf.ts'
@@ -50,13 +50,6 @@ export function writeMetadata(
   const signatures = new MessageWriter().message(1, mapEntry(servedSignature, signature))
   const any = new MessageWriter().text(1, signatureMapType).bytes(2, signatures.finish())
   return new MessageWriter().message(1, writeModelSpec(named)).message(2, mapEntry(signatureField, any))
-}
-
-/** The tensors that go in and come out; none where the script reads bodies itself. */
-function findTensors(report: LoadReport): { inputs: readonly TensorInfo[]; outputs: readonly TensorInfo[] } {
-  if (!takesTensors(report)) return { inputs: [], outputs: [] }
-  const { inputs, optionalInputs = [], outputs, lists, answerTensors = [] } = report
-  return { inputs: [...inputs, ...optionalInputs], outputs: lists === undefined ? answerTensors : outputs }
 }
 
 function mapEntry(key: string, value: MessageWriter): MessageWriter {

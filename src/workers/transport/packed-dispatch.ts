@@ -11,7 +11,7 @@ import { Tensor } from '../../tensor/tensor.ts'
  * allocated anew, so small bodies share one buffer, and what requests have in common is written once.
  */
 export interface PackedRequests {
-  /** The small bodies, one after the other, each from a multiple of 8 bytes on, so that its numbers can be read without a copy. */
+  /** The small bodies, one after the other, each with its tensors from a multiple of 8 bytes on, so that they are read in place. */
   readonly small: Uint8Array
   /** Bytes of each body in `small`; -1: the body is the next one of `moved`. */
   readonly lengths: readonly number[]
@@ -42,7 +42,7 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
       moved.push(body)
     } else {
       lengths.push(body.length)
-      smallBytes += aligned(body.length)
+      smallBytes += aligned(findLead(details) + body.length)
     }
     hasOneCodec &&= codec === first?.codec
     hasOneType &&= contentType === first?.contentType
@@ -52,10 +52,11 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
   }
   const small = new Uint8Array(smallBytes)
   let offset = 0
-  for (const { body } of requests) {
+  for (const { body, details } of requests) {
     if (body.length >= movedFromBytes) continue
-    small.set(body, offset)
-    offset += aligned(body.length)
+    const lead = findLead(details)
+    small.set(body, offset + lead)
+    offset += aligned(lead + body.length)
   }
   return {
     small,
@@ -71,6 +72,12 @@ export function packRequests(requests: readonly InferenceRequest[]): PackedReque
 
 function aligned(length: number): number {
   return Math.ceil(length / 8) * 8
+}
+
+/** Bytes to leave out before a body, so that what follows its text is at a multiple of 8. */
+function findLead(details: RequestDetails | undefined): number {
+  const textBytes = details?.tensorCall?.textBytes
+  return textBytes === undefined ? 0 : aligned(textBytes) - textBytes
 }
 
 /** @returns the buffers to move rather than copy */
@@ -94,8 +101,9 @@ export function unpackRequests({
   let nextMoved = 0
   const names = ids.split('\n')
   return lengths.map((length, index) => {
-    const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(offset, offset + length)
-    if (length > 0) offset += aligned(length)
+    const start = offset + (length < 0 ? 0 : findLead(details?.[index]))
+    const body = length < 0 ? (moved[nextMoved++] as Uint8Array) : small.subarray(start, start + length)
+    if (length >= 0) offset = aligned(start + length)
     return {
       codec: Array.isArray(codec) ? codec[index] : codec,
       body,

@@ -1,0 +1,105 @@
+/** What the routes of all protocols that score have in common. */
+import type { Call } from '../../inference/call.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
+import type { InferenceResult } from '../../scheduling/inference-result.ts'
+import type { Protocol } from '../../telemetry/service-metrics.ts'
+import { readCaller } from './client-address.ts'
+import { readDeadline } from './deadline.ts'
+import type { BodyAccount } from './read-body.ts'
+import { type RequestIds, readRequestIds } from './request-ids.ts'
+import { encodeServerTiming } from './server-timing.ts'
+import type { WireRequest, WireResponse } from './wire.ts'
+
+/** How a protocol scores. */
+interface ScoringRoute {
+  readonly protocol: Protocol
+  readonly serverVersion: string | undefined
+  readonly find: () => ScoringService | Promise<ScoringService>
+  readonly score: (service: ScoringService, call: ScoredCall) => Promise<WireResponse>
+  readonly encodeFailure: (failure: unknown, headers: Record<string, string>, service?: string) => WireResponse
+}
+
+/** A request to score, from its headers on. */
+export interface ScoredCall {
+  readonly ids: RequestIds
+  readonly account: BodyAccount
+  /** When its headers arrived, as `performance.now()`. */
+  readonly startedAt: number
+}
+
+/** Answers a request to score: finds the service, accounts for bytes, counts. Never throws. */
+export async function answerScoredCall(request: WireRequest, route: ScoringRoute): Promise<WireResponse> {
+  const startedAt = performance.now()
+  const ids = readRequestIds(request.headers, route.serverVersion)
+  let service: ScoringService | undefined
+  let account: BodyAccount | undefined
+  let response: WireResponse
+  try {
+    service = await route.find()
+    account = service.openAccount()
+    response = await route.score(service, { ids, account, startedAt })
+  } catch (failure) {
+    response = route.encodeFailure(failure, ids.headers, service?.name)
+  }
+  if (account) releaseWithAnswer(account, request, response)
+  if (service) response.scored ??= { service: service.name, rows: undefined }
+  service?.metrics?.answered(route.protocol, response.status, response.errorCode, performance.now() - startedAt)
+  return response
+}
+
+const providerHeader = 'x-scoring-execution-provider'
+
+/** The call of a service, but for its body. Once the caller is authorized, the headers of the answer tell more of the service. */
+export function openCall(
+  { version }: ScoringService,
+  request: WireRequest,
+  { ids: { headers }, startedAt }: ScoredCall,
+): Omit<Call, 'read'> {
+  return {
+    credential: request.headers.get('authorization'),
+    caller: readCaller(request),
+    declaredBytes: Number(request.headers.get('content-length')) || 0,
+    readDeadline: () => readDeadline(request.headers, startedAt),
+    isAbandoned: () => request.isAbandoned === true,
+    onLoaded: report => addServiceHeaders(headers, version, report),
+  }
+}
+
+/** Adds what an answer says of the service. @param version  of the model; undefined: it has none */
+export function addServiceHeaders(
+  headers: Record<string, string>,
+  version: string | undefined,
+  { executionProvider }: LoadReport,
+): void {
+  headers[providerHeader] = executionProvider
+  if (version !== undefined) headers['x-scoring-model-version'] = version
+}
+
+/** Adds what an answer says of its run. */
+export function addResultHeaders(
+  headers: Record<string, string>,
+  service: ScoringService,
+  result: InferenceResult,
+): void {
+  if (result.kind === 'failure') return
+  // Workers that were started later may have found another provider.
+  if (result.executionProvider !== undefined) headers[providerHeader] = result.executionProvider
+  if (service.hasServerTiming) Object.assign(headers, encodeServerTiming(result.timings, headers))
+}
+
+/** An answer from this size on is accounted for until the client has taken it: a client may be slow, or not read at all. */
+const accountedAnswerBytes = 65_536
+
+/** The bytes of the answer replace those of the body in the account, until the answer has left. */
+export function releaseWithAnswer(
+  { held }: BodyAccount,
+  request: Pick<WireRequest, 'whenAnswered'>,
+  { body }: Pick<WireResponse, 'body'>,
+): void {
+  // Of a stream no more is held than the part that is being sent.
+  const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
+  if (bytes < accountedAnswerBytes || !request.whenAnswered) return held.release()
+  held.replace(bytes)
+  request.whenAnswered(() => held.release())
+}

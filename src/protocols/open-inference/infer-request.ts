@@ -1,0 +1,215 @@
+/** The body of an infer request of V2: JSON, followed by the bytes of the tensors that it announces (Triton, "Binary Tensor Data"). */
+import { ScoringError } from '../../errors.ts'
+import type { TensorInfo } from '../../models/session/model-session.ts'
+import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
+import type { RowScript } from '../../scripts/script.ts'
+import type { BinaryDtype } from '../../tensor/element-bytes.ts'
+import { elementSize } from '../../tensor/element-bytes.ts'
+import { decodeNested, describeKind, type NonFiniteInput } from '../../tensor/nested.ts'
+import { elementCount, isOpen, type Shape } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import type { DecodedFeeds } from '../../workers/runtime/codec.ts'
+import type { LoadedService } from '../../workers/runtime/load-service.ts'
+import { checkNamedInputs } from '../../workers/runtime/named-inputs.ts'
+import { decodeJsonBody } from '../azureml/input.ts'
+import { decodeDatatype, encodeDatatype } from './datatypes.ts'
+import { checkSizes, decodeRawTensor, decodeText, type TensorHead } from './raw-tensor.ts'
+import type { RequestedOutput, RequestedOutputs } from './select-outputs.ts'
+
+/** What a request says of its answer. */
+export interface AnswerForm extends RequestedOutputs<RequestedForm> {
+  readonly id: string | undefined
+  readonly call: TensorCall
+  /** Outputs that do not say so themselves come as bytes. */
+  readonly isBinary: boolean
+}
+
+/** An output in the form that the request wants. */
+interface RequestedForm extends RequestedOutput {
+  readonly isBinary?: boolean | undefined
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+/** @throws ScoringError 4xx naming what is wrong */
+export function decodeInferRequest(request: InferenceRequest, script: RowScript, service: LoadedService): DecodedFeeds {
+  const { body } = request
+  const call = request.details?.tensorCall as TensorCall
+  const hasRows = script.hasRowAxis
+  if (call.textBytes === 0) {
+    const form: AnswerForm = { id: undefined, call, outputs: undefined, isBinary: true, hasRows }
+    return { feeds: checkNamedInputs(decodeBareTensor(body, script), script), form }
+  }
+  const text = call.textBytes === undefined ? body : body.subarray(0, call.textBytes)
+  const json = decodeJsonBody(text, 'application/json', service)
+  const takes: NonFiniteInput = service.takesNonFinite ? (json.hasTokens ? 'all' : 'null') : 'none'
+  const bytes = new FollowingBytes(body.subarray(text.length))
+  const tensors = readInputs(json.parameters.inputs, bytes, takes)
+  bytes.requireEnd()
+  const form: AnswerForm = { ...readForm(json.parameters), call, hasRows }
+  return { feeds: checkNamedInputs(tensors, script), form }
+}
+
+/** What follows the JSON, input by input. */
+class FollowingBytes {
+  readonly #bytes: Uint8Array
+  #offset = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  /** @throws ScoringError INPUT_INVALID */
+  take(name: string, size: unknown): Uint8Array {
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${describeKind(size)}`)
+    const left = this.#bytes.length - this.#offset
+    if (size > left) throw invalid(`input ${show(name)}: binary_data_size is ${size}, but ${left} bytes follow`)
+    this.#offset += size
+    return this.#bytes.subarray(this.#offset - size, this.#offset)
+  }
+
+  /** @throws ScoringError INPUT_INVALID */
+  requireEnd(): void {
+    const left = this.#bytes.length - this.#offset
+    if (left > 0) throw invalid(`${left} bytes follow the last input; each input says its binary_data_size`)
+  }
+}
+
+function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInput): Record<string, Tensor> {
+  if (!Array.isArray(inputs)) throw invalid(`"inputs" must be a list of tensors, got ${describeKind(inputs)}`)
+  const tensors = new Map<string, Tensor>()
+  for (const [index, input] of inputs.entries()) {
+    const head = readHead(input, index)
+    if (tensors.has(head.name)) throw invalid(`input ${show(head.name)} is there twice`)
+    tensors.set(head.name, readTensor(input as Members, head, bytes, takes))
+  }
+  return Object.fromEntries(tensors)
+}
+
+function readHead(input: unknown, index: number): TensorHead {
+  const where = `inputs[${index}]`
+  if (!isMembers(input)) throw invalid(`${where} must be an object, got ${describeKind(input)}`)
+  const { name, datatype, shape } = input
+  if (typeof name !== 'string') throw invalid(`${where}.name must be a string, got ${describeKind(name)}`)
+  if (typeof datatype !== 'string')
+    throw invalid(`${where}.datatype must be a string such as "FP32", got ${describeKind(datatype)}`)
+  if (!Array.isArray(shape) || !shape.every(size => typeof size === 'number'))
+    throw invalid(`${where}.shape must be a list of sizes such as [1, 4]`)
+  checkSizes(name, shape)
+  return { name, datatype, shape }
+}
+
+function readTensor(input: Members, head: TensorHead, bytes: FollowingBytes, takes: NonFiniteInput): Tensor {
+  const { binary_data_size: size, shared_memory_region: region } = readParameters(input.parameters, show(head.name))
+  if (region !== undefined) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
+  if (size === undefined) return readJsonTensor(input.data, head, takes)
+  if (input.data !== undefined)
+    throw invalid(`input ${show(head.name)} has both data and binary_data_size; send one of them`)
+  return decodeRawTensor(head, bytes.take(head.name, size))
+}
+
+/** Data may come nested or flat; both are row-major. (Open Inference Protocol, REST, "Tensor Data") */
+function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, takes: NonFiniteInput): Tensor {
+  if (data === undefined) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
+  const dtype = decodeDatatype(name, datatype)
+  const list = Array.isArray(data) ? data : [data]
+  const read = decodeNested(list, { name, dtype, shape: undefined, takes })
+  const isNested = read.shape.length > 1
+  if (isNested ? !isSameShape(read.shape, shape) : read.data.length !== elementCount(shape)) {
+    const came = isNested ? `is nested as [${read.shape.join(', ')}]` : `has ${read.data.length} elements`
+    throw new ScoringError(
+      'INPUT_SHAPE_MISMATCH',
+      `input ${show(name)}: its data ${came}, its shape is [${shape.join(', ')}]`,
+    )
+  }
+  return new Tensor(dtype, read.data, shape)
+}
+
+function isSameShape(one: Shape, other: Shape): boolean {
+  return one.length === other.length && one.every((size, axis) => size === other[axis])
+}
+
+/** The whole body is the elements of the only input: one row, or one text. (Triton, "Raw Binary Request") */
+function decodeBareTensor(body: Uint8Array, { inputs, hasRowAxis }: RowScript): Record<string, Tensor> {
+  const [input] = inputs
+  if (!input || inputs.length > 1) {
+    throw invalid(
+      `a body without JSON (Inference-Header-Content-Length: 0) is for models with one input; this one has ${inputs.length}`,
+    )
+  }
+  const { name, dtype } = input
+  if (dtype === 'string') return { [name]: new Tensor('string', [decodeText(name, 0, body)], onlyElement(input)) }
+  const shape = inferShape(body.length, { ...input, dtype }, hasRowAxis)
+  return { [name]: decodeRawTensor({ name, datatype: encodeDatatype(dtype), shape }, body) }
+}
+
+function onlyElement({ shape }: TensorInfo): Shape {
+  return shape?.map(() => 1) ?? [1]
+}
+
+/** One row; a further dimension of any size follows from the number of bytes. */
+function inferShape(
+  byteCount: number,
+  { name, dtype, shape }: TensorInfo & { dtype: BinaryDtype },
+  hasRows: boolean,
+): Shape {
+  const declared = shape?.map((size, axis) => (hasRows && axis === 0 ? 1 : isOpen(size) ? -1 : (size as number)))
+  const open = declared?.filter(size => size < 0).length ?? 2
+  if (!declared || open > 1) {
+    throw invalid(`input ${show(name)} has several dimensions of any size: send its shape, in JSON before the bytes`)
+  }
+  const known = elementCount(declared.filter(size => size >= 0)) * elementSize(dtype)
+  return declared.map(size => (size < 0 ? Math.floor(byteCount / known) || 0 : size))
+}
+
+function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' | 'outputs' | 'isBinary'> {
+  if (id !== undefined && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeKind(id)}`)
+  const { binary_data_output: isBinary } = readParameters(parameters, 'the request')
+  return { id, outputs: readOutputs(outputs), isBinary: readFlag(isBinary, 'binary_data_output') ?? false }
+}
+
+function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
+  if (outputs === undefined) return undefined
+  if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeKind(outputs)}`)
+  if (outputs.length === 0) return undefined
+  const requested = new Map<string, RequestedForm>()
+  for (const [index, output] of outputs.entries()) {
+    const name = isMembers(output) ? output.name : undefined
+    if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeKind(name)}`)
+    if (requested.has(name)) throw invalid(`output ${show(name)} is asked for twice`)
+    const parameters = readParameters((output as Members).parameters, `output ${show(name)}`)
+    if (parameters.shared_memory_region !== undefined)
+      throw invalid(`output ${show(name)}: there is no shared memory here; it comes in the answer`)
+    const { binary_data: isBinary, classification: classCount } = parameters
+    if (classCount !== undefined && typeof classCount !== 'number')
+      throw invalid(`output ${show(name)}: classification must be a number, got ${describeKind(classCount)}`)
+    // Triton's clients write 0 for none.
+    requested.set(name, { name, isBinary: readFlag(isBinary, 'binary_data'), classCount: classCount || undefined })
+  }
+  return [...requested.values()]
+}
+
+/** Parameters that are not known here are ignored. */
+function readParameters(parameters: unknown, where: string): Members {
+  if (parameters === undefined) return {}
+  if (isMembers(parameters)) return parameters
+  throw invalid(`the parameters of ${where} must be an object, got ${describeKind(parameters)}`)
+}
+
+function readFlag(flag: unknown, name: string): boolean | undefined {
+  if (flag === undefined || typeof flag === 'boolean') return flag
+  throw invalid(`${name} must be true or false, got ${describeKind(flag)}`)
+}
+
+function isMembers(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid(what: string): ScoringError {
+  return new ScoringError('INPUT_INVALID', what)
+}
+
+function show(name: string): string {
+  return JSON.stringify(name.slice(0, 64))
+}
