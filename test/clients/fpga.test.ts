@@ -60,6 +60,9 @@ function makeArray(dtype: Dtype): NumPyArray {
   return { dtype, shape: [2, 2], values: values ?? (dtype.startsWith('float') ? [0.5, -1.25, 0, 3] : [0, 1, 2, 77]) }
 }
 
+/** The newest .NET SDK, by the number of its version. */
+const dotnet = /^(\d+)\./.exec((await run('dotnet', '--list-sdks')).stdout.trim().split('\n').at(-1) ?? '')?.[1]
+
 let folder: string
 let models: string
 let certificate = ''
@@ -406,4 +409,21 @@ describe('programs for FPGA services, over TLS with a self-signed certificate', 
     assert.notEqual(refused.code, 0)
     assert.match(refused.stderr, /UNAUTHENTICATED/)
   }, 240_000)
+
+  // As in clients.test.ts: .NET is no tool that CI has to have, and the test is left out rather than skipped.
+  if (dotnet) {
+    it('score in C# with the bare key, over HTTP/2 of the framework', async () => {
+      await cp(source('csharp-fpga'), join(folder, 'csharp'), { recursive: true })
+      const project = join(folder, 'csharp/ScoreFpga.csproj')
+      await succeed('dotnet', 'build', project, '-o', join(folder, 'net'), `-p:TargetFramework=net${dotnet}.0`)
+      const program = [join(folder, 'net/ScoreFpga.dll'), `${app.address}:${app.port}`]
+      const score = (key: string) => run('dotnet', ...program, key, certificate, join(folder, 'image.png'))
+      const { code, stdout, stderr } = await score(app.keyOf('digits'))
+      assert.equal(code, 0, stderr)
+      assertScores({ dtype: 'float32', shape: [1, 10], values: JSON.parse(stdout) }, scores.slice(0, 1), [1, 10])
+      const refused = await score('wrong')
+      assert.notEqual(refused.code, 0)
+      assert.match(refused.stderr, /gRPC status 16/)
+    }, 240_000)
+  }
 })
