@@ -16,7 +16,7 @@ import { makeCertificates, noOpenssl } from '../host/certificates.ts'
 import { Child } from '../host/host-child.ts'
 import { identityModel, writeModel } from '../support/onnx-writer.ts'
 import { greyPng } from '../support/png-writer.ts'
-import { pythonWith } from '../support/python.ts'
+import { olderPythonWith } from '../support/python.ts'
 import { copyOfApp } from '../support/running-app.ts'
 import { makeServices } from '../support/service-folder.ts'
 import { skipFor } from '../support/skip-for.ts'
@@ -136,7 +136,7 @@ async function startApp(defaultService: string, isTls: boolean): Promise<App> {
 
 /** A Python program that calls services, or what it misses; one for all tests, because TensorFlow takes seconds to start. */
 const python = once(async () => {
-  const found = await pythonWith(source('python/fpga-requirements.txt'), { version: '3.7', pip: ['--no-deps'] })
+  const found = await olderPythonWith('3.7', source('python/fpga-requirements.txt'), '--no-deps')
   if ('missing' in found) return found
   const program = spawn(found.python, [source('python/call_fpga_service.py')], {
     env: {

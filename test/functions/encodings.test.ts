@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
-import { brotliCompressSync, deflateRawSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib'
 import { describe, it } from 'vitest'
 import { identityModel } from '../support/onnx-writer.ts'
 import { runApp } from '../support/running-app.ts'
@@ -38,7 +38,7 @@ describe('POST /score: content encodings', () => {
     assert.deepEqual(await codeOf(await send('gzip', gzipSync(Buffer.alloc(50_000_000)))), [413, 'BODY_TOO_LARGE'])
   })
 
-  it('of an answer are gzip where the client takes it and there is something to gain', async test => {
+  it('of an answer are gzip where the client takes it, else deflate, where there is something to gain', async test => {
     const app = await runApp(test, files)
     await app.settled()
     const key = await app.keyOf('sut')
@@ -65,6 +65,8 @@ describe('POST /score: content encodings', () => {
       const { encoding, vary, bytes } = await call(many, accept)
       assert.deepEqual([encoding, vary, gunzipSync(bytes).toString()], ['gzip', 'Accept-Encoding', expected], accept)
     }
+    const { encoding, bytes } = await call(many, 'deflate')
+    assert.deepEqual([encoding, inflateSync(bytes).toString()], ['deflate', expected])
     for (const accept of [undefined, 'br', 'gzip;q=0', 'gzip;q=0, *']) {
       const { encoding, vary, bytes } = await call(many, accept)
       assert.deepEqual([encoding, vary, bytes.toString()], [undefined, 'Accept-Encoding', expected], accept)

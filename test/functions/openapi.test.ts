@@ -182,7 +182,8 @@ describe('GET /swagger.json', () => {
     ] as const) {
       const { openapi, components, paths } = await documentOf('bare', query)
       assert.equal(openapi, expected)
-      const own = expected === '3.1.0' ? ['BatchJobSubmission', 'BatchJob', 'BatchJobList'] : []
+      const tensors = ['InferRequest', 'InferResponse', 'ModelMetadata', 'ModelStatistics', 'OpenInferenceError']
+      const own = expected === '3.1.0' ? [...tensors, 'BatchJobSubmission', 'BatchJob', 'BatchJobList'] : []
       const names = Object.keys(components?.schemas ?? {})
       assert.deepEqual(names, ['ServiceInput', 'ServiceOutput', 'ErrorResponse', ...own])
       assert.deepEqual(Object.keys(components?.securitySchemes ?? {}), ['Bearer'])

@@ -8,28 +8,35 @@ import { run, works } from '../clients/tools.ts'
 /** Goes with `npm ci`, and is not seen by git. */
 const kept = join(import.meta.dirname, '../../node_modules/.cache/python')
 
-interface PythonOptions {
-  /** An older version, e.g. `3.7`, for packages that go no further; absent: that of `python3`. */
-  readonly version?: string
-  /** Of `pip install`. */
-  readonly pip?: readonly string[]
-}
-
 /**
  * A Python that has the packages of a requirements file, or why there is none. It is made for the first test that asks
  * and kept, because pandas or ONNX Runtime take longer to install than the tests to run.
+ *
+ * @param options  of `pip install`, e.g. `--no-deps` where a package needs a hundred others that are never imported
  */
-export async function pythonWith(
+export async function pythonWith(requirements: string, ...options: readonly string[]): Promise<PythonFound> {
+  return prepare('python3', requirements, options)
+}
+
+/** The same of another version than that of `python3`, e.g. `3.7`, for packages that go no further. */
+export async function olderPythonWith(
+  version: string,
   requirements: string,
-  { version, pip = [] }: PythonOptions = {},
-): Promise<{ python: string } | { missing: string }> {
-  const interpreter = version === undefined ? 'python3' : await findPython(version)
-  if (interpreter === undefined) return { missing: `python${version} is not installed` }
+  ...options: readonly string[]
+): Promise<PythonFound> {
+  const found = await findPython(version)
+  return found === undefined ? { missing: `python${version} is not installed` } : prepare(found, requirements, options)
+}
+
+type PythonFound = { readonly python: string } | { readonly missing: string }
+
+async function prepare(interpreter: string, requirements: string, options: readonly string[]): Promise<PythonFound> {
   const { code, stdout } = await run(interpreter, '-VV')
-  if (code !== 0) return { missing: 'python3 is not installed' }
+  if (code !== 0) return { missing: `${interpreter} is not installed` }
   const name = createHash('sha256')
     .update(stdout)
     .update(await readFile(requirements))
+    .update(options.join(' '))
     .digest('hex')
     .slice(0, 16)
   const folder = join(kept, name)
@@ -39,7 +46,7 @@ export async function pythonWith(
   // Another process may install the same: each makes its own folder, and the first complete one is used.
   const unfinished = await mkdtemp(join(kept, `${name}-`))
   try {
-    if (!(await install(interpreter, unfinished, ['--requirement', requirements, ...pip])))
+    if (!(await install(interpreter, unfinished, [...options, '--requirement', requirements])))
       return { missing: `pip cannot install ${requirements}` }
     await rename(unfinished, folder).catch(() => undefined)
     return (await works(python, '--version')) ? { python } : { missing: `no Python can be kept in ${folder}` }

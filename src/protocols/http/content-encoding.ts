@@ -6,6 +6,7 @@ import {
   createGunzip,
   createInflate,
   createInflateRaw,
+  deflate,
   gunzip,
   gzip,
   inflate,
@@ -28,7 +29,7 @@ const zlib: Coding = { whole: promisify(inflate), open: createInflate }
 const bare: Coding = { whole: promisify(inflateRaw), open: createInflateRaw }
 const gzipped: Coding = { whole: promisify(gunzip), open: createGunzip }
 const brotli: Coding = { whole: promisify(brotliDecompress), open: createBrotliDecompress }
-const compress = promisify(gzip)
+const compressions = { gzip: promisify(gzip), deflate: promisify(deflate) }
 
 /** Smaller answers do not benefit from compression. */
 const compressedFromBytes = 1024
@@ -144,19 +145,36 @@ function tooLarge(maxBytes: number): ScoringError {
   )
 }
 
-/** Compresses an answer with gzip if it is large enough and the client accepts gzip. */
+/** Compresses an answer if it is large enough and the client accepts gzip or deflate. */
 export async function compressAnswer(answer: WireResponse, acceptEncoding: string | null): Promise<WireResponse> {
   const { body, headers } = answer
   if (body === undefined || Array.isArray(headers)) return answer
   const isWhole = typeof body === 'string' || ArrayBuffer.isView(body)
   if (!isWhole || body.length < compressedFromBytes) return answer
   const vary = headers.vary ? `${headers.vary}, Accept-Encoding` : 'Accept-Encoding'
-  if (acceptEncoding === null || !acceptsGzip(acceptEncoding)) return { ...answer, headers: { ...headers, vary } }
-  return { ...answer, headers: { ...headers, vary, 'content-encoding': 'gzip' }, body: await compress(body) }
+  const coding = chooseCoding(acceptEncoding ?? '')
+  if (!coding) return { ...answer, headers: { ...headers, vary } }
+  return {
+    ...answer,
+    headers: { ...headers, vary, 'content-encoding': coding },
+    body: await compressions[coding](body),
+  }
 }
 
-/** Whether `gzip` or `*` has a weight above 0; the weight of `gzip` takes precedence (RFC 9110, section 12.5.3). */
+/** @returns gzip where the client takes it, deflate where it takes that instead */
+function chooseCoding(acceptEncoding: string): keyof typeof compressions | undefined {
+  const { gzip, deflate } = readWeights(acceptEncoding)
+  if (gzip > 0) return 'gzip'
+  return deflate > 0 ? 'deflate' : undefined
+}
+
+/** Whether `gzip` or `*` has a weight above 0. */
 export function acceptsGzip(acceptEncoding: string): boolean {
+  return readWeights(acceptEncoding).gzip > 0
+}
+
+/** The weights, 0 for what is not named; `*` is read as gzip, whose own weight takes precedence (RFC 9110, section 12.5.3). */
+function readWeights(acceptEncoding: string): Record<keyof typeof compressions, number> {
   const weights = new Map(
     acceptEncoding.split(',').map(part => {
       const [coding = '', ...parameters] = part.split(';').map(each => each.trim().toLowerCase())
@@ -164,5 +182,8 @@ export function acceptsGzip(acceptEncoding: string): boolean {
       return [coding, weight === undefined ? 1 : Number(weight.slice(2))] as const
     }),
   )
-  return (weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0) > 0
+  return {
+    gzip: weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? 0,
+    deflate: weights.get('deflate') ?? 0,
+  }
 }

@@ -44,7 +44,9 @@ export function decodeRawTensor({ name, datatype, shape }: TensorHead, bytes: Ui
 export function checkSizes(name: string, shape: Shape): void {
   if (shape.length <= maxRank && shape.every(size => Number.isSafeInteger(size) && size >= 0)) return
   const why =
-    shape.length > maxRank ? `has ${shape.length} dimensions, at most ${maxRank} are taken` : 'has a size below 0'
+    shape.length > maxRank
+      ? `has ${shape.length} dimensions, at most ${maxRank} are taken`
+      : 'has a size that is not a whole number from 0 on'
   throw new ScoringError('INPUT_INVALID', `input ${show(name)}: its shape ${why}`)
 }
 

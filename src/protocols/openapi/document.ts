@@ -8,6 +8,7 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 import { writeCodeSamples } from './code-samples.ts'
 import { type JsonSchema, translate } from './dialect.ts'
 import { jobsDocument } from './jobs.ts'
+import { openInferenceDocument } from './open-inference.ts'
 import { listOperations, type Operation } from './operations.ts'
 import { describePayload } from './payload.ts'
 import { type OpenApiVersion, openApiVersions } from './version.ts'
@@ -67,6 +68,7 @@ export function describeService(
   }
   const isLatest = version === '3.1'
   const jobs = isLatest ? jobsDocument(service, report) : undefined
+  const openInference = isLatest ? openInferenceDocument(service, report) : undefined
   const samples = isLatest && report.scriptKind !== 'rawHttp' && input.example !== undefined
   const codeSamples = samples ? writeCodeSamples(service, { example: input.example, isForm }) : undefined
   const render = (operation: Operation) => ({
@@ -76,8 +78,8 @@ export function describeService(
   return {
     openapi: version === '3' ? '3.0.3' : '3.1.0',
     info,
-    paths: { ...describePaths(operations, render), ...jobs?.paths },
-    components: { schemas: { ...schemas, ...jobs?.schemas }, securitySchemes: security },
+    paths: { ...describePaths(operations, render), ...openInference?.paths, ...jobs?.paths },
+    components: { schemas: { ...schemas, ...openInference?.schemas, ...jobs?.schemas }, securitySchemes: security },
   }
 }
 

@@ -22,7 +22,7 @@ const stages = { models: { m: { path: 'm.onnx' } }, stages: [{ script: 'score.ts
 
 /** Codes of other routes, of credentials, and of the state of app and service. */
 const ofOthers =
-  /^(JOB_|TOO_MANY_JOBS|JOBS_|BEARER_|ROLE_|TOO_MANY_WRONG_KEYS|KEYS_|TOKEN_|OPENAPI_|METHOD_|PATH_|SERVICE_(UNKNOWN|LOADING|UNAVAILABLE)|APP_|REQUEST_(MALFORMED|ID)|HEADERS_TOO_LARGE|HTTP_|NOT_ENCRYPTED|PUBLIC_KEYS_EXIST|TOO_MANY_PUBLIC_KEYS)/
+  /^(JOB_|TOO_MANY_JOBS|JOBS_|BEARER_|ROLE_|TOO_MANY_WRONG_KEYS|KEYS_|TOKEN_|OPENAPI_|METHOD_|PATH_|SERVICE_(UNKNOWN|LOADING|UNAVAILABLE)|APP_|REQUEST_(MALFORMED|ID)|HEADERS_TOO_LARGE|HTTP_|TENSORS_NOT_TAKEN|OPERATION_UNSUPPORTED|NOT_ENCRYPTED|PUBLIC_KEYS_EXIST|TOO_MANY_PUBLIC_KEYS)/
 
 describe('listScoreFailures', () => {
   const table: [string, has: ErrorCode[], hasNot: ErrorCode[], ReadonlySet<ErrorCode>][] = [
