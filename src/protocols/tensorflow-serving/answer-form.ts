@@ -14,7 +14,7 @@ export interface AnswerForm {
   readonly outputFilter: ReadonlySet<string>
 }
 
-/** @throws ScoringError INPUT_INVALID when the message means another model than the one that was found for it */
+/** @throws ScoringError INPUT_INVALID or SERVICE_UNKNOWN when the message means another model than the one that was found for it */
 export function readForm({ spec, outputFilter }: PredictRequest, call: TensorCall): AnswerForm {
   const { model, version, isRouted = false } = call
   refuseOtherModel(spec.check(), call)
@@ -31,9 +31,7 @@ function refuseOtherModel({ name, version }: PredictRequest['spec'], call: Tenso
     )
   }
   if (version !== undefined && version !== call.version) {
-    throw new ScoringError(
-      'INPUT_INVALID',
-      `model_spec.version is ${version}, but version ${call.version} is served; leave it out, or ask for that one`,
-    )
+    const what = `Request for unknown model: '${call.model}' version ${version} is not found`
+    throw new ScoringError('SERVICE_UNKNOWN', `${what}; version ${call.version} is served`)
   }
 }

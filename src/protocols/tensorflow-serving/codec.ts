@@ -1,5 +1,5 @@
 /** `PredictRequest` and `PredictResponse` of TensorFlow Serving, read and written inside the workers. */
-import { InputShapeMismatch, NoRows } from '../../errors.ts'
+import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
 import type { RowScript } from '../../scripts/script.ts'
@@ -52,7 +52,10 @@ function readOrUndefined(message: Uint8Array): PredictRequest | undefined {
   }
 }
 
-/** @throws InputShapeMismatch or NoRows */
+/** The most files of one request: each takes time to decode, and nobody waits for all of them once the deadline has passed. */
+const maxFiles = 1000
+
+/** @throws InputShapeMismatch, NoRows or ScoringError TOO_MANY_ROWS */
 function readFiles(input: string, message: TensorMessage): Uint8Array[] {
   const shape = message.readShape(input)
   const [count] = shape
@@ -64,6 +67,10 @@ function readFiles(input: string, message: TensorMessage): Uint8Array[] {
   )
     throw new InputShapeMismatch(input, [message.count('string_val')], shape)
   if (count === 0) throw new NoRows(input)
+  if (count > maxFiles) {
+    const what = `input ${JSON.stringify(input)} has ${count} files, a request may have ${maxFiles}`
+    throw new ScoringError('TOO_MANY_ROWS', `${what}; send fewer at a time`)
+  }
   return [...readTexts(input, message, shape)]
 }
 

@@ -166,7 +166,7 @@ describe('tensorflowServingCodec', () => {
     assert.match((await refuse({ inputs, model: { name: 'other' } }, unnamed))[1], /model_spec.name is "other"/)
     assert.match(
       (await refuse({ inputs, model: { version: 2 } }))[1],
-      /model_spec.version is 2, but version 1 is served/,
+      /'sut' version 2 is not found; version 1 is served/,
     )
     assert.match((await refuse({ inputs, model: { label: 'stable' } }))[1], /version_label is "stable"/)
     assert.match(
@@ -205,6 +205,8 @@ describe('tensorflowServingCodec', () => {
     )
     assert.match(await refused(filesTensor([])), /^INPUT_SHAPE_MISMATCH: input "images" has no rows/)
     assert.match(await refused(filesTensor([new Uint8Array()])), /^IMAGE_NOT_DECODABLE/)
+    const many = new Array<Uint8Array>(1001).fill(new Uint8Array())
+    assert.match(await refused(filesTensor(many)), /^TOO_MANY_ROWS: .* 1001 files, a request may have 1000/)
   })
 
   it('says what a script takes when a file is of another type', async test => {
@@ -230,6 +232,23 @@ describe('tensorflowServingCodec', () => {
     const only = await serveMessages(test, service(['application/pdf']))
     const answer = await only.predict({ inputs: { data: filesTensor([text]) } })
     assert.deepEqual(lists(answer), { output: [[10], [10], ['application/pdf'.length]] })
+  })
+
+  it('shares runs with JSON, and gives each caller the rows of its own', async test => {
+    const { scheduler, report } = await serve(test, one({ batching: { maxDelayMs: 20 } }))
+    assert.equal(report.isBatchable, true)
+    const sent = Array.from({ length: 40 }, async (_, index) => {
+      if (index % 2 === 0) {
+        const body = new TextEncoder().encode(JSON.stringify({ data: [[index, index + 0.5]] }))
+        const result = await scheduler.submit({ codec: 'azureml', body, contentType: 'application/json' })
+        return result.kind === 'encoded' && JSON.parse(result.body)
+      }
+      const body = writePredict({ inputs: { images: rows(index, index + 0.5) } }).finish()
+      const details = { tensorCall: routed }
+      const result = await scheduler.submit({ codec: 'tensorflow-serving', body, contentType: undefined, details })
+      return result.kind === 'bytes' && lists(readPrediction(result.body)).y
+    })
+    for (const [index, answer] of (await Promise.all(sent)).entries()) assert.deepEqual(answer, [[index, index + 0.5]])
   })
 
   it('takes text for a model of strings', async test => {
