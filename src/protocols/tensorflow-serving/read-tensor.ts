@@ -9,8 +9,14 @@ import { type DataType, findDataType, type ValueField, valueFields } from './dat
 import type { TensorMessage } from './tensor-message.ts'
 import { splitTexts } from './text-content.ts'
 
-/** The most bytes of a tensor whose last value fills the rest: twelve bytes of a message could else ask for any memory. */
-const maxFilledBytes = 16_777_216
+/**
+ * The most bytes of a tensor whose last value fills the rest: a message of some bytes could else ask for any memory, and a worker
+ * reads hundreds of messages before it runs.
+ */
+const maxFilledBytes = 1_048_576
+
+/** Bytes of a text beside its characters, roughly. */
+const textBytes = 16
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -43,10 +49,15 @@ export function readTexts(input: string, message: TensorMessage, shape: Shape): 
   if (message.content.length > 0) return splitTexts(input, message.content, count)
   const type = findDataType(input, message.dataType)
   if (message.count('string_val') !== count) checkCount(input, type, message, shape)
-  return count === 0 ? [] : filled(message.texts(), count)
+  return count === 0 ? [] : filled(message.texts(), count, given => refuseFilling(input, shape, given))
 }
 
-function* filled(values: Iterable<Uint8Array>, count: number): Generator<Uint8Array> {
+/** @param refuse  makes the error for values that are too long to be repeated, of which so many came */
+function* filled(
+  values: Iterable<Uint8Array>,
+  count: number,
+  refuse: (given: number) => ScoringError,
+): Generator<Uint8Array> {
   let last: Uint8Array = new Uint8Array()
   let index = 0
   for (const value of values) {
@@ -54,6 +65,7 @@ function* filled(values: Iterable<Uint8Array>, count: number): Generator<Uint8Ar
     last = value
     index++
   }
+  if (index < count && count * (last.length + textBytes) > maxFilledBytes) throw refuse(index)
   for (; index < count; index++) yield last
 }
 
@@ -95,14 +107,15 @@ function checkCount(input: string, type: DataType, message: TensorMessage, shape
   }
   if (count > needed)
     throw new ScoringError('INPUT_SHAPE_MISMATCH', `${where} needs ${needed} elements, ${field} has ${count}`)
-  const bytes = needed * (dtype === 'string' ? 8 : elementSize(dtype))
-  if (count < needed && bytes > maxFilledBytes) {
-    throw new ScoringError(
-      'INPUT_INVALID',
-      `${where} has ${count} of ${needed} elements; the last one fills up to ${maxFilledBytes} bytes, send all of them`,
-    )
-  }
+  if (dtype !== 'string' && count < needed && needed * elementSize(dtype) > maxFilledBytes)
+    throw refuseFilling(input, shape, count)
   return count
+}
+
+function refuseFilling(input: string, shape: Shape, given: number): ScoringError {
+  const where = `input ${JSON.stringify(input)} of shape [${shape.join(', ')}]`
+  const rule = `the last one fills the rest of up to ${maxFilledBytes} bytes; send all of them`
+  return new ScoringError('INPUT_INVALID', `${where} has ${given} of ${elementCount(shape)} elements, and ${rule}`)
 }
 
 /** Reads the values of a typed field, which may have more bits there than in the type. */

@@ -74,6 +74,12 @@ describe('readTensor', () => {
   it.for([
     ['a size that the value cannot fill', tensor(1, 1_000_000_000, 8, 8).float(5, 1), 'INPUT_INVALID', /send all/],
     ['more elements than can be counted', tensor(1, 2 ** 40, 2 ** 40).float(5, 1), 'INPUT_INVALID', /counted/],
+    [
+      'a long text for many elements',
+      tensor(7, 1000).bytes(8, new Uint8Array(2000)),
+      'INPUT_INVALID',
+      /1 of 1000 .* send all/,
+    ],
     ['texts that the value cannot fill', tensor(7, 100_000_000).text(8, ''), 'INPUT_INVALID', /send all/],
     ['no values', tensor(1, 2), 'INPUT_INVALID', /neither tensor_content nor float_val/],
     ['values of another type', tensor(2, 1).float(5, 1), 'INPUT_INVALID', /float_val, where those of DT_DOUBLE/],
