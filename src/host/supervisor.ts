@@ -9,11 +9,13 @@ import type { CannotStart, Ending } from './process-end.ts'
 export interface SupervisorOptions {
   /** Script of the host process. */
   readonly entry: URL
-  /** Its arguments, without `--port`. */
+  /** Its arguments, without `--port` and `--grpc-port`. */
   readonly args: readonly string[]
   /** Options of Node.js for the host process, e.g. `--inspect=9229`; its threads are debugged through it. */
   readonly nodeArgs?: readonly string[]
   readonly port: number
+  /** A second port; undefined: only the one that HTTP20_ONLY_PORT may set. */
+  readonly grpcPort?: number | undefined
   readonly environment: NodeJS.ProcessEnv
   /** What the first process prints is held back until `releaseOutput` is called. */
   readonly holdsOutput?: boolean
@@ -57,7 +59,7 @@ const stopTimeoutMs = 45_000
 const endTimeoutMs = 1000
 
 /**
- * Runs the host in a child process, and restarts it on the same port when it crashes. SIGINT, SIGTERM and SIGHUP stop it
+ * Runs the host in a child process, and restarts it on the same ports when it crashes. SIGINT, SIGTERM and SIGHUP stop it
  * after the requests in progress; a second signal stops it at once.
  *
  * @returns the exit code
@@ -82,6 +84,7 @@ class Supervisor {
   readonly #restarts: RestartPolicy
   readonly #pause = new AbortController()
   #port: number
+  #grpcPort: number | undefined
   #child: ChildProcess | undefined
   #hasListened = false
   #stoppedAt: number | undefined
@@ -90,6 +93,7 @@ class Supervisor {
     this.#options = options
     this.#restarts = options.restarts ?? defaultRestarts
     this.#port = options.port
+    this.#grpcPort = options.grpcPort
   }
 
   stop(): void {
@@ -139,7 +143,11 @@ class Supervisor {
 
   async #runOnce() {
     const { entry, args, nodeArgs = [], environment, onListening, holdsOutput } = this.#options
-    const more = ['--port', String(this.#port), ...(holdsOutput && !this.#hasListened ? ['--hold-output'] : [])]
+    const more = [
+      ...['--port', String(this.#port)],
+      ...(this.#grpcPort === undefined ? [] : ['--grpc-port', String(this.#grpcPort)]),
+      ...(holdsOutput && !this.#hasListened ? ['--hold-output'] : []),
+    ]
     let isServing = false
     let cannotStart = false
     const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(entry), ...args, ...more], {
@@ -155,6 +163,7 @@ class Supervisor {
       if (message.type !== 'listening') return
       isServing = true
       this.#port = message.port
+      this.#grpcPort = message.grpcPort
       if (this.#hasListened) return
       this.#hasListened = true
       onListening(message, (omit = []) => {

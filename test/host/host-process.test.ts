@@ -63,6 +63,7 @@ describe('host-process', () => {
     ['startup-error', {}, /^error: setting X: expected a number\n$/],
     ['startup-error', { STARTUP_NAME: 'TypeError' }, /^error: TypeError: setting X: expected a number\n\s+at /m],
     ['plain', { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: 'lots' }, /^error: FUNCTIONS_REQUEST_BODY_SIZE_LIMIT/m],
+    ['plain', { HTTP20_ONLY_PORT: 'x' }, /^error: HTTP20_ONLY_PORT is "x", and must be a whole number, 1 to 65535\n$/],
   ] as const)('ends with 1 and says why when %s cannot start, with %j', async ([app, environment, message], test) => {
     const child = spawnHost(test, app, ['--no-local-settings'], environment)
     assert.equal(await child.ended(), 1)
@@ -80,6 +81,9 @@ describe('host-process', () => {
     assert.equal(await child.ended(), 1)
     const advice = 'Close the process using that port, or specify another port using --port [-p].'
     assert.equal(child.output, `error: Port ${port} is unavailable. ${advice}\n`)
+    const second = spawnHost(test, 'plain', ['--grpc-port', String(port)])
+    assert.equal(await second.ended(), 1)
+    assert.equal(second.output, `error: Port ${port} is unavailable. ${advice.replace('--port [-p]', '--grpc-port')}\n`)
   })
 
   it('sets the environment name and the host name for the app', async test => {

@@ -13,6 +13,7 @@ export function startCommand(): Command {
       'port to listen on; 0 picks a free one (default: Host.LocalHttpPort in local.settings.json, or 7071)',
       readPort,
     )
+    .option('--grpc-port <number>', 'a second port, for gRPC clients that expect one of its own', readGrpcPort)
     .option('--address <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('--cert <file>', 'certificate (PEM) for HTTPS; needs --key')
     .option('--key <file>', 'private key (PEM) of the certificate')
@@ -35,6 +36,7 @@ export function startCommand(): Command {
 }
 
 const readPort = (text: string) => parsePort('--port', text)
+const readGrpcPort = (text: string) => parsePort('--grpc-port', text)
 const readInspectPort = (text: string) => parsePort('--inspect', text)
 
 function parsePort(option: string, text: string): number {

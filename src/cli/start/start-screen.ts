@@ -9,6 +9,8 @@ export interface StartFacts {
   readonly version: string
   /** Where the host listens, e.g. `http://localhost:7071`. */
   readonly url: string
+  /** A second port, which takes the same; undefined: there is none. */
+  readonly grpcPort?: number | undefined
   /** Where other machines reach it; undefined: nowhere else than at `url`. */
   readonly otherMachinesUrl?: string | undefined
   readonly services: ServiceStates
@@ -30,7 +32,7 @@ const indent = 2
 /** @returns lines without a line break at the end */
 export function describeStart(facts: StartFacts, terminal: Terminal): string {
   const { paint } = terminal
-  const { version, url, otherMachinesUrl, storage, isWatching, inspectPort, request } = facts
+  const { version, url, grpcPort, otherMachinesUrl, storage, isWatching, inspectPort, request } = facts
   const changes = isWatching
     ? 'Changed services are loaded again at once.'
     : 'Changed services are loaded at the next start.'
@@ -38,7 +40,7 @@ export function describeStart(facts: StartFacts, terminal: Terminal): string {
     request && `Score ${request.service}${request.isScored ? '' : ' (replace the values: these only show the form)'}:`
   return [
     [
-      `${paint('bold', `Scoring Functions ${version}`)} on ${paint('cyan', url)}`,
+      `${paint('bold', `Scoring Functions ${version}`)} on ${paint('cyan', url)}${grpcPort === undefined ? '' : `, and on port ${grpcPort}`}`,
       ...(otherMachinesUrl === undefined ? [] : [`Other machines reach it on ${paint('cyan', otherMachinesUrl)}`]),
     ],
     describeServices(facts, terminal),

@@ -20,6 +20,7 @@ import { watchNpm } from './starter.ts'
 
 export interface StartOptions extends ProjectOptions {
   readonly port?: number
+  readonly grpcPort?: number
   readonly address?: string
   readonly cert?: string
   readonly key?: string
@@ -68,6 +69,7 @@ export async function start(options: StartOptions): Promise<number> {
       ],
       nodeArgs: inspectPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectPort}`],
       port: options.port ?? local.port ?? defaultPort,
+      grpcPort: options.grpcPort,
       environment,
       holdsOutput,
       onListening: async (listening, releaseOutput) => {
@@ -78,6 +80,7 @@ export async function start(options: StartOptions): Promise<number> {
         try {
           const source = {
             url: listening.url,
+            grpcPort: listening.grpcPort,
             otherMachinesUrl: urlForOthers(listening.url, options.address ?? local.address),
             certPath: certificate?.cert,
           }
@@ -168,6 +171,7 @@ async function showStart(
   project: Project,
   source: {
     readonly url: string
+    readonly grpcPort: number | undefined
     readonly otherMachinesUrl: string | undefined
     readonly certPath: string | undefined
   },
@@ -187,6 +191,7 @@ async function showStart(
   const facts: StartFacts = {
     version: readVersion(),
     url: source.url,
+    grpcPort: source.grpcPort,
     otherMachinesUrl: source.otherMachinesUrl,
     services,
     localKeys,
@@ -242,7 +247,7 @@ function findCredential(
 }
 
 /** Prints the list that `func start` prints. */
-function printFunctions({ url, functions }: Listening): void {
+function printFunctions({ url, grpcPort, functions }: Listening): void {
   if (functions.length === 0) console.log('No functions found: "main" in package.json registers none.')
   else console.log('\nFunctions:\n')
   for (const { name, type, methods, path, isRunning, skipReason } of functions) {
@@ -250,4 +255,5 @@ function printFunctions({ url, functions }: Listening): void {
     const state = isRunning ? '' : skipReason ? ` (not run: ${skipReason})` : ' (not supported by this host)'
     console.log(`\t${name}: ${trigger}${state}\n`)
   }
+  if (grpcPort !== undefined) console.log(`Port ${grpcPort} takes the same requests.\n`)
 }

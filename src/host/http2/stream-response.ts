@@ -68,12 +68,12 @@ export class StreamResponse implements OutgoingResponse {
   }
 
   flushHeaders(): void {
-    this.#respond(false)
+    this.#begin()
   }
 
   write(chunk: string | Uint8Array): boolean {
     if (this.#isOver) return false
-    this.#respond(false)
+    this.#begin()
     this.#count(chunk)
     return this.#stream.write(chunk)
   }
@@ -84,7 +84,7 @@ export class StreamResponse implements OutgoingResponse {
     if (hasBody) this.#count(body, encoding)
     if (this.strictContentLength && this.#size !== this.#declaredLength) throw this.#wrongLength()
     this.#isEnded = true
-    this.#respond(!hasBody)
+    if (!this.#stream.headersSent) this.#stream.respond(this.#head, { endStream: !hasBody })
     if (hasBody) this.#stream.end(body, encoding ?? 'utf8')
     else this.#stream.end()
     // A stream that is closed earlier makes some clients lose the response.
@@ -119,8 +119,12 @@ export class StreamResponse implements OutgoingResponse {
     return Number(this.#head?.['content-length'])
   }
 
-  #respond(endStream: boolean): void {
-    if (!this.#isOver && !this.#stream.headersSent) this.#stream.respond(this.#head, { endStream })
+  /** Begins a response that may break off. */
+  #begin(): void {
+    if (this.#isOver || this.#stream.headersSent) return
+    // Node.js ends a stream before it resets it, so that a part would look complete; with trailers, these are its end.
+    this.#stream.respond(this.#head, { waitForTrailers: true })
+    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers({}))
   }
 
   #count(chunk: string | Uint8Array, encoding?: 'latin1'): void {

@@ -58,7 +58,7 @@ export class UnreadStreams {
   #checkStreams(streams: Iterable<ServerHttp2Stream>, now: number): void {
     for (const stream of streams) {
       if (!isWaiting(stream)) continue
-      if (!this.#streamsAt.has(stream)) stream.once('drain', () => this.#streamsAt.delete(stream))
+      if (!this.#streamsAt.has(stream)) beforeNextWrite(stream, () => this.#streamsAt.delete(stream))
       const text = String(stream.writableLength)
       if (isStuck(this.#streamsAt, stream, { text, at: now }, this.#unreadMs * streamFactor))
         stream.close(errorCodes.cancel)
@@ -69,6 +69,23 @@ export class UnreadStreams {
 /** Whether bytes of a response wait to be sent. */
 function isWaiting(stream: ServerHttp2Stream): boolean {
   return stream.writableLength > 0 && !stream.destroyed
+}
+
+/** Calls back when the stream begins another write, because its client has taken the one before. */
+function beforeNextWrite(stream: ServerHttp2Stream, then: () => void): void {
+  const { _write, _writev } = stream
+  const release = () => {
+    Object.assign(stream, { _write, _writev })
+    then()
+  }
+  stream._write = (...write) => {
+    release()
+    _write.apply(stream, write)
+  }
+  stream._writev = (...writes) => {
+    release()
+    _writev?.apply(stream, writes)
+  }
 }
 
 /** Notes how far something has come. @returns whether that was the same for at least `maxMs` */

@@ -50,6 +50,11 @@ curl …`,
     ])
   })
 
+  it('says which second port takes the same', () => {
+    const [first] = describeStart({ ...facts({}), grpcPort: 50051 }, plain(80)).split('\n')
+    assert.equal(first, 'Scoring Functions 0.1.0 on http://localhost:7071, and on port 50051')
+  })
+
   it('says how a service is called without a local key', () => {
     const services: ServiceStates = {
       open: { status: 'ready', auth: 'none' },

@@ -107,8 +107,9 @@ describe('start', () => {
     assert.match(formLine ?? '', /-d '\{"data":\{"x":\[\[0\.5,1\.5\]\],"w":\[\[2\.5\]\]\}\}'$/)
   })
 
-  it('restarts a crashed host on the same port', async test => {
-    const host = await start(test)
+  it('restarts a crashed host on the same ports', async test => {
+    const host = await start(test, ['--grpc-port', '0'])
+    const [, grpcPort] = await host.see(/Port (\d+) takes the same requests\./)
     for (const [how, told] of [
       ['exit', 'exit 3'],
       ['kill', 'SIGKILL'],
@@ -118,6 +119,7 @@ describe('start', () => {
       await host.see(new RegExp(`The host crashed \\(${told}\\); restarting it at once\\.`))
       const after = await waitForNextPid(host)
       assert.notEqual(after, before)
+      assert.equal(await fetchPid({ port: Number(grpcPort) }), after)
     }
     host.process.kill('SIGTERM')
     assert.equal(await host.ended(), 0)
@@ -201,6 +203,7 @@ describe('start', () => {
 
   it.for([
     [['--port', '70000'], /^error: --port is "70000", and must be a number from 0 to 65535\n$/],
+    [['--grpc-port', 'x'], /^error: --grpc-port is "x", and must be a number from 0 to 65535\n$/],
     [['--frobnicate'], /^error: unknown option '--frobnicate'\. See "npx scoring start --help"\n$/],
     [['--port'], /^error: option '-p, --port <number>' argument missing\. See .*\n$/],
     [['--models', '/nonexistent/folder'], /^error: --models: folder \/nonexistent\/folder does not exist\n$/],
