@@ -53,7 +53,7 @@ async function decodeFile(file: Uint8Array, { types, takes, decode }: CustomCont
     throw new ScoringError('CONTENT_TYPE_UNSUPPORTED', `the file ${begins}; the service takes ${types.join(', ')}`)
   }
   // A script may look at the whole of `bytes.buffer`, which is the message.
-  return decode({ bytes: file.slice() as Uint8Array<ArrayBuffer>, contentType })
+  return decode({ bytes: new Uint8Array(file), contentType })
 }
 
 /** Puts the file before the message of a refusal. */

@@ -95,6 +95,22 @@ describe('tensorflowServingCodec', () => {
     assert.deepEqual(first.spec, { name: 'sut', version: 1n, signature: 'serving_default' })
   })
 
+  it('writes the bytes that TensorFlow Serving’s package writes', async test => {
+    const { prediction } = JSON.parse(await readFile('test/fixtures/tensorflow-serving/messages.json', 'utf8'))
+    const { scheduler } = await serve(test, {
+      'sut/service.json': {},
+      'sut/1/model.onnx': writeModel({
+        nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['probabilities'] }],
+        inputs: [['x', 'float32', ['n', 2]]],
+        outputs: [['probabilities', 'float32', ['n', 2]]],
+      }),
+    })
+    const body = writePredict({ inputs: { x: rows(0.25, 0.75) } }).finish()
+    const details = { tensorCall: { model: 'digits', version: '3', isRouted: true } }
+    const result = await scheduler.submit({ codec: 'tensorflow-serving', body, contentType: undefined, details })
+    assert.equal(result.kind === 'bytes' && Buffer.from(result.body.subarray(5)).toString('base64'), prediction)
+  })
+
   it('gives the outputs that output_filter asks for, and the first of several as output_alias', async test => {
     const { predict, refuse } = await serveMessages(test, addition())
     const inputs = { a: rows(5, 7), b: rows(1, 2) }
