@@ -29,6 +29,7 @@ export const slowFiles = [
   'test/clients/jobs.test.ts',
   'test/workers/runtime/script-faults.test.ts',
   'test/host/host-process.test.ts',
+  'test/clients/http2.test.ts',
   'test/jobs/score/service-row-scorer.test.ts',
   'test/functions/busy-service.test.ts',
   'test/functions/metrics.test.ts',

@@ -15,7 +15,7 @@ export function detectHttp2(
 ): void {
   let start: Buffer | undefined
   const finish = () => {
-    socket.off('readable', look).off('timeout', giveUp).off('close', finish).off('error', ignore).setTimeout(0)
+    socket.off('readable', look).off('timeout', giveUp).off('close', finish).setTimeout(0)
   }
   const look = () => {
     const chunk = socket.read() as Buffer | null
@@ -34,5 +34,5 @@ export function detectHttp2(
   socket.on('readable', look).on('timeout', giveUp).on('close', finish).on('error', ignore).setTimeout(silentMs)
 }
 
-/** `close` follows an error. */
+/** Stays with the connection, also when it is refused: `close` follows an error. */
 const ignore = () => {}

@@ -24,11 +24,7 @@ export class UnreadResponses {
   }
 
   start(): void {
-    const check = async () => {
-      await this.#check(performance.now())
-      this.start()
-    }
-    setTimeout(check, this.#unreadMs / 4).unref()
+    checkEvery(this.#unreadMs / 4, now => this.#check(now))
   }
 
   async #check(now: number): Promise<void> {
@@ -42,6 +38,15 @@ export class UnreadResponses {
       else if (now - before.at >= this.#unreadMs) socket.destroy()
     }
   }
+}
+
+/** Checks after each pause of `pauseMs`, for as long as the process runs. */
+export function checkEvery(pauseMs: number, check: (now: number) => Promise<void>): void {
+  const checkAndWait = async () => {
+    await check(performance.now())
+    checkEvery(pauseMs, check)
+  }
+  setTimeout(checkAndWait, pauseMs).unref()
 }
 
 /**

@@ -42,7 +42,7 @@ export const sessionOptions: ServerSessionOptions = {
   maxHeaderListPairs: 256,
   // Answers count as well, of which a client with many requests in flight may have large ones.
   maxSessionMemory: 1000, // MB
-  maxSessionInvalidFrames: 100,
+  maxSessionInvalidFrames: 1000,
   // A client that does not know the limit of streams yet may exceed it; one that goes on is disconnected.
   maxSessionRejectedStreams: 1000,
   // Cancelled calls are usual with gRPC; a client that cancels more than this at a time is disconnected.

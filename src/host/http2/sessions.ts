@@ -31,7 +31,6 @@ export class Http2Sessions {
   /** Requests that have not come as a whole, with the time of their begin. */
   readonly #incomplete = new Map<StreamExchange, number>()
   #openStreams = 0
-  #unread: UnreadStreams | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(receiver: Receiver, limits: Http2Limits = defaultLimits) {
@@ -41,6 +40,8 @@ export class Http2Sessions {
 
   /** Starts a session on a connection whose client speaks HTTP/2. */
   accept(socket: Socket): void {
+    socket.on('error', ignore)
+    if (socket.destroyed) return
     // Loading it takes 10 ms, which nobody waits for who speaks HTTP/1.1.
     const { performServerHandshake } = process.getBuiltinModule('node:http2')
     socket.allowHalfOpen = false // a client that sends no more gets no more
@@ -69,8 +70,7 @@ export class Http2Sessions {
 
   /** From now on, ends streams and sessions whose clients take no byte of their responses for `unreadMs`. */
   dropUnreadAfter(unreadMs: number): void {
-    this.#unread = new UnreadStreams(this.#sessions, unreadMs)
-    this.#unread.start()
+    new UnreadStreams(this.#sessions, unreadMs).start()
   }
 
   /** Tells all clients to send no more requests; those in progress get their responses. */
@@ -112,7 +112,9 @@ export class Http2Sessions {
     open.idleSince = performance.now()
     this.#idle.add(open)
     const [oldest] = this.#idle
-    if (oldest && this.#idle.size > this.#limits.maxIdleSessions) endSession(oldest)
+    if (!oldest || this.#idle.size <= this.#limits.maxIdleSessions) return
+    this.#idle.delete(oldest)
+    endSession(oldest)
   }
 
   #check(now: number): void {
@@ -135,5 +137,5 @@ function refuseLate({ response }: StreamExchange): void {
   else refuse(response, new ScoringError('REQUEST_TIMEOUT', 'The request was not complete in time.'))
 }
 
-/** Ignores an error of a session or a stream: `close` follows, which is listened to. */
+/** Ignores an error of a connection, a session or a stream: `close` follows, which is listened to. */
 const ignore = () => {}

@@ -1,5 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2'
-import { readUnsentBytes } from '../http/unread-responses.ts'
+import { checkEvery, readUnsentBytes } from '../http/unread-responses.ts'
 import { endSession } from './end-session.ts'
 import { errorCodes } from './error-codes.ts'
 import type { OpenSession } from './sessions.ts'
@@ -31,11 +31,7 @@ export class UnreadStreams {
   }
 
   start(): void {
-    const check = async () => {
-      await this.#check(performance.now())
-      this.start()
-    }
-    setTimeout(check, this.#unreadMs / 4).unref()
+    checkEvery(this.#unreadMs / 4, now => this.#check(now))
   }
 
   async #check(now: number): Promise<void> {

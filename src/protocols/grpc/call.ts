@@ -42,6 +42,7 @@ export class Http2Call implements StreamCall {
   readonly #catalogue: ServiceCatalogue
   #messages: IncomingMessages | undefined
   #isAbandoned = false
+  #hasMessage = false
 
   constructor(
     stream: ServerHttp2Stream,
@@ -50,8 +51,7 @@ export class Http2Call implements StreamCall {
   ) {
     this.#stream = stream
     this.#catalogue = catalogue
-    const clientAddress = stream.session?.socket.remoteAddress ?? ''
-    this.request = new StreamHead(headers, clientAddress)
+    this.request = new StreamHead(headers, stream.session)
     this.caller = readCaller(this.request)
     this.ids = readRequestIds(this.request.headers, serverVersion)
     this.headers = { 'content-type': 'application/grpc', ...this.ids.headers }
@@ -103,7 +103,9 @@ export class Http2Call implements StreamCall {
   }
 
   async next(): Promise<Uint8Array | undefined> {
-    return this.readSmall(await this.messages.next(false))
+    const message = await this.messages.next(!this.#hasMessage)
+    this.#hasMessage = true
+    return this.readSmall(message)
   }
 
   /** @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, REQUEST_TIMEOUT, BODY_NOT_DECOMPRESSIBLE */
@@ -213,12 +215,17 @@ export class Http2Call implements StreamCall {
 /** The head of a stream as other protocols see a request. */
 class StreamHead implements RequestHead {
   readonly method = 'POST'
-  readonly clientAddress: string
   readonly #headers: IncomingHttpHeaders
+  readonly #session: ServerHttp2Stream['session']
 
-  constructor(headers: IncomingHttpHeaders, clientAddress: string) {
+  constructor(headers: IncomingHttpHeaders, session: ServerHttp2Stream['session']) {
     this.#headers = headers
-    this.clientAddress = clientAddress
+    this.#session = session
+  }
+
+  get clientAddress(): string {
+    const isOpen = this.#session && !this.#session.destroyed
+    return (isOpen && this.#session?.socket.remoteAddress) || ''
   }
 
   get headers(): RequestHead['headers'] {

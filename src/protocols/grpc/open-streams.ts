@@ -1,6 +1,9 @@
 import { ScoringError } from '../../errors.ts'
 import type { Http2Call } from './call.ts'
 
+/** Most streams of the app at a time: they need no key before their first message, and health none at all. */
+export const defaultMaxStreams = 1024
+
 /** How often streams are looked at while there are any. */
 const lookEveryMs = 250
 
@@ -10,10 +13,17 @@ const lookEveryMs = 250
  */
 export class OpenStreams {
   readonly #calls = new Set<Http2Call>()
+  readonly #maxStreams: number
   #timer: NodeJS.Timeout | undefined
 
-  /** Ends the call with the status OK when its work is done. @throws what the work throws, SERVICE_STOPPING */
+  constructor(maxStreams: number) {
+    this.#maxStreams = maxStreams
+  }
+
+  /** Ends the call with the status OK when its work is done. @throws QUEUE_FULL, SERVICE_STOPPING, what the work throws */
   async run(call: Http2Call, work: () => Promise<void>): Promise<void> {
+    if (this.#calls.size >= this.#maxStreams)
+      throw new ScoringError('QUEUE_FULL', `The app is busy: ${this.#calls.size} streams are open; try again later.`)
     this.#calls.add(call)
     this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref()
     try {

@@ -58,7 +58,12 @@ export async function answerScoreStream(call: Http2Call, method: ScoreStreamMeth
   let last: Promise<void> = Promise.resolve()
   let end: unknown
   try {
-    for (let message = await call.messages.next(false); message; message = await call.messages.next(false)) {
+    // A caller who has shown its key may take its time.
+    for (
+      let message = await call.messages.next(true);
+      message;
+      message = await call.messages.next(authorized.size === 0)
+    ) {
       const scored = new StreamedMessage(call, method, message)
       const result = scored.score(authorized)
       result.catch(() => {}) // `answered` has it as well

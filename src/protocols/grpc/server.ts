@@ -7,7 +7,7 @@ import { Http2Call } from './call.ts'
 import { describeCall } from './call-log.ts'
 import type { GrpcMethod, GrpcService } from './method.ts'
 import { frame } from './method.ts'
-import { OpenStreams } from './open-streams.ts'
+import { defaultMaxStreams, OpenStreams } from './open-streams.ts'
 import { answerScore, answerScoreStream, type CallOutcome } from './score.ts'
 
 export interface GrpcServer {
@@ -22,13 +22,14 @@ export interface GrpcServer {
 /** Takes a stream of a gRPC call to its end; never throws. */
 export type GrpcHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
 
-export function createGrpcHandler(server: GrpcServer): GrpcHandler {
+/** @param maxStreams  the most calls at a time that last as long as their callers like */
+export function createGrpcHandler(server: GrpcServer, maxStreams = defaultMaxStreams): GrpcHandler {
   const methods = new Map<string, GrpcMethod>(
     server.services.flatMap(({ name, methods }) =>
       Object.entries(methods).map(([method, answer]) => [`/${name}/${method}`, answer] as const),
     ),
   )
-  const open = new OpenStreams()
+  const open = new OpenStreams(maxStreams)
   return (stream, headers) => {
     stream.on('error', () => {}) // its end says enough
     if (!isProtobuf(headers['content-type'])) return stream.respond({ ':status': 415 }, { endStream: true })

@@ -102,6 +102,21 @@ describe('Http2Sessions', () => {
     assert.equal(await resetCode(answered), 2)
   })
 
+  it('holds back calls until the app has started, and drops those whose clients have left', async test => {
+    const { connect, answer } = await serve(test, {})
+    const client = await connect()
+    const more = { 'content-type': 'application/grpc' }
+    for (const streamId of [1, 3]) await client.send(encodeRequest(streamId, '/', { hasBody: true, more }))
+    await client.send(encodeFrame(frameTypes.reset, flags.none, 1, uint32(8)))
+    await delay(50)
+    assert.deepEqual(
+      client.frames.filter(({ type }) => type === frameTypes.headers),
+      [],
+    )
+    answer()
+    assert.equal((await client.frame(frameTypes.headers)).streamId, 3)
+  })
+
   it('leaves the time of a call to the handler of gRPC', async test => {
     const { connect, answer } = await serve(test, { requestMs: 50 })
     answer()
