@@ -65,6 +65,9 @@ const mayImport: Record<string, readonly string[]> = {
     ],
     ...['auth', 'models/catalogue', 'models/session', 'models/definition'],
   ],
+  'protocols/tensorflow-serving': [
+    ...['protocols/grpc', 'workers/runtime', 'scripts', 'scheduling', 'models/catalogue', 'models/session'],
+  ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
     'auth',

@@ -9,6 +9,8 @@ import { createGrpcHandler, type GrpcHandler } from '../protocols/grpc/server.ts
 import { findVisibleServices } from '../protocols/http/authorized-services.ts'
 import { openInferenceService } from '../protocols/open-inference/grpc-service.ts'
 import { openInferenceSchemas } from '../protocols/open-inference/schemas.ts'
+import { predictionService } from '../protocols/tensorflow-serving/prediction-service.ts'
+import { tensorflowServingSchemas } from '../protocols/tensorflow-serving/schemas.ts'
 import type { RequestEntry } from '../telemetry/log.ts'
 
 /** What the services are answered from. */
@@ -23,12 +25,12 @@ export interface GrpcApp {
 
 export function createGrpcServices({ catalogue, settings, serverVersion, log }: GrpcApp): GrpcHandler {
   const { readyWhen, isDevelopment } = settings
-  const scoring: GrpcService[] = [openInferenceService({ catalogue, readyWhen, serverVersion })]
+  const scoring: GrpcService[] = [openInferenceService({ catalogue, readyWhen, serverVersion }), predictionService]
   const names = scoring.map(({ name }) => name)
   const health = healthService({ catalogue, readyWhen, grpcServices: new Set(names) })
   const reflection = reflectionServices({
     grpcServices: [...names, health.name, 'grpc.reflection.v1.ServerReflection'],
-    files: new FileDescriptors([grpcSchemas, openInferenceSchemas]),
+    files: new FileDescriptors([grpcSchemas, openInferenceSchemas, tensorflowServingSchemas]),
     authorize: async (call: GrpcCall) => {
       if (!isDevelopment) await findVisibleServices(call.request, catalogue.all)
     },

@@ -11,6 +11,7 @@ import { openInferenceCodec } from '../protocols/open-inference/codec.ts'
 import { openInferenceGrpcCodec } from '../protocols/open-inference/grpc-codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
+import { tensorflowServingCodec } from '../protocols/tensorflow-serving/codec.ts'
 import { installImageDecoder } from '../scripts/image.ts'
 import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
@@ -65,6 +66,7 @@ const parts: WorkerParts = {
     azureml: azuremlCodec,
     'open-inference': openInferenceCodec,
     'open-inference-grpc': openInferenceGrpcCodec,
+    'tensorflow-serving': tensorflowServingCodec,
     tensors: tensorCodec,
   },
   processorCount: availableProcessors(),

@@ -7,6 +7,7 @@ const repository = join(import.meta.dirname, '../..')
 export const slowFiles = [
   'test/fuzz/openapi-fuzz.test.ts',
   'test/clients/generated.test.ts',
+  'test/clients/fpga.test.ts',
   'test/clients/clients.test.ts',
   'test/first-hour/first-hour.test.ts',
   'test/browser/docs.test.ts',
