@@ -6,6 +6,7 @@
  * - `scoring-thread.cjs` what one scoring worker thread runs (ONNX Runtime lives only there)
  * - `encrypted-scorer.cjs` what scores encrypted requests in a worker thread; read only for services that take them
  * - `encrypted-requests.cjs` how they and public keys are read; read only with the first of them
+ * - `grpc.cjs`         the gRPC services; read only with the first call
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
@@ -89,6 +90,7 @@ await bundle({
     'encrypted-requests': 'src/compose/encrypted-requests.ts',
   },
 })
+await bundle({ entryPoints: { grpc: 'src/compose/grpc-services.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
 await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })
 await bundle({

@@ -39,6 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
     'models/session',
     'auth',
   ],
+  'protocols/grpc': [...['protocols/http', 'models/catalogue', 'inference', 'scheduling', 'models/session', 'auth']],
   'protocols/openapi': [
     'workers/runtime',
     'scripts',
@@ -53,8 +54,19 @@ const mayImport: Record<string, readonly string[]> = {
     ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session'],
   ],
   'protocols/open-inference': [
-    ...['workers/runtime', 'scripts', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'auth'],
-    ...['models/catalogue', 'models/session', 'models/definition'],
+    ...[
+      'workers/runtime',
+      'scripts',
+      'protocols/azureml',
+      'protocols/grpc',
+      'protocols/http',
+      'inference',
+      'scheduling',
+    ],
+    ...['auth', 'models/catalogue', 'models/session', 'models/definition'],
+  ],
+  'protocols/tensorflow-serving': [
+    ...['protocols/grpc', 'workers/runtime', 'scripts', 'scheduling', 'models/catalogue', 'models/session'],
   ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],

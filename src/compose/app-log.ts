@@ -3,12 +3,13 @@ import { format as formatArguments } from 'node:util'
 import type { HttpRequest, HttpResponseInit, PostInvocationContext, PreInvocationContext } from '@azure/functions'
 import { describeRequest } from '../protocols/http/request-log.ts'
 import type { WireResponse } from '../protocols/http/wire.ts'
-import { LogFormat, type LogLevel, type LogSettings } from '../telemetry/log.ts'
+import { LogFormat, type LogLevel, type LogSettings, type RequestEntry } from '../telemetry/log.ts'
 
-/** Hooks that write a line for each HTTP request. */
+/** Writes a line for each request: hooks for those that invoke a function, and what takes other entries. */
 export interface RequestLog {
-  begin(context: PreInvocationContext): void
-  end(context: PostInvocationContext): void
+  readonly begin: (context: PreInvocationContext) => void
+  readonly end: (context: PostInvocationContext) => void
+  readonly write: (entry: RequestEntry) => void
 }
 
 /** @returns undefined where no lines about requests are written, so that requests without a log cost nothing */
@@ -22,7 +23,12 @@ export function openRequestLog(settings: LogSettings): RequestLog | undefined {
     lines = ''
   }
   process.on('exit', flush)
+  const write = (entry: RequestEntry) => {
+    if (lines === '') setImmediate(flush) // requests that end together share a write
+    lines += format.formatRequest(entry)
+  }
   return {
+    write,
     begin({ hookData }) {
       hookData.scoringStartedAt = performance.now()
     },
@@ -31,8 +37,7 @@ export function openRequestLog(settings: LogSettings): RequestLog | undefined {
       const response = error ? undefined : withStatus(result)
       const { invocationId } = invocationContext
       const ms = performance.now() - (hookData.scoringStartedAt as number)
-      if (lines === '') setImmediate(flush) // requests that end together share a write
-      lines += format.formatRequest(describeRequest(inputs[0] as HttpRequest, response, { ms, invocationId }))
+      write(describeRequest(inputs[0] as HttpRequest, response, { ms, invocationId }))
     },
   }
 }

@@ -8,8 +8,10 @@ import { ServiceLoadError } from '../errors.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import { azuremlCodec } from '../protocols/azureml/codec.ts'
 import { openInferenceCodec } from '../protocols/open-inference/codec.ts'
+import { openInferenceGrpcCodec } from '../protocols/open-inference/grpc-codec.ts'
 import { readJsonSchema } from '../protocols/openapi/declared.ts'
 import { describeOutput } from '../protocols/openapi/describe-output.ts'
+import { tensorflowServingCodec } from '../protocols/tensorflow-serving/codec.ts'
 import { installImageDecoder } from '../scripts/image.ts'
 import type { PostMessage } from '../workers/runtime/dispatch-results.ts'
 import { DispatchRunner } from '../workers/runtime/dispatch-runner.ts'
@@ -60,7 +62,13 @@ async function openEncrypted(spec: ServiceSpec): Promise<EncryptedScorer> {
 }
 
 const parts: WorkerParts = {
-  codecs: { azureml: azuremlCodec, 'open-inference': openInferenceCodec, tensors: tensorCodec },
+  codecs: {
+    azureml: azuremlCodec,
+    'open-inference': openInferenceCodec,
+    'open-inference-grpc': openInferenceGrpcCodec,
+    'tensorflow-serving': tensorflowServingCodec,
+    tensors: tensorCodec,
+  },
   processorCount: availableProcessors(),
   openModel: loadOnnxModel,
   openEncrypted,

@@ -8,6 +8,8 @@ export interface Call {
   /** The value of the `Authorization` header. */
   readonly credential: string | null
   readonly caller: Caller
+  /** The caller was authorized already, by an earlier message of the same stream; absent: no. */
+  readonly isAuthorized?: boolean
   /** Bytes of the body, as far as its sender declared them. */
   readonly declaredBytes: number
   /** Reads how long the caller waits, where it says so; called once the caller is authorized. @throws ScoringError HEADER_INVALID */

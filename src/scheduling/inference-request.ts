@@ -47,6 +47,8 @@ export interface TensorCall {
   readonly model: string | undefined
   /** The version that answers, e.g. `1`. */
   readonly version: string
+  /** The caller chose the service by a header, beside what the message says; absent: no. */
+  readonly isRouted?: boolean
   /** Bytes at the beginning of the body that are JSON, where binary tensors follow; absent: all. */
   readonly textBytes?: number
   /** The body is a message of a stream, whose answers are wrapped. */

@@ -23,7 +23,7 @@ export interface LogEntry {
   readonly message: string
 }
 
-/** An answered HTTP request. It has no query, headers or body, which may be secret. */
+/** An answered request. It has no query, headers or body, which may be secret. */
 export interface RequestEntry {
   readonly level: LogLevel
   readonly service: string | undefined
@@ -36,8 +36,8 @@ export interface RequestEntry {
   readonly ms: number
   /** undefined: the request was not scored, or its script sees no rows. */
   readonly rows: number | undefined
-  /** As in the log of the host. */
-  readonly invocationId: string
+  /** As in the log of the host; undefined: no function was invoked, as gRPC has none. */
+  readonly invocationId: string | undefined
 }
 
 /** Turns entries into lines, each with a line end; an entry below the level becomes ''. */

@@ -16,7 +16,7 @@ export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 type DropReason = 'expired' | 'abandoned'
 
 /** The protocols that requests come by, as metrics name them. */
-export type Protocol = 'azureml' | 'open-inference'
+export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 'tensorflow-serving'
 
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {

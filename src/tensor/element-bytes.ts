@@ -42,6 +42,14 @@ export function writeElements(
   if (!isLittleEndianHost) swapBytes(target, BYTES_PER_ELEMENT)
 }
 
+/** The elements as bytes, little-endian: a view where the host has them so, else a copy. */
+export function littleEndianBytes(data: NumberArray | BigIntArray): Uint8Array {
+  if (isLittleEndianHost) return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+  const bytes = new Uint8Array(data.byteLength)
+  writeElements(data, bytes)
+  return bytes
+}
+
 function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, size: number): void {
   const bytes = Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
   if (size === 2) bytes.swap16()

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { globSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { run, works } from '../clients/tools.ts'
 
@@ -12,12 +14,25 @@ const kept = join(import.meta.dirname, '../../node_modules/.cache/python')
  *
  * @param options  of `pip install`, e.g. `--no-deps` where a package needs a hundred others that are never imported
  */
-export async function pythonWith(
+export async function pythonWith(requirements: string, ...options: readonly string[]): Promise<PythonFound> {
+  return prepare('python3', requirements, options)
+}
+
+/** The same of another version than that of `python3`, e.g. `3.7`, for packages that go no further. */
+export async function olderPythonWith(
+  version: string,
   requirements: string,
   ...options: readonly string[]
-): Promise<{ python: string } | { missing: string }> {
-  const { code, stdout } = await run('python3', '-VV')
-  if (code !== 0) return { missing: 'python3 is not installed' }
+): Promise<PythonFound> {
+  const found = await findPython(version)
+  return found === undefined ? { missing: `python${version} is not installed` } : prepare(found, requirements, options)
+}
+
+type PythonFound = { readonly python: string } | { readonly missing: string }
+
+async function prepare(interpreter: string, requirements: string, options: readonly string[]): Promise<PythonFound> {
+  const { code, stdout } = await run(interpreter, '-VV')
+  if (code !== 0) return { missing: `${interpreter} is not installed` }
   const name = createHash('sha256')
     .update(stdout)
     .update(await readFile(requirements))
@@ -31,7 +46,8 @@ export async function pythonWith(
   // Another process may install the same: each makes its own folder, and the first complete one is used.
   const unfinished = await mkdtemp(join(kept, `${name}-`))
   try {
-    if (!(await install(unfinished, requirements, options))) return { missing: `pip cannot install ${requirements}` }
+    if (!(await install(interpreter, unfinished, [...options, '--requirement', requirements])))
+      return { missing: `pip cannot install ${requirements}` }
     await rename(unfinished, folder).catch(() => undefined)
     return (await works(python, '--version')) ? { python } : { missing: `no Python can be kept in ${folder}` }
   } finally {
@@ -39,14 +55,23 @@ export async function pythonWith(
   }
 }
 
+/** On the path, or where pyenv keeps it: its command of that name works for the version that is chosen only. */
+async function findPython(version: string): Promise<string | undefined> {
+  const root = process.env.PYENV_ROOT ?? join(homedir(), '.pyenv')
+  for (const each of [`python${version}`, ...globSync(join(root, 'versions', `${version}.*`, 'bin/python3'))])
+    if (await works(each, '--version')) return each
+  return undefined
+}
+
 /** Compiles nothing ahead: most modules of a package are never imported. */
-async function install(folder: string, requirements: string, options: readonly string[]): Promise<boolean> {
+async function install(interpreter: string, folder: string, what: readonly string[]): Promise<boolean> {
   const python = join(folder, 'bin/python')
-  const packages = ['install', '--quiet', '--no-compile', '--disable-pip-version-check', ...options]
-  packages.push('--requirement', requirements)
+  const packages = ['install', '--quiet', '--no-compile', '--disable-pip-version-check', ...what]
   // pip of the system can install into other places since 22.3; to bring one along takes seconds.
   const ofSystem =
-    (await works('python3', '-m', 'venv', '--without-pip', folder)) &&
+    (await works(interpreter, '-m', 'venv', '--without-pip', folder)) &&
     (await works('python3', '-m', 'pip', '--python', python, ...packages))
-  return ofSystem || ((await works('python3', '-m', 'venv', folder)) && (await works(python, '-m', 'pip', ...packages)))
+  return (
+    ofSystem || ((await works(interpreter, '-m', 'venv', folder)) && (await works(python, '-m', 'pip', ...packages)))
+  )
 }

@@ -3,6 +3,7 @@
  * here. `@azure/functions` is built on it and hides two facts that a project needs: the folder of the app, and which functions are
  * registered already. (azure-functions-nodejs-worker, setupCoreModule.ts)
  */
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import core from '@azure/functions-core'
 
 export interface FunctionMetadata {
@@ -13,6 +14,8 @@ export interface FunctionMetadata {
 export interface FunctionsCore {
   registerFunction(metadata: FunctionMetadata, handler: unknown): unknown
   registerHook(name: 'appStart', callback: (context: { readonly functionAppDirectory?: string }) => unknown): unknown
+  /** Only the embedded host takes streams of gRPC calls. */
+  registerGrpc?(handler: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): void
 }
 
 export const functionsCore: FunctionsCore = core

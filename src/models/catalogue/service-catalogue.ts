@@ -50,7 +50,7 @@ export class ServiceCatalogue {
     if (defaultName === undefined) {
       throw new ScoringError(
         'SERVICE_UNKNOWN',
-        'There is no default service: set SCORING_DEFAULT_SERVICE, or call /api/v1/service/<service>/score.',
+        'There is no default service: name one, e.g. call /api/v1/service/<service>/score, or set SCORING_DEFAULT_SERVICE.',
       )
     }
     return this.find(defaultName)

@@ -257,6 +257,20 @@ export const ServiceDefinition = z.strictObject({
         .describe("NaN and infinities in answers: null, or Python's bare tokens, which are not JSON"),
     })
     .prefault({}),
+  tensorflowServing: z
+    .strictObject({
+      outputs: z
+        .record(z.string(), z.string().min(1))
+        .refine(
+          names => new Set(Object.values(names)).size === Object.keys(names).length,
+          'must not give two outputs one name',
+        )
+        .default({})
+        .describe(
+          'names of outputs for callers of TensorFlow Serving\'s gRPC, by their names in the model, e.g. {"probabilities": "classifier/Softmax:0"}; absent: the names in the model',
+        ),
+    })
+    .prefault({}),
   stages: z
     .array(Stage)
     .min(1)

@@ -62,6 +62,13 @@ export function takesTensors({ scriptKind, inputJsonSchema }: LoadReport): boole
   return scriptKind === 'typed' && inputJsonSchema === undefined
 }
 
+/** The tensors that go in and come out, for callers that send tensors; there are none where the script reads bodies itself. */
+export function findTensors(report: LoadReport): Pick<LoadReport, 'inputs' | 'outputs'> {
+  if (!takesTensors(report)) return { inputs: [], outputs: [] }
+  const { inputs, outputs, lists, answerTensors = [] } = report
+  return { inputs, outputs: lists === undefined ? answerTensors : outputs }
+}
+
 /** What clients need to know to encrypt features, as JSON. */
 export interface EncryptedFacts {
   readonly featureCount: number

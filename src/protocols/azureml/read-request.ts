@@ -3,6 +3,7 @@ import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceRequest, TensorLayout } from '../../scheduling/inference-request.ts'
 import { isJson } from '../../scripts/media-type.ts'
 import { type BodyAccount, readBody } from '../http/read-body.ts'
+import { headersForScripts } from '../http/script-headers.ts'
 import type { WireRequest } from '../http/wire.ts'
 import { encodeQuery } from './query.ts'
 
@@ -59,12 +60,4 @@ function readLayout({ headers, query }: WireRequest): TensorLayout | undefined {
   const shape = headers.get('x-tensor-shape') ?? entries.get('shape')
   const dtype = headers.get('x-tensor-dtype') ?? entries.get('dtype')
   return shape === undefined && dtype === undefined ? undefined : { shape, dtype }
-}
-
-/** The key is checked already, and the body is unpacked. */
-const notForScripts = new Set(['authorization', 'content-encoding'])
-
-/** Names with `_` do not get through the front end of Azure ML's server (guide/contract.md). */
-export function headersForScripts(headers: WireRequest['headers']): [string, string][] {
-  return [...headers.entries()].filter(([name]) => !notForScripts.has(name.toLowerCase()) && !name.includes('_'))
 }

@@ -2,7 +2,7 @@ import { parseBearer } from '../../auth/bearer.ts'
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { readCaller } from './client-address.ts'
-import type { WireRequest } from './wire.ts'
+import type { RequestOrigin } from './wire.ts'
 
 export interface AuthorizedServices {
   /** The services whose state the caller may see, because its credential is valid for them. */
@@ -18,7 +18,7 @@ export interface AuthorizedServices {
  * @throws ScoringError TOO_MANY_WRONG_KEYS
  */
 export async function findAuthorizedServices(
-  request: WireRequest,
+  request: RequestOrigin,
   services: readonly ScoringService[],
 ): Promise<AuthorizedServices> {
   const protectedServices = services.filter(({ authorizer }) => authorizer !== undefined)
@@ -42,7 +42,7 @@ export async function findAuthorizedServices(
  * @throws ScoringError BEARER_… when there is none and the credential is valid for no service, or as `requireAuthorized` does
  */
 export async function findVisibleServices(
-  request: WireRequest,
+  request: RequestOrigin,
   services: readonly ScoringService[],
 ): Promise<readonly ScoringService[]> {
   const authorized = await findAuthorizedServices(request, services)
@@ -57,7 +57,7 @@ export async function findVisibleServices(
  *   it cannot be checked now
  */
 export function requireAuthorized(
-  request: WireRequest,
+  request: RequestOrigin,
   { services, unavailable }: AuthorizedServices,
   needs: string,
 ): void {
@@ -68,7 +68,7 @@ export function requireAuthorized(
 }
 
 /** @returns undefined when the caller is authorized */
-async function findRefusal(request: WireRequest, { authorizer }: ScoringService): Promise<ScoringError | undefined> {
+async function findRefusal(request: RequestOrigin, { authorizer }: ScoringService): Promise<ScoringError | undefined> {
   try {
     await authorizer?.authorize(request.headers.get('authorization'), { ...readCaller(request), isDryRun: true })
     return undefined

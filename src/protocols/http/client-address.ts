@@ -1,7 +1,7 @@
 import type { Caller } from '../../auth/authorizer.ts'
-import type { WireRequest } from './wire.ts'
+import type { RequestOrigin } from './wire.ts'
 
-export function readCaller(request: WireRequest): Caller {
+export function readCaller(request: RequestOrigin): Caller {
   return { clientAddress: () => readClientAddress(request), isDryRun: false }
 }
 
@@ -10,7 +10,7 @@ export function readCaller(request: WireRequest): Caller {
  * anything before it was written by the client or its proxies. Behind Front Door or a gateway this is the gateway's address:
  * `X-Azure-ClientIP` would be more precise, but any client can send it to the app's own host name.
  */
-export function readClientAddress({ clientAddress, headers }: WireRequest): string {
+export function readClientAddress({ clientAddress, headers }: RequestOrigin): string {
   if (clientAddress !== undefined) return clientAddress
   const hops = headers.get('x-forwarded-for') ?? ''
   return hops.slice(hops.lastIndexOf(',') + 1).trim()

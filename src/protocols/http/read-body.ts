@@ -14,17 +14,17 @@ export interface BodyAccount {
 }
 
 /** The slowest upload that is accepted. */
-interface LeastPace {
+export interface LeastPace {
   readonly everyMs: number
   /** Bytes that have to arrive in that time. */
   readonly bytes: number
 }
 
 /** 240 bytes a second, as Kestrel has it, on which Azure Functions runs (KestrelServerLimits.MinRequestBodyDataRate). */
-const leastPace: LeastPace = { everyMs: 60_000, bytes: 60 * 240 }
+export const leastPace: LeastPace = { everyMs: 60_000, bytes: 60 * 240 }
 
 /** Bodies up to this size usually arrive with their head, so their declared length is accounted for at once. */
-const smallBytes = 16_384
+export const smallBytes = 16_384
 
 /**
  * Reads and decompresses the body. Bytes are accounted for as they arrive, so a stalled upload holds what it has sent and no more.
@@ -62,11 +62,11 @@ async function readSmall(
   announced: number,
   maxBodyBytes: number,
   held: HeldBytes,
-  { everyMs, bytes }: LeastPace,
+  pace: LeastPace,
 ): Promise<Uint8Array> {
   held.resize(announced)
   const { promise, resolve, reject } = Promise.withResolvers<ArrayBuffer>()
-  const timer = setTimeout(() => reject(stalled(bytes, everyMs)), everyMs)
+  const timer = setTimeout(() => reject(stalled(pace)), pace.everyMs)
   request.arrayBuffer().then(resolve, failure => reject(asBodyFailure(failure, maxBodyBytes)))
   try {
     return new Uint8Array(await promise)
@@ -80,16 +80,16 @@ async function readPieces(
   announced: number | undefined,
   maxBodyBytes: number,
   held: HeldBytes,
-  { everyMs, bytes }: LeastPace,
+  pace: LeastPace,
 ): Promise<Uint8Array> {
   const body = new GrowingBytes(announced)
   let isOver = false
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   let sizeBefore = 0
   const timer = setInterval(() => {
-    if (body.size - sizeBefore < bytes) reject(stalled(bytes, everyMs))
+    if (body.size - sizeBefore < pace.bytes) reject(stalled(pace))
     sizeBefore = body.size
-  }, everyMs)
+  }, pace.everyMs)
   const fill = async () => {
     for await (const piece of iterateBody(request)) {
       if (isOver) return
@@ -144,7 +144,7 @@ async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<v
   }
 }
 
-function stalled(bytes: number, everyMs: number): ScoringError {
+export function stalled({ everyMs, bytes }: LeastPace): ScoringError {
   return new ScoringError(
     'REQUEST_TIMEOUT',
     `The request body comes too slowly: fewer than ${bytes} bytes of it came within ${everyMs / 1000} s.`,

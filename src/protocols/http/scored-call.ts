@@ -1,6 +1,7 @@
 /** What the routes of all protocols that score have in common. */
 import type { Call } from '../../inference/call.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
 import { readCaller } from './client-address.ts'
@@ -61,11 +62,18 @@ export function openCall(
     declaredBytes: Number(request.headers.get('content-length')) || 0,
     readDeadline: () => readDeadline(request.headers, startedAt),
     isAbandoned: () => request.isAbandoned === true,
-    onLoaded: ({ executionProvider }) => {
-      headers[providerHeader] = executionProvider
-      if (version !== undefined) headers['x-scoring-model-version'] = version
-    },
+    onLoaded: report => addServiceHeaders(headers, version, report),
   }
+}
+
+/** Adds what an answer says of the service. @param version  of the model; undefined: it has none */
+export function addServiceHeaders(
+  headers: Record<string, string>,
+  version: string | undefined,
+  { executionProvider }: LoadReport,
+): void {
+  headers[providerHeader] = executionProvider
+  if (version !== undefined) headers['x-scoring-model-version'] = version
 }
 
 /** Adds what an answer says of its run. */
@@ -84,7 +92,11 @@ export function addResultHeaders(
 const accountedAnswerBytes = 65_536
 
 /** The bytes of the answer replace those of the body in the account, until the answer has left. */
-function releaseWithAnswer({ held }: BodyAccount, request: WireRequest, { body }: WireResponse): void {
+export function releaseWithAnswer(
+  { held }: BodyAccount,
+  request: Pick<WireRequest, 'whenAnswered'>,
+  { body }: Pick<WireResponse, 'body'>,
+): void {
   // Of a stream no more is held than the part that is being sent.
   const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
   if (bytes < accountedAnswerBytes || !request.whenAnswered) return held.release()

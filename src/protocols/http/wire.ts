@@ -18,6 +18,9 @@ export interface WireRequest {
   readonly clientAddress?: string
 }
 
+/** Where a request comes from, and what it shows of itself. */
+export type RequestOrigin = Pick<WireRequest, 'headers' | 'clientAddress'>
+
 /** Keeps browsers from guessing the content type of the server's own answers, which may quote a request. */
 export const noSniff = { 'x-content-type-options': 'nosniff' } as const
 

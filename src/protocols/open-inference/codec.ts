@@ -1,15 +1,14 @@
 /** Infer requests of the Open Inference Protocol V2 over REST, read and written inside the workers. */
-import { ScoringError } from '../../errors.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { readAnswerTensors } from '../../workers/runtime/answer-tensors.ts'
 import type { Codec, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import { refuseTensors } from '../../workers/runtime/tensor-codec.ts'
-import { classify } from './classification.ts'
 import { encodeDatatype } from './datatypes.ts'
 import { type AnswerForm, decodeInferRequest } from './infer-request.ts'
 import { countRawBytes, writeRawTensor } from './raw-tensor.ts'
+import { selectOutputs } from './select-outputs.ts'
 
 export const openInferenceCodec: Codec = {
   mediaTypes: () => [],
@@ -31,7 +30,10 @@ function encodeAnswer(
   { outputs: declared, response: { nonFinite } }: LoadedService,
   form: AnswerForm,
 ): RunOutput {
-  const outputs = selectOutputs(readAnswerTensors(result, declared), form)
+  const outputs = selectOutputs(readAnswerTensors(result, declared), form).map(({ requested, ...output }) => ({
+    ...output,
+    isBinary: requested?.isBinary ?? form.isBinary,
+  }))
   const { id, call } = form
   const text = encode(
     { id, model_name: call.model, model_version: call.version, outputs: outputs.map(describeOutput) },
@@ -39,24 +41,6 @@ function encodeAnswer(
   )
   const binary = outputs.filter(({ isBinary }) => isBinary)
   return binary.length === 0 ? { kind: 'encoded', body: text } : join(text, binary)
-}
-
-/** @throws ScoringError INPUT_INVALID when the request asks for an output that there is not */
-function selectOutputs(tensors: Readonly<Record<string, Tensor>>, form: AnswerForm): AnsweredOutput[] {
-  const requested = form.outputs ?? Object.keys(tensors).map(name => ({ name }))
-  return requested.map(({ name, isBinary = form.isBinary, classCount }: NonNullable<AnswerForm['outputs']>[number]) => {
-    const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined
-    if (!tensor) {
-      const known = Object.keys(tensors).map(each => JSON.stringify(each))
-      const what = `there is no output ${JSON.stringify(name.slice(0, 64))}; the service gives ${known.join(', ')}`
-      throw new ScoringError('INPUT_INVALID', what)
-    }
-    return {
-      name,
-      isBinary,
-      tensor: classCount === undefined ? tensor : classify(name, tensor, form.hasRows, classCount),
-    }
-  })
 }
 
 function describeOutput({ name, tensor, isBinary }: AnsweredOutput): object {

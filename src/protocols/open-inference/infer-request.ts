@@ -14,24 +14,19 @@ import { checkNamedInputs } from '../../workers/runtime/named-inputs.ts'
 import { decodeJsonBody } from '../azureml/input.ts'
 import { decodeDatatype, encodeDatatype } from './datatypes.ts'
 import { checkSizes, decodeRawTensor, decodeText, type TensorHead } from './raw-tensor.ts'
+import type { RequestedOutput, RequestedOutputs } from './select-outputs.ts'
 
 /** What a request says of its answer. */
-export interface AnswerForm {
+export interface AnswerForm extends RequestedOutputs<RequestedForm> {
   readonly id: string | undefined
   readonly call: TensorCall
-  /** In this order; undefined: all. */
-  readonly outputs: readonly RequestedOutput[] | undefined
   /** Outputs that do not say so themselves come as bytes. */
   readonly isBinary: boolean
-  /** The first axis of tensors is that of the rows. */
-  readonly hasRows: boolean
 }
 
-export interface RequestedOutput {
-  readonly name: string
+/** An output in the form that the request wants. */
+interface RequestedForm extends RequestedOutput {
   readonly isBinary?: boolean | undefined
-  /** How many of the best classes to give instead of the scores. */
-  readonly classCount?: number | undefined
 }
 
 type Members = Readonly<Record<string, unknown>>
@@ -174,11 +169,11 @@ function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' |
   return { id, outputs: readOutputs(outputs), isBinary: readFlag(isBinary, 'binary_data_output') ?? false }
 }
 
-function readOutputs(outputs: unknown): readonly RequestedOutput[] | undefined {
+function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
   if (outputs === undefined) return undefined
   if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeKind(outputs)}`)
   if (outputs.length === 0) return undefined
-  const requested = new Map<string, RequestedOutput>()
+  const requested = new Map<string, RequestedForm>()
   for (const [index, output] of outputs.entries()) {
     const name = isMembers(output) ? output.name : undefined
     if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeKind(name)}`)

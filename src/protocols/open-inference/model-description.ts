@@ -4,7 +4,7 @@
  */
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
-import { type LoadReport, takesTensors } from '../../models/session/load-report.ts'
+import { findTensors, type LoadReport } from '../../models/session/load-report.ts'
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import { hasRowAxis, isOpen } from '../../tensor/shape.ts'
 import { encodeConfigDatatype, encodeDatatype } from './datatypes.ts'
@@ -54,13 +54,6 @@ function describeTensor({ name, dtype, shape }: TensorInfo): TensorMetadata {
 /** The protocol has no word for any number of dimensions: one of any size stands for them. */
 function closeShape(shape: TensorInfo['shape']): number[] {
   return shape?.map(size => (isOpen(size) ? -1 : (size as number))) ?? [-1]
-}
-
-/** The tensors that go in and come out; none go in where the script reads bodies itself. */
-function findTensors(report: LoadReport): Pick<LoadReport, 'inputs' | 'outputs'> {
-  if (!takesTensors(report)) return { inputs: [], outputs: [] }
-  const { inputs, outputs, lists, answerTensors = [] } = report
-  return { inputs, outputs: lists === undefined ? answerTensors : outputs }
 }
 
 export interface ConfigInput {

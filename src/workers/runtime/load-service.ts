@@ -19,6 +19,7 @@ import type { EncryptedScorer } from './encrypted-scorer.ts'
 import { loadScript } from './load-script.ts'
 import { describeMicroBatching } from './micro-batching-words.ts'
 import { ModelLoader } from './model-loader.ts'
+import { checkOutputNames } from './output-names.ts'
 import { threadCountNotes } from './thread-count-notes.ts'
 
 /** A model that a worker has loaded. */
@@ -77,6 +78,7 @@ export interface LoadedService {
   readonly maxRows: number
   readonly runLimits: RunLimits
   readonly response: ServiceSpec['definition']['response']
+  readonly tensorflowServing: ServiceSpec['definition']['tensorflowServing']
 }
 
 /**
@@ -93,10 +95,11 @@ export async function loadService(
   const models = new ModelLoader(spec.models, parts.openModel)
   const { script, input, output, answeredBy, notes: scriptNotes } = await loadScript(spec, models)
   if (script.kind === 'rows') checkColumns(script.inputs, spec.definition.input.columns)
+  if (answeredBy) checkOutputNames(answeredBy.outputs, spec.definition.tensorflowServing)
   const encrypted = spec.definition.encrypted === false ? undefined : await parts.openEncrypted(spec)
   const loadedAt = performance.now()
   const sessions = await models.sessions()
-  const { batching, limits, response } = spec.definition
+  const { batching, limits, response, tensorflowServing } = spec.definition
   const { sharing, difference, answer } = await warmUp(script, {
     sample: spec.sample,
     maxRows: batching.rowsAreIndependent === false ? 1 : batching.maxRows,
@@ -164,6 +167,7 @@ export async function loadService(
     maxRows: limits.maxRows,
     runLimits: batching,
     response,
+    tensorflowServing,
   }
   return { service, report }
 }

@@ -13,8 +13,9 @@ import type { Tensor } from '../../tensor/tensor.ts'
  * @returns the tensors as the script takes them
  * @throws ScoringError INPUT_MISSING, INPUT_UNKNOWN, INPUT_TYPE_MISMATCH, InputShapeMismatch or NoRows
  */
-export function checkNamedInputs(tensors: Feeds, { inputs, optionalInputs = [] }: RowScript): Feeds {
-  checkNames(tensors, inputs, optionalInputs)
+export function checkNamedInputs(tensors: Feeds, script: RowScript): Feeds {
+  const { inputs, optionalInputs = [] } = script
+  checkInputNames(Object.keys(tensors), script)
   const checked = new Map<string, Tensor>()
   for (const input of [...inputs, ...optionalInputs]) {
     const tensor = tensors[input.name]
@@ -25,12 +26,14 @@ export function checkNamedInputs(tensors: Feeds, { inputs, optionalInputs = [] }
 }
 
 /** @throws ScoringError INPUT_MISSING or INPUT_UNKNOWN */
-function checkNames(tensors: Feeds, inputs: readonly TensorInfo[], optional: readonly TensorInfo[]): void {
-  const takes = () => `the model takes ${[...inputs, ...optional].map(({ name }) => JSON.stringify(name)).join(', ')}`
-  const missing = inputs.find(({ name }) => !Object.hasOwn(tensors, name))
+export function checkInputNames(names: readonly string[], { inputs, optionalInputs = [] }: RowScript): void {
+  const all = [...inputs, ...optionalInputs].map(({ name }) => name)
+  const takes = () => `the model takes ${all.map(name => JSON.stringify(name)).join(', ')}`
+  const given = new Set(names)
+  const missing = inputs.find(({ name }) => !given.has(name))
   if (missing) throw new ScoringError('INPUT_MISSING', `input ${JSON.stringify(missing.name)} is missing; ${takes()}`)
-  const known = new Set([...inputs, ...optional].map(({ name }) => name))
-  const unknown = Object.keys(tensors).find(name => !known.has(name))
+  const known = new Set(all)
+  const unknown = names.find(name => !known.has(name))
   if (unknown !== undefined)
     throw new ScoringError('INPUT_UNKNOWN', `there is no input ${JSON.stringify(unknown.slice(0, 64))}; ${takes()}`)
 }

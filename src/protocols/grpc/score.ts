@@ -1,0 +1,204 @@
+/** Calls whose messages are scored: authorize, admit, read, run. The message stays with its sender until the caller is authorized. */
+import { asScoringError, ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
+import { modelVersion } from '../../models/catalogue/find-model.ts'
+import type { EncodedBytes, InferenceResult } from '../../scheduling/inference-result.ts'
+import type { BodyAccount } from '../http/read-body.ts'
+import { addResultHeaders, addServiceHeaders, releaseWithAnswer } from '../http/scored-call.ts'
+import { headersForScripts } from '../http/script-headers.ts'
+import type { Http2Call } from './call.ts'
+import type { IncomingMessage } from './incoming-messages.ts'
+import type { NamedModel, ScoredMessages, ScoreMethod, ScoreStreamMethod } from './method.ts'
+
+/** What a call did, for metrics and log. */
+export interface CallOutcome {
+  service?: ScoringService
+  rows?: number
+}
+
+/**
+ * Scores one message and answers it.
+ *
+ * @param outcome  is filled in as far as the call gets
+ * @throws ScoringError for a call that fails
+ */
+export async function answerScore(call: Http2Call, method: ScoreMethod, outcome: CallOutcome): Promise<void> {
+  const message = await call.messages.next(true)
+  if (!message) throw new ScoringError('BODY_EMPTY', 'The call ended without a message.')
+  const named = await readModel(call, method, message)
+  const service = call.findService(named)
+  outcome.service = service
+  const account = service.openAccount()
+  try {
+    const result = await infer(call, { method, message, named, service, account })
+    outcome.rows = result.rowCount
+    addResultHeaders(call.headers, service, result)
+    call.answer(result.body)
+    releaseWithAnswer(account, call, result)
+  } catch (failure) {
+    account.held.release()
+    throw failure
+  }
+}
+
+/** Most messages of one stream that are read and not answered. */
+const maxUnanswered = 16
+
+/** Failures of the caller rather than of a message. */
+const endsStream: ReadonlySet<number> = new Set([401, 403, 429])
+
+/**
+ * Scores message after message. Several are under way at a time, so that they can share runs; the answers keep the order.
+ *
+ * @throws ScoringError for a call that fails, after what has been read is answered
+ */
+export async function answerScoreStream(call: Http2Call, method: ScoreStreamMethod): Promise<void> {
+  const authorized = new Set<ScoringService>()
+  const unanswered: Promise<void>[] = []
+  let last: Promise<void> = Promise.resolve()
+  let end: unknown
+  try {
+    for (let message = await call.messages.next(false); message; message = await call.messages.next(false)) {
+      const scored = new StreamedMessage(call, method, message)
+      const result = scored.score(authorized)
+      result.catch(() => {}) // `answered` has it as well
+      await scored.read
+      const answered = last.then(() => scored.answer(result))
+      answered.catch(failure => call.messages.fail(failure)) // nobody may send the message that is waited for
+      last = answered
+      unanswered.push(answered)
+      if (unanswered.length >= maxUnanswered) await unanswered.shift()
+    }
+  } catch (failure) {
+    end = failure
+  }
+  await last
+  if (end !== undefined) throw end
+}
+
+/** One message of a stream. */
+class StreamedMessage {
+  /** Settles when the next message can be read. */
+  readonly read: Promise<void>
+  readonly #call: Http2Call
+  readonly #method: ScoreStreamMethod
+  readonly #message: IncomingMessage
+  readonly #startedAt = performance.now()
+  #finishRead: () => void = () => {}
+  #service: ScoringService | undefined
+  #account: BodyAccount | undefined
+  #body: Uint8Array | undefined
+
+  constructor(call: Http2Call, method: ScoreStreamMethod, message: IncomingMessage) {
+    this.#call = call
+    this.#method = method
+    this.#message = message
+    this.read = new Promise(resolve => {
+      this.#finishRead = resolve
+    })
+  }
+
+  async score(authorized: Set<ScoringService>): Promise<EncodedBytes> {
+    try {
+      const named = await readModel(this.#call, this.#method, this.#message)
+      const service = this.#call.findService(named)
+      this.#service = service
+      this.#account = service.openAccount()
+      return await infer(this.#call, {
+        ...{ method: this.#method, message: this.#message, named, service, account: this.#account },
+        stream: {
+          isAuthorized: authorized.has(service),
+          onRead: body => {
+            authorized.add(service)
+            this.#body = body
+            this.#finishRead()
+          },
+        },
+      })
+    } catch (failure) {
+      // What was refused before it was read is in the way of the next message.
+      await this.#message.discard().catch(() => {})
+      throw failure
+    } finally {
+      this.#finishRead()
+    }
+  }
+
+  /** @throws ScoringError for failures that end the stream */
+  async answer(result: Promise<EncodedBytes>): Promise<void> {
+    let failure: ScoringError | undefined
+    try {
+      const framed = await this.#encode(result)
+      if (framed instanceof Uint8Array) {
+        this.#account?.held.replace(framed.length)
+        await this.#call.sendFramed(framed)
+        return
+      }
+      failure = framed
+      if (endsStream.has(failure.status) || failure.code === 'BODY_ABORTED') throw failure
+      await this.#call.send(this.#method.encodeFailure(failure, this.#body))
+    } finally {
+      this.#account?.held.release()
+      const ms = performance.now() - this.#startedAt
+      this.#service?.metrics?.answered(this.#method.protocol, failure?.status ?? 200, failure?.code, ms)
+    }
+  }
+
+  async #encode(result: Promise<EncodedBytes>): Promise<Uint8Array | ScoringError> {
+    try {
+      return (await result).body
+    } catch (cause) {
+      return asScoringError(cause)
+    }
+  }
+}
+
+/** A message that is to be scored. */
+interface Scoring {
+  readonly method: ScoredMessages
+  readonly message: IncomingMessage
+  readonly named: NamedModel
+  readonly service: ScoringService
+  readonly account: BodyAccount
+  readonly stream?: { readonly isAuthorized: boolean; readonly onRead: (body: Uint8Array) => void }
+}
+
+/** @throws ScoringError */
+async function infer(
+  call: Http2Call,
+  { method, message, named, service, account, stream }: Scoring,
+): Promise<Extract<InferenceResult, EncodedBytes>> {
+  const { codec } = method
+  const { maxBodyBytes } = service.definition.limits
+  const { route } = call
+  const result = await service.infer({
+    credential: call.request.headers.get('authorization'),
+    caller: call.caller,
+    isAuthorized: stream?.isAuthorized === true,
+    declaredBytes: message.length,
+    readDeadline: () => call.readDeadline(),
+    isAbandoned: () => call.isAbandoned,
+    onLoaded: report => addServiceHeaders(call.headers, service.version, report),
+    read: async ({ takesHeaders }) => {
+      const body = await message.read(maxBodyBytes, account, () => call.isAbandoned)
+      stream?.onRead(body)
+      const tensorCall = {
+        model: route ?? (named.name || service.name),
+        version: modelVersion(service),
+        ...(route !== undefined && { isRouted: true }),
+        ...(stream && { isStreamed: true }),
+      }
+      const headers = takesHeaders ? { headers: headersForScripts(call.request.headers) } : undefined
+      const details = { tensorCall, ...headers }
+      return { codec, id: call.headers['x-request-id'], body, contentType: undefined, details }
+    },
+  })
+  if (result.kind === 'failure') throw new ScoringError(result.code, result.message, result)
+  if (result.kind !== 'bytes') throw new TypeError(`the codec ${codec} writes bytes, not ${result.kind}`)
+  return result
+}
+
+/** With a route it does not matter what the message says: the codec checks that it is the same. */
+async function readModel(call: Http2Call, method: ScoredMessages, message: IncomingMessage): Promise<NamedModel> {
+  return call.route === undefined ? method.readModel(await message.readHead()) : {}
+}

@@ -1,0 +1,83 @@
+// Made by tools/schemas/write_grpc.py.
+/**
+ * The schemas of `inference.GRPCInferenceService`: a `FileDescriptorSet` (google/protobuf/descriptor.proto) in which every file
+ * comes after those that it imports, compressed (zlib), as base64.
+ *
+ * Of tritonclient 2.73.0, Copyright NVIDIA CORPORATION & AFFILIATES, under the BSD 3-Clause License:
+ *
+ * Redistribution and use in source and binary forms, with or without modification, are permitted provided that the following
+ * conditions are met: Redistributions of source code must retain the above copyright notice, this list of conditions and the
+ * following disclaimer. Redistributions in binary form must reproduce the above copyright notice, this list of conditions and
+ * the following disclaimer in the documentation and/or other materials provided with the distribution. Neither the name of
+ * NVIDIA CORPORATION nor the names of its contributors may be used to endorse or promote products derived from this software
+ * without specific prior written permission. THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS "AS IS" AND ANY EXPRESS OR
+ * IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+ * PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT OWNER OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT,
+ * INCIDENTAL, SPECIAL, EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR
+ * SERVICES; LOSS OF USE, DATA, OR PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN
+ * CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE,
+ * EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+ */
+export const openInferenceSchemas = [
+  'eNrNO0lvG2l24iaRj6RElTa6bNly2e1Re6Fteet2x+mmKNpiW1uTlN09naBQIktUoUkWU1W0W51TTgEGCDIIZjJIMrl1fkCQAAlyzS1AgACDOQQ5',
+  'BAiCAQIEgwBzCxAg71uqWBsXqY1JTlJ99bbvvfe97SvCfzwHoaM31bbc0LvHWqvQM3RLF1Ja91g11G5Dlf44ArldAlFVLHVH62iWaghPIGWopt43',
+  'GqqZj6zF1tMb1wsOTsEPX6hyYCEHyZ6h6YZmneaja5H1rPgEks7bDMS7SkdFipH1lDAL0622fqS0KWRSyEKiofe7Vj5GEKXfj4NAGVW6pqUg2xeG',
+  '3u/5aNyD+Fdat5mP49PshuSX0YNaeImQAy6EaUK4DxkDNyK32U7y07ia3rg4YrNEglavb6KYMSSwDfOmisptKsap3FTfaERlSaqyO6PFqdloWxRL',
+  'mIMZtM6x1lbzCcRP0QXFNLU3an6GamgB0ie6ack9va01TvMpogLxpxGY85Pa52qJULUUzySH/5lqbR5SbG+y1qSai0nvwUIY5CzAy8relrz3amun',
+  'mJuSihDnek/R9eJhfT83hUpM0scXB4e5iPNUwqeoQ2J3f6u8k4tJ17gj1NWuqRvoTSdKTyWGpP9Q/4xJP4sC8M31+pbPTW6g+IqlyNYpwkepUhZc',
+  'StnCd3V8JdyG6WPd6CjMB2c3LgU1h8QLzykM4dHUOiY6HwogFGDGYKKh+YgTrfqRvfKvwJxmyvR/2aJvqPMlBREEpd3W38qG0mqpTflIsRon3APw',
+  'fOk9S9O7eGqSdOUKrCCZrt5FF+6qiiGzDciaTv0jKX0E01zeOUg/36/uFuvy3v5eGY3gWth+XUI7uBZK269zUelnEUhT2ff71vnVaisqdi5FLcNs',
+  'WznCEEaOBuUep9yHKnCESqgWpX9GX9kkWmW+su45LaJLmgEQCx54AC3FaKmWTOWI0mPq0UJsuBYWIcPioKwRitRtUtI/RvgBWYGFzWK9tC2Xd8q7',
+  '5b26XNo/3Kujla7BFfaiWCod7h7uFOvlLR9QRLgD748Bkl9X6tvy98vVfTxi12GNge8WP/eBFWtybbt4UM7FUOIcg6rUy7t8NS5cgrx/VX6ODOvl',
+  'vVxC+kP0GKo27jE+lUWoyt7nGmc+c9GvcYbKVO7XWoxq7SZXmgSXmSy1EhGgyjZZ2Ts4rHN5p6QfRnn8eKUaJh6dAxo9hccw3caoblrU7iEJzgNe',
+  '2KGw21OYcmJ4PKno6Y2ro5GK7TZiPIWk2VMb2rHWoP6R3rgxGq3GobenxMswzTgTRXT7HfkNgzSp1FkxATFkIl6CpI1EYoQLCE/c5hxkWcqQGyc6',
+  'Bmrpf7Kwwo41BpOO9o1iDfTyBBItQ+mdcLWs+0UNohReEHhh05f7ZzfuTYBL1w84nvAI4o1+U+Fq+t4E+CUEFz6HZfVrtdEn67LSaKhtFbO6bpg0',
+  'VKQ3PpiAUNkmUHThC1VYoH4n97RuF4NxR+3oxikPXI8mIHtA8XYp2mb/GMGFGizq1MN9RKe/C9EbcLmlWCeqIX+lGl2Mlkd0XbZOSLDV200a+7Ik',
+  'mqpKC1/QtKJ1WyyPiMuQYGbEvNpW36htav+E+HcJiFMdk3KNADDPSwp5yB31zVP5raJZMiJ0LZMXcmUACikTr6cHNr1xf0JTMl8ivkzyIFdTQ++d',
+  'yqZlqEqHGjQpfhuH1ABSAKC7kU3tG5abEsJLSLCAEaX8f+PM/As07pe7lnEqvIZ5tiNMy0R1WEA2uY+eg/AOIbJJaIiLkKjRJJeGGKZIdl7Ff40A',
+  'DIBCt/fKu70X30UK105FFcC1b5TqK/WUZ/vnkHijtPsqD31Pzs6SbvVp9IPIr4vNtzFYCj/XLbiARbwcGjV4x7N13qBRcD0QRo2hjKLvjpH4t5h4',
+  '3Yy9pdoJQE8x8Bk7GJPzrb8LvoUDhyzzoPsw51vy2jfrtm+Kmuk6CCERDQMOlntHbbaFpFSBrDdZYHlyUK3sVyv1L+St8vPi4Q4pl3KQcVaxusHa',
+  'yLNS2cOy9l/spvezvtpXeeIrwixuX8WYgzYiW+YF4ft+NbmQCnWGUaQIWFZdaqrHSr9tyTapjtYwdNYhsvgYFy7DMivwbRgd87WhNVn1mCQhuqN8',
+  'Lf8OYcPOfJx2xDcg62UHMF0tf1oukW2nIIHdUvGLXET6sxgsUkG3TtEDtMYmj/RYuS32DBX3YththR1SSCeLwg/YIrZyGib8BZhHGqZqvFFl3Wiq',
+  'BkkhTG4syO0CQKYphKVfumFbLV4AmkfjwoewaL9n3HmDO6QZdxvtNSw5JD24M9TFA4nfp5KC7UwumsyNX0N+2Du3P8eFm954NUpa4uzSLwGW6Iua',
+  'igIjmGOeIkw3NUNtWDy13PWT8mMUahYZXrROtygalppIAlM9KWrjZySxT9GQBBYSxA1MDogNf1v1OgLb9xZk8dEy9LbszkR3xnIsMSzWez3CLt5C',
+  'AejII6QwDpEXoUltQGYxGKnQDW1RWfsn/mUUZjgP4SNPazexbKz1wApH61oPNuRjpW1ij2n0WcuXIJ5+3PO+IGVOlLw40lEjrhdkY0lvkxgf2iRK',
+  'fd7YiLBc2t+rV/d35Fr5s8PyXqks1+rFKjnqYe+q5eIWnn2UeTHwrry3hS3fRVgJvCntV6uVrVwMvT3jMYs3eXwIM9zU3MjrkypS/EEEMpWuZmlK',
+  'm1nOo4jI+JlBlM4MFiD1jWroMkFl0QY9dYGToiMzOhPYnnIkJ5EltZkBoO5FEcVfRbDcolJg6GRlvWuX2KnyepM395EzNPfeWRCeDY1tWnZ793j/',
+  '86hqHdb66EUmSmNX88e6wU6bzETlE4+LsEAgW4b+liRMu6Gg0w7xc5j1xomxkZ4d8DXId3AXHWw6zbZuyVgGtHlxQJUTFX8YGZBm8YPMXgjphtJt',
+  'ak2iePtwmrxwHZaDohPloNjwHEQbg815mDO5RHaz++MYzFFtl7um2jlqk1B7B+KmpfZ4pXfFb5cBJMYbtSeswhIRC6HaWuvEkg2yKZM3PFnxr6IQ',
+  'p3DoVmza7nKrJciyNd6Us/Gp8AmkmCE7So/3SHfGiMHq9F2lx7LQJgD3V0IiTkkUxpFgoxWHBsargcBmT2nwgyPehayX27ga7h7M+miPwcByZpbV',
+  'c3a1SGc9FjGmzGApKpnWsRnka8XoBG4AvM0RtYewAdNUtyZXbOBegFFi+uQ1qnMvQGst8ScYKlgofIcBawnSBh4MvcOW43z5AswxVxhEswSLZsSd',
+  'Xa+ICOJLSLvl9mj5lrcWuTRq39QGBX409ns0mepdk8QSvSe3tSOD3Gg4M1c6uJNuwTKb0OI+TFYl80KM3hCgBntttckL9l9EeKVTVXu6qWGzcFps',
+  'kTkBmb0p9D9+AANp349RoH/EH6FV6H8+J/g0pLt5PBnNd9C/SNf5gLGKRwhVqJaUxoka6F/+LQoZCraropM3TOEZ1vn0X9nOrkwb7/kl5wgF9tdO',
+  'rX8UxYbIvSJ8BvOcIDYTXUs71lSDj/EeT0STP1UcbKEG8yeaaekt1IjMrh5M7l0Tkty20fcZ9vaUKGH35WeE2jrGyrzN1Sxeg5wfk1yIHfUbX6nc',
+  'byKbOUeDXDTpV8CDRYned/r8hFxPthWL3Afw/E5IKkgSa8R5e8HAMIB9Vv4CXXgEszxy261FLPzWwjte5k2cKzbFaf67bg9uWEmwFHrDhEFn2knw',
+  'BGw50Kqz6fpNSDMOjOZigKbrmuM2ZBgsp7wUoOye238AGd01Dshn6Kal8SMDrLlzTdZlDWaMaYp9ZUw3hrHwGblO5Z2Hg52l2GvjqidE/xAWVJbx',
+  'sPLAQ9jsk9SXn6MExOHJEVHRzhq/FyWFVL/HW8jVkben7t6WZVInYiap+2yD0Gj4Xpn5FCV920+aOW2h1KBPz21wFoU+gjR3dktpmXkIj5ycBDtf',
+  'dQRkyE89EXJ2JK4//KHjMPnf0vSRz4W7JE/PDyHHoHUnp+SFcP27sk4Ji02KZQ0yi33eFsKvWoI5qIjFJyViOKFe5nlmJdyFApkJvcDgURyLWPSg',
+  'fD78tHtjfcEu8piFzLxIsVaGhEjxCSyFG3lcmYXZyW/acSg7YxLaurdouOCX2UEm1DYX8IA6B4uX2Df/OwJJpxDKQab+xUFZruy9Ku5gdzlF7v7p',
+  'yub+/g72qLMA9PGwslf/ADvTOUg7z/cf52KehQcbubhn4fHDXMKhSClMOxQZgRn3M+In3c+InnLQnx8gOLgeETrtekTgjMO8Vq9W9l7ksoPtPEfs',
+  '2aNp+k3NA/j3Cggto9eQSWNCPqTwf2sjhnyKI6E+a6SRMXa0N2qV9RWSBIJ7kXkayWVt8jEIKycWbZiqqjRPbczr5KsM1ypHRbcwyALH3YB57sQD',
+  'VF+qxDzoblhSzlcYIwmvwBJjj06qkJrVluslLPtfDHY1gi2p79WvyfU+DSTs9vcRn2/6mIzbwR9EeT06Rgb3BSq74nfXDTEK87HTYrDG627ISffw',
+  'KLCPGuxl7P9mWB42eSVwVgrixzDroxnYBll1Ps5IDT6ZoR9iSH+C7XuF8HR3YEDnVzRXMJuyvkXrWo8f8mXawOLystOusfUYH8HgelPvkxTM1knh',
+  'E2HrfTcdOvzFJkeAnJOb7Kb9nyKwQGVjWyTFJI3P2E1TARt8gRaCSdI5IuXBKpsmLJOUTvg56+wLFCTS94ATG2ZJM9z3wRPTxAk8Hfc5y9N02EeX',
+  '3dCkYIgQrkenlmoO1snnYBnpl9P81NF92T478cgghZBRrcn97xNPPo+HlxNuRoGs/szx4MSwr9Vc2PSB1pHMIFjXOP7LStQn4/H5g9pkNSanJIJg',
+  'KG/5WMujy4z4oyjkAqzP5ubYFQVV9exMmw3o7h4kXS5CsuZlF8EQv/0uSdh7RGlK/3kExBEa9Sroy5Dm+MU5jRXolt/tvt4pNenngy9I6X54sD/n',
+  'iSuGuNGwM8MDtn8v42O+F58+eSx7ERbIWXG+i3DFo4z4kyjMB1HOeFpqIdv8+Ixi/r87L+/Wr04gz/pP+kWK17nQkVTD0A1sBEwTew/OgDaXZIBv',
+  'Nxec0+pIzUoPuAOzxmzCMucZLHiQuGQ3YJoVnnwitBze/UlP+IiP3EFopoXdyoR8C1jJ2jhbfdbYDcaq7E4BDxSfH8Wln8Zgjm53wEm4AzNmv9FA',
+  '3XEp3SPMIPWbED9WtHbIuDMIewsS9FqBj29GAz8gl5sddOjBx5pnREIw7uqjkR7CrI3kutIZh3UXUrQ7lU80i17zjEO4B8AQOppp0tHEGAzp76Ow',
+  '4vFGl5kCO42ca6eTmM3lEbEzeER8MoHUTs86HRzKSQx2G88RGf+0JzGU9A8RWKRapEMqlwqDH3XFg14XPY/Xxc5liwkUJj2FNPtC55CENhIPnEsR',
+  'O1eyy615SJESmO2N3tlJf23fwrl0MKb1ox9+m5bsiMSv/8iH3/aSPLi0oS8G31mxFwmuWBcGuZE1ufFEf6R3SffQnq0yhJnAVWGoXcmwjOpI7tP4',
+  'nwwOy1wqLLvGTYxNashNscOh4D6PvAr7HITgqjfF3femOMm/j+App7nuU/6hsDsb8IRyF9KsZmKCs7sLcbjg0g8iPHEOpm7vuPNEcNZ6DRrPzJAG',
+  '8xNYHohR6TbVr+00h17kmh+6HNSZddDPXKVvI7ASIMF1g80V1Y2tFrc9h+DY+R+XxE+d37Lg07hjkrU/oYnZP6tCKU18TT+JkP4Te4UBS0p2R1ea',
+  'Y3frLZMZq4qnOGSXq49Ct+bnE2gcXo0pyTa8/npt+OTWW5ytwsVQKXhF9V8RuOR7f9htn1cfL0P08WS4Pjycfm0auQKrQ+TgOrkLV2qn2Ol1aieK',
+  'YX+ESc5tP7z0k/4iCmvDMfgRqJCf+bScXyF4v8Ubh42ao6h2k5lhzwzIdyC4kqK29+vHx6Zq8VzhyUQ0S4gnNrUwJb/wKvkcMrNFqnkFrgaRCBSu',
+  'GeFV9Rk3I10HaRQLp4+4FoQ67BqjRJFuwPXRSJz4HVglH2BP6jw/jsLlYfDcdV74Xcd91Twa1+s4myMdJ/CjxnhI4SIej3KXstddziyny1k0uOJH',
+  'Ge0qGJDILOBE6TbbTICMd0uxYC3GnEaCteGsuFXvw1U/zDiHQV8chcIJ/yICC3VDaag11bIwhdu0fhOSJluxre6eZ4ZgFPgjt0tIfBZXIcOBXhEr',
+  'DW7H6Ncs4m9B1kvDY9unXtvemkwayoiNn7D09wJy9/44sNM7Q2lzb/GIOW5bvz1yWx95t3V7QtaDff1pFIQdvWWzsO33LLArt8aCCL49nfj2FF4P',
+  '8iuEBxuugjA7vCAMq/zEL0eq50Ovem5OtIeBcv48CgseOG7z0d4dgvF/pp5zH4oRm3D0s/E3c7D4onpQqthoNXZZSkqpwZWn4OlD/dej4uqQtzzC',
+  'TAl7kHbdggpBePfFp3h52GuH3ktejzNyl4KVl4va6pC3DrHXMOu9ChXWAgL4bjbFqyMgHMJ1/gMZh+6V4VeKjOzauDtH196pxYRLoy4OxDHjzCnh',
+  'S/67G9fodAzJa8GGMjB1labWI/cixOruT79WwwecYVYPmZeisN8PTiyuDm9vbbrSKBA3bV8f6KEd3pp6aA9pI5H2MSyEtEDCexM1auKNcWAOnzYs',
+  'hTYWwvcmbIHE9fGADrc+5IdV4MLNicp0xvPWGUp6ZPu7IA4vsIXbI4n56jfxzoTQDvPfw251VA0uFEZSDBRs4t2J4R0ZdFgOL2WF9QmqXcb2/Ynr',
+  'YmboYdWpx9BjqmWPoceWu9TQw6tXj6HH1sUeQ09QEk8Jn0HGXXwJl0cXm+KVMVUby4GujOyJhsFCxhMNQxK5NGV/5vS/dbZ7RQ==',
+].join('')
