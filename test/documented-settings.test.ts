@@ -8,7 +8,7 @@ const notSettings = [
   'AZURE_LOG_LEVEL', // silenced
 ]
 const pattern =
-  /\b(?:SCORING_|AZUREML_|AZURE_|KEY_VAULT_|FUNCTIONS_REQUEST_|SERVER_VERSION_|ORT_DISABLE_)[A-Z_]*[A-Z]\b|\bAzureWebJobsStorage(?:__\w+)?\b/g
+  /\b(?:SCORING_|AZUREML_|AZURE_|KEY_VAULT_|FUNCTIONS_REQUEST_|SERVER_VERSION_|ORT_DISABLE_|HTTP20_)[A-Z_]*[A-Z]\b|\bAzureWebJobsStorage(?:__\w+)?\b/g
 
 const namesIn = (text: string): string[] => [...text.matchAll(pattern)].map(([name]) => name)
 const sources = globSync('{src,functions}/**/*.ts').map(file => readFileSync(file, 'utf8'))
@@ -23,7 +23,7 @@ const read = new Set(
 /** Cells of tables: `| \`NAME\` | … |`. */
 const documented = new Set(
   ['guide/settings.md', 'guide/operations.md'].flatMap(file =>
-    [...readFileSync(file, 'utf8').matchAll(/^\| `[A-Za-z_]+` .*$/gm)].flatMap(([row]) => namesIn(row)),
+    [...readFileSync(file, 'utf8').matchAll(/^\| `[A-Za-z0-9_]+` .*$/gm)].flatMap(([row]) => namesIn(row)),
   ),
 )
 

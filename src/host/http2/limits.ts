@@ -25,9 +25,9 @@ export const defaultLimits: Http2Limits = {
 }
 
 /**
- * What a client may send before somebody reads it: of one request, and of one connection. Node's 64 KiB would cost a round
- * trip for each. A connection so holds at most 16 MiB that nobody has read; a body that is read is held by its function,
- * within `FUNCTIONS_REQUEST_BODY_SIZE_LIMIT` and the byte budget of the services.
+ * What a client may send ahead of the function that reads it: of one request, and of one connection. Node's 64 KiB would
+ * cost a round trip for each. So a connection holds at most 16 MiB that are not read yet; a body that is read belongs to its
+ * function, within `FUNCTIONS_REQUEST_BODY_SIZE_LIMIT` and the byte budget of the services.
  */
 const streamWindowBytes = 2 * 2 ** 20
 export const sessionWindowBytes = 16 * 2 ** 20

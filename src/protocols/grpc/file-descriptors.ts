@@ -92,10 +92,10 @@ function readFile(bytes: Uint8Array): SchemaFile {
         addMessage(reader.message('DescriptorProto'), prefix, symbols)
         break
       case fields.enum:
-        addNamed(reader.message('EnumDescriptorProto'), prefix, symbols)
+        addEnum(reader.message('EnumDescriptorProto'), prefix, symbols)
         break
       case fields.service:
-        addNamed(reader.message('ServiceDescriptorProto'), prefix, symbols)
+        addService(reader.message('ServiceDescriptorProto'), prefix, symbols)
         break
       default:
         reader.skip()
@@ -112,19 +112,35 @@ function addMessage(reader: MessageReader, prefix: string, symbols: string[]): v
       name = `${prefix}${reader.text()}`
       symbols.push(name)
     } else if (reader.field === 3) addMessage(reader.message('DescriptorProto'), `${name}.`, symbols)
-    else if (reader.field === 4) addNamed(reader.message('EnumDescriptorProto'), `${name}.`, symbols)
+    else if (reader.field === 4) addEnum(reader.message('EnumDescriptorProto'), `${name}.`, symbols)
     else reader.skip()
   }
 }
 
-/** A service or enum has its name in field 1, and methods or values with names of their own in field 2. */
-function addNamed(reader: MessageReader, prefix: string, symbols: string[]): void {
+/** Its values, in field 2, have names beside it rather than in it. */
+function addEnum(reader: MessageReader, prefix: string, symbols: string[]): void {
+  while (reader.next()) {
+    if (reader.field === 1) symbols.push(`${prefix}${reader.text()}`)
+    else if (reader.field === 2) addNamed(reader.message('EnumValueDescriptorProto'), prefix, symbols)
+    else reader.skip()
+  }
+}
+
+/** A service has its name in field 1 and methods in 2. */
+function addService(reader: MessageReader, prefix: string, symbols: string[]): void {
   let name = prefix
   while (reader.next()) {
     if (reader.field === 1) {
       name = `${prefix}${reader.text()}`
       symbols.push(name)
     } else if (reader.field === 2) addNamed(reader.message('MethodDescriptorProto'), `${name}.`, symbols)
+    else reader.skip()
+  }
+}
+
+function addNamed(reader: MessageReader, prefix: string, symbols: string[]): void {
+  while (reader.next()) {
+    if (reader.field === 1) symbols.push(`${prefix}${reader.text()}`)
     else reader.skip()
   }
 }
