@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { encodeModel, type OnnxGraph } from './models/onnx-file.ts'
+import { type OnnxGraph, writeModelFile } from './models/onnx-file.ts'
 
 /** The checkout. */
 export const rootDir = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -15,10 +15,6 @@ export async function cachedModel(name: string, graph: () => OnnxGraph): Promise
   const path = join(cacheDir, 'models', `${name}.onnx`)
   if (existsSync(path)) return path
   await mkdir(dirname(path), { recursive: true })
-  const unfinished = `${path}.${process.pid}`
-  const file = await open(unfinished, 'w')
-  for (const part of encodeModel(graph())) await file.writeFile(part)
-  await file.close()
-  await rename(unfinished, path)
+  await writeModelFile(path, graph())
   return path
 }

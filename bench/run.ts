@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { benchAuth } from './auth/bench.ts'
 import { benchEncrypted } from './encrypted/bench.ts'
 import { benchEngine } from './engine/bench.ts'
+import { benchGrpc } from './grpc/bench.ts'
 import { benchHttp } from './http/bench.ts'
 import { benchJobs } from './jobs/bench.ts'
 import { type BenchResult, saveResult } from './report/record.ts'
@@ -23,6 +24,10 @@ interface Benchmark {
 const benchmarks: Record<string, Benchmark> = {
   http: { run: benchHttp, about: 'requests per second against other ways to serve the same model (5 minutes)' },
   engine: { run: benchEngine, about: 'micro-batching, latency against load, overload, memory (10 minutes)' },
+  grpc: {
+    run: benchGrpc,
+    about: 'requests per second over gRPC and HTTP/1.1, against bare Node.js and Python (8 minutes, needs Go)',
+  },
   jobs: {
     run: benchJobs,
     about: 'rows per second of batch jobs, and memory against file size (8 minutes, 3 GB of disk)',

@@ -3,7 +3,9 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'vitest'
 
-const pages = globSync('{*,guide/**/*,bench/*,infra/**/*,test/**/*}.md').filter(page => !page.includes('fixtures'))
+const pages = globSync('{*,guide/**/*,bench/*,examples/**/*,infra/**/*,test/**/*}.md').filter(
+  page => !page.includes('fixtures'),
+)
 
 /** As GitHub makes them of headings. */
 function anchorsIn(page: string): string[] {

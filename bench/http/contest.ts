@@ -72,24 +72,41 @@ export async function contest(
       runners.push(await prepare(contestant, server, isRight))
     }
     await examine(runners)
-    await refuseRestless(runners)
-    const results = new Map<number, Map<string, RoundResult[]>>()
-    for (const connections of connectionCounts) {
-      const byName = new Map<string, RoundResult[]>(runners.map(({ name }) => [name, []]))
-      results.set(connections, byName)
-      for (const runner of runners) await measure(generator, runner, connections, Math.min(2, seconds)) // warms up
-      for (let round = 0; round < rounds; round++) {
-        console.error(`${connections} connections, round ${round + 1} of ${rounds}`)
-        for (let turn = 0; turn < runners.length; turn++) {
-          const runner = runners[(round + turn) % runners.length] as Runner
-          byName.get(runner.name)?.push(await measure(generator, runner, connections, seconds))
-        }
-      }
-    }
-    return results
+    return await playRounds(runners, connectionCounts, { seconds, rounds }, (runner, connections, length) =>
+      measure(generator, runner, connections, length),
+    )
   } finally {
     await Promise.all(servers.map(server => server.stop()))
   }
+}
+
+/**
+ * Measures all in one round after the other, each round in another order.
+ *
+ * @param measure  one of them for some seconds
+ * @returns per number of connections and name the rounds, in order
+ */
+export async function playRounds<Each extends { readonly name: string; readonly server: ServerProcess }>(
+  all: readonly Each[],
+  connectionCounts: readonly number[],
+  { seconds, rounds }: Pick<Settings, 'seconds' | 'rounds'>,
+  measure: (each: Each, connections: number, seconds: number) => Promise<RoundResult>,
+): Promise<Map<number, Map<string, RoundResult[]>>> {
+  await refuseRestless(all)
+  const results = new Map<number, Map<string, RoundResult[]>>()
+  for (const connections of connectionCounts) {
+    const byName = new Map<string, RoundResult[]>(all.map(({ name }) => [name, []]))
+    results.set(connections, byName)
+    for (const each of all) await measure(each, connections, Math.min(2, seconds)) // warms up
+    for (let round = 0; round < rounds; round++) {
+      console.error(`${connections} connections, round ${round + 1} of ${rounds}`)
+      for (let turn = 0; turn < all.length; turn++) {
+        const each = all[(round + turn) % all.length] as Each
+        byName.get(each.name)?.push(await measure(each, connections, seconds))
+      }
+    }
+  }
+  return results
 }
 
 /** @throws Error when the server answers wrongly */
@@ -118,7 +135,7 @@ export async function fetchWhenReady(name: string, port: number, { path, ...init
 }
 
 /** A server that computes while idle would slow the others down. */
-async function refuseRestless(runners: readonly Runner[]): Promise<void> {
+async function refuseRestless(runners: readonly Pick<Runner, 'name' | 'server'>[]): Promise<void> {
   await sleep(1000)
   const before = runners.map(({ server }) => server.cpuMilliseconds() ?? 0)
   await sleep(2000)

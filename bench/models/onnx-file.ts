@@ -1,10 +1,13 @@
 /** Writes ONNX models without any library: as much of the protobuf format as `bench/models/` needs (onnx.proto3). */
+import { open, rename } from 'node:fs/promises'
 
-/** A number is an int attribute, a list is an ints attribute. */
-export type Attributes = Record<string, number | readonly number[]>
+/** A number is an int attribute, a list an ints or a strings attribute. */
+export type Attributes = Record<string, number | readonly number[] | readonly string[]>
 
 export interface OnnxNode {
   readonly type: string
+  /** Absent: the standard operators. */
+  readonly domain?: typeof mlDomain
   readonly inputs: readonly string[]
   readonly output: string
   readonly attributes?: Attributes
@@ -27,12 +30,24 @@ export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[]
   readonly weights: readonly OnnxWeights[]
   readonly input: OnnxValue
-  readonly output: OnnxValue
+  /** Without a shape: a list of maps from texts to float32, as ZipMap gives it. */
+  readonly output: OnnxValue | { readonly name: string; readonly shape?: undefined }
 }
 
-const [irVersion, opsetVersion] = [8, 17]
-const dataTypeFloat = 1
-const attributeType = { int: 2, ints: 7 }
+const [irVersion, opsetVersion, mlOpsetVersion] = [8, 17, 1]
+const [dataTypeFloat, dataTypeString] = [1, 8]
+const attributeType = { int: 2, ints: 7, strings: 8 }
+/** The operators of classical machine learning. */
+export const mlDomain = 'ai.onnx.ml'
+
+/** Writes the file, which is not there before it is complete. */
+export async function writeModelFile(path: string, graph: OnnxGraph): Promise<void> {
+  const unfinished = `${path}.${process.pid}`
+  const file = await open(unfinished, 'w')
+  for (const part of encodeModel(graph)) await file.writeFile(part)
+  await file.close()
+  await rename(unfinished, path)
+}
 
 /** @returns the file in parts, to be written one after the other */
 export function encodeModel(graph: OnnxGraph): Buffer[] {
@@ -41,6 +56,9 @@ export function encodeModel(graph: OnnxGraph): Buffer[] {
     ...text(2, 'scoring-functions bench'),
     ...message(7, encodeGraph(graph)),
     ...message(8, [...text(1, ''), ...int(2, opsetVersion)]),
+    ...(graph.nodes.some(({ domain }) => domain === mlDomain)
+      ? message(8, [...text(1, mlDomain), ...int(2, mlOpsetVersion)])
+      : []),
   ]
 }
 
@@ -50,24 +68,26 @@ function encodeGraph({ name, nodes, weights, input, output }: OnnxGraph): Buffer
     ...text(2, name),
     ...weights.flatMap(each => message(5, encodeWeights(each))),
     ...message(11, encodeValue(input)),
-    ...message(12, encodeValue(output)),
+    ...message(12, output.shape ? encodeValue(output) : encodeMaps(output.name)),
   ]
 }
 
-function encodeNode({ type, inputs, output, attributes = {} }: OnnxNode): Buffer[] {
+function encodeNode({ type, domain, inputs, output, attributes = {} }: OnnxNode): Buffer[] {
   return [
     ...inputs.flatMap(input => text(1, input)),
     ...text(2, output),
     ...text(3, output),
     ...text(4, type),
     ...Object.entries(attributes).flatMap(([name, value]) => message(5, encodeAttribute(name, value))),
+    ...(domain ? text(7, domain) : []),
   ]
 }
 
-function encodeAttribute(name: string, value: number | readonly number[]): Buffer[] {
-  return typeof value === 'number'
-    ? [...text(1, name), ...int(3, value), ...int(20, attributeType.int)]
-    : [...text(1, name), ...value.flatMap(each => int(8, each)), ...int(20, attributeType.ints)]
+function encodeAttribute(name: string, value: Attributes[string]): Buffer[] {
+  if (typeof value === 'number') return [...text(1, name), ...int(3, value), ...int(20, attributeType.int)]
+  const entries = value.flatMap(each => (typeof each === 'number' ? int(8, each) : text(9, each)))
+  const type = typeof value[0] === 'string' ? attributeType.strings : attributeType.ints
+  return [...text(1, name), ...entries, ...int(20, type)]
 }
 
 function encodeWeights({ name, shape, data }: OnnxWeights): Buffer[] {
@@ -79,6 +99,12 @@ function encodeValue({ name, shape }: OnnxValue): Buffer[] {
   const sizes = shape.flatMap(size => message(1, typeof size === 'number' ? int(1, size) : text(2, size)))
   const tensor = [...int(1, dataTypeFloat), ...message(2, sizes)]
   return [...text(1, name), ...message(2, message(1, tensor))]
+}
+
+/** TypeProto: tensor_type is field 1, sequence_type 4, map_type 5. */
+function encodeMaps(name: string): Buffer[] {
+  const map = [...int(1, dataTypeString), ...message(2, message(1, int(1, dataTypeFloat)))]
+  return [...text(1, name), ...message(2, message(4, message(1, message(5, map))))]
 }
 
 function int(field: number, value: number): Buffer[] {

@@ -1,24 +1,84 @@
 import { seededRandom } from '../../test/support/seeded-random.ts'
-import type { OnnxGraph, OnnxNode, OnnxWeights } from './onnx-file.ts'
+import { mlDomain, type OnnxGraph, type OnnxNode, type OnnxWeights } from './onnx-file.ts'
 
-/** Blocks and width of each stage (He et al. 2015, table 1). */
-const stages = [
-  { blocks: 3, width: 64 },
-  { blocks: 4, width: 128 },
-  { blocks: 6, width: 256 },
-  { blocks: 3, width: 512 },
-]
+/** Blocks of each stage, which is twice as wide as the one before (He et al. 2015, table 1). */
+export const fullBlocks: readonly number[] = [3, 4, 6, 3]
 const expansion = 4
-const classCount = 1000
+export const classCount = 1000
+
+/** Channels of the first convolution and of the first stage in ResNet-50. */
+export const fullWidth = 64
+
+/** Pixels of a side of the images. */
+export const fullSide = 224
 
 /** Shape of one image. */
-export const imageShape = [1, 3, 224, 224]
+export const imageShape = [1, 3, fullSide, fullSide]
+
+/** How a smaller network of the same kind is made. */
+export interface NetworkSize {
+  /** Channels of the first convolution. */
+  readonly width?: number
+  /** Pixels of a side of the images. */
+  readonly side?: number
+  readonly blocks?: readonly number[]
+}
 
 /**
  * ResNet-50 (25.5 million weights, 102 MB) with random weights, the batch normalisations folded into the convolutions
  * as in an exported model. The stride is on the 3x3 convolution, as in torchvision. Good for speed only.
  */
-export function resnet50(): OnnxGraph {
+export function resnet50(size: NetworkSize = {}): OnnxGraph {
+  const { nodes, weights, features, featureCount, add, weigh } = buildTrunk(size)
+  weigh('classifier.weight', [classCount, featureCount])
+  weights.push({ name: 'classifier.bias', shape: [classCount], data: new Float32Array(classCount) })
+  add('Gemm', [features, 'classifier.weight', 'classifier.bias'], 'scores', { transB: 1 })
+  return {
+    name: 'resnet50',
+    nodes,
+    weights,
+    input: imageInput(size),
+    output: { name: 'scores', shape: ['batch', classCount] },
+  }
+}
+
+/** The part of the same network that computes nearly all: images to 2048 features. */
+export function resnet50Trunk(size: NetworkSize = {}): OnnxGraph {
+  const { nodes, weights, features, featureCount } = buildTrunk(size)
+  return {
+    name: 'resnet50-trunk',
+    nodes,
+    weights,
+    input: imageInput(size),
+    output: { name: features, shape: ['batch', featureCount] },
+  }
+}
+
+/**
+ * The rest of the same network, with what a converter adds for a classifier: features to a probability for each label.
+ *
+ * @param labels  a name for each of the 1000 classes
+ */
+export function resnet50Head(labels: readonly string[], size: NetworkSize = {}): OnnxGraph {
+  const whole = resnet50(size)
+  const [flat, gemm] = whole.nodes.slice(-2) as [OnnxNode, OnnxNode]
+  const attributes = { classlabels_strings: labels }
+  return {
+    name: 'resnet50-head',
+    nodes: [
+      gemm,
+      { type: 'Softmax', inputs: [gemm.output], output: 'softmax', attributes: { axis: 1 } },
+      { type: 'ZipMap', domain: mlDomain, inputs: ['softmax'], output: 'probabilities', attributes },
+    ],
+    weights: whole.weights.slice(-2),
+    input: { name: flat.output, shape: ['batch', whole.weights.at(-2)?.shape[1] as number] },
+    output: { name: 'probabilities' },
+  }
+}
+
+const imageInput = ({ side = fullSide }: NetworkSize) => ({ name: 'image', shape: ['batch', 3, side, side] })
+
+function buildTrunk({ width = fullWidth, blocks = fullBlocks }: NetworkSize) {
   const nodes: OnnxNode[] = []
   const weights: OnnxWeights[] = []
   const random = seededRandom(50)
@@ -56,25 +116,16 @@ export function resnet50(): OnnxGraph {
     return relu(add('Add', [wide, shortcut], `${name}.sum`))
   }
 
-  const stem = relu(convolve('image', 'stem', 3, 64, 7, 2))
-  let features = add('MaxPool', [stem], 'pool', { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })
-  let channels = 64
-  for (const [stage, { blocks, width }] of stages.entries()) {
-    for (let index = 0; index < blocks; index++) {
-      features = block(features, `stage${stage}.${index}`, channels, width, stage > 0 && index === 0 ? 2 : 1)
-      channels = width * expansion
+  const stem = relu(convolve('image', 'stem', 3, width, 7, 2))
+  let pooled = add('MaxPool', [stem], 'pool', { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] })
+  let channels = width
+  for (const [stage, blockCount] of blocks.entries()) {
+    const stageWidth = width * 2 ** stage
+    for (let index = 0; index < blockCount; index++) {
+      pooled = block(pooled, `stage${stage}.${index}`, channels, stageWidth, stage > 0 && index === 0 ? 2 : 1)
+      channels = stageWidth * expansion
     }
   }
-  const flat = add('Flatten', [add('GlobalAveragePool', [features], 'average')], 'features', { axis: 1 })
-  weigh('classifier.weight', [classCount, channels])
-  weights.push({ name: 'classifier.bias', shape: [classCount], data: new Float32Array(classCount) })
-  add('Gemm', [flat, 'classifier.weight', 'classifier.bias'], 'scores', { transB: 1 })
-
-  return {
-    name: 'resnet50',
-    nodes,
-    weights,
-    input: { name: 'image', shape: ['batch', ...imageShape.slice(1)] },
-    output: { name: 'scores', shape: ['batch', classCount] },
-  }
+  const features = add('Flatten', [add('GlobalAveragePool', [pooled], 'average')], 'features', { axis: 1 })
+  return { nodes, weights, features, featureCount: channels, add, weigh }
 }

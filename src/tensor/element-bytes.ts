@@ -27,7 +27,7 @@ export function decodeElements(
   if (dtype === 'bool') refuseOtherThanFlags(name, bytes)
   const size = elementSize(dtype)
   const isReadable = isLittleEndian === isLittleEndianHost || size === 1
-  const inPlace = isReadable && bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  const inPlace = isReadable && bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes) // slice() of a Buffer copies nothing
   if (!isReadable) swapBytes(inPlace, size)
   const Elements = allocate(dtype, 0).constructor as Uint8ArrayConstructor
   return new Elements(inPlace.buffer as ArrayBuffer, inPlace.byteOffset, inPlace.byteLength / size)

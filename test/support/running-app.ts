@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cleaner } from './cleaner.ts'
 import { makeServices, type ServiceFiles } from './service-folder.ts'
 
@@ -87,6 +88,7 @@ export async function runProject(
           services: Record<string, { status: string }>
         }
         if (Object.values(services).every(({ status }) => status !== 'loading')) return services
+        await sleep(20) // what is waited for needs the processor
       }
     },
   }
