@@ -36,28 +36,28 @@ export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })
-  return {
-    service: new JobService({
-      ...settings.jobs,
-      store: blobs,
-      queues,
-      find,
-      scorer,
-      now: Date.now,
-      newId: randomUUID,
-      log,
-    }),
-    steps: createJobSteps({
-      store: blobs,
-      queues,
-      scorer,
-      planParquet: planParquetInProcess(),
-      clock: systemClock,
-      limits: limitsFor(settings.jobs),
-      lock: new ScoringLock(),
-      cache: new JobCache(),
-      stopping,
-      log,
-    }),
-  }
+  const steps = createJobSteps({
+    store: blobs,
+    queues,
+    scorer,
+    planParquet: planParquetInProcess(),
+    clock: systemClock,
+    limits: limitsFor(settings.jobs),
+    lock: new ScoringLock(),
+    cache: new JobCache(),
+    stopping,
+    log,
+  })
+  const service = new JobService({
+    ...settings.jobs,
+    store: blobs,
+    queues,
+    runner: steps.runner,
+    find,
+    scorer,
+    now: Date.now,
+    newId: randomUUID,
+    log,
+  })
+  return { service, steps }
 }

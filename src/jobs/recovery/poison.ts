@@ -1,7 +1,7 @@
 /** Handles messages that failed too often, so that their job still ends. */
 import { asJobFailure, JobFailure } from '../failure.ts'
 import { partNumber } from '../limits.ts'
-import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
 import { writeResult } from '../output/chunk-result.ts'
@@ -48,9 +48,12 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   if (!part || !planned) return // the sweeper enqueues it once it is planned
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const results = Array.from({ length: planned.rowCount }, () => poisonedRow)
-  const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
-  const nextChunk = isFirstWriter ? 'always' : 'unlessDone'
-  await afterResult(tools, job, { chunk, failed: results.length, part, nextChunk })
+  await writeResult(tools, job.spec, { ...planned, results })
+  // Also if another process wrote a result meanwhile, or an earlier delivery did: a chunk that is done is not scored again.
+  const after = await afterResult(tools, job, { chunk, failed: results.length, part, goesOn: true })
+  const { folder } = job.spec
+  if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })
+  if (after.finish) await tools.queues.send(after.finish.queue, after.finish.message)
 }
 
 export async function poisonedSplit(tools: JobTools, message: JobMessage): Promise<void> {

@@ -38,8 +38,8 @@ export class JobProcess {
   constructor(world: JobWorld) {
     this.#world = world
     const { window, chunksPerPart, maxBlocks, isHasty } = world.scenario
-    const { budgetMs, chunkBudgetMs } = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : jobLimits
-    const limits = { ...jobLimits, window, chunksPerPart, maxBlocks, joinedBytes: 60, budgetMs, chunkBudgetMs }
+    const times = isHasty ? { budgetMs: 0, chunkBudgetMs: 0, turnMs: 0, runOnMs: 0 } : {}
+    const limits = { ...jobLimits, ...times, window, chunksPerPart, maxBlocks, joinedBytes: 60 }
     this.tools = {
       store: this.#store(),
       queues: this.#queues(),

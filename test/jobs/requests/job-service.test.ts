@@ -13,10 +13,12 @@ import {
 import { changeState, readSpec } from '../../../src/jobs/records.ts'
 import { JobService } from '../../../src/jobs/requests/job-service.ts'
 import type { JobView } from '../../../src/jobs/requests/job-view.ts'
+import { RunOn } from '../../../src/jobs/run-on.ts'
 import { ServiceDefinition } from '../../../src/models/definition/definition.ts'
 import type { LoadReport } from '../../../src/models/session/load-report.ts'
 import { MemoryBlobStore } from '../../support/memory-blob-store.ts'
 import { MemoryQueues } from '../../support/memory-queues.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const definition = ServiceDefinition.parse({})
 const startedAt = Date.UTC(2026, 10, 21, 7)
@@ -42,9 +44,18 @@ function openJobService({
       return [name, new ScoringService({ name, definition, authorizer: undefined, engine })]
     }),
   )
+  const runner = new RunOn({
+    queues,
+    clock: new VirtualClock(),
+    limits: { runOnMs: 0, safetyNetMs: 30_000 },
+    stopping: new AbortController().signal,
+    log: line => lines.push(line),
+    perform: async () => [],
+  })
   const jobs = new JobService({
     store,
     queues,
+    runner,
     find: name => {
       const service = services.get(name)
       if (!service) throw new ScoringError('SERVICE_UNKNOWN', 'There is no such service.')

@@ -38,13 +38,47 @@ describe('scoreChunk', () => {
     const calls = bench.scored.length
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
     assert.deepEqual(bench.messages('chunk'), [])
+    // A row of the next chunk may have ended the process, if that had begun it.
     await bench.steps.chunk({ ...job, chunk: 0 }, 2)
-    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 2 })
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 2, isRevival: true })
     assert.equal(bench.scored.length, calls)
     await bench.steps.chunk({ ...job, chunk: 2 }, 1)
     assert.deepEqual(bench.take('chunk'), { ...job, chunk: 4 })
     await bench.steps.chunk({ ...job, chunk: 0 }, 3)
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 4, isRevival: true })
+    await bench.steps.chunk({ ...job, chunk: 4 }, 1)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 4)
     assert.deepEqual(bench.messages('chunk'), [])
+  })
+
+  it('goes on with the chunks of its position in the window until its turn is over', async () => {
+    const bench = new JobBench({ turnMs: 1000 })
+    bench.answer = async json => {
+      await bench.clock.advance(250)
+      return { prediction: json }
+    }
+    await bench.createJob(rows(20))
+    await bench.steps.split(job)
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.scored, [
+      ['0', '1'],
+      ['4', '5'],
+    ])
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 4 }])
+  })
+
+  it('leaves a later chunk that fails to a message of its own, so that the failures of each are counted', async () => {
+    const bench = new JobBench({ turnMs: 1000 })
+    bench.answer = json => {
+      if (json === '4') throw new ScoringError('SERVICE_UNAVAILABLE', 'not now')
+      return { prediction: json }
+    }
+    await bench.createJob(rows(20))
+    await bench.steps.split(job)
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2, isRevival: true }])
   })
 
   it('waits for the plan while it grows, and drops a chunk beyond its end', async () => {
