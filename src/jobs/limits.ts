@@ -34,7 +34,7 @@ export interface JobLimits {
 
 export const jobLimits: JobLimits = {
   maxInputBytes: 100 * 2 ** 30,
-  window: 32,
+  window: 16,
   // Changing it would change the plan of running jobs.
   chunksPerPart: 64,
   budgetMs: 60_000,

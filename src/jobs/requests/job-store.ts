@@ -1,6 +1,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
+import { chooseChunkBytes } from '../chunk-size.ts'
 import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
 import { ensureState } from '../records.ts'
@@ -71,7 +72,8 @@ export class JobStore {
     await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
     await store.create(activeBlob(request.folder), '', { service })
-    return { ...asked, modelDigest, input, createdAt: new Date(now()).toISOString() }
+    const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
+    return { ...asked, ...chunkBytes, modelDigest, input, createdAt: new Date(now()).toISOString() }
   }
 
   /**
