@@ -37,8 +37,9 @@ export class JobProcess {
 
   constructor(world: JobWorld) {
     this.#world = world
-    const { window, chunksPerPart, maxBlocks, isHasty } = world.scenario
-    const times = isHasty ? { budgetMs: 0, chunkBudgetMs: 0, turnMs: 0, runOnMs: 0 } : {}
+    const { window, chunksPerPart, maxBlocks, isHasty, hasTurns, runsOn } = world.scenario
+    const budgets = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : {}
+    const times = { ...budgets, turnMs: hasTurns ? 1000 : 0, runOnMs: runsOn ? 3000 : 0 }
     const limits = { ...jobLimits, ...times, window, chunksPerPart, maxBlocks, joinedBytes: 60 }
     this.tools = {
       store: this.#store(),
