@@ -29,29 +29,32 @@ export interface StepRunner {
   prepare(step: JobStep): Promise<() => void>
 }
 
-/** Steps that run at a time beside those of messages, whose number the host limits. */
-const maxPrepared = 2
+/**
+ * Steps with rows to read or score that run on at a time. One less than the messages of a queue that the host delivers at a time, so
+ * that slow services do not keep all invocations from splitting and submitting the jobs of others.
+ */
+const maxRunning = 2
 
 export class RunOn implements StepRunner {
   readonly #tools: RunOnTools
-  #prepared = 0
+  #running = 0
 
   constructor(tools: RunOnTools) {
     this.#tools = tools
   }
 
   async run(steps: readonly JobStep[]): Promise<void> {
-    const { clock, limits, stopping, queues, perform, log } = this.#tools
+    const { clock, limits, stopping, queues, log } = this.#tools
     const endsAt = clock.monotonicMs() + limits.runOnMs
     const open = [...steps]
     const left: JobStep[] = []
     for (let step = open.shift(); step; step = open.shift()) {
-      if (stopping.aborted || clock.monotonicMs() >= endsAt) {
+      if (stopping.aborted || clock.monotonicMs() >= endsAt || !this.#hasCapacity(step)) {
         left.push(step)
         continue
       }
       try {
-        open.push(...(await perform(step)))
+        open.push(...(await this.#perform(step)))
       } catch (failure) {
         const what = `job ${messageJobFolder(step.message)}: the step "${step.queue}"`
         log(`${what} failed, and is enqueued: ${asMessage(failure)}`)
@@ -64,18 +67,34 @@ export class RunOn implements StepRunner {
   async prepare(step: JobStep): Promise<() => void> {
     const { limits, queues, log } = this.#tools
     const { queue, message } = step
-    if (this.#prepared >= maxPrepared || limits.runOnMs === 0) {
+    if (!this.#hasCapacity(step) || limits.runOnMs === 0) {
       await queues.send(queue, message)
       return () => {}
     }
     await queues.send(queue, message, limits.safetyNetMs / 1000)
     return () => {
-      this.#prepared++
-      this.run([step])
-        .catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
-        .finally(() => this.#prepared--)
+      this.run([step]).catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
     }
   }
+
+  #hasCapacity(step: JobStep): boolean {
+    return isShort(step) || this.#running < maxRunning
+  }
+
+  async #perform(step: JobStep): Promise<readonly JobStep[]> {
+    if (isShort(step)) return this.#tools.perform(step)
+    this.#running++
+    try {
+      return await this.#tools.perform(step)
+    } finally {
+      this.#running--
+    }
+  }
+}
+
+/** Whether it only commits what exists. */
+function isShort({ queue }: JobStep): boolean {
+  return queue === 'finish'
 }
 
 function asMessage(failure: unknown): string {

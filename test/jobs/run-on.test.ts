@@ -86,19 +86,24 @@ describe('RunOn.prepare', () => {
     assert.deepEqual(performed, ['split'])
   })
 
-  it('leaves a third job to the queue while two are running', async () => {
+  it('leaves a third job to the queue while two are running, but finishes jobs', async () => {
     let end = () => {}
     const ended = new Promise<JobStep[]>(resolve => (end = () => resolve([])))
-    const { runner, performed, enqueued } = openRunner(() => ended)
-    for (let job = 0; job < 3; job++) (await runner.prepare(split))()
-    assert.equal(performed.length, 2)
-    assert.deepEqual(
-      enqueued().map(([, seconds]) => seconds),
-      [30, 30, 0],
+    const { runner, performed, enqueued } = openRunner(({ queue }) =>
+      queue === 'finish' ? Promise.resolve([]) : ended,
     )
+    for (let job = 0; job < 3; job++) (await runner.prepare(split))()
+    await runner.run([chunk, finish])
+    assert.deepEqual(performed, ['split', 'split', 'finish'])
+    assert.deepEqual(enqueued(), [
+      ['split', 30],
+      ['split', 30],
+      ['split', 0],
+      ['chunk', 0],
+    ])
     end()
     await settle()
-    ;(await runner.prepare(finish))()
-    assert.deepEqual(performed, ['split', 'split', 'finish'])
+    await runner.run([chunk])
+    assert.deepEqual(performed, ['split', 'split', 'finish', 'chunk'])
   })
 })
