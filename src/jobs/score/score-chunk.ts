@@ -4,7 +4,7 @@ import { partNumber } from '../limits.ts'
 import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
 import { afterResult, type FollowingSteps } from '../output/after-result.ts'
-import { headResult, writeResult } from '../output/chunk-result.ts'
+import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { Row, RowResult } from '../row-scorer.ts'
@@ -44,11 +44,12 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
   if (!job || !isActive(job.state)) return []
-  const isRepeated = delivery.deliveryCount > 1 || message.isRevival === true
+  const isRedelivered = delivery.deliveryCount > 1
   const result = await headResult(tools, folder, message.chunk)
-  // Without a repetition, a chunk that has a result is that of a duplicate.
-  if (result) return isRepeated ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
-  let after = await scoreOrRetry(tools, job, { message, isRepeated, budgetMs })
+  // A duplicate, unless the message was redelivered.
+  if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
+  const isIsolated = isRedelivered || message.isRevival === true
+  let after = await scoreOrRetry(tools, job, { message, isRedelivered, isIsolated, budgetMs })
   const steps = after.finish ? [after.finish] : []
   while (after.chunk !== undefined) {
     const next = { ...jobMessage(folder), chunk: after.chunk }
@@ -56,13 +57,8 @@ export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Pr
       await queues.send('chunk', next)
       break
     }
-    try {
-      after = await scoreOrRetry(tools, job, { message: next, isRepeated: false, budgetMs })
-    } catch {
-      // This message has done its work, and the failure counts against that of the next chunk.
-      await queues.send('chunk', { ...next, isRevival: true })
-      break
-    }
+    // If this fails, the redelivered message gives the chunk one of its own.
+    after = await scoreOrRetry(tools, job, { message: next, isRedelivered: false, isIsolated: false, budgetMs })
     if (after.finish) steps.push(after.finish)
   }
   return steps
@@ -95,13 +91,15 @@ async function resumeAfter(
 }
 
 interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
-  /** An earlier attempt may have died or failed. */
-  readonly isRepeated: boolean
+  /** The previous receiver of the message may have died. */
+  readonly isRedelivered: boolean
+  /** A row of the chunk may have ended a process. */
+  readonly isIsolated: boolean
 }
 
 /** @returns what follows; nothing if another message takes over. @throws failures after which a retry may succeed */
 async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessage): Promise<FollowingSteps> {
-  const { message, isRepeated, budgetMs } = scored
+  const { message, isRedelivered, isIsolated, budgetMs } = scored
   const { chunk } = message
   const part = await findPart(tools, job.spec, chunk)
   const planned = part?.chunks.find(each => each.chunk === chunk)
@@ -111,17 +109,17 @@ async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessa
       return {}
     }
     const isContinued = message.isContinued === true
-    const task = { part, planned, isIsolated: isRepeated, isContinued, budgetMs }
-    const results = await scoreRows(tools, job.spec, task)
+    const results = await scoreRows(tools, job.spec, { part, planned, isIsolated, isContinued, budgetMs })
     if (!results) {
       // A new message, because nothing has failed.
-      await tools.queues.send('chunk', { ...message, isRevival: isRepeated, isContinued: true })
+      await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
       return {}
     }
     const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
     const failed = results.filter(each => 'code' in each).length
-    // Of two concurrent results, the one that counts goes on. A repetition may have written it before it died.
-    return await afterResult(tools, job, { chunk, failed, part, goesOn: isFirstWriter || isRepeated })
+    // The previous receiver may have died between its result and the next chunk.
+    const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
+    return await afterResult(tools, job, { chunk, failed, part, goesOn })
   } catch (failure) {
     await endOrRetry(tools, job, { message, failure })
     return {}

@@ -49,6 +49,8 @@ describe('scoreChunk', () => {
     await bench.steps.chunk({ ...job, chunk: 4 }, 1)
     await bench.steps.chunk({ ...job, chunk: 0 }, 4)
     assert.deepEqual(bench.messages('chunk'), [])
+    await bench.steps.chunk({ ...job, chunk: 0, isRevival: true }, 1)
+    assert.deepEqual(bench.messages('chunk'), [], 'a copy from the sweeper ends here')
   })
 
   it('goes on with the chunks of its position in the window until its turn is over', async () => {
@@ -68,7 +70,7 @@ describe('scoreChunk', () => {
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 4 }])
   })
 
-  it('leaves a later chunk that fails to a message of its own, so that the failures of each are counted', async () => {
+  it('gives a later chunk that fails a message of its own when the first is redelivered, so that failures of each are counted', async () => {
     const bench = new JobBench({ turnMs: 1000 })
     bench.answer = json => {
       if (json === '4') throw new ScoringError('SERVICE_UNAVAILABLE', 'not now')
@@ -77,7 +79,9 @@ describe('scoreChunk', () => {
     await bench.createJob(rows(20))
     await bench.steps.split(job)
     while (bench.take('chunk'));
-    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    await assert.rejects(bench.steps.chunk({ ...job, chunk: 0 }, 1), /not now/)
+    assert.deepEqual(bench.messages('chunk'), [])
+    await bench.steps.chunk({ ...job, chunk: 0 }, 2)
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2, isRevival: true }])
   })
 
