@@ -3,6 +3,7 @@ import { describe, it } from 'vitest'
 import { ScoringError } from '../../../src/errors.ts'
 import { chunkResultBlob, stateBlob } from '../../../src/jobs/layout.ts'
 import { changeState } from '../../../src/jobs/records.ts'
+import { createJobSteps } from '../../../src/jobs/steps.ts'
 import { settle } from '../../support/virtual-clock.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
@@ -83,6 +84,23 @@ describe('scoreChunk', () => {
     assert.deepEqual(bench.messages('chunk'), [])
     await bench.steps.chunk({ ...job, chunk: 0 }, 2)
     assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2, isRevival: true }])
+  })
+
+  it('finishes a job whose first chunks were enqueued with a window of twice the size, as 0.1.0 did', async () => {
+    const bench = new JobBench({ window: 4, chunksPerPart: 4 })
+    await bench.createJob(rows(40))
+    await bench.steps.split(job)
+    const now = createJobSteps({ ...bench.tools, limits: { ...bench.tools.limits, window: 2 } })
+    for (let message = bench.take('chunk'); message; message = bench.take('chunk')) await now.chunk(message, 1)
+    assert.deepEqual(
+      bench.scored
+        .flat()
+        .map(Number)
+        .sort((a, b) => a - b),
+      Array.from({ length: 40 }, (_, row) => row),
+    )
+    await now.finish(bench.take('finish'))
+    assert.deepEqual([bench.state.status, bench.output?.split('\n').length], ['Completed', 41])
   })
 
   it('waits for the plan while it grows, and drops a chunk beyond its end', async () => {
