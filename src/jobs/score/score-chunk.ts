@@ -76,18 +76,20 @@ async function resumeAfter(
   const { clock, limits, queues } = tools
   const { folder } = job.spec
   const deadline = clock.monotonicMs() + limits.chunkBudgetMs
+  const steps: JobStep[] = []
   let { chunk } = first
   for (let result: BlobHead | undefined = first.result; result; result = await headResult(tools, folder, chunk)) {
     const part = await findPart(tools, job.spec, chunk)
-    if (!part) return []
+    if (!part) return steps
     const failed = Number(result.metadata.failed)
     const after = await afterResult(tools, job, { chunk, failed, part, goesOn: true })
-    if (after.chunk === undefined) return after.finish ? [after.finish] : []
+    if (after.finish) steps.push(after.finish)
+    if (after.chunk === undefined) return steps
     chunk = after.chunk
     if (clock.monotonicMs() >= deadline) break
   }
   await queues.send('chunk', { ...jobMessage(folder), chunk, isRevival: true })
-  return []
+  return steps
 }
 
 interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
