@@ -19,6 +19,8 @@ export interface JobsParts {
   readonly catalogue: ServiceCatalogue
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
+  /** Work on jobs that no invocation waits for. */
+  readonly background: Set<Promise<void>>
 }
 
 export interface Jobs {
@@ -26,7 +28,8 @@ export interface Jobs {
   readonly steps: JobSteps
 }
 
-export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs, queues }: Storage): Jobs {
+export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
+  const { settings, catalogue, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -46,6 +49,7 @@ export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs
     lock: new ScoringLock(),
     cache: new JobCache(),
     stopping,
+    background,
     log,
   })
   const service = new JobService({

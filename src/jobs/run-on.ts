@@ -8,6 +8,8 @@ export interface RunOnTools {
   readonly clock: Clock
   readonly limits: Pick<JobLimits, 'runOnMs' | 'safetyNetMs'>
   readonly stopping: AbortSignal
+  /** Runs that no invocation waits for. The app waits for them when it stops, because they enqueue what they leave undone. */
+  readonly background: Set<Promise<void>>
   log(line: string): void
   /** @returns the steps that follow */
   perform(step: JobStep): Promise<readonly JobStep[]>
@@ -65,7 +67,7 @@ export class RunOn implements StepRunner {
   }
 
   async prepare(step: JobStep): Promise<() => void> {
-    const { limits, queues, log } = this.#tools
+    const { limits, queues, background, log } = this.#tools
     const { queue, message } = step
     if (!this.#hasCapacity(step) || limits.runOnMs === 0) {
       await queues.send(queue, message)
@@ -73,7 +75,10 @@ export class RunOn implements StepRunner {
     }
     await queues.send(queue, message, limits.safetyNetMs / 1000)
     return () => {
-      this.run([step]).catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
+      const run = this.run([step])
+        .catch(failure => log(`job ${messageJobFolder(message)}: ${asMessage(failure)}`))
+        .finally(() => background.delete(run))
+      background.add(run)
     }
   }
 

@@ -4,7 +4,7 @@ import type { PlanTools } from './plan/job-input.ts'
 import { splitInput } from './plan/split-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './recovery/poison.ts'
 import { sweepJobs } from './recovery/sweep.ts'
-import { RunOn, type StepRunner } from './run-on.ts'
+import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
 import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
 
 /** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */
@@ -21,7 +21,7 @@ export interface JobSteps {
   readonly runner: StepRunner
 }
 
-export type StepTools = PlanTools & ScoreTools
+export type StepTools = PlanTools & ScoreTools & Pick<RunOnTools, 'background'>
 
 export function createJobSteps(tools: StepTools): JobSteps {
   const { window, chunksPerPart } = tools.limits

@@ -62,6 +62,7 @@ export class JobBench {
       lock: new ScoringLock(),
       cache: new JobCache(),
       stopping: new AbortController().signal,
+      background: new Set(),
       log: line => this.log.push(line),
     }
     this.steps = createJobSteps(this.tools)

@@ -14,11 +14,13 @@ function openRunner(perform: (step: JobStep, clock: VirtualClock) => Promise<rea
   const performed: string[] = []
   const log: string[] = []
   const stopping = new AbortController()
+  const background = new Set<Promise<void>>()
   const runner = new RunOn({
     queues,
     clock,
     limits: { runOnMs: 3000, safetyNetMs: 30_000 },
     stopping: stopping.signal,
+    background,
     log: line => log.push(line),
     perform: step => {
       performed.push(step.queue)
@@ -30,7 +32,7 @@ function openRunner(perform: (step: JobStep, clock: VirtualClock) => Promise<rea
     (['split', 'chunk', 'finish'] as const).flatMap(queue =>
       queues.peek(`scoring-job-${queue}`).map(({ visibleAt }) => [queue, (visibleAt - clock.wallMs()) / 1000] as const),
     )
-  return { runner, performed, enqueued, log, stopping }
+  return { runner, performed, enqueued, log, stopping, background }
 }
 
 describe('RunOn.run', () => {
@@ -84,6 +86,21 @@ describe('RunOn.prepare', () => {
     begin()
     await settle()
     assert.deepEqual(performed, ['split'])
+  })
+
+  it('lets the app wait, when it stops, until what is left undone is enqueued', async () => {
+    let fail = () => {}
+    const failed = new Promise<JobStep[]>((_, reject) => (fail = () => reject(new Error('the app stops'))))
+    const { runner, enqueued, background } = openRunner(() => failed)
+    ;(await runner.prepare(split))()
+    assert.equal(background.size, 1)
+    fail()
+    await Promise.all(background)
+    assert.deepEqual(enqueued(), [
+      ['split', 30],
+      ['split', 0],
+    ])
+    assert.equal(background.size, 0)
   })
 
   it('leaves a third job to the queue while two are running, but finishes jobs', async () => {

@@ -45,7 +45,7 @@ export async function splitInput(tools: PlanTools, message: JobMessage): Promise
  * @returns whether the plan is complete; otherwise another run continues, or the job is no longer active
  */
 async function continuePlan(tools: PlanTools, { spec }: OpenJob, steps: JobStep[]): Promise<boolean> {
-  const { store, queues, clock, limits } = tools
+  const { store, queues, clock, limits, stopping } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   for await (const part of partsToPlan(tools, spec)) {
@@ -55,7 +55,7 @@ async function continuePlan(tools: PlanTools, { spec }: OpenJob, steps: JobStep[
     if (isOurs && part.part === 0) steps.push(...(await startFirstChunks(tools, folder, part)))
     if (part.isLast) return true
     // Checked only after a part, so that every run makes the plan longer, however slow the input is.
-    if (clock.monotonicMs() >= deadline) {
+    if (stopping.aborted || clock.monotonicMs() >= deadline) {
       await queues.send('split', jobMessage(folder))
       return false
     }

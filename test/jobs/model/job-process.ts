@@ -55,6 +55,7 @@ export class JobProcess {
       lock: new ScoringLock(),
       cache: new JobCache(),
       stopping: new AbortController().signal,
+      background: new Set(),
       log: () => {},
     }
     this.steps = createJobSteps(this.tools)

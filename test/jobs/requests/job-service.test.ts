@@ -49,6 +49,7 @@ function openJobService({
     clock: new VirtualClock(),
     limits: { runOnMs: 0, safetyNetMs: 30_000 },
     stopping: new AbortController().signal,
+    background: new Set(),
     log: line => lines.push(line),
     perform: async () => [],
   })
