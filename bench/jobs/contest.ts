@@ -12,14 +12,11 @@ export interface Contest {
   readonly seconds: Readonly<Record<string, number[]>>
 }
 
-/** Rows of a chunk where small rows are scored quickly. */
-export const largeChunk = 10_000
-
 const setups: Readonly<Record<string, { hosts: number; threads: number; miniBatchSize?: number }>> = {
-  'job, 10,000 rows a chunk: 1 host, 1 thread': { hosts: 1, threads: 1, miniBatchSize: largeChunk },
-  'job, 10,000 rows a chunk: 1 host, 2 threads': { hosts: 1, threads: 2, miniBatchSize: largeChunk },
-  'job, 10,000 rows a chunk: 2 hosts, 1 thread': { hosts: 2, threads: 1, miniBatchSize: largeChunk },
-  'job, 1000 rows a chunk (default): 1 host, 2 threads': { hosts: 1, threads: 2 },
+  'job: 1 host, 1 thread': { hosts: 1, threads: 1 },
+  'job: 1 host, 2 threads': { hosts: 1, threads: 2 },
+  'job: 2 hosts, 1 thread': { hosts: 2, threads: 1 },
+  'job, 1000 rows a chunk: 1 host, 2 threads': { hosts: 1, threads: 2, miniBatchSize: 1000 },
 }
 
 /** Rows of a run: the number that a first script takes, and as many as our runs hold. */

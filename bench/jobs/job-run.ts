@@ -46,7 +46,8 @@ export class JobHosts {
     const startedAt = performance.now()
     await this.#call(service, '', { jobId, input: { blob: `input/${name}` }, ...(miniBatchSize && { miniBatchSize }) })
     for (;;) {
-      await delay(50)
+      // Each look costs the host several calls of the storage; clients are told to wait five seconds.
+      await delay(Math.min(1000, 50 + (performance.now() - startedAt) / 20))
       const job = (await this.#call(service, `/${jobId}`)) as JobStatus
       if (job.status === 'Completed') {
         const seconds = (performance.now() - startedAt) / 1000

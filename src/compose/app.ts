@@ -89,11 +89,12 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
   const stopping = new AbortController()
-  const jobs = openJobs({ settings, catalogue, stopping: stopping.signal })
+  const background = new Set<Promise<void>>()
+  const jobs = openJobs({ settings, catalogue, stopping: stopping.signal, background })
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
-    await served.stop()
+    await Promise.all([served.stop(), ...background])
     runRecords?.close()
   }
   try {

@@ -19,6 +19,8 @@ export interface JobsParts {
   readonly catalogue: ServiceCatalogue
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
+  /** Work on jobs that no invocation waits for. */
+  readonly background: Set<Promise<void>>
 }
 
 export interface Jobs {
@@ -26,7 +28,8 @@ export interface Jobs {
   readonly steps: JobSteps
 }
 
-export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs, queues }: Storage): Jobs {
+export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
+  const { settings, catalogue, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -36,28 +39,29 @@ export function createJobs({ settings, catalogue, stopping }: JobsParts, { blobs
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })
-  return {
-    service: new JobService({
-      ...settings.jobs,
-      store: blobs,
-      queues,
-      find,
-      scorer,
-      now: Date.now,
-      newId: randomUUID,
-      log,
-    }),
-    steps: createJobSteps({
-      store: blobs,
-      queues,
-      scorer,
-      planParquet: planParquetInProcess(),
-      clock: systemClock,
-      limits: limitsFor(settings.jobs),
-      lock: new ScoringLock(),
-      cache: new JobCache(),
-      stopping,
-      log,
-    }),
-  }
+  const steps = createJobSteps({
+    store: blobs,
+    queues,
+    scorer,
+    planParquet: planParquetInProcess(),
+    clock: systemClock,
+    limits: limitsFor(settings.jobs),
+    lock: new ScoringLock(),
+    cache: new JobCache(),
+    stopping,
+    background,
+    log,
+  })
+  const service = new JobService({
+    ...settings.jobs,
+    store: blobs,
+    queues,
+    runner: steps.runner,
+    find,
+    scorer,
+    now: Date.now,
+    newId: randomUUID,
+    log,
+  })
+  return { service, steps }
 }

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FunctionRunner, type HostContext } from './app/function-runner.ts'
 import type { Trigger } from './app/triggers.ts'
@@ -37,6 +38,9 @@ export interface BackgroundOptions {
   readonly invisibleMs: number
 }
 
+/** On this channel an app may tell that it has sent a message to a queue, which is then polled at once. */
+const sentMessages = 'scoring-functions.queue-message'
+
 interface Listener {
   start(): void
   stop(): Promise<void>
@@ -47,6 +51,7 @@ export class BackgroundTriggers {
   readonly #listeners: Listener[] = []
   /** By account and name; several functions may share a queue. */
   readonly #byQueue = new Map<string, QueueListener[]>()
+  readonly #onSent = (message: unknown) => this.#wakeAll((message as { queueName?: unknown }).queueName)
   #isStopping = false
 
   async start(options: BackgroundOptions): Promise<void> {
@@ -57,6 +62,7 @@ export class BackgroundTriggers {
       this.#listeners.push(listenToTimer(timer, new FunctionRunner(timer.trigger.fn, host), systemClock))
     }
     for (const listener of this.#listeners) listener.start()
+    subscribe(sentMessages, this.#onSent)
   }
 
   async #addQueues({ plan, host, settings, invisibleMs }: BackgroundOptions): Promise<void> {
@@ -86,8 +92,14 @@ export class BackgroundTriggers {
   /** Starts no more runs, and waits at most `maxMs` for the current ones. The messages of later ones are delivered again. */
   async stop(maxMs: number): Promise<void> {
     this.#isStopping = true
+    unsubscribe(sentMessages, this.#onSent)
     const stopped = Promise.all(this.#listeners.map(listener => listener.stop()))
     await Promise.race([stopped, delay(maxMs, undefined, { ref: this.#listeners.length > 0 })])
+  }
+
+  /** Polls the queues of this name in every account: a poll of an empty queue does no harm. */
+  #wakeAll(queueName: unknown): void {
+    for (const key of this.#byQueue.keys()) if (key.endsWith(`\n${queueName}`)) this.#wake(key)
   }
 
   #wake(key: string): void {

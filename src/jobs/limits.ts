@@ -10,6 +10,12 @@ export interface JobLimits {
   readonly budgetMs: number
   /** The same for a chunk. It is shorter, because chunks of other jobs wait behind it. */
   readonly chunkBudgetMs: number
+  /** How long a chunk message goes on with further chunks of its position in the window. Messages of other jobs wait behind it. */
+  readonly turnMs: number
+  /** How long after a step the steps that follow from it are still begun in the same invocation. */
+  readonly runOnMs: number
+  /** Delay of the message of a step that begins at once, outside of an invocation that would be repeated. */
+  readonly safetyNetMs: number
   /** After this long without progress, the message is assumed lost. */
   readonly stallMs: number
   /** Longest pause before the sweeper re-enqueues the same step again. */
@@ -28,11 +34,14 @@ export interface JobLimits {
 
 export const jobLimits: JobLimits = {
   maxInputBytes: 100 * 2 ** 30,
-  window: 32,
+  window: 16,
   // Changing it would change the plan of running jobs.
   chunksPerPart: 64,
   budgetMs: 60_000,
   chunkBudgetMs: 15_000,
+  turnMs: 1000,
+  runOnMs: 3000,
+  safetyNetMs: 30_000,
   stallMs: 90_000,
   longestPauseMs: 600_000,
   orphanMs: 600_000,
@@ -45,7 +54,8 @@ export const jobLimits: JobLimits = {
 
 /** A row is assumed to be in progress for two thirds of `stallMs`. */
 export function limitsFor({ stallMs, maxInputBytes }: Pick<JobLimits, 'stallMs' | 'maxInputBytes'>): JobLimits {
-  return { ...jobLimits, maxInputBytes, stallMs, rowGraceMs: Math.ceil((stallMs * 2) / 3) }
+  const rowGraceMs = Math.ceil((stallMs * 2) / 3)
+  return { ...jobLimits, maxInputBytes, stallMs, rowGraceMs, safetyNetMs: Math.ceil(stallMs / 3) }
 }
 
 /** The part of the plan that holds a chunk, planned or not. */

@@ -31,6 +31,12 @@ export const JobMessage = z.strictObject({
 })
 export type JobMessage = z.infer<typeof JobMessage>
 
+/** A step of a job: a message, and the queue whose receiver runs it. */
+export interface JobStep {
+  readonly queue: JobQueue
+  readonly message: JobMessage
+}
+
 export function jobMessage(folder: JobFolder): JobMessage {
   const [jobId = '', service] = folder.split('/').reverse()
   return service === undefined ? { jobId } : { service, jobId }

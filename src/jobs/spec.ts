@@ -31,7 +31,10 @@ export interface JobSpec {
   }
   /** `<container>/<path>` */
   readonly output: { readonly blob: string; readonly format: OutputFormat }
-  readonly miniBatchSize: number
+  /** Rows per chunk, if the submission says so. */
+  readonly miniBatchSize?: number
+  /** Otherwise the bytes of a chunk's text. Pinned, because another version of the app may choose otherwise. */
+  readonly chunkBytes?: number
   readonly errorThreshold: number
   readonly maxRetries: number
   /** ISO 8601 */

@@ -1,9 +1,10 @@
-import { JobMessage, messageJobFolder } from './message-queues.ts'
+import { JobMessage, type JobStep, messageJobFolder } from './message-queues.ts'
 import { finishJob } from './output/finish-job.ts'
 import type { PlanTools } from './plan/job-input.ts'
 import { splitInput } from './plan/split-job.ts'
 import { poisonedChunk, poisonedFinish, poisonedSplit } from './recovery/poison.ts'
 import { sweepJobs } from './recovery/sweep.ts'
+import { RunOn, type RunOnTools, type StepRunner } from './run-on.ts'
 import { type ChunkMessage, type ScoreTools, scoreChunk } from './score/score-chunk.ts'
 
 /** The steps of jobs, one for each queue. Each may run twice, late, and in any order. */
@@ -16,35 +17,54 @@ export interface JobSteps {
   poisoned(step: 'split' | 'chunk' | 'finish', message: unknown): Promise<void>
   /** Re-enqueues the messages of steps that stand still. */
   sweep(): Promise<void>
+  /** For those who submit and cancel jobs. */
+  readonly runner: StepRunner
 }
 
-export type StepTools = PlanTools & ScoreTools
+export type StepTools = PlanTools & ScoreTools & Pick<RunOnTools, 'background'>
 
 export function createJobSteps(tools: StepTools): JobSteps {
   const { window, chunksPerPart } = tools.limits
   // In a wider window, a part could have no results while a later one has some. Progress relies on the opposite.
   if (window > chunksPerPart) throw new Error(`a window of ${window} chunks is wider than a part of ${chunksPerPart}`)
 
+  const { chunkBudgetMs, turnMs } = tools.limits
+  /** A chunk that is scored within another step has less time than one with a message of its own. */
+  const perform = async ({ queue, message }: JobStep): Promise<readonly JobStep[]> => {
+    if (queue === 'split') return splitInput(tools, message)
+    if (queue === 'chunk' && hasChunk(message))
+      return scoreChunk(tools, { message, deliveryCount: 1, budgetMs: turnMs })
+    if (queue === 'finish') await finishJob(tools, message)
+    return []
+  }
+  const runner = new RunOn({ ...tools, perform })
   const on =
-    (step: (tools: StepTools, message: JobMessage) => Promise<void>) =>
+    (step: (message: JobMessage) => Promise<unknown>) =>
     async (content: unknown): Promise<void> => {
       const message = parseMessage(tools, content)
-      if (message) await step(tools, message)
+      if (message) await step(message)
     }
-  const onChunk =
-    (step: (tools: StepTools, message: ChunkMessage, deliveryCount: number) => Promise<void>) =>
-    async (content: unknown, deliveryCount = 1): Promise<void> => {
+  const onChunk = (step: (message: ChunkMessage, deliveryCount: number) => Promise<unknown>) => {
+    return async (content: unknown, deliveryCount = 1): Promise<void> => {
       const message = parseMessage(tools, content)
-      if (message && hasChunk(message)) await step(tools, message, deliveryCount)
+      if (message && hasChunk(message)) await step(message, deliveryCount)
       else if (message) tools.log(`job ${messageJobFolder(message)}: dropped a chunk message without a chunk number`)
     }
-  const poisoned = { split: on(poisonedSplit), chunk: onChunk(poisonedChunk), finish: on(poisonedFinish) }
+  }
+  const poisoned = {
+    split: on(message => poisonedSplit(tools, message)),
+    chunk: onChunk(message => poisonedChunk(tools, message)),
+    finish: on(message => poisonedFinish(tools, message)),
+  }
   return {
-    split: on(splitInput),
-    chunk: onChunk(scoreChunk),
-    finish: on(finishJob),
+    split: on(async message => runner.run(await splitInput(tools, message))),
+    chunk: onChunk(async (message, deliveryCount) => {
+      await runner.run(await scoreChunk(tools, { message, deliveryCount, budgetMs: chunkBudgetMs }))
+    }),
+    finish: on(message => finishJob(tools, message)),
     poisoned: (step, message) => poisoned[step](message),
     sweep: () => sweepJobs(tools),
+    runner,
   }
 }
 

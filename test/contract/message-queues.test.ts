@@ -1,5 +1,6 @@
 /** What every storage behind the port of queues does: the double that other tests use, and Azure's client over Azurite. */
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { QueueServiceClient } from '@azure/storage-queue'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { connectStorage } from '../../src/adapters/azure/storage.ts'
@@ -124,3 +125,16 @@ for (const { name, open } of storages) {
     })
   })
 }
+
+describe('AzureMessageQueues', () => {
+  it('tells the embedded host which queue has a message, unless it is delayed', async test => {
+    const { queues } = await connectStorage({ connectionString: await startStorage(test) })
+    const told: unknown[] = []
+    const listen = (message: unknown) => told.push(message)
+    subscribe('scoring-functions.queue-message', listen)
+    test.onTestFinished(() => void unsubscribe('scoring-functions.queue-message', listen))
+    await queues.send('finish', { jobId: 'later' }, 30)
+    await queues.send('chunk', { jobId: 'now', chunk: 0 })
+    assert.deepEqual(told, [{ queueName: 'scoring-job-chunk' }])
+  })
+})

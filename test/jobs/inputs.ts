@@ -3,7 +3,7 @@ import { readRows } from '../../src/jobs/formats/read-rows.ts'
 import { textFormat } from '../../src/jobs/formats/row-scanner.ts'
 import type { ReadInput } from '../../src/jobs/formats/text-source.ts'
 import type { NextChunk } from '../../src/jobs/plan/chunk-builder.ts'
-import { defaultPlanLimits, type PlanOptions, planChunks } from '../../src/jobs/plan/plan-chunks.ts'
+import { maxRowBytes, type PlanOptions, planChunks } from '../../src/jobs/plan/plan-chunks.ts'
 import { planParquet } from '../../src/jobs/plan/plan-parquet.ts'
 import { type PlanCursor, planStart } from '../../src/jobs/plan-parts.ts'
 import type { Row } from '../../src/jobs/row-scorer.ts'
@@ -37,7 +37,8 @@ export function optionsFor(content: Bytes, { sizes: _, ...given }: Tried): PlanO
     bytes: bytesOf(content).length,
     inputs: undefined,
     miniBatchSize: 3,
-    ...defaultPlanLimits,
+    maxChunkBytes: 8 * 2 ** 20,
+    maxRowBytes,
     maxInputBytes: 2 ** 30,
     planParquet,
     ...given,

@@ -57,10 +57,12 @@ export class JobBench {
       scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, rowSettings: () => ({}), score },
       planParquet,
       clock: this.clock,
-      limits: { ...jobLimits, window: 2, chunksPerPart: 2, ...limits },
+      // Each step is left to a message, unless a test sets other times.
+      limits: { ...jobLimits, window: 2, chunksPerPart: 2, turnMs: 0, runOnMs: 0, ...limits },
       lock: new ScoringLock(),
       cache: new JobCache(),
       stopping: new AbortController().signal,
+      background: new Set(),
       log: line => this.log.push(line),
     }
     this.steps = createJobSteps(this.tools)

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { logger, type QueueClient, type QueueServiceClient } from '@azure/storage-queue'
 import { StorageError } from '../../jobs/blob-store.ts'
 import {
@@ -12,6 +13,12 @@ import { type StorageCallOptions, storageCall, usualCalls } from './storage-call
 import { errorCode } from './storage-failure.ts'
 
 silence(logger)
+
+/**
+ * Tells listeners in this process that a queue has a message: the embedded host polls the queue at once. Azure's host has no
+ * listener.
+ */
+const sentMessages = channel('scoring-functions.queue-message')
 
 const maxDelaySeconds = 604_800
 const neverExpires = -1
@@ -48,6 +55,7 @@ export class AzureMessageQueues implements MessageQueues {
     await storageCall({ what: `send a message to the queue ${name}` }, this.#calls, abortSignal =>
       sendTo(client, text, { abortSignal, visibilityTimeout, messageTimeToLive: neverExpires }),
     )
+    if (visibilityTimeout === 0) sentMessages.publish({ queueName: name })
   }
 }
 

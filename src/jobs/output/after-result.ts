@@ -1,11 +1,10 @@
 import { JobFailure } from '../failure.ts'
 import { partNumber } from '../limits.ts'
-import { jobMessage } from '../message-queues.ts'
+import { type JobStep, jobMessage } from '../message-queues.ts'
 import type { OpenJob } from '../open-job.ts'
 import type { PlanPart } from '../plan-parts.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { headResult } from './chunk-result.ts'
 import { closePart, totalsWhenAllDone } from './done-parts.ts'
 import { failJob } from './end-job.ts'
 import { readProgress } from './progress.ts'
@@ -15,42 +14,49 @@ interface CommittedResult {
   readonly failed: number
   /** The part of the plan that holds the chunk. */
   readonly part: PlanPart
-  readonly nextChunk: NextChunk
+  /** Whether this process goes on with the next chunk of the window. */
+  readonly goesOn: boolean
 }
 
-/** Whether to enqueue the next chunk of the window; `unlessDone`: only if it has no result. */
-export type NextChunk = 'always' | 'unlessDone' | 'never'
+/** What follows from a result. */
+export interface FollowingSteps {
+  /** Number of the next chunk at this position of the window. */
+  readonly chunk?: number
+  /** Set when this was the last result of the job. */
+  readonly finish?: JobStep
+}
 
 /** Does what follows from a committed result. It may be repeated, and so completes what a dead process left undone. */
 export async function afterResult(
   tools: JobTools,
   job: OpenJob,
-  { chunk, failed, part, nextChunk }: CommittedResult,
-): Promise<void> {
-  const { queues, limits } = tools
-  const { folder } = job.spec
-  if (failed > 0 && (await failAboveThreshold(tools, job))) return
-  const next = chunk + limits.window
-  const mayEnqueue = nextChunk !== 'never' && isPlannable(next, part)
-  if (mayEnqueue && (nextChunk === 'always' || !(await headResult(tools, folder, next)))) {
-    await queues.send('chunk', { ...jobMessage(folder), chunk: next })
-    // The process that commits or finds the next result lists the part after this one, and so sees it.
-    if (partNumber(next, limits) === part.part) return
-  }
-  await closePartAndJob(tools, job.spec, part)
+  { chunk, failed, part, goesOn }: CommittedResult,
+): Promise<FollowingSteps> {
+  const { limits } = tools
+  if (failed > 0 && (await failAboveThreshold(tools, job))) return {}
+  const later = chunk + limits.window
+  const next = goesOn && isPlannable(later, part) ? later : undefined
+  // The process that commits or finds the next result lists the part after this one, and so sees it.
+  if (next !== undefined && partNumber(next, limits) === part.part) return { chunk: next }
+  const finish = await closePartAndJob(tools, job.spec, part)
+  return { ...(next !== undefined && { chunk: next }), ...(finish && { finish }) }
 }
 
-/** Commits first and lists then, so that the process that commits the last result sees that it is the last. */
+/**
+ * Commits first and lists then, so that the process that commits the last result sees that it is the last.
+ *
+ * @returns the step that finishes the job, if all results exist
+ */
 async function closePartAndJob(
-  { store, queues }: JobTools,
+  { store }: JobTools,
   { folder }: JobSpec,
   { part, chunks }: PlanPart,
-): Promise<void> {
-  if (!(await closePart(store, folder, { part, chunkCount: chunks.length }))) return
-  if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
+): Promise<JobStep | undefined> {
+  if (!(await closePart(store, folder, { part, chunkCount: chunks.length }))) return undefined
+  return (await totalsWhenAllDone(store, folder)) && { queue: 'finish', message: jobMessage(folder) }
 }
 
-/** A chunk may lie in a part that is not planned yet. Its receiver finds out. */
+/** A chunk may lie in a part that is not planned yet. The process that scores it finds out. */
 function isPlannable(chunk: number, { isLast, next }: PlanPart): boolean {
   return !isLast || chunk < next.chunk
 }

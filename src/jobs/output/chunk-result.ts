@@ -32,6 +32,11 @@ export async function writeResult(
   })
 }
 
+/** Whether the chunk that is a window later has a result. */
+export async function hasNextResult(tools: JobTools, folder: JobFolder, chunk: number): Promise<boolean> {
+  return (await headResult(tools, folder, chunk + tools.limits.window)) !== undefined
+}
+
 /** @returns undefined when the chunk has no result yet */
 export function headResult(
   { store, limits }: JobTools,

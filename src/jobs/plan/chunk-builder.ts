@@ -1,14 +1,8 @@
+import type { ChunkSize } from '../chunk-size.ts'
 import { tooLargeRow } from '../formats/read-rows.ts'
 import type { PlanCursor, PlannedChunk } from '../plan-parts.ts'
 
 export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
-
-export interface ChunkLimits {
-  /** Most rows of a chunk. */
-  readonly miniBatchSize: number
-  /** A chunk ends with the row that brings its text to this size. */
-  readonly maxChunkBytes: number
-}
 
 /** Collects rows into chunks, one after the other. */
 export class ChunkBuilder {
@@ -17,12 +11,12 @@ export class ChunkBuilder {
   #end = 0
   #text: Uint8Array[] = []
   #cursor: PlanCursor
-  readonly #limits: ChunkLimits
+  readonly #size: ChunkSize
   readonly #separator: Uint8Array | undefined
 
   /** @param separator  separates rows in the chunk's own text; undefined when chunks have no text of their own */
-  constructor(limits: ChunkLimits, cursor: PlanCursor, separator: string | undefined) {
-    this.#limits = limits
+  constructor(size: ChunkSize, cursor: PlanCursor, separator: string | undefined) {
+    this.#size = size
     this.#cursor = cursor
     this.#separator = separator === undefined ? undefined : Buffer.from(separator)
   }
@@ -44,7 +38,7 @@ export class ChunkBuilder {
     }
     this.#rowCount++
     this.#end = end
-    return this.#rowCount === this.#limits.miniBatchSize || end - this.#start >= this.#limits.maxChunkBytes
+    return this.#rowCount === this.#size.miniBatchSize || end - this.#start >= this.#size.maxChunkBytes
   }
 
   close(): NextChunk {

@@ -1,11 +1,12 @@
 import type { ReadableReference } from '../blob-store.ts'
+import { chunkSize } from '../chunk-size.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
-import { defaultPlanLimits, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
+import { maxRowBytes, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
 
 export interface PlanTools extends JobTools {
   /** Runs in a process of its own, because a damaged file can take all time and memory. */
@@ -22,12 +23,12 @@ export async function planOptions(
   { scorer, planParquet, limits, stopping }: PlanTools,
   spec: JobSpec,
 ): Promise<PlanOptions> {
-  const { input, miniBatchSize, service } = spec
+  const { input, service } = spec
   const { format, isGzip, bytes, header } = input
   const inputs = await scorer.inputs(service, stopping)
   const table = { ...tableOptions(scorer, spec), header, inputs }
   const { maxInputBytes } = limits
-  return { ...defaultPlanLimits, maxInputBytes, format, isGzip, bytes, ...table, miniBatchSize, planParquet }
+  return { maxRowBytes, ...chunkSize(spec), maxInputBytes, format, isGzip, bytes, ...table, planParquet }
 }
 
 /** Options for the columns of CSV and Parquet. */

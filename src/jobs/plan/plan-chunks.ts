@@ -1,3 +1,4 @@
+import type { ChunkSize } from '../chunk-size.ts'
 import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
 import { RowReader } from '../formats/row-reader.ts'
@@ -8,9 +9,9 @@ import { openText, type ReadInput } from '../formats/text-source.ts'
 import type { PlanCursor } from '../plan-parts.ts'
 import type { MissingOptions } from '../row-scorer.ts'
 import type { InputFormat } from '../spec.ts'
-import { ChunkBuilder, type ChunkLimits, type NextChunk } from './chunk-builder.ts'
+import { ChunkBuilder, type NextChunk } from './chunk-builder.ts'
 
-export interface PlanOptions extends ChunkLimits, CsvOptions, MissingOptions {
+export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
   readonly format: InputFormat
   readonly isGzip: boolean
   /** Size of the input as stored. */
@@ -31,10 +32,8 @@ export interface PlanOptions extends ChunkLimits, CsvOptions, MissingOptions {
  */
 export type PlanParquet = (read: ReadInput, options: PlanOptions, cursor: PlanCursor) => AsyncGenerator<NextChunk>
 
-export const defaultPlanLimits = {
-  maxChunkBytes: 8 * 1024 ** 2,
-  maxRowBytes: 16 * 1024 ** 2,
-} as const
+/** Largest row of a job. */
+export const maxRowBytes = 16 * 1024 ** 2
 
 /**
  * Divides an input into chunks of whole rows. The same bytes and options give the same chunks, whatever the cursor. Memory does not

@@ -1,6 +1,6 @@
 import { asJobFailure } from '../failure.ts'
 import { activeBlob, chunkInputBlob, type JobFolder } from '../layout.ts'
-import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
+import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { totalsWhenAllDone } from '../output/done-parts.ts'
 import { failJob } from '../output/end-job.ts'
@@ -12,48 +12,67 @@ import { planChunks } from './plan-chunks.ts'
 /**
  * Plans the chunks of a job from the end of the existing plan on. Concurrent planners write the same bytes.
  *
+ * @returns the steps that follow at once
  * @throws failures after which a retry may succeed
  */
-export async function splitInput(tools: PlanTools, message: JobMessage): Promise<void> {
-  const { store, queues, clock } = tools
+export async function splitInput(tools: PlanTools, message: JobMessage): Promise<readonly JobStep[]> {
+  const { store, clock } = tools
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
-  if (!job) return
+  if (!job) return []
   const startedAt = new Date(clock.wallMs()).toISOString()
   const state = await changeState(store, folder, { from: ['NotStarted'], to: 'Running', startedAt })
-  if (state?.status !== 'Running') return
+  if (state?.status !== 'Running') return []
   // Without this entry the sweeper would not see the job.
   await store.create(activeBlob(folder), '', { service: job.spec.service })
+  const steps: JobStep[] = []
   try {
-    const isComplete = await continuePlan(tools, { spec: job.spec, state })
-    if (!isComplete) return
+    const isComplete = await continuePlan(tools, { spec: job.spec, state }, steps)
+    if (!isComplete) return steps
   } catch (failure) {
     const fatal = asJobFailure(failure, job.spec)
     if (!fatal) throw failure
-    return failJob(tools, job, fatal)
+    await failJob(tools, job, fatal)
+    return []
   }
+  if (steps.length > 0) return steps // the last of them finishes the job
   // All chunks may be done before the end of the plan is known. A job without chunks has no other step to finish it.
-  if (await totalsWhenAllDone(store, folder)) await queues.send('finish', jobMessage(folder))
+  return (await totalsWhenAllDone(store, folder)) ? [{ queue: 'finish', message: jobMessage(folder) }] : []
 }
 
-/** @returns whether the plan is complete; otherwise another run continues, or the job is no longer active */
-async function continuePlan(tools: PlanTools, { spec }: OpenJob): Promise<boolean> {
-  const { store, queues, clock, limits } = tools
+/**
+ * @param steps  steps that follow at once are added to it
+ * @returns whether the plan is complete; otherwise another run continues, or the job is no longer active
+ */
+async function continuePlan(tools: PlanTools, { spec }: OpenJob, steps: JobStep[]): Promise<boolean> {
+  const { store, queues, clock, limits, stopping } = tools
   const { folder } = spec
   const deadline = clock.monotonicMs() + limits.budgetMs
   for await (const part of partsToPlan(tools, spec)) {
     const isOurs = await commitPart(store, folder, part)
-    // Only the planner that commits the first part sends the first chunks. If it dies in between, the sweeper does.
-    if (isOurs && part.part === 0) await sendFirstChunks(tools, folder, part)
+    if (!isOurs) await requireSamePart(store, folder, part)
+    // Only the planner that commits the first part starts the first chunks. If it dies in between, the sweeper does.
+    if (isOurs && part.part === 0) steps.push(...(await startFirstChunks(tools, folder, part)))
     if (part.isLast) return true
     // Checked only after a part, so that every run makes the plan longer, however slow the input is.
-    if (clock.monotonicMs() >= deadline) {
+    if (stopping.aborted || clock.monotonicMs() >= deadline) {
       await queues.send('split', jobMessage(folder))
       return false
     }
     if (!isActive(await readState(store, folder))) return false
   }
   return true
+}
+
+/**
+ * Another version of the app may divide the input otherwise. The rest of a plan must continue the parts that are stored.
+ *
+ * @throws Error; a retry continues them
+ */
+async function requireSamePart(store: PlanTools['store'], folder: JobFolder, { part, next }: PlanPart): Promise<void> {
+  const stored = await readPart(store, folder, part)
+  if (stored?.next.row === next.row && stored.next.chunk === next.chunk) return
+  throw new Error(`part ${part} of the plan was written by another version of the app`)
 }
 
 /** Yields the rest of the plan. Its parts depend on the input only, not on where a run begins. */
@@ -80,12 +99,24 @@ async function* partsToPlan(tools: PlanTools, spec: OpenJob['spec']): AsyncGener
   yield { part, chunks, next, isLast: true }
 }
 
-/** Enqueues the chunks of the first window. Each enqueues the chunk that is a window later. */
-async function sendFirstChunks(
+/** A job of so few chunks is not spread over hosts: it takes less time than the messages. */
+const maxOwnChunks = 4
+
+/**
+ * Enqueues the chunks of the first window. Each goes on with the chunk that is a window later.
+ *
+ * @returns the chunks that this invocation scores itself: one, or all of a small job; none while the plan is not complete
+ */
+async function startFirstChunks(
   { queues, limits }: PlanTools,
   folder: JobFolder,
   { isLast, next }: PlanPart,
-): Promise<void> {
+): Promise<JobStep[]> {
   const count = isLast ? Math.min(limits.window, next.chunk) : limits.window
-  for (let chunk = 0; chunk < count; chunk++) await queues.send('chunk', { ...jobMessage(folder), chunk })
+  const ownCount = !isLast || limits.runOnMs === 0 ? 0 : count <= maxOwnChunks ? count : 1
+  const steps = Array.from({ length: count }, (_, chunk): JobStep => {
+    return { queue: 'chunk', message: { ...jobMessage(folder), chunk } }
+  })
+  for (const { queue, message } of steps.slice(ownCount)) await queues.send(queue, message)
+  return steps.slice(0, ownCount)
 }

@@ -1,10 +1,10 @@
 /** Handles messages that failed too often, so that their job still ends. */
 import { asJobFailure, JobFailure } from '../failure.ts'
 import { partNumber } from '../limits.ts'
-import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { type JobMessage, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob } from '../open-job.ts'
 import { afterResult } from '../output/after-result.ts'
-import { writeResult } from '../output/chunk-result.ts'
+import { hasNextResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
 import { readPart } from '../plan-parts.ts'
 import type { RowResult } from '../row-scorer.ts'
@@ -48,9 +48,12 @@ async function giveUp(tools: JobTools, job: OpenJob, chunk: number): Promise<voi
   if (!part || !planned) return // the sweeper enqueues it once it is planned
   tools.log(`job ${job.spec.folder}: chunk ${chunk} failed too often; its rows are written as failed (CHUNK_POISONED)`)
   const results = Array.from({ length: planned.rowCount }, () => poisonedRow)
+  const { folder } = job.spec
   const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
-  const nextChunk = isFirstWriter ? 'always' : 'unlessDone'
-  await afterResult(tools, job, { chunk, failed: results.length, part, nextChunk })
+  const goesOn = isFirstWriter || !(await hasNextResult(tools, folder, chunk))
+  const after = await afterResult(tools, job, { chunk, failed: results.length, part, goesOn })
+  if (after.chunk !== undefined) await tools.queues.send('chunk', { ...jobMessage(folder), chunk: after.chunk })
+  if (after.finish) await tools.queues.send(after.finish.queue, after.finish.message)
 }
 
 export async function poisonedSplit(tools: JobTools, message: JobMessage): Promise<void> {

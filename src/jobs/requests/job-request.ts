@@ -49,8 +49,11 @@ export function parseJobRequest(
   if ('blob' in source && source.blob === output.blob) {
     throw invalidJob(`output.blob: "${output.blob}" is the input of the job; choose another name for the output`)
   }
-  const content = { service, output, miniBatchSize, errorThreshold, maxRetries, input: identifySource(source) }
-  return { ...content, jobId, folder, source, fingerprint: sha256(canonicalJson(content)) }
+  const options = { service, output, errorThreshold, maxRetries }
+  // Chunks had 1000 rows by default once, and a repeated submission of such a job is still recognised.
+  const content = { ...options, miniBatchSize: miniBatchSize ?? 1000, input: identifySource(source) }
+  const fingerprint = sha256(canonicalJson(content))
+  return { ...options, ...(miniBatchSize !== undefined && { miniBatchSize }), jobId, folder, source, fingerprint }
 }
 
 /**

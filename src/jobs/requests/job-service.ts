@@ -81,14 +81,19 @@ export class JobService {
 
   /** @throws ScoringError JOB_UNKNOWN, JOB_NOT_CANCELLABLE */
   async cancel(service: string, jobId: string): Promise<JobView> {
-    const { store, queues } = this.#options
+    const { store, runner } = this.#options
     const job = await this.#find(service, jobId)
     if (isRefused(job)) throw notCancellable('Failed')
     await ensureState(store, job)
     const state = await changeState(store, job.folder, { from: ['NotStarted', 'Running'], to: 'CancelRequested' })
-    if (state?.status === 'CancelRequested') await queues.send('finish', jobMessage(job.folder))
-    else if (state?.status !== 'Canceled') throw notCancellable(state?.status ?? 'gone')
-    return readJobView(store, job)
+    if (state?.status !== 'CancelRequested' && state?.status !== 'Canceled') {
+      throw notCancellable(state?.status ?? 'gone')
+    }
+    if (state.status === 'Canceled') return readJobView(store, job)
+    const begin = await runner.prepare({ queue: 'finish', message: jobMessage(job.folder) })
+    const view = await readJobView(store, job)
+    begin()
+    return view
   }
 
   async #createFromMessage({ submission }: SubmissionMessage, messageId: string): Promise<void> {

@@ -1,10 +1,12 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { BlobStore } from '../blob-store.ts'
+import { chooseChunkBytes } from '../chunk-size.ts'
 import { activeBlob, activePrefixFor, jobsContainer, listEntryBlob, parseBlobReference, specBlob } from '../layout.ts'
 import { jobMessage, type MessageQueues } from '../message-queues.ts'
 import { ensureState } from '../records.ts'
 import type { RowScorer } from '../row-scorer.ts'
+import type { StepRunner } from '../run-on.ts'
 import { inputName, type JobSpec } from '../spec.ts'
 import type { JobRequest } from './job-request.ts'
 import { type JobView, readJobView } from './job-view.ts'
@@ -15,6 +17,7 @@ import { invalidJob } from './submission.ts'
 export interface JobStoreOptions {
   readonly store: BlobStore
   readonly queues: MessageQueues
+  readonly runner: StepRunner
   /** @throws ScoringError SERVICE_UNKNOWN */
   find(service: string): ScoringService
   readonly scorer: Pick<RowScorer, 'modelDigest'>
@@ -69,7 +72,8 @@ export class JobStore {
     await this.#limitActiveJobs(service)
     const input = await pinInput(store, request, maxInputBytes)
     await store.create(activeBlob(request.folder), '', { service })
-    return { ...asked, modelDigest, input, createdAt: new Date(now()).toISOString() }
+    const chunkBytes = request.miniBatchSize === undefined ? { chunkBytes: chooseChunkBytes(input.bytes) } : {}
+    return { ...asked, ...chunkBytes, modelDigest, input, createdAt: new Date(now()).toISOString() }
   }
 
   /**
@@ -78,7 +82,7 @@ export class JobStore {
    * @param readEtag  version of the input that the request finds
    */
   async #resume(request: JobRequest, job: StoredJob, readEtag: () => Promise<string | undefined>): Promise<JobView> {
-    const { store, queues } = this.#options
+    const { store, runner } = this.#options
     if (isRefused(job) || job.fingerprint !== request.fingerprint) {
       const advice = 'an id belongs to one job; choose another one'
       throw new ScoringError('JOB_ID_TAKEN', `jobId: "${request.jobId}" is a job with other content; ${advice}`)
@@ -86,11 +90,17 @@ export class JobStore {
     const isRedelivered = request.messageId !== undefined && request.messageId === job.messageId
     if (!isRedelivered) requireSameInput(job, await readEtag())
     const state = await ensureState(store, job)
-    if (state?.status === 'NotStarted') {
-      await store.create(activeBlob(job.folder), '', { service: job.service })
-      await queues.send('split', jobMessage(job.folder))
+    if (state?.status !== 'NotStarted') return readJobView(store, job)
+    await store.create(activeBlob(job.folder), '', { service: job.service })
+    const split = { queue: 'split', message: jobMessage(job.folder) } as const
+    if (request.messageId !== undefined) {
+      await runner.run([split])
+      return readJobView(store, job)
     }
-    return readJobView(store, job)
+    const begin = await runner.prepare(split)
+    const view = await readJobView(store, job)
+    begin()
+    return view
   }
 
   async #limitActiveJobs(service: string): Promise<void> {

@@ -73,8 +73,8 @@ export const JobSubmission = z.strictObject({
     .int()
     .min(1)
     .max(100_000)
-    .default(1000)
-    .describe('rows per chunk; one queue message covers one chunk'),
+    .optional()
+    .describe('rows per chunk; default: chunks of 256 KiB to 1 MiB, by the size of the input'),
   errorThreshold: z
     .int()
     .min(-1)

@@ -3,7 +3,7 @@ import { readRows } from '../formats/read-rows.ts'
 import { textFormat } from '../formats/row-scanner.ts'
 import { chunkInputBlob } from '../layout.ts'
 import { openInput, tableOptions } from '../plan/job-input.ts'
-import { defaultPlanLimits } from '../plan/plan-chunks.ts'
+import { maxRowBytes } from '../plan/plan-chunks.ts'
 import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
 import { isCopied, type JobSpec } from '../spec.ts'
@@ -30,7 +30,7 @@ export async function readChunkRows(
     ...tableOptions(tools.scorer, spec),
     columns: part.next.columns,
     inputs: await tools.scorer.inputs(spec.service, signal),
-    maxRowBytes: defaultPlanLimits.maxRowBytes,
+    maxRowBytes,
   })
 }
 

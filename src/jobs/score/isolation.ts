@@ -44,7 +44,7 @@ interface IsolationTask {
 
 /**
  * Scores a chunk one of whose rows may have ended a process, and finds that row. Each attempt is logged in the storage before it
- * begins. An attempt without results has ended its process, so the next one halves its range, down to a single row. Every
+ * begins. An attempt without results has ended its process, so the next ones divide its range, down to single rows. Every
  * such end adds to the log, so the search comes to an end; a process that ends for another reason costs work and changes no result.
  *
  * The log cannot be the delivery count of the message: that also grows for rows that were merely in the same process as the
@@ -61,8 +61,7 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
     if (attempts.pendingRows(range).length === 0) continue
     const { begun, last, begunAt } = attempts.at(range)
     if (begun > 0 && to - from > 1) {
-      const middle = Math.ceil((from + to) / 2)
-      open.push({ from: middle, to }, { from, to: middle })
+      open.push(...divide(range).reverse())
     } else if (begun > 0 && isRecent(tools, begunAt)) throw new RowInProgress()
     else if (begun >= culpritDeaths) attempts.setResult(from, culpritResult)
     else {
@@ -71,6 +70,18 @@ export async function scoreInIsolation(tools: JobTools, task: IsolationTask): Pr
     }
   }
   return true
+}
+
+/** Parts into which a range is divided: each costs a call of the storage, and each level the end of a process, which all callers feel. */
+const partCount = 16
+
+function divide({ from, to }: RowRange): RowRange[] {
+  const size = Math.ceil((to - from) / partCount)
+  const count = Math.ceil((to - from) / size)
+  return Array.from({ length: count }, (_, part) => {
+    const start = from + part * size
+    return { from: start, to: Math.min(start + size, to) }
+  })
 }
 
 /** @returns whether there was time for all rows */

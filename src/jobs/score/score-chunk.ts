@@ -1,11 +1,12 @@
+import type { BlobHead } from '../blob-store.ts'
 import { asJobFailure, JobStopped, modelChanged } from '../failure.ts'
 import { partNumber } from '../limits.ts'
-import { type JobMessage, messageJobFolder } from '../message-queues.ts'
+import { type JobMessage, type JobStep, jobMessage, messageJobFolder } from '../message-queues.ts'
 import { isActive, type OpenJob, openJob, whileActive } from '../open-job.ts'
-import { afterResult, type NextChunk } from '../output/after-result.ts'
-import { headResult, writeResult } from '../output/chunk-result.ts'
+import { afterResult, type FollowingSteps } from '../output/after-result.ts'
+import { hasNextResult, headResult, writeResult } from '../output/chunk-result.ts'
 import { failJob } from '../output/end-job.ts'
-import { listPlan, readPart } from '../plan-parts.ts'
+import { listPlan, type PlanPart, readPart } from '../plan-parts.ts'
 import type { Row, RowResult } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
@@ -21,48 +22,115 @@ export interface ScoreTools extends JobTools {
 
 export type ChunkMessage = JobMessage & { readonly chunk: number }
 
+export interface ChunkDelivery {
+  readonly message: ChunkMessage
+  /** How often the message has been received, from 1. */
+  readonly deliveryCount: number
+  /** How long the rows of a chunk are scored before the rest is left to another message, in milliseconds. */
+  readonly budgetMs: number
+}
+
 /**
- * Scores the chunk of a message, commits its result, and enqueues the next chunk.
+ * Scores the chunk of a message and commits its result, and goes on with the chunks that are one, two, … windows later, until its
+ * turn is over. Then it enqueues the next one, behind the messages of other jobs.
  *
- * @param deliveryCount  how often the message has been received, from 1
+ * @returns the step that follows at once
  * @throws failures after which a retry may succeed
  */
-export async function scoreChunk(tools: ScoreTools, message: ChunkMessage, deliveryCount: number): Promise<void> {
-  const { store, limits, cache } = tools
-  const { chunk } = message
+export async function scoreChunk(tools: ScoreTools, delivery: ChunkDelivery): Promise<readonly JobStep[]> {
+  const { queues, clock, limits } = tools
+  const { message, budgetMs } = delivery
+  const turnEndsAt = clock.monotonicMs() + limits.turnMs
   const folder = messageJobFolder(message)
   const job = await openJob(tools, folder)
-  if (!job || !isActive(job.state)) return
-  const result = await headResult(tools, folder, chunk)
-  // A duplicate. After a redelivery, the previous receiver may have died between the result and what follows from it.
-  if (result && deliveryCount === 1) return
-  const number = partNumber(chunk, limits)
-  const part = await cache.part(job.spec, number, () => readPart(store, folder, number))
-  const planned = part?.chunks.find(each => each.chunk === chunk)
-  if (!part || !planned) return waitForPlan(tools, message)
-  if (result) {
-    const failed = Number(result.metadata.failed)
-    return afterResult(tools, job, { chunk, failed, part, nextChunk: 'unlessDone' })
+  if (!job || !isActive(job.state)) return []
+  const isRedelivered = delivery.deliveryCount > 1
+  const result = await headResult(tools, folder, message.chunk)
+  // A duplicate, unless the message was redelivered.
+  if (result) return isRedelivered ? resumeAfter(tools, job, { chunk: message.chunk, result }) : []
+  const isIsolated = isRedelivered || message.isRevival === true
+  let after = await scoreOrRetry(tools, job, { message, isRedelivered, isIsolated, budgetMs })
+  const steps = after.finish ? [after.finish] : []
+  while (after.chunk !== undefined) {
+    const next = { ...jobMessage(folder), chunk: after.chunk }
+    if (clock.monotonicMs() >= turnEndsAt) {
+      await queues.send('chunk', next)
+      break
+    }
+    // If this fails, the redelivered message gives the chunk one of its own.
+    after = await scoreOrRetry(tools, job, { message: next, isRedelivered: false, isIsolated: false, budgetMs })
+    if (after.finish) steps.push(after.finish)
   }
+  return steps
+}
+
+/**
+ * Completes what the previous receiver of a message may have left undone between a result and what follows from it, and enqueues
+ * the first chunk at this position of the window that has no result: one of its rows may have ended the process.
+ */
+async function resumeAfter(
+  tools: ScoreTools,
+  job: OpenJob,
+  first: { readonly chunk: number; readonly result: BlobHead },
+): Promise<readonly JobStep[]> {
+  const { clock, limits, queues } = tools
+  const { folder } = job.spec
+  const deadline = clock.monotonicMs() + limits.chunkBudgetMs
+  const steps: JobStep[] = []
+  let { chunk } = first
+  for (let result: BlobHead | undefined = first.result; result; result = await headResult(tools, folder, chunk)) {
+    const part = await findPart(tools, job.spec, chunk)
+    if (!part) return steps
+    const failed = Number(result.metadata.failed)
+    const after = await afterResult(tools, job, { chunk, failed, part, goesOn: true })
+    if (after.finish) steps.push(after.finish)
+    if (after.chunk === undefined) return steps
+    chunk = after.chunk
+    if (clock.monotonicMs() >= deadline) break
+  }
+  await queues.send('chunk', { ...jobMessage(folder), chunk, isRevival: true })
+  return steps
+}
+
+interface ScoredMessage extends Pick<ChunkDelivery, 'message' | 'budgetMs'> {
+  /** The previous receiver of the message may have died. */
+  readonly isRedelivered: boolean
+  /** A row of the chunk may have ended a process. */
+  readonly isIsolated: boolean
+}
+
+/** @returns what follows; nothing if another message takes over. @throws failures after which a retry may succeed */
+async function scoreOrRetry(tools: ScoreTools, job: OpenJob, scored: ScoredMessage): Promise<FollowingSteps> {
+  const { message, isRedelivered, isIsolated, budgetMs } = scored
+  const { chunk } = message
+  const part = await findPart(tools, job.spec, chunk)
+  const planned = part?.chunks.find(each => each.chunk === chunk)
   try {
-    const isIsolated = deliveryCount > 1 || message.isRevival === true
+    if (!part || !planned) {
+      await waitForPlan(tools, message)
+      return {}
+    }
     const isContinued = message.isContinued === true
-    const results = await scoreRows(tools, job.spec, { part, planned, isIsolated, isContinued })
-    // A new message, because nothing has failed.
-    if (!results) return await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
+    const results = await scoreRows(tools, job.spec, { part, planned, isIsolated, isContinued, budgetMs })
+    if (!results) {
+      // A new message, because nothing has failed.
+      await tools.queues.send('chunk', { ...message, isRevival: isIsolated, isContinued: true })
+      return {}
+    }
     const isFirstWriter = await writeResult(tools, job.spec, { ...planned, results })
     const failed = results.filter(each => 'code' in each).length
-    await afterResult(tools, job, { chunk, failed, part, nextChunk: chooseNext(isFirstWriter, deliveryCount) })
+    // The previous receiver may have died between its result and the next chunk.
+    const goesOn = isFirstWriter || (isRedelivered && !(await hasNextResult(tools, job.spec.folder, chunk)))
+    return await afterResult(tools, job, { chunk, failed, part, goesOn })
   } catch (failure) {
     await endOrRetry(tools, job, { message, failure })
+    return {}
   }
 }
 
-/** Decides whether this process enqueues the next chunk. The one that commits the result does, a duplicate does not. */
-function chooseNext(isFirstWriter: boolean, deliveryCount: number): NextChunk {
-  if (isFirstWriter) return 'always'
-  // The previous receiver may have died between its commit and the next message.
-  return deliveryCount > 1 ? 'unlessDone' : 'never'
+function findPart({ store, cache, limits }: JobTools, spec: JobSpec, chunk: number): Promise<PlanPart | undefined> {
+  const number = partNumber(chunk, limits)
+  return cache.part(spec, number, () => readPart(store, spec.folder, number))
 }
 
 interface ChunkTask extends Omit<ChunkSource, 'signal'> {
@@ -70,15 +138,16 @@ interface ChunkTask extends Omit<ChunkSource, 'signal'> {
   readonly isIsolated: boolean
   /** Some rows have results from an earlier run. */
   readonly isContinued: boolean
+  readonly budgetMs: number
 }
 
 /** @returns undefined when the time was up; the results so far are stored for the next run */
 async function scoreRows(tools: ScoreTools, spec: JobSpec, task: ChunkTask): Promise<RowResult[] | undefined> {
-  const { part, planned, isIsolated, isContinued } = task
-  const { scorer, lock, store, clock, limits } = tools
+  const { part, planned, isIsolated, isContinued, budgetMs } = task
+  const { scorer, lock, store, clock } = tools
   const { folder, service, maxRetries, modelDigest } = spec
   // Waiting for the lock, and for a service that loads, counts: the host ends a function that takes too long.
-  const deadline = clock.monotonicMs() + limits.chunkBudgetMs
+  const deadline = clock.monotonicMs() + budgetMs
   const isTimeUp = () => clock.monotonicMs() >= deadline
   const work = async (signal: AbortSignal) => {
     if ((await scorer.modelDigest(service)) !== modelDigest) throw modelChanged(service)

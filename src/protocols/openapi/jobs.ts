@@ -59,7 +59,12 @@ const schemas = {
           },
           [],
         ),
-        miniBatchSize: { type: 'integer', minimum: 1, maximum: 100_000, default: 1000, description: 'rows per chunk' },
+        miniBatchSize: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 100_000,
+          description: 'rows per chunk; default: chunks of 256 KiB to 1 MiB, by the size of the input',
+        },
         errorThreshold: {
           type: 'integer',
           minimum: -1,

@@ -60,6 +60,7 @@ export function makeJob(dice: Dice, jobId: string, pool: readonly KnownRow[]): C
     blob: isOwnOutput ? `output/${jobId}.${outputFormat}` : `jobs/${service}/${jobId}/predictions.${outputFormat}`,
   }
   const errorThreshold = dice.chance(0.2) ? Math.max(0, failures + dice.from(-2, 2)) : -1
+  const miniBatchSize = hasKiller ? dice.from(2, 16) : dice.oneOf([1, 2, 7, 50, 1000, undefined])
   const name = `input/${jobId}.${format}${isGzip ? '.gz' : ''}`
   const text = Buffer.from(write(dice, format, rows, service))
   const file = isInline ? undefined : { blob: name, content: isGzip ? gzipSync(text) : text }
@@ -75,7 +76,7 @@ export function makeJob(dice: Dice, jobId: string, pool: readonly KnownRow[]): C
       service,
       input: file ? { blob: name } : { rows: rows.map(({ values }) => values) },
       output: isOwnOutput ? { blob: output.blob } : { format: outputFormat },
-      miniBatchSize: hasKiller ? dice.from(2, 16) : dice.oneOf([1, 2, 7, 50, 1000]),
+      ...(miniBatchSize !== undefined && { miniBatchSize }),
       errorThreshold,
     },
     expected: rows.map(({ expected }) => expected),

@@ -80,6 +80,20 @@ describe('QueueListener', () => {
     assert.deepEqual([queue.texts, poison.texts], [[], []])
   })
 
+  it('polls at once when it is woken', async () => {
+    const { clock, queue, listener, texts, end } = setUp()
+    listener.start()
+    await clock.advance(10 * minute) // the pauses have grown to a minute
+    await queue.send('one')
+    listener.wake()
+    await settle()
+    assert.deepEqual(texts(), ['one'])
+    await end('one', true)
+    const stopped = listener.stop()
+    await clock.advance(minute)
+    await stopped
+  })
+
   it('hides a message for visibilityTimeout after a run that failed, and moves it to the poison queue after the last', async () => {
     const { clock, queue, poison, listener, runs, end, warnings, poisonCount } = setUp()
     await queue.send('one')

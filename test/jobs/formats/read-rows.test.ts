@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { readRows } from '../../../src/jobs/formats/read-rows.ts'
-import { defaultPlanLimits } from '../../../src/jobs/plan/plan-chunks.ts'
+import { maxRowBytes } from '../../../src/jobs/plan/plan-chunks.ts'
 import type { TensorInfo } from '../../../src/models/session/model-session.ts'
 import type { Dtype } from '../../../src/tensor/dtype.ts'
 import type { DeclaredShape } from '../../../src/tensor/shape.ts'
@@ -87,7 +87,7 @@ describe('readRows of JSON', () => {
   })
 
   it('throws when the bytes are not those that were planned', async () => {
-    const options = { format: 'jsonl', inputs: undefined, ...defaultPlanLimits } as const
+    const options = { format: 'jsonl', inputs: undefined, maxRowBytes } as const
     await assert.rejects(
       readRows(readerOf('1\n2')(), { chunk: 7, rowCount: 3 }, options),
       /chunk 7 has 2 rows; 3 were planned/,

@@ -37,9 +37,10 @@ export class JobProcess {
 
   constructor(world: JobWorld) {
     this.#world = world
-    const { window, chunksPerPart, maxBlocks, isHasty } = world.scenario
-    const { budgetMs, chunkBudgetMs } = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : jobLimits
-    const limits = { ...jobLimits, window, chunksPerPart, maxBlocks, joinedBytes: 60, budgetMs, chunkBudgetMs }
+    const { window, chunksPerPart, maxBlocks, isHasty, hasTurns, runsOn } = world.scenario
+    const budgets = isHasty ? { budgetMs: 0, chunkBudgetMs: 0 } : {}
+    const times = { ...budgets, turnMs: hasTurns ? 1000 : 0, runOnMs: runsOn ? 3000 : 0 }
+    const limits = { ...jobLimits, ...times, window, chunksPerPart, maxBlocks, joinedBytes: 60 }
     this.tools = {
       store: this.#store(),
       queues: this.#queues(),
@@ -54,6 +55,7 @@ export class JobProcess {
       lock: new ScoringLock(),
       cache: new JobCache(),
       stopping: new AbortController().signal,
+      background: new Set(),
       log: () => {},
     }
     this.steps = createJobSteps(this.tools)

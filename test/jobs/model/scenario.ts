@@ -19,6 +19,9 @@ export interface Scenario {
   readonly maxBlocks: number
   /** Whether steps continue in a new message after each unit of work. */
   readonly isHasty: boolean
+  /** Whether a message goes on with further chunks, and a step with the steps that follow. */
+  readonly hasTurns: boolean
+  readonly runsOn: boolean
   readonly processCount: number
   readonly maxDequeueCount: number
   /** Numbers of faults of storage and scorer, of kills, and of lost or duplicated messages. */
@@ -62,6 +65,8 @@ export const scenarios: fc.Arbitrary<Scenario> = fc
     wider: fc.integer({ min: 0, max: 1 }),
     maxBlocks: fc.constantFrom(2, 50_000, 50_000),
     isHasty: fc.boolean(),
+    hasTurns: fc.boolean(),
+    runsOn: fc.boolean(),
     processCount: fc.integer({ min: 1, max: 3 }),
     maxDequeueCount: fc.integer({ min: 3, max: 5 }),
     faults: fc.oneof(fc.nat({ max: 8 }), fc.nat({ max: 40 })),

@@ -8,14 +8,18 @@ export const foreignText = 'written by another program'
 
 /** Submits as JobStore does. The process may die at each of these calls. */
 export function submit({ random, processes, spec }: JobWorld): void {
-  const { store, queues } = random.pick(processes).tools
+  const isInMessage = random.isTrue(0.3)
+  const { tools, steps } = random.pick(processes)
+  const { store } = tools
   const work = async () => {
     await store.create(activeBlob(folder), '')
     await store.create(specBlob(folder), JSON.stringify(spec))
     const state = await ensureState(store, spec)
     if (state?.status !== 'NotStarted') return
     await store.create(activeBlob(folder), '') // the sweeper may have removed it as an orphan
-    await queues.send('split', job)
+    const split = { queue: 'split', message: job } as const
+    if (isInMessage) await steps.runner.run([split])
+    else (await steps.runner.prepare(split))()
   }
   work().catch(() => {})
 }
@@ -23,10 +27,11 @@ export function submit({ random, processes, spec }: JobWorld): void {
 /** @returns whether there was something to cancel */
 export function cancel({ random, processes, state }: JobWorld): boolean {
   if (!state || hasEnded(state.status)) return false
-  const { store, queues } = random.pick(processes).tools
+  const { tools, steps } = random.pick(processes)
+  const { store } = tools
   const work = async () => {
     await changeState(store, folder, { from: ['NotStarted', 'Running'], to: 'CancelRequested' })
-    await queues.send('finish', job)
+    ;(await steps.runner.prepare({ queue: 'finish', message: job }))()
   }
   work().catch(() => {})
   return true

@@ -121,7 +121,7 @@ describe('planChunks', () => {
   })
 
   it('rethrows read failures, and yields no truncated chunk', async () => {
-    const { planChunks, defaultPlanLimits } = await import('../../../src/jobs/plan/plan-chunks.ts')
+    const { planChunks, maxRowBytes } = await import('../../../src/jobs/plan/plan-chunks.ts')
     const reset = new Error('connection reset')
     for (const isGzip of [false, true]) {
       const broken = async function* () {
@@ -137,7 +137,8 @@ describe('planChunks', () => {
           inputs: undefined,
           miniBatchSize: 9,
           maxInputBytes: 2 ** 30,
-          ...defaultPlanLimits,
+          maxRowBytes,
+          maxChunkBytes: 8 * 2 ** 20,
         },
         { chunk: 0, row: 0, offset: 0 },
       )

@@ -53,6 +53,24 @@ describe('splitInput', () => {
     )
   })
 
+  it('goes on to the end of a small job in the same invocation, and scores one chunk of a larger one', async () => {
+    const small = new JobBench({ window: 8, chunksPerPart: 8, turnMs: 1000, runOnMs: 3000 })
+    await small.createJob(rows(7))
+    await small.steps.split(job)
+    assert.equal(small.state.status, 'Completed')
+    assert.equal(small.output, lines(7))
+    const large = new JobBench({ window: 8, chunksPerPart: 8, turnMs: 1000, runOnMs: 3000 })
+    await large.createJob(rows(12))
+    await large.steps.split(job)
+    assert.deepEqual(large.scored, [['0', '1']])
+    assert.deepEqual(
+      large.messages('chunk').map(({ chunk }) => chunk),
+      [1, 2, 3, 4, 5],
+    )
+    await large.deliverAll()
+    assert.equal(large.output, lines(12))
+  })
+
   it('completes a job without rows with an empty output, or a CSV header', async () => {
     const [empty, headerOnly] = [new JobBench(), new JobBench()]
     await empty.runJob('')

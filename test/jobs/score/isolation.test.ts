@@ -36,12 +36,12 @@ const expectedLines = (count: number, culpritRows: ReadonlySet<string>) =>
   ).join('')
 
 describe('scoreInIsolation', () => {
-  it('halves down to the culprit, which alone fails', async () => {
-    const bench = await planChunk(64)
-    // Once shared; isolated with 64, 32, 16, 8, 4 and 2 rows; and three times the row alone.
-    assert.equal(await deliverUntilDone(bench, culprits(41)), 1 + 6 + 3)
+  it('divides by 16 down to the culprit, which alone fails', async () => {
+    const bench = await planChunk(500)
+    // Once shared; isolated with 500, 32 and 2 rows; and three times the row alone.
+    assert.equal(await deliverUntilDone(bench, culprits(41)), 1 + 3 + 3)
     await bench.deliverAll()
-    assert.equal(bench.output, expectedLines(64, culprits(41)))
+    assert.equal(bench.output, expectedLines(500, culprits(41)))
     assert.equal(bench.state.progress?.failed, 1)
   })
 
@@ -92,7 +92,7 @@ describe('scoreInIsolation', () => {
     const first = bench.scored.filter(rows => rows.includes('0'))
     assert.deepEqual(
       first.map(rows => rows.length),
-      [64, 64, 32],
+      [64, 64, 4],
     )
   })
 

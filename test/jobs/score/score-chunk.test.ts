@@ -3,6 +3,7 @@ import { describe, it } from 'vitest'
 import { ScoringError } from '../../../src/errors.ts'
 import { chunkResultBlob, stateBlob } from '../../../src/jobs/layout.ts'
 import { changeState } from '../../../src/jobs/records.ts'
+import { createJobSteps } from '../../../src/jobs/steps.ts'
 import { settle } from '../../support/virtual-clock.ts'
 import { folder, JobBench, job } from '../job-bench.ts'
 
@@ -38,13 +39,68 @@ describe('scoreChunk', () => {
     const calls = bench.scored.length
     await bench.steps.chunk({ ...job, chunk: 0 }, 1)
     assert.deepEqual(bench.messages('chunk'), [])
+    // A row of the next chunk may have ended the process, if that had begun it.
     await bench.steps.chunk({ ...job, chunk: 0 }, 2)
-    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 2 })
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 2, isRevival: true })
     assert.equal(bench.scored.length, calls)
     await bench.steps.chunk({ ...job, chunk: 2 }, 1)
     assert.deepEqual(bench.take('chunk'), { ...job, chunk: 4 })
     await bench.steps.chunk({ ...job, chunk: 0 }, 3)
+    assert.deepEqual(bench.take('chunk'), { ...job, chunk: 4, isRevival: true })
+    await bench.steps.chunk({ ...job, chunk: 4 }, 1)
+    await bench.steps.chunk({ ...job, chunk: 0 }, 4)
     assert.deepEqual(bench.messages('chunk'), [])
+    await bench.steps.chunk({ ...job, chunk: 0, isRevival: true }, 1)
+    assert.deepEqual(bench.messages('chunk'), [], 'a copy from the sweeper ends here')
+  })
+
+  it('goes on with the chunks of its position in the window until its turn is over', async () => {
+    const bench = new JobBench({ turnMs: 1000 })
+    bench.answer = async json => {
+      await bench.clock.advance(250)
+      return { prediction: json }
+    }
+    await bench.createJob(rows(20))
+    await bench.steps.split(job)
+    while (bench.take('chunk'));
+    await bench.steps.chunk({ ...job, chunk: 0 }, 1)
+    assert.deepEqual(bench.scored, [
+      ['0', '1'],
+      ['4', '5'],
+    ])
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 4 }])
+  })
+
+  it('gives a later chunk that fails a message of its own when the first is redelivered, so that failures of each are counted', async () => {
+    const bench = new JobBench({ turnMs: 1000 })
+    bench.answer = json => {
+      if (json === '4') throw new ScoringError('SERVICE_UNAVAILABLE', 'not now')
+      return { prediction: json }
+    }
+    await bench.createJob(rows(20))
+    await bench.steps.split(job)
+    while (bench.take('chunk'));
+    await assert.rejects(bench.steps.chunk({ ...job, chunk: 0 }, 1), /not now/)
+    assert.deepEqual(bench.messages('chunk'), [])
+    await bench.steps.chunk({ ...job, chunk: 0 }, 2)
+    assert.deepEqual(bench.messages('chunk'), [{ ...job, chunk: 2, isRevival: true }])
+  })
+
+  it('finishes a job whose first chunks were enqueued with a window of twice the size, as 0.1.0 did', async () => {
+    const bench = new JobBench({ window: 4, chunksPerPart: 4 })
+    await bench.createJob(rows(40))
+    await bench.steps.split(job)
+    const now = createJobSteps({ ...bench.tools, limits: { ...bench.tools.limits, window: 2 } })
+    for (let message = bench.take('chunk'); message; message = bench.take('chunk')) await now.chunk(message, 1)
+    assert.deepEqual(
+      bench.scored
+        .flat()
+        .map(Number)
+        .sort((a, b) => a - b),
+      Array.from({ length: 40 }, (_, row) => row),
+    )
+    await now.finish(bench.take('finish'))
+    assert.deepEqual([bench.state.status, bench.output?.split('\n').length], ['Completed', 41])
   })
 
   it('waits for the plan while it grows, and drops a chunk beyond its end', async () => {

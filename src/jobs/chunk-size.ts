@@ -1,0 +1,35 @@
+import type { JobSpec } from './spec.ts'
+
+/** Where a chunk ends: with the row that reaches one of these. */
+export interface ChunkSize {
+  /** Rows. */
+  readonly miniBatchSize: number
+  /** Bytes of text. */
+  readonly maxChunkBytes: number
+}
+
+const [smallestBytes, usualBytes] = [256 * 1024, 1024 ** 2]
+/** A file of up to 16 MiB is divided into so many chunks, if they are not too small, so that several hosts have work. */
+const usualChunks = 16
+/** Each chunk is a block of the output, which has 50,000 at most. */
+const mostChunks = 40_000
+const mostRows = 100_000
+
+/** Most bytes of a chunk that its submission sizes by rows. A row costs memory, and a chunk is held in memory. */
+const mostBytesOfSizedChunk = 8 * 1024 ** 2
+
+/**
+ * Chooses the size of the chunks of a job, in bytes of text. A chunk costs the same whatever it holds; above a megabyte that cost
+ * no longer shows, while small jobs would wait longer.
+ *
+ * @param bytes  size of the input as stored
+ */
+export function chooseChunkBytes(bytes: number): number {
+  const share = Math.ceil(bytes / usualChunks)
+  return Math.max(smallestBytes, Math.min(usualBytes, share), Math.ceil(bytes / mostChunks))
+}
+
+/** The size that a job is pinned to. Jobs of version 0.1.0 have `miniBatchSize` without `chunkBytes`. */
+export function chunkSize({ miniBatchSize, chunkBytes }: Pick<JobSpec, 'miniBatchSize' | 'chunkBytes'>): ChunkSize {
+  return { miniBatchSize: miniBatchSize ?? mostRows, maxChunkBytes: chunkBytes ?? mostBytesOfSizedChunk }
+}
