@@ -121,7 +121,7 @@ export function decodeReply(reply: unknown, layout: BfvLayout): BfvReply {
  * Numbers are little-endian.
  */
 export function encodeBinaryReply({ scores, polynomials }: BfvReply, layout: BfvLayout): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(binaryHeaderBytes + scores.length * 8 + polynomials.length)
+  const bytes = new Uint8Array(binaryReplyBytes(layout))
   const view = new DataView(bytes.buffer)
   bytes.set(binaryHeader(layout))
   scores.forEach((word, index) => {
@@ -131,6 +131,10 @@ export function encodeBinaryReply({ scores, polynomials }: BfvReply, layout: Bfv
   return bytes
 }
 
+/** Bytes of such a reply. */
+export const binaryReplyBytes = (layout: BfvLayout) =>
+  binaryHeaderBytes + layout.classCount * 8 + polynomialBytes(layout)
+
 /** @throws WireError */
 export function decodeBinaryReply(bytes: Uint8Array, layout: BfvLayout): BfvReply {
   const { classCount } = layout
@@ -139,7 +143,7 @@ export function decodeBinaryReply(bytes: Uint8Array, layout: BfvLayout): BfvRepl
   if (bytes.length < binaryHeaderBytes || view.getUint32(0, true) !== binaryMagic)
     throw new WireError(`the reply does not begin as one of encrypted scores (${bytes.length} bytes)`)
   if (!own.every((byte, index) => byte === bytes[index])) throw modelChanged('header')
-  const expected = binaryHeaderBytes + classCount * 8 + polynomialBytes(layout)
+  const expected = binaryReplyBytes(layout)
   if (bytes.length !== expected) throw new WireError(`the reply has ${bytes.length} bytes, expected ${expected}`)
   const scores = BigUint64Array.from({ length: classCount }, (_, index) =>
     checkWord(view.getBigUint64(binaryHeaderBytes + index * 8, true), index),
