@@ -50,7 +50,7 @@ const mayImport: Record<string, readonly string[]> = {
     'models/definition',
   ],
   'protocols/encrypted': [
-    ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session'],
+    ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session', 'auth'],
   ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],

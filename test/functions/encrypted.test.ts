@@ -14,6 +14,7 @@ import {
   encryptedService as service,
 } from '../support/encrypted-app.ts'
 import { encryptedPython as python } from '../support/encrypted-python.ts'
+import { PrometheusPage } from '../support/prometheus-page.ts'
 import { runPython } from '../support/run-python.ts'
 import type { RunningApp } from '../support/running-app.ts'
 import { skipFor } from '../support/skip-for.ts'
@@ -215,6 +216,21 @@ describe('POST /score: encrypted features', () => {
     assert.equal(connections, 0)
     assert.ok(!app.output().includes(secret))
     foreign.close()
+  })
+
+  it('counts lookups of public keys in /metrics, and says how many are held', async () => {
+    const read = async () => {
+      const page = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+      const labels = { scoring_service: service }
+      const lookups = (reason: string) =>
+        page.valueOf('scoring_public_keys_lookups_total', { ...labels, scoring_reason: reason })
+      return [page.valueOf('scoring_public_keys', labels), lookups('hit'), lookups('miss')] as const
+    }
+    const [held = 0, hits = 0, misses = 0] = await read()
+    const client = await newClient(7)
+    await scoreWith(client, rows[0] as number[])
+    await scoreWith(client, rows[1] as number[])
+    assert.deepEqual(await read(), [held + 1, hits + 1, misses + 1])
   })
 
   it('stores public keys once, and only those that can be read', async () => {
