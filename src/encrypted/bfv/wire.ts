@@ -20,6 +20,8 @@ export interface PublishedLayout extends BfvLayout {
   readonly requestBytes: number
   /** How far a decrypted score can be from that of the model. */
   readonly maxError: number
+  /** The same for features that are multiples of 1 / featureScale. */
+  readonly maxErrorOfMultiples: number
   /** The names of the classes, in the order of the scores, if the model has them. */
   readonly labels?: readonly (string | number)[]
 }
@@ -61,7 +63,8 @@ export function encodeLayout(
   return {
     ...{ scheme, degree, coefficientModulus: String(prime.q), parameterId, requestBytes },
     ...{ featureCount, classCount, classesPerPolynomial, plainBits, featureScale, weightScale },
-    ...{ maxFeature: plan.maxFeature, wordBytes: plan.wordBytes, maxError: plan.maxError },
+    ...{ maxFeature: plan.maxFeature, wordBytes: plan.wordBytes },
+    ...{ maxError: plan.maxError, maxErrorOfMultiples: plan.maxErrorOfMultiples },
     ...(labels && { labels }),
   }
 }
@@ -84,7 +87,8 @@ export function decodeLayout(published: unknown): PublishedLayout {
   check(fields, 'plainBits', isInteger(2, 53), '2 to 53')
   check(fields, 'wordBytes', isInteger(4, 8), '4 to 8')
   for (const name of ['featureScale', 'weightScale', 'maxFeature']) check(fields, name, isPositive, 'a positive number')
-  check(fields, 'maxError', value => value === 0 || isPositive(value), 'a number')
+  for (const name of ['maxError', 'maxErrorOfMultiples'])
+    check(fields, name, value => value === 0 || isPositive(value), 'a number')
   const { labels, classCount } = fields
   if (labels !== undefined)
     check(fields, 'labels', value => Array.isArray(value) && value.length === classCount, `${classCount} names`)
