@@ -85,13 +85,13 @@ export class ScoringRun {
     const start = this.#next
     const count = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
     const rows = this.#rows.slice(start, start + count)
-    const firstOther = rows.findIndex(row => !this.#formOf(row).canShareRequest(row.json))
+    const firstOther = rows.findIndex(row => !this.#chooseForm(row).canShareRequest(row.json))
     const taken = firstOther < 0 ? rows : rows.slice(0, Math.max(1, firstOther))
     this.#next += taken.length
     return taken
   }
 
-  #formOf(row: IndexedRow | undefined): RowForm {
+  #chooseForm(row: IndexedRow | undefined): RowForm {
     return row?.isEncrypted ? bodyForm : this.#form
   }
 
@@ -142,7 +142,7 @@ export class ScoringRun {
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
     const { definition } = this.#options.service
     const texts = rows.map(({ json }) => json)
-    const form = this.#formOf(rows[0])
+    const form = this.#chooseForm(rows[0])
     const isEncrypted = form === bodyForm
     const answer = await this.#ask(form.encodeBody(texts), isEncrypted)
     // Answers to encrypted requests are JSON whatever the encoding.

@@ -72,7 +72,7 @@ export class PublicKeys {
 
   /** @throws ScoringError PUBLIC_KEYS_UNKNOWN, INPUT_INVALID, QUEUE_FULL, or as the service does; StorageError */
   find(service: ScoringService, keyId: string): Promise<SharedArrayBuffer> {
-    const name = nameOf(service, keyId)
+    const name = entryName(service, keyId)
     const metrics = service.metrics?.publicKeys
     const entry = this.#entries.get(name)
     if (entry && this.#options.now() - entry.checkedAt < freshMs) {
@@ -132,7 +132,7 @@ export class PublicKeys {
         'INPUT_INVALID',
         `key_id: the public keys have ${head.bytes} bytes, more than ${maxKeyBytes}.`,
       )
-    const name = nameOf(service, keyId)
+    const name = entryName(service, keyId)
     const refusal = this.#refusals.get(name)
     if (head && refusal?.etag === head.etag) throw refusal.failure
     const blob = head && (await blobs.read(keyId, head.etag))
@@ -175,7 +175,7 @@ export class PublicKeys {
   }
 }
 
-const nameOf = (service: ScoringService, keyId: string) => `${service.name} ${keyId}`
+const entryName = (service: ScoringService, keyId: string) => `${service.name} ${keyId}`
 
 /** Checks and prepares keys in a worker of the service. @throws ScoringError */
 async function prepare(service: ScoringService, blob: Uint8Array): Promise<SharedArrayBuffer> {

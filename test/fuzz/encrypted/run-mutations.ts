@@ -36,7 +36,9 @@ export async function runMutations(
   const times: number[] = []
   const violations: string[] = []
   const note = (violation: string) => {
-    if (violations.length < maxViolations) violations.push(violation)
+    if (violations.length >= maxViolations) return
+    violations.push(violation)
+    log(`VIOLATION: ${violation}`)
   }
   const restartsBefore = await readRestarts(running)
   let firstMb: number | undefined

@@ -20,7 +20,7 @@ function open() {
 const code = 'TOO_MANY_PUBLIC_KEYS'
 
 describe('PublicKeyQuota', () => {
-  it('takes twenty a minute of each caller, whoever else there is', () => {
+  it('takes twenty a minute of each caller, whatever others send', () => {
     const { take, wait } = open()
     take('a', 20)
     wait(15_000)
