@@ -149,12 +149,14 @@ export class ScoringRun {
     const content = answerContent(answer, isEncrypted ? 'json' : definition.response.encoding)
     if (typeof content !== 'string') {
       // Otherwise the next request would be as large, and a row that never ends would delay many others.
-      if (content.code === 'SCORING_TIMEOUT') this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
+      if (content.code === 'SCORING_TIMEOUT' && !isEncrypted)
+        this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
       return content
     }
     const predictions = form.splitPredictions(content, texts)
     if (!predictions) return notSplittable
-    if (answer.kind !== 'failure') this.#options.size.adapt(rows.length, answer.timings.runMs)
+    // What an encrypted row takes says nothing of others.
+    if (answer.kind !== 'failure' && !isEncrypted) this.#options.size.adapt(rows.length, answer.timings.runMs)
     for (const [at, row] of rows.entries()) this.#setResult(row, { prediction: predictions[at] as string })
     return undefined
   }
