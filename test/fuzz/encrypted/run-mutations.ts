@@ -13,7 +13,7 @@ export interface Findings {
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number }
   /** The longest of each kind. */
   readonly slowestMs: Readonly<Record<string, number>>
-  /** After the first tenth, and at the end; undefined where the system does not tell. */
+  /** At rest, after the first tenth and at the end; undefined where the system does not tell. */
   readonly firstMb: number | undefined
   readonly lastMb: number | undefined
   /** What a caller would complain about; empty: all was well. */
@@ -41,10 +41,9 @@ export async function runMutations(
     log(`VIOLATION: ${violation}`)
   }
   const restartsBefore = await readRestarts(running)
-  let firstMb: number | undefined
   let sent = 0
-  const work = async () => {
-    while (sent < count) {
+  const work = async (limit: number) => {
+    while (sent < limit) {
       const number = sent++
       const mutation = mutate(material, random)
       const begunAt = performance.now()
@@ -56,12 +55,16 @@ export async function runMutations(
       answers[mutation.kind] = { ...ofKind, [status]: (ofKind[status] ?? 0) + 1 }
       const isRight = status === 200 ? !mutation.isInvalid && isAnswer(text) : status >= 400 && status < 500
       if (!isRight) note(`request ${number}, ${mutation.kind}: ${status} ${text.slice(0, 200)}`)
-      if (number === Math.floor(count / 10)) firstMb = readMemoryMb(running)
       if (number % 10_000 === 9_999) log(`${number + 1} requests, ${readMemoryMb(running)} MiB`)
     }
   }
-  await Promise.all(Array.from({ length: connections }, work))
-  await sleep(1000)
+  const sendUntil = async (limit: number) => {
+    await Promise.all(Array.from({ length: connections }, () => work(limit)))
+    await sleep(1000)
+    return readMemoryMb(running)
+  }
+  const firstMb = await sendUntil(count / 10)
+  const lastMb = await sendUntil(count)
   if (!(await isStillRight(running, material))) note('a real request no longer gets its scores')
   if ((await readRestarts(running)) !== restartsBefore) note('a worker was replaced')
   if (/unexpected failure/.test(running.app.output())) note('the log has an unexpected failure')
@@ -69,9 +72,8 @@ export async function runMutations(
   times.sort((one, other) => one - other)
   const quantile = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN
   return {
-    ...{ answers, slowestMs, violations, firstMb },
+    ...{ answers, slowestMs, violations, firstMb, lastMb },
     latencyMs: { p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999), max: quantile(1) },
-    lastMb: readMemoryMb(running),
   }
 }
 
