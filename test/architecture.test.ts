@@ -51,7 +51,7 @@ const mayImport: Record<string, readonly string[]> = {
     'models/definition',
   ],
   'protocols/encrypted': [
-    ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session'],
+    ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session', 'auth'],
   ],
   'protocols/open-inference': [
     ...[

@@ -15,8 +15,9 @@ import type { BenchResult } from '../report/record.ts'
 import { median, type Ratio, ratioOf } from '../report/statistics.ts'
 import { markdownTable, readable, verdict } from '../report/table.ts'
 import { type EncryptedCase, encryptedCases, exactScores } from './cases.ts'
+import { encryptedChart } from './chart.ts'
 import { type Genuine, startGenuine } from './genuine.ts'
-import { type HttpLoad, measureHttpLoad } from './http-load.ts'
+import { type HttpLoad, measureHttpLoads } from './http-load.ts'
 
 /** What a request costs, from its text or bytes to those of the answer. */
 interface Contender {
@@ -64,11 +65,15 @@ export async function benchEncrypted({
     }
     console.error('over HTTP ...')
     await prepareApps(isBuilt)
-    const http = await measureHttpLoad(isQuick ? 1000 : 10_000)
+    const http = await measureHttpLoads(isQuick ? { fast: 1000, original: 20 } : { fast: 10_000, original: 500 })
     const machine = describeMachine()
     const date = new Date().toISOString().slice(0, 10)
     const result = { date, machine, settings: { rounds }, keyMs, targets, results, http }
-    return { result, markdown: describe(result, machineLine(machine)) }
+    return {
+      result,
+      markdown: `${describe(result, machineLine(machine))}\n\n![CPU time and memory](results/encrypted.svg)`,
+      svg: encryptedChart(results, http),
+    }
   } finally {
     genuine.stop()
     await rm(folder, { recursive: true, force: true })
@@ -147,7 +152,7 @@ function cpuMs(call: () => unknown, calls: number): number {
 
 type Times = Record<'native' | 'predict' | 'original' | 'fast', number[]>
 
-function summarize({ name }: EncryptedCase, times: Times, original: Contender, fast: Contender | undefined) {
+function summarize({ name, features }: EncryptedCase, times: Times, original: Contender, fast: Contender | undefined) {
   const sizes = ({ requestBytes, replyBytes, maxError }: Contender) => ({ requestBytes, replyBytes, maxError })
   const originalRatios = {
     native: ratioOf(times.native, times.original),
@@ -155,6 +160,7 @@ function summarize({ name }: EncryptedCase, times: Times, original: Contender, f
   }
   return {
     name,
+    featureCount: features.length,
     cpuMs: {
       native: median(times.native),
       predict: median(times.predict),
@@ -173,6 +179,12 @@ function summarize({ name }: EncryptedCase, times: Times, original: Contender, f
   }
 }
 
+function httpRow({ mode, requests, failures, requestsPerSecond, p50Ms, p99Ms, memory }: HttpLoad): string[] {
+  const numbers = [requestsPerSecond, p50Ms, p99Ms].map(readable)
+  const megabytes = [memory[0], memory.at(-1)].map(each => readable(each?.residentMb))
+  return [`${mode} mode`, ...numbers, `${requests}`, `${failures}`, ...megabytes]
+}
+
 function describe(
   {
     date,
@@ -185,7 +197,7 @@ function describe(
     settings: { rounds: number }
     keyMs: number
     results: readonly ReturnType<typeof summarize>[]
-    http: HttpLoad
+    http: readonly HttpLoad[]
   },
   machine: string,
 ): string {
@@ -239,7 +251,12 @@ function describe(
       1,
     ),
     markdownTable(['Ratio or size', 'Median (range)', 'Target', ''], ratios, 1),
-    `Over HTTP, fast mode, 10x64: ${readable(http.requestsPerSecond)} requests/s in the best of rounds of 5 s with 16 connections, p50 ${readable(http.p50Ms)} ms, p99 ${readable(http.p99Ms)} ms. In ${http.requests} requests ${http.failures} failed, and the memory of the app went from ${readable(http.firstMb)} to ${readable(http.lastMb)} MiB.`,
+    'Over HTTP, 16 connections, best of rounds of 5 s; memory of the app after the first round and after all requests:',
+    markdownTable(
+      ['10x64', 'Requests/s', 'p50 ms', 'p99 ms', 'Requests', 'Failed', 'MiB at first', 'MiB in the end'],
+      http.map(httpRow),
+      1,
+    ),
     markdownTable(['As sent', 'Request, KiB', 'Reply, KiB', 'Largest error'], sizes, 1),
   ].join('\n\n')
 }

@@ -10,6 +10,9 @@ export interface Series {
 
 export interface Panel {
   readonly title: string
+  /** In place of those of the chart. */
+  readonly xLabel?: string
+  readonly yLabel?: string
   readonly series: readonly Series[]
   /** Lines across the panel, such as a limit, with what they mean. */
   readonly marks: readonly { readonly x: number; readonly color: string; readonly text: string }[]
@@ -34,7 +37,7 @@ export function svgChart({ title, xLabel, yLabel, panels }: Chart): string {
   const legend = legendOf(panels)
   const bodies = panels.map((panel, index) => {
     const [x, y] = [(index % columns) * size.width, head + Math.floor(index / columns) * size.height]
-    return `<g transform="translate(${x} ${y})">${panelSvg(panel, xLabel, yLabel)}</g>`
+    return `<g transform="translate(${x} ${y})">${panelSvg(panel, panel.xLabel ?? xLabel, panel.yLabel ?? yLabel)}</g>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, 'Segoe UI', Helvetica, Arial, sans-serif" font-size="12" fill="${ink.text}">
 <title>${escaped(title)}</title>

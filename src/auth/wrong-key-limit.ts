@@ -1,27 +1,18 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Clock } from '../clock.ts'
 import { ScoringError } from '../errors.ts'
+import { ClientCounts } from './client-counts.ts'
 
 /** Wrong keys that a client may send within the window, over all services. */
 const maxWrongKeys = 20
 const windowMs = 60_000
-/** Clients that are tracked, about 1 MB; the least recent ones are dropped. */
-const maxClients = 10_000
-/** Clients dropped at a time: to find its first entry, a Map walks over all entries that were deleted before it. */
-const droppedAtOnce = 500
-
-interface Client {
-  count: number
-  windowEndsAt: number
-}
 
 /**
  * Counts wrong keys by client address. A valid key is never limited, because several clients may share an address.
  */
 export class WrongKeyLimit {
   readonly #clock: Clock
-  /** Sorted by their last wrong key. */
-  readonly #clients = new Map<string, Client>()
+  readonly #counts = new ClientCounts(windowMs)
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -29,26 +20,18 @@ export class WrongKeyLimit {
 
   /** Whether the client's next wrong key exceeds the limit. */
   isOver(address: string): boolean {
-    const client = this.#clients.get(clientNetwork(address))
-    return client !== undefined && client.count >= maxWrongKeys && this.#clock.monotonicMs() < client.windowEndsAt
+    return this.#counts.read(clientNetwork(address), this.#clock.monotonicMs()).count >= maxWrongKeys
   }
 
   /** @throws ScoringError TOO_MANY_WRONG_KEYS when this one exceeds the limit */
   count(address: string): void {
     const now = this.#clock.monotonicMs()
-    const network = clientNetwork(address)
-    let client = this.#clients.get(network)
-    if (!client || now >= client.windowEndsAt) client = { count: 0, windowEndsAt: now + windowMs }
-    this.#clients.delete(network)
-    this.#clients.set(network, client)
-    if (this.#clients.size > maxClients) {
-      for (const oldest of this.#clients.keys().take(droppedAtOnce)) this.#clients.delete(oldest)
-    }
-    if (++client.count <= maxWrongKeys) return
+    const { count, endsAt } = this.#counts.add(clientNetwork(address), now)
+    if (count <= maxWrongKeys) return
     throw new ScoringError(
       'TOO_MANY_WRONG_KEYS',
       'Your address has sent too many wrong keys. A valid key is still accepted, a new one within a minute.',
-      { retryAfterSeconds: Math.ceil((client.windowEndsAt - now) / 1000) },
+      { retryAfterSeconds: Math.ceil((endsAt - now) / 1000) },
     )
   }
 }

@@ -37,8 +37,10 @@ export interface EncryptedModel {
   readonly maxFeature: number
   /** Features are rounded to multiples of 1 / featureScale. */
   readonly featureScale: number
-  /** How far a score can be from that of the model. Scores of features that need no rounding are much closer. */
+  /** How far a score can be from that of the model. */
   readonly maxError: number
+  /** The same for features that are multiples of 1 / featureScale, which need no rounding. */
+  readonly maxErrorOfMultiples: number
   /** The names of the classes, in the order of the scores, if the model has them. */
   readonly labels: readonly (string | number)[] | undefined
 }
@@ -55,8 +57,8 @@ export class EncryptedLinearClient {
   #cipher: BfvClient
 
   private constructor(layout: PublishedLayout, service: Service, kernel: Kernel, secretKey: Uint8Array) {
-    const { featureCount, classCount, maxFeature, featureScale, maxError, labels } = layout
-    this.model = { featureCount, classCount, maxFeature, featureScale, maxError, labels }
+    const { featureCount, classCount, maxFeature, featureScale, maxError, maxErrorOfMultiples, labels } = layout
+    this.model = { featureCount, classCount, maxFeature, featureScale, maxError, maxErrorOfMultiples, labels }
     this.#layout = layout
     this.#service = service
     this.#secretKey = secretKey

@@ -48,8 +48,8 @@ export function createEncryptedRequests(keyStorage: KeyStorage | undefined): Enc
       const keys = await knowingStorage(async () => (await publicKeys()).find(service, found.keyId))
       return { ...request, details: { encrypted: { kind: 'original', keys } } }
     },
-    storeKeys: (service, keyId, readBlob) =>
-      knowingStorage(async () => (await publicKeys()).store(service, keyId, readBlob)),
+    storeKeys: (service, keys, readBlob) =>
+      knowingStorage(async () => (await publicKeys()).store(service, keys, readBlob)),
   }
 }
 

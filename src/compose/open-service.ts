@@ -97,6 +97,7 @@ export function startService(
 ): ScoringService {
   const { name, definition } = service
   const metrics = parts.metrics?.ofService(name)
+  if (definition.encrypted !== false) metrics?.takesPublicKeys()
   const isReadable = service.kind === 'readable'
   const engine: Engine = isReadable
     ? { kind: 'scheduler', scheduler: startScheduler(service.spec, metrics, parts) }

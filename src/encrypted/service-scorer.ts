@@ -1,11 +1,13 @@
 import { ServiceLoadError } from '../errors.ts'
 import { BfvEngine, type BfvModel, type BfvReply, checkRequest as checkFast } from './bfv/engine.ts'
 import { requestBytes } from './bfv/layout.ts'
-import { encodeLayout } from './bfv/wire.ts'
+import { binaryReplyBytes, encodeLayout } from './bfv/wire.ts'
 import { checkKeys, checkRequest as checkOriginal } from './ckks/check.ts'
 import { CkksEngine } from './ckks/engine.ts'
+import { ciphertextBytes } from './ckks/parameters.ts'
 import { viewPreparedKeys, writePreparedKeys } from './ckks/prepared-keys.ts'
 import type { PreparedModel } from './ckks/prepared-model.ts'
+import { replyBytes } from './ckks/reply-writer.ts'
 import { Kernel } from './kernel.ts'
 import type { LinearWeights } from './linear-weights.ts'
 import { refusal } from './seal-fields.ts'
@@ -79,21 +81,27 @@ export class ServiceScorer {
   /** What clients may know, as `GET …/encrypted` answers it. */
   get published() {
     const { featureCount, bias, labels } = this.#weights
-    const original = this.#original
-    const fast = this.#fast
+    const original = this.#original.kind === 'off' ? undefined : this.#original.model.plan
+    const fast = this.#fast.kind === 'off' ? undefined : this.#fast.model
     return {
       featureCount,
       classCount: bias.length,
-      original:
-        original.kind === 'off'
-          ? null
-          : {
-              client: 'encrypted-inference 0.9',
-              ciphertextCount: original.model.plan.blockCount,
-              scale: original.model.plan.scale,
-              maxScore: original.model.plan.maxScore,
-            },
-      fast: fast.kind === 'off' ? null : encodeLayout(fast.model.plan, fast.model.parameterId, requestBytes, labels),
+      original: original
+        ? {
+            client: 'encrypted-inference 0.9',
+            ciphertextCount: original.blockCount,
+            scale: original.scale,
+            maxScore: original.maxScore,
+            requestBytes: original.blockCount * ciphertextBytes,
+            replyBytes: original.classCount * replyBytes,
+          }
+        : null,
+      fast: fast
+        ? {
+            ...encodeLayout(fast.plan, fast.parameterId, requestBytes, labels),
+            replyBytes: binaryReplyBytes(fast.plan),
+          }
+        : null,
     }
   }
 

@@ -22,8 +22,13 @@ export interface EncryptedRequests {
   /**
    * Checks public keys and stores them.
    *
+   * @param caller    a name for who sends them, by which they are limited
    * @param readBlob  reads the body, once it is known that the keys are new
    * @throws ScoringError INPUT_INVALID, PUBLIC_KEYS_EXIST, PUBLIC_KEYS_UNAVAILABLE, TOO_MANY_PUBLIC_KEYS
    */
-  storeKeys(service: ScoringService, keyId: string, readBlob: () => Promise<Uint8Array>): Promise<void>
+  storeKeys(
+    service: ScoringService,
+    { keyId, caller }: { readonly keyId: string; readonly caller: string },
+    readBlob: () => Promise<Uint8Array>,
+  ): Promise<void>
 }

@@ -6,7 +6,9 @@ export type RowResult =
   { readonly prediction: string } | { readonly code: string; readonly message: string }
 
 /** One row of an input: JSON text (an array, an object or a single value), or why it cannot be read. */
-export type Row = { readonly json: string } | { readonly code: string; readonly message: string }
+export type Row =
+  /** `isEncrypted`: it is the body of a request whose features are encrypted. */
+  { readonly json: string; readonly isEncrypted?: boolean } | { readonly code: string; readonly message: string }
 
 export interface MissingOptions {
   /** `nan` (default) reads a missing number of a floating-point input as NaN; `error` fails the row, also for infinities. */
@@ -15,6 +17,8 @@ export interface MissingOptions {
 
 /** Settings of `service.json` for rows. */
 export interface RowSettings extends MissingOptions {
+  /** A row may be the body of a request whose features are encrypted. */
+  readonly takesEncrypted?: boolean
   /** Names of the values of a row, in order. */
   readonly columns?: readonly string[]
 }
@@ -45,6 +49,13 @@ export interface RowScorer {
    * @throws ScoringError SERVICE_UNKNOWN; SERVICE_UNAVAILABLE or SERVICE_STOPPING when this instance cannot tell now; AbortError
    */
   inputs(service: string, signal: AbortSignal): Promise<readonly TensorInfo[] | undefined>
+
+  /**
+   * How many times as long as its row a prediction may be; 1 unless it is encrypted.
+   *
+   * @throws as `inputs`
+   */
+  predictionRatio(service: string, signal: AbortSignal): Promise<number>
 
   /** @throws ScoringError SERVICE_UNKNOWN */
   rowSettings(service: string): RowSettings

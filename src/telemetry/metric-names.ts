@@ -75,6 +75,22 @@ export const metric = {
   batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and was repeated in parts.'),
   threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Workers that ended and were replaced.'),
   retries: counter('scoring.retries', '{request}', 'Requests that were retried because their worker ended.'),
+  publicKeysHeld: gauge(
+    'scoring.public_keys.held',
+    'By',
+    'Memory of prepared public keys of callers who encrypt their features.',
+  ),
+  publicKeys: gauge('scoring.public_keys', '{client}', 'Callers whose prepared public keys are held.'),
+  publicKeyLookups: counter(
+    'scoring.public_keys.lookups',
+    '{lookup}',
+    'Public keys that requests needed: held in memory (hit), or looked up in the storage (miss).',
+  ),
+  publicKeyEvictions: counter(
+    'scoring.public_keys.evictions',
+    '{client}',
+    'Prepared public keys that made room for those of other callers.',
+  ),
   requestHeld: gauge('scoring.request.held', 'By', 'Bytes of bodies and answers held in memory.'),
   queueDepth: gauge('scoring.queue.depth', '{request}', 'Requests that wait for a worker.'),
   threads: gauge('scoring.threads', '{thread}', 'Workers by state.'),

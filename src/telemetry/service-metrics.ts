@@ -6,6 +6,8 @@ import {
   type Histogram,
   HistogramFamily,
   type MetricFamily,
+  ObservedFamily,
+  type Sample,
 } from './metric.ts'
 import { attribute, metric } from './metric-names.ts'
 
@@ -34,6 +36,10 @@ export class ScoringMetrics {
   readonly batchBisected = new CounterFamily(metric.batchBisected)
   readonly threadRestarts = new CounterFamily(metric.threadRestarts)
   readonly retries = new CounterFamily(metric.retries)
+  readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
+  readonly publicKeyEvictions = new CounterFamily(metric.publicKeyEvictions)
+  readonly publicKeysHeld = new ObservedFamily(metric.publicKeysHeld, () => this.#ofPublicKeys(({ bytes }) => bytes))
+  readonly publicKeys = new ObservedFamily(metric.publicKeys, () => this.#ofPublicKeys(({ entries }) => entries))
 
   get families(): readonly MetricFamily[] {
     return Object.values(this)
@@ -46,6 +52,39 @@ export class ScoringMetrics {
     const added = new ServiceMetrics(this, name)
     this.#services.set(name, added)
     return added
+  }
+
+  #ofPublicKeys(value: (keys: PublicKeyMetrics) => number): Sample[] {
+    return [...this.#services.values()].flatMap(({ publicKeys, attributes }) =>
+      publicKeys ? [{ attributes, value: value(publicKeys) }] : [],
+    )
+  }
+}
+
+/** Records what the app does with the public keys of a service's callers. */
+export class PublicKeyMetrics {
+  readonly hits: Counter
+  readonly misses: Counter
+  readonly evictions: Counter
+  entries = 0
+  bytes = 0
+
+  constructor(metrics: ScoringMetrics, attributes: Attributes) {
+    const lookups = (reason: 'hit' | 'miss') =>
+      metrics.publicKeyLookups.add({ ...attributes, [attribute.reason]: reason })
+    this.hits = lookups('hit')
+    this.misses = lookups('miss')
+    this.evictions = metrics.publicKeyEvictions.add(attributes)
+  }
+
+  hold(bytes: number): void {
+    this.entries++
+    this.bytes += bytes
+  }
+
+  drop(bytes: number): void {
+    this.entries--
+    this.bytes -= bytes
   }
 }
 
@@ -73,8 +112,9 @@ export interface ServiceTotals {
 /** Records the metrics of one service. Times are passed in milliseconds and recorded in seconds. */
 export class ServiceMetrics {
   readonly #metrics: ScoringMetrics
-  readonly #attributes: Attributes
+  readonly attributes: Attributes
   readonly #protocols = new Map<Protocol, ProtocolMetrics>()
+  #publicKeys: PublicKeyMetrics | undefined
   readonly #rejected = new Map<ErrorCode, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
   readonly #restarts: Readonly<Record<RestartReason, Counter>>
@@ -94,7 +134,7 @@ export class ServiceMetrics {
   constructor(metrics: ScoringMetrics, service: string) {
     this.#metrics = metrics
     const attributes = { [attribute.service]: service }
-    this.#attributes = attributes
+    this.attributes = attributes
     this.#queueWait = metrics.queueWait.add(attributes)
     this.#decodeDuration = metrics.decodeDuration.add(attributes)
     this.#runDuration = metrics.runDuration.add(attributes)
@@ -114,6 +154,16 @@ export class ServiceMetrics {
     }
     this.#addProtocol('azureml')
     this.#addRejected('QUEUE_FULL')
+  }
+
+  /** undefined: the service takes no encrypted features. */
+  get publicKeys(): PublicKeyMetrics | undefined {
+    return this.#publicKeys
+  }
+
+  /** Adds the series of a service that takes encrypted features. */
+  takesPublicKeys(): void {
+    this.#publicKeys ??= new PublicKeyMetrics(this.#metrics, this.attributes)
   }
 
   /** Number of workers replaced so far. */
@@ -189,13 +239,13 @@ export class ServiceMetrics {
   }
 
   #addProtocol(protocol: Protocol): ProtocolMetrics {
-    const added = new ProtocolMetrics(this.#metrics, { ...this.#attributes, [attribute.protocol]: protocol })
+    const added = new ProtocolMetrics(this.#metrics, { ...this.attributes, [attribute.protocol]: protocol })
     this.#protocols.set(protocol, added)
     return added
   }
 
   #addRejected(code: ErrorCode): Counter {
-    const counter = this.#metrics.queueRejected.add({ ...this.#attributes, [attribute.errorType]: code })
+    const counter = this.#metrics.queueRejected.add({ ...this.attributes, [attribute.errorType]: code })
     this.#rejected.set(code, counter)
     return counter
   }

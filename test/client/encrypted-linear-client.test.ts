@@ -43,9 +43,9 @@ describe('EncryptedLinearClient', () => {
   it('tells what the model takes, and names the class with the largest score', async test => {
     const names = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
     const { client } = await start(test, names)
-    const { maxError, ...rest } = client.model
+    const { maxError, maxErrorOfMultiples, ...rest } = client.model
     assert.deepEqual(rest, { featureCount: 64, classCount: 10, maxFeature: 16, featureScale: 1, labels: names })
-    assert.ok(maxError > 0 && Number.isFinite(maxError))
+    assert.ok(maxErrorOfMultiples > 0 && maxErrorOfMultiples < maxError && Number.isFinite(maxError))
     assert.equal(client.label([0, 3, 1, 2, 0, 0, 0, 0, 0, 0]), 'one')
     assert.equal((await start(test)).client.label([0, 3, 1]), 1)
     assert.deepEqual([client.label([-2]), client.label([2])], ['zero', 'one'])

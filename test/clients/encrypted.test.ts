@@ -7,16 +7,11 @@ import { checkKeys, checkRequest } from '../../src/encrypted/ckks/check.ts'
 import { CkksEngine } from '../../src/encrypted/ckks/engine.ts'
 import { Kernel } from '../../src/encrypted/kernel.ts'
 import { GenuineClient } from '../encrypted/support/genuine-client.ts'
-import { pythonWith } from '../support/python.ts'
+import { encryptedPython as python } from '../support/encrypted-python.ts'
 import { skipFor } from '../support/skip-for.ts'
 import { run } from './tools.ts'
 
 const script = 'test/clients/python/score_encrypted.py'
-const isPossible = process.platform === 'linux' && process.arch === 'x64'
-const python = isPossible
-  ? await pythonWith('test/clients/python/encrypted-requirements.txt')
-  : { missing: 'encrypted-inference 0.9 has native code for Linux on x64 and for Windows only' }
-
 /** Models and a row for each. */
 const cases = [
   [10, 784],

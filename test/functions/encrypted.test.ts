@@ -1,88 +1,52 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
 import { deflateSync } from 'node:zlib'
-import { BlobServiceClient } from '@azure/storage-blob'
+import type { BlobServiceClient } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { EncryptedLinearClient } from '../../src/client/encrypted-linear-client.ts'
-import { Kernel } from '../../src/encrypted/kernel.ts'
+import type { Kernel } from '../../src/encrypted/kernel.ts'
 import { GenuineClient } from '../encrypted/support/genuine-client.ts'
-import { startStorage } from '../support/azurite-storage.ts'
-import { pythonWith } from '../support/python.ts'
-import { type RunningApp, runApp } from '../support/running-app.ts'
+import {
+  keyContainer as container,
+  type EncryptedApp,
+  runEncryptedApp,
+  encryptedService as service,
+} from '../support/encrypted-app.ts'
+import { encryptedPython as python } from '../support/encrypted-python.ts'
+import { PrometheusPage } from '../support/prometheus-page.ts'
+import { runPython } from '../support/run-python.ts'
+import type { RunningApp } from '../support/running-app.ts'
 import { skipFor } from '../support/skip-for.ts'
 
-const service = 'digits-encrypted'
-const container = 'callers-keys'
 const { rows, scores: expected } = JSON.parse(
   await readFile('test/fixtures/encrypted/held-out-digits.json', 'utf8'),
 ) as { rows: number[][]; scores: number[][] }
-const isPossible = process.platform === 'linux' && process.arch === 'x64'
-const python = isPossible
-  ? await pythonWith('test/clients/python/encrypted-requirements.txt')
-  : { missing: 'encrypted-inference 0.9 has native code for Linux on x64 and for Windows only' }
-
-interface Job {
-  readonly status: string
-  readonly progress: { readonly succeeded: number; readonly failed: number }
-  readonly output: { readonly blob: string }
-}
-
 const cleanUps: (() => unknown)[] = []
-const test = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) }
+const test = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) }
+
+const script = 'test/clients/python/encrypted_tutorial.py'
 
 describe('POST /score: encrypted features', () => {
   let app: RunningApp
   let storage: string
   let kernel: Kernel
   let blobs: BlobServiceClient
+  let call: EncryptedApp['call']
+  let newClient: EncryptedApp['newClient']
   beforeAll(async () => {
-    storage = await startStorage(test as never)
-    blobs = BlobServiceClient.fromConnectionString(storage)
-    kernel = await Kernel.create()
-    const folder = `examples/${service}`
-    app = await runApp(
-      test as never,
-      {
-        [`${service}/service.json`]: await readFile(`${folder}/service.json`, 'utf8'),
-        [`${service}/sample.json`]: await readFile(`${folder}/sample.json`, 'utf8'),
-        [`${service}/1/model.onnx`]: await readFile(`${folder}/1/model.onnx`),
-        'plain/service.json': {},
-        'plain/1/model.onnx': await readFile(`${folder}/1/model.onnx`),
-      },
-      { AzureWebJobsStorage: storage, SCORING_ENCRYPTED_KEYS: container, SCORING_HOST_QUEUE_MAX_POLLING_MS: '100' },
-    )
-    assert.deepEqual((await app.settled())[service]?.status, 'ready', app.output())
+    const model = await readFile(`examples/${service}/1/model.onnx`)
+    const plain = { 'plain/service.json': {}, 'plain/1/model.onnx': model }
+    ;({ app, storage, kernel, blobs, call, newClient } = await runEncryptedApp(test, plain))
   })
   afterAll(async () => {
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  const call = async (
-    method: string,
-    path: string,
-    body?: string | Uint8Array<ArrayBuffer>,
-    key = app.keyOf(service),
-  ) =>
-    fetch(`${app.url}/api/v1/service/${path}`, {
-      method,
-      body: body ?? null,
-      headers: { authorization: `Bearer ${await key}`, 'content-type': 'application/octet-stream' },
-    })
   const score = (body: object) => app.score(service, JSON.stringify(body))
   const refused = async (response: Response) => {
     const { code, message } = (await response.json()) as { code: string; message: string }
     return `${response.status} ${code} ${message}`
-  }
-  /** A client of the original mode whose keys are stored. */
-  const newClient = async (seed: number) => {
-    const client = new GenuineClient(kernel, Buffer.alloc(64, seed), `client ${seed}`)
-    const stored = await call('PUT', `${service}/encrypted/keys/${client.keyId}`, new Uint8Array(client.publicKeys()))
-    assert.equal(stored.status, 201, await stored.clone().text())
-    assert.deepEqual(await stored.json(), { key_id: client.keyId })
-    return client
   }
   const scoreWith = async (client: GenuineClient, row: number[]) => {
     const response = await score({ data: client.encrypt(row), key_id: client.keyId })
@@ -103,7 +67,7 @@ describe('POST /score: encrypted features', () => {
     const program = 'python' in python ? python.python : ''
     const tutorial = async (given: object) => {
       const input = { url: `${app.url}/api/v1/service/${service}`, key: await app.keyOf(service), ...given }
-      const { key_id, scores } = JSON.parse(await runPython(program, JSON.stringify(input)))
+      const { key_id, scores } = JSON.parse(await runPython(program, script, JSON.stringify(input)))
       return { keyId: key_id as string, scores: scores as number[][] }
     }
 
@@ -164,43 +128,13 @@ describe('POST /score: encrypted features', () => {
     })
   })
 
-  it('scores plain rows in jobs, where a ciphertext is an error of its line', async () => {
-    const lines = [rows[0], { data: 'XqEQBAUB' }, rows[1]].map(line => JSON.stringify(line))
-    await blobs.createContainer('input')
-    await blobs
-      .getContainerClient('input')
-      .getBlockBlobClient('digits.jsonl')
-      .uploadData(Buffer.from(lines.join('\n')))
-    const submitted = await fetch(`${app.url}/api/v1/service/${service}/jobs`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${await app.keyOf(service)}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ input: { blob: 'input/digits.jsonl' } }),
-    })
-    assert.equal(submitted.status, 202, await submitted.clone().text())
-    const { jobId } = (await submitted.json()) as { jobId: string }
-    for (;;) {
-      const job = (await (await call('GET', `${service}/jobs/${jobId}`)).json()) as Job
-      if (job.status === 'Completed') {
-        assert.deepEqual([job.progress.succeeded, job.progress.failed], [2, 1])
-        const [container = '', ...path] = job.output.blob.split('/')
-        const output = await blobs.getContainerClient(container).getBlobClient(path.join('/')).downloadToBuffer()
-        const [first, second] = output.toString().split('\n')
-        assert.equal(argmax(JSON.parse(first as string).prediction), argmax(expected[0] as number[]))
-        assert.match(second as string, /"code": "ROW_IS_A_BODY"/)
-        return
-      }
-      assert.match(job.status, /^(NotStarted|Running|Finalizing)$/)
-      await delay(50)
-    }
-  })
-
   it('publishes what clients need, with a key', async () => {
     const response = await call('GET', `${service}/encrypted`)
     assert.equal(response.status, 200)
     const { featureCount, classCount, original, fast } = (await response.json()) as Record<string, unknown>
     assert.deepEqual([featureCount, classCount], [64, 10])
     assert.ok(original && fast)
-    assert.equal((await call('GET', `${service}/encrypted`, undefined, Promise.resolve('wrong'))).status, 401)
+    assert.equal((await call('GET', `${service}/encrypted`, undefined, 'wrong')).status, 401)
     const missing = await call('GET', 'plain/encrypted', undefined, app.keyOf('plain'))
     assert.match(await refused(missing), /^404 NOT_ENCRYPTED service "plain" takes no encrypted features/)
   })
@@ -284,6 +218,21 @@ describe('POST /score: encrypted features', () => {
     foreign.close()
   })
 
+  it('counts lookups of public keys in /metrics, and says how many are held', async () => {
+    const read = async () => {
+      const page = new PrometheusPage(await (await fetch(`${app.url}/metrics`)).text())
+      const labels = { scoring_service: service }
+      const lookups = (reason: string) =>
+        page.valueOf('scoring_public_keys_lookups_total', { ...labels, scoring_reason: reason })
+      return [page.valueOf('scoring_public_keys', labels), lookups('hit'), lookups('miss')] as const
+    }
+    const [held = 0, hits = 0, misses = 0] = await read()
+    const client = await newClient(7)
+    await scoreWith(client, rows[0] as number[])
+    await scoreWith(client, rows[1] as number[])
+    assert.deepEqual(await read(), [held + 1, hits + 1, misses + 1])
+  })
+
   it('stores public keys once, and only those that can be read', async () => {
     const client = await newClient(6)
     const path = `${service}/encrypted/keys/${client.keyId}`
@@ -299,20 +248,3 @@ describe('POST /score: encrypted features', () => {
 })
 
 const argmax = (values: readonly number[]) => values.indexOf(Math.max(...values))
-
-/** A reply that the package does not like ends its process by SIGABRT. */
-async function runPython(program: string, input: string): Promise<string> {
-  const child = spawn(program, ['test/clients/python/encrypted_tutorial.py'])
-  let output = ''
-  let errors = ''
-  child.stdout.on('data', (text: Buffer) => {
-    output += text
-  })
-  child.stderr.on('data', (text: Buffer) => {
-    errors += text
-  })
-  child.stdin.end(input)
-  const code = await new Promise(done => child.on('close', done))
-  assert.equal(code, 0, errors)
-  return output
-}

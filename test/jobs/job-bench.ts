@@ -54,7 +54,13 @@ export class JobBench {
     this.tools = {
       store: this.store,
       queues: this.queues,
-      scorer: { modelDigest: async () => this.digest, inputs: async () => undefined, rowSettings: () => ({}), score },
+      scorer: {
+        modelDigest: async () => this.digest,
+        inputs: async () => undefined,
+        predictionRatio: async () => 1,
+        rowSettings: () => ({}),
+        score,
+      },
       planParquet,
       clock: this.clock,
       // Each step is left to a message, unless a test sets other times.

@@ -18,6 +18,8 @@ export const slowFiles = [
   'test/cli/start/start.test.ts',
   'test/cli/add/add-service.test.ts',
   'test/functions/encrypted.test.ts',
+  'test/fuzz/encrypted-fuzz.test.ts',
+  'test/functions/encrypted-jobs.test.ts',
   'test/functions/request-memory.test.ts',
   'test/functions/job-tables.test.ts',
   'test/functions/accelerators.test.ts',

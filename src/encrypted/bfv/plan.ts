@@ -12,6 +12,8 @@ export interface FeatureRange {
 export interface BfvPlan extends BfvLayout {
   /** How far a score can be from that of the weights: rounding of weights, features and bias. The encryption adds nothing. */
   readonly maxError: number
+  /** The same for features that are multiples of 1 / featureScale, which are not rounded. */
+  readonly maxErrorOfMultiples: number
   /** The noise that a reply may have, in standard deviations of what it has: at least `minMargin`. */
   readonly margin: number
 }
@@ -52,7 +54,31 @@ export function planCoefficients(model: LinearWeights, range: FeatureRange): Bfv
       `with ${featureCount} features up to ${range.maxFeature}${range.featureScale === undefined ? '' : ` at the scale ${range.featureScale}`}, ${bits} bits are left for weights up to ${largestWeight}, and encrypted inference (BFV) takes at least ${minWeightBits}: scale the features, or declare a smaller largest feature`,
     )
   }
-  return best
+  return { ...best, ...measureErrors(model, best) }
+}
+
+/** Errors at the scales of a plan, with the rounding that each weight really has. */
+function measureErrors(
+  { weights, bias, featureCount }: LinearWeights,
+  { maxFeature, featureScale, weightScale }: BfvPlan,
+): Pick<BfvPlan, 'maxError' | 'maxErrorOfMultiples'> {
+  const largest = Math.ceil(maxFeature * featureScale) / featureScale
+  const biasScale = weightScale * featureScale
+  const offBy = (value: number, scale: number) => Math.abs(Math.round(value * scale) / scale - value)
+  let [maxError, maxErrorOfMultiples] = [0, 0]
+  bias.forEach((value, row) => {
+    let [sum, ofWeights] = [0, 0]
+    for (let at = row * featureCount, end = at + featureCount; at < end; at++) {
+      const weight = weights[at] as number
+      sum += Math.abs(weight)
+      ofWeights += offBy(weight, weightScale) * largest
+    }
+    const error = ofWeights + offBy(value, biasScale)
+    // A feature is off by half a step at most, times its weight.
+    maxError = Math.max(maxError, sum / (2 * featureScale) + error)
+    maxErrorOfMultiples = Math.max(maxErrorOfMultiples, error)
+  })
+  return { maxError, maxErrorOfMultiples }
 }
 
 const powersOfTwo = Array.from({ length: 33 }, (_, exponent) => 2 ** (exponent - 8))
@@ -148,5 +174,5 @@ function planScales(
   // Sums in the kernel, and integers in doubles, must be exact.
   const isExact = maxSum < 2 ** 36 && maxScore < 2 ** 52
   const margin = variance === 0 ? Number.MAX_VALUE : capacity / Math.sqrt(variance)
-  return { ...counts, plainBits, ...scales, maxError, margin: isExact ? margin : 0 }
+  return { ...counts, plainBits, ...scales, maxError, maxErrorOfMultiples: maxError, margin: isExact ? margin : 0 }
 }

@@ -20,6 +20,8 @@ export interface PublishedLayout extends BfvLayout {
   readonly requestBytes: number
   /** How far a decrypted score can be from that of the model. */
   readonly maxError: number
+  /** The same for features that are multiples of 1 / featureScale. */
+  readonly maxErrorOfMultiples: number
   /** The names of the classes, in the order of the scores, if the model has them. */
   readonly labels?: readonly (string | number)[]
 }
@@ -61,7 +63,8 @@ export function encodeLayout(
   return {
     ...{ scheme, degree, coefficientModulus: String(prime.q), parameterId, requestBytes },
     ...{ featureCount, classCount, classesPerPolynomial, plainBits, featureScale, weightScale },
-    ...{ maxFeature: plan.maxFeature, wordBytes: plan.wordBytes, maxError: plan.maxError },
+    ...{ maxFeature: plan.maxFeature, wordBytes: plan.wordBytes },
+    ...{ maxError: plan.maxError, maxErrorOfMultiples: plan.maxErrorOfMultiples },
     ...(labels && { labels }),
   }
 }
@@ -84,7 +87,8 @@ export function decodeLayout(published: unknown): PublishedLayout {
   check(fields, 'plainBits', isInteger(2, 53), '2 to 53')
   check(fields, 'wordBytes', isInteger(4, 8), '4 to 8')
   for (const name of ['featureScale', 'weightScale', 'maxFeature']) check(fields, name, isPositive, 'a positive number')
-  check(fields, 'maxError', value => value === 0 || isPositive(value), 'a number')
+  for (const name of ['maxError', 'maxErrorOfMultiples'])
+    check(fields, name, value => value === 0 || isPositive(value), 'a number')
   const { labels, classCount } = fields
   if (labels !== undefined)
     check(fields, 'labels', value => Array.isArray(value) && value.length === classCount, `${classCount} names`)
@@ -121,7 +125,7 @@ export function decodeReply(reply: unknown, layout: BfvLayout): BfvReply {
  * Numbers are little-endian.
  */
 export function encodeBinaryReply({ scores, polynomials }: BfvReply, layout: BfvLayout): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(binaryHeaderBytes + scores.length * 8 + polynomials.length)
+  const bytes = new Uint8Array(binaryReplyBytes(layout))
   const view = new DataView(bytes.buffer)
   bytes.set(binaryHeader(layout))
   scores.forEach((word, index) => {
@@ -131,6 +135,10 @@ export function encodeBinaryReply({ scores, polynomials }: BfvReply, layout: Bfv
   return bytes
 }
 
+/** Bytes of such a reply. */
+export const binaryReplyBytes = (layout: BfvLayout) =>
+  binaryHeaderBytes + layout.classCount * 8 + polynomialBytes(layout)
+
 /** @throws WireError */
 export function decodeBinaryReply(bytes: Uint8Array, layout: BfvLayout): BfvReply {
   const { classCount } = layout
@@ -139,7 +147,7 @@ export function decodeBinaryReply(bytes: Uint8Array, layout: BfvLayout): BfvRepl
   if (bytes.length < binaryHeaderBytes || view.getUint32(0, true) !== binaryMagic)
     throw new WireError(`the reply does not begin as one of encrypted scores (${bytes.length} bytes)`)
   if (!own.every((byte, index) => byte === bytes[index])) throw modelChanged('header')
-  const expected = binaryHeaderBytes + classCount * 8 + polynomialBytes(layout)
+  const expected = binaryReplyBytes(layout)
   if (bytes.length !== expected) throw new WireError(`the reply has ${bytes.length} bytes, expected ${expected}`)
   const scores = BigUint64Array.from({ length: classCount }, (_, index) =>
     checkWord(view.getBigUint64(binaryHeaderBytes + index * 8, true), index),

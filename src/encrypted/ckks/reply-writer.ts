@@ -116,6 +116,9 @@ export class ReplyWriter {
   }
 }
 
+/** Bytes of the ciphertext of a class. */
+export const replyBytes = concatFields(replyFields(1)).length + 2 * polynomialBytes
+
 function writeReply({ kernel }: CkksContext, c0: number, c1: number, scale: number): Uint8Array {
   const fields = concatFields(replyFields(scale))
   const reply = new Uint8Array(fields.length + 2 * polynomialBytes)

@@ -6,6 +6,7 @@ import { JsonError, readJson } from '../../tensor/json-reader.ts'
 import type { MissingOptions, Row } from '../row-scorer.ts'
 import { cellJson, isMissingText } from './cell-json.ts'
 import { countNumbers, splitRecord } from './csv-record.ts'
+import { isEncryptedRow } from './encrypted-row.ts'
 import { isWhiteSpace } from './json-lines-scanner.ts'
 import { RowReader } from './row-reader.ts'
 import { type ChunkFormat, createChunkScanner } from './row-scanner.ts'
@@ -18,6 +19,8 @@ interface ReadOptions extends TableNames, MissingOptions {
   readonly columns?: readonly string[] | undefined
   /** Inputs of the service, which give the types of a CSV's cells; undefined when rows are objects by column name. */
   readonly inputs: readonly TensorInfo[] | undefined
+  /** A row may be the body of a request whose features are encrypted. */
+  readonly takesEncrypted?: boolean | undefined
   readonly maxRowBytes: number
 }
 
@@ -75,13 +78,15 @@ export async function readRows(
   return rows
 }
 
-function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan' }: ReadOptions): Row {
+function jsonRow(bytes: Buffer, { inputs, names = [], missing = 'nan', takesEncrypted }: ReadOptions): Row {
   if (isNestedDeeper(bytes, maxDepth)) {
     return failed('ROW_NOT_JSON', `the row is nested deeper than ${maxDepth} levels`)
   }
   const json = trimmed(bytes).toString()
   try {
-    const body = bodyMember(parseRow(json, missing), inputs, names)
+    const row = parseRow(json, missing)
+    if (takesEncrypted && isEncryptedRow(row)) return { json, isEncrypted: true }
+    const body = bodyMember(row, inputs, names)
     if (body === undefined) return { json }
     const right = 'the list of its values, or an object of them by name'
     return failed('ROW_IS_A_BODY', `the row is an object with "${body}", like the body of a request; a row is ${right}`)

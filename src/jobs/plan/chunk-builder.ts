@@ -4,6 +4,14 @@ import type { PlanCursor, PlannedChunk } from '../plan-parts.ts'
 
 export type NextChunk = PlannedChunk & { readonly next: PlanCursor }
 
+/** The text that chunks have of their own. */
+interface OwnText {
+  /** Between two rows. */
+  readonly separator: string
+  /** Makes of a row what may be kept; absent: all of it. */
+  readonly keep?: ((row: Uint8Array) => Uint8Array) | undefined
+}
+
 /** Collects rows into chunks, one after the other. */
 export class ChunkBuilder {
   #rowCount = 0
@@ -13,12 +21,14 @@ export class ChunkBuilder {
   #cursor: PlanCursor
   readonly #size: ChunkSize
   readonly #separator: Uint8Array | undefined
+  readonly #keep: OwnText['keep']
 
-  /** @param separator  separates rows in the chunk's own text; undefined when chunks have no text of their own */
-  constructor(size: ChunkSize, cursor: PlanCursor, separator: string | undefined) {
+  /** @param ownText  undefined when chunks have no text of their own */
+  constructor(size: ChunkSize, cursor: PlanCursor, ownText: OwnText | undefined) {
     this.#size = size
     this.#cursor = cursor
-    this.#separator = separator === undefined ? undefined : Buffer.from(separator)
+    this.#separator = ownText && Buffer.from(ownText.separator)
+    this.#keep = ownText?.keep
   }
 
   get hasRows(): boolean {
@@ -34,7 +44,7 @@ export class ChunkBuilder {
     if (this.#rowCount === 0) this.#start = start
     if (this.#separator) {
       if (this.#rowCount > 0) this.#text.push(this.#separator)
-      this.#text.push(row ?? tooLargeRow)
+      this.#text.push(row ? (this.#keep?.(row) ?? row) : tooLargeRow)
     }
     this.#rowCount++
     this.#end = end

@@ -3,7 +3,7 @@ import { chunkSize } from '../chunk-size.ts'
 import type { TableNames } from '../formats/row-shape.ts'
 import type { ReadInput } from '../formats/text-source.ts'
 import { parseBlobReference, signatureBlob } from '../layout.ts'
-import type { MissingOptions } from '../row-scorer.ts'
+import type { RowSettings } from '../row-scorer.ts'
 import type { JobSpec } from '../spec.ts'
 import type { JobTools } from '../tools.ts'
 import { maxRowBytes, type PlanOptions, type PlanParquet } from './plan-chunks.ts'
@@ -26,16 +26,25 @@ export async function planOptions(
   const { input, service } = spec
   const { format, isGzip, bytes, header } = input
   const inputs = await scorer.inputs(service, stopping)
-  const table = { ...tableOptions(scorer, spec), header, inputs }
+  const table = { ...rowOptions(scorer, spec), header, inputs }
   const { maxInputBytes } = limits
-  return { maxRowBytes, ...chunkSize(spec), maxInputBytes, format, isGzip, bytes, ...table, planParquet }
+  const ratio = await scorer.predictionRatio(service, stopping)
+  const size = chunkSize(spec)
+  const maxChunkBytes = Math.min(size.maxChunkBytes, Math.ceil(maxResultBytes / ratio))
+  return { maxRowBytes, ...size, maxChunkBytes, maxInputBytes, format, isGzip, bytes, ...table, planParquet }
 }
 
-/** Options for the columns of CSV and Parquet. */
-export function tableOptions(scorer: JobTools['scorer'], { service, input }: JobSpec): TableNames & MissingOptions {
-  const { columns, missing } = scorer.rowSettings(service)
-  if (input.header === false) return { names: columns, fileColumns: input.columns, missing }
-  return { names: input.columns ?? columns, missing }
+/** Predictions of a chunk, which are held in memory until all are there; those of its last row are on top. */
+const maxResultBytes = 16 * 1024 ** 2
+
+/** What rows may be, and options for the columns of CSV and Parquet. */
+export function rowOptions(
+  scorer: JobTools['scorer'],
+  { service, input }: JobSpec,
+): TableNames & Omit<RowSettings, 'columns'> {
+  const { columns, ...settings } = scorer.rowSettings(service)
+  if (input.header === false) return { names: columns, fileColumns: input.columns, ...settings }
+  return { names: input.columns ?? columns, ...settings }
 }
 
 async function inputReference({ store }: JobTools, { folder, input }: JobSpec): Promise<ReadableReference> {

@@ -1,6 +1,7 @@
 import type { ChunkSize } from '../chunk-size.ts'
 import { InputUnreadable } from '../failure.ts'
 import { type CsvOptions, csvColumns } from '../formats/csv-columns.ts'
+import { withoutSecretsInText } from '../formats/encrypted-row.ts'
 import { RowReader } from '../formats/row-reader.ts'
 import type { RowScanner } from '../formats/row-scanner.ts'
 import { createScanner } from '../formats/row-scanner.ts'
@@ -16,6 +17,8 @@ export interface PlanOptions extends ChunkSize, CsvOptions, MissingOptions {
   readonly isGzip: boolean
   /** Size of the input as stored. */
   readonly bytes: number
+  /** A row may be the body of a request whose features are encrypted; the chunk's own text has no secrets of such rows. */
+  readonly takesEncrypted?: boolean | undefined
   /** A larger row is counted, but never held in memory. */
   readonly maxRowBytes: number
   /** Largest decompressed text. */
@@ -48,7 +51,7 @@ export async function* planChunks(
   options: PlanOptions,
   cursor: PlanCursor,
 ): AsyncGenerator<NextChunk> {
-  const { format, isGzip, inputs, maxRowBytes, planParquet } = options
+  const { format, isGzip, inputs, maxRowBytes, planParquet, takesEncrypted } = options
   if (format === 'parquet') {
     if (!planParquet) throw new TypeError('planChunks needs options.planParquet for a Parquet file')
     return yield* planParquet(read, options, cursor)
@@ -65,7 +68,8 @@ export async function* planChunks(
   const scanner = createScanner(format, offset, cursor.chunk > 0)
   const rows = isGzip ? new RowReader(scanner, offset, maxRowBytes) : scanner
   const separator = format === 'json' ? ',' : '\n'
-  yield* planText(pieces, rows, new ChunkBuilder(options, begin, isGzip ? separator : undefined))
+  const keep = takesEncrypted ? withoutSecretsInText : undefined
+  yield* planText(pieces, rows, new ChunkBuilder(options, begin, isGzip ? { separator, keep } : undefined))
 }
 
 /**

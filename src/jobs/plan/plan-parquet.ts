@@ -27,7 +27,7 @@ export async function* planParquet(
 ): AsyncGenerator<NextChunk> {
   const { bytes, maxRowBytes, maxInputBytes } = options
   const file = new ParquetFile(read, bytes)
-  const chunk = new ChunkBuilder(options, cursor, '\n')
+  const chunk = new ChunkBuilder(options, cursor, { separator: '\n' })
   let start = cursor.offset
   try {
     for await (const rows of readSlices(file, options, { firstRow: cursor.row, sliceBytes })) {

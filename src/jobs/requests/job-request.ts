@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { encode } from '../../tensor/python-json.ts'
+import { withoutSecrets } from '../formats/encrypted-row.ts'
 import { type JobFolder, jobFolder } from '../layout.ts'
 import type { JobSpec } from '../spec.ts'
 import { allowInputBlob, allowOutputBlob, defaultOutput } from './allowed-blobs.ts'
@@ -36,13 +37,13 @@ export interface RequestLimits {
 
 /** @throws ScoringError JOB_INVALID, JOB_INPUT_NOT_ALLOWED, JOB_OUTPUT_NOT_ALLOWED */
 export function parseJobRequest(
-  { service, jobId }: Pick<JobRequest, 'service' | 'jobId'>,
+  { service, jobId, takesEncrypted = false }: Pick<JobRequest, 'service' | 'jobId'> & { takesEncrypted?: boolean },
   submission: JobSubmission,
   limits: RequestLimits,
 ): JobRequest {
   const { miniBatchSize, errorThreshold, maxRetries } = submission
   const folder = jobFolder(service, jobId)
-  const source = parseSource(submission.input, limits)
+  const source = parseSource(takesEncrypted ? keepNoSecrets(submission.input) : submission.input, limits)
   const named = submission.output.blob && allowOutputBlob(submission.output.blob, folder, limits.containers)
   const format = chooseOutputFormat(named, submission.output.format)
   const output = { blob: named ?? defaultOutput(folder, format), format }
@@ -96,6 +97,11 @@ function parseSource(input: JobSubmission['input'], limits: RequestLimits): RowS
   const lines = (rows ?? []).map(row => `${encodeLine(row)}\n`).join('')
   const inline = tableOptions(input, { format: 'jsonl', isGzip: false } as const)
   return { rows: lines, hash: sha256(canonicalJson(rows)), ...inline }
+}
+
+/** Inline rows are kept with the job. */
+function keepNoSecrets(input: JobSubmission['input']): JobSubmission['input'] {
+  return input.rows ? { ...input, rows: input.rows.map(withoutSecrets) } : input
 }
 
 /** @throws ScoringError JOB_INVALID when the input has no columns */

@@ -1,15 +1,16 @@
 import { ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
 import { messageFolder } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
 import { jobIdPattern } from '../spec.ts'
-import { chooseJobId, parseJobRequest, type RequestLimits } from './job-request.ts'
+import { chooseJobId, type JobRequest, parseJobRequest, type RequestLimits } from './job-request.ts'
 import { JobStore, type JobStoreOptions } from './job-store.ts'
 import { type JobView, readJobView } from './job-view.ts'
 import { type JobPage, listJobs } from './list-jobs.ts'
 import { encodeWaitingMessage, readMessage, type SubmissionMessage } from './read-message.ts'
 import { findJob, isRefused, messageJobId, readJob, type StoredJob, storeRefusedJob } from './stored-job.ts'
-import { invalidJob, parseSubmission } from './submission.ts'
+import { invalidJob, type JobSubmission, parseSubmission } from './submission.ts'
 
 interface JobServiceOptions extends JobStoreOptions, RequestLimits {
   /** e.g. a UUID */
@@ -42,7 +43,7 @@ export class JobService {
       throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#jobs.create(parseJobRequest({ service, jobId }, parsed, this.#options))
+    return this.#jobs.create(this.#parse({ service, jobId }, parsed))
   }
 
   /**
@@ -105,7 +106,12 @@ export class JobService {
     }
     // A message that is delivered twice creates one job.
     const jobId = parsed.jobId ?? messageJobId(messageId)
-    await this.#jobs.create({ ...parseJobRequest({ service, jobId }, parsed, this.#options), messageId })
+    await this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), messageId })
+  }
+
+  #parse(job: Pick<JobRequest, 'service' | 'jobId'>, submission: JobSubmission): JobRequest {
+    const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
+    return parseJobRequest({ ...job, takesEncrypted }, submission, this.#options)
   }
 
   /**
@@ -142,18 +148,17 @@ export class JobService {
   async #refuse(submission: unknown, messageId: string, error: ScoringError): Promise<void> {
     const { store, now, log } = this.#options
     const named = ((submission ?? {}) as { service?: unknown }).service
-    const service = typeof named === 'string' && this.#exists(named) ? named : undefined
+    const service = typeof named === 'string' && this.#findService(named) ? named : undefined
     const createdAt = new Date(now()).toISOString()
     const jobId = await storeRefusedJob(store, { submission, messageId, service, error, createdAt })
     if (jobId !== undefined) log(`job ${jobId} (from a queue message) failed: ${error.code}: ${error.message}`)
   }
 
-  #exists(service: string): boolean {
+  #findService(service: string): ScoringService | undefined {
     try {
-      this.#options.find(service)
-      return true
+      return this.#options.find(service)
     } catch {
-      return false
+      return undefined // there is none, which is said where it matters
     }
   }
 }

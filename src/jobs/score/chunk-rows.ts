@@ -2,7 +2,7 @@ import type { BlobStore } from '../blob-store.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { textFormat } from '../formats/row-scanner.ts'
 import { chunkInputBlob } from '../layout.ts'
-import { openInput, tableOptions } from '../plan/job-input.ts'
+import { openInput, rowOptions } from '../plan/job-input.ts'
 import { maxRowBytes } from '../plan/plan-chunks.ts'
 import type { PlannedChunk, PlanPart } from '../plan-parts.ts'
 import type { Row } from '../row-scorer.ts'
@@ -27,7 +27,7 @@ export async function readChunkRows(
     : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
   return readRows(content, planned, {
     format: textFormat(spec.input.format),
-    ...tableOptions(tools.scorer, spec),
+    ...rowOptions(tools.scorer, spec),
     columns: part.next.columns,
     inputs: await tools.scorer.inputs(spec.service, signal),
     maxRowBytes,

@@ -31,6 +31,13 @@ export function chooseRowForm(report: LoadReport): RowForm {
   return names.length === 1 ? oneInput(only, isBatchable, lists) : manyInputs(names, isBatchable, lists)
 }
 
+/** A row that is the body of a request. */
+export const bodyForm: RowForm = {
+  canShareRequest: () => false,
+  encodeBody: ([body = '']) => body,
+  splitPredictions: answer => [answer],
+}
+
 const oneRowPerRequest: RowForm = {
   canShareRequest: () => false,
   encodeBody: ([row = '']) => (isObject(row) ? row : `{"data":[${row}]}`),

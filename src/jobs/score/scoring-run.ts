@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { bodyTooLarge, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
+import type { InferenceRequest } from '../../scheduling/inference-request.ts'
 import { asFailure, type WholeResult } from '../../scheduling/inference-result.ts'
 import type { Row, RowResult, ScoreOptions } from '../row-scorer.ts'
 import { answerContent, type RequestFailure } from './answer-content.ts'
 import type { RequestSize } from './request-size.ts'
-import { chooseRowForm, type RowForm } from './row-form.ts'
+import { bodyForm, chooseRowForm, type RowForm } from './row-form.ts'
 
 /** Delay before the first retry of a row, in milliseconds. It doubles with each retry. */
 const firstRetryMs = 100
@@ -23,6 +24,7 @@ const notSplittable: RequestFailure = {
 interface IndexedRow {
   readonly index: number
   readonly json: string
+  readonly isEncrypted: boolean
 }
 
 /** A row that failed temporarily and waits for a retry. */
@@ -54,7 +56,9 @@ export class ScoringRun {
   constructor(rows: readonly Row[], options: ScoringRunOptions) {
     this.#form = chooseRowForm(options.report)
     this.results = rows.map(row => ('json' in row ? undefined : row))
-    this.#rows = rows.flatMap((row, index) => ('json' in row ? [{ index, json: row.json }] : []))
+    this.#rows = rows.flatMap((row, index) =>
+      'json' in row ? [{ index, json: row.json, isEncrypted: row.isEncrypted === true }] : [],
+    )
     this.#hasResult = this.#rows.length < rows.length
     this.#options = options
   }
@@ -81,10 +85,14 @@ export class ScoringRun {
     const start = this.#next
     const count = start < this.#rows.length ? this.#options.size.take(this.#rows, start) : 0
     const rows = this.#rows.slice(start, start + count)
-    const firstOther = rows.findIndex(({ json }) => !this.#form.canShareRequest(json))
+    const firstOther = rows.findIndex(row => !this.#chooseForm(row).canShareRequest(row.json))
     const taken = firstOther < 0 ? rows : rows.slice(0, Math.max(1, firstOther))
     this.#next += taken.length
     return taken
+  }
+
+  #chooseForm(row: IndexedRow | undefined): RowForm {
+    return row?.isEncrypted ? bodyForm : this.#form
   }
 
   async #score(rows: readonly IndexedRow[]): Promise<void> {
@@ -134,22 +142,27 @@ export class ScoringRun {
   async #try(rows: readonly IndexedRow[]): Promise<RequestFailure | undefined> {
     const { definition } = this.#options.service
     const texts = rows.map(({ json }) => json)
-    const answer = await this.#ask(this.#form.encodeBody(texts))
-    const content = answerContent(answer, definition.response.encoding)
+    const form = this.#chooseForm(rows[0])
+    const isEncrypted = form === bodyForm
+    const answer = await this.#ask(form.encodeBody(texts), isEncrypted)
+    // Answers to encrypted requests are JSON whatever the encoding.
+    const content = answerContent(answer, isEncrypted ? 'json' : definition.response.encoding)
     if (typeof content !== 'string') {
       // Otherwise the next request would be as large, and a row that never ends would delay many others.
-      if (content.code === 'SCORING_TIMEOUT') this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
+      if (content.code === 'SCORING_TIMEOUT' && !isEncrypted)
+        this.#options.size.adapt(rows.length, definition.limits.timeoutMs)
       return content
     }
-    const predictions = this.#form.splitPredictions(content, texts)
+    const predictions = form.splitPredictions(content, texts)
     if (!predictions) return notSplittable
-    if (answer.kind !== 'failure') this.#options.size.adapt(rows.length, answer.timings.runMs)
+    // What an encrypted row takes says nothing of others.
+    if (answer.kind !== 'failure' && !isEncrypted) this.#options.size.adapt(rows.length, answer.timings.runMs)
     for (const [at, row] of rows.entries()) this.#setResult(row, { prediction: predictions[at] as string })
     return undefined
   }
 
   /** @throws ScoringError SERVICE_UNAVAILABLE, SERVICE_STOPPING; AbortError */
-  async #ask(text: string): Promise<WholeResult> {
+  async #ask(text: string, isEncrypted: boolean): Promise<WholeResult> {
     const { limits } = this.#options.service.definition
     const details = this.#options.report.takesHeaders
       ? { headers: [['content-type', 'application/json'] as const] }
@@ -160,7 +173,7 @@ export class ScoringRun {
       const body = new TextEncoder().encode(text)
       if (body.byteLength > limits.maxBodyBytes) return asFailure(bodyTooLarge(limits.maxBodyBytes))
       const request = { codec: 'azureml', body, contentType: 'application/json', details }
-      const answer = await this.#options.service.inferInBackground(request, () => signal.aborted).catch(asAnswer)
+      const answer = await this.#infer(request, isEncrypted).catch(asAnswer)
       signal.throwIfAborted()
       if (answer.kind !== 'failure') return answer
       if (answer.code === 'SERVICE_UNAVAILABLE' || answer.code === 'SERVICE_STOPPING') {
@@ -170,6 +183,14 @@ export class ScoringRun {
       const waitMs = answer.retryAfterSeconds === undefined ? busyMs : 1000 * answer.retryAfterSeconds
       await delay(waitMs, undefined, { signal })
     }
+  }
+
+  /** @throws ScoringError also what reading an encrypted request does: its public keys are looked up as over HTTP */
+  async #infer(request: InferenceRequest, isEncrypted: boolean): Promise<WholeResult> {
+    const { service, report, signal } = this.#options
+    const requests = isEncrypted ? await service.encrypted?.() : undefined
+    const encrypted = await requests?.read(service, report, request, false)
+    return service.inferInBackground(encrypted ?? request, () => signal.aborted)
   }
 }
 

@@ -41,9 +41,15 @@ export class ServiceRowScorer implements RowScorer {
     return tensorInputs(await waitUntilLoaded(this.#options.find(service), signal))
   }
 
+  async predictionRatio(service: string, signal: AbortSignal): Promise<number> {
+    const { encrypted } = await waitUntilLoaded(this.#options.find(service), signal)
+    const ratios = [encrypted?.original, encrypted?.fast].map(mode => (mode ? mode.replyBytes / mode.requestBytes : 1))
+    return Math.max(1, ...ratios)
+  }
+
   rowSettings(service: string): RowSettings {
-    const { input, missing } = this.#options.find(service).definition
-    return { missing, ...(input.columns && { columns: input.columns }) }
+    const { input, missing, encrypted } = this.#options.find(service).definition
+    return { missing, takesEncrypted: encrypted !== false, ...(input.columns && { columns: input.columns }) }
   }
 
   async score(name: string, rows: readonly Row[], options: ScoreOptions): Promise<(RowResult | undefined)[]> {

@@ -74,7 +74,13 @@ export interface EncryptedFacts {
   readonly featureCount: number
   readonly classCount: number
   /** The mode of the Python package `encrypted-inference`; null: it is off. */
-  readonly original: { readonly ciphertextCount: number } | null
+  readonly original: (EncryptedSizes & { readonly ciphertextCount: number }) | null
   /** The mode of our client; null: it is off. */
-  readonly fast: object | null
+  readonly fast: EncryptedSizes | null
+}
+
+/** Bytes of a request and of its answer, before base64; those of a request of the original mode are about so many. */
+interface EncryptedSizes {
+  readonly requestBytes: number
+  readonly replyBytes: number
 }

@@ -10,6 +10,7 @@ import { corsHeaders } from '../http/cors.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
+import { identifyCaller } from './public-key-quota.ts'
 
 type Find = () => ScoringService | Promise<ScoringService>
 
@@ -47,7 +48,8 @@ export function answerPublicKeys(
     const account = service.openAccount()
     try {
       const maxBytes = Math.min(maxKeyBytes, service.definition.limits.maxBodyBytes)
-      await (await requests()).storeKeys(service, keyId, () => readBody(request, maxBytes, account))
+      const keys = { keyId, caller: identifyCaller(request) }
+      await (await requests()).storeKeys(service, keys, () => readBody(request, maxBytes, account))
     } finally {
       account.held.release()
     }

@@ -106,6 +106,19 @@ describe('BfvEngine', () => {
     })
   })
 
+  it('publishes errors that features can reach, and none where nothing is rounded', () => {
+    // At the scale 2^k of weights, 1/3 is off by 1/3 or 2/3 of a step; half a step of a feature times 4/3 is 2/3.
+    const { maxError, maxErrorOfMultiples, weightScale } = engine.prepareModel(linear([[1 / 3, 1]], [0]), {
+      ...{ maxFeature: 16, featureScale: 1 },
+    }).plan
+    const ofWeights = 16 * Math.abs(Math.round(weightScale / 3) / weightScale - 1 / 3)
+    assert.ok(ofWeights > 0)
+    assert.ok(Math.abs(maxErrorOfMultiples - ofWeights) < 1e-12)
+    assert.ok(Math.abs(maxError - (2 / 3 + ofWeights)) < 1e-12)
+    const whole = engine.prepareModel(linear([[3, -1]], [2]), { maxFeature: 16, featureScale: 1 }).plan
+    assert.deepEqual([whole.maxErrorOfMultiples, whole.maxError], [0, 2])
+  })
+
   it('is exact for the largest and the smallest features, and for any weights', () => {
     const number = fc.integer({ min: -100_000, max: 100_000 }).map(value => value / 1000)
     const shape = fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 40 }))

@@ -22,7 +22,7 @@ const plan: BfvPlan = {
     featureScale: 1,
     weightScale: 2 ** 18,
   },
-  ...{ maxFeature: 16, wordBytes: 5, maxError: 1e-4, margin: 20 },
+  ...{ maxFeature: 16, wordBytes: 5, maxError: 1e-4, maxErrorOfMultiples: 1e-5, margin: 20 },
 }
 const id = 'ab'.repeat(32)
 const q = 0x3ffffffffed001n
@@ -95,7 +95,17 @@ describe('decodeLayout', () => {
         'featureScale',
         'labels',
       ],
-      ...['maxError', 'maxFeature', 'parameterId', 'plainBits', 'requestBytes', 'scheme', 'weightScale', 'wordBytes'],
+      ...[
+        'maxError',
+        'maxErrorOfMultiples',
+        'maxFeature',
+        'parameterId',
+        'plainBits',
+        'requestBytes',
+        'scheme',
+        'weightScale',
+        'wordBytes',
+      ],
     ])
   })
 

@@ -128,6 +128,7 @@ export class JobProcess {
     return {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
+      predictionRatio: async () => 1,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {

@@ -3,7 +3,10 @@ import { describe, it } from 'vitest'
 import { preparedKeyBytes } from '../../../src/encrypted/ckks/prepared-keys.ts'
 import type { ScoringService } from '../../../src/inference/scoring-service.ts'
 import { PublicKeys } from '../../../src/protocols/encrypted/public-keys.ts'
+import { encodePrometheus } from '../../../src/protocols/ops/prometheus-text.ts'
 import type { InferenceRequest } from '../../../src/scheduling/inference-request.ts'
+import { ScoringMetrics } from '../../../src/telemetry/service-metrics.ts'
+import { PrometheusPage } from '../../support/prometheus-page.ts'
 
 const timings = { queueMs: 0, batchMs: 0, decodeMs: 0, runMs: 0, encodeMs: 0 }
 
@@ -12,9 +15,13 @@ function open({ entries = 8 } = {}) {
   const stored = new Map<string, { bytes: Uint8Array; etag: string }>()
   const counts = { head: 0, read: 0, prepared: 0 }
   let now = 0
-  const service = (name: string) =>
-    ({
+  const metrics = new ScoringMetrics()
+  const service = (name: string) => {
+    const own = metrics.ofService(name)
+    own.takesPublicKeys()
+    return {
       name,
+      metrics: own,
       submitOwn: async ({ body, details }: InferenceRequest) => {
         counts.prepared++
         if (body[0] === 0) return { kind: 'failure', code: 'INPUT_INVALID', message: 'the public keys: no.' }
@@ -22,7 +29,8 @@ function open({ entries = 8 } = {}) {
         new Uint8Array(encrypted.target)[0] = body[0] as number
         return { kind: 'encoded', body: '', timings, rowCount: 1 }
       },
-    }) as unknown as ScoringService
+    } as unknown as ScoringService
+  }
   const keys = new PublicKeys({
     blobs: {
       head: async id => {
@@ -48,6 +56,16 @@ function open({ entries = 8 } = {}) {
     ...{ keys, counts, stored, service },
     wait: (ms: number) => {
       now += ms
+    },
+    page: () => {
+      const page = new PrometheusPage(encodePrometheus(metrics.families))
+      const read = (name: string, service: string, more = {}) =>
+        page.valueOf(name, { scoring_service: service, ...more })
+      const lookups = (service: string) => {
+        const of = (reason: string) => read('scoring_public_keys_lookups_total', service, { scoring_reason: reason })
+        return { hit: of('hit'), miss: of('miss') }
+      }
+      return { read, lookups }
     },
     put: (id: string, value: number, etag: string) => stored.set(id, { bytes: Uint8Array.of(value), etag }),
   }
@@ -130,25 +148,52 @@ describe('PublicKeys', () => {
     assert.deepEqual(await Promise.all(all), [...Array(8).fill('PUBLIC_KEYS_UNKNOWN'), 'QUEUE_FULL'])
   })
 
-  it('stores what a worker could prepare, once, and so many a minute', async () => {
-    const { keys, service, stored, wait } = open()
+  it('stores what a worker could prepare, once', async () => {
+    const { keys, service, stored } = open()
     const s = service('s')
-    await keys.store(s, 'a', async () => Uint8Array.of(5))
+    const store = (keyId: string, read: () => Promise<Uint8Array>) => keys.store(s, { keyId, caller: 'c' }, read)
+    await store('a', async () => Uint8Array.of(5))
     await assert.rejects(
-      keys.store(s, 'a', async () => assert.fail('it is not read')),
+      store('a', async () => assert.fail('it is not read')),
       { code: 'PUBLIC_KEYS_EXIST' },
     )
     await assert.rejects(
-      keys.store(s, 'b', async () => Uint8Array.of(0)),
+      store('b', async () => Uint8Array.of(0)),
       { code: 'INPUT_INVALID' },
     )
     assert.deepEqual([...stored.keys()], ['a'])
-    for (let index = 3; index < 30; index++) await keys.store(s, `id${index}`, async () => Uint8Array.of(5))
-    await assert.rejects(
-      keys.store(s, 'c', async () => Uint8Array.of(5)),
-      { code: 'TOO_MANY_PUBLIC_KEYS' },
-    )
+  })
+
+  it('counts what it did for each service', async () => {
+    const { keys, service, put, wait, page } = open({ entries: 2 })
+    for (const id of ['a', 'b', 'c']) put(id, 1, id)
+    const [s, t] = [service('s'), service('t')]
+    await keys.find(s, 'a')
+    await keys.find(s, 'a')
+    await keys.find(t, 'b')
+    await keys.find(t, 'c') // which takes the place of a
     wait(60_000)
-    await keys.store(s, 'c', async () => Uint8Array.of(5))
+    await keys.find(t, 'c') // which the storage is asked about
+    await assert.rejects(keys.find(s, 'unknown'))
+    const of = (name: string) => {
+      const { read } = page()
+      return ['s', 't'].map(each => read(name, each))
+    }
+    assert.deepEqual(of('scoring_public_keys'), [0, 2])
+    assert.deepEqual(of('scoring_public_keys_held_bytes'), [0, 2 * preparedKeyBytes])
+    assert.deepEqual(of('scoring_public_keys_evictions_total'), [1, 0])
+    const { lookups } = page()
+    assert.deepEqual(lookups('s'), { hit: 1, miss: 2 })
+    assert.deepEqual(lookups('t'), { hit: 0, miss: 3 })
+  })
+
+  it('reads refused keys again only when they are others', async () => {
+    const { keys, counts, service, put } = open()
+    put('a', 0, '1')
+    for (let times = 0; times < 3; times++)
+      await assert.rejects(keys.find(service('s'), 'a'), { code: 'INPUT_INVALID', message: 'the public keys: no.' })
+    assert.deepEqual([counts.read, counts.prepared], [1, 1])
+    put('a', 1, '2')
+    assert.equal(first(await keys.find(service('s'), 'a')), 1)
   })
 })

@@ -76,7 +76,8 @@ describe('listScoreFailures', () => {
   })
 
   it('knows every code that is of no other route', () => {
-    const encrypted = { featureCount: 1, classCount: 1, original: { ciphertextCount: 1 }, fast: null }
+    const original = { ciphertextCount: 1, requestBytes: 1, replyBytes: 1 }
+    const encrypted = { featureCount: 1, classCount: 1, original, fast: null }
     const all = failures(stages, { mediaTypes: ['image/png', ...tensors], encrypted })
     const codes = (Object.keys(statusOf) as ErrorCode[]).filter(code => !ofOthers.test(code))
     assert.deepEqual([...all].sort(), codes.sort())
