@@ -117,6 +117,7 @@ export class AzureWorker {
     const proxied = httpRequest(this.#httpUri, {
       method: incoming.method as string,
       path: incoming.url as string,
+      agent: false, // the host tries again where the worker has just closed an idle connection (RetryProxyHandler)
       headers: {
         ...headers,
         'x-ms-invocation-id': invocationId,
@@ -220,7 +221,7 @@ export class AzureWorker {
         'x-forwarded-host': 'app.example',
         'x-forwarded-proto': 'https',
       }
-      const request = httpRequest(this.#httpUri, { method, path, headers: proxied }, async response => {
+      const request = httpRequest(this.#httpUri, { method, path, headers: proxied, agent: false }, async response => {
         let text = ''
         for await (const chunk of response.setEncoding('utf8')) {
           text += chunk
