@@ -4,12 +4,14 @@
  * - Functions are tried in the order of their names, whatever their routes; routes know no precedence. (FunctionMetadataManager,
  *   WebJobsRouteBuilder)
  * - A request is forwarded to the worker's own server; when its client leaves, so does the host. (DefaultHttpProxyService)
- * - SIGTERM: no further requests, those under way are completed, then the app's end. (GrpcWorkerChannel)
+ * - SIGTERM: no further requests, those under way are completed for up to 10 s, then the app's end. (GrpcWorkerChannel) The exit code
+ *   is 1 if one of them was not.
  *
  * With a user id it becomes that user before it loads the app, so that this file and Node.js may lie where that user may not read.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AzureWorker } from './azure-worker.ts'
 
 interface Route {
@@ -17,6 +19,8 @@ interface Route {
   readonly template: string
   readonly methods: readonly string[]
 }
+
+const maxDrainMs = 10_000
 
 const [, , root = '', user] = process.argv
 if (user !== undefined) {
@@ -76,8 +80,9 @@ function matchRoute(template: string, path: string): Record<string, string> | un
 
 process.once('SIGTERM', async () => {
   server.close()
-  if (active > 0) await new Promise<void>(done => (drained = done))
+  const allDone = active === 0 ? undefined : new Promise<void>(done => (drained = done))
+  await Promise.race([allDone, delay(maxDrainMs)])
   await worker.runHooks('appTerminate')
-  process.exit(0)
+  process.exit(active === 0 ? 0 : 1)
 })
 server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
