@@ -14,6 +14,7 @@ import { ignoreRules } from '../support/ignore-rules.ts'
 import { startKeyVaultDouble } from '../support/key-vault-double.ts'
 import { makePackedProject, packTarball } from '../support/packed-project.ts'
 import { greyPng } from '../support/png-writer.ts'
+import { findNoPython } from '../support/python.ts'
 import { skipFor } from '../support/skip-for.ts'
 
 interface Report {
@@ -63,7 +64,9 @@ async function startDeployed(root: string, environment: Record<string, string>) 
   return startAzureHost(suite, root, { environment: { TMPDIR: temporary, ...environment }, user: nobody })
 }
 
-describe('scoring package', skipFor(noOpenssl), () => {
+const noPython = await findNoPython() // which unpacks
+
+describe('scoring package', skipFor(noPython ?? noOpenssl), () => {
   const key = 'key-of-the-vault-for-tests-only'.padEnd(48, '0')
   let made: Report
   let url: string
@@ -151,7 +154,7 @@ describe('scoring package', skipFor(noOpenssl), () => {
   })
 })
 
-describe('scoring package in a project', () => {
+describe('scoring package in a project', skipFor(noPython), () => {
   it('takes its services, functions and packages, and no secret', async () => {
     const project = await makePackedProject(suite, await packTarball(suite))
     const files: Record<string, string> = {

@@ -33,6 +33,10 @@ export async function pythonWith(requirements: string): Promise<{ python: string
   }
 }
 
+/** Why a test that needs nothing but Python's own library is skipped. */
+export const findNoPython = async (): Promise<string | undefined> =>
+  (await works('python3', '-VV')) ? undefined : 'python3 is not installed'
+
 /** Compiles nothing ahead: most modules of a package are never imported. */
 async function install(folder: string, requirements: string): Promise<boolean> {
   const python = join(folder, 'bin/python')

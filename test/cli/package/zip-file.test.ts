@@ -9,6 +9,8 @@ import { openDeflate } from '../../../src/cli/package/deflate.ts'
 import type { PackageEntry } from '../../../src/cli/package/package-entry.ts'
 import { writeZip } from '../../../src/cli/package/zip-file.ts'
 import type { Cleaner } from '../../support/cleaner.ts'
+import { findNoPython } from '../../support/python.ts'
+import { skipFor } from '../../support/skip-for.ts'
 
 async function temporaryFolder(test: Cleaner): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'zip-'))
@@ -29,44 +31,50 @@ with zipfile.ZipFile(sys.argv[1]) as package:
 
 const noise = Buffer.from(Array.from({ length: 300 }, (_, index) => (index * index * 31 + (index >> 3)) % 251))
 
+const noPython = await findNoPython()
+
 describe('writeZip', () => {
   const deflate = openDeflate('/nowhere', () => false)
 
-  it('writes what Python reads: files in order, checked, without a time, compressed where that helps', async test => {
-    const folder = await temporaryFolder(test)
-    await writeFile(join(folder, 'z.txt'), 'a'.repeat(1000))
-    await writeFile(join(folder, 'large.bin'), 'b'.repeat(5000))
-    const file = join(folder, 'app.zip')
-    const entries: PackageEntry[] = [
-      { path: 'z.txt', source: join(folder, 'z.txt') },
-      { path: 'noise.bin', source: noise },
-      { path: 'empty', source: new Uint8Array(0) },
-      { path: 'models/größe.json', source: Buffer.from('{}') },
-      { path: 'large.bin', source: join(folder, 'large.bin') },
-    ]
-    const packed = await writeZip(file, entries, deflate, { maxDeflatedBytes: 4000 })
-    const hex = (text: string) => Buffer.from(text).toString('hex')
-    const mode = '0o100644'
-    const time = [1980, 1, 1, 0, 0, 0]
-    assert.deepEqual(await readWithPython(file), [
-      ['empty', '', 0, mode, time],
-      ['large.bin', hex('b'.repeat(5000)), 0, mode, time],
-      ['models/größe.json', hex('{}'), 0, mode, time],
-      ['noise.bin', noise.toString('hex'), 0, mode, time],
-      ['z.txt', hex('a'.repeat(1000)), 8, mode, time],
-    ])
-    assert.deepEqual(
-      packed.map(({ path, bytes }) => [path, bytes]),
-      [
-        ['empty', 0],
-        ['large.bin', 5000],
-        ['models/größe.json', 2],
-        ['noise.bin', 300],
-        ['z.txt', 1000],
-      ],
-    )
-    assert.ok((packed[4]?.packedBytes ?? 1000) < 20)
-  })
+  it(
+    'writes what Python reads: files in order, checked, without a time, compressed where that helps',
+    skipFor(noPython),
+    async test => {
+      const folder = await temporaryFolder(test)
+      await writeFile(join(folder, 'z.txt'), 'a'.repeat(1000))
+      await writeFile(join(folder, 'large.bin'), 'b'.repeat(5000))
+      const file = join(folder, 'app.zip')
+      const entries: PackageEntry[] = [
+        { path: 'z.txt', source: join(folder, 'z.txt') },
+        { path: 'noise.bin', source: noise },
+        { path: 'empty', source: new Uint8Array(0) },
+        { path: 'models/größe.json', source: Buffer.from('{}') },
+        { path: 'large.bin', source: join(folder, 'large.bin') },
+      ]
+      const packed = await writeZip(file, entries, deflate, { maxDeflatedBytes: 4000 })
+      const hex = (text: string) => Buffer.from(text).toString('hex')
+      const mode = '0o100644'
+      const time = [1980, 1, 1, 0, 0, 0]
+      assert.deepEqual(await readWithPython(file), [
+        ['empty', '', 0, mode, time],
+        ['large.bin', hex('b'.repeat(5000)), 0, mode, time],
+        ['models/größe.json', hex('{}'), 0, mode, time],
+        ['noise.bin', noise.toString('hex'), 0, mode, time],
+        ['z.txt', hex('a'.repeat(1000)), 8, mode, time],
+      ])
+      assert.deepEqual(
+        packed.map(({ path, bytes }) => [path, bytes]),
+        [
+          ['empty', 0],
+          ['large.bin', 5000],
+          ['models/größe.json', 2],
+          ['noise.bin', 300],
+          ['z.txt', 1000],
+        ],
+      )
+      assert.ok((packed[4]?.packedBytes ?? 1000) < 20)
+    },
+  )
 
   it('makes the same bytes of the same files, in whichever order and whenever they were written', async test => {
     const folder = await temporaryFolder(test)
