@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -152,6 +152,47 @@ describe('scoring package', skipFor(noPython ?? noOpenssl), () => {
     )
     assert.match(stderr, /^error: the package is too large: .* takes 26\.\d\d MB of it, and the limit is 20\.00 MB; /)
   })
+})
+
+describe('scoring package with mistakes', () => {
+  const mistakes: [files: Record<string, string>, args: string[], message: RegExp, code: number][] = [
+    [{}, ['--out', '.'], /^error: --out: \/.+ is a folder; name a file, such as \/.+\/app\.zip\n$/, 2],
+    [{}, ['--limit', 'small'], /^error: --limit is "small", and must be a number of MB above 0\n$/, 2],
+    [
+      {},
+      ['--arch', 'mips'],
+      /^error: option '--arch <name>' argument 'mips' is invalid\. Allowed choices are x64, arm64\./,
+      2,
+    ],
+    [
+      {},
+      ['--models', '..'],
+      /^error: the services are in \/.+, and a package can only hold folders below \/.+: name one with --models\n$/,
+      1,
+    ],
+    [{ 'package.json': '{' }, [], /^error: \/.+\/package\.json is not JSON: /, 1],
+    [
+      { 'package.json': '{"name": "mine", "dependencies": {"absent": "1"}}' },
+      [],
+      /^error: mine needs the package absent, which is not installed: run "npm install"\n$/,
+      1,
+    ],
+    [{}, [], /^error: "main" in package\.json is "lib\.js", a file that would not be in the package: /, 1],
+  ]
+  it.for(mistakes)(
+    'says of %j, %j what is wrong, and writes nothing',
+    async ([files, args, message, expected], test) => {
+      const root = await mkdtemp(join(tmpdir(), 'project-'))
+      test.onTestFinished(() => rm(root, { recursive: true }))
+      const all = { 'host.json': '{"version": "2.0"}', 'package.json': '{"name": "mine", "main": "lib.js"}', ...files }
+      for (const [name, content] of Object.entries(all)) await writeFile(join(root, name), content)
+      await mkdir(join(root, 'models'))
+      const { code, stdout, stderr } = await runCommand(['package', ...args], { cwd: root })
+      assert.deepEqual([code, stdout], [expected, ''])
+      assert.match(stderr, message)
+      assert.ok(!(await readdir(root)).includes('out'))
+    },
+  )
 })
 
 describe('scoring package in a project', skipFor(noPython), () => {

@@ -59,12 +59,15 @@ export async function makePackage({ project, file, target, images }: NewPackage)
     ]
     requireWhole(entries, { main: manifest.main ?? '', servicesPath, target, usage })
     const files = await write(file, entries, { root, servicesPath })
-    const others = [...ofProject, ...packages.ofProject.map(({ path }) => `${path}/`)]
+    const otherFiles = new Set(ofProject)
+    const otherFolders = packages.ofProject.map(({ path }) => `${path}/`)
+    const isOfApp = ({ path }: PackedFile) =>
+      !otherFiles.has(path) && !otherFolders.some(folder => path.startsWith(folder))
     return {
       ...{ file, images: usage.images, servicesPath, files },
       bytes: statSync(file).size,
       sha256: hash('sha256', readFileSync(file)),
-      appBytes: sumPacked(files.filter(({ path }) => !others.some(other => path.startsWith(other)))),
+      appBytes: files.filter(isOfApp).reduce((sum, { packedBytes }) => sum + packedBytes, 0),
     }
   } finally {
     packages.remove()
@@ -80,8 +83,6 @@ function locateServices({ root, modelsDir }: Project): string {
   }
   return path
 }
-
-const sumPacked = (files: readonly PackedFile[]) => files.reduce((sum, { packedBytes }) => sum + packedBytes, 0)
 
 const isCode = /\.[cm]?[jt]s$/
 

@@ -1,8 +1,10 @@
 /** `scoring package`: makes the package, says what is in it, and fails where it is too large. */
-import { resolve } from 'node:path'
+import { statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { posixPath } from '../posix-path.ts'
 import { openProject, type ProjectOptions } from '../project.ts'
 import { openTerminal } from '../terminal.ts'
+import { UsageError } from '../usage-error.ts'
 import { type MadePackage, makePackage } from './make-package.ts'
 import { describeMegabytes, formatContents, maxBytes } from './package-report.ts'
 import { type Architecture, linux } from './target.ts'
@@ -30,6 +32,8 @@ export async function packageProject({
 }: PackageOptions): Promise<boolean> {
   const project = openProject(where)
   const file = resolve(out ?? resolve(project.root, 'out/app.zip'))
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`--out: ${file} is a folder; name a file, such as ${join(file, 'app.zip')}`)
   const made = await makePackage({ project, file, target: linux(arch), images })
   const most = limit ?? (made.images ? maxBytes.withImages : maxBytes.withoutImages)
   if (json) console.log(JSON.stringify({ ...made, arch, limit: most }))

@@ -36,8 +36,16 @@ interface Dependency {
 
 const nested = '/node_modules/'
 
-export const readManifest = (folder: string): Manifest =>
-  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
+/** @throws StartupError when it is not JSON */
+export function readManifest(folder: string): Manifest {
+  const file = join(folder, 'package.json')
+  const text = readFileSync(file, 'utf8')
+  try {
+    return JSON.parse(text) as Manifest
+  } catch (cause) {
+    throw new StartupError(`${file} is not JSON: ${(cause as Error).message}`, { cause })
+  }
+}
 
 /**
  * Finds the packages that the project in a folder depends on, directly or not, as Node.js finds them, so that every layout of
