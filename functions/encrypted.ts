@@ -1,7 +1,8 @@
-import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { answerEncrypted, answerPublicKeys } from '../src/protocols/encrypted/endpoints.ts'
 import { everyMethod } from './every-method.ts'
+import { httpHandler } from './http-handler.ts'
 
 const find = async ({ params }: HttpRequest) => (await startedApp()).catalogue.find(params.service ?? '')
 
@@ -9,14 +10,14 @@ app.http('encrypted', {
   route: 'api/v1/service/{service}/encrypted',
   methods: everyMethod,
   authLevel: 'anonymous', // callers show the service's own key, which is checked inside
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerEncrypted(request, () => find(request), serverVersion),
+  handler: httpHandler(request => answerEncrypted(request, () => find(request), serverVersion)),
 })
 
 app.http('encrypted-keys', {
   route: 'api/v1/service/{service}/encrypted/keys/{keyId}',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+  handler: httpHandler(request =>
     answerPublicKeys(request, request.params.keyId ?? '', () => find(request), serverVersion),
+  ),
 })

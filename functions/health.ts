@@ -1,48 +1,49 @@
-import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { app } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { answerFailure, answerRoot, answerServiceHealth } from '../src/protocols/azureml/endpoints.ts'
 import { answerIndexPage } from '../src/protocols/ops/docs-endpoints.ts'
 import { answerLive, answerReady } from '../src/protocols/ops/health.ts'
 import { everyMethod } from './every-method.ts'
 import { findPages } from './find-pages.ts'
+import { httpHandler } from './http-handler.ts'
 
 app.http('root', {
   route: '/',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: async (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerIndexPage(request, findPages, () => answerRoot(request, serverVersion)),
+  handler: httpHandler(async request => answerIndexPage(request, findPages, () => answerRoot(request, serverVersion))),
 })
 
 app.http('live', {
   route: 'health/live',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: async (request: HttpRequest): Promise<HttpResponseInit> => answerLive(request),
+  handler: httpHandler(async request => answerLive(request)),
 })
 
 app.http('ready', {
   route: 'health/ready',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: async (request: HttpRequest): Promise<HttpResponseInit> => {
+  handler: httpHandler(async request => {
     try {
       const { catalogue, settings } = await startedApp()
       return await answerReady(request, catalogue, settings)
     } catch (failure) {
       return answerFailure(failure, {})
     }
-  },
+  }),
 })
 
 app.http('service', {
   route: 'api/v1/service/{service}',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+  handler: httpHandler(request =>
     answerServiceHealth(
       request,
       async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
       serverVersion,
     ),
+  ),
 })

@@ -1,7 +1,8 @@
-import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
+import { httpHandler } from './http-handler.ts'
 
 const jobsSource = (request: HttpRequest): JobsSource => ({
   serverVersion,
@@ -13,13 +14,12 @@ app.http('jobs', {
   route: 'api/v1/service/{service}/jobs',
   methods: everyMethod,
   authLevel: 'anonymous', // callers show the service's own key, which is checked inside
-  handler: (request: HttpRequest): Promise<HttpResponseInit> => answerJobs(request, jobsSource(request)),
+  handler: httpHandler(request => answerJobs(request, jobsSource(request))),
 })
 
 app.http('job', {
   route: 'api/v1/service/{service}/jobs/{jobId}',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
-    answerJobById(request, request.params.jobId ?? '', jobsSource(request)),
+  handler: httpHandler(request => answerJobById(request, request.params.jobId ?? '', jobsSource(request))),
 })

@@ -1,24 +1,27 @@
-import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions'
+import { app } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { answerOpenApi } from '../src/protocols/openapi/endpoints.ts'
 import { everyMethod } from './every-method.ts'
+import { httpHandler } from './http-handler.ts'
 
 app.http('openapi', {
   route: 'api/v1/service/{service}/swagger.json',
   methods: everyMethod,
   authLevel: 'anonymous', // public, or opened by the service's own key, which is checked inside
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+  handler: httpHandler(request =>
     answerOpenApi(
       request,
       async () => (await startedApp()).catalogue.find(request.params.service ?? ''),
       serverVersion,
     ),
+  ),
 })
 
 app.http('openapi-default', {
   route: 'swagger.json',
   methods: everyMethod,
   authLevel: 'anonymous',
-  handler: (request: HttpRequest): Promise<HttpResponseInit> =>
+  handler: httpHandler(request =>
     answerOpenApi(request, async () => (await startedApp()).catalogue.findDefault(), serverVersion),
+  ),
 })

@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { initCommand } from './commands/init.ts'
 import { keysCommand } from './commands/keys.ts'
 import { optimizeCommand } from './commands/optimize.ts'
+import { packageCommand } from './commands/package.ts'
 import { scoreCommand } from './commands/score.ts'
 import { startCommand } from './commands/start.ts'
 import { describeExamples, describeMistake, helpStyle } from './help-style.ts'
@@ -23,6 +24,7 @@ const commands: readonly (readonly [heading: string, create: () => Command])[] =
   ['Try:', keysCommand],
   ['Before a deployment:', checkCommand],
   ['Before a deployment:', optimizeCommand],
+  ['Before a deployment:', packageCommand],
   ['Help:', doctorCommand],
   ['Help:', completionCommand],
 ]

@@ -5,14 +5,17 @@
  * carries headers and route values). One app a process.
  */
 import { randomUUID } from 'node:crypto'
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 interface Registered {
   readonly metadata: {
     name: string
-    bindings: Record<string, { type: string; direction: string; route?: string; queueName?: string }>
+    bindings: Record<
+      string,
+      { type: string; direction: string; route?: string; methods?: string[]; queueName?: string }
+    >
   }
   readonly handler: (...inputs: unknown[]) => unknown
 }
@@ -96,16 +99,66 @@ export class AzureWorker {
       onPiece?: (piece: string) => void
     },
   ): Promise<WorkerAnswer> {
+    const invocationId = randomUUID()
+    const answer = this.#forward(invocationId, method, path, headers, body, onPiece)
+    await this.#run(name, invocationId, { headers, params, query: {} })
+    return answer
+  }
+
+  /** One invocation for a request of a client: its connection is forwarded, and closed when the client closes its own. */
+  async proxy(
+    name: string,
+    params: Record<string, string>,
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+  ): Promise<void> {
+    const invocationId = randomUUID()
+    const { connection: _, ...headers } = incoming.headers
+    const proxied = httpRequest(this.#httpUri, {
+      method: incoming.method as string,
+      path: incoming.url as string,
+      agent: false, // the host tries again where the worker has just closed an idle connection (RetryProxyHandler)
+      headers: {
+        ...headers,
+        'x-ms-invocation-id': invocationId,
+        'x-forwarded-host': headers.host,
+        'x-forwarded-proto': 'http',
+        'x-forwarded-for': `${incoming.socket.remoteAddress}:${incoming.socket.remotePort}`,
+      },
+    })
+    incoming.pipe(proxied)
+    outgoing.on('close', () => proxied.destroy())
+    const forwarded = new Promise<void>(done => {
+      proxied.on('response', response => {
+        outgoing.writeHead(response.statusCode as number, response.headers)
+        response.pipe(outgoing)
+        response.on('close', done)
+      })
+      proxied.on('error', () => {
+        if (!outgoing.headersSent) outgoing.writeHead(502)
+        outgoing.end()
+        done()
+      })
+    })
+    const query = Object.fromEntries(new URL(incoming.url as string, 'http://host').searchParams)
+    // The host waits for the forwarded answer before it looks at the result. (GrpcWorkerChannel)
+    const flat = Object.fromEntries(Object.entries(headers).map(([key, value]) => [key, String(value)]))
+    await Promise.all([forwarded, this.#run(name, invocationId, { headers: flat, params, query })])
+  }
+
+  async #run(
+    name: string,
+    invocationId: string,
+    { headers, params, query }: Record<'headers' | 'params' | 'query', Record<string, string>>,
+  ): Promise<void> {
     const { metadata, handler } = this.functions.get(name) as Registered
     const [trigger] = Object.entries(metadata.bindings).find(([, binding]) => binding.type === 'httpTrigger') as [
       string,
       unknown,
     ]
-    const invocationId = randomUUID()
-    const answer = this.#forward(invocationId, method, path, headers, body, onPiece)
     const triggerMetadata: Record<string, object> = {
       Headers: { json: JSON.stringify(headers) },
-      Query: { json: '{}' },
+      Query: { json: JSON.stringify(query) },
     }
     for (const [key, value] of Object.entries(params)) triggerMetadata[key] = { string: value }
     const invocation = (this.#model as ProgrammingModel).getInvocationModel({
@@ -116,8 +169,12 @@ export class AzureWorker {
       state: undefined,
     })
     const { context, inputs } = await invocation.getArguments()
-    await invocation.getResponse(context, await invocation.invokeFunction(context, inputs, handler))
-    return answer
+    const hookData = {}
+    const before = { invocationContext: context, inputs, hookData, appHookData: {} }
+    for (const hook of this.#hooks.get('preInvocation') ?? []) await hook(before)
+    const result = await invocation.invokeFunction(context, inputs, handler)
+    for (const hook of this.#hooks.get('postInvocation') ?? []) await hook({ ...before, result, error: null })
+    await invocation.getResponse(context, result)
   }
 
   /**
@@ -164,7 +221,7 @@ export class AzureWorker {
         'x-forwarded-host': 'app.example',
         'x-forwarded-proto': 'https',
       }
-      const request = httpRequest(this.#httpUri, { method, path, headers: proxied }, async response => {
+      const request = httpRequest(this.#httpUri, { method, path, headers: proxied, agent: false }, async response => {
         let text = ''
         for await (const chunk of response.setEncoding('utf8')) {
           text += chunk

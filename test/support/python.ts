@@ -63,6 +63,10 @@ async function findPython(version: string): Promise<string | undefined> {
   return undefined
 }
 
+/** Why a test that needs nothing but Python's own library is skipped. */
+export const findNoPython = async (): Promise<string | undefined> =>
+  (await works('python3', '-VV')) ? undefined : 'python3 is not installed'
+
 /** Compiles nothing ahead: most modules of a package are never imported. */
 async function install(interpreter: string, folder: string, what: readonly string[]): Promise<boolean> {
   const python = join(folder, 'bin/python')

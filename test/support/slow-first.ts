@@ -12,6 +12,7 @@ export const slowFiles = [
   'test/first-hour/first-hour.test.ts',
   'test/browser/docs.test.ts',
   'test/adapters/node-worker/node-worker.test.ts',
+  'test/package/deployment-package.test.ts',
   'test/package/project.test.ts',
   'test/functions/key-vault.test.ts',
   'test/functions/changing-services.test.ts',

@@ -10,9 +10,9 @@ export interface WireRequest {
   readonly body?: ReadableStream<Uint8Array> | null
   /** The body in buffers as they arrive, which costs less than a web stream; only set by the embedded host. */
   pieces?(): AsyncIterable<Uint8Array>
-  /** Whether the client closed the connection before it was answered; only set by the embedded host. */
+  /** Whether the client closed the connection before it was answered; absent where the host does not tell. */
   readonly isAbandoned?: boolean
-  /** Calls back when the client has the answer or has left; only set by the embedded host. */
+  /** Calls back when the client has the answer or has left; absent where the host does not tell. */
   whenAnswered?(then: () => void): void
   /** Address at the other end of the connection; only set by the embedded host. */
   readonly clientAddress?: string

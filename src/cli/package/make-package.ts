@@ -1,0 +1,131 @@
+/** Makes the package that is deployed to Azure: the project, and of its packages what runs there. */
+import { hash } from 'node:crypto'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, isAbsolute, join, relative } from 'node:path'
+import { StartupError } from '../../errors.ts'
+import { posixPath } from '../posix-path.ts'
+import type { Project } from '../project.ts'
+import { openDeflate } from './deflate.ts'
+import { type Fetched, fetchBinaries } from './fetch-binaries.ts'
+import { listFiles } from './list-files.ts'
+import type { PackageEntry } from './package-entry.ts'
+import { findProductionPackages, type Manifest, type ProductionPackage, readManifest } from './production-packages.ts'
+import { listProjectFiles, listRepositoryFiles } from './project-files.ts'
+import { requireWhole } from './require-whole.ts'
+import { isNeeded, isRuntimeFile, type Usage } from './runtime-needs.ts'
+import { isThisMachine, type Target } from './target.ts'
+import { type PackedFile, writeZip } from './zip-file.ts'
+
+export interface NewPackage {
+  readonly project: Project
+  /** The zip file to write. */
+  readonly file: string
+  readonly target: Target
+  /** Whether scripts can decode images; undefined: if a file of the project mentions it. */
+  readonly images: boolean | undefined
+}
+
+export interface MadePackage {
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string
+  /** Of these, what Scoring Functions takes: neither services nor other files and packages of the project. */
+  readonly appBytes: number
+  /** Whether sharp is in it. */
+  readonly images: boolean
+  /** The folder of services in it, e.g. `models`. */
+  readonly servicesPath: string
+  readonly files: readonly PackedFile[]
+}
+
+/**
+ * @throws StartupError when the package would not start: packages that are not installed, no services, no `main`
+ */
+export async function makePackage({ project, file, target, images }: NewPackage): Promise<MadePackage> {
+  const { root } = project
+  const servicesPath = locateServices(project)
+  const manifest = readManifest(root)
+  const isRepository = manifest.name === 'scoring-functions'
+  const listed = isRepository ? listRepositoryFiles(root, servicesPath, target) : listProjectFiles(root)
+  const own = listed.filter(path => path !== 'package.json' && join(root, path) !== file)
+  const ofProject = own.filter(path => !isRepository || path.startsWith(`${servicesPath}/`))
+  const usage = findUsage(root, ofProject, images)
+  const packages = await findPackages(project, target, usage)
+  try {
+    const entries: PackageEntry[] = [
+      { path: 'package.json', source: Buffer.from(describeManifest(manifest)) },
+      ...own.map(path => ({ path, source: join(root, path) })),
+      ...packages.all.flatMap(each => listEntries(each, target)),
+    ]
+    requireWhole(entries, { main: manifest.main ?? '', servicesPath, target, usage })
+    const files = await write(file, entries, { root, servicesPath })
+    const otherFiles = new Set(ofProject)
+    const otherFolders = packages.ofProject.map(({ path }) => `${path}/`)
+    const isOfApp = ({ path }: PackedFile) =>
+      !otherFiles.has(path) && !otherFolders.some(folder => path.startsWith(folder))
+    return {
+      ...{ file, images: usage.images, servicesPath, files },
+      bytes: statSync(file).size,
+      sha256: hash('sha256', readFileSync(file)),
+      appBytes: files.filter(isOfApp).reduce((sum, { packedBytes }) => sum + packedBytes, 0),
+    }
+  } finally {
+    packages.remove()
+  }
+}
+
+function locateServices({ root, modelsDir }: Project): string {
+  const path = posixPath(root, modelsDir)
+  if (path === '' || path.startsWith('..') || isAbsolute(relative(root, modelsDir))) {
+    throw new StartupError(
+      `the services are in ${modelsDir}, and a package can only hold folders below ${root}: name one with --models`,
+    )
+  }
+  return path
+}
+
+const isCode = /\.[cm]?[jt]s$/
+
+function findUsage(root: string, paths: readonly string[], images: boolean | undefined): Usage {
+  const code = paths.filter(path => isCode.test(path)).map(path => readFileSync(join(root, path), 'utf8'))
+  const mentions = (pattern: RegExp) => code.some(text => pattern.test(text))
+  return { images: images ?? mentions(/\bdecodeImage\b|['"]sharp['"]/), zod: mentions(/['"]zod(?:\/[\w/-]+)?['"]/) }
+}
+
+/** The packages of the project: `ofProject` are those that Scoring Functions does not depend on itself. */
+async function findPackages({ root }: Project, target: Target, usage: Usage) {
+  const needs = { target, isNeeded: (from: string, to: string) => isNeeded(from, to, usage) }
+  const { packages, absent } = findProductionPackages(root, needs)
+  const { folder = root } = packages.find(({ name }) => name === 'scoring-functions') ?? {}
+  const ofApp = [folder, ...findProductionPackages(folder, needs).packages.map(each => each.folder)]
+  const ofProject = packages.filter(each => each.name === 'zod' || !ofApp.includes(each.folder))
+  const isComplete = isThisMachine(target) || Object.keys(absent).length === 0
+  const fetched: Fetched = isComplete ? { packages: [], remove: () => {} } : await fetchBinaries(root, absent, target)
+  return { all: [...packages, ...fetched.packages], ofProject, remove: fetched.remove }
+}
+
+function listEntries({ name, path, folder }: ProductionPackage, target: Target): PackageEntry[] {
+  return listFiles(folder, file => /(?:^|\/)node_modules\/$|^\.[^/]*\/$/.test(file))
+    .filter(file => isRuntimeFile(name, file, target))
+    .map(file => ({ path: `${path}/${file}`, source: join(folder, file) }))
+}
+
+/** What Node.js and the host read. Without its scripts, a build on the server would find nothing to run. */
+function describeManifest(manifest: Manifest): string {
+  const { scripts, devDependencies, workspaces, overrides, allowScripts, ...rest } = manifest as Record<string, unknown>
+  return `${JSON.stringify(rest, undefined, 2)}\n`
+}
+
+async function write(
+  file: string,
+  entries: readonly PackageEntry[],
+  { root, servicesPath }: { root: string; servicesPath: string },
+): Promise<readonly PackedFile[]> {
+  const cache = join(root, 'node_modules/.cache/scoring-functions')
+  mkdirSync(dirname(file), { recursive: true })
+  return writeZip(
+    file,
+    entries,
+    openDeflate(cache, path => path.startsWith(`${servicesPath}/`)),
+  )
+}
