@@ -289,7 +289,7 @@ describe('gRPC', () => {
     })
 
     it('ends with its deadline', async () => {
-      const ended = await infer('waiting', [20_000, 0], { 'grpc-timeout': '150m' })
+      const ended = await infer('waiting', [1500, 0], { 'grpc-timeout': '150m' })
       assert.deepEqual(statusOf(ended), [4, 'SCORING_TIMEOUT'])
     })
 
@@ -348,6 +348,17 @@ describe('gRPC', () => {
       )
       assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['16', 'BEARER_REJECTED'])
       assert.deepEqual(messages.map(readStreamed), [{ id: 'a', error: '', floats: [1, 2] }])
+    })
+
+    it('holds no memory of the messages behind the one that ended it', async () => {
+      const sent = [
+        request('waiting', [1, 2], 'a'),
+        request('two-floats', [1, 2], 'b', 'x'),
+        ...Array.from({ length: 8 }, (_, n) => request('waiting', [1, 2], `${n}`)),
+      ]
+      await connection.call(modelStreamInfer, bearer('waiting'), ...sent)
+      for (const service of ['waiting', 'two-floats'])
+        while ((await metrics()).valueOf('scoring_request_held_bytes', { scoring_service: service }) !== 0);
     })
 
     it('passes over a message that is too large', async () => {

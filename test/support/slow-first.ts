@@ -34,6 +34,8 @@ export const slowFiles = [
   'test/workers/runtime/script-faults.test.ts',
   'test/host/host-process.test.ts',
   'test/clients/http2.test.ts',
+  'test/clients/grpc.test.ts',
+  'test/functions/grpc.test.ts',
   'test/jobs/score/service-row-scorer.test.ts',
   'test/functions/busy-service.test.ts',
   'test/functions/metrics.test.ts',

@@ -68,7 +68,10 @@ export async function answerScoreStream(call: Http2Call, method: ScoreStreamMeth
       const result = scored.score(authorized)
       result.catch(() => {}) // `answered` has it as well
       await scored.read
-      const answered = last.then(() => scored.answer(result))
+      const answered = last.then(
+        () => scored.answer(result),
+        failure => scored.drop(failure),
+      )
       answered.catch(failure => call.messages.fail(failure)) // nobody may send the message that is waited for
       last = answered
       unanswered.push(answered)
@@ -147,6 +150,12 @@ class StreamedMessage {
       const ms = performance.now() - this.#startedAt
       this.#service?.metrics?.answered(this.#method.protocol, failure?.status ?? 200, failure?.code, ms)
     }
+  }
+
+  /** For a stream that an earlier message has ended. @throws what ended it */
+  drop(failure: unknown): never {
+    this.#account?.held.release()
+    throw failure
   }
 
   async #encode(result: Promise<EncodedBytes>): Promise<Uint8Array | ScoringError> {
