@@ -124,6 +124,11 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(statusOf, code)
 }
 
+/** Whether a failure with this status is not the caller's: 501 answers requests for what a service does not do. */
+export function isServerFault(status: number): boolean {
+  return status >= 500 && status !== 501
+}
+
 /**
  * Codes of failures of the entry script or the model. The caller gets a plain sentence, and the log gets the cause (Azure ML
  * answers all of these with `x-ms-run-function-failed: True`).

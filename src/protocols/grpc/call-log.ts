@@ -1,4 +1,4 @@
-import type { ScoringError } from '../../errors.ts'
+import { isServerFault, type ScoringError } from '../../errors.ts'
 import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
 import type { Http2Call } from './call.ts'
 import type { CallOutcome } from './score.ts'
@@ -32,5 +32,5 @@ export function describeCall(call: Http2Call, { path, outcome, failure, ms }: En
 function chooseLevel(path: string, failure: ScoringError | undefined): LogLevel {
   if (/^\/grpc\.health\.|\/(Server|Model)(Live|Ready)$/.test(path)) return 'debug'
   if (!failure) return 'info'
-  return failure.status >= 500 ? 'error' : 'warning'
+  return isServerFault(failure.status) ? 'error' : 'warning'
 }

@@ -1,3 +1,4 @@
+import { isServerFault } from '../../errors.ts'
 import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
@@ -33,7 +34,7 @@ export function describeRequest(
 /** Health pages and metrics are polled, so their lines would hide the others. */
 function chooseLevel(path: string, status: number): LogLevel {
   if (/^\/(health\/\w+|metrics)?$/.test(path)) return 'debug'
-  if (status >= 500) return 'error'
+  if (isServerFault(status)) return 'error'
   return status >= 400 ? 'warning' : 'info'
 }
 

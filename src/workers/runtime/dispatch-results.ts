@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import { ScoringError } from '../../errors.ts'
+import { isServerFault, ScoringError } from '../../errors.ts'
 import { maxDispatchSize, requestState } from '../../scheduling/dispatch.ts'
 import { type Failure, failure } from '../../scheduling/inference-result.ts'
 import type { WorkerMessage } from '../transport/messages.ts'
@@ -121,7 +121,7 @@ export class DispatchResults {
   fail(index: number, cause: unknown): void {
     // A script may let an error about its input pass, e.g. that of `Tensor.from`.
     const error = cause instanceof ScoringError ? cause : scriptFailed(cause)
-    if (error.status >= 500) logFailure(error, this.#ids[index])
+    if (isServerFault(error.status)) logFailure(error, this.#ids[index])
     this.#add(index, failure(error.code, error.message))
   }
 
