@@ -267,6 +267,16 @@ describe('gRPC', () => {
       assert.deepEqual(await raw({}, packed), [3, 'INPUT_INVALID'])
     })
 
+    it.each([
+      ['the beginning of gzip’s header', gzipSync(good).subarray(0, 5), 'BODY_NOT_DECOMPRESSIBLE'],
+      ['no bytes', new Uint8Array(), 'BODY_NOT_DECOMPRESSIBLE'],
+      ['an empty message', gzipSync(''), 'INPUT_MISSING'],
+    ])('does so with %s as a compressed message', async (_, packed, code) => {
+      const headers = { 'grpc-encoding': 'gzip' }
+      const call = await connection.call(modelInfer, headers, framed(packed, { isCompressed: true }))
+      assert.deepEqual(statusOf(call), [3, code])
+    })
+
     it('does so with no message, or with half of one', async () => {
       assert.deepEqual(await raw({}), [3, 'BODY_EMPTY'])
       assert.deepEqual(await raw({}, framed(good.subarray(0, 20), { declared: good.length })), [1, 'BODY_ABORTED'])
