@@ -198,6 +198,17 @@ describe('gRPC', () => {
       )
     })
 
+    it('is described under no other name either', async () => {
+      const headers = { 'x-ms-aml-grpc-service-route': '/api/v1/service/public' }
+      const named = (model: string) => framed(new MessageWriter().text(1, model).finish())
+      for (const method of ['ModelReady', 'ModelMetadata', 'ModelConfig', 'ModelStatistics']) {
+        const ask = (model: string) =>
+          connection.call(`/inference.GRPCInferenceService/${method}`, headers, named(model))
+        assert.deepEqual(statusOf(await ask('public')), [0, undefined])
+        assert.deepEqual(statusOf(await ask('two-floats')), [3, 'INPUT_INVALID'])
+      }
+    })
+
     it('is found with _ for -, and by its version', async () => {
       assert.deepEqual(statusOf(await call(message('two_floats'), bearer('two-floats'))), [0, undefined])
       const versioned = inferRequest([1, 2], { model: 'two-floats', version: '1', input: 'x', shape: [1, 2] })

@@ -111,6 +111,7 @@ export function readInferMessage(message: Uint8Array): InferMessage {
         reader.skip()
     }
   }
+  refuseDoubles(outputs)
   const wantsFinalMark = parameters.get('triton_enable_empty_final_response') === true
   return { model, version, id, wantsFinalMark, inputs, outputs, raw }
 }
@@ -119,6 +120,15 @@ function add<Item>(list: Item[], item: Item): void {
   if (list.length >= maxTensors)
     throw new ScoringError('INPUT_INVALID', `The message has more than ${maxTensors} inputs, outputs or contents.`)
   list.push(item)
+}
+
+/** A few bytes for each would make an answer of any size. @throws ScoringError INPUT_INVALID */
+function refuseDoubles(outputs: readonly OutputMessage[]): void {
+  const names = new Set<string>()
+  for (const { name } of outputs) {
+    if (names.has(name)) throw new ScoringError('INPUT_INVALID', `output ${show(name)} is asked for twice`)
+    names.add(name)
+  }
 }
 
 function readInput(reader: MessageReader): InputMessage {
