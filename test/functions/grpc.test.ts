@@ -371,6 +371,17 @@ describe('gRPC', () => {
       assert.deepEqual(messages.map(readStreamed), [{ id: 'a', error: '', floats: [1, 2] }])
     })
 
+    it('ends before the message has come that its key is wrong for', async () => {
+      const stream = connection.open(modelStreamInfer, bearer('waiting'))
+      const ended = end(stream)
+      stream.write(request('waiting', [1, 2], 'a'))
+      stream.write(framed(inferRequest([], { model: 'two-floats', shape: [0, 2] }), { declared: 2 ** 31 }))
+      stream.write(new Uint8Array(20_000))
+      const { trailers, messages } = await ended
+      assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['16', 'BEARER_REJECTED'])
+      assert.deepEqual(messages.map(readStreamed), [{ id: 'a', error: '', floats: [1, 2] }])
+    })
+
     it('holds no memory of the messages behind the one that ended it', async () => {
       const sent = [
         request('waiting', [1, 2], 'a'),

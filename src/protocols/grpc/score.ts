@@ -124,8 +124,10 @@ class StreamedMessage {
         },
       })
     } catch (failure) {
-      // What was refused before it was read is in the way of the next message.
-      await this.#message.discard().catch(() => {})
+      const refused = asScoringError(failure)
+      // What was refused before it was read is in the way of the next message, where one may follow.
+      if (endsStream.has(refused.status)) this.#call.messages.fail(refused)
+      else await this.#message.discard().catch(() => {})
       throw failure
     } finally {
       this.#finishRead()
