@@ -354,7 +354,7 @@ describe('gRPC', () => {
       assert.deepEqual(messages.map(readStreamed), [
         { id: 'a', error: '', floats: [120, 1] },
         { id: 'b', error: '', floats: [1, 2] },
-        { id: '', error: "Request for unknown model: 'nope' is not found", floats: [] },
+        { id: 'c', error: "Request for unknown model: 'nope' is not found", floats: [] },
         { id: 'd', error: 'input "data" is missing; the model takes "data"', floats: [] },
         { id: 'e', error: '', floats: [2, 3] },
       ])
@@ -402,9 +402,17 @@ describe('gRPC', () => {
         request('small', [1, 2], 'b', 'x'),
       )
       assert.deepEqual(messages.map(readStreamed), [
-        { id: '', error: 'The request body is larger than 2000 bytes; send fewer rows at a time.', floats: [] },
+        { id: 'large', error: 'The request body is larger than 2000 bytes; send fewer rows at a time.', floats: [] },
         { id: 'b', error: '', floats: [1, 2] },
       ])
+    })
+
+    it('names the request that failed also when its message has gone to a worker', async () => {
+      const large = { model: 'two-floats', id: 'large', input: 'x', shape: [200_000, 2] }
+      const sent = framed(inferRequest(new Array(399_999).fill(1), large))
+      const { messages } = await connection.call(modelStreamInfer, bearer('two-floats'), sent)
+      const error = 'input "x": shape [200000, 2] of FP32 needs 1600000 bytes, got 1599996'
+      assert.deepEqual(messages.map(readStreamed), [{ id: 'large', error, floats: [] }])
     })
 
     it('answers thousands of messages that are sent without waiting', async () => {

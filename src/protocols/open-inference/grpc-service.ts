@@ -166,9 +166,9 @@ function readModel(message: Uint8Array, type: string): NamedModel {
 }
 
 /** A `ModelStreamInferResponse` with the text of a failure, and the id of the request that failed. */
-function encodeStreamFailure({ message: text }: ScoringError, message: Uint8Array | undefined): MessageWriter {
+function encodeStreamFailure({ message: text }: ScoringError, head: Uint8Array | undefined): MessageWriter {
   const answer = new MessageWriter()
-  const id = message && readRequestId(message)
+  const id = head && readRequestId(head)
   if (id) answer.text(3, id)
   return new MessageWriter().text(1, text).message(2, answer)
 }

@@ -59,9 +59,14 @@ export function readNamedModel(head: Uint8Array): NamedModel {
   return { name, version }
 }
 
-/** Reads the id of a request that failed; '': it has none, or cannot be read. */
-export function readRequestId(message: Uint8Array): string {
-  const reader = new MessageReader(message, requestName)
+/**
+ * Reads the id of a request that failed, which serializers write before its tensors.
+ *
+ * @param head  the beginning of the message
+ * @returns '': it has none, or it cannot be read
+ */
+export function readRequestId(head: Uint8Array): string {
+  const reader = new MessageReader(head, requestName)
   let id = ''
   try {
     while (reader.next()) {
