@@ -64,8 +64,10 @@ class FollowingBytes {
 
   /** @throws ScoringError INPUT_INVALID */
   take(name: string, size: unknown): Uint8Array {
-    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${describeKind(size)}`)
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+      const came = typeof size === 'number' ? size : describeKind(size)
+      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${came}`)
+    }
     const left = this.#bytes.length - this.#offset
     if (size > left) throw invalid(`input ${show(name)}: binary_data_size is ${size}, but ${left} bytes follow`)
     this.#offset += size
@@ -105,16 +107,16 @@ function readHead(input: unknown, index: number): TensorHead {
 
 function readTensor(input: Members, head: TensorHead, bytes: FollowingBytes, takes: NonFiniteInput): Tensor {
   const { binary_data_size: size, shared_memory_region: region } = readParameters(input.parameters, show(head.name))
-  if (region !== undefined) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
-  if (size === undefined) return readJsonTensor(input.data, head, takes)
-  if (input.data !== undefined)
+  if (!isAbsent(region)) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
+  if (isAbsent(size)) return readJsonTensor(input.data, head, takes)
+  if (!isAbsent(input.data))
     throw invalid(`input ${show(head.name)} has both data and binary_data_size; send one of them`)
   return decodeRawTensor(head, bytes.take(head.name, size))
 }
 
 /** Data may come nested or flat; both are row-major. (Open Inference Protocol, REST, "Tensor Data") */
 function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, takes: NonFiniteInput): Tensor {
-  if (data === undefined) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
+  if (isAbsent(data)) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
   const dtype = decodeDatatype(name, datatype)
   const list = Array.isArray(data) ? data : [data]
   const read = decodeNested(list, { name: name.slice(0, maxShown), dtype, shape: undefined, takes })
@@ -167,13 +169,17 @@ function inferShape(
 }
 
 function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' | 'outputs' | 'isBinary'> {
-  if (id !== undefined && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeKind(id)}`)
+  if (!isAbsent(id) && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeKind(id)}`)
   const { binary_data_output: isBinary } = readParameters(parameters, 'the request')
-  return { id, outputs: readOutputs(outputs), isBinary: readFlag(isBinary, 'binary_data_output') ?? false }
+  return {
+    id: id ?? undefined,
+    outputs: readOutputs(outputs),
+    isBinary: readFlag(isBinary, 'binary_data_output') ?? false,
+  }
 }
 
 function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
-  if (outputs === undefined) return undefined
+  if (isAbsent(outputs)) return undefined
   if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeKind(outputs)}`)
   if (outputs.length === 0) return undefined
   const requested = new Map<string, RequestedForm>()
@@ -182,10 +188,10 @@ function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
     if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeKind(name)}`)
     if (requested.has(name)) throw invalid(`output ${show(name)} is asked for twice`)
     const parameters = readParameters((output as Members).parameters, `output ${show(name)}`)
-    if (parameters.shared_memory_region !== undefined)
+    if (!isAbsent(parameters.shared_memory_region))
       throw invalid(`output ${show(name)}: there is no shared memory here; it comes in the answer`)
     const { binary_data: isBinary, classification: classCount } = parameters
-    if (classCount !== undefined && typeof classCount !== 'number')
+    if (!isAbsent(classCount) && typeof classCount !== 'number')
       throw invalid(`output ${show(name)}: classification must be a number, got ${describeKind(classCount)}`)
     // Triton's clients write 0 for none.
     requested.set(name, { name, isBinary: readFlag(isBinary, 'binary_data'), classCount: classCount || undefined })
@@ -195,14 +201,20 @@ function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
 
 /** Parameters that are not known here are ignored. */
 function readParameters(parameters: unknown, where: string): Members {
-  if (parameters === undefined) return {}
+  if (isAbsent(parameters)) return {}
   if (isMembers(parameters)) return parameters
   throw invalid(`the parameters of ${where} must be an object, got ${describeKind(parameters)}`)
 }
 
 function readFlag(flag: unknown, name: string): boolean | undefined {
-  if (flag === undefined || typeof flag === 'boolean') return flag
+  if (isAbsent(flag)) return undefined
+  if (typeof flag === 'boolean') return flag
   throw invalid(`${name} must be true or false, got ${describeKind(flag)}`)
+}
+
+/** Programs that write every member of a request, as MLServer's types do, have `null` where they say nothing. */
+function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null
 }
 
 function isMembers(value: unknown): value is Members {
