@@ -16,6 +16,8 @@ export interface IncomingRequest {
   readonly endAfterHeaders?: boolean
   /** The whole request has come. */
   readonly complete: boolean
+  /** `end` was emitted, and comes no more. */
+  readonly readableEnded: boolean
   readonly destroyed: boolean
   /** `destroyed`: the client has left. */
   readonly socket: { readonly destroyed: boolean; readonly remoteAddress?: string | undefined }
