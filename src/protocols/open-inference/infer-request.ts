@@ -65,7 +65,7 @@ class FollowingBytes {
   /** @throws ScoringError INPUT_INVALID */
   take(name: string, size: unknown): Uint8Array {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${describeKind(size)}`)
+      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${describeMember(size)}`)
     const left = this.#bytes.length - this.#offset
     if (size > left) throw invalid(`input ${show(name)}: binary_data_size is ${size}, but ${left} bytes follow`)
     this.#offset += size
@@ -80,7 +80,7 @@ class FollowingBytes {
 }
 
 function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInput): Record<string, Tensor> {
-  if (!Array.isArray(inputs)) throw invalid(`"inputs" must be a list of tensors, got ${describeKind(inputs)}`)
+  if (!Array.isArray(inputs)) throw invalid(`"inputs" must be a list of tensors, got ${describeMember(inputs)}`)
   const tensors = new Map<string, Tensor>()
   for (const [index, input] of inputs.entries()) {
     const head = readHead(input, index)
@@ -92,11 +92,11 @@ function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInpu
 
 function readHead(input: unknown, index: number): TensorHead {
   const where = `inputs[${index}]`
-  if (!isMembers(input)) throw invalid(`${where} must be an object, got ${describeKind(input)}`)
+  if (!isMembers(input)) throw invalid(`${where} must be an object, got ${describeMember(input)}`)
   const { name, datatype, shape } = input
-  if (typeof name !== 'string') throw invalid(`${where}.name must be a string, got ${describeKind(name)}`)
+  if (typeof name !== 'string') throw invalid(`${where}.name must be a string, got ${describeMember(name)}`)
   if (typeof datatype !== 'string')
-    throw invalid(`${where}.datatype must be a string such as "FP32", got ${describeKind(datatype)}`)
+    throw invalid(`${where}.datatype must be a string such as "FP32", got ${describeMember(datatype)}`)
   if (!Array.isArray(shape) || !shape.every(size => typeof size === 'number'))
     throw invalid(`${where}.shape must be a list of sizes such as [1, 4]`)
   checkSizes(name, shape)
@@ -105,16 +105,16 @@ function readHead(input: unknown, index: number): TensorHead {
 
 function readTensor(input: Members, head: TensorHead, bytes: FollowingBytes, takes: NonFiniteInput): Tensor {
   const { binary_data_size: size, shared_memory_region: region } = readParameters(input.parameters, show(head.name))
-  if (region !== undefined) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
-  if (size === undefined) return readJsonTensor(input.data, head, takes)
-  if (input.data !== undefined)
+  if (isThere(region)) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
+  if (!isThere(size)) return readJsonTensor(input.data, head, takes)
+  if (isThere(input.data))
     throw invalid(`input ${show(head.name)} has both data and binary_data_size; send one of them`)
   return decodeRawTensor(head, bytes.take(head.name, size))
 }
 
 /** Data may come nested or flat; both are row-major. (Open Inference Protocol, REST, "Tensor Data") */
 function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, takes: NonFiniteInput): Tensor {
-  if (data === undefined) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
+  if (!isThere(data)) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
   const dtype = decodeDatatype(name, datatype)
   const list = Array.isArray(data) ? data : [data]
   const read = decodeNested(list, { name: name.slice(0, maxShown), dtype, shape: undefined, takes })
@@ -167,26 +167,30 @@ function inferShape(
 }
 
 function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' | 'outputs' | 'isBinary'> {
-  if (id !== undefined && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeKind(id)}`)
+  if (isThere(id) && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeMember(id)}`)
   const { binary_data_output: isBinary } = readParameters(parameters, 'the request')
-  return { id, outputs: readOutputs(outputs), isBinary: readFlag(isBinary, 'binary_data_output') ?? false }
+  return {
+    id: id ?? undefined,
+    outputs: readOutputs(outputs),
+    isBinary: readFlag(isBinary, 'binary_data_output') ?? false,
+  }
 }
 
 function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
-  if (outputs === undefined) return undefined
-  if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeKind(outputs)}`)
+  if (!isThere(outputs)) return undefined
+  if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeMember(outputs)}`)
   if (outputs.length === 0) return undefined
   const requested = new Map<string, RequestedForm>()
   for (const [index, output] of outputs.entries()) {
     const name = isMembers(output) ? output.name : undefined
-    if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeKind(name)}`)
+    if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeMember(name)}`)
     if (requested.has(name)) throw invalid(`output ${show(name)} is asked for twice`)
     const parameters = readParameters((output as Members).parameters, `output ${show(name)}`)
-    if (parameters.shared_memory_region !== undefined)
+    if (isThere(parameters.shared_memory_region))
       throw invalid(`output ${show(name)}: there is no shared memory here; it comes in the answer`)
     const { binary_data: isBinary, classification: classCount } = parameters
-    if (classCount !== undefined && typeof classCount !== 'number')
-      throw invalid(`output ${show(name)}: classification must be a number, got ${describeKind(classCount)}`)
+    if (isThere(classCount) && typeof classCount !== 'number')
+      throw invalid(`output ${show(name)}: classification must be a number, got ${describeMember(classCount)}`)
     // Triton's clients write 0 for none.
     requested.set(name, { name, isBinary: readFlag(isBinary, 'binary_data'), classCount: classCount || undefined })
   }
@@ -195,14 +199,25 @@ function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
 
 /** Parameters that are not known here are ignored. */
 function readParameters(parameters: unknown, where: string): Members {
-  if (parameters === undefined) return {}
+  if (!isThere(parameters)) return {}
   if (isMembers(parameters)) return parameters
-  throw invalid(`the parameters of ${where} must be an object, got ${describeKind(parameters)}`)
+  throw invalid(`the parameters of ${where} must be an object, got ${describeMember(parameters)}`)
 }
 
 function readFlag(flag: unknown, name: string): boolean | undefined {
-  if (flag === undefined || typeof flag === 'boolean') return flag
-  throw invalid(`${name} must be true or false, got ${describeKind(flag)}`)
+  if (!isThere(flag)) return undefined
+  if (typeof flag === 'boolean') return flag
+  throw invalid(`${name} must be true or false, got ${describeMember(flag)}`)
+}
+
+/** Some programs write null for the members that they leave out. */
+function isThere<Value>(value: Value): value is NonNullable<Value> {
+  return value !== undefined && value !== null
+}
+
+/** What a member is, for messages. */
+function describeMember(value: unknown): string {
+  return value === undefined ? 'nothing' : describeKind(value)
 }
 
 function isMembers(value: unknown): value is Members {
