@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { describe, it, type TestContext } from 'vitest'
+import { describe, it, onTestFinished, type TestContext } from 'vitest'
 import { ServiceCatalogue } from '../../../src/models/catalogue/service-catalogue.ts'
 import { healthService } from '../../../src/protocols/grpc/health.ts'
 import type { GrpcService } from '../../../src/protocols/grpc/method.ts'
@@ -99,6 +99,33 @@ describe('createGrpcHandler', () => {
     const { trailers } = await end(stream)
     assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['3', 'BODY_EMPTY'])
   })
+
+  it.each(['application/grpc', 'application/grpc+json'])(
+    'passes over a call of %s whose caller has left',
+    async type => {
+      const handle = createGrpcHandler({ catalogue, services: [health], serverVersion: undefined, log: undefined })
+      const server = createServer()
+      const handled = new Promise((resolve, reject) =>
+        server.on('stream', (stream, headers) => {
+          stream.on('error', () => {})
+          stream.on('close', () => {
+            try {
+              resolve(handle(stream, headers))
+            } catch (error) {
+              reject(error)
+            }
+          })
+        }),
+      )
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void server.close())
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const connection = new GrpcConnection({ onTestFinished }, url)
+      connection.open('/grpc.health.v1.Health/Check', { 'content-type': type }).on('error', () => {})
+      server.once('stream', stream => stream.close(8))
+      await handled
+    },
+  )
 
   it('refuses a small message that is not small', async test => {
     const { connection } = await serve(test, [health])
