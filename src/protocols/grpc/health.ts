@@ -17,6 +17,7 @@ interface HealthSource {
   readonly grpcServices: ReadonlySet<string>
 }
 
+/** The gRPC service that tells whether the app and its services can score. */
 export function healthService(source: HealthSource): GrpcService {
   return {
     name: 'grpc.health.v1.Health',

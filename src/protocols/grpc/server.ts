@@ -10,6 +10,7 @@ import { frame } from './method.ts'
 import { defaultMaxStreams, OpenStreams } from './open-streams.ts'
 import { answerScore, answerScoreStream, type CallOutcome } from './score.ts'
 
+/** What the calls of an app are answered from. */
 export interface GrpcServer {
   readonly catalogue: ServiceCatalogue
   readonly services: readonly GrpcService[]

@@ -12,6 +12,7 @@ import { type AnswerForm, decodeInferRequest } from './infer-request.ts'
 import { countRawBytes, writeRawTensor } from './raw-tensor.ts'
 import { selectOutputs } from './select-outputs.ts'
 
+/** Reads and writes tensors as V2 has them over REST. */
 export const openInferenceCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript: () => undefined,

@@ -16,6 +16,7 @@ import { type InferMessage, readInferMessage } from './infer-message.ts'
 import { countRawBytes, decodeRawTensor, writeRawTensor } from './raw-tensor.ts'
 import { type RequestedOutputs, selectOutputs } from './select-outputs.ts'
 
+/** Reads and writes tensors as V2 has them over gRPC. */
 export const openInferenceGrpcCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript: () => undefined,

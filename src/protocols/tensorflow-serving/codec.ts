@@ -22,6 +22,7 @@ import { readTensor, readTexts } from './read-tensor.ts'
 import type { TensorMessage } from './tensor-message.ts'
 import { writeTensor } from './write-tensor.ts'
 
+/** Reads and writes tensors as `Predict` has them. */
 export const tensorflowServingCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript,
