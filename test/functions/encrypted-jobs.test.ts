@@ -110,6 +110,7 @@ describe('POST /jobs: rows with encrypted features', () => {
     const { job, lines } = await running.runJob({
       ...(await upload('many.jsonl', Array(12).fill(body))),
       output: { blob: 'output/many.jsonl' },
+      miniBatchSize: 1000,
     })
     assert.deepEqual([job.progress.succeeded, job.progress.chunks], [12, 2])
     const replies = lines.map(line => JSON.parse(line).prediction as string[])

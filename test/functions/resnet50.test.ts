@@ -1,4 +1,6 @@
 /** The sample examples/resnet50, with a narrower network: the featurizer on an accelerator, the classifier on the CPU. */
+import '../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
