@@ -23,6 +23,7 @@ export interface GrpcApp {
   readonly log: ((entry: RequestEntry) => void) | undefined
 }
 
+/** Connects the gRPC services of all protocols to the app. */
 export function createGrpcServices({ catalogue, settings, serverVersion, log }: GrpcApp): GrpcHandler {
   const { readyWhen, isDevelopment } = settings
   const scoring: GrpcService[] = [openInferenceService({ catalogue, readyWhen, serverVersion }), predictionService]

@@ -28,7 +28,7 @@ export function openGrpc(start: () => Promise<GrpcApp>): GrpcHandler {
       failure => {
         console.error('gRPC calls cannot be answered:', failure)
         loading = undefined // a later call tries again
-        if (!stream.destroyed) stream.respond({ ':status': 503 }, { endStream: true })
+        if (!stream.closed && !stream.destroyed) stream.respond({ ':status': 503 }, { endStream: true })
       },
     )
   }

@@ -355,7 +355,7 @@ describe('gRPC', () => {
         { id: 'a', error: '', floats: [120, 1] },
         { id: 'b', error: '', floats: [1, 2] },
         { id: 'c', error: "Request for unknown model: 'nope' is not found", floats: [] },
-        { id: 'd', error: 'input "data" is missing; the model takes "data"', floats: [] },
+        { id: 'd', error: 'input "data" is missing, "wrong" came; the model takes "data"', floats: [] },
         { id: 'e', error: '', floats: [2, 3] },
       ])
     })

@@ -295,6 +295,15 @@ describe('the Open Inference Protocol V2 over REST', () => {
       )
     })
 
+    const given = (input: object, more: object = {}) => ({ inputs: [{ ...row, data: [1, 2], ...input }], ...more })
+    it('takes null for members that are left out, as some programs write them', async () => {
+      const nulls = { id: null, parameters: null, outputs: null }
+      assert.deepEqual(await answerTo({ ...given({ parameters: null }), ...nulls }), await answerTo(given({})))
+      const output = { name: 'same', parameters: { binary_data: null, classification: null } }
+      const { outputs } = await answerTo({ ...given({}), outputs: [output] })
+      assert.deepEqual(outputs, [{ name: 'same', shape: [1, 2], datatype: 'FP32', data: [1, 2] }])
+    })
+
     it('makes tensors of what scripts return', async () => {
       const inputs = [{ name: 'data', shape: [2, 2], datatype: 'FP32', data: [1, 2, -3, 4] }]
       assert.deepEqual((await answerTo({ inputs }, 'lists')).outputs, [
@@ -310,10 +319,16 @@ describe('the Open Inference Protocol V2 over REST', () => {
       assert.deepEqual([odd.status, odd.code], [500, 'OUTPUT_NOT_SERIALISABLE'])
     })
 
-    const given = (input: object, more: object = {}) => ({ inputs: [{ ...row, data: [1, 2], ...input }], ...more })
     it.each<[string, unknown, number, string, RegExp]>([
-      ['no inputs', {}, 400, 'INPUT_INVALID', /"inputs" must be a list/],
-      ['an input that is missing', { inputs: [] }, 400, 'INPUT_MISSING', /input "x" is missing/],
+      ['no inputs', {}, 400, 'INPUT_INVALID', /"inputs" must be a list of tensors, got nothing/],
+      ['an input that is missing', { inputs: [] }, 400, 'INPUT_MISSING', /input "x" is missing; the model/],
+      [
+        'an input under another name',
+        { inputs: [{ ...row, name: 'z', data: [1, 2] }] },
+        400,
+        'INPUT_MISSING',
+        /input "x" is missing, "z" came; the model takes "x"/,
+      ],
       [
         'an input that there is not',
         { inputs: [given({}).inputs[0], { ...row, name: 'z', data: [1, 2] }] },

@@ -1,5 +1,11 @@
 /** Calls of gRPC as bare streams of Node's HTTP/2, for what clients of gRPC do not let a test do or see. */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from 'node:http2'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type ClientSessionRequestOptions,
+  connect,
+  type IncomingHttpHeaders,
+} from 'node:http2'
 import { MessageReader, MessageWriter } from '../../src/protocols/grpc/protobuf.ts'
 import type { Cleaner } from './cleaner.ts'
 
@@ -19,9 +25,13 @@ export class GrpcConnection {
     test.onTestFinished(() => this.session.destroy())
   }
 
-  open(method: string, headers: Record<string, string> = {}): ClientHttp2Stream {
+  open(
+    method: string,
+    headers: Record<string, string> = {},
+    options: ClientSessionRequestOptions = {},
+  ): ClientHttp2Stream {
     const own = { 'content-type': 'application/grpc', te: 'trailers', ':method': 'POST', ':path': method }
-    return this.session.request({ ...own, ...headers })
+    return this.session.request({ ...own, ...headers }, options)
   }
 
   /** @param sent  what is sent: messages with their prefixes, or parts of them */

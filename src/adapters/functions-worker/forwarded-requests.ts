@@ -15,6 +15,7 @@ const invocationHeader = 'x-ms-invocation-id'
  */
 const maxHeadBytes = 65_536
 
+/** Finds the connection that an invocation came by, and gives handlers what it tells. */
 export class ForwardedRequests {
   /** By invocation, until the connection is closed or the answer sent. */
   readonly #responses = new Map<string, ServerResponse>()

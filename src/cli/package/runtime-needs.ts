@@ -48,6 +48,7 @@ const fileRules = ({ os, cpu }: Target): Readonly<Record<string, FileRule>> => (
   '@azure/functions': { drop: /^src\/|\.min\.js$/ },
 })
 
+/** Whether a file of a package is needed to run it on the target. @param path  in the package */
 export function isRuntimeFile(packageName: string, path: string, target: Target): boolean {
   const { keep, drop } = fileRules(target)[packageName] ?? {}
   return !notForRunning.test(path) && (keep?.test(path) ?? true) && !drop?.test(path)

@@ -1,3 +1,4 @@
+/** Processors that Azure has, as Node.js names them. */
 export const architectures = ['x64', 'arm64'] as const
 export type Architecture = (typeof architectures)[number]
 
@@ -8,6 +9,7 @@ export interface Target {
   readonly libc: 'glibc'
 }
 
+/** A machine of Azure with this processor. */
 export const linux = (cpu: Architecture): Target => ({ os: 'linux', cpu, libc: 'glibc' })
 
 /** What a package.json may say of where a package runs, e.g. `"os": ["darwin"]` or `"libc": ["!musl"]`. */
@@ -17,6 +19,7 @@ export interface Platforms {
   readonly libc?: readonly string[] | string
 }
 
+/** Whether a package runs on the target, by what its package.json says. */
 export function runsOn({ os, cpu, libc }: Platforms, target: Target): boolean {
   return matches(os, target.os) && matches(cpu, target.cpu) && matches(libc, target.libc)
 }

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 
+/** A request, whose body is read as a stream. */
 export interface IncomingRequest {
   readonly method?: string | undefined
   /** The request target: a path with its query, or a whole URL as proxies send it. */
@@ -16,6 +17,8 @@ export interface IncomingRequest {
   readonly endAfterHeaders?: boolean
   /** The whole request has come. */
   readonly complete: boolean
+  /** `end` was emitted, and comes no more. */
+  readonly readableEnded: boolean
   readonly destroyed: boolean
   /** `destroyed`: the client has left. */
   readonly socket: { readonly destroyed: boolean; readonly remoteAddress?: string | undefined }
@@ -26,6 +29,7 @@ export interface IncomingRequest {
   iterator(options: { readonly destroyOnReturn: boolean }): AsyncIterable<Buffer>
 }
 
+/** The response to it, written piece by piece. */
 export interface OutgoingResponse {
   /** Whether a body of another length than its `content-length` is an error. */
   strictContentLength: boolean

@@ -57,6 +57,7 @@ export function readBody(incoming: IncomingRequest, limitBytes: number): Promise
       reject(new BodyAborted())
     }
     if (incoming.destroyed && !incoming.complete) return abort()
+    if (incoming.readableEnded) return succeed()
     incoming.on('data', take).on('end', succeed).on('error', abort).on('close', abort)
   })
 }

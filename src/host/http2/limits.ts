@@ -32,6 +32,7 @@ export const defaultLimits: Http2Limits = {
 const streamWindowBytes = 2 * 2 ** 20
 export const sessionWindowBytes = 16 * 2 ** 20
 
+/** What Node.js keeps to for each connection. */
 export const sessionOptions: ServerSessionOptions = {
   settings: {
     maxConcurrentStreams: 256,

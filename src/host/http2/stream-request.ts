@@ -41,6 +41,11 @@ export class StreamRequest implements IncomingRequest {
     return endAfterHeaders || (readableEnded && !aborted)
   }
 
+  /** Without a byte, a stream ends before anybody listens to it. */
+  get readableEnded(): boolean {
+    return this.#stream.readableEnded
+  }
+
   get destroyed(): boolean {
     return this.#stream.destroyed
   }

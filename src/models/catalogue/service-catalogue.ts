@@ -50,7 +50,7 @@ export class ServiceCatalogue {
     if (defaultName === undefined) {
       throw new ScoringError(
         'SERVICE_UNKNOWN',
-        'There is no default service: name one, e.g. call /api/v1/service/<service>/score, or set SCORING_DEFAULT_SERVICE.',
+        'There is no default service: name one (over HTTP in the path, /api/v1/service/<service>/score; over gRPC in the message), or set SCORING_DEFAULT_SERVICE.',
       )
     }
     return this.find(defaultName)

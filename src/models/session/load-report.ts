@@ -1,3 +1,4 @@
+import { ScoringError } from '../../errors.ts'
 import type { TensorInfo } from './model-session.ts'
 import type { Placement } from './placement.ts'
 
@@ -60,6 +61,14 @@ export interface LoadReport {
 /** Whether callers may send tensors: not where the script reads bodies itself, as text, as checked members or as a whole. */
 export function takesTensors({ scriptKind, inputJsonSchema }: LoadReport): boolean {
   return scriptKind === 'typed' && inputJsonSchema === undefined
+}
+
+/** @throws ScoringError TENSORS_NOT_TAKEN, because the script reads request bodies in its own way */
+export function refuseTensors(): never {
+  throw new ScoringError(
+    'TENSORS_NOT_TAKEN',
+    'The script of this service reads request bodies itself and takes no tensors; send the body that the script expects to its /score.',
+  )
 }
 
 /** The tensors that go in and come out, for callers that send tensors; there are none where the script reads bodies itself. */

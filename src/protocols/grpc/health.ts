@@ -17,6 +17,7 @@ interface HealthSource {
   readonly grpcServices: ReadonlySet<string>
 }
 
+/** The gRPC service that tells whether the app and its services can score. */
 export function healthService(source: HealthSource): GrpcService {
   return {
     name: 'grpc.health.v1.Health',
@@ -31,7 +32,7 @@ export function healthService(source: HealthSource): GrpcService {
 function answerCheck(name: string, source: HealthSource): MessageWriter {
   const status = findStatus(name, source)
   if (status === servingStatus.SERVICE_UNKNOWN)
-    throw new ScoringError('SERVICE_UNKNOWN', 'There is no service of this name to check.')
+    throw new ScoringError('SERVICE_UNKNOWN', `There is no service ${JSON.stringify(name.slice(0, 64))} to check.`)
   return encodeStatus(status)
 }
 

@@ -28,7 +28,8 @@ class ByteSource {
     stream.on('data', (piece: Uint8Array) => this.#add(piece))
     stream.on('end', () => this.#end())
     stream.on('close', () => this.#end())
-    if (stream.destroyed) this.#end()
+    // A stream without a byte may have ended before anybody listened: the first call waits for this code to be loaded.
+    if (stream.destroyed || stream.readableEnded) this.#end()
   }
 
   /** Bytes that have come and are not taken. */

@@ -13,6 +13,7 @@ export interface GrpcService {
   readonly methods: Readonly<Record<string, GrpcMethod>>
 }
 
+/** A method of a gRPC service, by what its messages are for. */
 export type GrpcMethod = UnaryMethod | StreamMethod | ScoreMethod | ScoreStreamMethod
 
 /** A small message in and a message out; nothing is scored. */
@@ -81,8 +82,10 @@ export interface GrpcCall {
   authorize(service: ScoringService): void | Promise<void>
 }
 
+/** The head of a call. */
 export type RequestHead = RequestOrigin & Pick<WireRequest, 'method'>
 
+/** What a method with many messages sees of a call. */
 export interface StreamCall extends GrpcCall {
   /** The next message; undefined: the caller sends no more. @throws ScoringError BODY_TOO_LARGE, BODY_ABORTED, SERVICE_STOPPING */
   next(): Promise<Uint8Array | undefined>

@@ -7,6 +7,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { BigIntArray } from '../../tensor/dtype.ts'
 
+/** How a field is written (Protocol Buffers, "Message Structure"). */
 export const wireType = { varint: 0, fixed64: 1, bytes: 2, groupStart: 3, groupEnd: 4, fixed32: 5 } as const
 
 /** Groups within groups that are passed over; protobuf's own parsers stop at 100 as well. */

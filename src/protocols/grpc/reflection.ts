@@ -23,6 +23,7 @@ const request = {
 }
 const response = { validHost: 1, originalRequest: 2, fileDescriptors: 4, allExtensions: 5, listServices: 6, error: 7 }
 
+/** The gRPC services that hand out the schemas of all others, in both versions. */
 export function reflectionServices(source: ReflectionSource): GrpcService[] {
   const methods = {
     ServerReflectionInfo: { kind: 'stream', answer: (call: StreamCall) => answerReflection(call, source) },

@@ -10,6 +10,7 @@ import { frame } from './method.ts'
 import { defaultMaxStreams, OpenStreams } from './open-streams.ts'
 import { answerScore, answerScoreStream, type CallOutcome } from './score.ts'
 
+/** What the calls of an app are answered from. */
 export interface GrpcServer {
   readonly catalogue: ServiceCatalogue
   readonly services: readonly GrpcService[]
@@ -33,13 +34,18 @@ export function createGrpcHandler(server: GrpcServer, maxStreams = defaultMaxStr
   const open = { stream: new OpenStreams(maxStreams), 'score-stream': new OpenStreams(maxStreams) }
   return (stream, headers) => {
     stream.on('error', () => {}) // its end says enough
-    if (!isProtobuf(headers['content-type'])) return stream.respond({ ':status': 415 }, { endStream: true })
+    if (!isProtobuf(headers['content-type'])) return respondAlone(stream, 415)
     const path = headers[':path'] ?? ''
     serve(new Http2Call(stream, headers, server), methods.get(path), { path, open, log: server.log }).catch(failure => {
       console.error(`unexpected failure of a call of ${JSON.stringify(path.slice(0, 200))}:`, failure)
       stream.destroy()
     })
   }
+}
+
+/** Answers with a status of HTTP and nothing else, unless the caller has left: to answer a closed stream throws. */
+function respondAlone(stream: ServerHttp2Stream, status: number): void {
+  if (!stream.closed && !stream.destroyed) stream.respond({ ':status': status }, { endStream: true })
 }
 
 /** `+json` and gRPC-Web are other protocols. */

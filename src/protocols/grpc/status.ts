@@ -66,6 +66,7 @@ export function findGrpcStatus(code: ErrorCode): GrpcStatus {
 
 export type Trailers = Readonly<Record<string, string>>
 
+/** The trailers of a call that succeeds. */
 export const okTrailers: Trailers = { 'grpc-status': '0' }
 
 /** The trailers of a call that fails. */

@@ -1,16 +1,18 @@
 /** Infer requests of the Open Inference Protocol V2 over REST, read and written inside the workers. */
+
+import { refuseTensors } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeString, type NonFinite } from '../../tensor/python-json-elements.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { readAnswerTensors } from '../../workers/runtime/answer-tensors.ts'
 import type { Codec, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
-import { refuseTensors } from '../../workers/runtime/tensor-codec.ts'
 import { encodeDatatype } from './datatypes.ts'
 import { type AnswerForm, decodeInferRequest } from './infer-request.ts'
 import { countRawBytes, writeRawTensor } from './raw-tensor.ts'
 import { selectOutputs } from './select-outputs.ts'
 
+/** Reads and writes tensors as V2 has them over REST. */
 export const openInferenceCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript: () => undefined,

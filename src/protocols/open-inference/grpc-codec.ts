@@ -1,5 +1,6 @@
 /** Infer requests of the Open Inference Protocol V2 over gRPC, read and written inside the workers. */
 import { ScoringError } from '../../errors.ts'
+import { refuseTensors } from '../../models/session/load-report.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
 import type { RowScript } from '../../scripts/script.ts'
@@ -8,7 +9,6 @@ import { readAnswerTensors } from '../../workers/runtime/answer-tensors.ts'
 import type { Codec, DecodedFeeds, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import { checkNamedInputs } from '../../workers/runtime/named-inputs.ts'
-import { refuseTensors } from '../../workers/runtime/tensor-codec.ts'
 import { frame, isSameModel } from '../grpc/method.ts'
 import { MessageWriter } from '../grpc/protobuf.ts'
 import { encodeDatatype } from './datatypes.ts'
@@ -16,6 +16,7 @@ import { type InferMessage, readInferMessage } from './infer-message.ts'
 import { countRawBytes, decodeRawTensor, writeRawTensor } from './raw-tensor.ts'
 import { type RequestedOutputs, selectOutputs } from './select-outputs.ts'
 
+/** Reads and writes tensors as V2 has them over gRPC. */
 export const openInferenceGrpcCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript: () => undefined,

@@ -44,6 +44,7 @@ const scored = {
   readModel: readNamedModel,
 } as const
 
+/** `inference.GRPCInferenceService`, the methods of V2 over gRPC. */
 export function openInferenceService(source: OpenInferenceGrpcSource): GrpcService {
   const { catalogue, readyWhen, serverVersion } = source
   return {

@@ -4,6 +4,7 @@ import type { NamedModel } from '../grpc/method.ts'
 import { MessageReader, RepeatedNumbers } from '../grpc/protobuf.ts'
 import { TypedContents } from './typed-contents.ts'
 
+/** A request, whose tensors are not read yet. */
 export interface InferMessage {
   readonly model: string
   readonly version: string
@@ -16,6 +17,7 @@ export interface InferMessage {
   readonly raw: readonly Uint8Array[]
 }
 
+/** `InferInputTensor` */
 export interface InputMessage {
   readonly name: string
   readonly datatype: string
@@ -23,6 +25,7 @@ export interface InputMessage {
   readonly contents: TypedContents | undefined
 }
 
+/** `InferRequestedOutputTensor` */
 export interface OutputMessage {
   readonly name: string
   /** How many of the best classes to give instead of the scores. */

@@ -65,7 +65,7 @@ class FollowingBytes {
   /** @throws ScoringError INPUT_INVALID */
   take(name: string, size: unknown): Uint8Array {
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-      const came = typeof size === 'number' ? size : describeKind(size)
+      const came = typeof size === 'number' ? size : describeMember(size)
       throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${came}`)
     }
     const left = this.#bytes.length - this.#offset
@@ -82,7 +82,7 @@ class FollowingBytes {
 }
 
 function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInput): Record<string, Tensor> {
-  if (!Array.isArray(inputs)) throw invalid(`"inputs" must be a list of tensors, got ${describeKind(inputs)}`)
+  if (!Array.isArray(inputs)) throw invalid(`"inputs" must be a list of tensors, got ${describeMember(inputs)}`)
   const tensors = new Map<string, Tensor>()
   for (const [index, input] of inputs.entries()) {
     const head = readHead(input, index)
@@ -94,11 +94,11 @@ function readInputs(inputs: unknown, bytes: FollowingBytes, takes: NonFiniteInpu
 
 function readHead(input: unknown, index: number): TensorHead {
   const where = `inputs[${index}]`
-  if (!isMembers(input)) throw invalid(`${where} must be an object, got ${describeKind(input)}`)
+  if (!isMembers(input)) throw invalid(`${where} must be an object, got ${describeMember(input)}`)
   const { name, datatype, shape } = input
-  if (typeof name !== 'string') throw invalid(`${where}.name must be a string, got ${describeKind(name)}`)
+  if (typeof name !== 'string') throw invalid(`${where}.name must be a string, got ${describeMember(name)}`)
   if (typeof datatype !== 'string')
-    throw invalid(`${where}.datatype must be a string such as "FP32", got ${describeKind(datatype)}`)
+    throw invalid(`${where}.datatype must be a string such as "FP32", got ${describeMember(datatype)}`)
   if (!Array.isArray(shape) || !shape.every(size => typeof size === 'number'))
     throw invalid(`${where}.shape must be a list of sizes such as [1, 4]`)
   checkSizes(name, shape)
@@ -107,16 +107,16 @@ function readHead(input: unknown, index: number): TensorHead {
 
 function readTensor(input: Members, head: TensorHead, bytes: FollowingBytes, takes: NonFiniteInput): Tensor {
   const { binary_data_size: size, shared_memory_region: region } = readParameters(input.parameters, show(head.name))
-  if (!isAbsent(region)) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
-  if (isAbsent(size)) return readJsonTensor(input.data, head, takes)
-  if (!isAbsent(input.data))
+  if (isThere(region)) throw invalid(`input ${show(head.name)}: there is no shared memory here; send its data`)
+  if (!isThere(size)) return readJsonTensor(input.data, head, takes)
+  if (isThere(input.data))
     throw invalid(`input ${show(head.name)} has both data and binary_data_size; send one of them`)
   return decodeRawTensor(head, bytes.take(head.name, size))
 }
 
 /** Data may come nested or flat; both are row-major. (Open Inference Protocol, REST, "Tensor Data") */
 function readJsonTensor(data: unknown, { name, datatype, shape }: TensorHead, takes: NonFiniteInput): Tensor {
-  if (isAbsent(data)) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
+  if (!isThere(data)) throw invalid(`input ${show(name)} has neither data nor binary_data_size`)
   const dtype = decodeDatatype(name, datatype)
   const list = Array.isArray(data) ? data : [data]
   const read = decodeNested(list, { name: name.slice(0, maxShown), dtype, shape: undefined, takes })
@@ -169,7 +169,7 @@ function inferShape(
 }
 
 function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' | 'outputs' | 'isBinary'> {
-  if (!isAbsent(id) && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeKind(id)}`)
+  if (isThere(id) && typeof id !== 'string') throw invalid(`"id" must be a string, got ${describeMember(id)}`)
   const { binary_data_output: isBinary } = readParameters(parameters, 'the request')
   return {
     id: id ?? undefined,
@@ -179,20 +179,20 @@ function readForm({ id, parameters, outputs }: Members): Pick<AnswerForm, 'id' |
 }
 
 function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
-  if (isAbsent(outputs)) return undefined
-  if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeKind(outputs)}`)
+  if (!isThere(outputs)) return undefined
+  if (!Array.isArray(outputs)) throw invalid(`"outputs" must be a list, got ${describeMember(outputs)}`)
   if (outputs.length === 0) return undefined
   const requested = new Map<string, RequestedForm>()
   for (const [index, output] of outputs.entries()) {
     const name = isMembers(output) ? output.name : undefined
-    if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeKind(name)}`)
+    if (typeof name !== 'string') throw invalid(`outputs[${index}].name must be a string, got ${describeMember(name)}`)
     if (requested.has(name)) throw invalid(`output ${show(name)} is asked for twice`)
     const parameters = readParameters((output as Members).parameters, `output ${show(name)}`)
-    if (!isAbsent(parameters.shared_memory_region))
+    if (isThere(parameters.shared_memory_region))
       throw invalid(`output ${show(name)}: there is no shared memory here; it comes in the answer`)
     const { binary_data: isBinary, classification: classCount } = parameters
-    if (!isAbsent(classCount) && typeof classCount !== 'number')
-      throw invalid(`output ${show(name)}: classification must be a number, got ${describeKind(classCount)}`)
+    if (isThere(classCount) && typeof classCount !== 'number')
+      throw invalid(`output ${show(name)}: classification must be a number, got ${describeMember(classCount)}`)
     // Triton's clients write 0 for none.
     requested.set(name, { name, isBinary: readFlag(isBinary, 'binary_data'), classCount: classCount || undefined })
   }
@@ -201,20 +201,25 @@ function readOutputs(outputs: unknown): readonly RequestedForm[] | undefined {
 
 /** Parameters that are not known here are ignored. */
 function readParameters(parameters: unknown, where: string): Members {
-  if (isAbsent(parameters)) return {}
+  if (!isThere(parameters)) return {}
   if (isMembers(parameters)) return parameters
-  throw invalid(`the parameters of ${where} must be an object, got ${describeKind(parameters)}`)
+  throw invalid(`the parameters of ${where} must be an object, got ${describeMember(parameters)}`)
 }
 
 function readFlag(flag: unknown, name: string): boolean | undefined {
-  if (isAbsent(flag)) return undefined
+  if (!isThere(flag)) return undefined
   if (typeof flag === 'boolean') return flag
-  throw invalid(`${name} must be true or false, got ${describeKind(flag)}`)
+  throw invalid(`${name} must be true or false, got ${describeMember(flag)}`)
 }
 
-/** Programs that write every member of a request, as MLServer's types do, have `null` where they say nothing. */
-function isAbsent(value: unknown): value is undefined | null {
-  return value === undefined || value === null
+/** Some programs write null for the members that they leave out. */
+function isThere<Value>(value: Value): value is NonNullable<Value> {
+  return value !== undefined && value !== null
+}
+
+/** What a member is, for messages. */
+function describeMember(value: unknown): string {
+  return value === undefined ? 'nothing' : describeKind(value)
 }
 
 function isMembers(value: unknown): value is Members {

@@ -170,6 +170,7 @@ export interface RepositoryEntry {
   readonly reason: string
 }
 
+/** Whether a service can score, as the index of models says it. */
 export function describeRepositoryEntry(service: ScoringService): RepositoryEntry {
   const { name, status, isReady } = service
   const entry = { name, version: modelVersion(service) }

@@ -10,6 +10,7 @@ const json = 'application/json'
 /** Bytes of JSON at the beginning of a body, where tensors follow it; of requests as well. */
 export const textBytesHeader = 'inference-header-content-length'
 
+/** An answer of JSON. */
 export function encodeJson(body: unknown, headers: Record<string, string>, status = 200): WireResponse {
   return { status, headers: { 'content-type': json, ...noSniff, ...headers }, body: encode(body) }
 }

@@ -11,6 +11,7 @@ export interface RequestedOutputs<Requested extends RequestedOutput = RequestedO
   readonly hasRows: boolean
 }
 
+/** An output that a request names. */
 export interface RequestedOutput {
   readonly name: string
   /** How many of the best classes to give instead of the scores. */

@@ -1,5 +1,6 @@
 /** `PredictRequest` and `PredictResponse` of TensorFlow Serving, read and written inside the workers. */
 import { InputShapeMismatch, NoRows, ScoringError } from '../../errors.ts'
+import { refuseTensors } from '../../models/session/load-report.ts'
 import type { Feeds } from '../../models/session/model-session.ts'
 import type { InferenceRequest, TensorCall } from '../../scheduling/inference-request.ts'
 import type { RowScript } from '../../scripts/script.ts'
@@ -8,7 +9,6 @@ import { readAnswerTensors } from '../../workers/runtime/answer-tensors.ts'
 import type { Codec, DecodedFeeds, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
 import { checkInputNames, checkNamedInputs } from '../../workers/runtime/named-inputs.ts'
-import { refuseTensors } from '../../workers/runtime/tensor-codec.ts'
 import { frame } from '../grpc/method.ts'
 import { MessageWriter } from '../grpc/protobuf.ts'
 import { type AnswerForm, readForm } from './answer-form.ts'
@@ -22,6 +22,7 @@ import { readTensor, readTexts } from './read-tensor.ts'
 import type { TensorMessage } from './tensor-message.ts'
 import { writeTensor } from './write-tensor.ts'
 
+/** Reads and writes tensors as `Predict` has them. */
 export const tensorflowServingCodec: Codec = {
   mediaTypes: () => [],
   decodeByScript,

@@ -70,6 +70,7 @@ export function findDataType(input: string, number: number): DataType {
   )
 }
 
+/** TensorFlow's type for the elements of a tensor. */
 export function dataTypeFor(dtype: Dtype): DataType {
   return byDtype.get(dtype) as DataType
 }

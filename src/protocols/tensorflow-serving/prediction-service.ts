@@ -37,7 +37,7 @@ function refusing(method: string): UnaryMethod {
     kind: 'unary',
     answer() {
       throw new ScoringError(
-        'METHOD_NOT_ALLOWED',
+        'OPERATION_UNSUPPORTED',
         `${method} takes tf.Example, which no model here reads; call Predict with tensors`,
       )
     },

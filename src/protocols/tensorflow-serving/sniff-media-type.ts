@@ -11,6 +11,7 @@ const signatures: readonly (readonly [mediaType: string, beginning: string])[] =
   ['audio/wav', 'RIFF    WAVE'],
 ]
 
+/** Of a file whose first bytes tell nothing. */
 export const unknownMediaType = 'application/octet-stream'
 
 /** What a file is, by its first bytes (WHATWG MIME Sniffing, 6.1 and 6.2); `unknownMediaType` where they do not tell. */

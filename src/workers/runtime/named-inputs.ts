@@ -30,12 +30,15 @@ export function checkInputNames(names: readonly string[], { inputs, optionalInpu
   const all = [...inputs, ...optionalInputs].map(({ name }) => name)
   const takes = () => `the model takes ${all.map(name => JSON.stringify(name)).join(', ')}`
   const given = new Set(names)
-  const missing = inputs.find(({ name }) => !given.has(name))
-  if (missing) throw new ScoringError('INPUT_MISSING', `input ${JSON.stringify(missing.name)} is missing; ${takes()}`)
   const known = new Set(all)
   const unknown = names.find(name => !known.has(name))
-  if (unknown !== undefined)
-    throw new ScoringError('INPUT_UNKNOWN', `there is no input ${JSON.stringify(unknown.slice(0, 64))}; ${takes()}`)
+  const shown = JSON.stringify(unknown?.slice(0, 64))
+  const missing = inputs.find(({ name }) => !given.has(name))
+  if (missing) {
+    const came = unknown === undefined ? '' : `, ${shown} came`
+    throw new ScoringError('INPUT_MISSING', `input ${JSON.stringify(missing.name)} is missing${came}; ${takes()}`)
+  }
+  if (unknown !== undefined) throw new ScoringError('INPUT_UNKNOWN', `there is no input ${shown}; ${takes()}`)
 }
 
 /** @throws ScoringError INPUT_TYPE_MISMATCH, InputShapeMismatch or NoRows */

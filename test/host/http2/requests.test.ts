@@ -74,6 +74,9 @@ describe('HttpServer with a client of HTTP/2', () => {
     ['read?how=twice', { body }],
     ['read', { body }],
     ['read?how=text', { body: '' }],
+    ['read?how=text&after=50', { body: '' }],
+    ['read?how=stream&after=50', { body: '' }],
+    ['read?how=text&after=50', { body }],
     ['read?how=text', { method: 'DELETE' }],
     ['unread', { body }],
   ] as const)('answers %s as with HTTP/1.1', async (path, options) => {

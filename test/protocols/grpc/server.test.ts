@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { describe, it, type TestContext } from 'vitest'
+import { describe, it, onTestFinished, type TestContext } from 'vitest'
 import { ServiceCatalogue } from '../../../src/models/catalogue/service-catalogue.ts'
 import { healthService } from '../../../src/protocols/grpc/health.ts'
 import type { GrpcService } from '../../../src/protocols/grpc/method.ts'
 import { MessageWriter } from '../../../src/protocols/grpc/protobuf.ts'
-import { createGrpcHandler } from '../../../src/protocols/grpc/server.ts'
+import { createGrpcHandler, type GrpcHandler } from '../../../src/protocols/grpc/server.ts'
 import { openInferenceService } from '../../../src/protocols/open-inference/grpc-service.ts'
 import type { RequestEntry } from '../../../src/telemetry/log.ts'
 import { end, framed, GrpcConnection } from '../../support/grpc-calls.ts'
@@ -17,12 +17,16 @@ const health = healthService({ catalogue, readyWhen: 'any', grpcServices: new Se
 async function serve(test: TestContext, services: readonly GrpcService[], maxStreams?: number) {
   const lines: RequestEntry[] = []
   const log = (entry: RequestEntry) => void lines.push(entry)
+  const handle = createGrpcHandler({ catalogue, services, serverVersion: undefined, log }, maxStreams)
+  return { connection: await listen(test, handle), lines }
+}
+
+async function listen(test: TestContext, handle: GrpcHandler): Promise<GrpcConnection> {
   const server = createServer()
-  server.on('stream', createGrpcHandler({ catalogue, services, serverVersion: undefined, log }, maxStreams))
+  server.on('stream', handle)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   test.onTestFinished(() => void server.close())
-  const connection = new GrpcConnection(test, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  return { connection, lines }
+  return new GrpcConnection(test, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
 }
 
 describe('createGrpcHandler', () => {
@@ -87,6 +91,45 @@ describe('createGrpcHandler', () => {
     assert.doesNotMatch(String(trailers['grpc-message']), /secret/)
     assert.match(String(printed[0]?.[1]), /a secret/)
   })
+
+  it.for([
+    { name: 'with its headers', end: { endStream: true } },
+    { name: 'in a frame of its own', end: {} },
+  ])('answers a call that ended without a message, $name, before it was handled', async ({ end: options }, test) => {
+    const handle = createGrpcHandler({ catalogue, services: [health], serverVersion: undefined, log: undefined })
+    const connection = await listen(test, (stream, headers) => void setTimeout(() => handle(stream, headers), 100))
+    const stream = connection.open('/grpc.health.v1.Health/Check', {}, options)
+    if (!options.endStream) stream.end()
+    const { trailers } = await end(stream)
+    assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['3', 'BODY_EMPTY'])
+  })
+
+  it.each(['application/grpc', 'application/grpc+json'])(
+    'passes over a call of %s whose caller has left',
+    async type => {
+      const handle = createGrpcHandler({ catalogue, services: [health], serverVersion: undefined, log: undefined })
+      const server = createServer()
+      const handled = new Promise((resolve, reject) =>
+        server.on('stream', (stream, headers) => {
+          stream.on('error', () => {})
+          stream.on('close', () => {
+            try {
+              resolve(handle(stream, headers))
+            } catch (error) {
+              reject(error)
+            }
+          })
+        }),
+      )
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void server.close())
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const connection = new GrpcConnection({ onTestFinished }, url)
+      connection.open('/grpc.health.v1.Health/Check', { 'content-type': type }).on('error', () => {})
+      server.once('stream', stream => stream.close(8))
+      await handled
+    },
+  )
 
   it('refuses a small message that is not small', async test => {
     const { connection } = await serve(test, [health])

@@ -147,7 +147,7 @@ describe('tensorflowServingCodec', () => {
     assert.deepEqual(await sum('a', 'b:0'), [[3, 3]])
     assert.deepEqual(await several.refuse({ inputs: { a: rows(1, 1), images: rows(1, 1) } }), [
       'INPUT_MISSING',
-      'input "b:0" is missing; the model takes "a", "b:0"',
+      'input "b:0" is missing, "images" came; the model takes "a", "b:0"',
     ])
     assert.deepEqual(await several.refuse({ inputs: { a: rows(1, 1), 'a:0': rows(1, 1) } }), [
       'INPUT_INVALID',
