@@ -112,8 +112,8 @@ class StreamedMessage {
   async score(authorized: Set<ScoringService>): Promise<EncodedBytes> {
     try {
       const head = await this.#message.readHead()
-      // A copy, as the message itself goes to a worker.
-      this.#head = head.slice(0, keptHeadBytes)
+      // A copy, as the message itself goes to a worker, and `slice` of Node's buffers keeps the whole frame.
+      this.#head = new Uint8Array(head.subarray(0, keptHeadBytes))
       const named = readModel(this.#call, this.#method, head)
       const service = this.#call.findService(named)
       this.#service = service
