@@ -198,6 +198,17 @@ describe('gRPC', () => {
       )
     })
 
+    it('is described under no other name either', async () => {
+      const headers = { 'x-ms-aml-grpc-service-route': '/api/v1/service/public' }
+      const named = (model: string) => framed(new MessageWriter().text(1, model).finish())
+      for (const method of ['ModelReady', 'ModelMetadata', 'ModelConfig', 'ModelStatistics']) {
+        const ask = (model: string) =>
+          connection.call(`/inference.GRPCInferenceService/${method}`, headers, named(model))
+        assert.deepEqual(statusOf(await ask('public')), [0, undefined])
+        assert.deepEqual(statusOf(await ask('two-floats')), [3, 'INPUT_INVALID'])
+      }
+    })
+
     it('is found with _ for -, and by its version', async () => {
       assert.deepEqual(statusOf(await call(message('two_floats'), bearer('two-floats'))), [0, undefined])
       const versioned = inferRequest([1, 2], { model: 'two-floats', version: '1', input: 'x', shape: [1, 2] })
@@ -267,6 +278,16 @@ describe('gRPC', () => {
       assert.deepEqual(await raw({}, packed), [3, 'INPUT_INVALID'])
     })
 
+    it.each([
+      ['the beginning of gzip’s header', gzipSync(good).subarray(0, 5), 'BODY_NOT_DECOMPRESSIBLE'],
+      ['no bytes', new Uint8Array(), 'BODY_NOT_DECOMPRESSIBLE'],
+      ['an empty message', gzipSync(''), 'INPUT_MISSING'],
+    ])('does so with %s as a compressed message', async (_, packed, code) => {
+      const headers = { 'grpc-encoding': 'gzip' }
+      const call = await connection.call(modelInfer, headers, framed(packed, { isCompressed: true }))
+      assert.deepEqual(statusOf(call), [3, code])
+    })
+
     it('does so with no message, or with half of one', async () => {
       assert.deepEqual(await raw({}), [3, 'BODY_EMPTY'])
       assert.deepEqual(await raw({}, framed(good.subarray(0, 20), { declared: good.length })), [1, 'BODY_ABORTED'])
@@ -333,7 +354,7 @@ describe('gRPC', () => {
       assert.deepEqual(messages.map(readStreamed), [
         { id: 'a', error: '', floats: [120, 1] },
         { id: 'b', error: '', floats: [1, 2] },
-        { id: '', error: "Request for unknown model: 'nope' is not found", floats: [] },
+        { id: 'c', error: "Request for unknown model: 'nope' is not found", floats: [] },
         { id: 'd', error: 'input "data" is missing, "wrong" came; the model takes "data"', floats: [] },
         { id: 'e', error: '', floats: [2, 3] },
       ])
@@ -346,6 +367,17 @@ describe('gRPC', () => {
         request('waiting', [1, 2], 'a'),
         request('two-floats', [1, 2], 'b', 'x'),
       )
+      assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['16', 'BEARER_REJECTED'])
+      assert.deepEqual(messages.map(readStreamed), [{ id: 'a', error: '', floats: [1, 2] }])
+    })
+
+    it('ends before the message has come that its key is wrong for', async () => {
+      const stream = connection.open(modelStreamInfer, bearer('waiting'))
+      const ended = end(stream)
+      stream.write(request('waiting', [1, 2], 'a'))
+      stream.write(framed(inferRequest([], { model: 'two-floats', shape: [0, 2] }), { declared: 2 ** 31 }))
+      stream.write(new Uint8Array(20_000))
+      const { trailers, messages } = await ended
       assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['16', 'BEARER_REJECTED'])
       assert.deepEqual(messages.map(readStreamed), [{ id: 'a', error: '', floats: [1, 2] }])
     })
@@ -370,9 +402,17 @@ describe('gRPC', () => {
         request('small', [1, 2], 'b', 'x'),
       )
       assert.deepEqual(messages.map(readStreamed), [
-        { id: '', error: 'The request body is larger than 2000 bytes; send fewer rows at a time.', floats: [] },
+        { id: 'large', error: 'The request body is larger than 2000 bytes; send fewer rows at a time.', floats: [] },
         { id: 'b', error: '', floats: [1, 2] },
       ])
+    })
+
+    it('names the request that failed also when its message has gone to a worker', async () => {
+      const large = { model: 'two-floats', id: 'large', input: 'x', shape: [200_000, 2] }
+      const sent = framed(inferRequest(new Array(399_999).fill(1), large))
+      const { messages } = await connection.call(modelStreamInfer, bearer('two-floats'), sent)
+      const error = 'input "x": shape [200000, 2] of FP32 needs 1600000 bytes, got 1599996'
+      assert.deepEqual(messages.map(readStreamed), [{ id: 'large', error, floats: [] }])
     })
 
     it('answers thousands of messages that are sent without waiting', async () => {

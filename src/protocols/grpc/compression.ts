@@ -55,6 +55,7 @@ export function readHead(packed: Uint8Array, encoding: string, maxBytes: number)
     stream.once('end', () => finish(new Uint8Array()))
     stream.on('error', () => finish(new Uint8Array()))
     stream.write(packed)
-    stream.flush() // gives what has been unpacked, although more would follow
+    // Gives what has been unpacked, although more would follow; what unpacks to nothing yet has neither data nor an end.
+    stream.flush(() => finish(new Uint8Array()))
   })
 }

@@ -38,8 +38,8 @@ export interface ScoreMethod extends ScoredMessages {
 /** Messages that services score, each answered in order of arrival; one that fails does not end the call. */
 export interface ScoreStreamMethod extends ScoredMessages {
   readonly kind: 'score-stream'
-  /** @param message  undefined where it was refused before it was read */
-  encodeFailure(failure: ScoringError, message: Uint8Array | undefined): MessageWriter
+  /** @param head  the beginning of the message, as for `readModel`; undefined where none could be read */
+  encodeFailure(failure: ScoringError, head: Uint8Array | undefined): MessageWriter
 }
 
 /** How messages say what is to be scored. Their codec reads them as they came, and writes answers with `frame`. */

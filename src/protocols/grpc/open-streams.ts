@@ -1,7 +1,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { Http2Call } from './call.ts'
 
-/** Most streams of the app at a time: they need no key before their first message, and health none at all. */
+/** Most streams of a kind at a time: they need no key before their first message, and health none at all. */
 export const defaultMaxStreams = 1024
 
 /** How often streams are looked at while there are any. */

@@ -25,7 +25,7 @@ export interface CallOutcome {
 export async function answerScore(call: Http2Call, method: ScoreMethod, outcome: CallOutcome): Promise<void> {
   const message = await call.messages.next(true)
   if (!message) throw new ScoringError('BODY_EMPTY', 'The call ended without a message.')
-  const named = await readModel(call, method, message)
+  const named = readModel(call, method, call.route === undefined ? await message.readHead() : undefined)
   const service = call.findService(named)
   outcome.service = service
   const account = service.openAccount()
@@ -43,6 +43,9 @@ export async function answerScore(call: Http2Call, method: ScoreMethod, outcome:
 
 /** Most messages of one stream that are read and not answered. */
 const maxUnanswered = 16
+
+/** Enough of a message for what the answer to its failure repeats: the id stands behind the model's name and version. */
+const keptHeadBytes = 4096
 
 /** Failures of the caller rather than of a message. */
 const endsStream: ReadonlySet<number> = new Set([401, 403, 429])
@@ -95,7 +98,7 @@ class StreamedMessage {
   #finishRead: () => void = () => {}
   #service: ScoringService | undefined
   #account: BodyAccount | undefined
-  #body: Uint8Array | undefined
+  #head: Uint8Array | undefined
 
   constructor(call: Http2Call, method: ScoreStreamMethod, message: IncomingMessage) {
     this.#call = call
@@ -108,7 +111,10 @@ class StreamedMessage {
 
   async score(authorized: Set<ScoringService>): Promise<EncodedBytes> {
     try {
-      const named = await readModel(this.#call, this.#method, this.#message)
+      const head = await this.#message.readHead()
+      // A copy, as the message itself goes to a worker.
+      this.#head = head.slice(0, keptHeadBytes)
+      const named = readModel(this.#call, this.#method, head)
       const service = this.#call.findService(named)
       this.#service = service
       this.#account = service.openAccount()
@@ -116,16 +122,17 @@ class StreamedMessage {
         ...{ method: this.#method, message: this.#message, named, service, account: this.#account },
         stream: {
           isAuthorized: authorized.has(service),
-          onRead: body => {
+          onRead: () => {
             authorized.add(service)
-            this.#body = body
             this.#finishRead()
           },
         },
       })
     } catch (failure) {
-      // What was refused before it was read is in the way of the next message.
-      await this.#message.discard().catch(() => {})
+      const refused = asScoringError(failure)
+      // What was refused before it was read is in the way of the next message, where one may follow.
+      if (endsStream.has(refused.status)) this.#call.messages.fail(refused)
+      else await this.#message.discard().catch(() => {})
       throw failure
     } finally {
       this.#finishRead()
@@ -144,7 +151,7 @@ class StreamedMessage {
       }
       failure = framed
       if (endsStream.has(failure.status) || failure.code === 'BODY_ABORTED') throw failure
-      await this.#call.send(this.#method.encodeFailure(failure, this.#body))
+      await this.#call.send(this.#method.encodeFailure(failure, this.#head))
     } finally {
       this.#account?.held.release()
       const ms = performance.now() - this.#startedAt
@@ -174,7 +181,7 @@ interface Scoring {
   readonly named: NamedModel
   readonly service: ScoringService
   readonly account: BodyAccount
-  readonly stream?: { readonly isAuthorized: boolean; readonly onRead: (body: Uint8Array) => void }
+  readonly stream?: { readonly isAuthorized: boolean; readonly onRead: () => void }
 }
 
 /** @throws ScoringError */
@@ -195,7 +202,7 @@ async function infer(
     onLoaded: report => addServiceHeaders(call.headers, service.version, report),
     read: async ({ takesHeaders }) => {
       const body = await message.read(maxBodyBytes, account, () => call.isAbandoned)
-      stream?.onRead(body)
+      stream?.onRead()
       const tensorCall = {
         model: route ?? (named.name || service.name),
         version: modelVersion(service),
@@ -213,6 +220,6 @@ async function infer(
 }
 
 /** With a route it does not matter what the message says: the codec checks that it is the same. */
-async function readModel(call: Http2Call, method: ScoredMessages, message: IncomingMessage): Promise<NamedModel> {
-  return call.route === undefined ? method.readModel(await message.readHead()) : {}
+function readModel(call: Http2Call, method: ScoredMessages, head: Uint8Array | undefined): NamedModel {
+  return head && call.route === undefined ? method.readModel(head) : {}
 }

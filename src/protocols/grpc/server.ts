@@ -23,14 +23,15 @@ export interface GrpcServer {
 /** Takes a stream of a gRPC call to its end; never throws. */
 export type GrpcHandler = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
 
-/** @param maxStreams  the most calls at a time that last as long as their callers like */
+/** @param maxStreams  the most calls at a time that last as long as their callers like: of those that score, and of others */
 export function createGrpcHandler(server: GrpcServer, maxStreams = defaultMaxStreams): GrpcHandler {
   const methods = new Map<string, GrpcMethod>(
     server.services.flatMap(({ name, methods }) =>
       Object.entries(methods).map(([method, answer]) => [`/${name}/${method}`, answer] as const),
     ),
   )
-  const open = new OpenStreams(maxStreams)
+  // Health needs no key: who watches it must not keep those out who score.
+  const open = { stream: new OpenStreams(maxStreams), 'score-stream': new OpenStreams(maxStreams) }
   return (stream, headers) => {
     stream.on('error', () => {}) // its end says enough
     if (!isProtobuf(headers['content-type'])) return respondAlone(stream, 415)
@@ -52,9 +53,11 @@ function isProtobuf(contentType: string | undefined): boolean {
   return /^application\/grpc(\+proto)?\s*(;|$)/i.test(contentType ?? '')
 }
 
+type OpenStreamsByKind = Readonly<Record<'stream' | 'score-stream', OpenStreams>>
+
 interface Serving {
   readonly path: string
-  readonly open: OpenStreams
+  readonly open: OpenStreamsByKind
   readonly log: GrpcServer['log']
 }
 
@@ -74,7 +77,12 @@ async function serve(call: Http2Call, method: GrpcMethod | undefined, { path, op
   log?.(describeCall(call, { path, outcome, failure, ms }))
 }
 
-async function answer(call: Http2Call, method: GrpcMethod, outcome: CallOutcome, open: OpenStreams): Promise<void> {
+async function answer(
+  call: Http2Call,
+  method: GrpcMethod,
+  outcome: CallOutcome,
+  open: OpenStreamsByKind,
+): Promise<void> {
   switch (method.kind) {
     case 'score':
       return answerScore(call, method, outcome)
@@ -84,8 +92,8 @@ async function answer(call: Http2Call, method: GrpcMethod, outcome: CallOutcome,
       return call.answer(frame(await method.answer(message, call)))
     }
     case 'stream':
-      return open.run(call, () => method.answer(call))
+      return open.stream.run(call, () => method.answer(call))
     case 'score-stream':
-      return open.run(call, () => answerScoreStream(call, method))
+      return open['score-stream'].run(call, () => answerScoreStream(call, method))
   }
 }

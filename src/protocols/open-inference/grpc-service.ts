@@ -1,7 +1,15 @@
 /** `inference.GRPCInferenceService`, the Open Inference Protocol V2 over gRPC with the methods that Triton adds. */
 import { ScoringError } from '../../errors.ts'
+import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
-import type { GrpcCall, GrpcMethod, GrpcService, NamedModel, UnaryMethod } from '../grpc/method.ts'
+import {
+  type GrpcCall,
+  type GrpcMethod,
+  type GrpcService,
+  isSameModel,
+  type NamedModel,
+  type UnaryMethod,
+} from '../grpc/method.ts'
 import { MessageReader, MessageWriter } from '../grpc/protobuf.ts'
 import { findVisibleServices } from '../http/authorized-services.ts'
 import {
@@ -65,7 +73,7 @@ function unary(answer: UnaryMethod['answer']): UnaryMethod {
 function answerModelReady(message: Uint8Array, call: GrpcCall): MessageWriter {
   let isReady = false
   try {
-    isReady = call.findService(readModel(message, 'ModelReadyRequest')).isReady
+    isReady = findService(call, readModel(message, 'ModelReadyRequest')).isReady
   } catch (failure) {
     if (!(failure instanceof ScoringError) || failure.code !== 'SERVICE_UNKNOWN') throw failure
   }
@@ -74,14 +82,14 @@ function answerModelReady(message: Uint8Array, call: GrpcCall): MessageWriter {
 
 async function answerModelMetadata(message: Uint8Array, call: GrpcCall): Promise<MessageWriter> {
   const named = readModel(message, 'ModelMetadataRequest')
-  const service = call.findService(named)
+  const service = findService(call, named)
   await call.authorize(service)
   return encodeModel(describeModel(service, await service.waitUntilLoaded(undefined), named.name || service.name))
 }
 
 async function answerModelConfig(message: Uint8Array, call: GrpcCall): Promise<MessageWriter> {
   const named = readModel(message, 'ModelConfigRequest')
-  const service = call.findService(named)
+  const service = findService(call, named)
   await call.authorize(service)
   const config = describeConfig(service, await service.waitUntilLoaded(undefined), named.name || service.name)
   return new MessageWriter().message(1, encodeConfig(config))
@@ -96,7 +104,7 @@ async function answerModelStatistics(
   const named = readModel(message, 'ModelStatisticsRequest')
   const answer = new MessageWriter()
   if (named.name) {
-    const service = call.findService(named)
+    const service = findService(call, named)
     await call.authorize(service)
     return answer.message(1, encodeStatistics(describeStatistics(service, named.name)))
   }
@@ -130,6 +138,21 @@ function readReadyFlag(message: Uint8Array): boolean {
   return isAsked
 }
 
+/**
+ * Where a route header chooses the service, the message may name no other: nobody is told of another model than they asked for.
+ *
+ * @throws ScoringError SERVICE_UNKNOWN, INPUT_INVALID
+ */
+function findService(call: GrpcCall, named: NamedModel): ScoringService {
+  const service = call.findService(named)
+  if (isSameModel(named.name ?? '', service.name)) return service
+  const shown = JSON.stringify(named.name?.slice(0, 64))
+  throw new ScoringError(
+    'INPUT_INVALID',
+    `The message names the model ${shown}, but the route header names "${service.name}"; send one of them.`,
+  )
+}
+
 /** A message with the name of a model in field 1 and a version in 2. */
 function readModel(message: Uint8Array, type: string): NamedModel {
   const reader = new MessageReader(message, type)
@@ -144,9 +167,9 @@ function readModel(message: Uint8Array, type: string): NamedModel {
 }
 
 /** A `ModelStreamInferResponse` with the text of a failure, and the id of the request that failed. */
-function encodeStreamFailure({ message: text }: ScoringError, message: Uint8Array | undefined): MessageWriter {
+function encodeStreamFailure({ message: text }: ScoringError, head: Uint8Array | undefined): MessageWriter {
   const answer = new MessageWriter()
-  const id = message && readRequestId(message)
+  const id = head && readRequestId(head)
   if (id) answer.text(3, id)
   return new MessageWriter().text(1, text).message(2, answer)
 }

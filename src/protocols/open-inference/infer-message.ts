@@ -62,9 +62,14 @@ export function readNamedModel(head: Uint8Array): NamedModel {
   return { name, version }
 }
 
-/** Reads the id of a request that failed; '': it has none, or cannot be read. */
-export function readRequestId(message: Uint8Array): string {
-  const reader = new MessageReader(message, requestName)
+/**
+ * Reads the id of a request that failed, which serializers write before its tensors.
+ *
+ * @param head  the beginning of the message
+ * @returns '': it has none, or it cannot be read
+ */
+export function readRequestId(head: Uint8Array): string {
+  const reader = new MessageReader(head, requestName)
   let id = ''
   try {
     while (reader.next()) {
@@ -114,6 +119,7 @@ export function readInferMessage(message: Uint8Array): InferMessage {
         reader.skip()
     }
   }
+  refuseDoubles(outputs)
   const wantsFinalMark = parameters.get('triton_enable_empty_final_response') === true
   return { model, version, id, wantsFinalMark, inputs, outputs, raw }
 }
@@ -122,6 +128,15 @@ function add<Item>(list: Item[], item: Item): void {
   if (list.length >= maxTensors)
     throw new ScoringError('INPUT_INVALID', `The message has more than ${maxTensors} inputs, outputs or contents.`)
   list.push(item)
+}
+
+/** A few bytes for each would make an answer of any size. @throws ScoringError INPUT_INVALID */
+function refuseDoubles(outputs: readonly OutputMessage[]): void {
+  const names = new Set<string>()
+  for (const { name } of outputs) {
+    if (names.has(name)) throw new ScoringError('INPUT_INVALID', `output ${show(name)} is asked for twice`)
+    names.add(name)
+  }
 }
 
 function readInput(reader: MessageReader): InputMessage {

@@ -64,8 +64,10 @@ class FollowingBytes {
 
   /** @throws ScoringError INPUT_INVALID */
   take(name: string, size: unknown): Uint8Array {
-    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
-      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${describeMember(size)}`)
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+      const came = typeof size === 'number' ? size : describeMember(size)
+      throw invalid(`input ${show(name)}: binary_data_size must be a number of bytes, got ${came}`)
+    }
     const left = this.#bytes.length - this.#offset
     if (size > left) throw invalid(`input ${show(name)}: binary_data_size is ${size}, but ${left} bytes follow`)
     this.#offset += size

@@ -7,6 +7,7 @@ import { healthService } from '../../../src/protocols/grpc/health.ts'
 import type { GrpcService } from '../../../src/protocols/grpc/method.ts'
 import { MessageWriter } from '../../../src/protocols/grpc/protobuf.ts'
 import { createGrpcHandler, type GrpcHandler } from '../../../src/protocols/grpc/server.ts'
+import { openInferenceService } from '../../../src/protocols/open-inference/grpc-service.ts'
 import type { RequestEntry } from '../../../src/telemetry/log.ts'
 import { end, framed, GrpcConnection } from '../../support/grpc-calls.ts'
 
@@ -29,8 +30,9 @@ async function listen(test: TestContext, handle: GrpcHandler): Promise<GrpcConne
 }
 
 describe('createGrpcHandler', () => {
-  it('has only so many streams open at a time', async test => {
-    const { connection } = await serve(test, [health], 2)
+  it('has only so many streams open at a time, which leave room for those that score', async test => {
+    const scoring = openInferenceService({ catalogue, readyWhen: 'any', serverVersion: undefined })
+    const { connection } = await serve(test, [health, scoring], 2)
     const watch = () => connection.open('/grpc.health.v1.Health/Watch')
     const open = [watch(), watch()]
     for (const stream of open) {
@@ -42,6 +44,8 @@ describe('createGrpcHandler', () => {
     third.end(framed(new Uint8Array()))
     const { trailers } = await end(third)
     assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['8', 'QUEUE_FULL'])
+    const scored = await connection.call('/inference.GRPCInferenceService/ModelStreamInfer', {})
+    assert.equal(scored.trailers['grpc-status'], '0')
   })
 
   it('logs a line for each call, without what its message holds', async test => {

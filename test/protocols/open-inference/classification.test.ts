@@ -29,6 +29,26 @@ describe('classify', () => {
     assert.deepEqual(classify('p', bits, false, 3).toList(), ['9:1', '9:3', '8:2'])
   })
 
+  it('takes a single number, whatever the rows are', () => {
+    const one = classify('p', new Tensor('float32', Float32Array.of(5), []), true, 2)
+    assert.deepEqual([one.data, one.shape], [['5.0:0'], [1]])
+  })
+
+  it('finds the best of many, of equal ones the first', () => {
+    const row = Float32Array.from({ length: 20_000 }, (_, index) => Math.imul(index, 40_503) % 997)
+    row[7] = Number.NaN
+    const sorted = Array.from(row, (score, index) => ({ score, index }))
+      .filter(({ score }) => !Number.isNaN(score))
+      .toSorted((one, other) => other.score - one.score || one.index - other.index)
+    for (const count of [1, 3, 1500]) {
+      const { data } = classify('p', new Tensor('float32', row, [1, row.length]), true, count)
+      assert.deepEqual(
+        (data as string[]).map(text => Number(text.split(':')[1])),
+        sorted.slice(0, count).map(({ index }) => index),
+      )
+    }
+  })
+
   it('puts NaN last', () => {
     assert.deepEqual(classify('p', scores([[Number.NaN, -1, 2]]), true, 3).toList(), [['2.0:2', '-1.0:1', 'NaN:0']])
   })

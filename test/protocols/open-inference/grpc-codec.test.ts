@@ -175,6 +175,12 @@ describe('openInferenceGrpcCodec, decodeRows', () => {
     assert.throws(() => decode(message.finish()), refusal(code, text))
   })
 
+  it('refuses an output that is asked for twice', () => {
+    const output = new MessageWriter().text(1, 'y')
+    const message = request().message(6, output).message(6, output).finish()
+    assert.throws(() => decode(message), refusal('INPUT_INVALID', /output "y" is asked for twice/))
+  })
+
   it('refuses a million empty inputs after a few', () => {
     const message = Buffer.concat(new Array(1_000_000).fill(Buffer.from([0x2a, 0])))
     assert.throws(() => decode(message), refusal('INPUT_INVALID', /more than 10000/))
