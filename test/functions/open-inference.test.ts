@@ -296,14 +296,6 @@ describe('the Open Inference Protocol V2 over REST', () => {
     })
 
     const given = (input: object, more: object = {}) => ({ inputs: [{ ...row, data: [1, 2], ...input }], ...more })
-    it('takes null for members that are left out, as some programs write them', async () => {
-      const nulls = { id: null, parameters: null, outputs: null }
-      assert.deepEqual(await answerTo({ ...given({ parameters: null }), ...nulls }), await answerTo(given({})))
-      const output = { name: 'same', parameters: { binary_data: null, classification: null } }
-      const { outputs } = await answerTo({ ...given({}), outputs: [output] })
-      assert.deepEqual(outputs, [{ name: 'same', shape: [1, 2], datatype: 'FP32', data: [1, 2] }])
-    })
-
     it('makes tensors of what scripts return', async () => {
       const inputs = [{ name: 'data', shape: [2, 2], datatype: 'FP32', data: [1, 2, -3, 4] }]
       assert.deepEqual((await answerTo({ inputs }, 'lists')).outputs, [

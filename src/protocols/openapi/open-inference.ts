@@ -23,6 +23,9 @@ const datatype = {
   enum: 'BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 FP32 FP64 BYTES'.split(' '),
 }
 const parameters = { type: 'object', description: 'others than those of the protocol are ignored' }
+/** A member of a request that may be absent may as well be null. */
+const orNull = (schema: JsonSchema): JsonSchema => ({ ...schema, type: [schema.type as string, 'null'] })
+const givenParameters = orNull(parameters)
 const shape = { ...listSchema(count), maxItems: 32 }
 const elements = { description: 'numbers, booleans or texts, nested or flat; both are row-major' }
 const duration = objectSchema({ count, ns: count }, ['count', 'ns'])
@@ -31,15 +34,17 @@ const duration = objectSchema({ count, ns: count }, ['count', 'ns'])
 const schemas = {
   InferRequest: objectSchema(
     {
-      id: { ...text, description: 'comes back with the answer' },
-      parameters,
+      id: orNull({ ...text, description: 'comes back with the answer' }),
+      parameters: givenParameters,
       inputs: listSchema(
-        objectSchema({ name: text, shape, datatype, parameters, data: elements }, ['name', 'shape', 'datatype']),
+        objectSchema({ name: text, shape, datatype, parameters: givenParameters, data: elements }, [
+          ...['name', 'shape', 'datatype'],
+        ]),
       ),
-      outputs: {
-        ...listSchema(objectSchema({ name: text, parameters }, ['name'])),
+      outputs: orNull({
+        ...listSchema(objectSchema({ name: text, parameters: givenParameters }, ['name'])),
         description: 'the outputs to answer with; default: all',
-      },
+      }),
     },
     ['inputs'],
   ),
