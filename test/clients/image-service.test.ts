@@ -1,4 +1,6 @@
 /** The commands and programs of examples/resnet50/README.md and guide/fpga.md, run as printed with a network of full size. */
+import '../../src/adapters/onnxruntime/telemetry-off.ts'
+
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
