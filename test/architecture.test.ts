@@ -54,15 +54,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['encrypted', 'protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/session', 'auth'],
   ],
   'protocols/open-inference': [
-    ...[
-      'workers/runtime',
-      'scripts',
-      'protocols/azureml',
-      'protocols/grpc',
-      'protocols/http',
-      'inference',
-      'scheduling',
-    ],
+    ...['workers/runtime', 'scripts', 'protocols/grpc', 'protocols/http', 'inference', 'scheduling'],
     ...['auth', 'models/catalogue', 'models/session', 'models/definition'],
   ],
   'protocols/tensorflow-serving': [

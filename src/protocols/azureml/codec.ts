@@ -9,8 +9,8 @@ import { isResponse, readAhead } from '../../scripts/script-response.ts'
 import { encode } from '../../tensor/python-json.ts'
 import type { Codec, DecodedFeeds, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
+import { decodeJsonBody, decodeText } from '../http/json-body.ts'
 import { binaryMediaTypes, decodeBinaryInput, refuseEmpty } from './binary-input.ts'
-import { decodeJsonBody, decodeText } from './input.ts'
 
 export const azuremlCodec: Codec = {
   mediaTypes: binaryMediaTypes,

@@ -1,7 +1,6 @@
 /** The routes of the Azure ML contract beside scoring, and what all routes have in common. None of them ever throws. */
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
-import { readCaller } from '../http/client-address.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { challengeHeaders, readFailure } from '../http/failure.ts'
 import { readRequestIds } from '../http/request-ids.ts'
@@ -54,11 +53,6 @@ export function answerFailure(failure: unknown, headers: Record<string, string>,
   // The framework's router answers these two without ids.
   if (error.code === 'PATH_UNKNOWN' || error.code === 'METHOD_NOT_ALLOWED') return encodeError(error, {})
   return encodeError(error, service === undefined ? headers : { ...headers, ...challengeHeaders(error, service) })
-}
-
-/** @throws ScoringError as its `Authorizer` says */
-export function authorize(service: ScoringService, request: WireRequest): void | Promise<void> {
-  return service.authorizer?.authorize(request.headers.get('authorization'), readCaller(request))
 }
 
 /** @throws ScoringError METHOD_NOT_ALLOWED */

@@ -1,11 +1,12 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import { authorize } from '../http/authorize.ts'
 import { compressAnswer } from '../http/content-encoding.ts'
 import { corsHeaders } from '../http/cors.ts'
 import { readDeadline } from '../http/deadline.ts'
 import { addResultHeaders, answerScoredCall, openCall, type ScoredCall } from '../http/scored-call.ts'
 import type { WireRequest, WireResponse } from '../http/wire.ts'
-import { allow, answerFailure, authorize, refuseTrailingSlash } from './endpoints.ts'
+import { allow, answerFailure, refuseTrailingSlash } from './endpoints.ts'
 import { readRequest } from './read-request.ts'
 import { encodeEmptySuccess, encodeError, encodeResponse } from './respond.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it, test } from 'vitest'
-import { decodeJsonBody, decodeText } from '../../../src/protocols/azureml/input.ts'
+import { decodeJsonBody, decodeText } from '../../../src/protocols/http/json-body.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const decode = (text: string, contentType: string | undefined = 'application/json', isExact = false) =>
