@@ -32,13 +32,11 @@ const schedule = memory.data<u8>([
   112, 32, 72, 104, 80, 64, 120, 48, 8, 0, 88, 40, 96, 16, 56, 24,
 ])
 
-// @ts-ignore: decorator
 @inline
 function rotate(value: v128, bits: i32): v128 {
   return v128.or(i64x2.shr_u(value, bits), i64x2.shl(value, 64 - bits))
 }
 
-// @ts-ignore: decorator
 @inline
 function words(row: usize, at: usize): v128 {
   return v128.load_lane<u64>(inputAt + load<u8>(row + at + 1), v128.load_zero<u64>(inputAt + load<u8>(row + at)), 1)
@@ -107,7 +105,6 @@ function compress(length: u64, lastBlock: u64): void {
 }
 
 /** Sets the state to the first three words of the parameter block; the others are 0. */
-// @ts-ignore: decorator
 @inline
 function begin(shape: u64, offset: u64, inner: u64): void {
   memory.copy(stateAt, iv, 64)
@@ -157,7 +154,6 @@ export function random(target: usize, bytes: usize): void {
   for (const end = target + bytes; target < end; target += 8) store<u64>(target, next())
 }
 
-// @ts-ignore: decorator
 @inline
 function next(): u64 {
   if (used === 4096) refill()

@@ -3,7 +3,6 @@
 export const LOW: u64 = 0xffffffff
 
 /** The upper 64 bits of a product. */
-// @ts-ignore: decorator
 @inline
 export function upper(a: u64, b: u64): u64 {
   const aLow = a & LOW
@@ -20,7 +19,6 @@ export function upper(a: u64, b: u64): u64 {
  *
  * @param inverse  of q modulo 2^64
  */
-// @ts-ignore: decorator
 @inline
 export function montgomery(a: u64, b: u64, q: u64, inverse: u64): u64 {
   const difference = upper(a, b) - upper(a * b * inverse, q)
@@ -32,7 +30,6 @@ export function montgomery(a: u64, b: u64, q: u64, inverse: u64): u64 {
  *
  * @param wLow, wHigh  the halves of floor(w * 2^64 / q)
  */
-// @ts-ignore: decorator
 @inline
 export function lazyProduct(a: u64, w: u64, wLow: u64, wHigh: u64, q: u64): u64 {
   const aHigh = a >> 32
@@ -41,14 +38,12 @@ export function lazyProduct(a: u64, w: u64, wLow: u64, wHigh: u64, q: u64): u64 
 }
 
 /** a * w modulo q, for any a, with wQuotient = floor(w * 2^64 / q). */
-// @ts-ignore: decorator
 @inline
 export function product(a: u64, w: u64, wQuotient: u64, q: u64): u64 {
   return below(a * w - upper(a, wQuotient) * q, q)
 }
 
 /** a, or a - q if that is not negative. */
-// @ts-ignore: decorator
 @inline
 export function below(a: u64, q: u64): u64 {
   return select<u64>(a - q, a, a >= q)
@@ -58,7 +53,6 @@ export function below(a: u64, q: u64): u64 {
  * A sum of up to two products of words below q = 2^(2 * half) - c, in three parts: low + middle * 2^half + high * 2^(2 * half).
  * Both 2^(2 * half) and c are the same modulo q, so that what is above is multiplied with c, which is below 2^20, and added.
  */
-// @ts-ignore: decorator
 @inline
 export function fold(low: u64, middle: u64, high: u64, half: u64, q: u64): u64 {
   const mask = ((<u64>1) << half) - 1

@@ -25,7 +25,6 @@ export function tabulate(table: usize, n: u32, root: u64, one: u64, q: u64, inve
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function reversed(value: u32): u32 {
   value = ((value >> 1) & 0x55555555) | ((value & 0x55555555) << 1)
@@ -113,7 +112,6 @@ export function forward(a: usize, table: usize, n: u32, q: u64): void {
 }
 
 /** A word below 16 q modulo q = 2^bits - c. */
-// @ts-ignore: decorator
 @inline
 function reduced(word: u64, bits: u64, mask: u64, c: u64, q: u64): u64 {
   return below((word & mask) + (word >> bits) * c, q)

@@ -2,7 +2,6 @@
 import { below, fold, product, upper } from './modular'
 
 /** Half of the bits of a prime: the usual ones are constants in loops of their own. */
-// @ts-ignore: decorator
 @inline
 function halfBits(q: u64): u64 {
   return (65 - clz(q)) >> 1
@@ -28,7 +27,6 @@ export function multiplyAdd(target: usize, a: usize, b: usize, n: u32, q: u64): 
       store<u64>(target + i, productAt(a + i, b + i, load<u64>(target + i), half, q))
 }
 
-// @ts-ignore: decorator
 @inline
 function productAt(a: usize, b: usize, addend: u64, half: u64, q: u64): u64 {
   const mask = ((<u64>1) << half) - 1
@@ -102,7 +100,6 @@ export function multiplyRotated(target: usize, digits: usize, key: usize, indice
       store<u64>(target + i, productAt(digits + permuted(indices, i), key + i, 0, half, q))
 }
 
-// @ts-ignore: decorator
 @inline
 function permuted(indices: usize, at: usize): usize {
   return <usize>load<u16>(indices + (at >> 2)) << 3
