@@ -150,7 +150,7 @@ for (const name of Object.keys(docsFileTypes)) {
 }
 // Apache License 2.0, section 4: whoever gets the files gets these two as well.
 for (const name of ['LICENSE', 'NOTICE']) await copyFile(join(swaggerUi, name), `dist/docs/swagger-ui.${name}.txt`)
-await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf([...bundled, swaggerUi]))
+await writeFile('dist/THIRD-PARTY-NOTICES.txt', await noticesOf([...bundled, swaggerUi], await noticesOfSchemas()))
 await writeFile('create/dist/THIRD-PARTY-NOTICES.txt', await noticesOf(['node_modules/commander']))
 
 async function bundle(more: BuildOptions): Promise<void> {
@@ -192,8 +192,8 @@ async function declareTypes(entryPoints: readonly string[]): Promise<void> {
 }
 
 /** Licences and notices of packages, each once, by name. A few packages name the MIT licence and leave out its text. */
-async function noticesOf(folders: Iterable<string>): Promise<string> {
-  const notices = new Map<string, string>()
+async function noticesOf(folders: Iterable<string>, more: Iterable<[string, string]> = []): Promise<string> {
+  const notices = new Map<string, string>(more)
   for (const folder of folders) {
     const { name, version, license, author } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
     const files = (await readdir(folder))
@@ -212,4 +212,18 @@ async function noticesOf(folders: Iterable<string>): Promise<string> {
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(title)
     .join('\n')
+}
+
+/** Licences of the schemas that gRPC's reflection hands out: they are data of others in files of ours, which name them. */
+async function noticesOfSchemas(): Promise<[string, string][]> {
+  const comment = await readFile('src/protocols/open-inference/schemas.ts', 'utf8')
+  const [, owner, bsd] = /^ \* Of (.*?), (Copyright .*?)\n \*\/$/ms.exec(comment) as unknown as [string, string, string]
+  const apache = await readFile(join(swaggerUi, 'LICENSE'), 'utf8')
+  return [
+    [`schemas of ${owner}`, bsd.replace(/^ \* ?/gm, '')],
+    [
+      'schemas of TensorFlow 1.15.5 and TensorFlow Serving 1.15.0',
+      `Copyright The TensorFlow Authors and Google Inc.\n\n${apache.trim()}`,
+    ],
+  ]
 }

@@ -26,6 +26,11 @@ describe('THIRD-PARTY-NOTICES.txt', () => {
       assert.ok(notices.includes(`${rule}\n${name} `), `${name} is missing`)
   })
 
+  it('has the schemas that gRPC hands out', () => {
+    for (const name of ['schemas of tritonclient ', 'schemas of TensorFlow '])
+      assert.ok(notices.includes(`${rule}\n${name}`), `${name} is missing`)
+  })
+
   it('has the text that each licence asks for', () => {
     const [, ...sections] = notices.split(`${rule}\n`)
     for (let at = 0; at < sections.length; at += 2)
