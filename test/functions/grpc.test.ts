@@ -360,6 +360,15 @@ describe('gRPC', () => {
       ])
     })
 
+    it('ends with its deadline, while it waits for a further message', async () => {
+      const stream = connection.open(modelStreamInfer, { ...bearer('waiting'), 'grpc-timeout': '2S' })
+      const ended = end(stream)
+      stream.write(request('waiting', [1, 2], 'a'))
+      const { trailers, messages } = await ended
+      assert.deepEqual([trailers['grpc-status'], trailers['x-scoring-error-code']], ['4', 'SCORING_TIMEOUT'])
+      assert.deepEqual(messages.map(readStreamed), [{ id: 'a', error: '', floats: [1, 2] }])
+    })
+
     it('ends when a message is for a service that its key does not open', async () => {
       const { trailers, messages } = await connection.call(
         modelStreamInfer,

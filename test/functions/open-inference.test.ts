@@ -403,6 +403,11 @@ describe('the Open Inference Protocol V2 over REST', () => {
       assert.match(failure.error, error)
     })
 
+    it('refuses the path of a service that there is not', async () => {
+      const response = await fetch(`${app.url}/api/v1/service/nobody/v2`)
+      assert.deepEqual([response.status, ((await response.json()) as { code: string }).code], [404, 'SERVICE_UNKNOWN'])
+    })
+
     it.each<[string, RequestInit & { readonly path?: string }, number, string]>([
       ['no key', { headers: { authorization: '' } }, 401, 'BEARER_MISSING'],
       ['a wrong key', { headers: { authorization: 'Bearer wrong' } }, 401, 'BEARER_REJECTED'],

@@ -60,6 +60,7 @@ export async function answerScoreStream(call: Http2Call, method: ScoreStreamMeth
   const unanswered: Promise<void>[] = []
   let last: Promise<void> = Promise.resolve()
   let end: unknown
+  const timer = failAtDeadline(call)
   try {
     // A caller who has shown its key may take its time.
     for (
@@ -83,9 +84,25 @@ export async function answerScoreStream(call: Http2Call, method: ScoreStreamMeth
   } catch (failure) {
     end = failure
   }
+  clearTimeout(timer)
   await last
   if (end !== undefined) throw end
 }
+
+/** Ends the wait for messages when the caller's time is up. @throws ScoringError HEADER_INVALID */
+function failAtDeadline(call: Http2Call): NodeJS.Timeout | undefined {
+  const deadline = call.readDeadline()
+  if (!deadline || deadline.timeoutMs > longestTimerMs) return undefined
+  const { timeoutMs, since } = deadline
+  const fail = () =>
+    call.messages.fail(
+      new ScoringError('SCORING_TIMEOUT', `The stream was open for ${timeoutMs} ms, its grpc-timeout.`),
+    )
+  return setTimeout(fail, since + timeoutMs - performance.now()).unref()
+}
+
+/** Node.js runs a timer that is longer than this at once. */
+const longestTimerMs = 2 ** 31 - 1
 
 /** One message of a stream. */
 class StreamedMessage {

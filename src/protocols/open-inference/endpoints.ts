@@ -121,6 +121,7 @@ async function answer(
     case 'ready':
       return answerReady(headers, source)
     case 'server':
+      if (source.scope !== undefined) (await source.started()).catalogue.find(source.scope)
       return encodeJson(describeServer(source.serverVersion, extensions), headers)
     case 'model-ready':
       return answerModelReady(request, route, context)
