@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { CpuReporter } from './test/support/cpu-reporter.ts'
 import { RoomCoverageReporter } from './test/support/room-coverage.ts'
 import { SlowFirstSequencer } from './test/support/slow-first.ts'
 import { SummaryReporter } from './test/support/summary-reporter.ts'
 import { bundleThreads } from './test/support/thread-bundle.ts'
 
-/** Tests that start the whole app, or need more than Node.js. */
+/** Tests that start the whole app. */
 const functions = [
   'test/functions/**',
   'test/host/host-*.test.ts',
@@ -17,8 +18,15 @@ const functions = [
   'test/{app,architecture,docs,documented-settings,errors,settings}.test.ts',
   'test/fuzz/**',
 ]
-const clients = ['test/clients/**']
-const browser = ['test/browser/**']
+/** Tests that need more than Node.js and npm: Python's packages, Go, Java, a browser. `npm run test:clients` */
+const clients = [
+  'test/clients/**',
+  'test/browser/**',
+  'test/first-hour/**',
+  'test/fuzz/openapi-fuzz.test.ts',
+  'test/functions/accelerators.test.ts',
+  'test/models/graph/suite.test.ts',
+]
 const chaos = ['test/chaos/**']
 
 // Threads and processes that a test starts run src/ as it is. With this cache Node.js strips and compiles a file once instead of in
@@ -42,7 +50,7 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
   },
 })
 
-const unit = project('unit', ['test/**'], [...functions, ...clients, ...browser, ...chaos, 'test/readme.test.ts'])
+const unit = project('unit', ['test/**'], [...functions, ...clients, ...chaos, 'test/readme.test.ts'])
 const typecheck = { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: 'test/types/tsconfig.json' }
 
 // A watch keeps its configuration, and coverage is that of the sources.
@@ -68,15 +76,15 @@ export default defineConfig({
     maxWorkers: 3,
     sequence: { sequencer: SlowFirstSequencer },
     taskTitleValueFormatTruncate: 0, // rows of tables keep their whole names
+    setupFiles: ['test/support/cpu-time.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    reporters: ['default', new RoomCoverageReporter(), new SummaryReporter()],
+    reporters: ['default', new RoomCoverageReporter(), new CpuReporter(), new SummaryReporter()],
     coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['html'] },
     projects: [
       { ...unit, test: { ...unit.test, typecheck } },
-      project('functions', functions),
+      project('functions', functions, clients),
       project('clients', clients),
-      project('browser', browser),
       project('chaos', chaos),
       // `npm start` builds anew, under the feet of every test that runs what is built: alone, after all others.
       { extends: true, test: { name: 'readme', include: ['test/readme.test.ts'], sequence: { groupOrder: 1 } } },
