@@ -189,7 +189,7 @@ describe('programs for FPGA services and for TensorFlow Serving, without TLS', (
   let app: App
   beforeAll(async () => {
     app = await startApp('public', false)
-  }, 60_000)
+  })
 
   it('score as azureml.accel.PredictionClient, which repeats no call whose input is wrong', async test => {
     const accel = { client: 'accel', service: 'digits', token: app.keyOf('digits') }
@@ -344,7 +344,7 @@ describe('programs for FPGA services, over TLS with a self-signed certificate', 
   let app: App
   beforeAll(async () => {
     app = await startApp('digits', true)
-  }, 60_000)
+  })
 
   it('score as azureml.accel.PredictionClient; the first client is refused, because it drops its key', async test => {
     const { images: array } = twoImages()

@@ -39,9 +39,7 @@ const good = { scoring_service: 'good' }
 const moody = { scoring_service: 'moody' }
 
 describe('GET /metrics', () => {
-  it('adds up after requests that are answered, refused, too late or fatal to their thread', {
-    timeout: 60_000,
-  }, async test => {
+  it('adds up after requests that are answered, refused, too late or fatal to their thread', async test => {
     const app = await runApp(test, services)
     await app.settled()
     for (let sent = 0; sent < 5; sent++)

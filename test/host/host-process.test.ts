@@ -105,7 +105,6 @@ describe('host-process', () => {
 
   it.for(['SIGTERM', 'SIGINT'] as const)(
     'completes requests in progress before it ends on %s',
-    { timeout: 10_000 },
     async (signal, test) => {
       const host = await startHost(test, 'plain')
       const idle = await dial(test, host)
@@ -182,9 +181,7 @@ describe('invokeWithHooks', () => {
 })
 
 describe('HttpServer with a certificate', skipFor(noOpenssl), () => {
-  it('serves with TLS 1.2 and later, and waits for no idle connection when it stops', {
-    timeout: 10_000,
-  }, async test => {
+  it('serves with TLS 1.2 and later, and waits for no idle connection when it stops', async test => {
     const { cert, key } = makeCertificates(test)
     const host = await startHost(test, 'plain', { args: ['--cert', cert, '--key', key] })
     const ca = readFileSync(cert)

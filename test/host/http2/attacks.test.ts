@@ -136,7 +136,7 @@ describe('the HTTP server of the embedded host, when a client of HTTP/2', () => 
     }
   }
 
-  it.each(Object.entries(attacks))('%s, closes the connection', { timeout: 10_000 * rounds }, async (_, attack) => {
+  it.each(Object.entries(attacks))('%s, closes the connection', { timeout: 120_000 * rounds }, async (_, attack) => {
     for (let round = 0; round < rounds; round++) {
       const client = await FrameClient.open(host.port)
       await whileServing(attack(client).then(() => client.closed()))
