@@ -2,11 +2,13 @@
 import { asScoringError, ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import { modelVersion } from '../../models/catalogue/find-model.ts'
+import { sharedFromBytes } from '../../scheduling/body-memory.ts'
 import type { EncodedBytes, InferenceResult } from '../../scheduling/inference-result.ts'
 import type { BodyAccount } from '../http/read-body.ts'
 import { addResultHeaders, addServiceHeaders, releaseWithAnswer } from '../http/scored-call.ts'
 import { headersForScripts } from '../http/script-headers.ts'
 import type { Http2Call } from './call.ts'
+import { findField } from './find-field.ts'
 import type { IncomingMessage } from './incoming-messages.ts'
 import type { NamedModel, ScoredMessages, ScoreMethod, ScoreStreamMethod } from './method.ts'
 
@@ -218,7 +220,10 @@ async function infer(
     isAbandoned: () => call.isAbandoned,
     onLoaded: report => addServiceHeaders(call.headers, service.version, report),
     read: async ({ takesHeaders }) => {
-      const body = await message.read(maxBodyBytes, account, () => call.isAbandoned)
+      const body = await message.read({
+        ...{ maxBytes: maxBodyBytes, account, isAbandoned: () => call.isAbandoned },
+        textBytes: await findTensor(message, method),
+      })
       stream?.onRead()
       const tensorCall = {
         model: route ?? (named.name || service.name),
@@ -234,6 +239,12 @@ async function infer(
   if (result.kind === 'failure') throw new ScoringError(result.code, result.message, result)
   if (result.kind !== 'bytes') throw new TypeError(`the codec ${codec} writes bytes, not ${result.kind}`)
   return result
+}
+
+/** Large messages are received so that their tensor can be read in place. @returns bytes before it, as far as they are known */
+async function findTensor(message: IncomingMessage, { tensorField }: ScoredMessages): Promise<number> {
+  if (message.length < sharedFromBytes) return 0
+  return findField(await message.readHead(), tensorField) ?? 0
 }
 
 /** With a route it does not matter what the message says: the codec checks that it is the same. */

@@ -97,6 +97,7 @@ export function releaseWithAnswer(
   request: Pick<WireRequest, 'whenAnswered'>,
   { body }: Pick<WireResponse, 'body'>,
 ): void {
+  held.dropBody()
   // Of a stream no more is held than the part that is being sent.
   const bytes = body === undefined || body instanceof ReadableStream ? 0 : body.length
   if (bytes < accountedAnswerBytes || !request.whenAnswered) return held.release()

@@ -42,6 +42,7 @@ const scored = {
   codec: 'open-inference-grpc',
   protocol: 'open-inference-grpc',
   readModel: readNamedModel,
+  tensorField: [7], // raw_input_contents
 } as const
 
 /** `inference.GRPCInferenceService`, the methods of V2 over gRPC. */

@@ -101,11 +101,10 @@ describe('readBody', () => {
     budget.open().resize(limit / 2)
     const refused = { code: 'QUEUE_FULL', retryAfterSeconds: 1 }
     let isRead = false
-    const unread = async function* () {
+    const unread = async () => {
       isRead = true
-      yield Buffer.alloc(1)
     }
-    const announced = requestOf([], { 'content-length': String(limit / 2 + 1) }, { pieces: unread })
+    const announced = requestOf([], { 'content-length': String(limit / 2 + 1) }, { pour: unread })
     await assert.rejects(readBody(announced, limit, accountOf(budget)), refused)
     assert.equal(isRead, false)
     const account = accountOf(budget)
@@ -122,16 +121,16 @@ describe('readBody', () => {
     await Promise.all(
       heads.map(headers => {
         const request = requestOf([Buffer.alloc(90), 'never'], headers)
-        return assert.rejects(readBody(request, limit, accountOf(new ByteBudget(limit)), pace), stalled)
+        return assert.rejects(readBody(request, limit, accountOf(new ByteBudget(limit)), { pace }), stalled)
       }),
     )
-    const slowly = async function* () {
+    const slowly = async (onPiece: (piece: Uint8Array) => void) => {
       for (let piece = 0; piece < 25; piece++) {
         await new Promise(done => setTimeout(done, 60))
-        yield Buffer.alloc(200)
+        onPiece(Buffer.alloc(200))
       }
     }
-    const body = await readBody(requestOf([], {}, { pieces: slowly }), limit, accountOf(new ByteBudget(limit)), pace)
+    const body = await readBody(requestOf([], {}, { pour: slowly }), limit, accountOf(new ByteBudget(limit)), { pace })
     assert.equal(body.length, 5000)
   })
 
