@@ -58,6 +58,7 @@ export class JobBench {
         modelDigest: async () => this.digest,
         inputs: async () => undefined,
         predictionRatio: async () => 1,
+        scoreText: async () => undefined,
         rowSettings: () => ({}),
         score,
       },

@@ -129,6 +129,7 @@ export class JobProcess {
       modelDigest: async () => 'digest',
       inputs: async () => undefined,
       predictionRatio: async () => 1,
+      scoreText: async () => undefined,
       rowSettings: () => ({}),
       score: async (service, rows, { signal, isTimeUp }) => {
         const results = await this.call('score', service, async () => {
