@@ -85,22 +85,7 @@ const floatTypes = new Map<unknown, Tensor['dtype']>([
  * Writes nested lists, row-major, as `ndarray.tolist()` gives them; float32 as the shortest text that reads back to it. The
  * last axis is an object where its entries have names.
  */
-function encodeTensor(tensor: Tensor, nonFinite: NonFinite): string {
-  return axisEncoder(tensor, nonFinite)(0)
-}
-
-/**
- * Writes each entry on the first axis by itself: what `encode` writes of the tensor is the list of these.
- *
- * @param tensor  with an axis besides that of its `classes`, if it has any
- */
-export function encodeRows(tensor: Tensor, nonFinite: NonFinite): string[] {
-  const encodeAxis = axisEncoder(tensor, nonFinite)
-  return Array.from({ length: tensor.shape[0] as number }, () => encodeAxis(1))
-}
-
-/** @returns a function that writes the next entry on an axis; entries come in their order */
-function axisEncoder({ dtype, shape, data, classes }: Tensor, nonFinite: NonFinite): (axis: number) => string {
+function encodeTensor({ dtype, shape, data, classes }: Tensor, nonFinite: NonFinite): string {
   const encodeElement = elementEncoder(dtype, nonFinite)
   const keys = classes?.map(encodeString)
   let next = 0
@@ -112,5 +97,5 @@ function axisEncoder({ dtype, shape, data, classes }: Tensor, nonFinite: NonFini
     for (let index = 0; index < (shape[axis] as number); index++) entries.push(encodeAxis(axis + 1))
     return `[${entries.join(', ')}]`
   }
-  return encodeAxis
+  return encodeAxis(0)
 }

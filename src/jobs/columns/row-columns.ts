@@ -5,7 +5,6 @@ import type { Feeds, TensorInfo } from '../../models/session/model-session.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { type ReadOptions, rowReader } from '../formats/read-rows.ts'
 import { type RowForm, tensorRowForm } from '../formats/row-form.ts'
-import { RowReader } from '../formats/row-reader.ts'
 import { createChunkScanner } from '../formats/row-scanner.ts'
 import { chooseRowShape } from '../formats/row-shape.ts'
 import type { Row, RowReading } from '../row-scorer.ts'
@@ -90,22 +89,23 @@ class ColumnReader {
 
   read(): ReadColumns {
     const { format, rowCount, maxRowBytes } = this.#rows
+    const bytes = this.#bytes
     const scanner = createChunkScanner(format)
-    const reader = new RowReader(scanner, 0, maxRowBytes)
     const readRow = rowReader(this.#options)
-    const isText = isUtf8(this.#bytes)
+    const isText = isUtf8(bytes)
     let index = 0
     const add = () => {
       const { start, end } = scanner
-      const isStraight = isText && end - start <= maxRowBytes && this.#straight(start, end, this.#slot)
+      if (index === rowCount) throw new Error(`the text has more than the ${rowCount} rows that were planned`)
+      const isTooLarge = end - start > maxRowBytes
+      const isStraight = isText && !isTooLarge && this.#straight(start, end, this.#slot)
       if (isStraight) this.#slot++
-      else this.#addOther(index, readRow(reader.row))
+      else this.#addOther(index, readRow(isTooLarge ? undefined : bytes.subarray(start, end)))
       index++
-      if (index > rowCount) throw new Error(`the text has more than the ${rowCount} rows that were planned`)
     }
-    reader.feed(this.#bytes)
-    while (reader.next()) add()
-    if (reader.finish()) add()
+    scanner.feed(bytes)
+    while (scanner.next()) add()
+    if (scanner.finish()) add()
     if (index !== rowCount) throw new Error(`the text has ${index} rows; ${rowCount} were planned`)
     return this.#finish()
   }

@@ -5,9 +5,7 @@ import type { RowScript } from '../../scripts/script.ts'
 import { isResponse } from '../../scripts/script-response.ts'
 import type { Codec, DecodedFeeds, RunOutput } from '../../workers/runtime/codec.ts'
 import type { LoadedService } from '../../workers/runtime/load-service.ts'
-import { encodeLines } from '../output/result-lines.ts'
-import type { RowReading, RowResult, TextOfRows } from '../row-scorer.ts'
-import { rowAnswers } from './row-answers.ts'
+import type { RowReading, TextOfRows } from '../row-scorer.ts'
 import { NotForColumns, type ReadColumns, readColumns } from './row-columns.ts'
 import { writeRowLines } from './row-lines.ts'
 
@@ -55,21 +53,15 @@ function decodeRows(
 
 function encode(result: unknown, { response, outputs }: LoadedService, form: unknown): RunOutput {
   const { rows, faults } = form as RowsForm
-  const goodCount = rows.rowCount - faults.size
-  const options = { nonFinite: response.nonFinite, lists: listNames(outputs) }
   if (isResponse(result)) throw new NotForColumns('the script answers with a response')
-  const answers = goodCount === 0 ? [] : readAnswers(result, goodCount, options)
-  if (!answers) throw new NotForColumns('the answer cannot be divided by rows')
-  let next = 0
-  const results = Array.from({ length: rows.rowCount }, (_, index): RowResult => {
-    return faults.get(index) ?? { prediction: answers[next++] as string }
-  })
-  return writeRowLines({ text: encodeLines(rows.outputFormat, rows.firstRow, results), failed: faults.size })
+  const lines = writeLines({ ...rows, faults }, result, { nonFinite: response.nonFinite, lists: listNames(outputs) })
+  if (!lines) throw new NotForColumns('the answer cannot be divided by rows')
+  return lines
 }
 
-function readAnswers(...[result, count, options]: Parameters<typeof rowAnswers>): ReturnType<typeof rowAnswers> {
+function writeLines(...[rows, result, options]: Parameters<typeof writeRowLines>): ReturnType<typeof writeRowLines> {
   try {
-    return rowAnswers(result, count, options)
+    return writeRowLines(rows, result, options)
   } catch (cause) {
     const message = 'An unexpected internal error occurred. Check the logs for more info.'
     throw new ScoringError('OUTPUT_NOT_SERIALISABLE', message, { cause })

@@ -28,6 +28,20 @@ export function encodeLines(format: OutputFormat, firstRow: number, results: rea
   return results.map((result, row) => encode(firstRow + row, result)).join('')
 }
 
+/**
+ * What stands in a line before the index of a row, between it and a prediction of numbers, and behind that.
+ *
+ * @param hasCommas  the prediction is a list of several
+ */
+export function aroundPrediction(
+  format: OutputFormat,
+  hasCommas: boolean,
+): { readonly begin: string; readonly middle: string; readonly end: string } {
+  if (format === 'jsonl') return { begin: '{"index": ', middle: ', "prediction": ', end: '}\n' }
+  const quote = hasCommas ? '"' : ''
+  return { begin: '', middle: `,${quote}`, end: `${quote},,\n` }
+}
+
 // The text of the prediction is copied, because parsing it could change its numbers.
 function jsonLine(index: number, result: RowResult): string {
   if ('prediction' in result) return `{"index": ${index}, "prediction": ${oneLine(result.prediction)}}\n`
