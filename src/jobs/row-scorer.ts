@@ -26,6 +26,7 @@ export interface RowSettings extends MissingOptions {
 
 /** Text of whole rows. */
 export interface TextOfRows {
+  /** In memory that threads share, or that is copied. */
   readonly content: Uint8Array
   readonly rowCount: number
   /** Index of the first row in the whole input. */

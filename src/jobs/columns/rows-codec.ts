@@ -11,6 +11,8 @@ import { writeRowLines } from './row-lines.ts'
 
 /** What a request says of its rows. */
 interface RowsToScore extends RowReading, Pick<TextOfRows, 'firstRow' | 'outputFormat'> {
+  /** Their text as it stands in the input, in memory that threads share. */
+  readonly text: Uint8Array
   readonly rowCount: number
 }
 
@@ -38,7 +40,7 @@ export function rowsCodec(http: Codec): Codec {
 
 function decodeRows(
   http: Codec,
-  { body, details }: InferenceRequest,
+  { details }: InferenceRequest,
   { script, service }: { readonly script: RowScript; readonly service: LoadedService },
 ): DecodedFeeds {
   const rows = details?.rows as RowsToScore
@@ -46,7 +48,7 @@ function decodeRows(
     const request = { codec: 'azureml', contentType: 'application/json', body: new TextEncoder().encode(text) }
     return http.decodeRows(request, script, service).feeds
   }
-  const { feeds, faults } = readColumns(body, rows, { inputs: script.inputs, decode })
+  const { feeds, faults } = readColumns(rows.text, rows, { inputs: script.inputs, decode })
   const form: RowsForm = { rows, faults }
   return { feeds, form, isAnswered: faults.size === rows.rowCount }
 }

@@ -1,5 +1,6 @@
 import type { TensorInfo } from '../../models/session/model-session.ts'
 import type { BlobStore } from '../blob-store.ts'
+import { textKey } from '../chunk-texts.ts'
 import { readRows } from '../formats/read-rows.ts'
 import { textFormat } from '../formats/row-scanner.ts'
 import { chunkInputBlob } from '../layout.ts'
@@ -19,6 +20,7 @@ export interface ChunkSource {
 
 /** The text of a chunk, and how to read it. */
 export interface ChunkText {
+  /** In memory that scoring threads share. */
   readonly content: Uint8Array
   readonly reading: RowReading
   readonly inputs: readonly TensorInfo[] | undefined
@@ -30,15 +32,11 @@ export async function readChunkText(
   spec: JobSpec,
   { part, planned, signal }: ChunkSource,
 ): Promise<ChunkText> {
-  const content = isCopied(spec.input)
-    ? readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
-    : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
-  const pieces: Uint8Array[] = []
-  for await (const piece of content) pieces.push(piece)
+  const pieces = tools.texts.take(textKey(spec, planned.chunk)) ?? (await readPieces(tools, spec, { part, planned }))
   const { fileColumns, ...options } = rowOptions(tools.scorer, spec)
   const { columns } = part.next
   return {
-    content: Buffer.concat(pieces),
+    content: inSharedMemory(pieces),
     reading: { format: textFormat(spec.input.format), ...options, columns, maxRowBytes },
     inputs: await tools.scorer.inputs(spec.service, signal),
   }
@@ -47,6 +45,31 @@ export async function readChunkText(
 /** @throws InputUnreadable; Error when the text does not belong to the chunk */
 export function readChunkRows({ content, reading, inputs }: ChunkText, planned: PlannedChunk): Promise<Row[]> {
   return readRows([content], planned, { ...reading, inputs })
+}
+
+async function readPieces(
+  tools: JobTools,
+  spec: JobSpec,
+  { part, planned }: Omit<ChunkSource, 'signal'>,
+): Promise<Uint8Array[]> {
+  const content = isCopied(spec.input)
+    ? readCopy(tools.store, { folder: spec.folder, part: part.part, chunk: planned.chunk })
+    : (await openInput(tools, spec))({ start: planned.start, end: planned.end })
+  const pieces: Uint8Array[] = []
+  for await (const piece of content) pieces.push(piece)
+  return pieces
+}
+
+/** Joins pieces where scoring threads can read them in place. */
+function inSharedMemory(pieces: readonly Uint8Array[]): Uint8Array {
+  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  const joined = Buffer.from(new SharedArrayBuffer(length))
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.byteLength
+  }
+  return joined
 }
 
 async function* readCopy(store: BlobStore, { folder, part, chunk }: ChunkAddress): AsyncGenerator<Uint8Array> {

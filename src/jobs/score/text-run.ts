@@ -6,8 +6,9 @@ import { inferPatiently } from './infer-patiently.ts'
 import type { PieceSize } from './piece-size.ts'
 import { TextCutter, type TextPiece } from './text-cutter.ts'
 
-/** Most bytes of a piece of several rows, which are copied to a thread. */
+/** Most bytes of a piece of several rows. */
 const maxPieceBytes = 512 * 1024
+const nothing = new Uint8Array()
 
 interface TextRunOptions extends Pick<ScoreOptions, 'signal' | 'isTimeUp'> {
   readonly service: ScoringService
@@ -64,9 +65,8 @@ export class TextRun {
 
   #request({ start, end, from, rowCount }: TextPiece): InferenceRequest {
     const { content, firstRow, reading, outputFormat } = this.#text
-    // A large body is moved with all of its memory.
-    const body = end - start > maxPieceBytes ? content.slice(start, end) : content.subarray(start, end)
-    const details = { rows: { ...reading, rowCount, firstRow: firstRow + from, outputFormat } }
-    return { codec: 'rows', body, contentType: undefined, details }
+    const text = content.subarray(start, end)
+    const details = { rows: { ...reading, text, rowCount, firstRow: firstRow + from, outputFormat } }
+    return { codec: 'rows', body: nothing, contentType: undefined, details }
   }
 }

@@ -57,8 +57,8 @@ function inColumns(
 ): { lines: string; failed: number } {
   const { script, service } = parts(echo)
   const request = {
-    ...{ codec: 'rows', body: text, contentType: undefined },
-    details: { rows: { ...reading, rowCount, firstRow, outputFormat } },
+    ...{ codec: 'rows', body: new Uint8Array(), contentType: undefined },
+    details: { rows: { ...reading, text, rowCount, firstRow, outputFormat } },
   }
   const { feeds, form, isAnswered } = codec.decodeRows(request, script, service)
   const output = codec.encode(isAnswered ? undefined : echo.answer(feeds), service, form) as EncodedBytes
