@@ -66,10 +66,13 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   jobs: ['models/session', 'models/definition'],
   'jobs/formats': ['jobs', 'models/session'],
-  'jobs/output': ['jobs'],
+  'jobs/output': ['jobs/formats', 'jobs'],
+  'jobs/columns': [
+    ...['jobs/output', 'jobs/formats', 'jobs', 'workers/runtime', 'scripts', 'scheduling', 'models/session'],
+  ],
   'jobs/plan': ['jobs/output', 'jobs/formats', 'jobs'],
   'jobs/score': [
-    ...['jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
+    ...['jobs/columns', 'jobs/plan', 'jobs/output', 'jobs/formats', 'jobs', 'scripts', 'inference', 'scheduling'],
     ...['models/repository', 'models/session', 'models/definition'],
   ],
   'jobs/recovery': ['jobs/score', 'jobs/output', 'jobs'],

@@ -4,6 +4,7 @@ import type { Storage } from '../adapters/azure/open-storage.ts'
 import { planParquetInProcess } from '../adapters/child-process/plan-parquet-in-process.ts'
 import { FolderServiceFiles } from '../adapters/local/folder-service-files.ts'
 import { systemClock } from '../adapters/local/system-clock.ts'
+import { ChunkTexts } from '../jobs/chunk-texts.ts'
 import { JobCache } from '../jobs/job-cache.ts'
 import { limitsFor } from '../jobs/limits.ts'
 import { JobService } from '../jobs/requests/job-service.ts'
@@ -48,6 +49,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     limits: limitsFor(settings.jobs),
     lock: new ScoringLock(),
     cache: new JobCache(),
+    texts: new ChunkTexts(systemClock),
     stopping,
     background,
     log,

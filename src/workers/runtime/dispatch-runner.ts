@@ -159,7 +159,9 @@ export class DispatchRunner {
       try {
         const begunAt = performance.now()
         const inputs = this.#limited(script, codec.decodeRows(request, script, this.#service))
-        decoded.push(this.#decoded(index, request, inputs, performance.now() - begunAt))
+        const decodeMs = performance.now() - begunAt
+        if (inputs.isAnswered) await this.#results.add({ index, codec, ...inputs, decodeMs, rowCount: 0 }, undefined, 0)
+        else decoded.push(this.#decoded(index, request, inputs, decodeMs))
       } catch (failure) {
         this.#results.fail(index, failure)
       }
