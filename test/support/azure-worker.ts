@@ -4,7 +4,7 @@
  * InvocationModel with HTTP streaming (the host forwards the raw request to the library's server, and the invocation
  * carries headers and route values). One app a process.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -164,7 +164,12 @@ export class AzureWorker {
     const invocation = (this.#model as ProgrammingModel).getInvocationModel({
       invocationId,
       metadata,
-      request: { invocationId, inputData: [{ name: trigger, data: { http: {} } }], triggerMetadata },
+      request: {
+        invocationId,
+        inputData: [{ name: trigger, data: { http: {} } }],
+        triggerMetadata,
+        traceContext: continueTrace(headers.traceparent, headers.tracestate),
+      },
       log: () => {},
       state: undefined,
     })
@@ -192,6 +197,7 @@ export class AzureWorker {
       request: {
         invocationId,
         inputData: [{ name: trigger, data: { json: JSON.stringify(event) } }],
+        traceContext: continueTrace(undefined, undefined),
         triggerMetadata: Object.fromEntries(
           Object.entries(triggerMetadata).map(([key, value]) => [
             key,
@@ -232,4 +238,10 @@ export class AzureWorker {
       request.on('error', reject).end(body)
     })
   }
+}
+
+/** The host has a span for each invocation, within the trace of the caller. (HttpContext's Activity, GrpcMessageConversionExtensions) */
+function continueTrace(traceparent: string | undefined, traceState: string | undefined): object {
+  const [, traceId = randomBytes(16).toString('hex'), , flags = '01'] = traceparent?.split('-') ?? []
+  return { traceParent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}`, traceState: traceState ?? '' }
 }
