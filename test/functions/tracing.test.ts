@@ -181,7 +181,10 @@ describe("an app that exports to a collector, behind Azure's host", () => {
   it("has its spans within those of the host's invocations", async test => {
     const collector = await startCollector(test)
     const root = await makeLinkedProject(test, {})
-    const environment = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_WATCH: 'off', ...settings(collector) }
+    const environment = {
+      ...{ AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_WATCH: 'off', SCORING_LOG: 'json' },
+      ...settings(collector),
+    }
     const host: AzureHost = await startAzureHost(test, root, { environment })
     const score = (headers: Record<string, string>) =>
       fetch(`${host.url}/api/v1/service/sut/score`, {
@@ -190,6 +193,12 @@ describe("an app that exports to a collector, behind Azure's host", () => {
         headers: { 'content-type': 'application/json', ...headers },
       })
     assert.equal((await score(traceparent('3'))).status, 200)
+    while (!/^Functions\.score /m.test(host.output())) await delay(10)
+    // The host keeps the line of a request with the id of its invocation.
+    const [, line = ''] = /^Functions\.score [\da-f-]{36} information: (.*)$/m.exec(host.output()) ?? []
+    const { service, status, traceId, invocationId } = JSON.parse(line) as Record<string, unknown>
+    assert.deepEqual([service, status, traceId], ['sut', 200, traceOf('3')])
+    assert.ok(host.output().includes(`Functions.score ${invocationId} information`))
     const span = await collector.span(within('3', /^POST /))
     assert.equal(span.kind, 'internal') // the host has the span of the server
     assert.notEqual(span.parentId, callerSpan)

@@ -41,8 +41,14 @@ export class AzureWorker {
   readonly functions = new Map<string, Registered>()
   readonly #hooks = new Map<string, ((context: object) => unknown)[]>()
   #model: ProgrammingModel | undefined
+  readonly #onLine: (line: string) => void
   #httpUri = ''
   #root = ''
+
+  /** @param onLine  gets the lines of invocations, which the host keeps with their ids */
+  constructor(onLine: (line: string) => void = () => {}) {
+    this.#onLine = onLine
+  }
 
   /** @param root folder with `package.json` and what its `main` names */
   async load(root: string): Promise<void> {
@@ -161,7 +167,7 @@ export class AzureWorker {
       Query: { json: JSON.stringify(query) },
     }
     for (const [key, value] of Object.entries(params)) triggerMetadata[key] = { string: value }
-    const invocation = (this.#model as ProgrammingModel).getInvocationModel({
+    const coreContext = {
       invocationId,
       metadata,
       request: {
@@ -170,14 +176,17 @@ export class AzureWorker {
         triggerMetadata,
         traceContext: continueTrace(headers.traceparent, headers.tracestate),
       },
-      log: () => {},
-      state: undefined,
-    })
+      log: (level: string, _: string, message: string) =>
+        this.#onLine(`Functions.${metadata.name} ${invocationId} ${level}: ${message}`),
+      state: undefined as string | undefined,
+    }
+    const invocation = (this.#model as ProgrammingModel).getInvocationModel(coreContext)
     const { context, inputs } = await invocation.getArguments()
     const hookData = {}
     const before = { invocationContext: context, inputs, hookData, appHookData: {} }
     for (const hook of this.#hooks.get('preInvocation') ?? []) await hook(before)
     const result = await invocation.invokeFunction(context, inputs, handler)
+    coreContext.state = 'postInvocationHooks' // (worker InvocationHandler.ts)
     for (const hook of this.#hooks.get('postInvocation') ?? []) await hook({ ...before, result, error: null })
     await invocation.getResponse(context, result)
   }
@@ -205,7 +214,8 @@ export class AzureWorker {
           ]),
         ),
       },
-      log: () => {},
+      log: (level: string, _: string, message: string) =>
+        this.#onLine(`Functions.${metadata.name} ${invocationId} ${level}: ${message}`),
       state: undefined,
     })
     const { context, inputs } = await invocation.getArguments()

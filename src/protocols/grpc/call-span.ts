@@ -3,7 +3,7 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import { attribute, spanAttribute } from '../../telemetry/metric-names.ts'
 import type { Span, Tracing } from '../../telemetry/tracing.ts'
-import { traceContextOf } from '../http/request-span.ts'
+import { readRequestTrace } from '../http/request-span.ts'
 import type { Http2Call } from './call.ts'
 import type { ScoredMessages } from './method.ts'
 import { findGrpcStatus, grpcStatus } from './status.ts'
@@ -33,7 +33,7 @@ function startSpan(tracing: Tracing, call: Http2Call, { name, version }: Scoring
   const [, rpcService = '', rpcMethod = ''] = call.path.split('/')
   return tracing.start(`${rpcService}/${rpcMethod}`, {
     kind: 'server',
-    parent: traceContextOf(call.request),
+    parent: readRequestTrace(call.request),
     attributes: {
       [spanAttribute.rpcSystem]: 'grpc',
       [spanAttribute.rpcService]: rpcService,

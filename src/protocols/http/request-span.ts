@@ -6,7 +6,7 @@ import type { Span, SpanStart } from '../../telemetry/tracing.ts'
 import type { RequestOrigin, WireRequest, WireResponse } from './wire.ts'
 
 /** The trace that a request belongs to: that of the host, which has continued the caller's; else the caller's. */
-export function traceContextOf({
+export function readRequestTrace({
   hostTrace,
   headers,
 }: Pick<WireRequest, 'hostTrace'> & Pick<RequestOrigin, 'headers'>): TraceContext | undefined {
@@ -34,10 +34,10 @@ export function startRequestSpan(
   if (!tracing) return undefined
   const { method } = request
   const url = URL.parse(request.url)
-  const route = routeOf(url?.pathname ?? '', name)
+  const route = asRoute(url?.pathname ?? '', name)
   const start: SpanStart = {
     kind: request.hostTrace ? 'internal' : 'server',
-    parent: traceContextOf(request),
+    parent: readRequestTrace(request),
     startedAt,
     attributes: {
       [spanAttribute.httpMethod]: method,
@@ -69,7 +69,7 @@ export function endRequestSpan(
 }
 
 /** The path as a route: with the name of the service left out, all of one kind are the same. */
-function routeOf(path: string, service: string): string {
+function asRoute(path: string, service: string): string {
   return path
     .split('/')
     .map(segment => (segment === service ? '{service}' : segment))

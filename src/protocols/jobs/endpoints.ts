@@ -15,7 +15,7 @@ import { corsHeaders } from '../http/cors.ts'
 import { decodeJsonBody } from '../http/json-body.ts'
 import { readBody } from '../http/read-body.ts'
 import { readRequestIds } from '../http/request-ids.ts'
-import { endRequestSpan, startRequestSpan, traceContextOf } from '../http/request-span.ts'
+import { endRequestSpan, readRequestTrace, startRequestSpan } from '../http/request-span.ts'
 import { noSniff, type WireRequest, type WireResponse } from '../http/wire.ts'
 
 /** Finds what a request needs, once it is needed. */
@@ -58,7 +58,7 @@ export function answerJobs(request: WireRequest, source: JobsSource): Promise<Wi
       const reading = { hasExactIntegers: true, takesNonFinite: true } // for inline rows
       const { parameters } = decodeJsonBody(body, contentType, reading)
       const idempotencyKey = request.headers.get('idempotency-key') ?? undefined
-      const trace = span?.context ?? traceContextOf(request)
+      const trace = span?.context ?? readRequestTrace(request)
       const job = await jobs.submit(name, parameters, { idempotencyKey, trace })
       return answerJob(headers, name, job)
     } finally {
