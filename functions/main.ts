@@ -2,7 +2,7 @@
 import './first-thread.ts'
 
 import { app } from '@azure/functions'
-import { functionsCore } from '../src/adapters/functions-worker/functions-core.ts'
+import { functionsCore, isEmbeddedHost } from '../src/adapters/functions-worker/functions-core.ts'
 import { importOwnFunctions } from '../src/adapters/functions-worker/own-functions.ts'
 import { requestLog, startedApp, stopApp } from '../src/compose/app.ts'
 import { locateApp } from '../src/compose/locate-app.ts'
@@ -30,6 +30,8 @@ functionsCore.registerHook('appStart', async ({ functionAppDirectory }) => {
 })
 app.hook.appTerminate(stopApp)
 if (requestLog) {
-  app.hook.preInvocation(requestLog.begin)
-  app.hook.postInvocation(requestLog.end)
+  const { begin, end } = requestLog
+  const isKeptByHost = !isEmbeddedHost(functionsCore)
+  app.hook.preInvocation(begin)
+  app.hook.postInvocation(context => end(context, isKeptByHost))
 }

@@ -8,7 +8,7 @@ import { FolderModelStore } from '../adapters/local/folder-model-store.ts'
 import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { endPrewarmedWorker } from '../adapters/node-worker/prewarmed-worker.ts'
-import { forwardToOpenTelemetry } from '../adapters/opentelemetry/forward-to-open-telemetry.ts'
+import { loadOpenTelemetry } from '../adapters/opentelemetry/load-open-telemetry.ts'
 import { StartupError } from '../errors.ts'
 import { observeServices } from '../inference/observe-services.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
@@ -30,6 +30,7 @@ import { type ReadService, readService, type ServiceParts } from './open-service
 import { serveServices } from './served-services.ts'
 import { ServiceAuthorizers } from './service-authorizers.ts'
 import {
+  appVersion,
   readLogSettings,
   readServerVersion,
   readSettings,
@@ -69,6 +70,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const read = await readServices(store, settings)
   const bytes = openAppBudget(settings.maxHeldBytes, read)
   const authorizers = await ServiceAuthorizers.open(settings, read)
+  const openTelemetry = await loadOpenTelemetry(environment, appVersion, line => console.error(line))
   const keysLoaded = authorizers.loadKeys() // models load meanwhile
   keysLoaded.catch(() => {}) // awaited below
   const runRecords = openRunRecords(settings)
@@ -79,6 +81,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     cpuShares: new CpuShares(Math.max(processorCount, settings.maxThreads), () => performance.now()),
     bytes,
     metrics: scoringMetrics,
+    tracing: openTelemetry?.tracing,
     runRecords,
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
@@ -87,14 +90,21 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
   const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
-  await forwardToOpenTelemetry(metrics, line => console.error(line))
+  openTelemetry?.forwardMetrics(metrics)
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()
-  const jobs = openJobs({ settings, catalogue, stopping: stopping.signal, background })
+  const jobs = openJobs({
+    settings,
+    catalogue,
+    tracing: openTelemetry?.tracing,
+    stopping: stopping.signal,
+    background,
+  })
   const stop = async () => {
     stopping.abort()
     authorizers.stop()
     await Promise.all([served.stop(), ...background])
+    await openTelemetry?.stop()
     runRecords?.close()
   }
   try {

@@ -13,11 +13,14 @@ import { ScoringLock } from '../jobs/score/scoring-lock.ts'
 import { ServiceRowScorer } from '../jobs/score/service-row-scorer.ts'
 import { createJobSteps, type JobSteps } from '../jobs/steps.ts'
 import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { Settings } from './settings.ts'
 
 export interface JobsParts {
   readonly settings: Settings
   readonly catalogue: ServiceCatalogue
+  /** undefined: jobs are not traced. */
+  readonly tracing: Tracing | undefined
   /** Aborted when the app stops. */
   readonly stopping: AbortSignal
   /** Work on jobs that no invocation waits for. */
@@ -30,7 +33,7 @@ export interface Jobs {
 }
 
 export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
-  const { settings, catalogue, stopping, background } = parts
+  const { settings, catalogue, tracing, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
   const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
   const find = (service: string) => catalogue.find(service)
@@ -50,6 +53,7 @@ export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
     lock: new ScoringLock(),
     cache: new JobCache(),
     texts: new ChunkTexts(systemClock),
+    tracing,
     stopping,
     background,
     log,

@@ -17,6 +17,7 @@ import type { ByteBudget } from '../scheduling/byte-budget.ts'
 import type { CpuShares } from '../scheduling/cpu-shares.ts'
 import type { LogFormat } from '../telemetry/log.ts'
 import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
 import type { RunRecords } from '../workers/transport/run-records.ts'
@@ -69,6 +70,8 @@ export interface ServiceParts {
   readonly bytes?: ByteBudget | undefined
   /** Absent: nothing is counted. */
   readonly metrics?: ScoringMetrics | undefined
+  /** Absent: requests are not traced. */
+  readonly tracing?: Tracing | undefined
   /** Records of what workers run; absent: none are kept. */
   readonly runRecords?: RunRecords | undefined
   /** How the output of scripts is written; absent: as text, all of it. */
@@ -112,6 +115,7 @@ export function startService(
     documents: isReadable ? service.documents : undefined,
     metrics,
     bytes: parts.bytes && openServiceBudget(parts.bytes, definition, metrics),
+    tracing: parts.tracing,
     hasServerTiming: parts.hasServerTiming ?? false,
     encrypted: definition.encrypted === false ? undefined : (parts.encrypted ?? openEncrypted(undefined)),
   })

@@ -4,6 +4,9 @@ import { StartupError } from '../errors.ts'
 import { type ExecutionProvider, ExecutionProviders } from '../models/definition/execution-providers.ts'
 import { type LogSettings, logFormats, logLevels } from '../telemetry/log.ts'
 
+/** The version of the app. */
+export const appVersion = manifest.version
+
 /** Valid names of containers ("Naming and referencing containers, blobs, and metadata"). */
 const containerPattern = /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/
 /** Containers with the state of jobs and of the host. */

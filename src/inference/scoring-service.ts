@@ -13,9 +13,11 @@ import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
 import type { CallDeadline } from '../scheduling/request-queue.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { Call } from './call.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
+import { traceResult, withTraceContext } from './trace-call.ts'
 import { readWholeResult } from './whole-result.ts'
 
 export type ServiceStatus = 'loading' | 'ready' | 'failed'
@@ -33,6 +35,8 @@ export interface ScoringServiceOptions {
   readonly engine: Engine
   readonly documents?: OwnDocuments | undefined
   readonly metrics?: ServiceMetrics | undefined
+  /** Absent: its requests are not traced. */
+  readonly tracing?: Tracing | undefined
   /** Bytes that its requests may hold; absent: any number. */
   readonly bytes?: ByteBudget | undefined
   /** Answers carry a `Server-Timing` header. */
@@ -63,6 +67,7 @@ export class ScoringService {
   /** OpenAPI documents that its owner wrote, in place of generated ones. */
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
+  readonly tracing: Tracing | undefined
   readonly hasServerTiming: boolean
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
@@ -81,6 +86,7 @@ export class ScoringService {
     this.authorizer = options.authorizer
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
+    this.tracing = options.tracing
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
@@ -159,7 +165,12 @@ export class ScoringService {
         throw new ScoringError(refusal.code, refusal.message, refusal)
       }
       const request = await call.read(report)
-      return await this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
+      if (!call.span?.isRecorded) return await this.#ready().scheduler.submit(request, call.isAbandoned, deadline)
+      const acceptedAt = performance.now()
+      const traced = withTraceContext(request, call.span.context)
+      const result = await this.#ready().scheduler.submit(traced, call.isAbandoned, deadline)
+      traceResult(call.span, result, { acceptedAt, executionProvider: report.executionProvider })
+      return result
     } finally {
       this.#calls--
     }

@@ -38,6 +38,8 @@ export interface RequestEntry {
   readonly rows: number | undefined
   /** As in the log of the host; undefined: no function was invoked, as gRPC has none. */
   readonly invocationId: string | undefined
+  /** The trace that the caller or the host has named. */
+  readonly traceId: string | undefined
 }
 
 /** Turns entries into lines, each with a line end; an entry below the level becomes ''. */
@@ -63,11 +65,12 @@ export class LogFormat {
 
   formatRequest({ level, service, requestId, ms, rows, ...rest }: RequestEntry): string {
     if (!this.isWritten(level)) return ''
-    const { method, path, status, code, invocationId } = rest
+    const { method, path, status, code, invocationId, traceId } = rest
     const roundedMs = Math.round(ms * 10) / 10
     const time = this.#now().toISOString()
     if (this.#isJson) {
-      return json({ time, level, service, requestId, method, path, status, code, ms: roundedMs, rows, invocationId })
+      const ids = { invocationId, traceId }
+      return json({ time, level, service, requestId, method, path, status, code, ms: roundedMs, rows, ...ids })
     }
     const counted = rows === undefined ? '' : rows === 1 ? ', 1 row' : `, ${rows} rows`
     const answer = `${status}${code === undefined ? '' : ` ${code}`}, ${roundedMs} ms${counted}`

@@ -17,6 +17,36 @@ export const attribute = {
   executionProvider: 'scoring.execution_provider',
 } as const
 
+/** Attributes of spans beside those. They may have many values; none is a key, a row or a query. */
+export const spanAttribute = {
+  modelVersion: 'scoring.model.version',
+  rows: 'scoring.rows',
+  /** Rows that ran together, of all requests; requests where there are no rows. */
+  batchSize: 'scoring.batch.size',
+  decodeSeconds: 'scoring.decode.duration',
+  runSeconds: 'scoring.run.duration',
+  encodeSeconds: 'scoring.encode.duration',
+  /** As the caller knows the request: `x-request-id`. */
+  requestId: 'scoring.request.id',
+  jobId: 'scoring.job.id',
+  chunk: 'scoring.job.chunk',
+  failedRows: 'scoring.job.rows.failed',
+  /** How often the message of a step was received. */
+  deliveryCount: 'messaging.message.delivery_count',
+  // OpenTelemetry semantic conventions: HTTP spans, RPC spans, messaging spans.
+  httpMethod: 'http.request.method',
+  httpRoute: 'http.route',
+  urlPath: 'url.path',
+  urlScheme: 'url.scheme',
+  rpcSystem: 'rpc.system',
+  rpcService: 'rpc.service',
+  rpcMethod: 'rpc.method',
+  rpcStatus: 'rpc.grpc.status_code',
+  messagingSystem: 'messaging.system',
+  messagingDestination: 'messaging.destination.name',
+  messagingOperation: 'messaging.operation.type',
+} as const
+
 /** Seconds, from the run time of a small model to the longest default timeout. */
 const seconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,

@@ -28,7 +28,8 @@ if (user !== undefined) {
   process.setuid?.(Number(user))
 }
 process.chdir(root) // as the worker does
-const worker = new AzureWorker()
+const print = (line: string) => process.stdout.write(`${line}\n`) // the app may have a console of its own
+const worker = new AzureWorker(print)
 await worker.load(root)
 const routes: Route[] = [...worker.functions.values()]
   .flatMap(({ metadata }) => {
@@ -85,4 +86,4 @@ process.once('SIGTERM', async () => {
   await worker.runHooks('appTerminate')
   process.exit(active === 0 ? 0 : 1)
 })
-server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+server.listen(0, '127.0.0.1', () => print(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))

@@ -4,7 +4,7 @@
  * InvocationModel with HTTP streaming (the host forwards the raw request to the library's server, and the invocation
  * carries headers and route values). One app a process.
  */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import Module, { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -41,8 +41,14 @@ export class AzureWorker {
   readonly functions = new Map<string, Registered>()
   readonly #hooks = new Map<string, ((context: object) => unknown)[]>()
   #model: ProgrammingModel | undefined
+  readonly #onLine: (line: string) => void
   #httpUri = ''
   #root = ''
+
+  /** @param onLine  gets the lines of invocations, which the host keeps with their ids */
+  constructor(onLine: (line: string) => void = () => {}) {
+    this.#onLine = onLine
+  }
 
   /** @param root folder with `package.json` and what its `main` names */
   async load(root: string): Promise<void> {
@@ -161,18 +167,26 @@ export class AzureWorker {
       Query: { json: JSON.stringify(query) },
     }
     for (const [key, value] of Object.entries(params)) triggerMetadata[key] = { string: value }
-    const invocation = (this.#model as ProgrammingModel).getInvocationModel({
+    const coreContext = {
       invocationId,
       metadata,
-      request: { invocationId, inputData: [{ name: trigger, data: { http: {} } }], triggerMetadata },
-      log: () => {},
-      state: undefined,
-    })
+      request: {
+        invocationId,
+        inputData: [{ name: trigger, data: { http: {} } }],
+        triggerMetadata,
+        traceContext: continueTrace(headers.traceparent, headers.tracestate),
+      },
+      log: (level: string, _: string, message: string) =>
+        this.#onLine(`Functions.${metadata.name} ${invocationId} ${level}: ${message}`),
+      state: undefined as string | undefined,
+    }
+    const invocation = (this.#model as ProgrammingModel).getInvocationModel(coreContext)
     const { context, inputs } = await invocation.getArguments()
     const hookData = {}
     const before = { invocationContext: context, inputs, hookData, appHookData: {} }
     for (const hook of this.#hooks.get('preInvocation') ?? []) await hook(before)
     const result = await invocation.invokeFunction(context, inputs, handler)
+    coreContext.state = 'postInvocationHooks' // (worker InvocationHandler.ts)
     for (const hook of this.#hooks.get('postInvocation') ?? []) await hook({ ...before, result, error: null })
     await invocation.getResponse(context, result)
   }
@@ -192,6 +206,7 @@ export class AzureWorker {
       request: {
         invocationId,
         inputData: [{ name: trigger, data: { json: JSON.stringify(event) } }],
+        traceContext: continueTrace(undefined, undefined),
         triggerMetadata: Object.fromEntries(
           Object.entries(triggerMetadata).map(([key, value]) => [
             key,
@@ -199,7 +214,8 @@ export class AzureWorker {
           ]),
         ),
       },
-      log: () => {},
+      log: (level: string, _: string, message: string) =>
+        this.#onLine(`Functions.${metadata.name} ${invocationId} ${level}: ${message}`),
       state: undefined,
     })
     const { context, inputs } = await invocation.getArguments()
@@ -232,4 +248,10 @@ export class AzureWorker {
       request.on('error', reject).end(body)
     })
   }
+}
+
+/** The host has a span for each invocation, within the trace of the caller. (HttpContext's Activity, GrpcMessageConversionExtensions) */
+function continueTrace(traceparent: string | undefined, traceState: string | undefined): object {
+  const [, traceId = randomBytes(16).toString('hex'), , flags = '01'] = traceparent?.split('-') ?? []
+  return { traceParent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}`, traceState: traceState ?? '' }
 }

@@ -19,3 +19,7 @@ export interface FunctionsCore {
 }
 
 export const functionsCore: FunctionsCore = core
+
+export function isEmbeddedHost(core: FunctionsCore): boolean {
+  return core.registerGrpc !== undefined
+}

@@ -1,5 +1,6 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
+import { readTraceContext, type TraceContext } from '../../telemetry/trace-context.ts'
 import { messageFolder } from '../layout.ts'
 import { jobMessage, maxMessageBytes } from '../message-queues.ts'
 import { changeState, ensureState } from '../records.ts'
@@ -34,16 +35,21 @@ export class JobService {
   /**
    * @param submission  not validated yet
    * @param idempotencyKey  used instead of `jobId`
+   * @param trace  the span of the submission
    * @returns the job, also when it existed with the same content
    * @throws ScoringError JOB_INVALID, JOB_ID_TAKEN, JOB_INPUT_…, JOB_OUTPUT_…, TOO_MANY_JOBS, JOBS_UNAVAILABLE
    */
-  async submit(service: string, submission: unknown, idempotencyKey?: string): Promise<JobView> {
+  async submit(
+    service: string,
+    submission: unknown,
+    { idempotencyKey, trace }: { idempotencyKey?: string | undefined; trace?: TraceContext | undefined } = {},
+  ): Promise<JobView> {
     const parsed = parseSubmission(submission)
     if (parsed.service !== undefined && parsed.service !== service) {
       throw invalidJob(`service: is "${parsed.service}", the path names "${service}"; leave it out`)
     }
     const jobId = chooseJobId(service, parsed.jobId, idempotencyKey) ?? `job-${this.#options.newId()}`
-    return this.#jobs.create(this.#parse({ service, jobId }, parsed))
+    return this.#jobs.create({ ...this.#parse({ service, jobId }, parsed), ...(trace && { trace }) })
   }
 
   /**
@@ -111,7 +117,8 @@ export class JobService {
 
   #parse(job: Pick<JobRequest, 'service' | 'jobId'>, submission: JobSubmission): JobRequest {
     const takesEncrypted = this.#findService(job.service)?.definition.encrypted !== false
-    return parseJobRequest({ ...job, takesEncrypted }, submission, this.#options)
+    const trace = readTraceContext(submission.traceparent, submission.tracestate)
+    return { ...parseJobRequest({ ...job, takesEncrypted }, submission, this.#options), ...(trace && { trace }) }
   }
 
   /**

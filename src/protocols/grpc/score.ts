@@ -9,6 +9,7 @@ import { addResultHeaders, addServiceHeaders, releaseWithAnswer } from '../http/
 import { headersForScripts } from '../http/script-headers.ts'
 import type { Http2Call } from './call.ts'
 import { findField } from './find-field.ts'
+import { traceCall } from './call-span.ts'
 import type { IncomingMessage } from './incoming-messages.ts'
 import type { NamedModel, ScoredMessages, ScoreMethod, ScoreStreamMethod } from './method.ts'
 
@@ -211,31 +212,34 @@ async function infer(
   const { codec } = method
   const { maxBodyBytes } = service.definition.limits
   const { route } = call
-  const result = await service.infer({
-    credential: call.request.headers.get('authorization'),
-    caller: call.caller,
-    isAuthorized: stream?.isAuthorized === true,
-    declaredBytes: message.length,
-    readDeadline: () => call.readDeadline(),
-    isAbandoned: () => call.isAbandoned,
-    onLoaded: report => addServiceHeaders(call.headers, service.version, report),
-    read: async ({ takesHeaders }) => {
-      const body = await message.read({
-        ...{ maxBytes: maxBodyBytes, account, isAbandoned: () => call.isAbandoned },
-        textBytes: await findTensor(message, method),
-      })
-      stream?.onRead()
-      const tensorCall = {
-        model: route ?? (named.name || service.name),
-        version: modelVersion(service),
-        ...(route !== undefined && { isRouted: true }),
-        ...(stream && { isStreamed: true }),
-      }
-      const headers = takesHeaders ? { headers: headersForScripts(call.request.headers) } : undefined
-      const details = { tensorCall, ...headers }
-      return { codec, id: call.headers['x-request-id'], body, contentType: undefined, details }
-    },
-  })
+  const result = await traceCall(call, method, service, span =>
+    service.infer({
+      credential: call.request.headers.get('authorization'),
+      caller: call.caller,
+      isAuthorized: stream?.isAuthorized === true,
+      span,
+      declaredBytes: message.length,
+      readDeadline: () => call.readDeadline(),
+      isAbandoned: () => call.isAbandoned,
+      onLoaded: report => addServiceHeaders(call.headers, service.version, report),
+      read: async ({ takesHeaders }) => {
+        const body = await message.read({
+          ...{ maxBytes: maxBodyBytes, account, isAbandoned: () => call.isAbandoned },
+          textBytes: await findTensor(message, method),
+        })
+        stream?.onRead()
+        const tensorCall = {
+          model: route ?? (named.name || service.name),
+          version: modelVersion(service),
+          ...(route !== undefined && { isRouted: true }),
+          ...(stream && { isStreamed: true }),
+        }
+        const headers = takesHeaders ? { headers: headersForScripts(call.request.headers) } : undefined
+        const details = { tensorCall, ...headers }
+        return { codec, id: call.headers['x-request-id'], body, contentType: undefined, details }
+      },
+    }),
+  )
   if (result.kind === 'failure') throw new ScoringError(result.code, result.message, result)
   if (result.kind !== 'bytes') throw new TypeError(`the codec ${codec} writes bytes, not ${result.kind}`)
   return result

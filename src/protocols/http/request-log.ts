@@ -1,5 +1,7 @@
 import { isServerFault } from '../../errors.ts'
 import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
+import { traceId } from '../../telemetry/trace-context.ts'
+import { readRequestTrace } from './request-span.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
 const maxIdLength = 100
@@ -17,6 +19,7 @@ export function describeRequest(
 ): RequestEntry {
   const path = URL.parse(request.url)?.pathname ?? ''
   const status = response?.status ?? 500
+  const trace = readRequestTrace(request)
   return {
     level: chooseLevel(path, status),
     service: response?.scored?.service,
@@ -28,6 +31,7 @@ export function describeRequest(
     ms,
     rows: response?.scored?.rows || undefined,
     invocationId,
+    traceId: trace && traceId(trace),
   }
 }
 

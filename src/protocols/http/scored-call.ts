@@ -4,10 +4,12 @@ import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
+import type { Span } from '../../telemetry/tracing.ts'
 import { readCaller } from './client-address.ts'
 import { readDeadline } from './deadline.ts'
 import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, readRequestIds } from './request-ids.ts'
+import { endRequestSpan, startRequestSpan } from './request-span.ts'
 import { encodeServerTiming } from './server-timing.ts'
 import type { WireRequest, WireResponse } from './wire.ts'
 
@@ -24,6 +26,8 @@ interface ScoringRoute {
 export interface ScoredCall {
   readonly ids: RequestIds
   readonly account: BodyAccount
+  /** undefined: the request is not traced. */
+  readonly span: Span | undefined
   /** When its headers arrived, as `performance.now()`. */
   readonly startedAt: number
 }
@@ -34,17 +38,20 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   const ids = readRequestIds(request.headers, route.serverVersion)
   let service: ScoringService | undefined
   let account: BodyAccount | undefined
+  let span: Span | undefined
   let response: WireResponse
   try {
     service = await route.find()
     account = service.openAccount()
-    response = await route.score(service, { ids, account, startedAt })
+    span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
+    response = await route.score(service, { ids, account, span, startedAt })
   } catch (failure) {
     response = route.encodeFailure(failure, ids.headers, service?.name)
   }
   if (account) releaseWithAnswer(account, request, response)
   if (service) response.scored ??= { service: service.name, rows: undefined }
   service?.metrics?.answered(route.protocol, response.status, response.errorCode, performance.now() - startedAt)
+  if (span) endRequestSpan(span, response, ids.headers['x-request-id'])
   return response
 }
 
@@ -54,13 +61,14 @@ const providerHeader = 'x-scoring-execution-provider'
 export function openCall(
   { version }: ScoringService,
   request: WireRequest,
-  { ids: { headers }, startedAt }: ScoredCall,
+  { ids: { headers }, span, startedAt }: ScoredCall,
 ): Omit<Call, 'read'> {
   return {
     credential: request.headers.get('authorization'),
     caller: readCaller(request),
     declaredBytes: Number(request.headers.get('content-length')) || 0,
     readDeadline: () => readDeadline(request.headers, startedAt),
+    span,
     isAbandoned: () => request.isAbandoned === true,
     onLoaded: report => addServiceHeaders(headers, version, report),
   }

@@ -14,6 +14,10 @@ export interface WireRequest {
   readonly isAbandoned?: boolean
   /** Calls back when the client has the answer or has left; absent where the host does not tell. */
   whenAnswered?(then: () => void): void
+  /** The trace of the invocation, which the host continues from the caller's; absent where the host has none. */
+  readonly hostTrace?:
+    | { readonly traceParent?: string | undefined; readonly traceState?: string | undefined }
+    | undefined
   /** Address at the other end of the connection; only set by the embedded host. */
   readonly clientAddress?: string
 }

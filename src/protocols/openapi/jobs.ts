@@ -72,6 +72,11 @@ const schemas = {
           description: 'failed rows accepted; -1: any number',
         },
         maxRetries: { type: 'integer', minimum: 0, maximum: 10, default: 3 },
+        traceparent: {
+          type: 'string',
+          description: 'W3C trace context of the sender of a message; over HTTP a header',
+        },
+        tracestate: { type: 'string', description: 'beside traceparent' },
       },
       ['input'],
     ),

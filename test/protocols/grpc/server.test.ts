@@ -64,6 +64,7 @@ describe('createGrpcHandler', () => {
       code: 'SERVICE_UNKNOWN',
       rows: undefined,
       invocationId: undefined,
+      traceId: undefined,
     })
   })
 
