@@ -20,6 +20,31 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** A key that never ends is forgotten. 30 days before the end there is an alert. */
 const defaultDays = 365
 
+const keyTemplate = {
+  $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
+  contentVersion: '1.0.0.0',
+  parameters: {
+    vault: { type: 'string' },
+    names: { type: 'array' },
+    expires: { type: 'int' },
+    // Secure parameters are not kept in the history of deployments.
+    keys: { type: 'secureObject' },
+  },
+  resources: [
+    {
+      type: 'Microsoft.KeyVault/vaults/secrets',
+      apiVersion: vaultApi,
+      copy: { name: 'keys', count: "[length(parameters('names'))]" },
+      name: "[format('{0}/{1}', parameters('vault'), parameters('names')[copyIndex()])]",
+      properties: {
+        value: "[parameters('keys')[parameters('names')[copyIndex()]]]",
+        contentType: 'key of a scoring service',
+        attributes: { enabled: true, exp: "[parameters('expires')]" },
+      },
+    },
+  ],
+}
+
 await runHook(async () => {
   const { env } = process
   const group = resourceGroupPath(env)
@@ -66,29 +91,4 @@ function readDays(text: string | undefined): number {
   if (!Number.isInteger(days) || days < 1 || days > 3650)
     throw new HookError(`KEY_DAYS is "${text}", and must be a whole number from 1 to 3650`)
   return days
-}
-
-const keyTemplate = {
-  $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
-  contentVersion: '1.0.0.0',
-  parameters: {
-    vault: { type: 'string' },
-    names: { type: 'array' },
-    expires: { type: 'int' },
-    // Secure parameters are not kept in the history of deployments.
-    keys: { type: 'secureObject' },
-  },
-  resources: [
-    {
-      type: 'Microsoft.KeyVault/vaults/secrets',
-      apiVersion: vaultApi,
-      copy: { name: 'keys', count: "[length(parameters('names'))]" },
-      name: "[format('{0}/{1}', parameters('vault'), parameters('names')[copyIndex()])]",
-      properties: {
-        value: "[parameters('keys')[parameters('names')[copyIndex()]]]",
-        contentType: 'key of a scoring service',
-        attributes: { enabled: true, exp: "[parameters('expires')]" },
-      },
-    },
-  ],
 }

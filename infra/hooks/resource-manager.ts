@@ -1,4 +1,4 @@
-/** Azure Resource Manager, called as whoever is signed in to azd. */
+/** Azure Resource Manager, called as the account that is signed in to azd. */
 import { execFile } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'

@@ -93,7 +93,9 @@ async function waitForFunctions(manager: ResourceManager, site: string): Promise
 }
 
 /** The name of a list's entry is `<app>/<function>`. */
-const nameOf = ({ name }: Resource): string => name.split('/').at(-1) ?? name
+function nameOf({ name }: Resource): string {
+  return name.split('/').at(-1) ?? name
+}
 
 function bindingsOf({ properties }: Resource): readonly Binding[] {
   const config = properties?.config as { bindings?: Binding[] } | undefined

@@ -18,7 +18,7 @@ export function resolveSettings(text: string, label: string, environment: NodeJS
 /** The queues of an account that is reached with an identity of Entra ID. */
 export interface IdentityConnection {
   readonly queueUrl: string
-  /** As Azure's host reads `…__credential`: otherwise whoever is signed in on this machine is asked as well. */
+  /** As `…__credential` says; otherwise the account that is signed in on this machine is used, too. */
   readonly isManagedIdentity: boolean
   /** Of an identity that is assigned by the user. */
   readonly clientId: string | undefined
