@@ -60,7 +60,7 @@ export async function printKeys(
 }
 
 /** A service whose definition cannot be read is protected by keys, as in the app. */
-async function readAuthMode(modelsDir: string, name: string): Promise<'key' | 'token' | 'none'> {
+export async function readAuthMode(modelsDir: string, name: string): Promise<'key' | 'token' | 'none'> {
   try {
     return parseDefinition(name, await readFile(join(modelsDir, name, 'service.json'), 'utf8')).auth.mode
   } catch {

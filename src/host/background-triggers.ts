@@ -67,14 +67,15 @@ export class BackgroundTriggers {
 
   async #addQueues({ plan, host, settings, invisibleMs }: BackgroundOptions): Promise<void> {
     const { openAzureQueue } = await loadQueueClient()
-    for (const { trigger, queueName, connectionString } of plan.queues) {
-      const queueKey = (name: string) => `${connectionString}\n${name}`
+    for (const { trigger, queueName, account } of plan.queues) {
+      const address = typeof account === 'string' ? account : account.queueUrl
+      const queueKey = (name: string) => `${address}\n${name}`
       let listener: QueueListener
       try {
         listener = listenToQueue(queueName, new FunctionRunner(trigger.fn, host), {
           clock: systemClock,
           warn: text => host.log.system('warning', text),
-          openQueue: name => openAzureQueue(connectionString, name),
+          openQueue: name => openAzureQueue(account, name),
           settings,
           invisibleMs,
           onWritten: name => this.#wake(queueKey(name)),

@@ -16,7 +16,14 @@ import { FunctionTimeout, type NamedInvocation } from './app/function-timeout.ts
 import { FunctionsCore, supplyFunctionsCore } from './app/functions-core.ts'
 import { readOnly, runAppHooks } from './app/invocation-hooks.ts'
 import { loadApp } from './app/load-app.ts'
-import { httpTriggers, type ListedFunction, listFunctions, listTriggers, unservedBindings } from './app/triggers.ts'
+import {
+  httpTriggers,
+  isDisabled,
+  type ListedFunction,
+  listFunctions,
+  listTriggers,
+  unservedBindings,
+} from './app/triggers.ts'
 import { BackgroundTriggers, planBackgroundTriggers } from './background-triggers.ts'
 import { systemClock } from './clock.ts'
 import { formatTimeSpan } from './dotnet-time.ts'
@@ -109,7 +116,7 @@ async function main(): Promise<void> {
   const { routePrefix, functionTimeoutMs } = hostJson
   const { maxPollingMs, maxBodyBytes, invisibleMs, unreadResponseMs } = readHostSettings(process.env)
   server.dropUnreadAfter(unreadResponseMs)
-  const triggers = listTriggers(core.functions.values())
+  const triggers = listTriggers(core.functions.values()).filter(({ fn }) => !isDisabled(fn.name, process.env))
   for (const sentence of unservedBindings(triggers)) log.system('warning', sentence)
   const plan = planBackgroundTriggers(triggers, process.env)
   const host: HostContext = { hooks: core.hooks, appHookData, timeout: makeTimeout(functionTimeoutMs, log), log }

@@ -45,6 +45,11 @@ export function listTriggers(functions: Iterable<RegisteredFunction>): Trigger[]
   })
 }
 
+/** Whether the setting `AzureWebJobs.<name>.Disabled` turns a function off ("How to disable functions in Azure Functions"). */
+export function isDisabled(name: string, environment: NodeJS.ProcessEnv): boolean {
+  return /^(true|1)$/i.test(environment[`AzureWebJobs.${name}.Disabled`] ?? '')
+}
+
 export function httpTriggers(triggers: readonly Trigger[]): HttpTrigger[] {
   return triggers.filter(isHttp).map(trigger => {
     const { route, methods } = trigger.binding as { route?: string; methods?: readonly string[] }

@@ -1,4 +1,6 @@
+import { DefaultAzureCredential, ManagedIdentityCredential } from '@azure/identity'
 import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
+import type { StorageAccount } from '../app/binding-settings.ts'
 import type { Queue, QueueMessage } from './queue.ts'
 
 /** Callers retry no call but the polls of a queue, so the SDK does. */
@@ -7,11 +9,21 @@ const clientOptions = {
 }
 
 /** @throws Error for a connection string that the SDK cannot read */
-export function openAzureQueue(connectionString: string, name: string): Queue {
-  const client = QueueServiceClient.fromConnectionString(connectionString, clientOptions).getQueueClient(name)
+export function openAzureQueue(account: StorageAccount, name: string): Queue {
+  const client = openService(account).getQueueClient(name)
   // The SDK writes names into URLs, where `..` leads to another path.
   if (client.name !== name) throw new Error(`the queue name "${name}" leads to another queue, "${client.name}"`)
   return new AzureQueue(client)
+}
+
+function openService(account: StorageAccount): QueueServiceClient {
+  if (typeof account === 'string') return QueueServiceClient.fromConnectionString(account, clientOptions)
+  const { queueUrl, isManagedIdentity, clientId } = account
+  const retryOptions = { maxRetries: 1 } // each poll is a retry
+  const credential = isManagedIdentity
+    ? new ManagedIdentityCredential(clientId === undefined ? { retryOptions } : { clientId, retryOptions })
+    : new DefaultAzureCredential({ managedIdentityClientId: clientId, retryOptions })
+  return new QueueServiceClient(queueUrl, credential, clientOptions)
 }
 
 class AzureQueue implements Queue {

@@ -1,5 +1,5 @@
 import { StartupError } from '../../errors.ts'
-import { findStorageConnection, resolveSettings } from '../app/binding-settings.ts'
+import { findStorageConnection, resolveSettings, type StorageAccount } from '../app/binding-settings.ts'
 import type { FunctionRunner } from '../app/function-runner.ts'
 import type { Trigger } from '../app/triggers.ts'
 import type { Clock } from '../clock.ts'
@@ -13,7 +13,7 @@ export interface QueueTrigger {
   readonly kind: 'runs'
   readonly trigger: Trigger
   readonly queueName: string
-  readonly connectionString: string
+  readonly account: StorageAccount
 }
 
 /**
@@ -35,7 +35,7 @@ export function planQueueTrigger(
   }
   const connection = findStorageConnection(trigger.binding.connection, environment)
   if (connection.kind === 'missing') return { kind: 'skipped', reason: connection.reason }
-  return { kind: 'runs', trigger, queueName, connectionString: connection.connectionString }
+  return { kind: 'runs', trigger, queueName, account: connection.account }
 }
 
 const maxNameLength = 63

@@ -85,6 +85,7 @@ describe('usesLocalStorage', () => {
   it('is true without a connection string and for development storage', () => {
     assert.equal(usesLocalStorage({}), true)
     assert.equal(usesLocalStorage({ AzureWebJobsStorage: '' }), true)
+    assert.equal(usesLocalStorage({ AzureWebJobsStorage__queueServiceUri: 'https://q.example' }), false)
     assert.equal(usesLocalStorage({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' }), true)
     assert.equal(usesLocalStorage({ AzureWebJobsStorage: 'AccountName=mine;AccountKey=x' }), false)
   })
