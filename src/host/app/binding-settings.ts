@@ -53,5 +53,7 @@ function isConnectionString(text: string): boolean {
   )
   if (values.get('usedevelopmentstorage')?.toLowerCase() === 'true') return true
   const hasAccount = values.has('accountname') && values.has('accountkey')
-  return hasAccount || (values.has('sharedaccesssignature') && values.has('queueendpoint'))
+  return (
+    hasAccount || (values.has('sharedaccesssignature') && (values.has('queueendpoint') || values.has('blobendpoint')))
+  )
 }

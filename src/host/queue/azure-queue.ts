@@ -2,7 +2,7 @@ import { type QueueClient, QueueServiceClient } from '@azure/storage-queue'
 import type { Queue, QueueMessage } from './queue.ts'
 
 /** Callers retry no call but the polls of a queue, so the SDK does. */
-const clientOptions = {
+export const clientOptions = {
   retryOptions: { maxTries: 3, tryTimeoutInMs: 30_000, retryDelayInMs: 200, maxRetryDelayInMs: 1000 },
 }
 
@@ -89,7 +89,7 @@ class StorageFault extends Error {
   override readonly name = 'StorageFault'
 }
 
-function asStorageFault(error: unknown): StorageFault {
+export function asStorageFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error
   const facts = [httpStatus(error), errorCode(error)].filter(fact => fact !== undefined && fact !== '')
   return new StorageFault(`storage failed with ${facts.length > 0 ? facts.join(' ') : (error as Error)?.name}`)
@@ -101,11 +101,11 @@ function rethrow(error: unknown): never {
 }
 
 /** @returns undefined when there was no response */
-function httpStatus(error: unknown): number | undefined {
+export function httpStatus(error: unknown): number | undefined {
   return (error as { statusCode?: number } | undefined)?.statusCode
 }
 
 /** @returns e.g. `QueueNotFound`, `ECONNREFUSED`; empty when there is none */
-function errorCode(error: unknown): string {
+export function errorCode(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? '')
 }
