@@ -7,6 +7,11 @@ export function openAzureBlobs(connectionString: string): HostBlobs {
   return new AzureBlobs(BlobServiceClient.fromConnectionString(connectionString, clientOptions))
 }
 
+/** Lists have entity tags without the quotes that headers have. */
+function quoted(etag: string): string {
+  return etag.startsWith('"') ? etag : `"${etag}"`
+}
+
 class AzureBlobs implements HostBlobs {
   readonly #service: BlobServiceClient
 
@@ -17,7 +22,7 @@ class AzureBlobs implements HostBlobs {
   async *list(container: string, prefix: string): AsyncGenerator<{ name: string; etag: string }> {
     try {
       for await (const { name, properties } of this.#service.getContainerClient(container).listBlobsFlat({ prefix }))
-        yield { name, etag: properties.etag }
+        yield { name, etag: quoted(properties.etag) }
     } catch (error) {
       if (httpStatus(error) !== 404) throw asStorageFault(error)
     }
@@ -28,7 +33,15 @@ class AzureBlobs implements HostBlobs {
     try {
       const { etag = '', contentType, contentEncoding, lastModified, metadata = {} } = await blob.getProperties()
       const content = await blob.downloadToBuffer(undefined, undefined, { conditions: { ifMatch: etag } })
-      return { content, etag, uri: blob.url.replace(/\?.*$/, ''), contentType, contentEncoding, lastModified, metadata }
+      return {
+        content,
+        etag: quoted(etag),
+        uri: blob.url.replace(/\?.*$/, ''),
+        contentType,
+        contentEncoding,
+        lastModified,
+        metadata,
+      }
     } catch (error) {
       // 412: it was replaced meanwhile, and the new version has a message of its own.
       if ([404, 412].includes(httpStatus(error) ?? 0)) return undefined
