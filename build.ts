@@ -13,7 +13,8 @@
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API and SDK; read only when an SDK is registered in the process, or a collector is set
- * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has queue triggers
+ * - `host-storage.cjs` Azure's SDKs for storage, for the embedded host; read only when the app has triggers of queues or blobs
+ * - `host-service-bus.cjs` Azure's SDK for Service Bus, for the embedded host; read only when the app has such a trigger
  * - `api.mjs`          what entry scripts import from 'scoring-functions' where no worker supplies it, such as in a unit test
  * - `types/`           the declarations of what the package exports
  * - `scoring.mjs`      the command `scoring`, and `cli-….mjs`, its parts: each command reads only what it runs
@@ -92,7 +93,8 @@ await bundle({
 })
 await bundle({ entryPoints: { grpc: 'src/compose/grpc-services.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
-await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/host-storage.ts' } })
+await bundle({ minify: true, entryPoints: { 'host-service-bus': 'src/host/service-bus/azure-bus.ts' } })
 await bundle({
   minify: true,
   entryPoints: { 'parquet-process': 'src/adapters/child-process/parquet-process.ts' },

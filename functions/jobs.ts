@@ -1,5 +1,6 @@
 import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
+import { triggerPlan } from '../src/compose/service-triggers.ts'
 import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 import { httpHandler } from './http-handler.ts'
@@ -13,13 +14,13 @@ const jobsSource = (request: HttpRequest): JobsSource => ({
 app.http('jobs', {
   route: 'api/v1/service/{service}/jobs',
   methods: everyMethod,
-  authLevel: 'anonymous', // callers show the service's own key, which is checked inside
+  authLevel: triggerPlan.authLevel, // beside the service's own key, which is checked inside
   handler: httpHandler(request => answerJobs(request, jobsSource(request))),
 })
 
 app.http('job', {
   route: 'api/v1/service/{service}/jobs/{jobId}',
   methods: everyMethod,
-  authLevel: 'anonymous',
+  authLevel: triggerPlan.authLevel,
   handler: httpHandler(request => answerJobById(request, request.params.jobId ?? '', jobsSource(request))),
 })

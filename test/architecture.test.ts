@@ -64,6 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
     'auth',
   ],
+  triggers: [...['protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/definition']],
   jobs: ['models/session', 'models/definition'],
   'jobs/formats': ['jobs', 'models/session'],
   'jobs/output': ['jobs/formats', 'jobs'],
@@ -124,7 +125,7 @@ describe('the rooms of src/', () => {
 
   it('know no vendor and no environment, which are for adapters', () => {
     for (const file of globSync(
-      'src/{tensor,models,auth,scheduling,workers,scripts,jobs,protocols,inference,telemetry,encrypted,client}/**/*.ts',
+      'src/{tensor,models,auth,scheduling,workers,scripts,jobs,protocols,triggers,inference,telemetry,encrypted,client}/**/*.ts',
     )) {
       for (const specifier of importsOf(file)) assert.doesNotMatch(specifier, vendors, file)
       assert.doesNotMatch(readFileSync(file, 'utf8'), /process\.env/, file)
@@ -151,7 +152,11 @@ describe('the rooms of src/', () => {
 
   it('register triggers in functions/ only', () => {
     for (const file of globSync('src/**/*.ts'))
-      assert.doesNotMatch(readFileSync(file, 'utf8'), /^\s*app\.(http|storageQueue|timer|eventGrid)\(/m, file)
+      assert.doesNotMatch(
+        readFileSync(file, 'utf8'),
+        /^\s*app\.(http|storageQueue|storageBlob|serviceBusQueue|timer|eventGrid)\(/m,
+        file,
+      )
   })
 })
 

@@ -101,6 +101,10 @@ export function startService(
   const { name, definition } = service
   const metrics = parts.metrics?.ofService(name)
   if (definition.encrypted !== false) metrics?.takesPublicKeys()
+  const { blob, queue, serviceBus } = definition.triggers
+  if (blob) metrics?.hasTrigger('blob')
+  if (queue) metrics?.hasTrigger('queue')
+  if (serviceBus) metrics?.hasTrigger('service-bus')
   const isReadable = service.kind === 'readable'
   const engine: Engine = isReadable
     ? { kind: 'scheduler', scheduler: startScheduler(service.spec, metrics, parts) }

@@ -104,6 +104,11 @@ export const metric = {
   batchRows: histogram('scoring.batch.rows', '{row}', rows, 'Rows per call of run(), for inputs with rows.'),
   batchBisected: counter('scoring.batch.bisected', '{batch}', 'Batches whose run failed and was repeated in parts.'),
   threadRestarts: counter('scoring.thread.restarts', '{thread}', 'Workers that ended and were replaced.'),
+  messagesRefused: counter(
+    'scoring.messages.refused',
+    '{message}',
+    'Messages that can never be scored and went to a poison queue or the dead letters, and tries of such blobs.',
+  ),
   retries: counter('scoring.retries', '{request}', 'Requests that were retried because their worker ended.'),
   publicKeysHeld: gauge(
     'scoring.public_keys.held',

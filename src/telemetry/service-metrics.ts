@@ -17,8 +17,11 @@ export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 /** The reason why a request was dropped before or between runs. */
 type DropReason = 'expired' | 'abandoned'
 
-/** The protocols that requests come by, as metrics name them. */
-export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 'tensorflow-serving'
+/** The triggers besides HTTP, as metrics name them. */
+export type TriggerName = 'blob' | 'queue' | 'service-bus'
+
+/** What requests come by, as metrics name it. */
+export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 'tensorflow-serving' | TriggerName
 
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
@@ -36,6 +39,7 @@ export class ScoringMetrics {
   readonly batchBisected = new CounterFamily(metric.batchBisected)
   readonly threadRestarts = new CounterFamily(metric.threadRestarts)
   readonly retries = new CounterFamily(metric.retries)
+  readonly messagesRefused = new CounterFamily(metric.messagesRefused)
   readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
   readonly publicKeyEvictions = new CounterFamily(metric.publicKeyEvictions)
   readonly publicKeysHeld = new ObservedFamily(metric.publicKeysHeld, () => this.#ofPublicKeys(({ bytes }) => bytes))
@@ -116,6 +120,7 @@ export class ServiceMetrics {
   readonly #protocols = new Map<Protocol, ProtocolMetrics>()
   #publicKeys: PublicKeyMetrics | undefined
   readonly #rejected = new Map<ErrorCode, Counter>()
+  readonly #messagesRefused = new Map<TriggerName, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
   readonly #restarts: Readonly<Record<RestartReason, Counter>>
   readonly #queueWait: Histogram
@@ -199,6 +204,17 @@ export class ServiceMetrics {
     counter.add()
   }
 
+  /** Adds the series of a trigger, so that the first refusal is seen as an increase. */
+  hasTrigger(trigger: TriggerName): void {
+    this.#refusedOf(trigger)
+    if (!this.#protocols.has(trigger)) this.#addProtocol(trigger)
+  }
+
+  /** Records a message or blob that can never be scored. */
+  messageRefused(trigger: TriggerName): void {
+    this.#refusedOf(trigger).add()
+  }
+
   /** Records how long a dispatched request has waited. */
   waited(ms: number): void {
     this.#queueWait.record(ms / 1000)
@@ -236,6 +252,14 @@ export class ServiceMetrics {
 
   retried(requestCount: number): void {
     this.#retries.add(requestCount)
+  }
+
+  #refusedOf(trigger: TriggerName): Counter {
+    const known = this.#messagesRefused.get(trigger)
+    if (known) return known
+    const counter = this.#metrics.messagesRefused.add({ ...this.attributes, [attribute.protocol]: trigger })
+    this.#messagesRefused.set(trigger, counter)
+    return counter
   }
 
   #addProtocol(protocol: Protocol): ProtocolMetrics {

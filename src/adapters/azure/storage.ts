@@ -8,6 +8,8 @@ import type { Storage } from './open-storage.ts'
 import type { StorageAddress } from './storage-address.ts'
 import { clientOptions, type StorageCallOptions, usualCalls } from './storage-calls.ts'
 
+export { azureCredential }
+
 /** Sends no request yet. */
 export async function connectStorage(
   address: StorageAddress,

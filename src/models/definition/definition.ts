@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { defaultMaxMemoryMb } from './default-memory.ts'
 import { ExecutionProviders } from './execution-providers.ts'
+import { Triggers } from './triggers.ts'
 
 const relativePath = z
   .string()
@@ -277,6 +278,7 @@ export const ServiceDefinition = z.strictObject({
     .max(16)
     .optional()
     .describe('a pipeline in place of one model or entryScript: each stage works on what the one before gave'),
+  triggers: Triggers.prefault({}),
   encrypted: z
     .union([z.boolean(), Encrypted], 'must be true, false or an object')
     .default(false)

@@ -32,7 +32,7 @@ function describe(issue: z.core.$ZodIssue): string {
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
-      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${found(issue.input)}`
+      : `${issue.message.replace(/^Invalid ((input|option): )?/, '')}${isSecret(issue.path) ? '' : found(issue.input)}`
   return path ? `${path}: ${what}` : what
 }
 
@@ -45,6 +45,11 @@ function hint(message: string): string {
 function found(input: unknown): string {
   const text = typeof input === 'object' ? '' : (JSON.stringify(input) ?? '')
   return text !== '' && text.length <= 60 ? `, found ${text}` : ''
+}
+
+/** Where the name of a setting belongs, its value may have been written: a key. */
+function isSecret(path: readonly PropertyKey[]): boolean {
+  return path.at(-1) === 'connection'
 }
 
 /** The bytes that a service may hold must suffice for one body. */
