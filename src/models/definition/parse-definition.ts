@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { ServiceLoadError } from '../../errors.ts'
 import { nameOfStage, ServiceDefinition } from './definition.ts'
+import { checkDeployments } from './deployments.ts'
 import { findDuplicateKey } from './duplicate-key.ts'
 
 /**
@@ -22,13 +23,15 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true, jitless: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = checkEncrypted(parsed.data) ?? checkLimits(parsed.data) ?? checkStages(parsed.data)
+  const { data } = parsed
+  const fault = checkEncrypted(data) ?? checkLimits(data) ?? checkStages(data) ?? checkDeployments(data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
-  return parsed.data
+  return data
 }
 
 function describe(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String).join('.')
+  if (issue.code === 'invalid_key') return `${path}: ${issue.issues.map(({ message }) => message).join('; ')}`
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
