@@ -169,7 +169,7 @@ export class ScoringService {
       const acceptedAt = performance.now()
       const traced = withTraceContext(request, call.span.context)
       const result = await this.#ready().scheduler.submit(traced, call.isAbandoned, deadline)
-      traceResult(call.span, result, { acceptedAt, executionProvider: report.executionProvider })
+      traceResult(call.span, result, { service: this.name, acceptedAt, ...report })
       return result
     } finally {
       this.#calls--

@@ -11,7 +11,7 @@ import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, readRequestIds } from './request-ids.ts'
 import { endRequestSpan, startRequestSpan } from './request-span.ts'
 import { encodeServerTiming } from './server-timing.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { modelVersionHeader, type WireRequest, type WireResponse } from './wire.ts'
 
 /** How a protocol scores. */
 interface ScoringRoute {
@@ -81,7 +81,7 @@ export function addServiceHeaders(
   { executionProvider }: LoadReport,
 ): void {
   headers[providerHeader] = executionProvider
-  if (version !== undefined) headers['x-scoring-model-version'] = version
+  if (version !== undefined) headers[modelVersionHeader] = version
 }
 
 /** Adds what an answer says of its run. */
