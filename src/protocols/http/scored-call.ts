@@ -3,6 +3,7 @@ import type { Call } from '../../inference/call.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
+import { encodePhases } from '../../telemetry/cold-start.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
 import type { Span } from '../../telemetry/tracing.ts'
 import { readCaller } from './client-address.ts'
@@ -45,6 +46,7 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
     account = service.openAccount()
     span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
     response = await route.score(service, { ids, account, span, startedAt })
+    if (response.status < 400) addStartTiming(service, response, startedAt)
   } catch (failure) {
     response = route.encodeFailure(failure, ids.headers, service?.name)
   }
@@ -53,6 +55,14 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   service?.metrics?.answered(route.protocol, response.status, response.errorCode, performance.now() - startedAt)
   if (span) endRequestSpan(span, response, ids.headers['x-request-id'])
   return response
+}
+
+/** The first answer of a process tells where the time of its start went. */
+function addStartTiming(service: ScoringService, { headers }: WireResponse, startedAt: number): void {
+  const times = service.answered(startedAt)
+  if (!times || !service.hasServerTiming || Array.isArray(headers)) return
+  const others = headers['server-timing']
+  headers['server-timing'] = [...(others ? [others] : []), encodePhases(times)].join(', ')
 }
 
 const providerHeader = 'x-scoring-execution-provider'
