@@ -14,6 +14,7 @@ import type { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { describeUndefined, type ModelStore } from '../models/repository/model-store.ts'
 import type { DocsFiles } from '../protocols/ops/docs-files.ts'
 import { CpuShares } from '../scheduling/cpu-shares.ts'
+import type { ColdStart } from '../telemetry/cold-start.ts'
 import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics } from '../telemetry/service-metrics.ts'
@@ -38,6 +39,7 @@ import {
   type Settings,
   unknownSettings,
 } from './settings.ts'
+import { tellColdStart } from './tell-cold-start.ts'
 
 interface App {
   readonly settings: Settings
@@ -83,6 +85,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     bytes,
     metrics: scoringMetrics,
     tracing: openTelemetry?.tracing,
+    coldStart: watchedStart,
     runRecords,
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,
@@ -90,6 +93,9 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
+  // In Development the answer says it, and starts are many.
+  const logStart = settings.isDevelopment ? undefined : (line: string) => console.log(line)
+  watchedStart?.whenAnswered(tellColdStart(openTelemetry?.tracing, logStart))
   const metrics = [
     ...scoringMetrics.families,
     ...observeServices(
@@ -179,6 +185,13 @@ function openRunRecords({ runRecords: folder }: Settings): RunRecords | undefine
 export const serverVersion = readServerVersion(process.env)
 export const requestLog = openRequestLog(readLogSettings(process.env))
 export const sweepSchedule = readSweepSchedule(process.env)
+
+let watchedStart: ColdStart | undefined
+
+/** To be called before the app starts: its first answer will tell how long its start took. */
+export function watchColdStart(start: ColdStart): void {
+  watchedStart = start
+}
 
 let started: Promise<App> | undefined
 

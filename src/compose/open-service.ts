@@ -19,6 +19,7 @@ import { withProviders } from '../models/repository/provider-attempts.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
 import type { ByteBudget } from '../scheduling/byte-budget.ts'
 import type { CpuShares } from '../scheduling/cpu-shares.ts'
+import type { ColdStart } from '../telemetry/cold-start.ts'
 import type { LogFormat } from '../telemetry/log.ts'
 import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
@@ -74,6 +75,8 @@ export interface ServiceParts {
   readonly bytes?: ByteBudget | undefined
   /** Absent: nothing is counted. */
   readonly metrics?: ScoringMetrics | undefined
+  /** Absent: nobody asks how long the first answer took. */
+  readonly coldStart?: ColdStart | undefined
   /** Absent: requests are not traced. */
   readonly tracing?: Tracing | undefined
   /** Records of what workers run; absent: none are kept. */
@@ -200,6 +203,7 @@ function makeService(made: Made, { authorizer, parts }: ServiceContext): Scoring
     authorizer,
     metrics,
     bytes: parts.bytes && openServiceBudget(parts.bytes, definition, metrics),
+    coldStart: parts.coldStart,
     tracing: parts.tracing,
     hasServerTiming: parts.hasServerTiming ?? false,
     encrypted: definition.encrypted === false ? undefined : (parts.encrypted ?? openEncrypted(undefined)),

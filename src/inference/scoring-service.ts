@@ -12,6 +12,7 @@ import { DecompressionLimits } from '../scheduling/concurrency-limit.ts'
 import type { InferenceRequest } from '../scheduling/inference-request.ts'
 import type { InferenceResult, WholeResult } from '../scheduling/inference-result.ts'
 import type { CallDeadline } from '../scheduling/request-queue.ts'
+import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
@@ -45,6 +46,8 @@ export interface ScoringServiceOptions {
   readonly engine: Engine
   readonly documents?: OwnDocuments | undefined
   readonly metrics?: ServiceMetrics | undefined
+  /** Absent: nobody asks how long its first answer took. */
+  readonly coldStart?: ColdStart | undefined
   /** Absent: its requests are not traced. */
   readonly tracing?: Tracing | undefined
   /** Bytes that its requests may hold; absent: any number. */
@@ -77,6 +80,7 @@ export class ScoringService {
   readonly documents: OwnDocuments
   readonly metrics: ServiceMetrics | undefined
   readonly tracing: Tracing | undefined
+  readonly #coldStart: ColdStart | undefined
   readonly hasServerTiming: boolean
   /** Bytes that its requests hold. */
   readonly bytes: ByteBudget
@@ -85,6 +89,7 @@ export class ScoringService {
   readonly #engine: Engine
   readonly #onUse: ((service: ScoringService) => void) | undefined
   #waitingForLoad = 0
+  #loadedAt = 0
   /** Calls that came and have no result yet: their bodies may still be read. */
   #calls = 0
 
@@ -100,10 +105,24 @@ export class ScoringService {
     this.documents = options.documents ?? {}
     this.metrics = options.metrics
     this.tracing = options.tracing
+    this.#coldStart = options.coldStart
     this.hasServerTiming = options.hasServerTiming ?? false
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
     this.#engine = options.engine
+    if (this.#coldStart) {
+      this.loaded.then(
+        () => {
+          this.#loadedAt = performance.now()
+        },
+        () => {}, // `failure` tells
+      )
+    }
+  }
+
+  /** @returns the phases of the start of this process, if a request that came at `requestedAt` got its first answer */
+  answered(requestedAt: number): PhaseTimes | undefined {
+    return this.#coldStart?.answered({ service: this.name, loadedAt: this.#loadedAt, requestedAt })
   }
 
   get status(): ServiceStatus {
@@ -211,7 +230,7 @@ export class ScoringService {
       if (!span?.isRecorded) return await this.#submit(request, call, deadline)
       const acceptedAt = performance.now()
       const result = await this.#submit(withTraceContext(request, span.context), call, deadline)
-      traceResult(span, result, { acceptedAt, executionProvider: report.executionProvider })
+      traceResult(span, result, { service: this.name, acceptedAt, ...report })
       return result
     } finally {
       this.#calls--

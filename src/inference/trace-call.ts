@@ -5,6 +5,7 @@ import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { Span } from '../telemetry/tracing.ts'
 
 interface Acceptance {
+  readonly service: string
   /** When the request was queued, as `performance.now()`. */
   readonly acceptedAt: number
   /** What runs the service, where the result does not say. */
@@ -12,15 +13,20 @@ interface Acceptance {
 }
 
 /** Adds to the span of a call how long it waited, and its run. A failure says where it happened by its code alone. */
-export function traceResult(span: Span, result: InferenceResult, { acceptedAt, executionProvider }: Acceptance): void {
+export function traceResult(
+  span: Span,
+  result: InferenceResult,
+  { service, acceptedAt, executionProvider }: Acceptance,
+): void {
   if (result.kind === 'failure') return
   const { queueMs, batchMs, decodeMs, runMs, encodeMs, batchSize } = result.timings
   const dispatchedAt = acceptedAt + queueMs
-  span.addPast('queue', { from: acceptedAt, to: dispatchedAt })
+  span.addPast('queue', { from: acceptedAt, to: dispatchedAt, attributes: { [attribute.service]: service } })
   span.addPast('run', {
     from: dispatchedAt,
     to: dispatchedAt + batchMs + decodeMs + runMs + encodeMs,
     attributes: {
+      [attribute.service]: service,
       [attribute.executionProvider]: result.executionProvider ?? executionProvider,
       ...(result.rowCount > 0 && { [spanAttribute.rows]: result.rowCount }),
       ...(batchSize !== undefined && { [spanAttribute.batchSize]: batchSize }),

@@ -30,6 +30,8 @@ export const spanAttribute = {
   encodeSeconds: 'scoring.encode.duration',
   /** As the caller knows the request: `x-request-id`. */
   requestId: 'scoring.request.id',
+  /** FaaS spans. */
+  coldStart: 'faas.coldstart',
   jobId: 'scoring.job.id',
   chunk: 'scoring.job.chunk',
   failedRows: 'scoring.job.rows.failed',

@@ -1,6 +1,8 @@
 /** The port to what records traces. Where nothing does, there is no `Tracing`, and so no cost. */
-import type { Attributes } from './metric.ts'
 import type { TraceContext } from './trace-context.ts'
+
+/** Never a key, a row or other content of a request. */
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 
 /** `server`: a request of a caller; `consumer`: a message; `internal`: work within either. (OpenTelemetry, SpanKind) */
 export type SpanKind = 'server' | 'consumer' | 'internal'
@@ -13,8 +15,7 @@ export interface SpanStart {
   readonly links?: readonly TraceContext[]
   /** As `performance.now()`; absent: now. */
   readonly startedAt?: number
-  /** Never a key, a row or other content of a request. */
-  readonly attributes?: Attributes
+  readonly attributes?: SpanAttributes
 }
 
 /** Work that is over already. */
@@ -22,7 +23,7 @@ export interface PastSpan {
   /** As `performance.now()`. */
   readonly from: number
   readonly to: number
-  readonly attributes?: Attributes
+  readonly attributes?: SpanAttributes
 }
 
 /** One piece of work in a trace. */
@@ -31,7 +32,7 @@ export interface Span {
   readonly context: TraceContext
   /** Whether it is sampled; otherwise nothing of it is kept. */
   readonly isRecorded: boolean
-  set(attributes: Attributes): void
+  set(attributes: SpanAttributes): void
   /** Adds a part of it that has ended. */
   addPast(name: string, part: PastSpan): void
   /** @param error  why it failed: a code of `errors.ts`, or the name of what was thrown; absent: it did not */

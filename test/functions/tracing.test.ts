@@ -192,7 +192,11 @@ describe("an app that exports to a collector, behind Azure's host", () => {
         body: '{}',
         headers: { 'content-type': 'application/json', ...headers },
       })
-    assert.equal((await score(traceparent('3'))).status, 200)
+    const first = await score(traceparent('3'))
+    assert.equal(first.status, 200)
+    const phase = String.raw`start-\w+;dur=[\d.]+`
+    assert.match(first.headers.get('server-timing') ?? '', new RegExp(`^queue;dur=.*, ${phase}(, ${phase}){5}$`))
+    assert.doesNotMatch((await score({})).headers.get('server-timing') ?? '', /start-/)
     while (!/^Functions\.score /m.test(host.output())) await delay(10)
     // The host keeps the line of a request with the id of its invocation.
     const [, line = ''] = /^Functions\.score [\da-f-]{36} information: (.*)$/m.exec(host.output()) ?? []
@@ -203,6 +207,10 @@ describe("an app that exports to a collector, behind Azure's host", () => {
     assert.equal(span.kind, 'internal') // the host has the span of the server
     assert.notEqual(span.parentId, callerSpan)
     assert.match(span.parentId, /^[0-9a-f]{16}$/)
+    const coldStart = await collector.span(({ name }) => name === 'cold start')
+    assert.deepEqual(coldStart.attributes, { 'scoring.service': 'sut', 'faas.coldstart': true })
+    const phases = collector.spans.filter(({ parentId }) => parentId === coldStart.spanId).map(({ name }) => name)
+    assert.deepEqual(phases, ['start bundle', 'start host', 'start app', 'start model', 'start answer'])
   })
 
   it('sends what is left when it ends', async test => {

@@ -10,10 +10,9 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import type { Attributes } from '../../telemetry/metric.ts'
 import { attribute } from '../../telemetry/metric-names.ts'
 import type { TraceContext } from '../../telemetry/trace-context.ts'
-import type { PastSpan, Span, SpanStart, Tracing } from '../../telemetry/tracing.ts'
+import type { PastSpan, Span, SpanAttributes, SpanStart, Tracing } from '../../telemetry/tracing.ts'
 
 const kinds = { server: SpanKind.SERVER, consumer: SpanKind.CONSUMER, internal: SpanKind.INTERNAL } as const
 
@@ -31,7 +30,7 @@ export class SpanRecorder implements Tracing {
       kind: kinds[kind],
       links: links.map((link): Link => ({ context: toSpanContext(link) })),
       ...(startedAt !== undefined && { startTime: toDate(startedAt) }),
-      ...(attributes && { attributes: attributes as Record<string, string | number> }),
+      ...(attributes && { attributes }),
     }
     return new RecordedSpan(this.#tracer, this.#tracer.startSpan(name, options, context))
   }
@@ -57,14 +56,14 @@ class RecordedSpan implements Span {
     return this.#span.isRecording()
   }
 
-  set(attributes: Attributes): void {
+  set(attributes: SpanAttributes): void {
     this.#span.setAttributes(attributes)
   }
 
   addPast(name: string, { from, to, attributes }: PastSpan): void {
     if (!this.#span.isRecording()) return
     const within: Context = trace.setSpan(ROOT_CONTEXT, this.#span)
-    const options = { startTime: toDate(from), ...(attributes && { attributes: attributes as Record<string, number> }) }
+    const options = { startTime: toDate(from), ...(attributes && { attributes }) }
     this.#tracer.startSpan(name, options, within).end(toDate(to))
   }
 

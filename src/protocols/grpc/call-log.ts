@@ -2,6 +2,7 @@ import { isServerFault, type ScoringError } from '../../errors.ts'
 import type { LogLevel, RequestEntry } from '../../telemetry/log.ts'
 import { traceId } from '../../telemetry/trace-context.ts'
 import { readRequestTrace } from '../http/request-span.ts'
+import { modelVersionHeader } from '../http/wire.ts'
 import type { Http2Call } from './call.ts'
 import type { CallOutcome } from './score.ts'
 
@@ -20,6 +21,7 @@ export function describeCall(call: Http2Call, { path, outcome, failure, ms }: En
   return {
     level: chooseLevel(path, failure),
     service: outcome.service?.name,
+    modelVersion: call.headers[modelVersionHeader],
     requestId: call.headers['x-request-id'],
     method: call.request.method,
     path: path.length > maxPathLength ? `${path.slice(0, maxPathLength)}…` : path,

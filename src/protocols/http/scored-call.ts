@@ -4,6 +4,7 @@ import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
+import { encodePhases } from '../../telemetry/cold-start.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
 import type { Span } from '../../telemetry/tracing.ts'
 import { authorize } from './authorize.ts'
@@ -14,7 +15,7 @@ import type { BodyAccount } from './read-body.ts'
 import { type RequestIds, readRequestIds } from './request-ids.ts'
 import { endRequestSpan, startRequestSpan } from './request-span.ts'
 import { encodeServerTiming } from './server-timing.ts'
-import type { WireRequest, WireResponse } from './wire.ts'
+import { modelVersionHeader, type WireRequest, type WireResponse } from './wire.ts'
 
 /** How a protocol scores. */
 interface ScoringRoute {
@@ -52,6 +53,7 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
     account = service.openAccount()
     span = startRequestSpan(service, request, { protocol: route.protocol, startedAt })
     response = await route.score(service, { ids, account, span, startedAt })
+    if (response.status < 400) addStartTiming(service, response, startedAt)
   } catch (failure) {
     response = route.encodeFailure(failure, ids.headers, service?.name)
   }
@@ -60,6 +62,14 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   service?.metrics?.answered(route.protocol, response.status, response.errorCode, performance.now() - startedAt)
   if (span) endRequestSpan(span, response, ids.headers['x-request-id'])
   return response
+}
+
+/** The first answer of a process tells where the time of its start went. */
+function addStartTiming(service: ScoringService, { headers }: WireResponse, startedAt: number): void {
+  const times = service.answered(startedAt)
+  if (!times || !service.hasServerTiming || Array.isArray(headers)) return
+  const others = headers['server-timing']
+  headers['server-timing'] = [...(others ? [others] : []), encodePhases(times)].join(', ')
 }
 
 const providerHeader = 'x-scoring-execution-provider'
@@ -88,8 +98,8 @@ export function addServiceHeaders(
   { executionProvider }: LoadReport,
 ): void {
   headers[providerHeader] = executionProvider
-  if (version !== undefined) headers['x-scoring-model-version'] = version
   if (deployment !== undefined) headers[deploymentHeader] = deployment
+  if (version !== undefined) headers[modelVersionHeader] = version
 }
 
 /** Adds what an answer says of its run. */

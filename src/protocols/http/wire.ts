@@ -25,6 +25,9 @@ export interface WireRequest {
 /** Where a request comes from, and what it shows of itself. */
 export type RequestOrigin = Pick<WireRequest, 'headers' | 'clientAddress'>
 
+/** The version of the model that answers. */
+export const modelVersionHeader = 'x-scoring-model-version'
+
 /** Keeps browsers from guessing the content type of the server's own answers, which may quote a request. */
 export const noSniff = { 'x-content-type-options': 'nosniff' } as const
 

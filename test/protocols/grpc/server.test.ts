@@ -65,6 +65,7 @@ describe('createGrpcHandler', () => {
       rows: undefined,
       invocationId: undefined,
       traceId: undefined,
+      modelVersion: undefined,
     })
   })
 
