@@ -73,10 +73,10 @@ export default defineConfig({
     ],
   },
   test: {
-    // Real threads, processes and storage: a file has a process of its own. They wait more than they compute, so that three share
+    // Real threads, processes and storage: a file has a process of its own. They wait as much as they compute, so that four share
     // the two cores of a small machine.
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: SlowFirstSequencer },
     taskTitleValueFormatTruncate: 0, // rows of tables keep their whole names
     setupFiles: ['test/support/cpu-time.ts'],

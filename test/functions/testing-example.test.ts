@@ -27,7 +27,7 @@ async function makeProject(test: Cleaner): Promise<string> {
 describe('the example in guide/entry-scripts.md, Testing a script', () => {
   it.for([
     ['node --test', 'node:test', ['--test']],
-    ['Vitest', 'vitest', [resolve('node_modules/vitest/vitest.mjs'), 'run', '--no-cache']],
+    ['Vitest', 'vitest', [resolve('node_modules/vitest/vitest.mjs'), 'run', '--no-cache', '--testTimeout=100000']],
   ] as const)('passes under %s', async ([, library, args], test) => {
     const guide = await readFile('guide/entry-scripts.md', 'utf8')
     const [, section = ''] = guide.split('## Testing a script')
