@@ -28,6 +28,8 @@ const clients = [
   'test/models/graph/suite.test.ts',
 ]
 const chaos = ['test/chaos/**']
+/** Rooms that leave nothing behind in their process: their files share one, and what it has loaded, which is half of their time. */
+const shared = ['test/{auth,encrypted,inference,jobs,models,protocols,scheduling,scripts,telemetry,tensor}/**']
 
 // Threads and processes that a test starts run src/ as it is. With this cache Node.js strips and compiles a file once instead of in
 // each of them, which is half of the CPU time of test/workers. V8's coverage is less exact with code from a cache.
@@ -50,7 +52,8 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
   },
 })
 
-const unit = project('unit', ['test/**'], [...functions, ...clients, ...chaos, 'test/readme.test.ts'])
+const unit = project('unit', ['test/**'], [...functions, ...clients, ...chaos, ...shared, 'test/readme.test.ts'])
+const sharing = project('sharing', shared, clients)
 const typecheck = { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: 'test/types/tsconfig.json' }
 
 // A watch keeps its configuration, and coverage is that of the sources.
@@ -70,10 +73,10 @@ export default defineConfig({
     ],
   },
   test: {
-    // Real threads, processes and storage: a file has a process of its own. They wait more than they compute, so that three share
+    // Real threads, processes and storage: a file has a process of its own. They wait as much as they compute, so that four share
     // the two cores of a small machine.
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: SlowFirstSequencer },
     taskTitleValueFormatTruncate: 0, // rows of tables keep their whole names
     setupFiles: ['test/support/cpu-time.ts'],
@@ -83,6 +86,7 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**', 'functions/**'], reporter: ['html'] },
     projects: [
       { ...unit, test: { ...unit.test, typecheck } },
+      { ...sharing, test: { ...sharing.test, isolate: false } },
       project('functions', functions, clients),
       project('clients', clients),
       project('chaos', chaos),

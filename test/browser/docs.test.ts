@@ -31,7 +31,7 @@ describe('GET /docs: the interactive page in a browser', skipFor(skip), () => {
   let flag: string
   beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'flag-'))
-    file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
     flag = join(folder, 'loaded')
     app = await runApp(file, await servicesOf(flag), { SCORING_DEFAULT_SERVICE: 'diabetes' })
     for (const name of ['diabetes', 'private', 'exact', 'broken']) await isSettled(app, name)

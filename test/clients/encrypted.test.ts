@@ -39,7 +39,7 @@ describe(
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'encrypted-'))
     })
-    afterAll(() => rm(folder, { recursive: true, force: true }))
+    afterAll(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
 
     // A reply that it does not like ends the package's process by SIGABRT, so that the exit code is part of the answer.
     const call = async (command: string) => {

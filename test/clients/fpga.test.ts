@@ -73,7 +73,7 @@ let scores: number[][]
 beforeAll(async () => {
   if (!noOpenssl) certificate = makeCertificates(file).cert
   folder = await mkdtemp(join(tmpdir(), 'fpga-'))
-  file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  file.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
   const recorded = JSON.parse(await readFile('test/fixtures/expected-scores.json', 'utf8')).services.digits
   images = recorded.inputs.images.slice(0, 2)
   scores = (Object.values(recorded.outputs)[0] as number[][]).slice(0, 2)

@@ -57,7 +57,7 @@ describe('examples/resnet50/README.md and guide/fpga.md', () => {
   let expected: number[]
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'image-service-'))
-    file.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    file.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
     // Both sides go by the first bytes of a file, and the pixels of a PNG are the same in each decoder.
     await writeFile(
       join(folder, 'photo.jpg'),

@@ -21,7 +21,7 @@ describe('encodePrometheus, read by prometheus_client', () => {
     const found = await pythonWith(join(import.meta.dirname, 'python/prometheus-requirements.txt'))
     if ('missing' in found) return test.skip(found.missing)
     const folder = await mkdtemp(join(tmpdir(), 'prometheus-'))
-    test.onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    test.onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 9 }))
     const odd = { service: 'ä "quoted" \\n \\ and\nline,}{=', code: 200 }
     const page = join(folder, 'page.txt')
     const text = encodePrometheus([

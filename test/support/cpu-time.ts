@@ -2,11 +2,18 @@
 import { readFileSync } from 'node:fs'
 import { afterAll } from 'vitest'
 
+declare global {
+  /** Seconds that belong to the files which have run in this process before. */
+  var cpuSecondsBefore: number | undefined
+}
+
 // Hooks run in reverse: this one after those of the file, which end its processes.
 // biome-ignore lint/correctness/noEmptyPattern: Vitest asks for it
 afterAll(({}, file) => {
   const seconds = cpuSeconds()
-  if (seconds !== undefined) file.meta.cpuSeconds = seconds
+  if (seconds === undefined) return
+  file.meta.cpuSeconds = seconds - (globalThis.cpuSecondsBefore ?? 0)
+  globalThis.cpuSecondsBefore = seconds
 })
 
 /** Only Linux says it of children. */

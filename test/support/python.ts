@@ -64,7 +64,7 @@ async function keep(
     await rename(unfinished, folder).catch(() => undefined)
     return (await works(join(folder, program), '--version')) ? folder : undefined
   } finally {
-    await rm(unfinished, { recursive: true, force: true })
+    await rm(unfinished, { recursive: true, force: true, maxRetries: 9 })
   }
 }
 
