@@ -110,14 +110,16 @@ export class ScoringService {
     this.bytes = options.bytes ?? new ByteBudget(Number.POSITIVE_INFINITY)
     this.encrypted = options.encrypted
     this.#engine = options.engine
-    if (this.#coldStart) {
-      this.loaded.then(
-        () => {
-          this.#loadedAt = performance.now()
-        },
+    // Others load with a request, which marks it.
+    if (this.#coldStart && !options.onUse)
+      this.load().then(
+        () => this.#markLoaded(),
         () => {}, // `failure` tells
       )
-    }
+  }
+
+  #markLoaded(): void {
+    this.#loadedAt ||= performance.now()
   }
 
   /** @returns the phases of the start of this process, if a request that came at `requestedAt` got its first answer */
@@ -286,6 +288,7 @@ export class ScoringService {
       const load = this.load()
       await (this.#isDebugged ? load.catch(() => {}) : settledWithin(load, maxMs))
       this.#waitingForLoad--
+      if (this.report) this.#markLoaded()
     }
     return this.requireReady()
   }
