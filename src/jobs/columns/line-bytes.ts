@@ -78,11 +78,20 @@ export class LineBytes {
   }
 
   #digits(number: number, count: number): void {
+    if (count <= 8) return this.#fewDigits(number, count)
+    const high = Math.floor(number / 1e8)
+    this.#digits(high, count - 8)
+    this.#fewDigits(number - high * 1e8, 8)
+  }
+
+  /** @param number  so small that the machine divides it as an integer */
+  #fewDigits(number: number, count: number): void {
+    const bytes = this.#bytes
     const end = this.#at + count
-    let left = number
+    let left = number | 0
     for (let at = end - 1; at >= this.#at; at--) {
-      const rest = Math.floor(left / 10)
-      this.#bytes[at] = zero + (left - 10 * rest)
+      const rest = (left / 10) | 0
+      bytes[at] = zero + left - 10 * rest
       left = rest
     }
     this.#at = end
