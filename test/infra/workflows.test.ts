@@ -164,7 +164,7 @@ describe('azure.yaml', () => {
         { run: string }
       >[]
       for (const { windows, posix } of all) {
-        assert.deepEqual(windows.run.split('; '), posix.run.split(' && '))
+        assert.deepEqual(windows.run, posix.run)
         for (const [, script = ''] of posix.run.matchAll(/npm run (\w+)/g)) assert(script in manifest.scripts, script)
         for (const [, hook = ''] of posix.run.matchAll(/node (\S+)/g)) assert(existsSync(`${folder}${hook}`), hook)
       }
