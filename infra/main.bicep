@@ -26,6 +26,9 @@ param keyOperatorType string
 @description('Storage and vault are closed to the internet, and the app reaches them through a network of its own.')
 param isPrivate bool
 
+@description('Storage in three zones; instances, too, on Flex Consumption. Only in regions that have zones.')
+param isZoneRedundant bool
+
 @description('A deleted vault can be brought back for 90 days, and not be deleted for good before. Off only for trials.')
 param hasPurgeProtection bool
 
@@ -106,6 +109,7 @@ module storage 'modules/storage.bicep' = {
     packageContainer: packageContainer
     principalId: identity.outputs.principalId
     hasFunctionsHost: true
+    isZoneRedundant: isZoneRedundant
     isPrivate: isPrivate
   }
 }
@@ -172,6 +176,7 @@ module app 'modules/function-app.bicep' = {
     encryptedKeysContainer: encryptedKeysContainer
     vaultUrl: keyVault.outputs.url
     insightsConnectionString: monitoring.outputs.connectionString
+    isZoneRedundant: isZoneRedundant
     subnetId: isPrivate ? network!.outputs.appSubnetId : ''
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount

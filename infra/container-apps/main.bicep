@@ -26,6 +26,9 @@ param keyOperatorType string
 @description('Storage and vault are closed to the internet, and the app reaches them through a network of its own.')
 param isPrivate bool
 
+@description('Storage in three zones. Only in regions that have zones.')
+param isZoneRedundant bool
+
 @description('A deleted vault can be brought back for 90 days, and not be deleted for good before. Off only for trials.')
 param hasPurgeProtection bool
 
@@ -78,6 +81,7 @@ module storage '../modules/storage.bicep' = {
     encryptedKeysContainer: encryptedKeysContainer
     principalId: identity.outputs.principalId
     hasFunctionsHost: false
+    isZoneRedundant: isZoneRedundant
     isPrivate: isPrivate
   }
 }

@@ -1,7 +1,6 @@
 metadata description = 'Alerts by queries over the logs, and who hears of them.'
 
-@export()
-type alert = {
+type logAlert = {
   name: string
   description: string
   @description('0 critical, 1 error, 2 warning, 3 information')
@@ -16,7 +15,7 @@ param tags object
 param workspaceId string
 @description('Receives mail; empty: alerts are only in the portal.')
 param email string
-param alerts alert[]
+param alerts logAlert[]
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
   name: 'ag-${name}'

@@ -17,6 +17,8 @@ param vaultUrl string
 param insightsConnectionString string
 @description('Subnet that the app sends from; empty: the internet.')
 param subnetId string
+@description('Instances in several zones.')
+param isZoneRedundant bool
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int
 @minValue(1)
@@ -39,8 +41,11 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   tags: tags
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
-  // Linux.
-  properties: { reserved: true }
+  properties: {
+    // Linux.
+    reserved: true
+    zoneRedundant: isZoneRedundant
+  }
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {

@@ -29,9 +29,9 @@ resource namespace 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
 }
 
 resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
-  for name in union(inputQueues, outputQueues): {
+  for queueName in union(inputQueues, outputQueues): {
     parent: namespace
-    name: name
+    name: queueName
     properties: {
       // The longest that Service Bus has. The host renews the lock while a message is scored.
       lockDuration: 'PT5M'
@@ -45,8 +45,8 @@ resource queue 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
 
 // For each queue alone: the app cannot read the answers that it sends, nor other queues of the namespace.
 resource receiver 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, index) in inputQueues: {
-    name: guid(namespace.id, name, principalId, roles.serviceBusDataReceiver)
+  for (queueName, index) in inputQueues: {
+    name: guid(namespace.id, queueName, principalId, roles.serviceBusDataReceiver)
     scope: queue[index]
     properties: {
       principalId: principalId
@@ -57,9 +57,9 @@ resource receiver 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource sender 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for name in outputQueues: {
-    name: guid(namespace.id, name, principalId, roles.serviceBusDataSender)
-    scope: queue[indexOf(union(inputQueues, outputQueues), name)]
+  for queueName in outputQueues: {
+    name: guid(namespace.id, queueName, principalId, roles.serviceBusDataSender)
+    scope: queue[indexOf(union(inputQueues, outputQueues), queueName)]
     properties: {
       principalId: principalId
       principalType: 'ServicePrincipal'

@@ -13,6 +13,8 @@ param packageContainer string = ''
 param principalId string
 @description('Whether the Functions host runs the app: it needs to own the blobs of its locks.')
 param hasFunctionsHost bool
+@description('Keeps everything in three zones, in regions that have them.')
+param isZoneRedundant bool
 @description('Closes the account to the internet; private endpoints lead to it.')
 param isPrivate bool
 
@@ -22,15 +24,15 @@ var blobRole = hasFunctionsHost ? roles.storageBlobDataOwner : roles.storageBlob
 var containers = concat(jobContainers, ['jobs', encryptedKeysContainer], empty(packageContainer) ? [] : [packageContainer])
 var jobQueues = ['scoring-jobs', 'scoring-job-split', 'scoring-job-chunk', 'scoring-job-finish']
 // To these the host moves messages that failed too often, and the app ends their jobs.
-var poisonQueues = map(jobQueues, queue => '${queue}-poison')
+var poisonQueues = map(jobQueues, each => '${each}-poison')
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: name
   location: location
   tags: tags
   kind: 'StorageV2'
-  // Three zones: a job outlives the loss of one.
-  sku: { name: 'Standard_ZRS' }
+  // In three zones, a job outlives the loss of one.
+  sku: { name: isZoneRedundant ? 'Standard_ZRS' : 'Standard_LRS' }
   properties: {
     accessTier: 'Hot'
     // Only Entra ID: there is no key that could leak, and each access has a name in the log.
@@ -61,9 +63,9 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2026-04-01' = {
 }
 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2026-04-01' = [
-  for name in containers: {
+  for containerName in containers: {
     parent: blobs
-    name: name
+    name: containerName
     properties: { publicAccess: 'None' }
   }
 ]
@@ -74,9 +76,9 @@ resource queues 'Microsoft.Storage/storageAccounts/queueServices@2026-04-01' = {
 }
 
 resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2026-04-01' = [
-  for name in concat(jobQueues, poisonQueues): {
+  for queueName in concat(jobQueues, poisonQueues): {
     parent: queues
-    name: name
+    name: queueName
   }
 ]
 

@@ -23,6 +23,12 @@ describe('readLocalSettings', () => {
     ])
   })
 
+  it('leaves out a connection string where the environment has an identity for the account', async test => {
+    const folder = await folderWith(test)
+    const { values } = readLocalSettings(folder, { AzureWebJobsStorage__queueServiceUri: 'https://q.example' })
+    assert.deepEqual(values, { FUNCTIONS_WORKER_RUNTIME: 'node' })
+  })
+
   it('returns the port, and accepts the other settings of func', async test => {
     const host = { LocalHttpPort: 7123, CORS: '*', CORSCredentials: false }
     const folder = await folderWith(test, { IsEncrypted: false, Host: host, ConnectionStrings: { X: 'y' } })

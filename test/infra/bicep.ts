@@ -65,7 +65,7 @@ export interface BicepFile {
   readonly resources: readonly BicepResource[]
   readonly modules: readonly BicepModule[]
   readonly outputs: ReadonlyMap<string, Value>
-  /** Names that are used and not declared. */
+  /** Names that are used and not declared, or declared twice. */
   readonly unknownNames: readonly string[]
 }
 
@@ -128,26 +128,30 @@ const ofBicep =
 
 function findUnknownNames(root: Node): string[] {
   const declared = new Set(ofBicep.split(' '))
+  const local = new Set<string>()
   const used = new Set<string>()
   const visit = (node: Node): void => {
     if (node.type === 'decorators' || node.type === 'type') return
-    const isDeclaration = node.type.endsWith('_declaration') || node.type === 'user_defined_function'
+    const isDeclaration = node.type.endsWith('_declaration') || node.type.startsWith('import')
     for (const [index, child] of named(node).entries()) {
-      const isLoopVariable = child.type === 'loop_variable' || child.type === 'loop_enumerator'
-      // A loop over a list without an index has its variable first.
-      const isVariableOfFor =
-        node.type === 'for_statement' &&
-        child.type === 'identifier' &&
-        child.id === node.childForFieldName('initializer')?.id
-      if (isLoopVariable || isVariableOfFor || (isDeclaration && index === 0) || node.type.startsWith('import'))
-        declared.add(child.text)
+      if (isLocal(node, child, index)) local.add(child.text)
+      else if (isDeclaration && index === 0) declared.add(child.text)
       else if (node.type === 'object_property' && index === 0) continue
       else if (child.type === 'identifier') used.add(child.text)
       else visit(child)
     }
   }
   visit(root)
-  return [...used].filter(name => !declared.has(name))
+  const unknown = [...used].filter(name => !declared.has(name) && !local.has(name))
+  return [...unknown, ...[...local].filter(name => declared.has(name))]
+}
+
+/** Whether a name is that of a loop or of a function in an argument. */
+function isLocal(node: Node, child: Node, index: number): boolean {
+  if (child.type === 'loop_variable' || child.type === 'loop_enumerator') return true
+  if (node.type === 'lambda_expression') return index === 0
+  // A loop over a list without an index has its variable first.
+  return node.type === 'for_statement' && child.id === node.childForFieldName('initializer')?.id
 }
 
 /** A resource, and those that are declared within it. */

@@ -66,3 +66,12 @@ key=$(node -p 'JSON.parse(fs.readFileSync(process.argv[1])).diabetes.primary' "$
 echo "health: $(curl --silent --fail "http://127.0.0.1:$port/health/ready")"
 echo "score:  $(curl --silent --fail --header "Authorization: Bearer $key" --header 'Content-Type: application/json' \
   --data @models/diabetes/sample.json "http://127.0.0.1:$port/api/v1/service/diabetes/score")"
+
+if [ "$target" = cuda ]; then
+  # Without a GPU the provider ends at its first call of the driver: by then all libraries are loaded.
+  cc -shared -fPIC -w -Wl,-soname,libcuda.so.1 -o "$root/tmp/libcuda.so.1" test/infra/stub-driver.c
+  images run --isolation chroot --user 10001:10001 --env LD_LIBRARY_PATH=/tmp "$container" -- node --eval '
+    const { InferenceSession } = require("onnxruntime-node")
+    InferenceSession.create("models/diabetes/1/model.onnx", { executionProviders: ["cuda"] }).catch(() => {})' 2>&1 |
+    grep 'stub driver: cuInit'
+fi

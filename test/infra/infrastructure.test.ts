@@ -213,7 +213,8 @@ const mutations: readonly (readonly [keyof typeof policies, string, string | Reg
     /module storage needs jobContainers/,
   ],
   ['fitsTogether', 'main', 'hasFunctionsHost: true', 'hasFunctionHost: true', /has no parameter hasFunctionHost/],
-  ['fitsTogether', 'modules/storage', 'isPrivate ?', 'isPrivat ?', /there is no isPrivat$/m],
+  ['fitsTogether', 'modules/storage', 'isPrivate ?', 'isPrivat ?', /isPrivat is not declared/],
+  ['fitsTogether', 'modules/storage', /containerName/g, 'container', /container is not declared, or twice/],
   ['fitsTogether', 'main', 'keyVault.outputs.url', 'keyVault.outputs.uri', /has no output uri/],
   ['fitsTogether', 'main', "'modules/alerts.bicep'", "'modules/alert.bicep'", /there is no modules\/alert.bicep/],
   [

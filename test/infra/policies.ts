@@ -173,7 +173,7 @@ export const fitsTogether: Policy = files => {
   const byPath = new Map(files.map(each => [normalize(each.file), each]))
   const findings: string[] = []
   for (const { file, text, modules, parameters, unknownNames } of files) {
-    findings.push(...unknownNames.map(name => `${file}: there is no ${name}`))
+    findings.push(...unknownNames.map(name => `${file}: ${name} is not declared, or twice`))
     for (const { name, path, body } of modules) {
       const target = byPath.get(join(dirname(file), path))
       if (!target) {
