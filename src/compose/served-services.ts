@@ -3,6 +3,7 @@ import { describeLoad } from '../inference/load-report-line.ts'
 import type { ScoringService } from '../inference/scoring-service.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
+import { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript } from '../models/repository/service-spec.ts'
@@ -27,6 +28,9 @@ interface ServeOptions {
   readonly files: Promise<StoreFiles> | undefined
 }
 
+/** Of a service that did not exist at the start. */
+const noTriggers = JSON.stringify(ServiceDefinition.parse({}).triggers)
+
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
   const { store, settings, authorizers, parts, files } = options
@@ -38,12 +42,18 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   const services = await Promise.all(read.map(service => start(service, known?.get(service.name))))
   const firstLoads = Promise.all(services.map(announceLoad))
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
+  const registered = new Map(read.map(({ name, definition }) => [name, JSON.stringify(definition.triggers)]))
   const swaps = new ServiceSwaps({
     catalogue,
     open: async name => {
       const versions = await store.readServiceFiles(name) // before the others, so that a change in between is noticed
       const service = await readService(store, name, settings.executionProviders)
       requireRoomForBody(settings.maxHeldBytes, service)
+      const triggers = JSON.stringify(service.definition.triggers)
+      if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
+        registered.set(name, triggers)
+        console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
+      }
       return start(service, versions)
     },
     onServed: (name, served) => authorizers.release(name, served),

@@ -68,7 +68,7 @@ export class BackgroundTriggers {
 
   async #addStorage({ plan, host, queues: settings, blobs, invisibleMs }: BackgroundOptions): Promise<void> {
     const { openAzureBlobs, openAzureQueue } = await loadHostStorage()
-    const contextOf = (connectionString: string) => ({
+    const makeContext = (connectionString: string) => ({
       clock: systemClock,
       warn: (text: string) => host.log.system('warning', text),
       openQueue: (name: string) => openAzureQueue(connectionString, name),
@@ -77,7 +77,7 @@ export class BackgroundTriggers {
     })
     for (const { trigger, queueName, connectionString } of plan.queues) {
       await this.#add(trigger, host, async runner => {
-        const listener = listenToQueue(trigger, queueName, runner, { ...contextOf(connectionString), settings })
+        const listener = listenToQueue(trigger, queueName, runner, { ...makeContext(connectionString), settings })
         const key = queueKey(connectionString, queueName)
         this.#byQueue.set(key, [...(this.#byQueue.get(key) ?? []), listener])
         return listener
@@ -85,7 +85,7 @@ export class BackgroundTriggers {
     }
     for (const each of plan.blobs) {
       const { connectionString } = each
-      const context = { ...contextOf(connectionString), settings: blobs, queueSettings: settings }
+      const context = { ...makeContext(connectionString), settings: blobs, queueSettings: settings }
       await this.#add(
         each.trigger,
         host,

@@ -3,6 +3,7 @@
 import { ScoringError } from '../../errors.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import { describeTriggers } from '../../models/definition/triggers.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeError } from '../azureml/respond.ts'
@@ -67,11 +68,16 @@ function describeService(service: ScoringService): object {
     ...service.activity,
     auth: service.definition.auth.mode,
     keys: service.authorizer?.describe?.(),
+    triggers: listOrNone(describeTriggers(service.definition.triggers)),
     notes: report && service.notes,
     example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
     warmUpMs: report && Math.round(report.warmUpMs),
   }
+}
+
+function listOrNone(lines: readonly string[]): readonly string[] | undefined {
+  return lines.length > 0 ? lines : undefined
 }
 
 /** Examples with more characters are not shown. */
