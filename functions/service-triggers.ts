@@ -1,6 +1,6 @@
 /** The triggers that services declare in `service.json`, besides HTTP. (guide/triggers.md) */
 import { app, type InvocationContext, output } from '@azure/functions'
-import { scoringOf, serviceBus, triggerPlan } from '../src/compose/service-triggers.ts'
+import { makeScoring, serviceBus, triggerPlan } from '../src/compose/service-triggers.ts'
 import type { ServiceTrigger } from '../src/models/definition/plan-triggers.ts'
 import { scoreBlob } from '../src/triggers/score-blob.ts'
 import { scoreBusMessage } from '../src/triggers/score-bus-message.ts'
@@ -20,7 +20,7 @@ function onBlob(trigger: Of<'blob'>): void {
     dataType,
     return: output.storageBlob({ path: trigger.output, connection }),
     handler: (blob: unknown, { triggerMetadata = {}, invocationId }: InvocationContext) =>
-      scoreBlob(blob, triggerMetadata, trigger, { ...scoringOf(service, 'blob'), id: invocationId }),
+      scoreBlob(blob, triggerMetadata, trigger, { ...makeScoring(service, 'blob'), id: invocationId }),
   }
   app.storageBlob(`blob-trigger-${service}`, options)
 }
@@ -36,7 +36,7 @@ function onQueue(trigger: Of<'queue'>): void {
     extraOutputs: [poison],
     handler: async (message: unknown, context: InvocationContext) => {
       const id = String(context.triggerMetadata?.id ?? context.invocationId)
-      const writes = await scoreQueueMessage(message, id, trigger, scoringOf(service, 'queue'))
+      const writes = await scoreQueueMessage(message, id, trigger, makeScoring(service, 'queue'))
       if (writes.poison !== undefined) context.extraOutputs.set(poison, writes.poison)
       return writes.answer
     },
@@ -60,7 +60,7 @@ function onServiceBus(trigger: Of<'serviceBus'>): void {
     autoCompleteMessages: true,
     handler: (message: unknown, { triggerMetadata = {}, invocationId }: InvocationContext) =>
       scoreBusMessage(message, triggerMetadata, trigger, {
-        ...scoringOf(service, 'service-bus'),
+        ...makeScoring(service, 'service-bus'),
         service,
         id: invocationId,
         bus: serviceBus(),

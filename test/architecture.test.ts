@@ -62,7 +62,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   'protocols/ops': [
     ...['protocols/azureml', 'protocols/http', 'models/catalogue', 'models/session', 'inference', 'scheduling'],
-    'auth',
+    ...['models/definition', 'auth'],
   ],
   triggers: [...['protocols/azureml', 'protocols/http', 'inference', 'scheduling', 'models/definition']],
   jobs: ['models/session', 'models/definition'],

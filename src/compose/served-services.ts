@@ -4,6 +4,7 @@ import type { ScoringService } from '../inference/scoring-service.ts'
 import { LoadedServices } from '../models/catalogue/loaded-services.ts'
 import { ServiceCatalogue } from '../models/catalogue/service-catalogue.ts'
 import { ServiceSwaps } from '../models/catalogue/service-swaps.ts'
+import { ServiceDefinition } from '../models/definition/definition.ts'
 import type { ModelStore } from '../models/repository/model-store.ts'
 import { OpenedFiles } from '../models/repository/opened-files.ts'
 import { hasScript, type ServiceSpec } from '../models/repository/service-spec.ts'
@@ -31,6 +32,9 @@ interface ServeOptions {
 /** What is elsewhere may be out of reach for a while. */
 const firstRetryMs = 15_000
 
+/** Of a service that did not exist at the start. */
+const noTriggers = JSON.stringify(ServiceDefinition.parse({}).triggers)
+
 /** Starts the services; models load in their threads meanwhile. */
 export async function serveServices(read: readonly ReadService[], options: ServeOptions): Promise<ServedServices> {
   const { store, settings, authorizers, files } = options
@@ -53,12 +57,18 @@ export async function serveServices(read: readonly ReadService[], options: Serve
   for (const { deployments } of services) deployments?.takeOver(undefined)
   const catalogue = new ServiceCatalogue(services, settings.defaultService)
   const firstLoads = Promise.all(announceStart(services))
+  const registered = new Map(read.map(({ name, definition }) => [name, JSON.stringify(definition.triggers)]))
   const swaps = new ServiceSwaps({
     catalogue,
     open: async (name, changed) => {
       const versions = await store.readServiceFiles(name) // before the others, so that a change in between is noticed
       const service = await readService(store, name, settings.executionProviders)
       requireRoomForBody(settings.maxHeldBytes, service)
+      const triggers = JSON.stringify(service.definition.triggers)
+      if (service.kind === 'readable' && triggers !== (registered.get(name) ?? noTriggers)) {
+        registered.set(name, triggers)
+        console.log(`[${name}] "triggers" in service.json has changed, which takes effect at the next start`)
+      }
       const previous = catalogue.get(name)
       return start(service, versions, (deployment, spec) => findSame(previous, { deployment, spec, changed }))
     },

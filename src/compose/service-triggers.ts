@@ -33,7 +33,7 @@ function findModels({ SCORING_MODELS: given, AzureWebJobsScriptRoot: scriptRoot 
 export const triggerPlan = readTriggerPlan(process.env)
 
 /** How the messages of a service are scored, by this trigger. */
-export function scoringOf(
+export function makeScoring(
   service: string,
   trigger: TriggerName,
 ): Scoring & { readonly log: (line: string) => void; readonly refused: () => void } {

@@ -69,7 +69,7 @@ export class BackgroundTriggers {
 
   async #addStorage({ plan, host, queues: settings, blobs, invisibleMs }: BackgroundOptions): Promise<void> {
     const { openAzureBlobs, openAzureQueue } = await loadHostStorage()
-    const contextOf = (account: StorageAccount) => ({
+    const makeContext = (account: StorageAccount) => ({
       clock: systemClock,
       warn: (text: string) => host.log.system('warning', text),
       openQueue: (name: string) => openAzureQueue(account, name),
@@ -78,7 +78,7 @@ export class BackgroundTriggers {
     })
     for (const { trigger, queueName, account } of plan.queues) {
       await this.#add(trigger, host, async runner => {
-        const listener = listenToQueue(trigger, queueName, runner, { ...contextOf(account), settings })
+        const listener = listenToQueue(trigger, queueName, runner, { ...makeContext(account), settings })
         const key = queueKey(account, queueName)
         this.#byQueue.set(key, [...(this.#byQueue.get(key) ?? []), listener])
         return listener
@@ -86,7 +86,7 @@ export class BackgroundTriggers {
     }
     for (const each of plan.blobs) {
       const { account } = each
-      const context = { ...contextOf(account), settings: blobs, queueSettings: settings }
+      const context = { ...makeContext(account), settings: blobs, queueSettings: settings }
       await this.#add(
         each.trigger,
         host,

@@ -227,13 +227,13 @@ export class ServiceMetrics {
 
   /** Adds the series of a trigger, so that the first refusal is seen as an increase. */
   hasTrigger(trigger: TriggerName): void {
-    this.#refusedOf(trigger)
+    this.#openRefusals(trigger)
     if (!this.#protocols.has(trigger)) this.#addProtocol(trigger)
   }
 
   /** Records a message or blob that can never be scored. */
   messageRefused(trigger: TriggerName): void {
-    this.#refusedOf(trigger).add()
+    this.#openRefusals(trigger).add()
   }
 
   /** Records how long a dispatched request has waited. */
@@ -283,7 +283,7 @@ export class ServiceMetrics {
     this.#retries.add(requestCount)
   }
 
-  #refusedOf(trigger: TriggerName): Counter {
+  #openRefusals(trigger: TriggerName): Counter {
     const known = this.#messagesRefused.get(trigger)
     if (known) return known
     const counter = this.#metrics.messagesRefused.add({ ...this.attributes, [attribute.protocol]: trigger })

@@ -7,13 +7,13 @@ const timeoutMs = 30_000
 
 /** Where the host serves gRPC, as it tells its worker: `--host 127.0.0.1 --port 34567`, or `--functions-uri`. */
 export function findHostAddress(args: readonly string[]): string | undefined {
-  const optionOf = (name: string) => {
+  const readOption = (name: string) => {
     const at = args.indexOf(name)
     return at < 0 ? args.find(each => each.startsWith(`${name}=`))?.slice(name.length + 1) : args[at + 1]
   }
-  const uri = URL.parse(optionOf('--functions-uri') ?? '')
+  const uri = URL.parse(readOption('--functions-uri') ?? '')
   if (uri) return uri.origin
-  const [host, port] = [optionOf('--host'), optionOf('--port')]
+  const [host, port] = [readOption('--host'), readOption('--port')]
   return host && port ? `http://${host}:${port}` : undefined
 }
 

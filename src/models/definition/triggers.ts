@@ -103,7 +103,7 @@ const ServiceBus = z
     error: 'must not be the queue of "input"',
   })
 
-/** What makes a service score. Nobody calls it by the last three: whoever may write to the input may have rows scored. */
+/** What makes a service score. The last three have no caller: access to the input is the authorization. */
 export const Triggers = z.strictObject({
   http: Http.prefault({}),
   blob: Blob.optional().describe('scores blobs'),

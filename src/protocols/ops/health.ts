@@ -4,6 +4,7 @@ import { ScoringError } from '../../errors.ts'
 import type { Deployment } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { ReadyWhen, RejectedChange, ServiceCatalogue } from '../../models/catalogue/service-catalogue.ts'
+import { describeTriggers } from '../../models/definition/triggers.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import { encode } from '../../tensor/python-json.ts'
 import { encodeError } from '../azureml/respond.ts'
@@ -72,6 +73,7 @@ function describeService(service: ScoringService, rejected?: RejectedChange): ob
     ...service.activity,
     auth: service.definition.auth.mode,
     keys: service.authorizer?.describe?.(),
+    triggers: listOrNone(describeTriggers(service.definition.triggers)),
     notes: report && service.notes,
     example: report && describeExample(report),
     loadMs: report && Math.round(report.loadMs),
@@ -86,6 +88,10 @@ function describeDeployment({ service, weight, mirror }: Deployment): object {
     executionProvider: report?.executionProvider,
     ...activity,
   }
+}
+
+function listOrNone(lines: readonly string[]): readonly string[] | undefined {
+  return lines.length > 0 ? lines : undefined
 }
 
 /** Examples with more characters are not shown. */
