@@ -1,14 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
-import {
-  nameOfStage,
-  type ServiceDefinition,
-  serviceNamePattern,
-  serviceNameRule,
-} from '../../models/definition/definition.ts'
+import { nameOfStage, type ServiceDefinition } from '../../models/definition/definition.ts'
 import { checkOwnDocument, type OwnDocuments, ownDocumentFiles } from '../../models/definition/own-documents.ts'
 import { parseDefinition } from '../../models/definition/parse-definition.ts'
+import { serviceNamePattern, serviceNameRule } from '../../models/definition/service-name.ts'
 import type { ModelStore } from '../../models/repository/model-store.ts'
 import type { ModelPath, ServiceSpec, StageSpec } from '../../models/repository/service-spec.ts'
 import type { FileVersions, StoreFiles } from '../../models/repository/store-changes.ts'
