@@ -119,7 +119,7 @@ describe('the rooms of src/', () => {
         const [from, to] = [roomOf(file), roomOf(normalize(join(dirname(file), target)))]
         if (from === 'host') assert.ok(['host', 'errors.ts'].includes(to), `${file} imports ${target}`)
         else if (from === 'workspace')
-          assert.ok(['workspace', 'client'].includes(to) || !programs.includes(to), `${file} imports ${target}`)
+          assert.ok(['workspace', 'client', 'host'].includes(to) || !programs.includes(to), `${file} imports ${target}`)
         else if (from !== 'cli') assert.ok(to === from || !programs.includes(to), `${file} imports ${target}`)
       }
     }

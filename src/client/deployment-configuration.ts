@@ -163,14 +163,18 @@ function refuse(target: DeploymentTarget, name: string, why: string): never {
   throw new TypeError(`${names[target]}.deployConfiguration: ${name}: ${why}`)
 }
 
-const webserviceOf = (target: DeploymentTarget) => ({
-  /** @throws TypeError naming the parameter that means nothing here, and what to do instead */
-  deployConfiguration: (parameters: DeploymentParameters = {}) => deployConfiguration(target, parameters),
-})
-
 /** Services of an app on this machine, which `scoring start` runs. */
-export const LocalWebservice = webserviceOf('local')
+export const LocalWebservice = {
+  /** @throws TypeError naming the parameter that means nothing here, and what to do instead */
+  deployConfiguration: (parameters: DeploymentParameters = {}) => deployConfiguration('local', parameters),
+}
 /** Services of an app in Azure Functions, plan Flex Consumption. */
-export const FlexWebservice = webserviceOf('flex')
+export const FlexWebservice = {
+  /** @throws TypeError naming the parameter that means nothing here, and what to do instead */
+  deployConfiguration: (parameters: DeploymentParameters = {}) => deployConfiguration('flex', parameters),
+}
 /** Services of an app in Azure Container Apps. */
-export const ContainerAppsWebservice = webserviceOf('containerApps')
+export const ContainerAppsWebservice = {
+  /** @throws TypeError naming the parameter that means nothing here, and what to do instead */
+  deployConfiguration: (parameters: DeploymentParameters = {}) => deployConfiguration('containerApps', parameters),
+}

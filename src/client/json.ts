@@ -41,10 +41,13 @@ export function decodeJson(text: string): unknown {
   } catch (failure) {
     const marked = text.replaceAll(notFinite, token => (token.startsWith('"') ? token : `"${mark}${token}"`))
     if (marked === text) throw failure
-    return JSON.parse(marked, (_name, value) =>
-      typeof value === 'string' && value.startsWith(mark) ? Number(value.slice(mark.length)) : value,
-    )
+    return JSON.parse(marked, reviveMarked as (name: string, value: unknown) => unknown)
   }
+}
+
+function reviveMarked(name: string, value: unknown, context?: { source?: string }): unknown {
+  const isMarked = typeof value === 'string' && value.startsWith(mark) && /^(-?Infinity|NaN)$/.test(value.slice(1))
+  return isMarked ? Number(value.slice(mark.length)) : reviveInteger(name, value, context)
 }
 
 function reviveInteger(_name: string, value: unknown, { source }: { source?: string } = {}): unknown {

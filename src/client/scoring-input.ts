@@ -107,5 +107,5 @@ function encodeTensor(
 }
 
 function describeType(value: unknown): string {
-  return value === null ? 'null' : `a ${typeof value}`
+  return value === null || value === undefined ? String(value) : `a ${typeof value}`
 }

@@ -13,6 +13,10 @@ export interface ServiceRecord {
   readonly models: readonly { readonly name: string; readonly version: string | undefined }[]
   /** The version that is to be served, where it is known. */
   readonly version: string | undefined
+  /** SHA-256 of its `service.json`, hexadecimal: the app shows that of the definition it has loaded. */
+  readonly digest: string
+  /** Of the tokens that are taken. */
+  readonly audience: string | undefined
 }
 
 /** What `Webservice.update` changes. */

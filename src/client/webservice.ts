@@ -350,16 +350,17 @@ interface Health {
   readonly reason?: string
   readonly version?: string
   readonly notes?: readonly string[]
+  /** SHA-256 of its `service.json`. */
+  readonly definition?: string
 }
 
 function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
   if (!health) return { state: 'Transitioning', reason: 'the app does not show it yet' }
-  const { status, reason, version, notes } = health
+  const { status, reason, version, notes, definition } = health
   const facts = { ...(version !== undefined && { version }), ...(notes !== undefined && { notes }) }
   if (status === 'failed') return { state: 'Failed', reason: reason ?? 'it could not be loaded', ...facts }
-  const expected = record?.version
-  if (status === 'ready' && expected !== undefined && version !== undefined && version !== expected)
-    return { state: 'Transitioning', reason: `version ${version} is served, and ${expected} is loading`, ...facts }
+  if (status === 'ready' && record && definition !== undefined && definition !== record.digest)
+    return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
   return status === 'ready'
     ? { state: 'Healthy', ...facts }
     : { state: 'Transitioning', reason: 'it is loading', ...facts }
@@ -367,8 +368,10 @@ function describeHealth(health: Health | undefined, record: ServiceRecord | unde
 
 function matches({ tags, models }: ServiceRecord, filters: ServiceFilters): boolean {
   const hasModel = filters.modelName === undefined || models.some(({ name }) => name === filters.modelName)
-  const wanted = filters.tags ?? []
-  return hasModel && wanted.every(tag => (typeof tag === 'string' ? Object.hasOwn(tags, tag) : tags[tag[0]] === tag[1]))
+  const tagsToHave = filters.tags ?? []
+  return (
+    hasModel && tagsToHave.every(tag => (typeof tag === 'string' ? Object.hasOwn(tags, tag) : tags[tag[0]] === tag[1]))
+  )
 }
 
 /** The credential that the service wants; a service that is not in the workspace may have keys all the same. */
@@ -382,7 +385,7 @@ async function readCredential({ store }: Workspace, name: string, signal: AbortS
 
 /** @throws TypeError when it is no address of a service */
 function serviceAddress(url: string | URL): string {
-  const parsed = URL.parse(url)
+  const parsed = URL.parse(String(url))
   if (!parsed || !/^https?:$/.test(parsed.protocol))
     throw new TypeError(
       'url must be the address of a service, such as https://my-app.azurewebsites.net/api/v1/service/iris',

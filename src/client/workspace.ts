@@ -43,6 +43,8 @@ export interface AzureWorkspaceOptions {
   readonly models: string
   /** Address of the vault with the keys, e.g. `https://my-vault.vault.azure.net`; absent: keys cannot be shown or changed. */
   readonly keyVault?: string | undefined
+  /** Blob service of the app, where batch jobs read and write, e.g. `https://myaccount.blob.core.windows.net`; default: that of `models`. */
+  readonly storage?: string | undefined
   /** Who the caller is; default: the account that is signed in on this machine (`az login`, an editor, environment variables). */
   readonly credential?: TokenCredential | undefined
 }
@@ -78,6 +80,13 @@ export interface WorkspaceStore {
   getKeys(service: string, signal?: AbortSignal): Promise<ServiceKeys>
   regenKey(service: string, type: string, value: string | undefined, signal?: AbortSignal): Promise<string>
   getToken(service: string, signal?: AbortSignal): Promise<AccessToken>
+  /**
+   * Uploads a file for a batch job.
+   *
+   * @param blob  `<container>/<path>`; default: in the container `input`, under a name that is new
+   * @returns the blob
+   */
+  uploadInput(file: string, blob?: string): Promise<string>
   readLogs(service: string, numLines: number, signal?: AbortSignal): Promise<string>
 }
 

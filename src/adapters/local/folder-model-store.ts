@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
@@ -51,7 +52,8 @@ export class FolderModelStore implements ModelStore {
       throw new ServiceLoadError(`"${name}" is not a valid service name: ${serviceNameRule}`)
     }
     const folder = join(this.#root, name)
-    const definition = parseDefinition(`${name}/service.json`, await readFile(join(folder, 'service.json'), 'utf8'))
+    const text = await readFile(join(folder, 'service.json'), 'utf8')
+    const definition = parseDefinition(`${name}/service.json`, text)
     const versions = await listVersions(folder)
     const models = definition.models
       ? await namedModels(name, folder, definition.models)
@@ -65,6 +67,7 @@ export class FolderModelStore implements ModelStore {
     return {
       service: name,
       definition,
+      definitionDigest: hash('sha256', text, 'hex'),
       models,
       version: findVersion(models.map(({ path }) => relative(folder, path).split(sep).join('/'))),
       versions,

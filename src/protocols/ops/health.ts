@@ -54,6 +54,7 @@ function describeService(service: ScoringService): object {
     docs: `/api/v1/service/${encodeURIComponent(service.name)}/docs`,
     version: spec?.version,
     availableVersions: spec?.versions.some(version => version !== spec.version) ? spec.versions : undefined,
+    definition: spec?.definitionDigest,
     reason: service.failure,
     executionProvider: report?.executionProvider,
     placement: report?.placements?.length ? report.placements : undefined,

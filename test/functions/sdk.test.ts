@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import {
+  BatchJob,
+  FlexWebservice,
+  InferenceConfig,
+  type JobDescription,
+  JobError,
+  Model,
+  Webservice,
+  Workspace,
+} from '../../src/client/index.ts'
+import { startStorage } from '../support/azurite-storage.ts'
+import { copyOfApp, type RunningApp, runProject } from '../support/running-app.ts'
+
+const cleanUps: (() => unknown)[] = []
+const cleaner = { onTestFinished: (cleanUp: unknown) => void cleanUps.push(cleanUp as () => unknown) } as never
+
+/** The two rows and scores that Azure Machine Learning's example publishes. */
+const diabetes = JSON.parse(await readFile('models/diabetes/sample.json', 'utf8')) as { data: number[][] }
+const diabetesScores = [217.67978776218715, 224.78937091757172]
+
+/** An app with a service that was made by hand, on a folder; the lines of the tutorials run against it. */
+describe('scoring-functions/client, in a folder', () => {
+  let app: RunningApp
+  let workspace: Workspace
+  let root: string
+  beforeAll(async () => {
+    const storage = await startStorage(cleaner)
+    root = await copyOfApp(cleaner)
+    await cp('models/digits', join(root, 'models/first'), { recursive: true })
+    await mkdir(join(root, '.local'))
+    await writeFile(join(root, '.local/storage-connection-string'), storage)
+    app = await runProject(cleaner, root, {
+      AzureWebJobsStorage: storage,
+      SCORING_HOST_QUEUE_MAX_POLLING_MS: '100',
+      SCORING_WATCH: 'on',
+    })
+    workspace = await Workspace.fromFolder(root, { url: app.url })
+  })
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+  })
+
+  it('registers, deploys, waits, scores, regenerates keys, updates, lists and deletes', async () => {
+    const model = await Model.register(workspace, {
+      modelPath: 'models/diabetes/1/model.onnx',
+      modelName: 'sklearn_diabetes',
+      tags: { area: 'diabetes' },
+      description: 'Ridge regression',
+    })
+    assert.deepEqual([model.id, model.tags, model.record.files.length], ['sklearn_diabetes:1', { area: 'diabetes' }, 1])
+    const configuration = FlexWebservice.deployConfiguration({ cpuCores: 1, memoryGb: 1, tags: { data: 'diabetes' } })
+    const service = await Model.deploy(workspace, 'my-diabetes', [model], new InferenceConfig(), configuration)
+    const lines: string[] = []
+    await service.waitForDeployment({ showOutput: line => void lines.push(line) })
+    assert.match(lines[0] ?? '', /^cpuCores, memoryGb: the app decides/)
+    assert.equal(lines.at(-1), 'my-diabetes: Healthy')
+    assert.deepEqual(
+      [service.state, service.authEnabled, service.tokenAuthEnabled, service.tags, service.models],
+      ['Healthy', true, false, { data: 'diabetes' }, [{ name: 'sklearn_diabetes', version: '1' }]],
+    )
+    assert.equal(service.scoringUri, `${app.url}/api/v1/service/my-diabetes/score`)
+    assert.equal((await fetch(service.swaggerUri)).status, 200)
+
+    assert.deepEqual(await service.run(diabetes), diabetesScores)
+    assert.deepEqual(await service.run(JSON.stringify(diabetes)), diabetesScores)
+    assert.deepEqual(await service.run(diabetes.data), diabetesScores)
+    const elements = new Float64Array(diabetes.data.flat())
+    assert.deepEqual(await service.run(elements, { shape: [2, 10] }), diabetesScores)
+    assert.deepEqual(await service.run(elements), diabetesScores)
+
+    const { primary, secondary } = await service.getKeys()
+    assert.match(`${primary} ${secondary}`, /^sfkey_\S+ sfkey_\S+$/)
+    const remembering = new Webservice({ url: service.scoringUri, key: primary })
+    assert.deepEqual(await remembering.run(diabetes), diabetesScores)
+    const fresh = await service.regenKey('Primary')
+    assert.notEqual(fresh, primary)
+    assert.deepEqual(await service.run(diabetes), diabetesScores) // the app reads the new key with the first request that has it
+    await assert.rejects(remembering.run(diabetes), { status: 401, code: 'BEARER_REJECTED' })
+    assert.equal((await service.getKeys()).secondary, secondary)
+    // Another program has regenerated it: run asks for the keys again.
+    await (await Webservice.get(workspace, 'my-diabetes')).regenKey('primary', 'a-key-of-my-own-with-32-characters')
+    assert.deepEqual(await service.run(diabetes), diabetesScores)
+
+    await service.update({ tags: { data: 'diabetes', stage: 'two' }, properties: { owner: 'risk' } })
+    assert.deepEqual([service.tags, service.properties], [{ data: 'diabetes', stage: 'two' }, { owner: 'risk' }])
+    await service.waitForDeployment()
+    assert.deepEqual(
+      (await Webservice.list(workspace, { tags: [['stage', 'two']] })).map(({ name }) => name),
+      ['my-diabetes'],
+    )
+    assert.deepEqual(await Webservice.list(workspace, { modelName: 'other' }), [])
+    await service.delete()
+    assert.deepEqual(
+      (await Webservice.list(workspace)).map(({ name }) => name),
+      ['first'],
+    )
+    assert.deepEqual(
+      (await Model.list(workspace)).map(({ id }) => id),
+      ['first:1', 'sklearn_diabetes:1'],
+    )
+    await assert.rejects(Webservice.get(workspace, 'my-diabetes'), { name: 'WebserviceError', message: /no service/ })
+  })
+
+  it('deploys a script with a sample, and version 2 under load without a failed request', async () => {
+    const scripts = await mkdtemp(join(tmpdir(), 'scripts-'))
+    cleanUps.push(() => rm(scripts, { recursive: true, force: true }))
+    await cp('models/iris/score.ts', join(scripts, 'score.ts'))
+    const register = () => Model.register(workspace, { modelPath: 'models/iris/1/model.onnx', modelName: 'iris' })
+    const first = await register()
+    const config = new InferenceConfig({
+      entryScript: 'score.ts',
+      sourceDirectory: scripts,
+      sample: { data: [[5.1, 3.5, 1.4, 0.2]] },
+      definition: { batching: { maxRows: 8 } },
+    })
+    const service = await Model.deploy(workspace, 'iris', [first], config)
+    await service.waitForDeployment()
+    const row = [[5.1, 3.5, 1.4, 0.2]]
+    assert.deepEqual((await service.run<{ labels: string[] }>(row)).labels, ['setosa'])
+
+    let isDone = false
+    let answers = 0
+    const calls = Array.from({ length: 4 }, async () => {
+      while (!isDone) {
+        assert.deepEqual((await service.run<{ labels: string[] }>(row)).labels, ['setosa'])
+        answers++
+      }
+    })
+    const load = Promise.all(calls)
+    const second = await register()
+    assert.equal(second.version, 2)
+    await service.update({ models: [second] })
+    await service.waitForDeployment()
+    assert.equal(service.status.version, '2')
+    isDone = true
+    await load
+    assert.ok(answers > 0)
+    assert.deepEqual(service.models, [{ name: 'iris', version: '2' }])
+    await assert.rejects(second.delete(), { code: 'VERSION_IN_USE' })
+    await first.delete()
+    await assert.rejects(Model.get(workspace, 'iris', 1), { name: 'ModelNotFound' })
+    assert.equal((await Model.get(workspace, 'iris')).version, 2)
+  })
+
+  it('runs batch jobs: rows, a file, results one by one, the file of results, lists and cancels', async () => {
+    const model = await Model.register(workspace, { modelPath: 'models/diabetes/1/model.onnx', modelName: 'nightly' })
+    const service = await Model.deploy(workspace, 'nightly', [model])
+    await service.waitForDeployment()
+    const job = await BatchJob.submit(service, { jobId: 'small', input: { rows: [...diabetes.data, [1]] } })
+    const seen: JobDescription[] = []
+    const done = await job.wait({ onProgress: each => void seen.push(each) })
+    assert.deepEqual([done.status, done.progress.succeeded, done.progress.failed], ['Completed', 2, 1])
+    assert.equal(seen.at(-1), done)
+    const results = []
+    for await (const result of job.results<number>()) results.push(result)
+    assert.deepEqual(
+      results.map(({ index, prediction, error }) => [index, prediction ?? error?.code]),
+      [
+        [0, diabetesScores[0]],
+        [1, diabetesScores[1]],
+        [2, 'INPUT_SHAPE_MISMATCH'],
+      ],
+    )
+    assert.equal(
+      (await BatchJob.submit(service, { jobId: 'small', input: { rows: [...diabetes.data, [1]] } })).jobId,
+      'small',
+    )
+
+    const file = join(root, 'rows.csv')
+    await writeFile(file, ['a,b,c,d,e,f,g,h,i,j', ...Array(1000).fill(diabetes.data[0]?.join(','))].join('\n'))
+    const blob = await workspace.store.uploadInput(file)
+    assert.match(blob, /^input\/[^/]+\/rows\.csv$/)
+    const large = await BatchJob.submit(service, { input: { blob }, output: { format: 'csv' } })
+    await large.wait()
+    const text = await new Response(await large.download()).text()
+    assert.equal(text.split('\n').length, 1002)
+    await assert.rejects(large.results().next(), { name: 'TypeError', message: /are csv; read them with download/ })
+
+    const listed: string[] = []
+    for await (const each of BatchJob.list(service)) listed.push(each.jobId)
+    assert.deepEqual(listed, [large.jobId, 'small'])
+    await assert.rejects(new BatchJob(service, 'none').status(), { status: 404, code: 'JOB_UNKNOWN' })
+    await assert.rejects(job.cancel(), { status: 409, code: 'JOB_NOT_CANCELLABLE' })
+    const failed = await BatchJob.submit(service, { input: { rows: [[1], [1]] }, errorThreshold: 0 })
+    await assert.rejects(failed.wait(), (error: JobError) => error.job.error?.code === 'ERROR_THRESHOLD_EXCEEDED')
+    await assert.rejects(failed.download(), JobError)
+  })
+
+  it('says what cannot be deployed before anything is written', async () => {
+    const model = await Model.register(workspace, {
+      modelPath: 'models/digits/1/model.onnx',
+      modelName: 'digits-model',
+    })
+    const deploy = (name: string, models: Model[], config: InferenceConfig) =>
+      Model.deploy(workspace, name, models, config)
+    const cases: [name: string, models: Model[], config: InferenceConfig, message: RegExp][] = [
+      ['Digits', [model], new InferenceConfig(), /"Digits" is not a valid service name/],
+      ['digits', [], new InferenceConfig(), /a service without entryScript has one model/],
+      ['digits', [model, model], new InferenceConfig(), /several need an entryScript/],
+      [
+        'digits',
+        [model],
+        new InferenceConfig({ entryScript: 'none.ts' }),
+        /entryScript: none\.ts cannot be read: ENOENT/,
+      ],
+      ['digits', [model], new InferenceConfig({ definition: { bathcing: {} } }), /unrecognized key "bathcing"/],
+    ]
+    for (const [name, models, config, message] of cases) await assert.rejects(deploy(name, models, config), { message })
+    assert.equal(await workspace.store.readService('digits'), undefined)
+    await assert.rejects(
+      Model.register(workspace, { modelPath: 'none.onnx', modelName: 'x' }),
+      /none\.onnx does not exist/,
+    )
+    const text = await Model.register(workspace, { modelPath: 'README.md', modelName: 'text' })
+    await assert.rejects(deploy('text', [text], new InferenceConfig()), /text:1 has no \.onnx file, only README\.md/)
+    await deploy('digits', [model], new InferenceConfig())
+    await assert.rejects(deploy('digits', [model], new InferenceConfig()), /there is a service "digits" already/)
+  })
+})
