@@ -48,3 +48,4 @@ export {
   type TokenCredential,
   Workspace,
 } from './workspace.ts'
+export { WorkspaceError } from './workspace-error.ts'

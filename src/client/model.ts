@@ -2,6 +2,7 @@ import { type DeploymentConfiguration, deployConfiguration } from './deployment-
 import { InferenceConfig } from './inference-config.ts'
 import { Webservice } from './webservice.ts'
 import type { Workspace } from './workspace.ts'
+import { WorkspaceError } from './workspace-error.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -45,7 +46,7 @@ export interface ModelChange {
 }
 
 /** There is no such model. */
-export class ModelNotFound extends Error {
+export class ModelNotFound extends WorkspaceError {
   override readonly name = 'ModelNotFound'
 }
 

@@ -7,6 +7,7 @@ import { encodeInput, type InputOptions, type ScoringInput } from './scoring-inp
 import type { ServiceChange, ServiceRecord } from './service-record.ts'
 import { wait } from './wait.ts'
 import type { AccessToken, KeyType, ServiceKeys, Workspace, WorkspaceStore } from './workspace.ts'
+import { WorkspaceError } from './workspace-error.ts'
 
 /** Where a service is, for callers without a workspace. */
 export interface WebserviceAddress {
@@ -56,7 +57,7 @@ const deploymentTimeoutMs = 300_000
 const deploymentPollMs = 300
 
 /** A deployment that failed, or is not served in time. */
-export class WebserviceError extends Error {
+export class WebserviceError extends WorkspaceError {
   override readonly name = 'WebserviceError'
 }
 

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceStore } from '../client/workspace.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 
 /** `scoring start` writes what the app prints to this file too. */
 export const logFile = (root: string): string => join(root, '.local', 'app.log')
@@ -24,14 +25,15 @@ export function folderLogs(root: string): WorkspaceStore['readLogs'] {
 /** In Azure, logs are in Application Insights. */
 export const noLogs: WorkspaceStore['readLogs'] = async service => {
   const query = `union traces, exceptions | where message has "[${service}]" | order by timestamp desc`
-  throw new Error(
+  throw new WorkspaceError(
     `the log of an app in Azure is in Application Insights; this query shows the lines of ${service}: ${query}`,
   )
 }
 
 async function readEnd(path: string): Promise<string> {
   const file = await open(path).catch((failure: NodeJS.ErrnoException) => {
-    if (failure.code === 'ENOENT') throw new Error(`there is no log yet: "npx scoring start" writes it to ${path}`)
+    if (failure.code === 'ENOENT')
+      throw new WorkspaceError(`there is no log yet: "npx scoring start" writes it to ${path}`)
     throw failure
   })
   try {

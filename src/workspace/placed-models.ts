@@ -1,5 +1,6 @@
 /** Puts models into the folder of a service, from which it is served. */
 import type { Model } from '../client/model.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 import type { ModelRegistry, RegisteredModel } from '../models/repository/model-registry.ts'
 
 /** Property of a version that was made for a service: the models that it holds, e.g. `sklearn-iris:2`. */
@@ -16,7 +17,7 @@ export const isCopy = ({ properties }: Pick<RegisteredModel, 'properties'>): boo
  * Makes models part of a service. A service serves what is in its own folder, so that what it serves does not change, and stays
  * when a model is deleted: a model of its own name is there already, others are copied, as a version that holds all of them.
  *
- * @throws Error when a model has no ONNX file
+ * @throws WorkspaceError when a model has no ONNX file
  */
 export async function placeModels(
   registry: ModelRegistry,
@@ -64,7 +65,7 @@ function findGraphs({ name, version, files }: Model['record'], folder: string, a
   const [only] = graphs
   if (!only) {
     const has = files.map(({ path }) => path).slice(0, 3)
-    throw new Error(
+    throw new WorkspaceError(
       `${name}:${version} has no .onnx file, only ${has.join(', ')}; guide/models.md shows how to export one`,
     )
   }

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ModelChange, ModelFilters, ModelRecord, ModelRegistration } from '../client/model.ts'
 import type { ServiceChange, ServiceRecord } from '../client/service-record.ts'
 import type { AccessToken, Deployment, ServiceKeys, TokenCredential, WorkspaceStore } from '../client/workspace.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 import { ModelRegistry } from '../models/repository/model-registry.ts'
 import type { RepositoryFiles } from '../models/repository/repository-files.ts'
 import { findModelFiles } from './model-files.ts'
@@ -130,14 +131,14 @@ export class RegistryWorkspace implements WorkspaceStore {
 
   async getToken(service: string, signal?: AbortSignal): Promise<AccessToken> {
     const record = await this.#services.read(service)
-    if (!record) throw new Error(`there is no service "${service}" in ${this.name}`)
+    if (!record) throw new WorkspaceError(`there is no service "${service}" in ${this.name}`)
     if (record.audience === undefined)
-      throw new Error(
+      throw new WorkspaceError(
         `${service} takes ${record.auth === 'key' ? 'keys' : 'everybody'}, not tokens: see "auth" in its service.json`,
       )
     const credential = await this.#credential()
     const found = await credential.getToken(`${record.audience}/.default`, { ...(signal && { abortSignal: signal }) })
-    if (!found) throw new Error(`the credential gave no token for ${record.audience}`)
+    if (!found) throw new WorkspaceError(`the credential gave no token for ${record.audience}`)
     const { token, expiresOnTimestamp, refreshAfterTimestamp = expiresOnTimestamp } = found
     return { token, refreshBy: new Date(refreshAfterTimestamp), expiresOn: new Date(expiresOnTimestamp) }
   }

@@ -4,6 +4,7 @@ import { basename, join, relative, resolve } from 'node:path'
 import type { DeploymentParameters } from '../client/deployment-configuration.ts'
 import type { InferenceConfig } from '../client/inference-config.ts'
 import type { ServiceChange } from '../client/service-record.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 import { listFiles, slashed } from './model-files.ts'
 
 export type Definition = Readonly<Record<string, unknown>>
@@ -19,7 +20,7 @@ const sampleFile = 'sample.json'
 /** Scripts are read at every start of a worker; a data set beside them is a mistake. */
 const maxScriptBytes = 16 * 2 ** 20
 
-/** @throws Error when a file does not exist, or a folder of scripts is no folder of scripts */
+/** @throws WorkspaceError when a file does not exist, or a folder of scripts is no folder of scripts */
 export async function readInferenceConfig(config: InferenceConfig): Promise<InferenceParts> {
   const { entryScript, sourceDirectory, sample, definition } = config
   const files = entryScript === undefined ? {} : await readScripts(entryScript, sourceDirectory)
@@ -48,13 +49,13 @@ async function readScripts(
     const content = await readFile(path)
     bytes += content.length
     if (bytes > maxScriptBytes)
-      throw new Error(
+      throw new WorkspaceError(
         `sourceDirectory: ${sourceDirectory} has more than ${maxScriptBytes / 2 ** 20} MiB; it should hold scripts alone`,
       )
     files[slashed(relative(root, path))] = content
   }
   if (!Object.hasOwn(files, slashed(entryScript)))
-    throw new Error(`entryScript: there is no ${join(sourceDirectory, entryScript)}`)
+    throw new WorkspaceError(`entryScript: there is no ${join(sourceDirectory, entryScript)}`)
   return files
 }
 
@@ -62,7 +63,9 @@ async function readNamed(parameter: string, path: string): Promise<Uint8Array> {
   try {
     return await readFile(path)
   } catch (cause) {
-    throw new Error(`${parameter}: ${path} cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause })
+    throw new WorkspaceError(`${parameter}: ${path} cannot be read: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+    })
   }
 }
 
@@ -99,7 +102,7 @@ function addProperties(before: object = {}, added: Readonly<Record<string, strin
   for (const [name, value] of Object.entries(added)) {
     const known = (before as Record<string, unknown>)[name]
     if (known !== undefined && known !== value)
-      throw new Error(`properties.${name}: is set, and properties do not change; use a tag`)
+      throw new WorkspaceError(`properties.${name}: is set, and properties do not change; use a tag`)
   }
   return { ...before, ...added }
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { ServiceChange, ServiceRecord } from '../client/service-record.ts'
 import type { Deployment } from '../client/workspace.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 import { parseDefinition } from '../models/definition/parse-definition.ts'
 import type { ModelRegistry } from '../models/repository/model-registry.ts'
 import type { RepositoryFiles } from '../models/repository/repository-files.ts'
@@ -26,11 +27,11 @@ export class Services {
     this.#keys = keys
   }
 
-  /** @throws Error when there is a service of that name that is not to be replaced, or the definition is wrong */
+  /** @throws WorkspaceError when there is a service of that name that is not to be replaced, or the definition is wrong */
   async deploy({ name, models, inferenceConfig, configuration, overwrite }: Deployment): Promise<void> {
     const { parameters } = configuration
     if (!overwrite && (await this.#services.get(name)))
-      throw new Error(`there is a service "${name}" already: update it, or deploy with overwrite`)
+      throw new WorkspaceError(`there is a service "${name}" already: update it, or deploy with overwrite`)
     const { definition, files } = await readInferenceConfig(inferenceConfig)
     requireModels(models.length, definition)
     const placed = await placeModels(this.#models, name, models)
@@ -41,12 +42,12 @@ export class Services {
     await this.#services.put(name, { definition: written, files }, overwrite ? undefined : 'absent')
   }
 
-  /** @throws Error when there is no such service, or the definition is wrong */
+  /** @throws WorkspaceError when there is no such service, or the definition is wrong */
   async update(name: string, change: ServiceChange): Promise<void> {
     const parts = change.inferenceConfig && (await readInferenceConfig(change.inferenceConfig))
     for (let tries = 1; ; tries++) {
       const found = await this.#services.get(name)
-      if (!found) throw new Error(`there is no service "${name}"`)
+      if (!found) throw new WorkspaceError(`there is no service "${name}"`)
       const before = parts ? withoutInference(found.definition) : found.definition
       const models = change.models && { models: await placeModels(this.#models, name, change.models) }
       const definition = writeDefinition(change, { ...before, ...parts?.definition, ...models })
@@ -64,7 +65,7 @@ export class Services {
 
   /** Removes a service and the copies of models that were made for it; models that were registered stay. */
   async delete(name: string): Promise<void> {
-    if (!(await this.#services.delete(name))) throw new Error(`there is no service "${name}"`)
+    if (!(await this.#services.delete(name))) throw new WorkspaceError(`there is no service "${name}"`)
     const copies = (await this.#models.list({ name })).filter(isCopy)
     for (const { version } of copies) await this.#models.delete(name, version)
   }
@@ -109,9 +110,10 @@ function describeModels(models: Readonly<Record<string, { readonly path: string 
 }
 
 function requireModels(count: number, { entryScript, stages }: Definition): void {
-  if (count === 0 && entryScript === undefined) throw new Error('models: a service without entryScript has one model')
+  if (count === 0 && entryScript === undefined)
+    throw new WorkspaceError('models: a service without entryScript has one model')
   if (count > 1 && entryScript === undefined && stages === undefined)
-    throw new Error('models: several need an entryScript, or "stages" in the definition of inferenceConfig')
+    throw new WorkspaceError('models: several need an entryScript, or "stages" in the definition of inferenceConfig')
 }
 
 function withoutInference({ entryScript: _script, schema: _schema, ...rest }: Definition): Definition {

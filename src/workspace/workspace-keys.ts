@@ -4,6 +4,7 @@ import { KeyManagement } from '../auth/key-management.ts'
 import { type KeyType, keyTypes } from '../auth/key-names.ts'
 import type { Secret, SecretStore } from '../auth/secret-store.ts'
 import type { ServiceKeys } from '../client/workspace.ts'
+import { WorkspaceError } from '../client/workspace-error.ts'
 
 const timeoutMs = 30_000
 
@@ -17,8 +18,13 @@ export class WorkspaceKeys {
   }
 
   async get(service: string, signal = AbortSignal.timeout(timeoutMs)): Promise<ServiceKeys> {
-    const { primary, secondary } = await (await this.#management()).listKeys(service, signal)
-    return { primary: enabledValue(primary), secondary: enabledValue(secondary) }
+    const management = await this.#management()
+    try {
+      const { primary, secondary } = await management.listKeys(service, signal)
+      return { primary: enabledValue(primary), secondary: enabledValue(secondary) }
+    } catch (cause) {
+      throw asWorkspaceError(cause)
+    }
   }
 
   /** @returns the new key */
@@ -26,7 +32,12 @@ export class WorkspaceKeys {
     key: { readonly service: string; readonly type: string; readonly value?: string },
     signal = AbortSignal.timeout(timeoutMs),
   ): Promise<string> {
-    return (await this.#management()).regenKey(key, signal)
+    const management = await this.#management()
+    try {
+      return await management.regenKey(key, signal)
+    } catch (cause) {
+      throw asWorkspaceError(cause)
+    }
   }
 
   /** Makes the keys that a service does not have yet, and writes those that are given. */
@@ -61,4 +72,9 @@ export class WorkspaceKeys {
 
 function enabledValue(secret: Secret | undefined): string | undefined {
   return secret?.isEnabled ? secret.value : undefined
+}
+
+/** Failures of a vault, and of a name or a key that is none; no message holds a key. */
+function asWorkspaceError(cause: unknown): unknown {
+  return cause instanceof Error ? new WorkspaceError(cause.message, { cause }) : cause
 }

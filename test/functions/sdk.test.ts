@@ -14,6 +14,7 @@ import {
   Workspace,
 } from '../../src/client/index.ts'
 import { startStorage } from '../support/azurite-storage.ts'
+import { runCommand } from '../support/command.ts'
 import { copyOfApp, type RunningApp, runProject } from '../support/running-app.ts'
 
 const cleanUps: (() => unknown)[] = []
@@ -220,5 +221,77 @@ describe('scoring-functions/client, in a folder', () => {
     await assert.rejects(deploy('text', [text], new InferenceConfig()), /text:1 has no \.onnx file, only README\.md/)
     await deploy('digits', [model], new InferenceConfig())
     await assert.rejects(deploy('digits', [model], new InferenceConfig()), /there is a service "digits" already/)
+  })
+
+  it('is what the command offers, with the same words', async () => {
+    const scoring = async (...args: string[]) => {
+      const at = ['--app', root, ...(args[0] === 'keys' && args[1] === 'show' ? [] : ['--url', app.url])]
+      return runCommand([...args, ...at], { environment: { CI: 'true' } })
+    }
+    const read = async (...args: string[]) => {
+      const { code, stdout, stderr } = await scoring(...args, '--json')
+      assert.equal(code, 0, stderr)
+      return JSON.parse(stdout)
+    }
+    const words = ['models', 'register', 'churn', 'models/diabetes/1/model.onnx', '--tag', 'team=risk', '--tag', 'new']
+    const model = await read(...words)
+    assert.deepEqual([model.name, model.version, model.tags], ['churn', 1, { team: 'risk', new: '' }])
+    const deployed = await scoring('deploy', 'cli-churn', '--model', 'churn', '--tag', 'team=risk')
+    assert.equal(deployed.code, 0, deployed.stderr)
+    assert.match(deployed.stderr, /cli-churn is written to .*\n(.*\n)*cli-churn: Healthy\n/)
+    assert.equal(
+      deployed.stdout,
+      `scoring  ${app.url}/api/v1/service/cli-churn/score\nkey      npx scoring keys show cli-churn\n`,
+    )
+    const [service] = await read('services', 'list', '--tag', 'team=risk')
+    assert.deepEqual(
+      [service.name, service.state, service.models],
+      ['cli-churn', 'Healthy', [{ name: 'churn', version: '1' }]],
+    )
+    const key = await read('keys', 'regenerate', 'cli-churn', '--key', 'secondary')
+    assert.equal((await scoring('keys', 'show', 'cli-churn', '--key', 'secondary')).stdout, `${key.secondary}\n`)
+
+    await writeFile(
+      join(root, 'cli.csv'),
+      ['a,b,c,d,e,f,g,h,i,j', ...Array(9).fill(diabetes.data[0]?.join(','))].join('\n'),
+    )
+    const watched = await scoring('jobs', 'submit', 'cli-churn', join(root, 'cli.csv'), '--id', 'by-cli', '--watch')
+    assert.equal(watched.code, 0, watched.stderr)
+    assert.match(watched.stderr, /^(\w+ +\d+%.*\n)*Completed {2}100% {2}9 of 9 rows\n$/)
+    assert.match(watched.stdout, /^job +by-cli\nstatus +Completed, 100%\nrows +9: 9 succeeded, 0 failed\n/)
+    const results = await scoring('jobs', 'results', 'cli-churn', 'by-cli')
+    assert.equal(results.stdout.split('\n')[8], `{"index": 8, "prediction": ${diabetesScores[0]}}`)
+    const file = join(root, 'by-cli.jsonl')
+    assert.deepEqual(await read('jobs', 'download', 'cli-churn', 'by-cli', '--out', file), { jobId: 'by-cli', file })
+    assert.equal(await readFile(file, 'utf8'), results.stdout)
+    assert.deepEqual((await read('jobs', 'list', 'cli-churn')).length, 1)
+    assert.deepEqual((await scoring('services', 'delete', 'cli-churn')).code, 0)
+
+    const mistakes: [args: string[], code: number, message: RegExp][] = [
+      [
+        ['jobs', 'status', 'first', 'none'],
+        1,
+        /^error: This service has no such job\. \(JOB_UNKNOWN, HTTP status 404\)\n$/,
+      ],
+      [['jobs', 'submit', 'first'], 2, /^error: give one input/],
+      [['jobs', 'cancel', 'first', 'by-cli'], 1, /JOB_UNKNOWN/],
+      [['deploy', 'x-y', '--model', 'churn:7'], 1, /^error: there is no model "churn:7" in /],
+      [
+        ['deploy', 'x-y', '--model', 'churn', '--script', 'score.py'],
+        2,
+        /^error: entryScript: "score\.py" is no TypeScript/,
+      ],
+      [['models', 'delete', 'churn'], 2, /^error: "churn" names no version; write e\.g\. churn:1\n$/],
+      [['models', 'delete', 'first:1'], 1, /^error: first:1 is used by the service "first"/],
+      [['services', 'show', 'none'], 1, /^error: there is no service "none" in /],
+      [['keys', 'regenerate', 'first', '--key', 'third'], 2, /third/],
+      [['token', 'first'], 1, /^error: first takes keys, not tokens/],
+      [['logs', 'first'], 1, /^error: there is no log yet: "npx scoring start" writes it/],
+    ]
+    for (const [args, code, message] of mistakes) {
+      const run = await scoring(...args)
+      assert.deepEqual([run.code, run.stdout], [code, ''], run.stderr)
+      assert.match(run.stderr, message)
+    }
   })
 })
