@@ -10,6 +10,7 @@
  * - `docs/`            the interactive page of a service: Swagger UI and what we add, each file compressed once, here
  * - `key-vault.cjs`    Azure's SDKs for Key Vault and identities; read only when `KEY_VAULT_URL` is set
  * - `jobs.cjs`         batch jobs; read only when there is one, or when a minute has passed
+ * - `remote-store.cjs` reads services from Blob storage; read only when SCORING_MODELS says so
  * - `storage.cjs`      Azure's clients for blobs and queues; read only when batch jobs are used
  * - `parquet-process.cjs` what reads a Parquet file for a batch job, in a process of its own
  * - `opentelemetry.cjs` OpenTelemetry's API; read only when a meter provider is registered in the process
@@ -92,6 +93,7 @@ await bundle({
     'encrypted-requests': 'src/compose/encrypted-requests.ts',
   },
 })
+await bundle({ entryPoints: { 'remote-store': 'src/compose/remote-store.ts' } })
 await bundle({ entryPoints: { grpc: 'src/compose/grpc-services.ts' } })
 await bundle({ minify: true, entryPoints: { storage: 'src/adapters/azure/storage.ts' } })
 await bundle({ minify: true, entryPoints: { 'host-storage': 'src/host/queue/azure-queue.ts' } })

@@ -237,7 +237,8 @@ export class Webservice {
       if (line !== shown) print(line)
       shown = line
       if (state === 'Healthy') return
-      if (state === 'Failed') throw new WebserviceError(`${this.name} cannot be served: ${reason}`)
+      if (state === 'Failed' || state === 'Unhealthy')
+        throw new WebserviceError(`${this.name} cannot be served: ${reason}`)
       if (performance.now() > endsAt)
         throw new WebserviceError(`${this.name} is not served after ${timeoutMs} ms; its state is ${line}`)
       await wait(deploymentPollMs, signal)
@@ -347,24 +348,27 @@ export class Webservice {
 
 /** A service in `/health/ready`. */
 interface Health {
-  readonly status: 'loading' | 'ready' | 'failed'
+  readonly status: 'loading' | 'ready' | 'failed' | 'idle'
   readonly reason?: string
   readonly version?: string
   readonly notes?: readonly string[]
   /** SHA-256 of its `service.json`. */
   readonly definition?: string
+  /** Why a change is not served. */
+  readonly rejectedChange?: { readonly reason: string; readonly definition?: string }
 }
 
 function describeHealth(health: Health | undefined, record: ServiceRecord | undefined): ServiceStatus {
   if (!health) return { state: 'Transitioning', reason: 'the app does not show it yet' }
-  const { status, reason, version, notes, definition } = health
+  const { status, reason, version, notes, definition, rejectedChange } = health
   const facts = { ...(version !== undefined && { version }), ...(notes !== undefined && { notes }) }
-  if (status === 'failed') return { state: 'Failed', reason: reason ?? 'it could not be loaded', ...facts }
-  if (status === 'ready' && record && definition !== undefined && definition !== record.digest)
-    return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
-  return status === 'ready'
-    ? { state: 'Healthy', ...facts }
-    : { state: 'Transitioning', reason: 'it is loading', ...facts }
+  const isCurrent = !record || definition === undefined || definition === record.digest
+  if (isCurrent && status === 'failed') return { state: 'Failed', reason: reason ?? 'it could not be loaded', ...facts }
+  if (isCurrent && (status === 'ready' || status === 'idle')) return { state: 'Healthy', ...facts }
+  if (isCurrent) return { state: 'Transitioning', reason: 'it is loading', ...facts }
+  if (rejectedChange?.definition === record.digest)
+    return { state: 'Unhealthy', reason: `an earlier definition is served: ${rejectedChange.reason}`, ...facts }
+  return { state: 'Transitioning', reason: 'an earlier definition is served until the new one has loaded', ...facts }
 }
 
 function matches({ tags, models }: ServiceRecord, filters: ServiceFilters): boolean {

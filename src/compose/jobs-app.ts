@@ -31,11 +31,14 @@ export interface Jobs {
 export function createJobs(parts: JobsParts, { blobs, queues }: Storage): Jobs {
   const { settings, catalogue, stopping, background } = parts
   const log = (line: string) => console.error(`[jobs] ${line}`)
-  const digests = new ModelDigests(new FolderServiceFiles(settings.modelsDir), randomUUID)
+  const digests = new ModelDigests(new FolderServiceFiles(), randomUUID)
   const find = (service: string) => catalogue.find(service)
   const scorer = new ServiceRowScorer({
     find,
-    modelDigest: service => digests.readDigest(service),
+    modelDigest: async service => {
+      await service.prepare()
+      return digests.readDigest(service)
+    },
     // One more than there are workers, so that none waits for the next request.
     concurrency: settings.maxThreads + 1,
   })

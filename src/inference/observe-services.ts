@@ -9,11 +9,17 @@ import type { ScoringService } from './scoring-service.ts'
  */
 export function observeServices(list: () => readonly ScoringService[]): ObservedFamily[] {
   const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
-    list().flatMap(service => read(service, { [attribute.service]: service.name }))
+    list()
+      .flatMap(({ parts }) => parts)
+      .flatMap(service => read(service, readAttributes(service)))
   return [
     new ObservedFamily(
       metric.ready,
       ofEach((service, attributes) => [{ attributes, value: service.isReady ? 1 : 0 }]),
+    ),
+    new ObservedFamily(
+      metric.loaded,
+      ofEach((service, attributes) => [{ attributes, value: service.report ? 1 : 0 }]),
     ),
     new ObservedFamily(
       metric.info,
@@ -45,4 +51,8 @@ export function observeServices(list: () => readonly ScoringService[]): Observed
       ),
     ),
   ]
+}
+
+function readAttributes({ name, deployment }: ScoringService): Attributes {
+  return { [attribute.service]: name, ...(deployment !== undefined && { [attribute.deployment]: deployment }) }
 }

@@ -17,12 +17,16 @@ export type RestartReason = 'timeout' | 'memory' | 'crash' | 'load'
 /** The reason why a request was dropped before or between runs. */
 type DropReason = 'expired' | 'abandoned'
 
+/** How the answer to a copy of a request compares with the one that was sent. */
+export type MirrorOutcome = 'same' | 'close' | 'different' | 'failed' | 'dropped'
+
 /** The protocols that requests come by, as metrics name them. */
 export type Protocol = 'azureml' | 'open-inference' | 'open-inference-grpc' | 'tensorflow-serving'
 
 /** The metrics of services; each service adds its own series. */
 export class ScoringMetrics {
   readonly #services = new Map<string, ServiceMetrics>()
+  readonly #changes = new Map<string, Map<string, Counter>>()
   readonly requests = new CounterFamily(metric.requests)
   readonly requestDuration = new HistogramFamily(metric.requestDuration)
   readonly queueWait = new HistogramFamily(metric.queueWait)
@@ -36,6 +40,8 @@ export class ScoringMetrics {
   readonly batchBisected = new CounterFamily(metric.batchBisected)
   readonly threadRestarts = new CounterFamily(metric.threadRestarts)
   readonly retries = new CounterFamily(metric.retries)
+  readonly mirrored = new CounterFamily(metric.mirrored)
+  readonly changes = new CounterFamily(metric.changes)
   readonly publicKeyLookups = new CounterFamily(metric.publicKeyLookups)
   readonly publicKeyEvictions = new CounterFamily(metric.publicKeyEvictions)
   readonly publicKeysHeld = new ObservedFamily(metric.publicKeysHeld, () => this.#ofPublicKeys(({ bytes }) => bytes))
@@ -45,13 +51,24 @@ export class ScoringMetrics {
     return Object.values(this)
   }
 
-  /** A service that is loaded again goes on with the series of its name. */
-  ofService(name: string): ServiceMetrics {
-    const known = this.#services.get(name)
+  /** A service that is loaded again goes on with the series of its name. @param deployment  of a service that has several */
+  ofService(name: string, deployment?: string): ServiceMetrics {
+    const key = deployment === undefined ? name : `${name}/${deployment}`
+    const known = this.#services.get(key)
     if (known) return known
-    const added = new ServiceMetrics(this, name)
-    this.#services.set(name, added)
+    const added = new ServiceMetrics(this, name, deployment)
+    this.#services.set(key, added)
     return added
+  }
+
+  /** Counts a change of a service while the app runs. */
+  changed(service: string, outcome: 'switched' | 'rejected'): void {
+    const counters = this.#changes.get(service) ?? new Map<string, Counter>()
+    this.#changes.set(service, counters)
+    const attributes = { [attribute.service]: service, [attribute.reason]: outcome }
+    const counter = counters.get(outcome) ?? this.changes.add(attributes)
+    counters.set(outcome, counter)
+    counter.add()
   }
 
   #ofPublicKeys(value: (keys: PublicKeyMetrics) => number): Sample[] {
@@ -116,6 +133,7 @@ export class ServiceMetrics {
   readonly #protocols = new Map<Protocol, ProtocolMetrics>()
   #publicKeys: PublicKeyMetrics | undefined
   readonly #rejected = new Map<ErrorCode, Counter>()
+  readonly #mirrored = new Map<MirrorOutcome, Counter>()
   readonly #dropped: Readonly<Record<DropReason, Counter>>
   readonly #restarts: Readonly<Record<RestartReason, Counter>>
   readonly #queueWait: Histogram
@@ -131,9 +149,12 @@ export class ServiceMetrics {
   #rowCount = 0
   #lastRunAt: number | undefined
 
-  constructor(metrics: ScoringMetrics, service: string) {
+  constructor(metrics: ScoringMetrics, service: string, deployment?: string) {
     this.#metrics = metrics
-    const attributes = { [attribute.service]: service }
+    const attributes: Attributes =
+      deployment === undefined
+        ? { [attribute.service]: service }
+        : { [attribute.service]: service, [attribute.deployment]: deployment }
     this.attributes = attributes
     this.#queueWait = metrics.queueWait.add(attributes)
     this.#decodeDuration = metrics.decodeDuration.add(attributes)
@@ -228,6 +249,14 @@ export class ServiceMetrics {
   /** Records failed batches that are repeated in parts. */
   bisected(batchCount: number): void {
     this.#bisected.add(batchCount)
+  }
+
+  /** Records the answer to a copy of a request. */
+  mirrored(outcome: MirrorOutcome): void {
+    const counter =
+      this.#mirrored.get(outcome) ?? this.#metrics.mirrored.add({ ...this.attributes, [attribute.reason]: outcome })
+    this.#mirrored.set(outcome, counter)
+    counter.add()
   }
 
   threadRestarted(reason: RestartReason): void {

@@ -243,7 +243,7 @@ for (const [kind, open] of Object.entries(repositories)) {
       const second = await services.put('churn', { definition, files: { ...scripts, 'score.ts': '2' } }, put.etag)
       await assert.rejects(services.put('churn', { definition }, put.etag), {
         code: 'SERVICE_CHANGED',
-        message: 'the service "churn" was changed by somebody else since it was read; read it again',
+        message: 'the service "churn" was changed by another caller since it was read; read it again',
       })
       // Hosts may still load the one before; of the next change it is removed.
       assert.equal(await services.readFile('churn', `${folder}/score.ts`), 'export const run = 1')

@@ -143,6 +143,18 @@ describe('scoring-functions/client, in a folder', () => {
     assert.ok(answers > 0)
     assert.deepEqual(service.models, [{ name: 'iris', version: '2' }])
     await assert.rejects(second.delete(), { code: 'VERSION_IN_USE' })
+
+    const broken = join(scripts, 'broken.onnx')
+    await writeFile(broken, 'no model')
+    const third = await Model.register(workspace, { modelPath: scripts, modelName: 'iris' }) // a folder with it
+    await service.update({ models: [third] })
+    const reason = /^iris cannot be served: an earlier definition is served: /
+    await assert.rejects(service.waitForDeployment(), { name: 'WebserviceError', message: reason })
+    assert.deepEqual([service.state, service.status.version], ['Unhealthy', '2'])
+    assert.deepEqual((await service.run<{ labels: string[] }>(row)).labels, ['setosa'])
+    await service.update({ models: [second] })
+    await service.waitForDeployment()
+    await third.delete()
     await first.delete()
     await assert.rejects(Model.get(workspace, 'iris', 1), { name: 'ModelNotFound' })
     assert.equal((await Model.get(workspace, 'iris')).version, 2)

@@ -66,7 +66,7 @@ export class BlobRepositoryFiles implements RepositoryFiles {
     const second = await blocks.next()
     if (second.done) return this.#blobs.create(blob, first.value)
     const ids: string[] = []
-    const writer = randomBytes(9).toString('hex') // somebody else may stage blocks of the same blob
+    const writer = randomBytes(9).toString('hex') // others may stage blocks of the same blob
     const underWay = new Set<Promise<void>>()
     const stage = async (block: Uint8Array) => {
       const id = Buffer.from(`${writer}${String(ids.length).padStart(6, '0')}`).toString('base64')

@@ -14,7 +14,7 @@ export type RepositoryAddress =
       readonly location: string
     }
 
-/** The blob service of an account, and how to be let in. */
+/** The blob service of an account, and how to get access. */
 export type BlobsAddress =
   | { readonly connectionString: string }
   | { readonly blobUrl: string; readonly isDevelopment: boolean; readonly clientId: string | undefined }

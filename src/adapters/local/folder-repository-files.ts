@@ -5,10 +5,10 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type Content,
-  contentOf,
   FileChanged,
   type FileEntry,
   type RepositoryFiles,
+  textContent,
 } from '../../models/repository/repository-files.ts'
 import { reservationFile } from '../../models/repository/version-record.ts'
 
@@ -40,9 +40,9 @@ export class FolderRepositoryFiles implements RepositoryFiles {
     const file = await open(this.#place(path)).catch(missing)
     if (!file) throw new FileChanged(path)
     try {
-      if (versionOf(await file.stat({ bigint: true })) !== version) throw new FileChanged(path)
+      if (describeVersion(await file.stat({ bigint: true })) !== version) throw new FileChanged(path)
       yield* createReadStream('', { fd: file, autoClose: false, highWaterMark: 1024 * 1024 })
-      if (versionOf(await file.stat({ bigint: true })) !== version) throw new FileChanged(path)
+      if (describeVersion(await file.stat({ bigint: true })) !== version) throw new FileChanged(path)
     } finally {
       await file.close()
     }
@@ -52,7 +52,7 @@ export class FolderRepositoryFiles implements RepositoryFiles {
     const file = await open(this.#place(path)).catch(missing)
     if (!file) return undefined
     try {
-      return { text: await file.readFile('utf8'), version: versionOf(await file.stat({ bigint: true })) }
+      return { text: await file.readFile('utf8'), version: describeVersion(await file.stat({ bigint: true })) }
     } finally {
       await file.close()
     }
@@ -76,8 +76,8 @@ export class FolderRepositoryFiles implements RepositoryFiles {
     const place = this.#place(path)
     return withLock(join(dirname(place), `.${basename(place)}.lock`), async () => {
       const found = await stat(place, { bigint: true }).catch(missing)
-      if (!found || versionOf(found) !== version) return false
-      await rename(await this.#write(place, contentOf(text)), place)
+      if (!found || describeVersion(found) !== version) return false
+      await rename(await this.#write(place, textContent(text)), place)
       return true
     })
   }
@@ -102,7 +102,7 @@ export class FolderRepositoryFiles implements RepositoryFiles {
       await mkdir(folder, { recursive: true })
       await removeLeft(folder)
       const file = await open(fresh, 'wx').catch(missing)
-      if (!file && tries < 10) continue // somebody has removed the empty folder
+      if (!file && tries < 10) continue // another process has removed the empty folder
       if (!file) throw new Error(`${folder} is removed again and again`)
       try {
         for await (const piece of content()) await file.writeFile(piece)
@@ -124,12 +124,12 @@ export class FolderRepositoryFiles implements RepositoryFiles {
       const path = folder + name
       const known = await stat(join(this.location, path), { bigint: true }).catch(missing)
       if (known?.isDirectory() && depth < 8) await this.#walk(`${path}/`, found, depth + 1)
-      else if (known?.isFile()) found.push([path, { bytes: Number(known.size), version: versionOf(known) }])
+      else if (known?.isFile()) found.push([path, { bytes: Number(known.size), version: describeVersion(known) }])
     }
   }
 }
 
-function versionOf({ size, mtimeNs, ino }: { size: bigint; mtimeNs: bigint; ino: bigint }): string {
+function describeVersion({ size, mtimeNs, ino }: { size: bigint; mtimeNs: bigint; ino: bigint }): string {
   return `${size} ${mtimeNs} ${ino}`
 }
 

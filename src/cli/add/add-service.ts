@@ -234,6 +234,7 @@ function inMemory(name: string, { path, script }: { path: string; script?: strin
       models: [{ name, path, sha256: undefined }],
       version: undefined,
       versions: [],
+      folder: dirname(path),
       modelDir: dirname(path),
       entryScript: script,
       stages: undefined,

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import { ServiceLoadError } from '../../errors.ts'
 import { nameOfStage, ServiceDefinition } from './definition.ts'
+import { checkDeployments } from './deployments.ts'
 import { findDuplicateKey } from './duplicate-key.ts'
 
 /**
@@ -22,9 +23,10 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
   const parsed = ServiceDefinition.safeParse(json, { reportInput: true, jitless: true })
   if (!parsed.success)
     throw new ServiceLoadError(parsed.error.issues.map(issue => `${file}: ${describe(issue)}`).join('; '))
-  const fault = checkEncrypted(parsed.data) ?? checkLimits(parsed.data) ?? checkStages(parsed.data)
+  const { data } = parsed
+  const fault = checkEncrypted(data) ?? checkLimits(data) ?? checkStages(data) ?? checkDeployments(data)
   if (fault) throw new ServiceLoadError(`${file}: ${fault}`)
-  return parsed.data
+  return data
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -1,16 +1,9 @@
 /** The write side of a repository: registers versions of models, reads what is known of them, deletes them. */
 import { createHash, type Hash } from 'node:crypto'
+import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
 import { RegistryError } from './registry-error.ts'
-import type { Content, RepositoryFiles } from './repository-files.ts'
-import {
-  faultOfPath,
-  groupByFolder,
-  type ListedVersion,
-  listVersionsIn,
-  modelNamePattern,
-  modelNameRule,
-  versionPattern,
-} from './repository-layout.ts'
+import type { Content, FileEntry, RepositoryFiles } from './repository-files.ts'
+import { groupByFolder, type ListedVersion, listVersionsIn, modelNamePattern } from './repository-layout.ts'
 import { findPinnedVersions } from './service-registry.ts'
 import {
   decodeRecord,
@@ -21,19 +14,6 @@ import {
   type VersionFile,
   type VersionRecord,
 } from './version-record.ts'
-
-/** A model to register. */
-export interface NewModel {
-  /** Its files by their path in the folder of the version, e.g. `model.onnx`; at least one. */
-  readonly files: Readonly<Record<string, Content | Uint8Array>>
-  /** SHA-256 of files as they are to be, hexadecimal; the registration fails where a file has another one. */
-  readonly sha256?: Readonly<Record<string, string>>
-  readonly description?: string
-  readonly tags?: Labels
-  readonly properties?: Labels
-  /** A number that no version has; absent: the next one. */
-  readonly version?: number
-}
 
 /** A version of a model. */
 export interface RegisteredModel {
@@ -56,8 +36,6 @@ export interface ModelRegistryOptions {
 /** What was begun that long ago and is not finished, was given up. */
 const givenUpAfterMs = 24 * 3_600_000
 const maxConflicts = 100
-const maxLabels = 100
-const maxText = 4096
 const recordReads = 16
 
 /**
@@ -89,7 +67,7 @@ export class ModelRegistry {
     const { description = '', tags = {}, properties = {} } = model
     checkTexts({ description, tags, properties })
     const version = await this.#reserve(name, model.version)
-    const folder = folderOf(name, version)
+    const folder = versionFolder(name, version)
     try {
       const files: VersionFile[] = []
       for (const [path, content] of contents) files.push(await this.#write(folder, path, content, digests.get(path)))
@@ -126,7 +104,7 @@ export class ModelRegistry {
       const present = versions.filter(version => version !== undefined)
       return isLatest ? present.slice(-1) : present
     })
-    const has = (labels: Labels, wanted: Labels) => Object.entries(wanted).every(([key, text]) => labels[key] === text)
+    const has = (labels: Labels, asked: Labels) => Object.entries(asked).every(([key, text]) => labels[key] === text)
     return models.filter(model => has(model.tags, tags) && has(model.properties, properties))
   }
 
@@ -144,7 +122,7 @@ export class ModelRegistry {
 
   /** Reads a file of a version. @throws RegistryError VERSION_UNKNOWN, DIGEST_MISMATCH after the last byte */
   async *read({ name, version, files }: RegisteredModel, path: string): AsyncIterable<Uint8Array> {
-    const place = folderOf(name, version) + path
+    const place = versionFolder(name, version) + path
     const entry = (await this.#files.list(place)).get(place)
     const file = files.find(each => each.path === path)
     if (!entry || !file) throw new RegistryError('VERSION_UNKNOWN', `${name}:${version} has no file ${path}`)
@@ -186,7 +164,7 @@ export class ModelRegistry {
   async delete(name: string, version: number): Promise<void> {
     checkName(name)
     checkVersion(version)
-    const folder = folderOf(name, version)
+    const folder = versionFolder(name, version)
     const present = await this.list({ name })
     if (!present.some(each => each.version === version)) throw unknown(name, version)
     await this.#requireUnused(name, version, present.length)
@@ -205,21 +183,21 @@ export class ModelRegistry {
   }
 
   /** @returns the number, which nobody else registers now */
-  async #reserve(name: string, wanted: number | undefined): Promise<number> {
-    checkVersion(wanted)
+  async #reserve(name: string, given: number | undefined): Promise<number> {
+    checkVersion(given)
     const note = JSON.stringify({ at: this.#now().toISOString() })
     for (let tries = 0; tries < maxConflicts; tries++) {
       const taken = listVersionsIn(await this.#listModel(name)).map(({ version }) => version)
-      const version = wanted ?? Math.max(0, ...taken) + 1
-      const exists = new RegistryError('VERSION_EXISTS', `${name}:${wanted} exists, or is being registered`)
-      if (wanted !== undefined && taken.includes(wanted)) throw exists
-      const folder = folderOf(name, version)
+      const version = given ?? Math.max(0, ...taken) + 1
+      const exists = new RegistryError('VERSION_EXISTS', `${name}:${given} exists, or is being registered`)
+      if (given !== undefined && taken.includes(given)) throw exists
+      const folder = versionFolder(name, version)
       if (await this.#create(folder + reservationFile, note)) {
         const others = [...(await this.#files.list(folder)).keys()].filter(path => path !== folder + reservationFile)
         if (others.length === 0) return version
-        await this.#files.remove(folder + reservationFile) // somebody has finished it meanwhile
+        await this.#files.remove(folder + reservationFile) // another process has finished it meanwhile
       }
-      if (wanted !== undefined) throw exists
+      if (given !== undefined) throw exists
     }
     throw conflict(name)
   }
@@ -235,11 +213,11 @@ export class ModelRegistry {
       }
     }
     const isCreated = await this.#files.create(folder + path, measuring)
-    const sha256 = isCreated ? measured.hash.digest('hex') : await digestOf(content())
+    const sha256 = isCreated ? measured.hash.digest('hex') : await digestPieces(content())
     requireDigest(path, sha256, expected)
     // After a broken connection it may have been written all the same.
-    if (!isCreated && (await this.#digestOfFile(folder + path)) !== sha256)
-      throw new RegistryError('CONFLICT', `${folder}${path} was written by somebody else meanwhile`)
+    if (!isCreated && (await this.#digestFile(folder + path)) !== sha256)
+      throw new RegistryError('CONFLICT', `${folder}${path} was written by another process meanwhile`)
     return { path, bytes: isCreated ? measured.bytes : await countBytes(content()), sha256 }
   }
 
@@ -254,7 +232,7 @@ export class ModelRegistry {
   async #clean(name: string): Promise<void> {
     for (const { version, isUnfinished } of listVersionsIn(await this.#listModel(name))) {
       if (!isUnfinished) continue
-      const folder = folderOf(name, version)
+      const folder = versionFolder(name, version)
       const begunAt = Date.parse(readTime((await this.#files.readText(folder + reservationFile))?.text))
       if (this.#now().getTime() - begunAt >= givenUpAfterMs) await this.#removeUnfinished(folder)
     }
@@ -286,7 +264,7 @@ export class ModelRegistry {
   }
 
   async #requireRecord(name: string, version: number) {
-    const place = folderOf(name, version) + recordFile
+    const place = versionFolder(name, version) + recordFile
     const found = await this.#files.readText(place)
     const record = found && decodeRecord(found.text)
     if (!found || !record || record.deletedAt !== undefined) throw unknown(name, version)
@@ -294,9 +272,9 @@ export class ModelRegistry {
   }
 
   /** @returns undefined when it is not finished, or deleted */
-  async #describe(name: string, { version, isRegistered, isUnfinished, files }: ListedVersion) {
+  async #describe(name: string, { version, isRegistered, isUnfinished, files }: ListedVersion<FileEntry>) {
     if (isUnfinished) return undefined
-    const found = isRegistered ? await this.#files.readText(folderOf(name, version) + recordFile) : undefined
+    const found = isRegistered ? await this.#files.readText(versionFolder(name, version) + recordFile) : undefined
     const record = found && decodeRecord(found.text)
     if (record?.deletedAt !== undefined) return undefined
     if (record) return { name, version, ...record }
@@ -314,67 +292,14 @@ export class ModelRegistry {
     return this.#files.create(path, () => [new TextEncoder().encode(text)])
   }
 
-  async #digestOfFile(path: string): Promise<string | undefined> {
+  async #digestFile(path: string): Promise<string | undefined> {
     const entry = (await this.#files.list(path)).get(path)
-    return entry && digestOf(this.#files.read(path, entry.version))
+    return entry && digestPieces(this.#files.read(path, entry.version))
   }
 }
 
-function folderOf(name: string, version: number): string {
+function versionFolder(name: string, version: number): string {
   return `${name}/${version}/`
-}
-
-function checkName(name: string): void {
-  if (!modelNamePattern.test(name))
-    throw new RegistryError('NAME_INVALID', `${JSON.stringify(name)} is not a valid name of a model: ${modelNameRule}`)
-}
-
-function checkVersion(version: number | undefined): void {
-  if (version === undefined || versionPattern.test(String(version))) return
-  throw new RegistryError('VERSION_INVALID', `version: must be a whole number such as 3, not ${version}`)
-}
-
-function readContents(files: NewModel['files']): Map<string, Content> {
-  const entries = Object.entries(files)
-  if (entries.length === 0) throw new RegistryError('FILES_INVALID', 'files: a model has at least one file')
-  const lower = new Set<string>()
-  for (const [path] of entries) {
-    const fault = path === recordFile ? 'is the name of the record of a version' : faultOfPath(path)
-    if (fault) throw new RegistryError('FILES_INVALID', `files: ${JSON.stringify(path)} ${fault}`)
-    if (lower.has(path.toLowerCase()))
-      throw new RegistryError('FILES_INVALID', `files: ${JSON.stringify(path)} differs from another one by case only`)
-    lower.add(path.toLowerCase())
-  }
-  return new Map(
-    entries.map(([path, content]) => [path, content instanceof Uint8Array ? () => [content] : content] as const),
-  )
-}
-
-function readDigests({ sha256 = {} }: NewModel, contents: ReadonlyMap<string, Content>): Map<string, string> {
-  for (const [path, digest] of Object.entries(sha256)) {
-    if (!contents.has(path))
-      throw new RegistryError('FILES_INVALID', `sha256: there is no file ${JSON.stringify(path)}`)
-    if (!/^[0-9a-fA-F]{64}$/.test(digest))
-      throw new RegistryError('FILES_INVALID', `sha256: ${path}: must be 64 hexadecimal digits`)
-  }
-  return new Map(Object.entries(sha256).map(([path, digest]) => [path, digest.toLowerCase()]))
-}
-
-function checkTexts(given: { description: string; tags: Labels; properties: Labels }): void {
-  const refuse = (message: string) => {
-    throw new RegistryError('LABELS_INVALID', message)
-  }
-  if (typeof given.description !== 'string' || given.description.length > maxText)
-    refuse(`description: must be a text of ${maxText} characters at most`)
-  for (const kind of ['tags', 'properties'] as const) {
-    const entries = Object.entries(given[kind])
-    if (entries.length > maxLabels) refuse(`${kind}: at most ${maxLabels}, not ${entries.length}`)
-    for (const [key, text] of entries) {
-      if (key === '' || key.length > 256) refuse(`${kind}: names have 1 to 256 characters`)
-      if (typeof text !== 'string' || text.length > maxText)
-        refuse(`${kind}.${key}: must be a text of ${maxText} characters at most`)
-    }
-  }
 }
 
 /** @throws RegistryError PROPERTY_SET when one has another value already */
@@ -408,7 +333,7 @@ function readTime(text: string | undefined): string {
   return /"at":"([^"]+)"/.exec(text ?? '')?.[1] ?? ''
 }
 
-async function digestOf(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+async function digestPieces(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
   const hash: Hash = createHash('sha256')
   for await (const piece of pieces) hash.update(piece)
   return hash.digest('hex')

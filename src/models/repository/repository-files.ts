@@ -44,7 +44,7 @@ export class FileChanged extends Error {
 }
 
 /** @returns the content of a text */
-export function contentOf(text: string): Content {
+export function textContent(text: string): Content {
   const bytes = new TextEncoder().encode(text)
   return () => (bytes.length === 0 ? [] : [bytes])
 }

@@ -1,5 +1,4 @@
 /** Where things are in a repository: `<name>/service.json`, `<name>/<version>/…`. Pure rules on listed paths. */
-import type { FileEntry } from './repository-files.ts'
 import { recordFile, reservationFile } from './version-record.ts'
 
 /** Azure ML's rule for the name of a model (azureml-core, `Model.register`). */
@@ -8,14 +7,14 @@ export const modelNamePattern = /^[A-Za-z0-9][-\w.]{0,254}$/
 export const modelNameRule = 'use 1 to 255 letters, digits, "-", "_" or ".", starting with a letter or digit'
 
 /** A numbered folder, by the files that a listing has of it. */
-export interface ListedVersion {
+export interface ListedVersion<Entry> {
   readonly version: number
   /** Whether it has a record. */
   readonly isRegistered: boolean
   /** Whether it was begun to be registered, and is not finished. */
   readonly isUnfinished: boolean
   /** Without what registers it; by paths from the folder of the version. */
-  readonly files: ReadonlyMap<string, FileEntry>
+  readonly files: ReadonlyMap<string, Entry>
 }
 
 /** A number that a folder of a version has; `007` and numbers beyond 2^53 are none. */
@@ -27,13 +26,13 @@ export const versionPattern = /^(0|[1-9]\d{0,14})$/
  * @param files  a listing, with paths from the folder of the model
  * @returns oldest first
  */
-export function listVersionsIn(files: ReadonlyMap<string, FileEntry>): ListedVersion[] {
-  const folders = new Map<number, Map<string, FileEntry>>()
+export function listVersionsIn<Entry>(files: ReadonlyMap<string, Entry>): ListedVersion<Entry>[] {
+  const folders = new Map<number, Map<string, Entry>>()
   for (const [path, entry] of files) {
     const [folder = '', ...rest] = path.split('/')
     if (rest.length === 0 || !versionPattern.test(folder)) continue
     const version = Number(folder)
-    const inFolder = folders.get(version) ?? new Map<string, FileEntry>()
+    const inFolder = folders.get(version) ?? new Map<string, Entry>()
     folders.set(version, inFolder.set(rest.join('/'), entry))
   }
   return [...folders]
@@ -47,16 +46,34 @@ export function listVersionsIn(files: ReadonlyMap<string, FileEntry>): ListedVer
 }
 
 /** Groups a listing by the first folder; files at the root are left out. */
-export function groupByFolder(files: ReadonlyMap<string, FileEntry>): Map<string, Map<string, FileEntry>> {
-  const folders = new Map<string, Map<string, FileEntry>>()
+export function groupByFolder<Entry>(files: ReadonlyMap<string, Entry>): Map<string, Map<string, Entry>> {
+  const folders = new Map<string, Map<string, Entry>>()
   for (const [path, entry] of files) {
     const slash = path.indexOf('/')
     if (slash <= 0) continue
     const name = path.slice(0, slash)
-    const folder = folders.get(name) ?? new Map<string, FileEntry>()
+    const folder = folders.get(name) ?? new Map<string, Entry>()
     folders.set(name, folder.set(path.slice(slash + 1), entry))
   }
   return folders
+}
+
+/**
+ * Leaves out what registers versions: their records, and all of those that are not finished.
+ *
+ * @param files  of a service, with paths from its folder
+ */
+export function withoutRegistration<Entry>(files: ReadonlyMap<string, Entry>): Map<string, Entry> {
+  const unfinished = new Set(
+    listVersionsIn(files).flatMap(({ version, isUnfinished }) => (isUnfinished ? [String(version)] : [])),
+  )
+  return new Map(
+    [...files].filter(([path]) => {
+      const [folder = '', file, ...rest] = path.split('/')
+      const isRecord = rest.length === 0 && (file === recordFile || file === reservationFile)
+      return !(isRecord && versionPattern.test(folder)) && !(file !== undefined && unfinished.has(folder))
+    }),
+  )
 }
 
 /**
@@ -64,7 +81,7 @@ export function groupByFolder(files: ReadonlyMap<string, FileEntry>): Map<string
  *
  * @returns undefined when nothing is
  */
-export function faultOfPath(path: string): string | undefined {
+export function findPathFault(path: string): string | undefined {
   const parts = path.split('/')
   if (path === '' || parts.some(part => part === '' || part === '.' || part === '..')) {
     return 'must be a relative path with "/", such as model.onnx or weights/part-1.bin'

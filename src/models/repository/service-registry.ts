@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { serviceNamePattern, serviceNameRule } from '../definition/service-name.ts'
 import { RegistryError } from './registry-error.ts'
 import type { RepositoryFiles } from './repository-files.ts'
-import { faultOfPath, versionPattern } from './repository-layout.ts'
+import { findPathFault, versionPattern } from './repository-layout.ts'
 
 /** A service as it lies in the repository. */
 export interface StoredService {
@@ -45,10 +45,10 @@ export class ServiceRegistry {
   /** @returns undefined when there is no such service. @throws RegistryError FILES_INVALID when its `service.json` is not JSON */
   async get(name: string): Promise<StoredService | undefined> {
     checkServiceName(name)
-    const found = await this.#files.readText(definitionOf(name))
+    const found = await this.#files.readText(definitionPath(name))
     if (!found) return undefined
     const definition = parseObject(found.text)
-    if (!definition) throw new RegistryError('FILES_INVALID', `${definitionOf(name)} is not a JSON object`)
+    if (!definition) throw new RegistryError('FILES_INVALID', `${definitionPath(name)} is not a JSON object`)
     return { name, definition, etag: found.version }
   }
 
@@ -69,24 +69,24 @@ export class ServiceRegistry {
     const { definition, folder } = await this.#writeFiles(name, service)
     const text = `${JSON.stringify(definition, undefined, 2)}\n`
     for (let tries = 0; tries < maxConflicts; tries++) {
-      const before = await this.#files.readText(definitionOf(name))
+      const before = await this.#files.readText(definitionPath(name))
       refuseOther(name, expected, before?.version)
       const isWritten = before
-        ? await this.#files.replace(definitionOf(name), text, before.version)
-        : await this.#files.create(definitionOf(name), () => [new TextEncoder().encode(text)])
+        ? await this.#files.replace(definitionPath(name), text, before.version)
+        : await this.#files.create(definitionPath(name), () => [new TextEncoder().encode(text)])
       if (!isWritten) continue
       await this.#removeCode(name, path => path === folder || (before?.text.includes(path) ?? false)).catch(() => {})
-      const after = await this.#files.readText(definitionOf(name))
+      const after = await this.#files.readText(definitionPath(name))
       return { name, definition, etag: after?.version ?? '' }
     }
-    throw new RegistryError('CONFLICT', `${definitionOf(name)} is being changed by others again and again; try again`)
+    throw new RegistryError('CONFLICT', `${definitionPath(name)} is being changed by others again and again; try again`)
   }
 
   /** Ends a service; versions of its model stay registered. @returns false when there was none */
   async delete(name: string): Promise<boolean> {
     checkServiceName(name)
-    const isThere = (await this.#files.readText(definitionOf(name))) !== undefined
-    await this.#files.remove(definitionOf(name))
+    const isThere = (await this.#files.readText(definitionPath(name))) !== undefined
+    await this.#files.remove(definitionPath(name))
     await this.#removeCode(name, () => false)
     return isThere
   }
@@ -97,7 +97,7 @@ export class ServiceRegistry {
     if (entries.length === 0) return { definition, folder: undefined }
     const hash = createHash('sha256')
     for (const [path, content] of entries) {
-      const fault = faultOfPath(path)
+      const fault = findPathFault(path)
       if (fault) throw new RegistryError('FILES_INVALID', `files: ${JSON.stringify(path)} ${fault}`)
       hash.update(`${path}\n${content.length}\n`).update(content)
     }
@@ -123,7 +123,7 @@ export class ServiceRegistry {
   }
 }
 
-function definitionOf(name: string): string {
+function definitionPath(name: string): string {
   return `${name}/service.json`
 }
 
@@ -166,7 +166,7 @@ export function findPinnedVersions(text: string): number[] {
 function refuseOther(name: string, expected: string | undefined, found: string | undefined): void {
   if (expected === undefined || found === (expected === 'absent' ? undefined : expected)) return
   if (expected === 'absent') throw new RegistryError('SERVICE_EXISTS', `there is a service "${name}" already`)
-  const what = found === undefined ? 'was deleted' : 'was changed by somebody else'
+  const what = found === undefined ? 'was deleted' : 'was changed by another caller'
   throw new RegistryError('SERVICE_CHANGED', `the service "${name}" ${what} since it was read; read it again`)
 }
 

@@ -35,7 +35,7 @@ export function encodeRecord(record: VersionRecord): string {
   return `${JSON.stringify(record, undefined, 2)}\n`
 }
 
-/** @returns undefined when the text is no record, which somebody else then has written */
+/** @returns undefined when the text is no record, but a file of the owner */
 export function decodeRecord(text: string): VersionRecord | undefined {
   let json: unknown
   try {

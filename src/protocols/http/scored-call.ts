@@ -1,9 +1,12 @@
 /** What the routes of all protocols that score have in common. */
 import type { Call } from '../../inference/call.ts'
+import { deploymentHeader } from '../../inference/deployments.ts'
 import type { ScoringService } from '../../inference/scoring-service.ts'
 import type { LoadReport } from '../../models/session/load-report.ts'
 import type { InferenceResult } from '../../scheduling/inference-result.ts'
 import type { Protocol } from '../../telemetry/service-metrics.ts'
+import { authorize } from './authorize.ts'
+import { chooseDeployment } from './choose-deployment.ts'
 import { readCaller } from './client-address.ts'
 import { readDeadline } from './deadline.ts'
 import type { BodyAccount } from './read-body.ts'
@@ -37,6 +40,10 @@ export async function answerScoredCall(request: WireRequest, route: ScoringRoute
   let response: WireResponse
   try {
     service = await route.find()
+    if (service.deployments) {
+      const header = (name: string) => request.headers.get(name)
+      service = await chooseDeployment(service, { header, authorize: each => authorize(each, request) })
+    }
     account = service.openAccount()
     response = await route.score(service, { ids, account, startedAt })
   } catch (failure) {
@@ -52,7 +59,7 @@ const providerHeader = 'x-scoring-execution-provider'
 
 /** The call of a service, but for its body. Once the caller is authorized, the headers of the answer tell more of the service. */
 export function openCall(
-  { version }: ScoringService,
+  service: ScoringService,
   request: WireRequest,
   { ids: { headers }, startedAt }: ScoredCall,
 ): Omit<Call, 'read'> {
@@ -62,18 +69,19 @@ export function openCall(
     declaredBytes: Number(request.headers.get('content-length')) || 0,
     readDeadline: () => readDeadline(request.headers, startedAt),
     isAbandoned: () => request.isAbandoned === true,
-    onLoaded: report => addServiceHeaders(headers, version, report),
+    onLoaded: report => addServiceHeaders(headers, service, report),
   }
 }
 
-/** Adds what an answer says of the service. @param version  of the model; undefined: it has none */
+/** Adds what an answer says of the service. */
 export function addServiceHeaders(
   headers: Record<string, string>,
-  version: string | undefined,
+  { version, deployment }: Pick<ScoringService, 'version' | 'deployment'>,
   { executionProvider }: LoadReport,
 ): void {
   headers[providerHeader] = executionProvider
   if (version !== undefined) headers['x-scoring-model-version'] = version
+  if (deployment !== undefined) headers[deploymentHeader] = deployment
 }
 
 /** Adds what an answer says of its run. */

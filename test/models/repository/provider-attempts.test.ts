@@ -45,6 +45,7 @@ describe('withProviders', () => {
     version: undefined,
     versions: [],
     definitionDigest: '',
+    folder: '',
     modelDir: '/',
     entryScript: undefined,
     stages: [stage],

@@ -23,6 +23,7 @@ function describeIn({ batching = {}, script, sharing, difference }: Situation) {
     version: undefined,
     versions: [],
     definitionDigest: '',
+    folder: '',
     modelDir: '',
     entryScript: script && 'score.ts',
     stages: undefined,
