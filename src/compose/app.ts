@@ -87,7 +87,13 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
   }
   const served = await serveServices(read, { store, settings, authorizers, parts, files })
   const { catalogue } = served
-  const metrics = [...scoringMetrics.families, ...observeServices(() => catalogue.all)]
+  const metrics = [
+    ...scoringMetrics.families,
+    ...observeServices(
+      () => catalogue.all,
+      name => catalogue.rejected(name) !== undefined,
+    ),
+  ]
   await forwardToOpenTelemetry(metrics, line => console.error(line))
   const stopping = new AbortController()
   const background = new Set<Promise<void>>()

@@ -6,8 +6,12 @@ import type { ScoringService } from './scoring-service.ts'
  * Gauges of services and their workers, read when the metrics are scraped.
  *
  * @param list  the services that are served at that time
+ * @param isOutdated  whether newer files of a service do not load; absent: none has
  */
-export function observeServices(list: () => readonly ScoringService[]): ObservedFamily[] {
+export function observeServices(
+  list: () => readonly ScoringService[],
+  isOutdated: (service: string) => boolean = () => false,
+): ObservedFamily[] {
   const ofEach = (read: (service: ScoringService, attributes: Attributes) => Sample[]) => () =>
     list()
       .flatMap(({ parts }) => parts)
@@ -20,6 +24,9 @@ export function observeServices(list: () => readonly ScoringService[]): Observed
     new ObservedFamily(
       metric.loaded,
       ofEach((service, attributes) => [{ attributes, value: service.report ? 1 : 0 }]),
+    ),
+    new ObservedFamily(metric.outdated, () =>
+      list().map(({ name }) => ({ attributes: { [attribute.service]: name }, value: isOutdated(name) ? 1 : 0 })),
     ),
     new ObservedFamily(
       metric.info,

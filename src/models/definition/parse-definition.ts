@@ -31,6 +31,7 @@ export function parseDefinition(file: string, text: string): ServiceDefinition {
 
 function describe(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String).join('.')
+  if (issue.code === 'invalid_key') return `${path}: ${issue.issues.map(({ message }) => message).join('; ')}`
   const what =
     issue.code === 'unrecognized_keys'
       ? `unrecognized key ${issue.keys.map(key => JSON.stringify(key)).join(', ')}${hint(issue.message)}`
