@@ -22,7 +22,9 @@
  * - `host-process.cjs` the embedded host, which `scoring start` restarts when it crashes
  * - `templates/`       the files of a new project
  * - `testing.mjs`      `scoring-functions/testing`, which scores a service in a user's tests
- * - `client.mjs`       `scoring-functions/client`, which browsers can load as well: the client of encrypted scoring
+ * - `client.mjs`       `scoring-functions/client`, which browsers can load as well
+ * - `client-node.mjs`  workspaces, for which that needs Node.js; read only when one is opened. Bundlers for browsers take
+ *                      `client-browser.mjs` instead, which says so
  * - `THIRD-PARTY-NOTICES.txt` licences of the packages that these files hold: whoever gets those gets these as well
  *
  * bundles `npm create scoring-functions` into `create/dist/`, and writes `models/service.schema.json`, which editors use to complete and check a `service.json`.
@@ -128,10 +130,27 @@ await bundle({
   format: 'esm',
   platform: 'browser',
   target: 'es2022',
-  entryPoints: { client: 'src/client/encrypted-linear-client.ts' },
+  entryPoints: { client: 'src/client/index.ts', 'client-browser': 'src/client/no-workspace.ts' },
   outExtension: { '.js': '.mjs' },
   define: {},
   banner: {},
+  // By its name in package.json, so that a bundler for browsers does not meet Node.js.
+  plugins: [
+    {
+      name: 'workspaces',
+      setup: ({ onResolve }) => {
+        const external = { path: 'scoring-functions/client/node', external: true }
+        onResolve({ filter: /\/workspace\/open-workspace\.ts$/ }, () => external)
+      },
+    },
+  ],
+})
+await bundle({
+  format: 'esm',
+  entryPoints: { 'client-node': 'src/workspace/open-workspace.ts' },
+  outExtension: { '.js': '.mjs' },
+  define: {},
+  banner: { js: requireInModule },
 })
 // A package of its own, which holds the code of one command.
 await bundle({
@@ -143,7 +162,7 @@ await bundle({
   banner: { js: requireInModule },
 })
 for (const folder of ['dist', 'create/dist']) await cp('templates', join(folder, 'templates'), { recursive: true })
-await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/encrypted-linear-client.ts'])
+await declareTypes(['src/scripts/api.ts', 'src/testing/load-service.ts', 'src/client/index.ts'])
 await writeFile('models/service.schema.json', serviceJsonSchema())
 await copyFile('models/service.schema.json', 'dist/service.schema.json')
 

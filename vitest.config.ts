@@ -66,10 +66,7 @@ export default defineConfig({
     alias: [
       { find: /^scoring-functions$/, replacement: join(import.meta.dirname, 'src/scripts/api.ts') },
       { find: /^scoring-functions\/testing$/, replacement: join(import.meta.dirname, 'src/testing/load-service.ts') },
-      {
-        find: /^scoring-functions\/client$/,
-        replacement: join(import.meta.dirname, 'src/client/encrypted-linear-client.ts'),
-      },
+      { find: /^scoring-functions\/client$/, replacement: join(import.meta.dirname, 'src/client/index.ts') },
     ],
   },
   test: {

@@ -1,7 +1,7 @@
 import { app, type HttpRequest } from '@azure/functions'
 import { serverVersion, startedApp } from '../src/compose/app.ts'
 import { triggerPlan } from '../src/compose/service-triggers.ts'
-import { answerJobById, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
+import { answerJobById, answerJobOutput, answerJobs, type JobsSource } from '../src/protocols/jobs/endpoints.ts'
 import { everyMethod } from './every-method.ts'
 import { httpHandler } from './http-handler.ts'
 
@@ -23,4 +23,11 @@ app.http('job', {
   methods: everyMethod,
   authLevel: triggerPlan.authLevel,
   handler: httpHandler(request => answerJobById(request, request.params.jobId ?? '', jobsSource(request))),
+})
+
+app.http('job-output', {
+  route: 'api/v1/service/{service}/jobs/{jobId}/output',
+  methods: everyMethod,
+  authLevel: triggerPlan.authLevel,
+  handler: httpHandler(request => answerJobOutput(request, request.params.jobId ?? '', jobsSource(request))),
 })

@@ -81,8 +81,8 @@ const mayImport: Record<string, readonly string[]> = {
   'jobs/steps.ts': ['jobs/recovery', 'jobs/score', 'jobs/plan', 'jobs/output', 'jobs'],
   'protocols/jobs': ['jobs/requests', 'jobs', 'protocols/azureml', 'protocols/http', 'inference'],
 }
-/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/. */
-const programs = ['host', 'cli', 'testing', 'client']
+/** Programs beside the app, which no room imports. The host shares nothing with them but errors.ts; the commands know all, tests of users get what is in testing/, and callers what is in client/, which opens workspace/ where it runs on Node.js. */
+const programs = ['host', 'cli', 'testing', 'client', 'workspace']
 const forEverybody = ['tensor', 'telemetry', 'errors.ts', 'clock.ts']
 const vendors = /^(@azure\/|@opentelemetry\/|onnxruntime|azurite|sharp)/
 
@@ -103,7 +103,11 @@ describe('the rooms of src/', () => {
     for (const file of globSync('src/*/**/*.ts')) {
       const allowed = mayImport[roomOf(file)]
       if (!allowed) {
-        assert.match(roomOf(file), /^(adapters|compose|host|cli|testing)$/, `${file} is in a room without a rule`)
+        assert.match(
+          roomOf(file),
+          /^(adapters|compose|host|cli|testing|workspace)$/,
+          `${file} is in a room without a rule`,
+        )
         continue // adapters, compose and programs know the others
       }
       for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
@@ -118,6 +122,8 @@ describe('the rooms of src/', () => {
       for (const target of importsOf(file).filter(specifier => specifier.startsWith('.'))) {
         const [from, to] = [roomOf(file), roomOf(normalize(join(dirname(file), target)))]
         if (from === 'host') assert.ok(['host', 'errors.ts'].includes(to), `${file} imports ${target}`)
+        else if (from === 'workspace')
+          assert.ok(['workspace', 'client', 'host'].includes(to) || !programs.includes(to), `${file} imports ${target}`)
         else if (from !== 'cli') assert.ok(to === from || !programs.includes(to), `${file} imports ${target}`)
       }
     }

@@ -41,6 +41,7 @@ import { errorCodes } from './http2/error-codes.ts'
 import { refuseGrpc } from './http2/receive-stream.ts'
 import { openOutputStorage } from './load-host-storage.ts'
 import { type LocalSettings, readLocalSettings } from './local-settings.ts'
+import { LogFile } from './log-file.ts'
 import { listRunning, planBackgroundTriggers } from './plan-background-triggers.ts'
 import { endCrashed, endOnUncaughtErrors, endUnstarted, explain, stopOnSignals } from './process-end.ts'
 import { HostBus } from './service-bus/host-bus.ts'
@@ -78,6 +79,7 @@ function readOptions() {
       // The supervisor has put local.settings.json into the environment already.
       'no-local-settings': { type: 'boolean', default: false },
       // The supervisor prints a start screen first, and then asks for what was held back.
+      'log-file': { type: 'string' },
       'hold-output': { type: 'boolean', default: false },
     },
   })
@@ -86,8 +88,13 @@ function readOptions() {
 
 async function main(): Promise<void> {
   const options = readOptions()
-  if (options['hold-output']) {
-    holdOutput()
+  const logFile = options['log-file'] === undefined ? undefined : new LogFile(options['log-file'])
+  if (!options['hold-output']) logFile?.copyOutput()
+  else {
+    holdOutput(
+      text => logFile?.append(text),
+      () => logFile?.copyOutput(),
+    )
     process.on('message', ({ type, omit }: ReleaseOutput) => {
       if (type === 'release output') releaseOutput(omit)
     })

@@ -24,7 +24,10 @@ describe('complete', () => {
   it.each([
     [['opt'], ['optimize']],
     [['help', 'opt'], ['optimize']],
-    [['keys', ''], ['show']],
+    [
+      ['keys', ''],
+      ['show', 'regenerate'],
+    ],
     [['start', '--no'], ['--no-watch']],
     [['start', '--deb'], ['--debug']],
     [['completion', 'po'], ['powershell']],

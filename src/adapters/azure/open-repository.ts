@@ -1,3 +1,4 @@
+import type { TokenCredential } from '@azure/identity'
 import type { RepositoryFiles } from '../../models/repository/repository-files.ts'
 import { FolderRepositoryFiles } from '../local/folder-repository-files.ts'
 import { type RepositoryAddress, readRepositoryAddress } from './repository-address.ts'
@@ -21,9 +22,13 @@ export async function openRepository(
   return connectRepository(readRepositoryAddress(location, storage, 'the repository'))
 }
 
-export async function connectRepository(address: RepositoryAddress): Promise<RepositoryFiles> {
+/** @param credential  who the caller is; absent: as the address says */
+export async function connectRepository(
+  address: RepositoryAddress,
+  credential?: TokenCredential,
+): Promise<RepositoryFiles> {
   if (address.kind === 'folder') return new FolderRepositoryFiles(address.path)
   const { connectBlobs } = (await import(entry.href)) as typeof import('./storage.ts')
   const { BlobRepositoryFiles } = await import('./blob-repository-files.ts')
-  return new BlobRepositoryFiles({ ...address, blobs: await connectBlobs(address.account) })
+  return new BlobRepositoryFiles({ ...address, blobs: await connectBlobs(address.account, undefined, credential) })
 }

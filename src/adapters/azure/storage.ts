@@ -1,4 +1,5 @@
 /** Connects Azure's storage clients. A bundle of its own, so that the start of the app and scoring do not read its code. */
+import type { TokenCredential } from '@azure/identity'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { QueueServiceClient } from '@azure/storage-queue'
 import type { BlobStore } from '../../jobs/blob-store.ts'
@@ -24,13 +25,21 @@ export async function connectStorage(
   }
 }
 
-/** The blobs of an account alone. Sends no request yet. */
-export async function connectBlobs(address: BlobsAddress, calls: StorageCallOptions = usualCalls): Promise<BlobStore> {
+/** The blobs of an account alone. Sends no request yet. @param credential  absent: as the address says */
+export async function connectBlobs(
+  address: BlobsAddress,
+  calls: StorageCallOptions = usualCalls,
+  credential?: TokenCredential,
+): Promise<BlobStore> {
   const options = clientOptions(calls)
   const service =
     'connectionString' in address
       ? BlobServiceClient.fromConnectionString(address.connectionString, options)
-      : new BlobServiceClient(address.blobUrl, await azureCredential(address.isDevelopment, address.clientId), options)
+      : new BlobServiceClient(
+          address.blobUrl,
+          credential ?? (await azureCredential(address.isDevelopment, address.clientId)),
+          options,
+        )
   return new AzureBlobStore({ service, calls })
 }
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { ServiceLoadError, StartupError } from '../../errors.ts'
@@ -63,10 +64,12 @@ export class FolderModelStore implements ModelStore {
       throw new ServiceLoadError(`"${name}" is not a valid service name: ${serviceNameRule}`)
     }
     const folder = join(this.#root, name)
-    const definition = parseDefinition(`${name}/service.json`, await readFile(join(folder, 'service.json'), 'utf8'))
+    const text = await readFile(join(folder, 'service.json'), 'utf8')
+    const definition = parseDefinition(`${name}/service.json`, text)
+    const definitionDigest = hash('sha256', text, 'hex')
     const versions = await listVersions(folder)
     const primary = primaryDeployment(definition)
-    if (primary === undefined) return openWith({ service: name, folder, definition, versions })
+    if (primary === undefined) return openWith({ service: name, folder, definition, definitionDigest, versions })
     const names = Object.keys(definition.deployments ?? {})
     const specs = await Promise.all(
       names.map(deployment =>
@@ -74,6 +77,7 @@ export class FolderModelStore implements ModelStore {
           service: name,
           folder,
           definition: definitionOfDeployment(definition, deployment),
+          definitionDigest,
           versions,
           deployment,
           version: definition.deployments?.[deployment]?.version,
@@ -124,6 +128,7 @@ interface Opening {
   readonly service: string
   readonly folder: string
   readonly definition: ServiceDefinition
+  readonly definitionDigest: string
   /** The numbered folders that hold a model, oldest first. */
   readonly versions: readonly string[]
   readonly deployment?: string
@@ -131,7 +136,8 @@ interface Opening {
   readonly version?: number | undefined
 }
 
-async function openWith({ service: name, folder, definition, versions, ...of }: Opening): Promise<ServiceSpec> {
+async function openWith(opening: Opening): Promise<ServiceSpec> {
+  const { service: name, folder, definition, definitionDigest, versions, ...of } = opening
   if (of.version !== undefined && !versions.includes(String(of.version))) {
     const known = versions.length > 0 ? `there are: ${versions.join(', ')}` : 'there is none'
     throw new ServiceLoadError(
@@ -150,6 +156,7 @@ async function openWith({ service: name, folder, definition, versions, ...of }: 
   return {
     service: name,
     definition,
+    definitionDigest,
     models,
     folder,
     version: findVersion(models.map(({ path }) => relative(folder, path).split(sep).join('/'))),

@@ -230,6 +230,7 @@ function inMemory(name: string, { path, script }: { path: string; script?: strin
     spec: {
       service: name,
       definition,
+      definitionDigest: '',
       models: [{ name, path, sha256: undefined }],
       version: undefined,
       versions: [],

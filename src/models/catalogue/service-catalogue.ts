@@ -9,6 +9,8 @@ export interface RejectedChange {
   readonly reason: string
   /** ISO 8601. */
   readonly since: string
+  /** SHA-256 of the `service.json` that was rejected; absent: it could not even be read. */
+  readonly definition?: string | undefined
 }
 
 /**

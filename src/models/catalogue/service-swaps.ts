@@ -151,7 +151,7 @@ export class ServiceSwaps {
     }
     const previous = catalogue.get(name)
     if (failure !== undefined && previous && previous.status !== 'failed') {
-      this.#reject(name, files, failure)
+      this.#reject(name, files, failure, candidate.spec?.definitionDigest)
       await this.#end(candidate)
       return true
     }
@@ -171,7 +171,7 @@ export class ServiceSwaps {
   }
 
   /** Goes on with what is served. */
-  #reject(name: string, files: ChangedFiles, reason: string): void {
+  #reject(name: string, files: ChangedFiles, reason: string, definition?: string): void {
     const { catalogue, logFailure, onChanged, retryMs, date = () => new Date() } = this.#options
     const before = this.#rejected.get(name)
     clearTimeout(before?.timer)
@@ -180,7 +180,7 @@ export class ServiceSwaps {
     if (!isRepeated) {
       logFailure(`[${name}] ${describeFailure(files, catalogue.get(name), reason)}`)
       onChanged?.(name, 'rejected')
-      if (catalogue.get(name)) catalogue.reject(name, { reason, since: date().toISOString() })
+      if (catalogue.get(name)) catalogue.reject(name, { reason, since: date().toISOString(), definition })
     }
     const waitMs = before?.waitMs ?? retryMs
     const retry = () => void this.load(name, all)

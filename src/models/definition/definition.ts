@@ -166,6 +166,8 @@ const Encrypted = z.strictObject({
     ),
 })
 
+const Labels = z.record(z.string().min(1).max(256), z.string().max(4096))
+
 /** One stage of a pipeline: a model, or a script between models. */
 const Stage = z
   .strictObject({
@@ -214,6 +216,8 @@ const Deployment = z.strictObject({
 export const ServiceDefinition = z.strictObject({
   $schema: z.string().optional().describe('where editors find the schema of this file'),
   description: z.string().max(1000).default('').describe('one sentence for people'),
+  tags: Labels.default({}).describe('texts by name, by which services are found; they may change'),
+  properties: Labels.default({}).describe('texts by name that do not change once they are set'),
   models: z
     .record(modelName, ModelFile)
     .optional()

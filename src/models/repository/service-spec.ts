@@ -24,6 +24,8 @@ export interface ServiceSpec {
   /** The folder with its `service.json`. */
   readonly folder: string
   readonly definition: ServiceDefinition
+  /** SHA-256 of `service.json`, hexadecimal. */
+  readonly definitionDigest: string
   readonly models: readonly ModelPath[]
   /** The numbered folder of its models, e.g. `2` for `2/model.onnx`; undefined: they are in none, or in different ones. */
   readonly version: string | undefined

@@ -58,6 +58,7 @@ function describeService(service: ScoringService, rejected?: RejectedChange): ob
     docs: `/api/v1/service/${encodeURIComponent(service.name)}/docs`,
     version: spec?.version,
     availableVersions: spec?.versions.some(version => version !== spec.version) ? spec.versions : undefined,
+    definition: spec?.definitionDigest,
     reason: service.failure,
     rejectedChange: rejected,
     deployments: deployments && Object.fromEntries(deployments.all.map(each => [each.name, describeDeployment(each)])),

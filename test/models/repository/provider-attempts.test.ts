@@ -44,6 +44,7 @@ describe('withProviders', () => {
     models: [],
     version: undefined,
     versions: [],
+    definitionDigest: '',
     folder: '',
     modelDir: '/',
     entryScript: undefined,

@@ -22,6 +22,7 @@ function describeIn({ batching = {}, script, sharing, difference }: Situation) {
     models: [],
     version: undefined,
     versions: [],
+    definitionDigest: '',
     folder: '',
     modelDir: '',
     entryScript: script && 'score.ts',
