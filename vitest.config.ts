@@ -53,6 +53,8 @@ const project = (name: string, folders: readonly string[], exclude: readonly str
 })
 
 const unit = project('unit', ['test/**'], [...functions, ...clients, ...chaos, ...shared, 'test/readme.test.ts'])
+// They install, compile and generate, on a machine that may be busy.
+const ofClients = project('clients', clients)
 const sharing = project('sharing', shared, clients)
 const typecheck = { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: 'test/types/tsconfig.json' }
 
@@ -85,7 +87,7 @@ export default defineConfig({
       { ...unit, test: { ...unit.test, typecheck } },
       { ...sharing, test: { ...sharing.test, isolate: false } },
       project('functions', functions, clients),
-      project('clients', clients),
+      { ...ofClients, test: { ...ofClients.test, testTimeout: 900_000, hookTimeout: 900_000 } },
       project('chaos', chaos),
       // `npm start` builds anew, under the feet of every test that runs what is built: alone, after all others.
       { extends: true, test: { name: 'readme', include: ['test/readme.test.ts'], sequence: { groupOrder: 1 } } },

@@ -217,7 +217,7 @@ async function open(
 ): Promise<Visit> {
   const context = await browser.newContext(options)
   test.onTestFinished(() => context.close())
-  context.setDefaultTimeout(60_000)
+  context.setDefaultTimeout(300_000)
   const complaints: string[] = []
   const urls: string[] = []
   context.on('request', request => urls.push(request.url()))
@@ -282,7 +282,7 @@ export const run = text => text`
     'exact/service.json': { auth: { mode: 'none' } },
     'exact/1/model.onnx': identityModel('int64'),
     'broken/service.json': {},
-    'slow/service.json': { entryScript: 'score.mjs' },
+    'slow/service.json': { entryScript: 'score.mjs', limits: { loadTimeoutMs: 1_800_000 } },
     'slow/score.mjs': waiting,
   }
 }

@@ -70,5 +70,5 @@ describe('guide/models.md', () => {
       assert.equal(stderr, '')
       assertSameAnswer(stdout, shown)
     }
-  }, 240_000)
+  })
 })

@@ -369,7 +369,7 @@ describe('gRPC', () => {
   })
 
   it('does not run what its caller has cancelled', async () => {
-    const first = infer('waiting', [600, 0])
+    const first = infer('waiting', [4000, 0])
     const message = framed(inferRequest([1, 0], { model: 'waiting', input: 'data', shape: [1, 2] }))
     const cancelled = Array.from({ length: 4 }, () => {
       const stream = connection.open(modelInfer, bearer('waiting'))
@@ -377,7 +377,7 @@ describe('gRPC', () => {
       stream.end(message)
       return stream
     })
-    await new Promise(resolve => setTimeout(resolve, 200))
+    await new Promise(resolve => setTimeout(resolve, 1500)) // that they have come
     for (const stream of cancelled) stream.close(8)
     assert.deepEqual(statusOf(await first), [0, undefined])
     const abandoned = { scoring_service: 'waiting', scoring_reason: 'abandoned' }
@@ -549,9 +549,9 @@ describe('gRPC', () => {
     const answered = end(unary)
     watch.end(framed(new Uint8Array()))
     for (const id of ['a', 'b'])
-      stream.write(framed(inferRequest([400, 1], { model: 'waiting', id, input: 'data', shape: [1, 2] })))
-    unary.end(framed(inferRequest([400, 1], { model: 'waiting', input: 'data', shape: [1, 2] })))
-    await new Promise(resolve => setTimeout(resolve, 200))
+      stream.write(framed(inferRequest([800, 1], { model: 'waiting', id, input: 'data', shape: [1, 2] })))
+    unary.end(framed(inferRequest([800, 1], { model: 'waiting', input: 'data', shape: [1, 2] })))
+    await new Promise(resolve => setTimeout(resolve, 1200)) // that they have come
     stopping.process.kill('SIGTERM')
     const { trailers, messages } = await ended
     assert.deepEqual(

@@ -97,7 +97,7 @@ describe('GET /swagger.json: the OpenAPI documents, tested by Schemathesis', () 
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
   })
 
-  it.for(documents)('hold for $0, version $1', { timeout: 240_000 }, async ([service, version], test) => {
+  it.for(documents)('hold for $0, version $1', async ([service, version], test) => {
     if ('missing' in schemathesis) return test.skip(schemathesis.missing)
     const [program, ...options] = schemathesis
     const key = service === 'people' ? '' : await app.keyOf(service)
@@ -151,7 +151,7 @@ function run(program: string, args: string[], environment: NodeJS.ProcessEnv = {
   // A proxy of the machine is not for the server under test.
   const env = { ...process.env, NO_PROXY: 'localhost', no_proxy: 'localhost', ...environment }
   return new Promise<{ code: number; output: string }>(resolve => {
-    execFile(program, args, { env, cwd: tmpdir(), timeout: 200_000 }, (error, stdout, stderr) => {
+    execFile(program, args, { env, cwd: tmpdir(), timeout: 600_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : 1, output: `${stdout}${stderr}` })
     })
   })

@@ -81,7 +81,7 @@ export function answerJobById(request: WireRequest, jobId: string, source: JobsS
 
 /** `…/jobs/{jobId}/output`: GET streams the lines of a completed job, so that callers need no right on the storage. */
 export function answerJobOutput(request: WireRequest, jobId: string, source: JobsSource): Promise<WireResponse> {
-  const read: Handler = async (jobs, { name }, headers) => {
+  const read: Handler = async (jobs, { name }, { headers }) => {
     const output = await jobs.output(name, jobId)
     const type = output.format === 'csv' ? 'text/csv; charset=utf-8' : 'application/jsonl'
     const file = `attachment; filename="${jobId}.${output.format}"`
