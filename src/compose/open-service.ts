@@ -19,6 +19,7 @@ import type { ColdStart } from '../telemetry/cold-start.ts'
 import type { LogFormat } from '../telemetry/log.ts'
 import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
+import { LoadQueue, type QueuedLoad } from '../workers/pool/load-queue.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
 import type { RunRecords } from '../workers/transport/run-records.ts'
@@ -75,6 +76,8 @@ export interface ServiceParts {
   readonly coldStart?: ColdStart | undefined
   /** Absent: requests are not traced. */
   readonly tracing?: Tracing | undefined
+  /** When services load; absent: at once. */
+  readonly loads?: LoadQueue | undefined
   /** Records of what workers run; absent: none are kept. */
   readonly runRecords?: RunRecords | undefined
   /** How the output of scripts is written; absent: as text, all of it. */
@@ -106,7 +109,7 @@ export function startService(
   if (definition.encrypted !== false) metrics?.takesPublicKeys()
   const isReadable = service.kind === 'readable'
   const engine: Engine = isReadable
-    ? { kind: 'scheduler', scheduler: startScheduler(service.spec, metrics, parts) }
+    ? { kind: 'scheduler', ...startScheduler(service.spec, metrics, parts) }
     : { kind: 'none', failure: service.failure }
   return new ScoringService({
     name,
@@ -138,9 +141,10 @@ function startScheduler(
     logFormat,
     scriptOutput,
     files,
+    loads,
     log = line => console.error(line),
   }: ServiceParts,
-): ServiceScheduler {
+): { scheduler: ServiceScheduler; load: QueuedLoad } {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
@@ -167,8 +171,8 @@ function startScheduler(
     log: line => log(`[${service}] ${line}`),
     ...(metrics && { metrics }),
   })
-  scheduler.start().catch(() => {}) // `loaded` of the service tells
-  return scheduler
+  const load = (loads ?? new LoadQueue(1)).add(() => scheduler.start()) // `loaded` of the service tells
+  return { scheduler, load }
 }
 
 /** A worker that has loaded gets its first requests when it is known whether the files were still the same. */

@@ -15,6 +15,7 @@ import type { CallDeadline } from '../scheduling/request-queue.ts'
 import type { ColdStart, PhaseTimes } from '../telemetry/cold-start.ts'
 import type { ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
+import type { QueuedLoad } from '../workers/pool/load-queue.ts'
 import type { SchedulerActivity, ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { Call } from './call.ts'
 import type { EncryptedRequests } from './encrypted-requests.ts'
@@ -50,7 +51,7 @@ export interface ScoringServiceOptions {
 
 /** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
 export type Engine =
-  | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler }
+  | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler; readonly load?: QueuedLoad }
   | { readonly kind: 'none'; readonly failure: string }
 
 /** Clients and proxies give up after 30 s as a rule; before that they get a 503 that says when to try again. */
@@ -226,6 +227,7 @@ export class ScoringService {
     const { timeoutMs, maxQueued } = this.definition.limits
     if (this.#engine.kind === 'scheduler' && this.status === 'loading' && this.#waitingForLoad < maxQueued) {
       this.#waitingForLoad++
+      this.#engine.load?.hurry()
       const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
       const { firstLoad, isDebugged } = this.#engine.scheduler
       await (isDebugged ? firstLoad.catch(() => {}) : settledWithin(firstLoad, maxMs))
@@ -292,7 +294,9 @@ export class ScoringService {
   }
 
   async stop(): Promise<void> {
-    if (this.#engine.kind === 'scheduler') await this.#engine.scheduler.stop()
+    if (this.#engine.kind !== 'scheduler') return
+    this.#engine.load?.cancel()
+    await this.#engine.scheduler.stop()
   }
 }
 
