@@ -18,6 +18,7 @@ import type { ColdStart } from '../telemetry/cold-start.ts'
 import { LogFormat } from '../telemetry/log.ts'
 import type { MetricFamily } from '../telemetry/metric.ts'
 import { ScoringMetrics } from '../telemetry/service-metrics.ts'
+import { LoadQueue } from '../workers/pool/load-queue.ts'
 import { RunRecords } from '../workers/transport/run-records.ts'
 import { openRequestLog } from './app-log.ts'
 import { openAppBudget } from './byte-budgets.ts'
@@ -86,6 +87,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     metrics: scoringMetrics,
     tracing: openTelemetry?.tracing,
     coldStart: watchedStart,
+    loads: new LoadQueue(processorCount),
     runRecords,
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,

@@ -23,6 +23,7 @@ import type { ColdStart } from '../telemetry/cold-start.ts'
 import type { LogFormat } from '../telemetry/log.ts'
 import type { ScoringMetrics, ServiceMetrics } from '../telemetry/service-metrics.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
+import { LoadQueue, type QueuedLoad } from '../workers/pool/load-queue.ts'
 import { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { WorkerEvent } from '../workers/pool/worker-thread.ts'
 import type { RunRecords } from '../workers/transport/run-records.ts'
@@ -79,6 +80,8 @@ export interface ServiceParts {
   readonly coldStart?: ColdStart | undefined
   /** Absent: requests are not traced. */
   readonly tracing?: Tracing | undefined
+  /** When services load; absent: at once. */
+  readonly loads?: LoadQueue | undefined
   /** Records of what workers run; absent: none are kept. */
   readonly runRecords?: RunRecords | undefined
   /** How the output of scripts is written; absent: as text, all of it. */
@@ -160,15 +163,15 @@ function startAlone({ spec, ...service }: Startable, context: ServiceContext): S
   const isOnDemand = (spec.definition.load ?? parts.load) === 'onDemand' && loaded !== undefined
   const start = () => startScheduler(spec, parts.metrics?.ofService(service.name, service.deployment), parts)
   if (!isOnDemand && !elsewhere) {
-    return makeService({ ...service, spec, engine: { kind: 'scheduler', scheduler: start() } }, context)
+    return makeService({ ...service, spec, engine: { kind: 'scheduler', ...start() } }, context)
   }
   elsewhere?.hold(spec)
   const source = new OnDemandEngine({
     prepare: elsewhere && (() => elsewhere.fetch(spec)),
     start: () => {
-      const scheduler = start()
+      const started = start()
       if (isOnDemand) queueMicrotask(() => parts.onLoading?.(made))
-      return scheduler
+      return started
     },
     onStopped: async () => {
       loaded?.forget(made)
@@ -223,9 +226,10 @@ function startScheduler(
     logFormat,
     scriptOutput,
     files,
+    loads,
     log = line => console.error(line),
   }: ServiceParts,
-): ServiceScheduler {
+): { scheduler: ServiceScheduler; firstLoad: QueuedLoad } {
   const { service, definition } = spec
   const maxMemoryMb = Math.min(definition.limits.maxMemoryMb, halfOfMemoryMb())
   const scheduler = new ServiceScheduler({
@@ -252,8 +256,8 @@ function startScheduler(
     log: line => log(`[${service}] ${line}`),
     ...(metrics && { metrics }),
   })
-  scheduler.start().catch(() => {}) // `loaded` of the service tells
-  return scheduler
+  const firstLoad = (loads ?? new LoadQueue(1)).add(() => scheduler.start()) // `load` of the service tells
+  return { scheduler, firstLoad }
 }
 
 /** A worker that has loaded gets its first requests when it is known whether the files were still the same. */

@@ -131,6 +131,8 @@ export class Deployments implements EngineSource {
     return reports[this.all.indexOf(this.primary)] as LoadReport
   }
 
+  hurry(): void {} // requests wait for one of them
+
   prepare(): Promise<void> {
     return this.primary.service.prepare()
   }

@@ -1,9 +1,10 @@
 import type { LoadReport } from '../models/session/load-report.ts'
+import type { QueuedLoad } from '../workers/pool/load-queue.ts'
 import type { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 
 /** What runs the requests of a service; a service whose files cannot be read has nothing that could. */
 export type Engine =
-  | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler }
+  | { readonly kind: 'scheduler'; readonly scheduler: ServiceScheduler; readonly firstLoad?: QueuedLoad }
   | { readonly kind: 'none'; readonly failure: string }
   | { readonly kind: 'changing'; readonly source: EngineSource }
 
@@ -19,6 +20,8 @@ export interface EngineSource {
   readonly isIdle: boolean
   /** Loads unless that is done or under way. @throws ServiceLoadError */
   load(): Promise<LoadReport>
+  /** A request waits for the load: it waits for no others. */
+  hurry(): void
   /** Makes the files be there that the service is loaded from. @throws Error */
   prepare(): Promise<void>
   /** Ends the scheduler; the next load starts another one. @returns whether there was one that has nothing to do */

@@ -1,13 +1,14 @@
 import { ServiceLoadError } from '../errors.ts'
 import type { LoadReport } from '../models/session/load-report.ts'
+import type { QueuedLoad } from '../workers/pool/load-queue.ts'
 import type { ServiceScheduler } from '../workers/pool/service-scheduler.ts'
 import type { EngineSource } from './engine.ts'
 
 interface OnDemandOptions {
   /** Makes the files be there that workers load; absent: they are. */
   readonly prepare?: (() => Promise<void>) | undefined
-  /** Starts a scheduler and its first worker. */
-  readonly start: () => ServiceScheduler
+  /** Makes a scheduler, whose first worker starts when its turn comes. */
+  readonly start: () => { readonly scheduler: ServiceScheduler; readonly firstLoad: QueuedLoad }
   /** Called once, when everything has ended. */
   readonly onStopped?: (() => Promise<void>) | undefined
   readonly log: (line: string) => void
@@ -21,6 +22,8 @@ const maxRetryMs = 60_000
 export class OnDemandEngine implements EngineSource {
   readonly #options: OnDemandOptions
   #scheduler: ServiceScheduler | undefined
+  #firstLoad: QueuedLoad | undefined
+  #isHurried = false
   #loading: Promise<LoadReport> | undefined
   #failure: string | undefined
   #failures = 0
@@ -60,6 +63,11 @@ export class OnDemandEngine implements EngineSource {
     return this.#loading
   }
 
+  hurry(): void {
+    this.#isHurried = true
+    this.#firstLoad?.hurry()
+  }
+
   async prepare(): Promise<void> {
     await this.#options.prepare?.()
   }
@@ -68,6 +76,8 @@ export class OnDemandEngine implements EngineSource {
     const scheduler = this.#scheduler
     if (!scheduler || this.#loading || !scheduler.isIdle || scheduler.isDebugged) return false
     this.#scheduler = undefined
+    this.#firstLoad = undefined
+    this.#isHurried = false
     const ending = scheduler.stop().catch(failure => this.#options.log((failure as Error).message))
     this.#ending.push(ending)
     void ending.then(() => {
@@ -80,7 +90,8 @@ export class OnDemandEngine implements EngineSource {
     if (this.#isStopped) return
     this.#isStopped = true
     clearTimeout(this.#retry)
-    await this.#loading?.catch(() => {})
+    this.#firstLoad?.cancel()
+    if (!this.#scheduler) await this.#loading?.catch(() => {})
     await Promise.all([this.#scheduler?.stop(), ...this.#ending])
     await this.#options.onStopped?.()
   }
@@ -98,8 +109,11 @@ export class OnDemandEngine implements EngineSource {
     if (this.#isStopped) throw new ServiceLoadError('the service has ended')
     this.#failure = undefined
     this.#failures = 0
-    this.#scheduler = start()
-    return this.#scheduler.firstLoad
+    const { scheduler, firstLoad } = start()
+    this.#scheduler = scheduler
+    this.#firstLoad = firstLoad
+    if (this.#isHurried) firstLoad.hurry()
+    return scheduler.firstLoad
   }
 
   #tryLater(): void {

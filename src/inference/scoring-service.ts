@@ -284,6 +284,7 @@ export class ScoringService {
     const isLoading = this.status === 'loading' || this.status === 'idle'
     if (isLoading && this.#waitingForLoad < maxQueued) {
       this.#waitingForLoad++
+      this.#hurry()
       const maxMs = Math.min(maxWaitForLoadMs, timeoutMs, deadline?.timeoutMs ?? Number.POSITIVE_INFINITY)
       const load = this.load()
       await (this.#isDebugged ? load.catch(() => {}) : settledWithin(load, maxMs))
@@ -291,6 +292,12 @@ export class ScoringService {
       if (this.report) this.#markLoaded()
     }
     return this.requireReady()
+  }
+
+  #hurry(): void {
+    const engine = this.#engine
+    if (engine.kind === 'scheduler') engine.firstLoad?.hurry()
+    if (engine.kind === 'changing') engine.source.hurry()
   }
 
   /** @throws ScoringError SERVICE_LOADING, also when it begins to load now; SERVICE_UNAVAILABLE */
@@ -360,8 +367,11 @@ export class ScoringService {
   }
 
   async stop(): Promise<void> {
-    if (this.#engine.kind === 'scheduler') await this.#engine.scheduler.stop()
-    if (this.#engine.kind === 'changing') await this.#engine.source.stop()
+    const engine = this.#engine
+    if (engine.kind === 'changing') await engine.source.stop()
+    if (engine.kind !== 'scheduler') return
+    engine.firstLoad?.cancel()
+    await engine.scheduler.stop()
   }
 }
 

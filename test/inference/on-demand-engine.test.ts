@@ -4,6 +4,7 @@ import { OnDemandEngine } from '../../src/inference/on-demand-engine.ts'
 import { ScoringService } from '../../src/inference/scoring-service.ts'
 import { LoadedServices } from '../../src/models/catalogue/loaded-services.ts'
 import { ServiceDefinition } from '../../src/models/definition/definition.ts'
+import { LoadQueue } from '../../src/workers/pool/load-queue.ts'
 import { makeScheduler } from '../workers/pool/scheduler-fixture.ts'
 
 const request = { codec: 'azureml', body: new Uint8Array(), contentType: undefined }
@@ -16,8 +17,8 @@ function onDemand(name: string, loaded: LoadedServices, prepare?: () => Promise<
     start: () => {
       const next = makeScheduler()
       made.push(next)
-      next.scheduler.start().catch(() => {})
-      return next.scheduler
+      const { scheduler } = next
+      return { scheduler, firstLoad: new LoadQueue(1).add(() => scheduler.start()) }
     },
     log: () => {},
   })

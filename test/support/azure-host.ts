@@ -128,4 +128,4 @@ process.once('SIGTERM', async () => {
   await worker.runHooks('appTerminate')
   process.exit(active === 0 ? 0 : 1)
 })
-server.listen(0, '127.0.0.1', () => print(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+server.listen(0, '127.0.0.1', () => print(`Listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`))
