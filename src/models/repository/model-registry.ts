@@ -1,5 +1,6 @@
 /** The write side of a repository: registers versions of models, reads what is known of them, deletes them. */
 import { createHash, type Hash } from 'node:crypto'
+import { limited } from './limited.ts'
 import { checkName, checkTexts, checkVersion, type NewModel, readContents, readDigests } from './new-model.ts'
 import { RegistryError } from './registry-error.ts'
 import type { Content, FileEntry, RepositoryFiles } from './repository-files.ts'
@@ -343,21 +344,4 @@ async function countBytes(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Arra
   let bytes = 0
   for await (const piece of pieces) bytes += piece.length
   return bytes
-}
-
-/** @returns runs at most so many at a time */
-function limited(count: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async work => {
-    if (running >= count) await new Promise<void>(resolve => waiting.push(resolve))
-    else running++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else running--
-    }
-  }
 }
