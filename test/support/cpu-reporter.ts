@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import type { Reporter, TestModule } from 'vitest/node'
 
 /** Files whose run is worth a list. */
-const enoughFiles = 20
+const enoughFiles = 10
 const listed = 15
 
 /** Names the files that took the most CPU time, which says the same whatever else the machine does. See cpu-time.ts. */
