@@ -50,6 +50,27 @@ describe('startApp', () => {
     await app.stop()
   })
 
+  it('lets requests time out before the host would end the process, and says so', async test => {
+    const script = `import { tensor } from 'scoring-functions'
+      export const init = () => {}
+      export const run = () => new Promise(() => {})`
+    const SCORING_MODELS = await makeServices(
+      { 'slow/service.json': { entryScript: 'score.js', limits: { timeoutMs: 900_000 } }, 'slow/score.js': script },
+      test,
+    )
+    const errors = vi.spyOn(console, 'error').mockReturnValue()
+    const environment = { AZURE_FUNCTIONS_ENVIRONMENT: 'Development', SCORING_MODELS }
+    const app = await startApp(
+      { ...environment, AzureFunctionsJobHost__functionTimeout: '00:00:01' },
+      await appRoot(test),
+    )
+    test.onTestFinished(() => app.stop())
+    assert.match(
+      errors.mock.calls.join('\n'),
+      /^\[slow\] limits.timeoutMs is 900000; requests time out after 950 ms, /m,
+    )
+  })
+
   it('is refused outside Development without a vault, even when there is a key file', async test => {
     const SCORING_MODELS = await makeServices(files, test)
     const pair = { primary: 'p'.repeat(32), secondary: 's'.repeat(32) }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { findPackageRoot } from '../adapters/local/app-root.ts'
 import { availableProcessors } from '../adapters/local/available-processors.ts'
 import { FolderDocsFiles } from '../adapters/local/folder-docs-files.ts'
+import { readFunctionTimeoutMs } from '../adapters/local/function-timeout.ts'
 import { openPrivateFolder } from '../adapters/local/private-folder.ts'
 import { observeProcess } from '../adapters/local/process-metrics.ts'
 import { endPrewarmedWorker } from '../adapters/node-worker/prewarmed-worker.ts'
@@ -88,6 +89,7 @@ export async function startApp(environment: NodeJS.ProcessEnv, appRoot: string):
     tracing: openTelemetry?.tracing,
     coldStart: watchedStart,
     loads: new LoadQueue(processorCount),
+    functionTimeoutMs: readFunctionTimeoutMs(appRoot, environment),
     runRecords,
     logFormat: new LogFormat(settings.log, () => new Date()),
     hasServerTiming: settings.hasServerTiming,

@@ -80,6 +80,8 @@ export interface ServiceParts {
   readonly coldStart?: ColdStart | undefined
   /** Absent: requests are not traced. */
   readonly tracing?: Tracing | undefined
+  /** The host ends the process that holds an invocation for longer; absent: it has no limit. */
+  readonly functionTimeoutMs?: number | undefined
   /** When services load; absent: at once. */
   readonly loads?: LoadQueue | undefined
   /** Records of what workers run; absent: none are kept. */
@@ -226,6 +228,7 @@ function startScheduler(
     logFormat,
     scriptOutput,
     files,
+    functionTimeoutMs,
     loads,
     log = line => console.error(line),
   }: ServiceParts,
@@ -243,7 +246,7 @@ function startScheduler(
         isDebugged,
       }),
     maxThreads,
-    timeoutMs: definition.limits.timeoutMs,
+    timeoutMs: limitTimeout(spec, functionTimeoutMs, log),
     loadTimeoutMs: definition.limits.loadTimeoutMs,
     maxQueued: definition.limits.maxQueued,
     maxQueuedBytes: definition.limits.maxQueuedBytes,
@@ -258,6 +261,21 @@ function startScheduler(
   })
   const firstLoad = (loads ?? new LoadQueue(1)).add(() => scheduler.start()) // `load` of the service tells
   return { scheduler, firstLoad }
+}
+
+/** A request ends before the host would end the process, with all requests in it. */
+function limitTimeout(
+  { service, definition }: ServiceSpec,
+  functionTimeoutMs: number | undefined,
+  log: (line: string) => void,
+): number {
+  const { timeoutMs } = definition.limits
+  // What comes before the queue and after the run takes some of the time.
+  const maxMs = functionTimeoutMs === undefined ? Number.POSITIVE_INFINITY : 0.95 * functionTimeoutMs
+  if (timeoutMs <= maxMs) return timeoutMs
+  const why = `because the host ends the process after ${functionTimeoutMs} ms (functionTimeout in host.json)`
+  log(`[${service}] limits.timeoutMs is ${timeoutMs}; requests time out after ${maxMs} ms, ${why}`)
+  return maxMs
 }
 
 /** A worker that has loaded gets its first requests when it is known whether the files were still the same. */

@@ -1,28 +1,28 @@
 /** A load that has been asked for. */
 export interface QueuedLoad {
-  /** Somebody waits for it: it begins now, unless it has. */
+  /** A caller waits for it: it begins now, unless it has. */
   hurry(): void
   /** It does not begin any more. */
   cancel(): void
 }
 
 /** A load that takes longer may wait for something else than a processor, so others begin beside it. */
-const patienceMs = 2000
+const longLoadMs = 2000
 
 /**
  * Decides when services load for the first time: as many at a time as there are processors, in the order in which they were added,
- * and at once those that somebody waits for. Otherwise the load of the one that is needed would take as long as that of all.
+ * and at once those that callers wait for. Otherwise the load of the one that is needed would take as long as that of all.
  */
 export class LoadQueue {
   readonly #maxLoading: number
-  readonly #patienceMs: number
+  readonly #longLoadMs: number
   readonly #waiting: Set<() => Promise<unknown>> = new Set()
   #loading = 0
 
   /** @param maxLoading  loads at a time, usually the processors */
-  constructor(maxLoading: number, waitMs = patienceMs) {
+  constructor(maxLoading: number, waitMs = longLoadMs) {
     this.#maxLoading = maxLoading
-    this.#patienceMs = waitMs
+    this.#longLoadMs = waitMs
   }
 
   /** @param load  begins the load; its promise settles with it */
@@ -48,7 +48,7 @@ export class LoadQueue {
   async #run(load: () => Promise<unknown>): Promise<void> {
     this.#loading++
     const { promise: over, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, this.#patienceMs)
+    const timer = setTimeout(resolve, this.#longLoadMs)
     timer.unref()
     await Promise.race([load().catch(() => {}), over]) // who wants the service learns why it failed
     clearTimeout(timer)

@@ -29,7 +29,7 @@ describe('LoadQueue', () => {
     assert.deepEqual(begun, ['a', 'b', 'c', 'd'])
   })
 
-  it('loads at once what somebody waits for', () => {
+  it('loads at once what a caller waits for', () => {
     const { add, begun } = openQueue(1)
     add('a')
     add('b')
