@@ -305,6 +305,19 @@ describe('services in Blob storage', () => {
     await until(async () => (await score('gone')).status === 404, 'gone')
   })
 
+  it('are there after a host was killed while it changed to a new version', async () => {
+    await register('gone', 3)
+    await services.put('gone', { definition: {} })
+    await delay(300 * Math.random())
+    other.process.kill('SIGKILL')
+    await new Promise(ended => other.process.once('exit', ended))
+    other = await other.restart()
+    await other.settled()
+    assert.deepEqual((await score('gone', {}, other)).answer, scaled(3))
+    const opened = await readdir(join(cache, 'shared/opened'))
+    assert.equal(opened.length, 2) // what the killed one had opened is removed
+  })
+
   it('are read again when a copy on disk is damaged', async () => {
     const root = join(cache, 'shared/files')
     for (const folder of await readdir(root)) {
